@@ -1,0 +1,175 @@
+//! URLs of catalogs and registries: `https`, except on loopback.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, de};
+use url::{Host, Url};
+
+/// The URL that names a Quilt deployment: origin plus optional path, without
+/// a trailing slash, query, fragment or credentials.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CatalogUrl(String);
+
+/// The base URL of a stack's HTTP services (`registryUrl` in `config.json`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistryUrl(String);
+
+/// Why a text is not an acceptable URL. Never quotes the text: it may hold
+/// credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not an absolute URL.
+    #[error("not a URL; give one like https://demo.quilt.example")]
+    NotAUrl,
+    /// A scheme other than http or https.
+    #[error("the URL must start with https://")]
+    Scheme,
+    /// Plain http to a host that is not this machine.
+    #[error("plain http is accepted only for loopback addresses; use https://")]
+    Insecure,
+    /// User name or password inside the URL.
+    #[error("the URL must not carry a user name or password")]
+    Credentials,
+    /// A query or a fragment.
+    #[error("the URL must not carry a query or a fragment")]
+    Query,
+}
+
+/// Checks scheme, host and shape; returns the URL without trailing slashes.
+fn parse(text: &str) -> Result<String, UrlError> {
+    let url = Url::parse(text.trim()).map_err(|_| UrlError::NotAUrl)?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(UrlError::Insecure),
+        _ => return Err(UrlError::Scheme),
+    }
+    if url.host().is_none() {
+        return Err(UrlError::NotAUrl);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(UrlError::Credentials);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(UrlError::Query);
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Whether the URL's host is this machine: `localhost` or a loopback address.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+macro_rules! url_type {
+    ($name:ident) => {
+        impl $name {
+            /// The URL without a trailing slash.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// This URL with `path` (starting with `/`) appended.
+            pub fn join(&self, path: &str) -> String {
+                format!("{}{path}", self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UrlError;
+
+            fn from_str(text: &str) -> Result<Self, UrlError> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?
+                    .parse()
+                    .map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+url_type!(CatalogUrl);
+url_type!(RegistryUrl);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn catalog(text: &str) -> Result<String, UrlError> {
+        text.parse::<CatalogUrl>().map(|url| url.to_string())
+    }
+
+    #[test]
+    fn trailing_slashes_case_and_default_port_are_normalised() {
+        assert_eq!(
+            catalog(" HTTPS://Demo.Quilt.Example:443/// "),
+            Ok("https://demo.quilt.example".into())
+        );
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        assert!(catalog("http://127.0.0.1:8080").is_ok());
+        assert!(catalog("http://[::1]:8080").is_ok());
+        assert!(catalog("http://localhost:1").is_ok());
+        assert_eq!(
+            catalog("http://localhost.evil.example"),
+            Err(UrlError::Insecure)
+        );
+        assert_eq!(
+            catalog("http://127.0.0.1.evil.example"),
+            Err(UrlError::Insecure)
+        );
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        assert_eq!(catalog("demo.quilt.example"), Err(UrlError::NotAUrl));
+        assert_eq!(catalog("s3://bucket"), Err(UrlError::Scheme));
+        assert_eq!(
+            catalog("https://u:p@demo.example"),
+            Err(UrlError::Credentials)
+        );
+        assert_eq!(catalog("https://demo.example/?q"), Err(UrlError::Query));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_is_idempotent(text in "\\PC{0,40}|https://[a-z]{1,8}\\.example(/[a-z]{0,4}){0,3}/?") {
+            if let Ok(once) = catalog(&text) {
+                prop_assert_eq!(catalog(&once), Ok(once));
+            }
+        }
+    }
+}

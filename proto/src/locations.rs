@@ -1,0 +1,75 @@
+//! Where things live, the same for daemon and clients: XDG directories on
+//! Linux, `~/Library/Application Support` on macOS.
+
+use std::env;
+use std::path::PathBuf;
+
+use directories::BaseDirs;
+
+/// Names the socket.
+pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
+/// Names the daemon's settings file.
+pub const CONFIG_ENV: &str = "QUILTD_CONFIG";
+/// Names the directory of the sessions file and the audit log.
+pub const STATE_DIR_ENV: &str = "QUILTD_STATE_DIR";
+/// Names the catalog.
+pub const CATALOG_ENV: &str = "QUILT_CATALOG";
+
+/// There is no home directory to derive a place from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no home directory: set HOME, or name the place with {0}")]
+pub struct NoHome(pub &'static str);
+
+/// The daemon's socket: `QUILTD_SOCKET`, else under the runtime directory,
+/// else under the state directory.
+pub fn socket() -> Result<PathBuf, NoHome> {
+    if let Some(path) = from_env(SOCKET_ENV) {
+        return Ok(path);
+    }
+    let dirs = BaseDirs::new().ok_or(NoHome(SOCKET_ENV))?;
+    let dir = if cfg!(target_os = "macos") {
+        dirs.data_dir().to_owned()
+    } else {
+        dirs.runtime_dir()
+            .or(dirs.state_dir())
+            .unwrap_or(dirs.data_dir())
+            .to_owned()
+    };
+    Ok(dir.join("quilt").join("quiltd.sock"))
+}
+
+/// The daemon's settings, `quiltd.toml`.
+pub fn settings() -> Result<PathBuf, NoHome> {
+    if let Some(path) = from_env(CONFIG_ENV) {
+        return Ok(path);
+    }
+    let dirs = BaseDirs::new().ok_or(NoHome(CONFIG_ENV))?;
+    let dir = if cfg!(target_os = "macos") {
+        dirs.data_dir()
+    } else {
+        dirs.config_dir()
+    };
+    Ok(dir.join("quilt").join("quiltd.toml"))
+}
+
+/// The directory of the sessions file and the audit log.
+pub fn state_dir() -> Result<PathBuf, NoHome> {
+    if let Some(path) = from_env(STATE_DIR_ENV) {
+        return Ok(path);
+    }
+    let dirs = BaseDirs::new().ok_or(NoHome(STATE_DIR_ENV))?;
+    Ok(dirs.state_dir().unwrap_or(dirs.data_dir()).join("quilt"))
+}
+
+/// The directory the Python SDK keeps `config.yml` in.
+pub fn python_sdk_dir() -> Result<PathBuf, NoHome> {
+    let dirs = BaseDirs::new().ok_or(NoHome("XDG_DATA_HOME"))?;
+    Ok(dirs.data_dir().join("Quilt"))
+}
+
+/// An environment variable as a path; an empty one counts as unset.
+fn from_env(name: &str) -> Option<PathBuf> {
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}

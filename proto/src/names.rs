@@ -1,0 +1,301 @@
+//! Names users type, checked once at the edge.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, de};
+
+use crate::Secret;
+
+/// Why a name was refused. The messages for packages, hashes and keys are the
+/// Python SDK's own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not `namespace/name`.
+    #[error("Invalid package name: {0}.")]
+    Package(String),
+    /// Not 6 to 64 lower-case hex digits.
+    #[error("Invalid hash: {0}.")]
+    Hash(String),
+    /// Not a profile name.
+    #[error("invalid profile name: use 1 to 64 letters, digits, '-', '_' or '.'")]
+    Profile,
+    /// Not the identifier of a key.
+    #[error("that is not the id of an API key; `quiltctl api-keys list` shows them")]
+    ApiKeyId,
+    /// A key's secret where its identifier belongs.
+    #[error("that is a key's secret, not its id; give a secret on stdin only")]
+    ApiKeyIdIsSecret,
+    /// A key without its prefix.
+    #[error("API key must start with 'qk_' prefix")]
+    ApiKeyPrefix,
+    /// A key that has the prefix but cannot be an HTTP bearer token.
+    #[error("API key contains characters that no key has; copy it again")]
+    ApiKeyCharacters,
+}
+
+/// A credential profile of `quiltd.toml`; `default` is the stack's own role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ProfileName(String);
+
+impl ProfileName {
+    /// The profile of the stack's own credentials.
+    pub fn default_profile() -> Self {
+        Self("default".to_owned())
+    }
+
+    /// Whether this is the stack's own profile.
+    pub fn is_default(&self) -> bool {
+        self.0 == "default"
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || text.len() > 64 || !text.chars().all(legal) {
+            return Err(NameError::Profile);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A package name, `namespace/name`, each part of word characters and `-`
+/// (the Python SDK's `^[\w-]+/[\w-]+$`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct PackageName(String);
+
+impl PackageName {
+    /// The part before the slash.
+    pub fn namespace(&self) -> &str {
+        self.0
+            .split_once('/')
+            .map_or("", |(namespace, _)| namespace)
+    }
+
+    /// The part after the slash.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, name)| name)
+    }
+}
+
+impl FromStr for PackageName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let legal = |part: &str| {
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+        };
+        match text.split_once('/') {
+            Some((namespace, name)) if legal(namespace) && legal(name) => Ok(Self(text.to_owned())),
+            _ => Err(NameError::Package(shorten(text))),
+        }
+    }
+}
+
+/// A package revision's top hash, or a prefix of one: 6 to 64 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct TopHash(String);
+
+impl TopHash {
+    /// Whether all 64 digits are there.
+    pub fn is_complete(&self) -> bool {
+        self.0.len() == 64
+    }
+}
+
+impl FromStr for TopHash {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if (6..=64).contains(&text.len()) && text.bytes().all(hex) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::Hash(shorten(text)))
+        }
+    }
+}
+
+/// Keeps error lines one short line, whatever was passed in.
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// The identifier of an API key, as the stack gave it. Opaque; anything that
+/// needs no escaping in a URL's path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ApiKeyId(String);
+
+impl FromStr for ApiKeyId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let text = text.trim();
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.~:=@+".contains(&b);
+        if text.starts_with("qk_") {
+            return Err(NameError::ApiKeyIdIsSecret);
+        }
+        if text.is_empty()
+            || text.len() > 256
+            || matches!(text, "." | "..")
+            || !text.bytes().all(legal)
+        {
+            return Err(NameError::ApiKeyId);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// An API key's secret: `qk_` and visible ASCII. Surrounding white space is
+/// not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeySecret(Secret);
+
+impl ApiKeySecret {
+    /// The longest key accepted, in bytes; real ones are well under 200.
+    const MAX_BYTES: usize = 4096;
+
+    /// The bearer token this key is.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// What may be shown of a key: `qk_abc...xyz`, as the stack shows it.
+    /// Short keys show nothing beyond the prefix.
+    pub fn fingerprint(&self) -> String {
+        let body = &self.0.expose()[3..];
+        if body.len() < 12 {
+            return "qk_...".to_owned();
+        }
+        format!("qk_{}...{}", &body[..3], &body[body.len() - 3..])
+    }
+}
+
+impl FromStr for ApiKeySecret {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let text = text.trim();
+        let Some(body) = text.strip_prefix("qk_") else {
+            return Err(NameError::ApiKeyPrefix);
+        };
+        if body.is_empty()
+            || text.len() > Self::MAX_BYTES
+            || !body.bytes().all(|b| b.is_ascii_graphic())
+        {
+            return Err(NameError::ApiKeyCharacters);
+        }
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+macro_rules! plain_name {
+    ($name:ident) => {
+        impl $name {
+            /// The name as typed.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?
+                    .parse()
+                    .map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+plain_name!(ProfileName);
+plain_name!(PackageName);
+plain_name!(TopHash);
+plain_name!(ApiKeyId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn packages_have_two_parts_of_word_characters() {
+        assert_eq!("ns/n-1_é".parse::<PackageName>().unwrap().name(), "n-1_é");
+        for bad in ["", "a", "a/", "/b", "a/b/c", "a b/c", "../x", "a/b\n"] {
+            assert!(bad.parse::<PackageName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_are_six_to_sixty_four_hex_digits() {
+        assert!("abc123".parse::<TopHash>().is_ok());
+        assert!("abc12".parse::<TopHash>().is_err());
+        assert!("ABC123".parse::<TopHash>().is_err());
+        assert!("a".repeat(64).parse::<TopHash>().unwrap().is_complete());
+        assert!("a".repeat(65).parse::<TopHash>().is_err());
+    }
+
+    #[test]
+    fn keys_are_trimmed_and_fingerprinted() {
+        let key: ApiKeySecret = " qk_abcdefghijklmnop\n".parse().unwrap();
+        assert_eq!(key.secret().expose(), "qk_abcdefghijklmnop");
+        assert_eq!(key.fingerprint(), "qk_abc...nop");
+        assert_eq!(
+            "qk_short".parse::<ApiKeySecret>().unwrap().fingerprint(),
+            "qk_..."
+        );
+    }
+
+    #[test]
+    fn ids_go_into_a_path_and_secrets_do_not() {
+        assert!("0b9e7a52-6b1f-4f0e-9d0f-6c1d".parse::<ApiKeyId>().is_ok());
+        for bad in ["", "a/b", "..", "a b", "a?b", "é", "a%2fb"] {
+            assert_eq!(bad.parse::<ApiKeyId>(), Err(NameError::ApiKeyId), "{bad}");
+        }
+        assert_eq!(
+            "qk_abc".parse::<ApiKeyId>(),
+            Err(NameError::ApiKeyIdIsSecret)
+        );
+    }
+
+    #[test]
+    fn other_texts_are_no_keys() {
+        for bad in ["", "QK_abc", "abc"] {
+            assert_eq!(bad.parse::<ApiKeySecret>(), Err(NameError::ApiKeyPrefix));
+        }
+        for bad in ["qk_", "qk_a b", "qk_a\nb", "qk_\u{0}", "qk_é"] {
+            assert_eq!(
+                bad.parse::<ApiKeySecret>(),
+                Err(NameError::ApiKeyCharacters)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in "\\PC{0,100}") {
+            let _ = text.parse::<PackageName>();
+            let _ = text.parse::<TopHash>();
+            let _ = text.parse::<ProfileName>();
+            if let Ok(key) = text.parse::<ApiKeySecret>() {
+                key.fingerprint();
+            }
+        }
+    }
+}

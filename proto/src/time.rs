@@ -1,0 +1,113 @@
+//! Points in time as the API writes them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, de};
+
+/// A point in time with whole-second precision, written as RFC 3339 UTC with
+/// `Z` and no fraction (`2026-01-31T08:00:00Z`).
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(jiff::Timestamp);
+
+/// A text that is not an RFC 3339 time.
+#[derive(Debug, thiserror::Error)]
+#[error("not an RFC 3339 time")]
+pub struct TimestampError;
+
+impl Timestamp {
+    /// From Unix seconds; values outside the years 1970 to 9999 are clamped.
+    pub fn from_unix(seconds: i64) -> Self {
+        let seconds = seconds.clamp(0, jiff::Timestamp::MAX.as_second());
+        Self(jiff::Timestamp::from_second(seconds).unwrap_or_default())
+    }
+
+    /// Unix seconds.
+    pub fn unix(self) -> i64 {
+        self.0.as_second()
+    }
+
+    /// Now, by the system's wall clock.
+    pub fn now() -> Self {
+        Self::from_unix(jiff::Timestamp::now().as_second())
+    }
+
+    /// Seconds from `earlier` to `self`; negative when `self` is before it.
+    pub fn seconds_since(self, earlier: Self) -> i64 {
+        self.unix() - earlier.unix()
+    }
+
+    /// This time moved by `seconds`.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        Self::from_unix(self.unix().saturating_add(seconds))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    /// Accepts any RFC 3339 / ISO 8601 time with an offset; fractions are cut.
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let time: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
+        Ok(Self::from_unix(time.as_second()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_and_fractions_become_utc_seconds() {
+        let time: Timestamp = "2026-08-01T12:00:00.999999+02:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2026-08-01T10:00:00Z");
+    }
+
+    #[test]
+    fn a_time_without_offset_is_refused() {
+        assert!("2026-08-01T12:00:00".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn extreme_seconds_are_clamped() {
+        assert_eq!(
+            Timestamp::from_unix(i64::MIN).to_string(),
+            "1970-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            Timestamp::from_unix(i64::MAX).to_string(),
+            "9999-12-30T22:00:00Z"
+        );
+        assert_eq!(
+            Timestamp::from_unix(i64::MAX).plus_seconds(1),
+            Timestamp::from_unix(i64::MAX)
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! Bodies of requests and answers, one file a subject.
+
+mod api_key;
+mod audit;
+mod aws;
+mod config;
+mod grant;
+mod me;
+mod packages;
+mod profile;
+mod session;
+mod status;
+
+pub use api_key::{
+    ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ApiKeyStatus,
+    CreatedApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey, RotatedApiKey,
+};
+pub use audit::{AuditEntry, Since, SinceError};
+pub use aws::{CredentialProcess, CredentialProcessVersion};
+pub use config::{ConfigUpdate, ConfigValues};
+pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantRequest, GrantStatus};
+pub use me::{Me, RoleChoice};
+pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
+pub use profile::ProfileStatus;
+pub use session::{
+    LoginCode, Session, Token, TokenKind, WebLogin, WebLoginProgress, WebLoginState,
+};
+pub use status::{CatalogStatus, CredentialStatus, Health, SessionState, SessionStatus, Status};

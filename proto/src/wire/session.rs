@@ -1,0 +1,80 @@
+//! Login, logout and the bearer token.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CatalogUrl, RegistryUrl, Secret, Timestamp};
+
+/// `POST /v1/session`: the code the stack's login page showed. It is a
+/// long-lived secret (a refresh token).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginCode {
+    /// The code, surrounding white space allowed.
+    pub code: Secret,
+}
+
+/// `GET /v1/session`: where a login stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The catalog.
+    pub catalog_url: CatalogUrl,
+    /// Its registry, where known.
+    pub registry_url: Option<RegistryUrl>,
+    /// The page that shows a login code, where the registry is known.
+    pub login_url: Option<String>,
+    /// The session itself.
+    #[serde(flatten)]
+    pub status: super::SessionStatus,
+}
+
+/// `GET /v1/token`: a bearer token, fresh for at least a minute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The token, for `Authorization: Bearer …`.
+    pub token: Secret,
+    /// When it stops working; null for API keys.
+    pub expires_at: Option<Timestamp>,
+    /// Where it comes from.
+    pub kind: TokenKind,
+}
+
+/// Where a bearer token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// An interactive login.
+    Interactive,
+    /// An API key.
+    ApiKey,
+}
+
+/// `POST /v1/session/web`: a login through the browser has begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebLogin {
+    /// The page to open in a browser on this machine.
+    pub authorize_url: String,
+    /// Names the login in `GET /v1/session/web/{id}`.
+    pub id: String,
+    /// When the daemon gives up waiting.
+    pub expires_at: Timestamp,
+}
+
+/// `GET /v1/session/web/{id}`: how far such a login is. One that failed is
+/// answered with the error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebLoginState {
+    /// How far.
+    pub progress: WebLoginProgress,
+    /// The session, once it is there.
+    #[serde(flatten)]
+    pub session: Option<Session>,
+}
+
+/// How far a login through the browser is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebLoginProgress {
+    /// The browser has not come back yet; ask again.
+    Pending,
+    /// Logged in.
+    Done,
+}

@@ -1,0 +1,95 @@
+//! What the daemon holds.
+
+use serde::{Deserialize, Serialize};
+
+use super::TokenKind;
+use crate::{CatalogUrl, ProfileName, RegistryUrl, Timestamp};
+
+/// `GET /v1/health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Always `ok` when the daemon answers.
+    pub status: String,
+    /// The daemon's version.
+    pub version: String,
+}
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// The daemon's process id.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The socket it listens on.
+    pub socket: String,
+    /// Where refresh tokens are kept: `keyring`, `file` or `memory`.
+    pub token_store: String,
+    /// Things to mend, one line each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Rights to use some of it over loopback.
+    #[serde(default)]
+    pub grants: Vec<super::GrantStatus>,
+    /// Every catalog the daemon knows.
+    pub catalogs: Vec<CatalogStatus>,
+}
+
+/// One catalog in [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogStatus {
+    /// The catalog.
+    pub catalog_url: CatalogUrl,
+    /// Its registry, where known.
+    pub registry_url: Option<RegistryUrl>,
+    /// Its session.
+    pub session: SessionStatus,
+    /// AWS credentials held for it.
+    pub credentials: Vec<CredentialStatus>,
+}
+
+/// A session in [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    /// Whether it works.
+    pub state: SessionState,
+    /// How the user logged in; null when logged out.
+    pub kind: Option<TokenKind>,
+    /// When the held access token stops working.
+    pub access_token_expires_at: Option<Timestamp>,
+    /// Why the last refresh failed, until one succeeds.
+    pub last_error: Option<String>,
+    /// The key in use, as the stack shows it (`qk_abc...xyz`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_fingerprint: Option<String>,
+    /// When the key in use stops working, once the stack has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_expires_at: Option<Timestamp>,
+}
+
+/// Whether a session works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Nobody is logged in.
+    LoggedOut,
+    /// Usable.
+    Active,
+    /// The stack ended it; a new login is needed.
+    Expired,
+}
+
+/// AWS credentials in [`Status`]; never the secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialStatus {
+    /// The profile they belong to.
+    pub profile: ProfileName,
+    /// When they stop working; null when none are held.
+    pub expires_at: Option<Timestamp>,
+    /// When the daemon will replace them.
+    pub next_refresh_at: Option<Timestamp>,
+    /// Why the last refresh failed, until one succeeds.
+    pub last_error: Option<String>,
+}
