@@ -1,0 +1,63 @@
+//! Bodies as typed answers or problems.
+
+use quilt_proto::Problem;
+use quilt_proto::call::Call;
+
+use crate::Error;
+
+/// The largest body a client accepts, in bytes. Search hits are the largest
+/// answers there are.
+pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// Refuses every answer that is not a success.
+pub(crate) fn check(status: u16, body: &[u8]) -> Result<(), Error> {
+    match status {
+        200..=299 => Ok(()),
+        400..=599 => Err(serde_json::from_slice::<Problem>(body).map_or(
+            Error::InvalidAnswer("an error without an error code"),
+            |problem| Error::Problem(Box::new(problem)),
+        )),
+        _ => Err(Error::InvalidAnswer("an unexpected HTTP status")),
+    }
+}
+
+/// The typed answer of a successful call; an empty body is JSON's `null`.
+pub(crate) fn decode<C: Call>(body: &[u8]) -> Result<C::Answer, Error> {
+    let body = if body.is_empty() { b"null" } else { body };
+    serde_json::from_slice(body).map_err(|_| Error::InvalidAnswer("a body of another shape"))
+}
+
+#[cfg(test)]
+mod tests {
+    use quilt_proto::call::{Logout, ReadToken};
+    use quilt_proto::{ErrorCode, wire::TokenKind};
+
+    use super::*;
+
+    #[test]
+    fn answers_are_decoded() {
+        let body = br#"{"token":"t","expires_at":null,"kind":"api_key","new_field":1}"#;
+        assert_eq!(decode::<ReadToken>(body).unwrap().kind, TokenKind::ApiKey);
+        decode::<Logout>(b"").unwrap();
+    }
+
+    #[test]
+    fn nothing_of_a_bad_body_is_quoted() {
+        let error = decode::<ReadToken>(br#"{"token":"qk_canary","kind":1}"#).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn problems_are_parsed() {
+        let body = br#"{"type":"t","title":"t","status":401,"detail":"d","code":"login_required"}"#;
+        let Err(Error::Problem(problem)) = check(401, body) else {
+            panic!("no problem");
+        };
+        assert_eq!(problem.code, ErrorCode::LoginRequired);
+        assert!(matches!(
+            check(500, b"<html>"),
+            Err(Error::InvalidAnswer(_))
+        ));
+        assert!(matches!(check(302, b""), Err(Error::InvalidAnswer(_))));
+    }
+}

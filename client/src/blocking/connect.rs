@@ -1,0 +1,121 @@
+//! One connection to the daemon with one deadline over everything done on it.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fd::OwnedFd;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
+
+use crate::error::Fault;
+
+/// A connected stream whose reads and writes end at the deadline.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: UnixStream,
+    deadline: Option<Instant>,
+}
+
+impl Connection {
+    /// Connects and makes sure that the other side is this user.
+    pub(super) fn open(path: &Path, deadline: Instant) -> Result<Self, Fault> {
+        let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
+        let stream = UnixStream::from(new_socket().map_err(io::Error::from)?);
+        // A full backlog makes connect wait; on Linux the send timeout bounds it.
+        set_socket_timeout(&stream, Timeout::Send, Some(remaining(deadline)?))
+            .map_err(io::Error::from)?;
+        connect(&stream, &address).map_err(io::Error::from)?;
+        check_peer(&stream)?;
+        Ok(Self {
+            stream,
+            deadline: Some(deadline),
+        })
+    }
+
+    /// Lets reads wait for ever from now on, for streams.
+    pub(super) fn lift_deadline(&mut self) -> io::Result<()> {
+        self.deadline = None;
+        self.stream.set_read_timeout(None)
+    }
+}
+
+impl Read for Connection {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(deadline) = self.deadline {
+                self.stream.set_read_timeout(Some(remaining(deadline)?))?;
+            }
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(deadline) = self.deadline {
+            self.stream.set_write_timeout(Some(remaining(deadline)?))?;
+        }
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// A socket that programs this one starts do not inherit.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn new_socket() -> rustix::io::Result<OwnedFd> {
+    use rustix::net::{SocketFlags, socket_with};
+    socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
+
+/// A socket that programs this one starts do not inherit.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn new_socket() -> rustix::io::Result<OwnedFd> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(socket)
+}
+
+/// The time left, never zero: zero would mean "for ever" to the system.
+fn remaining(deadline: Instant) -> io::Result<Duration> {
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(left.max(Duration::from_millis(1))),
+    }
+}
+
+/// Refuses a socket that another user listens on: anybody can plant one in a
+/// directory they may write to.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn check_peer(stream: &UnixStream) -> Result<(), Fault> {
+    let peer = rustix::net::sockopt::socket_peercred(stream).map_err(io::Error::from)?;
+    if peer.uid == rustix::process::getuid() {
+        Ok(())
+    } else {
+        Err(Fault::Foreign(peer.uid.as_raw()))
+    }
+}
+
+/// Refuses a socket that another user listens on. Root is let through: launchd
+/// listens on behalf of the user's agents.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn check_peer(stream: &UnixStream) -> Result<(), Fault> {
+    let (uid, _) = nix::unistd::getpeereid(stream).map_err(io::Error::from)?;
+    if uid.is_root() || uid.as_raw() == rustix::process::getuid().as_raw() {
+        Ok(())
+    } else {
+        Err(Fault::Foreign(uid.as_raw()))
+    }
+}

@@ -1,0 +1,221 @@
+//! A client without a runtime: one connection, one request, one answer.
+//!
+//! ```no_run
+//! use quilt_client::blocking::Client;
+//! use quilt_proto::call::ReadStatus;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let quilt = Client::new(quilt_proto::locations::socket()?);
+//! println!("{}", quilt.send(&ReadStatus)?.version);
+//! # Ok(())
+//! # }
+//! ```
+
+mod connect;
+mod events;
+mod http;
+mod names;
+
+use std::io::Write;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use quilt_proto::call::{Call, ListPackages, path};
+use quilt_proto::wire::NDJSON;
+use zeroize::Zeroizing;
+
+pub use self::events::{Event, Events};
+pub use self::names::PackageNames;
+
+use self::connect::Connection;
+use crate::error::Fault;
+use crate::{Error, answer, request};
+
+/// How long a call may take unless said otherwise. The daemon itself gives up
+/// on a stack earlier.
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+
+const JSON: &str = "application/json";
+
+/// A client of one socket and, optionally, one catalog.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+    catalog: Option<String>,
+    limit: Limit,
+}
+
+/// When to give up.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    PerCall(Duration),
+    Until(Instant),
+}
+
+/// A successful answer: the body as received, and what it means. The bytes
+/// are wiped when dropped.
+pub struct Reply<C> {
+    body: Zeroizing<Vec<u8>>,
+    call: PhantomData<C>,
+}
+
+impl Client {
+    /// A client of the daemon on `socket`. Connects per call, not now.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: socket.into(),
+            catalog: None,
+            limit: Limit::PerCall(DEFAULT_TIMEOUT),
+        }
+    }
+
+    /// The same client asking about this catalog instead of the default one.
+    /// The daemon checks the URL.
+    #[must_use]
+    pub fn with_catalog(self, catalog: impl Into<String>) -> Self {
+        let catalog = Some(catalog.into());
+        Self { catalog, ..self }
+    }
+
+    /// The same client giving every call this long, connecting included.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let limit = Limit::PerCall(timeout);
+        Self { limit, ..self }
+    }
+
+    /// The same client giving up at this moment, whatever it is doing.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Instant) -> Self {
+        let limit = Limit::Until(deadline);
+        Self { limit, ..self }
+    }
+
+    /// The socket this client talks to.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Sends a call and waits for its answer.
+    pub fn send<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
+        self.reply(call)?.answer()
+    }
+
+    /// Sends a call and waits for the bytes of its answer, for callers that
+    /// pass them on.
+    pub fn reply<C: Call>(&self, call: &C) -> Result<Reply<C>, Error> {
+        let (timeout, deadline) = self.limit.start();
+        let target = request::target(call, self.catalog.as_deref());
+        let body = call.body();
+        let (status, body) = Connection::open(&self.socket, deadline)
+            .and_then(|connection| {
+                let body = body.as_ref().map(quilt_proto::Secret::expose);
+                exchange(connection, C::METHOD.as_str(), &target, JSON, body)?
+                    .into_body(answer::MAX_BODY)
+            })
+            .map_err(|fault| fault.into_error(&self.socket, timeout))?;
+        answer::check(status, &body)?;
+        Ok(Reply {
+            body,
+            call: PhantomData,
+        })
+    }
+
+    /// Whether a daemon of this user listens on the socket; sends nothing.
+    pub fn probe(&self) -> Result<(), Error> {
+        let (timeout, deadline) = self.limit.start();
+        Connection::open(&self.socket, deadline)
+            .map(drop)
+            .map_err(|fault| fault.into_error(&self.socket, timeout))
+    }
+
+    /// What changes in the daemon, as it happens. The time limit covers the
+    /// start of the answer; after that the stream lasts as long as the daemon.
+    pub fn events(&self) -> Result<Events, Error> {
+        let (timeout, deadline) = self.limit.start();
+        let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
+        let target = request::with_catalog(path::EVENTS, self.catalog.as_deref());
+        let answer = Connection::open(&self.socket, deadline)
+            .and_then(|connection| exchange(connection, "GET", &target, JSON, None))
+            .map_err(fail)?;
+        if answer.status() != 200 {
+            let (status, body) = answer.into_body(answer::MAX_BODY).map_err(fail)?;
+            answer::check(status, &body)?;
+            return Err(Error::InvalidAnswer("no stream of events"));
+        }
+        Ok(Events::new(answer, self.socket.clone()))
+    }
+}
+
+impl Client {
+    /// The names of all packages of a registry, as they are found. The time
+    /// limit covers the first of them; after that the listing lasts as long as
+    /// it lasts.
+    pub fn packages(&self, call: &ListPackages) -> Result<PackageNames, Error> {
+        let (timeout, deadline) = self.limit.start();
+        let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
+        let target = request::target(call, self.catalog.as_deref());
+        let answer = Connection::open(&self.socket, deadline)
+            .and_then(|connection| exchange(connection, "GET", &target, NDJSON, None))
+            .map_err(fail)?;
+        if answer.status() != 200 {
+            let (status, body) = answer.into_body(answer::MAX_BODY).map_err(fail)?;
+            answer::check(status, &body)?;
+            return Err(Error::InvalidAnswer("no stream of names"));
+        }
+        Ok(PackageNames::new(answer, self.socket.clone()))
+    }
+}
+
+impl<C: Call> Reply<C> {
+    /// The body as the daemon wrote it; empty for calls without an answer.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The typed answer.
+    pub fn answer(&self) -> Result<C::Answer, Error> {
+        answer::decode::<C>(&self.body)
+    }
+}
+
+impl Limit {
+    /// The time a call that starts now has, and when that is over.
+    fn start(self) -> (Duration, Instant) {
+        let now = Instant::now();
+        match self {
+            Self::PerCall(timeout) => (timeout, now + timeout),
+            Self::Until(deadline) => (deadline.saturating_duration_since(now), deadline),
+        }
+    }
+}
+
+/// Writes a request and reads the head of its answer.
+fn exchange(
+    mut connection: Connection,
+    method: &str,
+    target: &str,
+    accept: &str,
+    body: Option<&str>,
+) -> Result<http::Answer<Connection>, Fault> {
+    // Sized up front: growing would leave copies of a secret body behind.
+    let body_len = body.map_or(0, str::len);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(target.len() + body_len + 256));
+    write!(
+        bytes,
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Accept: {accept}\r\n"
+    )?;
+    if let Some(body) = body {
+        write!(
+            bytes,
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+    } else {
+        bytes.extend_from_slice(b"\r\n");
+    }
+    connection.write_all(&bytes)?;
+    http::Answer::read(connection)
+}

@@ -1,0 +1,113 @@
+//! Connects with hyperlocal, to a socket that this user serves and nobody else.
+//!
+//! hyperlocal's stream does not say who is on its other side. So the directory
+//! of the socket is held open and must be one in which no other user can
+//! replace files; who listens is asked on a connection of its own, and the next
+//! one to the same file has to have the same answer.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyperlocal::{UnixConnector, UnixStream};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
+use tower_service::Service;
+
+use crate::error::Fault;
+
+/// How long to wait before asking again for a place in a full backlog.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
+
+/// The user whose files every user trusts.
+const ROOT: u32 = 0;
+
+/// Connects to `socket` once it is certain that this user listens there.
+pub(crate) async fn open(socket: &Path) -> Result<UnixStream, Fault> {
+    let socket = OwnSocket::find(socket)?;
+    let probe = patiently(|| tokio::net::UnixStream::connect(&socket.address)).await?;
+    check_peer(probe.peer_cred()?.uid())?;
+    let uri: hyper::Uri = hyperlocal::Uri::new(&socket.address, "/").into();
+    Ok(patiently(|| UnixConnector.call(uri.clone())).await?)
+}
+
+/// Linux says so at once when the listener's backlog is full.
+async fn patiently<T, F>(mut connect: impl FnMut() -> F) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    loop {
+        match connect().await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A socket file that only this user could have put where it is.
+struct OwnSocket {
+    address: PathBuf,
+    // Holds the directory while `address` leads through it.
+    _dir: File,
+}
+
+impl OwnSocket {
+    fn find(socket: &Path) -> Result<Self, Fault> {
+        let path = socket.canonicalize()?;
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Fault::Io(io::ErrorKind::InvalidInput.into()));
+        };
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        let held = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(dir)?;
+        let about = held.metadata()?;
+        let mode = Mode::from_raw_mode(about.mode());
+        // In a sticky directory others cannot replace what is not theirs.
+        let loose = mode.intersects(Mode::WGRP | Mode::WOTH) && !mode.contains(Mode::SVTX);
+        if loose || about.uid() != ROOT {
+            check_peer(about.uid())?;
+        }
+        if loose {
+            let what = "its directory is open to other users";
+            return Err(Fault::Io(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                what,
+            )));
+        }
+        let file = statat(&held, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
+        if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
+            return Err(Fault::Io(io::ErrorKind::ConnectionRefused.into()));
+        }
+        check_peer(file.st_uid)?;
+        // Through the directory held open the way there cannot be changed any
+        // more; it is also as short as an address must be.
+        let through = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
+        let address = if through.exists() {
+            through.join(name)
+        } else {
+            path.clone()
+        };
+        if address.to_str().is_none() {
+            return Err(Fault::Io(io::ErrorKind::InvalidInput.into()));
+        }
+        Ok(Self {
+            address,
+            _dir: held,
+        })
+    }
+}
+
+/// Refuses a socket that another user listens on: anybody can plant one in a
+/// directory they may write to.
+fn check_peer(uid: u32) -> Result<(), Fault> {
+    let allowed = uid == rustix::process::getuid().as_raw()
+        // launchd listens as root on behalf of the user's agents.
+        || (cfg!(target_os = "macos") && uid == ROOT);
+    allowed.then_some(()).ok_or(Fault::Foreign(uid))
+}
