@@ -1,0 +1,370 @@
+//! The only map from what went wrong to status, code and mending command.
+
+use axum::response::{IntoResponse, Response};
+use quilt_proto::{CatalogUrl, ErrorCode, NameError, Problem};
+
+use crate::app::ProfileError;
+use crate::audit::AuditError;
+use crate::aws::AwsError;
+use crate::catalogs::CatalogError;
+use crate::credential::CredentialError;
+use crate::grant::GrantError;
+use crate::keys::KeyError;
+use crate::listen::problem_response;
+use crate::package::{PackageError, StoreError as ObjectError};
+use crate::python_sdk::ConfigError;
+use crate::session::SessionError;
+use crate::stack::StackError;
+use crate::store::StoreError;
+
+/// What a handler can fail with.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    Catalog(CatalogError),
+    Session(SessionError),
+    Credential(CredentialError),
+    Config(ConfigError),
+    Audit(AuditError),
+    Key(KeyError),
+    Package(PackageError),
+    Name(NameError),
+    /// The URL given is not a catalog's.
+    NotACatalog(StackError),
+    Aws(AwsError),
+    Grant(GrantError),
+    /// The stack did not switch the role.
+    Role(SessionError),
+    Input(String),
+    /// No loopback port can be had.
+    NoLoopback(String),
+    NoSuchLogin,
+    /// The machine does not do its part.
+    Machine(String),
+    NoSuchGrant,
+    NoSuchPath,
+    NoSuchMethod,
+}
+
+macro_rules! from {
+    ($($variant:ident($source:ty)),*) => {
+        $(impl From<$source> for ApiError {
+            fn from(error: $source) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    Catalog(CatalogError),
+    Session(SessionError),
+    Credential(CredentialError),
+    Config(ConfigError),
+    Audit(AuditError),
+    Key(KeyError),
+    Package(PackageError),
+    Name(NameError),
+    Aws(AwsError),
+    Grant(GrantError)
+);
+
+impl From<ProfileError> for ApiError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Credential(error) => Self::Credential(error),
+            ProfileError::Catalog(error) => Self::Catalog(error),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        problem_response(&self.problem())
+    }
+}
+
+impl ApiError {
+    pub(super) fn problem(&self) -> Problem {
+        match self {
+            Self::Catalog(error) => catalog(error),
+            Self::Role(SessionError::Stack(StackError::Refused { message, .. })) => Problem::new(
+                403,
+                ErrorCode::StackRefused,
+                format!("the role was not switched: {message}"),
+            )
+            .with_hint("quiltctl role list"),
+            Self::Session(error) | Self::Role(error) => session(error),
+            Self::Credential(error) => credential(error),
+            Self::Config(error) => config(error),
+            Self::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string()),
+            Self::Key(error) => key(error),
+            Self::Package(error) => package(error),
+            Self::Name(error) => Problem::new(400, ErrorCode::InvalidInput, error.to_string()),
+            Self::NotACatalog(error) => {
+                let (status, code) = match error {
+                    StackError::Unreachable { .. } => (503, ErrorCode::StackUnreachable),
+                    _ => (422, ErrorCode::InvalidInput),
+                };
+                Problem::new(status, code, error.to_string())
+                    .with_hint("quiltctl config https://YOUR-CATALOG")
+            }
+            Self::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
+            Self::NoLoopback(why) => Problem::new(
+                500,
+                ErrorCode::Internal,
+                format!("cannot listen on 127.0.0.1: {why}"),
+            )
+            .with_hint("quiltctl login"),
+            Self::NoSuchLogin => {
+                Problem::new(404, ErrorCode::NotFound, "there is no such login under way")
+                    .with_hint("quiltctl login --web")
+            }
+            Self::Aws(error) => aws(error, error.to_string()),
+            Self::Grant(error) => Problem::new(503, ErrorCode::Internal, error.to_string())
+                .with_hint("quiltctl status"),
+            Self::Machine(detail) => {
+                Problem::new(500, ErrorCode::Internal, detail).with_hint("quiltctl status")
+            }
+            Self::NoSuchGrant => Problem::new(404, ErrorCode::NotFound, "there is no such grant")
+                .with_hint("quiltctl status"),
+            Self::NoSuchPath => {
+                Problem::new(404, ErrorCode::NotFound, "there is no such path in the API")
+            }
+            Self::NoSuchMethod => Problem::new(
+                405,
+                ErrorCode::InvalidInput,
+                "this path does not take that method",
+            ),
+        }
+    }
+}
+
+fn catalog(error: &CatalogError) -> Problem {
+    match error {
+        CatalogError::Url(error) => Problem::new(
+            422,
+            ErrorCode::InvalidInput,
+            format!("the catalog is unusable: {error}"),
+        )
+        .with_hint("quiltctl config https://YOUR-CATALOG"),
+        CatalogError::NotConfigured => {
+            Problem::new(422, ErrorCode::InvalidInput, error.to_string())
+                .with_hint("quiltctl config https://YOUR-CATALOG")
+        }
+        CatalogError::Config(error) => config(error),
+    }
+}
+
+fn config(error: &ConfigError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ConfigError::Io { path, .. } => Problem::new(500, ErrorCode::Internal, detail)
+            .with_hint(format!("ls -ld '{}'", path.display())),
+        ConfigError::BadValue { key, .. } if key == "navigator_url" => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+                .with_hint("quiltctl config https://YOUR-CATALOG")
+        }
+        ConfigError::Broken { .. } => Problem::new(422, ErrorCode::InvalidInput, detail)
+            .with_hint("quiltctl config https://YOUR-CATALOG"),
+        ConfigError::UnknownKey { .. } | ConfigError::BadValue { .. } => {
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl config")
+        }
+    }
+}
+
+fn session(error: &SessionError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        SessionError::LoggedOut(catalog) => {
+            Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(login(catalog))
+        }
+        SessionError::Expired(catalog) => {
+            Problem::new(401, ErrorCode::SessionExpired, detail).with_hint(login(catalog))
+        }
+        SessionError::KeyRefused(catalog) => {
+            Problem::new(403, ErrorCode::InvalidApiKey, detail).with_hint(login(catalog))
+        }
+        SessionError::NotACode => {
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl login")
+        }
+        SessionError::NoConnect(catalog) => {
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint(login(catalog))
+        }
+        SessionError::WebLoginDenied => {
+            Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login --web")
+        }
+        SessionError::WebLoginLate | SessionError::WebLoginReplaced => {
+            Problem::new(401, ErrorCode::LoginRequired, detail).with_hint("quiltctl login --web")
+        }
+        SessionError::NoRandomness => Problem::new(500, ErrorCode::Internal, detail),
+        SessionError::Stack(error) => stack(error),
+        SessionError::Store(error) => store(error),
+        SessionError::Slow(_) => {
+            Problem::new(504, ErrorCode::StackUnreachable, detail).with_hint("quiltctl status")
+        }
+        SessionError::ClockSkew { .. } => clock_skew(detail),
+        SessionError::HalfLoggedOut(_) => {
+            Problem::new(507, ErrorCode::StoreFailed, detail).with_hint("quiltctl logout")
+        }
+        SessionError::Stopping => stopping(detail),
+    }
+}
+
+fn login(catalog: &CatalogUrl) -> String {
+    format!("quiltctl login --catalog {catalog}")
+}
+
+fn stopping(detail: String) -> Problem {
+    Problem::new(503, ErrorCode::Internal, detail).with_hint("quiltctl daemon start")
+}
+
+fn stack(error: &StackError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        StackError::Unreachable { .. } => {
+            Problem::new(503, ErrorCode::StackUnreachable, detail).with_hint("quiltctl status")
+        }
+        StackError::Unauthorized { .. } | StackError::Refused { .. } => {
+            Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login")
+        }
+        StackError::Input { .. } => {
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl --help")
+        }
+        StackError::Invalid { .. } => {
+            Problem::new(502, ErrorCode::StackInvalid, detail).with_hint("quiltctl status")
+        }
+    }
+}
+
+fn store(error: &StoreError) -> Problem {
+    Problem::new(507, ErrorCode::StoreFailed, error.to_string()).with_hint("quiltctl status")
+}
+
+fn clock_skew(detail: String) -> Problem {
+    Problem::new(500, ErrorCode::ClockSkew, detail).with_hint(if cfg!(target_os = "macos") {
+        "sudo sntp -sS time.apple.com"
+    } else {
+        "sudo timedatectl set-ntp true"
+    })
+}
+
+fn credential(error: &CredentialError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        CredentialError::Session(error) => session(error),
+        CredentialError::ClockSkew { .. } => clock_skew(detail),
+        CredentialError::Aws { source, .. } => aws(source, detail),
+        CredentialError::SlowAws(_) => {
+            Problem::new(504, ErrorCode::AwsUnreachable, detail).with_hint("quiltctl profiles")
+        }
+        CredentialError::UnknownProfile { .. } => {
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl profiles")
+        }
+        CredentialError::Slow(_) => {
+            Problem::new(504, ErrorCode::StackUnreachable, detail).with_hint("quiltctl status")
+        }
+        CredentialError::Stopping => stopping(detail),
+    }
+}
+
+fn key(error: &KeyError) -> Problem {
+    let detail = error.to_string();
+    let problem = |status, code, hint: &str| {
+        let detail = detail.clone();
+        Problem::new(status, code, detail).with_hint(hint)
+    };
+    let of =
+        |catalog: &CatalogUrl, command: &str| format!("quiltctl {command} --catalog {catalog}");
+    match error {
+        KeyError::Session(error) => session(error),
+        KeyError::Name(NameError::ApiKeyId | NameError::ApiKeyIdIsSecret) => {
+            problem(422, ErrorCode::InvalidInput, "quiltctl api-keys list")
+        }
+        KeyError::Name(_) => problem(422, ErrorCode::InvalidInput, "quiltctl login --api-key"),
+        KeyError::NoName | KeyError::Lifetime => problem(
+            422,
+            ErrorCode::InvalidInput,
+            "quiltctl api-keys create --help",
+        ),
+        KeyError::NotFound | KeyError::Unidentified => {
+            problem(404, ErrorCode::NotFound, "quiltctl api-keys list")
+        }
+        KeyError::NoKey(catalog) => {
+            problem(404, ErrorCode::NotFound, &of(catalog, "login --api-key"))
+        }
+        KeyError::NotAdmin(catalog) => {
+            problem(403, ErrorCode::StackRefused, &of(catalog, "whoami"))
+        }
+        KeyError::Twins { ids, .. } => {
+            let id = ids.first().map_or("ID", String::as_str);
+            let hint = format!("quiltctl api-keys revoke {id}");
+            problem(409, ErrorCode::InvalidInput, &hint)
+        }
+        KeyError::Useless(error) => {
+            let below = stack(error);
+            problem(below.status, below.code, "quiltctl api-keys list")
+        }
+        KeyError::PerhapsMade { source, .. } => {
+            let below = stack(source);
+            problem(below.status, below.code, "quiltctl api-keys list")
+        }
+    }
+}
+
+fn package(error: &PackageError) -> Problem {
+    const LIST: &str = "quiltctl packages list s3://YOUR-BUCKET";
+    let detail = error.to_string();
+    match error {
+        PackageError::Registry(_) | PackageError::NoRegistry => {
+            Problem::new(400, ErrorCode::InvalidInput, detail).with_hint(LIST)
+        }
+        PackageError::Config(error) => config(error),
+        PackageError::Catalog(error) => catalog(error),
+        PackageError::NoSuchPackage { registry, .. } => {
+            Problem::new(404, ErrorCode::NotFound, detail)
+                .with_hint(format!("quiltctl packages list {registry}"))
+        }
+        PackageError::NoSuchVersion | PackageError::NoMatch(_) => {
+            Problem::new(404, ErrorCode::NotFound, detail)
+                .with_hint("quiltctl packages versions NAME")
+        }
+        PackageError::ManyMatches(_) => Problem::new(422, ErrorCode::InvalidInput, detail)
+            .with_hint("quiltctl packages versions NAME"),
+        PackageError::Store(error) => object(error),
+        PackageError::HalfDeleted(half) => Problem {
+            detail,
+            hint: Some(half.again.clone()),
+            ..object(&half.cause)
+        },
+    }
+}
+
+fn object(error: &ObjectError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ObjectError::Missing(_) => Problem::new(404, ErrorCode::NotFound, detail),
+        ObjectError::NoSuchBucket(_) => Problem::new(404, ErrorCode::NotFound, detail)
+            .with_hint("quiltctl packages list s3://YOUR-BUCKET"),
+        ObjectError::Refused { .. } => {
+            Problem::new(403, ErrorCode::AwsRefused, detail).with_hint("quiltctl role list")
+        }
+        ObjectError::Denied { .. } => Problem::new(403, ErrorCode::Denied, detail),
+        ObjectError::Stale { .. } | ObjectError::WrongRegion { .. } => {
+            Problem::new(403, ErrorCode::AwsRefused, detail).with_hint("quiltctl status")
+        }
+        ObjectError::Unreachable { .. } => {
+            Problem::new(503, ErrorCode::AwsUnreachable, detail).with_hint("quiltctl status")
+        }
+        ObjectError::Credentials(error) => credential(error),
+        ObjectError::Invalid { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
+        ObjectError::Io { .. } => Problem::new(500, ErrorCode::Internal, detail),
+    }
+}
+
+fn aws(error: &AwsError, detail: String) -> Problem {
+    let (status, code) = match error {
+        AwsError::Unreachable { .. } => (503, ErrorCode::AwsUnreachable),
+        AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
+    };
+    Problem::new(status, code, detail).with_hint("quiltctl profiles")
+}

@@ -1,0 +1,74 @@
+//! Every route, on one page.
+
+use std::sync::Arc;
+
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
+use quilt_proto::call::path;
+
+use super::error::ApiError;
+use super::routes::{
+    api_keys, audit, aws, config, events, grants, health, me, packages, profiles, search, session,
+    shutdown, status, token, web,
+};
+use super::trail;
+use super::web::WebLogins;
+use crate::app::App;
+
+/// The API over the services.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route(path::HEALTH, get(health::show))
+        .route(path::STATUS, get(status::show))
+        .route(path::EVENTS, get(events::stream))
+        .route(path::CONFIG, get(config::show).put(config::update))
+        .route(
+            path::SESSION,
+            get(session::show)
+                .post(session::login)
+                .delete(session::logout),
+        )
+        .route(path::WEB_LOGIN, post(web::start))
+        .route(path::WEB_LOGIN_ID, get(web::wait))
+        .route(
+            path::SESSION_API_KEY,
+            put(api_keys::set).delete(api_keys::clear),
+        )
+        .route(path::API_KEYS, get(api_keys::list).post(api_keys::create))
+        .route(
+            &one_of(path::API_KEYS),
+            get(api_keys::show).delete(api_keys::revoke),
+        )
+        .route(path::API_KEYS_REVOKE, post(api_keys::revoke_secret))
+        .route(path::API_KEYS_ROTATE, post(api_keys::rotate))
+        .route(path::ADMIN_API_KEYS, get(api_keys::list_all))
+        .route(
+            &one_of(path::ADMIN_API_KEYS),
+            get(api_keys::show_any).delete(api_keys::revoke_any),
+        )
+        .route(path::TOKEN, get(token::show))
+        .route(path::ME, get(me::show))
+        .route(path::ME_ROLE, put(me::switch_role))
+        .route(path::AWS_CREDENTIALS, get(aws::credentials))
+        .route(path::AUDIT, get(audit::list))
+        .route(path::PACKAGES, get(packages::list))
+        .route(path::PACKAGE, delete(packages::delete))
+        .route(path::PACKAGE_VERSIONS, get(packages::versions))
+        .route(path::SEARCH, post(search::run))
+        .route(path::AWS_CONSOLE, get(aws::console))
+        .route(path::AWS_GRANTS, post(grants::issue))
+        .route(path::AWS_GRANT, delete(grants::revoke))
+        .route(path::PROFILES, get(profiles::list))
+        .route(path::SHUTDOWN, post(shutdown::stop))
+        .fallback(async || ApiError::NoSuchPath)
+        .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
+        .route_layer(from_fn_with_state(Arc::clone(&app), trail::note))
+        .layer(Extension(WebLogins::default()))
+        .with_state(app)
+}
+
+/// The path of one thing of a collection.
+fn one_of(collection: &str) -> String {
+    format!("{collection}/{{id}}")
+}

@@ -1,0 +1,141 @@
+//! `/v1/api-keys`, `/v1/admin/api-keys` and `/v1/session/api-key`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use quilt_proto::wire::{
+    ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, NewApiKey,
+};
+use quilt_proto::{ApiKeyId, ApiKeySecret, NameError};
+
+use super::last::last;
+use super::session::describe;
+use crate::api::error::ApiError;
+use crate::api::extract::{Body, OfCatalog, Params};
+use crate::app::App;
+use crate::keys::{KeyError, Which};
+
+pub(in crate::api) async fn set(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Body(ApiKeyHandover { key }): Body<ApiKeyHandover>,
+) -> Response {
+    let set = async {
+        let key: ApiKeySecret = key.expose().parse()?;
+        app.keys.set(&session, &key).await
+    };
+    last(
+        set.await
+            .map(|()| Json(describe(&session)))
+            .map_err(ApiError::Key),
+    )
+}
+
+pub(in crate::api) async fn clear(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+) -> StatusCode {
+    app.keys.clear(&session);
+    StatusCode::NO_CONTENT
+}
+
+pub(in crate::api) async fn list(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Params(filter): Params<ApiKeyFilter>,
+) -> Result<Json<Vec<ApiKey>>, ApiError> {
+    Ok(Json(app.keys.list(&session, &filter).await?))
+}
+
+pub(in crate::api) async fn create(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Body(new): Body<NewApiKey>,
+) -> Response {
+    let created = app.keys.create(&session, &new).await;
+    last(
+        created
+            .map(|key| (StatusCode::CREATED, Json(key)))
+            .map_err(ApiError::Key),
+    )
+}
+
+pub(in crate::api) async fn show(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Path(id): Path<String>,
+) -> Result<Json<ApiKey>, ApiError> {
+    Ok(Json(app.keys.key(&session, &parse(&id)?).await?))
+}
+
+pub(in crate::api) async fn revoke(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let which = Which::Id(parse(&id)?);
+    app.keys.revoke(&session, &which).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(in crate::api) async fn revoke_secret(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Body(ApiKeyRevocation { secret }): Body<ApiKeyRevocation>,
+) -> Response {
+    let revoked = async {
+        let which = Which::Secret(secret.expose().parse()?);
+        app.keys.revoke(&session, &which).await
+    };
+    last(
+        revoked
+            .await
+            .map(|()| StatusCode::NO_CONTENT)
+            .map_err(ApiError::Key),
+    )
+}
+
+pub(in crate::api) async fn rotate(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Body(wish): Body<ApiKeyRotation>,
+) -> Response {
+    let rotated = app.keys.rotate(&session, wish).await;
+    last(
+        rotated
+            .map(|key| (StatusCode::CREATED, Json(key)))
+            .map_err(ApiError::Key),
+    )
+}
+
+pub(in crate::api) async fn list_all(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Params(filter): Params<ApiKeyFilter>,
+) -> Result<Json<Vec<ApiKey>>, ApiError> {
+    Ok(Json(app.keys.list_all(&session, &filter).await?))
+}
+
+pub(in crate::api) async fn show_any(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Path(id): Path<String>,
+) -> Result<Json<ApiKey>, ApiError> {
+    Ok(Json(app.keys.any_key(&session, &parse(&id)?).await?))
+}
+
+pub(in crate::api) async fn revoke_any(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    app.keys.revoke_any(&session, &parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn parse(id: &str) -> Result<ApiKeyId, KeyError> {
+    id.parse().map_err(|error: NameError| error.into())
+}

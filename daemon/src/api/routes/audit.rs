@@ -1,0 +1,30 @@
+//! `GET /v1/audit`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use quilt_proto::Timestamp;
+use quilt_proto::wire::{AuditEntry, Since, SinceError};
+use serde::Deserialize;
+
+use crate::api::error::ApiError;
+use crate::api::extract::Params;
+use crate::app::App;
+
+#[derive(Deserialize)]
+pub(in crate::api) struct Extent {
+    since: Option<String>,
+}
+
+pub(in crate::api) async fn list(
+    State(app): State<Arc<App>>,
+    Params(Extent { since }): Params<Extent>,
+) -> Result<Json<Vec<AuditEntry>>, ApiError> {
+    let since = since
+        .map(|since| since.parse::<Since>())
+        .transpose()
+        .map_err(|error: SinceError| ApiError::Input(error.to_string()))?;
+    let since = since.map(|since| since.at(Timestamp::now()));
+    Ok(Json(app.audit.read(since).await?))
+}

@@ -1,0 +1,77 @@
+//! `GET /v1/aws/credentials`, `GET /v1/aws/console`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use quilt_proto::wire::{ConsoleUrl, CredentialProcess};
+use quilt_proto::{NameError, ProfileName};
+use serde::Deserialize;
+
+use crate::api::error::ApiError;
+use crate::api::extract::Params;
+use crate::app::App;
+use crate::aws::{SessionKeys, SignIn};
+
+/// A `credential_process` may take 4 s all in all.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Deserialize)]
+pub(in crate::api) struct Wanted {
+    catalog: Option<String>,
+    profile: Option<String>,
+    destination: Option<String>,
+}
+
+impl Wanted {
+    fn profile(&self) -> Result<ProfileName, ApiError> {
+        match &self.profile {
+            None => Ok(ProfileName::default_profile()),
+            Some(name) => name
+                .parse()
+                .map_err(|error: NameError| ApiError::Input(error.to_string())),
+        }
+    }
+}
+
+pub(in crate::api) async fn credentials(
+    State(app): State<Arc<App>>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<CredentialProcess>, ApiError> {
+    let profile = wanted.profile()?;
+    let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
+    let credentials = app.vault.credentials(&session, &profile, PATIENCE).await?;
+    Ok(Json(credentials.into()))
+}
+
+pub(in crate::api) async fn console(
+    State(app): State<Arc<App>>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<ConsoleUrl>, ApiError> {
+    let profile = wanted.profile()?;
+    let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
+    let credentials = app.vault.credentials(&session, &profile, PATIENCE).await?;
+    let region = app.region(session.catalog(), &profile);
+    let settings = app.settings.current();
+    let console = &settings.console;
+    let sign_in = SignIn {
+        endpoint: console
+            .endpoint
+            .as_ref()
+            .map(quilt_proto::RegistryUrl::as_str),
+        destination: wanted
+            .destination
+            .as_deref()
+            .or(console.destination.as_deref()),
+        region: region.as_deref(),
+    };
+    let url = app
+        .aws
+        .console_url(&SessionKeys::from(&credentials), sign_in)
+        .await?;
+    Ok(Json(ConsoleUrl {
+        url,
+        expires_at: credentials.expires_at,
+    }))
+}

@@ -1,0 +1,19 @@
+//! One file a path; handlers are verbs.
+
+pub(super) mod api_keys;
+pub(super) mod audit;
+pub(super) mod aws;
+pub(super) mod config;
+pub(super) mod events;
+pub(super) mod grants;
+pub(super) mod health;
+mod last;
+pub(super) mod me;
+pub(super) mod packages;
+pub(super) mod profiles;
+pub(super) mod search;
+pub(super) mod session;
+pub(super) mod shutdown;
+pub(super) mod status;
+pub(super) mod token;
+pub(super) mod web;

@@ -1,0 +1,66 @@
+//! `/v1/packages`: listing, versions, deletion.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::HeaderMap;
+use quilt_proto::wire::{DeletedPackage, PackageVersion};
+use quilt_proto::{PackageName, TopHash};
+use serde::Deserialize;
+
+use crate::api::error::ApiError;
+use crate::api::extract::Params;
+use crate::api::listing;
+use crate::app::App;
+use crate::package::{PackageError, Registry};
+
+#[derive(Deserialize)]
+pub(in crate::api) struct Where {
+    catalog: Option<String>,
+    registry: Option<String>,
+    top_hash: Option<String>,
+}
+
+impl Where {
+    async fn open(&self, app: &App) -> Result<Registry, PackageError> {
+        let session = || app.session(self.catalog.as_deref());
+        app.packages.open(self.registry.as_deref(), session).await
+    }
+}
+
+/// Answers once the first names are there, and goes on while they come.
+pub(in crate::api) async fn list(
+    State(app): State<Arc<App>>,
+    Params(at): Params<Where>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let registry = at.open(&app).await?;
+    Ok(listing::answer(registry.names(), &headers).await?)
+}
+
+pub(in crate::api) async fn versions(
+    State(app): State<Arc<App>>,
+    path: Path<(String, String)>,
+    Params(at): Params<Where>,
+) -> Result<Json<Vec<PackageVersion>>, ApiError> {
+    let name = name(path)?;
+    Ok(Json(at.open(&app).await?.versions(&name).await?))
+}
+
+pub(in crate::api) async fn delete(
+    State(app): State<Arc<App>>,
+    path: Path<(String, String)>,
+    Params(at): Params<Where>,
+) -> Result<Json<DeletedPackage>, ApiError> {
+    let name = name(path)?;
+    let top_hash: Option<TopHash> = at.top_hash.as_deref().map(str::parse).transpose()?;
+    let registry = at.open(&app).await?;
+    let _alone = app.packages.lock(&registry, &name).await;
+    Ok(Json(registry.delete(&name, top_hash.as_ref()).await?))
+}
+
+fn name(Path((namespace, name)): Path<(String, String)>) -> Result<PackageName, ApiError> {
+    Ok(format!("{namespace}/{name}").parse()?)
+}

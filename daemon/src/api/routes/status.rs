@@ -1,0 +1,32 @@
+//! `GET /v1/status`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use quilt_proto::wire::Status;
+use serde::Deserialize;
+
+use crate::api::error::ApiError;
+use crate::api::extract::Params;
+use crate::app::App;
+use crate::catalogs;
+
+#[derive(Deserialize)]
+pub(in crate::api) struct Filter {
+    catalog: Option<String>,
+}
+
+pub(in crate::api) async fn show(
+    State(app): State<Arc<App>>,
+    Params(filter): Params<Filter>,
+) -> Result<Json<Status>, ApiError> {
+    let catalog = match filter.catalog {
+        Some(_) => Some(catalogs::resolve(filter.catalog.as_deref(), &app.config)?),
+        None => None,
+    };
+    if let Some(catalog) = &catalog {
+        app.sessions.session(catalog);
+    }
+    Ok(Json(app.status(catalog.as_ref())))
+}

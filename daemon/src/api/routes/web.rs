@@ -1,0 +1,51 @@
+//! `/v1/session/web`: logging in through the browser.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use quilt_proto::CatalogUrl;
+use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
+use serde::Deserialize;
+
+use super::session::describe;
+use crate::api::error::ApiError;
+use crate::api::extract::{OfCatalog, Params};
+use crate::api::web::WebLogins;
+use crate::app::App;
+use crate::catalogs::CatalogError;
+use crate::listen::Peer;
+
+#[derive(Deserialize)]
+pub(in crate::api) struct Where {
+    /// The stack's OAuth server, if it is not in its usual place.
+    connect_url: Option<String>,
+}
+
+pub(in crate::api) async fn start(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Params(Where { connect_url }): Params<Where>,
+    Extension(logins): Extension<WebLogins>,
+    peer: Option<Extension<Peer>>,
+) -> Result<Json<WebLogin>, ApiError> {
+    let connect: Option<CatalogUrl> = connect_url
+        .map(|url| url.parse().map_err(CatalogError::Url))
+        .transpose()?;
+    let peer = peer.map(|Extension(peer)| peer);
+    Ok(Json(logins.start(&app, &session, connect, peer).await?))
+}
+
+pub(in crate::api) async fn wait(
+    Extension(logins): Extension<WebLogins>,
+    Path(id): Path<String>,
+) -> Result<Json<WebLoginState>, ApiError> {
+    let session = logins.wait(&id).await?;
+    Ok(Json(WebLoginState {
+        progress: match session {
+            None => WebLoginProgress::Pending,
+            Some(_) => WebLoginProgress::Done,
+        },
+        session: session.map(|session| describe(&session)),
+    }))
+}

@@ -1,0 +1,170 @@
+//! Logins through the browser that are under way: each listens on a loopback
+//! port of its own for the one redirect it waits for.
+
+mod page;
+mod redirect;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quilt_proto::wire::WebLogin as Started;
+use quilt_proto::{CatalogUrl, Secret, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::redirect::RedirectListener;
+use super::error::ApiError;
+use super::trail;
+use crate::app::App;
+use crate::listen::{Peer, serve};
+use crate::session::{Session, SessionError, WebLogin};
+
+/// How long the user has in the browser.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How long a poll waits for news; less than any client's timeout.
+const POLL: Duration = Duration::from_secs(20);
+
+/// Every login under way or just ended, by id. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct WebLogins(Arc<Mutex<HashMap<String, Arc<Attempt>>>>);
+
+/// How an attempt ended; `None` while it has not.
+type Outcome = Option<Result<(), SessionError>>;
+
+pub(super) struct Attempt {
+    login: Arc<WebLogin>,
+    app: Arc<App>,
+    /// Who started it.
+    peer: Option<Peer>,
+    /// The one redirect that is accepted has been.
+    answered: Mutex<bool>,
+    outcome: watch::Sender<Outcome>,
+    stop: CancellationToken,
+}
+
+impl WebLogins {
+    fn map(&self) -> MutexGuard<'_, HashMap<String, Arc<Attempt>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a login and listens for its end.
+    pub(super) async fn start(
+        &self,
+        app: &Arc<App>,
+        session: &Arc<Session>,
+        connect: Option<CatalogUrl>,
+        peer: Option<Peer>,
+    ) -> Result<Started, ApiError> {
+        let connect = session.connect(connect).await?;
+        let listener = RedirectListener::bind(connect.port())
+            .await
+            .map_err(|error| ApiError::NoLoopback(error.kind().to_string()))?;
+        let login = session.web_login(connect, listener.uri()).await?;
+        let attempt = Arc::new(Attempt {
+            login: Arc::new(login),
+            app: Arc::clone(app),
+            peer,
+            answered: Mutex::new(false),
+            outcome: watch::channel(None).0,
+            stop: app.shutdown.child_token(),
+        });
+        let id = crate::session::new_login_id();
+        self.replace(&id, &attempt);
+        let router = redirect::router(Arc::clone(&attempt), listener.host());
+        let stop = attempt.stop.clone();
+        tokio::spawn(serve(listener, router, redirect::LIMITS, stop));
+        tokio::spawn(watch_over(self.clone(), Arc::clone(&attempt), id.clone()));
+        let seconds = i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX);
+        Ok(Started {
+            authorize_url: attempt.login.authorize_url().to_owned(),
+            id,
+            expires_at: Timestamp::now().plus_seconds(seconds),
+        })
+    }
+
+    /// One login a catalog: an earlier one is given up.
+    fn replace(&self, id: &str, attempt: &Arc<Attempt>) {
+        let mut map = self.map();
+        for earlier in map.values() {
+            if earlier.login.session().catalog() == attempt.login.session().catalog() {
+                earlier.end(Err(SessionError::WebLoginReplaced));
+            }
+        }
+        map.insert(id.to_owned(), Arc::clone(attempt));
+    }
+
+    /// Waits for the end of a login, not for ever: the session once it is
+    /// there, `None` while it may still come.
+    pub(super) async fn wait(&self, id: &str) -> Result<Option<Arc<Session>>, ApiError> {
+        let attempt = self.map().get(id).map(Arc::clone);
+        let attempt = attempt.ok_or(ApiError::NoSuchLogin)?;
+        let outcome = attempt.outcome_within(POLL).await;
+        match outcome {
+            None => Ok(None),
+            Some(Ok(())) => Ok(Some(Arc::clone(attempt.login.session()))),
+            Some(Err(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// Gives an attempt up when its time is over, and forgets it a while after
+/// its end.
+async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
+    if attempt.outcome_within(PATIENCE).await.is_none() {
+        attempt.end(Err(SessionError::WebLoginLate));
+        // Perhaps the stack no longer knows our client and said so in the browser.
+        attempt.login.forget_client().await;
+    }
+    attempt.stop.cancel();
+    tokio::select! {
+        () = tokio::time::sleep(PATIENCE) => {}
+        () = attempt.app.shutdown.cancelled() => {}
+    }
+    logins.map().remove(&id);
+}
+
+impl Attempt {
+    /// How it ended, if it does in time.
+    async fn outcome_within(&self, patience: Duration) -> Outcome {
+        let mut outcome = self.outcome.subscribe();
+        let ended = async {
+            let ended = outcome.wait_for(Option::is_some).await;
+            ended.ok().and_then(|ended| ended.clone())
+        };
+        tokio::time::timeout(patience, ended).await.ok().flatten()
+    }
+
+    fn end(&self, outcome: Result<(), SessionError>) {
+        self.outcome.send_if_modified(|current| {
+            let first = current.is_none();
+            if first {
+                *current = Some(outcome);
+            }
+            first
+        });
+    }
+
+    /// Takes the right to answer; only the first caller gets it.
+    fn claim(&self) -> bool {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut *answered, true) && self.outcome.borrow().is_none()
+    }
+
+    /// The stack's answer, brought by the browser.
+    async fn answer(&self, code: Result<Secret, SessionError>) -> bool {
+        let outcome = match code {
+            Ok(code) => self.login.redeem(code).await,
+            Err(refused) => Err(refused),
+        };
+        let session = self.login.session();
+        self.app.vault.flush(session.catalog());
+        let done = outcome.is_ok();
+        let result = if done { "ok" } else { "error" };
+        let entry = trail::entry("login", result, Some(session.catalog()), None);
+        self.app.audit.record(trail::by(entry, self.peer.as_ref()));
+        self.end(outcome);
+        done
+    }
+}

@@ -1,0 +1,224 @@
+//! The loopback redirect (RFC 8252, section 7.3): exactly one request is
+//! accepted, everything else changes nothing.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, Method, StatusCode, header};
+use quilt_proto::Secret;
+use tokio::net::{TcpListener, TcpStream};
+use url::form_urlencoded;
+
+use super::Attempt;
+use super::page::{self, page};
+use crate::listen::{Limits, Listener};
+use crate::session::SessionError;
+
+const PATH: &str = "/callback";
+
+/// One browser, one small request.
+pub(super) const LIMITS: Limits = Limits {
+    connections: 16,
+    header_bytes: 32 * 1024,
+    headers: 64,
+    body_bytes: 0,
+    first_header_time: Duration::from_secs(5),
+    header_time: Duration::from_secs(10),
+    request_time: Duration::from_mins(1),
+    drain_time: Duration::from_secs(5),
+};
+
+/// Listens on 127.0.0.1 only.
+pub(super) struct RedirectListener {
+    listener: TcpListener,
+    port: u16,
+}
+
+impl RedirectListener {
+    /// Takes `port` where it is free, else one the system chooses.
+    pub(super) async fn bind(port: Option<u16>) -> io::Result<Self> {
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listener = match TcpListener::bind(at(port.unwrap_or(0))).await {
+            Err(_) if port.is_some() => TcpListener::bind(at(0)).await?,
+            listener => listener?,
+        };
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, port })
+    }
+
+    /// The authority a browser has to name.
+    pub(super) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The redirect URI.
+    pub(super) fn uri(&self) -> String {
+        format!("http://{}{PATH}", self.host())
+    }
+}
+
+impl Listener for RedirectListener {
+    type Io = TcpStream;
+    type Caller = ();
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, ())> {
+        Ok((self.listener.accept().await?.0, ()))
+    }
+}
+
+/// Answers every request to the port.
+pub(super) fn router(attempt: Arc<Attempt>, host: String) -> Router {
+    Router::new()
+        .fallback(receive)
+        .with_state((attempt, Arc::from(host)))
+}
+
+async fn receive(
+    State((attempt, host)): State<(Arc<Attempt>, Arc<str>)>,
+    request: Request,
+) -> Response {
+    let refused = |status| page(status, page::REFUSED);
+    if !is_navigation(request.method(), request.headers(), &host) {
+        return refused(StatusCode::FORBIDDEN);
+    }
+    if request.uri().path() != PATH {
+        return refused(StatusCode::NOT_FOUND);
+    }
+    let Some(answer) = Answer::parse(request.uri().query().unwrap_or_default()) else {
+        return refused(StatusCode::BAD_REQUEST);
+    };
+    // A page that guesses, or brings somebody else's code, must not be able to
+    // end the login that is waited for.
+    if !attempt
+        .login
+        .is_answered_by(answer.state.expose(), answer.issuer.as_deref())
+    {
+        tracing::warn!("refused a redirect that belongs to no login");
+        return refused(StatusCode::BAD_REQUEST);
+    }
+    if !attempt.claim() {
+        return refused(StatusCode::GONE);
+    }
+    if attempt.answer(answer.code).await {
+        page(StatusCode::OK, page::DONE)
+    } else {
+        page(StatusCode::OK, page::FAILED)
+    }
+}
+
+/// Whether a browser asks for a page because its user, or the stack, sent it
+/// here; not a script or image of another page, and no rebound name.
+fn is_navigation(method: &Method, headers: &HeaderMap, host: &str) -> bool {
+    let all = |name: &str, wanted: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .all(|value| value.as_bytes() == wanted.as_bytes())
+    };
+    *method == Method::GET
+        && headers.get_all(header::HOST).iter().count() == 1
+        && all("host", host)
+        && !headers.contains_key(header::ORIGIN)
+        && !headers.contains_key("purpose")
+        && !headers.contains_key("sec-purpose")
+        && all("sec-fetch-mode", "navigate")
+        && all("sec-fetch-dest", "document")
+}
+
+/// The query of a redirect (RFC 6749, section 4.1.2; RFC 9207).
+struct Answer {
+    state: Secret,
+    code: Result<Secret, SessionError>,
+    issuer: Option<String>,
+}
+
+impl Answer {
+    /// `None` unless every parameter is there once at most, and those that
+    /// must be are.
+    fn parse(query: &str) -> Option<Self> {
+        let (mut state, mut code, mut error, mut issuer) = (None, None, None, None);
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let slot = match &*name {
+                "state" => &mut state,
+                "code" => &mut code,
+                "error" => &mut error,
+                "iss" => &mut issuer,
+                _ => continue,
+            };
+            if slot.replace(value.into_owned()).is_some() {
+                return None;
+            }
+        }
+        let code = match (code, error) {
+            (Some(code), None) if !code.is_empty() => Ok(Secret::from(code)),
+            (None, Some(_)) => Err(SessionError::WebLoginDenied),
+            _ => return None,
+        };
+        Some(Self {
+            state: Secret::from(state?),
+            code,
+            issuer,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_everything_once() {
+        assert!(Answer::parse("code=c&state=s&iss=i&x=1").is_some());
+        assert!(
+            Answer::parse("error=access_denied&state=s")
+                .unwrap()
+                .code
+                .is_err()
+        );
+        for bad in [
+            "",
+            "code=c",
+            "state=s",
+            "code=&state=s",
+            "code=c&state=s&state=s",
+            "code=c&code=d&state=s",
+            "code=c&error=e&state=s",
+        ] {
+            assert!(Answer::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_navigation_gets_in() {
+        let verdict = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, http::HeaderValue::from_static(value));
+            }
+            is_navigation(&Method::GET, &headers, "127.0.0.1:9")
+        };
+        let host = ("host", "127.0.0.1:9");
+        assert!(verdict(&[host]));
+        assert!(verdict(&[
+            host,
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document")
+        ]));
+        assert!(!verdict(&[]));
+        assert!(!verdict(&[host, host]));
+        assert!(!verdict(&[("host", "evil.example:9")]));
+        assert!(!verdict(&[host, ("origin", "null")]));
+        assert!(!verdict(&[host, ("sec-fetch-mode", "no-cors")]));
+        assert!(!verdict(&[
+            host,
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "iframe")
+        ]));
+        assert!(!verdict(&[host, ("sec-purpose", "prefetch")]));
+    }
+}

@@ -1,0 +1,263 @@
+//! Builds and owns the services, in the order they depend on each other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::wire::{CatalogStatus, Status};
+use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::AuditLog;
+use crate::aws::Aws;
+use crate::clock::{SharedClock, SystemClock};
+use crate::credential::{self, CredentialError, Vault};
+use crate::grant::Grants;
+use crate::keys::Keys;
+use crate::package::Packages;
+use crate::python_sdk::ConfigFile;
+use crate::session::{Parts, Session, Sessions};
+use crate::settings::SettingsFile;
+use crate::stack::StackClient;
+use crate::store::{self, StoreChoice, StoreError};
+use crate::{VERSION, catalogs};
+
+/// How long a stopping daemon waits for tokens that are being rotated.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How long it waits for the audit log, which a disk may hold up.
+const AUDIT_LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often to look whether the settings have changed.
+const SETTINGS_LOOK: Duration = Duration::from_secs(5);
+
+/// Why a profile has no session.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The profile itself.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// Its catalog.
+    #[error(transparent)]
+    Catalog(#[from] catalogs::CatalogError),
+}
+
+/// What the daemon is built from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The daemon's settings file; it may not exist.
+    pub settings: PathBuf,
+    /// Where refresh tokens are kept.
+    pub token_store: StoreChoice,
+    /// The directory of the sessions file.
+    pub state_dir: PathBuf,
+    /// The directory the Python SDK keeps `config.yml` in.
+    pub python_sdk_dir: PathBuf,
+}
+
+impl Config {
+    /// The usual places, unless given.
+    pub fn resolve(
+        settings: Option<PathBuf>,
+        token_store: StoreChoice,
+    ) -> Result<Self, locations::NoHome> {
+        Ok(Self {
+            settings: settings.map_or_else(locations::settings, Ok)?,
+            token_store,
+            state_dir: locations::state_dir()?,
+            python_sdk_dir: locations::python_sdk_dir()?,
+        })
+    }
+}
+
+/// The services.
+pub struct App {
+    /// Upstream.
+    pub stack: Arc<StackClient>,
+    /// Who the user is.
+    pub sessions: Sessions,
+    /// Which local process got what, when.
+    pub audit: AuditLog,
+    /// AWS credentials.
+    pub vault: Arc<Vault>,
+    /// API keys.
+    pub keys: Arc<Keys>,
+    /// Package registries.
+    pub packages: Packages,
+    /// AWS itself.
+    pub aws: Arc<Aws>,
+    /// Rights to use some of this over loopback.
+    pub grants: Arc<Grants>,
+    /// What the user set.
+    pub settings: Arc<SettingsFile>,
+    /// The configuration shared with the Python SDK.
+    pub config: ConfigFile,
+    /// Cancelled when the daemon is to stop.
+    pub shutdown: CancellationToken,
+    started_at: Timestamp,
+    socket: PathBuf,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// Opens the token store and takes up the stored logins.
+    pub async fn build(
+        config: Config,
+        socket: PathBuf,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StoreError> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let stack = Arc::new(StackClient::default());
+        let tasks = TaskTracker::new();
+        let store = store::open(config.token_store, &config.state_dir).await?;
+        let parts = Parts {
+            stack: Arc::clone(&stack),
+            store,
+            clock: Arc::clone(&clock),
+            tasks: tasks.clone(),
+        };
+        let settings = Arc::new(SettingsFile::new(config.settings));
+        let aws = Arc::new(Aws::default());
+        let vault = Arc::new(Vault::new(credential::Parts {
+            stack: Arc::clone(&stack),
+            aws: Arc::clone(&aws),
+            settings: Arc::clone(&settings),
+            clock: Arc::clone(&clock),
+            tasks: tasks.clone(),
+        }));
+        let keys = Keys::new(
+            Arc::clone(&stack),
+            Arc::clone(&vault),
+            Arc::clone(&clock),
+            tasks.clone(),
+        );
+        let sdk_config = ConfigFile::new(config.python_sdk_dir);
+        Ok(Self {
+            sessions: Sessions::load(parts).await?,
+            audit: AuditLog::open(&config.state_dir),
+            packages: Packages::new(sdk_config.clone(), Arc::clone(&vault)),
+            vault,
+            keys: Arc::new(keys),
+            aws,
+            grants: Arc::new(Grants::new(Arc::clone(&clock))),
+            settings,
+            stack,
+            config: sdk_config,
+            shutdown,
+            started_at: clock.now().wall,
+            socket,
+            tasks,
+        })
+    }
+
+    /// The session a request is about.
+    pub fn session(&self, catalog: Option<&str>) -> Result<Arc<Session>, catalogs::CatalogError> {
+        Ok(self
+            .sessions
+            .session(&catalogs::resolve(catalog, &self.config)?))
+    }
+
+    /// Uses a key the daemon was started with, for `catalog` or the configured
+    /// one. Needs the runtime.
+    pub fn take_key(
+        &self,
+        catalog: Option<&str>,
+        key: &ApiKeySecret,
+    ) -> Result<(), catalogs::CatalogError> {
+        let session = self.session(catalog)?;
+        self.keys.set_unchecked(&session, key);
+        Ok(())
+    }
+
+    /// The session a profile's credentials come from: of the catalog the
+    /// profile names, else the one asked for.
+    pub fn profile_session(
+        &self,
+        catalog: Option<&str>,
+        profile: &ProfileName,
+    ) -> Result<Arc<Session>, ProfileError> {
+        match &self.vault.profile(profile)?.catalog {
+            Some(catalog) => Ok(self.sessions.session(catalog)),
+            None => Ok(self.session(catalog)?),
+        }
+    }
+
+    /// The AWS region of a profile: its own, else the catalog's, where known.
+    pub fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
+        let own = self.vault.profile(profile).ok()?.region.clone();
+        own.or_else(|| {
+            let values = self.config.read().ok()?;
+            let configured = self.config.catalog().ok()??;
+            let region = values.get("region")?.as_str()?;
+            (configured == *catalog && !region.is_empty()).then(|| region.to_owned())
+        })
+    }
+
+    /// Takes up changes of the settings although nobody asks for anything.
+    pub fn follow_settings(self: &Arc<Self>) {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            let shutdown = app.shutdown.clone();
+            let follow = async {
+                loop {
+                    app.vault.follow_settings();
+                    tokio::time::sleep(SETTINGS_LOOK).await;
+                }
+            };
+            shutdown.run_until_cancelled(follow).await;
+        });
+    }
+
+    /// What the daemon holds: every catalog somebody logged in to or out of,
+    /// and the configured one; only `catalog` where one is asked for.
+    pub fn status(&self, catalog: Option<&CatalogUrl>) -> Status {
+        let configured = self.config.catalog();
+        let mut warnings = self.sessions.store().notes();
+        match &configured {
+            Ok(Some(configured)) if catalog.is_none() => drop(self.sessions.session(configured)),
+            Ok(_) => {}
+            Err(error) => warnings.push(error.to_string()),
+        }
+        warnings.extend(self.settings.warnings());
+        let of = |session: &Session| CatalogStatus {
+            catalog_url: session.catalog().clone(),
+            registry_url: session.known_registry(),
+            session: session.status(),
+            credentials: self.vault.status(session.catalog()),
+        };
+        for session in self.sessions.all() {
+            warnings.extend(self.keys.warnings(&session));
+        }
+        let asked = |session: &Arc<Session>| catalog.is_none_or(|only| only == session.catalog());
+        Status {
+            version: VERSION.to_owned(),
+            pid: std::process::id(),
+            started_at: self.started_at,
+            socket: self.socket.display().to_string(),
+            token_store: self.sessions.store().kind().to_owned(),
+            warnings,
+            grants: self.grants.list(),
+            catalogs: self
+                .sessions
+                .all()
+                .iter()
+                .filter(|session| asked(session))
+                .map(|session| of(session))
+                .collect(),
+        }
+    }
+
+    /// Waits for what must not be cut off: a token the stack has rotated is
+    /// lost unless its successor gets stored.
+    pub async fn finish(&self) {
+        self.grants.revoke_all();
+        self.tasks.close();
+        if tokio::time::timeout(LAST_WORDS, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("stopped while a request to a stack was under way");
+        }
+        drop(tokio::time::timeout(AUDIT_LAST_WORDS, self.audit.finish()).await);
+    }
+}

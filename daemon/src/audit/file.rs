@@ -1,0 +1,118 @@
+//! `audit.jsonl`: only ever appended to, and begun anew when it has grown.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use quilt_proto::Timestamp;
+use quilt_proto::wire::AuditEntry;
+use rustix::fs::OFlags;
+
+/// A file larger than this is set aside, in bytes. One is kept: at most twice
+/// this much is on the disk.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+pub(super) struct AuditFile {
+    path: PathBuf,
+    open: Option<File>,
+    /// The last line may have been cut off.
+    torn: bool,
+    complained: bool,
+}
+
+impl AuditFile {
+    pub(super) fn new(dir: &Path) -> Self {
+        Self {
+            path: dir.join("audit.jsonl"),
+            open: None,
+            torn: false,
+            complained: false,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn older(&self) -> PathBuf {
+        self.path.with_extension("jsonl.1")
+    }
+
+    /// Writes a line. What cannot be written is lost, and said once.
+    pub(super) fn append(&mut self, entry: &AuditEntry) {
+        match self.try_append(entry) {
+            Ok(()) => self.complained = false,
+            Err(error) => {
+                // Opened anew next time, in case the file was taken away.
+                self.open = None;
+                if !self.complained {
+                    let path = self.path.display();
+                    tracing::warn!("cannot write to {path}: {}", error.kind());
+                }
+                self.complained = true;
+            }
+        }
+    }
+
+    fn try_append(&mut self, entry: &AuditEntry) -> io::Result<()> {
+        let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, entry)?;
+        line.push(b'\n');
+        if let Some(file) = &self.open
+            && file.metadata()?.len() + line.len() as u64 > MAX_BYTES
+        {
+            fs::rename(&self.path, self.older())?;
+            self.open = None;
+        }
+        let file = match &mut self.open {
+            Some(file) => file,
+            closed => closed.insert(open(&self.path)?),
+        };
+        self.torn = true;
+        file.write_all(&line)?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Entries since a time, oldest first. Lines that are none are passed over.
+    pub(super) fn read(&self, since: Option<Timestamp>) -> io::Result<Vec<AuditEntry>> {
+        let mut entries = Vec::new();
+        for path in [&self.older(), &self.path] {
+            let mut text = Vec::new();
+            match reading(path) {
+                Ok(file) => file.take(2 * MAX_BYTES).read_to_end(&mut text)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let parsed = text
+                .split(|byte| *byte == b'\n')
+                .filter_map(|line| serde_json::from_slice::<AuditEntry>(line).ok());
+            entries.extend(parsed.filter(|entry| since.is_none_or(|since| entry.time >= since)));
+        }
+        Ok(entries)
+    }
+}
+
+fn nofollow() -> i32 {
+    OFlags::NOFOLLOW.bits().cast_signed()
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(dir) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(nofollow())
+        .open(path)
+}
+
+fn reading(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(nofollow())
+        .open(path)
+}

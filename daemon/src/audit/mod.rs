@@ -1,0 +1,105 @@
+//! Which local process got what, when: `audit.jsonl` in the state directory.
+//!
+//! Lines say who and what, never a secret. A thread of its own writes them, so
+//! that a slow or full disk neither delays nor fails whoever gets a token;
+//! equal events within a minute become one line with a count.
+
+mod file;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use quilt_proto::Timestamp;
+use quilt_proto::wire::AuditEntry;
+use tokio::sync::oneshot;
+
+use self::file::AuditFile;
+use self::writer::{Order, run};
+
+/// Events that may wait to be written; more are dropped, and counted.
+const BACKLOG: usize = 1024;
+
+/// Why the audit log cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot read {path}: {reason}")]
+pub struct AuditError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// The audit log. Cheap to clone.
+#[derive(Clone)]
+pub struct AuditLog {
+    path: PathBuf,
+    orders: Option<SyncSender<Order>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl AuditLog {
+    /// A log in `dir`, which is made when the first line is written.
+    pub fn open(dir: &Path) -> Self {
+        let (orders, inbox) = sync_channel(BACKLOG);
+        let file = AuditFile::new(dir);
+        let path = file.path().to_owned();
+        let started = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || run(file, &inbox));
+        if let Err(error) = &started {
+            tracing::warn!("nothing is audited: {error}");
+        }
+        Self {
+            path,
+            orders: started.is_ok().then_some(orders),
+            dropped: Arc::default(),
+        }
+    }
+
+    /// Notes an event; never waits and never fails.
+    pub fn record(&self, entry: AuditEntry) {
+        let noted = self
+            .orders
+            .as_ref()
+            .is_some_and(|orders| orders.try_send(Order::Record(entry)).is_ok());
+        if !noted && self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("events are not audited: too many at once");
+        }
+    }
+
+    /// Events that were too many to be noted.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Every entry since a time, oldest first.
+    pub async fn read(&self, since: Option<Timestamp>) -> Result<Vec<AuditEntry>, AuditError> {
+        let fail = |reason: &str| AuditError {
+            path: self.path.clone(),
+            reason: reason.to_owned(),
+        };
+        let Some(orders) = self.orders.clone() else {
+            return Err(fail("it is not written"));
+        };
+        let (answer, answered) = oneshot::channel();
+        let asked =
+            tokio::task::spawn_blocking(move || orders.send(Order::Read(since, answer)).is_ok());
+        if !matches!(asked.await, Ok(true)) {
+            return Err(fail("it is no longer written"));
+        }
+        match answered.await {
+            Ok(Ok(entries)) => Ok(entries),
+            Ok(Err(error)) => Err(fail(&error.kind().to_string())),
+            Err(_) => Err(fail("it is no longer written")),
+        }
+    }
+
+    /// Waits until everything noted so far is in the file.
+    pub async fn finish(&self) {
+        drop(self.read(Some(Timestamp::from_unix(i64::MAX))).await);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! What is on the disk, and what is not.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn entry(action: &str, pid: u32) -> AuditEntry {
+    AuditEntry {
+        time: Timestamp::now(),
+        action: action.to_owned(),
+        outcome: "ok".to_owned(),
+        catalog_url: None,
+        profile: None,
+        pid: Some(pid),
+        uid: 1000,
+        executable: Some("/usr/bin/aws".to_owned()),
+        count: 1,
+    }
+}
+
+#[tokio::test]
+async fn equal_events_become_one_line_more() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(&dir.path().join("deep"));
+    for pid in 1..=500 {
+        log.record(entry("credentials", pid));
+    }
+    log.record(entry("token", 1));
+    let entries = log.read(None).await.unwrap();
+    let seen: Vec<_> = entries
+        .iter()
+        .map(|e| (e.action.as_str(), e.count))
+        .collect();
+    assert_eq!(
+        seen,
+        [("credentials", 1), ("token", 1), ("credentials", 499)]
+    );
+    let file = fs::metadata(dir.path().join("deep/audit.jsonl")).unwrap();
+    assert_eq!(file.mode() & 0o777, 0o600);
+    let later = Timestamp::now().plus_seconds(60);
+    assert!(log.read(Some(later)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_log_survives_and_torn_lines_are_passed_over() {
+    let dir = TempDir::new().unwrap();
+    AuditLog::open(dir.path()).record(entry("login", 1));
+    let log = AuditLog::open(dir.path());
+    while log.read(None).await.unwrap().is_empty() {}
+    let path = dir.path().join("audit.jsonl");
+    let torn = fs::read_to_string(&path).unwrap() + "{\"time\":\"2026-\n";
+    fs::write(&path, torn).unwrap();
+    log.record(entry("logout", 2));
+    assert_eq!(log.read(None).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_log_is_bounded() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let padding = "x".repeat(64 * 1024);
+    for n in 0..200 {
+        log.record(entry(&format!("{n}{padding}"), 1));
+        log.finish().await;
+    }
+    let bytes: u64 = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(bytes <= 8 * 1024 * 1024, "{bytes}");
+    let newest = log.read(None).await.unwrap().pop().unwrap();
+    assert!(newest.action.starts_with("199"));
+}
+
+#[tokio::test]
+async fn a_symlink_is_not_followed_and_nobody_is_held_up() {
+    let dir = TempDir::new().unwrap();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::write(&elsewhere, "").unwrap();
+    symlink(&elsewhere, dir.path().join("audit.jsonl")).unwrap();
+    let log = AuditLog::open(dir.path());
+    log.record(entry("token", 1));
+    assert!(log.read(None).await.is_err());
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
+}

@@ -1,0 +1,160 @@
+//! Signing in to the AWS console with session keys ("Enable custom identity
+//! broker access to the AWS console", IAM User Guide).
+
+use std::time::Duration;
+
+use quilt_proto::Secret;
+use quilt_proto::catalog::is_loopback;
+use serde::Deserialize;
+use url::Url;
+
+use super::error::one_line;
+use super::{Aws, AwsError, SessionKeys, environment};
+
+const SERVICE: &str = "AWS sign-in";
+
+/// The whole exchange.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest answer read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// Names the federation endpoint, before the settings file.
+const ENDPOINT_ENV: &str = "QUILTD_CONSOLE_ENDPOINT";
+
+/// Where to sign in, and to what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SignIn<'a> {
+    /// The federation endpoint, instead of AWS's own.
+    pub endpoint: Option<&'a str>,
+    /// The page to open, instead of the console's first.
+    pub destination: Option<&'a str>,
+    /// Decides which of AWS's partitions, and which region's console.
+    pub region: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    signin_token: Secret,
+}
+
+impl Aws {
+    /// A URL that signs in whoever opens it within 15 minutes: a secret.
+    ///
+    /// No session duration is asked for: AWS refuses one for keys of a chained
+    /// role, and the session then ends with the keys.
+    pub async fn console_url(
+        &self,
+        keys: &SessionKeys,
+        sign_in: SignIn<'_>,
+    ) -> Result<Secret, AwsError> {
+        let domain = match sign_in.region {
+            Some(region) if region.starts_with("cn-") => "amazonaws.cn",
+            Some(region) if region.starts_with("us-gov-") => "amazonaws-us-gov.com",
+            _ => "aws.amazon.com",
+        };
+        let named = environment::variable(ENDPOINT_ENV);
+        let endpoint = named.as_deref().or(sign_in.endpoint).map_or_else(
+            || format!("https://signin.{domain}/federation"),
+            str::to_owned,
+        );
+        let endpoint = safe(&endpoint)?;
+        let destination = sign_in.destination.map_or_else(
+            || match sign_in.region {
+                Some(region) => format!("https://console.{domain}/console/home?region={region}"),
+                None => format!("https://console.{domain}/"),
+            },
+            str::to_owned,
+        );
+        let token = self.signin_token(&endpoint, keys).await?;
+        let mut url = endpoint;
+        url.query_pairs_mut()
+            .append_pair("Action", "login")
+            .append_pair("Issuer", "quiltd")
+            .append_pair("Destination", &destination)
+            .append_pair("SigninToken", token.expose());
+        Ok(Secret::from(String::from(url)))
+    }
+
+    async fn signin_token(&self, endpoint: &Url, keys: &SessionKeys) -> Result<Secret, AwsError> {
+        let session = serde_json::json!({
+            "sessionId": keys.access_key_id,
+            "sessionKey": keys.secret_access_key.expose(),
+            "sessionToken": keys.session_token.expose(),
+        });
+        let lost = |error: &reqwest::Error| {
+            let reason = if error.is_timeout() {
+                "did not answer in time"
+            } else {
+                "cannot be reached"
+            };
+            AwsError::unreachable(SERVICE, reason)
+        };
+        let mut response = self
+            .browserless(endpoint)?
+            .get(endpoint.clone())
+            .query(&[
+                ("Action", "getSigninToken"),
+                ("Session", &session.to_string()),
+            ])
+            .send()
+            .await
+            .map_err(|error| lost(&error))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(AwsError::unreachable(
+                    SERVICE,
+                    "gave an answer without measure",
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_client_error() {
+            let secrets = [&keys.secret_access_key, &keys.session_token];
+            let said = one_line(&String::from_utf8_lossy(&body), &secrets);
+            let readable = !said.is_empty() && !said.contains('<');
+            return Err(AwsError::Refused {
+                service: SERVICE.to_owned(),
+                message: if readable { said } else { status.to_string() },
+                stale_keys: false,
+            });
+        }
+        if !status.is_success() {
+            return Err(AwsError::unreachable(SERVICE, format!("answered {status}")));
+        }
+        serde_json::from_slice(&body)
+            .map(|answer: Answer| answer.signin_token)
+            .map_err(|_| AwsError::unreachable(SERVICE, "gave an answer without a token"))
+    }
+
+    fn browserless(&self, endpoint: &Url) -> Result<&reqwest::Client, AwsError> {
+        if let Some(client) = self.console.get() {
+            return Ok(client);
+        }
+        let no_tls = || AwsError::unreachable(SERVICE, "cannot be asked: no TLS on this machine");
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .referer(false);
+        if let Some(pem) = environment::ca_bundle()? {
+            let bundle = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| no_tls())?;
+            builder = builder.tls_certs_only(bundle);
+        }
+        if is_loopback(endpoint) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|_| no_tls())?;
+        Ok(self.console.get_or_init(|| client))
+    }
+}
+
+/// Credentials go there: never in the clear, unless they stay on this machine.
+fn safe(endpoint: &str) -> Result<Url, AwsError> {
+    let url = Url::parse(endpoint).ok();
+    url.filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
+        .ok_or_else(|| AwsError::unreachable(SERVICE, "has an endpoint that is not https"))
+}

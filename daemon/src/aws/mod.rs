@@ -1,0 +1,40 @@
+//! AWS itself, beside the stack: STS and console sign-in.
+//!
+//! Uses what it is given and nothing ambient: no profile, key or role of the
+//! environment is ever read. Only where AWS is (`AWS_ENDPOINT_URL*`,
+//! `AWS_CA_BUNDLE`, proxies) comes from there.
+
+mod console;
+mod environment;
+mod error;
+mod sts;
+
+use std::sync::OnceLock;
+
+use aws_sdk_sts::config::SharedHttpClient;
+use quilt_proto::{Secret, Timestamp};
+
+pub use self::console::SignIn;
+pub use self::error::AwsError;
+pub use self::sts::AssumeRole;
+
+/// Keys of an AWS session.
+#[derive(Debug, Clone)]
+pub struct SessionKeys {
+    /// Identifies them.
+    pub access_key_id: String,
+    /// Signs requests.
+    pub secret_access_key: Secret,
+    /// Goes with every request.
+    pub session_token: Secret,
+    /// When AWS stops accepting them.
+    pub expires_at: Timestamp,
+}
+
+/// The way to AWS. Nothing is connected, and no certificate read, before the
+/// first request.
+#[derive(Debug, Default)]
+pub struct Aws {
+    sts: OnceLock<SharedHttpClient>,
+    console: OnceLock<reqwest::Client>,
+}

@@ -1,0 +1,197 @@
+//! Time, injected: what the wall says and how long the machine has been up.
+//!
+//! Expiry is the stack's statement about the wall clock, but a wall clock can
+//! be set back and timers stop while a laptop sleeps. So every deadline is
+//! kept on two clocks, and whichever reaches it first counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quilt_proto::Timestamp;
+
+/// One instant on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Time since boot, including suspend; never set back.
+    pub uptime: Duration,
+}
+
+impl Moment {
+    /// The deadline `seconds` from here; one in the past when negative.
+    pub fn after(self, seconds: i64) -> Deadline {
+        let ahead = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        Deadline {
+            wall: self.wall.plus_seconds(seconds),
+            uptime: self.uptime.saturating_add(ahead),
+        }
+    }
+}
+
+/// A point in time that has come as soon as either clock says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// When, by the wall clock.
+    pub wall: Timestamp,
+    uptime: Duration,
+}
+
+impl Deadline {
+    /// Whether it has come.
+    pub fn reached(self, now: Moment) -> bool {
+        now.wall >= self.wall || now.uptime >= self.uptime
+    }
+
+    /// Whole seconds until it comes, by the clock that gets there first.
+    pub fn seconds_left(self, now: Moment) -> i64 {
+        let uptime = self.uptime.saturating_sub(now.uptime).as_secs();
+        self.wall
+            .seconds_since(now.wall)
+            .min(i64::try_from(uptime).unwrap_or(i64::MAX))
+            .max(0)
+    }
+
+    /// The earlier of two.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            wall: self.wall.min(other.wall),
+            uptime: self.uptime.min(other.uptime),
+        }
+    }
+}
+
+/// The source of time.
+#[async_trait]
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Moment;
+
+    /// Returns when the deadline has come, within 2 s of waking from suspend
+    /// or of a change of the wall clock.
+    async fn sleep_until(&self, deadline: Deadline);
+}
+
+/// A shared clock.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The machine's clocks.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        Moment {
+            wall: Timestamp::now(),
+            uptime: uptime(),
+        }
+    }
+
+    async fn sleep_until(&self, deadline: Deadline) {
+        // Timers count neither suspend nor clock changes, so look again each second.
+        loop {
+            let now = self.now();
+            if deadline.reached(now) {
+                return;
+            }
+            let left = u64::try_from(deadline.seconds_left(now)).unwrap_or(0);
+            let nap = if left == 0 { 50 } else { 1000 };
+            tokio::time::sleep(Duration::from_millis(nap)).await;
+        }
+    }
+}
+
+/// Time since boot, suspend included.
+fn uptime() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    #[cfg(target_os = "linux")]
+    let id = ClockId::Boottime;
+    // Darwin's CLOCK_MONOTONIC goes on while the machine sleeps.
+    #[cfg(not(target_os = "linux"))]
+    let id = ClockId::Monotonic;
+    let time = clock_gettime(id);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+pub(crate) mod manual {
+    //! A clock that moves when told to.
+
+    use tokio::sync::watch;
+
+    use super::{Clock, Deadline, Duration, Moment, Timestamp, async_trait};
+
+    #[derive(Debug)]
+    pub(crate) struct ManualClock(watch::Sender<Moment>);
+
+    impl ManualClock {
+        pub(crate) fn at(unix: i64) -> Self {
+            let wall = Timestamp::from_unix(unix);
+            Self(watch::Sender::new(Moment {
+                wall,
+                uptime: Duration::from_secs(1000),
+            }))
+        }
+
+        /// Time passes, on both clocks (running or suspended alike).
+        pub(crate) fn advance(&self, seconds: u64) {
+            self.0.send_modify(|now| {
+                now.wall = now.wall.plus_seconds(i64::try_from(seconds).unwrap());
+                now.uptime += Duration::from_secs(seconds);
+            });
+        }
+
+        /// Somebody sets the wall clock.
+        pub(crate) fn set_wall_by(&self, seconds: i64) {
+            self.0
+                .send_modify(|now| now.wall = now.wall.plus_seconds(seconds));
+        }
+    }
+
+    #[async_trait]
+    impl Clock for ManualClock {
+        fn now(&self) -> Moment {
+            *self.0.borrow()
+        }
+
+        async fn sleep_until(&self, deadline: Deadline) {
+            let mut changes = self.0.subscribe();
+            let _ = changes.wait_for(|now| deadline.reached(*now)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::manual::ManualClock;
+    use super::*;
+
+    #[test]
+    fn a_clock_set_back_does_not_prolong_a_deadline() {
+        let clock = ManualClock::at(10_000);
+        let deadline = clock.now().after(100);
+        clock.set_wall_by(-5000);
+        clock.advance(100);
+        assert!(deadline.reached(clock.now()));
+    }
+
+    #[test]
+    fn a_clock_set_forward_reaches_it_early() {
+        let clock = ManualClock::at(10_000);
+        let deadline = clock.now().after(100);
+        clock.set_wall_by(100);
+        assert!(deadline.reached(clock.now()));
+        assert_eq!(deadline.seconds_left(clock.now()), 0);
+    }
+
+    #[tokio::test]
+    async fn the_system_clock_wakes_at_a_past_deadline() {
+        let clock = SystemClock;
+        clock.sleep_until(clock.now().after(-5)).await;
+        assert!(clock.now().uptime > Duration::ZERO);
+    }
+}

@@ -1,0 +1,65 @@
+//! Why there are no AWS credentials.
+
+use quilt_proto::{CatalogUrl, ProfileName, Timestamp};
+
+use crate::aws::AwsError;
+use crate::refresh::RefreshError;
+use crate::session::SessionError;
+
+/// Why a profile gives no credentials.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CredentialError {
+    /// The session below them.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Credentials arrived already expired, which only a wrong clock explains.
+    #[error(
+        "the stack's AWS credentials expired at {expired_at}, but this machine's clock says \
+         {now}: the clock is wrong"
+    )]
+    ClockSkew {
+        /// When they expired.
+        expired_at: Timestamp,
+        /// What the clock here says.
+        now: Timestamp,
+    },
+    /// There is no such profile.
+    #[error("there is no profile '{name}'{}", because(problem.as_deref()))]
+    UnknownProfile {
+        /// The name asked for.
+        name: ProfileName,
+        /// Why the settings file is not in force, if it is not.
+        problem: Option<String>,
+    },
+    /// AWS gives nothing for a profile's roles.
+    #[error("profile '{profile}': {source}")]
+    Aws {
+        /// The profile.
+        profile: ProfileName,
+        /// What AWS said.
+        source: AwsError,
+    },
+    /// AWS takes longer than the caller can wait; the attempt goes on.
+    #[error("profile '{0}': AWS takes too long to answer")]
+    SlowAws(ProfileName),
+    /// The stack takes longer than the caller can wait; the attempt goes on.
+    #[error("{0} takes too long to answer")]
+    Slow(CatalogUrl),
+    /// The daemon is stopping.
+    #[error("quiltd is stopping")]
+    Stopping,
+}
+
+fn because(problem: Option<&str>) -> String {
+    problem.map_or_else(String::new, |problem| format!(" ({problem})"))
+}
+
+impl CredentialError {
+    pub(super) fn from_refresh(error: RefreshError<Self>, catalog: &CatalogUrl) -> Self {
+        match error {
+            RefreshError::Source(error) => error,
+            RefreshError::Slow => Self::Slow(catalog.clone()),
+            RefreshError::Interrupted => Self::Stopping,
+        }
+    }
+}

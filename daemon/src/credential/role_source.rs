@@ -1,0 +1,113 @@
+//! Roles assumed from the stack's credentials, one after the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::ProfileName;
+
+use super::vault::Entry;
+use super::{AwsCredentials, CredentialError};
+use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
+use crate::clock::SharedClock;
+use crate::session::Session;
+use crate::settings::Profile;
+
+/// How long a fetch waits for the stack's credentials.
+const STACK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a session lives that only leads to the next, in seconds: the
+/// shortest AWS gives.
+const HOP_SECONDS: i64 = 900;
+
+/// The name of sessions where the profile gives none.
+const SESSION_NAME: &str = "quiltd";
+
+/// Asks STS, once for every role of the chain.
+pub(super) struct RoleSource {
+    pub(super) name: ProfileName,
+    pub(super) profile: Arc<Profile>,
+    pub(super) session: Arc<Session>,
+    /// Holds the stack's credentials.
+    pub(super) stack: Arc<Entry>,
+    pub(super) aws: Arc<Aws>,
+    pub(super) clock: SharedClock,
+}
+
+impl RoleSource {
+    pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
+        let base = self
+            .stack
+            .credentials(&self.session, STACK_PATIENCE)
+            .await?;
+        let (base, issued) = match self.walk(&base).await {
+            // Revoked, although they look valid: the stack may have others.
+            Err(error) if error.means_stale_keys() => {
+                let other = self
+                    .stack
+                    .other(&self.session, &base, STACK_PATIENCE)
+                    .await?;
+                let issued = self.walk(&other).await;
+                (other, issued)
+            }
+            issued => (base, issued),
+        };
+        let issued = issued.map_err(|source| CredentialError::Aws {
+            profile: self.name.clone(),
+            source,
+        })?;
+        let now = self.clock.now().wall;
+        if issued.expires_at <= now {
+            return Err(CredentialError::ClockSkew {
+                expired_at: issued.expires_at,
+                now,
+            });
+        }
+        Ok(AwsCredentials {
+            access_key_id: issued.access_key_id,
+            secret_access_key: issued.secret_access_key,
+            session_token: issued.session_token,
+            expires_at: issued.expires_at,
+            identity: base.identity,
+        })
+    }
+
+    async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
+        let none = BTreeMap::new();
+        let profile = &self.profile;
+        let last = profile.roles.len().saturating_sub(1);
+        let mut keys = SessionKeys::from(base);
+        for (index, role) in profile.roles.iter().enumerate() {
+            let is_last = index == last;
+            let wanted = AssumeRole {
+                role_arn: role.as_str(),
+                session_name: profile.session_name.as_deref().unwrap_or(SESSION_NAME),
+                duration: if is_last {
+                    profile.effective_duration()
+                } else {
+                    HOP_SECONDS
+                },
+                external_id: profile.external_id.as_deref(),
+                policy: profile.policy.as_deref().filter(|_| is_last),
+                policy_arns: if is_last { &profile.policy_arns } else { &[] },
+                tags: if is_last { &profile.tags } else { &none },
+                source_identity: profile.source_identity.as_deref().filter(|_| index == 0),
+                region: profile.region.as_deref(),
+                default_region: role.default_region(),
+            };
+            keys = self.aws.assume_role(&keys, &wanted).await?;
+        }
+        Ok(keys)
+    }
+}
+
+impl From<&AwsCredentials> for SessionKeys {
+    fn from(credentials: &AwsCredentials) -> Self {
+        Self {
+            access_key_id: credentials.access_key_id.clone(),
+            secret_access_key: credentials.secret_access_key.clone(),
+            session_token: credentials.session_token.clone(),
+            expires_at: credentials.expires_at,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Where a profile's credentials come from.
+
+use async_trait::async_trait;
+
+use super::role_source::RoleSource;
+use super::stack_source::StackSource;
+use super::{AwsCredentials, CredentialError};
+use crate::refresh::{Failure, Source};
+
+/// One way or the other, behind the same refresher.
+pub(super) enum ProfileSource {
+    /// The stack itself.
+    Stack(StackSource),
+    /// A chain of roles from there.
+    Roles(RoleSource),
+}
+
+#[async_trait]
+impl Source for ProfileSource {
+    type Value = AwsCredentials;
+    type Error = CredentialError;
+
+    /// Every failure is transient here: credentials that are valid stay so
+    /// although the login above them has ended, or the role may no longer be
+    /// assumed; and a change of who is logged in is told by its identity.
+    async fn fetch(
+        &self,
+        _held: Option<AwsCredentials>,
+    ) -> Result<AwsCredentials, Failure<CredentialError>> {
+        let issued = match self {
+            Self::Stack(source) => source.issue().await,
+            Self::Roles(source) => source.issue().await,
+        };
+        issued.map_err(Failure::Transient)
+    }
+}

@@ -1,0 +1,100 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::clock::manual::ManualClock;
+
+struct Desk {
+    grants: Arc<Grants>,
+    clock: Arc<ManualClock>,
+    stop: CancellationToken,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(1_000_000));
+        Self {
+            grants: Arc::new(Grants::new(Arc::clone(&clock) as _)),
+            clock,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    fn issue(&self, life: Life) -> Issued {
+        let right = Right::Credentials {
+            catalog: "https://demo.quilt.example".parse().unwrap(),
+            profile: ProfileName::default_profile(),
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let open = || Ok(Endpoint::new(address, self.stop.clone()));
+        self.grants.issue(right, life, open).unwrap()
+    }
+
+    async fn until(&self, done: impl Fn(&Grants) -> bool) {
+        while !done(&self.grants) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_what_it_was_given_for_until_it_is_taken_back() {
+    let desk = Desk::new();
+    let one = desk.issue(Life::Seconds(60));
+    let two = desk.issue(Life::Seconds(60));
+    assert_eq!(one.token.expose().len(), 64);
+    assert_ne!(one.token, two.token);
+    assert!(desk.grants.open(one.token.expose()).is_some());
+    assert!(desk.grants.open("").is_none());
+    assert!(desk.grants.open(&one.token.expose()[1..]).is_none());
+    assert!(desk.grants.revoke(&one.id));
+    assert!(!desk.grants.revoke(&one.id));
+    assert!(desk.grants.open(one.token.expose()).is_none());
+    assert!(desk.grants.open(two.token.expose()).is_some());
+}
+
+#[tokio::test]
+async fn the_listener_goes_with_the_last_grant() {
+    let desk = Desk::new();
+    assert!(desk.grants.address().is_none());
+    let (one, two) = (desk.issue(Life::Seconds(60)), desk.issue(Life::Seconds(60)));
+    desk.grants.revoke(&one.id);
+    assert!(desk.grants.address().is_some() && !desk.stop.is_cancelled());
+    desk.grants.revoke(&two.id);
+    assert!(desk.grants.address().is_none() && desk.stop.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_grant_ends_by_itself() {
+    let desk = Desk::new();
+    let issued = desk.issue(Life::Seconds(60));
+    desk.clock.advance(59);
+    assert!(desk.grants.open(issued.token.expose()).is_some());
+    desk.clock.advance(1);
+    assert!(desk.grants.open(issued.token.expose()).is_none());
+    desk.until(|grants| grants.list().is_empty()).await;
+    assert!(desk.stop.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_grant_of_a_process_lives_exactly_as_long() {
+    let desk = Desk::new();
+    let mut child = std::process::Command::new("cat")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let issued = desk.issue(Life::While(Holder::watch(Some(child.id())).unwrap()));
+    for _ in 0..5 {
+        let before = desk.grants.list()[0].expires_at;
+        desk.clock.advance(1800);
+        desk.until(|grants| grants.list()[0].expires_at > before)
+            .await;
+    }
+    assert!(desk.grants.open(issued.token.expose()).is_some());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    desk.until(|grants| grants.list().is_empty()).await;
+    assert!(desk.grants.open(issued.token.expose()).is_none());
+}

@@ -1,0 +1,63 @@
+//! How an operation on keys can fail. No HTTP in here.
+
+use quilt_proto::{CatalogUrl, NameError};
+
+use crate::session::SessionError;
+use crate::stack::StackError;
+
+/// Why an operation on keys did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The session below it, or the stack.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// What was given is no key, or no id of one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A key needs a name.
+    #[error("an API key needs a name of 1 to 200 characters")]
+    NoName,
+    /// Outside of what stacks grant.
+    #[error("Expiration must be between 1 and 365 days")]
+    Lifetime,
+    /// The user has no such key.
+    #[error("there is no such API key")]
+    NotFound,
+    /// No key is in use.
+    #[error("no API key is in use at {0}")]
+    NoKey(CatalogUrl),
+    /// The stack lists no key, or several, with the fingerprint of the one in use.
+    #[error("the stack does not say which of your API keys is in use here; rotate it by its id")]
+    Unidentified,
+    /// Only admins may.
+    #[error("only an admin of {0} may do that")]
+    NotAdmin(CatalogUrl),
+    /// A rotation now could leave more than two keys behind.
+    #[error(
+        "other active API keys are named '{name}' as well, as an interrupted rotation leaves them: \
+         revoke the one that is not used ({}) first", ids.join(", ")
+    )]
+    Twins {
+        /// Their name.
+        name: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// A new key did not work; it was revoked again where that was possible.
+    #[error("the new API key does not work, nothing was changed: {0}")]
+    Useless(StackError),
+    /// The connection was lost while a key was made.
+    #[error("{source}; an API key named '{name}' may have been made, whose secret is lost")]
+    PerhapsMade {
+        /// The name it would have.
+        name: String,
+        /// What was lost.
+        source: StackError,
+    },
+}
+
+impl From<StackError> for KeyError {
+    fn from(error: StackError) -> Self {
+        Self::from(SessionError::from(error))
+    }
+}

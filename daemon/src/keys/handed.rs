@@ -1,0 +1,171 @@
+//! A key handed over at the start, for services without a person to log in.
+//!
+//! Three ways, in this order: a file descriptor, systemd's credentials
+//! (systemd.exec(5), `LoadCredential=quilt-api-key`), the environment. The
+//! environment of a process can be read in `/proc` for as long as it lives,
+//! whatever the process does to its own copy, so there is one honest way to
+//! scrub it: run the program again without it, the key waiting in a pipe.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use quilt_proto::{ApiKeySecret, NameError};
+use zeroize::Zeroizing;
+
+/// The variable a key may come in.
+const ENVIRONMENT: &str = "QUILT_API_KEY";
+
+/// The flag that names a descriptor.
+const FD_FLAG: &str = "--api-key-fd";
+
+/// The file among systemd's credentials.
+const CREDENTIAL: &str = "quilt-api-key";
+
+/// The most bytes read of a key, white space included. Less than every pipe
+/// takes without a reader.
+const MAX_BYTES: usize = 4096 + 64;
+
+/// Why a key that was handed over could not be taken. Never quotes it.
+#[derive(Debug, thiserror::Error)]
+pub enum HandoverError {
+    /// It could not be read.
+    #[error("cannot read the API key from {place}: {source}")]
+    Unreadable {
+        /// Where it was to come from.
+        place: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is not a key.
+    #[error("{place}: {source}")]
+    NotAKey {
+        /// Where it came from.
+        place: String,
+        /// What is wrong with it.
+        source: NameError,
+    },
+}
+
+/// A key handed over, if one was.
+#[derive(Debug)]
+pub struct HandedKey;
+
+impl HandedKey {
+    /// Runs this program again where a key is in its environment. Call it
+    /// before anything else; it returns where there is nothing to scrub.
+    pub fn scrub_environment(args: &[OsString]) -> Result<(), HandoverError> {
+        let Some(value) = env::var_os(ENVIRONMENT) else {
+            return Ok(());
+        };
+        let value = Zeroizing::new(value.as_bytes().to_vec());
+        let failed = |source| HandoverError::Unreadable {
+            place: ENVIRONMENT.to_owned(),
+            source,
+        };
+        let mut command = Command::new(env::current_exe().map_err(failed)?);
+        command.args(args.iter().skip(1)).env_remove(ENVIRONMENT);
+        if let Some(name) = args.first() {
+            command.arg0(name);
+        }
+        let mut pipe = None;
+        if !value.trim_ascii().is_empty() && !names_descriptor(args) {
+            let reader = in_a_pipe(&value).map_err(failed)?;
+            command.arg(FD_FLAG).arg(reader.as_raw_fd().to_string());
+            pipe = Some(reader);
+        }
+        drop(value);
+        let error = command.exec();
+        drop(pipe);
+        Err(failed(error))
+    }
+
+    /// The key from a descriptor, else from systemd's credentials.
+    pub fn read(descriptor: Option<u32>) -> Result<Option<ApiKeySecret>, HandoverError> {
+        if let Some(number) = descriptor {
+            let path = PathBuf::from(format!("/dev/fd/{number}"));
+            return read(&path, &format!("descriptor {number}")).map(Some);
+        }
+        let Some(dir) = env::var_os("CREDENTIALS_DIRECTORY").filter(|dir| !dir.is_empty()) else {
+            return Ok(None);
+        };
+        let path = Path::new(&dir).join(CREDENTIAL);
+        match read(&path, "the credential quilt-api-key") {
+            Err(HandoverError::Unreadable { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            outcome => outcome.map(Some),
+        }
+    }
+}
+
+fn names_descriptor(args: &[OsString]) -> bool {
+    let assigned = format!("{FD_FLAG}=");
+    args.iter()
+        .any(|arg| arg == OsStr::new(FD_FLAG) || arg.as_bytes().starts_with(assigned.as_bytes()))
+}
+
+/// The reading end of a pipe that holds the key and has no writer any more.
+fn in_a_pipe(value: &[u8]) -> io::Result<rustix::fd::OwnedFd> {
+    if value.len() > MAX_BYTES {
+        return Err(io::Error::other("it is too long to be one"));
+    }
+    // Without CLOEXEC: the program that follows inherits it.
+    let (reader, writer) = rustix::pipe::pipe()?;
+    File::from(writer).write_all(value)?;
+    Ok(reader)
+}
+
+fn read(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
+    let unreadable = |source| HandoverError::Unreadable {
+        place: place.to_owned(),
+        source,
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    let not_a_key = |source| HandoverError::NotAKey {
+        place: place.to_owned(),
+        source,
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| not_a_key(NameError::ApiKeyCharacters))?;
+    text.parse().map_err(not_a_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_goes_through_a_pipe_and_errors_do_not_quote_it() {
+        let reader = in_a_pipe(b" qk_abcdefghijklmnop\n").unwrap();
+        let number = u32::try_from(reader.as_raw_fd()).unwrap();
+        let key = HandedKey::read(Some(number)).unwrap().unwrap();
+        assert_eq!(key.secret().expose(), "qk_abcdefghijklmnop");
+        let reader = in_a_pipe(b"canary").unwrap();
+        let number = u32::try_from(reader.as_raw_fd()).unwrap();
+        let error = HandedKey::read(Some(number)).unwrap_err().to_string();
+        assert!(
+            error.ends_with("API key must start with 'qk_' prefix"),
+            "{error}"
+        );
+        assert!(!error.contains("canary"));
+    }
+
+    #[test]
+    fn a_descriptor_on_the_command_line_is_noticed_in_both_spellings() {
+        let args = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert!(names_descriptor(&args(&["quiltd", "--api-key-fd", "3"])));
+        assert!(names_descriptor(&args(&["quiltd", "--api-key-fd=3"])));
+        assert!(!names_descriptor(&args(&["quiltd", "--socket", "/s"])));
+    }
+}

@@ -1,0 +1,195 @@
+//! One's own keys: listing, making, revoking.
+
+use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, NewApiKey};
+use quilt_proto::{ApiKeyId, ApiKeySecret};
+
+use super::{KeyError, Keys, PATIENCE};
+use crate::session::{Session, SessionError};
+use crate::stack::{Revoked, Scope, StackError};
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 200;
+
+/// How a caller names a key to revoke.
+#[derive(Debug)]
+pub enum Which {
+    /// By its id.
+    Id(ApiKeyId),
+    /// By its secret.
+    Secret(ApiKeySecret),
+}
+
+impl Keys {
+    /// The user's keys.
+    pub async fn list(
+        &self,
+        session: &Session,
+        filter: &ApiKeyFilter,
+    ) -> Result<Vec<ApiKey>, KeyError> {
+        let registry = session.registry().await?;
+        let listing = session.authorized(PATIENCE, true, |bearer| {
+            let registry = &registry;
+            async move {
+                self.stack
+                    .api_keys(registry, &bearer.token, Scope::Own, filter)
+                    .await
+            }
+        });
+        Ok(listing.await?)
+    }
+
+    /// One of the user's keys.
+    pub async fn key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
+        let registry = session.registry().await?;
+        let reading = session.authorized(PATIENCE, true, |bearer| {
+            let registry = &registry;
+            async move {
+                self.stack
+                    .api_key(registry, &bearer.token, Scope::Own, id)
+                    .await
+            }
+        });
+        reading.await?.ok_or(KeyError::NotFound)
+    }
+
+    /// Makes a key. Nothing here remembers its secret.
+    pub async fn create(
+        &self,
+        session: &Session,
+        new: &NewApiKey,
+    ) -> Result<CreatedApiKey, KeyError> {
+        let new = checked(new)?;
+        let registry = session.registry().await?;
+        let making = session.authorized(PATIENCE, true, |bearer| {
+            let (registry, new) = (&registry, &new);
+            async move {
+                self.stack
+                    .create_api_key(registry, &bearer.token, new)
+                    .await
+            }
+        });
+        let made = making.await;
+        // The secret came through a connection that would keep it.
+        self.stack.forget_connections();
+        made.map_err(|error| match error {
+            SessionError::Stack(source @ StackError::Unreachable { .. }) => KeyError::PerhapsMade {
+                name: new.name.clone(),
+                source,
+            },
+            error => error.into(),
+        })
+    }
+
+    /// Revokes one of the user's keys. If it is the one in use, it is dropped.
+    pub async fn revoke(&self, session: &Session, which: &Which) -> Result<(), KeyError> {
+        let registry = session.registry().await?;
+        let revoking = session.authorized(PATIENCE, true, |bearer| {
+            let registry = &registry;
+            async move {
+                self.stack
+                    .revoke_api_key(registry, &bearer.token, Scope::Own, which.as_revoked())
+                    .await
+            }
+        });
+        let outcome = match (revoking.await, which) {
+            // A key in the wrong hands must be revocable without a login, and
+            // whoever is logged in: it can revoke itself.
+            (Err(error), Which::Secret(secret)) if is_somebody_elses(&error) => {
+                let own = secret.secret();
+                let by_itself = Revoked::Secret(own);
+                match self
+                    .stack
+                    .revoke_api_key(&registry, own, Scope::Own, by_itself)
+                    .await
+                {
+                    Err(StackError::Unauthorized { .. }) => Err(KeyError::NotFound),
+                    outcome => outcome.map_err(KeyError::from),
+                }
+            }
+            (outcome, _) => outcome.map_err(KeyError::from),
+        };
+        let outcome = outcome.map_err(not_found);
+        if matches!(outcome, Ok(()) | Err(KeyError::NotFound)) {
+            self.forget_revoked(session, which, outcome.is_ok()).await;
+        }
+        outcome
+    }
+
+    /// Drops the key in use where it was the one revoked.
+    pub(super) async fn forget_revoked(&self, session: &Session, which: &Which, revoked: bool) {
+        let in_use = session.key_facts();
+        let was_in_use = match which {
+            Which::Secret(secret) => session.key().as_ref() == Some(secret.secret()),
+            Which::Id(id) => match in_use.and_then(|facts| facts.record) {
+                Some(record) => record.id == id.as_str(),
+                // Not known by its id, so see whether it still works.
+                None => revoked && self.is_dead(session).await,
+            },
+        };
+        match which {
+            Which::Id(id) => session.settle(id.as_str()),
+            Which::Secret(secret) => {
+                let successor = session
+                    .rotation(|r| r.secret.is(secret.secret()).then(|| r.new.id.clone()))
+                    .flatten();
+                if let Some(id) = successor {
+                    session.settle(&id);
+                }
+            }
+        }
+        if revoked && was_in_use {
+            self.clear(session);
+        } else {
+            self.stack.forget_connections();
+        }
+    }
+
+    async fn is_dead(&self, session: &Session) -> bool {
+        let (Some(secret), Some(registry)) = (session.key(), session.known_registry()) else {
+            return false;
+        };
+        let answer = self.stack.me(&registry, &secret).await;
+        matches!(answer, Err(StackError::Unauthorized { .. }))
+    }
+}
+
+impl Which {
+    fn as_revoked(&self) -> Revoked<'_> {
+        match self {
+            Self::Id(id) => Revoked::Id(id),
+            Self::Secret(secret) => Revoked::Secret(secret.secret()),
+        }
+    }
+}
+
+/// Whether nobody is logged in, or somebody whose key it is not.
+fn is_somebody_elses(error: &SessionError) -> bool {
+    match error {
+        SessionError::LoggedOut(_) | SessionError::Expired(_) | SessionError::KeyRefused(_) => true,
+        SessionError::Stack(error) => error.is_not_found(),
+        _ => false,
+    }
+}
+
+pub(super) fn not_found(error: KeyError) -> KeyError {
+    match error {
+        KeyError::Session(SessionError::Stack(error)) if error.is_not_found() => KeyError::NotFound,
+        error => error,
+    }
+}
+
+/// Checks what stacks check, before anything is sent.
+pub(super) fn checked(new: &NewApiKey) -> Result<NewApiKey, KeyError> {
+    let name = new.name.trim().to_owned();
+    let legal = (1..=MAX_NAME).contains(&name.chars().count());
+    if !legal || name.chars().any(char::is_control) {
+        return Err(KeyError::NoName);
+    }
+    if !KEY_LIFETIME_DAYS.contains(&new.expires_in_days) {
+        return Err(KeyError::Lifetime);
+    }
+    Ok(NewApiKey {
+        name,
+        expires_in_days: new.expires_in_days,
+    })
+}

@@ -1,0 +1,96 @@
+//! Refuses what a web page could send: a foreign `Host` (DNS rebinding) and any
+//! header only a browser adds.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http::{HeaderMap, Uri, header};
+use quilt_proto::{ErrorCode, Problem};
+
+use super::serve::problem_response;
+
+/// The authorities a listener answers to, `host` or `host:port`.
+#[derive(Clone, Debug)]
+pub struct AllowedHosts(Arc<[String]>);
+
+impl AllowedHosts {
+    /// What clients of the control socket send.
+    pub fn localhost() -> Self {
+        Self::only(["localhost"])
+    }
+
+    /// Exactly these.
+    pub fn only<S: Into<String>>(hosts: impl IntoIterator<Item = S>) -> Self {
+        Self(hosts.into_iter().map(Into::into).collect())
+    }
+
+    fn allow(&self, authority: &str) -> bool {
+        self.0
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(authority))
+    }
+}
+
+/// Makes an answer of a refusal.
+pub type Refuse = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
+
+#[derive(Clone)]
+struct Guard {
+    hosts: AllowedHosts,
+    refuse: Refuse,
+}
+
+/// `router` behind the guard, unknown paths included.
+pub fn guarded(router: Router, hosts: AllowedHosts) -> Router {
+    let refuse: Refuse = Arc::new(|problem| {
+        tracing::warn!(reason = problem.detail, "refused a foreign request");
+        problem_response(problem)
+    });
+    guarded_by(router, hosts, refuse)
+}
+
+/// The same, with refusals in the words of `refuse`.
+pub fn guarded_by(router: Router, hosts: AllowedHosts, refuse: Refuse) -> Router {
+    router.layer(from_fn_with_state(Guard { hosts, refuse }, refuse_foreign))
+}
+
+async fn refuse_foreign(
+    State(guard): State<Guard>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    match verdict(request.uri(), request.headers(), &guard.hosts) {
+        Ok(()) => next.run(request).await,
+        Err(reason) => (guard.refuse)(&Problem::new(403, ErrorCode::Denied, reason)),
+    }
+}
+
+/// Why a request is refused. The words never repeat what was sent.
+fn verdict(uri: &Uri, headers: &HeaderMap, hosts: &AllowedHosts) -> Result<(), &'static str> {
+    let mut named = headers.get_all(header::HOST).iter();
+    match (named.next(), named.next()) {
+        (Some(host), None) if host.to_str().is_ok_and(|host| hosts.allow(host)) => {}
+        (None, _) => return Err("the request names no Host"),
+        (Some(_), Some(_)) => return Err("the request names several Hosts"),
+        (Some(_), None) => return Err("the request is for another Host"),
+    }
+    if uri.authority().is_some_and(|to| !hosts.allow(to.as_str())) {
+        return Err("the request is for another Host");
+    }
+    let from_browser = headers.keys().any(|name| {
+        *name == header::ORIGIN
+            || *name == header::REFERER
+            || name.as_str().starts_with("sec-fetch-")
+    });
+    if from_browser {
+        return Err("the request comes from a web page");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! TCP on 127.0.0.1, for programs that only speak HTTP over TCP. Anyone on the
+//! machine can connect, every web page can make a browser do so: nothing is
+//! trusted but a token.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Limits, Listener};
+
+/// Connections from this machine.
+#[derive(Debug)]
+pub struct LoopbackListener(TcpListener);
+
+impl LoopbackListener {
+    /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
+    pub fn bind(port: u16) -> io::Result<(Self, SocketAddr)> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((Self(TcpListener::from_std(listener)?), address))
+    }
+
+    /// What a caller of loopback may use up: less than on the control socket,
+    /// because it may be anybody.
+    pub fn limits() -> Limits {
+        Limits {
+            connections: 256,
+            header_bytes: 16 * 1024,
+            headers: 64,
+            body_bytes: 1024,
+            first_header_time: Duration::from_secs(5),
+            header_time: Duration::from_secs(10),
+            request_time: Duration::from_secs(10),
+            drain_time: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The address a request came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor(pub SocketAddr);
+
+impl Listener for LoopbackListener {
+    type Io = TcpStream;
+    type Caller = Visitor;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, Visitor)> {
+        loop {
+            let (stream, from) = self.0.accept().await?;
+            if from.ip().is_loopback() {
+                // Answers are small; waiting for more would only delay them.
+                let _ = stream.set_nodelay(true);
+                return Ok((stream, Visitor(from)));
+            }
+        }
+    }
+}
+
+/// How many refusals get an answer with a reason and a line in the log.
+#[derive(Debug)]
+pub struct Throttle {
+    state: Mutex<(f64, Instant)>,
+}
+
+impl Throttle {
+    const BURST: f64 = 20.0;
+    const PER_SECOND: f64 = 2.0;
+
+    /// A whole burst is left.
+    pub fn new() -> Self {
+        Self {
+            state: Mutex::new((Self::BURST, Instant::now())),
+        }
+    }
+
+    /// Whether one more is within the rate.
+    pub fn pass(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let gained = now.duration_since(state.1).as_secs_f64() * Self::PER_SECOND;
+        let left = (state.0 + gained).min(Self::BURST);
+        let pass = left >= 1.0;
+        *state = (if pass { left - 1.0 } else { left }, now);
+        pass
+    }
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_beyond_a_burst_are_throttled() {
+        let throttle = Throttle::new();
+        let passed = (0..100).filter(|_| throttle.pass()).count();
+        assert!((20..25).contains(&passed), "{passed}");
+    }
+}

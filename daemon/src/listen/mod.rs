@@ -1,0 +1,51 @@
+//! Where requests come from: the control socket (bound here, or handed over by
+//! systemd or launchd), who is on the other end, and the limits every
+//! connection lives under.
+
+pub mod activation;
+mod bind_error;
+mod directory;
+pub mod guard;
+mod lock;
+pub mod loopback;
+pub mod peer;
+pub mod serve;
+mod sockaddr;
+pub mod unix;
+mod watch;
+
+use std::path::Path;
+
+pub use activation::ActivationError;
+pub use bind_error::BindError;
+pub use guard::{AllowedHosts, Refuse, guarded, guarded_by};
+pub use lock::SocketLock;
+pub use loopback::{LoopbackListener, Throttle};
+pub use peer::{Peer, PeerListener};
+pub(crate) use serve::problem_response;
+pub use serve::{Limits, Listener, serve};
+pub use unix::ControlSocket;
+pub use watch::Watch;
+
+/// There is no socket to listen on.
+#[derive(Debug, thiserror::Error)]
+pub enum AcquireError {
+    /// The socket that was handed over is unfit.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    /// No socket could be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+/// Takes the socket systemd or launchd offers; where neither does, binds `path`.
+///
+/// The lock is held by whoever bound the socket: keep it until the last request
+/// is served and everything is on disk.
+pub fn acquire(path: &Path) -> Result<(ControlSocket, Option<SocketLock>), AcquireError> {
+    if let Some(socket) = activation::take()? {
+        return Ok((socket, None));
+    }
+    let (socket, lock) = unix::bind(path)?;
+    Ok((socket, Some(lock)))
+}

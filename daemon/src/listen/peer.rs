@@ -1,0 +1,132 @@
+//! Who is on the other end, as the kernel says.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::geteuid;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::{ControlSocket, Listener};
+
+/// The process that connected, as of the moment it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+    /// Its process, where the system tells. It may have ended since, and its
+    /// number may be another's: good for the audit log, not for decisions.
+    pub pid: Option<u32>,
+    /// The program it ran then.
+    program: Option<Arc<Path>>,
+}
+
+impl Peer {
+    /// The peer of a connection.
+    pub fn of(stream: &UnixStream) -> io::Result<Self> {
+        let credentials = stream.peer_cred()?;
+        let mut peer = Self {
+            uid: credentials.uid(),
+            gid: credentials.gid(),
+            program: None,
+            // 0 is a process outside our pid namespace.
+            pid: credentials
+                .pid()
+                .and_then(|pid| u32::try_from(pid).ok())
+                .filter(|pid| *pid != 0),
+        };
+        // The number is this process's for as long as its end of the
+        // connection is open: what was read before is void where it is not.
+        let program = peer.look_up_program();
+        if is_open(stream) {
+            peer.program = program;
+        }
+        Ok(peer)
+    }
+
+    /// Whether the daemon of user `daemon` serves this peer: only its own user,
+    /// not even root.
+    pub fn is_served_by(&self, daemon: u32) -> bool {
+        self.uid == daemon
+    }
+
+    /// The program the peer ran when it connected. `None` where the system
+    /// does not tell, or it had hung up by then.
+    pub fn executable(&self) -> Option<PathBuf> {
+        self.program.as_deref().map(Path::to_owned)
+    }
+
+    fn look_up_program(&self) -> Option<Arc<Path>> {
+        if cfg!(target_os = "linux") {
+            let link = std::fs::read_link(format!("/proc/{}/exe", self.pid?));
+            link.ok().map(Arc::from)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether the other end has not hung up.
+fn is_open(stream: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(stream, PollFlags::empty())];
+    let now = Timespec::default();
+    poll(&mut polled, Some(&now)).is_ok()
+        && !polled[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+/// The control socket, serving one user: anyone else is hung up on before a
+/// byte is read.
+#[derive(Debug)]
+pub struct PeerListener {
+    listener: UnixListener,
+    uid: u32,
+    // Removes the file when dropped.
+    _socket: ControlSocket,
+}
+
+impl PeerListener {
+    /// Accepts on `socket` from the daemon's own effective user. Needs a tokio
+    /// runtime.
+    pub fn new(socket: ControlSocket) -> io::Result<Self> {
+        Self::serving(socket, geteuid().as_raw())
+    }
+
+    fn serving(socket: ControlSocket, uid: u32) -> io::Result<Self> {
+        let listener = socket.listener().try_clone()?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener)?,
+            uid,
+            _socket: socket,
+        })
+    }
+}
+
+impl Listener for PeerListener {
+    type Io = UnixStream;
+    type Caller = Peer;
+
+    async fn accept(&mut self) -> io::Result<(UnixStream, Peer)> {
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            match Peer::of(&stream) {
+                Ok(peer) if peer.is_served_by(self.uid) => return Ok((stream, peer)),
+                Ok(peer) => tracing::warn!(
+                    uid = peer.uid,
+                    pid = peer.pid,
+                    program = ?peer.executable(),
+                    "refused a connection of another user"
+                ),
+                Err(error) => tracing::warn!(%error, "refused a connection of unknown origin"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

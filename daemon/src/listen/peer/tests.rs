@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+
+use super::*;
+
+fn listener(uid: u32) -> (tempfile::TempDir, PathBuf, PeerListener) {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("quilt/quiltd.sock");
+    let (socket, _lock) = super::super::unix::bind(&path).unwrap();
+    let listener = PeerListener::serving(socket, uid).unwrap();
+    (root, path, listener)
+}
+
+#[test]
+fn only_the_daemons_own_user_is_served() {
+    let peer = |uid| Peer {
+        uid,
+        gid: 1000,
+        pid: None,
+        program: None,
+    };
+    assert!(peer(1000).is_served_by(1000));
+    assert!(!peer(1001).is_served_by(1000));
+    assert!(!peer(0).is_served_by(1000));
+    assert!(!peer(1000).is_served_by(0));
+}
+
+#[tokio::test]
+async fn knows_its_caller() {
+    let (_root, path, mut listener) = listener(geteuid().as_raw());
+    let _client = UnixStream::connect(&path).await.unwrap();
+    let (_io, peer) = listener.accept().await.unwrap();
+    assert_eq!(peer.uid, geteuid().as_raw());
+    assert_eq!(peer.pid, Some(std::process::id()));
+    if cfg!(target_os = "linux") {
+        assert_eq!(peer.executable(), std::env::current_exe().ok());
+    }
+}
+
+#[tokio::test]
+async fn hangs_up_on_another_user() {
+    let (_root, path, mut listener) = listener(geteuid().as_raw() + 1);
+    let mut client = UnixStream::connect(&path).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::select! {
+        _ = listener.accept() => panic!("served another user"),
+        read = client.read_to_end(&mut answer) => assert_eq!(read.unwrap(), 0),
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("kept another user waiting"),
+    }
+}

@@ -1,0 +1,291 @@
+use std::collections::VecDeque;
+
+use axum::extract::Extension;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::*;
+
+/// Connections out of a channel, after a row of accept errors.
+struct Channel {
+    errors: VecDeque<io::Error>,
+    arrivals: mpsc::Receiver<DuplexStream>,
+}
+
+#[derive(Clone)]
+struct Caller(&'static str);
+
+impl Listener for Channel {
+    type Io = DuplexStream;
+    type Caller = Caller;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, Caller)> {
+        if let Some(error) = self.errors.pop_front() {
+            return Err(error);
+        }
+        match self.arrivals.recv().await {
+            Some(io) => Ok((io, Caller("tester"))),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+struct Bench {
+    door: mpsc::Sender<DuplexStream>,
+    shutdown: CancellationToken,
+    served: JoinHandle<usize>,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        Self::after(limits, VecDeque::new())
+    }
+
+    fn after(limits: Limits, errors: VecDeque<io::Error>) -> Self {
+        let (door, arrivals) = mpsc::channel(8);
+        let shutdown = CancellationToken::new();
+        let listener = Channel { errors, arrivals };
+        let served = tokio::spawn(serve(listener, router(), limits, shutdown.clone()));
+        Self {
+            door,
+            shutdown,
+            served,
+        }
+    }
+
+    async fn connect(&self) -> DuplexStream {
+        let (client, server) = duplex(64 * 1024);
+        self.door.send(server).await.unwrap();
+        client
+    }
+
+    /// Sends `request` on a connection of its own and reads to the end.
+    async fn ask(&self, request: &str) -> String {
+        let mut client = self.connect().await;
+        // The server may hang up before it has read everything.
+        let _ = client.write_all(request.as_bytes()).await;
+        rest(&mut client).await
+    }
+}
+
+async fn rest(client: &mut DuplexStream) -> String {
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+fn router() -> Router {
+    let slow_stream = || async {
+        let parts = futures_util::stream::unfold(0, |n| async move {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            (n < 3).then(|| {
+                (
+                    Ok::<_, Infallible>(Bytes::from(format!("part {n}\n"))),
+                    n + 1,
+                )
+            })
+        });
+        Body::from_stream(parts)
+    };
+    Router::new()
+        .route("/", get(|Extension(Caller(name))| async move { name }))
+        .route(
+            "/size",
+            post(|body: Bytes| async move { body.len().to_string() }),
+        )
+        .route("/never", get(std::future::pending::<()>))
+        .route("/stream", get(slow_stream))
+}
+
+fn get_request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+}
+
+fn post_request(size: usize) -> String {
+    let head = "POST /size HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+    format!("{head}content-length: {size}\r\n\r\n{}", "x".repeat(size))
+}
+
+#[tokio::test(start_paused = true)]
+async fn hands_the_caller_to_the_handler() {
+    let bench = Bench::new(Limits::default());
+    let answer = bench.ask(&get_request("/")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.ends_with("tester"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_must_arrive_in_time() {
+    let bench = Bench::new(Limits::default());
+    let start = Instant::now();
+    let mut client = bench.connect().await;
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: loc")
+        .await
+        .unwrap();
+    let answer = rest(&mut client).await;
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(
+        start.elapsed().as_secs(),
+        Limits::default().first_header_time.as_secs()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trickle_does_not_prolong_the_header() {
+    let bench = Bench::new(Limits::default());
+    let start = Instant::now();
+    let mut client = bench.connect().await;
+    while client.write_all(b"G").await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(start.elapsed() < Limits::default().first_header_time * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed() {
+    let bench = Bench::new(Limits::default());
+    let start = Instant::now();
+    let mut client = bench.connect().await;
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = rest(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(
+        start.elapsed().as_secs(),
+        Limits::default().header_time.as_secs()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_are_bounded_in_size_and_number() {
+    let bench = Bench::new(Limits::default());
+    let long = format!(
+        "GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n",
+        "x".repeat(40_000)
+    );
+    let answer = bench.ask(&long).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(65));
+    let answer = bench.ask(&many).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_are_bounded() {
+    let bench = Bench::new(Limits {
+        body_bytes: 1000,
+        ..Limits::default()
+    });
+    let answer = bench.ask(&post_request(1000)).await;
+    assert!(answer.ends_with("1000"), "{answer}");
+    let answer = bench.ask(&post_request(1001)).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains(r#""code":"invalid_input""#), "{answer}");
+
+    let head = "POST /size HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n";
+    let chunk = format!("258\r\n{}\r\n", "x".repeat(0x258));
+    let chunked = format!("{head}connection: close\r\n\r\n{chunk}{chunk}0\r\n\r\n");
+    let answer = bench.ask(&chunked).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_must_begin_in_time() {
+    let bench = Bench::new(Limits::default());
+    let start = Instant::now();
+    let answer = bench.ask(&get_request("/never")).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    assert_eq!(
+        start.elapsed().as_secs(),
+        Limits::default().request_time.as_secs()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_given_up() {
+    let bench = Bench::new(Limits::default());
+    let mut client = bench.connect().await;
+    let request = post_request(100);
+    client
+        .write_all(&request.as_bytes()[..request.len() - 1])
+        .await
+        .unwrap();
+    let answer = rest(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_may_stream_beyond_every_time_limit() {
+    let bench = Bench::new(Limits::default());
+    let start = Instant::now();
+    let answer = bench.ask(&get_request("/stream")).await;
+    assert!(answer.contains("part 2"), "{answer}");
+    assert!(start.elapsed() > Limits::default().request_time);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_beyond_the_limit_wait() {
+    let bench = Bench::new(Limits {
+        connections: 2,
+        ..Limits::default()
+    });
+    let first = bench.connect().await;
+    let _second = bench.connect().await;
+    let mut third = bench.connect().await;
+    third.write_all(get_request("/").as_bytes()).await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_secs(1), third.read_u8()).await;
+    assert!(waiting.is_err(), "served beyond the limit");
+    drop(first);
+    let answer = rest(&mut third).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn accept_errors_slow_down_and_pass() {
+    let full = || io::Error::from(Errno::MFILE);
+    let gone = io::Error::from(Errno::CONNABORTED);
+    let bench = Bench::after(Limits::default(), VecDeque::from([gone, full(), full()]));
+    let start = Instant::now();
+    let answer = bench.ask(&get_request("/")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(start.elapsed().as_millis() / 10, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_lets_requests_end_and_closes_idle_connections() {
+    let bench = Bench::new(Limits {
+        drain_time: Duration::from_mins(5),
+        ..Limits::default()
+    });
+    let mut idle = bench.connect().await;
+    let mut busy = bench.connect().await;
+    busy.write_all(get_request("/stream").as_bytes())
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.shutdown.cancel();
+    assert_eq!(rest(&mut idle).await, "");
+    assert!(rest(&mut busy).await.contains("part 2"));
+    assert_eq!(bench.served.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_cuts_off_what_outlasts_the_drain() {
+    let bench = Bench::new(Limits::default());
+    let mut busy = bench.connect().await;
+    busy.write_all(get_request("/never").as_bytes())
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.shutdown.cancel();
+    assert_eq!(bench.served.await.unwrap(), 1);
+    assert_eq!(rest(&mut busy).await, "");
+}

@@ -1,0 +1,139 @@
+//! quiltd: harden, parse, listen, say so, serve.
+
+mod args;
+
+use std::alloc::System;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use quilt_proto::locations;
+use quiltd::app::{App, Config};
+use quiltd::keys::HandedKey;
+use quiltd::process::Unprotected;
+use quiltd::{Listeners, listen, process};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use zeroizing_alloc::ZeroAlloc;
+
+use args::Args;
+
+/// Zeroes what it frees: copies of secrets made inside libraries go too.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+/// Time for blocking work, such as a keyring that hangs, once all is served.
+const LINGER: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let open = process::harden();
+    let given: Vec<_> = std::env::args_os().collect();
+    let served = HandedKey::scrub_environment(&given)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| serve(Args::parse_from(given), &open));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, and no panic where stderr is closed.
+            let line = format!("quiltd: {error:#}\n").replace('\n', " ");
+            let _ = writeln!(io::stderr(), "{}", line.trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
+    log_to_stderr(&args.log);
+    for protection in open {
+        tracing::warn!("{protection}");
+    }
+    let key = HandedKey::read(args.api_key_fd)?;
+    let path = args.socket.map_or_else(locations::socket, Ok)?;
+    let config = Config::resolve(args.config, args.token_store.into())?;
+    // The lock outlives the runtime: the next daemon starts when this one's
+    // last write is done.
+    let (control, _lock) = listen::acquire(&path)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    let result = runtime.block_on(async {
+        let shutdown = stop_on_signal().context("cannot watch for signals")?;
+        let app = App::build(config, control.path().to_owned(), shutdown).await?;
+        if let Some(key) = key {
+            let catalog = args
+                .catalog
+                .or_else(|| std::env::var(locations::CATALOG_ENV).ok());
+            app.take_key(catalog.as_deref(), &key).context(
+                "an API key was given, but its catalog is not known; give --catalog URL",
+            )?;
+        }
+        announce(&control);
+        quiltd::run(app, Listeners { control }).await?;
+        anyhow::Ok(())
+    });
+    stop(runtime);
+    result
+}
+
+fn stop(runtime: Runtime) {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    runtime.shutdown_timeout(LINGER);
+    tracing::info!("stopped");
+}
+
+fn log_to_stderr(filter: &str) {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        // Its own complaint about a closed stderr would go to stderr and panic.
+        .log_internal_errors(false)
+        .init();
+}
+
+/// A token cancelled by the first SIGTERM or SIGINT. Needs the runtime.
+fn stop_on_signal() -> io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
+        }
+        token.cancel();
+    });
+    Ok(shutdown)
+}
+
+/// Tells whoever started us that connections are taken from now on: one JSON
+/// line on stdout, and systemd. Then lets go of stdout, so that a starter that
+/// reads to the end of the pipe is not kept waiting.
+fn announce(control: &listen::ControlSocket) {
+    let line = serde_json::json!({
+        "socket": control.path().to_string_lossy(),
+        "pid": std::process::id(),
+        "version": quiltd::VERSION,
+    });
+    let mut stdout = io::stdout();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    let released = File::options()
+        .write(true)
+        .open("/dev/null")
+        .and_then(|null| Ok(rustix::stdio::dup2_stdout(null)?));
+    if let Err(error) = released {
+        tracing::debug!(%error, "cannot let go of stdout");
+    }
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "cannot tell systemd that quiltd is ready");
+    }
+    tracing::info!(socket = ?control.path(), handed_over = !control.owns_file(), "listening");
+}

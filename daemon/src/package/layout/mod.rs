@@ -1,0 +1,156 @@
+//! How a registry arranges pointers and manifests: Quilt's layouts 1 and 2.
+//!
+//! A layout reads, and plans deletions; it changes nothing itself.
+
+mod one;
+mod pointers;
+mod two;
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use quilt_proto::wire::PackageVersion;
+use quilt_proto::{PackageName, TopHash};
+
+use super::PackageError;
+use super::StoreError;
+use super::store::{Batches, Store};
+
+/// The name of the pointer to the newest version.
+const LATEST: &str = "latest";
+
+/// A layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// `.quilt/named_packages` and `.quilt/packages`.
+    One,
+    /// `.quilt/v2/tags` and `.quilt/v2/manifests`.
+    Two,
+}
+
+/// What to do, in order, so that whenever it stops `latest` points to a
+/// version that is there, or is gone itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// What to point `latest` to, before anything is removed.
+    pub(super) repoint: Option<Repoint>,
+    /// Keys to remove; those of one step in any order.
+    pub(super) steps: Vec<Vec<String>>,
+    /// Folders to remove afterwards, with the folders in them.
+    pub(super) clear: Vec<String>,
+    /// Folders to remove last, if nothing is in them.
+    pub(super) prune: Vec<String>,
+}
+
+/// A new content of `latest`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Repoint {
+    pub(super) key: String,
+    pub(super) content: String,
+}
+
+impl Layout {
+    /// By the number Quilt gives it.
+    pub(super) fn numbered(number: u64) -> Option<Self> {
+        match number {
+            1 => Some(Self::One),
+            2 => Some(Self::Two),
+            _ => None,
+        }
+    }
+
+    /// The layout a registry has packages in; layout 1, the SDK's default,
+    /// where there are none or both.
+    pub(super) async fn detect(store: &dyn Store) -> Result<Self, StoreError> {
+        if store.has(one::POINTERS).await? || !store.has(two::MANIFESTS).await? {
+            Ok(Self::One)
+        } else {
+            Ok(Self::Two)
+        }
+    }
+
+    /// The names of all packages, in the store's order.
+    pub(super) fn names(self, store: Arc<dyn Store>) -> Batches<String> {
+        match self {
+            Self::One => one::names(store),
+            Self::Two => two::names(store.as_ref()),
+        }
+    }
+
+    /// The versions of a package, `latest` first, then the newest; `None`
+    /// where there is no such package.
+    pub(super) async fn versions(
+        self,
+        store: &dyn Store,
+        name: &PackageName,
+    ) -> Result<Option<Vec<PackageVersion>>, StoreError> {
+        let (mut versions, folder) = match self {
+            Self::One => (one::versions(store, name).await?, one::folder(name)),
+            Self::Two => (two::versions(store, name).await?, two::folder(name)),
+        };
+        if versions.is_empty() && !store.has(&folder).await? {
+            return Ok(None);
+        }
+        pointers::newest_first(&mut versions);
+        Ok(Some(versions))
+    }
+
+    /// The one hash that is or begins like `hash`.
+    pub(super) async fn resolve(
+        self,
+        store: &dyn Store,
+        name: &PackageName,
+        hash: &TopHash,
+    ) -> Result<String, PackageError> {
+        if hash.is_complete() {
+            return Ok(hash.to_string());
+        }
+        let (folder, inner) = match self {
+            Self::One => (one::HASHES.to_owned(), false),
+            Self::Two => (two::folder(name), true),
+        };
+        let mut batches = store.list(&folder, hash.as_str());
+        let mut found = None;
+        while let Some(entries) = batches.try_next().await? {
+            for entry in entries.into_iter().filter(|entry| entry.folder == inner) {
+                if found.replace(entry.name).is_some() {
+                    return Err(PackageError::ManyMatches(hash.clone()));
+                }
+            }
+        }
+        found.ok_or_else(|| PackageError::NoMatch(hash.clone()))
+    }
+
+    /// How to delete a package; `None` where there is none.
+    pub(super) async fn plan_package(
+        self,
+        store: &dyn Store,
+        name: &PackageName,
+    ) -> Result<Option<Plan>, StoreError> {
+        match self {
+            Self::One => one::plan_package(store, name).await,
+            Self::Two => two::plan_package(store, name).await,
+        }
+    }
+
+    /// How to delete one version; `None` where there is none.
+    pub(super) async fn plan_version(
+        self,
+        store: &dyn Store,
+        name: &PackageName,
+        top_hash: &str,
+    ) -> Result<Option<Plan>, StoreError> {
+        match self {
+            Self::One => one::plan_version(store, name, top_hash).await,
+            Self::Two => two::plan_version(store, name, top_hash).await,
+        }
+    }
+}
+
+/// Everything in a folder, the pointer `latest` in it apart and first.
+async fn latest_apart(store: &dyn Store, folder: &str) -> Result<[Vec<String>; 2], StoreError> {
+    let keys: Vec<String> = store.below(folder).try_concat().await?;
+    let latest = format!("{folder}/{LATEST}");
+    let (latest, rest) = keys.into_iter().partition(|key| *key == latest);
+    Ok([latest, rest])
+}

@@ -1,0 +1,134 @@
+//! Directories, links among them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::package::layout::Layout;
+use crate::package::local::LocalStore;
+use crate::package::{PackageError, Registry, StoreError};
+
+fn put(root: &Path, key: &str, content: &str) {
+    let path = root.join(key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+fn registry(root: &Path, layout: Layout) -> Registry {
+    let store = Arc::new(LocalStore::new(root.to_owned()));
+    Registry::new("file:///registry".to_owned(), layout, store)
+}
+
+#[tokio::test]
+async fn a_package_goes_and_its_siblings_stay() {
+    let dir = TempDir::new().unwrap();
+    for name in ["ns/a", "ns/ab", "other/a"] {
+        put(
+            dir.path(),
+            &format!(".quilt/named_packages/{name}/latest"),
+            &"a".repeat(64),
+        );
+    }
+    let empty = dir.path().join(".quilt/named_packages/ns/empty");
+    fs::create_dir(&empty).unwrap();
+    let one = registry(dir.path(), Layout::One);
+    one.delete(&"ns/a".parse().unwrap(), None).await.unwrap();
+    assert!(
+        empty.exists()
+            && dir
+                .path()
+                .join(".quilt/named_packages/ns/ab/latest")
+                .exists()
+    );
+    one.delete(&"other/a".parse().unwrap(), None).await.unwrap();
+    assert!(
+        !dir.path().join(".quilt/named_packages/other").exists(),
+        "an empty namespace goes"
+    );
+    one.delete(&"ns/empty".parse().unwrap(), None)
+        .await
+        .unwrap();
+    assert!(!empty.exists());
+}
+
+#[tokio::test]
+async fn links_are_never_followed() {
+    let dir = TempDir::new().unwrap();
+    let outside = TempDir::new().unwrap();
+    put(outside.path(), "name/latest", "precious");
+    put(outside.path(), "latest", "precious");
+    let pointers = dir.path().join(".quilt/named_packages");
+    fs::create_dir_all(pointers.join("ns/inner")).unwrap();
+    symlink(outside.path().join("name"), pointers.join("ns/name")).unwrap();
+    symlink(outside.path(), pointers.join("linked")).unwrap();
+    symlink(
+        outside.path().join("name"),
+        pointers.join("ns/inner/folder"),
+    )
+    .unwrap();
+    symlink(
+        outside.path().join("latest"),
+        pointers.join("ns/inner/latest"),
+    )
+    .unwrap();
+    let one = registry(dir.path(), Layout::One);
+    for name in ["ns/name", "linked/name"] {
+        let name = name.parse().unwrap();
+        let refused = one.delete(&name, None).await.unwrap_err();
+        assert!(
+            matches!(refused, PackageError::Store(StoreError::Denied { .. })),
+            "{refused}"
+        );
+        assert!(one.versions(&name).await.is_err());
+    }
+    one.delete(&"ns/inner".parse().unwrap(), None)
+        .await
+        .unwrap();
+    assert!(
+        !pointers.join("ns/inner").exists(),
+        "the links themselves go"
+    );
+    assert_eq!(
+        fs::read(outside.path().join("name/latest")).unwrap(),
+        b"precious"
+    );
+    assert_eq!(
+        fs::read(outside.path().join("latest")).unwrap(),
+        b"precious"
+    );
+}
+
+#[tokio::test]
+async fn latest_is_replaced_at_once_and_nothing_is_left_behind() {
+    let dir = TempDir::new().unwrap();
+    for (pointer, digit) in [("1", "a"), ("2", "b"), ("latest", "b")] {
+        let key = format!(".quilt/named_packages/ns/name/{pointer}");
+        put(dir.path(), &key, &digit.repeat(64));
+    }
+    let one = registry(dir.path(), Layout::One);
+    let top_hash = "b".repeat(64).parse().unwrap();
+    let done = one
+        .delete(&"ns/name".parse().unwrap(), Some(&top_hash))
+        .await
+        .unwrap();
+    assert_eq!(done.latest, Some("a".repeat(64)));
+    let latest = dir.path().join(".quilt/named_packages/ns/name/latest");
+    assert_eq!(fs::read_to_string(latest).unwrap(), "a".repeat(64));
+    let top: Vec<_> = fs::read_dir(dir.path().join(".quilt")).unwrap().collect();
+    assert_eq!(top.len(), 1);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_holds_nothing() {
+    use futures_util::TryStreamExt;
+    let dir = TempDir::new().unwrap();
+    for layout in [Layout::One, Layout::Two] {
+        let nowhere = registry(&dir.path().join("nowhere"), layout);
+        assert!(nowhere.names().try_concat().await.unwrap().is_empty());
+        let versions = nowhere.versions(&"a/b".parse().unwrap()).await;
+        assert!(matches!(versions, Err(PackageError::NoSuchPackage { .. })));
+    }
+}

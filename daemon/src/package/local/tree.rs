@@ -1,0 +1,143 @@
+//! Directories below a root, opened step by step without following links.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, statat, unlinkat};
+use rustix::io::Errno;
+
+const FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Folder(OwnedFd);
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Folder {
+    /// Opens a folder below `root`; the way to the root itself may have links.
+    /// `None` where there is none.
+    pub(super) fn open(root: &Path, folder: &str) -> io::Result<Option<Self>> {
+        let mut opened = open(root, FLAGS, Mode::empty());
+        for part in folder.split('/').filter(|part| !part.is_empty()) {
+            let parent = match opened {
+                Ok(parent) if part != ".." && part != "." => parent,
+                Ok(_) => return Err(Errno::INVAL.into()),
+                Err(_) => break,
+            };
+            opened = step(&parent, part);
+        }
+        match opened {
+            Ok(folder) => Ok(Some(Self(folder))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the folder a key lies in; also answers with the rest of the key.
+    pub(super) fn of<'k>(root: &Path, key: &'k str) -> io::Result<(Self, &'k str)> {
+        let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+        let folder = Self::open(root, folder)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok((folder, name))
+    }
+
+    /// Names and kinds of what is in it; names that are no text are left out.
+    pub(super) fn entries(
+        &self,
+    ) -> io::Result<impl Iterator<Item = io::Result<(String, FileType)>>> {
+        let dir = Dir::read_from(self)?;
+        let holder = self.0.try_clone()?;
+        Ok(dir.filter_map(move |entry| {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let name = entry.file_name().to_str().ok()?.to_owned();
+            if name == "." || name == ".." {
+                return None;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => {
+                    match statat(&holder, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                        Err(Errno::NOENT) => return None,
+                        Err(error) => return Some(Err(error.into())),
+                    }
+                }
+                kind => kind,
+            };
+            Some(Ok((name, kind)))
+        }))
+    }
+
+    /// The keys of all that is no folder, at any depth. A link is an entry.
+    pub(super) fn walk(&self, key: &str, found: &mut Vec<String>) -> io::Result<()> {
+        for entry in self.entries()? {
+            let (name, kind) = entry?;
+            let inner = format!("{key}/{name}");
+            if kind == FileType::Directory {
+                Self(step(&self.0, &name)?).walk(&inner, found)?;
+            } else {
+                found.push(inner);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folders in it that hold nothing but such folders.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for entry in self.entries()? {
+            let (name, kind) = entry?;
+            if kind == FileType::Directory {
+                Self(step(&self.0, &name)?).clear()?;
+                unless_full(unlinkat(&self.0, name.as_str(), AtFlags::REMOVEDIR))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a folder below `root` unless something is in it; it may be gone.
+pub(super) fn remove_empty(root: &Path, folder: &str) -> io::Result<()> {
+    let (parent, name) = folder.rsplit_once('/').unwrap_or(("", folder));
+    match Folder::open(root, parent)? {
+        Some(parent) => unless_full(unlinkat(&parent, name, AtFlags::REMOVEDIR)),
+        None => Ok(()),
+    }
+}
+
+fn step(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    openat(parent, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()).map_err(|error| match error {
+        // Linux says so of a link where a directory is wanted.
+        Errno::NOTDIR if is_link(parent, name) => Errno::LOOP,
+        // A file where a folder is expected: there is no such folder.
+        Errno::NOTDIR => Errno::NOENT,
+        error => error,
+    })
+}
+
+fn is_link(parent: &OwnedFd, name: &str) -> bool {
+    statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
+}
+
+fn unless_full(removed: Result<(), Errno>) -> io::Result<()> {
+    match removed {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// When something was changed, to the microsecond the SDK rounds to.
+pub(super) fn modified(stat: &Stat) -> i64 {
+    #[allow(clippy::useless_conversion, reason = "the width differs by system")]
+    let (seconds, nanos) = (i64::from(stat.st_mtime), i64::try_from(stat.st_mtime_nsec));
+    seconds * 1_000_000 + (nanos.unwrap_or(0) + 500) / 1000
+}

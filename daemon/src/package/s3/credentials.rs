@@ -1,0 +1,79 @@
+//! The daemon's own credentials, as object_store asks for them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use object_store::CredentialProvider;
+use object_store::aws::AwsCredential;
+use quilt_proto::ProfileName;
+
+use crate::credential::{AwsCredentials, CredentialError, Vault};
+use crate::session::Session;
+
+/// How long a request waits for credentials that have to be fetched.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Credentials of a session's default profile, asked for with each request.
+pub(in crate::package) struct Vended {
+    vault: Arc<Vault>,
+    session: Arc<Session>,
+    /// The access key id that was given last.
+    given: Mutex<Option<String>>,
+}
+
+impl fmt::Debug for Vended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vended")
+    }
+}
+
+impl Vended {
+    pub(in crate::package) fn new(vault: Arc<Vault>, session: Arc<Session>) -> Self {
+        Self {
+            vault,
+            session,
+            given: Mutex::default(),
+        }
+    }
+
+    /// Makes sure that the next request has other credentials than the last.
+    pub(super) async fn renew(&self) -> Result<(), CredentialError> {
+        let given = self
+            .given
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let profile = ProfileName::default_profile();
+        let refused = |held: &AwsCredentials| Some(&held.access_key_id) == given.as_ref();
+        self.vault
+            .replace(&self.session, &profile, refused, PATIENCE)
+            .await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Vended {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let profile = ProfileName::default_profile();
+        let held = self
+            .vault
+            .credentials(&self.session, &profile, PATIENCE)
+            .await;
+        let held = held.map_err(|error| object_store::Error::Generic {
+            store: "vault",
+            source: Box::new(error),
+        })?;
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(held.access_key_id.clone());
+        Ok(Arc::new(AwsCredential {
+            key_id: held.access_key_id,
+            secret_key: held.secret_access_key.expose().to_owned(),
+            token: Some(held.session_token.expose().to_owned()),
+        }))
+    }
+}

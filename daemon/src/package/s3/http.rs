@@ -1,0 +1,50 @@
+//! object_store's requests over the daemon's one HTTP client.
+
+use async_trait::async_trait;
+use http_body_util::BodyExt;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+    HttpResponseBody, HttpService,
+};
+
+use super::refusal::Refusal;
+
+/// Sends requests.
+#[derive(Debug, Clone)]
+pub(super) struct Transport(pub(super) reqwest::Client);
+
+impl HttpConnector for Transport {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Transport {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let request = http::Request::from_parts(parts, reqwest::Body::from(body));
+        let request = reqwest::Request::try_from(request).map_err(lost)?;
+        let response = self.0.execute(request).await.map_err(lost)?;
+
+        if !response.status().is_success() {
+            return Err(Refusal::read(response).await.into());
+        }
+        let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+        let body = HttpResponseBody::new(body.map_err(lost));
+        Ok(HttpResponse::from_parts(parts, body))
+    }
+}
+
+/// Whatever was under way may be tried again: reading changes nothing, and
+/// pointers are replaced and removed as a whole.
+fn lost(error: reqwest::Error) -> HttpError {
+    let kind = if error.is_timeout() {
+        HttpErrorKind::Timeout
+    } else {
+        HttpErrorKind::Request
+    };
+    HttpError::new(kind, error.without_url())
+}

@@ -1,0 +1,91 @@
+//! Answers of S3 that are no success.
+
+use http::StatusCode;
+use object_store::client::{HttpError, HttpErrorKind};
+use reqwest::Response;
+
+/// Largest error body read, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+
+/// Largest part of S3's message worth quoting, in characters.
+const MAX_MESSAGE: usize = 200;
+
+/// What S3 said instead of doing what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("S3 answered {status} {code}")]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    /// S3's error code; empty where it gave none.
+    pub(super) code: String,
+    /// In its words, one line; empty where there are none.
+    pub(super) message: String,
+    /// Where the bucket is.
+    pub(super) region: Option<String>,
+}
+
+impl Refusal {
+    /// Reads as much of an answer as matters.
+    pub(super) async fn read(mut response: Response) -> Self {
+        let region = told_region(&response);
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BODY {
+                break;
+            }
+        }
+        Self::parse(response.status(), region, &String::from_utf8_lossy(&body))
+    }
+
+    pub(super) fn parse(status: StatusCode, region: Option<String>, body: &str) -> Self {
+        Self {
+            status,
+            code: element(body, "Code").unwrap_or_default(),
+            message: element(body, "Message").unwrap_or_default(),
+            region: region.or_else(|| element(body, "Region")),
+        }
+    }
+
+    /// Whether it may pass by itself.
+    fn may_pass(&self) -> bool {
+        self.status.is_server_error()
+            || matches!(
+                self.status,
+                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+            )
+    }
+}
+
+/// object_store tries failed requests again, and hides from us what S3
+/// answered to those it does not.
+impl From<Refusal> for HttpError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = if refusal.may_pass() {
+            HttpErrorKind::Request
+        } else {
+            HttpErrorKind::Unknown
+        };
+        Self::new(kind, refusal)
+    }
+}
+
+/// Where an answer says the bucket is.
+pub(super) fn told_region(response: &Response) -> Option<String> {
+    let told = response
+        .headers()
+        .get("x-amz-bucket-region")?
+        .to_str()
+        .ok()?;
+    (!told.is_empty()).then(|| told.to_owned())
+}
+
+/// The content of the first element of a name, as one line. Error bodies are
+/// flat and short; one that is not simply says nothing.
+fn element(body: &str, name: &str) -> Option<String> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    let (content, _) = rest.split_once(&format!("</{name}>"))?;
+    let one_line = content
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c });
+    Some(one_line.take(MAX_MESSAGE).collect())
+}

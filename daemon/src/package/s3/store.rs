@@ -1,0 +1,332 @@
+//! S3 as a store: pages of listings, and small objects.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
+use object_store::path::Path;
+use object_store::{BackoffConfig, ListResult, ObjectStoreExt, RetryConfig};
+
+use super::endpoint::DEFAULT_REGION;
+use super::failure::Asked;
+use super::http::Transport;
+use super::{Connections, Vended};
+use crate::package::StoreError;
+use crate::package::store::{Batches, Entry, MAX_POINTER, Modified, Store};
+
+/// Keys asked for in the first pages of a listing, so that it starts soon;
+/// then S3's most.
+const FIRST_PAGES: [usize; 2] = [50, 250];
+const PAGE: usize = 1000;
+
+/// A folder of a bucket. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::package) struct S3Store(Arc<Inner>);
+
+struct Inner {
+    connections: Arc<Connections>,
+    credentials: Arc<Vended>,
+    bucket: String,
+    folder: String,
+    located: Mutex<Located>,
+}
+
+/// A client for the region a bucket is believed to be in.
+#[derive(Clone)]
+struct Located {
+    region: String,
+    client: Arc<AmazonS3>,
+}
+
+impl S3Store {
+    /// `region` is where to ask first.
+    pub(in crate::package) fn new(
+        connections: &Arc<Connections>,
+        bucket: String,
+        folder: String,
+        region: Option<String>,
+        credentials: Vended,
+    ) -> Result<Self, StoreError> {
+        let region = connections
+            .region(&bucket)
+            .or(region)
+            .unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let credentials = Arc::new(credentials);
+        let located = locate(connections, &credentials, &bucket, region)?;
+        Ok(Self(Arc::new(Inner {
+            connections: Arc::clone(connections),
+            credentials,
+            bucket,
+            folder,
+            located: Mutex::new(located),
+        })))
+    }
+
+    /// A key as the bucket has it.
+    fn key(&self, key: &str) -> String {
+        match self.0.folder.as_str() {
+            "" => key.to_owned(),
+            folder => format!("{folder}/{key}"),
+        }
+    }
+
+    fn path(&self, key: &str) -> Result<Path, StoreError> {
+        Path::parse(self.key(key)).map_err(|_| StoreError::Invalid {
+            place: key.to_owned(),
+            reason: "such an object cannot be asked for".to_owned(),
+        })
+    }
+
+    /// Pages of what begins like `prefix`, up to the next slash if `shallow`.
+    fn pages(
+        &self,
+        prefix: &str,
+        shallow: bool,
+    ) -> BoxStream<'static, Result<ListResult, StoreError>> {
+        let prefix: Arc<str> = self.key(prefix).into();
+        let begin = (self.clone(), Some(None::<String>), 0);
+        stream::try_unfold(begin, move |(store, token, page)| {
+            let prefix = Arc::clone(&prefix);
+            async move {
+                let Some(token) = token else { return Ok(None) };
+                let options = PaginatedListOptions {
+                    delimiter: shallow.then_some(Cow::Borrowed("/")),
+                    max_keys: Some(FIRST_PAGES.get(page).copied().unwrap_or(PAGE)),
+                    page_token: token,
+                    ..PaginatedListOptions::default()
+                };
+                let listed = store.page(&prefix, options).await?;
+                let next = listed.page_token.map(Some);
+                Ok(Some((listed.result, (store, next, page + 1))))
+            }
+        })
+        .boxed()
+    }
+
+    async fn page(
+        &self,
+        prefix: &Arc<str>,
+        options: PaginatedListOptions,
+    ) -> Result<PaginatedListResult, StoreError> {
+        self.ask(|client| {
+            let (prefix, options) = (Arc::clone(prefix), options.clone());
+            async move { client.list_paginated(Some(&prefix), options).await }
+        })
+        .await
+    }
+
+    /// Asks S3, once more with fresh credentials if it does not accept the
+    /// ones it got, and once more where the bucket really is.
+    async fn ask<T, F>(&self, request: impl Fn(Arc<AmazonS3>) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let (mut renewed, mut moved) = (false, false);
+        loop {
+            let Located { region, client } = self.located();
+            let error = match request(client).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let asked = Asked {
+                bucket: &self.0.bucket,
+                region: &region,
+            };
+            match asked.failed(&error) {
+                StoreError::Stale { .. } if !renewed => {
+                    renewed = true;
+                    self.0.credentials.renew().await?;
+                }
+                StoreError::WrongRegion { told, .. } if !moved => {
+                    moved = true;
+                    self.follow(&region, told).await?;
+                }
+                failed => return Err(failed),
+            }
+        }
+    }
+
+    fn located(&self) -> Located {
+        self.0
+            .located
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Goes where the bucket is.
+    async fn follow(&self, asked: &str, told: Option<String>) -> Result<(), StoreError> {
+        let inner = &self.0;
+        let region = match told.filter(|told| told != asked) {
+            Some(region) => region,
+            None => inner.connections.locate(&inner.bucket, asked).await?,
+        };
+        tracing::debug!(bucket = inner.bucket, region, "a bucket in another region");
+        let located = locate(
+            &inner.connections,
+            &inner.credentials,
+            &inner.bucket,
+            region,
+        )?;
+        inner.connections.found(&inner.bucket, &located.region);
+        *inner.located.lock().unwrap_or_else(PoisonError::into_inner) = located;
+        Ok(())
+    }
+}
+
+fn locate(
+    connections: &Connections,
+    credentials: &Arc<Vended>,
+    bucket: &str,
+    region: String,
+) -> Result<Located, StoreError> {
+    let (origin, has_bucket) = connections.endpoint.origin(bucket, &region);
+    let transport = Transport(connections.client()?);
+    let built = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(&region)
+        .with_endpoint(origin)
+        .with_virtual_hosted_style_request(has_bucket)
+        .with_allow_http(true)
+        .with_credentials(Arc::clone(credentials) as _)
+        .with_http_connector(transport)
+        .with_disable_bulk_delete(true)
+        .with_retry(RetryConfig {
+            backoff: BackoffConfig {
+                init_backoff: Duration::from_millis(100),
+                max_backoff: Duration::from_secs(2),
+                base: 2.,
+            },
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(30),
+        })
+        .build();
+    match built {
+        Ok(client) => Ok(Located {
+            region,
+            client: Arc::new(client),
+        }),
+        Err(_) => Err(StoreError::Invalid {
+            place: format!("bucket '{bucket}'"),
+            reason: "S3 cannot be asked for it".to_owned(),
+        }),
+    }
+}
+
+#[async_trait]
+impl Store for S3Store {
+    fn list(&self, folder: &str, start: &str) -> Batches<Entry> {
+        let whole = self.key(folder);
+        let entry = |path: &Path, folder| {
+            let name = path.filename()?.to_owned();
+            Some(Entry { name, folder })
+        };
+        self.pages(&format!("{folder}/{start}"), true)
+            .map_ok(move |page| {
+                let folders = page
+                    .common_prefixes
+                    .iter()
+                    .filter_map(|path| entry(path, true));
+                let objects = page.objects.iter().map(|object| &object.location);
+                // An object that stands for the folder itself is not in it.
+                let objects = objects.filter(|path| path.as_ref() != whole);
+                folders
+                    .chain(objects.filter_map(|path| entry(path, false)))
+                    .collect()
+            })
+            .boxed()
+    }
+
+    fn dated(&self, folder: &str, file: &'static str) -> Batches<(String, Modified)> {
+        let whole = self.key(folder);
+        self.pages(&format!("{folder}/"), false)
+            .map_ok(move |page| {
+                let dated = page.objects.iter().filter_map(|object| {
+                    let rest = object
+                        .location
+                        .as_ref()
+                        .strip_prefix(&whole)?
+                        .strip_prefix('/')?;
+                    let (name, found) = rest.split_once('/')?;
+                    let modified = object.last_modified.timestamp_micros();
+                    (found == file).then(|| (name.to_owned(), modified))
+                });
+                dated.collect()
+            })
+            .boxed()
+    }
+
+    fn below(&self, folder: &str) -> Batches<String> {
+        let root = self.key("");
+        self.pages(&format!("{folder}/"), false)
+            .map_ok(move |page| {
+                let keys = page.objects.iter().map(|object| object.location.as_ref());
+                keys.filter_map(|key| Some(key.strip_prefix(&root)?.to_owned()))
+                    .collect()
+            })
+            .boxed()
+    }
+
+    async fn has(&self, folder: &str) -> Result<bool, StoreError> {
+        let prefix = self.key(&format!("{folder}/")).into();
+        let options = PaginatedListOptions {
+            max_keys: Some(1),
+            ..PaginatedListOptions::default()
+        };
+        Ok(!self.page(&prefix, options).await?.result.objects.is_empty())
+    }
+
+    async fn read(&self, key: &str) -> Result<Bytes, StoreError> {
+        let path = self.path(key)?;
+        let content = self.ask(|client| {
+            let path = path.clone();
+            async move {
+                let found = client.get(&path).await?;
+                if found.meta.size > MAX_POINTER {
+                    return Ok(None);
+                }
+                found.bytes().await.map(Some)
+            }
+        });
+        content.await?.ok_or_else(|| StoreError::Invalid {
+            place: key.to_owned(),
+            reason: "it is too large to be a pointer".to_owned(),
+        })
+    }
+
+    async fn write(&self, key: &str, content: Bytes) -> Result<(), StoreError> {
+        let path = self.path(key)?;
+        let written = self.ask(|client| {
+            let (path, content) = (path.clone(), content.clone());
+            async move { client.put(&path, content.into()).await }
+        });
+        written.await.map(drop)
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), StoreError> {
+        let path = self.path(key)?;
+        let removed = self.ask(|client| {
+            let path = path.clone();
+            async move { client.delete(&path).await }
+        });
+        match removed.await {
+            Err(StoreError::Missing(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// S3 has no folders.
+    async fn clear(&self, _folder: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn prune(&self, _folder: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

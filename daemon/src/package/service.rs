@@ -1,0 +1,108 @@
+//! Opens registries.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use quilt_proto::PackageName;
+use tokio::sync::OwnedMutexGuard;
+use url::Url;
+
+use super::address::Address;
+use super::layout::Layout;
+use super::local::LocalStore;
+use super::s3::{Connections, S3Store, Vended};
+use super::store::Store;
+use super::{PackageError, Registry};
+use crate::catalogs::CatalogError;
+use crate::credential::Vault;
+use crate::python_sdk::ConfigFile;
+use crate::session::Session;
+
+type Lock = tokio::sync::Mutex<()>;
+
+/// The package registries within reach.
+pub struct Packages {
+    config: ConfigFile,
+    vault: Arc<Vault>,
+    connections: Arc<Connections>,
+    deletions: Mutex<HashMap<(String, PackageName), Weak<Lock>>>,
+}
+
+impl Packages {
+    /// Reaches S3 where `AWS_ENDPOINT_URL_S3` and its like say, with the
+    /// credentials of `vault`.
+    pub fn new(config: ConfigFile, vault: Arc<Vault>) -> Self {
+        Self {
+            config,
+            vault,
+            connections: Arc::new(Connections::from_env()),
+            deletions: Mutex::default(),
+        }
+    }
+
+    /// Opens a registry by its URL, or the one the configuration names
+    /// (`default_local_registry`). `session` is asked only where credentials
+    /// are needed.
+    pub async fn open(
+        &self,
+        url: Option<&str>,
+        session: impl FnOnce() -> Result<Arc<Session>, CatalogError>,
+    ) -> Result<Registry, PackageError> {
+        let url = match url {
+            Some(url) if !url.is_empty() => url.to_owned(),
+            _ => self.default_registry()?,
+        };
+        let store: Arc<dyn Store> = match url.parse()? {
+            Address::Local(directory) => Arc::new(LocalStore::new(directory)),
+            Address::S3 { bucket, folder } => {
+                let vended = Vended::new(Arc::clone(&self.vault), session()?);
+                let region = self.config_text("region")?;
+                Arc::new(S3Store::new(
+                    &self.connections,
+                    bucket,
+                    folder,
+                    region,
+                    vended,
+                )?)
+            }
+        };
+        let layout = match self.config.registry_version()?.and_then(Layout::numbered) {
+            Some(layout) => layout,
+            None => Layout::detect(store.as_ref()).await?,
+        };
+        let url = Url::parse(&url).map_or(url, String::from);
+        Ok(Registry::new(url, layout, store))
+    }
+
+    /// Keeps others from deleting of the same package until dropped: which
+    /// version is the newest that remains is decided before it is acted upon.
+    pub async fn lock(&self, registry: &Registry, name: &PackageName) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self
+                .deletions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            let slot = locks
+                .entry((registry.url().to_owned(), name.clone()))
+                .or_default();
+            slot.upgrade().unwrap_or_else(|| {
+                let lock = Arc::new(Lock::default());
+                *slot = Arc::downgrade(&lock);
+                lock
+            })
+        };
+        lock.lock_owned().await
+    }
+
+    fn default_registry(&self) -> Result<String, PackageError> {
+        self.config_text("default_local_registry")?
+            .ok_or(PackageError::NoRegistry)
+    }
+
+    fn config_text(&self, key: &str) -> Result<Option<String>, PackageError> {
+        let values = self.config.read()?;
+        let text = values.get(key).and_then(|value| value.as_str());
+        Ok(text.filter(|text| !text.is_empty()).map(str::to_owned))
+    }
+}

@@ -1,0 +1,362 @@
+//! `config.yml`, read and written as the Python SDK does it, but by rename.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::CatalogUrl;
+use quilt_proto::wire::ConfigValues;
+use rustix::fs::OFlags;
+use serde_json::{Map, Value, json};
+
+use super::template;
+
+/// Largest file read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Why the configuration could not be read or changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConfigError {
+    /// A file operation failed.
+    #[error("cannot {action} {path}: {reason}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The file is not what the SDK writes.
+    #[error("{path} is not a configuration file: {reason}")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A key the SDK does not have.
+    #[error("there is no configuration key '{key}'; there are: {known}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// All there are.
+        known: String,
+    },
+    /// A value its key does not take.
+    #[error("{key}: {reason}")]
+    BadValue {
+        /// The key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The file. Every read looks at the disk: the SDK writes it too.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    dir: PathBuf,
+}
+
+impl ConfigFile {
+    /// The file in the SDK's directory, which need not exist yet.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join("config.yml")
+    }
+
+    fn io(&self, action: &'static str, error: &io::Error) -> ConfigError {
+        ConfigError::Io {
+            action,
+            path: self.path(),
+            reason: error.kind().to_string(),
+        }
+    }
+
+    /// The effective configuration: the SDK's defaults under what is in the file.
+    pub fn read(&self) -> Result<ConfigValues, ConfigError> {
+        let mut values = template::defaults(&self.dir);
+        values.extend(self.stored()?);
+        Ok(values)
+    }
+
+    /// What is in the file; nothing where there is none.
+    fn stored(&self) -> Result<Map<String, Value>, ConfigError> {
+        let text = match read_regular(&self.path()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Map::new()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let reason = "it is not a text file of at most 1 MiB".to_owned();
+                return Err(ConfigError::Broken {
+                    path: self.path(),
+                    reason,
+                });
+            }
+            Err(error) => return Err(self.io("read", &error)),
+        };
+        let broken = |reason: &str| ConfigError::Broken {
+            path: self.path(),
+            reason: reason.into(),
+        };
+        let read: Value =
+            serde_saphyr::from_str(&text).map_err(|_| broken("it is not valid YAML"))?;
+        match read {
+            Value::Null => Ok(Map::new()),
+            Value::Object(read) => Ok(read),
+            _ => Err(broken("it is not a list of keys and values")),
+        }
+    }
+
+    /// The catalog it names.
+    pub fn catalog(&self) -> Result<Option<CatalogUrl>, ConfigError> {
+        match self.read()?.get("navigator_url") {
+            Some(Value::String(text)) if !text.trim().is_empty() => {
+                text.parse()
+                    .map(Some)
+                    .map_err(|error: quilt_proto::UrlError| ConfigError::BadValue {
+                        key: format!("navigator_url in {}", self.path().display()),
+                        reason: error.to_string(),
+                    })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The layout of registries, where the file itself names one. The default
+    /// does not count: it is what the SDK writes into a new file.
+    pub fn registry_version(&self) -> Result<Option<u64>, ConfigError> {
+        let version = self.stored()?.remove("default_registry_version");
+        Ok(match version {
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// Replaces the file from a catalog's `config.json`, of which only the
+    /// SDK's keys are taken; the old file is kept as a timestamped backup.
+    pub fn replace(
+        &self,
+        catalog: &CatalogUrl,
+        published: &Map<String, Value>,
+    ) -> Result<ConfigValues, ConfigError> {
+        let mut values = template::defaults(&self.dir);
+        for (key, value) in published {
+            let scalar = !matches!(value, Value::Array(_) | Value::Object(_));
+            if scalar && values.contains_key(key) {
+                values.insert(key.clone(), value.clone());
+            }
+        }
+        let navigator = values
+            .get("navigator_url")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let navigator = navigator.parse().unwrap_or_else(|_| catalog.clone());
+        values.insert("navigator_url".to_owned(), json!(navigator));
+        self.write(&values, true)?;
+        Ok(values)
+    }
+
+    /// Back to the SDK's defaults, with a backup.
+    pub fn reset(&self) -> Result<ConfigValues, ConfigError> {
+        let values = template::defaults(&self.dir);
+        self.write(&values, true)?;
+        Ok(values)
+    }
+
+    /// Sets some values and keeps the rest, unknown keys included.
+    pub fn merge(&self, changes: &ConfigValues) -> Result<ConfigValues, ConfigError> {
+        let mut values = self.read()?;
+        for (key, value) in changes {
+            values.insert(key.clone(), template::check(key, value)?);
+        }
+        self.write(&values, false)?;
+        Ok(values)
+    }
+
+    fn write(&self, values: &ConfigValues, keep_backup: bool) -> Result<(), ConfigError> {
+        let text = serde_saphyr::to_string(values).map_err(|_| ConfigError::Broken {
+            path: self.path(),
+            reason: "a value cannot be written as YAML".to_owned(),
+        })?;
+        fs::create_dir_all(&self.dir).map_err(|error| self.io("create the folder of", &error))?;
+        self.replace_file(text.as_bytes(), keep_backup)
+            .map_err(|error| self.io("write", &error))
+    }
+
+    fn replace_file(&self, text: &[u8], keep_backup: bool) -> io::Result<()> {
+        // Through a symlink, as an editor would: people keep such files elsewhere.
+        let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path());
+        let dir = path.parent().unwrap_or(&self.dir);
+        let mut file = tempfile::Builder::new()
+            .prefix(".config-")
+            .tempfile_in(dir)?;
+        if let Ok(old) = fs::metadata(&path) {
+            file.as_file().set_permissions(old.permissions())?;
+        }
+        file.write_all(text)?;
+        file.as_file().sync_all()?;
+        if keep_backup && path.exists() {
+            fs::copy(&path, self.backup_path())?;
+        }
+        file.persist(&path).map_err(|error| error.error)?;
+        sync_dir(dir)
+    }
+
+    /// Named as the SDK names its backups.
+    fn backup_path(&self) -> PathBuf {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");
+        self.dir.join(format!("config.yml.backup.{now}"))
+    }
+}
+
+/// The text of a regular file of a sane size; a pipe there must not stop the
+/// daemon.
+fn read_regular(path: &Path) -> io::Result<String> {
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > MAX_BYTES {
+        let what = "it is not a regular file of at most 1 MiB";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn file() -> (TempDir, ConfigFile) {
+        let dir = TempDir::new().unwrap();
+        let file = ConfigFile::new(dir.path().join("Quilt"));
+        (dir, file)
+    }
+
+    fn catalog() -> CatalogUrl {
+        "https://demo.quilt.example".parse().unwrap()
+    }
+
+    #[test]
+    fn without_a_file_there_are_the_defaults() {
+        let (dir, file) = file();
+        let values = file.read().unwrap();
+        assert_eq!(values["default_registry_version"], json!(1));
+        let packages = values["default_local_registry"].as_str().unwrap();
+        assert!(packages.starts_with("file:///") && packages.ends_with("/Quilt/packages"));
+        assert_eq!(file.catalog().unwrap(), None);
+        assert!(
+            !dir.path().join("Quilt").exists(),
+            "reading creates nothing"
+        );
+    }
+
+    #[test]
+    fn a_catalog_replaces_it_and_the_old_file_is_kept() {
+        let (_dir, file) = file();
+        let published = json!({
+            "registryUrl": "https://registry.example", "region": "eu-west-1",
+            "unknown": 1, "some_url": "nonsense", "apiGatewayEndpoint": {"odd": true},
+        });
+        file.replace(&catalog(), published.as_object().unwrap())
+            .unwrap();
+        file.reset().unwrap();
+        file.replace(&catalog(), published.as_object().unwrap())
+            .unwrap();
+        let values = file.read().unwrap();
+        assert_eq!(values["region"], json!("eu-west-1"));
+        assert_eq!(values["navigator_url"], json!("https://demo.quilt.example"));
+        assert!(!values.contains_key("unknown") && !values.contains_key("some_url"));
+        let backups = fs::read_dir(&file.dir)
+            .unwrap()
+            .filter(|entry| {
+                let name = entry.as_ref().unwrap().file_name();
+                name.to_string_lossy().starts_with("config.yml.backup.")
+            })
+            .count();
+        assert_eq!(backups, 2);
+    }
+
+    #[test]
+    fn values_merge_with_their_types_and_keep_the_rest() {
+        let (_dir, file) = file();
+        fs::create_dir_all(&file.dir).unwrap();
+        fs::write(
+            file.path(),
+            "# mine\nregion: 'us-east-1'\nmy_own: kept\nnavigator_url:\n",
+        )
+        .unwrap();
+        let changes = json!({
+            "telemetry_disabled": "true", "navigator_url": "https://demo.quilt.example/",
+            "default_registry_version": 2, "s3Proxy": "",
+        });
+        file.merge(&serde_json::from_value(changes).unwrap())
+            .unwrap();
+        let values = file.read().unwrap();
+        assert_eq!(values["telemetry_disabled"], json!(true));
+        assert_eq!(values["default_registry_version"], json!(2));
+        assert_eq!(values["my_own"], json!("kept"));
+        assert_eq!(values["region"], json!("us-east-1"));
+        assert_eq!(file.catalog().unwrap(), Some(catalog()));
+    }
+
+    #[test]
+    fn bad_changes_change_nothing() {
+        let (_dir, file) = file();
+        file.reset().unwrap();
+        let before = fs::read(file.path()).unwrap();
+        for (key, value) in [
+            ("nonsense", json!("x")),
+            ("navigator_url", json!("demo")),
+            ("telemetry_disabled", json!("perhaps")),
+            ("default_registry_version", json!(3)),
+            ("region", json!(["a"])),
+        ] {
+            let changes = ConfigValues::from([(key.to_owned(), value)]);
+            assert!(file.merge(&changes).is_err(), "{key}");
+        }
+        assert_eq!(fs::read(file.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_pipe_or_a_giant_in_its_place_stops_nothing() {
+        let (_dir, file) = file();
+        fs::create_dir_all(&file.dir).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, file.path(), 0o600.into()).unwrap();
+        assert!(matches!(file.read(), Err(ConfigError::Broken { .. })));
+        fs::remove_file(file.path()).unwrap();
+        fs::write(file.path(), vec![b'#'; 2 * 1024 * 1024]).unwrap();
+        assert!(matches!(file.read(), Err(ConfigError::Broken { .. })));
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_and_left_alone() {
+        let (_dir, file) = file();
+        fs::create_dir_all(&file.dir).unwrap();
+        for broken in ["- a\n- b\n", "a: [", "just text"] {
+            fs::write(file.path(), broken).unwrap();
+            let error = file.merge(&ConfigValues::new()).unwrap_err();
+            assert!(
+                matches!(error, ConfigError::Broken { .. }),
+                "{broken}: {error}"
+            );
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), broken);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The keys of `config.yml`, their defaults, and what values they take: those
+//! of the Python SDK 8.
+
+use std::path::Path;
+
+use quilt_proto::wire::ConfigValues;
+use quilt_proto::{CatalogUrl, RegistryUrl};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::ConfigError;
+
+/// Every key, in the SDK's order.
+pub(super) const KEYS: [&str; 11] = [
+    "navigator_url",
+    "default_local_registry",
+    "default_remote_registry",
+    "default_install_location",
+    "registryUrl",
+    "telemetry_disabled",
+    "s3Proxy",
+    "apiGatewayEndpoint",
+    "binaryApiGatewayEndpoint",
+    "default_registry_version",
+    "region",
+];
+
+/// The configuration of somebody who configured nothing; `dir` is where the
+/// SDK keeps its files.
+pub(super) fn defaults(dir: &Path) -> ConfigValues {
+    let default = |key: &str| match key {
+        "default_local_registry" => {
+            Url::from_file_path(dir.join("packages")).map_or(Value::Null, |url| json!(url.as_str()))
+        }
+        "telemetry_disabled" => json!(false),
+        "default_registry_version" => json!(1),
+        _ => Value::Null,
+    };
+    KEYS.iter()
+        .map(|key| ((*key).to_owned(), default(key)))
+        .collect()
+}
+
+/// Checks a value a user sets and gives it its type.
+pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
+    if !KEYS.contains(&key) {
+        return Err(ConfigError::UnknownKey {
+            key: key.to_owned(),
+            known: KEYS.join(", "),
+        });
+    }
+    let bad = |reason: String| ConfigError::BadValue {
+        key: key.to_owned(),
+        reason,
+    };
+    if matches!(value, Value::Array(_) | Value::Object(_)) {
+        return Err(bad("expected a single value".to_owned()));
+    }
+    let text = match value {
+        Value::Null => return Ok(Value::Null),
+        Value::String(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    };
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    match key {
+        "telemetry_disabled" => match text.as_str() {
+            "true" => Ok(json!(true)),
+            "false" => Ok(json!(false)),
+            _ => Err(bad("expected true or false".to_owned())),
+        },
+        "default_registry_version" => match text.as_str() {
+            "1" => Ok(json!(1)),
+            "2" => Ok(json!(2)),
+            _ => Err(bad("expected 1 or 2".to_owned())),
+        },
+        "navigator_url" => text
+            .parse::<CatalogUrl>()
+            .map(|url| json!(url))
+            .map_err(|error| bad(error.to_string())),
+        "registryUrl" => text
+            .parse::<RegistryUrl>()
+            .map(|url| json!(url))
+            .map_err(|error| bad(error.to_string())),
+        _ => Ok(json!(text)),
+    }
+}

@@ -1,0 +1,363 @@
+//! The state behind a refresher, and the one task that fetches.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
+
+use super::held::Held;
+use super::{Failure, Policy, RefreshError, Snapshot, Source, backoff};
+use crate::clock::{Deadline, Moment, SharedClock};
+
+/// With nothing fresh to hand out, a new attempt is made this soon after a
+/// failed one, in seconds: whoever asks once the cause is mended should not
+/// wait out a backoff.
+const ASKED_PAUSE: i64 = 1;
+
+/// A fetch under way for this long, in seconds, is not waited for by those who
+/// can have something valid at once.
+const HANGING: i64 = 3;
+
+/// The outcome of a fetch, `None` while it is under way.
+type Outcome<S> = Option<Result<<S as Source>::Value, <S as Source>::Error>>;
+
+/// Where to learn the outcome of a fetch.
+pub(super) type Ticket<S> = watch::Receiver<Outcome<S>>;
+
+/// The answer to a question that cannot be met from what is held.
+pub(super) enum Landing<S: Source> {
+    /// It is known not to work.
+    Known(S::Error),
+    /// A fetch is under way.
+    Pending(Ticket<S>),
+}
+
+pub(super) struct Inner<S: Source> {
+    pub(super) source: S,
+    pub(super) clock: SharedClock,
+    policy: Policy,
+    tasks: TaskTracker,
+    changed: Arc<Notify>,
+    state: Mutex<State<S>>,
+}
+
+struct State<S: Source> {
+    held: Option<Held<S::Value>>,
+    flight: Option<Flight<S>>,
+    /// Rises whenever what is held is replaced from outside; a fetch started
+    /// before that publishes nothing.
+    generation: u64,
+    failures: u32,
+    failed_at: Option<Moment>,
+    retry: Option<Deadline>,
+    last_error: Option<S::Error>,
+    /// The last failure was definite.
+    dead: bool,
+}
+
+/// A fetch under way.
+struct Flight<S: Source> {
+    ticket: Ticket<S>,
+    since: Moment,
+}
+
+impl<S: Source> Default for State<S> {
+    fn default() -> Self {
+        Self {
+            held: None,
+            flight: None,
+            generation: 0,
+            failures: 0,
+            failed_at: None,
+            retry: None,
+            last_error: None,
+            dead: false,
+        }
+    }
+}
+
+impl<S: Source> State<S> {
+    fn clear(&mut self) {
+        *self = Self {
+            generation: self.generation + 1,
+            ..Self::default()
+        };
+    }
+
+    fn die(&mut self, error: S::Error) {
+        self.clear();
+        self.last_error = Some(error);
+        self.dead = true;
+    }
+
+    fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
+        self.held.as_ref().filter(|held| held.is_valid(now))
+    }
+
+    /// The known failure, when asking again now would be pointless.
+    fn known_failure(&self, now: Moment) -> Option<S::Error> {
+        let useless = self.dead || self.has_just_failed(now);
+        self.last_error.clone().filter(|_| useless)
+    }
+
+    fn has_just_failed(&self, now: Moment) -> bool {
+        self.failed_at
+            .is_some_and(|at| !at.after(ASKED_PAUSE).reached(now))
+    }
+
+    /// Whether a valid value should be handed out rather than a fresh one
+    /// waited for: the source has just failed, or hangs.
+    fn is_source_down(&self, now: Moment) -> bool {
+        match &self.flight {
+            Some(flight) => flight.since.after(HANGING).reached(now),
+            None => self.has_just_failed(now),
+        }
+    }
+}
+
+impl<S: Source> Inner<S> {
+    pub(super) fn new(source: S, policy: Policy, clock: SharedClock, tasks: TaskTracker) -> Self {
+        let changed = Arc::new(Notify::new());
+        Self {
+            source,
+            clock,
+            policy,
+            tasks,
+            changed,
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<S>> {
+        // Every change below is complete before anything can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// What is held if fresh enough, or valid while the source is failing;
+    /// else a ticket for the fetch that will bring it.
+    pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, Landing<S>> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(held) = state.valid(now)
+            && (held.is_fresh(now) || state.is_source_down(now))
+        {
+            return Ok(held.value.clone());
+        }
+        if state.flight.is_none()
+            && let Some(error) = state.known_failure(now)
+        {
+            return Err(Landing::Known(error));
+        }
+        Err(Landing::Pending(self.join(&mut state)))
+    }
+
+    /// What is held unless `refused`; else a ticket.
+    pub(super) fn ask_other(
+        self: &Arc<Self>,
+        refused: impl Fn(&S::Value) -> bool,
+    ) -> Result<S::Value, Landing<S>> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(held) = state.valid(now)
+            && !refused(&held.value)
+        {
+            return Ok(held.value.clone());
+        }
+        if state.dead
+            && let Some(error) = state.last_error.clone()
+        {
+            return Err(Landing::Known(error));
+        }
+        Err(Landing::Pending(self.join(&mut state)))
+    }
+
+    pub(super) fn valid_value(&self) -> Option<S::Value> {
+        let now = self.clock.now();
+        self.state().valid(now).map(|held| held.value.clone())
+    }
+
+    /// The fetch under way, or a new one.
+    fn join(self: &Arc<Self>, state: &mut State<S>) -> Ticket<S> {
+        if let Some(flight) = &state.flight {
+            return flight.ticket.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        state.flight = Some(Flight {
+            ticket: receiver.clone(),
+            since: self.clock.now(),
+        });
+        let held = state.held.as_ref().map(|held| held.value.clone());
+        let (inner, generation) = (Arc::clone(self), state.generation);
+        self.tasks.spawn(async move {
+            let landing = Clearing {
+                inner: &inner,
+                generation,
+            };
+            let result = inner.source.fetch(held).await;
+            drop(sender.send_replace(Some(inner.land(result, generation))));
+            drop(landing);
+        });
+        receiver
+    }
+
+    /// Publishes a fetch's outcome; what waiters get.
+    fn land(
+        &self,
+        result: Result<S::Value, Failure<S::Error>>,
+        generation: u64,
+    ) -> Result<S::Value, S::Error> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let current = state.generation == generation;
+        let outcome = match result {
+            Ok(value) => {
+                if current {
+                    let held = Held::new(value.clone(), self.policy, now, random());
+                    let generation = state.generation;
+                    *state = State {
+                        held: Some(held),
+                        generation,
+                        ..State::default()
+                    };
+                }
+                Ok(value)
+            }
+            Err(failure) => {
+                let (error, definite) = match failure {
+                    Failure::Transient(error) => (error, false),
+                    Failure::Definite(error) => (error, true),
+                };
+                if current {
+                    state.failures = state.failures.saturating_add(1);
+                    state.failed_at = Some(now);
+                    state.last_error = Some(error.clone());
+                    state.dead = definite;
+                    state.retry =
+                        (!definite).then(|| now.after(backoff::pause(state.failures, random())));
+                    if definite {
+                        state.held = None;
+                    }
+                }
+                Err(error)
+            }
+        };
+        if current {
+            state.flight = None;
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        outcome
+    }
+
+    pub(super) fn publish(&self, value: S::Value) {
+        let held = Held::new(value, self.policy, self.clock.now(), random());
+        let mut state = self.state();
+        state.clear();
+        state.held = Some(held);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn reset(&self) {
+        self.state().clear();
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn kill(&self, error: S::Error) {
+        self.state().die(error);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn kill_if(&self, error: S::Error, condemned: impl Fn(&S::Value) -> bool) -> bool {
+        let mut state = self.state();
+        let held = state
+            .held
+            .as_ref()
+            .is_some_and(|held| condemned(&held.value));
+        if held {
+            state.die(error);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        held
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
+        let state = self.state();
+        let retry = state.retry.map(|retry| retry.wall);
+        Snapshot {
+            value: state.held.as_ref().map(|held| held.value.clone()),
+            refresh_at: retry.or(state.held.as_ref().map(|held| held.refresh.wall)),
+            last_error: state.last_error.clone(),
+        }
+    }
+
+    /// When the schedule should fetch next; `None` while it should not.
+    pub(super) fn next_attempt(&self) -> Option<Deadline> {
+        let state = self.state();
+        if state.flight.is_some() || state.dead {
+            return None;
+        }
+        state.retry.or(state.held.as_ref().map(|held| held.refresh))
+    }
+
+    pub(super) fn attempt_if_due(self: &Arc<Self>) {
+        let due = self
+            .next_attempt()
+            .is_some_and(|deadline| deadline.reached(self.clock.now()));
+        if due {
+            drop(self.join(&mut self.state()));
+        }
+    }
+}
+
+/// Takes a flight off the board even when its task panics or is cut off.
+struct Clearing<'a, S: Source> {
+    inner: &'a Inner<S>,
+    generation: u64,
+}
+
+impl<S: Source> Drop for Clearing<'_, S> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut state = self.inner.state();
+        if state.generation == self.generation {
+            state.flight = None;
+            state.failures = state.failures.saturating_add(1);
+            let pause = backoff::pause(state.failures, random());
+            state.retry = Some(self.inner.clock.now().after(pause));
+        }
+        drop(state);
+        self.inner.changed.notify_waiters();
+    }
+}
+
+/// Waits for a fetch, no longer than `patience`.
+pub(super) async fn wait<S: Source>(
+    mut ticket: Ticket<S>,
+    patience: Duration,
+) -> Result<S::Value, RefreshError<S::Error>> {
+    let landed = tokio::time::timeout(patience, ticket.wait_for(Option::is_some)).await;
+    match landed {
+        Err(_) => Err(RefreshError::Slow),
+        Ok(Err(_)) => Err(RefreshError::Interrupted),
+        Ok(Ok(outcome)) => match &*outcome {
+            Some(Ok(value)) => Ok(value.clone()),
+            Some(Err(error)) => Err(RefreshError::Source(error.clone())),
+            None => Err(RefreshError::Interrupted),
+        },
+    }
+}
+
+/// Uniform over 0 to 1, from the system's generator.
+fn random() -> f64 {
+    let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(bits) / f64::from(u32::MAX)
+}

@@ -1,0 +1,176 @@
+//! A value that expires, kept fresh for everyone: the mechanism behind access
+//! tokens, stack credentials and assumed-role credentials.
+//!
+//! * One detached task fetches, never a caller's future: a caller that hangs
+//!   up loses nothing.
+//! * Everyone who asks meanwhile shares its outcome.
+//! * A failure keeps what is still valid; only a definite refusal evicts.
+//! * A [`Source`] persists what must survive before it returns, so nothing is
+//!   published that is not on disk.
+
+mod backoff;
+mod flight;
+mod held;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quilt_proto::Timestamp;
+use tokio::sync::Notify;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use self::flight::{Inner, Landing};
+pub use self::policy::Policy;
+use crate::clock::SharedClock;
+
+/// Something with an end.
+pub trait Perishable: Clone + Send + Sync + 'static {
+    /// When it stops working, by the issuer's clock.
+    fn expires_at(&self) -> Timestamp;
+}
+
+/// Why a fetch brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// It may work later: what is held stays, and attempts go on.
+    Transient(E),
+    /// The issuer said no for good: what is held is dropped, and nobody asks
+    /// again until [`Refresher::reset`] or [`Refresher::publish`].
+    Definite(E),
+}
+
+/// Where fresh values come from.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// What is kept fresh.
+    type Value: Perishable;
+    /// Why it could not be.
+    type Error: Clone + fmt::Display + Send + Sync + 'static;
+
+    /// Brings a value newer than `held`. Runs in a task of its own that no
+    /// caller can cancel, one at a time per generation.
+    async fn fetch(&self, held: Option<Self::Value>) -> Result<Self::Value, Failure<Self::Error>>;
+}
+
+/// Why [`Refresher::value`] has nothing to give.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefreshError<E: fmt::Display> {
+    /// The source failed.
+    #[error("{0}")]
+    Source(E),
+    /// The source did not answer within the caller's patience; the fetch goes on.
+    #[error("no answer in time")]
+    Slow,
+    /// The daemon is stopping, or the fetch crashed.
+    #[error("the refresh was interrupted")]
+    Interrupted,
+}
+
+/// What a [`Refresher`] holds, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot<V, E> {
+    /// The value held, valid or not.
+    pub value: Option<V>,
+    /// When it will be replaced ahead of time.
+    pub refresh_at: Option<Timestamp>,
+    /// Why the last attempt failed; cleared by a success.
+    pub last_error: Option<E>,
+}
+
+/// Keeps one value fresh. Dropping it stops the schedule, not a fetch under way.
+pub struct Refresher<S: Source> {
+    inner: Arc<Inner<S>>,
+    _schedule: AbortOnDropHandle<()>,
+}
+
+impl<S: Source> Refresher<S> {
+    /// Holds nothing yet; the first [`Self::value`] fetches. Must be called
+    /// inside a tokio runtime. Fetches run in `tasks`, so that a stopping
+    /// daemon can wait for them.
+    pub fn new(source: S, policy: Policy, clock: SharedClock, tasks: TaskTracker) -> Self {
+        let inner = Arc::new(Inner::new(source, policy, clock, tasks));
+        let schedule = tokio::spawn(keep_ahead(Arc::clone(&inner)));
+        Self {
+            inner,
+            _schedule: AbortOnDropHandle::new(schedule),
+        }
+    }
+
+    /// Where the values come from.
+    pub fn source(&self) -> &S {
+        &self.inner.source
+    }
+
+    /// A value by the freshness promise of the policy: fetched when what is
+    /// held is too old, else what is held; while the source cannot deliver,
+    /// what is held as long as it is valid.
+    pub async fn value(&self, patience: Duration) -> Result<S::Value, RefreshError<S::Error>> {
+        let landing = match self.inner.ask() {
+            Ok(value) => return Ok(value),
+            Err(Landing::Known(error)) => return Err(RefreshError::Source(error)),
+            Err(Landing::Pending(landing)) => landing,
+        };
+        let outcome = flight::wait::<S>(landing, patience).await;
+        outcome.or_else(|error| self.inner.valid_value().ok_or(error))
+    }
+
+    /// A value other than `refused`, which the issuer no longer accepts though
+    /// it looks valid. Fetches unless somebody already did.
+    pub async fn replace(
+        &self,
+        refused: impl Fn(&S::Value) -> bool + Send,
+        patience: Duration,
+    ) -> Result<S::Value, RefreshError<S::Error>> {
+        match self.inner.ask_other(refused) {
+            Ok(value) => Ok(value),
+            Err(Landing::Known(error)) => Err(RefreshError::Source(error)),
+            Err(Landing::Pending(landing)) => flight::wait::<S>(landing, patience).await,
+        }
+    }
+
+    /// Takes a value from elsewhere (a login, a state file) as the newest.
+    pub fn publish(&self, value: S::Value) {
+        self.inner.publish(value);
+    }
+
+    /// Forgets everything; a fetch under way will publish nothing.
+    pub fn reset(&self) {
+        self.inner.reset();
+    }
+
+    /// Drops what is held, for good, because of `error`.
+    pub fn kill(&self, error: S::Error) {
+        self.inner.kill(error);
+    }
+
+    /// The same, if what is held is still what `condemned` says; answers
+    /// whether it was.
+    pub fn kill_if(&self, error: S::Error, condemned: impl Fn(&S::Value) -> bool) -> bool {
+        self.inner.kill_if(error, condemned)
+    }
+
+    /// What is held, for display.
+    pub fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
+        self.inner.snapshot()
+    }
+}
+
+/// Starts a fetch whenever one is due, until aborted.
+async fn keep_ahead<S: Source>(inner: Arc<Inner<S>>) {
+    loop {
+        let changed: Arc<Notify> = inner.changed();
+        let changed = changed.notified();
+        match inner.next_attempt() {
+            Some(deadline) => tokio::select! {
+                () = inner.clock.sleep_until(deadline) => inner.attempt_if_due(),
+                () = changed => {}
+            },
+            None => changed.await,
+        }
+    }
+}

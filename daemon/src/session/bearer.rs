@@ -1,0 +1,24 @@
+//! A bearer token and whose it is.
+
+use quilt_proto::wire::TokenKind;
+use quilt_proto::{Secret, Timestamp};
+
+/// Who a session was at some time; differs after every login, logout, change
+/// of API key or of role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Identity(pub(super) u64);
+
+/// A token for `Authorization: Bearer`.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    /// The token.
+    pub token: Secret,
+    /// When it stops working; an API key does not say.
+    pub expires_at: Option<Timestamp>,
+    /// Where it comes from.
+    pub kind: TokenKind,
+    /// Whose it is.
+    pub identity: Identity,
+    /// It was taken up from the store, not just issued by the stack.
+    pub second_hand: bool,
+}

@@ -1,0 +1,76 @@
+//! How a session can fail. No HTTP in here.
+
+use quilt_proto::{CatalogUrl, Timestamp};
+
+use crate::refresh::RefreshError;
+use crate::stack::StackError;
+use crate::store::StoreError;
+
+/// Why a session gives no token, or a login did not come about.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SessionError {
+    /// Nobody is logged in.
+    #[error("not logged in to {0}")]
+    LoggedOut(CatalogUrl),
+    /// The stack ended the session.
+    #[error("the session at {0} has ended")]
+    Expired(CatalogUrl),
+    /// The stack does not accept the API key; the text is the Python SDK's.
+    #[error("Authentication failed. Check your credentials or API key.")]
+    KeyRefused(CatalogUrl),
+    /// What was pasted cannot be a code.
+    #[error("that is not a login code: copy the whole code from the login page, and nothing else")]
+    NotACode,
+    /// The stack has no OAuth server where one is looked for.
+    #[error("{0} does not offer a login through the browser alone")]
+    NoConnect(CatalogUrl),
+    /// The user, or the stack for them, said no.
+    #[error("the login was refused in the browser")]
+    WebLoginDenied,
+    /// Nobody finished the login in the browser.
+    #[error("the login was not finished in the browser in time")]
+    WebLoginLate,
+    /// Another login through the browser took the place of this one.
+    #[error("another login through the browser was started")]
+    WebLoginReplaced,
+    /// The system gives no random numbers.
+    #[error("this machine gives no random numbers")]
+    NoRandomness,
+    /// The stack failed, or said no to something other than who we are.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// Tokens could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Tokens arrived already expired, which only a wrong clock explains.
+    #[error(
+        "the stack's tokens expired at {expired_at}, but this machine's clock says {now}: the \
+         clock is wrong"
+    )]
+    ClockSkew {
+        /// When they expired.
+        expired_at: Timestamp,
+        /// What the clock here says.
+        now: Timestamp,
+    },
+    /// The logout is not stored: a restart would undo it.
+    #[error("logged out, but not for good: {0}")]
+    HalfLoggedOut(StoreError),
+    /// The stack takes longer than the caller can wait; the attempt goes on.
+    #[error("{0} takes too long to answer")]
+    Slow(CatalogUrl),
+    /// The daemon is stopping.
+    #[error("quiltd is stopping")]
+    Stopping,
+}
+
+impl SessionError {
+    /// From the refresh of a token of `catalog`.
+    pub(super) fn from_refresh(error: RefreshError<Self>, catalog: &CatalogUrl) -> Self {
+        match error {
+            RefreshError::Source(error) => error,
+            RefreshError::Slow => Self::Slow(catalog.clone()),
+            RefreshError::Interrupted => Self::Stopping,
+        }
+    }
+}

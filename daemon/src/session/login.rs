@@ -1,0 +1,188 @@
+//! Logging in and out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::Secret;
+
+use super::source::{SECOND_OPINION, Unsaved};
+use super::{Session, SessionError};
+use crate::stack::Tokens;
+use crate::store::{LoginMethod, Record, Reservation};
+
+/// The longest code accepted, in bytes.
+const MAX_CODE: usize = 16 * 1024;
+
+/// How long a logout waits for the stack to revoke.
+const REVOKE_PATIENCE: Duration = Duration::from_secs(3);
+
+impl Session {
+    /// Logs in with a pasted code. Runs in a task of its own: a caller that
+    /// hangs up must not lose the tokens its code was exchanged for.
+    pub async fn login(self: &Arc<Self>, code: &Secret) -> Result<(), SessionError> {
+        let code = parse_code(code)?;
+        let session = Arc::clone(self);
+        let task = self
+            .parts
+            .tasks
+            .spawn(async move { session.exchange(code).await });
+        task.await.unwrap_or(Err(SessionError::Stopping))
+    }
+
+    async fn exchange(&self, code: Secret) -> Result<(), SessionError> {
+        let registry_url = self.discover().await?;
+        let room = self.parts.store.reserve().await?;
+        let stack = &self.parts.stack;
+        let tokens = match stack.exchange(&registry_url, &code).await {
+            Err(error) if error.is_refusal() => {
+                tokio::time::sleep(SECOND_OPINION).await;
+                stack.exchange(&registry_url, &code).await
+            }
+            outcome => outcome,
+        };
+        let Tokens {
+            access_token,
+            refresh_token,
+            expires_at,
+        } = tokens?;
+        let record = Record {
+            registry_url,
+            login_id: new_login_id(),
+            method: LoginMethod::Code,
+            refresh_token: refresh_token.unwrap_or(code),
+            access_token,
+            access_token_expires_at: expires_at,
+            obtained_at: self.parts.clock.now().wall,
+            ended: false,
+        };
+        self.adopt(record, room).await
+    }
+
+    /// Stores a fresh login and makes it this session's.
+    pub(super) async fn adopt(
+        &self,
+        record: Record,
+        room: Reservation,
+    ) -> Result<(), SessionError> {
+        let unsaved = Unsaved {
+            record: record.clone(),
+            is_login: true,
+        };
+        if let Err(error) = self.source.save(unsaved, room).await {
+            // The code is spent, so the tokens stay here and are stored by the
+            // next attempt; meanwhile nobody uses them.
+            self.state().login = Some(super::one::Login {
+                id: record.login_id,
+            });
+            self.tokens.reset();
+            self.change_identity();
+            return Err(error.into());
+        }
+        let (expired_at, now) = (record.access_token_expires_at, self.parts.clock.now().wall);
+        self.begin(record);
+        if expired_at <= now {
+            return Err(SessionError::ClockSkew { expired_at, now });
+        }
+        Ok(())
+    }
+
+    /// Forgets login and API key, here and in the store, and revokes the
+    /// login where the stack can.
+    pub async fn logout(self: &Arc<Self>) -> Result<(), SessionError> {
+        let session = Arc::clone(self);
+        let task = self
+            .parts
+            .tasks
+            .spawn(async move { session.forget().await });
+        task.await.unwrap_or(Err(SessionError::Stopping))
+    }
+
+    async fn forget(&self) -> Result<(), SessionError> {
+        self.clear_key();
+        self.source.forget();
+        self.state().login = None;
+        self.tokens
+            .kill(SessionError::LoggedOut(self.catalog.clone()));
+        self.change_identity();
+        let remove =
+            |document: &mut crate::store::Document| document.sessions.remove(&self.catalog);
+        let removed = self
+            .parts
+            .store
+            .update(Reservation::default(), remove)
+            .await;
+        self.state().half_logged_out = removed
+            .as_ref()
+            .err()
+            .map(|error| SessionError::HalfLoggedOut(error.clone()).to_string());
+        let record = removed.map_err(SessionError::HalfLoggedOut)?;
+        if let Some(record) = record {
+            self.revoke(&record).await;
+        }
+        Ok(())
+    }
+
+    /// Best effort: the tokens are gone from here in any case.
+    async fn revoke(&self, record: &Record) {
+        let LoginMethod::OAuth {
+            client_id,
+            revocation_endpoint: Some(endpoint),
+            ..
+        } = &record.method
+        else {
+            return;
+        };
+        let revoking = self
+            .parts
+            .stack
+            .oauth_revoke(endpoint, client_id, &record.refresh_token);
+        match tokio::time::timeout(REVOKE_PATIENCE, revoking).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the stack did not revoke the login: {error}"),
+            Err(_) => tracing::warn!("the stack did not revoke the login in time"),
+        }
+    }
+}
+
+/// A code is one run of visible ASCII; white space around it comes from copying.
+fn parse_code(code: &Secret) -> Result<Secret, SessionError> {
+    let text = code.expose().trim();
+    let legal = !text.is_empty() && text.len() <= MAX_CODE;
+    if legal && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Secret::new(text))
+    } else {
+        Err(SessionError::NotACode)
+    }
+}
+
+/// A random name for a login.
+pub(crate) fn new_login_id() -> String {
+    let mut bytes = [0; 16];
+    // Only has to differ from the last one; the clock is enough if need be.
+    if getrandom::fill(&mut bytes).is_err() {
+        return quilt_proto::Timestamp::now().unix().to_string();
+    }
+    format!("{:032x}", u128::from_ne_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_lose_surrounding_white_space_only() {
+        let code = parse_code(&Secret::new(" \tabc.def\r\n")).unwrap();
+        assert_eq!(code.expose(), "abc.def");
+        for bad in [
+            "",
+            "  ",
+            "a b",
+            "a\nb",
+            "é",
+            "\0",
+            &"x".repeat(MAX_CODE + 1),
+        ] {
+            assert!(parse_code(&Secret::new(bad)).is_err());
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Who the user is, one session a catalog.
+//!
+//! A session is an interactive login whose tokens rotate, overridden by an API
+//! key while one is set. Every change of who that is raises its
+//! [`Identity`], by which whatever was obtained before is told apart.
+
+mod bearer;
+mod error;
+mod key;
+mod login;
+mod one;
+mod role;
+mod source;
+#[cfg(test)]
+mod tests;
+mod web;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quilt_proto::CatalogUrl;
+use tokio_util::task::TaskTracker;
+
+pub use self::bearer::{Bearer, Identity};
+pub use self::error::SessionError;
+pub use self::key::{KeyFacts, Rotation};
+pub(crate) use self::login::new_login_id;
+pub use self::one::Session;
+pub use self::web::{Connect, WebLogin};
+use crate::clock::SharedClock;
+use crate::stack::StackClient;
+use crate::store::{Store, StoreError};
+
+/// How many catalogs without a session are remembered.
+const MAX_IDLE: usize = 64;
+
+/// What sessions are made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The upstream.
+    pub stack: Arc<StackClient>,
+    /// Where refresh tokens survive.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+    /// Tasks a stopping daemon waits for.
+    pub tasks: TaskTracker,
+}
+
+/// All sessions.
+pub struct Sessions {
+    parts: Parts,
+    by_catalog: Mutex<HashMap<CatalogUrl, Arc<Session>>>,
+}
+
+impl Sessions {
+    /// Takes up the stored logins.
+    pub async fn load(parts: Parts) -> Result<Self, StoreError> {
+        let document = parts.store.load().await?;
+        let sessions = Self {
+            parts,
+            by_catalog: Mutex::default(),
+        };
+        for (catalog, record) in document.sessions {
+            sessions.session(&catalog).resume(record);
+        }
+        Ok(sessions)
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<CatalogUrl, Arc<Session>>> {
+        self.by_catalog
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of a catalog, logged out if nobody logged in.
+    pub fn session(&self, catalog: &CatalogUrl) -> Arc<Session> {
+        let mut map = self.map();
+        if let Some(session) = map.get(catalog) {
+            return Arc::clone(session);
+        }
+        if map.len() >= MAX_IDLE {
+            // Whoever names ever new catalogs shall not fill the memory.
+            map.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_logged_out());
+        }
+        let session = Arc::new(Session::new(catalog.clone(), self.parts.clone()));
+        map.insert(catalog.clone(), Arc::clone(&session));
+        session
+    }
+
+    /// Every session there is, those another daemon has stored included.
+    pub async fn everywhere(&self) -> Result<Vec<Arc<Session>>, StoreError> {
+        let document = self.parts.store.load().await?;
+        for catalog in document.sessions.keys() {
+            self.session(catalog);
+        }
+        Ok(self.all())
+    }
+
+    /// Every session there is, by catalog.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        let mut all: Vec<_> = self.map().values().cloned().collect();
+        all.sort_by(|a, b| a.catalog().cmp(b.catalog()));
+        all
+    }
+
+    /// The token store.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+}

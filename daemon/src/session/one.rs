@@ -1,0 +1,417 @@
+//! One catalog's session.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
+use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
+
+use super::key::{Key, KeyFacts, Rotation};
+use super::source::{AccessToken, TokenSource};
+use super::{Bearer, Identity, Parts, SessionError};
+use crate::refresh::{Policy, Refresher};
+use crate::stack::StackError;
+use crate::store::Record;
+
+/// A session: logged out, logged in, ended, or an API key over any of these.
+pub struct Session {
+    pub(super) catalog: CatalogUrl,
+    pub(super) parts: Parts,
+    pub(super) tokens: Refresher<Arc<TokenSource>>,
+    pub(super) source: Arc<TokenSource>,
+    state: Mutex<State>,
+    identity: AtomicU64,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// The login, without its tokens.
+    pub(super) login: Option<Login>,
+    key: Option<Key>,
+    /// Why a logout is not stored yet: a restart would undo it.
+    pub(super) half_logged_out: Option<String>,
+    /// A key's successor that is not known to be kept yet.
+    rotation: Option<Rotation>,
+    registry: Option<RegistryUrl>,
+}
+
+pub(super) struct Login {
+    pub(super) id: String,
+}
+
+impl Session {
+    pub(super) fn new(catalog: CatalogUrl, parts: Parts) -> Self {
+        let source = Arc::new(TokenSource::new(catalog.clone(), parts.clone()));
+        let tokens = Refresher::new(
+            Arc::clone(&source),
+            Policy::ACCESS_TOKEN,
+            Arc::clone(&parts.clock),
+            parts.tasks.clone(),
+        );
+        tokens.kill(SessionError::LoggedOut(catalog.clone()));
+        Self {
+            catalog,
+            parts,
+            tokens,
+            source,
+            state: Mutex::default(),
+            identity: AtomicU64::new(1),
+        }
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &CatalogUrl {
+        &self.catalog
+    }
+
+    /// Who this session is now.
+    pub fn identity(&self) -> Identity {
+        Identity(self.identity.load(Ordering::SeqCst))
+    }
+
+    /// Everything obtained so far belongs to somebody else now.
+    pub fn change_identity(&self) {
+        self.identity.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up a login from the store. A token near its end is not taken up:
+    /// how long it was issued for, and so how old it may be, is not stored.
+    pub(super) fn resume(&self, record: Record) {
+        let token = AccessToken::from(&record);
+        let (now, ended) = (self.parts.clock.now().wall, record.ended);
+        self.enter(record);
+        if ended {
+            self.tokens
+                .kill(SessionError::Expired(self.catalog.clone()));
+        } else if token.is_worth_taking_up(now) {
+            self.tokens.publish(AccessToken {
+                second_hand: true,
+                ..token
+            });
+        } else {
+            self.tokens.reset();
+        }
+        self.change_identity();
+    }
+
+    /// Takes up a login the stack has just granted.
+    pub(super) fn begin(&self, record: Record) {
+        let token = AccessToken::from(&record);
+        self.enter(record);
+        self.tokens.publish(token);
+        self.change_identity();
+    }
+
+    fn enter(&self, record: Record) {
+        let mut state = self.state();
+        state.registry = Some(record.registry_url);
+        state.half_logged_out = None;
+        state.login = Some(Login {
+            id: record.login_id,
+        });
+    }
+
+    /// The registry, if known without asking.
+    pub fn known_registry(&self) -> Option<RegistryUrl> {
+        self.state().registry.clone()
+    }
+
+    /// The registry; asks the catalog the first time.
+    pub async fn registry(&self) -> Result<RegistryUrl, SessionError> {
+        match self.known_registry() {
+            Some(registry) => Ok(registry),
+            None => self.discover().await,
+        }
+    }
+
+    /// Asks the catalog for its registry.
+    pub(super) async fn discover(&self) -> Result<RegistryUrl, SessionError> {
+        let registry = self.parts.stack.discover(&self.catalog).await?.registry_url;
+        self.state().registry = Some(registry.clone());
+        Ok(registry)
+    }
+
+    /// A bearer token with at least a minute left, or half its life.
+    pub async fn bearer(&self, patience: Duration) -> Result<Bearer, SessionError> {
+        let deadline = Instant::now() + patience;
+        // Once more when somebody logs in or out while we wait.
+        for _ in 0..3 {
+            if let Some(bearer) = self.key_bearer()? {
+                return Ok(bearer);
+            }
+            let identity = self.identity();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let token = self.tokens.value(left).await;
+            if let Ok(token) = &token {
+                self.follow(token);
+            }
+            if identity == self.identity() {
+                let token = token.map_err(|e| SessionError::from_refresh(e, &self.catalog))?;
+                return Ok(interactive(token, identity));
+            }
+        }
+        Err(SessionError::Slow(self.catalog.clone()))
+    }
+
+    /// Another daemon on the same store may have logged somebody else in.
+    fn follow(&self, token: &AccessToken) {
+        let mut state = self.state();
+        if let Some(login) = &mut state.login
+            && login.id != token.login_id
+        {
+            login.id.clone_from(&token.login_id);
+            self.change_identity();
+        }
+    }
+
+    fn key_bearer(&self) -> Result<Option<Bearer>, SessionError> {
+        let identity = self.identity();
+        let now = self.parts.clock.now();
+        match &mut self.state().key {
+            None => Ok(None),
+            Some(key) => match key.try_use(now) {
+                None => Err(SessionError::KeyRefused(self.catalog.clone())),
+                Some(token) => Ok(Some(Bearer {
+                    token,
+                    expires_at: None,
+                    kind: TokenKind::ApiKey,
+                    identity,
+                    second_hand: false,
+                })),
+            },
+        }
+    }
+
+    /// Runs a request of this session. A 401 or 403 on a token that looks
+    /// valid is answered by a forced refresh and one more try. When the
+    /// refreshed one came from another daemon, it may be as old: then once
+    /// more. After that, where it is `decisive`, the session has ended.
+    pub async fn authorized<T, F>(
+        &self,
+        patience: Duration,
+        decisive: bool,
+        request: impl Fn(Bearer) -> F,
+    ) -> Result<T, SessionError>
+    where
+        F: Future<Output = Result<T, StackError>>,
+    {
+        let first = self.bearer(patience).await?;
+        match request(first.clone()).await {
+            Err(StackError::Unauthorized { .. }) => {}
+            outcome => return self.answered(&first, outcome),
+        }
+        let mut second = self.renew(&first, patience).await?;
+        let mut outcome = request(second.clone()).await;
+        if matches!(outcome, Err(StackError::Unauthorized { .. })) && second.second_hand {
+            second = self.renew(&second, patience).await?;
+            outcome = request(second.clone()).await;
+        }
+        match outcome {
+            Err(StackError::Unauthorized { .. }) if decisive => Err(self.reject(&second).await),
+            outcome => self.answered(&second, outcome),
+        }
+    }
+
+    /// An answer to somebody the stack knows clears the doubts about a key.
+    fn answered<T>(
+        &self,
+        bearer: &Bearer,
+        outcome: Result<T, StackError>,
+    ) -> Result<T, SessionError> {
+        if outcome.is_ok()
+            && bearer.kind == TokenKind::ApiKey
+            && let Some(key) = &mut self.state().key
+            && key.is(&bearer.token)
+        {
+            key.accepted();
+        }
+        Ok(outcome?)
+    }
+
+    /// A bearer token other than the refused one; an API key is its own.
+    async fn renew(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, SessionError> {
+        if refused.kind == TokenKind::ApiKey {
+            tokio::time::sleep(super::source::SECOND_OPINION).await;
+            return self.bearer(patience).await;
+        }
+        let is_refused = |token: &AccessToken| token.token == refused.token;
+        let token = self.tokens.replace(is_refused, patience).await;
+        if let Ok(token) = &token {
+            self.follow(token);
+        }
+        if refused.identity != self.identity() {
+            return self.bearer(patience).await;
+        }
+        let token = token.map_err(|error| SessionError::from_refresh(error, &self.catalog))?;
+        Ok(interactive(token, refused.identity))
+    }
+
+    /// The stack refuses fresh tokens: the session, or the key, is dead.
+    async fn reject(&self, bearer: &Bearer) -> SessionError {
+        if bearer.kind == TokenKind::ApiKey {
+            let now = self.parts.clock.now();
+            if let Some(key) = &mut self.state().key
+                && key.is(&bearer.token)
+            {
+                key.refused(now);
+            }
+            return SessionError::KeyRefused(self.catalog.clone());
+        }
+        let login = self.state().login.as_ref().map(|login| login.id.clone());
+        let expired = SessionError::Expired(self.catalog.clone());
+        // Only if it still is the token in use: somebody may have logged in
+        // since, and that login is a good one.
+        let refused = |token: &AccessToken| token.token == bearer.token;
+        if self.tokens.kill_if(expired.clone(), refused)
+            && let Some(id) = login
+            && let Err(error) = self.source.mark_ended(&id, &bearer.token).await
+        {
+            tracing::warn!("cannot note that the session ended: {error}");
+        }
+        expired
+    }
+
+    /// Sets an API key over the interactive login, for everything, at once.
+    pub fn set_key(&self, secret: &ApiKeySecret, known: KeyFacts) {
+        {
+            let mut state = self.state();
+            state.key = Some(Key::new(secret, known));
+            state.rotation = None;
+        }
+        self.change_identity();
+    }
+
+    /// Drops the API key; answers whether there was one.
+    pub fn clear_key(&self) -> bool {
+        let had = {
+            let mut state = self.state();
+            state.rotation = None;
+            state.key.take().is_some()
+        };
+        if had {
+            self.change_identity();
+        }
+        had
+    }
+
+    /// A copy of the key in use, refused or not.
+    pub fn key(&self) -> Option<Secret> {
+        self.state().key.as_ref().map(Key::copy)
+    }
+
+    /// What the stack said of the key in use.
+    pub fn key_facts(&self) -> Option<KeyFacts> {
+        self.state().key.as_ref().map(|key| key.known.clone())
+    }
+
+    /// Keeps what the stack says of a key, if it still is the one in use.
+    pub fn learn(&self, secret: &Secret, known: KeyFacts) {
+        if let Some(key) = &mut self.state().key
+            && key.is(secret)
+        {
+            key.known = known;
+        }
+    }
+
+    /// Keeps a key's successor until it is known to be kept, and uses it from
+    /// now on where `old` is the key in use. Answers whether it does.
+    pub fn succeed(&self, old: Option<&Secret>, new: &ApiKeySecret, rotation: Rotation) -> bool {
+        let in_use = {
+            let mut state = self.state();
+            let in_use = matches!((&state.key, old), (Some(key), Some(old)) if key.is(old));
+            if in_use {
+                let known = KeyFacts {
+                    record: Some(rotation.new.clone()),
+                    ..KeyFacts::default()
+                };
+                state.key = Some(Key::new(new, known));
+            }
+            state.rotation = Some(Rotation { in_use, ..rotation });
+            in_use
+        };
+        if in_use {
+            self.change_identity();
+        }
+        in_use
+    }
+
+    /// Looks at the rotation whose successor is not known to be kept.
+    pub fn rotation<T>(&self, look: impl FnOnce(&Rotation) -> T) -> Option<T> {
+        self.state().rotation.as_ref().map(look)
+    }
+
+    /// A key of this id is gone, which settles a rotation it had part in.
+    pub fn settle(&self, id: &str) {
+        let mut state = self.state();
+        if let Some(rotation) = &state.rotation
+            && (rotation.old.id == id || rotation.new.id == id)
+        {
+            state.rotation = None;
+        }
+        if let Some(key) = &mut state.key {
+            key.known.twins.retain(|twin| twin.id != id);
+        }
+    }
+
+    /// What may be shown.
+    pub fn status(&self) -> SessionStatus {
+        let tokens = self.tokens.snapshot();
+        let state = self.state();
+        if let Some(key) = &state.key {
+            return key.status(|| SessionError::KeyRefused(self.catalog.clone()).to_string());
+        }
+        let (session_state, kind) = match (&state.login, &tokens.last_error) {
+            (None, _) | (_, Some(SessionError::LoggedOut(_))) => (SessionState::LoggedOut, None),
+            (_, Some(SessionError::Expired(_))) => {
+                (SessionState::Expired, Some(TokenKind::Interactive))
+            }
+            _ => (SessionState::Active, Some(TokenKind::Interactive)),
+        };
+        SessionStatus {
+            state: session_state,
+            kind,
+            access_token_expires_at: tokens.value.map(|token| token.expires_at),
+            last_error: tokens
+                .last_error
+                .filter(|error| !matches!(error, SessionError::LoggedOut(_)))
+                .map(|error| error.to_string())
+                .or_else(|| state.half_logged_out.clone()),
+            api_key_fingerprint: None,
+            api_key_expires_at: None,
+        }
+    }
+
+    pub(super) fn is_logged_out(&self) -> bool {
+        self.status().state == SessionState::LoggedOut
+    }
+
+    /// Whether there is a session at all that a request could be made with;
+    /// says so without asking anyone.
+    pub fn check(&self) -> Result<(), SessionError> {
+        let status = self.status();
+        match (status.state, status.kind) {
+            (SessionState::Active, _) => Ok(()),
+            (SessionState::LoggedOut, _) => Err(SessionError::LoggedOut(self.catalog.clone())),
+            (SessionState::Expired, Some(TokenKind::ApiKey)) => {
+                Err(SessionError::KeyRefused(self.catalog.clone()))
+            }
+            (SessionState::Expired, _) => Err(SessionError::Expired(self.catalog.clone())),
+        }
+    }
+}
+
+fn interactive(token: AccessToken, identity: Identity) -> Bearer {
+    Bearer {
+        token: token.token,
+        expires_at: Some(token.expires_at),
+        kind: TokenKind::Interactive,
+        identity,
+        second_hand: token.second_hand,
+    }
+}

@@ -1,0 +1,45 @@
+//! Switching the active role.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::wire::Me;
+
+use super::{Session, SessionError};
+use crate::stack::StackError;
+
+/// How long to wait for a token that has to be fetched first.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// Makes `role` the user's active role, for the user everywhere. Whatever
+    /// was obtained before is another identity's from then on, also when the
+    /// answer was lost, and when the caller hangs up meanwhile.
+    pub async fn switch_role(self: &Arc<Self>, role: String) -> Result<Me, SessionError> {
+        let session = Arc::clone(self);
+        let task = self
+            .parts
+            .tasks
+            .spawn(async move { session.switch(&role).await });
+        task.await.unwrap_or(Err(SessionError::Stopping))
+    }
+
+    async fn switch(&self, role: &str) -> Result<Me, SessionError> {
+        let registry = self.registry().await?;
+        let stack = &self.parts.stack;
+        let switched = self
+            .authorized(PATIENCE, true, |bearer| {
+                let registry = &registry;
+                async move { stack.switch_role(registry, &bearer.token, role).await }
+            })
+            .await;
+        let unchanged = matches!(
+            switched,
+            Err(SessionError::Stack(StackError::Refused { .. }))
+        );
+        if !unchanged {
+            self.change_identity();
+        }
+        switched
+    }
+}

@@ -1,0 +1,285 @@
+//! Where fresh access tokens come from: rotation of the refresh token.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quilt_proto::{CatalogUrl, Secret, Timestamp};
+
+use super::{Parts, SessionError};
+use crate::refresh::{Failure, Perishable, Source};
+use crate::stack::{StackError, Tokens};
+use crate::store::{LoginMethod, Record, Reservation, StoreError};
+
+/// A refusal of the token endpoint can be a hiccup (a deploy, a stale
+/// replica); this long later it is asked once more.
+pub(super) const SECOND_OPINION: Duration = Duration::from_millis(700);
+
+/// A stored token with less left than this is not taken up, in seconds.
+const TAKE_UP: i64 = 60;
+
+/// An access token.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    pub(super) token: Secret,
+    pub(super) expires_at: Timestamp,
+    /// The login it belongs to.
+    pub(super) login_id: String,
+    /// It comes from the store, not straight from the stack.
+    pub(super) second_hand: bool,
+}
+
+impl From<&Record> for AccessToken {
+    fn from(record: &Record) -> Self {
+        Self {
+            token: record.access_token.clone(),
+            expires_at: record.access_token_expires_at,
+            login_id: record.login_id.clone(),
+            second_hand: false,
+        }
+    }
+}
+
+impl AccessToken {
+    pub(super) fn is_worth_taking_up(&self, now: Timestamp) -> bool {
+        self.expires_at.seconds_since(now) > TAKE_UP
+    }
+}
+
+impl Perishable for AccessToken {
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+/// Rotates one catalog's refresh token.
+pub struct TokenSource {
+    catalog: CatalogUrl,
+    parts: Parts,
+    /// A login or rotation the stack granted that could not be stored yet.
+    unsaved: Mutex<Option<Unsaved>>,
+}
+
+/// Tokens that exist only here.
+#[derive(Clone)]
+pub(super) struct Unsaved {
+    pub(super) record: Record,
+    /// A new login replaces whatever is stored; a rotation only its own login.
+    pub(super) is_login: bool,
+}
+
+impl TokenSource {
+    pub(super) fn new(catalog: CatalogUrl, parts: Parts) -> Self {
+        Self {
+            catalog,
+            parts,
+            unsaved: Mutex::default(),
+        }
+    }
+
+    /// Stores tokens before anyone uses them. When the store fails they are
+    /// kept here, and stored by the next attempt. Answers whether the login
+    /// they belong to is still wanted.
+    pub(super) async fn save(
+        &self,
+        unsaved: Unsaved,
+        room: Reservation,
+    ) -> Result<bool, StoreError> {
+        let (catalog, next) = (self.catalog.clone(), unsaved.record.clone());
+        let stored = self
+            .parts
+            .store
+            .update(room, |document| {
+                let current = document.sessions.get(&catalog);
+                let ours = current.is_some_and(|current| current.login_id == next.login_id);
+                (ours || unsaved.is_login).then(|| {
+                    document.sessions.insert(catalog, next);
+                })
+            })
+            .await;
+        let mut slot = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        let other_login = slot
+            .as_ref()
+            .is_some_and(|kept| kept.is_login && kept.record.login_id != unsaved.record.login_id);
+        // A late rotation of an old login must not displace a new one.
+        if unsaved.is_login || !other_login {
+            *slot = stored.is_err().then_some(unsaved);
+        }
+        drop(slot);
+        stored.map(|stored| stored.is_some())
+    }
+
+    /// Forgets tokens that could not be stored.
+    pub(super) fn forget(&self) {
+        self.unsaved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
+    /// Marks the stored login as ended by the stack, unless it has got another
+    /// access token than the `refused` one since.
+    pub(super) async fn mark_ended(
+        &self,
+        login_id: &str,
+        refused: &Secret,
+    ) -> Result<(), StoreError> {
+        let mark = |document: &mut crate::store::Document| {
+            let record = document.sessions.get_mut(&self.catalog)?;
+            (record.login_id == login_id && record.access_token == *refused && !record.ended)
+                .then(|| record.ended = true)
+        };
+        self.parts
+            .store
+            .update(Reservation::default(), mark)
+            .await
+            .map(drop)
+    }
+
+    async fn rotate(&self, record: Record) -> Result<AccessToken, Failure<SessionError>> {
+        let room = self.parts.store.reserve().await.map_err(transient)?;
+        let tokens = match self.refresh(&record).await {
+            Err(error) if error.is_refusal() => {
+                tracing::info!(catalog = %self.catalog, "refresh refused, asking once more");
+                tokio::time::sleep(SECOND_OPINION).await;
+                self.refresh(&record).await
+            }
+            outcome => outcome,
+        };
+        let tokens = match tokens {
+            Ok(tokens) => tokens,
+            Err(error) if error.is_refusal() => {
+                tracing::warn!(catalog = %self.catalog, "the stack ended the session: {error}");
+                if let Err(error) = self
+                    .mark_ended(&record.login_id, &record.access_token)
+                    .await
+                {
+                    tracing::warn!("cannot note that the session ended: {error}");
+                }
+                return Err(Failure::Definite(SessionError::Expired(
+                    self.catalog.clone(),
+                )));
+            }
+            Err(error) => return Err(transient(error)),
+        };
+        let now = self.parts.clock.now().wall;
+        let record = rotated(record, tokens, now);
+        let token = AccessToken::from(&record);
+        match self
+            .save(
+                Unsaved {
+                    record,
+                    is_login: false,
+                },
+                room,
+            )
+            .await
+        {
+            Ok(true) if token.expires_at <= now => Err(transient(SessionError::ClockSkew {
+                expired_at: token.expires_at,
+                now,
+            })),
+            Ok(true) => Ok(token),
+            Ok(false) => Err(self.logged_out()),
+            Err(error) => Err(transient(error)),
+        }
+    }
+
+    async fn refresh(&self, record: &Record) -> Result<Tokens, StackError> {
+        let stack = &self.parts.stack;
+        match &record.method {
+            LoginMethod::Code => {
+                stack
+                    .exchange(&record.registry_url, &record.refresh_token)
+                    .await
+            }
+            LoginMethod::OAuth {
+                client_id,
+                token_endpoint,
+                ..
+            } => {
+                let now = self.parts.clock.now().wall;
+                stack
+                    .oauth_refresh(token_endpoint, client_id, &record.refresh_token, now)
+                    .await
+            }
+        }
+    }
+
+    /// Brings tokens that could not be stored before onto the disk.
+    async fn save_leftover(&self) -> Result<(), Failure<SessionError>> {
+        let leftover = self
+            .unsaved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match leftover {
+            None => Ok(()),
+            Some(unsaved) => {
+                let room = self.parts.store.reserve().await.map_err(transient)?;
+                self.save(unsaved, room).await.map(drop).map_err(transient)
+            }
+        }
+    }
+
+    fn logged_out(&self) -> Failure<SessionError> {
+        Failure::Definite(SessionError::LoggedOut(self.catalog.clone()))
+    }
+}
+
+fn transient(error: impl Into<SessionError>) -> Failure<SessionError> {
+    Failure::Transient(error.into())
+}
+
+/// The record after its tokens were replaced.
+fn rotated(record: Record, tokens: Tokens, now: Timestamp) -> Record {
+    Record {
+        refresh_token: tokens.refresh_token.unwrap_or(record.refresh_token),
+        access_token: tokens.access_token,
+        access_token_expires_at: tokens.expires_at,
+        obtained_at: now,
+        ended: false,
+        ..record
+    }
+}
+
+#[async_trait]
+impl Source for Arc<TokenSource> {
+    type Value = AccessToken;
+    type Error = SessionError;
+
+    async fn fetch(&self, held: Option<AccessToken>) -> Result<AccessToken, Failure<SessionError>> {
+        // Two processes that rotate at once lose the login: one at a time, and
+        // whoever comes second takes up what the first one stored.
+        let _turn = self
+            .parts
+            .store
+            .rotation(&self.catalog)
+            .await
+            .map_err(transient)?;
+        self.save_leftover().await?;
+        let record = self
+            .parts
+            .store
+            .record(&self.catalog)
+            .await
+            .map_err(transient)?;
+        let Some(record) = record else {
+            return Err(self.logged_out());
+        };
+        if record.ended {
+            return Err(Failure::Definite(SessionError::Expired(
+                self.catalog.clone(),
+            )));
+        }
+        let news = held.is_none_or(|held| held.token != record.access_token);
+        let stored = AccessToken::from(&record);
+        if news && stored.is_worth_taking_up(self.parts.clock.now().wall) {
+            return Ok(AccessToken {
+                second_hand: true,
+                ..stored
+            });
+        }
+        self.rotate(record).await
+    }
+}

@@ -1,0 +1,214 @@
+//! Logging in through the browser: OAuth 2.1, authorization code with PKCE.
+
+use std::sync::Arc;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use url::Url;
+
+use super::login::new_login_id;
+use super::{Session, SessionError};
+use crate::stack::{
+    Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
+};
+use crate::store::{LoginMethod, OAuthClient, Record, Reservation};
+
+/// A stack's OAuth server and the client registered there, if one is.
+#[derive(Debug)]
+pub struct Connect {
+    server: OAuthServer,
+    registered: Option<OAuthClient>,
+}
+
+impl Connect {
+    /// The port of the redirect that is registered. Listening there again
+    /// needs no new registration, whatever the stack thinks of other ports.
+    pub fn port(&self) -> Option<u16> {
+        let client = self.registered.as_ref()?;
+        Url::parse(&client.redirect_uri).ok()?.port()
+    }
+}
+
+/// A login that waits for the browser to come back.
+pub struct WebLogin {
+    session: Arc<Session>,
+    server: OAuthServer,
+    client: OAuthClient,
+    registry_url: RegistryUrl,
+    state: Secret,
+    verifier: Secret,
+    authorize_url: String,
+}
+
+impl Session {
+    /// Finds the stack's OAuth server: at `connect`, else in its usual place.
+    pub async fn connect(&self, connect: Option<CatalogUrl>) -> Result<Connect, SessionError> {
+        let catalog = &self.catalog;
+        let connect = connect.or_else(|| usual_connect_url(catalog));
+        let connect = connect.ok_or_else(|| SessionError::NoConnect(catalog.clone()))?;
+        let server = match self.parts.stack.oauth_server(&connect, catalog).await {
+            Err(
+                StackError::Refused { .. }
+                | StackError::Unauthorized { .. }
+                | StackError::Invalid { .. },
+            ) => {
+                return Err(SessionError::NoConnect(catalog.clone()));
+            }
+            server => server?,
+        };
+        let mut stored = self.parts.store.load().await?;
+        Ok(Connect {
+            registered: stored.oauth_clients.remove(&server.issuer),
+            server,
+        })
+    }
+
+    /// Prepares a login that comes back to `redirect_uri`, registering it
+    /// where that was not done before.
+    pub async fn web_login(
+        self: &Arc<Self>,
+        connect: Connect,
+        redirect_uri: String,
+    ) -> Result<WebLogin, SessionError> {
+        let Connect { server, registered } = connect;
+        let registry_url = self.discover().await?;
+        let client = match registered {
+            Some(client) if client.redirect_uri == redirect_uri => client,
+            _ => self.register(&server, redirect_uri).await?,
+        };
+        let (state, verifier) = (random()?, random()?);
+        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()));
+        let wish = Authorization {
+            client_id: &client.client_id,
+            redirect_uri: &client.redirect_uri,
+            challenge: &challenge,
+            state: state.expose(),
+        };
+        let authorize_url = authorize_url(&self.catalog, &wish)
+            .ok_or_else(|| SessionError::NoConnect(self.catalog.clone()))?;
+        Ok(WebLogin {
+            session: Arc::clone(self),
+            server,
+            client,
+            registry_url,
+            state,
+            verifier,
+            authorize_url,
+        })
+    }
+
+    async fn register(
+        &self,
+        server: &OAuthServer,
+        redirect_uri: String,
+    ) -> Result<OAuthClient, SessionError> {
+        let client = OAuthClient {
+            client_id: self
+                .parts
+                .stack
+                .oauth_register(server, &redirect_uri)
+                .await?,
+            redirect_uri,
+        };
+        let (issuer, kept) = (server.issuer.clone(), client.clone());
+        let keep = |document: &mut crate::store::Document| {
+            document.oauth_clients.insert(issuer, kept);
+            Some(())
+        };
+        self.parts
+            .store
+            .update(Reservation::default(), keep)
+            .await?;
+        Ok(client)
+    }
+}
+
+impl WebLogin {
+    /// The session it is for.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The page the browser has to open.
+    pub fn authorize_url(&self) -> &str {
+        &self.authorize_url
+    }
+
+    /// Whether an answer with this `state`, and this `iss` if it names one
+    /// (RFC 9207), is to this login.
+    pub fn is_answered_by(&self, state: &str, issuer: Option<&str>) -> bool {
+        let ours = state.as_bytes().ct_eq(self.state.expose().as_bytes());
+        let known = |issuer| {
+            let issuer = origin(issuer);
+            issuer.as_ref() == Some(&self.server.issuer)
+                || issuer == origin(self.session.catalog.as_str())
+        };
+        bool::from(ours) && issuer.is_none_or(known)
+    }
+
+    /// Exchanges the code the browser brought and takes up the login. Runs in
+    /// a task of its own: a browser that hangs up must not lose the tokens.
+    pub async fn redeem(self: &Arc<Self>, code: Secret) -> Result<(), SessionError> {
+        let login = Arc::clone(self);
+        let tasks = &self.session.parts.tasks;
+        let task = tasks.spawn(async move { login.exchange(code).await });
+        task.await.unwrap_or(Err(SessionError::Stopping))
+    }
+
+    async fn exchange(&self, code: Secret) -> Result<(), SessionError> {
+        let parts = &self.session.parts;
+        let room = parts.store.reserve().await?;
+        let wish = Authorization {
+            client_id: &self.client.client_id,
+            redirect_uri: &self.client.redirect_uri,
+            challenge: "",
+            state: "",
+        };
+        let now = parts.clock.now().wall;
+        let redeemed = parts
+            .stack
+            .oauth_redeem(&self.server, &wish, &code, &self.verifier, now)
+            .await;
+        if redeemed.as_ref().is_err_and(StackError::is_refusal) {
+            self.forget_client().await;
+        }
+        let (tokens, refresh_token) = redeemed?;
+        let record = Record {
+            registry_url: self.registry_url.clone(),
+            login_id: new_login_id(),
+            method: LoginMethod::OAuth {
+                client_id: self.client.client_id.clone(),
+                token_endpoint: self.server.token_endpoint.clone(),
+                revocation_endpoint: self.server.revocation_endpoint.clone(),
+            },
+            refresh_token,
+            access_token: tokens.access_token,
+            access_token_expires_at: tokens.expires_at,
+            obtained_at: now,
+            ended: false,
+        };
+        self.session.adopt(record, room).await
+    }
+
+    /// Registers anew the next time: the stack may have forgotten the client,
+    /// which it tells the browser and not us.
+    pub async fn forget_client(&self) {
+        let forget = |document: &mut crate::store::Document| {
+            let kept = document.oauth_clients.get(&self.server.issuer);
+            (kept == Some(&self.client)).then(|| document.oauth_clients.remove(&self.server.issuer))
+        };
+        let store = &self.session.parts.store;
+        if let Err(error) = store.update(Reservation::default(), forget).await {
+            tracing::warn!("cannot forget the OAuth client: {error}");
+        }
+    }
+}
+
+/// 256 random bits, as text for a URL.
+fn random() -> Result<Secret, SessionError> {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|_| SessionError::NoRandomness)?;
+    Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(*bytes)))
+}

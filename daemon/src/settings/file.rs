@@ -1,0 +1,150 @@
+//! The settings in force, taken up from the file whenever it changes.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::{Settings, SettingsError};
+
+/// The largest file read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// A file changed this recently may change again without a newer time stamp.
+const YOUNG: Duration = Duration::from_secs(2);
+
+/// Reads `quiltd.toml` again whenever somebody asks and it has changed: a
+/// `stat` each time costs less than watching, and misses nothing.
+#[derive(Debug)]
+pub struct SettingsFile {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seen: Option<Stamp>,
+    settings: Arc<Settings>,
+    problem: Option<SettingsError>,
+}
+
+/// By what one version of a file is told from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stamp {
+    Missing,
+    File {
+        inode: u64,
+        size: u64,
+        modified: (i64, i64),
+        changed: (i64, i64),
+    },
+}
+
+impl SettingsFile {
+    /// Nothing is read before it is asked for.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The settings in force.
+    pub fn current(&self) -> Arc<Settings> {
+        Arc::clone(&self.look().settings)
+    }
+
+    /// What to mend in the file, one line each; each names the file.
+    pub fn warnings(&self) -> Vec<String> {
+        let state = self.look();
+        let problem = state.problem.as_ref().map(|error| self.complain(error));
+        problem
+            .into_iter()
+            .chain(state.settings.warnings())
+            .collect()
+    }
+
+    /// Why what is in the file is not in force.
+    pub fn problem(&self) -> Option<String> {
+        let state = self.look();
+        state.problem.as_ref().map(|error| self.complain(error))
+    }
+
+    fn complain(&self, error: &SettingsError) -> String {
+        format!(
+            "{}: {error}; the file is not in force until it is mended",
+            self.path.display()
+        )
+    }
+
+    fn look(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stamp, young) = self.stamp();
+        if state.seen == Some(stamp) && !young {
+            return state;
+        }
+        let before = state.problem.take();
+        match self.read() {
+            Ok(settings) if settings != *state.settings => {
+                tracing::info!(path = %self.path.display(), "settings taken up");
+                state.settings = Arc::new(settings);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                if before.as_ref() != Some(&error) {
+                    tracing::warn!("{}", self.complain(&error));
+                }
+                state.problem = Some(error);
+            }
+        }
+        state.seen = Some(stamp);
+        state
+    }
+
+    fn stamp(&self) -> (Stamp, bool) {
+        let Ok(metadata) = fs::metadata(&self.path) else {
+            return (Stamp::Missing, false);
+        };
+        let age = metadata
+            .modified()
+            .ok()
+            .and_then(|time| SystemTime::now().duration_since(time).ok());
+        let stamp = Stamp::File {
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        };
+        (stamp, age.is_none_or(|age| age < YOUNG))
+    }
+
+    fn read(&self) -> Result<Settings, SettingsError> {
+        let file = |what: &str| SettingsError::File(what.to_owned());
+        let metadata = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Settings::default());
+            }
+            Err(error) => return Err(SettingsError::File(format!("cannot be read: {error}"))),
+        };
+        if !metadata.is_file() || metadata.len() > MAX_BYTES {
+            return Err(file("is not a settings file"));
+        }
+        let owner = metadata.uid();
+        // Whoever writes it decides where credentials are sent.
+        if metadata.mode() & 0o002 != 0
+            || (owner != 0 && owner != rustix::process::geteuid().as_raw())
+        {
+            return Err(file("can be written by other users"));
+        }
+        let bytes = fs::read(&self.path)
+            .map_err(|error| SettingsError::File(format!("cannot be read: {error}")))?;
+        let text = str::from_utf8(&bytes).map_err(|error| SettingsError::Line {
+            line: super::error::line(&bytes[..error.valid_up_to()]),
+            what: "not UTF-8".to_owned(),
+        })?;
+        Settings::parse(text)
+    }
+}

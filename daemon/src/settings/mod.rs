@@ -1,0 +1,98 @@
+//! `quiltd.toml`: what the user sets for the daemon.
+//!
+//! Parsed strictly: an unknown key is an error that names its line and the
+//! nearest valid name, because a misspelt `external_id` must not be a role
+//! that is silently never assumed. Taken up when it changes, without a restart;
+//! a broken file changes nothing but the status.
+
+mod arn;
+mod document;
+mod error;
+mod file;
+mod profile;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quilt_proto::{ProfileName, RegistryUrl};
+
+pub use self::arn::RoleArn;
+pub use self::error::SettingsError;
+pub use self::file::SettingsFile;
+pub use self::profile::{LONGEST_CHAINED, Profile};
+
+use self::document::Document;
+
+/// Everything `quiltd.toml` can hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    profiles: BTreeMap<ProfileName, Arc<Profile>>,
+    /// Signing in to the AWS console.
+    pub console: Console,
+}
+
+/// `[console]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Console {
+    /// The federation endpoint, instead of AWS's own.
+    pub endpoint: Option<RegistryUrl>,
+    /// The page to open, instead of the console's first.
+    pub destination: Option<String>,
+}
+
+impl Settings {
+    /// Parses a file's text.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let document = Document::parse(text)?;
+        let root = document.root();
+        root.allow(&["profiles", "console"])?;
+        let mut settings = Self::default();
+        if let Some(profiles) = root.get("profiles") {
+            for entry in profiles.table()?.entries() {
+                let name: ProfileName = entry
+                    .key()
+                    .parse()
+                    .map_err(|error: quilt_proto::NameError| entry.error(error.to_string()))?;
+                let profile = Profile::parse(&name, &entry.table()?)?;
+                settings.profiles.insert(name, Arc::new(profile));
+            }
+        }
+        if let Some(console) = root.get("console") {
+            let table = console.table()?;
+            table.allow(&["endpoint", "destination"])?;
+            settings.console = Console {
+                endpoint: table.parsed("endpoint")?,
+                destination: table.string("destination")?.map(str::to_owned),
+            };
+        }
+        Ok(settings)
+    }
+
+    /// A profile. `default` always exists.
+    pub fn profile(&self, name: &ProfileName) -> Option<Arc<Profile>> {
+        match self.profiles.get(name) {
+            Some(profile) => Some(Arc::clone(profile)),
+            None => name.is_default().then(Arc::default),
+        }
+    }
+
+    /// Every profile by name, `default` first.
+    pub fn profiles(&self) -> Vec<(ProfileName, Arc<Profile>)> {
+        let default = ProfileName::default_profile();
+        let first = self.profile(&default).unwrap_or_default();
+        let others = self.profiles.iter().filter(|(name, _)| !name.is_default());
+        std::iter::once((default, first))
+            .chain(others.map(|(name, profile)| (name.clone(), Arc::clone(profile))))
+            .collect()
+    }
+
+    /// What is legal but will not be as written, one line each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.profiles
+            .iter()
+            .filter_map(|(name, profile)| profile.warning(name))
+            .collect()
+    }
+}

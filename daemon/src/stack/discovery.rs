@@ -1,0 +1,44 @@
+//! `GET <catalog>/config.json`: where a catalog's services are.
+
+use quilt_proto::{CatalogUrl, RegistryUrl};
+use serde_json::{Map, Value};
+
+use super::{StackClient, StackError, http};
+
+/// What a catalog says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackConfig {
+    /// Its registry.
+    pub registry_url: RegistryUrl,
+    /// The AWS region of the stack.
+    pub region: Option<String>,
+    /// Everything, as it came.
+    pub values: Map<String, Value>,
+}
+
+impl StackClient {
+    /// Reads a catalog's configuration. Unknown keys are kept, a missing or
+    /// unusable `registryUrl` is an error.
+    pub async fn discover(&self, catalog: &CatalogUrl) -> Result<StackConfig, StackError> {
+        let url = catalog.join("/config.json");
+        let answer = self.send(self.client(&url)?.get(&url), &[]).await?;
+        let values: Map<String, Value> = answer.json()?;
+        let registry = match values.get("registryUrl") {
+            Some(Value::String(text)) if !text.is_empty() => text,
+            _ => return Err(answer.invalid("its config.json names no registryUrl")),
+        };
+        let registry_url = registry.parse().map_err(|error| StackError::Invalid {
+            host: http::host(&url),
+            reason: format!("the registryUrl in its config.json is unusable: {error}"),
+        })?;
+        let region = values
+            .get("region")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        Ok(StackConfig {
+            registry_url,
+            region,
+            values,
+        })
+    }
+}

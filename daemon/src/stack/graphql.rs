@@ -1,0 +1,59 @@
+//! `POST <registry>/graphql`.
+
+use quilt_proto::{RegistryUrl, Secret};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::http::harmless;
+use super::{StackClient, StackError};
+
+/// A document of `queries/` with the name of its one operation.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) document: &'static str,
+}
+
+impl StackClient {
+    /// Runs an operation; answers with `data`. Errors inside a 200 are refusals.
+    pub(super) async fn graphql(
+        &self,
+        registry: &RegistryUrl,
+        bearer: &Secret,
+        operation: &Operation,
+        variables: Value,
+    ) -> Result<Value, StackError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            data: Option<Value>,
+            #[serde(default)]
+            errors: Vec<Problem>,
+        }
+        #[derive(Deserialize)]
+        struct Problem {
+            message: String,
+        }
+        let url = registry.join("/graphql");
+        let body = json!({
+            "operationName": operation.name,
+            "query": operation.document,
+            "variables": variables,
+        });
+        let request = self
+            .client(&url)?
+            .post(&url)
+            .bearer_auth(bearer.expose())
+            .json(&body);
+        let answer = self.send(request, &[bearer]).await?;
+        let reply: Reply = answer.json()?;
+        if let Some(problem) = reply.errors.first() {
+            let message = harmless(&problem.message, &[bearer]).unwrap_or("an error".to_owned());
+            return Err(StackError::Refused {
+                host: answer.host,
+                message,
+            });
+        }
+        reply
+            .data
+            .ok_or_else(|| answer.invalid("a GraphQL answer without data"))
+    }
+}

@@ -1,0 +1,318 @@
+//! One request, bounded in time and size, and what its outcome means.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use quilt_proto::{Secret, catalog};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use serde::de::DeserializeOwned;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::StackError;
+
+/// Largest answer accepted, in bytes.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Largest part of an error answer worth quoting, in characters.
+const MAX_MESSAGE: usize = 200;
+
+/// Longest word worth quoting, in bytes: longer ones may be tokens, also such
+/// as this request did not carry.
+const MAX_WORD: usize = 24;
+
+/// How long to wait for a connection, and for a whole exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Until connected, TLS included.
+    pub connect: Duration,
+    /// From start to the last byte.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Speaks to stacks. Cheap to share.
+pub struct StackClient {
+    timeouts: Timeouts,
+    loopback: Mutex<Option<Client>>,
+    remote: Mutex<Option<Client>>,
+}
+
+impl Default for StackClient {
+    fn default() -> Self {
+        Self::new(Timeouts::default())
+    }
+}
+
+impl StackClient {
+    /// Connects to nothing yet; TLS roots are loaded by the first https request.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self {
+            timeouts,
+            loopback: Mutex::default(),
+            remote: Mutex::default(),
+        }
+    }
+
+    /// Closes idle connections: their buffers hold what was last sent on them,
+    /// bearer tokens included, for as long as they live.
+    pub fn forget_connections(&self) {
+        for slot in [&self.loopback, &self.remote] {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
+    /// The client for a host: loopback is never sent through a proxy.
+    pub(super) fn client(&self, url: &str) -> Result<Client, StackError> {
+        let parsed = Url::parse(url).map_err(|_| StackError::Invalid {
+            host: "the stack".to_owned(),
+            reason: "a URL in its configuration is not one".to_owned(),
+        })?;
+        let is_loopback = catalog::is_loopback(&parsed);
+        let slot = if is_loopback {
+            &self.loopback
+        } else {
+            &self.remote
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*slot {
+            return Ok(client.clone());
+        }
+        let builder = Client::builder()
+            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(self.timeouts.connect)
+            .timeout(self.timeouts.total)
+            .pool_max_idle_per_host(2)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .referer(false);
+        let builder = if is_loopback {
+            builder.no_proxy()
+        } else {
+            builder.https_only(true)
+        };
+        let client = builder.build().map_err(|_| StackError::Unreachable {
+            host: host(url),
+            reason: "cannot be asked: no TLS on this machine".to_owned(),
+        })?;
+        Ok(slot.insert(client).clone())
+    }
+
+    /// Sends a request and reads its answer. `secrets` are what the request
+    /// carries: an error text that quotes one is not passed on.
+    pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        secrets: &[&Secret],
+    ) -> Result<Answer, StackError> {
+        let (client, request) = request.build_split();
+        let request = request.map_err(|_| StackError::Invalid {
+            host: "the stack".to_owned(),
+            reason: "a URL or token that HTTP cannot carry".to_owned(),
+        })?;
+        let host = host(request.url().as_str());
+        let lost = |error: &reqwest::Error| StackError::Unreachable {
+            host: host.clone(),
+            reason: describe(error).to_owned(),
+        };
+        let response = client
+            .execute(request)
+            .await
+            .map_err(|error| lost(&error))?;
+        let status = response.status();
+        let body = read(response, &host).await.map_err(|error| match error {
+            Unread::Lost(error) => lost(&error),
+            Unread::TooLarge(error) => error,
+        })?;
+        let answer = Answer { host, body };
+        match status {
+            status if status.is_success() => Ok(answer),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
+                message: answer.message(status, secrets),
+                host: answer.host,
+            }),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+                Err(answer.failed(status))
+            }
+            StatusCode::BAD_REQUEST => Err(StackError::Refused {
+                message: answer.message(status, secrets),
+                host: answer.host,
+            }),
+            // An ingress in the middle of a deploy says such things; the stack
+            // itself does not.
+            status if status.is_client_error() => {
+                Err(answer.invalid(&format!("it answered {status}")))
+            }
+            status => Err(answer.failed(status)),
+        }
+    }
+}
+
+/// A 2xx answer.
+pub(super) struct Answer {
+    pub(super) host: String,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, StackError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            // The category only: serde's text may quote the body.
+            let reason = match error.classify() {
+                serde_json::error::Category::Data => "a field is missing or of the wrong type",
+                _ => "it is not JSON",
+            };
+            self.invalid(reason)
+        })
+    }
+
+    pub(super) fn invalid(&self, reason: &str) -> StackError {
+        StackError::Invalid {
+            host: self.host.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn failed(&self, status: StatusCode) -> StackError {
+        StackError::Unreachable {
+            host: self.host.clone(),
+            reason: format!("answered {status}"),
+        }
+    }
+
+    /// What the stack said, as one short line without our secrets.
+    fn message(&self, status: StatusCode, secrets: &[&Secret]) -> String {
+        #[derive(serde::Deserialize)]
+        struct Said {
+            #[serde(alias = "error_description", alias = "detail")]
+            message: Option<String>,
+            error: Option<Fault>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Fault {
+            Text(String),
+            /// As Elasticsearch says it.
+            Reason {
+                reason: String,
+            },
+            Other(serde::de::IgnoredAny),
+        }
+        let text = |fault| match fault {
+            Fault::Text(text) | Fault::Reason { reason: text } => Some(text),
+            Fault::Other(_) => None,
+        };
+        serde_json::from_slice::<Said>(&self.body)
+            .ok()
+            .and_then(|said| said.message.or_else(|| said.error.and_then(text)))
+            .and_then(|text| harmless(&text, secrets))
+            .unwrap_or_else(|| status.to_string())
+    }
+}
+
+/// Makes an upstream's text one short line; `None` when nothing is left or it
+/// holds one of `secrets`.
+pub(super) fn harmless(text: &str, secrets: &[&Secret]) -> Option<String> {
+    if secrets.iter().any(|secret| text.contains(secret.expose())) || text.contains("qk_") {
+        return None;
+    }
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let line: Vec<&str> = text
+        .split_whitespace()
+        .map(|word| if word.len() > MAX_WORD { "…" } else { word })
+        .collect();
+    let line: String = line.join(" ").chars().take(MAX_MESSAGE).collect();
+    (!line.is_empty()).then_some(line)
+}
+
+enum Unread {
+    Lost(reqwest::Error),
+    TooLarge(StackError),
+}
+
+async fn read(mut response: Response, host: &str) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(Unread::TooLarge(StackError::Invalid {
+                host: host.to_owned(),
+                reason: "it is too large".to_owned(),
+            }));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Host and port of a URL, for messages.
+pub(super) fn host(url: &str) -> String {
+    Url::parse(url).map_or_else(
+        |_| "the stack".to_owned(),
+        |url| {
+            url.authority()
+                .rsplit('@')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        },
+    )
+}
+
+/// What went wrong, without the URL or anything sent.
+fn describe(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "did not answer in time"
+    } else if error.is_connect() {
+        "cannot be reached"
+    } else if error.is_redirect() {
+        "redirected elsewhere"
+    } else {
+        "broke off its answer"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstream_texts_become_one_harmless_line() {
+        let secret = Secret::new("s3cr3t");
+        assert_eq!(
+            harmless(" a\r\nb\u{1b}[31m ", &[&secret]).unwrap(),
+            "a b [31m"
+        );
+        assert_eq!(harmless("your token s3cr3t is bad", &[&secret]), None);
+        assert_eq!(harmless("key qk_other is bad", &[]), None);
+        assert_eq!(harmless("\n", &[]), None);
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ";
+        assert_eq!(
+            harmless(&format!("bad token {token}"), &[]).unwrap(),
+            "bad token …"
+        );
+        assert_eq!(
+            harmless(&"x ".repeat(10_000), &[]).unwrap().len(),
+            MAX_MESSAGE
+        );
+    }
+
+    #[test]
+    fn hosts_show_no_credentials() {
+        assert_eq!(
+            host("https://u:p@h.example:8443/x?token=t"),
+            "h.example:8443"
+        );
+    }
+}

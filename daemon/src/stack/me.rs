@@ -1,0 +1,102 @@
+//! Who the user is, and which role is active.
+
+use quilt_proto::wire::Me;
+use quilt_proto::{RegistryUrl, Secret};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::graphql::Operation;
+use super::http::host;
+use super::{StackClient, StackError};
+
+const ME: Operation = Operation {
+    name: "me",
+    document: include_str!("queries/me.graphql"),
+};
+
+const SWITCH_ROLE: Operation = Operation {
+    name: "switchRole",
+    document: include_str!("queries/switch_role.graphql"),
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    name: String,
+    email: String,
+    is_admin: bool,
+    role: Option<Role>,
+    #[serde(default)]
+    roles: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+struct Role {
+    name: String,
+}
+
+impl From<User> for Me {
+    fn from(user: User) -> Self {
+        Self {
+            name: user.name,
+            email: user.email,
+            is_admin: user.is_admin,
+            role: user.role.map(|role| role.name),
+            roles: user.roles.into_iter().map(|role| role.name).collect(),
+        }
+    }
+}
+
+impl StackClient {
+    /// The user behind `bearer`. A stack that knows no such user says so with
+    /// `me: null`, which is [`StackError::Unauthorized`] here.
+    pub async fn me(&self, registry: &RegistryUrl, bearer: &Secret) -> Result<Me, StackError> {
+        let mut data = self.graphql(registry, bearer, &ME, json!({})).await?;
+        let me = data.get_mut("me").map(Value::take).unwrap_or_default();
+        if me.is_null() {
+            return Err(StackError::Unauthorized {
+                host: host(registry.as_str()),
+                message: "it does not know who is asking".to_owned(),
+            });
+        }
+        read_user(registry, me)
+    }
+
+    /// Makes `role` the user's active role, everywhere.
+    pub async fn switch_role(
+        &self,
+        registry: &RegistryUrl,
+        bearer: &Secret,
+        role: &str,
+    ) -> Result<Me, StackError> {
+        let variables = json!({ "roleName": role });
+        let mut data = self
+            .graphql(registry, bearer, &SWITCH_ROLE, variables)
+            .await?;
+        let answer = data
+            .get_mut("switchRole")
+            .map(Value::take)
+            .unwrap_or_default();
+        let refused = match answer.get("__typename").and_then(Value::as_str) {
+            Some("Me") => return read_user(registry, answer),
+            Some("InvalidInput") => answer["errors"][0]["message"].as_str(),
+            Some("OperationError") => answer["message"].as_str(),
+            _ => None,
+        };
+        Err(StackError::Refused {
+            host: host(registry.as_str()),
+            message: refused
+                .and_then(|text| super::http::harmless(text, &[bearer]))
+                .unwrap_or_else(|| "the role was not switched".to_owned()),
+        })
+    }
+}
+
+fn read_user(registry: &RegistryUrl, value: Value) -> Result<Me, StackError> {
+    serde_json::from_value::<User>(value)
+        .map(Me::from)
+        .map_err(|_| StackError::Invalid {
+            host: host(registry.as_str()),
+            reason: "its description of the user is incomplete".to_owned(),
+        })
+}

@@ -1,0 +1,25 @@
+//! The upstream: what a Quilt stack speaks over HTTP.
+//!
+//! Knows requests and answers, nothing of sessions or who asked. Answers are
+//! bounded in size and time, redirects are not followed (a token must not
+//! travel to another host), and nothing an upstream says reaches a message
+//! before it has been made one harmless line.
+
+mod api_keys;
+mod credentials;
+mod discovery;
+mod error;
+mod graphql;
+mod http;
+mod me;
+mod oauth;
+mod search;
+mod tokens;
+
+pub use self::api_keys::{Revoked, Scope};
+pub use self::credentials::StackCredentials;
+pub use self::discovery::StackConfig;
+pub use self::error::StackError;
+pub use self::http::StackClient;
+pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
+pub use self::tokens::Tokens;

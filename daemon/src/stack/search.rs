@@ -1,0 +1,49 @@
+//! `GET <registry>/api/search`: Elasticsearch behind the registry.
+
+use quilt_proto::wire::{Search, SearchQuery};
+use quilt_proto::{RegistryUrl, Secret};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{StackClient, StackError};
+
+/// Hits when no limit is given, as in the Python SDK.
+const DEFAULT_LIMIT: u32 = 10;
+
+impl StackClient {
+    /// Searches everything `bearer` may see; answers with the hits as the
+    /// service gives them.
+    pub async fn search(
+        &self,
+        registry: &RegistryUrl,
+        bearer: &Secret,
+        search: &Search,
+    ) -> Result<Vec<Value>, StackError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            hits: Hits,
+        }
+        #[derive(Deserialize)]
+        struct Hits {
+            hits: Vec<Value>,
+        }
+        let url = registry.join("/api/search");
+        let (action, parameter, text) = match &search.query {
+            SearchQuery::Text(text) => ("search", "query", text.clone()),
+            SearchQuery::Dsl(body) => ("freeform", "body", Value::Object(body.clone()).to_string()),
+        };
+        let size = search.limit.unwrap_or(DEFAULT_LIMIT).to_string();
+        let request = self
+            .client(&url)?
+            .get(&url)
+            .bearer_auth(bearer.expose())
+            .query(&[
+                ("index", "_all"),
+                ("action", action),
+                (parameter, &text),
+                ("size", &size),
+            ]);
+        let answer = self.send(request, &[bearer]).await?;
+        Ok(answer.json::<Reply>()?.hits.hits)
+    }
+}

@@ -1,0 +1,132 @@
+//! Token endpoints: the registry's own, and OAuth's.
+
+use quilt_proto::{RegistryUrl, Secret, Timestamp};
+use serde::Deserialize;
+
+use super::http::harmless;
+use super::{StackClient, StackError};
+
+/// Lifetime of an OAuth access token whose answer does not say, in seconds
+/// (RFC 6749 leaves it to documentation; Quilt's clients assume an hour).
+const OAUTH_DEFAULT_LIFETIME: i64 = 3600;
+
+/// What a token endpoint gave.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// For `Authorization: Bearer`.
+    pub access_token: Secret,
+    /// Replaces the one sent; OAuth servers may leave it out.
+    pub refresh_token: Option<Secret>,
+    /// When the access token stops working.
+    pub expires_at: Timestamp,
+}
+
+impl StackClient {
+    /// Exchanges a refresh token (a pasted code is one) at the registry's
+    /// `/api/token`. The token sent is rotated: keep the new one.
+    pub async fn exchange(
+        &self,
+        registry: &RegistryUrl,
+        refresh_token: &Secret,
+    ) -> Result<Tokens, StackError> {
+        #[derive(Deserialize)]
+        struct Granted {
+            access_token: Option<Secret>,
+            refresh_token: Option<Secret>,
+            expires_at: Option<f64>,
+            error: Option<String>,
+        }
+        let url = registry.join("/api/token");
+        let form = [("refresh_token", refresh_token.expose())];
+        let request = self.client(&url)?.post(&url).form(&form);
+        let answer = self.send(request, &[refresh_token]).await?;
+        let granted: Granted = answer.json()?;
+        if let Some(error) = granted.error {
+            let message = harmless(&error, &[refresh_token]).unwrap_or("login refused".to_owned());
+            return Err(StackError::Refused {
+                host: answer.host,
+                message,
+            });
+        }
+        match (
+            granted.access_token,
+            granted.refresh_token,
+            granted.expires_at,
+        ) {
+            (Some(access_token), Some(new), Some(expires_at)) if !new.expose().is_empty() => {
+                Ok(Tokens {
+                    access_token,
+                    refresh_token: Some(new),
+                    expires_at: unix(expires_at),
+                })
+            }
+            _ => Err(answer.invalid("a token is missing")),
+        }
+    }
+
+    /// Refreshes at an OAuth token endpoint (RFC 6749, section 6).
+    pub async fn oauth_refresh(
+        &self,
+        endpoint: &str,
+        client_id: &str,
+        refresh_token: &Secret,
+        now: Timestamp,
+    ) -> Result<Tokens, StackError> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", client_id),
+            ("refresh_token", refresh_token.expose()),
+        ];
+        self.oauth_tokens(endpoint, &form, &[refresh_token], now)
+            .await
+    }
+
+    /// Posts to an OAuth token endpoint and reads an RFC 6749 answer.
+    pub(super) async fn oauth_tokens(
+        &self,
+        endpoint: &str,
+        form: &[(&str, &str)],
+        secrets: &[&Secret],
+        now: Timestamp,
+    ) -> Result<Tokens, StackError> {
+        #[derive(Deserialize)]
+        struct Granted {
+            access_token: Secret,
+            refresh_token: Option<Secret>,
+            expires_in: Option<f64>,
+        }
+        let request = self.client(endpoint)?.post(endpoint).form(form);
+        let granted: Granted = self.send(request, secrets).await?.json()?;
+        let lifetime = granted
+            .expires_in
+            .map_or(OAUTH_DEFAULT_LIFETIME, |s| unix(s).unix());
+        Ok(Tokens {
+            access_token: granted.access_token,
+            refresh_token: granted
+                .refresh_token
+                .filter(|token| !token.expose().is_empty()),
+            expires_at: now.plus_seconds(lifetime),
+        })
+    }
+
+    /// Revokes a token (RFC 7009).
+    pub async fn oauth_revoke(
+        &self,
+        endpoint: &str,
+        client_id: &str,
+        token: &Secret,
+    ) -> Result<(), StackError> {
+        let form = [("token", token.expose()), ("client_id", client_id)];
+        let request = self.client(endpoint)?.post(endpoint).form(&form);
+        self.send(request, &[token]).await.map(drop)
+    }
+}
+
+/// Seconds as the stack writes them: an integer, or a float of one.
+fn unix(seconds: f64) -> Timestamp {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "float casts saturate; fractions are cut"
+    )]
+    Timestamp::from_unix(seconds as i64)
+}

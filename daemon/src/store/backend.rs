@@ -1,0 +1,32 @@
+//! What a place to store the document must be able to do.
+
+use async_trait::async_trait;
+use tempfile::NamedTempFile;
+
+use super::{Document, StoreError};
+
+/// Room set aside for the next write.
+#[derive(Debug, Default)]
+pub struct Reservation(pub(super) Option<NamedTempFile>);
+
+#[async_trait]
+pub(super) trait Backend: Send + Sync {
+    /// `keyring`, `file` or `memory`.
+    fn kind(&self) -> &'static str;
+
+    /// What the user should know, one line each.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The document; an empty one where there is none yet.
+    async fn read(&self) -> Result<Document, StoreError>;
+
+    /// Sets room aside, where the backend can.
+    async fn reserve(&self) -> Result<Reservation, StoreError> {
+        Ok(Reservation::default())
+    }
+
+    /// Replaces the document, durably, as a whole or not at all.
+    async fn write(&self, document: &Document, room: Reservation) -> Result<(), StoreError>;
+}

@@ -1,0 +1,98 @@
+//! What is stored.
+
+use std::collections::BTreeMap;
+
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Everything stored, as one JSON document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// The layout of this document; 1.
+    pub version: u32,
+    /// One login a catalog.
+    #[serde(default)]
+    pub sessions: BTreeMap<CatalogUrl, Record>,
+    /// OAuth client ids registered with stacks, by issuer (RFC 7591).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub oauth_clients: BTreeMap<String, OAuthClient>,
+}
+
+/// A public OAuth client this installation registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OAuthClient {
+    /// The id the stack gave it.
+    pub client_id: String,
+    /// The redirect URI it was registered with.
+    pub redirect_uri: String,
+}
+
+impl Document {
+    /// The layout this version writes.
+    pub const VERSION: u32 = 1;
+}
+
+impl Document {
+    /// Whether nothing in it is worth keeping.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.oauth_clients.is_empty()
+    }
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            version: Self::VERSION,
+            sessions: BTreeMap::new(),
+            oauth_clients: BTreeMap::new(),
+        }
+    }
+}
+
+/// An interactive login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Where its tokens come from.
+    pub registry_url: RegistryUrl,
+    /// Made anew by each login and kept by its rotations: tells a rotation
+    /// that finishes late that somebody logged out or in meanwhile.
+    pub login_id: String,
+    /// How it was made.
+    pub method: LoginMethod,
+    /// The newest refresh token.
+    pub refresh_token: Secret,
+    /// The newest access token.
+    pub access_token: Secret,
+    /// When the access token stops working.
+    pub access_token_expires_at: Timestamp,
+    /// When its newest tokens were obtained.
+    #[serde(default)]
+    pub obtained_at: Timestamp,
+    /// The stack ended this session.
+    #[serde(default)]
+    pub ended: bool,
+}
+
+impl Record {
+    /// Whether this one should be kept of two logins to the same catalog.
+    pub(super) fn outdoes(&self, other: &Self) -> bool {
+        (!self.ended, self.obtained_at) > (!other.ended, other.obtained_at)
+    }
+}
+
+/// How a login was made, which decides how its tokens are refreshed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum LoginMethod {
+    /// A pasted code.
+    Code,
+    /// OAuth 2.1 through the browser.
+    OAuth {
+        /// The registered public client.
+        client_id: String,
+        /// Where tokens are refreshed.
+        token_endpoint: String,
+        /// Where they are revoked, if anywhere.
+        revocation_endpoint: Option<String>,
+    },
+}

@@ -1,0 +1,235 @@
+//! `sessions.json`, mode 0600: written beside, synced, renamed over.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use quilt_proto::Timestamp;
+use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::backend::{Backend, Reservation};
+use super::{Document, StoreError};
+
+/// Room for a write, in bytes: several times what a dozen logins take.
+const ROOM: usize = 64 * 1024;
+
+/// How the names of files being written begin.
+const PREFIX: &str = ".sessions-";
+
+/// A sessions file larger than this is not ours, in bytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+pub(super) struct FileBackend {
+    dir: PathBuf,
+    notes: Mutex<Vec<String>>,
+}
+
+impl FileBackend {
+    /// Over a directory of [`prepare_dir`]. Removes what a daemon that was
+    /// killed while it wrote has left behind.
+    pub(super) fn new(dir: &Path) -> Self {
+        sweep(dir);
+        Self {
+            dir: dir.to_owned(),
+            notes: Mutex::default(),
+        }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.dir.join("sessions.json")
+    }
+
+    fn note(&self, note: String) {
+        tracing::warn!("{note}");
+        self.notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(note);
+    }
+
+    fn read_now(&self) -> Result<Document, StoreError> {
+        let path = self.path();
+        let Some(text) = read_file(&path).map_err(|error| StoreError::io("read", &path, &error))?
+        else {
+            return Ok(Document::default());
+        };
+        let version = serde_json::from_slice::<Version>(&text).map(|document| document.version);
+        match version {
+            Ok(version) if version > Document::VERSION => return Err(StoreError::Newer(path)),
+            Ok(_) => {
+                if let Ok(document) = serde_json::from_slice(&text) {
+                    return Ok(document);
+                }
+            }
+            Err(_) => {}
+        }
+        self.set_aside(&path)?;
+        Ok(Document::default())
+    }
+
+    /// Keeps an unreadable file for its owner to look at.
+    fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
+        let now = Timestamp::now().unix();
+        let aside = (0..1000)
+            .map(|n| self.dir.join(format!("sessions.json.broken-{}", now + n)))
+            .find(|aside| !aside.exists())
+            .unwrap_or_else(|| self.dir.join("sessions.json.broken"));
+        fs::rename(path, &aside).map_err(|error| StoreError::io("set aside", path, &error))?;
+        self.note(format!(
+            "{} could not be understood and was kept as {}; run: quiltctl login",
+            path.display(),
+            aside.display()
+        ));
+        Ok(())
+    }
+
+    /// An empty file beside the document.
+    fn temporary(&self) -> Result<NamedTempFile, StoreError> {
+        let fail = |error: io::Error| StoreError::io("write to", &self.dir, &error);
+        let file = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempfile_in(&self.dir)
+            .map_err(fail)?;
+        // Says that somebody is alive behind it, see `sweep`.
+        file.as_file()
+            .try_lock()
+            .map_err(|error| fail(error.into()))?;
+        Ok(file)
+    }
+
+    fn reserve_now(&self) -> Result<NamedTempFile, StoreError> {
+        let fail = |error: io::Error| StoreError::io("write to", &self.dir, &error);
+        let mut file = self.temporary()?;
+        // Written, not only seeked over: a full disk must show here, before a
+        // token is rotated that could then not be stored.
+        file.write_all(&vec![0; ROOM]).map_err(fail)?;
+        file.as_file().sync_data().map_err(fail)?;
+        Ok(file)
+    }
+
+    fn write_now(&self, text: &[u8], room: Option<NamedTempFile>) -> Result<(), StoreError> {
+        let path = self.path();
+        let mut file = room.map_or_else(|| self.temporary(), Ok)?;
+        replace(&mut file, text)
+            .and_then(|()| file.persist(&path).map_err(|error| error.error))
+            .and_then(|_| File::open(&self.dir)?.sync_all())
+            .map_err(|error| StoreError::io("write", &path, &error))
+    }
+}
+
+/// Removes temporary files nobody holds any more: they may hold tokens.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let abandoned = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if ours && abandoned() {
+            // Another daemon may have swept it first.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Only the version, to recognise documents of the future.
+#[derive(serde::Deserialize)]
+struct Version {
+    version: u32,
+}
+
+fn replace(file: &mut NamedTempFile, text: &[u8]) -> io::Result<()> {
+    file.rewind()?;
+    file.write_all(text)?;
+    file.as_file().set_len(text.len() as u64)?;
+    file.as_file().sync_all()
+}
+
+/// The file's bytes; `None` where there is none. Does not follow a symlink.
+fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let nofollow = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new()
+        .read(true)
+        .custom_flags(nofollow)
+        .open(path)
+    {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() {
+        let what = "it is not a regular file of this user";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    if meta.mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    let mut text = Zeroizing::new(Vec::new());
+    file.take(MAX_BYTES).read_to_end(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Creates the state directory 0700, or checks that only its owner may write.
+pub(super) fn prepare_dir(dir: &Path) -> Result<(), StoreError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| StoreError::io("create", dir, &error))?;
+    let meta = fs::metadata(dir).map_err(|error| StoreError::io("read", dir, &error))?;
+    let unsafe_because = |reason| {
+        Err(StoreError::Unsafe {
+            path: dir.to_owned(),
+            reason,
+        })
+    };
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return unsafe_because("it belongs to another user");
+    }
+    if meta.mode() & 0o022 != 0 {
+        return unsafe_because("other users may write to it");
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Backend for FileBackend {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    // The file is a few kilobytes on a local disk; the thread pool is entered
+    // where fsync may wait.
+    async fn read(&self) -> Result<Document, StoreError> {
+        self.read_now()
+    }
+
+    async fn reserve(&self) -> Result<Reservation, StoreError> {
+        tokio::task::block_in_place(|| self.reserve_now()).map(|file| Reservation(Some(file)))
+    }
+
+    async fn write(&self, document: &Document, room: Reservation) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(document)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                StoreError::io("write", self.path(), &io::Error::other(error.to_string()))
+            })?;
+        let written = tokio::task::block_in_place(|| self.write_now(&text, room.0));
+        match written {
+            // Forgetting must work on a full disk, too.
+            Err(_) if document.is_empty() => fs::remove_file(self.path())
+                .map_err(|error| StoreError::io("remove", self.path(), &error)),
+            written => written,
+        }
+    }
+}

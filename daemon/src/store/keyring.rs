@@ -1,0 +1,148 @@
+//! The OS keyring: Secret Service on Linux, Keychain on macOS.
+//!
+//! Keyrings hang, ask questions, or are absent. One thread speaks to it, every
+//! call has a deadline, and no bus is ever started for it.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use ::keyring::{Entry, Error};
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::backend::{Backend, Reservation};
+use super::{Document, StoreError};
+
+/// How long a call may take; an unlock dialogue may be on the screen.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The service name the document is filed under.
+const SERVICE: &str = "quiltd";
+
+type Bytes = Zeroizing<Vec<u8>>;
+
+struct Request {
+    write: Option<Bytes>,
+    answer: oneshot::Sender<Result<Option<Bytes>, String>>,
+}
+
+pub(super) struct KeyringBackend {
+    requests: mpsc::Sender<Request>,
+    deadline: Duration,
+}
+
+impl KeyringBackend {
+    /// The keyring, if it answers within `patience`. `account` tells
+    /// installations apart. `Err` says why not.
+    pub(super) async fn connect(account: String, patience: Duration) -> Result<Self, StoreError> {
+        if !bus_is_there() {
+            return Err(StoreError::Keyring(
+                "is not there: no session bus".to_owned(),
+            ));
+        }
+        let (requests, inbox) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("keyring".to_owned())
+            .spawn(move || serve(&account, &inbox))
+            .map_err(|error| StoreError::Keyring(format!("cannot be asked: {}", error.kind())))?;
+        let backend = Self {
+            requests,
+            deadline: patience,
+        };
+        backend.call(None).await?;
+        Ok(Self {
+            deadline: DEADLINE,
+            ..backend
+        })
+    }
+
+    async fn call(&self, write: Option<Bytes>) -> Result<Option<Bytes>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || StoreError::Keyring("stopped answering".to_owned());
+        self.requests
+            .send(Request { write, answer })
+            .map_err(|_| gone())?;
+        match tokio::time::timeout(self.deadline, answered).await {
+            Err(_) => Err(StoreError::Keyring("does not answer".to_owned())),
+            Ok(Err(_)) => Err(gone()),
+            Ok(Ok(result)) => result.map_err(StoreError::Keyring),
+        }
+    }
+}
+
+/// Serves requests in order until the backend is dropped. Requests whose caller
+/// gave up are passed over, unless they write: the newest token must get there.
+fn serve(account: &str, inbox: &mpsc::Receiver<Request>) {
+    for Request { write, answer } in inbox {
+        if write.is_none() && answer.is_closed() {
+            continue;
+        }
+        drop(answer.send(perform(account, write)));
+    }
+}
+
+fn perform(account: &str, write: Option<Bytes>) -> Result<Option<Bytes>, String> {
+    let entry = Entry::new(SERVICE, account).map_err(|error| describe(&error))?;
+    if let Some(bytes) = write {
+        return entry
+            .set_secret(&bytes)
+            .map(|()| None)
+            .map_err(|error| describe(&error));
+    }
+    match entry.get_secret() {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        Err(Error::NoEntry) => Ok(None),
+        Err(error) => Err(describe(&error)),
+    }
+}
+
+/// The error's kind only: details may quote what was stored.
+fn describe(error: &Error) -> String {
+    match error {
+        Error::NoStorageAccess(_) => "is locked or refuses access",
+        Error::NoDefaultStore => "is not there",
+        Error::PlatformFailure(_) => "failed",
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => "holds something unreadable",
+        Error::Ambiguous(_) => "holds several entries for quiltd",
+        _ => "refused",
+    }
+    .to_owned()
+}
+
+/// Whether a session bus exists, without starting one.
+#[cfg(not(target_os = "macos"))]
+fn bus_is_there() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
+        // `autolaunch:` would start a bus that nobody ends.
+        return !address.to_string_lossy().contains("autolaunch");
+    }
+    set("XDG_RUNTIME_DIR").is_some_and(|dir| std::path::Path::new(&dir).join("bus").exists())
+}
+
+#[cfg(target_os = "macos")]
+fn bus_is_there() -> bool {
+    true
+}
+
+#[async_trait]
+impl Backend for KeyringBackend {
+    fn kind(&self) -> &'static str {
+        "keyring"
+    }
+
+    async fn read(&self) -> Result<Document, StoreError> {
+        let Some(bytes) = self.call(None).await? else {
+            return Ok(Document::default());
+        };
+        serde_json::from_slice(&bytes)
+            .map_err(|_| StoreError::Keyring(format!("entry {SERVICE} holds something unreadable")))
+    }
+
+    async fn write(&self, document: &Document, _room: Reservation) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(document)
+            .map_err(|_| StoreError::Keyring("entry could not be written".to_owned()))?;
+        self.call(Some(Zeroizing::new(bytes))).await.map(drop)
+    }
+}

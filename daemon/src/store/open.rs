@@ -1,0 +1,92 @@
+//! Which store it is to be.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backend::{Backend, Reservation};
+use super::file::{FileBackend, prepare_dir};
+use super::keyring::KeyringBackend;
+use super::lock::Locks;
+use super::{Document, Store, StoreError};
+
+/// How long `auto` waits for a keyring before it takes the file.
+const AUTO_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long `keyring` waits at first: the user may have to unlock it.
+const KEYRING_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The value of `--token-store`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreChoice {
+    /// The keyring when it answers, else the file.
+    #[default]
+    Auto,
+    /// The OS keyring.
+    Keyring,
+    /// A 0600 file.
+    File,
+    /// Nothing survives the process.
+    Memory,
+}
+
+/// Opens the chosen store over a state directory.
+pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> {
+    if choice == StoreChoice::Memory {
+        return Ok(Store::in_memory());
+    }
+    prepare_dir(dir)?;
+    let file = FileBackend::new(dir);
+    let patience = match choice {
+        StoreChoice::Keyring => KEYRING_PATIENCE,
+        _ => AUTO_PATIENCE,
+    };
+    if choice == StoreChoice::File {
+        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir), Vec::new()));
+    }
+    let account = dir.display().to_string();
+    match KeyringBackend::connect(account, patience).await {
+        Ok(keyring) => {
+            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir), Vec::new());
+            adopt(&store, &file).await?;
+            Ok(store)
+        }
+        Err(error) if choice == StoreChoice::Keyring => Err(error),
+        Err(error) => {
+            tracing::info!("{error}; tokens are kept in {}", file.path().display());
+            Ok(Store::new(Arc::new(file), Locks::in_dir(dir), Vec::new()))
+        }
+    }
+}
+
+/// Moves logins made while there was no keyring into it; of two logins to one
+/// catalog the newer is kept.
+async fn adopt(store: &Store, file: &FileBackend) -> Result<(), StoreError> {
+    let path = file.path();
+    if !path.exists() {
+        return Ok(());
+    }
+    let Document {
+        sessions,
+        oauth_clients,
+        ..
+    } = file.read().await?;
+    store
+        .update(Reservation::default(), |document| {
+            for (catalog, record) in sessions {
+                let there = document.sessions.get(&catalog);
+                if there.is_none_or(|there| record.outdoes(there)) {
+                    document.sessions.insert(catalog, record);
+                }
+            }
+            for (issuer, client) in oauth_clients {
+                document.oauth_clients.entry(issuer).or_insert(client);
+            }
+            Some(())
+        })
+        .await?;
+    if path.exists() {
+        std::fs::remove_file(&path).map_err(|error| StoreError::io("remove", &path, &error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Which room may use which: the picture in the README, checked.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every room of the daemon and the rooms it may use.
+const ROOMS: &[(&str, &[&str])] = &[
+    (
+        "api",
+        &[
+            "app",
+            "audit",
+            "aws",
+            "catalogs",
+            "credential",
+            "keys",
+            "grant",
+            "listen",
+            "package",
+            "python_sdk",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "audit",
+            "aws",
+            "catalogs",
+            "clock",
+            "credential",
+            "keys",
+            "package",
+            "grant",
+            "python_sdk",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
+    ("audit", &[]),
+    ("aws", &[]),
+    ("catalogs", &["python_sdk"]),
+    ("clock", &[]),
+    (
+        "credential",
+        &["aws", "clock", "refresh", "session", "settings", "stack"],
+    ),
+    ("grant", &["clock"]),
+    (
+        "keys",
+        &["clock", "credential", "locked", "session", "stack"],
+    ),
+    ("listen", &[]),
+    ("locked", &[]),
+    (
+        "package",
+        &["catalogs", "credential", "python_sdk", "session"],
+    ),
+    ("process", &[]),
+    ("python_sdk", &[]),
+    ("refresh", &["clock"]),
+    ("session", &["clock", "locked", "refresh", "stack", "store"]),
+    ("settings", &[]),
+    ("stack", &[]),
+    ("store", &[]),
+];
+
+/// Rooms that know HTTP serving; the others must do without axum.
+const SERVING: &[&str] = &["api", "listen"];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every file of a room, with its text.
+fn files(room: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let file = source().join(format!("{room}.rs"));
+    if file.exists() {
+        found.push(file);
+    }
+    let mut folders = vec![source().join(room)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// The rooms a text names as `crate::room` or `crate::{room, …}`.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let group = rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split(['}', ';']).next());
+        let names = group.map_or_else(|| vec![rest], |group| group.split(',').collect());
+        for name in names {
+            let name: String = name
+                .trim()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            rooms.insert(name);
+        }
+    }
+    rooms
+}
+
+#[test]
+fn every_room_is_on_the_map() {
+    let known: BTreeSet<_> = ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect();
+    let mut there = BTreeSet::new();
+    for entry in fs::read_dir(source()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if !["main", "lib", "args"].contains(&name.as_str()) {
+            there.insert(name);
+        }
+    }
+    assert_eq!(there, known);
+}
+
+#[test]
+fn rooms_use_only_what_is_below_them() {
+    let map: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (room, allowed) in ROOMS {
+        for (path, text) in files(room) {
+            for other in used(&text) {
+                if map.contains_key(other.as_str())
+                    && other != *room
+                    && !allowed.contains(&other.as_str())
+                {
+                    wrong.push(format!("{}: {room} must not use {other}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_map_has_no_cycles_and_no_dead_lines() {
+    let map: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+    for (room, allowed) in ROOMS {
+        let mut below = allowed.to_vec();
+        let mut seen = BTreeSet::new();
+        while let Some(other) = below.pop() {
+            assert_ne!(other, *room, "{room} is below itself");
+            if seen.insert(other) {
+                below.extend(map[other]);
+            }
+        }
+        let really: BTreeSet<_> = files(room)
+            .iter()
+            .flat_map(|(_, text)| used(text))
+            .collect();
+        for other in *allowed {
+            assert!(
+                really.contains(*other),
+                "{room} does not use {other} any more"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_upper_rooms_know_http_serving() {
+    for (room, _) in ROOMS.iter().filter(|(room, _)| !SERVING.contains(room)) {
+        for (path, text) in files(room) {
+            assert!(!text.contains("axum"), "{} knows axum", path.display());
+        }
+    }
+}
+
+#[test]
+fn crates_depend_one_way_and_the_command_line_stays_small() {
+    let manifest = |folder: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(folder);
+        fs::read_to_string(path.join("Cargo.toml")).unwrap()
+    };
+    let forbidden: [(&str, &[&str]); 3] = [
+        (
+            "proto",
+            &["quilt-client", "quiltd.", "tokio", "reqwest", "hyper"],
+        ),
+        ("client", &["quiltd.", "reqwest", "axum"]),
+        (
+            "cli",
+            &[
+                "quiltd.", "tokio", "reqwest", "hyper", "aws-", "zbus", "keyring",
+            ],
+        ),
+    ];
+    for (folder, names) in forbidden {
+        let manifest = manifest(folder);
+        let (_, dependencies) = manifest.split_once("[dependencies]").unwrap();
+        let dependencies = dependencies.split("[dev-dependencies]").next().unwrap();
+        for name in names {
+            let found = dependencies.lines().any(|line| line.starts_with(name));
+            assert!(!found, "{folder} must not depend on {name}");
+        }
+    }
+}

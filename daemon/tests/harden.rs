@@ -1,0 +1,16 @@
+//! In a process of its own: hardening cannot be undone.
+
+use quiltd::process::harden;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn leaves_nothing_open() {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+    use rustix::thread::no_new_privs;
+
+    let open = harden();
+    assert!(open.is_empty(), "{open:?}");
+    assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+    assert_eq!(no_new_privs(), Ok(true));
+}
