@@ -1,0 +1,69 @@
+//! Where a stack's audit trail is. Quilt's stacks name the workgroup
+//! `<StackName>-audit` and the database `audittraildatabase-<random>`; neither
+//! is in the catalog's configuration, so they are looked for.
+
+use aws_sdk_athena::Client;
+
+use crate::failure::Failure;
+
+/// The catalog of AWS Glue, where stacks keep their databases.
+const DATA_CATALOG: &str = "AwsDataCatalog";
+
+/// The workgroup, where there is exactly one that could be it.
+pub(crate) async fn workgroup(athena: &Client) -> Result<String, Failure> {
+    let mut names = Vec::new();
+    let mut pages = athena.list_work_groups().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| Failure::aws("cannot list Athena's workgroups", &error))?;
+        names.extend(
+            page.work_groups()
+                .iter()
+                .filter_map(|group| group.name().map(str::to_owned)),
+        );
+    }
+    names.retain(|name| name.to_lowercase().ends_with("-audit"));
+    one(names, "workgroup")
+}
+
+/// The database, where there is exactly one that could be it.
+pub(crate) async fn database(athena: &Client) -> Result<String, Failure> {
+    let mut names = Vec::new();
+    let mut pages = athena
+        .list_databases()
+        .catalog_name(DATA_CATALOG)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| Failure::aws("cannot list Athena's databases", &error))?;
+        names.extend(
+            page.database_list()
+                .iter()
+                .map(|database| database.name().to_owned()),
+        );
+    }
+    names.retain(|name| {
+        let name = name.to_lowercase().replace(['-', '_'], "");
+        name.starts_with("audittraildatabase")
+    });
+    one(names, "database")
+}
+
+fn one(mut names: Vec<String>, what: &str) -> Result<String, Failure> {
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        (None, _) => {
+            let line = format!("no {what} of an audit trail was found; name it once");
+            let run = format!("quiltctl admin audit-trail --{what} NAME");
+            Err(Failure::new(7, line, &run))
+        }
+        (Some(name), false) => {
+            names.push(name);
+            let line = format!(
+                "several {what}s could be the audit trail's: {}",
+                names.join(", ")
+            );
+            let run = format!("quiltctl admin audit-trail --{what} NAME");
+            Err(Failure::new(8, line, &run))
+        }
+    }
+}

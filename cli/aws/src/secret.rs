@@ -1,0 +1,99 @@
+//! `login --api-key-secret`: the key comes from AWS Secrets Manager, with
+//! whatever AWS credentials the user has, and goes straight to the daemon.
+
+use std::io::{Write, stdout};
+
+use aws_config::BehaviorVersion;
+use quilt_proto::call::UseApiKey;
+use quilt_proto::wire::ApiKeyHandover;
+use quilt_proto::{ApiKeySecret, Secret};
+use serde::Deserialize;
+
+use crate::Daemon;
+use crate::failure::{Failure, note, one_line};
+
+/// A secret that is a JSON object, as the AWS console makes them.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "QUILT_API_KEY")]
+    key: Option<Secret>,
+}
+
+pub(crate) async fn use_it(daemon: &Daemon, id: &str) -> Result<(), Failure> {
+    let key = read(id).await?.secret().clone();
+    let session = daemon
+        .client()?
+        .send(&UseApiKey(ApiKeyHandover { key }))
+        .await?;
+    if let Some(problem) = &session.status.last_error {
+        note(format_args!("warning: {problem}"));
+    }
+    let text = if daemon.json {
+        serde_json::to_string(&session).map_err(Failure::unexpected)?
+    } else {
+        one_line(session.catalog_url.as_str())
+    };
+    // A reader that went away is no error worth a word.
+    let _ = writeln!(stdout(), "{text}");
+    Ok(())
+}
+
+async fn read(id: &str) -> Result<ApiKeySecret, Failure> {
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let client = aws_sdk_secretsmanager::Client::new(&config);
+    let answer = client.get_secret_value().secret_id(id).send().await;
+    let answer = answer.map_err(|error| Failure::aws("cannot read the secret", &error))?;
+    let text = match (answer.secret_string, answer.secret_binary) {
+        (Some(text), _) => Secret::from(text),
+        (None, Some(bytes)) => std::str::from_utf8(bytes.as_ref())
+            .map(Secret::new)
+            .map_err(|_| Failure::input("the secret is not text"))?,
+        (None, None) => Secret::new(""),
+    };
+    parse(&text)
+}
+
+/// The key: the secret itself, or its field of the variable's name.
+fn parse(text: &Secret) -> Result<ApiKeySecret, Failure> {
+    // Only an object: serde would read a list as a struct, too.
+    let object = text.expose().trim_start().starts_with('{');
+    let fields = object.then(|| serde_json::from_str::<Fields>(text.expose()).ok());
+    let key = match fields.flatten() {
+        Some(Fields { key: Some(key) }) => key,
+        Some(Fields { key: None }) => {
+            return Err(Failure::input("the secret has no field QUILT_API_KEY"));
+        }
+        None => text.clone(),
+    };
+    key.expose().parse().map_err(Failure::input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_the_key_or_has_it_in_a_field() {
+        for text in [
+            "qk_abc",
+            " qk_abc\n",
+            r#"{"QUILT_API_KEY": "qk_abc", "other": 1}"#,
+        ] {
+            let Ok(key) = parse(&Secret::new(text)) else {
+                panic!("refused: {text}");
+            };
+            assert_eq!(key.secret().expose(), "qk_abc");
+        }
+        for text in [
+            "",
+            "abc",
+            r#"{"other": "qk_canary"}"#,
+            "[\"qk_canary\"]",
+            "QK_canary",
+        ] {
+            let error = parse(&Secret::new(text)).map(drop);
+            let line = format!("{:?}", error.expect_err("refused"));
+            assert!(!line.contains("canary"), "{line}");
+        }
+    }
+}

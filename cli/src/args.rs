@@ -1,0 +1,188 @@
+//! The command line as clap sees it, and its errors in one line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::commands::Command;
+use crate::exit::{self, Failure};
+use crate::output;
+
+/// Log in to Quilt once; tokens and AWS credentials for everything else.
+#[derive(Debug, Parser)]
+#[command(
+    name = "quiltctl",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct Global {
+    /// Print the API's JSON body
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// The catalog, instead of QUILT_CATALOG or the configured one
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) catalog: Option<String>,
+
+    /// The daemon's socket
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Never start the daemon
+    #[arg(long, global = true)]
+    pub(crate) no_autostart: bool,
+}
+
+/// Parses the arguments after the program's name; `None` after printing help.
+pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
+    let named = std::iter::once(OsString::from("quiltctl")).chain(args.iter().cloned());
+    let parsed = Cli::command()
+        .try_get_matches_from(named)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => Ok(Some(cli)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            output::bytes(error.render().to_string().as_bytes())?;
+            Ok(None)
+        }
+        Err(error) => Err(usage_failure(&error, args)),
+    }
+}
+
+/// A usage error in one line. Values never appear in it: one of them may be a
+/// secret that does not belong on the command line.
+fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(" ")),
+        _ => None,
+    };
+    let argument = context(ContextKind::InvalidArg)
+        .filter(|argument| argument.starts_with(['-', '<']))
+        .map(|argument| without_value(&argument));
+    let named = |what: &str| argument.as_ref().map(|name| format!("{what} {name}"));
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            Some("no command given".to_owned())
+        }
+        ErrorKind::InvalidSubcommand => Some("there is no such command".to_owned()),
+        ErrorKind::UnknownArgument => named("unexpected argument"),
+        ErrorKind::MissingRequiredArgument => named("missing"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => named("invalid value for"),
+        ErrorKind::ArgumentConflict => named("conflicting argument"),
+        _ => None,
+    };
+    let suggestion = context(ContextKind::SuggestedSubcommand)
+        .or_else(|| context(ContextKind::SuggestedArg))
+        .map(|name| format!(" (did you mean {name}?)"));
+    let what = what.unwrap_or_else(|| "unexpected argument".to_owned());
+    Failure::new(exit::USAGE, what + &suggestion.unwrap_or_default()).hint(help_for(args))
+}
+
+/// `--flag=value` and `--flag <VALUE>` as `--flag`.
+fn without_value(argument: &str) -> String {
+    let end = argument.find(['=', ' ']).unwrap_or(argument.len());
+    argument[..end].to_owned()
+}
+
+/// The help of the command that was meant.
+fn help_for(args: &[OsString]) -> String {
+    let mut command = &Cli::command();
+    let mut line = "quiltctl".to_owned();
+    for arg in args.iter().filter_map(|arg| arg.to_str()) {
+        if let Some(found) = command.find_subcommand(arg) {
+            line = format!("{line} {arg}");
+            command = found;
+        }
+    }
+    line + " --help"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(args: &[&str]) -> String {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        match parse(&args) {
+            Err(failure) => {
+                assert_eq!(failure.code(), exit::USAGE);
+                failure.to_string()
+            }
+            Ok(_) => panic!("accepted: {args:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_are_one_line_with_the_help_to_read() {
+        assert_eq!(failure(&[]), "no command given; run: quiltctl --help");
+        assert_eq!(
+            failure(&["tokn"]),
+            "there is no such command (did you mean token?); run: quiltctl --help"
+        );
+        assert_eq!(
+            failure(&["token", "--x=1"]),
+            "unexpected argument --x; run: quiltctl token --help"
+        );
+        assert_eq!(
+            failure(&["role", "switch"]),
+            "missing <NAME>; run: quiltctl role switch --help"
+        );
+    }
+
+    #[test]
+    fn what_the_daemon_says_to_run_can_be_run() {
+        let source = include_str!("../../daemon/src/api/error.rs");
+        let hints: Vec<&str> = source
+            .split('"')
+            .filter(|text| text.starts_with("quiltctl ") && !text.contains("{command}"))
+            .collect();
+        assert!(hints.len() > 5, "{hints:?}");
+        for hint in hints {
+            let line = hint
+                .replace("{catalog}", "https://x.example")
+                .replace("{registry}", "s3://bucket")
+                .replace("{id}", "id");
+            let args: Vec<OsString> = line.split(' ').skip(1).map(OsString::from).collect();
+            assert!(parse(&args).is_ok(), "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_secret_given_by_mistake_is_not_repeated() {
+        for args in [
+            &["login", "qk_canary"][..],
+            &["qk_canary"],
+            &["login", "--code=qk_canary"],
+            &["login", "--code-stdin=qk_canary"],
+            &["credential-process", "--profile", "qk_canary!"],
+            &["completions", "qk_canary"],
+            &["config", "--set", "qk_canary"],
+        ] {
+            assert!(!failure(args).contains("canary"), "{args:?}");
+        }
+    }
+}

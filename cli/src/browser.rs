@@ -1,0 +1,81 @@
+//! Shows a page to the user, where there is a screen to show it on.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+/// Opens the page in the user's browser. False where that cannot work, and
+/// the user has to open it elsewhere: over SSH and without a display.
+pub(crate) fn open(url: &str) -> bool {
+    // The browser command gets the URL as an argument: never let one be an option.
+    if !(url.starts_with("https://") || url.starts_with("http://")) || !has_screen() {
+        return false;
+    }
+    commands(url).into_iter().any(|mut command| {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .is_ok()
+    })
+}
+
+fn has_screen() -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set("SSH_CONNECTION") {
+        return false;
+    }
+    // A BROWSER that needs no display is the user's to choose.
+    cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY") || set("BROWSER")
+}
+
+/// What to try, in order: `$BROWSER` (a colon-separated list in which `%s`
+/// stands for the URL), then the desktop's opener.
+fn commands(url: &str) -> Vec<Command> {
+    let browser = env::var("BROWSER").unwrap_or_default();
+    let mut commands: Vec<Command> = browser
+        .split(':')
+        .filter_map(|entry| command(entry, url))
+        .collect();
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    commands.extend(command(opener, url));
+    commands
+}
+
+fn command(entry: &str, url: &str) -> Option<Command> {
+    let mut words = entry.split_whitespace();
+    let mut command = Command::new(words.next()?);
+    let words: Vec<&str> = words.collect();
+    command.args(words.iter().map(|word| word.replace("%s", url)));
+    if !words.iter().any(|word| word.contains("%s")) {
+        command.arg(url);
+    }
+    Some(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_take_the_url_where_they_say() {
+        let args = |entry| -> Vec<String> {
+            let command = command(entry, "https://x/?a").unwrap();
+            let args = command.get_args();
+            args.map(|arg| arg.to_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(args("firefox"), ["https://x/?a"]);
+        assert_eq!(args("w3m -T %s -v"), ["-T", "https://x/?a", "-v"]);
+        assert!(command(" ", "u").is_none());
+    }
+
+    #[test]
+    fn only_web_pages_are_opened() {
+        assert!(!open("--help"));
+        assert!(!open("file:///etc/passwd"));
+    }
+}

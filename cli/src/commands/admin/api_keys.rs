@@ -1,0 +1,99 @@
+//! `admin api-keys`.
+
+use quilt_proto::call::{KeyScope, ListApiKeys, RevokeApiKey};
+use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus};
+
+use super::{report, unused};
+use crate::commands::api_keys::{get, parse_id, parse_status, view};
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output;
+
+/// What to do about everybody's API keys.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List API keys
+    List(Filter),
+    /// Show an API key
+    Get {
+        /// The key's id
+        id: String,
+    },
+    /// Revoke an API key for good
+    Revoke {
+        /// The key's id
+        id: String,
+    },
+    /// List the active API keys nobody has used lately
+    Unused(unused::Args),
+    /// Count API keys by state and owner, and show the newest
+    Report,
+}
+
+/// Which keys.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Filter {
+    /// Only keys of the user with this e-mail address
+    #[arg(long)]
+    email: Option<String>,
+
+    /// Only keys of this name
+    #[arg(long)]
+    key_name: Option<String>,
+
+    /// Only keys of this fingerprint, such as qk_abc...xyz
+    #[arg(long)]
+    fingerprint: Option<String>,
+
+    /// Only ACTIVE or only EXPIRED keys
+    #[arg(long, value_parser = parse_status)]
+    status: Option<ApiKeyStatus>,
+}
+
+pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::List(filter) => context.print(&filter.call(), |keys| view::table(&keys)),
+        Command::Get { id } => get(context, KeyScope::All, id),
+        Command::Revoke { id } => {
+            let (scope, id) = (KeyScope::All, parse_id(id)?);
+            context.print(&RevokeApiKey { scope, id }, |()| {
+                output::note("Revoked.");
+                Ok(())
+            })
+        }
+        Command::Unused(args) => unused::run(context, args),
+        Command::Report => report::run(context),
+    }
+}
+
+impl Filter {
+    fn call(&self) -> ListApiKeys {
+        listing(ApiKeyFilter {
+            email: self.email.clone(),
+            name: self.key_name.clone(),
+            fingerprint: self.fingerprint.clone(),
+            status: self.status,
+        })
+    }
+}
+
+fn listing(filter: ApiKeyFilter) -> ListApiKeys {
+    let scope = KeyScope::All;
+    ListApiKeys { scope, filter }
+}
+
+/// Everybody's keys of a state, or of both.
+pub(super) fn all(context: &Context, status: Option<ApiKeyStatus>) -> Result<Vec<ApiKey>, Failure> {
+    let filter = ApiKeyFilter {
+        status,
+        ..ApiKeyFilter::default()
+    };
+    context.send(&listing(filter))
+}
+
+/// Prints what was computed here, as the API would.
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let body =
+        serde_json::to_vec(value).map_err(|error| Failure::new(crate::exit::UNEXPECTED, error))?;
+    output::json(&body)
+}

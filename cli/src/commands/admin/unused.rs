@@ -1,0 +1,35 @@
+//! `admin api-keys unused`: the guide's audit.
+
+use quilt_proto::Timestamp;
+use quilt_proto::wire::{ApiKey, ApiKeyStatus};
+
+use super::api_keys::{all, print_json};
+use crate::commands::api_keys::view;
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Since when.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Not used for this many days
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    days: u32,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let keys = all(context, Some(ApiKeyStatus::Active))?;
+    let threshold = Timestamp::now().plus_seconds(-i64::from(args.days) * SECONDS_A_DAY);
+    let unused: Vec<ApiKey> = keys
+        .into_iter()
+        .filter(|key| key.last_used_at.is_none_or(|used| used < threshold))
+        .collect();
+    if context.global().json {
+        return print_json(&unused);
+    }
+    view::table(&unused)?;
+    output::note(format_args!("Found {} unused keys", unused.len()));
+    Ok(())
+}

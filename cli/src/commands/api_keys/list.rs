@@ -1,0 +1,46 @@
+//! `api-keys list`.
+
+use quilt_proto::call::{KeyScope, ListApiKeys};
+use quilt_proto::wire::{ApiKeyFilter, ApiKeyStatus};
+
+use super::{parse_status, view};
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output;
+
+/// Which keys.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only keys of this name
+    #[arg(long)]
+    name: Option<String>,
+
+    /// Only keys of this fingerprint, such as qk_abc...xyz
+    #[arg(long)]
+    fingerprint: Option<String>,
+
+    /// Only ACTIVE or only EXPIRED keys
+    #[arg(long, value_parser = parse_status)]
+    status: Option<ApiKeyStatus>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let call = ListApiKeys {
+        scope: KeyScope::Own,
+        filter: ApiKeyFilter {
+            email: None,
+            name: args.name.clone(),
+            fingerprint: args.fingerprint.clone(),
+            status: args.status,
+        },
+    };
+    let reply = context.reply(&call)?;
+    let keys = reply.answer()?;
+    if context.global().json {
+        output::json(reply.body())?;
+    } else {
+        view::table(&keys)?;
+    }
+    view::note_twins(&keys);
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `api-keys revoke`.
+
+use quilt_proto::call::{KeyScope, RevokeApiKey, RevokeApiKeySecret};
+use quilt_proto::wire::ApiKeyRevocation;
+
+use super::parse_id;
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::{key_source, output};
+
+/// Which key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The key's id
+    #[arg(
+        required_unless_present = "secret_stdin",
+        conflicts_with = "secret_stdin"
+    )]
+    id: Option<String>,
+
+    /// Revoke the key whose secret is given: typed at a hidden prompt, or on stdin
+    #[arg(long)]
+    secret_stdin: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let done = |()| {
+        output::note("Revoked.");
+        Ok(())
+    };
+    if let Some(id) = &args.id {
+        let (scope, id) = (KeyScope::Own, parse_id(id)?);
+        return context.print(&RevokeApiKey { scope, id }, done);
+    }
+    let secret = key_source::prompted()?.secret().clone();
+    context.print(&RevokeApiKeySecret(ApiKeyRevocation { secret }), done)
+}

@@ -1,0 +1,14 @@
+//! `clear-api-key`: back to the interactive session.
+
+use quilt_proto::call::ClearApiKey;
+
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output;
+
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    context.print(&ClearApiKey, |()| {
+        output::note("No API key is in use.");
+        Ok(())
+    })
+}

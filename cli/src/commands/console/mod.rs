@@ -1,0 +1,52 @@
+//! `console`: signs in to the AWS console.
+
+mod handover;
+
+use quilt_proto::ProfileName;
+use quilt_proto::call::ReadConsoleUrl;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output;
+
+/// With whose credentials, and to where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A profile of quiltd.toml, instead of the stack's own credentials
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<ProfileName>,
+
+    /// Print the URL, which signs in whoever opens it, instead of opening it
+    #[arg(long)]
+    print: bool,
+
+    /// The page to open, instead of the console's first
+    #[arg(long, value_name = "URL")]
+    destination: Option<String>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let profile = args.profile.clone();
+    let call = ReadConsoleUrl {
+        profile: profile.unwrap_or_else(ProfileName::default_profile),
+        destination: args.destination.clone(),
+    };
+    let reply = context.reply(&call)?;
+    if context.global().json {
+        return output::json(reply.body());
+    }
+    let answer = reply.answer()?;
+    let url = answer.url.expose();
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(quilt_client::Error::InvalidAnswer("a URL that is none").into());
+    }
+    if !args.print && handover::to_browser(url) {
+        output::note(format_args!(
+            "Signed in to the AWS console until {}",
+            answer.expires_at
+        ));
+        return Ok(());
+    }
+    output::bytes(Zeroizing::new(format!("{url}\n")).as_bytes())
+}

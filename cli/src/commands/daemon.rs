@@ -1,0 +1,169 @@
+//! `daemon`: its start and its end.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use quilt_client::Error;
+use quilt_client::blocking::Client;
+use quilt_proto::call::{ReadStatus, Shutdown};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{output, owner, start};
+
+/// How long the daemon may take to start.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a daemon that is well may take to say who it is.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to end: it first stores tokens that are being rotated.
+const END_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often to look whether it has ended.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What to do with the daemon.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Start the daemon, unless it runs
+    Start,
+    /// Stop the daemon, if it runs
+    Stop,
+    /// Stop it, then start it
+    Restart,
+}
+
+pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    let client = context.client()?.with_timeout(TIMEOUT);
+    match command {
+        Command::Start => start(context, &client),
+        Command::Stop => {
+            let stopped = stop(&client)?;
+            if context.global().json {
+                return output::json(b"{}");
+            }
+            output::note(if stopped {
+                "quiltd stopped"
+            } else {
+                "quiltd was not running"
+            });
+            Ok(())
+        }
+        Command::Restart => {
+            stop(&client)?;
+            start(context, &client)
+        }
+    }
+}
+
+fn start(context: &Context, client: &Client) -> Result<(), Failure> {
+    match client.probe() {
+        Err(error) if error.is_absent() => {
+            start::ensure(client.socket(), Instant::now() + TIMEOUT)?;
+        }
+        result => result?,
+    }
+    let reply = client.reply(&ReadStatus)?;
+    if context.global().json {
+        return output::json(reply.body());
+    }
+    let status = reply.answer()?;
+    output::line(format_args!(
+        "quiltd {} (pid {}) on {}",
+        status.version, status.pid, status.socket
+    ))
+}
+
+/// Ends the daemon and waits until it is gone; false when there was none.
+/// Waits for the process, not for the socket: connecting to a socket that
+/// systemd or launchd holds would start the daemon again.
+pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
+    let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
+    match quick.send(&ReadStatus) {
+        Ok(status) => {
+            let pid = i32::try_from(status.pid).ok().and_then(Pid::from_raw);
+            let pid = pid.ok_or(Error::InvalidAnswer("a pid that is none"))?;
+            let process = Process::open(pid);
+            client.send(&Shutdown)?;
+            if process.is_ok_and(|process| !process.wait(Instant::now() + END_TIMEOUT)) {
+                return Err(endless(pid));
+            }
+            Ok(true)
+        }
+        // Deaf, stopped, or without its socket: the lock still names it.
+        Err(error) => match owner::pid(client.socket()) {
+            Some(pid) => end(pid).map(|()| true),
+            None if error.is_absent() && !owner::is_there(client.socket()) => Ok(false),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// Ends a daemon that does not answer: in order, else at once.
+fn end(pid: Pid) -> Result<(), Failure> {
+    let Ok(process) = Process::open(pid) else {
+        return Ok(());
+    };
+    for (signal, patience) in [
+        (Signal::TERM, END_TIMEOUT),
+        (Signal::KILL, Duration::from_secs(2)),
+    ] {
+        // One that is stopped takes no signal before it goes on.
+        let sent = [signal, Signal::CONT].map(|signal| kill_process(pid, signal));
+        if sent[0].is_err() || process.wait(Instant::now() + patience) {
+            return Ok(());
+        }
+    }
+    Err(endless(pid))
+}
+
+fn endless(pid: Pid) -> Failure {
+    let pid = pid.as_raw_nonzero();
+    let what = format!("quiltd (pid {pid}) does not end");
+    Failure::new(exit::DAEMON, what).hint(format!("kill -9 {pid}"))
+}
+
+/// A process that is not a child.
+#[cfg(target_os = "linux")]
+struct Process(rustix::fd::OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Process {
+    /// A handle, which sees the end even where nobody reaps the process.
+    fn open(pid: Pid) -> io::Result<Self> {
+        let flags = rustix::process::PidfdFlags::empty();
+        Ok(Self(rustix::process::pidfd_open(pid, flags)?))
+    }
+
+    fn wait(&self, deadline: Instant) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        while Instant::now() < deadline {
+            let timeout = Timespec::try_from(PAUSE).ok();
+            if poll(&mut [PollFd::new(&self.0, PollFlags::IN)], timeout.as_ref()) == Ok(1) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A process that is not a child.
+#[cfg(not(target_os = "linux"))]
+struct Process(Pid);
+
+#[cfg(not(target_os = "linux"))]
+impl Process {
+    fn open(pid: Pid) -> io::Result<Self> {
+        rustix::process::test_kill_process(pid)?;
+        Ok(Self(pid))
+    }
+
+    fn wait(&self, deadline: Instant) -> bool {
+        while Instant::now() < deadline {
+            if rustix::process::test_kill_process(self.0).is_err() {
+                return true;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        false
+    }
+}

@@ -1,0 +1,118 @@
+//! `exec`: a program that gets fresh credentials as long as it runs.
+//!
+//! quiltctl becomes the program (execve): terminal, job control, signals and
+//! exit code are the program's own, and nothing stays behind that could fail.
+//! The daemon watches the process and takes the grant back when it ends, by
+//! whatever means.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use quilt_proto::call::{CreateGrant, ReadProfiles};
+use quilt_proto::wire::GrantRequest;
+use quilt_proto::{ProfileName, locations};
+
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::variables;
+
+/// What to run, and with whose credentials.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = CONTAINERS)]
+pub(crate) struct Args {
+    /// A profile of quiltd.toml, instead of the stack's own credentials
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<ProfileName>,
+
+    /// Hand on the daemon's socket instead of an endpoint: for containers
+    #[arg(long)]
+    socket_only: bool,
+
+    /// The program and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    command: Vec<OsString>,
+}
+
+const CONTAINERS: &str = "\
+A container has a loopback of its own, so the endpoint of a plain exec is not \
+there. Mount the daemon's socket and a static quiltctl instead, run as the \
+same user, and let the SDKs inside ask through credential_process:
+
+  quiltctl exec --socket-only -- sh -c 'docker run --user \"$(id -u)\" \\
+    --volume \"$QUILTD_SOCKET:/run/quiltd.sock\" \\
+    --volume \"$(command -v quiltctl):/usr/local/bin/quiltctl:ro\" \\
+    --env QUILTD_SOCKET=/run/quiltd.sock --env QUILT_CATALOG --env AWS_REGION IMAGE'
+
+with this ~/.aws/config in the image:
+
+  [default]
+  credential_process = \"/usr/local/bin/quiltctl\" credential-process --no-autostart
+";
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let Some((program, rest)) = args.command.split_first() else {
+        return Err(Failure::new(exit::USAGE, "no command given").hint("quiltctl exec --help"));
+    };
+    let mut command = Command::new(program);
+    command.args(rest);
+    for name in variables::ALL {
+        command.env_remove(name);
+    }
+    let region = if args.socket_only {
+        hand_on_socket(context, args, &mut command)?
+    } else {
+        grant(context, args, &mut command)?
+    };
+    if let Some(region) = region {
+        for name in variables::REGIONS {
+            command.env(name, &region);
+        }
+    }
+    let error = command.exec();
+    let code = if error.kind() == io::ErrorKind::NotFound {
+        exit::NO_PROGRAM
+    } else {
+        exit::NOT_RUNNABLE
+    };
+    let what = format!("cannot run {}: {error}", program.display());
+    Err(Failure::new(code, what).hint("quiltctl exec --help"))
+}
+
+/// A grant for this process, in the variables SDKs read.
+fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option<String>, Failure> {
+    let grant = context.send(&CreateGrant(GrantRequest {
+        profile: args.profile.clone(),
+        ttl_seconds: None,
+        while_running: true,
+        ready: true,
+    }))?;
+    command
+        .env(variables::CONTAINER_URI, grant.uri)
+        .env(variables::CONTAINER_TOKEN, grant.token.expose());
+    Ok(grant.region)
+}
+
+/// Where the daemon is, for a quiltctl or a client library on the other side.
+fn hand_on_socket(
+    context: &Context,
+    args: &Args,
+    command: &mut Command,
+) -> Result<Option<String>, Failure> {
+    let wanted = args.profile.clone();
+    let wanted = wanted.unwrap_or_else(ProfileName::default_profile);
+    let profiles = context.send(&ReadProfiles)?;
+    let profile = profiles.into_iter().find(|profile| profile.name == wanted);
+    let profile = profile.ok_or_else(|| super::no_profile(&wanted))?;
+    command.env(locations::SOCKET_ENV, context.socket()?);
+    if let Some(catalog) = &profile.catalog_url {
+        command.env(locations::CATALOG_ENV, catalog.as_str());
+    }
+    Ok(profile.region)
+}

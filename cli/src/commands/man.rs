@@ -1,0 +1,31 @@
+//! `man`: manual pages, in the format `man -l -` reads.
+
+use clap::CommandFactory;
+
+use crate::args::Cli;
+use crate::exit::{self, Failure};
+use crate::output;
+
+/// Which page.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A command, such as `login` or `role switch`; none is the overview
+    command: Vec<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut all = Cli::command();
+    // Gives nested commands their full names.
+    all.build();
+    let mut command = &all;
+    for name in &args.command {
+        command = command.find_subcommand(name).ok_or_else(|| {
+            Failure::new(exit::USAGE, "there is no such command").hint("quiltctl --help")
+        })?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone())
+        .render(&mut page)
+        .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    output::bytes(&page)
+}

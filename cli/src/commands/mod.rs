@@ -1,0 +1,124 @@
+//! One command a file.
+
+mod admin;
+mod api_keys;
+mod audit;
+mod clear_api_key;
+mod completions;
+mod config;
+mod console;
+pub(crate) mod credential_process;
+mod daemon;
+mod env;
+mod exec;
+mod logged_in;
+mod login;
+mod logout;
+mod man;
+mod packages;
+mod profiles;
+mod role;
+mod search;
+mod setup;
+mod status;
+mod token;
+mod watch;
+mod whoami;
+
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// What the program is asked to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Read the configuration, take it over from a catalog, or set values
+    Config(config::Args),
+    /// Log in: opens the browser, then takes the code it shows; or use an API key
+    Login(login::Args),
+    /// Drop the API key, fall back to the interactive session
+    ClearApiKey,
+    /// Print the catalog's URL when logged in, else exit 3
+    LoggedIn,
+    /// Forget session and API key, and revoke it where the stack can
+    Logout(logout::Args),
+    /// Show what the daemon holds
+    Status,
+    /// Show who the stack says you are
+    Whoami,
+    /// Show or switch the active role
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Print a fresh bearer token
+    Token,
+    /// Print AWS credentials for the SDKs' credential_process
+    CredentialProcess(credential_process::Args),
+    /// Manage your API keys
+    #[command(subcommand)]
+    ApiKeys(api_keys::Command),
+    /// What only admins may do
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// List packages and their versions, or delete them
+    #[command(subcommand)]
+    Packages(packages::Command),
+    /// Search the catalog
+    Search(search::Args),
+    /// Run a program that keeps getting fresh AWS credentials
+    Exec(exec::Args),
+    /// Print AWS credentials as variables
+    Env(env::Args),
+    /// Sign in to the AWS console
+    Console(console::Args),
+    /// Show the profiles of quiltd.toml and what each last gave
+    Profiles,
+    /// Wire other programs up
+    #[command(subcommand)]
+    Setup(setup::Command),
+    /// Show which local process got what, when
+    Audit(audit::Args),
+    /// Follow what changes in the daemon
+    Watch,
+    /// Start, stop or restart the daemon
+    #[command(subcommand)]
+    Daemon(daemon::Command),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page of a command
+    Man(man::Args),
+}
+
+/// Does it.
+pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Config(args) => config::run(context, args),
+        Command::Login(args) => login::run(context, args),
+        Command::ClearApiKey => clear_api_key::run(context),
+        Command::ApiKeys(command) => api_keys::run(context, command),
+        Command::Admin(command) => admin::run(context, command),
+        Command::LoggedIn => logged_in::run(context),
+        Command::Logout(args) => logout::run(context, args),
+        Command::Status => status::run(context),
+        Command::Whoami => whoami::run(context),
+        Command::Role(command) => role::run(context, command),
+        Command::Token => token::run(context),
+        Command::CredentialProcess(args) => credential_process::run(context, args),
+        Command::Packages(command) => packages::run(context, command),
+        Command::Search(args) => search::run(context, args),
+        Command::Exec(args) => exec::run(context, args),
+        Command::Env(args) => env::run(context, args),
+        Command::Console(args) => console::run(context, args),
+        Command::Profiles => profiles::run(context),
+        Command::Setup(command) => setup::run(context, command),
+        Command::Audit(args) => audit::run(context, args),
+        Command::Watch => watch::run(context),
+        Command::Daemon(command) => daemon::run(context, *command),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}
+
+/// What is said of a profile that is none.
+fn no_profile(name: &quilt_proto::ProfileName) -> Failure {
+    let what = format!("there is no profile '{name}'");
+    Failure::new(crate::exit::NOT_FOUND, what).hint("quiltctl profiles")
+}

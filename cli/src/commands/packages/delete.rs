@@ -1,0 +1,81 @@
+//! `packages delete`: asks on a terminal, says what it did.
+
+use quilt_proto::TopHash;
+use quilt_proto::call::DeletePackage;
+
+use super::{PATIENCE, registry};
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::progress::Progress;
+use crate::{output, prompt};
+
+/// What to delete.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The package, NAMESPACE/NAME
+    // A name may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
+    name: String,
+
+    /// The registry, s3://… or a directory, instead of the configured local one
+    #[arg(long, value_name = "URL")]
+    registry: Option<String>,
+
+    /// Only the version with this hash, or the one whose hash begins like this
+    #[arg(long, value_name = "HASH")]
+    top_hash: Option<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let name = super::name(&args.name)?;
+    let top_hash: Option<TopHash> = match &args.top_hash {
+        Some(hash) => Some(hash.parse().map_err(|error| {
+            let command = format!("quiltctl packages versions {name}");
+            Failure::new(exit::INPUT, error).hint(command)
+        })?),
+        None => None,
+    };
+    let registry = registry::url(args.registry.as_ref())?;
+    let place = registry.as_deref().unwrap_or("the local registry");
+    let what = match &top_hash {
+        Some(hash) => format!("version {hash} of {name} from {place}"),
+        None => format!("{name} with all its versions from {place}"),
+    };
+    if !args.yes && !prompt::confirm(&format!("Delete {what}? [y/N] "))? {
+        return Err(
+            Failure::new(exit::UNEXPECTED, "nothing was deleted").hint("quiltctl packages list")
+        );
+    }
+    let call = DeletePackage {
+        name,
+        registry,
+        top_hash,
+    };
+    let progress = Progress::start("");
+    let reply = context.patient_reply(&call, PATIENCE)?;
+    progress.pause(|| {
+        if context.global().json {
+            return output::json(reply.body());
+        }
+        let done = reply.answer()?;
+        let version = done
+            .top_hash
+            .map(|hash| format!(" version {hash} of"))
+            .unwrap_or_default();
+        output::line(format_args!(
+            "deleted{version} {} from {}",
+            done.name, done.registry
+        ))?;
+        for object in done.deleted {
+            output::line(format_args!("  {object}"))?;
+        }
+        match done.latest {
+            Some(hash) => output::line(format_args!("latest is {hash} now")),
+            None => Ok(()),
+        }
+    })
+}

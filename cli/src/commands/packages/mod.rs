@@ -1,0 +1,42 @@
+//! `packages`: what a registry holds.
+
+mod delete;
+mod list;
+mod registry;
+mod versions;
+
+use std::time::Duration;
+
+use quilt_proto::PackageName;
+
+use crate::context::Context;
+use crate::exit::{self, Failure};
+
+/// How long the daemon may take over what grows with a registry.
+const PATIENCE: Duration = Duration::from_mins(15);
+
+/// What to do with packages.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List the packages of a registry
+    List(list::Args),
+    /// List the versions of a package, latest first
+    Versions(versions::Args),
+    /// Delete a package or one version of it, never the data
+    Delete(delete::Args),
+}
+
+pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::List(args) => list::run(context, args),
+        Command::Versions(args) => versions::run(context, args),
+        Command::Delete(args) => delete::run(context, args),
+    }
+}
+
+/// A package's name, checked before anything is asked.
+fn name(typed: &str) -> Result<PackageName, Failure> {
+    typed
+        .parse()
+        .map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl packages list"))
+}

@@ -1,0 +1,76 @@
+//! A command line that every AWS SDK reads the same way.
+//!
+//! Some SDKs hand the value to `sh -c`, others split it as Python's `shlex`
+//! does, and all of them first read it from an INI-like file that cuts
+//! comments off. Quotes that mean the same to all of these are used.
+
+use std::path::Path;
+
+/// The line, or nothing where no way of writing it is safe.
+pub(super) fn write(program: &Path, args: &[String]) -> Option<String> {
+    let mut line = quote(program.to_str()?, true)?;
+    for arg in args {
+        line.push(' ');
+        line.push_str(&quote(arg, false)?);
+    }
+    Some(line)
+}
+
+/// A word in quotes, where it needs some or `always`.
+fn quote(word: &str, always: bool) -> Option<String> {
+    // White space before these starts a comment, quotes or not.
+    let comment = word.contains(" #") || word.contains(" ;");
+    if word.is_empty() || comment || word.chars().any(char::is_control) {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
+    Some(if !always && word.chars().all(plain) {
+        word.to_owned()
+    } else if word.contains(['"', '\\', '$', '`', '!']) {
+        // Backslashes in double quotes mean different things to sh and shlex.
+        format!("'{}'", word.replace('\'', r"'\''"))
+    } else {
+        format!("\"{word}\"")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_program_is_quoted_as_the_aws_guide_does() {
+        let line = write(
+            Path::new("/home/me/my tools/quiltctl"),
+            &["credential-process".into(), "https://x/a b".into()],
+        );
+        let expected = r#""/home/me/my tools/quiltctl" credential-process "https://x/a b""#;
+        assert_eq!(line.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_no_file_can_hold_is_refused() {
+        for word in ["", "a #b", "a ;b", "a\nb", "a\u{7f}"] {
+            assert_eq!(quote(word, true), None, "{word:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_shell_gives_the_words_back(word in "[ -~]{1,12}") {
+            if let Some(quoted) = quote(&word, false) {
+                let output = Command::new("sh")
+                    .args(["-c", &format!("printf %s {quoted}")])
+                    .output()
+                    .unwrap();
+                prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! `setup aws`: a profile in `~/.aws/config`.
+//!
+//! The file is the user's: it is edited as bytes, and everything but the lines
+//! this command owns stays as it is. What was put in, and what stood there
+//! before, is recorded in the state directory; `--undo` puts it back, also
+//! when the rest of the file has changed since. Setting up again first takes
+//! the recorded edit back, so that it happens to the file as the user wrote it.
+//!
+//! A section that gets credentials in another way is never touched.
+
+mod command_line;
+mod edit;
+mod record;
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::call::{ReadConfig, ReadProfiles};
+use quilt_proto::{CatalogUrl, ProfileName};
+
+use self::edit::{Edit, Wanted};
+use self::record::{Record, Records};
+use super::unit;
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{files, output};
+
+/// Names the AWS configuration file (AWS SDKs and Tools Reference Guide).
+const CONFIG_ENV: &str = "AWS_CONFIG_FILE";
+/// Names the AWS credentials file.
+const CREDENTIALS_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
+
+/// Which profile, and what it gives.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The profile of quiltd.toml whose credentials it gives
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<ProfileName>,
+
+    /// The name AWS programs know it by
+    #[arg(long, value_name = "NAME", default_value = "quilt")]
+    name: ProfileName,
+
+    /// Put the file back as it was
+    #[arg(long)]
+    undo: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let path = place(CONFIG_ENV, "config")?;
+    let name = args.name.to_string();
+    let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
+    let current = read(&path)?;
+    let bytes = current.clone().unwrap_or_default();
+    let record = records.find(&path, &name).cloned();
+    let taken_back = record
+        .as_ref()
+        .and_then(|record| record.edit.revert(&bytes));
+
+    if args.undo {
+        return undo(
+            context,
+            &path,
+            &name,
+            &mut records,
+            taken_back,
+            record.as_ref(),
+            &bytes,
+        );
+    }
+
+    let created = record
+        .as_ref()
+        .map_or(current.is_none(), |record| record.created);
+    let lines = lines(context, args)?;
+    refuse_static_keys(&name)?;
+    let same = record.as_ref().is_some_and(|record| record.lines == lines);
+    if same && taken_back.is_some() {
+        return report(context, &path, &name, "is set up already", false);
+    }
+    let original = taken_back.unwrap_or_else(|| bytes.clone());
+    let wanted = Wanted {
+        profile: &name,
+        lines: &lines,
+    };
+    let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
+        let what = format!("{}: {conflict}", path.display());
+        Failure::new(exit::INPUT, what).hint(format!("quiltctl setup aws --name {name}-quiltd"))
+    })?;
+    let result = edit.apply(&original);
+    if result == bytes {
+        return report(context, &path, &name, "is set up already", false);
+    }
+    records.put(Record {
+        config: path.clone(),
+        profile: name.clone(),
+        created,
+        lines,
+        edit,
+    });
+    // Recorded first: an edit without a record could not be undone, while a
+    // record without its edit does nothing.
+    records
+        .save()
+        .map_err(|error| failed("the record of set-ups", &error))?;
+    write(&path, &result)?;
+    report(context, &path, &name, "is set up", true)
+}
+
+fn undo(
+    context: &Context,
+    path: &Path,
+    name: &str,
+    records: &mut Records,
+    taken_back: Option<Vec<u8>>,
+    record: Option<&Record>,
+    bytes: &[u8],
+) -> Result<(), Failure> {
+    let changed = match (taken_back, record) {
+        (Some(original), Some(record)) => {
+            if record.created && original.is_empty() {
+                let target = fs::canonicalize(path).map_err(|error| failed_at(path, &error))?;
+                fs::remove_file(target).map_err(|error| failed_at(path, &error))?;
+            } else {
+                write(path, &original)?;
+            }
+            true
+        }
+        _ if edit::is_set_up(bytes, name) => {
+            let what = format!(
+                "the lines of profile {name} in {} were changed since; delete them by hand",
+                path.display()
+            );
+            return Err(Failure::new(exit::INPUT, what).hint("quiltctl setup aws --help"));
+        }
+        _ => false,
+    };
+    if record.is_some() {
+        records.remove(path, name);
+        records
+            .save()
+            .map_err(|error| failed("the record of set-ups", &error))?;
+    }
+    let done = if changed {
+        "is as before"
+    } else {
+        "was not set up"
+    };
+    report(context, path, name, done, changed)
+}
+
+fn parse_catalog(catalog: &str) -> Result<CatalogUrl, Failure> {
+    let parsed = catalog.parse();
+    parsed.map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help"))
+}
+
+/// The lines the profile is made of.
+fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failure> {
+    let mut words = vec!["credential-process".to_owned()];
+    if let Some(profile) = args
+        .profile
+        .as_ref()
+        .filter(|profile| !profile.is_default())
+    {
+        words.extend(["--profile".to_owned(), profile.to_string()]);
+    }
+    // Named by a variable or a flag alike: whoever runs the profile later has
+    // neither.
+    let catalog = context
+        .catalog()
+        .map(|catalog| parse_catalog(&catalog))
+        .transpose()?;
+    if let Some(catalog) = &catalog {
+        words.extend(["--catalog".to_owned(), catalog.to_string()]);
+    }
+    if let Some(socket) = unit::chosen_socket(context)? {
+        words.extend(["--socket".to_owned(), socket]);
+    }
+    let line = command_line::write(&program()?, &words).ok_or_else(unwritable)?;
+    let mut lines = vec![("credential_process".to_owned(), line)];
+    if let Some(region) = region(context, args, catalog.as_ref())? {
+        lines.push(("region".to_owned(), region));
+    }
+    Ok(lines)
+}
+
+/// The region of the profile, else of the catalog, where known.
+fn region(
+    context: &Context,
+    args: &Args,
+    catalog: Option<&CatalogUrl>,
+) -> Result<Option<String>, Failure> {
+    let plain = |text: &String| {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !text.is_empty() && text.bytes().all(legal)
+    };
+    if let Some(wanted) = args.profile.as_ref().filter(|name| !name.is_default()) {
+        // One nobody knows would fail in whatever program uses it, later and
+        // with less to say.
+        let profiles = context.send(&ReadProfiles)?;
+        let profile = profiles.into_iter().find(|known| known.name == *wanted);
+        let profile = profile.ok_or_else(|| super::super::no_profile(wanted))?;
+        return Ok(profile.region.filter(plain));
+    }
+    let config = context.send(&ReadConfig)?;
+    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
+    let configured = text("navigator_url").and_then(|url| url.parse::<CatalogUrl>().ok());
+    // The configured region is that of the configured catalog.
+    let known = catalog.is_none() || catalog == configured.as_ref();
+    let region = text("region").filter(|_| known).map(str::to_owned);
+    Ok(region.filter(plain))
+}
+
+/// This program, by the name that survives an upgrade: package managers keep
+/// a symlink on the path and replace what it points to.
+fn program() -> Result<PathBuf, Failure> {
+    let exe = env::current_exe().map_err(|error| failed("the place of quiltctl", &error))?;
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    Ok(env::split_paths(&on_path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join("quiltctl"))
+        .find(|path| fs::canonicalize(path).is_ok_and(|found| found == exe))
+        .unwrap_or(exe))
+}
+
+/// Static keys of the same name in the credentials file win over ours.
+fn refuse_static_keys(name: &str) -> Result<(), Failure> {
+    let path = place(CREDENTIALS_ENV, "credentials")?;
+    let bytes = read(&path)?.unwrap_or_default();
+    if edit::has_credentials(&bytes, name) {
+        let what = format!("{} holds keys for {name}, which would win", path.display());
+        return Err(Failure::new(exit::INPUT, what)
+            .hint(format!("quiltctl setup aws --name {name}-quiltd")));
+    }
+    Ok(())
+}
+
+/// A file of the AWS tools: named by the environment, else in `~/.aws`.
+fn place(variable: &str, name: &str) -> Result<PathBuf, Failure> {
+    let set = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let path = set(variable).or_else(|| Some(set("HOME")?.join(".aws").join(name)));
+    let path = path.and_then(|path| std::path::absolute(path).ok());
+    path.ok_or_else(|| Failure::new(exit::UNEXPECTED, format!("set HOME or {variable}")))
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            Err(failed_at(path, &io::Error::other("not a file")))
+        }
+        Ok(_) => fs::read(path)
+            .map(Some)
+            .map_err(|error| failed_at(path, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed_at(path, &error)),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    path.parent()
+        .map_or(Ok(()), files::create_private_dir)
+        .and_then(|()| files::replace(path, bytes))
+        .map_err(|error| failed_at(path, &error))
+}
+
+fn report(
+    context: &Context,
+    path: &Path,
+    name: &str,
+    done: &str,
+    changed: bool,
+) -> Result<(), Failure> {
+    if context.global().json {
+        let body = serde_json::json!({ "file": path, "profile": name, "changed": changed });
+        return output::json(body.to_string().as_bytes());
+    }
+    output::line(format_args!("{}: profile {name} {done}", path.display()))
+}
+
+fn failed_at(path: &Path, error: &io::Error) -> Failure {
+    failed(&path.display().to_string(), error)
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::new(exit::UNEXPECTED, format!("{what}: {error}")).hint("quiltctl setup aws --help")
+}
+
+fn unwritable() -> Failure {
+    let what = "the path of quiltctl or of the socket cannot be written in an AWS configuration";
+    Failure::new(exit::INPUT, what).hint("quiltctl setup aws --help")
+}

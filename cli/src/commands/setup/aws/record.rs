@@ -1,0 +1,80 @@
+//! What this program put into AWS configuration files, so that it can be
+//! taken out again.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::locations;
+use serde::{Deserialize, Serialize};
+
+use super::edit::Edit;
+use crate::files;
+
+/// The file in the state directory.
+const NAME: &str = "setup-aws.json";
+
+/// One edit of one file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// The file, as it was named.
+    pub(super) config: PathBuf,
+    /// The AWS profile.
+    pub(super) profile: String,
+    /// Whether the file did not exist before.
+    pub(super) created: bool,
+    /// The lines that were wanted, keys and values.
+    pub(super) lines: Vec<(String, String)>,
+    /// The edit.
+    pub(super) edit: Edit,
+}
+
+/// Every edit in place.
+#[derive(Debug)]
+pub(super) struct Records {
+    path: PathBuf,
+    records: Vec<Record>,
+}
+
+impl Records {
+    /// Reads them. A file that cannot be understood is an error, not a start
+    /// from nothing: it holds what `--undo` needs.
+    pub(super) fn load() -> io::Result<Self> {
+        let dir = locations::state_dir().map_err(io::Error::other)?;
+        let path = std::path::absolute(dir)?.join(NAME);
+        let records = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|_| io::Error::other(format!("{} is broken", path.display())))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { path, records })
+    }
+
+    /// The edit of a profile in a file.
+    pub(super) fn find(&self, config: &Path, profile: &str) -> Option<&Record> {
+        self.records
+            .iter()
+            .find(|record| record.config == config && record.profile == profile)
+    }
+
+    /// Adds an edit in place of an earlier one.
+    pub(super) fn put(&mut self, record: Record) {
+        self.remove(&record.config, &record.profile);
+        self.records.push(record);
+    }
+
+    /// Forgets an edit.
+    pub(super) fn remove(&mut self, config: &Path, profile: &str) {
+        self.records
+            .retain(|record| record.config != config || record.profile != profile);
+    }
+
+    /// Writes them.
+    pub(super) fn save(&self) -> io::Result<()> {
+        if let Some(dir) = self.path.parent() {
+            files::create_private_dir(dir)?;
+        }
+        files::replace(&self.path, &serde_json::to_vec_pretty(&self.records)?)
+    }
+}

@@ -1,0 +1,99 @@
+//! `setup launchd`: a launch agent with socket activation.
+
+use std::path::Path;
+
+use super::unit::{self, Args, Unit};
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::files;
+
+const AGENT: &str = include_str!("../../../../launchd/com.quiltdata.quiltd.plist");
+const LABEL: &str = "com.quiltdata.quiltd";
+/// What the agent's file has in place of the paths.
+const DAEMON: &str = "<string>@QUILTD@</string>";
+const SOCKET: &str = "<string>@HOME@/Library/Application Support/quilt/quiltd.sock</string>";
+
+pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    let path = unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist"));
+    let paths = [path.clone()];
+    unit::require("launchctl", "systemd")?;
+    let domain = format!("gui/{}", rustix::process::getuid().as_raw());
+    let service = format!("{domain}/{LABEL}");
+    if args.undo {
+        let changed = unit::any_exists(&paths);
+        if changed {
+            // Fails when it is not loaded, which is what is wanted.
+            let _ = unit::manage("launchctl", &["bootout", &service]);
+            unit::remove(&paths)?;
+        }
+        let done = if changed { "removed" } else { "was not set up" };
+        return unit::report(context, &paths, done, changed);
+    }
+    let socket = match unit::chosen_socket(context)? {
+        Some(socket) => socket,
+        None => format!(
+            "{}/Library/Application Support/quilt/quiltd.sock",
+            unit::home()?.display()
+        ),
+    };
+    let text = agent(&unit::daemon_path()?, &socket);
+    let changed = unit::install(
+        context,
+        &[Unit {
+            path,
+            content: text,
+        }],
+    )?;
+    if changed {
+        // launchd makes the socket, but not its directory.
+        Path::new(&socket)
+            .parent()
+            .map_or(Ok(()), files::create_private_dir)
+            .map_err(|error| {
+                Failure::new(exit::UNEXPECTED, format!("the socket's directory: {error}"))
+                    .hint("quiltctl setup --help")
+            })?;
+        let _ = unit::manage("launchctl", &["bootout", &service]);
+        let file = paths[0].display().to_string();
+        unit::manage("launchctl", &["bootstrap", &domain, &file])?;
+    }
+    let done = if changed {
+        "is set up"
+    } else {
+        "is set up already"
+    };
+    unit::report(context, &paths, done, changed)
+}
+
+fn agent(daemon: &str, socket: &str) -> String {
+    AGENT
+        .replace(DAEMON, &string(daemon))
+        .replace(SOCKET, &string(socket))
+}
+
+fn string(text: &str) -> String {
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    format!("<string>{text}</string>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agent_holds_the_paths() {
+        let agent = agent("/opt/a&b/quiltd", "/s/<x>.sock");
+        assert!(
+            agent.contains("<string>/opt/a&amp;b/quiltd</string>"),
+            "{agent}"
+        );
+        assert!(
+            agent.contains("<string>/s/&lt;x&gt;.sock</string>"),
+            "{agent}"
+        );
+        assert!(!agent.contains("<string>@"), "{agent}");
+    }
+}

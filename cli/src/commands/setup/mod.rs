@@ -1,0 +1,28 @@
+//! `setup`: wires other programs up; every part can be undone.
+
+mod aws;
+mod launchd;
+mod systemd;
+mod unit;
+
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// What to wire up.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// A profile in ~/.aws/config that gets its credentials from here
+    Aws(aws::Args),
+    /// User units that start the daemon on demand
+    Systemd(unit::Args),
+    /// A launch agent that starts the daemon on demand
+    Launchd(unit::Args),
+}
+
+pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Aws(args) => aws::run(context, args),
+        Command::Systemd(args) => systemd::run(context, *args),
+        Command::Launchd(args) => launchd::run(context, *args),
+    }
+}

@@ -1,0 +1,171 @@
+//! Files that tell a service manager about the daemon.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use quilt_proto::locations;
+
+use crate::commands::daemon;
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{files, output, start};
+
+/// What every one of our files has in it, and nobody else's.
+const MARK: &str = "quiltd";
+
+/// Whether to set up or to take it back.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Take it back
+    #[arg(long)]
+    pub(super) undo: bool,
+}
+
+/// A file and what is to be in it.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) path: PathBuf,
+    pub(super) content: String,
+}
+
+/// Writes the units that differ; true when there were any. The running daemon
+/// is stopped first, so that the service manager gets the socket.
+pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure> {
+    let mut changed = Vec::new();
+    for unit in units {
+        match read(&unit.path)? {
+            Some(old) if old == unit.content => {}
+            Some(old) if !old.contains(MARK) => {
+                let what = format!("{} is not quiltd's", unit.path.display());
+                return Err(Failure::new(exit::INPUT, what)
+                    .hint(format!("mv {0} {0}.old", unit.path.display())));
+            }
+            _ => changed.push(unit),
+        }
+    }
+    if changed.is_empty() {
+        return Ok(false);
+    }
+    daemon::stop(&context.client()?)?;
+    for unit in changed {
+        unit.path
+            .parent()
+            .map_or(Ok(()), files::create_private_dir)
+            .and_then(|()| files::replace(&unit.path, unit.content.as_bytes()))
+            .map_err(|error| failed(&unit.path, &error))?;
+    }
+    Ok(true)
+}
+
+/// Removes the files that are ours; true when there were any.
+pub(super) fn remove(paths: &[PathBuf]) -> Result<bool, Failure> {
+    let mut removed = false;
+    for path in paths {
+        if read(path)?.is_some_and(|content| content.contains(MARK)) {
+            fs::remove_file(path).map_err(|error| failed(path, &error))?;
+            removed = true;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether any of the files is there.
+pub(super) fn any_exists(paths: &[PathBuf]) -> bool {
+    paths.iter().any(|path| path.exists())
+}
+
+/// Runs the service manager's tool, which must succeed.
+pub(super) fn manage(tool: &str, args: &[&str]) -> Result<(), Failure> {
+    let line = format!("{tool} {}", args.join(" "));
+    let output = Command::new(tool)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| {
+            let what = format!("{tool} cannot be run: {error}");
+            Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().last().unwrap_or("no reason given");
+    Err(Failure::new(exit::UNEXPECTED, format!("{line} failed: {said}")).hint(line))
+}
+
+/// Fails early where the service manager is not there.
+pub(super) fn require(tool: &str, other: &str) -> Result<(), Failure> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|dir| dir.join(tool).is_file()) {
+        return Ok(());
+    }
+    let what = format!("{tool} is not on this machine");
+    Err(Failure::new(exit::UNEXPECTED, what).hint(format!("quiltctl setup {other}")))
+}
+
+/// The daemon's executable, as text a unit can hold.
+pub(super) fn daemon_path() -> Result<String, Failure> {
+    let path = start::executable()?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    text(&path)
+}
+
+/// The socket, where it is not the usual one.
+pub(super) fn chosen_socket(context: &Context) -> Result<Option<String>, Failure> {
+    let named = env::var_os(locations::SOCKET_ENV).is_some_and(|value| !value.is_empty());
+    if !named && context.global().socket.is_none() {
+        return Ok(None);
+    }
+    text(&context.socket()?).map(Some)
+}
+
+/// The user's home.
+pub(super) fn home() -> Result<PathBuf, Failure> {
+    env::var_os("HOME")
+        .map(PathBuf::from)
+        .filter(|home| home.is_absolute())
+        .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint("export HOME=…"))
+}
+
+/// Prints what came of it.
+pub(super) fn report(
+    context: &Context,
+    paths: &[PathBuf],
+    done: &str,
+    changed: bool,
+) -> Result<(), Failure> {
+    if context.global().json {
+        let body = serde_json::json!({ "files": paths, "changed": changed });
+        return output::json(body.to_string().as_bytes());
+    }
+    for path in paths {
+        output::line(format_args!("{} {done}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    match path.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => {
+            let what = "the path of quiltd or of the socket cannot be written in a unit";
+            Err(Failure::new(exit::INPUT, what).hint("quiltctl setup --help"))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, &error)),
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(exit::UNEXPECTED, format!("{}: {error}", path.display()))
+        .hint("quiltctl setup --help")
+}

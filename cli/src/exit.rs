@@ -1,0 +1,149 @@
+//! How a command ends: an exit code and at most one line on stderr.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use quilt_client::Error;
+use quilt_proto::{ErrorCode, Problem};
+
+use crate::output;
+
+/// Something this program did not expect.
+pub(crate) const UNEXPECTED: u8 = 1;
+/// The command line is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// A login is needed.
+pub(crate) const LOGIN: u8 = 3;
+/// The daemon does not answer.
+pub(crate) const DAEMON: u8 = 4;
+/// The input cannot be used.
+pub(crate) const INPUT: u8 = 8;
+/// The thing named does not exist.
+pub(crate) const NOT_FOUND: u8 = 7;
+/// `exec` found the program but cannot run it, as shells say it.
+pub(crate) const NOT_RUNNABLE: u8 = 126;
+/// `exec` found no program, as shells say it.
+pub(crate) const NO_PROGRAM: u8 = 127;
+/// Ended by Ctrl-C, as shells count it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Why a command did not do what it was asked: what failed, then what to run.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    what: Option<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure with a line for the user.
+    pub(crate) fn new(code: u8, what: impl fmt::Display) -> Self {
+        Self {
+            code,
+            what: Some(what.to_string()),
+            hint: None,
+        }
+    }
+
+    /// A failure that says nothing.
+    pub(crate) fn quiet(code: u8) -> Self {
+        Self {
+            code,
+            what: None,
+            hint: None,
+        }
+    }
+
+    /// The same failure with the command that mends it.
+    pub(crate) fn hint(self, command: impl Into<String>) -> Self {
+        let hint = Some(command.into());
+        Self { hint, ..self }
+    }
+
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what.as_deref().unwrap_or_default();
+        f.write_str(&output::one_line(what))?;
+        match &self.hint {
+            // The daemon's own words may name what to run: once is enough.
+            Some(_) if what.contains("run: ") => Ok(()),
+            Some(hint) => write!(f, "; run: {}", output::one_line(hint)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Problem(problem) => Self::from(*problem),
+            Error::InvalidAnswer(_) => Self::new(UNEXPECTED, error).hint("quiltctl daemon restart"),
+            Error::ForeignSocket { .. } => {
+                Self::new(DAEMON, error).hint("quiltctl --socket PATH daemon start")
+            }
+            Error::Unreachable { ref source, .. }
+                if source.kind() == ErrorKind::InvalidFilename =>
+            {
+                let hint = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
+                Self::new(DAEMON, error).hint(hint)
+            }
+            error if error.is_absent() => Self::new(DAEMON, error).hint("quiltctl daemon start"),
+            error => Self::new(DAEMON, error).hint("quiltctl daemon restart"),
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let hint = problem
+            .hint
+            .unwrap_or_else(|| default_hint(&problem.code).to_owned());
+        Self::new(problem.code.exit_code(), problem.detail).hint(hint)
+    }
+}
+
+/// What mends an error for which the daemon named nothing.
+fn default_hint(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::LoginRequired | ErrorCode::SessionExpired => "quiltctl login",
+        ErrorCode::InvalidInput => "quiltctl --help",
+        _ => "quiltctl status",
+    }
+}
+
+/// Reports the end of the program.
+pub(crate) fn finish(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else {
+        return ExitCode::SUCCESS;
+    };
+    if failure.what.is_some() {
+        output::remark(&format!("quiltctl: {failure}\n"));
+    }
+    ExitCode::from(failure.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_daemon_names_a_command() {
+        for code in ErrorCode::all() {
+            let exit = code.exit_code();
+            let failure = Failure::from(Problem::new(400, code, "it failed\n\u{1b}[31mred"));
+            assert_eq!(failure.code(), exit);
+            let line = failure.to_string();
+            assert!(
+                line.starts_with("it failed [31mred; run: quiltctl "),
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Files of the user, changed all at once or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Creates a directory and its parents, for this user only. Existing ones stay
+/// as they are.
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Replaces a file's content: whoever reads it, now or after a crash, sees the
+/// old or the new one. Mode, owner and a symlink in its place are kept; a new
+/// file is for this user only.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let target = resolve(path)?;
+    let before = match fs::metadata(&target) {
+        Ok(metadata) if !metadata.is_file() => return Err(io::Error::other("not a file")),
+        Ok(metadata) => Some(metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let dir = target.parent().unwrap_or(Path::new("/"));
+    let temporary = dir.join(format!(".quiltctl-{}.tmp", std::process::id()));
+    let written = write_new(&temporary, content, before.as_ref())
+        .and_then(|()| fs::rename(&temporary, &target));
+    if written.is_err() {
+        // The error that led here says more than one about the leftover.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    File::open(dir)?.sync_all()
+}
+
+fn write_new(path: &Path, content: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    if let Some(like) = like {
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
+    }
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// The file behind a symlink, which may not exist yet.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if fs::symlink_metadata(path).is_ok() {
+                return Err(io::Error::other("a symlink to nowhere"));
+            }
+            std::path::absolute(path)
+        }
+        result => result,
+    }
+}

@@ -1,0 +1,77 @@
+//! The program for the commands that speak to AWS themselves. The AWS SDKs
+//! stay out of this one, which SDKs start thousands of times an hour.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use quilt_proto::call::ReadHealth;
+
+use crate::context::Context;
+use crate::exit::{self, Failure};
+
+/// Its name, beside this program.
+const NAME: &str = "quiltctl-aws";
+
+/// A run of it for this daemon, which is started if need be, and this catalog.
+pub(crate) struct Helper {
+    command: Command,
+}
+
+impl Helper {
+    pub(crate) fn new(context: &Context, task: &str) -> Result<Self, Failure> {
+        context.send(&ReadHealth)?;
+        let mut command = Command::new(executable()?);
+        command.arg(task).arg("--socket").arg(context.socket()?);
+        if let Some(catalog) = context.catalog() {
+            command.arg("--catalog").arg(catalog);
+        }
+        if context.global().json {
+            command.arg("--json");
+        }
+        Ok(Self { command })
+    }
+
+    /// With one more option.
+    pub(crate) fn option(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        // In one word: a value may start with a dash.
+        let mut word = OsString::from(name);
+        word.push("=");
+        word.push(value);
+        self.command.arg(word);
+        self
+    }
+
+    /// Becomes it.
+    pub(crate) fn exec(mut self) -> Failure {
+        let error = self.command.exec();
+        Failure::new(exit::UNEXPECTED, format!("cannot start {NAME}: {error}"))
+    }
+
+    /// Runs it to its end; it has said itself what went wrong.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        let status = self.command.status().map_err(|error| {
+            Failure::new(exit::UNEXPECTED, format!("cannot start {NAME}: {error}"))
+        })?;
+        match status.code() {
+            Some(0) => Ok(()),
+            code => {
+                let code = code.and_then(|code| u8::try_from(code).ok());
+                Err(Failure::quiet(code.unwrap_or(exit::INTERRUPTED)))
+            }
+        }
+    }
+}
+
+fn executable() -> Result<PathBuf, Failure> {
+    env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.join(NAME)))
+        .filter(|path| path.is_file())
+        .ok_or_else(|| {
+            let what = format!("{NAME} is not installed beside quiltctl");
+            Failure::new(exit::UNEXPECTED, what).hint("cargo install --path cli/aws")
+        })
+}

@@ -1,0 +1,69 @@
+//! `quiltctl`: the command line of quiltd.
+//!
+//! It asks the daemon and prints; it holds no session, speaks to no stack and
+//! keeps no secret longer than it takes to pass it on.
+
+mod args;
+mod browser;
+mod commands;
+mod context;
+mod detach;
+mod exit;
+mod files;
+mod helper;
+mod hot_path;
+mod key_source;
+mod output;
+mod owner;
+mod progress;
+mod prompt;
+mod start;
+mod variables;
+
+use std::alloc::System;
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use zeroizing_alloc::ZeroAlloc;
+
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// Wipes every allocation when it is freed: tokens and credentials pass
+/// through buffers of libraries that do not.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+fn main() -> ExitCode {
+    keep_to_ourselves();
+    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    exit::finish(run(&args))
+}
+
+/// No core dump and no tracer of the same user: a secret may pass through.
+/// Programs this one starts are as they always are.
+fn keep_to_ourselves() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where it is forbidden, everything else still protects the secret.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+fn run(args: &[OsString]) -> Result<(), Failure> {
+    if let Some((global, command)) = hot_path::parse(args) {
+        return commands::credential_process::run(&Context::new(global), &command);
+    }
+    if let Some((detach::ARGUMENT, command)) = args
+        .split_first()
+        .and_then(|(first, rest)| Some((first.to_str()?, rest)))
+    {
+        return detach::run(command);
+    }
+    match args::parse(args)? {
+        Some(cli) => commands::run(&Context::new(cli.global), &cli.command),
+        None => Ok(()),
+    }
+}

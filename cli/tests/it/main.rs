@@ -1,0 +1,13 @@
+//! Drives the real binary against servers that play the daemon.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod autostart;
+mod calls;
+mod errors;
+mod login;
+#[cfg(target_os = "linux")]
+mod owner;
+mod server;
+mod setup_aws;
+mod setup_units;

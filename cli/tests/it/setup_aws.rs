@@ -1,0 +1,201 @@
+//! The profile in the AWS configuration file.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::server::Home;
+
+const CONFIG: &str = r#"{"region":"eu-west-1","navigator_url":"https://x.example"}"#;
+
+fn home() -> (Home, PathBuf) {
+    home_answering(CONFIG)
+}
+
+fn home_answering(body: &str) -> (Home, PathBuf) {
+    let home = Home::new();
+    home.answer(200, body);
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    let file = home.path().join(".aws/config");
+    (home, file)
+}
+
+fn read(file: &PathBuf) -> String {
+    fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_profile_is_added_once_and_taken_out_again() {
+    let (home, file) = home();
+    let before = "# mine\r\n[default]\r\nregion=us-east-1\r\n[default]\r\n\r\n  odd = 1";
+    fs::write(&file, before).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+
+    home.run(&["setup", "aws"]).ok();
+    let after = read(&file);
+    let ours = format!(
+        "\r\n\r\n[profile quilt]\r\ncredential_process = \"{}\" credential-process --socket {}\r\n\
+         region = eu-west-1\r\n",
+        env!("CARGO_BIN_EXE_quiltctl"),
+        home.socket().display()
+    );
+    assert_eq!(after, format!("{before}{ours}"));
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+
+    let said = home.run(&["setup", "aws"]).ok();
+    assert!(said.contains("already"), "{said}");
+    assert_eq!(read(&file), after);
+
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(read(&file), before);
+    let said = home.run(&["setup", "aws", "--undo"]).ok();
+    assert!(said.contains("was not set up"), "{said}");
+}
+
+#[test]
+fn a_file_made_for_it_goes_with_it() {
+    let (home, file) = home();
+    home.run(&["setup", "aws"]).ok();
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert!(!file.exists());
+}
+
+#[test]
+fn flags_given_go_into_the_line_and_can_change() {
+    let (home, file) = home();
+    let socket = home.socket().display().to_string();
+    home.run(&["setup", "aws"]).ok();
+    home.run(&[
+        "setup",
+        "aws",
+        "--profile",
+        "default",
+        "--catalog",
+        "https://x.example/",
+        "--socket",
+        &socket,
+    ])
+    .ok();
+    let text = read(&file);
+    let line = format!("credential-process --catalog https://x.example --socket {socket}\n");
+    assert!(text.contains(&line), "{text}");
+    assert_eq!(text.matches("[profile quilt]").count(), 1);
+}
+
+#[test]
+fn two_profiles_come_and_go_independently() {
+    let (home, file) = home();
+    fs::write(&file, "[default]\nregion = x\n").unwrap();
+    home.run(&["setup", "aws", "--name", "default"]).ok();
+    home.run(&["setup", "aws"]).ok();
+    let both = read(&file);
+    assert!(
+        home.run(&["setup", "aws", "--name", "default"])
+            .ok()
+            .contains("already")
+    );
+    assert!(home.run(&["setup", "aws"]).ok().contains("already"));
+    assert_eq!(read(&file), both);
+    home.run(&["setup", "aws", "--name", "default", "--undo"])
+        .ok();
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(read(&file), "[default]\nregion = x\n");
+}
+
+#[test]
+fn a_profile_nobody_knows_is_refused_before_anything_is_written() {
+    let (home, file) = home_answering("[]");
+    let line = home.run(&["setup", "aws", "--profile", "lake"]).failed(7);
+    assert!(line.contains("'lake'"), "{line}");
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_symlink_stays_one() {
+    let (home, file) = home();
+    let target = home.path().join("dotfiles-config");
+    fs::write(&target, "[a]\n").unwrap();
+    symlink(&target, &file).unwrap();
+    home.run(&["setup", "aws"]).ok();
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    assert!(read(&target).starts_with("[a]\n\n[profile quilt]\n"));
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(read(&target), "[a]\n");
+}
+
+#[test]
+fn what_is_the_users_is_left_alone() {
+    let (home, file) = home();
+    let foreign = "[profile quilt]\nsso_session = x\n";
+    fs::write(&file, foreign).unwrap();
+    let line = home.run(&["setup", "aws"]).failed(8);
+    assert!(line.contains("sso_session"), "{line}");
+    assert_eq!(read(&file), foreign);
+
+    fs::write(&file, "").unwrap();
+    let keys = home.path().join(".aws/credentials");
+    fs::write(&keys, "[quilt]\naws_access_key_id=A\n").unwrap();
+    home.run(&["setup", "aws"]).failed(8);
+    assert_eq!(read(&file), "");
+}
+
+#[test]
+fn places_that_cannot_be_written_are_errors_and_lose_nothing() {
+    let (home, file) = home();
+    fs::create_dir(&file).unwrap();
+    home.run(&["setup", "aws"]).failed(1);
+    fs::remove_dir(&file).unwrap();
+    symlink("/nowhere/at/all", &file).unwrap();
+    home.run(&["setup", "aws"]).failed(1);
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+
+    // A broken record is not thrown away.
+    fs::remove_file(&file).unwrap();
+    let record = home.path().join("state/setup-aws.json");
+    fs::write(&record, "broken").unwrap();
+    home.run(&["setup", "aws"]).failed(1);
+    assert_eq!(fs::read_to_string(record).unwrap(), "broken");
+}
+
+#[test]
+fn lines_changed_by_hand_are_not_taken_out() {
+    let (home, file) = home();
+    home.run(&["setup", "aws"]).ok();
+    let edited = read(&file).replace("eu-west-1", "eu-west-2");
+    fs::write(&file, &edited).unwrap();
+    home.run(&["setup", "aws", "--undo"]).failed(8);
+    assert_eq!(read(&file), edited);
+}
+
+#[test]
+fn python_reads_what_was_written() {
+    let (home, file) = home();
+    fs::write(&file, "[default]\noutput = json\ns3 =\n  x = 1\n").unwrap();
+    home.run(&["setup", "aws"]).ok();
+    home.run(&["setup", "aws", "--name", "default"]).ok();
+    let program = "import configparser, shlex, sys\n\
+        c = configparser.RawConfigParser(); c.read(sys.argv[1])\n\
+        for s in ('default', 'profile quilt'):\n\
+        \x20   print(shlex.split(c[s]['credential_process']), c[s]['region'])\n\
+        print(repr(c['default']['s3']))";
+    let output = Command::new("python3")
+        .args(["-c", program])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let line = format!(
+        "['{}', 'credential-process', '--socket', '{}'] eu-west-1\n",
+        env!("CARGO_BIN_EXE_quiltctl"),
+        home.socket().display()
+    );
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout, format!("{line}{line}'\\nx = 1'\n"));
+}

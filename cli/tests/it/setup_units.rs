@@ -1,0 +1,113 @@
+//! Units for service managers. The managers' tools are scripts that note what
+//! they were asked.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::server::{Home, Ran};
+
+/// A home with a quiltd, and a tool that writes its arguments down.
+fn home(tool: &str) -> Home {
+    let home = Home::new();
+    let bin = home.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for (name, text) in [
+        (
+            tool,
+            format!("echo \"$@\" >> {}/asked", home.path().display()),
+        ),
+        ("my quiltd", String::new()),
+    ] {
+        fs::write(bin.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    home
+}
+
+fn run(home: &Home, args: &[&str]) -> Ran {
+    let bin = home.path().join("bin");
+    let output = home
+        .command(args)
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("QUILTD_BIN", bin.join("my quiltd"))
+        .output();
+    Ran::from(&output.unwrap())
+}
+
+fn asked(home: &Home) -> String {
+    fs::read_to_string(home.path().join("asked")).unwrap()
+}
+
+#[test]
+fn systemd_units_come_once_and_go() {
+    let home = home("systemctl");
+    assert!(
+        run(&home, &["setup", "systemd"])
+            .ok()
+            .contains("is set up\n")
+    );
+    let dir = home.path().join(".config/systemd/user");
+    let service = fs::read_to_string(dir.join("quiltd.service")).unwrap();
+    let daemon = home.path().join("bin/my quiltd");
+    assert!(service.contains(&format!("ExecStart=\"{}\"\n", daemon.display())));
+    let socket = fs::read_to_string(dir.join("quiltd.socket")).unwrap();
+    assert!(socket.contains(&format!("ListenStream={}\n", home.socket().display())));
+
+    assert!(run(&home, &["setup", "systemd"]).ok().contains("already"));
+    run(&home, &["setup", "systemd", "--undo"]).ok();
+    assert!(!dir.join("quiltd.service").exists() && !dir.join("quiltd.socket").exists());
+    assert!(
+        run(&home, &["setup", "systemd", "--undo"])
+            .ok()
+            .contains("was not set up")
+    );
+    assert_eq!(
+        asked(&home),
+        "--user daemon-reload\n\
+         --user enable --now quiltd.socket\n\
+         --user enable --now quiltd.socket\n\
+         --user disable --now quiltd.socket quiltd.service\n\
+         --user daemon-reload\n"
+    );
+}
+
+#[test]
+fn a_unit_of_somebody_else_stays() {
+    let home = home("systemctl");
+    let dir = home.path().join(".config/systemd/user");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("quiltd.service"), "mine").unwrap();
+    run(&home, &["setup", "systemd"]).failed(8);
+    assert!(!dir.join("quiltd.socket").exists());
+    assert_eq!(
+        fs::read_to_string(dir.join("quiltd.service")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn a_launch_agent_comes_and_goes() {
+    let home = home("launchctl");
+    run(&home, &["setup", "launchd"]).ok();
+    let agent = home
+        .path()
+        .join("Library/LaunchAgents/com.quiltdata.quiltd.plist");
+    let text = fs::read_to_string(&agent).unwrap();
+    assert!(text.contains("/bin/my quiltd</string>"), "{text}");
+    assert!(text.contains(&format!("<string>{}</string>", home.socket().display())));
+    let mode = fs::metadata(home.path().join("run"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+    run(&home, &["setup", "launchd", "--undo"]).ok();
+    assert!(!agent.exists());
+    assert!(asked(&home).contains("bootstrap gui/"));
+}
+
+#[test]
+fn without_the_manager_nothing_is_written() {
+    let home = home("unrelated");
+    run(&home, &["setup", "launchd"]).failed(1);
+    assert!(!home.path().join("Library").exists());
+}
