@@ -1,0 +1,143 @@
+//! A daemon, logged in to a fake stack, in a home that is thrown away.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, ensure};
+use quilt_tests::harness::Home;
+use quilt_tests::stack::{FakeStack, StackConfig};
+
+use crate::binaries::Binaries;
+
+/// Everything a logged-in user has. It ends with this value.
+#[derive(Debug)]
+pub(crate) struct Session {
+    quiltctl: PathBuf,
+    daemon: Daemon,
+    home: Home,
+    stack: FakeStack,
+}
+
+#[derive(Debug)]
+struct Daemon(Child);
+
+impl Session {
+    /// Starts the stack and the daemon, logs in as `alice`, and sets up the AWS profile
+    /// `quilt`.
+    pub(crate) async fn start(binaries: &Binaries) -> anyhow::Result<Self> {
+        let stack = FakeStack::bind(StackConfig::default()).await?;
+        let home = Home::new();
+        let daemon = Daemon::start(&binaries.quiltd, &home, stack.s3_url())?;
+        let session = Self {
+            quiltctl: binaries.quiltctl.clone(),
+            daemon,
+            home,
+            stack,
+        };
+
+        let code = session
+            .stack
+            .control()
+            .login_code("alice")
+            .context("there is no alice")?;
+        session.must(&["config", session.stack.catalog_url()], "")?;
+        session.must(&["login", "--code-stdin"], &code)?;
+        session.must(&["setup", "aws"], "")?;
+        Ok(session)
+    }
+
+    /// The daemon's process id.
+    pub(crate) fn daemon_pid(&self) -> u32 {
+        self.daemon.0.id()
+    }
+
+    /// The throw-away home.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// What it is logged in to.
+    pub(crate) fn stack(&self) -> &FakeStack {
+        &self.stack
+    }
+
+    /// `quiltctl` in this session's environment.
+    pub(crate) fn quiltctl(&self, args: &[&str]) -> Command {
+        let mut command = self.command(&self.quiltctl);
+        command.args(args);
+        command
+    }
+
+    /// Any program in this session's environment.
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
+        command(program.as_ref(), &self.home)
+    }
+
+    /// What `quiltctl` prints when it is given `args` and `input`; an error if it fails.
+    pub(crate) fn must(&self, args: &[&str], input: &str) -> anyhow::Result<Vec<u8>> {
+        let mut child = self
+            .quiltctl(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        // A program that does not read its input may have closed it already.
+        drop(
+            child
+                .stdin
+                .take()
+                .context("stdin")?
+                .write_all(input.as_bytes()),
+        );
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "quiltctl {}: {said}",
+            args.join(" ")
+        );
+        Ok(output.stdout)
+    }
+}
+
+impl Daemon {
+    /// Returns once it listens, which it says in a line on its standard output.
+    fn start(quiltd: &Path, home: &Home, s3_url: &str) -> anyhow::Result<Self> {
+        let log = home.path().join("quiltd.log");
+        let mut child = command(quiltd, home)
+            .args(["--token-store", "file"])
+            .env("AWS_ENDPOINT_URL_S3", s3_url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&log)?)
+            .spawn()
+            .with_context(|| quiltd.display().to_string())?;
+        let stdout = child.stdout.take();
+        let daemon = Self(child);
+        let mut line = String::new();
+        BufReader::new(stdout.context("stdout")?).read_line(&mut line)?;
+        ensure!(
+            !line.is_empty(),
+            "quiltd did not start: {}",
+            fs::read_to_string(&log).unwrap_or_default()
+        );
+        Ok(daemon)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail only if it ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The harness's own commands are asynchronous, which costs time.
+fn command(program: &Path, home: &Home) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(home.environment());
+    command
+}

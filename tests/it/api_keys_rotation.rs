@@ -1,0 +1,268 @@
+//! Rotation, killed at every step: a key that works is always in somebody's
+//! hands, and two are never left behind unsaid.
+
+use std::process::Stdio;
+
+use quilt_tests::harness::{Daemon, World};
+use quilt_tests::stack::{Endpoint, Fault, FaultKind};
+use tokio::io::AsyncReadExt;
+
+use crate::api_keys::{json, planted, with_key};
+
+const REVOKE: &str = "graphql:apiKeyRevoke";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_in_use_is_replaced_by_one_that_works() {
+    let (world, id, secret) = with_key().await;
+    let rotated = json(&world, &["api-keys", "rotate", "--current"]).await;
+    assert_eq!(rotated["replaces"]["id"], id.as_str());
+    assert_eq!(rotated["api_key"]["name"], "ci");
+    assert_eq!(rotated["in_use"], true);
+    let new = rotated["secret"].as_str().unwrap();
+    assert_ne!(new, secret);
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), new);
+    assert_eq!(
+        world.stack.control().key_count(),
+        1,
+        "the old one is revoked"
+    );
+    let run = world.ctl(&["status"]).await;
+    assert!(!run.stderr.contains("rotation"), "{run:?}");
+    // And once more: rotation is not a dead end.
+    world
+        .ctl(&["api-keys", "rotate", "--current", "--expires-in-days", "30"])
+        .await
+        .ok();
+    assert_eq!(world.stack.control().key_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_not_in_use_is_replaced_and_shown() {
+    let world = World::logged_in().await;
+    let (id, _) = planted(&world, "elsewhere");
+    let shown = world.ctl(&["api-keys", "rotate", &id]).await.ok();
+    let secret = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Secret: "))
+        .unwrap();
+    assert_eq!(world.stack.control().key_count(), 1);
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+    assert_ne!(
+        world.ctl(&["token"]).await.ok().trim(),
+        secret,
+        "the login goes on"
+    );
+    world
+        .ctl_with_input(&["login", "--api-key"], secret)
+        .await
+        .ok();
+    world
+        .ctl(&["api-keys", "rotate", "no-such-id"])
+        .await
+        .failed(7);
+    world.ctl(&["clear-api-key"]).await.ok();
+    world
+        .ctl(&["api-keys", "rotate", "--current"])
+        .await
+        .failed(7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_that_does_not_work_changes_nothing() {
+    let (world, _, secret) = with_key().await;
+    let control = world.stack.control();
+    // Lists, makes, and then tries the new key three times.
+    control.plant(
+        Endpoint::Graphql,
+        Fault::times(FaultKind::status(401), 3).after(2),
+    );
+    world
+        .ctl(&["api-keys", "rotate", "--current"])
+        .await
+        .failed(6);
+    assert_eq!(control.key_count(), 1, "the new key is revoked again");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_told_and_the_next_rotation_waits() {
+    let (world, id, secret) = with_key().await;
+    let control = world.stack.control();
+    control.plant(
+        Endpoint::Graphql,
+        Fault::once(FaultKind::LostAnswer).after(1),
+    );
+    let line = world
+        .ctl(&["api-keys", "rotate", "--current"])
+        .await
+        .failed(5);
+    assert!(line.contains("may have been made"), "{line}");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+    let line = world
+        .ctl(&["api-keys", "rotate", "--current"])
+        .await
+        .failed(8);
+    assert!(line.contains("run: quiltctl api-keys revoke "), "{line}");
+    let orphan = line.rsplit(' ').next().unwrap();
+    assert_ne!(orphan, id);
+    world.ctl(&["api-keys", "revoke", orphan]).await.ok();
+    world.ctl(&["api-keys", "rotate", "--current"]).await.ok();
+    assert_eq!(control.key_count(), 1);
+}
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Cli,
+    Daemon,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_step_fifty_times() {
+    let mut reported = 0;
+    for round in 0..50 {
+        let victim = if round % 2 == 0 {
+            Victim::Cli
+        } else {
+            Victim::Daemon
+        };
+        // The calls of a rotation, one after the other: list, create, try,
+        // revoke. A call is either held before it has an effect, or has its
+        // effect and its answer is held; and once nothing is held at all.
+        let (step, takes_effect) = ((round / 4) % 4, (round / 2) % 2 == 1);
+        reported += u32::from(killed(victim, step, takes_effect).await);
+    }
+    assert!(reported >= 5, "some of these leave two keys: {reported}");
+}
+
+/// Answers whether two keys were left, and reported.
+async fn killed(victim: Victim, step: u32, takes_effect: bool) -> bool {
+    let what = format!("{victim:?} at call {step}, effect: {takes_effect}");
+    let (mut world, id, secret) = with_key().await;
+    let control = world.stack.control().clone();
+    control.reset_counts();
+    // To be stopped after a call took effect is to be stopped before the next.
+    let step = step + u32::from(takes_effect);
+    let fault = Fault::once(FaultKind::Hold).after(step);
+    let fault = control.plant(Endpoint::Graphql, fault);
+    let mut cli = world
+        .ctl_command(&["api-keys", "rotate", "--current"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdout = cli.stdout.take().unwrap();
+    if step < 4 {
+        control
+            .wait_for_counts(|counts| counts.calls(Endpoint::Graphql) > u64::from(step))
+            .await;
+    } else {
+        control
+            .wait_for_counts(|counts| counts.operation(REVOKE) > 0)
+            .await;
+    }
+    match victim {
+        Victim::Cli => cli.kill().await.unwrap(),
+        Victim::Daemon => world.daemon.take().unwrap().kill().await,
+    }
+    control.clear_fault(fault);
+    let mut printed = String::new();
+    stdout.read_to_string(&mut printed).await.unwrap();
+    let _ = cli.wait().await;
+    if victim == Victim::Daemon {
+        world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    } else {
+        // What was under way in the daemon ends by itself.
+        settled(&world).await;
+    }
+
+    // Somebody has a key that works: the user the old one, or the new one.
+    let new = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("Secret: "));
+    let mut works = None;
+    for secret in [new, Some(secret.as_str())].into_iter().flatten() {
+        if works.is_none()
+            && world
+                .ctl_with_input(&["login", "--api-key"], secret)
+                .await
+                .code
+                == 0
+        {
+            works = Some(secret.to_owned());
+        }
+    }
+    assert!(
+        works.is_some(),
+        "{what}: nobody has a key that works; printed: {printed:?}"
+    );
+
+    let left = control.key_count();
+    assert!((1..=2).contains(&left), "{what}: {left} keys");
+    if left == 1 {
+        return false;
+    }
+    // Two are left: told by the list, by the status, and by the next rotation.
+    let list = world.ctl(&["api-keys", "list"]).await;
+    assert!(
+        list.stderr.contains("2 active keys are named 'ci'"),
+        "{what}: {list:?}"
+    );
+    let status = world.ctl(&["status"]).await;
+    assert!(
+        status.stderr.contains("a rotation at"),
+        "{what}: {status:?}"
+    );
+    let refused = world.ctl(&["api-keys", "rotate", "--current"]).await;
+    assert_eq!(refused.code, 8, "{what}: {refused:?}");
+    assert_eq!(control.key_count(), 2, "{what}: none is added");
+    // And mended by what they say to run.
+    let other = refused.stderr.trim().rsplit(' ').next().unwrap().to_owned();
+    world.ctl(&["api-keys", "revoke", &other]).await.ok();
+    assert_eq!(control.key_count(), 1, "{what}");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), works.unwrap());
+    if other != id {
+        world.ctl(&["api-keys", "rotate", "--current"]).await.ok();
+    }
+    true
+}
+
+/// Waits until the daemon's own part of a rotation is over: rotations take
+/// turns, so the answer to a second one comes after the first.
+async fn settled(world: &World) {
+    let call = quilt_proto::call::RotateApiKey(quilt_proto::wire::ApiKeyRotation {
+        id: Some("no-such-id".to_owned()),
+        expires_in_days: None,
+    });
+    let _ = world.client().send(&call).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_killed_before_it_had_the_secret_gets_it_by_asking_again() {
+    let (world, id, _) = with_key().await;
+    let control = world.stack.control();
+    let fault = control.plant(Endpoint::Graphql, Fault::once(FaultKind::Hold).after(2));
+    let mut cli = world
+        .ctl_command(&["api-keys", "rotate", "--current"])
+        .spawn()
+        .unwrap();
+    control
+        .wait_for_counts(|counts| counts.operation("graphql:apiKeyCreate") > 0)
+        .await;
+    cli.kill().await.unwrap();
+    control.clear_fault(fault);
+    settled(&world).await;
+    let run = world.ctl(&["status"]).await;
+    assert!(
+        run.stderr.contains(&format!("api-keys revoke {id}")),
+        "{run:?}"
+    );
+    let rotated = json(&world, &["api-keys", "rotate", "--current"]).await;
+    assert_eq!(rotated["replaces"]["id"], id.as_str());
+    assert_eq!(
+        world.ctl(&["token"]).await.ok().trim(),
+        rotated["secret"].as_str().unwrap()
+    );
+    assert_eq!(control.key_count(), 1);
+}

@@ -1,0 +1,273 @@
+//! Programs under `quiltctl exec`.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use quilt_proto::wire::Status;
+use quilt_tests::harness::World;
+use quilt_tests::harness::toolchain::{Python, Reading, Venv};
+use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Child;
+
+use crate::roles::{arn, world};
+
+async fn status(world: &World) -> Status {
+    world.client().status().await.unwrap()
+}
+
+async fn no_grants(world: &World) {
+    while !status(world).await.grants.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// `sh -c script` under exec, once it has said `ready`.
+async fn started(world: &World, script: &str) -> Child {
+    let mut child = world
+        .ctl_command(&["exec", "--", "sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let line = stdout.lines().next_line().await.unwrap();
+    assert_eq!(line.as_deref(), Some("ready"));
+    child
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_sets_one_way_and_unsets_every_other() {
+    let world = World::logged_in().await;
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let conflicting = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECURITY_TOKEN",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_ROLE_ARN",
+    ];
+    let output = world
+        .ctl_command(&["exec", "--", "env", "-0"])
+        .envs(conflicting.map(|name| (name, "other")))
+        .env("KEPT", "kept")
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut aws: Vec<_> = text
+        .split('\0')
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| name.starts_with("AWS_") && *name != "AWS_EC2_METADATA_DISABLED")
+        .map(|(name, _)| name)
+        .collect();
+    aws.sort_unstable();
+    assert_eq!(
+        aws,
+        [
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_DEFAULT_REGION",
+            "AWS_REGION",
+        ]
+    );
+    assert!(text.contains("KEPT=kept") && text.contains("AWS_REGION=us-east-1"));
+    no_grants(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_and_signals_are_the_programs_own() {
+    let world = World::logged_in().await;
+    world
+        .ctl(&["exec", "--", "sh", "-c", "exit 42"])
+        .await
+        .code_is(42);
+    world.ctl(&["exec", "sh", "-c", "exit 7"]).await.code_is(7);
+
+    let mut child = started(
+        &world,
+        "trap 'exit 33' TERM; echo ready; while :; do sleep 0.05; done",
+    )
+    .await;
+    signal(&child, Signal::TERM);
+    assert_eq!(child.wait().await.unwrap().code(), Some(33));
+
+    for (sent, number) in [(Signal::INT, 2), (Signal::HUP, 1), (Signal::KILL, 9)] {
+        let mut child = started(&world, "echo ready; read line").await;
+        assert_eq!(status(&world).await.grants.len(), 1);
+        signal(&child, sent);
+        assert_eq!(child.wait().await.unwrap().signal(), Some(number));
+        no_grants(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grant_goes_with_the_program() {
+    let world = World::logged_in().await;
+    let mut child = started(&world, "echo ready; read line").await;
+    let grants = status(&world).await.grants;
+    assert_eq!(grants.len(), 1);
+    // quiltctl has become the program: nothing is in between.
+    assert_eq!(grants[0].pid, child.id());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"end\n").await.unwrap();
+    assert!(child.wait().await.unwrap().success());
+    no_grants(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_stays_the_programs() {
+    let world = World::logged_in().await;
+    let python = Python::prepare(Venv::Sdk).unwrap().program("python");
+    // An interactive shell on a terminal of its own runs quiltctl: Ctrl-C,
+    // Ctrl-Z and `fg` reach the program, and its code reaches the shell.
+    let script = r#"
+import os, pty, shlex, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
+def until(text):
+    seen = b""
+    while text not in seen:
+        seen += os.read(terminal, 4096)
+def type(text):
+    os.write(terminal, text.encode())
+type("stty -echo; echo quiet-$((1 + 1))\n")
+until(b"quiet-2")
+type(shlex.join(sys.argv[1:]) + "\n")
+until(b"<ready>"); type("\x03")
+until(b"<interrupted>"); type("\x1a")
+until(b"Stopped"); type("fg\n")
+type("go on\n")
+until(b"<got go on>")
+type("echo code=$?\n")
+until(b"code=5")
+type("exit\n")
+os.waitpid(pid, 0)
+print("done")
+"#;
+    let inner = "import os, signal, sys\n\
+                 assert os.isatty(0) and os.isatty(1) and os.tcgetpgrp(0) == os.getpgrp()\n\
+                 try:\n    print('<ready>', flush=True); signal.pause()\n\
+                 except KeyboardInterrupt: print('<interrupted>', flush=True)\n\
+                 print(f'<got {input()}>', flush=True); sys.exit(5)\n";
+    let exec = world.ctl_command(&["exec", "--"]);
+    let mut command = world.home.command(&python);
+    command
+        .args(["-c", script])
+        .arg(exec.as_std().get_program())
+        .args(exec.as_std().get_args())
+        .arg(&python)
+        .args(["-c", inner])
+        .env("QUILT_CATALOG", world.stack.catalog_url());
+    let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
+    let run: quilt_tests::harness::Run = output.expect("no hang").unwrap().into();
+    assert_eq!(run.ok().trim(), "done");
+    no_grants(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_work_fails_before_the_program_starts() {
+    let world = World::logged_in().await;
+    let line = world
+        .ctl(&["exec", "--", "/no/such/program"])
+        .await
+        .failed(127);
+    assert!(line.contains("cannot run"), "{line}");
+    world.ctl(&["exec", "--", "/etc/passwd"]).await.failed(126);
+    world
+        .ctl(&["exec", "--profile", "nope", "--", "true"])
+        .await
+        .failed(7);
+    world.ctl(&["exec"]).await.failed(2);
+    world.ctl(&["logout"]).await.ok();
+    world.ctl(&["exec", "--", "true"]).await.failed(3);
+    no_grants(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_under_exec_outlives_three_credential_lifetimes() {
+    let settings = Settings {
+        credential_seconds: 8,
+        assume_role_seconds: Some(8),
+        ..Settings::default()
+    };
+    let config = StackConfig {
+        settings,
+        ..StackConfig::default()
+    };
+    let lake = format!("[profiles.lake]\nrole_arn = '{}'\n", arn("lake"));
+    let world = world(config, &lake).await;
+    let python = Python::prepare(Venv::Sdk).unwrap();
+    let script = python.script("long_lived.py").command();
+    let content = world.stack.control().object(DEMO_BUCKET, DEMO_KEY).unwrap();
+    let reading = Reading {
+        s3_url: world.stack.s3_url().to_owned(),
+        region: "us-east-1".to_owned(),
+        bucket: DEMO_BUCKET.to_owned(),
+        key: DEMO_KEY.to_owned(),
+        content: content.to_vec(),
+    };
+    let run = async |profile: &str| -> Value {
+        let mut told = std::process::Command::new("true");
+        reading.tell(&mut told);
+        let told = told
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let output = world
+            .ctl_command(&["exec", "--profile", profile, "--"])
+            .arg(script.get_program())
+            .args(script.get_args())
+            .envs(told)
+            .env("READ_SECONDS", "28")
+            .env("READ_INTERVAL", "0.25")
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .await
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (stack, role) = tokio::join!(run("default"), run("lake"));
+    for summary in [stack, role] {
+        assert_eq!(summary["failures"], 0, "{summary}");
+        assert!(
+            summary["credential_changes"].as_u64().unwrap() >= 3,
+            "{summary}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_socket_alone_nothing_listens_and_the_socket_serves() {
+    let world = World::logged_in().await;
+    let inside = format!(
+        "test -z \"$AWS_CONTAINER_CREDENTIALS_FULL_URI$AWS_PROFILE\" && \
+         {} credential-process --no-autostart",
+        quilt_tests::harness::binaries::quiltctl().display()
+    );
+    let output = world
+        .ctl_command(&["exec", "--socket-only", "--", "sh", "-c", &inside])
+        .env("AWS_PROFILE", "other")
+        .env("XDG_RUNTIME_DIR", "/nowhere")
+        .env("QUILTD_SOCKET", world.home.socket())
+        .output()
+        .await
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["Version"], 1);
+    assert!(!world.log().contains("listening for grants"));
+}

@@ -1,0 +1,343 @@
+//! The loopback endpoint: for who holds a grant, and for nobody else.
+
+use std::time::{Duration, Instant};
+
+use quilt_proto::call::{CreateGrant, RevokeGrant};
+use quilt_proto::wire::{Grant, GrantRequest};
+use quilt_tests::harness::World;
+use quilt_tests::stack::{Endpoint, Fault, FaultKind};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+async fn grant(world: &World, seconds: u32) -> Grant {
+    let request = GrantRequest {
+        ttl_seconds: Some(seconds),
+        ..GrantRequest::default()
+    };
+    world.client().send(&CreateGrant(request)).await.unwrap()
+}
+
+/// `127.0.0.1:<port>` and the path of a grant.
+fn place(grant: &Grant) -> (String, String) {
+    let rest = grant.uri.strip_prefix("http://").unwrap();
+    let (authority, path) = rest.split_once('/').unwrap();
+    (authority.to_owned(), format!("/{path}"))
+}
+
+/// Status, headers and body of a request with these lines after the first.
+async fn raw(grant: &Grant, method: &str, lines: &[&str]) -> (u16, String, String) {
+    let (authority, path) = place(grant);
+    let mut stream = TcpStream::connect(&authority).await.unwrap();
+    let lines: String = lines.iter().map(|line| [*line, "\r\n"].concat()).collect();
+    let request = format!("{method} {path} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_ascii_lowercase(), body.to_owned())
+}
+
+async fn ask(grant: &Grant) -> (u16, Value) {
+    let (authority, _) = place(grant);
+    let (host, token) = (
+        format!("Host: {authority}"),
+        format!("Authorization: {}", grant.token.expose()),
+    );
+    let (status, _, body) = raw(grant, "GET", &[&host, &token]).await;
+    (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_gives_what_credential_process_gives() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    let (status, given) = ask(&grant).await;
+    assert_eq!(status, 200);
+    let document = world.ctl(&["credential-process"]).await.ok();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let mut keys: Vec<_> = given.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    assert_eq!(
+        keys,
+        ["AccessKeyId", "Expiration", "SecretAccessKey", "Token"]
+    );
+    assert_eq!(given["Token"], document["SessionToken"]);
+    assert_eq!(given["SecretAccessKey"], document["SecretAccessKey"]);
+    assert_eq!(given["Expiration"], document["Expiration"]);
+    let status = world.ctl(&["status", "--json"]).await.ok();
+    assert!(status.contains(&grant.id) && !status.contains(grant.token.expose()));
+    assert!(!world.log().contains(grant.token.expose()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_listens_only_while_there_are_grants() {
+    let world = World::logged_in().await;
+    let (one, two) = (grant(&world, 60).await, grant(&world, 60).await);
+    let (authority, _) = place(&one);
+    assert_eq!(authority, place(&two).0, "one listener for all");
+    let revoke = |grant: &Grant| RevokeGrant {
+        id: grant.id.clone(),
+    };
+    world.client().send(&revoke(&one)).await.unwrap();
+    assert_eq!(ask(&one).await.0, 401);
+    assert_eq!(ask(&two).await.0, 200);
+    world.client().send(&revoke(&two)).await.unwrap();
+    closed(&authority).await;
+    let error = world.client().send(&revoke(&two)).await.unwrap_err();
+    assert!(error.to_string().contains("no such grant"), "{error}");
+}
+
+/// Waits until nobody listens there.
+async fn closed(authority: &str) {
+    while TcpStream::connect(authority).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_expires() {
+    let world = World::logged_in().await;
+    let keep = grant(&world, 60).await;
+    let short = grant(&world, 1).await;
+    while ask(&short).await.0 != 401 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(ask(&keep).await.0, 200);
+    for seconds in [0, 8 * 24 * 3600] {
+        let request = GrantRequest {
+            ttl_seconds: Some(seconds),
+            ..GrantRequest::default()
+        };
+        assert!(world.client().send(&CreateGrant(request)).await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_gets_anything() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    let (authority, _) = place(&grant);
+    let port = authority.rsplit(':').next().unwrap();
+    let host = format!("Host: {authority}");
+    let token = format!("Authorization: {}", grant.token.expose());
+    let near = format!("Authorization: {}0", &grant.token.expose()[..63]);
+    let (other_name, other_port) = (
+        format!("Host: localhost:{port}"),
+        format!("Host: 127.0.0.1:1{port}"),
+    );
+    let rebound = format!("Host: rebound.example:{port}");
+    let bearer = format!("Authorization: Bearer {}", grant.token.expose());
+    let with_token: &[(u16, &[&str])] = &[
+        // DNS rebinding: the name is the attacker's, the address is ours.
+        (403, &[&rebound, &token]),
+        (403, &["Host: rebound.example", &token]),
+        (403, &["Host: 127.0.0.1", &token]),
+        (403, &[&other_name, &token]),
+        (403, &[&other_port, &token]),
+        (403, &[&host, &rebound, &token]),
+        (403, &[&token]),
+        // Browsers.
+        (403, &[&host, &token, "Origin: null"]),
+        (403, &[&host, &token, "Referer: http://127.0.0.1/"]),
+        (403, &[&host, &token, "Sec-Fetch-Mode: no-cors"]),
+        (403, &[&host, &token, "Sec-Fetch-Site: none"]),
+        // Guesses.
+        (401, &[&host]),
+        (401, &[&host, "Authorization: "]),
+        (401, &[&host, &near]),
+        (401, &[&host, &bearer]),
+        (401, &[&host, &token, &token]),
+    ];
+    for (expected, lines) in with_token {
+        let (status, head, body) = raw(&grant, "GET", lines).await;
+        // Without any Host the server itself refuses to go on.
+        assert!(
+            status == *expected || status == 400,
+            "{status} for {lines:?}"
+        );
+        assert!(!body.contains("SecretAccessKey"), "{lines:?}");
+        assert!(!head.contains("access-control"), "{head}");
+        if status != 400 {
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(body["code"], "denied");
+            assert_eq!(body["Code"], body["code"]);
+            assert!(body["message"] == body["Message"] && body["message"].is_string());
+        }
+    }
+    let preflight = [
+        host.as_str(),
+        "Origin: http://evil.example",
+        "Access-Control-Request-Method: GET",
+    ];
+    let (status, head, _) = raw(&grant, "OPTIONS", &preflight).await;
+    assert_eq!(status, 403);
+    assert!(!head.contains("access-control"), "{head}");
+    assert_eq!(
+        ask(&grant).await.0,
+        200,
+        "who has the grant is not disturbed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_rate_limited_and_the_holder_is_not() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    let (authority, _) = place(&grant);
+    let host = format!("Host: {authority}");
+    let mut limited = 0;
+    for _ in 0..100 {
+        let (status, _, _) = raw(&grant, "GET", &[&host, "Authorization: guess"]).await;
+        limited += usize::from(status == 429);
+        assert_eq!(ask(&grant).await.0, 200);
+    }
+    assert!(limited >= 50, "{limited}");
+    let lines = world.log().matches("refused a request on loopback").count();
+    assert!(lines < 50, "{lines} lines in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_needed_login_and_a_hanging_stack_are_told_within_a_second() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    ask(&grant).await;
+    world.ctl(&["logout"]).await.ok();
+    let started = Instant::now();
+    let (status, body) = ask(&grant).await;
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!((status, &body["Code"]), (401, &"login_required".into()));
+    assert!(
+        body["message"]
+            .as_str()
+            .unwrap()
+            .contains("run: quiltctl login"),
+        "{body}"
+    );
+    world
+        .stack
+        .control()
+        .plant(Endpoint::GetCredentials, Fault::always(FaultKind::Hang));
+    world.login().await;
+    let started = Instant::now();
+    let (status, body) = ask(&grant).await;
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!((status, &body["Code"]), (504, &"stack_unreachable".into()));
+}
+
+/// A page that tries what a page can try, and tells how it went.
+const PAGE: &str = r#"<!doctype html><title>page</title><script>
+(async () => {
+  const found = [];
+  for (const [mode, headers] of [
+    ["cors", {Authorization: "TOKEN"}], ["cors", {}], ["no-cors", {}], ["same-origin", {}],
+  ]) {
+    try {
+      const answer = await fetch("URI", {mode, headers, credentials: "omit"});
+      found.push(mode + ":" + answer.type + ":" + (await answer.text()));
+    } catch (error) { found.push(mode + ":blocked"); }
+  }
+  await new Promise(done => {
+    const script = document.createElement("script");
+    script.src = "URI"; script.onload = script.onerror = done;
+    document.head.append(script);
+  });
+  const frame = document.createElement("iframe");
+  await new Promise(done => { frame.onload = frame.onerror = done; frame.src = "URI"; document.body.append(frame); });
+  try { found.push("frame:" + frame.contentDocument.body.textContent); } catch { found.push("frame:blocked"); }
+  await fetch("/told", {method: "POST", body: "DONE " + found.join(" | ")});
+})();
+</script><body></body>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_a_real_browser_gets_nothing() {
+    let chromium = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|name| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+        });
+    let Some(chromium) = chromium else {
+        let required = std::env::var_os("QUILT_TESTS_REQUIRE").is_some_and(|value| value == "all");
+        assert!(!required, "there is no Chromium");
+        quilt_tests::harness::toolchain::say(format_args!("NOT RUN: Chromium is not on the path"));
+        return;
+    };
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    // The page even knows the token, which only the user's programs do.
+    let page = PAGE
+        .replace("URI", &grant.uri)
+        .replace("TOKEN", grant.token.expose());
+    let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", site.local_addr().unwrap());
+    let profile = world.home.path().join("chromium");
+    let mut browser = world
+        .home
+        .command(chromium)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+        ])
+        .args([
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ])
+        .args([
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--remote-debugging-port=0",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(&url)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = tokio::time::timeout(Duration::from_mins(1), serve(&site, &page)).await;
+    browser.kill().await.unwrap();
+    let told = told.expect("the page reports");
+    assert!(told.contains("cors:blocked"), "{told}");
+    for secret in ["SecretAccessKey", "AccessKeyId", "Token\""] {
+        assert!(!told.contains(secret), "{told}");
+    }
+    assert!(
+        world.log().contains("refused a request on loopback"),
+        "the browser did ask"
+    );
+    assert_eq!(ask(&grant).await.0, 200);
+}
+
+/// Serves the page until it reports; what it reports.
+async fn serve(site: &TcpListener, page: &str) -> String {
+    loop {
+        let (mut stream, _) = site.accept().await.unwrap();
+        let mut request = Vec::new();
+        let mut chunk = [0; 4096];
+        let text = loop {
+            let length = stream.read(&mut chunk).await.unwrap_or(0);
+            request.extend_from_slice(&chunk[..length]);
+            let text = String::from_utf8_lossy(&request).into_owned();
+            let complete = text.contains("\r\n\r\n") && !text.starts_with("POST");
+            if length == 0 || complete || text.contains("DONE ") {
+                break text;
+            }
+        };
+        let body = if text.starts_with("GET / ") { page } else { "" };
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n";
+        let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let _ = stream.write_all(answer.as_bytes()).await;
+        if let Some((_, told)) = text.split_once("DONE ") {
+            return told.to_owned();
+        }
+    }
+}

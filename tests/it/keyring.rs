@@ -1,0 +1,208 @@
+//! The token store, with the real gnome-keyring and with worse.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quilt_tests::harness::{Daemon, Home, Run, SessionBus, World, binaries};
+use quilt_tests::stack::{FakeStack, StackConfig};
+
+/// A fake stack, a home without a daemon yet, and a bus; `None` where a test
+/// cannot run.
+async fn world() -> Option<(World, SessionBus)> {
+    let home = Home::new();
+    let bus = SessionBus::start(&home).await?;
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let world = World {
+        stack,
+        home,
+        daemon: None,
+    };
+    Some((world, bus))
+}
+
+async fn start(world: &mut World, bus: &SessionBus, store: &str) {
+    let args = ["--token-store", store];
+    let daemon = Daemon::start_with(&world.home, &args, &bus.variables()).await;
+    world.daemon = Some(daemon);
+}
+
+async fn stop(world: &mut World) {
+    assert!(world.daemon.take().unwrap().stop().await.success());
+}
+
+async fn store_in_use(world: &World) -> String {
+    world.client().status().await.unwrap().token_store
+}
+
+/// Whether a file below `dir` holds `text`.
+fn holds(dir: &Path, text: &str) -> bool {
+    fs::read_dir(dir).unwrap().any(|entry| {
+        let entry = entry.unwrap();
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => holds(&entry.path(), text),
+            kind if kind.is_file() => {
+                let bytes = fs::read(entry.path()).unwrap();
+                bytes
+                    .windows(text.len())
+                    .any(|window| window == text.as_bytes())
+            }
+            _ => false,
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_lives_in_the_keyring_and_not_on_the_disk() {
+    for store in ["keyring", "auto"] {
+        let Some((mut world, mut bus)) = world().await else {
+            return;
+        };
+        bus.start_keyring(&world.home).await;
+        start(&mut world, &bus, store).await;
+        assert_eq!(store_in_use(&world).await, "keyring");
+        world.login().await;
+        let token = world.ctl(&["token"]).await.ok();
+        stop(&mut world).await;
+
+        assert!(!world.home.sessions_file().exists());
+        assert!(
+            !holds(world.home.path(), token.trim()),
+            "the access token is nowhere in clear"
+        );
+        start(&mut world, &bus, store).await;
+        assert_eq!(world.ctl(&["token"]).await.ok(), token, "no new login");
+        world.ctl(&["logout"]).await.ok();
+        stop(&mut world).await;
+        start(&mut world, &bus, store).await;
+        world.ctl(&["token"]).await.failed(3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_from_the_file_moves_into_the_keyring() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    start(&mut world, &bus, "file").await;
+    world.login().await;
+    let token = world.ctl(&["token"]).await.ok();
+    stop(&mut world).await;
+    assert!(world.home.sessions_file().exists());
+
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "keyring").await;
+    assert_eq!(world.ctl(&["token"]).await.ok(), token);
+    assert!(!world.home.sessions_file().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_bus_auto_takes_the_file_and_starts_none() {
+    let Some((mut world, bus)) = world().await else {
+        return;
+    };
+    drop(bus);
+    let before = buses_of(&world.home);
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "auto"]).await);
+    world.login().await;
+    assert_eq!(store_in_use(&world).await, "file");
+    assert_eq!(before, 0);
+    assert_eq!(buses_of(&world.home), 0);
+    stop(&mut world).await;
+    // The address by which libdbus starts a bus is not followed either.
+    let args = ["--token-store", "auto"];
+    let launch = [("DBUS_SESSION_BUS_ADDRESS", "autolaunch:")];
+    world.daemon = Some(Daemon::start_with(&world.home, &args, &launch).await);
+    assert_eq!(store_in_use(&world).await, "file");
+    assert_eq!(buses_of(&world.home), 0);
+    world.ctl(&["token"]).await.ok();
+}
+
+/// Number of bus daemons that run in this home: whatever quiltd started
+/// inherited its environment.
+fn buses_of(home: &Home) -> usize {
+    let here = format!("HOME={}", home.path().display());
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|process| {
+            let read = |name| fs::read(process.path().join(name)).unwrap_or_default();
+            let name = String::from_utf8_lossy(&read("comm")).into_owned();
+            name.starts_with("dbus-") && String::from_utf8_lossy(&read("environ")).contains(&here)
+        })
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_without_a_keyring_is_no_keyring() {
+    let Some((mut world, bus)) = world().await else {
+        return;
+    };
+    start(&mut world, &bus, "auto").await;
+    assert_eq!(store_in_use(&world).await, "file");
+    world.login().await;
+    stop(&mut world).await;
+    assert!(world.home.sessions_file().exists());
+    refuses_to_start(&world, &bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_hangs_holds_nobody_up() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_hanging_keyring().await;
+    let asked = Instant::now();
+    start(&mut world, &bus, "auto").await;
+    let waited = asked.elapsed();
+    assert!(
+        waited > Duration::from_millis(1900),
+        "it was asked: {waited:?}"
+    );
+    assert!(waited < Duration::from_secs(4), "not for long: {waited:?}");
+    assert_eq!(store_in_use(&world).await, "file");
+    world.login().await;
+    world.ctl(&["credential-process"]).await.ok();
+    let stopping = Instant::now();
+    stop(&mut world).await;
+    assert!(stopping.elapsed() < Duration::from_secs(4));
+    refuses_to_start(&world, &bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_goes_away_never_stops_a_vend() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "keyring").await;
+    world.login().await;
+    let held = world.ctl(&["credential-process"]).await.ok();
+    drop(bus);
+    assert_eq!(world.ctl(&["credential-process"]).await.ok(), held);
+    world.ctl(&["status"]).await.ok();
+    // A login that cannot be kept says so.
+    let code = world.stack.control().login_code("bob").unwrap();
+    let line = world
+        .ctl_with_input(&["login", "--code-stdin"], &code)
+        .await
+        .failed(1);
+    assert!(line.contains("keyring"), "{line}");
+}
+
+/// With `--token-store keyring` the daemon says in one line that there is none.
+async fn refuses_to_start(world: &World, bus: &SessionBus) {
+    let output = world
+        .home
+        .command(binaries::quiltd())
+        .args(["--token-store", "keyring", "--log", "error"])
+        .envs(bus.variables())
+        .output()
+        .await
+        .unwrap();
+    let run = Run::from(output);
+    let line = run.failed(1);
+    assert!(
+        line.starts_with("quiltd: the keyring ") && line.contains("--token-store file"),
+        "{line}"
+    );
+}

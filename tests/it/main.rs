@@ -1,0 +1,27 @@
+//! The product, driven from outside: real binaries, real socket, fake stack.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking"
+)]
+
+mod api_keys;
+mod api_keys_aws;
+mod api_keys_rotation;
+mod api_keys_traces;
+mod config;
+mod conformance;
+mod console;
+mod crashes;
+mod credentials;
+mod exec;
+mod fake_stack;
+mod grants;
+mod keyring;
+mod packages;
+mod profiles;
+mod roles;
+mod secrets;
+mod sessions;
+mod web_login;
+mod wire;

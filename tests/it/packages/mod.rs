@@ -1,0 +1,13 @@
+//! Packages and search, beside the real quilt3.
+
+mod fake;
+mod faults;
+mod moto;
+mod random;
+mod refusals;
+mod regions;
+mod sdk;
+mod search;
+mod stream;
+mod twins;
+mod world;

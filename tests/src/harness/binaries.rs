@@ -1,0 +1,85 @@
+//! Where the programs under test are.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+/// The daemon.
+pub fn quiltd() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("quiltd"))
+}
+
+/// The command line.
+pub fn quiltctl() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("quiltctl"))
+}
+
+/// A program beside the running one. `cargo test --workspace` has built it;
+/// when only these tests are run it may be missing or old, and is built here.
+fn built(name: &str) -> PathBuf {
+    static BUILD: OnceLock<()> = OnceLock::new();
+    let program = beside_tests().join(name);
+    if is_current(&program) {
+        return program;
+    }
+    BUILD.get_or_init(|| {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .current_dir(root());
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let status = cargo.status().expect("cargo can be started");
+        assert!(status.success(), "building quiltd and quiltctl failed");
+    });
+    program
+}
+
+/// `target/<profile>`, from `target/<profile>[/deps]/<this program>`.
+fn beside_tests() -> PathBuf {
+    let program = env::current_exe().expect("a running program has a path");
+    let dir = program.parent().expect("it lies in a directory");
+    if dir.ends_with("deps") {
+        dir.parent().unwrap_or(dir).to_owned()
+    } else {
+        dir.to_owned()
+    }
+}
+
+/// The workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
+        .to_owned()
+}
+
+fn is_current(program: &Path) -> bool {
+    let Ok(built) = fs::metadata(program).and_then(|meta| meta.modified()) else {
+        return false;
+    };
+    ["proto", "client", "cli", "cli/aws", "daemon"]
+        .iter()
+        .all(|folder| newest(&root().join(folder).join("src")).is_none_or(|source| source <= built))
+}
+
+/// When the newest file below a folder was changed.
+fn newest(dir: &Path) -> Option<SystemTime> {
+    let entries = fs::read_dir(dir).ok()?.flatten();
+    entries
+        .filter_map(|entry| {
+            let kind = entry.file_type().ok()?;
+            if kind.is_dir() {
+                newest(&entry.path())
+            } else {
+                entry.metadata().ok()?.modified().ok()
+            }
+        })
+        .max()
+}

@@ -1,0 +1,97 @@
+//! A running quiltd.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use super::{Home, binaries};
+
+/// Killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts one in `home` and returns once it listens. Its log goes to
+    /// `quiltd.log` there.
+    ///
+    /// # Panics
+    /// When it does not come up; the message holds its log.
+    pub async fn start(home: &Home, args: &[&str]) -> Self {
+        Self::start_with(home, args, &[]).await
+    }
+
+    /// The same, with more environment.
+    ///
+    /// # Panics
+    /// When it does not come up; the message holds its log.
+    pub async fn start_with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let log = home.path().join("quiltd.log");
+        let stderr = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log file");
+        let mut child = home
+            .command(binaries::quiltd())
+            .args(["--log", "debug,hyper=info,hyper_util=info"])
+            .args(args)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("quiltd can be started");
+        let stdout = child.stdout.take().expect("its stdout is piped");
+        let ready = BufReader::new(stdout).lines().next_line().await;
+        let daemon = Self { child, log };
+        assert!(
+            matches!(ready, Ok(Some(_))),
+            "quiltd did not start: {}",
+            daemon.log()
+        );
+        daemon
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn pid(&self) -> i32 {
+        let id = self.child.id().expect("quiltd is running");
+        i32::try_from(id).expect("a process id fits")
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it as `kill -9` does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("quiltd can be killed");
+    }
+
+    /// Ends it as a crash does.
+    pub async fn abort(mut self) -> ExitStatus {
+        let pid = Pid::from_raw(self.pid()).expect("a process id is not zero");
+        kill_process(pid, Signal::ABORT).expect("quiltd can be signalled");
+        self.child.wait().await.expect("quiltd can be waited for")
+    }
+
+    /// Sends SIGTERM and waits.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub async fn stop(mut self) -> ExitStatus {
+        let pid = Pid::from_raw(self.pid()).expect("a process id is not zero");
+        kill_process(pid, Signal::TERM).expect("quiltd can be signalled");
+        self.child.wait().await.expect("quiltd can be waited for")
+    }
+}

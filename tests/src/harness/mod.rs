@@ -1,0 +1,20 @@
+//! What the integration tests stand on.
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up fails by panicking"
+)]
+
+pub mod binaries;
+mod browser;
+mod daemon;
+mod home;
+mod session_bus;
+pub mod toolchain;
+mod world;
+
+pub use self::browser::Browser;
+pub use self::daemon::Daemon;
+pub use self::home::Home;
+pub use self::session_bus::SessionBus;
+pub use self::world::{Run, World};

@@ -1,0 +1,159 @@
+//! Real AWS programs, prepared on demand from the pins in `tests/clients`.
+//!
+//! Whatever has to be downloaded or compiled is kept under `clients/` in cargo's target
+//! directory, one folder for each program and state of its pins.
+
+mod aws_cli;
+mod cache;
+mod go;
+mod java;
+mod node;
+mod python;
+mod reading;
+mod rust;
+mod tool;
+mod unready;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub use cache::target_dir;
+pub use python::{Python, Venv};
+pub use reading::Reading;
+pub use unready::{Unready, say};
+
+/// Every program that must read S3 with what the daemon vends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// AWS CLI version 1, from PyPI.
+    AwsCliV1,
+    /// AWS CLI version 2, as the operating system has it.
+    AwsCliV2,
+    /// The AWS SDK for Python.
+    Boto3,
+    /// The AWS SDK for JavaScript, version 3.
+    JavaScript,
+    /// The AWS SDK for Rust.
+    Rust,
+    /// The AWS SDK for Go, version 2.
+    Go,
+    /// The AWS SDK for Java, version 2.
+    Java,
+}
+
+impl Program {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 7] = [
+        Self::AwsCliV1,
+        Self::AwsCliV2,
+        Self::Boto3,
+        Self::JavaScript,
+        Self::Rust,
+        Self::Go,
+        Self::Java,
+    ];
+
+    /// Makes the program ready to run; slow the first time, instant afterwards.
+    pub fn prepare(self) -> Result<Client, Unready> {
+        match self {
+            Self::AwsCliV1 => aws_cli::v1(),
+            Self::AwsCliV2 => aws_cli::v2(),
+            Self::Boto3 => python::client(),
+            Self::JavaScript => node::client(),
+            Self::Rust => rust::client(),
+            Self::Go => go::client(),
+            Self::Java => java::client(),
+        }
+    }
+
+    /// The program, or `None` after saying loudly that it was not run.
+    ///
+    /// Panics where a missing toolchain is no excuse: for Python and JavaScript always, for
+    /// the others when `QUILT_TESTS_REQUIRE=all`. A toolchain that is there but fails is
+    /// never an excuse.
+    pub fn ready(self) -> Option<Client> {
+        let optional = matches!(self, Self::AwsCliV2 | Self::Go | Self::Java);
+        unready::client_or_not_run(self, self.prepare(), optional)
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AwsCliV1 => "AWS CLI v1",
+            Self::AwsCliV2 => "AWS CLI v2",
+            Self::Boto3 => "boto3",
+            Self::JavaScript => "JavaScript SDK v3",
+            Self::Rust => "Rust SDK",
+            Self::Go => "Go SDK v2",
+            Self::Java => "Java SDK v2",
+        })
+    }
+}
+
+/// How to run a program that lists a bucket, reads an object and prints `ok`.
+///
+/// It takes `BUCKET`, `KEY`, `EXPECT_SHA256` and the standard `AWS_*` variables from its
+/// environment, and handles no credentials itself.
+#[derive(Clone, Debug)]
+pub struct Client {
+    program: PathBuf,
+    args: Vec<OsString>,
+}
+
+impl Client {
+    fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+        }
+    }
+
+    fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// The same program, run by another, which gets it as its last arguments.
+    #[must_use]
+    pub fn within(
+        self,
+        runner: impl Into<PathBuf>,
+        before: impl IntoIterator<Item = OsString>,
+    ) -> Self {
+        let own = std::iter::once(self.program.into_os_string()).chain(self.args);
+        Self {
+            program: runner.into(),
+            args: before.into_iter().chain(own).collect(),
+        }
+    }
+
+    /// The command, in an environment that holds `PATH` alone: no ambient credentials.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        // Nothing here may ever wait for an instance's metadata service.
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+}
+
+/// The program of AWS CLI version 2, for other uses than the client.
+pub fn aws_cli_v2() -> Result<PathBuf, Unready> {
+    aws_cli::v2_program()
+}
+
+/// A file of `tests/clients`.
+pub fn source(name: &str) -> PathBuf {
+    sources().join(name)
+}
+
+/// `tests/clients` in the source tree.
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}

@@ -1,0 +1,93 @@
+//! Python environments with exactly the pinned packages.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::cache::Recipe;
+use super::tool::{Version, at_least, step};
+use super::{Client, Unready, sources};
+
+/// A set of pinned Python packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Venv {
+    /// boto3, quilt3 and moto.
+    Sdk,
+    /// AWS CLI version 1, whose dependencies clash with boto3's.
+    AwsCliV1,
+}
+
+impl Venv {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Sdk => "python",
+            Self::AwsCliV1 => "aws-cli-v1",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Sdk => "boto3, quilt3 and moto from PyPI",
+            Self::AwsCliV1 => "AWS CLI v1 from PyPI",
+        }
+    }
+}
+
+/// An installed Python environment.
+#[derive(Clone, Debug)]
+pub struct Python {
+    folder: PathBuf,
+}
+
+impl Python {
+    /// Installs `venv`, or finds it installed.
+    pub fn prepare(venv: Venv) -> Result<Self, Unready> {
+        let toolchain = at_least(Version(3, 11), "Python", "python3", &["--version"])?;
+        let requirements = format!("{}/requirements.txt", venv.folder());
+        let folder = Recipe {
+            name: venv.folder(),
+            what: venv.what(),
+            inputs: &[&requirements],
+            toolchain: &toolchain,
+        }
+        .prepare(|folder| {
+            step(
+                Command::new("python3")
+                    .args(["-m", "venv", "--clear"])
+                    .arg(folder),
+            )?;
+            // Wheels only: what a source package runs to build itself is under no hash.
+            step(
+                Command::new(folder.join("bin/python"))
+                    .args([
+                        "-m",
+                        "pip",
+                        "install",
+                        "--quiet",
+                        "--disable-pip-version-check",
+                    ])
+                    .args([
+                        "--require-hashes",
+                        "--only-binary",
+                        ":all:",
+                        "--requirement",
+                    ])
+                    .arg(sources().join(&requirements)),
+            )
+        })?;
+        Ok(Self { folder })
+    }
+
+    /// A program of the environment: `python`, `aws`, `moto_server`, …
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join("bin").join(name)
+    }
+
+    /// A script of `tests/clients/python`.
+    pub fn script(&self, name: &str) -> Client {
+        Client::new(self.program("python")).arg(sources().join("python").join(name))
+    }
+}
+
+pub(super) fn client() -> Result<Client, Unready> {
+    Ok(Python::prepare(Venv::Sdk)?.script("client.py"))
+}

@@ -1,0 +1,5 @@
+//! What quiltd is tested with: a fake Quilt deployment, and the harness that runs real programs
+//! against it.
+
+pub mod harness;
+pub mod stack;

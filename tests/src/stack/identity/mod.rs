@@ -1,0 +1,7 @@
+//! Who exists, who is logged in, and who may do what.
+
+pub(crate) mod bearer;
+pub(crate) mod jwt;
+pub(crate) mod keys;
+pub(crate) mod sessions;
+pub(crate) mod users;
