@@ -122,7 +122,9 @@ async fn nobody_else_gets_anything() {
     let port = authority.rsplit(':').next().unwrap();
     let host = format!("Host: {authority}");
     let token = format!("Authorization: {}", grant.token.expose());
-    let near = format!("Authorization: {}0", &grant.token.expose()[..63]);
+    let (head, last) = grant.token.expose().split_at(63);
+    let other = if last == "0" { '1' } else { '0' };
+    let near = format!("Authorization: {head}{other}");
     let (other_name, other_port) = (
         format!("Host: localhost:{port}"),
         format!("Host: 127.0.0.1:1{port}"),
