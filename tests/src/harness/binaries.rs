@@ -13,10 +13,15 @@ pub fn quiltd() -> &'static Path {
     PATH.get_or_init(|| built("quiltd"))
 }
 
-/// The command line.
+/// The command line, with the program beside it that it runs for some
+/// commands.
 pub fn quiltctl() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| built("quiltctl"))
+    PATH.get_or_init(|| {
+        // It has no tests that would make `cargo test` build it.
+        built("quiltctl-aws");
+        built("quiltctl")
+    })
 }
 
 /// A program beside the running one. `cargo test --workspace` has built it;
