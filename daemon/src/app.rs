@@ -13,10 +13,11 @@ use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::credential::{self, CredentialError, Vault};
+use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::Keys;
 use crate::package::Packages;
-use crate::python_sdk::ConfigFile;
+use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
@@ -88,6 +89,8 @@ pub struct App {
     pub aws: Arc<Aws>,
     /// Rights to use some of this over loopback.
     pub grants: Arc<Grants>,
+    /// The registry, for the Python SDK.
+    pub gateway: Gateway,
     /// What the user set.
     pub settings: Arc<SettingsFile>,
     /// The configuration shared with the Python SDK.
@@ -131,6 +134,9 @@ impl App {
             Arc::clone(&clock),
             tasks.clone(),
         );
+        let grants = Arc::new(Grants::kept_in(&config.state_dir, Arc::clone(&clock)));
+        let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
+        let gateway = Gateway::new(Arc::clone(&stack), Arc::clone(&grants), wiring);
         let sdk_config = ConfigFile::new(config.python_sdk_dir);
         Ok(Self {
             sessions: Sessions::load(parts).await?,
@@ -139,7 +145,8 @@ impl App {
             vault,
             keys: Arc::new(keys),
             aws,
-            grants: Arc::new(Grants::new(Arc::clone(&clock))),
+            grants,
+            gateway,
             settings,
             stack,
             config: sdk_config,
@@ -219,6 +226,7 @@ impl App {
             Err(error) => warnings.push(error.to_string()),
         }
         warnings.extend(self.settings.warnings());
+        warnings.extend(self.gateway.warnings());
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.known_registry(),
@@ -250,7 +258,7 @@ impl App {
     /// Waits for what must not be cut off: a token the stack has rotated is
     /// lost unless its successor gets stored.
     pub async fn finish(&self) {
-        self.grants.revoke_all();
+        self.grants.close();
         self.tasks.close();
         if tokio::time::timeout(LAST_WORDS, self.tasks.wait())
             .await

@@ -1,7 +1,7 @@
 //! quiltd: the local daemon that owns Quilt sessions and vends AWS credentials.
 //!
 //! Data flows one way:
-//! `listen → api → keys → {session, credential, package} → {stack, store}`.
+//! `listen → api → {keys, gateway} → {session, credential, package} → {stack, store}`.
 //! Nothing below `api` knows HTTP serving; nothing below `session` knows who
 //! asked.
 
@@ -12,13 +12,15 @@ pub mod aws;
 pub mod catalogs;
 pub mod clock;
 pub mod credential;
+pub mod files;
+pub mod gateway;
 pub mod grant;
 pub mod keys;
 pub mod listen;
-pub mod locked;
 pub mod package;
 pub mod process;
 pub mod python_sdk;
+pub mod raw;
 pub mod refresh;
 pub mod session;
 pub mod settings;
@@ -50,6 +52,8 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     app.follow_settings();
+    app.gateway
+        .resume(api::open_gateway(&app), app.shutdown.clone());
     let cut = serve(control, router, Limits::default(), app.shutdown.clone()).await;
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off to stop in time");

@@ -3,12 +3,14 @@
 //! A call knows its method, path, query and body; a transport (blocking or
 //! async) knows how to send one. Neither knows the other.
 
+mod gateway;
 mod grants;
 mod packages;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::gateway::{ReadGateway, SetUpGateway, UndoGateway};
 pub use self::grants::{CreateGrant, ReadConsoleUrl, ReadProfiles, RevokeGrant};
 use crate::wire::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, AuditEntry,
@@ -116,6 +118,8 @@ pub mod path {
     pub const AWS_GRANTS: &str = "/v1/aws/grants";
     /// One grant.
     pub const AWS_GRANT: &str = "/v1/aws/grants/{id}";
+    /// The registry gateway for the Python SDK.
+    pub const GATEWAY: &str = "/v1/gateway";
     /// The profiles of the settings.
     pub const PROFILES: &str = "/v1/profiles";
     /// Ends the daemon.

@@ -121,6 +121,13 @@ macro_rules! url_type {
 url_type!(CatalogUrl);
 url_type!(RegistryUrl);
 
+impl RegistryUrl {
+    /// The registry on a port of 127.0.0.1.
+    pub fn on_loopback(port: u16) -> Self {
+        Self(format!("http://127.0.0.1:{port}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +143,12 @@ mod tests {
             catalog(" HTTPS://Demo.Quilt.Example:443/// "),
             Ok("https://demo.quilt.example".into())
         );
+    }
+
+    #[test]
+    fn a_port_of_loopback_is_a_registry() {
+        let url = RegistryUrl::on_loopback(8080);
+        assert_eq!(url.as_str().parse(), Ok(url));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod crashes;
 mod credentials;
 mod exec;
 mod fake_stack;
+mod gateway;
 mod grants;
 mod keyring;
 mod packages;

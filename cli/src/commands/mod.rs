@@ -11,6 +11,7 @@ pub(crate) mod credential_process;
 mod daemon;
 mod env;
 mod exec;
+mod grants;
 mod logged_in;
 mod login;
 mod logout;
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     Exec(exec::Args),
     /// Print AWS credentials as variables
     Env(env::Args),
+    /// Take back rights to use credentials over loopback
+    #[command(subcommand)]
+    Grants(grants::Command),
     /// Sign in to the AWS console
     Console(console::Args),
     /// Show the profiles of quiltd.toml and what each last gave
@@ -106,6 +110,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Search(args) => search::run(context, args),
         Command::Exec(args) => exec::run(context, args),
         Command::Env(args) => env::run(context, args),
+        Command::Grants(command) => grants::run(context, command),
         Command::Console(args) => console::run(context, args),
         Command::Profiles => profiles::run(context),
         Command::Setup(command) => setup::run(context, command),

@@ -1,7 +1,7 @@
 //! `status`: what the daemon holds.
 
 use quilt_proto::call::ReadStatus;
-use quilt_proto::wire::{SessionState, SessionStatus, Status, TokenKind};
+use quilt_proto::wire::{GrantKind, SessionState, SessionStatus, Status, TokenKind};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -76,7 +76,7 @@ fn show(status: &Status) -> Result<(), Failure> {
         .map(|grant| {
             [
                 grant.id.clone(),
-                grant.kind.clone(),
+                purpose(grant.kind).to_owned(),
                 or_dash(grant.profile.as_ref()),
                 or_dash(grant.pid),
                 grant.expires_at.to_string(),
@@ -102,6 +102,14 @@ fn state(state: SessionState) -> &'static str {
         SessionState::LoggedOut => "logged out",
         SessionState::Active => "active",
         SessionState::Expired => "expired",
+    }
+}
+
+/// What a grant opens.
+fn purpose(kind: GrantKind) -> &'static str {
+    match kind {
+        GrantKind::Credentials => "credentials",
+        GrantKind::Registry => "registry",
     }
 }
 

@@ -8,11 +8,12 @@ use crate::audit::AuditError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
 use crate::credential::CredentialError;
+use crate::gateway::GatewayError;
 use crate::grant::GrantError;
 use crate::keys::KeyError;
 use crate::listen::problem_response;
 use crate::package::{PackageError, StoreError as ObjectError};
-use crate::python_sdk::ConfigError;
+use crate::python_sdk::{ConfigError, SdkFileError};
 use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::store::StoreError;
@@ -32,6 +33,7 @@ pub(super) enum ApiError {
     NotACatalog(StackError),
     Aws(AwsError),
     Grant(GrantError),
+    Gateway(GatewayError),
     /// The stack did not switch the role.
     Role(SessionError),
     Input(String),
@@ -65,7 +67,8 @@ from!(
     Package(PackageError),
     Name(NameError),
     Aws(AwsError),
-    Grant(GrantError)
+    Grant(GrantError),
+    Gateway(GatewayError)
 );
 
 impl From<ProfileError> for ApiError {
@@ -120,8 +123,8 @@ impl ApiError {
                     .with_hint("quiltctl login --web")
             }
             Self::Aws(error) => aws(error, error.to_string()),
-            Self::Grant(error) => Problem::new(503, ErrorCode::Internal, error.to_string())
-                .with_hint("quiltctl status"),
+            Self::Grant(error) => grant(error),
+            Self::Gateway(error) => gateway(error),
             Self::Machine(detail) => {
                 Problem::new(500, ErrorCode::Internal, detail).with_hint("quiltctl status")
             }
@@ -207,6 +210,37 @@ fn session(error: &SessionError) -> Problem {
             Problem::new(507, ErrorCode::StoreFailed, detail).with_hint("quiltctl logout")
         }
         SessionError::Stopping => stopping(detail),
+    }
+}
+
+fn grant(error: &GrantError) -> Problem {
+    Problem::new(503, ErrorCode::Internal, error.to_string()).with_hint("quiltctl status")
+}
+
+fn gateway(error: &GatewayError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        GatewayError::Stack(error) => stack(error),
+        GatewayError::NoOwnLogin(_) => {
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl login")
+        }
+        GatewayError::NotTakenOver { catalog, source } => Problem {
+            detail,
+            ..session(source).with_hint(login(catalog))
+        },
+        GatewayError::Itself(_) => Problem::new(422, ErrorCode::InvalidInput, detail)
+            .with_hint("quiltctl config https://YOUR-CATALOG"),
+        GatewayError::Grant(error) => grant(error),
+        GatewayError::Files(SdkFileError::Config(error)) => config(error),
+        GatewayError::Files(SdkFileError::Io { path, .. }) => {
+            Problem::new(500, ErrorCode::Internal, detail)
+                .with_hint(format!("ls -ld '{}'", path.display()))
+        }
+        GatewayError::Files(SdkFileError::Broken(path)) => {
+            let (path, aside) = (path.display(), path.with_extension("json.broken"));
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+                .with_hint(format!("mv '{path}' '{}'", aside.display()))
+        }
     }
 }
 

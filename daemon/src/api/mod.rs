@@ -1,12 +1,12 @@
 //! The JSON API: what each path does, in terms of the services below.
 
-mod container;
 mod error;
 mod extract;
 mod listing;
+mod loopback;
 mod router;
 mod routes;
 mod trail;
 mod web;
 
-pub use self::router::router;
+pub use self::router::{open_gateway, router};

@@ -9,12 +9,13 @@ use quilt_proto::call::path;
 
 use super::error::ApiError;
 use super::routes::{
-    api_keys, audit, aws, config, events, grants, health, me, packages, profiles, search, session,
-    shutdown, status, token, web,
+    api_keys, audit, aws, config, events, gateway, grants, health, me, packages, profiles, search,
+    session, shutdown, status, token, web,
 };
-use super::trail;
 use super::web::WebLogins;
+use super::{loopback, trail};
 use crate::app::App;
+use crate::gateway::Open;
 
 /// The API over the services.
 pub fn router(app: Arc<App>) -> Router {
@@ -59,6 +60,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route(path::AWS_CONSOLE, get(aws::console))
         .route(path::AWS_GRANTS, post(grants::issue))
         .route(path::AWS_GRANT, delete(grants::revoke))
+        .route(
+            path::GATEWAY,
+            get(gateway::show)
+                .put(gateway::set_up)
+                .delete(gateway::undo),
+        )
         .route(path::PROFILES, get(profiles::list))
         .route(path::SHUTDOWN, post(shutdown::stop))
         .fallback(async || ApiError::NoSuchPath)
@@ -66,6 +73,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&app), trail::note))
         .layer(Extension(WebLogins::default()))
         .with_state(app)
+}
+
+/// What starts the registry gateway's listener.
+pub fn open_gateway(app: &Arc<App>) -> Open {
+    let app = Arc::clone(app);
+    Arc::new(move |port| loopback::open_gateway(&app, port))
 }
 
 /// The path of one thing of a collection.

@@ -17,6 +17,7 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
         pid: Some(pid),
         uid: 1000,
         executable: Some("/usr/bin/aws".to_owned()),
+        grant_id: None,
         count: 1,
     }
 }

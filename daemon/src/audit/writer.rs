@@ -33,7 +33,7 @@ struct Gathered {
 
 /// What makes events equal: all but the process id, which differs with every
 /// run of a program, and the time.
-type Kind = (String, u32, [Option<String>; 4]);
+type Kind = (String, u32, [Option<String>; 5]);
 
 fn kind(entry: &AuditEntry) -> Kind {
     let AuditEntry {
@@ -42,6 +42,7 @@ fn kind(entry: &AuditEntry) -> Kind {
         executable,
         catalog_url,
         profile,
+        grant_id,
         outcome,
         ..
     } = entry;
@@ -49,6 +50,7 @@ fn kind(entry: &AuditEntry) -> Kind {
         executable.clone(),
         catalog_url.clone(),
         profile.clone(),
+        grant_id.clone(),
         Some(outcome.clone()),
     ];
     (action.clone(), *uid, rest)

@@ -1,30 +1,18 @@
 //! Grants: expiring, revocable rights to use one thing over loopback HTTP.
 //!
 //! A grant is a random token and what it opens. While one exists, a listener
-//! on 127.0.0.1 takes requests; with the last it goes away. What a token opens
-//! is a [`Right`]; a new kind of right is a new variant and a route, and shares
-//! everything else: tokens, expiry, revocation, listener and guard.
+//! on 127.0.0.1 takes requests of its kind; with the last it goes away. What a
+//! token opens is a [`Right`]; a new kind of right is a new variant and a
+//! route, and shares everything else: tokens, expiry, revocation and guard.
 
 mod holder;
+mod kept;
+mod right;
 mod store;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub use self::holder::{Holder, HolderError};
-pub use self::store::{Endpoint, GrantError, Grants, Issued, Life};
-
-use quilt_proto::{CatalogUrl, ProfileName};
-
-/// What a grant opens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Right {
-    /// The credentials of one profile.
-    Credentials {
-        /// The catalog they come from.
-        catalog: CatalogUrl,
-        /// The profile.
-        profile: ProfileName,
-    },
-}
+pub use self::right::{Kind, Right};
+pub use self::store::{Endpoint, GrantError, Grants, Issued, Life, Opened};

@@ -1,8 +1,9 @@
-//! Every grant there is, and the listener that is there for them.
+//! Every grant there is, and the listeners that are there for them.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
@@ -10,8 +11,9 @@ use quilt_proto::{Secret, Timestamp};
 use subtle::Choice;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::kept::{Kept, KeptFile, KeptGrant};
 use super::token::{self, TokenHash};
-use super::{Holder, Right};
+use super::{Holder, Kind, Right};
 use crate::clock::{Deadline, Moment, SharedClock};
 
 /// More than anybody needs, and bounded.
@@ -21,6 +23,12 @@ const MOST: usize = 1000;
 /// renewed at half of it: should the watch ever fail, the grant ends too.
 const HELD_SECONDS: i64 = 3600;
 
+/// A grant that is renewed by use ends after this long without any, in seconds.
+const KEPT_SECONDS: i64 = 90 * DAY;
+
+/// Such a renewal is written down this often, in seconds.
+const DAY: i64 = 24 * 3600;
+
 /// How long a grant lives.
 #[derive(Debug)]
 pub enum Life {
@@ -28,6 +36,19 @@ pub enum Life {
     Seconds(i64),
     /// As long as a process runs.
     While(Holder),
+    /// 90 days from its last use, restarts of the daemon included.
+    Kept,
+}
+
+/// What a token turned out to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The grant's name.
+    pub id: String,
+    /// What it opens.
+    pub right: Right,
+    /// The process it lives with.
+    pub pid: Option<u32>,
 }
 
 /// A new grant; the only time its token is seen.
@@ -52,6 +73,9 @@ pub enum GrantError {
     /// No listener, or no randomness.
     #[error("cannot listen on 127.0.0.1: {0}")]
     System(#[from] io::Error),
+    /// It would not survive the daemon.
+    #[error("cannot write down the grant: {}", .0.kind())]
+    Unkept(#[source] io::Error),
 }
 
 /// A running listener; it stops when this is dropped.
@@ -74,13 +98,16 @@ impl Endpoint {
 /// The store.
 pub struct Grants {
     clock: SharedClock,
+    file: Option<KeptFile>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     grants: BTreeMap<String, Grant>,
-    endpoint: Option<Endpoint>,
+    endpoints: BTreeMap<Kind, Endpoint>,
+    /// Where kept grants are good, whether somebody listens there or not.
+    port: Option<u16>,
 }
 
 struct Grant {
@@ -90,16 +117,26 @@ struct Grant {
     expires: Deadline,
     last_used_at: Option<Timestamp>,
     holder: Option<u32>,
+    is_kept: bool,
     /// Ends the task that waits for the grant's end.
     _ended: DropGuard,
 }
 
 impl Grants {
-    /// None yet.
+    /// None yet, and none outlives the daemon.
     pub fn new(clock: SharedClock) -> Self {
         Self {
             clock,
+            file: None,
             state: Mutex::default(),
+        }
+    }
+
+    /// Those kept in a state directory. [`Self::resume`] takes them up.
+    pub fn kept_in(dir: &Path, clock: SharedClock) -> Self {
+        Self {
+            file: Some(KeptFile::in_dir(dir)),
+            ..Self::new(clock)
         }
     }
 
@@ -107,13 +144,61 @@ impl Grants {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a grant. `open` is called for the first one, and starts the
-    /// listener. Must be called inside a tokio runtime.
+    /// Takes up the kept grants; answers whether there are any. Must be called
+    /// inside a tokio runtime.
+    pub fn resume(self: &Arc<Self>) -> bool {
+        let Some(file) = &self.file else { return false };
+        let kept = file.load();
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.port = kept.port;
+        for kept in kept.grants {
+            let expires = now.after(kept.expires_at.seconds_since(now.wall));
+            if expires.reached(now) {
+                continue;
+            }
+            let ended = CancellationToken::new();
+            let grant = Grant {
+                right: Right::Registry {
+                    catalog: kept.catalog_url,
+                },
+                hash: kept.token_sha256,
+                created_at: kept.created_at,
+                expires,
+                last_used_at: None,
+                holder: None,
+                is_kept: true,
+                _ended: ended.clone().drop_guard(),
+            };
+            state.grants.insert(kept.id.clone(), grant);
+            tokio::spawn(Arc::clone(self).attend(kept.id, None, now, ended));
+        }
+        !state.grants.is_empty()
+    }
+
+    /// Opens the listener of kept grants again, on the port programs have been
+    /// told, if there are such grants and no listener.
+    pub fn reopen(&self, open: impl FnOnce(u16) -> io::Result<Endpoint>) -> io::Result<()> {
+        let mut state = self.state();
+        let is_kept = state.grants.values().any(|grant| grant.is_kept);
+        if let Some(port) = state.port
+            && is_kept
+            && !state.endpoints.contains_key(&Kind::Registry)
+        {
+            let endpoint = open(port)?;
+            state.endpoints.insert(Kind::Registry, endpoint);
+        }
+        Ok(())
+    }
+
+    /// Makes a grant. `open` is called for the first one of its kind, and
+    /// starts the listener; it is told the port that programs know, if any.
+    /// Must be called inside a tokio runtime.
     pub fn issue(
         self: &Arc<Self>,
         right: Right,
         life: Life,
-        open: impl FnOnce() -> io::Result<Endpoint>,
+        open: impl FnOnce(Option<u16>) -> io::Result<Endpoint>,
     ) -> Result<Issued, GrantError> {
         let random = |_| GrantError::System(io::Error::other("no random numbers"));
         let (id, token) = (
@@ -121,17 +206,20 @@ impl Grants {
             token::random().map_err(random)?,
         );
         let now = self.clock.now();
-        let (seconds, holder) = match life {
-            Life::Seconds(seconds) => (seconds, None),
-            Life::While(holder) => (HELD_SECONDS, Some(holder)),
+        let (seconds, holder, is_kept) = match life {
+            Life::Seconds(seconds) => (seconds, None, false),
+            Life::While(holder) => (HELD_SECONDS, Some(holder), false),
+            Life::Kept => (KEPT_SECONDS, None, true),
         };
+        let kind = right.kind();
         let mut state = self.state();
         if state.grants.len() >= MOST {
             return Err(GrantError::TooMany);
         }
-        let address = match &state.endpoint {
+        let known = state.port.filter(|_| is_kept);
+        let address = match state.endpoints.get(&kind) {
             Some(endpoint) => endpoint.address,
-            None => state.endpoint.insert(open()?).address,
+            None => state.endpoints.entry(kind).or_insert(open(known)?).address,
         };
         let expires = now.after(seconds);
         let ended = CancellationToken::new();
@@ -142,10 +230,18 @@ impl Grants {
             expires,
             last_used_at: None,
             holder: holder.as_ref().map(Holder::pid),
+            is_kept,
             _ended: ended.clone().drop_guard(),
         };
         tracing::info!(id, right = ?grant.right, pid = grant.holder, "grant issued");
         state.grants.insert(id.clone(), grant);
+        if is_kept {
+            state.port = Some(address.port());
+            if let Err(error) = self.save(&state) {
+                state.remove(&id);
+                return Err(GrantError::Unkept(error));
+            }
+        }
         drop(state);
         tokio::spawn(Arc::clone(self).attend(id.clone(), holder, now, ended));
         Ok(Issued {
@@ -154,6 +250,32 @@ impl Grants {
             expires_at: expires.wall,
             address,
         })
+    }
+
+    /// Writes down what is to be kept.
+    fn save(&self, state: &State) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let kept = state.grants.iter().filter(|(_, grant)| grant.is_kept);
+        let grants = kept.map(|(id, grant)| KeptGrant {
+            id: id.clone(),
+            token_sha256: grant.hash.clone(),
+            catalog_url: grant.right.catalog().clone(),
+            created_at: grant.created_at,
+            expires_at: grant.expires.wall,
+        });
+        file.save(&Kept {
+            version: Kept::VERSION,
+            port: state.port,
+            grants: grants.collect(),
+        })
+    }
+
+    fn save_or_say(&self, state: &State) {
+        if let Err(error) = self.save(state) {
+            tracing::warn!("cannot write down the grants: {}", error.kind());
+        }
     }
 
     /// Ends a grant when its time has come.
@@ -165,12 +287,16 @@ impl Grants {
         ended: CancellationToken,
     ) {
         let Some(holder) = holder else {
-            let Some(expires) = self.expires(&id) else {
-                return;
-            };
-            tokio::select! {
-                () = ended.cancelled() => {}
-                () = self.clock.sleep_until(expires) => drop(self.end(&id, "it expired")),
+            // Again as long as it is renewed meanwhile.
+            while let Some(expires) = self.expires(&id) {
+                if expires.reached(self.clock.now()) {
+                    self.end(&id, "it expired");
+                    return;
+                }
+                tokio::select! {
+                    () = ended.cancelled() => return,
+                    () = self.clock.sleep_until(expires) => {}
+                }
             }
             return;
         };
@@ -206,48 +332,76 @@ impl Grants {
         self.end(id, "it was revoked")
     }
 
-    /// Takes every grant back.
-    pub fn revoke_all(&self) {
+    /// Takes back every grant of a kind, for good; answers how many there were.
+    pub fn revoke_kind(&self, kind: Kind) -> usize {
         let mut state = self.state();
-        state.grants.clear();
-        state.endpoint = None;
-    }
-
-    fn end(&self, id: &str, reason: &str) -> bool {
-        let mut state = self.state();
-        let ended = state.grants.remove(id).is_some();
-        if ended {
-            tracing::info!(id, reason, "grant ended");
-        }
-        if state.grants.is_empty() {
-            state.endpoint = None;
+        let before = state.grants.len();
+        state.grants.retain(|_, grant| grant.right.kind() != kind);
+        state.endpoints.remove(&kind);
+        let ended = before - state.grants.len();
+        if kind == Kind::Registry {
+            state.port = None;
+            self.save_or_say(&state);
         }
         ended
     }
 
+    /// Stops listening, because the daemon does.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.grants.clear();
+        state.endpoints.clear();
+    }
+
+    fn end(&self, id: &str, reason: &str) -> bool {
+        let mut state = self.state();
+        let Some(grant) = state.remove(id) else {
+            return false;
+        };
+        tracing::info!(id, reason, "grant ended");
+        if grant.is_kept {
+            self.save_or_say(&state);
+        }
+        true
+    }
+
     /// What a token opens, if it is a grant's. Takes as long for any token of
     /// the same length, whether it is nearly right or not at all.
-    pub fn open(&self, token: &str) -> Option<Right> {
+    pub fn open(&self, token: &str) -> Option<Opened> {
         let hash = TokenHash::of(token);
         let now = self.clock.now();
         let mut state = self.state();
-        let mut found = None;
-        for grant in state.grants.values_mut() {
+        let (mut found, mut renewed) = (None, false);
+        for (id, grant) in &mut state.grants {
             let live = Choice::from(u8::from(!grant.expires.reached(now)));
             if bool::from(grant.hash.is(&hash) & live) {
                 grant.last_used_at = Some(now.wall);
-                found = Some(grant.right.clone());
+                if grant.is_kept && grant.expires.seconds_left(now) < KEPT_SECONDS - DAY {
+                    grant.expires = now.after(KEPT_SECONDS);
+                    renewed = true;
+                }
+                found = Some(Opened {
+                    id: id.clone(),
+                    right: grant.right.clone(),
+                    pid: grant.holder,
+                });
             }
+        }
+        if renewed {
+            self.save_or_say(&state);
         }
         found
     }
 
-    /// Where grants are good, while there are any.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.state()
-            .endpoint
-            .as_ref()
-            .map(|endpoint| endpoint.address)
+    /// Where grants of a kind are good, while somebody listens there.
+    pub fn address(&self, kind: Kind) -> Option<SocketAddr> {
+        let state = self.state();
+        state.endpoints.get(&kind).map(|endpoint| endpoint.address)
+    }
+
+    /// The port programs have been told, whether somebody listens there or not.
+    pub fn port(&self) -> Option<u16> {
+        self.state().port
     }
 
     /// Every grant, without its token.
@@ -255,19 +409,28 @@ impl Grants {
         self.state()
             .grants
             .iter()
-            .map(|(id, grant)| {
-                let Right::Credentials { catalog, profile } = &grant.right;
-                GrantStatus {
-                    id: id.clone(),
-                    kind: "credentials".to_owned(),
-                    catalog_url: catalog.clone(),
-                    profile: Some(profile.clone()),
-                    created_at: grant.created_at,
-                    expires_at: grant.expires.wall,
-                    last_used_at: grant.last_used_at,
-                    pid: grant.holder,
-                }
+            .map(|(id, grant)| GrantStatus {
+                id: id.clone(),
+                kind: grant.right.kind(),
+                catalog_url: grant.right.catalog().clone(),
+                profile: grant.right.profile().cloned(),
+                created_at: grant.created_at,
+                expires_at: grant.expires.wall,
+                last_used_at: grant.last_used_at,
+                pid: grant.holder,
             })
             .collect()
+    }
+}
+
+impl State {
+    /// Takes a grant out, and with the last of its kind the listener.
+    fn remove(&mut self, id: &str) -> Option<Grant> {
+        let grant = self.grants.remove(id)?;
+        let kind = grant.right.kind();
+        if !self.grants.values().any(|other| other.right.kind() == kind) {
+            self.endpoints.remove(&kind);
+        }
+        Some(grant)
     }
 }

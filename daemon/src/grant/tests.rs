@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use quilt_proto::ProfileName;
+
 use super::*;
 use crate::clock::manual::ManualClock;
 
@@ -28,7 +30,7 @@ impl Desk {
             profile: ProfileName::default_profile(),
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let open = || Ok(Endpoint::new(address, self.stop.clone()));
+        let open = |_| Ok(Endpoint::new(address, self.stop.clone()));
         self.grants.issue(right, life, open).unwrap()
     }
 
@@ -58,12 +60,12 @@ async fn a_token_opens_what_it_was_given_for_until_it_is_taken_back() {
 #[tokio::test]
 async fn the_listener_goes_with_the_last_grant() {
     let desk = Desk::new();
-    assert!(desk.grants.address().is_none());
+    assert!(desk.grants.address(Kind::Credentials).is_none());
     let (one, two) = (desk.issue(Life::Seconds(60)), desk.issue(Life::Seconds(60)));
     desk.grants.revoke(&one.id);
-    assert!(desk.grants.address().is_some() && !desk.stop.is_cancelled());
+    assert!(desk.grants.address(Kind::Credentials).is_some() && !desk.stop.is_cancelled());
     desk.grants.revoke(&two.id);
-    assert!(desk.grants.address().is_none() && desk.stop.is_cancelled());
+    assert!(desk.grants.address(Kind::Credentials).is_none() && desk.stop.is_cancelled());
 }
 
 #[tokio::test]
@@ -97,4 +99,41 @@ async fn a_grant_of_a_process_lives_exactly_as_long() {
     child.wait().unwrap();
     desk.until(|grants| grants.list().is_empty()).await;
     assert!(desk.grants.open(issued.token.expose()).is_none());
+}
+
+#[tokio::test]
+async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let start = || Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let right = Right::Registry {
+        catalog: "https://demo.quilt.example".parse().unwrap(),
+    };
+    let at = |port| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let issued = start()
+        .issue(right.clone(), Life::Kept, |known| {
+            assert_eq!(known, None);
+            at(7)
+        })
+        .unwrap();
+    for _ in 0..3 {
+        clock.advance(89 * 24 * 3600);
+        let grants = start();
+        assert!(grants.resume());
+        grants.reopen(at).unwrap();
+        let address = grants.address(Kind::Registry).unwrap();
+        assert_eq!(address.port(), 7, "programs know the port");
+        let opened = grants.open(issued.token.expose()).unwrap();
+        assert_eq!(opened.right, right);
+    }
+    clock.advance(90 * 24 * 3600);
+    assert!(!start().resume(), "nobody used it");
+    let grants = start();
+    grants.issue(right, Life::Kept, |_| at(8)).unwrap();
+    assert_eq!(grants.revoke_kind(Kind::Registry), 1);
+    assert!(!start().resume());
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
 }

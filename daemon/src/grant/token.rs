@@ -3,13 +3,35 @@
 use std::fmt::Write;
 
 use quilt_proto::Secret;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// What is kept of a token. A fast hash is enough: there is nothing to guess.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TokenHash([u8; 32]);
+
+impl Serialize for TokenHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut hash = [0; 32];
+        let digits = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).unwrap_or_default();
+            *byte = u8::from_str_radix(pair, 16).unwrap_or_default();
+        }
+        digits
+            .then_some(Self(hash))
+            .ok_or_else(|| de::Error::custom("not a SHA-256 in hex"))
+    }
+}
 
 impl TokenHash {
     pub(super) fn of(token: &str) -> Self {

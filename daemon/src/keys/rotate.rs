@@ -23,7 +23,7 @@ use quilt_proto::{ApiKeyId, ApiKeySecret, RegistryUrl};
 
 use super::own::{Which, checked};
 use super::{KeyError, Keys};
-use crate::locked::Locked;
+use crate::raw::Locked;
 use crate::session::{Rotation, Session, SessionError};
 use crate::stack::StackError;
 

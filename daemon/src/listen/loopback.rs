@@ -1,6 +1,6 @@
-//! TCP on 127.0.0.1, for programs that only speak HTTP over TCP. Anyone on the
-//! machine can connect, every web page can make a browser do so: nothing is
-//! trusted but a token.
+//! TCP on 127.0.0.1, for programs that only speak HTTP over TCP. Every web page
+//! can make a browser connect, and other users can where the system does not
+//! tell whose a connection is: nothing is trusted but a token.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,11 +9,16 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 
+use super::owner::{Owner, owner};
 use super::{Limits, Listener};
 
-/// Connections from this machine.
+/// Connections from this machine: of the daemon's own user, or of root, whom
+/// nothing here could keep out. On Linux; elsewhere the system does not tell.
 #[derive(Debug)]
-pub struct LoopbackListener(TcpListener);
+pub struct LoopbackListener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
@@ -21,7 +26,8 @@ impl LoopbackListener {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok((Self(TcpListener::from_std(listener)?), address))
+        let listener = TcpListener::from_std(listener)?;
+        Ok((Self { listener, address }, address))
     }
 
     /// What a caller of loopback may use up: less than on the control socket,
@@ -50,12 +56,27 @@ impl Listener for LoopbackListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, Visitor)> {
         loop {
-            let (stream, from) = self.0.accept().await?;
-            if from.ip().is_loopback() {
+            let (stream, from) = self.listener.accept().await?;
+            if self.serves(from) {
                 // Answers are small; waiting for more would only delay them.
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, Visitor(from)));
             }
+        }
+    }
+}
+
+impl LoopbackListener {
+    fn serves(&self, from: SocketAddr) -> bool {
+        let us = rustix::process::geteuid().as_raw();
+        match owner(from, self.address) {
+            Owner::User(user) if user == us || user == 0 => true,
+            Owner::User(user) => {
+                tracing::debug!(user, "hung up on another user");
+                false
+            }
+            Owner::Gone => false,
+            Owner::Unknown => from.ip().is_loopback(),
         }
     }
 }

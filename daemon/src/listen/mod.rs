@@ -8,6 +8,7 @@ mod directory;
 pub mod guard;
 mod lock;
 pub mod loopback;
+mod owner;
 pub mod peer;
 pub mod serve;
 mod sockaddr;

@@ -1,19 +1,21 @@
 //! `config.yml`, read and written as the Python SDK does it, but by rename.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 
 use quilt_proto::CatalogUrl;
 use quilt_proto::wire::ConfigValues;
-use rustix::fs::OFlags;
 use serde_json::{Map, Value, json};
 
 use super::template;
+use crate::files;
 
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The mode of a new file: it holds no secrets, but only its owner needs it.
+const MODE: u32 = files::PRIVATE;
 
 /// Why the configuration could not be read or changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -66,7 +68,8 @@ impl ConfigFile {
         Self { dir }
     }
 
-    fn path(&self) -> PathBuf {
+    /// Where it is, or would be.
+    pub fn path(&self) -> PathBuf {
         self.dir.join("config.yml")
     }
 
@@ -85,19 +88,34 @@ impl ConfigFile {
         Ok(values)
     }
 
-    /// What is in the file; nothing where there is none.
-    fn stored(&self) -> Result<Map<String, Value>, ConfigError> {
-        let text = match read_regular(&self.path()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Map::new()),
+    /// The file's text; nothing where there is none.
+    pub(super) fn text(&self) -> Result<Option<String>, ConfigError> {
+        match files::read(&self.path(), MAX_BYTES) {
+            Ok(text) => Ok(text.map(|mut text| std::mem::take(&mut *text))),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let reason = "it is not a text file of at most 1 MiB".to_owned();
-                return Err(ConfigError::Broken {
+                Err(ConfigError::Broken {
                     path: self.path(),
                     reason,
-                });
+                })
             }
-            Err(error) => return Err(self.io("read", &error)),
+            Err(error) => Err(self.io("read", &error)),
+        }
+    }
+
+    /// Puts a text back that was read before; nothing removes the file.
+    pub(super) fn put_back(&self, text: Option<&str>) -> Result<(), ConfigError> {
+        match text {
+            Some(text) => files::replace(&self.path(), text.as_bytes(), MODE),
+            None => files::remove(&self.path()),
+        }
+        .map_err(|error| self.io("restore", &error))
+    }
+
+    /// What is in the file; nothing where there is none.
+    fn stored(&self) -> Result<Map<String, Value>, ConfigError> {
+        let Some(text) = self.text()? else {
+            return Ok(Map::new());
         };
         let broken = |reason: &str| ConfigError::Broken {
             path: self.path(),
@@ -125,6 +143,12 @@ impl ConfigFile {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The registry it names, whatever it is.
+    pub(super) fn registry(&self) -> Result<Option<String>, ConfigError> {
+        let registry = self.stored()?.remove("registryUrl");
+        Ok(registry.and_then(|registry| registry.as_str().map(str::to_owned)))
     }
 
     /// The layout of registries, where the file itself names one. The default
@@ -185,27 +209,12 @@ impl ConfigFile {
             reason: "a value cannot be written as YAML".to_owned(),
         })?;
         fs::create_dir_all(&self.dir).map_err(|error| self.io("create the folder of", &error))?;
-        self.replace_file(text.as_bytes(), keep_backup)
+        if keep_backup && self.path().exists() {
+            fs::copy(self.path(), self.backup_path())
+                .map_err(|error| self.io("keep a copy of", &error))?;
+        }
+        files::replace(&self.path(), text.as_bytes(), MODE)
             .map_err(|error| self.io("write", &error))
-    }
-
-    fn replace_file(&self, text: &[u8], keep_backup: bool) -> io::Result<()> {
-        // Through a symlink, as an editor would: people keep such files elsewhere.
-        let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path());
-        let dir = path.parent().unwrap_or(&self.dir);
-        let mut file = tempfile::Builder::new()
-            .prefix(".config-")
-            .tempfile_in(dir)?;
-        if let Ok(old) = fs::metadata(&path) {
-            file.as_file().set_permissions(old.permissions())?;
-        }
-        file.write_all(text)?;
-        file.as_file().sync_all()?;
-        if keep_backup && path.exists() {
-            fs::copy(&path, self.backup_path())?;
-        }
-        file.persist(&path).map_err(|error| error.error)?;
-        sync_dir(dir)
     }
 
     /// Named as the SDK names its backups.
@@ -213,28 +222,6 @@ impl ConfigFile {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");
         self.dir.join(format!("config.yml.backup.{now}"))
     }
-}
-
-/// The text of a regular file of a sane size; a pipe there must not stop the
-/// daemon.
-fn read_regular(path: &Path) -> io::Result<String> {
-    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblock)
-        .open(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() || meta.len() > MAX_BYTES {
-        let what = "it is not a regular file of at most 1 MiB";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-    }
-    let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! The files shared with the Python SDK.
 
+mod auth_file;
 mod config_file;
+mod error;
+mod placeholder;
 mod template;
+mod wiring;
 
 pub use self::config_file::{ConfigError, ConfigFile};
+pub use self::error::SdkFileError;
+pub use self::wiring::{Lead, Stray, Wired, Wiring};

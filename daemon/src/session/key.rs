@@ -4,7 +4,7 @@ use quilt_proto::wire::{ApiKey, SessionState, SessionStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, Secret};
 
 use crate::clock::{Deadline, Moment};
-use crate::locked::Locked;
+use crate::raw::Locked;
 
 /// How long a refused key is left alone at first, in seconds. Each further
 /// refusal doubles it: a deploy's hiccup passes by itself, and a dead key is

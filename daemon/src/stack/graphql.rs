@@ -14,7 +14,8 @@ pub(super) struct Operation {
 }
 
 impl StackClient {
-    /// Runs an operation; answers with `data`. Errors inside a 200 are refusals.
+    /// Runs an operation; answers with `data`. Errors inside a 200 are refusals:
+    /// of the bearer token, where the stack does not know whose it is.
     pub(super) async fn graphql(
         &self,
         registry: &RegistryUrl,
@@ -46,6 +47,13 @@ impl StackClient {
         let answer = self.send(request, &[bearer]).await?;
         let reply: Reply = answer.json()?;
         if let Some(problem) = reply.errors.first() {
+            // Boxed, because that asks by an operation, too.
+            if Box::pin(self.disowns(registry, bearer, operation.name)).await {
+                return Err(StackError::Unauthorized {
+                    host: answer.host,
+                    message: "it does not know who is asking".to_owned(),
+                });
+            }
             let message = harmless(&problem.message, &[bearer]).unwrap_or("an error".to_owned());
             return Err(StackError::Refused {
                 host: answer.host,

@@ -107,6 +107,24 @@ impl StackClient {
         Ok(slot.insert(client).clone())
     }
 
+    /// Sends a request; the answer's body is still to be read. Also tells the
+    /// host, for messages.
+    pub(super) async fn execute(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(Response, String), StackError> {
+        let (client, request) = request.build_split();
+        let request = request.map_err(|_| StackError::Invalid {
+            host: "the stack".to_owned(),
+            reason: "a URL or token that HTTP cannot carry".to_owned(),
+        })?;
+        let host = host(request.url().as_str());
+        match client.execute(request).await {
+            Ok(response) => Ok((response, host)),
+            Err(error) => Err(lost(&host, &error)),
+        }
+    }
+
     /// Sends a request and reads its answer. `secrets` are what the request
     /// carries: an error text that quotes one is not passed on.
     pub(super) async fn send(
@@ -114,23 +132,10 @@ impl StackClient {
         request: RequestBuilder,
         secrets: &[&Secret],
     ) -> Result<Answer, StackError> {
-        let (client, request) = request.build_split();
-        let request = request.map_err(|_| StackError::Invalid {
-            host: "the stack".to_owned(),
-            reason: "a URL or token that HTTP cannot carry".to_owned(),
-        })?;
-        let host = host(request.url().as_str());
-        let lost = |error: &reqwest::Error| StackError::Unreachable {
-            host: host.clone(),
-            reason: describe(error).to_owned(),
-        };
-        let response = client
-            .execute(request)
-            .await
-            .map_err(|error| lost(&error))?;
+        let (response, host) = self.execute(request).await?;
         let status = response.status();
         let body = read(response, &host).await.map_err(|error| match error {
-            Unread::Lost(error) => lost(&error),
+            Unread::Lost(error) => lost(&host, &error),
             Unread::TooLarge(error) => error,
         })?;
         let answer = Answer { host, body };
@@ -254,6 +259,13 @@ async fn read(mut response: Response, host: &str) -> Result<Zeroizing<Vec<u8>>, 
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+fn lost(host: &str, error: &reqwest::Error) -> StackError {
+    StackError::Unreachable {
+        host: host.to_owned(),
+        reason: describe(error).to_owned(),
+    }
 }
 
 /// Host and port of a URL, for messages.

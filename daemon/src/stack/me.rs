@@ -62,6 +62,17 @@ impl StackClient {
         read_user(registry, me)
     }
 
+    /// Whether an error in an answer to the operation of this name is because
+    /// the stack does not know whose `bearer` is. Its words for that are not
+    /// documented, so it is asked who that is.
+    pub async fn disowns(&self, registry: &RegistryUrl, bearer: &Secret, operation: &str) -> bool {
+        operation != ME.name
+            && matches!(
+                self.me(registry, bearer).await,
+                Err(StackError::Unauthorized { .. })
+            )
+    }
+
     /// Makes `role` the user's active role, everywhere.
     pub async fn switch_role(
         &self,

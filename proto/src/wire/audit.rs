@@ -19,6 +19,9 @@ pub struct AuditEntry {
     pub catalog_url: Option<String>,
     /// Of which profile, for what has one.
     pub profile: Option<String>,
+    /// The grant it was asked for with, where it was over loopback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
     /// The process that asked; for repeats, the last of them.
     pub pid: Option<u32>,
     /// Its user.

@@ -38,13 +38,23 @@ pub struct Grant {
     pub region: Option<String>,
 }
 
+/// What a grant opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// A profile's credentials.
+    Credentials,
+    /// A catalog's registry.
+    Registry,
+}
+
 /// A grant in the status; never its token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantStatus {
     /// Its name.
     pub id: String,
-    /// What it opens: `credentials`.
-    pub kind: String,
+    /// What it opens.
+    pub kind: GrantKind,
     /// Of which catalog.
     pub catalog_url: CatalogUrl,
     /// Of which profile, where it is for credentials.

@@ -4,6 +4,7 @@ mod api_key;
 mod audit;
 mod aws;
 mod config;
+mod gateway;
 mod grant;
 mod me;
 mod packages;
@@ -18,7 +19,8 @@ pub use api_key::{
 pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use config::{ConfigUpdate, ConfigValues};
-pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantRequest, GrantStatus};
+pub use gateway::{Gateway, GatewayRequest};
+pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantKind, GrantRequest, GrantStatus};
 pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
 pub use profile::ProfileStatus;

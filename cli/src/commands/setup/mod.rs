@@ -2,6 +2,7 @@
 
 mod aws;
 mod launchd;
+mod quilt3;
 mod systemd;
 mod unit;
 
@@ -13,6 +14,8 @@ use crate::exit::Failure;
 pub(crate) enum Command {
     /// A profile in ~/.aws/config that gets its credentials from here
     Aws(aws::Args),
+    /// The Python SDK: quilt3 uses the session held here, always fresh
+    Quilt3(quilt3::Args),
     /// User units that start the daemon on demand
     Systemd(unit::Args),
     /// A launch agent that starts the daemon on demand
@@ -22,6 +25,7 @@ pub(crate) enum Command {
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Aws(args) => aws::run(context, args),
+        Command::Quilt3(args) => quilt3::run(context, *args),
         Command::Systemd(args) => systemd::run(context, *args),
         Command::Launchd(args) => launchd::run(context, *args),
     }

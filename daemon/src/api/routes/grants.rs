@@ -10,9 +10,9 @@ use quilt_proto::ProfileName;
 use quilt_proto::wire::{Grant, GrantRequest};
 use serde::Deserialize;
 
-use crate::api::container;
 use crate::api::error::ApiError;
 use crate::api::extract::Body;
+use crate::api::loopback;
 use crate::app::App;
 use crate::grant::{Holder, HolderError, Life, Right};
 use crate::listen::Peer;
@@ -61,9 +61,11 @@ pub(in crate::api) async fn issue(
         catalog: session.catalog().clone(),
         profile,
     };
-    let issued = app.grants.issue(right, life, || container::open(&app))?;
+    let issued = app
+        .grants
+        .issue(right, life, |_| loopback::open_container(&app))?;
     let grant = Grant {
-        uri: format!("http://{}{}", issued.address, container::PATH),
+        uri: format!("http://{}{}", issued.address, loopback::CONTAINER_PATH),
         id: issued.id,
         token: issued.token,
         expires_at: issued.expires_at,

@@ -5,6 +5,7 @@ pub(super) mod audit;
 pub(super) mod aws;
 pub(super) mod config;
 pub(super) mod events;
+pub(super) mod gateway;
 pub(super) mod grants;
 pub(super) mod health;
 mod last;

@@ -4,10 +4,6 @@
 //! A page is locked and unlocked as a whole, so secrets that shared one would
 //! unlock each other. Copies made to use a secret are ordinary memory; the
 //! allocator wipes those when they are freed.
-#![allow(
-    unsafe_code,
-    reason = "memsec hands out raw pages; nothing else in the daemon does"
-)]
 
 use std::fmt;
 use std::ptr::NonNull;

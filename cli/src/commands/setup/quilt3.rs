@@ -1,0 +1,61 @@
+//! `setup quilt3`: the Python SDK, as whoever is logged in here.
+
+use quilt_proto::call::{SetUpGateway, UndoGateway};
+use quilt_proto::wire::{Gateway, GatewayRequest};
+
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::output;
+
+/// Whether to set up or to take it back.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Take over the login that `quilt3 login` made
+    #[arg(long, conflicts_with = "undo")]
+    import: bool,
+
+    /// Put the SDK's files back as they were
+    #[arg(long)]
+    undo: bool,
+}
+
+pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    if args.undo {
+        return context.of_all_catalogs().print(&UndoGateway, |gateway| {
+            output::line(if gateway.changed {
+                "quilt3 is on its own again"
+            } else {
+                "quilt3 was not set up"
+            })
+        });
+    }
+    let request = GatewayRequest {
+        import: args.import,
+    };
+    context.print(&SetUpGateway(request), |gateway| show(args, &gateway))
+}
+
+fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
+    let catalog = gateway.catalog_url.as_ref().map(ToString::to_string);
+    let catalog = catalog.unwrap_or_default();
+    output::line(format_args!(
+        "quilt3 {} quiltd's session of {catalog}",
+        if gateway.changed {
+            "now uses"
+        } else {
+            "already uses"
+        },
+    ))?;
+    for file in gateway.files.iter().filter(|_| gateway.changed) {
+        output::line(format_args!("  changed {file}"))?;
+    }
+    if gateway.imported {
+        output::note("took over the login that quilt3 had made");
+    } else if args.import {
+        output::note("quiltd is logged in already: the login of quilt3 was left alone");
+    }
+    if gateway.changed {
+        output::note("programs that use quilt3 have to be started anew");
+    }
+    Ok(())
+}

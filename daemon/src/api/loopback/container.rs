@@ -1,0 +1,55 @@
+//! Container credentials over loopback HTTP (AWS SDKs and Tools Reference
+//! Guide, "Container credential provider").
+//!
+//! SDKs give up after a second or two: everything is answered from what is
+//! held, and what needs a login or a slow upstream fails at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::HeaderMap;
+use quilt_proto::wire::ContainerCredentials;
+
+use super::{Desk, answer, private};
+use crate::api::error::ApiError;
+use crate::app::App;
+use crate::grant::{Endpoint, Right};
+use crate::listen::LoopbackListener;
+
+/// Where the credentials are.
+pub(in crate::api) const PATH: &str = "/v1/container/credentials";
+
+/// With the answer's way back, under the second that SDKs wait.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Starts the listener that grants of credentials are good at.
+pub(in crate::api) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
+    let routes = Router::new().route(PATH, get(credentials));
+    super::open(app, 0, LoopbackListener::limits(), routes)
+}
+
+async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
+    let Some(opened) = desk.opened(&headers, None) else {
+        return desk.refuse("quiltctl exec -- COMMAND");
+    };
+    let Right::Credentials { catalog, profile } = &opened.right else {
+        return desk.refuse("quiltctl exec -- COMMAND");
+    };
+    let session = desk.app.sessions.session(catalog);
+    let vault = &desk.app.vault;
+    match vault.credentials(&session, profile, PATIENCE).await {
+        Ok(credentials) => {
+            desk.note("credentials", Ok(()), &opened);
+            private(Json(ContainerCredentials::from(credentials)).into_response())
+        }
+        Err(error) => {
+            let problem = ApiError::from(error).problem();
+            desk.note("credentials", Err(&problem), &opened);
+            answer(&problem)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What grants are good for, over loopback HTTP: AWS credentials
+//! (`container.rs`) and the registry (`gateway.rs`). Anyone on the machine can
+//! connect and every web page can make a browser do so: nothing is trusted but
+//! a grant's token.
+
+mod container;
+mod gateway;
+
+pub(super) use self::container::{PATH as CONTAINER_PATH, open as open_container};
+pub(super) use self::gateway::open as open_gateway;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use quilt_proto::{ErrorCode, Problem};
+use serde::Serialize;
+
+use super::trail;
+use crate::app::App;
+use crate::grant::{Endpoint, Opened};
+use crate::listen::{AllowedHosts, Limits, LoopbackListener, Refuse, Throttle, guarded_by, serve};
+
+/// What the handlers of a listener share.
+#[derive(Clone)]
+struct Desk {
+    app: Arc<App>,
+    throttle: Arc<Throttle>,
+}
+
+/// Listens on a port, or on any for 0, and serves `routes` behind the guard.
+fn open(
+    app: &Arc<App>,
+    port: u16,
+    limits: Limits,
+    routes: Router<Desk>,
+) -> std::io::Result<Endpoint> {
+    let (listener, address) = LoopbackListener::bind(port)?;
+    let stop = app.shutdown.child_token();
+    let served = router(Arc::clone(app), address, routes);
+    tokio::spawn(serve(listener, served, limits, stop.clone()));
+    tracing::info!(%address, "listening for grants");
+    Ok(Endpoint::new(address, stop))
+}
+
+fn router(app: Arc<App>, address: SocketAddr, routes: Router<Desk>) -> Router {
+    let throttle = Arc::new(Throttle::new());
+    let refusals = Arc::clone(&throttle);
+    let refuse: Refuse = Arc::new(move |problem| refuse(&refusals, problem));
+    let nothing_here = |throttle: &Throttle| {
+        let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
+        self::refuse(throttle, &problem)
+    };
+    let (no_path, no_method) = (Arc::clone(&throttle), Arc::clone(&throttle));
+    let served = routes
+        .fallback(async move || nothing_here(&no_path))
+        .method_not_allowed_fallback(async move || nothing_here(&no_method))
+        .with_state(Desk { app, throttle });
+    guarded_by(served, AllowedHosts::only([address.to_string()]), refuse)
+}
+
+impl Desk {
+    /// What the token in the request opens: verbatim in its header, or after
+    /// `scheme` (RFC 9110, section 11.4). More than one is nobody's.
+    fn opened(&self, headers: &HeaderMap, scheme: Option<&str>) -> Option<Opened> {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (given.next(), given.next()) else {
+            return None;
+        };
+        let value = value.to_str().ok()?;
+        let token = match scheme {
+            None => value,
+            Some(scheme) => {
+                let (named, token) = value.split_once(' ')?;
+                Some(token).filter(|_| named.eq_ignore_ascii_case(scheme))?
+            }
+        };
+        self.app.grants.open(token)
+    }
+
+    /// The answer to somebody without a grant.
+    fn refuse(&self, hint: &str) -> Response {
+        let detail = "the token is of no grant, or the grant was revoked or has expired";
+        let problem = Problem::new(401, ErrorCode::Denied, detail);
+        refuse(&self.throttle, &problem.with_hint(hint))
+    }
+
+    /// Notes what a grant was used for, as the doing of the process it lives
+    /// with, where it lives with one.
+    fn note(&self, action: &str, outcome: Result<(), &Problem>, opened: &Opened) {
+        let right = &opened.right;
+        let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
+        let profile = right.profile().map(ToString::to_string);
+        let mut entry = trail::entry(action, outcome, Some(right.catalog()), profile);
+        entry.pid = opened.pid;
+        entry.grant_id = Some(opened.id.clone());
+        self.app.audit.record(entry);
+    }
+}
+
+/// A refusal of somebody who has no grant. Beyond the rate it says nothing,
+/// neither to them nor to the log.
+fn refuse(throttle: &Throttle, problem: &Problem) -> Response {
+    if !throttle.pass() {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        return private(response);
+    }
+    tracing::warn!(reason = problem.detail, "refused a request on loopback");
+    answer(problem)
+}
+
+/// A problem in both spellings: AWS SDKs read either, quilt3 the lower one.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Spelt<'a> {
+    #[serde(rename = "code")]
+    lower_code: &'a str,
+    #[serde(rename = "message")]
+    lower_message: &'a str,
+    code: &'a str,
+    message: &'a str,
+}
+
+fn answer(problem: &Problem) -> Response {
+    let message = problem.to_string();
+    let body = Json(Spelt {
+        lower_code: problem.code.as_str(),
+        lower_message: &message,
+        code: problem.code.as_str(),
+        message: &message,
+    });
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    private((status, body).into_response())
+}
+
+fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}

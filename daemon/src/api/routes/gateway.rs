@@ -1,0 +1,59 @@
+//! `/v1/gateway`: leading the Python SDK to the registry gateway, and back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use quilt_proto::wire::{Gateway, GatewayRequest};
+
+use crate::api::error::ApiError;
+use crate::api::extract::{Body, OfCatalog};
+use crate::api::open_gateway;
+use crate::app::App;
+use crate::gateway::WiredUp;
+
+pub(in crate::api) async fn show(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
+    describe(&app).map(Json)
+}
+
+pub(in crate::api) async fn set_up(
+    State(app): State<Arc<App>>,
+    OfCatalog(session): OfCatalog,
+    Body(GatewayRequest { import }): Body<GatewayRequest>,
+) -> Result<Json<Gateway>, ApiError> {
+    let open = open_gateway(&app);
+    let WiredUp { changed, imported } = app.gateway.set_up(&session, import, open).await?;
+    if imported {
+        app.keys.flush(&session);
+    }
+    Ok(Json(Gateway {
+        changed,
+        imported,
+        ..describe(&app)?
+    }))
+}
+
+pub(in crate::api) async fn undo(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
+    let changed = app.gateway.undo().await?;
+    Ok(Json(Gateway {
+        changed,
+        ..describe(&app)?
+    }))
+}
+
+fn describe(app: &App) -> Result<Gateway, ApiError> {
+    let state = app.gateway.state()?;
+    let strays = state.strays.iter().map(|stray| stray.describe().to_owned());
+    let files = state.files.iter().map(|file| file.display().to_string());
+    let wired = state.wired.as_ref();
+    Ok(Gateway {
+        catalog_url: wired.map(|wired| wired.catalog_url.clone()),
+        registry_url: wired.map(|wired| wired.registry_url.clone()),
+        gateway_url: wired.map(|wired| wired.gateway_url.clone()),
+        listening: state.listening,
+        strays: strays.collect(),
+        files: files.collect(),
+        changed: false,
+        imported: false,
+    })
+}

@@ -1,0 +1,158 @@
+//! Small files, replaced as a whole: never torn, never half written.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use quilt_proto::Timestamp;
+use rustix::fs::OFlags;
+use tempfile::TempPath;
+use zeroize::Zeroizing;
+
+/// Only the owner may read or write.
+pub const PRIVATE: u32 = 0o600;
+
+/// How the names of files being written begin.
+const PREFIX: &str = ".quiltd-";
+
+/// The text of a regular file of at most `most` bytes; `None` where there is
+/// none. A pipe there does not stop the daemon.
+pub fn read(path: &Path, most: u64) -> io::Result<Option<Zeroizing<String>>> {
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)
+    {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > most {
+        let what = format!("it is not a regular file of at most {most} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(most).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Replaces a file by one with this content: written beside it, synced,
+/// renamed over it. `mode` is for one that is new; through a symlink, as an
+/// editor would, because people keep such files elsewhere.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
+    put(written_beside(&path, content, mode)?, &path)
+}
+
+/// A file with this content in the directory of `path`, synced and closed.
+pub fn written_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
+    let mut file = tempfile::Builder::new()
+        .prefix(PREFIX)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory(path))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(file.into_temp_path())
+}
+
+/// Gives a written file its name, for good.
+pub fn put(written: TempPath, path: &Path) -> io::Result<()> {
+    written.persist(path).map_err(|error| error.error)?;
+    sync(path)
+}
+
+/// Removes a file for good; one that is not there is no error.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| sync(path)),
+    }
+}
+
+/// Renames a file for good.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync(to)
+}
+
+/// Keeps a file that cannot be understood for its owner to look at; answers
+/// its new name.
+pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let now = Timestamp::now().unix();
+    let named = |suffix: String| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = (0..1000)
+        .map(|n| named(format!(".broken-{}", now + n)))
+        .find(|aside| !aside.exists())
+        .unwrap_or_else(|| named(".broken".to_owned()));
+    rename(path, &aside)?;
+    Ok(aside)
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."))
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn replacing_keeps_the_mode_and_follows_links() {
+        let dir = TempDir::new().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        replace(&link, b"new", PRIVATE).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(**read(&real, 10).unwrap().unwrap(), *"new");
+        let mode = fs::metadata(&real).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_small_file_is_not_read() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("x");
+        assert!(read(&path, 10).unwrap().is_none());
+        fs::write(&path, "12345678901").unwrap();
+        assert!(read(&path, 10).is_err());
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        assert!(read(&path, 10).is_err());
+        assert!(read(dir.path(), 10).is_err());
+    }
+
+    #[test]
+    fn what_is_set_aside_is_kept_under_a_name_of_its_own() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("state.json");
+        let mut names = Vec::new();
+        for text in ["a", "b"] {
+            fs::write(&path, text).unwrap();
+            let aside = set_aside(&path).unwrap();
+            assert_eq!(fs::read_to_string(&aside).unwrap(), text);
+            names.push(aside);
+        }
+        assert_ne!(names[0], names[1]);
+        assert!(!path.exists());
+    }
+}

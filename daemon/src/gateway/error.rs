@@ -1,0 +1,36 @@
+//! Why the registry gateway is not set up, or does not carry a request.
+
+use quilt_proto::{CatalogUrl, RegistryUrl};
+
+use crate::grant::GrantError;
+use crate::python_sdk::SdkFileError;
+use crate::session::SessionError;
+use crate::stack::StackError;
+
+/// Why the gateway is not set up.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The catalog could not be asked where its registry is.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// There is nothing to take over.
+    #[error("quilt3 has no login of its own at {0}")]
+    NoOwnLogin(RegistryUrl),
+    /// The login could not be taken over.
+    #[error("the login that quilt3 made at {catalog} could not be taken over: {source}")]
+    NotTakenOver {
+        /// Where.
+        catalog: CatalogUrl,
+        /// Why.
+        source: SessionError,
+    },
+    /// The catalog names this daemon as its registry.
+    #[error("{0} names this daemon's own gateway as its registry")]
+    Itself(CatalogUrl),
+    /// No grant could be made, or nobody can listen.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The SDK's files.
+    #[error(transparent)]
+    Files(#[from] SdkFileError),
+}

@@ -1,0 +1,109 @@
+//! The registry gateway: the Python SDK, as whoever is logged in here.
+//!
+//! `quilt3` keeps its bearer token for the life of a process, rotates refresh
+//! tokens in plain files, and has no AWS session for an API key. So it is led
+//! to a registry on loopback (served in `api/`) that takes a grant as bearer
+//! token and speaks to the real registry with the daemon's own. What the SDK
+//! is left with opens nothing off this machine.
+
+mod carry;
+mod error;
+mod wire_up;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use self::carry::{Carried, carry};
+pub use self::error::GatewayError;
+pub use self::wire_up::{State, WiredUp};
+use crate::grant::{Endpoint, Grants};
+use crate::python_sdk::Wiring;
+use crate::stack::StackClient;
+
+/// How often a port that is taken is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// Starts the listener, on a port, or on any for 0.
+pub type Open = Arc<dyn Fn(u16) -> std::io::Result<Endpoint> + Send + Sync>;
+
+/// Keeps the Python SDK wired up.
+pub struct Gateway {
+    stack: Arc<StackClient>,
+    grants: Arc<Grants>,
+    wiring: Wiring,
+    guard: Mutex<Option<Guard>>,
+    /// One change of the SDK's files at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+/// The task that keeps credentials out of the SDK's files.
+struct Guard {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Gateway {
+    /// Over the SDK's files; nothing is looked at yet.
+    pub fn new(stack: Arc<StackClient>, grants: Arc<Grants>, wiring: Wiring) -> Self {
+        Self {
+            stack,
+            grants,
+            wiring,
+            guard: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Takes up what was set up before the daemon started: the same grants on
+    /// the same port. While another program has the port, it is tried again.
+    /// Must be called inside a tokio runtime.
+    pub fn resume(&self, open: Open, shutdown: CancellationToken) {
+        if !self.grants.resume() {
+            return;
+        }
+        if matches!(self.wiring.wired(), Ok(Some(_))) {
+            self.start_guard();
+        }
+        let Err(error) = self.grants.reopen(|port| open(port)) else {
+            return;
+        };
+        tracing::warn!("the registry gateway cannot listen yet: {error}");
+        let grants = Arc::clone(&self.grants);
+        let again = async move {
+            while grants.reopen(|port| open(port)).is_err() {
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        };
+        tokio::spawn(async move { shutdown.run_until_cancelled(again).await });
+    }
+
+    fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_guard(&self) {
+        let mut guard = self.guard();
+        if guard
+            .as_ref()
+            .is_some_and(|guard| !guard.task.is_finished())
+        {
+            return;
+        }
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(self.wiring.clone().guard(stop.clone()));
+        *guard = Some(Guard { task, stop });
+    }
+
+    /// Returns when the guard touches the SDK's files no more.
+    async fn stop_guard(&self) {
+        let guard = self.guard().take();
+        if let Some(Guard { task, stop }) = guard {
+            stop.cancel();
+            // It panicked or it ended: both are ends.
+            let _ = task.await;
+        }
+    }
+}

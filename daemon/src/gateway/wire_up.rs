@@ -1,0 +1,225 @@
+//! Setting the gateway up for the Python SDK, and undoing it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
+use quilt_proto::{CatalogUrl, RegistryUrl};
+
+use super::{Gateway, GatewayError, Open};
+use crate::grant::{Issued, Life, Right};
+use crate::python_sdk::{Lead, SdkFileError, Stray, Wired};
+use crate::session::Session;
+use crate::stack::StackConfig;
+
+/// How setting up went.
+#[derive(Debug)]
+pub struct WiredUp {
+    /// Whether any file was changed.
+    pub changed: bool,
+    /// Whether a login that the SDK made was taken over.
+    pub imported: bool,
+}
+
+/// How the gateway stands.
+#[derive(Debug)]
+pub struct State {
+    /// What the SDK is led to; nothing where it is not.
+    pub wired: Option<Wired>,
+    /// Whether requests are taken.
+    pub listening: bool,
+    /// How the SDK's files no longer lead here.
+    pub strays: Vec<Stray>,
+    /// The SDK's files.
+    pub files: Vec<PathBuf>,
+}
+
+impl Gateway {
+    /// Leads the SDK to the gateway of a session's catalog. With `import`, a
+    /// login that the SDK made itself becomes the session's first.
+    pub async fn set_up(
+        &self,
+        session: &Arc<Session>,
+        import: bool,
+        open: Open,
+    ) -> Result<WiredUp, GatewayError> {
+        let published = self.stack.discover(session.catalog()).await?;
+        let _alone = self.changing.lock().await;
+        let imported = import && self.take_over(session, &published.registry_url).await?;
+        let changed = self.lead(session.catalog(), &published, &open)?;
+        self.start_guard();
+        Ok(WiredUp { changed, imported })
+    }
+
+    /// Leads the SDK to another catalog, if it is led to one.
+    pub async fn follow(
+        &self,
+        catalog: &CatalogUrl,
+        published: &StackConfig,
+        open: Open,
+    ) -> Result<(), GatewayError> {
+        let _alone = self.changing.lock().await;
+        if self.wiring.wired()?.is_some() {
+            self.lead(catalog, published, &open)?;
+            self.start_guard();
+        }
+        Ok(())
+    }
+
+    /// Puts the SDK's files back and takes its grants back. Answers whether
+    /// there was anything to undo.
+    pub async fn undo(&self) -> Result<bool, GatewayError> {
+        let _alone = self.changing.lock().await;
+        self.stop_guard().await;
+        let undone = self.wiring.undo();
+        if undone.is_err() {
+            self.start_guard();
+        }
+        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry) > 0))
+    }
+
+    /// How it stands.
+    pub fn state(&self) -> Result<State, GatewayError> {
+        let wired = self.wiring.wired()?;
+        let strays = match &wired {
+            Some(wired) => self.strays(wired)?,
+            None => Vec::new(),
+        };
+        Ok(State {
+            wired,
+            listening: self.grants.address(GrantKind::Registry).is_some(),
+            strays,
+            files: self.wiring.files(),
+        })
+    }
+
+    /// What the user should know, one line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let (wired, listening, strays) = match self.state() {
+            Ok(State { wired: None, .. }) => return Vec::new(),
+            Ok(State {
+                wired: Some(wired),
+                listening,
+                strays,
+                ..
+            }) => (wired, listening, strays),
+            Err(error) => return vec![error.to_string()],
+        };
+        let mut warnings = Vec::new();
+        if !listening {
+            let gateway = &wired.gateway_url;
+            warnings.push(format!(
+                "another program has the port of {gateway}, where quilt3 is led to; \
+                 run: quiltctl setup quilt3"
+            ));
+        }
+        if !strays.is_empty() {
+            warnings.push(format!(
+                "quilt3 no longer uses quiltd: {}; run: quiltctl setup quilt3",
+                strays
+                    .iter()
+                    .map(Stray::describe)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ));
+        }
+        warnings
+    }
+
+    /// Files that lead elsewhere, and a grant that is none any more.
+    fn strays(&self, wired: &Wired) -> Result<Vec<Stray>, SdkFileError> {
+        let mut strays = self.wiring.strays(&wired.gateway_url)?;
+        if !strays.contains(&Stray::Auth)
+            && !self.holds_grant(&wired.catalog_url, &wired.gateway_url)?
+        {
+            strays.push(Stray::Auth);
+        }
+        Ok(strays)
+    }
+
+    fn holds_grant(
+        &self,
+        catalog: &CatalogUrl,
+        gateway: &RegistryUrl,
+    ) -> Result<bool, SdkFileError> {
+        let held = self.wiring.grant(gateway)?;
+        let opened = held.and_then(|token| self.grants.open(token.expose()));
+        Ok(opened.is_some_and(
+            |opened| matches!(opened.right, Right::Registry { catalog: of } if of == *catalog),
+        ))
+    }
+
+    fn lead(
+        &self,
+        catalog: &CatalogUrl,
+        published: &StackConfig,
+        open: &Open,
+    ) -> Result<bool, GatewayError> {
+        let here = self.here();
+        if here.as_ref() == Some(&published.registry_url) {
+            return Err(GatewayError::Itself(catalog.clone()));
+        }
+        let lead = |gateway| Lead {
+            catalog,
+            registry: &published.registry_url,
+            published: &published.values,
+            gateway,
+        };
+        if let Some(gateway) = &here
+            && self.holds_grant(catalog, gateway)?
+        {
+            return Ok(self.wiring.set_up(&lead(gateway), None)?);
+        }
+        let issued = self.issue(catalog, open)?;
+        let gateway = RegistryUrl::on_loopback(issued.address.port());
+        let grant = (&issued.token, issued.expires_at.unix());
+        let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
+        if changed.is_err() {
+            self.grants.revoke(&issued.id);
+        }
+        Ok(changed?)
+    }
+
+    /// Where the gateway listens, while it does.
+    fn here(&self) -> Option<RegistryUrl> {
+        let address = self.grants.address(GrantKind::Registry)?;
+        Some(RegistryUrl::on_loopback(address.port()))
+    }
+
+    /// A grant, on the port programs know if that can be had.
+    fn issue(&self, catalog: &CatalogUrl, open: &Open) -> Result<Issued, GatewayError> {
+        let right = Right::Registry {
+            catalog: catalog.clone(),
+        };
+        let open = |known: Option<u16>| match known.map(|port| open(port)) {
+            Some(Ok(endpoint)) => Ok(endpoint),
+            // Whoever has it now, the SDK's files are about to be written anew.
+            Some(Err(_)) | None => open(0),
+        };
+        Ok(self.grants.issue(right, Life::Kept, open)?)
+    }
+
+    /// Makes a login of the SDK's own the session's, unless that has one.
+    async fn take_over(
+        &self,
+        session: &Arc<Session>,
+        registry: &RegistryUrl,
+    ) -> Result<bool, GatewayError> {
+        let status = session.status();
+        if status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive) {
+            return Ok(false);
+        }
+        let Some(refresh_token) = self.wiring.own_login(registry)? else {
+            return Err(GatewayError::NoOwnLogin(registry.clone()));
+        };
+        // A code and a refresh token are the same thing to a stack.
+        let taken = session.login(&refresh_token).await;
+        taken.map_err(|source| GatewayError::NotTakenOver {
+            catalog: session.catalog().clone(),
+            source,
+        })?;
+        // It has been rotated: what the SDK holds is worth nothing any more.
+        self.wiring.forget_own_login(registry)?;
+        Ok(true)
+    }
+}

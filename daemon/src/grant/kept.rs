@@ -1,0 +1,125 @@
+//! Grants that outlive the daemon: `grants.json` in the state directory.
+//!
+//! Holds no secret: of a token only its hash is kept, and tokens are too
+//! random to be guessed from it.
+
+use std::path::{Path, PathBuf};
+
+use quilt_proto::{CatalogUrl, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::token::TokenHash;
+use crate::files;
+
+/// The largest file read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Everything kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// The layout of this document; 1.
+    pub(super) version: u32,
+    /// Where they are good: programs have been told.
+    pub(super) port: Option<u16>,
+    /// The grants.
+    pub(super) grants: Vec<KeptGrant>,
+}
+
+/// A grant of a registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptGrant {
+    pub(super) id: String,
+    pub(super) token_sha256: TokenHash,
+    pub(super) catalog_url: CatalogUrl,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct KeptFile(PathBuf);
+
+impl Kept {
+    /// The layout this version writes.
+    pub(super) const VERSION: u32 = 1;
+}
+
+impl KeptFile {
+    /// The file in a state directory, which need not exist yet.
+    pub(super) fn in_dir(dir: &Path) -> Self {
+        Self(dir.join("grants.json"))
+    }
+
+    /// What is kept; nothing where there is no file. One that cannot be
+    /// understood is set aside: whoever holds such a grant needs a new one.
+    pub(super) fn load(&self) -> Kept {
+        let path = self.0.display();
+        match files::read(&self.0, MAX_BYTES) {
+            Ok(None) => Kept::default(),
+            Ok(Some(text)) => match serde_json::from_str::<Kept>(&text) {
+                Ok(kept) if kept.version == Kept::VERSION => kept,
+                _ => {
+                    let aside = files::set_aside(&self.0);
+                    tracing::warn!(?aside, "{path} could not be understood and was set aside");
+                    Kept::default()
+                }
+            },
+            Err(error) => {
+                tracing::warn!("cannot read {path}: {}", error.kind());
+                Kept::default()
+            }
+        }
+    }
+
+    /// Replaces what is kept.
+    pub(super) fn save(&self, kept: &Kept) -> std::io::Result<()> {
+        if kept.grants.is_empty() && kept.port.is_none() {
+            return files::remove(&self.0);
+        }
+        if let Some(dir) = self.0.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        let text = serde_json::to_vec_pretty(kept)?;
+        files::replace(&self.0, &text, files::PRIVATE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_and_holds_no_token() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = KeptFile::in_dir(&dir.path().join("state"));
+        assert_eq!(file.load(), Kept::default());
+        let kept = Kept {
+            version: 1,
+            port: Some(7),
+            grants: vec![KeptGrant {
+                id: "1".to_owned(),
+                token_sha256: TokenHash::of("canary"),
+                catalog_url: "https://demo.quilt.example".parse().unwrap(),
+                created_at: Timestamp::from_unix(1),
+                expires_at: Timestamp::from_unix(2),
+            }],
+        };
+        file.save(&kept).unwrap();
+        assert_eq!(file.load(), kept);
+        assert!(!std::fs::read_to_string(&file.0).unwrap().contains("canary"));
+        file.save(&Kept::default()).unwrap();
+        assert!(!file.0.exists());
+    }
+
+    #[test]
+    fn a_broken_file_is_kept_aside() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = KeptFile::in_dir(dir.path());
+        for broken in ["", "{", "{\"version\":2,\"port\":1,\"grants\":[]}"] {
+            std::fs::write(&file.0, broken).unwrap();
+            assert_eq!(file.load(), Kept::default());
+            assert!(!file.0.exists());
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+}

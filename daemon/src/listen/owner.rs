@@ -1,0 +1,99 @@
+//! Whose the other end of a connection over loopback is, as far as the system
+//! tells: Linux lists every TCP socket with its user (proc(5), /proc/net/tcp).
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+/// What is known of the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The socket is this user's.
+    User(u32),
+    /// There is no such connection any more.
+    Gone,
+    /// The system does not tell.
+    Unknown,
+}
+
+/// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
+/// which are programs' that reach 127.0.0.1 through one.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+/// The column of an established connection.
+const ESTABLISHED: &str = "01";
+
+/// The owner of the end at `peer` of a connection to `local`.
+pub(super) fn owner(peer: SocketAddr, local: SocketAddr) -> Owner {
+    let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
+        return Owner::Unknown;
+    };
+    let mut answer = Owner::Unknown;
+    for table in TABLES {
+        let Ok(text) = std::fs::read_to_string(table) else {
+            continue;
+        };
+        match find(&text, peer, local) {
+            Some(user) => return Owner::User(user),
+            None => answer = Owner::Gone,
+        }
+    }
+    answer
+}
+
+fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
+    table.lines().skip(1).find_map(|line| {
+        let mut columns = line.split_whitespace().skip(1);
+        let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
+        let is_it = state == ESTABLISHED && address(from)? == peer && address(to)? == local;
+        // Queues, timer and retransmissions stand before the user.
+        is_it.then(|| columns.nth(3)?.parse().ok())?
+    })
+}
+
+/// `0100007F:1F90`, or the same behind `0000000000000000FFFF0000`: words of an
+/// address in the machine's byte order, and a port.
+fn address(text: &str) -> Option<SocketAddrV4> {
+    let (address, port) = text.split_once(':')?;
+    let word = match address.len() {
+        8 => address,
+        32 => address.strip_prefix("0000000000000000FFFF0000")?,
+        _ => return None,
+    };
+    let word = u32::from_str_radix(word, 16).ok()?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some(SocketAddrV4::new(Ipv4Addr::from(word.to_ne_bytes()), port))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_other_end_is_found_until_it_hangs_up() {
+        let me = rustix::process::getuid().as_raw();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap();
+        let direct = TcpStream::connect(local).unwrap();
+        let (_stream, peer) = listener.accept().unwrap();
+        assert_eq!(owner(peer, local), Owner::User(me));
+        drop(direct);
+        assert_eq!(owner(peer, local), Owner::Gone);
+        // As Java does it.
+        let mapped = format!("[::ffff:127.0.0.1]:{}", local.port());
+        if let Ok(_mapped) = TcpStream::connect(mapped) {
+            let (_stream, peer) = listener.accept().unwrap();
+            assert_eq!(owner(peer, local), Owner::User(me));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_table_confuses_it(table in "(\\PC{0,20}[ \n]){0,20}") {
+            let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+            let _ = find(&table, local, local);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Why the files of the Python SDK could not be read or changed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::ConfigError;
+
+/// Why the files of the Python SDK could not be read or changed. Never quotes
+/// what is in them.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SdkFileError {
+    /// A file operation failed.
+    #[error("cannot {action} {path}: {reason}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The file is not what the SDK writes.
+    #[error("{0} is not what quilt3 writes; it was left alone")]
+    Broken(PathBuf),
+    /// It is about `config.yml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl SdkFileError {
+    pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            reason: error.kind().to_string(),
+        }
+    }
+}

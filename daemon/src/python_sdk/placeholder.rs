@@ -1,0 +1,229 @@
+//! `credentials.json`, kept free of credentials.
+//!
+//! The Python SDK gives a boto3 session only where this file holds some, and
+//! writes every credential it is given into it, by truncation: they lie on the
+//! disk, and a process that reads in between fails. So the daemon keeps there
+//! a placeholder that has expired, which makes botocore ask the gateway. On
+//! Linux it also holds a lease on the file: who opens it for writing waits
+//! until another placeholder has its name, and then writes into a file without
+//! one, which is gone when it is closed. Elsewhere, and where a file system
+//! knows no leases, what was written is replaced within a second.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::SdkFileError;
+use crate::files;
+use crate::raw::ReadLease;
+
+/// What botocore takes for credentials that have expired.
+const TEXT: &str = "{\"access_key\": \"quiltd\", \"secret_key\": \"quiltd\", \
+                    \"token\": \"quiltd\", \"expiry_time\": \"2000-01-01T00:00:00+00:00\"}\n";
+
+/// How often to look whether the file is still ours.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Largest file read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The file.
+#[derive(Clone, Debug)]
+pub(super) struct Placeholder {
+    path: PathBuf,
+    aside: PathBuf,
+}
+
+/// A placeholder that lies in its place.
+struct Laid {
+    inode: u64,
+    lease: io::Result<ReadLease>,
+}
+
+impl Placeholder {
+    pub(super) fn in_dir(dir: &Path) -> Self {
+        Self {
+            path: dir.join("credentials.json"),
+            aside: dir.join("credentials.json.before-quiltd"),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it lies in its place.
+    pub(super) fn is_there(&self) -> bool {
+        files::read(&self.path, MAX_BYTES).is_ok_and(|text| text.is_some_and(|text| *text == TEXT))
+    }
+
+    /// Puts it in its place. What lay there is kept beside it.
+    pub(super) fn set_up(&self) -> Result<(), SdkFileError> {
+        let fail = |action| {
+            let path = self.path.clone();
+            move |error: io::Error| SdkFileError::io(action, &path, &error)
+        };
+        if self.is_there() {
+            return Ok(());
+        }
+        if self.path.exists() && !self.aside.exists() {
+            files::rename(&self.path, &self.aside).map_err(fail("set aside"))?;
+        }
+        self.lay().map(drop).map_err(fail("write"))
+    }
+
+    /// Takes it away and puts back what lay there before.
+    pub(super) fn undo(&self) -> Result<(), SdkFileError> {
+        let undone = if self.aside.exists() {
+            files::rename(&self.aside, &self.path)
+        } else if self.is_there() {
+            files::remove(&self.path)
+        } else {
+            Ok(())
+        };
+        undone.map_err(|error| SdkFileError::io("restore", &self.path, &error))
+    }
+
+    fn lay(&self) -> io::Result<Laid> {
+        let written = files::written_beside(&self.path, TEXT.as_bytes(), files::PRIVATE)?;
+        let file = File::open(&written)?;
+        let inode = file.metadata()?.ino();
+        // Before it has its name, so that nobody can write to it without.
+        let lease = ReadLease::take(file);
+        files::put(written, &self.path)?;
+        Ok(Laid { inode, lease })
+    }
+
+    /// Keeps it in its place until `stop`, or until it turns out that the SDK
+    /// is no longer to be served (`is_wanted` is asked before each time).
+    pub(super) async fn keep(self, is_wanted: impl Fn() -> bool, stop: CancellationToken) {
+        // Before the first lease: the signal ends a process that does not
+        // handle it.
+        let mut asked = match signal(SignalKind::io()) {
+            Ok(asked) => asked,
+            Err(error) => {
+                tracing::warn!("cannot guard {}: {error}", self.path.display());
+                return;
+            }
+        };
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut laid: Option<Laid> = None;
+        loop {
+            if laid.as_ref().is_none_or(|laid| self.is_lost(laid)) {
+                if !is_wanted() {
+                    tracing::info!("the Python SDK logged out: its files are left alone");
+                    return;
+                }
+                // The old lease goes once the new file has the name.
+                laid = match tokio::task::block_in_place(|| self.lay()) {
+                    Ok(laid) => Some(laid),
+                    Err(error) => {
+                        tracing::debug!("cannot write {}: {error}", self.path.display());
+                        None
+                    }
+                };
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = asked.recv() => {}
+                _ = ticks.tick() => {}
+            }
+        }
+    }
+
+    /// Whether somebody wants to write to it, or another file has its name.
+    fn is_lost(&self, laid: &Laid) -> bool {
+        let here = fs::symlink_metadata(&self.path);
+        here.is_err()
+            || here.is_ok_and(|here| here.ino() != laid.inode)
+            || match &laid.lease {
+                Ok(lease) => lease.is_wanted(),
+                Err(_) => !self.is_there(),
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// What the SDK does with credentials it was given.
+    fn sdk_writes(path: &Path) {
+        use std::io::Write;
+        let mut file = File::create(path).unwrap();
+        file.write_all(b"{\"secret_key\": \"canary\"}").unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_the_sdk_writes_never_gets_the_name() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let placeholder = Placeholder::in_dir(dir.path());
+        placeholder.set_up().unwrap();
+        let wanted = Arc::new(AtomicBool::new(true));
+        let is_wanted = {
+            let wanted = Arc::clone(&wanted);
+            move || wanted.load(Ordering::SeqCst)
+        };
+        let keeping = tokio::spawn(
+            placeholder
+                .clone()
+                .keep(is_wanted, CancellationToken::new()),
+        );
+        let path = placeholder.path().to_owned();
+        let beaten = tokio::task::spawn_blocking(move || {
+            let placeholder = Placeholder::in_dir(path.parent().unwrap());
+            // Until the lease is there, it is replaced after a while only.
+            loop {
+                sdk_writes(&path);
+                if placeholder.is_there() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            for _ in 0..100 {
+                sdk_writes(&path);
+                if !placeholder.is_there() {
+                    return false;
+                }
+            }
+            true
+        });
+        if cfg!(target_os = "linux") {
+            assert!(beaten.await.unwrap());
+        }
+        wanted.store(false, Ordering::SeqCst);
+        let path = placeholder.path().to_owned();
+        tokio::task::spawn_blocking(move || sdk_writes(&path))
+            .await
+            .unwrap();
+        keeping.await.unwrap();
+        assert!(!placeholder.is_there(), "it is the SDK's own again");
+    }
+
+    #[test]
+    fn what_lay_there_comes_back() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let placeholder = Placeholder::in_dir(dir.path());
+        placeholder.set_up().unwrap();
+        placeholder.undo().unwrap();
+        assert!(!placeholder.path().exists());
+        fs::write(placeholder.path(), "{}").unwrap();
+        placeholder.set_up().unwrap();
+        placeholder.set_up().unwrap();
+        assert!(placeholder.is_there());
+        placeholder.undo().unwrap();
+        placeholder.undo().unwrap();
+        assert_eq!(fs::read_to_string(placeholder.path()).unwrap(), "{}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,247 @@
+//! Leads the Python SDK to the gateway, and back.
+//!
+//! `config.yml` names the gateway as the registry, `auth.json` holds a grant
+//! in place of tokens, `credentials.json` a placeholder in place of
+//! credentials. What was there before is noted in the state directory before
+//! anything is changed, and each step can be done again: after an interruption
+//! at any point, both setting up and undoing come to their end.
+
+use std::path::{Path, PathBuf};
+
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::auth_file::AuthFile;
+use super::placeholder::Placeholder;
+use super::{ConfigFile, SdkFileError};
+use crate::files;
+
+/// Largest record read, in bytes: it may hold a whole `config.yml`.
+const MAX_BYTES: u64 = 2 * 1024 * 1024;
+
+/// The SDK's files, and the record of what they were.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    config: ConfigFile,
+    auth: AuthFile,
+    placeholder: Placeholder,
+    record: PathBuf,
+}
+
+/// What was wired, and what was there before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wired {
+    /// The layout of this document; 1.
+    version: u32,
+    /// The catalog the SDK is led to.
+    pub catalog_url: CatalogUrl,
+    /// Its registry.
+    pub registry_url: RegistryUrl,
+    /// The gateway, as the SDK knows it.
+    pub gateway_url: RegistryUrl,
+    /// The whole `config.yml` as it was, where there was one.
+    config_before: Option<String>,
+    /// And as it was written.
+    config_written: Option<String>,
+}
+
+/// What the SDK shall be led to.
+#[derive(Debug)]
+pub struct Lead<'a> {
+    /// The catalog.
+    pub catalog: &'a CatalogUrl,
+    /// Its registry.
+    pub registry: &'a RegistryUrl,
+    /// What it publishes about itself.
+    pub published: &'a Map<String, Value>,
+    /// Where the gateway is.
+    pub gateway: &'a RegistryUrl,
+}
+
+/// One way the SDK's files no longer lead to the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stray {
+    /// `config.yml` names another registry.
+    Config,
+    /// `auth.json` has no grant for the gateway, or one that is none any more.
+    Auth,
+}
+
+impl Stray {
+    /// In words.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Self::Config => "config.yml names another registry",
+            Self::Auth => "auth.json holds no valid grant",
+        }
+    }
+}
+
+impl Wiring {
+    const VERSION: u32 = 1;
+
+    /// The files in the SDK's directory, the record in the daemon's own.
+    pub fn new(sdk_dir: &Path, state_dir: &Path) -> Self {
+        Self {
+            config: ConfigFile::new(sdk_dir.to_owned()),
+            auth: AuthFile::in_dir(sdk_dir),
+            placeholder: Placeholder::in_dir(sdk_dir),
+            record: state_dir.join("python-sdk.json"),
+        }
+    }
+
+    /// What is wired; nothing where nothing is. A record that cannot be
+    /// understood is set aside.
+    pub fn wired(&self) -> Result<Option<Wired>, SdkFileError> {
+        let text = files::read(&self.record, MAX_BYTES)
+            .map_err(|error| SdkFileError::io("read", &self.record, &error))?;
+        let Some(text) = text else { return Ok(None) };
+        match serde_json::from_str::<Wired>(&text) {
+            Ok(wired) if wired.version == Self::VERSION => Ok(Some(wired)),
+            _ => {
+                let aside = files::set_aside(&self.record)
+                    .map_err(|error| SdkFileError::io("set aside", &self.record, &error))?;
+                tracing::warn!(
+                    ?aside,
+                    "the record of the Python SDK could not be understood"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// The grant the SDK holds for the gateway.
+    pub fn grant(&self, gateway: &RegistryUrl) -> Result<Option<Secret>, SdkFileError> {
+        let login = self.auth.login(gateway.as_str())?;
+        Ok(login.map(|login| login.access_token))
+    }
+
+    /// The refresh token of a login the SDK made itself.
+    pub fn own_login(&self, registry: &RegistryUrl) -> Result<Option<Secret>, SdkFileError> {
+        let login = self.auth.login(registry.as_str())?;
+        Ok(login.map(|login| login.refresh_token))
+    }
+
+    /// Forgets a login the SDK made itself: it is the daemon's now.
+    pub fn forget_own_login(&self, registry: &RegistryUrl) -> Result<(), SdkFileError> {
+        self.auth.forget(registry.as_str()).map(drop)
+    }
+
+    /// Leads the SDK to the gateway. `grant` is a new grant, or nothing where
+    /// the SDK holds a good one. Answers whether anything changed.
+    pub fn set_up(
+        &self,
+        lead: &Lead<'_>,
+        grant: Option<(&Secret, i64)>,
+    ) -> Result<bool, SdkFileError> {
+        let before = self.wired()?;
+        let is_new = before.as_ref().is_none_or(|wired| {
+            wired.catalog_url != *lead.catalog || wired.gateway_url != *lead.gateway
+        });
+        if !is_new && grant.is_none() && self.strays(lead.gateway)?.is_empty() {
+            self.placeholder.set_up()?;
+            return Ok(false);
+        }
+        let mut wired = Wired {
+            version: Self::VERSION,
+            catalog_url: lead.catalog.clone(),
+            registry_url: lead.registry.clone(),
+            gateway_url: lead.gateway.clone(),
+            config_before: match &before {
+                // Somebody wrote it anew since: then that is what comes back.
+                Some(wired) if self.config.text()? == wired.config_written => {
+                    wired.config_before.clone()
+                }
+                _ => self.config.text()?,
+            },
+            config_written: None,
+        };
+        self.save(&wired)?;
+        if let Some(before) = before.filter(|before| before.gateway_url != *lead.gateway) {
+            self.auth.forget(before.gateway_url.as_str())?;
+        }
+        if let Some((token, expires_at)) = grant {
+            self.auth.set(lead.gateway.as_str(), token, expires_at)?;
+        }
+        self.placeholder.set_up()?;
+        self.configure(lead)?;
+        wired.config_written = self.config.text()?;
+        self.save(&wired)?;
+        Ok(true)
+    }
+
+    /// Names the gateway in `config.yml`, in the place of its registry.
+    fn configure(&self, lead: &Lead<'_>) -> Result<(), SdkFileError> {
+        if self.config.catalog()?.as_ref() != Some(lead.catalog) {
+            self.config.replace(lead.catalog, lead.published)?;
+        }
+        let gateway = json!(lead.gateway);
+        let changes = [("registryUrl".to_owned(), gateway)].into_iter().collect();
+        self.config.merge(&changes)?;
+        Ok(())
+    }
+
+    /// Puts back what was there. Answers whether anything was wired.
+    pub fn undo(&self) -> Result<bool, SdkFileError> {
+        let Some(wired) = self.wired()? else {
+            return Ok(false);
+        };
+        if self.config.text()? == wired.config_written {
+            self.config.put_back(wired.config_before.as_deref())?;
+        } else if self.config.registry()?.as_deref() == Some(wired.gateway_url.as_str()) {
+            let registry = json!(wired.registry_url);
+            let changes = [("registryUrl".to_owned(), registry)].into_iter().collect();
+            self.config.merge(&changes)?;
+        }
+        self.auth.forget(wired.gateway_url.as_str())?;
+        self.placeholder.undo()?;
+        files::remove(&self.record)
+            .map_err(|error| SdkFileError::io("remove", &self.record, &error))?;
+        Ok(true)
+    }
+
+    /// How the files no longer lead to the gateway; nothing where they do.
+    pub fn strays(&self, gateway: &RegistryUrl) -> Result<Vec<Stray>, SdkFileError> {
+        let mut strays = Vec::new();
+        if self.config.registry()?.as_deref() != Some(gateway.as_str()) {
+            strays.push(Stray::Config);
+        }
+        if self.grant(gateway)?.is_none() {
+            strays.push(Stray::Auth);
+        }
+        Ok(strays)
+    }
+
+    /// Keeps credentials out of the SDK's files until `stop`.
+    pub async fn guard(self, stop: CancellationToken) {
+        let wiring = self.clone();
+        let is_wanted = move || {
+            let wired = wiring.wired().ok().flatten();
+            wired.is_some_and(|wired| matches!(wiring.grant(&wired.gateway_url), Ok(Some(_))))
+        };
+        self.placeholder.keep(is_wanted, stop).await;
+    }
+
+    /// The files it changes.
+    pub fn files(&self) -> Vec<PathBuf> {
+        vec![
+            self.config.path(),
+            self.auth.path().to_owned(),
+            self.placeholder.path().to_owned(),
+        ]
+    }
+
+    fn save(&self, wired: &Wired) -> Result<(), SdkFileError> {
+        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.record, error);
+        if let Some(dir) = self.record.parent() {
+            std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
+        }
+        let text = serde_json::to_vec_pretty(wired).map_err(|error| fail(&error.into()))?;
+        files::replace(&self.record, &text, files::PRIVATE).map_err(|error| fail(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

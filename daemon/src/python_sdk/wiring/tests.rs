@@ -1,0 +1,134 @@
+use std::fs;
+
+use super::*;
+
+struct Desk {
+    dir: tempfile::TempDir,
+    wiring: Wiring,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let dir = tempfile::TempDir::new().unwrap();
+        let wiring = Wiring::new(&dir.path().join("Quilt"), &dir.path().join("state"));
+        fs::create_dir(dir.path().join("Quilt")).unwrap();
+        Self { dir, wiring }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.dir.path().join("Quilt").join(name), text).unwrap();
+    }
+
+    /// Every file of the SDK but its own backups.
+    fn files(&self) -> Vec<(String, String)> {
+        let mut files: Vec<_> = fs::read_dir(self.dir.path().join("Quilt"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, fs::read_to_string(path).unwrap())
+            })
+            .filter(|(name, _)| !name.contains(".backup."))
+            .collect();
+        files.sort();
+        files
+    }
+
+    fn set_up(&self, catalog: &str, grant: Option<&str>) -> Result<bool, SdkFileError> {
+        let registry = catalog.replace("https://", "https://registry.");
+        let published = json!({"registryUrl": registry, "region": "eu-west-1"});
+        let lead = Lead {
+            catalog: &catalog.parse().unwrap(),
+            registry: &registry.parse().unwrap(),
+            published: published.as_object().unwrap(),
+            gateway: &gateway(),
+        };
+        let grant = grant.map(Secret::new);
+        self.wiring
+            .set_up(&lead, grant.as_ref().map(|token| (token, 5)))
+    }
+}
+
+fn gateway() -> RegistryUrl {
+    "http://127.0.0.1:7".parse().unwrap()
+}
+
+const ONE: &str = "https://one.example";
+const TWO: &str = "https://two.example";
+
+#[test]
+fn undoing_restores_every_byte() {
+    let config = "# mine\nnavigator_url: https://one.example\nregistryUrl: \"https://registry.one.example\" # x\n";
+    for before in [
+        &[][..],
+        &[("config.yml", config)],
+        &[
+            ("config.yml", config),
+            ("auth.json", "{\"https://registry.one.example\":{\"x\":1}}"),
+            ("credentials.json", "{\"access_key\": \"old\"}"),
+        ],
+    ] {
+        let desk = Desk::new();
+        for (name, text) in before {
+            desk.write(name, text);
+        }
+        let files = desk.files();
+        assert!(desk.set_up(ONE, Some("grant")).unwrap());
+        assert_eq!(desk.wiring.strays(&gateway()).unwrap(), []);
+        assert!(!desk.set_up(ONE, None).unwrap(), "nothing is left to do");
+        assert!(desk.wiring.undo().unwrap());
+        assert!(!desk.wiring.undo().unwrap());
+        assert_eq!(desk.files(), files);
+    }
+}
+
+#[test]
+fn what_changed_meanwhile_stays_changed() {
+    let desk = Desk::new();
+    desk.set_up(ONE, Some("grant")).unwrap();
+    let path = desk.dir.path().join("Quilt/config.yml");
+    let text = fs::read_to_string(&path).unwrap() + "my_own: kept\n";
+    fs::write(&path, text).unwrap();
+    desk.wiring.undo().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("my_own: kept"), "{text}");
+    assert!(text.contains("https://registry.one.example"), "{text}");
+    assert!(!text.contains("127.0.0.1"), "{text}");
+}
+
+#[test]
+fn it_follows_to_another_catalog() {
+    let desk = Desk::new();
+    desk.set_up(ONE, Some("grant")).unwrap();
+    assert!(desk.set_up(TWO, Some("other")).unwrap());
+    let wired = desk.wiring.wired().unwrap().unwrap();
+    assert_eq!(wired.catalog_url.as_str(), TWO);
+    let grant = desk.wiring.grant(&gateway()).unwrap().unwrap();
+    assert_eq!(grant.expose(), "other");
+    assert_eq!(desk.wiring.config.catalog().unwrap().unwrap().as_str(), TWO);
+}
+
+#[test]
+fn an_interruption_at_any_point_is_mended_by_either() {
+    // Each file may not have been written yet when the daemon was killed.
+    for lost in ["config.yml", "auth.json", "credentials.json"] {
+        for again in [true, false] {
+            let desk = Desk::new();
+            desk.set_up(ONE, Some("grant")).unwrap();
+            fs::remove_file(desk.dir.path().join("Quilt").join(lost)).unwrap();
+            if again {
+                let grant = (lost == "auth.json").then_some("grant");
+                desk.set_up(ONE, grant).unwrap();
+                assert_eq!(desk.wiring.strays(&gateway()).unwrap(), []);
+                assert!(desk.wiring.placeholder.is_there());
+            }
+            desk.wiring.undo().unwrap();
+            assert!(desk.wiring.wired().unwrap().is_none());
+            let left = desk.files();
+            assert!(
+                left.iter().all(|(_, text)| !text.contains("127.0.0.1")),
+                "{left:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The registry gateway for the Python SDK.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CatalogUrl, RegistryUrl};
+
+/// `PUT /v1/gateway`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayRequest {
+    /// Take over a login that the Python SDK made itself.
+    #[serde(default)]
+    pub import: bool,
+}
+
+/// How the gateway stands, and what the request changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// The catalog the Python SDK is led to; null where it is not.
+    pub catalog_url: Option<CatalogUrl>,
+    /// That catalog's registry.
+    pub registry_url: Option<RegistryUrl>,
+    /// Where the SDK finds the gateway.
+    pub gateway_url: Option<RegistryUrl>,
+    /// Whether the gateway takes requests.
+    pub listening: bool,
+    /// How the SDK's files no longer lead to it, one line each.
+    #[serde(default)]
+    pub strays: Vec<String>,
+    /// The SDK's files.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Whether this request changed any of them.
+    #[serde(default)]
+    pub changed: bool,
+    /// Whether this request took over a login of the SDK's own.
+    #[serde(default)]
+    pub imported: bool,
+}
