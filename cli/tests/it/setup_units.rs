@@ -64,8 +64,8 @@ fn systemd_units_come_once_and_go() {
     assert_eq!(
         asked(&home),
         "--user daemon-reload\n\
-         --user enable --now quiltd.socket\n\
-         --user enable --now quiltd.socket\n\
+         --user enable --now quiltd.socket quiltd.service\n\
+         --user enable --now quiltd.socket quiltd.service\n\
          --user disable --now quiltd.socket quiltd.service\n\
          --user daemon-reload\n"
     );

@@ -1,4 +1,4 @@
-//! `setup launchd`: a launch agent with socket activation.
+//! `setup launchd`: a launch agent with socket activation, started at login.
 
 use std::path::Path;
 

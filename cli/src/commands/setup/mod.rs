@@ -16,9 +16,9 @@ pub(crate) enum Command {
     Aws(aws::Args),
     /// The Python SDK: quilt3 uses the session held here, always fresh
     Quilt3(quilt3::Args),
-    /// User units that start the daemon on demand
+    /// User units that start the daemon at login, and again on demand
     Systemd(unit::Args),
-    /// A launch agent that starts the daemon on demand
+    /// A launch agent that starts the daemon at login, and again on demand
     Launchd(unit::Args),
 }
 

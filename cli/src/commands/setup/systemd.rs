@@ -1,4 +1,4 @@
-//! `setup systemd`: user units with socket activation.
+//! `setup systemd`: user units with socket activation, started at login.
 
 use std::env;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         systemctl(&["daemon-reload"])?;
     }
     // Harmless when it is enabled, and mends a run that ended half-way.
-    systemctl(&["enable", "--now", "quiltd.socket"])?;
+    systemctl(&["enable", "--now", "quiltd.socket", "quiltd.service"])?;
     let done = if changed {
         "is set up"
     } else {
