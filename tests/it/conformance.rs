@@ -1,7 +1,9 @@
 //! Real AWS programs, unmodified, read S3 with what the daemon vends.
 
 use std::ffi::OsString;
+use std::fmt::Write;
 use std::process::Stdio;
+use std::sync::Once;
 
 use quilt_tests::harness::World;
 use quilt_tests::harness::toolchain::{Client, Program, Python, Reading, Venv, say};
@@ -45,7 +47,11 @@ async fn the_java_sdk_reads_every_way() {
     reads_every_way(Program::Java).await;
 }
 
-/// Every way a program comes by credentials; a line of the table for each.
+/// Said once, whichever program is ready first.
+static HEADING: Once = Once::new();
+
+/// Every way a program comes by credentials: one row of the table, and before
+/// the first its heading.
 async fn reads_every_way(program: Program) {
     let Some(client) = program.ready() else {
         return;
@@ -64,17 +70,25 @@ async fn reads_every_way(program: Program) {
         ("exec", world.home.environment(), Some("default")),
         ("exec, assumed role", world.home.environment(), Some("lake")),
     ];
+    let mut row = format!("{:<20}", program.to_string());
+    let mut failures = Vec::new();
     for (way, environment, exec) in &ways {
         let client = exec.map_or_else(|| client.clone(), |name| under_exec(&world, &client, name));
         let outcome = client.read(&reading, environment.clone());
-        say(format_args!(
-            "{program:<20} {way:<20} {}",
-            if outcome.is_ok() { "ok" } else { "FAILED" }
-        ));
-        if let Err(said) = outcome {
-            panic!("{program}, {way}: {said}");
-        }
+        let result = if outcome.is_ok() { "ok" } else { "FAILED" };
+        let _ = write!(row, " | {result:<width$}", width = way.len());
+        failures.extend(
+            outcome
+                .err()
+                .map(|said| format!("{program}, {way}: {said}")),
+        );
     }
+    HEADING.call_once(|| {
+        let titles: Vec<_> = ways.iter().map(|(way, ..)| *way).collect();
+        say(format_args!("\n{:<20} | {}", "program", titles.join(" | ")));
+    });
+    say(format_args!("{row}"));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
     let assumed = world.stack.control().assumed_roles();
     assert_eq!(
         assumed.len(),

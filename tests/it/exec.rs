@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::wire::Status;
-use quilt_tests::harness::World;
-use quilt_tests::harness::toolchain::{Python, Reading, Venv};
+use quilt_tests::harness::toolchain::{Python, Reading, Venv, not_run};
+use quilt_tests::harness::{Run, World, binaries};
 use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -174,7 +174,7 @@ print("done")
         .args(["-c", inner])
         .env("QUILT_CATALOG", world.stack.catalog_url());
     let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
-    let run: quilt_tests::harness::Run = output.expect("no hang").unwrap().into();
+    let run: Run = output.expect("no hang").unwrap().into();
     assert_eq!(run.ok().trim(), "done");
     no_grants(&world).await;
 }
@@ -257,7 +257,7 @@ async fn with_the_socket_alone_nothing_listens_and_the_socket_serves() {
     let inside = format!(
         "test -z \"$AWS_CONTAINER_CREDENTIALS_FULL_URI$AWS_PROFILE\" && \
          {} credential-process --no-autostart",
-        quilt_tests::harness::binaries::quiltctl().display()
+        binaries::quiltctl().display()
     );
     let output = world
         .ctl_command(&["exec", "--socket-only", "--", "sh", "-c", &inside])
@@ -270,4 +270,35 @@ async fn with_the_socket_alone_nothing_listens_and_the_socket_serves() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["Version"], 1);
     assert!(!world.log().contains("listening for grants"));
+}
+
+/// A container as far as this matters: a root file system with nothing in it
+/// but a static quiltctl, a network of its own, and the socket mounted.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_container_the_mounted_socket_serves_a_static_quiltctl() {
+    const ENTER: &str = "mount --bind \"$QUILTD_SOCKET\" root/run/quiltd.sock && \
+                         exec chroot root /quiltctl credential-process --no-autostart \
+                         --socket /run/quiltd.sock --catalog \"$QUILT_CATALOG\"";
+    let world = World::logged_in().await;
+    let root = world.home.path().join("root");
+    std::fs::create_dir_all(root.join("run")).unwrap();
+    std::fs::write(root.join("run/quiltd.sock"), "").unwrap();
+    let quiltctl = tokio::task::spawn_blocking(binaries::static_quiltctl);
+    std::fs::copy(quiltctl.await.unwrap(), root.join("quiltctl")).unwrap();
+    let enter = ["unshare", "--map-root-user", "--mount", "--net", "sh", "-c"];
+    let mut possible = world.home.command(enter[0]);
+    possible.args(&enter[1..]).arg("true");
+    let possible = possible.output().await;
+    if !possible.is_ok_and(|output| output.status.success()) {
+        not_run(
+            "containers",
+            "this machine does not let its users make namespaces",
+        );
+        return;
+    }
+    let args = [&["exec", "--socket-only", "--"][..], &enter, &[ENTER]].concat();
+    let run = Run::from(world.ctl_command(&args).output().await.unwrap());
+    let document: Value = serde_json::from_str(&run.ok()).unwrap();
+    assert_eq!(document["Version"], 1);
 }

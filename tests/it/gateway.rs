@@ -395,7 +395,7 @@ async fn raw(authority: &str, request: &str, headers: &[&str], body: &str) -> (u
 }
 
 /// The grant in the SDK's files, and where it is good.
-fn grant(world: &World) -> (String, String) {
+pub(crate) fn grant(world: &World) -> (String, String) {
     let text = fs::read_to_string(sdk_file(world, "auth.json")).unwrap();
     let auth: Value = serde_json::from_str(&text).unwrap();
     let (url, login) = auth.as_object().unwrap().iter().next().unwrap();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quilt_proto::call::{CreateGrant, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
-use quilt_tests::harness::World;
+use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -236,79 +236,53 @@ async fn a_needed_login_and_a_hanging_stack_are_told_within_a_second() {
 const PAGE: &str = r#"<!doctype html><title>page</title><script>
 (async () => {
   const found = [];
-  for (const [mode, headers] of [
-    ["cors", {Authorization: "TOKEN"}], ["cors", {}], ["no-cors", {}], ["same-origin", {}],
-  ]) {
-    try {
-      const answer = await fetch("URI", {mode, headers, credentials: "omit"});
-      found.push(mode + ":" + answer.type + ":" + (await answer.text()));
-    } catch (error) { found.push(mode + ":blocked"); }
+  for (const [uri, authorization] of TARGETS) {
+    for (const [mode, headers] of [
+      ["cors", {Authorization: authorization}], ["cors", {}], ["no-cors", {}], ["same-origin", {}],
+    ]) {
+      try {
+        const answer = await fetch(uri, {mode, headers, credentials: "omit"});
+        found.push(mode + ":" + answer.type + ":" + (await answer.text()));
+      } catch (error) { found.push(mode + ":blocked"); }
+    }
+    await new Promise(done => {
+      const script = document.createElement("script");
+      script.src = uri; script.onload = script.onerror = done;
+      document.head.append(script);
+    });
+    const frame = document.createElement("iframe");
+    await new Promise(done => { frame.onload = frame.onerror = done; frame.src = uri; document.body.append(frame); });
+    try { found.push("frame:" + frame.contentDocument.body.textContent); } catch { found.push("frame:blocked"); }
   }
-  await new Promise(done => {
-    const script = document.createElement("script");
-    script.src = "URI"; script.onload = script.onerror = done;
-    document.head.append(script);
-  });
-  const frame = document.createElement("iframe");
-  await new Promise(done => { frame.onload = frame.onerror = done; frame.src = "URI"; document.body.append(frame); });
-  try { found.push("frame:" + frame.contentDocument.body.textContent); } catch { found.push("frame:blocked"); }
   await fetch("/told", {method: "POST", body: "DONE " + found.join(" | ")});
 })();
 </script><body></body>"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_in_a_real_browser_gets_nothing() {
-    let chromium = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
-        });
-    let Some(chromium) = chromium else {
-        let required = std::env::var_os("QUILT_TESTS_REQUIRE").is_some_and(|value| value == "all");
-        assert!(!required, "there is no Chromium");
-        quilt_tests::harness::toolchain::say(format_args!("NOT RUN: Chromium is not on the path"));
+    let Some(browser) = Browser::find() else {
         return;
     };
     let world = World::logged_in().await;
     let grant = grant(&world, 60).await;
-    // The page even knows the token, which only the user's programs do.
-    let page = PAGE
-        .replace("URI", &grant.uri)
-        .replace("TOKEN", grant.token.expose());
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, registry_token) = crate::gateway::grant(&world);
+    // The page even knows the tokens, which only the user's programs do.
+    let targets = serde_json::json!([
+        [grant.uri, grant.token.expose()],
+        [
+            format!("http://{gateway}/api/auth/get_credentials"),
+            format!("Bearer {registry_token}")
+        ],
+    ]);
+    let page = PAGE.replace("TARGETS", &targets.to_string());
     let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", site.local_addr().unwrap());
-    let profile = world.home.path().join("chromium");
-    let mut browser = world
-        .home
-        .command(chromium)
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-        ])
-        .args([
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-        ])
-        .args([
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-            "--remote-debugging-port=0",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(&url)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut browser = browser.open(&world.home, &url);
     let told = tokio::time::timeout(Duration::from_mins(1), serve(&site, &page)).await;
     browser.kill().await.unwrap();
     let told = told.expect("the page reports");
-    assert!(told.contains("cors:blocked"), "{told}");
+    assert_eq!(told.matches("cors:blocked").count(), 2 * 2, "{told}");
     for secret in ["SecretAccessKey", "AccessKeyId", "Token\""] {
         assert!(!told.contains(secret), "{told}");
     }

@@ -24,6 +24,24 @@ pub fn quiltctl() -> &'static Path {
     })
 }
 
+/// The command line as one static program, which runs where nothing else is.
+///
+/// # Panics
+/// When it cannot be built.
+#[cfg(target_os = "linux")]
+pub fn static_quiltctl() -> PathBuf {
+    // With a target named, the flags are kept from build scripts and procedural macros.
+    let built = escargot::CargoBuild::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .package("quiltctl")
+        .bin("quiltctl")
+        .target(escargot::CURRENT_TARGET)
+        .target_dir(crate::harness::toolchain::target_dir().join("static"))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .run();
+    built.expect("quiltctl can be built").path().to_owned()
+}
+
 /// A program beside the running one. `cargo test --workspace` has built it;
 /// when only these tests are run it may be missing or old, and is built here.
 fn built(name: &str) -> PathBuf {

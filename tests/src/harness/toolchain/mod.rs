@@ -22,7 +22,7 @@ use std::process::Command;
 pub use cache::target_dir;
 pub use python::{Python, Venv};
 pub use reading::Reading;
-pub use unready::{Unready, say};
+pub use unready::{Unready, not_run, say};
 
 /// Every program that must read S3 with what the daemon vends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

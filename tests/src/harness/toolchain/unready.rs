@@ -33,16 +33,22 @@ pub(super) fn client_or_not_run(
 ) -> Option<Client> {
     match prepared {
         Ok(client) => Some(client),
-        Err(Unready::Missing(reason)) if optional && !everything_required() => {
-            say(format_args!("NOT RUN: {program}: {reason}"));
+        Err(Unready::Missing(reason)) if optional => {
+            not_run(program, reason);
             None
         }
         Err(error) => panic!("{program} cannot be run: {error}"),
     }
 }
 
-fn everything_required() -> bool {
-    std::env::var_os("QUILT_TESTS_REQUIRE").is_some_and(|value| value == "all")
+/// Says that something could not be run for lack of something on this machine.
+///
+/// # Panics
+/// When everything is required to run (`QUILT_TESTS_REQUIRE=all`).
+pub fn not_run(what: impl fmt::Display, reason: impl fmt::Display) {
+    let required = std::env::var_os("QUILT_TESTS_REQUIRE").is_some_and(|value| value == "all");
+    assert!(!required, "{what} cannot be run: {reason}");
+    say(format_args!("NOT RUN: {what}: {reason}"));
 }
 
 /// Writes a line to standard error past the capture of the test runner.
