@@ -16,6 +16,7 @@ pub mod grant;
 pub mod keys;
 pub mod listen;
 pub mod locked;
+pub mod metrics;
 pub mod package;
 pub mod process;
 pub mod python_sdk;
@@ -49,6 +50,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let control = PeerListener::new(listeners.control)?;
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
+    let router = api::metered(router, &app);
     app.follow_settings();
     let cut = serve(control, router, Limits::default(), app.shutdown.clone()).await;
     if cut > 0 {

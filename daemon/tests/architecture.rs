@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "keys",
             "grant",
             "listen",
+            "metrics",
             "package",
             "python_sdk",
             "session",
@@ -35,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "credential",
             "keys",
+            "metrics",
             "package",
             "grant",
             "python_sdk",
@@ -45,12 +47,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("audit", &[]),
-    ("aws", &[]),
+    ("aws", &["metrics"]),
     ("catalogs", &["python_sdk"]),
     ("clock", &[]),
     (
         "credential",
-        &["aws", "clock", "refresh", "session", "settings", "stack"],
+        &[
+            "aws", "clock", "metrics", "refresh", "session", "settings", "stack",
+        ],
     ),
     ("grant", &["clock"]),
     (
@@ -59,16 +63,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("listen", &[]),
     ("locked", &[]),
+    ("metrics", &[]),
     (
         "package",
         &["catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &[]),
     ("python_sdk", &[]),
-    ("refresh", &["clock"]),
-    ("session", &["clock", "locked", "refresh", "stack", "store"]),
+    ("refresh", &["clock", "metrics"]),
+    (
+        "session",
+        &["clock", "locked", "metrics", "refresh", "stack", "store"],
+    ),
     ("settings", &[]),
-    ("stack", &[]),
+    ("stack", &["metrics"]),
     ("store", &[]),
 ];
 

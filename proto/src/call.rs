@@ -74,6 +74,8 @@ pub mod path {
     pub const STATUS: &str = "/v1/status";
     /// Server-sent events: a line whenever something changes.
     pub const EVENTS: &str = "/v1/events";
+    /// Counts and durations for operators, OpenMetrics text.
+    pub const METRICS: &str = "/metrics";
     /// The configuration shared with the Python SDK.
     pub const CONFIG: &str = "/v1/config";
     /// Login, logout.

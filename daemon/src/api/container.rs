@@ -20,9 +20,11 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
+use super::meter::{self, metered};
 use crate::app::App;
 use crate::grant::{Endpoint, Right};
 use crate::listen::{AllowedHosts, LoopbackListener, Refuse, Throttle, guarded_by, serve};
+use crate::metrics::Via;
 
 /// Where the credentials are.
 pub(super) const PATH: &str = "/v1/container/credentials";
@@ -60,8 +62,12 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route(PATH, get(credentials))
         .fallback(async |State(desk): State<Desk>| refuse_path(&desk))
         .method_not_allowed_fallback(async |State(desk): State<Desk>| refuse_path(&desk))
-        .with_state(Desk { app, throttle });
-    guarded_by(router, AllowedHosts::only([address.to_string()]), refuse)
+        .with_state(Desk {
+            app: Arc::clone(&app),
+            throttle,
+        });
+    let hosts = AllowedHosts::only([address.to_string()]);
+    metered(guarded_by(router, hosts, refuse), &app)
 }
 
 async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
@@ -77,14 +83,13 @@ async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
         );
     };
     let session = desk.app.sessions.session(&catalog);
-    match desk
-        .app
-        .vault
-        .credentials(&session, &profile, PATIENCE)
-        .await
-    {
+    let vault = &desk.app.vault;
+    let vended = vault.credentials(&session, &profile, PATIENCE).await;
+    let vended = vended.map_err(ApiError::from);
+    meter::vended(&desk.app, Via::Grant, &vended);
+    match vended {
         Ok(credentials) => private(Json(ContainerCredentials::from(credentials)).into_response()),
-        Err(error) => answer(&ApiError::from(error).problem()),
+        Err(error) => answer(&error.problem()),
     }
 }
 

@@ -4,9 +4,11 @@ mod container;
 mod error;
 mod extract;
 mod listing;
+mod meter;
 mod router;
 mod routes;
 mod trail;
 mod web;
 
+pub use self::meter::metered;
 pub use self::router::router;

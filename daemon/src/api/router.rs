@@ -9,8 +9,8 @@ use quilt_proto::call::path;
 
 use super::error::ApiError;
 use super::routes::{
-    api_keys, audit, aws, config, events, grants, health, me, packages, profiles, search, session,
-    shutdown, status, token, web,
+    api_keys, audit, aws, config, events, grants, health, me, metrics, packages, profiles, search,
+    session, shutdown, status, token, web,
 };
 use super::trail;
 use super::web::WebLogins;
@@ -22,6 +22,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(path::HEALTH, get(health::show))
         .route(path::STATUS, get(status::show))
         .route(path::EVENTS, get(events::stream))
+        .route(path::METRICS, get(metrics::show))
         .route(path::CONFIG, get(config::show).put(config::update))
         .route(
             path::SESSION,

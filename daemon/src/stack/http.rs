@@ -11,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::StackError;
+use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -43,21 +44,23 @@ impl Default for Timeouts {
 /// Speaks to stacks. Cheap to share.
 pub struct StackClient {
     timeouts: Timeouts,
+    meter: UpstreamMeter,
     loopback: Mutex<Option<Client>>,
     remote: Mutex<Option<Client>>,
 }
 
 impl Default for StackClient {
     fn default() -> Self {
-        Self::new(Timeouts::default())
+        Self::new(Timeouts::default(), UpstreamMeter::default())
     }
 }
 
 impl StackClient {
     /// Connects to nothing yet; TLS roots are loaded by the first https request.
-    pub fn new(timeouts: Timeouts) -> Self {
+    pub fn new(timeouts: Timeouts, meter: UpstreamMeter) -> Self {
         Self {
             timeouts,
+            meter,
             loopback: Mutex::default(),
             remote: Mutex::default(),
         }
@@ -114,46 +117,48 @@ impl StackClient {
         request: RequestBuilder,
         secrets: &[&Secret],
     ) -> Result<Answer, StackError> {
-        let (client, request) = request.build_split();
-        let request = request.map_err(|_| StackError::Invalid {
-            host: "the stack".to_owned(),
-            reason: "a URL or token that HTTP cannot carry".to_owned(),
-        })?;
-        let host = host(request.url().as_str());
-        let lost = |error: &reqwest::Error| StackError::Unreachable {
-            host: host.clone(),
-            reason: describe(error).to_owned(),
-        };
-        let response = client
-            .execute(request)
-            .await
-            .map_err(|error| lost(&error))?;
-        let status = response.status();
-        let body = read(response, &host).await.map_err(|error| match error {
-            Unread::Lost(error) => lost(&error),
-            Unread::TooLarge(error) => error,
-        })?;
-        let answer = Answer { host, body };
-        match status {
-            status if status.is_success() => Ok(answer),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
-                message: answer.message(status, secrets),
-                host: answer.host,
-            }),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                Err(answer.failed(status))
-            }
-            StatusCode::BAD_REQUEST => Err(StackError::Refused {
-                message: answer.message(status, secrets),
-                host: answer.host,
-            }),
-            // An ingress in the middle of a deploy says such things; the stack
-            // itself does not.
-            status if status.is_client_error() => {
-                Err(answer.invalid(&format!("it answered {status}")))
-            }
-            status => Err(answer.failed(status)),
-        }
+        let outcome = ask(request, secrets).await;
+        self.meter.note(&outcome, StackError::kind);
+        outcome
+    }
+}
+
+async fn ask(request: RequestBuilder, secrets: &[&Secret]) -> Result<Answer, StackError> {
+    let (client, request) = request.build_split();
+    let request = request.map_err(|_| StackError::Invalid {
+        host: "the stack".to_owned(),
+        reason: "a URL or token that HTTP cannot carry".to_owned(),
+    })?;
+    let host = host(request.url().as_str());
+    let lost = |error: &reqwest::Error| StackError::Unreachable {
+        host: host.clone(),
+        reason: describe(error).to_owned(),
+    };
+    let response = client
+        .execute(request)
+        .await
+        .map_err(|error| lost(&error))?;
+    let status = response.status();
+    let body = read(response, &host).await.map_err(|error| match error {
+        Unread::Lost(error) => lost(&error),
+        Unread::TooLarge(error) => error,
+    })?;
+    let answer = Answer { host, body };
+    match status {
+        status if status.is_success() => Ok(answer),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
+            message: answer.message(status, secrets),
+            host: answer.host,
+        }),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(answer.failed(status)),
+        StatusCode::BAD_REQUEST => Err(StackError::Refused {
+            message: answer.message(status, secrets),
+            host: answer.host,
+        }),
+        // An ingress in the middle of a deploy says such things; the stack
+        // itself does not.
+        status if status.is_client_error() => Err(answer.invalid(&format!("it answered {status}"))),
+        status => Err(answer.failed(status)),
     }
 }
 

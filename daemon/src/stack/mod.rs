@@ -20,6 +20,6 @@ pub use self::api_keys::{Revoked, Scope};
 pub use self::credentials::StackCredentials;
 pub use self::discovery::StackConfig;
 pub use self::error::StackError;
-pub use self::http::StackClient;
+pub use self::http::{StackClient, Timeouts};
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
 pub use self::tokens::Tokens;

@@ -11,8 +11,11 @@ use serde::Deserialize;
 
 use crate::api::error::ApiError;
 use crate::api::extract::Params;
+use crate::api::meter;
 use crate::app::App;
 use crate::aws::{SessionKeys, SignIn};
+use crate::credential::AwsCredentials;
+use crate::metrics::Via;
 
 /// A `credential_process` may take 4 s all in all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -39,10 +42,15 @@ pub(in crate::api) async fn credentials(
     State(app): State<Arc<App>>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<CredentialProcess>, ApiError> {
+    let vended = vend(&app, &wanted).await;
+    meter::vended(&app, Via::Socket, &vended);
+    Ok(Json(vended?.into()))
+}
+
+async fn vend(app: &App, wanted: &Wanted) -> Result<AwsCredentials, ApiError> {
     let profile = wanted.profile()?;
     let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
-    let credentials = app.vault.credentials(&session, &profile, PATIENCE).await?;
-    Ok(Json(credentials.into()))
+    Ok(app.vault.credentials(&session, &profile, PATIENCE).await?)
 }
 
 pub(in crate::api) async fn console(
