@@ -5,8 +5,10 @@ mod error;
 mod extract;
 mod listing;
 mod meter;
+mod openapi;
 mod router;
 mod routes;
+mod table;
 mod trail;
 mod web;
 

@@ -9,20 +9,23 @@ use quilt_proto::call::path;
 
 use super::error::ApiError;
 use super::routes::{
-    api_keys, audit, aws, config, events, grants, health, me, metrics, packages, profiles, search,
-    session, shutdown, status, token, web,
+    api_keys, audit, aws, config, events, grants, health, me, metrics, openapi, packages, profiles,
+    search, session, shutdown, status, token, web,
 };
+use super::table::Routes;
 use super::trail;
 use super::web::WebLogins;
 use crate::app::App;
 
-/// The API over the services.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// The routes; `openapi/operations.rs` says in words what each does, and a test
+/// that none is missing there.
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .route(path::HEALTH, get(health::show))
         .route(path::STATUS, get(status::show))
         .route(path::EVENTS, get(events::stream))
         .route(path::METRICS, get(metrics::show))
+        .route(path::OPENAPI, get(openapi::show))
         .route(path::CONFIG, get(config::show).put(config::update))
         .route(
             path::SESSION,
@@ -62,6 +65,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route(path::AWS_GRANT, delete(grants::revoke))
         .route(path::PROFILES, get(profiles::list))
         .route(path::SHUTDOWN, post(shutdown::stop))
+}
+
+/// The API over the services.
+pub fn router(app: Arc<App>) -> Router {
+    routes()
+        .router
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
         .route_layer(from_fn_with_state(Arc::clone(&app), trail::note))
@@ -70,6 +79,6 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// The path of one thing of a collection.
-fn one_of(collection: &str) -> String {
+pub(super) fn one_of(collection: &str) -> String {
     format!("{collection}/{{id}}")
 }

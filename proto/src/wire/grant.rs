@@ -6,6 +6,7 @@ use crate::{CatalogUrl, ProfileName, Secret, Timestamp};
 
 /// `POST /v1/aws/grants`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GrantRequest {
     /// Whose credentials; the stack's own where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,6 +25,7 @@ pub struct GrantRequest {
 
 /// A new grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Grant {
     /// Its name, by which it is revoked.
     pub id: String,
@@ -40,6 +42,7 @@ pub struct Grant {
 
 /// A grant in the status; never its token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GrantStatus {
     /// Its name.
     pub id: String,
@@ -65,6 +68,7 @@ pub struct GrantStatus {
 /// What a container credentials endpoint answers (AWS SDKs and Tools Reference
 /// Guide, "Container credential provider").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 pub struct ContainerCredentials {
     /// Identifies them.
@@ -79,6 +83,7 @@ pub struct ContainerCredentials {
 
 /// `GET /v1/aws/console`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConsoleUrl {
     /// Signs in whoever opens it within 15 minutes.
     pub url: Secret,

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use quilt_proto::wire::{ConsoleUrl, CredentialProcess};
 use quilt_proto::{NameError, ProfileName};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
@@ -20,10 +21,12 @@ use crate::metrics::Via;
 /// A `credential_process` may take 4 s all in all.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Wanted {
     catalog: Option<String>,
+    /// A profile of `quiltd.toml`; the stack's own role when absent.
     profile: Option<String>,
+    /// The page to open, instead of the console's first.
     destination: Option<String>,
 }
 
