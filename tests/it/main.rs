@@ -18,6 +18,8 @@ mod exec;
 mod fake_stack;
 mod grants;
 mod keyring;
+mod metrics;
+mod openapi;
 mod packages;
 mod profiles;
 mod roles;

@@ -42,7 +42,7 @@ struct Desk {
 pub(super) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(0)?;
     let stop = app.shutdown.child_token();
-    let router = router(Arc::clone(app), address);
+    let router = router(app, address);
     let limits = LoopbackListener::limits();
     tokio::spawn(serve(
         listener,
@@ -54,7 +54,7 @@ pub(super) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
     Ok(Endpoint::new(address, stop))
 }
 
-fn router(app: Arc<App>, address: SocketAddr) -> Router {
+fn router(app: &Arc<App>, address: SocketAddr) -> Router {
     let throttle = Arc::new(Throttle::new());
     let refusals = Arc::clone(&throttle);
     let refuse: Refuse = Arc::new(move |problem| refuse(&refusals, problem));
@@ -63,11 +63,11 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .fallback(async |State(desk): State<Desk>| refuse_path(&desk))
         .method_not_allowed_fallback(async |State(desk): State<Desk>| refuse_path(&desk))
         .with_state(Desk {
-            app: Arc::clone(&app),
+            app: Arc::clone(app),
             throttle,
         });
     let hosts = AllowedHosts::only([address.to_string()]);
-    metered(guarded_by(router, hosts, refuse), &app)
+    metered(guarded_by(router, hosts, refuse), app)
 }
 
 async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {

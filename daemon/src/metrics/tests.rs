@@ -7,8 +7,8 @@ use super::*;
 
 const NOW: i64 = 1_800_000_000;
 
-fn at(offset: i64) -> Option<Timestamp> {
-    Some(Timestamp::from_unix(NOW + offset))
+fn at(offset: i64) -> Timestamp {
+    Timestamp::from_unix(NOW + offset)
 }
 
 fn catalog(url: &str, token_left: i64) -> CatalogStatus {
@@ -18,14 +18,14 @@ fn catalog(url: &str, token_left: i64) -> CatalogStatus {
         session: SessionStatus {
             state: quilt_proto::wire::SessionState::Active,
             kind: Some(TokenKind::Interactive),
-            access_token_expires_at: at(token_left),
+            access_token_expires_at: Some(at(token_left)),
             last_error: None,
             api_key_fingerprint: None,
             api_key_expires_at: None,
         },
         credentials: vec![CredentialStatus {
             profile: "lake".parse().unwrap(),
-            expires_at: at(token_left + 1000),
+            expires_at: Some(at(token_left + 1000)),
             next_refresh_at: None,
             last_error: None,
         }],

@@ -125,6 +125,10 @@ pub struct ApiKeyRotation {
     pub id: Option<String>,
     /// The lifetime of its successor in days; the same as its own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(range(min = *KEY_LIFETIME_DAYS.start(), max = *KEY_LIFETIME_DAYS.end()))
+    )]
     pub expires_in_days: Option<i64>,
 }
 

@@ -11,7 +11,8 @@ pub struct GrantRequest {
     /// Whose credentials; the stack's own where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileName>,
-    /// How long the grant lives, in seconds; an hour where nothing is said.
+    /// How long the grant lives, in seconds, up to a week; an hour where
+    /// nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
     /// Instead: as long as the calling process runs, also after it became

@@ -180,14 +180,18 @@ fn id(operation: &Operation) -> String {
     words.fold(method, |id, word| id + "_" + word)
 }
 
-/// Descriptions come from the code's own, whose links lead nowhere here.
+/// Descriptions come from the code's own, whose links lead nowhere here and
+/// whose lines are as short as code is.
 fn unlink(value: &mut Value) {
     match value {
         Value::Object(object) => {
             for (key, value) in object {
                 match value {
                     Value::String(text) if key == "description" => {
-                        *text = text.replace("[`", "`").replace("`]", "`");
+                        *text = text
+                            .replace("[`", "`")
+                            .replace("`]", "`")
+                            .replace('\n', " ");
                     }
                     value => unlink(value),
                 }

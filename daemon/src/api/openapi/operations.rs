@@ -80,6 +80,7 @@ pub(super) fn operations() -> Vec<Operation> {
         of::<ReadAudit>(path::AUDIT, "Which local process got what, when")
             .query::<audit::Extent>(&["since"]),
         of::<ListPackages>(path::PACKAGES, "The packages of a registry")
+            .more("As `application/x-ndjson`, for whoever accepts that, every line is such a value.")
             .query::<packages::Where>(&["registry"])
             .answers_also(NDJSON, SchemaGenerator::subschema_for::<PackageLine>),
         of::<DeletePackage>(path::PACKAGE, "Delete a package or one version of it")
