@@ -58,8 +58,8 @@ pub(in crate::api) fn document() -> Value {
             },
             "responses": {
                 "Problem": {
-                    "description": "What went wrong (RFC 9457), with a stable code and, where there \
-                        is one, the command that mends it.",
+                    "description": "What went wrong (RFC 9457), with a stable code and, where \
+                        there is one, the command that mends it.",
                     "content": { Problem::MEDIA_TYPE: { "schema": problem } },
                 },
             },
