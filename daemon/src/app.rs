@@ -16,11 +16,12 @@ use crate::credential::{self, CredentialError, Vault};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::package::Packages;
 use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::StackClient;
+use crate::stack::{StackClient, Timeouts};
 use crate::store::{self, StoreChoice, StoreError};
 use crate::{VERSION, catalogs};
 
@@ -79,6 +80,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Which local process got what, when.
     pub audit: AuditLog,
+    /// Counts for operators.
+    pub metrics: Metrics,
     /// AWS credentials.
     pub vault: Arc<Vault>,
     /// API keys.
@@ -110,7 +113,12 @@ impl App {
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let stack = Arc::new(StackClient::default());
+        let started_at = clock.now().wall;
+        let metrics = Metrics::new(VERSION, started_at);
+        let stack = Arc::new(StackClient::new(
+            Timeouts::default(),
+            metrics.upstream.stack.clone(),
+        ));
         let tasks = TaskTracker::new();
         let store = store::open(config.token_store, &config.state_dir).await?;
         let parts = Parts {
@@ -118,15 +126,17 @@ impl App {
             store,
             clock: Arc::clone(&clock),
             tasks: tasks.clone(),
+            meter: metrics.refreshes.access_tokens.clone(),
         };
         let settings = Arc::new(SettingsFile::new(config.settings));
-        let aws = Arc::new(Aws::default());
+        let aws = Arc::new(Aws::new(&metrics.upstream));
         let vault = Arc::new(Vault::new(credential::Parts {
             stack: Arc::clone(&stack),
             aws: Arc::clone(&aws),
             settings: Arc::clone(&settings),
             clock: Arc::clone(&clock),
             tasks: tasks.clone(),
+            meter: metrics.refreshes.aws_credentials.clone(),
         }));
         let keys = Keys::new(
             Arc::clone(&stack),
@@ -141,6 +151,7 @@ impl App {
         Ok(Self {
             sessions: Sessions::load(parts).await?,
             audit: AuditLog::open(&config.state_dir),
+            metrics,
             packages: Packages::new(sdk_config.clone(), Arc::clone(&vault)),
             vault,
             keys: Arc::new(keys),
@@ -151,7 +162,7 @@ impl App {
             stack,
             config: sdk_config,
             shutdown,
-            started_at: clock.now().wall,
+            started_at,
             socket,
             tasks,
         })

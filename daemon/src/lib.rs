@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod grant;
 pub mod keys;
 pub mod listen;
+pub mod metrics;
 pub mod package;
 pub mod process;
 pub mod python_sdk;
@@ -51,6 +52,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let control = PeerListener::new(listeners.control)?;
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
+    let router = api::metered(router, &app);
     app.follow_settings();
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());

@@ -76,6 +76,10 @@ pub mod path {
     pub const STATUS: &str = "/v1/status";
     /// Server-sent events: a line whenever something changes.
     pub const EVENTS: &str = "/v1/events";
+    /// Counts and durations for operators, OpenMetrics text.
+    pub const METRICS: &str = "/metrics";
+    /// The OpenAPI document of all this.
+    pub const OPENAPI: &str = "/v1/openapi.json";
     /// The configuration shared with the Python SDK.
     pub const CONFIG: &str = "/v1/config";
     /// Login, logout.

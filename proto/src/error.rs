@@ -114,6 +114,7 @@ impl<'de> Deserialize<'de> for ErrorCode {
 
 /// An error body, `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A URI naming the kind of problem: `urn:quiltd:error:<code>`.
     #[serde(rename = "type")]

@@ -9,6 +9,8 @@ pub mod catalog;
 pub mod error;
 pub mod locations;
 pub mod names;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod secret;
 pub mod time;
 pub mod wire;

@@ -19,6 +19,8 @@ mod fake_stack;
 mod gateway;
 mod grants;
 mod keyring;
+mod metrics;
+mod openapi;
 mod packages;
 mod profiles;
 mod roles;

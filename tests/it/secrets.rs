@@ -51,6 +51,7 @@ async fn no_secret_reaches_a_log_an_error_argv_or_the_environment() {
 
     seen += &world.ctl(&["status"]).await.ok();
     seen += &world.ctl(&["status", "--json"]).await.ok();
+    seen += &world.ask("GET", "/metrics", "*/*", None).await.text();
     seen += &world.log();
     let pid = world.daemon.as_ref().unwrap().pid();
     for file in ["cmdline", "environ"] {

@@ -4,9 +4,13 @@ mod error;
 mod extract;
 mod listing;
 mod loopback;
+mod meter;
+mod openapi;
 mod router;
 mod routes;
+mod table;
 mod trail;
 mod web;
 
+pub use self::meter::metered;
 pub use self::router::{open_gateway, router};

@@ -9,20 +9,24 @@ use quilt_proto::call::path;
 
 use super::error::ApiError;
 use super::routes::{
-    api_keys, audit, aws, config, events, gateway, grants, health, me, packages, profiles, search,
-    session, shutdown, status, token, web,
+    api_keys, audit, aws, config, events, gateway, grants, health, me, metrics, openapi, packages,
+    profiles, search, session, shutdown, status, token, web,
 };
+use super::table::Routes;
 use super::web::WebLogins;
 use super::{loopback, trail};
 use crate::app::App;
 use crate::gateway::Open;
 
-/// The API over the services.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// The routes; `openapi/operations.rs` says in words what each does, and a test
+/// that none is missing there.
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .route(path::HEALTH, get(health::show))
         .route(path::STATUS, get(status::show))
         .route(path::EVENTS, get(events::stream))
+        .route(path::METRICS, get(metrics::show))
+        .route(path::OPENAPI, get(openapi::show))
         .route(path::CONFIG, get(config::show).put(config::update))
         .route(
             path::SESSION,
@@ -68,6 +72,12 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route(path::PROFILES, get(profiles::list))
         .route(path::SHUTDOWN, post(shutdown::stop))
+}
+
+/// The API over the services.
+pub fn router(app: Arc<App>) -> Router {
+    routes()
+        .router
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
         .route_layer(from_fn_with_state(Arc::clone(&app), trail::note))
@@ -82,6 +92,6 @@ pub fn open_gateway(app: &Arc<App>) -> Open {
 }
 
 /// The path of one thing of a collection.
-fn one_of(collection: &str) -> String {
+pub(super) fn one_of(collection: &str) -> String {
     format!("{collection}/{{id}}")
 }

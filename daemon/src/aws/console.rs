@@ -67,7 +67,9 @@ impl Aws {
             },
             str::to_owned,
         );
-        let token = self.signin_token(&endpoint, keys).await?;
+        let token = self.signin_token(&endpoint, keys).await;
+        self.console_meter.note(&token, AwsError::kind);
+        let token = token?;
         let mut url = endpoint;
         url.query_pairs_mut()
             .append_pair("Action", "login")

@@ -36,6 +36,14 @@ impl AwsError {
         }
     }
 
+    /// The kind of failure, for those who count them.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
     /// Whether other keys may be accepted.
     pub fn means_stale_keys(&self) -> bool {
         matches!(

@@ -17,6 +17,7 @@ use quilt_proto::{Secret, Timestamp};
 pub use self::console::SignIn;
 pub use self::error::AwsError;
 pub use self::sts::AssumeRole;
+use crate::metrics::{Upstream, UpstreamMeter};
 
 /// Keys of an AWS session.
 #[derive(Debug, Clone)]
@@ -37,4 +38,17 @@ pub struct SessionKeys {
 pub struct Aws {
     sts: OnceLock<SharedHttpClient>,
     console: OnceLock<reqwest::Client>,
+    sts_meter: UpstreamMeter,
+    console_meter: UpstreamMeter,
+}
+
+impl Aws {
+    /// Counts what it asks for.
+    pub fn new(upstream: &Upstream) -> Self {
+        Self {
+            sts_meter: upstream.sts.clone(),
+            console_meter: upstream.sign_in.clone(),
+            ..Self::default()
+        }
+    }
 }

@@ -78,8 +78,9 @@ impl Aws {
             let tag = Tag::builder().key(key).value(value).build();
             call = call.tags(tag.map_err(|_| AwsError::unreachable(SERVICE, "takes no such tag"))?);
         }
-        let answer = call.send().await.map_err(|error| explain(&error, keys))?;
-        let issued = answer
+        let answer = call.send().await.map_err(|error| explain(&error, keys));
+        self.sts_meter.note(&answer, AwsError::kind);
+        let issued = answer?
             .credentials
             .ok_or_else(|| AwsError::unreachable(SERVICE, "answered without credentials"))?;
         Ok(SessionKeys {

@@ -14,6 +14,7 @@ use super::stack_source::StackSource;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::Aws;
 use crate::clock::SharedClock;
+use crate::metrics::RefreshMeter;
 use crate::refresh::{Policy, RefreshError, Refresher};
 use crate::session::{Identity, Session};
 use crate::settings::{Profile, SettingsFile};
@@ -37,6 +38,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Fetches a stopping daemon waits for.
     pub tasks: TaskTracker,
+    /// Counts fetches.
+    pub meter: RefreshMeter,
 }
 
 /// Holds and refreshes AWS credentials.
@@ -168,10 +171,11 @@ impl Vault {
             .min_ttl
             .map_or(Policy::AWS_CREDENTIALS, |min_left| Policy { min_left });
         let (clock, tasks) = (Arc::clone(&self.parts.clock), self.parts.tasks.clone());
+        let meter = self.parts.meter.clone();
         let entry = Arc::new(Entry {
             name: name.clone(),
             profile,
-            refresher: Refresher::new(source, policy, clock, tasks),
+            refresher: Refresher::new(source, policy, clock, tasks, meter),
             identity: Mutex::new(session.identity()),
         });
         let key = (session.catalog().clone(), name.clone());

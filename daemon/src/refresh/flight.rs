@@ -1,7 +1,7 @@
 //! The state behind a refresher, and the one task that fetches.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::held::Held;
 use super::{Failure, Policy, RefreshError, Snapshot, Source, backoff};
 use crate::clock::{Deadline, Moment, SharedClock};
+use crate::metrics::{RefreshMeter, RefreshOutcome};
 
 /// With nothing fresh to hand out, a new attempt is made this soon after a
 /// failed one, in seconds: whoever asks once the cause is mended should not
@@ -38,6 +39,7 @@ pub(super) struct Inner<S: Source> {
     pub(super) clock: SharedClock,
     policy: Policy,
     tasks: TaskTracker,
+    meter: RefreshMeter,
     changed: Arc<Notify>,
     state: Mutex<State<S>>,
 }
@@ -117,13 +119,20 @@ impl<S: Source> State<S> {
 }
 
 impl<S: Source> Inner<S> {
-    pub(super) fn new(source: S, policy: Policy, clock: SharedClock, tasks: TaskTracker) -> Self {
+    pub(super) fn new(
+        source: S,
+        policy: Policy,
+        clock: SharedClock,
+        tasks: TaskTracker,
+        meter: RefreshMeter,
+    ) -> Self {
         let changed = Arc::new(Notify::new());
         Self {
             source,
             clock,
             policy,
             tasks,
+            meter,
             changed,
             state: Mutex::new(State::default()),
         }
@@ -197,8 +206,15 @@ impl<S: Source> Inner<S> {
             let landing = Clearing {
                 inner: &inner,
                 generation,
+                started: Instant::now(),
             };
             let result = inner.source.fetch(held).await;
+            let outcome = match &result {
+                Ok(_) => RefreshOutcome::Ok,
+                Err(Failure::Transient(_)) => RefreshOutcome::Failed,
+                Err(Failure::Definite(_)) => RefreshOutcome::Refused,
+            };
+            inner.meter.record(outcome, landing.started.elapsed());
             drop(sender.send_replace(Some(inner.land(result, generation))));
             drop(landing);
         });
@@ -320,6 +336,7 @@ impl<S: Source> Inner<S> {
 struct Clearing<'a, S: Source> {
     inner: &'a Inner<S>,
     generation: u64,
+    started: Instant,
 }
 
 impl<S: Source> Drop for Clearing<'_, S> {
@@ -327,6 +344,8 @@ impl<S: Source> Drop for Clearing<'_, S> {
         if !std::thread::panicking() {
             return;
         }
+        let took = self.started.elapsed();
+        self.inner.meter.record(RefreshOutcome::Failed, took);
         let mut state = self.inner.state();
         if state.generation == self.generation {
             state.flight = None;

@@ -27,6 +27,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use self::flight::{Inner, Landing};
 pub use self::policy::Policy;
 use crate::clock::SharedClock;
+use crate::metrics::RefreshMeter;
 
 /// Something with an end.
 pub trait Perishable: Clone + Send + Sync + 'static {
@@ -91,9 +92,15 @@ pub struct Refresher<S: Source> {
 impl<S: Source> Refresher<S> {
     /// Holds nothing yet; the first [`Self::value`] fetches. Must be called
     /// inside a tokio runtime. Fetches run in `tasks`, so that a stopping
-    /// daemon can wait for them.
-    pub fn new(source: S, policy: Policy, clock: SharedClock, tasks: TaskTracker) -> Self {
-        let inner = Arc::new(Inner::new(source, policy, clock, tasks));
+    /// daemon can wait for them, and are counted by `meter`.
+    pub fn new(
+        source: S,
+        policy: Policy,
+        clock: SharedClock,
+        tasks: TaskTracker,
+        meter: RefreshMeter,
+    ) -> Self {
+        let inner = Arc::new(Inner::new(source, policy, clock, tasks, meter));
         let schedule = tokio::spawn(keep_ahead(Arc::clone(&inner)));
         Self {
             inner,

@@ -90,6 +90,7 @@ impl World {
             Policy::AWS_CREDENTIALS,
             Arc::clone(&clock) as SharedClock,
             TaskTracker::new(),
+            RefreshMeter::default(),
         );
         Self {
             clock,

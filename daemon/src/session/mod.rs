@@ -28,6 +28,7 @@ pub(crate) use self::login::new_login_id;
 pub use self::one::Session;
 pub use self::web::{Connect, WebLogin};
 use crate::clock::SharedClock;
+use crate::metrics::RefreshMeter;
 use crate::stack::StackClient;
 use crate::store::{Store, StoreError};
 
@@ -45,6 +46,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Tasks a stopping daemon waits for.
     pub tasks: TaskTracker,
+    /// Counts rotations.
+    pub meter: RefreshMeter,
 }
 
 /// All sessions.

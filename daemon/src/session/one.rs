@@ -49,6 +49,7 @@ impl Session {
             Policy::ACCESS_TOKEN,
             Arc::clone(&parts.clock),
             parts.tasks.clone(),
+            parts.meter.clone(),
         );
         tokens.kill(SessionError::LoggedOut(catalog.clone()));
         Self {

@@ -10,6 +10,7 @@ async fn sessions() -> Sessions {
         store: Store::in_memory(),
         clock: Arc::new(SystemClock),
         tasks: TaskTracker::new(),
+        meter: RefreshMeter::default(),
     };
     Sessions::load(parts).await.unwrap()
 }

@@ -48,6 +48,16 @@ pub enum StackError {
 }
 
 impl StackError {
+    /// The kind of failure, for those who count them.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Refused { .. } | Self::Input { .. } => "refused",
+            Self::Invalid { .. } => "invalid",
+        }
+    }
+
     /// Whether a token endpoint that says this means the token (RFC 6749
     /// `400 invalid_grant`, or 401 and 403 as Quilt's registry answers).
     pub fn is_refusal(&self) -> bool {

@@ -65,8 +65,9 @@ impl StackClient {
             .bearer_auth(bearer.expose())
             .body(request.body.clone())
             .timeout(TOTAL);
-        let (response, _) = self.execute(built).await?;
-        let mut response = Forwarded::from(response);
+        let outcome = self.execute(built).await;
+        self.meter.note(&outcome, StackError::kind);
+        let mut response = Forwarded::from(outcome?.0);
         drop_connection_headers(response.headers_mut());
         response.headers_mut().remove(header::SET_COOKIE);
         Ok(response)

@@ -11,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::StackError;
+use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -43,21 +44,23 @@ impl Default for Timeouts {
 /// Speaks to stacks. Cheap to share.
 pub struct StackClient {
     timeouts: Timeouts,
+    meter: UpstreamMeter,
     loopback: Mutex<Option<Client>>,
     remote: Mutex<Option<Client>>,
 }
 
 impl Default for StackClient {
     fn default() -> Self {
-        Self::new(Timeouts::default())
+        Self::new(Timeouts::default(), UpstreamMeter::default())
     }
 }
 
 impl StackClient {
     /// Connects to nothing yet; TLS roots are loaded by the first https request.
-    pub fn new(timeouts: Timeouts) -> Self {
+    pub fn new(timeouts: Timeouts, meter: UpstreamMeter) -> Self {
         Self {
             timeouts,
+            meter,
             loopback: Mutex::default(),
             remote: Mutex::default(),
         }
@@ -128,6 +131,16 @@ impl StackClient {
     /// Sends a request and reads its answer. `secrets` are what the request
     /// carries: an error text that quotes one is not passed on.
     pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        secrets: &[&Secret],
+    ) -> Result<Answer, StackError> {
+        let outcome = self.ask(request, secrets).await;
+        self.meter.note(&outcome, StackError::kind);
+        outcome
+    }
+
+    async fn ask(
         &self,
         request: RequestBuilder,
         secrets: &[&Secret],

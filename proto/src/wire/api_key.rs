@@ -12,6 +12,7 @@ pub const DEFAULT_KEY_LIFETIME_DAYS: i64 = 90;
 
 /// `PUT /v1/session/api-key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKeyHandover {
     /// The secret, `qk_…`; surrounding white space allowed.
     pub key: Secret,
@@ -19,6 +20,7 @@ pub struct ApiKeyHandover {
 
 /// A key as the stack lists it; never its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKey {
     /// Its identifier.
     pub id: String,
@@ -40,6 +42,7 @@ pub struct ApiKey {
 
 /// Whether a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ApiKeyStatus {
     /// It does.
@@ -60,6 +63,7 @@ impl ApiKeyStatus {
 
 /// What a list of keys is narrowed by; what is absent narrows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKeyFilter {
     /// The owner's e-mail address; for admins only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,11 +81,16 @@ pub struct ApiKeyFilter {
 
 /// `POST /v1/api-keys`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewApiKey {
     /// The key's name.
     pub name: String,
-    /// Its lifetime, one of [`KEY_LIFETIME_DAYS`].
+    /// Its lifetime in days, one of [`KEY_LIFETIME_DAYS`].
     #[serde(default = "default_days")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(range(min = *KEY_LIFETIME_DAYS.start(), max = *KEY_LIFETIME_DAYS.end()))
+    )]
     pub expires_in_days: i64,
 }
 
@@ -91,6 +100,7 @@ fn default_days() -> i64 {
 
 /// A key just made. Nothing shows its secret again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedApiKey {
     /// The key.
     pub api_key: ApiKey,
@@ -100,6 +110,7 @@ pub struct CreatedApiKey {
 
 /// `POST /v1/api-keys/revoke`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKeyRevocation {
     /// The secret of the key to revoke.
     pub secret: Secret,
@@ -107,18 +118,24 @@ pub struct ApiKeyRevocation {
 
 /// `POST /v1/api-keys/rotate`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKeyRotation {
     /// The key to replace; the one in use when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The lifetime of its successor; the same as its own when absent.
+    /// The lifetime of its successor in days; the same as its own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(range(min = *KEY_LIFETIME_DAYS.start(), max = *KEY_LIFETIME_DAYS.end()))
+    )]
     pub expires_in_days: Option<i64>,
 }
 
 /// A key and its successor, which works. The old key works as well until
 /// whoever got this has kept the secret and revokes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RotatedApiKey {
     /// The successor.
     pub api_key: ApiKey,

@@ -8,6 +8,7 @@ use crate::Timestamp;
 
 /// A line of the audit log, and of `GET /v1/audit`. Never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// When; for repeats, the last of them.
     pub time: Timestamp,

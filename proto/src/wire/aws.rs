@@ -7,6 +7,7 @@ use crate::{Secret, Timestamp};
 /// The document of the AWS SDKs' `credential_process` contract (AWS SDKs and
 /// Tools Reference Guide, "Process credential provider"), version 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 pub struct CredentialProcess {
     /// Always 1.

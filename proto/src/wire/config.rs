@@ -11,6 +11,7 @@ pub type ConfigValues = BTreeMap<String, Value>;
 
 /// `PUT /v1/config`: replace from a catalog's `/config.json`, or merge values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConfigUpdate {
     /// Autoconfigure from this catalog; an empty text resets the file.

@@ -6,6 +6,7 @@ use crate::{CatalogUrl, RegistryUrl};
 
 /// `PUT /v1/gateway`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GatewayRequest {
     /// Take over a login that the Python SDK made itself.
     #[serde(default)]
@@ -14,6 +15,7 @@ pub struct GatewayRequest {
 
 /// How the gateway stands, and what the request changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gateway {
     /// The catalog the Python SDK is led to; null where it is not.
     pub catalog_url: Option<CatalogUrl>,

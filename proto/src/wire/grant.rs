@@ -6,11 +6,13 @@ use crate::{CatalogUrl, ProfileName, Secret, Timestamp};
 
 /// `POST /v1/aws/grants`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GrantRequest {
     /// Whose credentials; the stack's own where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileName>,
-    /// How long the grant lives, in seconds; an hour where nothing is said.
+    /// How long the grant lives, in seconds, up to a week; an hour where
+    /// nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
     /// Instead: as long as the calling process runs, also after it became
@@ -24,6 +26,7 @@ pub struct GrantRequest {
 
 /// A new grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Grant {
     /// Its name, by which it is revoked.
     pub id: String,
@@ -40,6 +43,7 @@ pub struct Grant {
 
 /// What a grant opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GrantKind {
     /// A profile's credentials.
@@ -50,6 +54,7 @@ pub enum GrantKind {
 
 /// A grant in the status; never its token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GrantStatus {
     /// Its name.
     pub id: String,
@@ -75,6 +80,7 @@ pub struct GrantStatus {
 /// What a container credentials endpoint answers (AWS SDKs and Tools Reference
 /// Guide, "Container credential provider").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 pub struct ContainerCredentials {
     /// Identifies them.
@@ -89,6 +95,7 @@ pub struct ContainerCredentials {
 
 /// `GET /v1/aws/console`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConsoleUrl {
     /// Signs in whoever opens it within 15 minutes.
     pub url: Secret,

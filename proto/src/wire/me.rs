@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The user behind the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Me {
     /// User name.
     pub name: String,
@@ -19,6 +20,7 @@ pub struct Me {
 
 /// `PUT /v1/me/role`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoleChoice {
     /// The role to make active.
     pub role: String,

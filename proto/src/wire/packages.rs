@@ -6,6 +6,7 @@ use crate::PackageName;
 
 /// One version of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PackageVersion {
     /// `latest`, or when it was pushed in Unix seconds.
     pub version: String,
@@ -15,6 +16,7 @@ pub struct PackageVersion {
 
 /// What a deletion did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeletedPackage {
     /// The package.
     pub name: PackageName,
@@ -30,6 +32,7 @@ pub struct DeletedPackage {
 
 /// What to search for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum SearchQuery {
     /// Elasticsearch's query string syntax.
@@ -40,6 +43,7 @@ pub enum SearchQuery {
 
 /// `POST /v1/search`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Search {
     /// The query.
     pub query: SearchQuery,
@@ -50,6 +54,7 @@ pub struct Search {
 
 /// A line of a listing that is streamed as `application/x-ndjson`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PackageLine {
     /// A package.

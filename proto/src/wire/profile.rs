@@ -6,6 +6,7 @@ use crate::{CatalogUrl, ProfileName, Timestamp};
 
 /// One profile in `GET /v1/profiles`, and what it last gave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileStatus {
     /// Its name.
     pub name: ProfileName,

@@ -7,6 +7,7 @@ use crate::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 /// `POST /v1/session`: the code the stack's login page showed. It is a
 /// long-lived secret (a refresh token).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginCode {
     /// The code, surrounding white space allowed.
     pub code: Secret,
@@ -14,6 +15,7 @@ pub struct LoginCode {
 
 /// `GET /v1/session`: where a login stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Session {
     /// The catalog.
     pub catalog_url: CatalogUrl,
@@ -28,6 +30,7 @@ pub struct Session {
 
 /// `GET /v1/token`: a bearer token, fresh for at least a minute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Token {
     /// The token, for `Authorization: Bearer …`.
     pub token: Secret,
@@ -39,6 +42,7 @@ pub struct Token {
 
 /// Where a bearer token comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TokenKind {
     /// An interactive login.
@@ -49,6 +53,7 @@ pub enum TokenKind {
 
 /// `POST /v1/session/web`: a login through the browser has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebLogin {
     /// The page to open in a browser on this machine.
     pub authorize_url: String,
@@ -61,6 +66,7 @@ pub struct WebLogin {
 /// `GET /v1/session/web/{id}`: how far such a login is. One that failed is
 /// answered with the error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebLoginState {
     /// How far.
     pub progress: WebLoginProgress,
@@ -71,6 +77,7 @@ pub struct WebLoginState {
 
 /// How far a login through the browser is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WebLoginProgress {
     /// The browser has not come back yet; ask again.

@@ -7,6 +7,7 @@ use crate::{CatalogUrl, ProfileName, RegistryUrl, Timestamp};
 
 /// `GET /v1/health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     /// Always `ok` when the daemon answers.
     pub status: String,
@@ -16,6 +17,7 @@ pub struct Health {
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
     /// The daemon's version.
     pub version: String,
@@ -39,6 +41,7 @@ pub struct Status {
 
 /// One catalog in [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CatalogStatus {
     /// The catalog.
     pub catalog_url: CatalogUrl,
@@ -52,6 +55,7 @@ pub struct CatalogStatus {
 
 /// A session in [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionStatus {
     /// Whether it works.
     pub state: SessionState,
@@ -71,6 +75,7 @@ pub struct SessionStatus {
 
 /// Whether a session works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// Nobody is logged in.
@@ -83,6 +88,7 @@ pub enum SessionState {
 
 /// AWS credentials in [`Status`]; never the secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CredentialStatus {
     /// The profile they belong to.
     pub profile: ProfileName,

@@ -5,6 +5,7 @@
     reason = "a test that cannot be set up fails by panicking"
 )]
 
+mod ask;
 pub mod binaries;
 mod browser;
 mod daemon;
@@ -13,6 +14,7 @@ mod session_bus;
 pub mod toolchain;
 mod world;
 
+pub use self::ask::Answer;
 pub use self::browser::Browser;
 pub use self::daemon::Daemon;
 pub use self::home::Home;

@@ -15,7 +15,6 @@ use http::HeaderMap;
 use quilt_proto::wire::ContainerCredentials;
 
 use super::{Desk, answer, private};
-use crate::api::error::ApiError;
 use crate::app::App;
 use crate::grant::{Endpoint, Right};
 use crate::listen::LoopbackListener;
@@ -36,20 +35,11 @@ async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
     let Some(opened) = desk.opened(&headers, None) else {
         return desk.refuse("quiltctl exec -- COMMAND");
     };
-    let Right::Credentials { catalog, profile } = &opened.right else {
+    let Right::Credentials { profile, .. } = &opened.right else {
         return desk.refuse("quiltctl exec -- COMMAND");
     };
-    let session = desk.app.sessions.session(catalog);
-    let vault = &desk.app.vault;
-    match vault.credentials(&session, profile, PATIENCE).await {
-        Ok(credentials) => {
-            desk.note("credentials", Ok(()), &opened);
-            private(Json(ContainerCredentials::from(credentials)).into_response())
-        }
-        Err(error) => {
-            let problem = ApiError::from(error).problem();
-            desk.note("credentials", Err(&problem), &opened);
-            answer(&problem)
-        }
+    match desk.vend(&opened, profile, PATIENCE).await {
+        Ok(credentials) => private(Json(ContainerCredentials::from(credentials)).into_response()),
+        Err(problem) => answer(&problem),
     }
 }

@@ -99,15 +99,12 @@ async fn token(State(desk): State<Desk>, Form(refresh): Form<Refresh>) -> Respon
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
 async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let Some((opened, catalog)) = granted(&desk, &headers) else {
+    let Some((opened, _)) = granted(&desk, &headers) else {
         return desk.refuse(HINT);
     };
-    let session = desk.app.sessions.session(&catalog);
     let profile = ProfileName::default_profile();
-    let vault = &desk.app.vault;
-    match vault.credentials(&session, &profile, PATIENCE).await {
+    match desk.vend(&opened, &profile, PATIENCE).await {
         Ok(credentials) => {
-            desk.note("credentials", Ok(()), &opened);
             let body = json!({
                 "AccessKeyId": credentials.access_key_id,
                 "SecretAccessKey": credentials.secret_access_key,
@@ -116,11 +113,7 @@ async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
             });
             private(Json(body).into_response())
         }
-        Err(error) => {
-            let problem = ApiError::from(error).problem();
-            desk.note("credentials", Err(&problem), &opened);
-            answer(&problem)
-        }
+        Err(problem) => answer(&problem),
     }
 }
 

@@ -11,18 +11,23 @@ pub(super) use self::gateway::open as open_gateway;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use quilt_proto::{ErrorCode, Problem};
+use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 
+use super::error::ApiError;
+use super::meter::{self, metered};
 use super::trail;
 use crate::app::App;
+use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
 use crate::listen::{AllowedHosts, Limits, LoopbackListener, Refuse, Throttle, guarded_by, serve};
+use crate::metrics::Via;
 
 /// What the handlers of a listener share.
 #[derive(Clone)]
@@ -40,7 +45,7 @@ fn open(
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port)?;
     let stop = app.shutdown.child_token();
-    let served = router(Arc::clone(app), address, routes);
+    let served = metered(router(Arc::clone(app), address, routes), app);
     tokio::spawn(serve(listener, served, limits, stop.clone()));
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
@@ -86,6 +91,23 @@ impl Desk {
         let detail = "the token is of no grant, or the grant was revoked or has expired";
         let problem = Problem::new(401, ErrorCode::Denied, detail);
         refuse(&self.throttle, &problem.with_hint(hint))
+    }
+
+    /// Credentials of a profile for who holds a grant.
+    async fn vend(
+        &self,
+        opened: &Opened,
+        profile: &ProfileName,
+        patience: Duration,
+    ) -> Result<AwsCredentials, Problem> {
+        let session = self.app.sessions.session(opened.right.catalog());
+        let vault = &self.app.vault;
+        let vended = vault.credentials(&session, profile, patience).await;
+        let vended = vended.map_err(ApiError::from);
+        meter::vended(&self.app, Via::Grant, &vended);
+        let vended = vended.map_err(|error| error.problem());
+        self.note("credentials", vended.as_ref().map(drop), opened);
+        vended
     }
 
     /// Notes what a grant was used for, as the doing of the process it lives

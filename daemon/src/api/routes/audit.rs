@@ -6,14 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use quilt_proto::Timestamp;
 use quilt_proto::wire::{AuditEntry, Since, SinceError};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
 use crate::api::extract::Params;
 use crate::app::App;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Extent {
+    /// From when on: an RFC 3339 time, or how long ago (`90s`, `30m`, `1h`,
+    /// `7d`); everything there is when absent.
     since: Option<String>,
 }
 

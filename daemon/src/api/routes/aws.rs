@@ -7,20 +7,26 @@ use axum::Json;
 use axum::extract::State;
 use quilt_proto::wire::{ConsoleUrl, CredentialProcess};
 use quilt_proto::{NameError, ProfileName};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
 use crate::api::extract::Params;
+use crate::api::meter;
 use crate::app::App;
 use crate::aws::{SessionKeys, SignIn};
+use crate::credential::AwsCredentials;
+use crate::metrics::Via;
 
 /// A `credential_process` may take 4 s all in all.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Wanted {
     catalog: Option<String>,
+    /// A profile of `quiltd.toml`; the stack's own role when absent.
     profile: Option<String>,
+    /// The page to open, instead of the console's first.
     destination: Option<String>,
 }
 
@@ -39,10 +45,15 @@ pub(in crate::api) async fn credentials(
     State(app): State<Arc<App>>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<CredentialProcess>, ApiError> {
+    let vended = vend(&app, &wanted).await;
+    meter::vended(&app, Via::Socket, &vended);
+    Ok(Json(vended?.into()))
+}
+
+async fn vend(app: &App, wanted: &Wanted) -> Result<AwsCredentials, ApiError> {
     let profile = wanted.profile()?;
     let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
-    let credentials = app.vault.credentials(&session, &profile, PATIENCE).await?;
-    Ok(Json(credentials.into()))
+    Ok(app.vault.credentials(&session, &profile, PATIENCE).await?)
 }
 
 pub(in crate::api) async fn console(

@@ -10,6 +10,8 @@ pub(super) mod grants;
 pub(super) mod health;
 mod last;
 pub(super) mod me;
+pub(super) mod metrics;
+pub(super) mod openapi;
 pub(super) mod packages;
 pub(super) mod profiles;
 pub(super) mod search;

@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use quilt_proto::wire::{DeletedPackage, PackageVersion};
 use quilt_proto::{PackageName, TopHash};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
@@ -16,10 +17,14 @@ use crate::api::listing;
 use crate::app::App;
 use crate::package::{PackageError, Registry};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Where {
     catalog: Option<String>,
+    /// The registry, `s3://…` or `file://…`; the configured local one when
+    /// absent.
     registry: Option<String>,
+    /// The one version to delete, by its hash or how that begins (6 to 64 hex
+    /// digits); all of them when absent.
     top_hash: Option<String>,
 }
 

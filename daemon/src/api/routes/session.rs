@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use quilt_proto::wire::{LoginCode, Session as Answer};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
@@ -13,15 +14,16 @@ use crate::api::extract::{Body, OfCatalog, Params};
 use crate::app::App;
 use crate::session::{Session, SessionError};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Wish {
     /// Asks the catalog where its login page is, if that is not known yet.
     #[serde(default)]
     login_url: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Extent {
+    /// Log out of every catalog.
     #[serde(default)]
     all: bool,
 }

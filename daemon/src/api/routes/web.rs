@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::session::describe;
@@ -16,7 +17,7 @@ use crate::app::App;
 use crate::catalogs::CatalogError;
 use crate::listen::Peer;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(in crate::api) struct Where {
     /// The stack's OAuth server, if it is not in its usual place.
     connect_url: Option<String>,
