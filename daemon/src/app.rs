@@ -13,6 +13,7 @@ use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::credential::{self, CredentialError, Vault};
+use crate::doctor::{self, Examination, Patient};
 use crate::grant::Grants;
 use crate::keys::Keys;
 use crate::package::Packages;
@@ -94,6 +95,8 @@ pub struct App {
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
     pub shutdown: CancellationToken,
+    clock: SharedClock,
+    state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
     tasks: TaskTracker,
@@ -145,6 +148,8 @@ impl App {
             config: sdk_config,
             shutdown,
             started_at: clock.now().wall,
+            clock,
+            state_dir: config.state_dir,
             socket,
             tasks,
         })
@@ -245,6 +250,22 @@ impl App {
                 .map(|session| of(session))
                 .collect(),
         }
+    }
+
+    /// Looks for what is wrong: with a session, where there is one to look at,
+    /// and with what every session needs.
+    pub async fn examine(&self, session: Option<&Arc<Session>>) -> Examination {
+        doctor::examine(Patient {
+            session,
+            stack: &self.stack,
+            vault: &self.vault,
+            keys: &self.keys,
+            settings: &self.settings,
+            store: self.sessions.store(),
+            state_dir: &self.state_dir,
+            clock: &self.clock,
+        })
+        .await
     }
 
     /// Waits for what must not be cut off: a token the stack has rotated is

@@ -12,6 +12,7 @@ pub mod aws;
 pub mod catalogs;
 pub mod clock;
 pub mod credential;
+pub mod doctor;
 pub mod grant;
 pub mod keys;
 pub mod listen;

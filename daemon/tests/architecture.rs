@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "catalogs",
             "credential",
+            "doctor",
             "keys",
             "grant",
             "listen",
@@ -34,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "catalogs",
             "clock",
             "credential",
+            "doctor",
             "keys",
             "package",
             "grant",
@@ -51,6 +53,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "credential",
         &["aws", "clock", "refresh", "session", "settings", "stack"],
+    ),
+    (
+        "doctor",
+        &[
+            "clock",
+            "credential",
+            "keys",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
     ),
     ("grant", &["clock"]),
     (

@@ -3,6 +3,7 @@
 mod container;
 mod error;
 mod extract;
+mod finding;
 mod listing;
 mod router;
 mod routes;

@@ -9,8 +9,8 @@ use quilt_proto::call::path;
 
 use super::error::ApiError;
 use super::routes::{
-    api_keys, audit, aws, config, events, grants, health, me, packages, profiles, search, session,
-    shutdown, status, token, web,
+    api_keys, audit, aws, config, doctor, events, grants, health, me, packages, profiles, search,
+    session, shutdown, status, token, web,
 };
 use super::trail;
 use super::web::WebLogins;
@@ -60,6 +60,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(path::AWS_GRANTS, post(grants::issue))
         .route(path::AWS_GRANT, delete(grants::revoke))
         .route(path::PROFILES, get(profiles::list))
+        .route(path::DOCTOR, get(doctor::examine))
         .route(path::SHUTDOWN, post(shutdown::stop))
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)

@@ -4,6 +4,7 @@ mod api_key;
 mod audit;
 mod aws;
 mod config;
+mod doctor;
 mod grant;
 mod me;
 mod packages;
@@ -18,6 +19,7 @@ pub use api_key::{
 pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use config::{ConfigUpdate, ConfigValues};
+pub use doctor::{Diagnosis, Finding, Severity};
 pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantRequest, GrantStatus};
 pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
