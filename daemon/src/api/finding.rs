@@ -9,6 +9,7 @@ use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::credential::CredentialError;
 use crate::doctor::Ailment;
+use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::store::StoreError;
 
@@ -28,6 +29,9 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
             Finding::error("stack_unreachable", summary, hint)
         }
         Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
+        Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
+            Finding::error("stack_unreachable", summary, format!("curl -sSI {host}"))
+        }
         Ailment::Session(error) => problem(&ApiError::from(error)),
         Ailment::Key(notice) => Finding {
             severity: if notice.is_over() {

@@ -136,7 +136,7 @@ impl StackClient {
             Unread::Lost(error) => lost(&error),
             Unread::TooLarge(error) => error,
         })?;
-        let answer = Answer { host, body, date };
+        let answer = Answer { host, date, body };
         match status {
             status if status.is_success() => Ok(answer),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
