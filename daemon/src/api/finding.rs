@@ -32,6 +32,11 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
         Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
             Finding::error("stack_unreachable", summary, format!("curl -sSI {host}"))
         }
+        Ailment::Session(SessionError::KeyRefused(catalog)) => {
+            // Logging in again would leave the key over the login.
+            let hint = format!("quiltctl clear-api-key --catalog {catalog}");
+            Finding::error("invalid_api_key", summary, hint)
+        }
         Ailment::Session(error) => problem(&ApiError::from(error)),
         Ailment::Key(notice) => Finding {
             severity: if notice.is_over() {

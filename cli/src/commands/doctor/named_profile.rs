@@ -20,7 +20,8 @@ fn of(variable: &str, name: &str, files: &AwsFiles) -> Option<Finding> {
         return None;
     }
     let exists = files.names().contains(name);
-    let hint = match ours.first() {
+    let usual = ours.iter().find(|ours| *ours == "quilt");
+    let hint = match usual.or(ours.first()) {
         // botocore looks at it before AWS_PROFILE.
         _ if variable == "AWS_DEFAULT_PROFILE" => mend::unset(&[variable]),
         None if !exists && name.parse::<ProfileName>().is_ok() => {

@@ -175,6 +175,15 @@ impl Edit {
     }
 }
 
+/// Whether the profile has every key that is wanted, whoever wrote it.
+pub(super) fn is_complete(file: &[u8], wanted: &Wanted<'_>) -> bool {
+    let lines = lines(file);
+    let sections = sections(&lines, wanted.profile, true);
+    let keys = sections.iter().copied().flatten();
+    let keys: Vec<String> = keys.filter_map(|line| key(line.text)).collect();
+    wanted.lines.iter().all(|(key, _)| keys.contains(key))
+}
+
 /// Whether the profile holds a line of ours.
 pub(super) fn is_set_up(file: &[u8], profile: &str) -> bool {
     let lines = lines(file);

@@ -71,15 +71,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .map_or(current.is_none(), |record| record.created);
     let lines = lines(context, args)?;
     refuse_static_keys(&name)?;
-    let same = record.as_ref().is_some_and(|record| record.lines == lines);
-    if same && taken_back.is_some() {
-        return report(context, &path, &name, "is set up already", false);
-    }
-    let original = taken_back.unwrap_or_else(|| bytes.clone());
     let wanted = Wanted {
         profile: &name,
         lines: &lines,
     };
+    let same = record.as_ref().is_some_and(|record| record.lines == lines);
+    // A line that was the user's, and so not part of the edit, may be gone.
+    if same && taken_back.is_some() && edit::is_complete(&bytes, &wanted) {
+        return report(context, &path, &name, "is set up already", false);
+    }
+    let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
         let what = format!("{}: {conflict}", path.display());
         Failure::new(exit::INPUT, what).hint(format!("quiltctl setup aws --name {name}-quiltd"))
