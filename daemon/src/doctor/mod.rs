@@ -1,5 +1,7 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
-//! programs from their credentials: one file a check.
+//! programs from their credentials: one file a check. A check is called in
+//! [`examine`], says what it found as an [`Ailment`], and `api/finding.rs`
+//! names the command that mends it.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
 //! reason to wait.
@@ -59,6 +61,7 @@ pub struct Examination {
 }
 
 impl Examination {
+    /// Takes an outcome up; answers whether it was a good one.
     fn note(&mut self, outcome: Result<String, Ailment>) -> bool {
         match outcome {
             Ok(proven) => {
@@ -101,17 +104,10 @@ async fn examine_session(patient: Patient<'_>, deadline: Instant) -> Examination
     let upstream = upstream::check(patient, session, deadline).await;
     let is_there = !matches!(upstream, Err(Ailment::Unreachable { .. }));
     found.note(upstream);
-    let logged_in = if is_there {
-        session::check(patient, session, deadline).await
-    } else {
-        session::known(session)
-    };
-    if let Some(logged_in) = logged_in
-        && found.note(logged_in)
-        && is_there
-    {
-        let outcomes = credentials::check(patient, session, deadline).await;
-        for outcome in outcomes {
+    if !is_there {
+        found.ailments.extend(session::known(session));
+    } else if found.note(session::check(patient, session, deadline).await) {
+        for outcome in credentials::check(patient, session, deadline).await {
             found.note(outcome);
         }
     }

@@ -1,21 +1,19 @@
 //! Whether the stack knows who is logged in, and for how long.
 
-use quilt_proto::wire::{SessionState, TokenKind};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Ailment, Patient};
 use crate::keys::Keys;
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 
-/// Asks the stack who is logged in. Nothing where there is neither a login nor
-/// an error.
+/// Asks the stack who is logged in.
 pub(super) async fn check(
     patient: Patient<'_>,
     session: &Session,
     deadline: Instant,
-) -> Option<Result<String, Ailment>> {
-    if let Some(known) = known(session) {
-        return Some(known);
+) -> Result<String, Ailment> {
+    if let Some(ailment) = known(session) {
+        return Err(ailment);
     }
     let patience = deadline.saturating_duration_since(Instant::now());
     let ask = async {
@@ -27,26 +25,21 @@ pub(super) async fn check(
         me.await
     };
     let catalog = session.catalog();
-    Some(match timeout_at(deadline, ask).await {
+    match timeout_at(deadline, ask).await {
         Ok(Ok(me)) => Ok(format!("{} is logged in to {catalog}", me.name)),
         Ok(Err(error)) => Err(Ailment::Session(error)),
         Err(_) => Err(Ailment::Slow(catalog.clone())),
-    })
+    }
 }
 
 /// What is wrong without asking anyone.
-pub(super) fn known(session: &Session) -> Option<Result<String, Ailment>> {
-    let status = session.status();
-    // A key that was refused may be good again by now: the stack is asked,
-    // where its pause allows.
-    let is_key = status.kind == Some(TokenKind::ApiKey);
-    if status.state == SessionState::Expired && is_key {
-        return None;
+pub(super) fn known(session: &Session) -> Option<Ailment> {
+    match session.check() {
+        // A refused key may be good again: the stack is asked, where its pause
+        // allows.
+        Ok(()) | Err(SessionError::KeyRefused(_)) => None,
+        Err(error) => Some(Ailment::Session(error)),
     }
-    session
-        .check()
-        .err()
-        .map(|error| Err(Ailment::Session(error)))
 }
 
 /// What is to be done about API keys.

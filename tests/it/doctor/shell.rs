@@ -154,7 +154,7 @@ const FAULTS: &[Fault] = &[
                 home,
                 CREDENTIALS,
                 "[quilt]\ncredential_process = /bin/true\n",
-            )
+            );
         },
         codes: &["profile_other_process"],
         hint: "${EDITOR:-vi} {home}/.aws/credentials",
@@ -199,7 +199,7 @@ const FAULTS: &[Fault] = &[
                 CONFIG,
                 "credential-process",
                 "credential-process --sokcet x",
-            )
+            );
         },
         codes: &["process_garbled"],
         hint: "quiltctl setup aws",
@@ -212,7 +212,7 @@ const FAULTS: &[Fault] = &[
                 CONFIG,
                 "credential-process",
                 "credential-process --socket /s",
-            )
+            );
         },
         codes: &["socket_differs"],
         hint: "quiltctl setup aws",

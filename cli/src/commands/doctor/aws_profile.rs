@@ -1,11 +1,12 @@
 //! The profiles of the AWS files that get their credentials from quiltctl.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::ProfileName;
 use quilt_proto::wire::Finding;
+use quilt_proto::{ProfileName, locations};
 
 use super::report::Report;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line, ini};
@@ -130,6 +131,15 @@ impl AwsFiles {
             name: name.to_owned(),
             settings: settings.collect(),
         }
+    }
+}
+
+impl Call {
+    /// The catalog it is about. Flags of this program do not reach that one.
+    pub(super) fn asked_catalog(&self) -> Option<String> {
+        let named = || env::var(locations::CATALOG_ENV).ok();
+        let catalog = self.catalog.clone().or_else(named);
+        catalog.filter(|catalog| !catalog.is_empty())
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn examine(
     let mut left: BTreeSet<Option<String>> = aws
         .iter()
         .filter_map(AwsProfile::call)
-        .map(|call| call.catalog.or_else(|| context.catalog()))
+        .map(|call| call.asked_catalog())
         .chain([context.catalog()])
         .collect();
     while let Some(catalog) = left.pop_first() {

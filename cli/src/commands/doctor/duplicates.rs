@@ -1,5 +1,5 @@
 //! Sections that are there twice: botocore refuses a file with two of the same
-//! name, and other SDKs take some lines of each.
+//! spelling, and other SDKs take some lines of each.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,8 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     twice
         .map(|(name, lines)| {
             let what = format!(
-                "{} has profile {name} at lines {}: the AWS CLI and boto3 refuse such a file; \
-                 make one of them",
+                "{} has profile {name} at lines {}: programs refuse such a file, or mix the \
+                 two; make one of them",
                 file.path.display(),
                 lines.join(" and ")
             );

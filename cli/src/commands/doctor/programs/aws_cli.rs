@@ -27,8 +27,6 @@ fn find_version(stdout: &str, stderr: &str) -> String {
 pub(super) fn ask(profile: &str) -> Source {
     let mut command = Command::new("aws");
     command.args(["configure", "list", "--profile", profile]);
-    // It would wait for its reader to turn the page.
-    command.env("AWS_PAGER", "");
     match run(&mut command) {
         Ended::NotInstalled => Source::NotInstalled,
         Ended::Late => Source::Slow,

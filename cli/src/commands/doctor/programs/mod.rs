@@ -6,6 +6,7 @@ mod botocore;
 mod process;
 
 use std::thread;
+use std::time::Duration;
 
 use quilt_client::blocking::Client;
 use quilt_proto::call::ReadCredentials;
@@ -28,6 +29,9 @@ const OURS: &str = "custom-process";
 /// How many characters of a key's name are compared: as many as the AWS CLI
 /// shows.
 const SHOWN: usize = 4;
+
+/// How long the daemon may take: as long as a `credential_process`.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Where a program takes credentials from.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -135,11 +139,11 @@ fn judge(
 /// How the name of the key ends that the profile's own call gives now.
 fn vended(profile: &AwsProfile) -> Option<String> {
     let call = profile.call()?;
+    let catalog = call.asked_catalog();
     // As the program's quiltctl does it: flags of this one do not count.
     let socket = call.socket.or_else(|| locations::socket().ok())?;
-    let client = Client::new(socket);
-    let catalog = std::env::var(locations::CATALOG_ENV).ok();
-    let client = match call.catalog.or(catalog).filter(|named| !named.is_empty()) {
+    let client = Client::new(socket).with_timeout(PATIENCE);
+    let client = match catalog {
         Some(catalog) => client.with_catalog(catalog),
         None => client,
     };
