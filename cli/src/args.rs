@@ -155,7 +155,11 @@ mod tests {
 
     #[test]
     fn what_the_daemon_says_to_run_can_be_run() {
-        let source = include_str!("../../daemon/src/api/error.rs");
+        let source = concat!(
+            include_str!("../../daemon/src/api/error.rs"),
+            include_str!("../../daemon/src/api/finding.rs"),
+            include_str!("../../daemon/src/keys/notice.rs")
+        );
         let hints: Vec<&str> = source
             .split('"')
             .filter(|text| text.starts_with("quiltctl ") && !text.contains("{command}"))

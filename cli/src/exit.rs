@@ -11,6 +11,8 @@ use crate::output;
 
 /// Something this program did not expect.
 pub(crate) const UNEXPECTED: u8 = 1;
+/// `doctor` found something that keeps programs from their credentials.
+pub(crate) const UNWELL: u8 = 1;
 /// The command line is wrong.
 pub(crate) const USAGE: u8 = 2;
 /// A login is needed.
@@ -59,6 +61,11 @@ impl Failure {
     pub(crate) fn hint(self, command: impl Into<String>) -> Self {
         let hint = Some(command.into());
         Self { hint, ..self }
+    }
+
+    /// What failed, and what to run.
+    pub(crate) fn apart(self) -> (String, Option<String>) {
+        (self.what.unwrap_or_default(), self.hint)
     }
 
     /// The exit code.

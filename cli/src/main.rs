@@ -4,6 +4,7 @@
 //! keeps no secret longer than it takes to pass it on.
 
 mod args;
+mod aws_files;
 mod browser;
 mod commands;
 mod context;

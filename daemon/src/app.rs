@@ -13,6 +13,7 @@ use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::credential::{self, CredentialError, Vault};
+use crate::doctor::{self, Examination, Patient};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::Keys;
@@ -100,6 +101,8 @@ pub struct App {
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
     pub shutdown: CancellationToken,
+    clock: SharedClock,
+    state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
     tasks: TaskTracker,
@@ -163,6 +166,8 @@ impl App {
             config: sdk_config,
             shutdown,
             started_at,
+            clock,
+            state_dir: config.state_dir,
             socket,
             tasks,
         })
@@ -237,7 +242,12 @@ impl App {
             Err(error) => warnings.push(error.to_string()),
         }
         warnings.extend(self.settings.warnings());
-        warnings.extend(self.gateway.warnings());
+        let troubles = self.gateway.troubles();
+        warnings.extend(
+            troubles
+                .iter()
+                .map(|trouble| format!("{trouble}; run: quiltctl setup quilt3")),
+        );
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.known_registry(),
@@ -264,6 +274,23 @@ impl App {
                 .map(|session| of(session))
                 .collect(),
         }
+    }
+
+    /// Looks for what is wrong: with a session, where there is one to look at,
+    /// and with what every session needs.
+    pub async fn examine(&self, session: Option<&Arc<Session>>) -> Examination {
+        doctor::examine(Patient {
+            session,
+            stack: &self.stack,
+            vault: &self.vault,
+            keys: &self.keys,
+            gateway: &self.gateway,
+            settings: &self.settings,
+            store: self.sessions.store(),
+            state_dir: &self.state_dir,
+            clock: &self.clock,
+        })
+        .await
     }
 
     /// Waits for what must not be cut off: a token the stack has rotated is

@@ -12,6 +12,7 @@ pub mod aws;
 pub mod catalogs;
 pub mod clock;
 pub mod credential;
+pub mod doctor;
 pub mod files;
 pub mod gateway;
 pub mod grant;

@@ -14,8 +14,8 @@ pub use self::gateway::{ReadGateway, SetUpGateway, UndoGateway};
 pub use self::grants::{CreateGrant, ReadConsoleUrl, ReadProfiles, RevokeGrant};
 use crate::wire::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, AuditEntry,
-    ConfigUpdate, ConfigValues, CreatedApiKey, CredentialProcess, Health, LoginCode, Me, NewApiKey,
-    RoleChoice, RotatedApiKey, Session, Status, Token, WebLogin, WebLoginState,
+    ConfigUpdate, ConfigValues, CreatedApiKey, CredentialProcess, Diagnosis, Health, LoginCode, Me,
+    NewApiKey, RoleChoice, RotatedApiKey, Session, Status, Token, WebLogin, WebLoginState,
 };
 use crate::{ApiKeyId, ProfileName, Secret};
 
@@ -126,6 +126,8 @@ pub mod path {
     pub const GATEWAY: &str = "/v1/gateway";
     /// The profiles of the settings.
     pub const PROFILES: &str = "/v1/profiles";
+    /// What is wrong, and what mends it.
+    pub const DOCTOR: &str = "/v1/doctor";
     /// Ends the daemon.
     pub const SHUTDOWN: &str = "/v1/shutdown";
 }
@@ -174,6 +176,7 @@ plain_call!(/** Forget session and key, revoke where the stack can. */ Logout, D
 plain_call!(/** A bearer token. */ ReadToken, Get, path::TOKEN => Token);
 plain_call!(/** Who the stack says you are. */ ReadMe, Get, path::ME => Me);
 plain_call!(/** Drop the API key, fall back to the login. */ ClearApiKey, Delete, path::SESSION_API_KEY => ());
+plain_call!(/** What is wrong? */ ReadDiagnosis, Get, path::DOCTOR => Diagnosis);
 plain_call!(/** Ask the daemon to end. */ Shutdown, Post, path::SHUTDOWN => ());
 
 /// Forget every session and key of every catalog.

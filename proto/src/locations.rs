@@ -38,6 +38,24 @@ pub fn socket() -> Result<PathBuf, NoHome> {
     Ok(dir.join("quilt").join("quiltd.sock"))
 }
 
+/// Every place a daemon of this user may be in when nobody names one, whatever
+/// the environment it was started from: the one that counts here first.
+pub fn usual_sockets() -> Vec<PathBuf> {
+    let dirs = BaseDirs::new();
+    let dirs = dirs.iter().flat_map(|dirs| {
+        let [runtime, state] = if cfg!(target_os = "macos") {
+            [None, None]
+        } else {
+            [dirs.runtime_dir(), dirs.state_dir()]
+        };
+        let last = (state.is_none()).then(|| dirs.data_dir());
+        [runtime, state, last]
+    });
+    dirs.flatten()
+        .map(|dir| dir.join("quilt").join("quiltd.sock"))
+        .collect()
+}
+
 /// The daemon's settings, `quiltd.toml`.
 pub fn settings() -> Result<PathBuf, NoHome> {
     if let Some(path) = from_env(CONFIG_ENV) {

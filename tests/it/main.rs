@@ -14,6 +14,7 @@ mod conformance;
 mod console;
 mod crashes;
 mod credentials;
+mod doctor;
 mod exec;
 mod fake_stack;
 mod gateway;

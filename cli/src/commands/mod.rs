@@ -9,6 +9,7 @@ mod config;
 mod console;
 pub(crate) mod credential_process;
 mod daemon;
+mod doctor;
 mod env;
 mod exec;
 mod grants;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     /// Wire other programs up
     #[command(subcommand)]
     Setup(setup::Command),
+    /// Find what keeps programs from quiltd's credentials, and what mends it
+    #[command(after_long_help = doctor::HELP)]
+    Doctor,
     /// Show which local process got what, when
     Audit(audit::Args),
     /// Follow what changes in the daemon
@@ -114,6 +118,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Console(args) => console::run(context, args),
         Command::Profiles => profiles::run(context),
         Command::Setup(command) => setup::run(context, command),
+        Command::Doctor => doctor::run(context),
         Command::Audit(args) => audit::run(context, args),
         Command::Watch => watch::run(context),
         Command::Daemon(command) => daemon::run(context, *command),

@@ -4,6 +4,7 @@
 
 mod autostart;
 mod calls;
+mod doctor;
 mod errors;
 mod login;
 #[cfg(target_os = "linux")]

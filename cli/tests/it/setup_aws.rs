@@ -91,6 +91,22 @@ fn flags_given_go_into_the_line_and_can_change() {
 }
 
 #[test]
+fn a_line_that_is_gone_comes_back() {
+    let (home, file) = home();
+    let old = "[profile quilt]\ncredential_process = /old/quiltctl credential-process\n";
+    fs::write(&file, format!("{old}region = x\n")).unwrap();
+    home.run(&["setup", "aws"]).ok();
+    let kept = read(&file);
+    assert!(kept.ends_with("region = x\n"), "{kept}");
+    fs::write(&file, kept.replace("region = x\n", "")).unwrap();
+    home.run(&["setup", "aws"]).ok();
+    let mended = read(&file);
+    assert!(mended.ends_with("region = eu-west-1\n"), "{mended}");
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(read(&file), old);
+}
+
+#[test]
 fn two_profiles_come_and_go_independently() {
     let (home, file) = home();
     fs::write(&file, "[default]\nregion = x\n").unwrap();

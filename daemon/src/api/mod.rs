@@ -2,6 +2,7 @@
 
 mod error;
 mod extract;
+mod finding;
 mod listing;
 mod loopback;
 mod meter;

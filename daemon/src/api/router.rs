@@ -9,8 +9,8 @@ use quilt_proto::call::path;
 
 use super::error::ApiError;
 use super::routes::{
-    api_keys, audit, aws, config, events, gateway, grants, health, me, metrics, openapi, packages,
-    profiles, search, session, shutdown, status, token, web,
+    api_keys, audit, aws, config, doctor, events, gateway, grants, health, me, metrics, openapi,
+    packages, profiles, search, session, shutdown, status, token, web,
 };
 use super::table::Routes;
 use super::web::WebLogins;
@@ -71,6 +71,7 @@ pub(super) fn routes() -> Routes {
                 .delete(gateway::undo),
         )
         .route(path::PROFILES, get(profiles::list))
+        .route(path::DOCTOR, get(doctor::examine))
         .route(path::SHUTDOWN, post(shutdown::stop))
 }
 

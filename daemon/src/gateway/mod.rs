@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::carry::{Carried, carry};
 pub use self::error::GatewayError;
-pub use self::wire_up::{State, WiredUp};
+pub use self::wire_up::{State, Trouble, WiredUp};
 use crate::grant::{Endpoint, Grants};
 use crate::python_sdk::Wiring;
 use crate::stack::StackClient;

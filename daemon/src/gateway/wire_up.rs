@@ -34,6 +34,20 @@ pub struct State {
     pub files: Vec<PathBuf>,
 }
 
+/// What keeps the SDK from the gateway. Setting it up again mends each.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The SDK's files cannot be understood.
+    #[error(transparent)]
+    Unreadable(GatewayError),
+    /// Nobody listens where the SDK looks.
+    #[error("another program has the port of {0}, where quilt3 looks for quiltd")]
+    Deaf(RegistryUrl),
+    /// The SDK looks elsewhere.
+    #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
+    Astray(Stray),
+}
+
 impl Gateway {
     /// Leads the SDK to the gateway of a session's catalog. With `import`, a
     /// login that the SDK made itself becomes the session's first.
@@ -93,37 +107,18 @@ impl Gateway {
         })
     }
 
-    /// What the user should know, one line each.
-    pub fn warnings(&self) -> Vec<String> {
-        let (wired, listening, strays) = match self.state() {
-            Ok(State { wired: None, .. }) => return Vec::new(),
-            Ok(State {
-                wired: Some(wired),
-                listening,
-                strays,
-                ..
-            }) => (wired, listening, strays),
-            Err(error) => return vec![error.to_string()],
+    /// What keeps the SDK from the gateway, where it is set up.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let state = match self.state() {
+            Ok(state) => state,
+            Err(error) => return vec![Trouble::Unreadable(error)],
         };
-        let mut warnings = Vec::new();
-        if !listening {
-            let gateway = &wired.gateway_url;
-            warnings.push(format!(
-                "another program has the port of {gateway}, where quilt3 is led to; \
-                 run: quiltctl setup quilt3"
-            ));
-        }
-        if !strays.is_empty() {
-            warnings.push(format!(
-                "quilt3 no longer uses quiltd: {}; run: quiltctl setup quilt3",
-                strays
-                    .iter()
-                    .map(Stray::describe)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ));
-        }
-        warnings
+        let Some(wired) = state.wired else {
+            return Vec::new();
+        };
+        let deaf = (!state.listening).then_some(Trouble::Deaf(wired.gateway_url));
+        let strays = state.strays.into_iter().map(Trouble::Astray);
+        deaf.into_iter().chain(strays).collect()
     }
 
     /// Files that lead elsewhere, and a grant that is none any more.

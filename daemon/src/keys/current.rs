@@ -6,7 +6,7 @@ use std::time::Duration;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
 
-use super::{KeyError, Keys, PATIENCE};
+use super::{KeyError, KeyNotice, Keys, PATIENCE};
 use crate::session::{KeyFacts, Session, SessionError};
 use crate::stack::{Scope, StackError};
 
@@ -77,32 +77,40 @@ impl Keys {
 
     /// What to mend about the keys of a session, one line each.
     pub fn warnings(&self, session: &Session) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let line = |notice: KeyNotice| format!("{notice}; run: {}", notice.mend());
+        self.notices(session).into_iter().map(line).collect()
+    }
+
+    /// What to mend about the keys of a session.
+    pub fn notices(&self, session: &Session) -> Vec<KeyNotice> {
+        let mut notices = Vec::new();
         let catalog = session.catalog();
         let facts = session.key_facts().unwrap_or_default();
         if let Some(key) = &facts.record {
             let left = key.expires_at.seconds_since(self.clock.now().wall);
             if left < NOTICE {
-                let (name, when) = (shown(&key.name), key.expires_at);
-                let ends = if left > 0 { "expires" } else { "expired" };
-                warnings.push(format!(
-                    "the API key '{name}' ({}) in use at {catalog} {ends} at {when}; \
-                     run: quiltctl api-keys rotate --current --catalog {catalog}",
-                    key.fingerprint
-                ));
+                notices.push(KeyNotice::Ends {
+                    name: shown(&key.name),
+                    fingerprint: key.fingerprint.clone(),
+                    catalog: catalog.clone(),
+                    at: key.expires_at,
+                    is_over: left <= 0,
+                });
             }
         }
         let unfinished = session.rotation(|rotation| rotation.old.clone());
-        for key in unfinished.iter().chain(&facts.twins) {
-            warnings.push(format!(
-                "a rotation at {catalog} is not finished, another API key named '{}' still works; \
-                 run: quiltctl api-keys revoke {} --catalog {catalog}",
-                shown(&key.name),
-                key.id
-            ));
-        }
-        warnings.dedup();
-        warnings
+        notices.extend(
+            unfinished
+                .iter()
+                .chain(&facts.twins)
+                .map(|key| KeyNotice::Left {
+                    name: shown(&key.name),
+                    id: key.id.clone(),
+                    catalog: catalog.clone(),
+                }),
+        );
+        notices.dedup();
+        notices
     }
 
     /// What the stack says of a key: whether it works, and which one it is.

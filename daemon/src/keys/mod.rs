@@ -4,6 +4,7 @@ mod admin;
 mod current;
 mod error;
 mod handed;
+mod notice;
 mod own;
 mod rotate;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use self::error::KeyError;
 pub use self::handed::{HandedKey, HandoverError};
+pub use self::notice::KeyNotice;
 pub use self::own::Which;
 use crate::clock::SharedClock;
 use crate::credential::Vault;

@@ -1,6 +1,6 @@
 //! `GET <catalog>/config.json`: where a catalog's services are.
 
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryUrl, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{StackClient, StackError, http};
@@ -14,6 +14,8 @@ pub struct StackConfig {
     pub region: Option<String>,
     /// Everything, as it came.
     pub values: Map<String, Value>,
+    /// When it said so, by its own clock.
+    pub date: Option<Timestamp>,
 }
 
 impl StackClient {
@@ -39,6 +41,7 @@ impl StackClient {
             registry_url,
             region,
             values,
+            date: answer.date,
         })
     }
 }

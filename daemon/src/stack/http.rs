@@ -3,8 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::StatusCode;
-use quilt_proto::{Secret, catalog};
+use http::header::{AGE, DATE};
+use http::{HeaderMap, StatusCode};
+use jiff::fmt::rfc2822::DateTimeParser;
+use quilt_proto::{Secret, Timestamp, catalog};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -44,7 +46,7 @@ impl Default for Timeouts {
 /// Speaks to stacks. Cheap to share.
 pub struct StackClient {
     timeouts: Timeouts,
-    meter: UpstreamMeter,
+    pub(super) meter: UpstreamMeter,
     loopback: Mutex<Option<Client>>,
     remote: Mutex<Option<Client>>,
 }
@@ -147,11 +149,12 @@ impl StackClient {
     ) -> Result<Answer, StackError> {
         let (response, host) = self.execute(request).await?;
         let status = response.status();
+        let date = date(response.headers());
         let body = read(response, &host).await.map_err(|error| match error {
             Unread::Lost(error) => lost(&host, &error),
             Unread::TooLarge(error) => error,
         })?;
-        let answer = Answer { host, body };
+        let answer = Answer { host, date, body };
         match status {
             status if status.is_success() => Ok(answer),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
@@ -178,6 +181,8 @@ impl StackClient {
 /// A 2xx answer.
 pub(super) struct Answer {
     pub(super) host: String,
+    /// When it was given, by the clock of whoever gave it.
+    pub(super) date: Option<Timestamp>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -281,6 +286,15 @@ fn lost(host: &str, error: &reqwest::Error) -> StackError {
     }
 }
 
+/// The time of an answer (RFC 9110, `Date`), with what it spent in caches on
+/// the way here.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let date = DateTimeParser::new().parse_timestamp(text(DATE)?).ok()?;
+    let age = text(AGE).and_then(|age| age.trim().parse().ok());
+    Some(Timestamp::from_unix(date.as_second()).plus_seconds(age.unwrap_or(0)))
+}
+
 /// Host and port of a URL, for messages.
 pub(super) fn host(url: &str) -> String {
     Url::parse(url).map_or_else(
@@ -331,6 +345,20 @@ mod tests {
             harmless(&"x ".repeat(10_000), &[]).unwrap().len(),
             MAX_MESSAGE
         );
+    }
+
+    #[test]
+    fn an_answer_from_a_cache_is_as_old_as_it_says() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(date(&headers), None);
+        let of = |text: &str| text.parse().unwrap();
+        headers.insert(DATE, of("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let fresh = date(&headers).unwrap();
+        assert_eq!(fresh.to_string(), "1994-11-06T08:49:37Z");
+        headers.insert(AGE, of("3600"));
+        assert_eq!(date(&headers), Some(fresh.plus_seconds(3600)));
+        headers.insert(DATE, of("yesterday"));
+        assert_eq!(date(&headers), None);
     }
 
     #[test]

@@ -172,13 +172,18 @@ fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     Ok(Some(text))
 }
 
-/// Creates the state directory 0700, or checks that only its owner may write.
+/// Creates the state directory 0700, unless it is there, and checks it.
 pub(super) fn prepare_dir(dir: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
         .map_err(|error| StoreError::io("create", dir, &error))?;
+    check_dir(dir)
+}
+
+/// Checks that only its owner may write to the state directory.
+pub fn check_dir(dir: &Path) -> Result<(), StoreError> {
     let meta = fs::metadata(dir).map_err(|error| StoreError::io("read", dir, &error))?;
     let unsafe_because = |reason| {
         Err(StoreError::Unsafe {

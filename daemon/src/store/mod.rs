@@ -22,6 +22,7 @@ use quilt_proto::CatalogUrl;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
+pub use self::file::check_dir;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 

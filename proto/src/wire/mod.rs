@@ -4,6 +4,7 @@ mod api_key;
 mod audit;
 mod aws;
 mod config;
+mod doctor;
 mod gateway;
 mod grant;
 mod me;
@@ -19,6 +20,7 @@ pub use api_key::{
 pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use config::{ConfigUpdate, ConfigValues};
+pub use doctor::{Diagnosis, Finding, Severity};
 pub use gateway::{Gateway, GatewayRequest};
 pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantKind, GrantRequest, GrantStatus};
 pub use me::{Me, RoleChoice};

@@ -10,10 +10,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 
+use super::clock::Clock;
 use super::connection::Connection;
 use super::endpoint::{Endpoint, Host};
 use super::faults::{FaultKind, Strike};
@@ -38,12 +39,24 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let in_flight = core.counts.begin(endpoint);
     let latency = core.settings.lock().latency_ms;
     pause(latency).await;
-    let response = match core.faults.strike(endpoint) {
+    let mut response = match core.faults.strike(endpoint) {
         Some(strike) => mistreat(strike, request, next).await,
         None => next.run(request).await,
     };
     in_flight.answered(response.status().as_u16());
+    if core.clock.offset() != 0 {
+        response.headers_mut().insert(DATE, date(&core.clock));
+    }
     response
+}
+
+/// The time as HTTP writes it (RFC 9110); by the machine's clock, hyper does it itself.
+fn date(clock: &Clock) -> HeaderValue {
+    let text = clock
+        .now()
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 async fn mistreat(strike: Strike, request: Request, next: Next) -> Response {

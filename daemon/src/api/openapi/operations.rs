@@ -7,10 +7,10 @@
 use quilt_proto::call::{
     AwaitWebLogin, ClearApiKey, CreateApiKey, CreateGrant, DeletePackage, ListApiKeys,
     ListPackages, Login, Logout, ReadApiKey, ReadAudit, ReadConfig, ReadConsoleUrl,
-    ReadCredentials, ReadGateway, ReadHealth, ReadMe, ReadPackageVersions, ReadProfiles,
-    ReadSession, ReadStatus, ReadToken, RevokeApiKey, RevokeApiKeySecret, RevokeGrant,
-    RotateApiKey, RunSearch, SetUpGateway, Shutdown, StartWebLogin, SwitchRole, UndoGateway,
-    UpdateConfig, UseApiKey, path,
+    ReadCredentials, ReadDiagnosis, ReadGateway, ReadHealth, ReadMe, ReadPackageVersions,
+    ReadProfiles, ReadSession, ReadStatus, ReadToken, RevokeApiKey, RevokeApiKeySecret,
+    RevokeGrant, RotateApiKey, RunSearch, SetUpGateway, Shutdown, StartWebLogin, SwitchRole,
+    UndoGateway, UpdateConfig, UseApiKey, path,
 };
 use quilt_proto::wire::{
     ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ConfigUpdate, GatewayRequest,
@@ -36,6 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
 fn daemon() -> Vec<Operation> {
     vec![
         of::<ReadHealth>(path::HEALTH, "Whether the daemon is alive"),
+        of::<ReadDiagnosis>(path::DOCTOR, "What is wrong, and the commands that mend it"),
         of::<ReadStatus>(path::STATUS, "What the daemon holds").more(
             "Every catalog somebody logged in to, and the configured one; with `catalog`, that one \
              alone. Never a secret.",

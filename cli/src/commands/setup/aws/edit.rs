@@ -4,17 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Keys that give a profile credentials in another way, so that it is not ours.
-const FOREIGN_KEYS: &[&str] = &[
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "credential_source",
-    "login_session",
-    "role_arn",
-    "source_profile",
-    "web_identity_token_file",
-];
+use crate::aws_files::ini::{self, Line, headers, is_ours, key, leading_space, lines, sections};
 
 /// The profile to have in the file.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +51,8 @@ impl Edit {
         for section in &sections {
             let foreign = section.iter().find_map(|line| {
                 let key = key(line.text)?;
-                let foreign = FOREIGN_KEYS.contains(&key.as_str()) || key.starts_with("sso_");
-                (foreign || key == "credential_process" && !is_ours(line.text)).then_some(key)
+                let process = key == "credential_process" && !is_ours(line.text);
+                (ini::is_other_way(&key) || process).then_some(key)
             });
             if let Some(key) = foreign {
                 let profile = wanted.profile.to_owned();
@@ -185,6 +175,15 @@ impl Edit {
     }
 }
 
+/// Whether the profile has every key that is wanted, whoever wrote it.
+pub(super) fn is_complete(file: &[u8], wanted: &Wanted<'_>) -> bool {
+    let lines = lines(file);
+    let sections = sections(&lines, wanted.profile, true);
+    let keys = sections.iter().copied().flatten();
+    let keys: Vec<String> = keys.filter_map(|line| key(line.text)).collect();
+    wanted.lines.iter().all(|(key, _)| keys.contains(key))
+}
+
 /// Whether the profile holds a line of ours.
 pub(super) fn is_set_up(file: &[u8], profile: &str) -> bool {
     let lines = lines(file);
@@ -210,101 +209,6 @@ pub(super) fn has_credentials(file: &[u8], profile: &str) -> bool {
 
 fn splice(file: &[u8], offset: usize, old: &[u8], new: &[u8]) -> Vec<u8> {
     [&file[..offset], new, &file[offset + old.len()..]].concat()
-}
-
-/// A line with its ending, and where it starts.
-#[derive(Clone, Copy, Debug)]
-struct Line<'a> {
-    offset: usize,
-    text: &'a [u8],
-}
-
-fn lines(file: &[u8]) -> Vec<Line<'_>> {
-    file.split_inclusive(|byte| *byte == b'\n')
-        .scan(0, |next, text| {
-            let offset = *next;
-            *next += text.len();
-            Some(Line { offset, text })
-        })
-        .collect()
-}
-
-/// The sections of a profile, each from its header on; more than one where the
-/// file repeats it. In a credentials file the header has no `profile`.
-fn sections<'a, 'b>(lines: &'b [Line<'a>], profile: &str, config: bool) -> Vec<&'b [Line<'a>]> {
-    let starts: Vec<usize> = headers(lines).into_iter().chain([lines.len()]).collect();
-    starts
-        .windows(2)
-        .map(|range| &lines[range[0]..range[1]])
-        .filter(|section| names_profile(section[0].text, profile, config))
-        .collect()
-}
-
-/// Where the headers are, as botocore's parser (Python's `configparser`) sees
-/// them: a header may be indented, unless that makes it part of the value above.
-fn headers(lines: &[Line<'_>]) -> Vec<usize> {
-    let mut headers = Vec::new();
-    let mut in_option = false;
-    let mut indent = 0;
-    for (index, line) in lines.iter().enumerate() {
-        let text = line.text.trim_ascii();
-        if text.is_empty() || text.starts_with(b"#") || text.starts_with(b";") {
-            continue;
-        }
-        let own = leading_space(line.text).len();
-        if in_option && own > indent {
-            continue;
-        }
-        indent = own;
-        if text.starts_with(b"[") && text[1..].contains(&b']') {
-            headers.push(index);
-            in_option = false;
-        } else if !headers.is_empty() && key(line.text).is_some() {
-            in_option = true;
-        }
-    }
-    headers
-}
-
-/// Whether a header is that of the profile, however spaced and quoted.
-fn names_profile(header: &[u8], profile: &str, config: bool) -> bool {
-    let header = String::from_utf8_lossy(header);
-    let name = header
-        .trim_start()
-        .strip_prefix('[')
-        .and_then(|rest| rest.split(']').next());
-    let words: Vec<&str> = name.unwrap_or_default().split_whitespace().collect();
-    match words[..] {
-        [name] if !config || profile == "default" => name == profile,
-        ["profile", name] if config => name.trim_matches(['"', '\'']) == profile,
-        _ => false,
-    }
-}
-
-/// The key of a `key = value` line, in lower case. An indented line may be
-/// part of the value above it, or not: SDKs disagree, so it counts.
-fn key(line: &[u8]) -> Option<String> {
-    let line = String::from_utf8_lossy(line);
-    let line = line.trim();
-    let end = line.find(['=', ':'])?;
-    let key = line[..end].trim().to_ascii_lowercase();
-    (!key.is_empty() && !key.starts_with(['#', ';', '['])).then_some(key)
-}
-
-/// Whether the line runs this program's `credential-process`.
-fn is_ours(line: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(line);
-    key(line).as_deref() == Some("credential_process")
-        && text.contains("quiltctl")
-        && text.contains(" credential-process")
-}
-
-fn leading_space(line: &[u8]) -> &[u8] {
-    let length = line
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
-    &line[..length]
 }
 
 /// How the file ends its lines: as its first one does.

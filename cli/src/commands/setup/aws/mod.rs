@@ -8,7 +8,6 @@
 //!
 //! A section that gets credentials in another way is never touched.
 
-mod command_line;
 mod edit;
 mod record;
 
@@ -23,14 +22,10 @@ use quilt_proto::{CatalogUrl, ProfileName};
 use self::edit::{Edit, Wanted};
 use self::record::{Record, Records};
 use super::unit;
+use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{files, output};
-
-/// Names the AWS configuration file (AWS SDKs and Tools Reference Guide).
-const CONFIG_ENV: &str = "AWS_CONFIG_FILE";
-/// Names the AWS credentials file.
-const CREDENTIALS_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
 
 /// Which profile, and what it gives.
 #[derive(Debug, clap::Args)]
@@ -49,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let path = place(CONFIG_ENV, "config")?;
+    let path = place(CONFIG_ENV)?;
     let name = args.name.to_string();
     let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
     let current = read(&path)?;
@@ -76,15 +71,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .map_or(current.is_none(), |record| record.created);
     let lines = lines(context, args)?;
     refuse_static_keys(&name)?;
-    let same = record.as_ref().is_some_and(|record| record.lines == lines);
-    if same && taken_back.is_some() {
-        return report(context, &path, &name, "is set up already", false);
-    }
-    let original = taken_back.unwrap_or_else(|| bytes.clone());
     let wanted = Wanted {
         profile: &name,
         lines: &lines,
     };
+    let same = record.as_ref().is_some_and(|record| record.lines == lines);
+    // A line that was the user's, and so not part of the edit, may be gone.
+    if same && taken_back.is_some() && edit::is_complete(&bytes, &wanted) {
+        return report(context, &path, &name, "is set up already", false);
+    }
+    let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
         let what = format!("{}: {conflict}", path.display());
         Failure::new(exit::INPUT, what).hint(format!("quiltctl setup aws --name {name}-quiltd"))
@@ -227,7 +223,7 @@ fn program() -> Result<PathBuf, Failure> {
 
 /// Static keys of the same name in the credentials file win over ours.
 fn refuse_static_keys(name: &str) -> Result<(), Failure> {
-    let path = place(CREDENTIALS_ENV, "credentials")?;
+    let path = place(CREDENTIALS_ENV)?;
     let bytes = read(&path)?.unwrap_or_default();
     if edit::has_credentials(&bytes, name) {
         let what = format!("{} holds keys for {name}, which would win", path.display());
@@ -237,29 +233,13 @@ fn refuse_static_keys(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file of the AWS tools: named by the environment, else in `~/.aws`.
-fn place(variable: &str, name: &str) -> Result<PathBuf, Failure> {
-    let set = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let path = set(variable).or_else(|| Some(set("HOME")?.join(".aws").join(name)));
-    let path = path.and_then(|path| std::path::absolute(path).ok());
-    path.ok_or_else(|| Failure::new(exit::UNEXPECTED, format!("set HOME or {variable}")))
+fn place(variable: &str) -> Result<PathBuf, Failure> {
+    aws_files::place(variable)
+        .ok_or_else(|| Failure::new(exit::UNEXPECTED, format!("set HOME or {variable}")))
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => {
-            Err(failed_at(path, &io::Error::other("not a file")))
-        }
-        Ok(_) => fs::read(path)
-            .map(Some)
-            .map_err(|error| failed_at(path, &error)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed_at(path, &error)),
-    }
+    aws_files::read(path).map_err(|error| failed_at(path, &error))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

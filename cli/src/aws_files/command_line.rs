@@ -7,7 +7,7 @@
 use std::path::Path;
 
 /// The line, or nothing where no way of writing it is safe.
-pub(super) fn write(program: &Path, args: &[String]) -> Option<String> {
+pub(crate) fn write(program: &Path, args: &[String]) -> Option<String> {
     let mut line = quote(program.to_str()?, true)?;
     for arg in args {
         line.push(' ');
@@ -16,8 +16,47 @@ pub(super) fn write(program: &Path, args: &[String]) -> Option<String> {
     Some(line)
 }
 
+/// The words of a line, as `sh` and `shlex` split it; nothing where a quote
+/// does not end.
+pub(crate) fn read(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = line.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            ' ' | '\t' => words.extend(word.take()),
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        char => word.push(char),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => match chars.next()? {
+                            char @ ('"' | '\\') => word.push(char),
+                            char => word.extend(['\\', char]),
+                        },
+                        char => word.push(char),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            char => word.get_or_insert_default().push(char),
+        }
+    }
+    words.extend(word);
+    Some(words)
+}
+
 /// A word in quotes, where it needs some or `always`.
-fn quote(word: &str, always: bool) -> Option<String> {
+pub(crate) fn quote(word: &str, always: bool) -> Option<String> {
     // White space before these starts a comment, quotes or not.
     let comment = word.contains(" #") || word.contains(" ;");
     if word.is_empty() || comment || word.chars().any(char::is_control) {
@@ -61,6 +100,14 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_written_is_read(words in prop::collection::vec("[ -~]{1,8}", 1..4)) {
+            if let Some(line) = write(Path::new("/x y"), &words) {
+                let expected: Vec<_> = ["/x y".to_owned()].into_iter().chain(words).collect();
+                prop_assert_eq!(read(&line), Some(expected));
+            }
+        }
 
         #[test]
         fn a_shell_gives_the_words_back(word in "[ -~]{1,12}") {

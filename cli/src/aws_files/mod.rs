@@ -1,0 +1,44 @@
+//! The configuration and the credentials file that AWS programs share.
+
+pub(crate) mod command_line;
+pub(crate) mod ini;
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Names the configuration file (AWS SDKs and Tools Reference Guide).
+pub(crate) const CONFIG_ENV: &str = "AWS_CONFIG_FILE";
+/// Names the credentials file.
+pub(crate) const CREDENTIALS_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
+
+/// The file a variable names, else the one in `~/.aws`; nothing without a home.
+pub(crate) fn place(variable: &str) -> Option<PathBuf> {
+    let named = set(variable).map(PathBuf::from);
+    let path = named.or_else(|| usual_place(variable))?;
+    std::path::absolute(path).ok()
+}
+
+/// The file where the variable is not set.
+pub(crate) fn usual_place(variable: &str) -> Option<PathBuf> {
+    let name = match variable {
+        CONFIG_ENV => "config",
+        _ => "credentials",
+    };
+    Some(PathBuf::from(set("HOME")?).join(".aws").join(name))
+}
+
+/// What is in a file; nothing where there is none.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("not a file")),
+        Ok(_) => fs::read(path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn set(variable: &str) -> Option<std::ffi::OsString> {
+    env::var_os(variable).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,228 @@
+//! The profiles of the AWS files that get their credentials from quiltctl.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::wire::Finding;
+use quilt_proto::{ProfileName, locations};
+
+use super::report::Report;
+use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line, ini};
+use crate::hot_path;
+
+/// Both files, as AWS programs find them.
+#[derive(Debug, Default)]
+pub(super) struct AwsFiles(Vec<AwsFile>);
+
+/// One of the files.
+#[derive(Debug)]
+pub(super) struct AwsFile {
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+    pub(super) is_credentials: bool,
+}
+
+/// A profile, and all that both files say of it; what comes later counts.
+#[derive(Debug)]
+pub(super) struct AwsProfile {
+    pub(super) name: String,
+    pub(super) settings: Vec<Setting>,
+}
+
+/// One `key = value` line.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) file: PathBuf,
+    pub(super) number: usize,
+    pub(super) in_credentials: bool,
+    is_ours: bool,
+}
+
+/// What a profile calls, beyond the program.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) program: String,
+    /// The profile of quiltd.toml.
+    pub(super) recipe: Option<ProfileName>,
+    pub(super) catalog: Option<String>,
+    pub(super) socket: Option<PathBuf>,
+}
+
+impl AwsFiles {
+    /// Reads both; one that cannot be read is a finding.
+    pub(super) fn read(report: &mut Report) -> Self {
+        let places = [CONFIG_ENV, CREDENTIALS_ENV].map(aws_files::place);
+        let [config, credentials] = places.map(Option::unwrap_or_default);
+        Self::read_at(&config, &credentials, report)
+    }
+
+    /// Both in their usual places, whatever variables say.
+    pub(super) fn in_usual_places() -> Self {
+        let places = [CONFIG_ENV, CREDENTIALS_ENV].map(aws_files::usual_place);
+        let [config, credentials] = places.map(Option::unwrap_or_default);
+        Self::read_at(&config, &credentials, &mut Report::default())
+    }
+
+    fn read_at(config: &Path, credentials: &Path, report: &mut Report) -> Self {
+        let mut files = Vec::new();
+        for (path, is_credentials) in [(config, false), (credentials, true)] {
+            match aws_files::read(path) {
+                Ok(bytes) => files.push(AwsFile {
+                    path: path.to_owned(),
+                    bytes: bytes.unwrap_or_default(),
+                    is_credentials,
+                }),
+                Err(error) => {
+                    let what = format!("{} cannot be read: {error}", path.display());
+                    let hint = format!("ls -ld {}", super::mend::word(&path.to_string_lossy()));
+                    report.add([Finding::error("aws_file_unreadable", what, hint)]);
+                }
+            }
+        }
+        Self(files)
+    }
+
+    pub(super) fn each(&self) -> &[AwsFile] {
+        &self.0
+    }
+
+    /// Every profile that is to get its credentials from quiltctl.
+    pub(super) fn profiles(&self) -> Vec<AwsProfile> {
+        let named = self.names().into_iter().map(|name| self.profile(&name));
+        named
+            .filter(|profile| profile.settings.iter().any(|line| line.is_ours))
+            .collect()
+    }
+
+    /// The names of all profiles there are.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for file in &self.0 {
+            let lines = ini::lines(&file.bytes);
+            for section in ini::all_sections(&lines) {
+                names.extend(ini::profile_of(section[0].text, !file.is_credentials));
+            }
+        }
+        names
+    }
+
+    fn profile(&self, name: &str) -> AwsProfile {
+        let settings = self.0.iter().flat_map(|file| {
+            let lines = ini::lines(&file.bytes);
+            let sections = ini::sections(&lines, name, !file.is_credentials);
+            let lines = sections.iter().flat_map(|section| section.iter());
+            let settings = lines.filter_map(|line| {
+                Some(Setting {
+                    key: ini::key(line.text)?,
+                    value: ini::value(line.text),
+                    file: file.path.clone(),
+                    number: line.number,
+                    in_credentials: file.is_credentials,
+                    is_ours: ini::is_ours(line.text),
+                })
+            });
+            settings.collect::<Vec<_>>()
+        });
+        AwsProfile {
+            name: name.to_owned(),
+            settings: settings.collect(),
+        }
+    }
+}
+
+impl Call {
+    /// The catalog it is about. Flags of this program do not reach that one.
+    pub(super) fn asked_catalog(&self) -> Option<String> {
+        let named = || env::var(locations::CATALOG_ENV).ok();
+        let catalog = self.catalog.clone().or_else(named);
+        catalog.filter(|catalog| !catalog.is_empty())
+    }
+}
+
+impl AwsProfile {
+    /// The `credential_process` that counts, if it is ours.
+    pub(super) fn process(&self) -> Option<&Setting> {
+        let mut all = self.settings.iter().rev();
+        let last = all.find(|line| line.key == "credential_process");
+        last.filter(|line| line.is_ours)
+    }
+
+    /// Another program's `credential_process`, where that counts.
+    pub(super) fn other_process(&self) -> Option<&Setting> {
+        let mut all = self.settings.iter().rev();
+        let last = all.find(|line| line.key == "credential_process");
+        last.filter(|line| !line.is_ours)
+    }
+
+    /// What it calls, where that can be understood.
+    pub(super) fn call(&self) -> Option<Call> {
+        let words = command_line::read(&self.process()?.value)?;
+        let (program, args) = words.split_first()?;
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let (global, args) = hot_path::parse(&args)?;
+        Some(Call {
+            program: program.clone(),
+            recipe: args.profile.filter(|profile| !profile.is_default()),
+            catalog: global.catalog,
+            socket: global.socket,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Files with this in them.
+    pub(in crate::commands::doctor) fn files(config: &str, credentials: &str) -> AwsFiles {
+        let file = |name: &str, text: &str| AwsFile {
+            path: PathBuf::from(name),
+            bytes: text.as_bytes().to_vec(),
+            is_credentials: name == "credentials",
+        };
+        AwsFiles(vec![
+            file("config", config),
+            file("credentials", credentials),
+        ])
+    }
+
+    /// The one profile of files with this in them.
+    pub(in crate::commands::doctor) fn profile(config: &str, credentials: &str) -> AwsProfile {
+        files(config, credentials).profiles().remove(0)
+    }
+
+    #[test]
+    fn profiles_of_ours_are_found_with_all_that_is_said_of_them() {
+        let found = profile(
+            "[default]\nregion = x\n[profile q]\ncredential_process = \"/a b/quiltctl\" \
+             credential-process --profile lake --socket /s\n",
+            "[q]\naws_access_key_id = A\n",
+        );
+        assert_eq!(found.name, "q");
+        let keys: Vec<_> = found
+            .settings
+            .iter()
+            .map(|line| (line.key.as_str(), line.number))
+            .collect();
+        assert_eq!(keys, [("credential_process", 4), ("aws_access_key_id", 2)]);
+        let call = Call {
+            program: "/a b/quiltctl".to_owned(),
+            recipe: Some("lake".parse().unwrap()),
+            catalog: None,
+            socket: Some("/s".into()),
+        };
+        assert_eq!(found.call(), Some(call));
+    }
+
+    #[test]
+    fn the_credentials_file_has_the_last_word() {
+        let config = "[profile q]\ncredential_process = /quiltctl credential-process\n";
+        let found = profile(config, "[q]\ncredential_process = /other\n");
+        assert!(found.process().is_none());
+        assert_eq!(found.other_process().unwrap().value, "/other");
+    }
+}

@@ -1,0 +1,32 @@
+//! A catalog for this shell alone.
+
+use std::env;
+
+use quilt_proto::wire::Finding;
+use quilt_proto::{CatalogUrl, locations};
+
+use super::daemon::Daemon;
+use super::mend;
+use crate::context::Context;
+
+/// Programs that do not inherit `QUILT_CATALOG` use the configured one.
+pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
+    const NAME: &str = locations::CATALOG_ENV;
+    if context.global().catalog.is_some() {
+        return None;
+    }
+    let named = env::var(NAME).ok().filter(|named| !named.is_empty())?;
+    let Ok(named) = named.parse::<CatalogUrl>() else {
+        let what = format!("{NAME} is not the URL of a catalog");
+        return Some(Finding::error(
+            "catalog_invalid",
+            what,
+            mend::unset(&[NAME]),
+        ));
+    };
+    let configured = daemon.configured_catalog()?;
+    (named != configured).then(|| {
+        let what = format!("{NAME} names {named} here, while programs without it use {configured}");
+        Finding::warning("catalog_differs", what, mend::unset(&[NAME]))
+    })
+}

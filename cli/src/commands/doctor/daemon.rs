@@ -1,0 +1,156 @@
+//! The daemon that is asked here, and what it says of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use quilt_client::Error;
+use quilt_client::blocking::Client;
+use quilt_proto::call::{ReadConfig, ReadDiagnosis, ReadHealth, ReadProfiles};
+use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
+use quilt_proto::{CatalogUrl, ErrorCode, ProfileName};
+
+use super::aws_profile::AwsProfile;
+use super::mend;
+use super::report::Report;
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::owner;
+
+/// How long a daemon that is well may take to say so.
+const ALIVE: Duration = Duration::from_secs(3);
+/// How long it may take to look at itself and at one stack.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a daemon that answers said. Catalogs are by the name they were asked
+/// about with; nothing is the configured one.
+#[derive(Debug, Default)]
+pub(super) struct Daemon {
+    profiles: BTreeMap<Option<String>, Vec<ProfileStatus>>,
+    config: ConfigValues,
+}
+
+/// Asks about every catalog that is used: here, and by profiles.
+pub(super) fn examine(
+    context: &Context,
+    aws: &[AwsProfile],
+    report: &mut Report,
+) -> Result<Option<Daemon>, Failure> {
+    let client = context.client()?;
+    let health = client.clone().with_timeout(ALIVE).send(&ReadHealth);
+    let health = match health {
+        Ok(health) => health,
+        Err(error) => {
+            report.add([unreachable(context, &client, error)]);
+            return Ok(None);
+        }
+    };
+    if health.version != VERSION {
+        let what = format!(
+            "quiltd is of version {}, and quiltctl of {VERSION}",
+            health.version
+        );
+        let hint = mend::quiltctl(context, "daemon restart");
+        report.add([Finding::error("daemon_version", what, hint)]);
+    }
+    let bare = Client::new(client.socket()).with_timeout(PATIENCE);
+    let mut daemon = Daemon {
+        config: bare.send(&ReadConfig).unwrap_or_default(),
+        ..Daemon::default()
+    };
+    let mut left: BTreeSet<Option<String>> = aws
+        .iter()
+        .filter_map(AwsProfile::call)
+        .map(|call| call.asked_catalog())
+        .chain([context.catalog()])
+        .collect();
+    while let Some(catalog) = left.pop_first() {
+        let client = match &catalog {
+            Some(catalog) => bare.clone().with_catalog(catalog),
+            None => bare.clone(),
+        };
+        diagnose(context, &client, &health.version, report);
+        let profiles = client.send(&ReadProfiles).unwrap_or_default();
+        // A profile of quiltd.toml may be of a catalog of its own.
+        let used = |profile: &&ProfileStatus| {
+            let mut calls = aws.iter().filter_map(AwsProfile::call);
+            calls.any(|call| call.recipe.as_ref() == Some(&profile.name))
+        };
+        let others: Vec<_> = profiles
+            .iter()
+            .filter(used)
+            .filter_map(|profile| profile.catalog_url.as_ref().map(ToString::to_string))
+            .collect();
+        daemon.profiles.insert(catalog, profiles);
+        let known = |other: &String| daemon.is_known(other);
+        left.extend(others.into_iter().filter(|other| !known(other)).map(Some));
+    }
+    Ok(Some(daemon))
+}
+
+fn diagnose(context: &Context, client: &Client, version: &str, report: &mut Report) {
+    match client.send(&ReadDiagnosis) {
+        Ok(diagnosis) => {
+            report.add(diagnosis.findings);
+            for line in diagnosis.proven {
+                report.prove(line);
+            }
+        }
+        // One of an older version cannot; that is a finding already.
+        Err(Error::Problem(problem))
+            if version != VERSION && problem.code == ErrorCode::NotFound => {}
+        Err(error) => report.add([deaf(context, error)]),
+    }
+}
+
+fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
+    if error.is_absent() && !owner::is_there(client.socket()) {
+        let what = format!("no daemon answers on {}", client.socket().display());
+        let hint = mend::quiltctl(context, "daemon start");
+        return Finding::error("no_daemon", what, hint);
+    }
+    deaf(context, error)
+}
+
+fn deaf(context: &Context, error: Error) -> Finding {
+    let restart = mend::quiltctl(context, "daemon restart");
+    let (what, hint) = match error {
+        Error::Problem(_) | Error::ForeignSocket { .. } => Failure::from(error).apart(),
+        error => (error.to_string(), None),
+    };
+    Finding::error("daemon_deaf", what, hint.unwrap_or(restart))
+}
+
+impl Daemon {
+    /// A profile of quiltd.toml.
+    pub(super) fn profile(&self, name: &ProfileName) -> Option<&ProfileStatus> {
+        let mut all = self.profiles.values().flatten();
+        all.find(|profile| profile.name == *name)
+    }
+
+    /// Whether the region of a profile is known.
+    pub(super) fn region(&self, catalog: Option<&str>, name: &ProfileName) -> bool {
+        let mut asked = self
+            .profiles
+            .iter()
+            .filter(|(asked, _)| catalog.is_none() || asked.as_deref() == catalog);
+        asked.any(|(_, profiles)| {
+            let mut regions = profiles.iter().filter(|profile| profile.region.is_some());
+            regions.any(|profile| profile.name == *name)
+        })
+    }
+
+    /// The catalog of whoever names none.
+    pub(super) fn configured_catalog(&self) -> Option<CatalogUrl> {
+        self.config.get("navigator_url")?.as_str()?.parse().ok()
+    }
+
+    fn is_known(&self, catalog: &str) -> bool {
+        let configured = self.configured_catalog().map(|url| url.to_string());
+        self.profiles.keys().any(|known| {
+            let known = known.as_deref().or(configured.as_deref());
+            known.is_some_and(|known| known.trim_end_matches('/') == catalog)
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! Profiles that are set up, but not where variables send AWS programs; and
+//! none at all.
+
+use quilt_proto::wire::Finding;
+
+use super::aws_profile::AwsFiles;
+use super::mend;
+use super::variables::Variables;
+use crate::aws_files::{CONFIG_ENV, CREDENTIALS_ENV};
+
+pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Option<Finding> {
+    let moved = variables.set(&[CONFIG_ENV, CREDENTIALS_ENV]);
+    let usual = if moved.is_empty() {
+        AwsFiles::default()
+    } else {
+        AwsFiles::in_usual_places()
+    };
+    judge(&moved, files, &usual)
+}
+
+fn judge(moved: &[&str], files: &AwsFiles, usual: &AwsFiles) -> Option<Finding> {
+    let names = |files: &AwsFiles| -> Vec<String> {
+        files.profiles().into_iter().map(|ours| ours.name).collect()
+    };
+    let seen = names(files);
+    if let Some(hidden) = names(usual).into_iter().find(|name| !seen.contains(name)) {
+        let what = format!(
+            "{} leads programs to files without profile {hidden}, which is set up in ~/.aws",
+            moved.join(" and ")
+        );
+        return Some(Finding::error(
+            "aws_files_elsewhere",
+            what,
+            mend::unset(moved),
+        ));
+    }
+    seen.is_empty().then(|| {
+        let what = "no AWS profile gets its credentials from quiltd";
+        Finding::warning("no_aws_profile", what, "quiltctl setup aws")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws_profile::tests::files;
+    use super::*;
+
+    #[test]
+    fn a_profile_in_the_usual_place_must_be_seen() {
+        let ours = "[profile q]\ncredential_process=/quiltctl credential-process\n";
+        let judge = |seen: &str, usual: &str| {
+            let found = judge(&[CONFIG_ENV], &files(seen, ""), &files(usual, ""));
+            found.map(|found| found.hint)
+        };
+        assert_eq!(judge("", ours).as_deref(), Some("unset AWS_CONFIG_FILE"));
+        assert_eq!(judge(ours, ours), None);
+        assert_eq!(judge("", "").as_deref(), Some("quiltctl setup aws"));
+    }
+}

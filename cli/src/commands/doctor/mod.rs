@@ -1,0 +1,69 @@
+//! `doctor`: proves that programs get their credentials from quiltd, and finds
+//! what keeps them from it. One file a check; each finding ends with the
+//! command that mends it.
+//!
+//! It only looks: it starts no daemon and changes no file.
+
+mod aws_profile;
+mod catalog;
+mod container;
+mod daemon;
+mod duplicates;
+mod elsewhere;
+mod mend;
+mod named_profile;
+mod other_ways;
+mod process;
+mod programs;
+mod proxy;
+mod region;
+mod report;
+mod sockets;
+mod static_keys;
+mod variables;
+mod web_identity;
+
+use self::aws_profile::AwsFiles;
+use self::report::Report;
+use self::variables::Variables;
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// What the help says beyond the flags.
+pub(super) const HELP: &str = "\
+Exits with 0 when nothing keeps programs from quiltd's credentials, warnings \
+aside, and with 1 when something does. The results are on standard output either way.
+
+Where the AWS CLI or botocore is installed it is run, to see where it takes the \
+credentials of each profile from.";
+
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let variables = Variables::from_environment();
+    let mut report = Report::default();
+    let files = AwsFiles::read(&mut report);
+    let profiles = files.profiles();
+
+    report.add(static_keys::check(&variables));
+    report.add(web_identity::check(&variables));
+    report.add(container::check(&variables));
+    report.add(proxy::check(&variables));
+    report.add(named_profile::check(&variables, &files));
+    report.add(elsewhere::check(&variables, &files));
+    report.add(duplicates::check(&files));
+    for profile in &profiles {
+        report.add(other_ways::check(profile));
+        report.add(process::check(profile));
+        report.add(sockets::check(context, profile)?);
+    }
+    report.add(sockets::second_daemon(context)?);
+
+    if let Some(daemon) = daemon::examine(context, &profiles, &mut report)? {
+        report.add(catalog::check(context, &daemon));
+        for profile in &profiles {
+            report.add(process::check_recipe(profile, &daemon));
+            report.add(region::check(&variables, profile, &daemon));
+        }
+        programs::prove(&variables, &profiles, &mut report);
+    }
+    report.print(context)
+}

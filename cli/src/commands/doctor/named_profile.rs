@@ -1,0 +1,77 @@
+//! The profile that variables name: programs use it unless told otherwise.
+
+use quilt_proto::ProfileName;
+use quilt_proto::wire::Finding;
+
+use super::aws_profile::AwsFiles;
+use super::mend;
+use super::variables::Variables;
+
+pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
+    ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
+        .into_iter()
+        .filter_map(|variable| of(variable, variables.get(variable)?, files))
+        .collect()
+}
+
+fn of(variable: &str, name: &str, files: &AwsFiles) -> Option<Finding> {
+    let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
+    if ours.iter().any(|ours| ours == name) {
+        return None;
+    }
+    let exists = files.names().contains(name);
+    let usual = ours.iter().find(|ours| *ours == "quilt");
+    let hint = match usual.or(ours.first()) {
+        // botocore looks at it before AWS_PROFILE.
+        _ if variable == "AWS_DEFAULT_PROFILE" => mend::unset(&[variable]),
+        None if !exists && name.parse::<ProfileName>().is_ok() => {
+            format!("quiltctl setup aws --name {name}")
+        }
+        None => mend::unset(&[variable]),
+        Some(ours) => format!("export {variable}={}", mend::word(ours)),
+    };
+    let name = mend::word(name);
+    Some(if exists {
+        let what = format!(
+            "{variable} names profile {name}, which does not get its credentials from quiltd"
+        );
+        Finding::warning("profile_of_others", what, hint)
+    } else {
+        let what = format!("{variable} names profile {name}, which is not in the AWS files");
+        Finding::error("profile_missing", what, hint)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws_profile::tests::files;
+    use super::*;
+
+    fn hint(config: &str, pair: (&str, &str)) -> Option<String> {
+        let mut found = check(&[pair].into(), &files(config, ""));
+        found
+            .pop()
+            .map(|found| format!("{}: {}", found.code, found.hint))
+    }
+
+    #[test]
+    fn a_profile_of_quiltds_is_the_right_one() {
+        let config = "[profile q]\ncredential_process=/quiltctl credential-process\n[profile x]\n";
+        assert_eq!(hint(config, ("AWS_PROFILE", "q")), None);
+        let named = |pair| hint(config, pair).unwrap();
+        assert_eq!(
+            named(("AWS_PROFILE", "x")),
+            "profile_of_others: export AWS_PROFILE=q"
+        );
+        assert_eq!(
+            named(("AWS_PROFILE", "y")),
+            "profile_missing: export AWS_PROFILE=q"
+        );
+        assert_eq!(
+            named(("AWS_DEFAULT_PROFILE", "x")),
+            "profile_of_others: unset AWS_DEFAULT_PROFILE"
+        );
+        let none = hint("", ("AWS_PROFILE", "lake")).unwrap();
+        assert_eq!(none, "profile_missing: quiltctl setup aws --name lake");
+    }
+}

@@ -1,0 +1,115 @@
+//! The `credential_process` of a profile: the program it names, and what it
+//! asks that program for.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use quilt_proto::locations;
+use quilt_proto::wire::Finding;
+
+use super::aws_profile::AwsProfile;
+use super::daemon::Daemon;
+use super::mend;
+
+pub(super) fn check(profile: &AwsProfile) -> Option<Finding> {
+    let line = profile.process()?;
+    let name = &profile.name;
+    let hint = mend::set_up_again(profile);
+    let Some(call) = profile.call() else {
+        let what = format!(
+            "credential_process of profile {name} at {}:{} is not a line quiltctl understands",
+            line.file.display(),
+            line.number
+        );
+        return Some(Finding::error("process_garbled", what, hint));
+    };
+    let (code, why) = fault(Path::new(&call.program))?;
+    let what = format!("profile {name} runs {}, {why}", call.program);
+    Some(if code == "process_other_quiltctl" {
+        Finding::warning(code, what, hint)
+    } else {
+        Finding::error(code, what, hint)
+    })
+}
+
+/// What is wrong with the program as a profile names it.
+fn fault(program: &Path) -> Option<(&'static str, &'static str)> {
+    if !program.is_absolute() {
+        return Some((
+            "process_relative",
+            "which programs in other directories do not find",
+        ));
+    }
+    let Ok(metadata) = fs::metadata(program) else {
+        return Some(("process_missing", "which is not there"));
+    };
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Some(("process_not_executable", "which cannot be run"));
+    }
+    let same = |exe: &Path| fs::canonicalize(program).ok() == fs::canonicalize(exe).ok();
+    let other = env::current_exe().is_ok_and(|exe| !same(&exe));
+    other.then_some((
+        "process_other_quiltctl",
+        "which is another quiltctl than this one",
+    ))
+}
+
+/// A profile of quiltd.toml that is not in it.
+pub(super) fn check_recipe(profile: &AwsProfile, daemon: &Daemon) -> Option<Finding> {
+    let recipe = profile.call()?.recipe?;
+    if daemon.profile(&recipe).is_some() {
+        return None;
+    }
+    let what = format!(
+        "profile {} asks for '{recipe}', and quiltd.toml has no [profiles.{recipe}]",
+        profile.name
+    );
+    let hint = locations::settings()
+        .map_or_else(|_| "quiltctl profiles".to_owned(), |path| mend::edit(&path));
+    Some(Finding::error("process_unknown_profile", what, hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws_profile::tests::profile;
+    use super::*;
+
+    fn found(program: &str) -> Option<(String, String)> {
+        let line = format!("credential_process = {program} credential-process --profile lake\n");
+        let found = check(&profile(&format!("[profile q]\n{line}"), ""));
+        found.map(|found| (found.code, found.hint))
+    }
+
+    #[test]
+    fn the_program_has_to_be_this_one() {
+        let hint = "quiltctl setup aws --name q --profile lake";
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("quiltctl");
+        fs::write(&file, "").unwrap();
+        let plain = file.to_str().unwrap().to_owned();
+        for (program, code) in [
+            ("quiltctl", "process_relative"),
+            ("/no/such/quiltctl", "process_missing"),
+            (&plain, "process_not_executable"),
+        ] {
+            assert_eq!(found(program), Some((code.to_owned(), hint.to_owned())));
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let other = found(&plain).unwrap();
+        assert_eq!(other.0, "process_other_quiltctl");
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(env::current_exe().unwrap(), &file).unwrap();
+        assert_eq!(found(&plain), None);
+    }
+
+    #[test]
+    fn a_line_nobody_understands_is_told() {
+        let (code, hint) = found("/quiltctl --sokcet x").unwrap();
+        assert_eq!(
+            (code.as_str(), hint.as_str()),
+            ("process_garbled", "quiltctl setup aws --name q")
+        );
+    }
+}

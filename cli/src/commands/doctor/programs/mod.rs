@@ -1,0 +1,179 @@
+//! Real programs, where they are installed, in the environment as it is: where
+//! do they take a profile's credentials from?
+
+mod aws_cli;
+mod botocore;
+mod process;
+
+use std::thread;
+use std::time::Duration;
+
+use quilt_client::blocking::Client;
+use quilt_proto::call::ReadCredentials;
+use quilt_proto::wire::Finding;
+use quilt_proto::{ProfileName, locations};
+
+use super::aws_profile::AwsProfile;
+use super::mend;
+use super::report::Report;
+use super::variables::Variables;
+use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
+use crate::output;
+use crate::variables::{
+    ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
+};
+
+/// What botocore calls `credential_process`.
+const OURS: &str = "custom-process";
+
+/// How many characters of a key's name are compared: as many as the AWS CLI
+/// shows.
+const SHOWN: usize = 4;
+
+/// How long the daemon may take: as long as a `credential_process`.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Where a program takes credentials from.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Source {
+    /// It is not on this machine.
+    #[default]
+    NotInstalled,
+    /// It was still running when it had to end.
+    Slow,
+    /// It found none.
+    Nowhere,
+    /// It asked its `credential_process`, which failed.
+    Fails,
+    /// It failed before it came to that.
+    Broken,
+    /// By this method, and this is how the name of the key ends.
+    Found { method: String, key: String },
+}
+
+/// Runs the programs for every profile.
+pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut Report) {
+    let (version, sources) = thread::scope(|scope| {
+        let version = scope.spawn(aws_cli::version);
+        let ask = |profile: &AwsProfile| {
+            let name = profile.name.clone();
+            let botocore = scope.spawn(move || botocore::ask(&name));
+            let aws = aws_cli::ask(&profile.name);
+            (aws, botocore.join().unwrap_or_default())
+        };
+        let sources: Vec<_> = profiles.iter().map(ask).collect();
+        (version.join().unwrap_or_default(), sources)
+    });
+    for (profile, (aws, (botocore, botocore_version))) in profiles.iter().zip(sources) {
+        let name = mend::word(&profile.name);
+        let program = Program {
+            name: format!("AWS CLI{version}"),
+            command: format!("aws configure list --profile {name}"),
+        };
+        judge(&program, aws, profile, variables, report);
+        let program = Program {
+            name: format!("botocore{botocore_version}"),
+            command: format!("AWS_PROFILE={name} aws configure list"),
+        };
+        judge(&program, botocore, profile, variables, report);
+    }
+}
+
+/// How a program is called, and the command that shows what it does.
+struct Program {
+    name: String,
+    command: String,
+}
+
+fn judge(
+    program: &Program,
+    source: Source,
+    profile: &AwsProfile,
+    variables: &Variables,
+    report: &mut Report,
+) {
+    let (who, whose) = (&program.name, format!("profile {}", profile.name));
+    let elsewhere = |from: &str, hint: String| {
+        let what = format!("{who} takes the credentials of {whose} {from}, not from quiltd");
+        Finding::error("program_elsewhere", what, hint)
+    };
+    let finding = match source {
+        Source::NotInstalled => return,
+        Source::Found { method, key } if method == OURS => match vended(profile) {
+            Some(ours) if ours == key => {
+                report.prove(format!("{who} resolves {whose} through quiltd"));
+                return;
+            }
+            None if report.has_errors() => return,
+            _ => {
+                let hint = profile.other_process().map_or_else(
+                    || mend::set_up_again(profile),
+                    |line| mend::edit(&line.file),
+                );
+                elsewhere("from another credential_process", hint)
+            }
+        },
+        Source::Found { method, .. } => {
+            let hint = end_of(&method, profile, variables);
+            elsewhere(&format!("from {}", output::one_line(&method)), hint)
+        }
+        Source::Nowhere => elsewhere("from nowhere", mend::set_up_again(profile)),
+        // Why is told by whatever else was found.
+        Source::Fails if report.has_errors() => return,
+        Source::Fails => {
+            let what = format!("{who} asks quiltd for {whose} and gets nothing");
+            Finding::error("program_fails", what, "quiltctl status")
+        }
+        Source::Broken => {
+            let what = format!("{who} cannot use {whose}");
+            Finding::error("program_fails", what, &program.command)
+        }
+        Source::Slow => {
+            let what = format!("{who} does not say in time where {whose} comes from");
+            Finding::warning("program_slow", what, &program.command)
+        }
+    };
+    report.add([finding]);
+}
+
+/// How the name of the key ends that the profile's own call gives now.
+fn vended(profile: &AwsProfile) -> Option<String> {
+    let call = profile.call()?;
+    let catalog = call.asked_catalog();
+    // As the program's quiltctl does it: flags of this one do not count.
+    let socket = call.socket.or_else(|| locations::socket().ok())?;
+    let client = Client::new(socket).with_timeout(PATIENCE);
+    let client = match catalog {
+        Some(catalog) => client.with_catalog(catalog),
+        None => client,
+    };
+    let profile = call.recipe.unwrap_or_else(ProfileName::default_profile);
+    let credentials = client.send(&ReadCredentials { profile }).ok()?;
+    let key = credentials.access_key_id;
+    Some(
+        key.chars()
+            .skip(key.chars().count().saturating_sub(SHOWN))
+            .collect(),
+    )
+}
+
+/// What ends a way to credentials by botocore's name of it.
+fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> String {
+    const DEFAULT_PROFILE: &str = "AWS_DEFAULT_PROFILE";
+    const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    let edit = |variable| {
+        aws_files::place(variable)
+            .map_or_else(|| mend::set_up_again(profile), |path| mend::edit(&path))
+    };
+    let other = variables.get(DEFAULT_PROFILE);
+    match method {
+        "env" => mend::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
+        _ if other.is_some_and(|other| other != profile.name) => mend::unset(&[DEFAULT_PROFILE]),
+        "shared-credentials-file" => edit(CREDENTIALS_ENV),
+        "assume-role-with-web-identity" if variables.get(WEB_IDENTITY).is_some() => {
+            mend::unset(&[WEB_IDENTITY, "AWS_ROLE_ARN"])
+        }
+        "container-role" => mend::unset(&[CONTAINER_URI, CONTAINER_TOKEN]),
+        _ => edit(CONFIG_ENV),
+    }
+}

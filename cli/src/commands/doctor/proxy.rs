@@ -1,0 +1,59 @@
+//! A proxy that would be asked for this machine's own endpoints.
+
+use quilt_proto::wire::Finding;
+
+use super::variables::Variables;
+
+const PROXIES: &[&str] = &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+
+pub(super) fn check(variables: &Variables) -> Option<Finding> {
+    let set = variables.set(PROXIES);
+    let proxy = set.first()?;
+    // Where both are set, programs look at the small one.
+    let exceptions = variables.set(&["no_proxy", "NO_PROXY"]);
+    let (name, value) = match exceptions.first() {
+        Some(name) => (*name, variables.get(name).unwrap_or_default()),
+        None => ("NO_PROXY", ""),
+    };
+    if value.split([',', ' ']).any(is_loopback) {
+        return None;
+    }
+    let kept = if value.is_empty() {
+        String::new()
+    } else {
+        format!("${name},")
+    };
+    let what = format!(
+        "{proxy} is set and {name} does not name 127.0.0.1: some programs ask the proxy for \
+         endpoints of this machine"
+    );
+    let hint = format!("export {name}=\"{kept}127.0.0.1,localhost\"");
+    Some(Finding::warning("proxy", what, hint))
+}
+
+fn is_loopback(entry: &str) -> bool {
+    entry == "*" || entry == "127.0.0.1" || entry.starts_with("127.") && entry.contains('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_to_be_an_exception() {
+        let found = check(&[("HTTP_PROXY", "http://p")].into()).unwrap();
+        assert_eq!(found.hint, "export NO_PROXY=\"127.0.0.1,localhost\"");
+        let found = check(&[("http_proxy", "http://p"), ("no_proxy", "a.b")].into()).unwrap();
+        assert_eq!(
+            found.hint,
+            "export no_proxy=\"$no_proxy,127.0.0.1,localhost\""
+        );
+        for value in ["*", "x, 127.0.0.1", "127.0.0.0/8"] {
+            assert_eq!(
+                check(&[("HTTP_PROXY", "p"), ("NO_PROXY", value)].into()),
+                None
+            );
+        }
+        assert_eq!(check(&[("HTTPS_PROXY", "p")].into()), None);
+    }
+}

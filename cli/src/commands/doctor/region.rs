@@ -1,0 +1,35 @@
+//! The region of a profile: without one, programs fail before they need
+//! credentials.
+
+use quilt_proto::ProfileName;
+use quilt_proto::wire::Finding;
+
+use super::aws_profile::AwsProfile;
+use super::daemon::Daemon;
+use super::mend;
+use super::variables::Variables;
+use crate::variables::REGIONS;
+
+pub(super) fn check(
+    variables: &Variables,
+    profile: &AwsProfile,
+    daemon: &Daemon,
+) -> Option<Finding> {
+    let has_region = profile.settings.iter().any(|line| line.key == "region");
+    if has_region || !variables.set(&REGIONS).is_empty() {
+        return None;
+    }
+    let call = profile.call()?;
+    let recipe = call.recipe.unwrap_or_else(ProfileName::default_profile);
+    let known = daemon.region(call.catalog.as_deref(), &recipe);
+    let hint = if known {
+        mend::set_up_again(profile)
+    } else {
+        format!(
+            "aws configure set region YOUR-REGION --profile {}",
+            mend::word(&profile.name)
+        )
+    };
+    let what = format!("profile {} has no region", profile.name);
+    Some(Finding::warning("profile_no_region", what, hint))
+}

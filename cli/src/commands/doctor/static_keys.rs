@@ -1,0 +1,54 @@
+//! Keys in the environment: every AWS program takes them first.
+
+use quilt_proto::wire::Finding;
+
+use super::mend;
+use super::variables::Variables;
+use crate::variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
+
+const NAMES: &[&str] = &[
+    ACCESS_KEY_ID,
+    SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+    "AWS_SECURITY_TOKEN",
+];
+
+pub(super) fn check(variables: &Variables) -> Option<Finding> {
+    let set = variables.set(NAMES);
+    let last = set.last()?;
+    let mut names = NAMES[..3].to_vec();
+    if *last == "AWS_SECURITY_TOKEN" {
+        names.push(last);
+    }
+    let what = format!(
+        "{} set in the environment: programs take these keys instead of quiltd's",
+        is_or_are(&set)
+    );
+    Some(Finding::error(
+        "environment_keys",
+        what,
+        mend::unset(&names),
+    ))
+}
+
+fn is_or_are(names: &[&str]) -> String {
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_them_is_told_by_name_and_never_by_value() {
+        let found = check(&[(SECRET_ACCESS_KEY, "canary")].into()).unwrap();
+        assert_eq!(
+            found.hint,
+            "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
+        );
+        assert!(found.summary.starts_with("AWS_SECRET_ACCESS_KEY is set"));
+        assert!(!format!("{found:?}").contains("canary"));
+        assert_eq!(check(&[(ACCESS_KEY_ID, "")].into()), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Ailments as findings: how bad, and the command that mends them. What is an
+//! error elsewhere has the same code here.
+
+use std::path::Path;
+
+use quilt_proto::wire::{Finding, Severity};
+
+use super::error::ApiError;
+use crate::aws::AwsError;
+use crate::credential::CredentialError;
+use crate::doctor::Ailment;
+use crate::gateway::Trouble;
+use crate::session::SessionError;
+use crate::stack::StackError;
+use crate::store::StoreError;
+
+/// What a program is told of an ailment.
+pub(super) fn finding(ailment: Ailment) -> Finding {
+    let summary = ailment.to_string();
+    match ailment {
+        Ailment::Unreachable { catalog, source } => {
+            let code = match source {
+                StackError::Unreachable { .. } => "stack_unreachable",
+                _ => "stack_invalid",
+            };
+            Finding::error(code, summary, format!("curl -sSI {catalog}/config.json"))
+        }
+        Ailment::Slow(catalog) => {
+            let hint = format!("curl -sSI {catalog}/config.json");
+            Finding::error("stack_unreachable", summary, hint)
+        }
+        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
+        Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
+            Finding::error("stack_unreachable", summary, format!("curl -sSI {host}"))
+        }
+        Ailment::Session(SessionError::KeyRefused(catalog)) => {
+            // Logging in again would leave the key over the login.
+            let hint = format!("quiltctl clear-api-key --catalog {catalog}");
+            Finding::error("invalid_api_key", summary, hint)
+        }
+        Ailment::Session(error) => problem(&ApiError::from(error)),
+        Ailment::Key(notice) => Finding {
+            severity: if notice.is_over() {
+                Severity::Error
+            } else {
+                Severity::Warning
+            },
+            ..Finding::error("api_key", summary, notice.mend())
+        },
+        Ailment::Credential { source, .. } => credential(source, summary),
+        Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
+        Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
+        Ailment::Store(error) => {
+            let (summary, _) = apart(&summary);
+            Finding::error("store_failed", summary, store(&error))
+        }
+        Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
+        Ailment::StoreNote(note) => {
+            let (summary, hint) = apart(&note);
+            let hint = hint.unwrap_or_else(|| "quiltctl status".to_owned());
+            Finding::warning("store_note", summary, hint)
+        }
+        Ailment::NoStateDir(_) => {
+            Finding::error("store_failed", summary, "quiltctl daemon restart")
+        }
+        Ailment::Settings { path, in_force, .. } => {
+            let hint = edit(&path);
+            if in_force {
+                Finding::warning("settings_odd", summary, hint)
+            } else {
+                Finding::error("settings_broken", summary, hint)
+            }
+        }
+    }
+}
+
+/// The same code and command as where it is an error.
+pub(super) fn problem(error: &ApiError) -> Finding {
+    let problem = error.problem();
+    let hint = problem.hint.unwrap_or_else(|| "quiltctl status".to_owned());
+    Finding::error(problem.code.as_str(), problem.detail, hint)
+}
+
+fn credential(error: CredentialError, summary: String) -> Finding {
+    let refused = matches!(
+        &error,
+        CredentialError::Aws {
+            source: AwsError::Refused { .. },
+            ..
+        }
+    );
+    let finding = problem(&ApiError::from(error));
+    let hint = if refused {
+        // What AWS refuses is what the profile asks for.
+        quilt_proto::locations::settings().map_or(finding.hint, |path| edit(&path))
+    } else {
+        finding.hint
+    };
+    Finding {
+        summary,
+        hint,
+        ..finding
+    }
+}
+
+fn store(error: &StoreError) -> String {
+    match error {
+        StoreError::Unsafe { path, .. } => format!("chmod 700 {}", quoted(path)),
+        StoreError::Newer(path) => format!("mv {0} {0}.newer", quoted(path)),
+        StoreError::Io { path, .. } => format!("df -h {}", quoted(path)),
+        // A new daemon takes the keyring if it answers, else the file.
+        StoreError::Busy(_) | StoreError::Keyring(_) => "quiltctl daemon restart".to_owned(),
+    }
+}
+
+const SET_CLOCK: &str = if cfg!(target_os = "macos") {
+    "sudo sntp -sS time.apple.com"
+} else {
+    "sudo timedatectl set-ntp true"
+};
+
+fn edit(path: &Path) -> String {
+    format!("${{EDITOR:-vi}} {}", quoted(path))
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./@%+,=:".contains(c);
+    if path.chars().all(plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+/// A line that ends with what to run, taken apart.
+fn apart(line: &str) -> (String, Option<String>) {
+    match line.split_once("; run: ") {
+        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
+        None => (line.to_owned(), None),
+    }
+}

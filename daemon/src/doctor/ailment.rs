@@ -1,0 +1,79 @@
+//! What can be wrong. No HTTP in here, and no commands.
+
+use std::path::PathBuf;
+
+use quilt_proto::{CatalogUrl, ProfileName};
+
+use crate::credential::CredentialError;
+use crate::gateway::Trouble;
+use crate::keys::KeyNotice;
+use crate::session::SessionError;
+use crate::stack::StackError;
+use crate::store::StoreError;
+
+/// One thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Ailment {
+    /// The catalog does not answer as one.
+    #[error("{source}")]
+    Unreachable {
+        /// Which.
+        catalog: CatalogUrl,
+        /// What happened.
+        source: StackError,
+    },
+    /// The catalog's clock and this machine's disagree.
+    #[error(
+        "this machine's clock is {} s {} that of {catalog}",
+        ahead.abs(),
+        if *ahead > 0 { "ahead of" } else { "behind" }
+    )]
+    ClockSkew {
+        /// Whose clock.
+        catalog: CatalogUrl,
+        /// How far this machine's is ahead, in seconds.
+        ahead: i64,
+    },
+    /// Nobody is logged in, or not any more.
+    #[error(transparent)]
+    Session(SessionError),
+    /// The stack does not say in time who is logged in.
+    #[error("{0} takes too long to say who is logged in")]
+    Slow(CatalogUrl),
+    /// An API key needs its owner.
+    #[error(transparent)]
+    Key(KeyNotice),
+    /// A profile gives no credentials.
+    #[error("profile '{profile}' gives no AWS credentials: {source}")]
+    Credential {
+        /// Which.
+        profile: ProfileName,
+        /// Why not.
+        source: CredentialError,
+    },
+    /// The Python SDK does not find the gateway.
+    #[error(transparent)]
+    Gateway(Trouble),
+    /// The token store cannot be read or written.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The token store does not answer.
+    #[error("the token store does not answer")]
+    StoreHangs,
+    /// Something the store wants known; may end with what to run.
+    #[error("{0}")]
+    StoreNote(String),
+    /// The state directory is gone.
+    #[error("the state directory {} is gone", .0.display())]
+    NoStateDir(PathBuf),
+    /// The settings are not in force, or not as they are written.
+    #[error("{problem}")]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// Whether the file is in force all the same.
+        in_force: bool,
+    },
+}

@@ -1,0 +1,38 @@
+//! Whether profiles give AWS credentials: the stack's own, and those that
+//! failed when they were last asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quilt_proto::ProfileName;
+use tokio::time::Instant;
+
+use super::{Ailment, Patient};
+use crate::session::Session;
+
+/// Asks for the credentials once more: what failed may have passed.
+pub(super) async fn check(
+    patient: Patient<'_>,
+    session: &Arc<Session>,
+    deadline: Instant,
+) -> Vec<Result<String, Ailment>> {
+    let held = patient.vault.status(session.catalog());
+    let failing = held.into_iter().filter(|held| held.last_error.is_some());
+    let profiles: BTreeSet<_> = failing
+        .map(|held| held.profile)
+        .chain([ProfileName::default_profile()])
+        .collect();
+    let mut outcomes = Vec::new();
+    for profile in profiles {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let asked = patient.vault.credentials(session, &profile, patience).await;
+        outcomes.push(match asked {
+            Ok(credentials) => Ok(format!(
+                "profile '{profile}' has AWS credentials until {}",
+                credentials.expires_at
+            )),
+            Err(source) => Err(Ailment::Credential { profile, source }),
+        });
+    }
+    outcomes
+}

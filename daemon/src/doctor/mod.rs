@@ -1,0 +1,122 @@
+//! Looks at what the daemon owns, and at the stack behind it, for what keeps
+//! programs from their credentials: one file a check. A check is called in
+//! [`examine`], says what it found as an [`Ailment`], and `api/finding.rs`
+//! names the command that mends it.
+//!
+//! What it takes is bounded as a whole. A stack that hangs is a finding, not a
+//! reason to wait.
+
+mod ailment;
+mod credentials;
+mod machine;
+mod session;
+mod upstream;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use self::ailment::Ailment;
+use crate::clock::SharedClock;
+use crate::credential::Vault;
+use crate::gateway::Gateway;
+use crate::keys::Keys;
+use crate::session::Session;
+use crate::settings::SettingsFile;
+use crate::stack::StackClient;
+use crate::store::Store;
+
+/// How long all of it may take.
+const LIMIT: Duration = Duration::from_secs(6);
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+pub struct Patient<'a> {
+    /// The session in question, where a catalog is known.
+    pub session: Option<&'a Arc<Session>>,
+    /// Upstream.
+    pub stack: &'a StackClient,
+    /// AWS credentials.
+    pub vault: &'a Vault,
+    /// API keys.
+    pub keys: &'a Keys,
+    /// The registry, for the Python SDK.
+    pub gateway: &'a Gateway,
+    /// What the user set.
+    pub settings: &'a SettingsFile,
+    /// Where refresh tokens are kept.
+    pub store: &'a Store,
+    /// The directory of the sessions file.
+    pub state_dir: &'a Path,
+    /// Time.
+    pub clock: &'a SharedClock,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Examination {
+    /// What is wrong.
+    pub ailments: Vec<Ailment>,
+    /// What works, one line each.
+    pub proven: Vec<String>,
+}
+
+impl Examination {
+    /// Takes an outcome up; answers whether it was a good one.
+    fn note(&mut self, outcome: Result<String, Ailment>) -> bool {
+        match outcome {
+            Ok(proven) => {
+                self.proven.push(proven);
+                true
+            }
+            Err(ailment) => {
+                self.ailments.push(ailment);
+                false
+            }
+        }
+    }
+}
+
+/// Looks at all of it.
+pub async fn examine(patient: Patient<'_>) -> Examination {
+    let deadline = Instant::now() + LIMIT;
+    let mut found = Examination {
+        ailments: machine::settings(patient.settings),
+        ..Examination::default()
+    };
+    let troubles = patient.gateway.troubles();
+    found
+        .ailments
+        .extend(troubles.into_iter().map(Ailment::Gateway));
+    let (store, rest) = tokio::join!(
+        machine::store(patient, deadline),
+        examine_session(patient, deadline)
+    );
+    found.ailments.extend(store);
+    found.ailments.extend(rest.ailments);
+    found.proven.extend(rest.proven);
+    found
+}
+
+/// Each step needs the one before: a stack that is not there cannot tell who
+/// anyone is.
+async fn examine_session(patient: Patient<'_>, deadline: Instant) -> Examination {
+    let mut found = Examination::default();
+    let Some(session) = patient.session else {
+        return found;
+    };
+    found.ailments.extend(session::keys(patient.keys, session));
+    let upstream = upstream::check(patient, session, deadline).await;
+    let is_there = !matches!(upstream, Err(Ailment::Unreachable { .. }));
+    found.note(upstream);
+    if !is_there {
+        found.ailments.extend(session::known(session));
+    } else if found.note(session::check(patient, session, deadline).await) {
+        for outcome in credentials::check(patient, session, deadline).await {
+            found.note(outcome);
+        }
+    }
+    found
+}

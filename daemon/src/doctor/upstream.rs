@@ -1,0 +1,52 @@
+//! Whether the catalog answers, and what time it is there.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Ailment, Patient};
+use crate::session::Session;
+use crate::stack::StackError;
+
+/// How long the catalog may take; the rest of the time is for the stack.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How far apart clocks may be, in seconds. AWS takes requests that are up to
+/// five minutes off.
+const TOLERANCE: i64 = 60;
+
+/// Asks the catalog for its configuration, and looks at the clock beside it.
+pub(super) async fn check(
+    patient: Patient<'_>,
+    session: &Session,
+    deadline: Instant,
+) -> Result<String, Ailment> {
+    let catalog = session.catalog();
+    let deadline = deadline.min(Instant::now() + PATIENCE);
+    let asked = timeout_at(deadline, patient.stack.discover(catalog)).await;
+    let unreachable = |source| Ailment::Unreachable {
+        catalog: catalog.clone(),
+        source,
+    };
+    let config = match asked {
+        Ok(answer) => answer.map_err(unreachable)?,
+        Err(_) => {
+            return Err(unreachable(StackError::Unreachable {
+                host: catalog.to_string(),
+                reason: "did not answer in time".to_owned(),
+            }));
+        }
+    };
+    let now = patient.clock.now().wall;
+    let ahead = config.date.map(|date| now.seconds_since(date));
+    match ahead {
+        Some(ahead) if ahead.abs() > TOLERANCE => Err(Ailment::ClockSkew {
+            catalog: catalog.clone(),
+            ahead,
+        }),
+        Some(_) => Ok(format!(
+            "{catalog} answers, and its clock agrees with this machine's"
+        )),
+        None => Ok(format!("{catalog} answers")),
+    }
+}

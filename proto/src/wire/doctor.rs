@@ -1,0 +1,58 @@
+//! What is wrong, and what mends it.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/doctor`: how the daemon, and all it depends on, is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Diagnosis {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// What was seen to work, one line each.
+    pub proven: Vec<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// What kind of thing, stable across versions.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// The command that mends it.
+    pub hint: String,
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Programs get no credentials, or not those of quiltd.
+    Error,
+    /// It works, or will for a while; somebody may be surprised.
+    Warning,
+}
+
+impl Finding {
+    /// Something that keeps programs from quiltd's credentials.
+    pub fn error(code: &str, summary: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            severity: Severity::Error,
+            summary: summary.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// Something that may surprise.
+    pub fn warning(code: &str, summary: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, summary, hint)
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Faults of the daemon, of what it owns, and of the stack behind it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use quilt_proto::wire::Finding;
+use quilt_tests::harness::{Daemon, Home, SessionBus, World};
+use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{codes, found, found_after, healthy, set_up, sh};
+use crate::roles::{arn, set};
+
+/// The one thing that is wrong.
+async fn only(world: &World, code: &str) -> Finding {
+    let mut findings = found(world, &[]).await;
+    assert_eq!(codes(&findings), [code], "{findings:#?}");
+    findings.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_missing_or_over() {
+    let world = healthy().await;
+    let login = format!("quiltctl login --catalog {}", world.stack.catalog_url());
+    world.ctl(&["logout"]).await.ok();
+    assert_eq!(only(&world, "login_required").await.hint, login);
+    world.login().await;
+    assert_eq!(found(&world, &[]).await, []);
+
+    world.stack.control().revoke_sessions(None);
+    world.stack.control().outdate_access_tokens();
+    assert_eq!(only(&world, "session_expired").await.hint, login);
+    world.login().await;
+    assert_eq!(found(&world, &[]).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_refused_or_about_to_end() {
+    let world = healthy().await;
+    let key = |days: i64| {
+        let seed = KeySeed {
+            created_seconds_ago: (90 - days) * 86_400,
+            expires_in_seconds: days * 86_400,
+            ..KeySeed::new("alice", "ci")
+        };
+        world.stack.control().add_key(&seed).unwrap()
+    };
+    let soon = key(3);
+    let set_key = async |secret: &str| {
+        let args = ["login", "--api-key"];
+        world.ctl_with_input(&args, secret).await.ok();
+    };
+    set_key(&soon.secret).await;
+    let found_soon = only(&world, "api_key").await;
+    assert!(
+        found_soon
+            .hint
+            .starts_with("quiltctl api-keys rotate --current"),
+        "{found_soon:?}"
+    );
+    assert_eq!(found_after(&world, &[], &found_soon.hint).await, []);
+
+    let dead = key(90);
+    set_key(&dead.secret).await;
+    assert!(world.stack.control().revoke_key(&dead.id));
+    let refused = found(&world, &[]).await;
+    let refused = refused
+        .iter()
+        .find(|found| found.code == "invalid_api_key")
+        .unwrap();
+    assert!(
+        refused.hint.starts_with("quiltctl clear-api-key"),
+        "{refused:?}"
+    );
+    assert_eq!(found_after(&world, &[], &refused.hint).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong() {
+    let world = healthy().await;
+    let clock = world.stack.control().clock().clone();
+    for (offset, words) in [(600, "600 s behind"), (-600, "600 s ahead")] {
+        clock.set_offset(offset);
+        let skew = only(&world, "clock_skew").await;
+        assert!(skew.hint.starts_with("sudo "), "{skew:?}");
+        // The second may have turned meanwhile.
+        let near = [
+            words.to_owned(),
+            words.replace("600", "601"),
+            words.replace("600", "599"),
+        ];
+        assert!(
+            near.iter().any(|words| skew.summary.contains(words)),
+            "{skew:?}"
+        );
+    }
+    clock.set_offset(30);
+    assert_eq!(found(&world, &[]).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_hangs_or_is_away() {
+    let world = healthy().await;
+    let control = world.stack.control();
+    for endpoint in [Endpoint::Config, Endpoint::Graphql] {
+        control.plant(endpoint, Fault::always(FaultKind::Hang));
+        let started = Instant::now();
+        let hangs = only(&world, "stack_unreachable").await;
+        assert!(
+            started.elapsed() < Duration::from_secs(9),
+            "{:?}",
+            started.elapsed()
+        );
+        let look = format!("curl -sSI {}/config.json", world.stack.catalog_url());
+        assert_eq!(hangs.hint, look);
+        control.clear_faults();
+        assert_eq!(found(&world, &[]).await, []);
+    }
+    control.refuse(Host::Registry, true);
+    let away = only(&world, "stack_unreachable").await;
+    assert!(away.hint.starts_with("curl "), "{away:?}");
+    control.refuse(Host::Registry, false);
+
+    control.plant(Endpoint::Config, Fault::always(FaultKind::Html));
+    assert!(
+        only(&world, "stack_invalid")
+            .await
+            .hint
+            .starts_with("curl ")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_aws_refuses() {
+    let world = healthy().await;
+    let settings = fs::read_to_string(world.home.settings()).unwrap();
+    // Its trust policy asks for an external id.
+    let vault = format!(
+        "{settings}[profiles.vault]\nrole_arn = '{}'\n",
+        arn("vault")
+    );
+    set(&world.home, &vault);
+    let ask = ["credential-process", "--profile", "vault"];
+    world.ctl(&ask).await.failed(6);
+    let refused = only(&world, "aws_refused").await;
+    let place = world.home.settings();
+    assert_eq!(refused.hint, format!("${{EDITOR:-vi}} {}", place.display()));
+    let editor = [("EDITOR", "sed -i /vault/d")];
+    assert_eq!(found_after(&world, &editor, &refused.hint).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_daemons() {
+    let world = healthy().await;
+    let place = world.home.state().join("quiltd.sock");
+    let socket = place.to_str().unwrap();
+    let args = ["--socket", socket, "--token-store", "memory"];
+    let _second = Daemon::start(&world.home, &args).await;
+    let second = only(&world, "two_daemons").await;
+    assert_eq!(
+        second.hint,
+        format!("quiltctl --socket {socket} daemon stop")
+    );
+    assert_eq!(found_after(&world, &[], &second.hint).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_daemon_and_one_that_is_deaf() {
+    let mut world = healthy().await;
+    world.daemon.take().unwrap().stop().await;
+    let none = only(&world, "no_daemon").await;
+    assert_eq!(none.hint, "quiltctl daemon start");
+    assert!(!world.home.socket().exists(), "it only looks");
+    assert_eq!(found_after(&world, &[], &none.hint).await, []);
+    sh(&world, &[], "quiltctl daemon stop").await.ok();
+
+    let daemon = Daemon::start(&world.home, &["--token-store", "file"]).await;
+    kill_process(Pid::from_raw(daemon.pid()).unwrap(), Signal::STOP).unwrap();
+    let deaf = only(&world, "daemon_deaf").await;
+    assert_eq!(deaf.hint, "quiltctl daemon restart");
+    assert_eq!(found_after(&world, &[], &deaf.hint).await, []);
+    sh(&world, &[], "quiltctl daemon stop").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_of_its_own() {
+    let world = healthy().await;
+    let place = world.home.path().join("run/other.sock");
+    let socket = place.to_str().unwrap();
+    let args = ["--socket", socket, "--token-store", "file"];
+    let _other = Daemon::start(&world.home, &args).await;
+    let variables = [("QUILTD_SOCKET", socket)];
+    let findings = found(&world, &variables).await;
+    let expected = ["socket_differs", "socket_differs", "two_daemons"];
+    assert_eq!(codes(&findings), expected, "{findings:#?}");
+    let mends: Vec<_> = findings.iter().map(|found| found.hint.as_str()).collect();
+    let left = found_after(&world, &variables, &mends.join("\n")).await;
+    assert_eq!(left, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_directory_that_is_open_or_gone() {
+    let world = healthy().await;
+    let state = world.home.state();
+    fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
+    let open = only(&world, "store_failed").await;
+    assert_eq!(open.hint, format!("chmod 700 {}", state.display()));
+    assert_eq!(found_after(&world, &[], &open.hint).await, []);
+
+    fs::remove_dir_all(&state).unwrap();
+    let gone = only(&world, "store_failed").await;
+    assert_eq!(gone.hint, "quiltctl daemon restart");
+    let left = found_after(&world, &[], &gone.hint).await;
+    assert_eq!(codes(&left), ["login_required"], "the logins went with it");
+    sh(&world, &[], "quiltctl daemon stop").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_went_away() {
+    let home = Home::new();
+    let Some(mut bus) = SessionBus::start(&home).await else {
+        return;
+    };
+    bus.start_keyring(&home).await;
+    set(
+        &home,
+        &format!(
+            "[profiles.lake]\nrole_arn = '{}'\nregion = 'eu-west-1'\n",
+            arn("lake")
+        ),
+    );
+    let daemon = Daemon::start_with(&home, &["--token-store", "keyring"], &bus.variables()).await;
+    let world = World {
+        stack: FakeStack::bind(StackConfig::default()).await.unwrap(),
+        home,
+        daemon: Some(daemon),
+    };
+    world.login().await;
+    set_up(&world).await;
+    assert_eq!(found(&world, &[]).await, []);
+    drop(bus);
+    let away = only(&world, "store_failed").await;
+    assert!(away.summary.contains("keyring"), "{away:?}");
+    assert_eq!(away.hint, "quiltctl daemon restart");
+    let left = found_after(&world, &[], &away.hint).await;
+    assert_eq!(
+        codes(&left),
+        ["login_required"],
+        "the login is in the keyring"
+    );
+    sh(&world, &[], "quiltctl daemon stop").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_catalog() {
+    let world = World::start().await;
+    let findings = found(&world, &[]).await;
+    assert_eq!(codes(&findings), ["no_aws_profile", "invalid_input"]);
+    assert_eq!(findings[1].hint, "quiltctl config https://YOUR-CATALOG");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_sdk_that_was_led_here_and_went_astray() {
+    let world = healthy().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    assert_eq!(found(&world, &[]).await, []);
+    let sdk = |name: &str| world.home.config_yml().with_file_name(name);
+    let registry = format!("registryUrl={}", world.stack.registry_url());
+    let auth = fs::read_to_string(sdk("auth.json")).unwrap();
+    for stray in 0..3 {
+        match stray {
+            // As `quilt3.config(URL)` does it.
+            0 => drop(world.ctl(&["config", "--set", &registry]).await.ok()),
+            // As `quilt3.logout()` does it.
+            1 => fs::write(sdk("auth.json"), "{}").unwrap(),
+            // A copy from another time.
+            _ => {
+                let id = &world.client().status().await.unwrap().grants[0].id;
+                world.ctl(&["grants", "revoke", id]).await.ok();
+                fs::write(sdk("auth.json"), &auth).unwrap();
+            }
+        }
+        let astray = found(&world, &[]).await;
+        assert_eq!(astray[0].code, "quilt3_astray", "{astray:#?}");
+        assert_eq!(astray[0].hint, "quiltctl setup quilt3");
+        assert_eq!(found_after(&world, &[], &astray[0].hint).await, []);
+    }
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    assert_eq!(found(&world, &[]).await, []);
+}
