@@ -5,8 +5,10 @@
 //! token opens is a [`Right`]; a new kind of right is a new variant and a
 //! route, and shares everything else: tokens, expiry, revocation and guard.
 
+mod attend;
 mod holder;
 mod kept;
+mod resume;
 mod right;
 mod store;
 #[cfg(test)]

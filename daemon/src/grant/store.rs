@@ -11,17 +11,17 @@ use quilt_proto::{Secret, Timestamp};
 use subtle::Choice;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::kept::{Kept, KeptFile, KeptGrant};
+use super::kept::KeptFile;
 use super::token::{self, TokenHash};
 use super::{Holder, Kind, Right};
-use crate::clock::{Deadline, Moment, SharedClock};
+use crate::clock::{Deadline, SharedClock};
 
 /// More than anybody needs, and bounded.
 const MOST: usize = 1000;
 
 /// A grant tied to a process is good for this long at a time, in seconds, and
 /// renewed at half of it: should the watch ever fail, the grant ends too.
-const HELD_SECONDS: i64 = 3600;
+pub(super) const HELD_SECONDS: i64 = 3600;
 
 /// A grant that is renewed by use ends after this long without any, in seconds.
 const KEPT_SECONDS: i64 = 90 * DAY;
@@ -97,29 +97,29 @@ impl Endpoint {
 
 /// The store.
 pub struct Grants {
-    clock: SharedClock,
-    file: Option<KeptFile>,
+    pub(super) clock: SharedClock,
+    pub(super) file: Option<KeptFile>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
-    grants: BTreeMap<String, Grant>,
-    endpoints: BTreeMap<Kind, Endpoint>,
+pub(super) struct State {
+    pub(super) grants: BTreeMap<String, Grant>,
+    pub(super) endpoints: BTreeMap<Kind, Endpoint>,
     /// Where kept grants are good, whether somebody listens there or not.
-    port: Option<u16>,
+    pub(super) port: Option<u16>,
 }
 
-struct Grant {
-    right: Right,
-    hash: TokenHash,
-    created_at: Timestamp,
-    expires: Deadline,
-    last_used_at: Option<Timestamp>,
-    holder: Option<u32>,
-    is_kept: bool,
+pub(super) struct Grant {
+    pub(super) right: Right,
+    pub(super) hash: TokenHash,
+    pub(super) created_at: Timestamp,
+    pub(super) expires: Deadline,
+    pub(super) last_used_at: Option<Timestamp>,
+    pub(super) holder: Option<u32>,
+    pub(super) is_kept: bool,
     /// Ends the task that waits for the grant's end.
-    _ended: DropGuard,
+    pub(super) _ended: DropGuard,
 }
 
 impl Grants {
@@ -140,55 +140,8 @@ impl Grants {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes up the kept grants; answers whether there are any. Must be called
-    /// inside a tokio runtime.
-    pub fn resume(self: &Arc<Self>) -> bool {
-        let Some(file) = &self.file else { return false };
-        let kept = file.load();
-        let now = self.clock.now();
-        let mut state = self.state();
-        state.port = kept.port;
-        for kept in kept.grants {
-            let expires = now.after(kept.expires_at.seconds_since(now.wall));
-            if expires.reached(now) {
-                continue;
-            }
-            let ended = CancellationToken::new();
-            let grant = Grant {
-                right: Right::Registry {
-                    catalog: kept.catalog_url,
-                },
-                hash: kept.token_sha256,
-                created_at: kept.created_at,
-                expires,
-                last_used_at: None,
-                holder: None,
-                is_kept: true,
-                _ended: ended.clone().drop_guard(),
-            };
-            state.grants.insert(kept.id.clone(), grant);
-            tokio::spawn(Arc::clone(self).attend(kept.id, None, now, ended));
-        }
-        !state.grants.is_empty()
-    }
-
-    /// Opens the listener of kept grants again, on the port programs have been
-    /// told, if there are such grants and no listener.
-    pub fn reopen(&self, open: impl FnOnce(u16) -> io::Result<Endpoint>) -> io::Result<()> {
-        let mut state = self.state();
-        let is_kept = state.grants.values().any(|grant| grant.is_kept);
-        if let Some(port) = state.port
-            && is_kept
-            && !state.endpoints.contains_key(&Kind::Registry)
-        {
-            let endpoint = open(port)?;
-            state.endpoints.insert(Kind::Registry, endpoint);
-        }
-        Ok(())
     }
 
     /// Makes a grant. `open` is called for the first one of its kind, and
@@ -252,81 +205,6 @@ impl Grants {
         })
     }
 
-    /// Writes down what is to be kept.
-    fn save(&self, state: &State) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        let kept = state.grants.iter().filter(|(_, grant)| grant.is_kept);
-        let grants = kept.map(|(id, grant)| KeptGrant {
-            id: id.clone(),
-            token_sha256: grant.hash.clone(),
-            catalog_url: grant.right.catalog().clone(),
-            created_at: grant.created_at,
-            expires_at: grant.expires.wall,
-        });
-        file.save(&Kept {
-            version: Kept::VERSION,
-            port: state.port,
-            grants: grants.collect(),
-        })
-    }
-
-    fn save_or_say(&self, state: &State) {
-        if let Err(error) = self.save(state) {
-            tracing::warn!("cannot write down the grants: {}", error.kind());
-        }
-    }
-
-    /// Ends a grant when its time has come.
-    async fn attend(
-        self: Arc<Self>,
-        id: String,
-        holder: Option<Holder>,
-        issued: Moment,
-        ended: CancellationToken,
-    ) {
-        let Some(holder) = holder else {
-            // Again as long as it is renewed meanwhile.
-            while let Some(expires) = self.expires(&id) {
-                if expires.reached(self.clock.now()) {
-                    self.end(&id, "it expired");
-                    return;
-                }
-                tokio::select! {
-                    () = ended.cancelled() => return,
-                    () = self.clock.sleep_until(expires) => {}
-                }
-            }
-            return;
-        };
-        let mut renewed = issued;
-        loop {
-            tokio::select! {
-                () = ended.cancelled() => return,
-                () = holder.ended() => {
-                    self.end(&id, "its program ended");
-                    return;
-                }
-                () = self.clock.sleep_until(renewed.after(HELD_SECONDS / 2)) => {
-                    renewed = self.renew(&id);
-                }
-            }
-        }
-    }
-
-    fn expires(&self, id: &str) -> Option<Deadline> {
-        self.state().grants.get(id).map(|grant| grant.expires)
-    }
-
-    fn renew(&self, id: &str) -> Moment {
-        let now = self.clock.now();
-        if let Some(grant) = self.state().grants.get_mut(id) {
-            grant.expires = now.after(HELD_SECONDS);
-        }
-        now
-    }
-
     /// Takes a grant back; false if there is none of that name.
     pub fn revoke(&self, id: &str) -> bool {
         self.end(id, "it was revoked")
@@ -353,7 +231,7 @@ impl Grants {
         state.endpoints.clear();
     }
 
-    fn end(&self, id: &str, reason: &str) -> bool {
+    pub(super) fn end(&self, id: &str, reason: &str) -> bool {
         let mut state = self.state();
         let Some(grant) = state.remove(id) else {
             return false;

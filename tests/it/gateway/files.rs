@@ -1,0 +1,145 @@
+//! The SDK's files: what is written to them, and what comes back.
+
+use std::fs;
+
+use quilt_proto::call::{ReadGateway, ReadStatus};
+use quilt_proto::wire::GrantKind;
+use quilt_tests::harness::World;
+use quilt_tests::stack::StackConfig;
+use serde_json::json;
+
+use super::{once, own_login, sdk_file, sdk_files, set_up};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
+    let world = World::start().await;
+    own_login(&world, "alice").await;
+    let before = sdk_files(&world);
+    world.ctl(&["logged-in"]).await.code_is(3);
+    let said = world.ctl(&["setup", "quilt3", "--import"]).await;
+    assert!(said.stderr.contains("took over"), "{}", said.stderr);
+    said.ok();
+    world.ctl(&["logged-in"]).await.ok();
+    once(&world).await.ok();
+    for (name, text) in sdk_files(&world) {
+        // Moved aside, not copied: where the SDK's own credentials were.
+        if name != "credentials.json.before-quiltd" {
+            assert!(
+                !text.contains("eyJ") && !text.contains("ASIA"),
+                "{name}: {text}"
+            );
+        }
+    }
+    let again = world.ctl(&["setup", "quilt3"]).await.ok();
+    assert!(again.contains("already"), "{again}");
+
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    let after = sdk_files(&world);
+    let of = |files: &[(String, String)], wanted: &str| {
+        let found = files.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, text)| text.clone())
+    };
+    for name in ["config.yml", "credentials.json"] {
+        assert_eq!(of(&after, name), of(&before, name), "{name}");
+    }
+    assert_eq!(
+        of(&after, "auth.json"),
+        None,
+        "its login is the daemon's now"
+    );
+    let status = world.client().send(&ReadStatus).await.unwrap();
+    assert!(status.grants.is_empty());
+    let undone = world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    assert!(undone.contains("was not set up"), "{undone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_over_changes_nothing() {
+    let world = World::start().await;
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let before = sdk_files(&world);
+    let line = world.ctl(&["setup", "quilt3", "--import"]).await.failed(7);
+    assert!(line.contains("run: quiltctl login"), "{line}");
+    assert_eq!(sdk_files(&world), before);
+
+    own_login(&world, "alice").await;
+    world.stack.control().revoke_sessions(None);
+    let before = sdk_files(&world);
+    let line = world.ctl(&["setup", "quilt3", "--import"]).await.failed(6);
+    assert!(line.contains("run: quiltctl login"), "{line}");
+    assert_eq!(sdk_files(&world), before);
+
+    fs::write(sdk_file(&world, "auth.json"), "{broken").unwrap();
+    let before = sdk_files(&world);
+    let line = world.ctl(&["setup", "quilt3"]).await.failed(8);
+    assert!(
+        line.contains("auth.json") && line.contains("; run: mv "),
+        "{line}"
+    );
+    // What was written up to there, a second try or undoing completes.
+    world.ctl(&["setup", "quilt3", "--undo"]).await.failed(8);
+    fs::remove_file(sdk_file(&world, "auth.json")).unwrap();
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    let rest: Vec<_> = before
+        .into_iter()
+        .filter(|(name, _)| name != "auth.json")
+        .collect();
+    assert_eq!(sdk_files(&world), rest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configuring_a_catalog_anew_keeps_quilt3_here() {
+    let world = set_up(StackConfig::default()).await;
+    let other = World::start().await;
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    once(&world).await.ok();
+    // Another catalog becomes the default: quilt3 follows.
+    world.ctl(&["config", other.stack.catalog_url()]).await.ok();
+    let gateway = world.client().send(&ReadGateway).await.unwrap();
+    assert_eq!(
+        gateway.catalog_url.unwrap().as_str(),
+        other.stack.catalog_url()
+    );
+    assert!(gateway.strays.is_empty() && gateway.listening);
+    // Somebody configures quilt3 itself: that is told, and mended by one command.
+    own_login(&world, "alice").await;
+    let status = world.ctl(&["status"]).await;
+    assert!(
+        status.stderr.contains("run: quiltctl setup quilt3"),
+        "{}",
+        status.stderr
+    );
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let status = world.ctl(&["status"]).await;
+    assert!(!status.stderr.contains("quilt3"), "{}", status.stderr);
+    once(&world).await.ok();
+    // A registry that is the gateway itself is never followed.
+    let gateway = gateway.gateway_url.unwrap().to_string();
+    world.stack.control().update(|settings| {
+        settings
+            .config_overrides
+            .insert("registryUrl".to_owned(), json!(gateway));
+    });
+    let line = world.ctl(&["setup", "quilt3"]).await.failed(8);
+    assert!(line.contains("own gateway"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_grant_is_nobodys_and_setting_up_again_mends_it() {
+    let world = set_up(StackConfig::default()).await;
+    let status = world.client().send(&ReadStatus).await.unwrap();
+    let [listed] = &status.grants[..] else {
+        panic!("{:?}", status.grants)
+    };
+    assert_eq!(listed.kind, GrantKind::Registry);
+    world.ctl(&["grants", "revoke", &listed.id]).await.ok();
+    assert_ne!(once(&world).await.code, 0);
+    let status = world.ctl(&["status"]).await;
+    assert!(
+        status.stderr.contains("run: quiltctl setup quilt3"),
+        "{}",
+        status.stderr
+    );
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    once(&world).await.ok();
+}

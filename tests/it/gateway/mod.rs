@@ -1,0 +1,91 @@
+//! The registry gateway: the real quilt3, untouched, on the daemon's session.
+
+mod files;
+mod requests;
+mod run;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use quilt_tests::harness::toolchain::{Python, Venv};
+use quilt_tests::harness::{Run, World};
+use quilt_tests::stack::StackConfig;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/quilt3/wired.py");
+
+async fn quilt3(world: &World, args: &[&str]) -> Command {
+    let python = tokio::task::spawn_blocking(|| Python::prepare(Venv::Sdk));
+    let python = python.await.unwrap().expect("Python 3 is there");
+    let mut command = world.home.command(python.program("python"));
+    command
+        .arg(SCRIPT)
+        .args(["--catalog", world.stack.catalog_url()])
+        .args(args)
+        .env("AWS_ENDPOINT_URL_S3", world.stack.s3_url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+async fn once(world: &World) -> Run {
+    let mut command = quilt3(world, &[]).await;
+    command.output().await.unwrap().into()
+}
+
+/// Logs quilt3 in by itself, as people do today.
+async fn own_login(world: &World, user: &str) {
+    let code = world.stack.control().login_code(user).unwrap();
+    let mut command = quilt3(world, &["--login"]).await;
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(code.as_bytes()).await.unwrap();
+    drop(stdin);
+    Run::from(child.wait_with_output().await.unwrap()).ok();
+}
+
+async fn set_up(config: StackConfig) -> World {
+    let world = World::with(config).await;
+    world.login().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    world
+}
+
+fn sdk_file(world: &World, name: &str) -> PathBuf {
+    world.home.config_yml().with_file_name(name)
+}
+
+/// Every file of the SDK, backups of its configuration aside.
+fn sdk_files(world: &World) -> Vec<(String, String)> {
+    let folder = world.home.config_yml();
+    let mut files: Vec<_> = fs::read_dir(folder.parent().unwrap())
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read(path).unwrap();
+            (name, String::from_utf8_lossy(&text).into_owned())
+        })
+        .filter(|(name, _)| !name.contains(".backup."))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The grant in the SDK's files, and where it is good.
+pub(crate) fn grant(world: &World) -> (String, String) {
+    let text = fs::read_to_string(sdk_file(world, "auth.json")).unwrap();
+    let auth: Value = serde_json::from_str(&text).unwrap();
+    let (url, login) = auth.as_object().unwrap().iter().next().unwrap();
+    let authority = url.strip_prefix("http://").unwrap().to_owned();
+    (
+        authority,
+        login["access_token"].as_str().unwrap().to_owned(),
+    )
+}

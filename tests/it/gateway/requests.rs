@@ -1,0 +1,164 @@
+//! Raw requests: what the gateway carries, and for whom.
+
+use quilt_proto::call::CreateGrant;
+use quilt_proto::wire::GrantRequest;
+use quilt_tests::stack::{Endpoint, StackConfig};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{grant, set_up};
+
+/// Status and body of a raw request to the gateway.
+async fn raw(authority: &str, request: &str, headers: &[&str], body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(authority).await.unwrap();
+    let headers: String = headers
+        .iter()
+        .map(|line| [*line, "\r\n"].concat())
+        .collect();
+    let request = format!(
+        "{request} HTTP/1.1\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(
+        !head.to_ascii_lowercase().contains("access-control"),
+        "{head}"
+    );
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_without_the_grant_gets_anything() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let host = format!("Host: {authority}");
+    let bearer = format!("Authorization: Bearer {token}");
+    let calls = world.stack.control().calls(Endpoint::Graphql);
+    let cases: &[(u16, &[&str])] = &[
+        (403, &["Host: rebound.example", &bearer]),
+        (403, &["Host: localhost", &bearer]),
+        (403, &[&host, &bearer, "Origin: null"]),
+        (403, &[&host, &bearer, "Sec-Fetch-Site: same-origin"]),
+        (403, &[&host, &bearer, "Referer: http://127.0.0.1/"]),
+        (401, &[&host]),
+        (401, &[&host, "Authorization: Bearer "]),
+        (401, &[&host, "Authorization: Basic eA=="]),
+        (401, &[&host, &bearer, &bearer]),
+    ];
+    for (expected, headers) in cases {
+        for request in [
+            "GET /api/auth/get_credentials",
+            "POST /graphql",
+            "GET /api/search",
+        ] {
+            let (status, body) = raw(&authority, request, headers, "").await;
+            // Too many refusals are not explained any more.
+            assert!(
+                status == *expected || status == 429,
+                "{status} {request} {headers:?}"
+            );
+            assert!(!body.contains("SecretAccessKey"), "{body}");
+        }
+    }
+    // A grant of credentials is none of the registry, nor the reverse.
+    let other = CreateGrant(GrantRequest::default());
+    let other = world.client().send(&other).await.unwrap();
+    let foreign = format!("Authorization: Bearer {}", other.token.expose());
+    let (status, _) = raw(&authority, "POST /graphql", &[&host, &foreign], "").await;
+    assert!(status == 401 || status == 429);
+    let container = other.uri.strip_prefix("http://").unwrap();
+    let (container, path) = container.split_once('/').unwrap();
+    let headers = [
+        format!("Host: {container}"),
+        format!("Authorization: {token}"),
+    ];
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let (status, _) = raw(container, &format!("GET /{path}"), &headers, "").await;
+    assert!(status == 401 || status == 429);
+    assert_eq!(world.stack.control().calls(Endpoint::Graphql), calls);
+    assert!(!world.log().contains(&token));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_carries_the_registrys_paths_and_no_others() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let headers = [
+        format!("Host: {authority}"),
+        format!("Authorization: bearer {token}"),
+        "Content-Type: application/json".to_owned(),
+        "Cookie: mine=1".to_owned(),
+    ];
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    for outside in [
+        "GET /",
+        "GET /config.json",
+        "GET /api/../login",
+        "GET /api/%2e%2e/login",
+    ] {
+        let (status, _) = raw(&authority, outside, &headers, "").await;
+        assert!([404, 422].contains(&status), "{status} for {outside}");
+    }
+    for page in ["GET /login", "GET /code"] {
+        let (_, body) = raw(&authority, page, &headers, "").await;
+        assert!(body.contains("quiltctl login"), "{body}");
+    }
+    let query = json!({"query": "{ me { name role { name } } }"}).to_string();
+    let (status, body) = raw(&authority, "POST /graphql", &headers, &query).await;
+    assert_eq!(status, 200);
+    assert!(body.contains("alice"), "{body}");
+    // As the registry says it: status and words.
+    let bad = "GET /api/search?index=_all&action=freeform&body=%7B%22query%22%3A%7B%22x%22%3A%7B%7D%7D%7D&size=1";
+    let (status, body) = raw(&authority, bad, &headers, "").await;
+    assert_eq!(status, 400, "{body}");
+    assert!(body.contains("unknown query"), "{body}");
+    let (status, body) = raw(&authority, "GET /api/nowhere", &headers, "").await;
+    assert_eq!(status, 404, "{body}");
+    // A code pasted into quilt3 goes nowhere, and the user is told.
+    let form = [
+        "Content-Type: application/x-www-form-urlencoded",
+        headers[0],
+    ];
+    let tokens = world.stack.control().calls(Endpoint::Token);
+    let (status, body) = raw(&authority, "POST /api/token", &form, "refresh_token=x").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("run: quiltctl login"), "{body}");
+    let own = format!("refresh_token={token}");
+    let (status, body) = raw(&authority, "POST /api/token", &form, &own).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, answer["access_token"].as_str()),
+        (200, Some(token.as_str()))
+    );
+    assert_eq!(world.stack.control().calls(Endpoint::Token), tokens);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_switched_through_it_flushes_credentials() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let headers = [
+        format!("Host: {authority}"),
+        format!("Authorization: Bearer {token}"),
+        "Content-Type: application/json".to_owned(),
+    ];
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let before = world.ctl(&["credential-process"]).await.ok();
+    let roles = world.client().me().await.unwrap();
+    let other = roles
+        .roles
+        .iter()
+        .find(|role| Some(*role) != roles.role.as_ref())
+        .unwrap();
+    let query = format!("mutation {{ switchRole(roleName: \"{other}\") {{ __typename }} }}");
+    let query = json!({ "query": query }).to_string();
+    let (status, body) = raw(&authority, "POST /graphql", &headers, &query).await;
+    assert!(status == 200 && body.contains("\"Me\""), "{body}");
+    assert_ne!(world.ctl(&["credential-process"]).await.ok(), before);
+}
