@@ -304,3 +304,24 @@ async fn a_login_through_another_daemon_never_mixes_two_users() {
     let stored = std::fs::read_to_string(world.home.sessions_file()).unwrap_or_default();
     assert!(!stored.contains("refresh_token"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_allowed_does_not_rotate_tokens_each_time() {
+    let world = World::logged_in().await;
+    let control = world.stack.control();
+    let forbidden = FaultKind::Status {
+        status: 403,
+        body: "{\"message\": \"not for you\"}".to_owned(),
+    };
+    control.plant(Endpoint::Search, Fault::always(forbidden));
+    let before = control.calls(Endpoint::Token);
+    for _ in 0..5 {
+        let line = world.ctl(&["search", "iris"]).await.failed(6);
+        assert!(line.contains("not for you"), "{line}");
+    }
+    assert_eq!(control.calls(Endpoint::Token), before + 1);
+    control.clear_faults();
+    control.outdate_access_tokens();
+    world.ctl(&["whoami"]).await.ok();
+    world.ctl(&["search", "iris"]).await.ok();
+}

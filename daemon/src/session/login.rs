@@ -100,7 +100,11 @@ impl Session {
     async fn forget(&self) -> Result<(), SessionError> {
         self.clear_key();
         self.source.forget();
-        self.state().login = None;
+        {
+            let mut state = self.state();
+            state.login = None;
+            state.beyond_doubt = None;
+        }
         self.tokens
             .kill(SessionError::LoggedOut(self.catalog.clone()));
         self.change_identity();

@@ -4,6 +4,7 @@
 //! key while one is set. Every change of who that is raises its
 //! [`Identity`], by which whatever was obtained before is told apart.
 
+mod authorized;
 mod bearer;
 mod error;
 mod key;

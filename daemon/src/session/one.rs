@@ -1,6 +1,5 @@
 //! One catalog's session.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,8 +10,8 @@ use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
 use super::key::{Key, KeyFacts, Rotation};
 use super::source::{AccessToken, TokenSource};
 use super::{Bearer, Identity, Parts, SessionError};
+use crate::clock::Deadline;
 use crate::refresh::{Policy, Refresher};
-use crate::stack::StackError;
 use crate::store::Record;
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
@@ -29,12 +28,15 @@ pub struct Session {
 pub(super) struct State {
     /// The login, without its tokens.
     pub(super) login: Option<Login>,
-    key: Option<Key>,
+    pub(super) key: Option<Key>,
     /// Why a logout is not stored yet: a restart would undo it.
     pub(super) half_logged_out: Option<String>,
     /// A key's successor that is not known to be kept yet.
     rotation: Option<Rotation>,
     registry: Option<RegistryUrl>,
+    /// A token that was refused although it was as fresh as can be: what was
+    /// asked for is not allowed.
+    pub(super) beyond_doubt: Option<(Secret, Deadline)>,
 }
 
 pub(super) struct Login {
@@ -161,7 +163,7 @@ impl Session {
     }
 
     /// Another daemon on the same store may have logged somebody else in.
-    fn follow(&self, token: &AccessToken) {
+    pub(super) fn follow(&self, token: &AccessToken) {
         let mut state = self.state();
         if let Some(login) = &mut state.login
             && login.id != token.login_id
@@ -187,95 +189,6 @@ impl Session {
                 })),
             },
         }
-    }
-
-    /// Runs a request of this session. A 401 or 403 on a token that looks
-    /// valid is answered by a forced refresh and one more try. When the
-    /// refreshed one came from another daemon, it may be as old: then once
-    /// more. After that, where it is `decisive`, the session has ended.
-    pub async fn authorized<T, F>(
-        &self,
-        patience: Duration,
-        decisive: bool,
-        request: impl Fn(Bearer) -> F,
-    ) -> Result<T, SessionError>
-    where
-        F: Future<Output = Result<T, StackError>>,
-    {
-        let first = self.bearer(patience).await?;
-        match request(first.clone()).await {
-            Err(StackError::Unauthorized { .. }) => {}
-            outcome => return self.answered(&first, outcome),
-        }
-        let mut second = self.renew(&first, patience).await?;
-        let mut outcome = request(second.clone()).await;
-        if matches!(outcome, Err(StackError::Unauthorized { .. })) && second.second_hand {
-            second = self.renew(&second, patience).await?;
-            outcome = request(second.clone()).await;
-        }
-        match outcome {
-            Err(StackError::Unauthorized { .. }) if decisive => Err(self.reject(&second).await),
-            outcome => self.answered(&second, outcome),
-        }
-    }
-
-    /// An answer to somebody the stack knows clears the doubts about a key.
-    fn answered<T>(
-        &self,
-        bearer: &Bearer,
-        outcome: Result<T, StackError>,
-    ) -> Result<T, SessionError> {
-        if outcome.is_ok()
-            && bearer.kind == TokenKind::ApiKey
-            && let Some(key) = &mut self.state().key
-            && key.is(&bearer.token)
-        {
-            key.accepted();
-        }
-        Ok(outcome?)
-    }
-
-    /// A bearer token other than the refused one; an API key is its own.
-    async fn renew(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, SessionError> {
-        if refused.kind == TokenKind::ApiKey {
-            tokio::time::sleep(super::source::SECOND_OPINION).await;
-            return self.bearer(patience).await;
-        }
-        let is_refused = |token: &AccessToken| token.token == refused.token;
-        let token = self.tokens.replace(is_refused, patience).await;
-        if let Ok(token) = &token {
-            self.follow(token);
-        }
-        if refused.identity != self.identity() {
-            return self.bearer(patience).await;
-        }
-        let token = token.map_err(|error| SessionError::from_refresh(error, &self.catalog))?;
-        Ok(interactive(token, refused.identity))
-    }
-
-    /// The stack refuses fresh tokens: the session, or the key, is dead.
-    async fn reject(&self, bearer: &Bearer) -> SessionError {
-        if bearer.kind == TokenKind::ApiKey {
-            let now = self.parts.clock.now();
-            if let Some(key) = &mut self.state().key
-                && key.is(&bearer.token)
-            {
-                key.refused(now);
-            }
-            return SessionError::KeyRefused(self.catalog.clone());
-        }
-        let login = self.state().login.as_ref().map(|login| login.id.clone());
-        let expired = SessionError::Expired(self.catalog.clone());
-        // Only if it still is the token in use: somebody may have logged in
-        // since, and that login is a good one.
-        let refused = |token: &AccessToken| token.token == bearer.token;
-        if self.tokens.kill_if(expired.clone(), refused)
-            && let Some(id) = login
-            && let Err(error) = self.source.mark_ended(&id, &bearer.token).await
-        {
-            tracing::warn!("cannot note that the session ended: {error}");
-        }
-        expired
     }
 
     /// Sets an API key over the interactive login, for everything, at once.
@@ -407,7 +320,7 @@ impl Session {
     }
 }
 
-fn interactive(token: AccessToken, identity: Identity) -> Bearer {
+pub(super) fn interactive(token: AccessToken, identity: Identity) -> Bearer {
     Bearer {
         token: token.token,
         expires_at: Some(token.expires_at),
