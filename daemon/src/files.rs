@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quilt_proto::Timestamp;
 use rustix::fs::OFlags;
@@ -15,6 +16,9 @@ pub const PRIVATE: u32 = 0o600;
 
 /// How the names of files being written begin.
 const PREFIX: &str = ".quiltd-";
+
+/// Nothing is written for this long.
+const ABANDONED: Duration = Duration::from_mins(1);
 
 /// The text of a regular file of at most `most` bytes; `None` where there is
 /// none. A pipe there does not stop the daemon.
@@ -46,6 +50,26 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
     put(written_beside(&path, content, mode)?, &path)
+}
+
+/// The same for a file that is for its owner's eyes alone, whatever it was.
+pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    put(written_beside(&path, content, PRIVATE)?, &path)
+}
+
+/// Removes files that were being written in a directory when their daemon was
+/// killed; what is being written now is younger than that.
+pub fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let age = entry.metadata().ok().and_then(|meta| meta.modified().ok());
+        let age = age.and_then(|modified| modified.elapsed().ok());
+        if ours && age.is_some_and(|age| age > ABANDONED) {
+            // Another daemon may have swept it first.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A file with this content in the directory of `path`, synced and closed.

@@ -228,8 +228,10 @@ fn gateway(error: &GatewayError) -> Problem {
             detail,
             ..session(source).with_hint(login(catalog))
         },
-        GatewayError::Itself(_) => Problem::new(422, ErrorCode::InvalidInput, detail)
-            .with_hint("quiltctl config https://YOUR-CATALOG"),
+        GatewayError::RecordLost | GatewayError::Itself(_) => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+                .with_hint("quiltctl config https://YOUR-CATALOG")
+        }
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
         GatewayError::Files(SdkFileError::Io { path, .. }) => {

@@ -4,8 +4,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use futures_util::{StreamExt, stream};
+use http::{StatusCode, header};
+use http_body_util::BodyExt;
 use quilt_proto::Secret;
 use serde_json::Value;
 
@@ -18,40 +19,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer that is looked into before it is passed on, in bytes.
 const LOOK: usize = 256 * 1024;
 
-/// An answer to pass on.
-pub enum Carried {
-    /// As it comes.
-    Stream(Forwarded),
-    /// It had to be looked into.
-    Whole(Response<Bytes>),
-}
-
-/// Carries a request as whoever the session is. A refusal of the bearer token
-/// is answered by a fresh one and one more try; what is refused then comes
-/// back as the registry said it.
+/// Carries a request as whoever the session is. An answer that may refuse the
+/// bearer token is not believed: the stack is asked whose it is, and only what
+/// it does not know is replaced. Any other refusal comes back as it was said.
 pub async fn carry(
     stack: &StackClient,
     session: &Session,
-    request: Forward,
-) -> Result<Carried, SessionError> {
+    mut request: Forward,
+) -> Result<Forwarded, SessionError> {
     let registry = session.registry().await?;
     let is_graphql = request.target.split('?').next() == Some("/graphql");
+    if is_graphql {
+        // Its answers are looked into.
+        request.headers.remove(header::ACCEPT_ENCODING);
+    }
     let refusal = Mutex::new(None);
     let carried = session
-        .authorized(PATIENCE, is_graphql, |bearer| {
+        .authorized(PATIENCE, false, |bearer| {
             let (registry, request, refusal) = (&registry, &request, &refusal);
             async move {
                 let answer = stack.forward(registry, &bearer.token, request).await?;
-                let (carried, verdict) = look(answer, is_graphql, &bearer.token).await?;
-                let is_refused = match verdict {
-                    Verdict::Fine => false,
-                    Verdict::Refused => true,
-                    Verdict::Doubtful => stack.disowns(registry, &bearer.token, "").await,
-                };
-                if !is_refused {
-                    return Ok(carried);
+                let (answer, is_doubtful) = look(answer, is_graphql, &bearer.token).await?;
+                if !is_doubtful {
+                    return Ok(answer);
                 }
-                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(carried);
+                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 Err(StackError::Unauthorized {
                     host: String::new(),
                     message: String::new(),
@@ -61,79 +53,75 @@ pub async fn carry(
         .await;
     let refusal = refusal.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (carried, refusal) {
-        // Not of who we are, but of what was asked.
         (Err(SessionError::Stack(StackError::Unauthorized { .. })), Some(refusal)) => Ok(refusal),
         (carried, _) => carried,
     }
 }
 
-/// What an answer says of the bearer token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Fine,
-    /// An error that may be about the token.
-    Doubtful,
-    Refused,
-}
-
-/// Looks into answers that may refuse the bearer token.
+/// Looks into an answer that may be a refusal of the bearer token; answers
+/// whether it may.
 async fn look(
     answer: Forwarded,
     is_graphql: bool,
     bearer: &Secret,
-) -> Result<(Carried, Verdict), StackError> {
+) -> Result<(Forwarded, bool), StackError> {
+    let bearer = bearer.expose().as_bytes();
+    if answer
+        .headers()
+        .values()
+        .any(|value| contains(value.as_bytes(), bearer))
+    {
+        return Err(quotes_the_token());
+    }
     let status = answer.status();
     let is_refusal = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    let may_refuse = is_graphql && status == StatusCode::OK && is_small(&answer);
-    if !is_refusal && !may_refuse {
-        return Ok((Carried::Stream(answer), Verdict::Fine));
+    let may_refuse = is_refusal || is_graphql && status == StatusCode::OK;
+    if !may_refuse {
+        return Ok((answer, false));
     }
-    let (mut parts, body) = answer.into_parts();
-    let unread = |_| StackError::Unreachable {
-        host: "the stack".to_owned(),
-        reason: "broke off its answer".to_owned(),
-    };
-    let mut body = Limited::new(body, LOOK)
-        .collect()
-        .await
-        .map_err(unread)?
-        .to_bytes();
-    // A refusal that quotes the token must not hand it to who holds a grant.
-    if is_refusal && contains(&body, bearer.expose().as_bytes()) {
-        body = Bytes::from_static(b"{\"message\":\"refused\"}");
-        parts.headers.remove(header::CONTENT_LENGTH);
+    let (parts, mut body) = answer.into_parts();
+    let mut begun = Vec::new();
+    while begun.len() <= LOOK {
+        let Some(frame) = body.frame().await else {
+            if contains(&begun, bearer) {
+                return Err(quotes_the_token());
+            }
+            let is_doubtful = is_refusal || is_doubtful(&begun);
+            let whole = Forwarded::from_parts(parts, begun.into());
+            return Ok((whole, is_doubtful));
+        };
+        let frame = frame.map_err(|_| StackError::Unreachable {
+            host: "the stack".to_owned(),
+            reason: "broke off its answer".to_owned(),
+        })?;
+        if let Ok(data) = frame.into_data() {
+            begun.extend_from_slice(&data);
+        }
     }
-    let verdict = if is_refusal {
-        Verdict::Refused
-    } else {
-        graphql_verdict(&body)
-    };
-    Ok((Carried::Whole(Response::from_parts(parts, body)), verdict))
+    // Nothing so large is about who we are.
+    let begun = stream::once(std::future::ready(Ok(Bytes::from(begun))));
+    let body = reqwest::Body::wrap_stream(begun.chain(body.into_data_stream()));
+    Ok((Forwarded::from_parts(parts, body), false))
 }
 
-fn is_small(answer: &Forwarded) -> bool {
-    let length = answer.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    length.is_some_and(|length| length <= LOOK)
+/// What holds the token must not reach who holds a grant.
+fn quotes_the_token() -> StackError {
+    StackError::Invalid {
+        host: "the registry".to_owned(),
+        reason: "it quotes a secret".to_owned(),
+    }
 }
 
-/// A stack answers somebody it does not know with `{"data":{"me":null}}`, or
-/// with errors.
-fn graphql_verdict(body: &[u8]) -> Verdict {
-    if !contains(body, b"\"me\"") && !contains(body, b"\"errors\"") {
-        return Verdict::Fine;
+/// Whether a GraphQL answer may be one to somebody the stack does not know:
+/// `{"data":{"me":null}}`, or errors.
+fn is_doubtful(body: &[u8]) -> bool {
+    if !contains(body, b"null") && !contains(body, b"\"errors\"") {
+        return false;
     }
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    if answer["data"].get("me").is_some_and(Value::is_null) {
-        Verdict::Refused
-    } else if answer["errors"]
-        .as_array()
-        .is_some_and(|errors| !errors.is_empty())
-    {
-        Verdict::Doubtful
-    } else {
-        Verdict::Fine
-    }
+    let errors = answer["errors"].as_array();
+    answer["data"].get("me").is_some_and(Value::is_null)
+        || errors.is_some_and(|errors| !errors.is_empty())
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -145,16 +133,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_user_is_told_from_other_answers() {
-        for (body, verdict) in [
-            (&b"{\"data\": {\"me\": null}}"[..], Verdict::Refused),
-            (b"{\"data\":null,\"errors\":[{}]}", Verdict::Doubtful),
-            (b"{\"data\":{\"me\":{}},\"errors\":[]}", Verdict::Fine),
-            (b"{\"data\":{\"you\":null}}", Verdict::Fine),
-            (b"\"me\"", Verdict::Fine),
-            (b"", Verdict::Fine),
+    fn answers_to_nobody_are_told_from_others() {
+        for (body, doubtful) in [
+            (&b"{\"data\": {\"me\": null}}"[..], true),
+            (b"{\"data\":null,\"errors\":[{}]}", true),
+            (b"{\"data\":{\"me\":{}},\"errors\":[]}", false),
+            (b"{\"data\":{\"you\":null}}", false),
+            (b"null", false),
+            (b"", false),
         ] {
-            assert_eq!(graphql_verdict(body), verdict);
+            assert_eq!(is_doubtful(body), doubtful);
         }
     }
 }

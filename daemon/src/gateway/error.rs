@@ -24,6 +24,9 @@ pub enum GatewayError {
         /// Why.
         source: SessionError,
     },
+    /// It is not known what was there before.
+    #[error("the record of how quilt3 was set up is lost, and no catalog is configured")]
+    RecordLost,
     /// The catalog names this daemon as its registry.
     #[error("{0} names this daemon's own gateway as its registry")]
     Itself(CatalogUrl),

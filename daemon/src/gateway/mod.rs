@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::carry::{Carried, carry};
+pub use self::carry::carry;
 pub use self::error::GatewayError;
 pub use self::wire_up::{State, Trouble, WiredUp};
 use crate::grant::{Endpoint, Grants};
@@ -61,6 +61,7 @@ impl Gateway {
     /// the same port. While another program has the port, it is tried again.
     /// Must be called inside a tokio runtime.
     pub fn resume(&self, open: Open, shutdown: CancellationToken) {
+        self.wiring.sweep();
         if !self.grants.resume() {
             return;
         }

@@ -7,10 +7,15 @@ use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
 use super::{Gateway, GatewayError, Open};
-use crate::grant::{Issued, Life, Right};
+use crate::grant::{Endpoint, Issued, Life, Right};
 use crate::python_sdk::{Lead, SdkFileError, Stray, Wired};
 use crate::session::Session;
 use crate::stack::StackConfig;
+
+/// Ports that are tried for a new gateway, and how often.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 10_000;
+const TRIES: usize = 20;
 
 /// How setting up went.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct WiredUp {
     pub changed: bool,
     /// Whether a login that the SDK made was taken over.
     pub imported: bool,
+    /// Whether a login that the SDK made is still in its files.
+    pub own_login: bool,
 }
 
 /// How the gateway stands.
@@ -43,6 +50,9 @@ pub enum Trouble {
     /// Nobody listens where the SDK looks.
     #[error("another program has the port of {0}, where quilt3 looks for quiltd")]
     Deaf(RegistryUrl),
+    /// What was there before is not known any more.
+    #[error("the record of how quilt3 was set up is lost")]
+    RecordLost,
     /// The SDK looks elsewhere.
     #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
     Astray(Stray),
@@ -62,7 +72,12 @@ impl Gateway {
         let imported = import && self.take_over(session, &published.registry_url).await?;
         let changed = self.lead(session.catalog(), &published, &open)?;
         self.start_guard();
-        Ok(WiredUp { changed, imported })
+        let own_login = self.wiring.own_login(&published.registry_url)?.is_some();
+        Ok(WiredUp {
+            changed,
+            imported,
+            own_login,
+        })
     }
 
     /// Leads the SDK to another catalog, if it is led to one.
@@ -81,15 +96,33 @@ impl Gateway {
     }
 
     /// Puts the SDK's files back and takes its grants back. Answers whether
-    /// there was anything to undo.
-    pub async fn undo(&self) -> Result<bool, GatewayError> {
+    /// there was anything to undo. `session` is of the configured catalog: it
+    /// is asked for its registry where the record of that is lost.
+    pub async fn undo(&self, session: Option<&Arc<Session>>) -> Result<bool, GatewayError> {
         let _alone = self.changing.lock().await;
         self.stop_guard().await;
-        let undone = self.wiring.undo();
+        let undone = self.undo_files(session).await;
         if undone.is_err() {
             self.start_guard();
         }
         Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry) > 0))
+    }
+
+    async fn undo_files(&self, session: Option<&Arc<Session>>) -> Result<bool, GatewayError> {
+        if self.wiring.undo()? {
+            return Ok(true);
+        }
+        let Some(gateway) = self.grants.port().map(RegistryUrl::on_loopback) else {
+            return Ok(false);
+        };
+        if !self.wiring.leads_to(&gateway)? && !self.wiring.has_placeholder() {
+            return Ok(false);
+        }
+        let session = session.ok_or(GatewayError::RecordLost)?;
+        let published = self.stack.discover(session.catalog()).await?;
+        self.wiring
+            .undo_without_record(&gateway, &published.registry_url)?;
+        Ok(true)
     }
 
     /// How it stands.
@@ -114,9 +147,11 @@ impl Gateway {
             Err(error) => return vec![Trouble::Unreadable(error)],
         };
         let Some(wired) = state.wired else {
-            return Vec::new();
+            let lost = self.wiring.has_placeholder();
+            return lost.then_some(Trouble::RecordLost).into_iter().collect();
         };
-        let deaf = (!state.listening).then_some(Trouble::Deaf(wired.gateway_url));
+        let is_granted = !state.strays.contains(&Stray::Auth);
+        let deaf = (!state.listening && is_granted).then_some(Trouble::Deaf(wired.gateway_url));
         let strays = state.strays.into_iter().map(Trouble::Astray);
         deaf.into_iter().chain(strays).collect()
     }
@@ -189,7 +224,7 @@ impl Gateway {
         let open = |known: Option<u16>| match known.map(|port| open(port)) {
             Some(Ok(endpoint)) => Ok(endpoint),
             // Whoever has it now, the SDK's files are about to be written anew.
-            Some(Err(_)) | None => open(0),
+            Some(Err(_)) | None => new_port(open),
         };
         Ok(self.grants.issue(right, Life::Kept, open)?)
     }
@@ -217,4 +252,19 @@ impl Gateway {
         self.wiring.forget_own_login(registry)?;
         Ok(true)
     }
+}
+
+/// A listener on a port that no outgoing connection will happen to have taken
+/// at the next start: below those that systems choose for them (RFC 6335,
+/// section 6).
+fn new_port(open: &Open) -> std::io::Result<Endpoint> {
+    for _ in 0..TRIES {
+        let mut random = [0; 2];
+        if getrandom::fill(&mut random).is_ok()
+            && let Ok(endpoint) = open(FIRST_PORT + u16::from_ne_bytes(random) % PORTS)
+        {
+            return Ok(endpoint);
+        }
+    }
+    open(0)
 }

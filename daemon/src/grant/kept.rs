@@ -3,6 +3,9 @@
 //! Holds no secret: of a token only its hash is kept, and tokens are too
 //! random to be guessed from it.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{CatalogUrl, Timestamp};
@@ -33,6 +36,9 @@ pub(super) struct KeptGrant {
     pub(super) catalog_url: CatalogUrl,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Timestamp,
+    /// Its holder has been given another: using it no longer renews it.
+    #[serde(default)]
+    pub(super) is_retired: bool,
 }
 
 /// The file.
@@ -52,35 +58,44 @@ impl KeptFile {
 
     /// What is kept; nothing where there is no file. One that cannot be
     /// understood is set aside: whoever holds such a grant needs a new one.
-    pub(super) fn load(&self) -> Kept {
-        let path = self.0.display();
-        match files::read(&self.0, MAX_BYTES) {
-            Ok(None) => Kept::default(),
-            Ok(Some(text)) => match serde_json::from_str::<Kept>(&text) {
-                Ok(kept) if kept.version == Kept::VERSION => kept,
-                _ => {
-                    let aside = files::set_aside(&self.0);
-                    tracing::warn!(?aside, "{path} could not be understood and was set aside");
-                    Kept::default()
-                }
-            },
-            Err(error) => {
-                tracing::warn!("cannot read {path}: {}", error.kind());
-                Kept::default()
+    pub(super) fn load(&self) -> io::Result<Kept> {
+        let Some(text) = files::read(&self.0, MAX_BYTES)? else {
+            return Ok(Kept::default());
+        };
+        match serde_json::from_str::<Kept>(&text) {
+            Ok(kept) if kept.version == Kept::VERSION => Ok(kept),
+            _ => {
+                let aside = files::set_aside(&self.0)?;
+                let path = self.0.display();
+                tracing::warn!(?aside, "{path} could not be understood and was set aside");
+                Ok(Kept::default())
             }
         }
     }
 
-    /// Replaces what is kept.
-    pub(super) fn save(&self, kept: &Kept) -> std::io::Result<()> {
-        if kept.grants.is_empty() && kept.port.is_none() {
-            return files::remove(&self.0);
-        }
+    /// Reads, changes and replaces what is kept, under a lock that other
+    /// daemons on the same directory respect. Nothing is written where it
+    /// cannot be read.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Kept)) -> io::Result<()> {
         if let Some(dir) = self.0.parent() {
             std::fs::create_dir_all(dir)?;
         }
-        let text = serde_json::to_vec_pretty(kept)?;
-        files::replace(&self.0, &text, files::PRIVATE)
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(files::PRIVATE)
+            .open(self.0.with_extension("lock"))?;
+        // Held for as long as a small file takes to write.
+        lock.lock()?;
+        let mut kept = self.load()?;
+        change(&mut kept);
+        kept.version = Kept::VERSION;
+        if kept.grants.is_empty() && kept.port.is_none() {
+            return files::remove(&self.0);
+        }
+        let text = serde_json::to_vec_pretty(&kept)?;
+        files::replace_private(&self.0, &text)
     }
 }
 
@@ -92,7 +107,7 @@ mod tests {
     fn what_is_kept_comes_back_and_holds_no_token() {
         let dir = tempfile::TempDir::new().unwrap();
         let file = KeptFile::in_dir(&dir.path().join("state"));
-        assert_eq!(file.load(), Kept::default());
+        assert_eq!(file.load().unwrap(), Kept::default());
         let kept = Kept {
             version: 1,
             port: Some(7),
@@ -102,12 +117,13 @@ mod tests {
                 catalog_url: "https://demo.quilt.example".parse().unwrap(),
                 created_at: Timestamp::from_unix(1),
                 expires_at: Timestamp::from_unix(2),
+                is_retired: false,
             }],
         };
-        file.save(&kept).unwrap();
-        assert_eq!(file.load(), kept);
+        file.update(|it| *it = kept.clone()).unwrap();
+        assert_eq!(file.load().unwrap(), kept);
         assert!(!std::fs::read_to_string(&file.0).unwrap().contains("canary"));
-        file.save(&Kept::default()).unwrap();
+        file.update(|kept| *kept = Kept::default()).unwrap();
         assert!(!file.0.exists());
     }
 
@@ -117,7 +133,7 @@ mod tests {
         let file = KeptFile::in_dir(dir.path());
         for broken in ["", "{", "{\"version\":2,\"port\":1,\"grants\":[]}"] {
             std::fs::write(&file.0, broken).unwrap();
-            assert_eq!(file.load(), Kept::default());
+            assert_eq!(file.load().unwrap(), Kept::default());
             assert!(!file.0.exists());
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);

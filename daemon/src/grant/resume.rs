@@ -14,7 +14,10 @@ impl Grants {
     /// inside a tokio runtime.
     pub fn resume(self: &Arc<Self>) -> bool {
         let Some(file) = &self.file else { return false };
-        let kept = file.load();
+        let kept = file.load().unwrap_or_else(|error| {
+            tracing::warn!("cannot read the grants: {}", error.kind());
+            Kept::default()
+        });
         let now = self.clock.now();
         let mut state = self.state();
         state.port = kept.port;
@@ -34,6 +37,7 @@ impl Grants {
                 last_used_at: None,
                 holder: None,
                 is_kept: true,
+                is_retired: kept.is_retired,
                 _ended: ended.clone().drop_guard(),
             };
             state.grants.insert(kept.id.clone(), grant);
@@ -43,9 +47,11 @@ impl Grants {
     }
 
     /// Opens the listener of kept grants again, on the port programs have been
-    /// told, if there are such grants and no listener.
+    /// told, if there are such grants and no listener. Another daemon may have
+    /// had it until now: what it took back is not taken up.
     pub fn reopen(&self, open: impl FnOnce(u16) -> io::Result<Endpoint>) -> io::Result<()> {
         let mut state = self.state();
+        self.drop_struck(&mut state)?;
         let is_kept = state.grants.values().any(|grant| grant.is_kept);
         if let Some(port) = state.port
             && is_kept
@@ -57,28 +63,57 @@ impl Grants {
         Ok(())
     }
 
-    /// Writes down what is to be kept.
-    pub(super) fn save(&self, state: &State) -> io::Result<()> {
+    /// Lets go of kept grants that another daemon has taken back.
+    pub(super) fn drop_struck(&self, state: &mut State) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            let kept = file.load()?.grants;
+            let is_there = |id: &str| kept.iter().any(|kept| kept.id == id);
+            state
+                .grants
+                .retain(|id, grant| !grant.is_kept || is_there(id));
+        }
+        Ok(())
+    }
+
+    /// Writes down the kept grants among these, and where they are good.
+    pub(super) fn save<'a>(
+        &self,
+        state: &'a State,
+        ids: impl IntoIterator<Item = &'a String>,
+    ) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let kept = state.grants.iter().filter(|(_, grant)| grant.is_kept);
-        let grants = kept.map(|(id, grant)| KeptGrant {
-            id: id.clone(),
-            token_sha256: grant.hash.clone(),
-            catalog_url: grant.right.catalog().clone(),
-            created_at: grant.created_at,
-            expires_at: grant.expires.wall,
-        });
-        file.save(&Kept {
-            version: Kept::VERSION,
-            port: state.port,
-            grants: grants.collect(),
+        let found = ids
+            .into_iter()
+            .filter_map(|id| Some((id, state.grants.get(id)?)));
+        let changed = found.filter(|(_, grant)| grant.is_kept);
+        let changed: Vec<_> = changed
+            .map(|(id, grant)| KeptGrant {
+                id: id.clone(),
+                token_sha256: grant.hash.clone(),
+                catalog_url: grant.right.catalog().clone(),
+                created_at: grant.created_at,
+                expires_at: grant.expires.wall,
+                is_retired: grant.is_retired,
+            })
+            .collect();
+        file.update(|kept| {
+            kept.port = state.port;
+            kept.grants
+                .retain(|kept| changed.iter().all(|changed| changed.id != kept.id));
+            kept.grants.extend(changed);
         })
     }
 
-    pub(super) fn save_or_say(&self, state: &State) {
-        if let Err(error) = self.save(state) {
+    /// Strikes grants out of what is kept; all of them for `None`.
+    pub(super) fn strike(&self, id: Option<&str>) {
+        let Some(file) = &self.file else { return };
+        let struck = file.update(|kept| match id {
+            Some(id) => kept.grants.retain(|kept| kept.id != id),
+            None => *kept = Kept::default(),
+        });
+        if let Err(error) = struck {
             tracing::warn!("cannot write down the grants: {}", error.kind());
         }
     }

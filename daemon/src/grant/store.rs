@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::kept::KeptFile;
 use super::token::{self, TokenHash};
 use super::{Holder, Kind, Right};
-use crate::clock::{Deadline, SharedClock};
+use crate::clock::{Deadline, Moment, SharedClock};
 
 /// More than anybody needs, and bounded.
 const MOST: usize = 1000;
@@ -118,6 +118,8 @@ pub(super) struct Grant {
     pub(super) last_used_at: Option<Timestamp>,
     pub(super) holder: Option<u32>,
     pub(super) is_kept: bool,
+    /// Its holder has been given another.
+    pub(super) is_retired: bool,
     /// Ends the task that waits for the grant's end.
     pub(super) _ended: DropGuard,
 }
@@ -166,6 +168,9 @@ impl Grants {
         };
         let kind = right.kind();
         let mut state = self.state();
+        if is_kept {
+            self.drop_struck(&mut state).map_err(GrantError::Unkept)?;
+        }
         if state.grants.len() >= MOST {
             return Err(GrantError::TooMany);
         }
@@ -184,13 +189,15 @@ impl Grants {
             last_used_at: None,
             holder: holder.as_ref().map(Holder::pid),
             is_kept,
+            is_retired: false,
             _ended: ended.clone().drop_guard(),
         };
         tracing::info!(id, right = ?grant.right, pid = grant.holder, "grant issued");
         state.grants.insert(id.clone(), grant);
         if is_kept {
             state.port = Some(address.port());
-            if let Err(error) = self.save(&state) {
+            state.retire_others(&id, now);
+            if let Err(error) = self.save(&state, state.grants.keys()) {
                 state.remove(&id);
                 return Err(GrantError::Unkept(error));
             }
@@ -219,7 +226,7 @@ impl Grants {
         let ended = before - state.grants.len();
         if kind == Kind::Registry {
             state.port = None;
-            self.save_or_say(&state);
+            self.strike(None);
         }
         ended
     }
@@ -237,8 +244,9 @@ impl Grants {
             return false;
         };
         tracing::info!(id, reason, "grant ended");
+        drop(state);
         if grant.is_kept {
-            self.save_or_say(&state);
+            self.strike(Some(id));
         }
         true
     }
@@ -249,14 +257,15 @@ impl Grants {
         let hash = TokenHash::of(token);
         let now = self.clock.now();
         let mut state = self.state();
-        let (mut found, mut renewed) = (None, false);
+        let (mut found, mut renewed) = (None, None);
         for (id, grant) in &mut state.grants {
             let live = Choice::from(u8::from(!grant.expires.reached(now)));
             if bool::from(grant.hash.is(&hash) & live) {
                 grant.last_used_at = Some(now.wall);
-                if grant.is_kept && grant.expires.seconds_left(now) < KEPT_SECONDS - DAY {
+                let is_renewed = grant.is_kept && !grant.is_retired;
+                if is_renewed && grant.expires.seconds_left(now) < KEPT_SECONDS - DAY {
                     grant.expires = now.after(KEPT_SECONDS);
-                    renewed = true;
+                    renewed = Some(id.clone());
                 }
                 found = Some(Opened {
                     id: id.clone(),
@@ -265,8 +274,10 @@ impl Grants {
                 });
             }
         }
-        if renewed {
-            self.save_or_say(&state);
+        if let Some(id) = renewed
+            && let Err(error) = self.save(&state, [&id])
+        {
+            tracing::warn!("cannot write down the grants: {}", error.kind());
         }
         found
     }
@@ -302,6 +313,17 @@ impl Grants {
 }
 
 impl State {
+    /// One kept grant is in use at a time: programs that still have an older
+    /// one are given a day to end.
+    fn retire_others(&mut self, id: &str, now: Moment) {
+        for (other, grant) in &mut self.grants {
+            if grant.is_kept && other != id {
+                grant.is_retired = true;
+                grant.expires = grant.expires.min(now.after(DAY));
+            }
+        }
+    }
+
     /// Takes a grant out, and with the last of its kind the listener.
     fn remove(&mut self, id: &str) -> Option<Grant> {
         let grant = self.grants.remove(id)?;

@@ -18,8 +18,10 @@ pub(super) enum Owner {
 /// which are programs' that reach 127.0.0.1 through one.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-/// The column of an established connection.
+/// The state of an established connection, and those of one whose end has
+/// nothing more to say.
 const ESTABLISHED: &str = "01";
+const HALF_CLOSED: [&str; 2] = ["04", "05"];
 
 /// The owner of the end at `peer` of a connection to `local`.
 pub(super) fn owner(peer: SocketAddr, local: SocketAddr) -> Owner {
@@ -43,9 +45,14 @@ fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
     table.lines().skip(1).find_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
         let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
-        let is_it = state == ESTABLISHED && address(from)? == peer && address(to)? == local;
+        if address(from)? != peer || address(to)? != local {
+            return None;
+        }
         // Queues, timer and retransmissions stand before the user.
-        is_it.then(|| columns.nth(3)?.parse().ok())?
+        let user: u32 = columns.nth(3)?.parse().ok()?;
+        // A socket nobody holds any more can be listed as root's.
+        let is_held = state == ESTABLISHED || HALF_CLOSED.contains(&state) && user != 0;
+        is_held.then_some(user)
     })
 }
 

@@ -93,7 +93,7 @@ impl AuthFile {
             std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
         }
         let text = zeroize::Zeroizing::new(serde_json::to_vec(all).unwrap_or_default());
-        files::replace(&self.0, &text, files::PRIVATE).map_err(|error| fail(&error))
+        files::replace_private(&self.0, &text).map_err(|error| fail(&error))
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use quilt_proto::CatalogUrl;
 use quilt_proto::wire::ConfigValues;
+use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde_json::{Map, Value, json};
 
 use super::template;
@@ -114,7 +114,11 @@ impl ConfigFile {
 
     /// What is in the file; nothing where there is none.
     fn stored(&self) -> Result<Map<String, Value>, ConfigError> {
-        let Some(text) = self.text()? else {
+        self.parse(self.text()?.as_deref())
+    }
+
+    fn parse(&self, text: Option<&str>) -> Result<Map<String, Value>, ConfigError> {
+        let Some(text) = text else {
             return Ok(Map::new());
         };
         let broken = |reason: &str| ConfigError::Broken {
@@ -122,12 +126,19 @@ impl ConfigFile {
             reason: reason.into(),
         };
         let read: Value =
-            serde_saphyr::from_str(&text).map_err(|_| broken("it is not valid YAML"))?;
+            serde_saphyr::from_str(text).map_err(|_| broken("it is not valid YAML"))?;
         match read {
             Value::Null => Ok(Map::new()),
             Value::Object(read) => Ok(read),
             _ => Err(broken("it is not a list of keys and values")),
         }
+    }
+
+    fn render(&self, values: &ConfigValues) -> Result<String, ConfigError> {
+        serde_saphyr::to_string(values).map_err(|_| ConfigError::Broken {
+            path: self.path(),
+            reason: "a value cannot be written as YAML".to_owned(),
+        })
     }
 
     /// The catalog it names.
@@ -149,6 +160,24 @@ impl ConfigFile {
     pub(super) fn registry(&self) -> Result<Option<String>, ConfigError> {
         let registry = self.stored()?.remove("registryUrl");
         Ok(registry.and_then(|registry| registry.as_str().map(str::to_owned)))
+    }
+
+    /// Whether a text says the same as the file, the registry aside.
+    pub(super) fn differs_in_registry_only(&self, text: &str) -> Result<bool, ConfigError> {
+        let effective = |text: Option<&str>| {
+            let mut values = template::defaults(&self.dir);
+            values.extend(self.parse(text)?);
+            values.insert("registryUrl".to_owned(), Value::Null);
+            Ok(values)
+        };
+        Ok(effective(Some(text))? == effective(self.text()?.as_deref())?)
+    }
+
+    /// The file's text as it would be with this registry in it.
+    pub(super) fn with_registry(&self, registry: &RegistryUrl) -> Result<String, ConfigError> {
+        let mut values = self.read()?;
+        values.insert("registryUrl".to_owned(), json!(registry));
+        self.render(&values)
     }
 
     /// The layout of registries, where the file itself names one. The default
@@ -204,10 +233,7 @@ impl ConfigFile {
     }
 
     fn write(&self, values: &ConfigValues, keep_backup: bool) -> Result<(), ConfigError> {
-        let text = serde_saphyr::to_string(values).map_err(|_| ConfigError::Broken {
-            path: self.path(),
-            reason: "a value cannot be written as YAML".to_owned(),
-        })?;
+        let text = self.render(values)?;
         fs::create_dir_all(&self.dir).map_err(|error| self.io("create the folder of", &error))?;
         if keep_backup && self.path().exists() {
             fs::copy(self.path(), self.backup_path())

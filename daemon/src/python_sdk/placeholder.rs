@@ -100,8 +100,8 @@ impl Placeholder {
         Ok(Laid { inode, lease })
     }
 
-    /// Keeps it in its place until `stop`, or until it turns out that the SDK
-    /// is no longer to be served (`is_wanted` is asked before each time).
+    /// Keeps it in its place until `stop`. While the SDK is not to be served,
+    /// which is asked before each time, its file is left alone.
     pub(super) async fn keep(self, is_wanted: impl Fn() -> bool, stop: CancellationToken) {
         // Before the first lease: the signal ends a process that does not
         // handle it.
@@ -117,18 +117,14 @@ impl Placeholder {
         let mut laid: Option<Laid> = None;
         loop {
             if laid.as_ref().is_none_or(|laid| self.is_lost(laid)) {
-                if !is_wanted() {
-                    tracing::info!("the Python SDK logged out: its files are left alone");
-                    return;
-                }
                 // The old lease goes once the new file has the name.
-                laid = match tokio::task::block_in_place(|| self.lay()) {
-                    Ok(laid) => Some(laid),
-                    Err(error) => {
+                laid = tokio::task::block_in_place(|| {
+                    let new = is_wanted().then(|| self.lay()).transpose();
+                    new.unwrap_or_else(|error| {
                         tracing::debug!("cannot write {}: {error}", self.path.display());
                         None
-                    }
-                };
+                    })
+                });
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -174,11 +170,8 @@ mod tests {
             let wanted = Arc::clone(&wanted);
             move || wanted.load(Ordering::SeqCst)
         };
-        let keeping = tokio::spawn(
-            placeholder
-                .clone()
-                .keep(is_wanted, CancellationToken::new()),
-        );
+        let stop = CancellationToken::new();
+        let keeping = tokio::spawn(placeholder.clone().keep(is_wanted, stop.clone()));
         let path = placeholder.path().to_owned();
         let beaten = tokio::task::spawn_blocking(move || {
             let placeholder = Placeholder::in_dir(path.parent().unwrap());
@@ -206,8 +199,13 @@ mod tests {
         tokio::task::spawn_blocking(move || sdk_writes(&path))
             .await
             .unwrap();
-        keeping.await.unwrap();
         assert!(!placeholder.is_there(), "it is the SDK's own again");
+        wanted.store(true, Ordering::SeqCst);
+        while !placeholder.is_there() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        keeping.await.unwrap();
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct Wired {
     pub gateway_url: RegistryUrl,
     /// The whole `config.yml` as it was, where there was one.
     config_before: Option<String>,
-    /// And as it was written.
+    /// Where there was none: as it was written.
     config_written: Option<String>,
 }
 
@@ -130,7 +130,8 @@ impl Wiring {
     }
 
     /// Leads the SDK to the gateway. `grant` is a new grant, or nothing where
-    /// the SDK holds a good one. Answers whether anything changed.
+    /// the SDK holds a good one. Answers whether anything changed. What fails
+    /// the first time leaves nothing behind.
     pub fn set_up(
         &self,
         lead: &Lead<'_>,
@@ -144,21 +145,36 @@ impl Wiring {
             self.placeholder.set_up()?;
             return Ok(false);
         }
+        // Looked at before anything is written, like the other file below.
+        self.auth.login(lead.gateway.as_str())?;
         let mut wired = Wired {
             version: Self::VERSION,
             catalog_url: lead.catalog.clone(),
             registry_url: lead.registry.clone(),
             gateway_url: lead.gateway.clone(),
-            config_before: match &before {
-                // Somebody wrote it anew since: then that is what comes back.
-                Some(wired) if self.config.text()? == wired.config_written => {
-                    wired.config_before.clone()
-                }
-                _ => self.config.text()?,
-            },
+            config_before: self.config_before(lead, before.as_ref())?,
             config_written: None,
         };
         self.save(&wired)?;
+        let written = self.write(lead, grant, before.as_ref());
+        if written.is_err() && before.is_none() {
+            // Undoing can fail for the same reason; the first is to be told.
+            let _ = self.undo();
+        }
+        written?;
+        if wired.config_before.is_none() {
+            wired.config_written = self.config.text()?;
+            self.save(&wired)?;
+        }
+        Ok(true)
+    }
+
+    fn write(
+        &self,
+        lead: &Lead<'_>,
+        grant: Option<(&Secret, i64)>,
+        before: Option<&Wired>,
+    ) -> Result<(), SdkFileError> {
         if let Some(before) = before.filter(|before| before.gateway_url != *lead.gateway) {
             self.auth.forget(before.gateway_url.as_str())?;
         }
@@ -166,10 +182,36 @@ impl Wiring {
             self.auth.set(lead.gateway.as_str(), token, expires_at)?;
         }
         self.placeholder.set_up()?;
-        self.configure(lead)?;
-        wired.config_written = self.config.text()?;
-        self.save(&wired)?;
-        Ok(true)
+        self.configure(lead)
+    }
+
+    /// The `config.yml` that undoing puts back: never one that names a gateway.
+    fn config_before(
+        &self,
+        lead: &Lead<'_>,
+        before: Option<&Wired>,
+    ) -> Result<Option<String>, SdkFileError> {
+        let named = self.config.registry()?;
+        let gateways = before.map(|before| &before.gateway_url).into_iter();
+        let leads_here = gateways
+            .chain([lead.gateway])
+            .any(|gateway| named.as_deref() == Some(gateway.as_str()));
+        if !leads_here {
+            return Ok(self.config.text()?);
+        }
+        match before {
+            Some(before) if self.is_as_written(before)? => Ok(before.config_before.clone()),
+            Some(before) => Ok(Some(self.config.with_registry(&before.registry_url)?)),
+            None => Ok(Some(self.config.with_registry(lead.registry)?)),
+        }
+    }
+
+    /// Whether nobody but us has changed `config.yml`.
+    fn is_as_written(&self, wired: &Wired) -> Result<bool, SdkFileError> {
+        match &wired.config_before {
+            Some(before) => Ok(self.config.differs_in_registry_only(before)?),
+            None => Ok(self.config.text()? == wired.config_written),
+        }
     }
 
     /// Names the gateway in `config.yml`, in the place of its registry.
@@ -177,10 +219,7 @@ impl Wiring {
         if self.config.catalog()?.as_ref() != Some(lead.catalog) {
             self.config.replace(lead.catalog, lead.published)?;
         }
-        let gateway = json!(lead.gateway);
-        let changes = [("registryUrl".to_owned(), gateway)].into_iter().collect();
-        self.config.merge(&changes)?;
-        Ok(())
+        self.point_to(lead.gateway)
     }
 
     /// Puts back what was there. Answers whether anything was wired.
@@ -188,18 +227,52 @@ impl Wiring {
         let Some(wired) = self.wired()? else {
             return Ok(false);
         };
-        if self.config.text()? == wired.config_written {
-            self.config.put_back(wired.config_before.as_deref())?;
-        } else if self.config.registry()?.as_deref() == Some(wired.gateway_url.as_str()) {
-            let registry = json!(wired.registry_url);
-            let changes = [("registryUrl".to_owned(), registry)].into_iter().collect();
-            self.config.merge(&changes)?;
+        let named = self.config.registry()?;
+        if named.as_deref() == Some(wired.gateway_url.as_str()) {
+            if self.is_as_written(&wired)? {
+                self.config.put_back(wired.config_before.as_deref())?;
+            } else {
+                self.point_to(&wired.registry_url)?;
+            }
         }
-        self.auth.forget(wired.gateway_url.as_str())?;
+        self.clear(&wired.gateway_url)?;
+        Ok(true)
+    }
+
+    /// The same where the record is lost: the SDK's files are cleared of what
+    /// leads to this gateway, and `config.yml` names `registry`.
+    pub fn undo_without_record(
+        &self,
+        gateway: &RegistryUrl,
+        registry: &RegistryUrl,
+    ) -> Result<(), SdkFileError> {
+        if self.leads_to(gateway)? {
+            self.point_to(registry)?;
+        }
+        self.clear(gateway)
+    }
+
+    /// Whether `config.yml` names this gateway.
+    pub fn leads_to(&self, gateway: &RegistryUrl) -> Result<bool, SdkFileError> {
+        Ok(self.config.registry()?.as_deref() == Some(gateway.as_str()))
+    }
+
+    /// Whether the placeholder lies in its place.
+    pub fn has_placeholder(&self) -> bool {
+        self.placeholder.is_there()
+    }
+
+    fn point_to(&self, registry: &RegistryUrl) -> Result<(), SdkFileError> {
+        let changes = [("registryUrl".to_owned(), json!(registry))];
+        self.config.merge(&changes.into_iter().collect())?;
+        Ok(())
+    }
+
+    fn clear(&self, gateway: &RegistryUrl) -> Result<(), SdkFileError> {
+        self.auth.forget(gateway.as_str())?;
         self.placeholder.undo()?;
         files::remove(&self.record)
-            .map_err(|error| SdkFileError::io("remove", &self.record, &error))?;
-        Ok(true)
+            .map_err(|error| SdkFileError::io("remove", &self.record, &error))
     }
 
     /// How the files no longer lead to the gateway; nothing where they do.
@@ -217,11 +290,20 @@ impl Wiring {
     /// Keeps credentials out of the SDK's files until `stop`.
     pub async fn guard(self, stop: CancellationToken) {
         let wiring = self.clone();
-        let is_wanted = move || {
-            let wired = wiring.wired().ok().flatten();
-            wired.is_some_and(|wired| matches!(wiring.grant(&wired.gateway_url), Ok(Some(_))))
+        // In doubt, as while the SDK writes its files, it is.
+        let is_wanted = move || match wiring.wired() {
+            Ok(Some(wired)) => !matches!(wiring.grant(&wired.gateway_url), Ok(None)),
+            Ok(None) => false,
+            Err(_) => true,
         };
         self.placeholder.keep(is_wanted, stop).await;
+    }
+
+    /// Removes what a daemon that was killed was writing.
+    pub fn sweep(&self) {
+        for file in self.files().iter().chain([&self.record]) {
+            file.parent().map(files::sweep);
+        }
     }
 
     /// The files it changes.
@@ -239,7 +321,7 @@ impl Wiring {
             std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
         }
         let text = serde_json::to_vec_pretty(wired).map_err(|error| fail(&error.into()))?;
-        files::replace(&self.record, &text, files::PRIVATE).map_err(|error| fail(&error))
+        files::replace_private(&self.record, &text).map_err(|error| fail(&error))
     }
 }
 

@@ -10,17 +10,14 @@ use super::source::{AccessToken, SECOND_OPINION};
 use super::{Bearer, Session, SessionError};
 use crate::stack::StackError;
 
-/// How long a fresh token that was refused is taken for good, in seconds.
-const TRUST: i64 = 300;
-
 impl Session {
     /// Runs a request of this session. A 401 or 403 on a token that looks
     /// valid is answered by a forced refresh and one more try. When the
     /// refreshed one came from another daemon, it may be as old: then once
-    /// more. After that, where it is `decisive`, the session has ended; where
-    /// it is not, it was about the request, and this token is not replaced for
-    /// such a refusal again soon: asking for what is not allowed must not
-    /// rotate tokens each time.
+    /// more. After that the session has ended. Where a refusal is not
+    /// `decisive`, because it may be about what was asked for, the stack is
+    /// first asked whose the token is: what is not allowed neither rotates
+    /// tokens nor ends a login.
     pub async fn authorized<T, F>(
         &self,
         patience: Duration,
@@ -31,37 +28,36 @@ impl Session {
         F: Future<Output = Result<T, StackError>>,
     {
         let first = self.bearer(patience).await?;
-        match request(first.clone()).await {
-            Err(StackError::Unauthorized { .. }) if decisive || !self.is_beyond_doubt(&first) => {}
-            outcome => return self.answered(&first, outcome),
+        let outcome = request(first.clone()).await;
+        if !self.refuses(&outcome, &first, decisive).await {
+            return self.answered(&first, outcome);
         }
         let mut second = self.renew(&first, patience).await?;
         let mut outcome = request(second.clone()).await;
-        if matches!(outcome, Err(StackError::Unauthorized { .. })) && second.second_hand {
+        if second.second_hand && self.refuses(&outcome, &second, decisive).await {
             second = self.renew(&second, patience).await?;
             outcome = request(second.clone()).await;
         }
-        match outcome {
-            Err(StackError::Unauthorized { .. }) if decisive => Err(self.reject(&second).await),
-            outcome => {
-                // Not a key, which rests in locked memory alone.
-                if matches!(outcome, Err(StackError::Unauthorized { .. }))
-                    && second.kind == TokenKind::Interactive
-                {
-                    let until = self.parts.clock.now().after(TRUST);
-                    self.state().beyond_doubt = Some((second.token.clone(), until));
-                }
-                self.answered(&second, outcome)
-            }
+        if self.refuses(&outcome, &second, decisive).await {
+            return Err(self.reject(&second).await);
         }
+        self.answered(&second, outcome)
     }
 
-    /// Whether a token was refused just now although it was as fresh as can be.
-    fn is_beyond_doubt(&self, bearer: &Bearer) -> bool {
-        let now = self.parts.clock.now();
-        let state = self.state();
-        let trusted = state.beyond_doubt.as_ref();
-        trusted.is_some_and(|(token, until)| *token == bearer.token && !until.reached(now))
+    /// Whether an outcome is a refusal of who we are.
+    async fn refuses<T>(
+        &self,
+        outcome: &Result<T, StackError>,
+        bearer: &Bearer,
+        decisive: bool,
+    ) -> bool {
+        if !matches!(outcome, Err(StackError::Unauthorized { .. })) {
+            return false;
+        }
+        let Some(registry) = self.known_registry().filter(|_| !decisive) else {
+            return true;
+        };
+        self.parts.stack.disowns(&registry, &bearer.token, "").await
     }
 
     /// An answer to somebody the stack knows clears the doubts about a key.

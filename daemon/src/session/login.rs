@@ -100,11 +100,7 @@ impl Session {
     async fn forget(&self) -> Result<(), SessionError> {
         self.clear_key();
         self.source.forget();
-        {
-            let mut state = self.state();
-            state.login = None;
-            state.beyond_doubt = None;
-        }
+        self.state().login = None;
         self.tokens
             .kill(SessionError::LoggedOut(self.catalog.clone()));
         self.change_identity();

@@ -10,7 +10,6 @@ use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
 use super::key::{Key, KeyFacts, Rotation};
 use super::source::{AccessToken, TokenSource};
 use super::{Bearer, Identity, Parts, SessionError};
-use crate::clock::Deadline;
 use crate::refresh::{Policy, Refresher};
 use crate::store::Record;
 
@@ -34,9 +33,6 @@ pub(super) struct State {
     /// A key's successor that is not known to be kept yet.
     rotation: Option<Rotation>,
     registry: Option<RegistryUrl>,
-    /// A token that was refused although it was as fresh as can be: what was
-    /// asked for is not allowed.
-    pub(super) beyond_doubt: Option<(Secret, Deadline)>,
 }
 
 pub(super) struct Login {

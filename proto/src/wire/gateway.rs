@@ -16,6 +16,10 @@ pub struct GatewayRequest {
 /// How the gateway stands, and what the request changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each a field of the JSON"
+)]
 pub struct Gateway {
     /// The catalog the Python SDK is led to; null where it is not.
     pub catalog_url: Option<CatalogUrl>,
@@ -37,4 +41,7 @@ pub struct Gateway {
     /// Whether this request took over a login of the SDK's own.
     #[serde(default)]
     pub imported: bool,
+    /// Whether a login that the SDK made itself is still in its files.
+    #[serde(default)]
+    pub own_login: bool,
 }

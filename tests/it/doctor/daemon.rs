@@ -276,8 +276,9 @@ async fn a_python_sdk_that_was_led_here_and_went_astray() {
             1 => fs::write(sdk("auth.json"), "{}").unwrap(),
             // A copy from another time.
             _ => {
-                let id = &world.client().status().await.unwrap().grants[0].id;
-                world.ctl(&["grants", "revoke", id]).await.ok();
+                for grant in world.client().status().await.unwrap().grants {
+                    world.ctl(&["grants", "revoke", &grant.id]).await.ok();
+                }
                 fs::write(sdk("auth.json"), &auth).unwrap();
             }
         }

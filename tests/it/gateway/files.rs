@@ -4,7 +4,7 @@ use std::fs;
 
 use quilt_proto::call::{ReadGateway, ReadStatus};
 use quilt_proto::wire::GrantKind;
-use quilt_tests::harness::World;
+use quilt_tests::harness::{Daemon, World};
 use quilt_tests::stack::StackConfig;
 use serde_json::json;
 
@@ -76,15 +76,9 @@ async fn what_cannot_be_taken_over_changes_nothing() {
         line.contains("auth.json") && line.contains("; run: mv "),
         "{line}"
     );
-    // What was written up to there, a second try or undoing completes.
-    world.ctl(&["setup", "quilt3", "--undo"]).await.failed(8);
-    fs::remove_file(sdk_file(&world, "auth.json")).unwrap();
-    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
-    let rest: Vec<_> = before
-        .into_iter()
-        .filter(|(name, _)| name != "auth.json")
-        .collect();
-    assert_eq!(sdk_files(&world), rest);
+    assert_eq!(sdk_files(&world), before);
+    let undone = world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    assert!(undone.contains("was not set up"), "{undone}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,4 +136,83 @@ async fn a_revoked_grant_is_nobodys_and_setting_up_again_mends_it() {
     );
     world.ctl(&["setup", "quilt3"]).await.ok();
     once(&world).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_never_leaves_the_gateway_behind() {
+    let world = set_up(StackConfig::default()).await;
+    let registry = world.stack.registry_url();
+    let leads_away = |world: &World| {
+        let config = fs::read_to_string(world.home.config_yml()).unwrap();
+        config.contains(registry) && !sdk_file(world, "auth.json").exists()
+    };
+    // Changed by somebody else, and set up once more in between.
+    let region = ["config", "--set", "region=eu-west-1"];
+    world.ctl(&region).await.ok();
+    let id = &world.client().status().await.unwrap().grants[0].id;
+    world.ctl(&["grants", "revoke", id]).await.ok();
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    assert!(leads_away(&world), "{:?}", sdk_files(&world));
+    let config = fs::read_to_string(world.home.config_yml()).unwrap();
+    assert!(config.contains("eu-west-1"), "{config}");
+    // The record is lost.
+    for broken in ["{", ""] {
+        world.ctl(&["setup", "quilt3"]).await.ok();
+        fs::write(world.home.state().join("python-sdk.json"), broken).unwrap();
+        let status = world.ctl(&["status"]).await;
+        assert!(status.stderr.contains("record"), "{}", status.stderr);
+        world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+        assert!(leads_away(&world), "{:?}", sdk_files(&world));
+        assert!(!sdk_file(&world, "credentials.json").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_of_doubt_does_not_end_the_guard() {
+    let world = set_up(StackConfig::default()).await;
+    let auth = fs::read_to_string(sdk_file(&world, "auth.json")).unwrap();
+    let credentials = sdk_file(&world, "credentials.json");
+    let placeholder = fs::read_to_string(&credentials).unwrap();
+    for (what, kept) in [("", true), ("{}", false)] {
+        // As the SDK truncates it, and as it logs out.
+        fs::write(sdk_file(&world, "auth.json"), what).unwrap();
+        fs::write(&credentials, "{\"secret_key\": \"canary\"}").unwrap();
+        let there = || fs::read_to_string(&credentials).unwrap() == placeholder;
+        if kept {
+            until(there).await;
+        } else {
+            assert!(!there(), "it is the SDK's own");
+        }
+        fs::write(sdk_file(&world, "auth.json"), &auth).unwrap();
+        until(there).await;
+    }
+}
+
+async fn until(done: impl Fn() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(20);
+    tokio::time::timeout(limit, waiting).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_daemon_brings_no_revoked_grant_back() {
+    let world = set_up(StackConfig::default()).await;
+    let socket = world.home.path().join("run/other.sock");
+    let socket = socket.to_str().unwrap();
+    let args = ["--token-store", "file", "--socket", socket];
+    let other = Daemon::start(&world.home, &args).await;
+    let id = world.client().status().await.unwrap().grants[0].id.clone();
+    world.ctl(&["grants", "revoke", &id]).await.ok();
+    world
+        .ctl(&["--socket", socket, "setup", "quilt3"])
+        .await
+        .ok();
+    let kept = fs::read_to_string(world.home.state().join("grants.json")).unwrap();
+    assert!(!kept.contains(&id), "{kept}");
+    drop(other);
 }

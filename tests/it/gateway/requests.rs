@@ -2,7 +2,7 @@
 
 use quilt_proto::call::CreateGrant;
 use quilt_proto::wire::GrantRequest;
-use quilt_tests::stack::{Endpoint, StackConfig};
+use quilt_tests::stack::{Endpoint, Fault, FaultKind, KeySeed, StackConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -105,6 +105,17 @@ async fn it_carries_the_registrys_paths_and_no_others() {
         let (status, _) = raw(&authority, outside, &headers, "").await;
         assert!([404, 422].contains(&status), "{status} for {outside}");
     }
+    // What would be worth something off this machine, and what echoes.
+    for kept in [
+        "GET /api/code",
+        "POST /api/refresh",
+        "POST /api/logout",
+        "GET /api/auth/get_credential%73",
+        "TRACE /api/search",
+    ] {
+        let (status, _) = raw(&authority, kept, &headers, "").await;
+        assert_eq!(status, 404, "{kept}");
+    }
     for page in ["GET /login", "GET /code"] {
         let (_, body) = raw(&authority, page, &headers, "").await;
         assert!(body.contains("quiltctl login"), "{body}");
@@ -161,4 +172,91 @@ async fn a_role_switched_through_it_flushes_credentials() {
     let (status, body) = raw(&authority, "POST /graphql", &headers, &query).await;
     assert!(status == 200 && body.contains("\"Me\""), "{body}");
     assert_ne!(world.ctl(&["credential-process"]).await.ok(), before);
+}
+
+/// The lines of a request with the grant.
+fn with_grant(authority: &str, token: &str) -> [String; 3] {
+    [
+        format!("Host: {authority}"),
+        format!("Authorization: Bearer {token}"),
+        "Content-Type: application/json".to_owned(),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_to_a_program_ends_the_login_or_rotates_its_tokens() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let headers = with_grant(&authority, &token);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let control = world.stack.control();
+    let rotations = control.calls(Endpoint::Token);
+    // What looks like an answer to nobody, made by the program itself.
+    let query = json!({"query": "{ me: __type(name: \"Nope\") { name } }"}).to_string();
+    for _ in 0..3 {
+        let (status, body) = raw(&authority, "POST /graphql", &headers, &query).await;
+        assert_eq!((status, body.as_str()), (200, "{\"data\":{\"me\":null}}"));
+    }
+    let forbidden = FaultKind::Status {
+        status: 403,
+        body: "{\"message\": \"not for you\"}".to_owned(),
+    };
+    control.plant(Endpoint::Search, Fault::always(forbidden.clone()));
+    for _ in 0..5 {
+        let (status, body) = raw(&authority, "GET /api/search", &headers, "").await;
+        assert_eq!(status, 403);
+        assert!(body.contains("not for you"), "{body}");
+    }
+    assert_eq!(control.calls(Endpoint::Token), rotations);
+    world.ctl(&["whoami"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_is_not_asked_with_in_a_loop() {
+    let world = set_up(StackConfig::default()).await;
+    let key = world.stack.control().add_key(&KeySeed::new("alice", "ci"));
+    let key = key.unwrap();
+    world
+        .ctl_with_input(&["login", "--api-key"], &key.secret)
+        .await
+        .ok();
+    world.stack.control().revoke_key(&key.id);
+    let (authority, token) = grant(&world);
+    let headers = with_grant(&authority, &token);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    for _ in 0..5 {
+        let (status, body) = raw(
+            &authority,
+            "GET /api/search?index=_all&action=search&query=iris&size=1",
+            &headers,
+            "",
+        )
+        .await;
+        assert_eq!(status, 401, "{body}");
+    }
+    world.ctl(&["search", "iris"]).await.failed(6);
+    assert!(world.stack.control().calls(Endpoint::Search) <= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_requests_are_carried_and_larger_ones_told() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let headers = with_grant(&authority, &token);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let padded =
+        |size: usize| json!({"query": "{ me { name } }", "x": "y".repeat(size)}).to_string();
+    let (status, body) = raw(&authority, "POST /graphql", &headers, &padded(5 << 20)).await;
+    assert!(status == 200 && body.contains("alice"), "{status} {body}");
+    // Told before it is sent, so the sender may be hung up on in the middle.
+    let mut stream = TcpStream::connect(&authority).await.unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\n{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        headers.join("\r\n"),
+        17 << 20
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }

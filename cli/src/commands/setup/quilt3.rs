@@ -53,6 +53,11 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
         output::note("took over the login that quilt3 had made");
     } else if args.import {
         output::note("quiltd is logged in already: the login of quilt3 was left alone");
+    } else if gateway.own_login {
+        output::note(
+            "the login that quilt3 made itself is still in auth.json, for --undo; to take it \
+             over instead, run: quiltctl logout, then: quiltctl setup quilt3 --import",
+        );
     }
     if gateway.changed {
         output::note("programs that use quilt3 have to be started anew");

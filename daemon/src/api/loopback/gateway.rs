@@ -9,24 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Form, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use http::header;
-use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Desk, answer, private};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::gateway::{Carried, carry};
+use crate::gateway::carry;
 use crate::grant::{Endpoint, Opened, Right};
 use crate::listen::{Limits, LoopbackListener};
-use crate::stack::Forward;
+use crate::session::SessionError;
+use crate::stack::{Forward, Forwarded};
 
 /// The command that gives the SDK a new grant.
 const HINT: &str = "quiltctl setup quilt3";
@@ -37,6 +35,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the SDK may keep a grant before it asks for it again, in seconds.
 /// It reads its files once a process: this outlives any of them.
 const ASK_AGAIN: i64 = 10 * 365 * 24 * 3600;
+
+/// The largest request carried, in bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// The largest form that asks for a token, in bytes.
+const MAX_FORM: usize = 16 * 1024;
+
+/// How long a request's body may take.
+const BODY_TIME: Duration = Duration::from_secs(20);
+
+/// Parts of the registry, by the first word after `/api/`, that make, take or
+/// end logins. What they answer would be worth something off this machine.
+const KEPT_BACK: &[&str] = &[
+    "activate",
+    "auth",
+    "change_password",
+    "code",
+    "disconnect",
+    "login",
+    "logout",
+    "password",
+    "refresh",
+    "register",
+    "reset_password",
+    "sso_login",
+    "token",
+];
 
 /// Starts the listener that grants of a registry are good at.
 pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoint> {
@@ -53,7 +78,7 @@ pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoin
 /// Requests may be larger and take longer than those for credentials.
 fn limits() -> Limits {
     Limits {
-        body_bytes: 16 * 1024 * 1024,
+        body_bytes: MAX_BODY as u64,
         request_time: Duration::from_mins(2),
         ..LoopbackListener::limits()
     }
@@ -71,16 +96,21 @@ fn granted(desk: &Desk, headers: &HeaderMap) -> Option<(Opened, CatalogUrl)> {
     }
 }
 
-#[derive(Deserialize)]
-struct Refresh {
-    refresh_token: Secret,
-}
-
 /// `/api/token`: a grant is its own successor. A 200 with an `error` is what
 /// the SDK shows to its user.
-async fn token(State(desk): State<Desk>, Form(refresh): Form<Refresh>) -> Response {
-    let token = refresh.refresh_token.expose();
-    let opened = desk.app.grants.open(token);
+async fn token(State(desk): State<Desk>, request: Request) -> Response {
+    let form = match body(request.into_body(), MAX_FORM).await {
+        Ok(form) => form,
+        Err(problem) => return super::refuse(&desk.throttle, &problem),
+    };
+    let mut fields = url::form_urlencoded::parse(&form);
+    let token = fields.find(|(name, _)| name == "refresh_token");
+    let token = Secret::new(
+        token
+            .map(|(_, token)| token.into_owned())
+            .unwrap_or_default(),
+    );
+    let opened = desk.app.grants.open(token.expose());
     if !opened.is_some_and(|opened| matches!(opened.right, Right::Registry { .. })) {
         if !desk.throttle.pass() {
             return private(StatusCode::TOO_MANY_REQUESTS.into_response());
@@ -117,36 +147,37 @@ async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
     }
 }
 
-/// Everything else the registry serves to programs.
-async fn forward(State(desk): State<Desk>, parts: Parts, body: Bytes) -> Response {
+/// Everything else the registry serves to programs. The grant is looked at
+/// before the body is read.
+async fn forward(State(desk): State<Desk>, request: Request) -> Response {
+    let (parts, stream) = request.into_parts();
     let Some((opened, catalog)) = granted(&desk, &parts.headers) else {
         return desk.refuse(HINT);
     };
-    let session = desk.app.sessions.session(&catalog);
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
-    // Whoever switches the role this way has stale credentials, too.
-    let switches_role = parts.uri.path() == "/graphql" && mentions(&body, b"switchRole");
+    if !is_carried(&parts.method, parts.uri.path()) {
+        let problem = Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this");
+        return answer(&problem.with_hint("quiltctl --help"));
+    }
+    let body = match body(stream, MAX_BODY).await {
+        Ok(body) => body,
+        Err(problem) => return answer(&problem),
+    };
+    let target = parts.uri.path_and_query();
     let request = Forward {
-        target: target.to_owned(),
+        target: target.map_or("/", |target| target.as_str()).to_owned(),
         method: parts.method,
         headers: parts.headers,
         body,
     };
-    let carried = carry(&desk.app.stack, &session, request).await;
-    if switches_role {
-        session.change_identity();
-        desk.app.vault.flush(&catalog);
-    }
-    match carried {
+    // In a task of its own: who hangs up in the middle of switching the role
+    // must not leave credentials of the other one behind.
+    let app = Arc::clone(&desk.app);
+    let carried = tokio::spawn(async move { carry_and_flush(&app, &catalog, request).await });
+    let outcome = carried.await.unwrap_or(Err(SessionError::Stopping));
+    match outcome {
         Ok(carried) => {
             desk.note("registry", Ok(()), &opened);
-            harmless(match carried {
-                Carried::Stream(answer) => answer.map(Body::new),
-                Carried::Whole(answer) => answer.map(Body::from),
-            })
+            harmless(carried.map(Body::new))
         }
         Err(error) => {
             let problem = ApiError::from(error).problem();
@@ -159,6 +190,60 @@ async fn forward(State(desk): State<Desk>, parts: Parts, body: Bytes) -> Respons
                 },
                 ..problem
             })
+        }
+    }
+}
+
+async fn carry_and_flush(
+    app: &App,
+    catalog: &CatalogUrl,
+    request: Forward,
+) -> Result<Forwarded, SessionError> {
+    let session = app.sessions.session(catalog);
+    // Whoever switches the role this way has stale credentials, too.
+    let switches_role = mentions(&request.body, "switchRole");
+    let carried = carry(&app.stack, &session, request).await;
+    if switches_role {
+        session.change_identity();
+        app.vault.flush(catalog);
+    }
+    carried
+}
+
+/// Whether a request is one for the gateway: plainly written, of a usual
+/// method, and of none of the parts that are about logins.
+fn is_carried(method: &Method, path: &str) -> bool {
+    let usual = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+    ];
+    let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~/".contains(&c);
+    let mut words = path.split('/').skip(1);
+    let allowed = match words.next() {
+        Some("graphql") => true,
+        Some("api") => words.next().is_some_and(|word| {
+            !word.is_empty() && !KEPT_BACK.contains(&word.to_ascii_lowercase().as_str())
+        }),
+        _ => false,
+    };
+    usual.contains(method) && path.bytes().all(plain) && !path.contains("//") && allowed
+}
+
+/// A request's body, within bounds.
+async fn body(stream: Body, most: usize) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(stream, most));
+    match read.await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => {
+            let detail = format!("the body broke off, or is larger than {most} bytes");
+            Err(Problem::new(413, ErrorCode::InvalidInput, detail))
+        }
+        Err(_) => {
+            let detail = "the body takes too long";
+            Err(Problem::new(408, ErrorCode::InvalidInput, detail))
         }
     }
 }
@@ -186,6 +271,52 @@ fn harmless(mut response: Response) -> Response {
     private(response)
 }
 
-fn mentions(body: &[u8], word: &[u8]) -> bool {
-    body.windows(word.len()).any(|window| window == word)
+/// Whether a JSON body has a word in it, however it is escaped.
+fn mentions(body: &[u8], word: &str) -> bool {
+    let body = match serde_json::from_slice::<Value>(body) {
+        Ok(value) => value.to_string(),
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    body.contains(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_logins_is_not_carried_however_it_is_written() {
+        for path in [
+            "/graphql",
+            "/api/search",
+            "/api/package_list/x/y",
+            "/api/codes",
+        ] {
+            assert!(is_carried(&Method::GET, path), "{path}");
+        }
+        for path in [
+            "/api/code",
+            "/api/Code/",
+            "/api/auth/get_credentials/",
+            "/api/auth/get_credential%73",
+            "/api/%74oken",
+            "/api/refresh;x",
+            "/api//refresh",
+            "/api/",
+            "/login",
+        ] {
+            assert!(!is_carried(&Method::GET, path), "{path}");
+        }
+        assert!(!is_carried(&Method::TRACE, "/api/search"));
+    }
+
+    #[test]
+    fn an_escaped_word_is_the_word() {
+        assert!(mentions(
+            br#"{"query": "mutation { switch\u0052ole }"}"#,
+            "switchRole"
+        ));
+        assert!(mentions(b"switchRole", "switchRole"));
+        assert!(!mentions(br#"{"query": "{ me { name } }"}"#, "switchRole"));
+    }
 }

@@ -25,7 +25,10 @@ pub(in crate::api) async fn update(
 ) -> Result<Json<ConfigValues>, ApiError> {
     let values = match update {
         ConfigUpdate::CatalogUrl(url) if url.trim().is_empty() => {
-            app.gateway.undo().await?;
+            let session = app.session(None).ok();
+            if let Err(error) = app.gateway.undo(session.as_ref()).await {
+                tracing::warn!("quilt3 is not undone: {error}");
+            }
             app.config.reset()?
         }
         ConfigUpdate::CatalogUrl(url) => {
@@ -38,7 +41,10 @@ pub(in crate::api) async fn update(
             app.config.replace(&catalog, &published.values)?;
             // Whoever uses quilt3 through the gateway goes on doing so.
             let open = open_gateway(&app);
-            app.gateway.follow(&catalog, &published, open).await?;
+            if let Err(error) = app.gateway.follow(&catalog, &published, open).await {
+                // The configuration is as asked for; the status says the rest.
+                tracing::warn!("quilt3 does not follow: {error}");
+            }
             app.config.read()?
         }
         ConfigUpdate::Values(values) => app.config.merge(&values)?,

@@ -22,19 +22,24 @@ pub(in crate::api) async fn set_up(
     Body(GatewayRequest { import }): Body<GatewayRequest>,
 ) -> Result<Json<Gateway>, ApiError> {
     let open = open_gateway(&app);
-    let WiredUp { changed, imported } = app.gateway.set_up(&session, import, open).await?;
+    let WiredUp {
+        changed,
+        imported,
+        own_login,
+    } = app.gateway.set_up(&session, import, open).await?;
     if imported {
         app.keys.flush(&session);
     }
     Ok(Json(Gateway {
         changed,
         imported,
+        own_login,
         ..describe(&app)?
     }))
 }
 
 pub(in crate::api) async fn undo(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
-    let changed = app.gateway.undo().await?;
+    let changed = app.gateway.undo(app.session(None).ok().as_ref()).await?;
     Ok(Json(Gateway {
         changed,
         ..describe(&app)?
@@ -55,5 +60,6 @@ fn describe(app: &App) -> Result<Gateway, ApiError> {
         files: files.collect(),
         changed: false,
         imported: false,
+        own_login: false,
     })
 }
