@@ -86,10 +86,13 @@ pub async fn examine(patient: Patient<'_>) -> Examination {
         ailments: machine::settings(patient.settings),
         ..Examination::default()
     };
-    let troubles = patient.gateway.troubles();
-    found
-        .ailments
-        .extend(troubles.into_iter().map(Ailment::Gateway));
+    match patient.gateway.check() {
+        Ok(proven) => found.proven.extend(proven),
+        Err(troubles) => {
+            let ailments = troubles.into_iter().map(Ailment::Gateway);
+            found.ailments.extend(ailments);
+        }
+    }
     let (store, rest) = tokio::join!(
         machine::store(patient, deadline),
         examine_session(patient, deadline)

@@ -140,6 +140,20 @@ impl Gateway {
         })
     }
 
+    /// That the SDK's files lead here with a grant that is good, where they
+    /// should; else what keeps them from it.
+    pub fn check(&self) -> Result<Option<String>, Vec<Trouble>> {
+        let troubles = self.troubles();
+        if !troubles.is_empty() {
+            return Err(troubles);
+        }
+        let wired = self.wiring.wired().ok().flatten();
+        Ok(wired.map(|wired| {
+            let catalog = wired.catalog_url;
+            format!("quilt3 is led to quiltd's session of {catalog}")
+        }))
+    }
+
     /// What keeps the SDK from the gateway, where it is set up.
     pub fn troubles(&self) -> Vec<Trouble> {
         let state = match self.state() {
