@@ -93,7 +93,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("settings", &[]),
     ("stack", &["metrics"]),
-    ("store", &[]),
+    ("store", &["files"]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use quilt_proto::Timestamp;
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError};
+use crate::files;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
 const ROOM: usize = 64 * 1024;
@@ -74,12 +74,8 @@ impl FileBackend {
 
     /// Keeps an unreadable file for its owner to look at.
     fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
-        let now = Timestamp::now().unix();
-        let aside = (0..1000)
-            .map(|n| self.dir.join(format!("sessions.json.broken-{}", now + n)))
-            .find(|aside| !aside.exists())
-            .unwrap_or_else(|| self.dir.join("sessions.json.broken"));
-        fs::rename(path, &aside).map_err(|error| StoreError::io("set aside", path, &error))?;
+        let aside =
+            files::set_aside(path).map_err(|error| StoreError::io("set aside", path, &error))?;
         self.note(format!(
             "{} could not be understood and was kept as {}; run: quiltctl login",
             path.display(),
