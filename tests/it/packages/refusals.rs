@@ -101,3 +101,14 @@ async fn names_and_hashes_are_checked_before_any_request() {
     assert_eq!(world.stack.control().calls(Endpoint::S3), 0);
     assert_eq!(hash(1).len(), 64);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_parameter_deletes_nothing() {
+    let world = world().await;
+    seed(&world, 1);
+    let target = format!("/v1/packages/ns/name?registry=s3://{BUCKET}&tophash=abcdef");
+    let refused = world.ask("DELETE", &target, "*/*", None).await;
+    assert_eq!(refused.status.as_u16(), 400, "{}", refused.text());
+    let list = ["packages", "list", &format!("s3://{BUCKET}")];
+    assert_eq!(world.ctl(&list).await.ok(), "ns/name-2\nns/name\n");
+}
