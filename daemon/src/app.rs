@@ -242,7 +242,7 @@ impl App {
             Err(error) => warnings.push(error.to_string()),
         }
         warnings.extend(self.settings.warnings());
-        let troubles = self.gateway.troubles();
+        let troubles = self.gateway.check().err().unwrap_or_default();
         warnings.extend(
             troubles
                 .iter()

@@ -44,17 +44,16 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Zeroizing<String>>> {
 }
 
 /// Replaces a file by one with this content: written beside it, synced,
-/// renamed over it. `mode` is for one that is new; through a symlink, as an
-/// editor would, because people keep such files elsewhere.
+/// renamed over it. `mode` is for one that is new.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = real(path);
     let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
     put(written_beside(&path, content, mode)?, &path)
 }
 
 /// The same for a file that is for its owner's eyes alone, whatever it was.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = real(path);
     put(written_beside(&path, content, PRIVATE)?, &path)
 }
 
@@ -118,6 +117,12 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
         .unwrap_or_else(|| named(".broken".to_owned()));
     rename(path, &aside)?;
     Ok(aside)
+}
+
+/// Where a symlink leads, as an editor would go: people keep such files
+/// elsewhere.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn directory(path: &Path) -> &Path {

@@ -143,31 +143,31 @@ impl Gateway {
     /// That the SDK's files lead here with a grant that is good, where they
     /// should; else what keeps them from it.
     pub fn check(&self) -> Result<Option<String>, Vec<Trouble>> {
-        let troubles = self.troubles();
-        if !troubles.is_empty() {
-            return Err(troubles);
-        }
-        let wired = self.wiring.wired().ok().flatten();
-        Ok(wired.map(|wired| {
-            let catalog = wired.catalog_url;
-            format!("quilt3 is led to quiltd's session of {catalog}")
-        }))
-    }
-
-    /// What keeps the SDK from the gateway, where it is set up.
-    pub fn troubles(&self) -> Vec<Trouble> {
         let state = match self.state() {
             Ok(state) => state,
-            Err(error) => return vec![Trouble::Unreadable(error)],
+            Err(error) => return Err(vec![Trouble::Unreadable(error)]),
         };
         let Some(wired) = state.wired else {
-            let lost = self.wiring.has_placeholder();
-            return lost.then_some(Trouble::RecordLost).into_iter().collect();
+            let is_lost = self.wiring.has_placeholder();
+            return if is_lost {
+                Err(vec![Trouble::RecordLost])
+            } else {
+                Ok(None)
+            };
         };
-        let is_granted = !state.strays.contains(&Stray::Auth);
-        let deaf = (!state.listening && is_granted).then_some(Trouble::Deaf(wired.gateway_url));
-        let strays = state.strays.into_iter().map(Trouble::Astray);
-        deaf.into_iter().chain(strays).collect()
+        let mut troubles = Vec::new();
+        if !state.listening && !state.strays.contains(&Stray::Auth) {
+            troubles.push(Trouble::Deaf(wired.gateway_url));
+        }
+        troubles.extend(state.strays.into_iter().map(Trouble::Astray));
+        if troubles.is_empty() {
+            let catalog = wired.catalog_url;
+            Ok(Some(format!(
+                "quilt3 is led to quiltd's session of {catalog}"
+            )))
+        } else {
+            Err(troubles)
+        }
     }
 
     /// Files that lead elsewhere, and a grant that is none any more.

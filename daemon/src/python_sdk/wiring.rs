@@ -191,12 +191,11 @@ impl Wiring {
         lead: &Lead<'_>,
         before: Option<&Wired>,
     ) -> Result<Option<String>, SdkFileError> {
-        let named = self.config.registry()?;
-        let gateways = before.map(|before| &before.gateway_url).into_iter();
-        let leads_here = gateways
-            .chain([lead.gateway])
-            .any(|gateway| named.as_deref() == Some(gateway.as_str()));
-        if !leads_here {
+        let led_before = match before {
+            Some(before) => self.leads_to(&before.gateway_url)?,
+            None => false,
+        };
+        if !led_before && !self.leads_to(lead.gateway)? {
             return Ok(self.config.text()?);
         }
         match before {
@@ -227,8 +226,7 @@ impl Wiring {
         let Some(wired) = self.wired()? else {
             return Ok(false);
         };
-        let named = self.config.registry()?;
-        if named.as_deref() == Some(wired.gateway_url.as_str()) {
+        if self.leads_to(&wired.gateway_url)? {
             if self.is_as_written(&wired)? {
                 self.config.put_back(wired.config_before.as_deref())?;
             } else {
@@ -278,7 +276,7 @@ impl Wiring {
     /// How the files no longer lead to the gateway; nothing where they do.
     pub fn strays(&self, gateway: &RegistryUrl) -> Result<Vec<Stray>, SdkFileError> {
         let mut strays = Vec::new();
-        if self.config.registry()?.as_deref() != Some(gateway.as_str()) {
+        if !self.leads_to(gateway)? {
             strays.push(Stray::Config);
         }
         if self.grant(gateway)?.is_none() {
