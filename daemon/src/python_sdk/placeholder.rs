@@ -6,8 +6,10 @@
 //! a placeholder that has expired, which makes botocore ask the gateway. On
 //! Linux it also holds a lease on the file: who opens it for writing waits
 //! until another placeholder has its name, and then writes into a file without
-//! one, which is gone when it is closed. Elsewhere, and where a file system
-//! knows no leases, what was written is replaced within a second.
+//! one, which is gone when it is closed. It waits a little longer: who opened
+//! that file for reading while it had the name must not find there what is
+//! written now. Elsewhere, and where a file system knows no leases, what was
+//! written is replaced within a second.
 
 use std::fs::{self, File};
 use std::io;
@@ -30,6 +32,9 @@ const TEXT: &str = "{\"access_key\": \"quiltd\", \"secret_key\": \"quiltd\", \
 /// How often to look whether the file is still ours.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long readers of a placeholder that was replaced may still take.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -38,6 +43,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) struct Placeholder {
     path: PathBuf,
     aside: PathBuf,
+    grace: Duration,
 }
 
 /// A placeholder that lies in its place.
@@ -51,6 +57,7 @@ impl Placeholder {
         Self {
             path: dir.join("credentials.json"),
             aside: dir.join("credentials.json.before-quiltd"),
+            grace: GRACE,
         }
     }
 
@@ -117,14 +124,22 @@ impl Placeholder {
         let mut laid: Option<Laid> = None;
         loop {
             if laid.as_ref().is_none_or(|laid| self.is_lost(laid)) {
-                // The old lease goes once the new file has the name.
-                laid = tokio::task::block_in_place(|| {
+                let new = tokio::task::block_in_place(|| {
                     let new = is_wanted().then(|| self.lay()).transpose();
                     new.unwrap_or_else(|error| {
                         tracing::debug!("cannot write {}: {error}", self.path.display());
                         None
                     })
                 });
+                if let Some(old) = std::mem::replace(&mut laid, new) {
+                    // The old lease goes once the new file has the name, and
+                    // those who read the old one are done.
+                    let (grace, stop) = (self.grace, stop.clone());
+                    tokio::spawn(async move {
+                        let _ = tokio::time::timeout(grace, stop.cancelled()).await;
+                        drop(old);
+                    });
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -163,7 +178,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_the_sdk_writes_never_gets_the_name() {
         let dir = tempfile::TempDir::new().unwrap();
-        let placeholder = Placeholder::in_dir(dir.path());
+        let placeholder = Placeholder {
+            grace: Duration::ZERO,
+            ..Placeholder::in_dir(dir.path())
+        };
         placeholder.set_up().unwrap();
         let wanted = Arc::new(AtomicBool::new(true));
         let is_wanted = {
@@ -206,6 +224,43 @@ mod tests {
         }
         stop.cancel();
         keeping.await.unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_slow_reader_never_finds_what_the_sdk_writes() {
+        use std::io::Read;
+
+        let dir = tempfile::TempDir::new().unwrap();
+        let placeholder = Placeholder {
+            grace: Duration::from_mins(10),
+            ..Placeholder::in_dir(dir.path())
+        };
+        let path = placeholder.path().to_owned();
+        let stop = CancellationToken::new();
+        let keeping = tokio::spawn(placeholder.clone().keep(|| true, stop.clone()));
+        while !placeholder.is_there() {
+            tokio::task::yield_now().await;
+        }
+        let inode = || fs::metadata(&path).unwrap().ino();
+        let mut reader = File::open(&path).unwrap();
+        let before = inode();
+        let writer = {
+            let path = path.clone();
+            std::thread::spawn(move || sdk_writes(&path))
+        };
+        while inode() == before {
+            tokio::task::yield_now().await;
+        }
+        assert!(placeholder.is_there(), "others find the new one at once");
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, TEXT);
+        assert!(!writer.is_finished());
+        stop.cancel();
+        keeping.await.unwrap();
+        writer.join().unwrap();
+        assert!(placeholder.is_there());
     }
 
     #[test]
