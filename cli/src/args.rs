@@ -12,12 +12,7 @@ use crate::output;
 
 /// Log in to Quilt once; tokens and AWS credentials for everything else.
 #[derive(Debug, Parser)]
-#[command(
-    name = "quiltctl",
-    version,
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
+#[command(name = "quiltctl", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -72,7 +67,8 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
 fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(" ")),
+        // The likeliest is last.
+        Some(ContextValue::Strings(texts)) => texts.last().cloned(),
         _ => None,
     };
     let argument = context(ContextKind::InvalidArg)
@@ -104,7 +100,7 @@ fn without_value(argument: &str) -> String {
 }
 
 /// The help of the command that was meant.
-fn help_for(args: &[OsString]) -> String {
+pub(crate) fn help_for(args: &[OsString]) -> String {
     let mut command = &Cli::command();
     let mut line = "quiltctl".to_owned();
     for arg in args.iter().filter_map(|arg| arg.to_str()) {

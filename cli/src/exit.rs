@@ -63,6 +63,14 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// The same failure; `command` mends it if nothing better is named.
+    pub(crate) fn or_hint(self, command: impl FnOnce() -> String) -> Self {
+        match (&self.what, &self.hint) {
+            (Some(_), None) => self.hint(command()),
+            _ => self,
+        }
+    }
+
     /// What failed, and what to run.
     pub(crate) fn apart(self) -> (String, Option<String>) {
         (self.what.unwrap_or_default(), self.hint)
@@ -109,19 +117,22 @@ impl From<Error> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        let hint = problem
-            .hint
-            .unwrap_or_else(|| default_hint(&problem.code).to_owned());
-        Self::new(problem.code.exit_code(), problem.detail).hint(hint)
+        let failure = Self::new(problem.code.exit_code(), problem.detail);
+        let hint = problem.hint;
+        match hint.or_else(|| default_hint(&problem.code).map(str::to_owned)) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }
 
-/// What mends an error for which the daemon named nothing.
-fn default_hint(code: &ErrorCode) -> &'static str {
+/// What mends an error for which the daemon named nothing. Wrong input is for
+/// the help of the command that was run.
+fn default_hint(code: &ErrorCode) -> Option<&'static str> {
     match code {
-        ErrorCode::LoginRequired | ErrorCode::SessionExpired => "quiltctl login",
-        ErrorCode::InvalidInput => "quiltctl --help",
-        _ => "quiltctl status",
+        ErrorCode::LoginRequired | ErrorCode::SessionExpired => Some("quiltctl login"),
+        ErrorCode::InvalidInput => None,
+        _ => Some("quiltctl status"),
     }
 }
 
@@ -144,7 +155,8 @@ mod tests {
     fn every_code_of_the_daemon_names_a_command() {
         for code in ErrorCode::all() {
             let exit = code.exit_code();
-            let failure = Failure::from(Problem::new(400, code, "it failed\n\u{1b}[31mred"));
+            let failure = Failure::from(Problem::new(400, code, "it failed\n\u{1b}[31mred"))
+                .or_hint(|| "quiltctl x --help".to_owned());
             assert_eq!(failure.code(), exit);
             let line = failure.to_string();
             assert!(

@@ -55,7 +55,9 @@ fn keep_to_ourselves() {
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some((global, command)) = hot_path::parse(args) {
-        return commands::credential_process::run(&Context::new(global), &command);
+        return commands::credential_process::run(&Context::new(global), &command).map_err(
+            |failure| failure.or_hint(|| "quiltctl credential-process --help".to_owned()),
+        );
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()
@@ -64,7 +66,8 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
         return detach::run(command);
     }
     match args::parse(args)? {
-        Some(cli) => commands::run(&Context::new(cli.global), &cli.command),
+        Some(cli) => commands::run(&Context::new(cli.global), &cli.command)
+            .map_err(|failure| failure.or_hint(|| args::help_for(args))),
         None => Ok(()),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn secret(label: &str) -> Result<Secret, Failure> {
         .map_err(|_| Failure::new(exit::INPUT, "what was given is not text"))?
         .trim();
     if text.is_empty() {
-        return Err(Failure::new(exit::INPUT, "nothing was given").hint("quiltctl login"));
+        return Err(Failure::new(exit::INPUT, "nothing was given"));
     }
     Ok(Secret::new(text))
 }

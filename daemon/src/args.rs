@@ -1,7 +1,9 @@
 //! The command line of quiltd.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
 use quiltd::store::StoreChoice;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +30,34 @@ pub(crate) struct Args {
     /// What to log, such as info or quiltd=debug
     #[arg(long, value_name = "FILTER", default_value = "info", value_parser = filter)]
     pub(crate) log: String,
+}
+
+/// Parses the command line; `None` after printing help. A mistake in it is one
+/// line, in which no value appears: one of them may be a secret that does not
+/// belong there.
+pub(crate) fn parse(given: Vec<OsString>) -> Result<Option<Args>, String> {
+    let error = match Args::try_parse_from(given) {
+        Ok(args) => return Ok(Some(args)),
+        Err(error) => error,
+    };
+    if !error.use_stderr() {
+        // Nobody may be there to read it.
+        let _ = error.print();
+        return Ok(None);
+    }
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name)) if name.starts_with('-') => {
+            let end = name.find(['=', ' ']).unwrap_or(name.len());
+            format!(" {}", &name[..end])
+        }
+        _ => String::new(),
+    };
+    Err(match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            format!("invalid value for{argument}")
+        }
+        _ => format!("unexpected argument{argument}"),
+    })
 }
 
 /// `--token-store`.
@@ -59,5 +89,26 @@ fn filter(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_one_line_without_values() {
+        let said = |args: &[&str]| {
+            let given = [&["quiltd"], args].concat();
+            parse(given.into_iter().map(OsString::from).collect()).unwrap_err()
+        };
+        assert_eq!(said(&["--bogus=qk_x"]), "unexpected argument --bogus");
+        assert_eq!(said(&["qk_x"]), "unexpected argument");
+        assert_eq!(
+            said(&["--token-store=qk_x"]),
+            "invalid value for --token-store"
+        );
+        assert_eq!(said(&["--log", "==qk_x"]), "invalid value for --log");
+        assert_eq!(said(&["--socket"]), "invalid value for --socket");
     }
 }

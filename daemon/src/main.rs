@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use quilt_proto::locations;
 use quiltd::app::{App, Config};
 use quiltd::keys::HandedKey;
@@ -30,21 +29,41 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 /// Time for blocking work, such as a keyring that hangs, once all is served.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// The exit code for a wrong command line, as of `quiltctl`.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
     let open = process::harden();
     let given: Vec<_> = std::env::args_os().collect();
-    let served = HandedKey::scrub_environment(&given)
-        .map_err(anyhow::Error::from)
-        .and_then(|()| serve(Args::parse_from(given), &open));
-    match served {
+    let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
+    let args = match args::parse(given) {
+        Ok(Some(args)) => args,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(line) => {
+            last_words(&line);
+            return ExitCode::from(USAGE);
+        }
+    };
+    match scrubbed.and_then(|()| serve(args, &open)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, and no panic where stderr is closed.
-            let line = format!("quiltd: {error:#}\n").replace('\n', " ");
-            let _ = writeln!(io::stderr(), "{}", line.trim_end());
+            last_words(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What went wrong and what to run: one line, and no panic where stderr is
+/// closed.
+fn last_words(line: &str) {
+    let line = line.replace('\n', " ");
+    let line = line.trim_end();
+    let hint = if line.contains("run: ") {
+        ""
+    } else {
+        "; run: quiltd --help"
+    };
+    let _ = writeln!(io::stderr(), "quiltd: {line}{hint}");
 }
 
 fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {

@@ -23,6 +23,9 @@ pub enum ErrorCode {
     StackRefused,
     /// AWS did not answer, or answered 5xx.
     AwsUnreachable,
+    /// AWS, or whatever stands in its place, answered with something that is
+    /// not its protocol.
+    AwsInvalid,
     /// AWS understood and said no.
     AwsRefused,
     /// The thing named does not exist.
@@ -50,6 +53,7 @@ const CODES: &[(ErrorCode, &str, u8)] = &[
     (ErrorCode::StackInvalid, "stack_invalid", 5),
     (ErrorCode::StackRefused, "stack_refused", 6),
     (ErrorCode::AwsUnreachable, "aws_unreachable", 5),
+    (ErrorCode::AwsInvalid, "aws_invalid", 5),
     (ErrorCode::AwsRefused, "aws_refused", 6),
     (ErrorCode::NotFound, "not_found", 7),
     (ErrorCode::InvalidInput, "invalid_input", 8),

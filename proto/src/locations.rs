@@ -17,7 +17,7 @@ pub const CATALOG_ENV: &str = "QUILT_CATALOG";
 
 /// There is no home directory to derive a place from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no home directory: set HOME, or name the place with {0}")]
+#[error("no home directory: set HOME, or name the place with {0}; run: export HOME=/YOUR/HOME")]
 pub struct NoHome(pub &'static str);
 
 /// The daemon's socket: `QUILTD_SOCKET`, else under the runtime directory,

@@ -4,6 +4,7 @@ use http_body_util::Empty;
 use hyper_util::client::legacy::Client;
 use hyperlocal::UnixClientExt;
 use quilt_tests::harness::World;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_localhost_is_an_accepted_host() {
@@ -14,4 +15,73 @@ async fn only_localhost_is_an_accepted_host() {
     let refused = plain.get(uri.into()).await.unwrap();
     assert_eq!(refused.status(), 403);
     assert_eq!(world.client().health().await.unwrap().status, "ok");
+}
+
+/// What nobody reads is a mistake: silently taking the default instead would
+/// hand out the wrong credentials, or delete too much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_reads_is_refused() {
+    let mut world = World::start().await;
+    world.login().await;
+    let url = world.stack.catalog_url();
+    world.ctl(&["config", url]).await.ok();
+    for (method, target, body) in [
+        ("GET", "/v1/aws/credentials?profil=lake", None),
+        ("GET", "/v1/token?profile=lake", None),
+        ("GET", "/v1/packages?registr=s3://demo-bucket", None),
+        ("GET", "/v1/health?x=1", None),
+        ("DELETE", "/v1/session?al=true", None),
+        ("POST", "/v1/search", Some(json!({"query": "x", "limt": 1}))),
+        ("POST", "/v1/aws/grants", Some(json!({"profil": "lake"}))),
+        (
+            "PUT",
+            "/v1/me/role",
+            Some(json!({"role": "x", "roles": []})),
+        ),
+        (
+            "POST",
+            "/v1/session",
+            Some(json!({"code": "x", "key": "y"})),
+        ),
+        (
+            "PUT",
+            "/v1/session/api-key",
+            Some(json!({"key": "qk_x", "catalog": "y"})),
+        ),
+        (
+            "POST",
+            "/v1/api-keys",
+            Some(json!({"name": "x", "days": 1})),
+        ),
+        (
+            "POST",
+            "/v1/api-keys/revoke",
+            Some(json!({"secret": "x", "id": 1})),
+        ),
+        (
+            "POST",
+            "/v1/api-keys/rotate",
+            Some(json!({"name": "x", "y": 1})),
+        ),
+        ("PUT", "/v1/gateway", Some(json!({"imprt": true}))),
+        ("PUT", "/v1/config", Some(json!({"value": {}}))),
+    ] {
+        let refused = world.ask(method, target, "*/*", body.as_ref()).await;
+        let context = format!("{method} {target}: {}", refused.text());
+        assert_eq!(refused.status.as_u16(), 400, "{context}");
+        assert!(context.contains("\"invalid_input\""), "{context}");
+    }
+    assert_eq!(world.ctl(&["logged-in"]).await.code, 0);
+
+    let both = json!({"catalog_url": "https://x.example", "values": {}});
+    for (body, says) in [
+        (
+            both,
+            "Expected either an auto-config URL or key=value pairs, but got both.",
+        ),
+        (json!({}), "the body needs catalog_url or values"),
+    ] {
+        let refused = world.ask("PUT", "/v1/config", "*/*", Some(&body)).await;
+        assert!(refused.text().contains(says), "{}", refused.text());
+    }
 }

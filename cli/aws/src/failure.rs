@@ -4,11 +4,14 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use aws_sdk_athena::config::http::HttpResponse;
-use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
 
 /// The most characters of a line.
 const MAX_LINE: usize = 1000;
+
+/// The most characters of a reason, so that the command to run fits as well.
+const MAX_REASON: usize = 300;
 
 /// Why it did not come about.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ impl Failure {
                 SdkError::ConstructionFailure(_) => "there are no AWS credentials".to_owned(),
                 SdkError::TimeoutError(_) => "AWS did not answer in time".to_owned(),
                 // Never from an answer: neither credentials nor connection got that far.
-                SdkError::DispatchFailure(_) => DisplayErrorContext(error).to_string(),
+                SdkError::DispatchFailure(_) => causes(error),
                 _ => "AWS gave an answer that is not its own".to_owned(),
             };
             return Self::new(
@@ -62,6 +65,16 @@ impl Failure {
         let line = format!("{what}: AWS answered {kind}: {message}");
         Self::new(code, line, "aws sts get-caller-identity")
     }
+}
+
+/// What lies behind an error, the outermost first.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    one_line(&causes.join(": "))
+        .chars()
+        .take(MAX_REASON)
+        .collect()
 }
 
 impl From<Error> for Failure {

@@ -1,8 +1,11 @@
 //! The only map from what went wrong to status, code and mending command.
 
+use std::path::Path;
+
 use axum::response::{IntoResponse, Response};
 use quilt_proto::{CatalogUrl, ErrorCode, NameError, Problem};
 
+use super::mend;
 use crate::app::ProfileError;
 use crate::audit::AuditError;
 use crate::aws::AwsError;
@@ -37,6 +40,10 @@ pub(super) enum ApiError {
     /// The stack did not switch the role.
     Role(SessionError),
     Input(String),
+    /// The search was not answered.
+    Search(SessionError),
+    /// The secret of the key to revoke is none.
+    NotASecret(NameError),
     /// No loopback port can be had.
     NoLoopback(String),
     NoSuchLogin,
@@ -99,7 +106,19 @@ impl ApiError {
             Self::Session(error) | Self::Role(error) => session(error),
             Self::Credential(error) => credential(error),
             Self::Config(error) => config(error),
-            Self::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string()),
+            Self::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string())
+                .with_hint("quiltctl doctor"),
+            Self::Search(SessionError::Stack(
+                error @ (StackError::Refused { .. } | StackError::Input { .. }),
+            )) => Problem {
+                hint: Some("quiltctl search --help".to_owned()),
+                ..stack(error)
+            },
+            Self::Search(error) => session(error),
+            Self::NotASecret(error) => {
+                Problem::new(422, ErrorCode::InvalidInput, error.to_string())
+                    .with_hint("quiltctl api-keys revoke --help")
+            }
             Self::Key(error) => key(error),
             Self::Package(error) => package(error),
             Self::Name(error) => Problem::new(400, ErrorCode::InvalidInput, error.to_string()),
@@ -161,8 +180,9 @@ fn catalog(error: &CatalogError) -> Problem {
 fn config(error: &ConfigError) -> Problem {
     let detail = error.to_string();
     match error {
-        ConfigError::Io { path, .. } => Problem::new(500, ErrorCode::Internal, detail)
-            .with_hint(format!("ls -ld '{}'", path.display())),
+        ConfigError::Io { path, reason, .. } => {
+            Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
+        }
         ConfigError::BadValue { key, .. } if key == "navigator_url" => {
             Problem::new(422, ErrorCode::InvalidInput, detail)
                 .with_hint("quiltctl config https://YOUR-CATALOG")
@@ -234,14 +254,13 @@ fn gateway(error: &GatewayError) -> Problem {
         }
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
-        GatewayError::Files(SdkFileError::Io { path, .. }) => {
-            Problem::new(500, ErrorCode::Internal, detail)
-                .with_hint(format!("ls -ld '{}'", path.display()))
+        GatewayError::Files(SdkFileError::Io { path, reason, .. }) => {
+            Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
         }
         GatewayError::Files(SdkFileError::Broken(path)) => {
-            let (path, aside) = (path.display(), path.with_extension("json.broken"));
+            let path = mend::quoted(&path.to_string_lossy());
             Problem::new(422, ErrorCode::InvalidInput, detail)
-                .with_hint(format!("mv '{path}' '{}'", aside.display()))
+                .with_hint(format!("mv {path} {path}.broken"))
         }
     }
 }
@@ -273,15 +292,11 @@ fn stack(error: &StackError) -> Problem {
 }
 
 fn store(error: &StoreError) -> Problem {
-    Problem::new(507, ErrorCode::StoreFailed, error.to_string()).with_hint("quiltctl status")
+    Problem::new(507, ErrorCode::StoreFailed, error.to_string()).with_hint(mend::store(error))
 }
 
 fn clock_skew(detail: String) -> Problem {
-    Problem::new(500, ErrorCode::ClockSkew, detail).with_hint(if cfg!(target_os = "macos") {
-        "sudo sntp -sS time.apple.com"
-    } else {
-        "sudo timedatectl set-ntp true"
-    })
+    Problem::new(500, ErrorCode::ClockSkew, detail).with_hint(mend::SET_CLOCK)
 }
 
 fn credential(error: &CredentialError) -> Problem {
@@ -357,15 +372,16 @@ fn package(error: &PackageError) -> Problem {
         PackageError::Config(error) => config(error),
         PackageError::Catalog(error) => catalog(error),
         PackageError::NoSuchPackage { registry, .. } => {
-            Problem::new(404, ErrorCode::NotFound, detail)
-                .with_hint(format!("quiltctl packages list {registry}"))
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint(mend::list(registry))
         }
-        PackageError::NoSuchVersion | PackageError::NoMatch(_) => {
-            Problem::new(404, ErrorCode::NotFound, detail)
-                .with_hint("quiltctl packages versions NAME")
+        PackageError::NoSuchVersion { name, registry }
+        | PackageError::NoMatch { name, registry, .. } => {
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint(mend::versions(name, registry))
         }
-        PackageError::ManyMatches(_) => Problem::new(422, ErrorCode::InvalidInput, detail)
-            .with_hint("quiltctl packages versions NAME"),
+        PackageError::ManyMatches { name, registry, .. } => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+                .with_hint(mend::versions(name, registry))
+        }
         PackageError::Store(error) => object(error),
         PackageError::HalfDeleted(half) => Problem {
             detail,
@@ -376,24 +392,32 @@ fn package(error: &PackageError) -> Problem {
 }
 
 fn object(error: &ObjectError) -> Problem {
+    const LIST: &str = "quiltctl packages list s3://YOUR-BUCKET";
     let detail = error.to_string();
     match error {
-        ObjectError::Missing(_) => Problem::new(404, ErrorCode::NotFound, detail),
-        ObjectError::NoSuchBucket(_) => Problem::new(404, ErrorCode::NotFound, detail)
-            .with_hint("quiltctl packages list s3://YOUR-BUCKET"),
+        ObjectError::Missing(_) | ObjectError::NoSuchBucket(_) => {
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint(LIST)
+        }
         ObjectError::Refused { .. } => {
             Problem::new(403, ErrorCode::AwsRefused, detail).with_hint("quiltctl role list")
         }
-        ObjectError::Denied { .. } => Problem::new(403, ErrorCode::Denied, detail),
+        ObjectError::Denied { path, reason } => Problem::new(403, ErrorCode::Denied, detail)
+            .with_hint(mend::look(Path::new(path), reason)),
         ObjectError::Stale { .. } | ObjectError::WrongRegion { .. } => {
-            Problem::new(403, ErrorCode::AwsRefused, detail).with_hint("quiltctl status")
+            Problem::new(403, ErrorCode::AwsRefused, detail).with_hint("quiltctl doctor")
         }
         ObjectError::Unreachable { .. } => {
-            Problem::new(503, ErrorCode::AwsUnreachable, detail).with_hint("quiltctl status")
+            Problem::new(503, ErrorCode::AwsUnreachable, detail).with_hint("quiltctl doctor")
+        }
+        ObjectError::Garbled { .. } => {
+            Problem::new(502, ErrorCode::AwsInvalid, detail).with_hint("quiltctl doctor")
         }
         ObjectError::Credentials(error) => credential(error),
-        ObjectError::Invalid { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
-        ObjectError::Io { .. } => Problem::new(500, ErrorCode::Internal, detail),
+        ObjectError::Invalid { .. } => {
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint(LIST)
+        }
+        ObjectError::Io { path, reason, .. } => Problem::new(500, ErrorCode::Internal, detail)
+            .with_hint(mend::look(Path::new(path), reason)),
     }
 }
 

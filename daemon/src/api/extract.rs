@@ -62,7 +62,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
         let axum::Json(body) = body.map_err(|rejection| {
             ApiError::Input(
                 match rejection {
-                    JsonRejection::JsonDataError(_) => "the body lacks a field, or has a wrong one",
+                    JsonRejection::JsonDataError(_) => {
+                        "the body lacks a field, or has a wrong or unknown one"
+                    }
                     JsonRejection::JsonSyntaxError(_) => "the body is not JSON",
                     JsonRejection::MissingJsonContentType(_) => {
                         "the body needs Content-Type: application/json"

@@ -1,18 +1,16 @@
 //! Ailments as findings: how bad, and the command that mends them. What is an
 //! error elsewhere has the same code here.
 
-use std::path::Path;
-
 use quilt_proto::wire::{Finding, Severity};
 
 use super::error::ApiError;
+use super::mend;
 use crate::aws::AwsError;
 use crate::credential::CredentialError;
 use crate::doctor::Ailment;
 use crate::gateway::Trouble;
 use crate::session::SessionError;
 use crate::stack::StackError;
-use crate::store::StoreError;
 
 /// What a program is told of an ailment.
 pub(super) fn finding(ailment: Ailment) -> Finding {
@@ -29,7 +27,7 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
             let hint = format!("curl -sSI {catalog}/config.json");
             Finding::error("stack_unreachable", summary, hint)
         }
-        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
+        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, mend::SET_CLOCK),
         Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
             Finding::error("stack_unreachable", summary, format!("curl -sSI {host}"))
         }
@@ -52,7 +50,7 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
         Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
         Ailment::Store(error) => {
             let (summary, _) = apart(&summary);
-            Finding::error("store_failed", summary, store(&error))
+            Finding::error("store_failed", summary, mend::store(&error))
         }
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
         Ailment::StoreNote(note) => {
@@ -64,7 +62,7 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
             Finding::error("store_failed", summary, "quiltctl daemon restart")
         }
         Ailment::Settings { path, in_force, .. } => {
-            let hint = edit(&path);
+            let hint = mend::edit(&path);
             if in_force {
                 Finding::warning("settings_odd", summary, hint)
             } else {
@@ -92,7 +90,7 @@ fn credential(error: CredentialError, summary: String) -> Finding {
     let finding = problem(&ApiError::from(error));
     let hint = if refused {
         // What AWS refuses is what the profile asks for.
-        quilt_proto::locations::settings().map_or(finding.hint, |path| edit(&path))
+        quilt_proto::locations::settings().map_or(finding.hint, |path| mend::edit(&path))
     } else {
         finding.hint
     };
@@ -100,37 +98,6 @@ fn credential(error: CredentialError, summary: String) -> Finding {
         summary,
         hint,
         ..finding
-    }
-}
-
-fn store(error: &StoreError) -> String {
-    match error {
-        StoreError::Unsafe { path, .. } => format!("chmod 700 {}", quoted(path)),
-        StoreError::Newer(path) => format!("mv {0} {0}.newer", quoted(path)),
-        StoreError::Io { path, .. } => format!("df -h {}", quoted(path)),
-        // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Busy(_) | StoreError::Keyring(_) => "quiltctl daemon restart".to_owned(),
-    }
-}
-
-const SET_CLOCK: &str = if cfg!(target_os = "macos") {
-    "sudo sntp -sS time.apple.com"
-} else {
-    "sudo timedatectl set-ntp true"
-};
-
-fn edit(path: &Path) -> String {
-    format!("${{EDITOR:-vi}} {}", quoted(path))
-}
-
-/// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "-_./@%+,=:".contains(c);
-    if path.chars().all(plain) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }
 

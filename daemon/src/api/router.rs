@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use quilt_proto::call::path;
@@ -14,7 +14,7 @@ use super::routes::{
 };
 use super::table::Routes;
 use super::web::WebLogins;
-use super::{loopback, trail};
+use super::{loopback, strict, trail};
 use crate::app::App;
 use crate::gateway::Open;
 
@@ -81,6 +81,7 @@ pub fn router(app: Arc<App>) -> Router {
         .router
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
+        .route_layer(from_fn(strict::check))
         .route_layer(from_fn_with_state(Arc::clone(&app), trail::note))
         .layer(Extension(WebLogins::default()))
         .with_state(app)

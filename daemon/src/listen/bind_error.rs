@@ -1,26 +1,38 @@
 //! Why a control socket cannot be bound, and what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 
-/// Why a socket could not be bound. Every message is one line that says what to
-/// do.
+/// Chooses another socket, for the daemon and its clients alike.
+const ELSEWHERE: &str = "export QUILTD_SOCKET=\"$HOME/.quilt/quiltd.sock\"";
+
+/// Closes a directory that is there for the socket; any other one, such as
+/// /etc or /tmp, has to stay as it is.
+fn close(dir: &Path) -> String {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    if name.trim_start_matches('.').starts_with("quilt") {
+        format!("chmod 700 {dir:?}")
+    } else {
+        ELSEWHERE.to_owned()
+    }
+}
+
+/// Why a socket could not be bound. Every message is one line that ends
+/// with the command to run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
     /// The path names no file in a directory.
-    #[error(
-        "{path:?} cannot be a socket: name a file, such as ~/.quilt/quiltd.sock, with --socket"
-    )]
+    #[error("{path:?} cannot be a socket: name a file; run: {ELSEWHERE}")]
     NotAFile {
         /// The path asked for.
         path: PathBuf,
     },
     /// The path does not fit a socket address.
     #[error(
-        "socket path {path:?} has {length} bytes where the system takes {longest}: choose a shorter one with --socket"
+        "socket path {path:?} has {length} bytes where the system takes {longest}; run: {ELSEWHERE}"
     )]
     TooLong {
         /// The path asked for.
@@ -31,9 +43,7 @@ pub enum BindError {
         longest: usize,
     },
     /// The directory could not be made.
-    #[error(
-        "cannot create the socket's directory {dir:?}: {source}; make it (mode 0700), or choose another place with --socket"
-    )]
+    #[error("cannot create the socket's directory {dir:?}: {source}; run: {ELSEWHERE}")]
     CreateDirectory {
         /// The socket's directory.
         dir: PathBuf,
@@ -41,9 +51,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The directory could not be opened.
-    #[error(
-        "cannot open the socket's directory {dir:?}: {source}; mend it, or choose another place with --socket"
-    )]
+    #[error("cannot open the socket's directory {dir:?}: {source}; run: {ELSEWHERE}")]
     OpenDirectory {
         /// The socket's directory.
         dir: PathBuf,
@@ -51,22 +59,20 @@ pub enum BindError {
         source: io::Error,
     },
     /// The directory is a symlink, which someone else may turn.
-    #[error("the socket's directory {dir:?} is a symlink: name the real directory with --socket")]
+    #[error("the socket's directory {dir:?} is a symlink; run: {ELSEWHERE}")]
     DirectorySymlink {
         /// The socket's directory.
         dir: PathBuf,
     },
     /// The directory is something else.
-    #[error(
-        "the socket's directory {dir:?} is not a directory: move it away, or choose another place with --socket"
-    )]
+    #[error("the socket's directory {dir:?} is not a directory; run: {ELSEWHERE}")]
     NotADirectory {
         /// The socket's directory.
         dir: PathBuf,
     },
     /// The directory is another user's.
     #[error(
-        "the socket's directory {dir:?} belongs to uid {owner}, not to uid {uid}: choose a directory of your own with --socket"
+        "the socket's directory {dir:?} belongs to uid {owner}, not to uid {uid}; run: {ELSEWHERE}"
     )]
     DirectoryForeign {
         /// The socket's directory.
@@ -78,7 +84,7 @@ pub enum BindError {
     },
     /// Others may enter the directory.
     #[error(
-        "the socket's directory {dir:?} is open to others (mode {mode:04o}): run chmod 700 on it, or choose another place with --socket"
+        "the socket's directory {dir:?} is open to others (mode {mode:04o}); run: {}", close(.dir)
     )]
     DirectoryLoose {
         /// The socket's directory.
@@ -87,9 +93,7 @@ pub enum BindError {
         mode: Mode,
     },
     /// The lock file could not be opened or locked.
-    #[error(
-        "cannot lock {path:?}: {source}; move it away if it is not a plain file, or choose another place with --socket"
-    )]
+    #[error("cannot lock {path:?}: {source}; run: {ELSEWHERE}")]
     Lock {
         /// The lock file.
         path: PathBuf,
@@ -97,23 +101,19 @@ pub enum BindError {
         source: io::Error,
     },
     /// Another quiltd holds the lock.
-    #[error("another quiltd already owns {path:?}: use it, or stop it with: quiltctl daemon stop")]
+    #[error("another quiltd already owns {path:?}; run: quiltctl daemon stop")]
     AlreadyRunning {
         /// The socket.
         path: PathBuf,
     },
     /// A live socket that no quiltd locked.
-    #[error(
-        "another program already listens on {path:?}: stop it, or choose another place with --socket"
-    )]
+    #[error("another program already listens on {path:?}; run: {ELSEWHERE}")]
     InUse {
         /// The socket.
         path: PathBuf,
     },
     /// A file of another kind is at the path.
-    #[error(
-        "{path:?} exists and is not a socket but a {kind}: move it away, or choose another place with --socket"
-    )]
+    #[error("{path:?} exists and is not a socket but a {kind}; run: {ELSEWHERE}")]
     NotASocket {
         /// The socket asked for.
         path: PathBuf,
@@ -122,14 +122,14 @@ pub enum BindError {
     },
     /// The directory changed under the daemon's hands.
     #[error(
-        "{path:?} moved while it was being bound: look who writes to the directories above it, then start again"
+        "{path:?} moved while it was being bound: somebody writes to the directories above it; run: {ELSEWHERE}"
     )]
     Moved {
         /// The socket asked for.
         path: PathBuf,
     },
     /// The system refused a step.
-    #[error("cannot {step} {path:?}: {source}; mend that, or choose another place with --socket")]
+    #[error("cannot {step} {path:?}: {source}; run: {ELSEWHERE}")]
     System {
         /// The step, as an infinitive.
         step: &'static str,
@@ -138,4 +138,28 @@ pub enum BindError {
         /// Why not.
         source: io::Error,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_directory_of_the_system_is_to_be_closed() {
+        let loose = |dir: &str| {
+            BindError::DirectoryLoose {
+                dir: dir.into(),
+                mode: Mode::from(0o755),
+            }
+            .to_string()
+        };
+        let line = loose("/home/me/.quilt");
+        assert!(
+            line.ends_with("(mode 0755); run: chmod 700 \"/home/me/.quilt\""),
+            "{line}"
+        );
+        for dir in ["/etc", "/tmp", "/", "/home/me"] {
+            assert!(loose(dir).ends_with(ELSEWHERE), "{dir}");
+        }
+    }
 }

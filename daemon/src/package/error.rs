@@ -59,6 +59,14 @@ pub enum StoreError {
         /// What happened.
         reason: String,
     },
+    /// An answer came, but not one S3 gives.
+    #[error("{place}: {reason}")]
+    Garbled {
+        /// The bucket.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No credentials to ask with.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -108,13 +116,32 @@ pub enum PackageError {
     },
     /// The package has no such version.
     #[error("No such package version exists in the given directory.")]
-    NoSuchVersion,
+    NoSuchVersion {
+        /// The package.
+        name: PackageName,
+        /// Where it is.
+        registry: String,
+    },
     /// No hash begins like this.
-    #[error("Found zero matches for '{0}'")]
-    NoMatch(TopHash),
+    #[error("Found zero matches for '{hash}'")]
+    NoMatch {
+        /// How it should begin.
+        hash: TopHash,
+        /// The package.
+        name: PackageName,
+        /// Where it is.
+        registry: String,
+    },
     /// More than one hash begins like this.
-    #[error("Found multiple matches: '{0}'")]
-    ManyMatches(TopHash),
+    #[error("Found multiple matches: '{hash}'")]
+    ManyMatches {
+        /// How they begin.
+        hash: TopHash,
+        /// The package.
+        name: PackageName,
+        /// Where it is.
+        registry: String,
+    },
     /// The store failed; nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),

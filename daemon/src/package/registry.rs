@@ -65,9 +65,13 @@ impl Registry {
                 (plan.ok_or_else(|| self.no_such(name))?, None)
             }
             Some(hash) => {
-                let hash = self.layout.resolve(store, name, hash).await?;
+                let hash = self.resolve(name, hash).await?;
                 let plan = self.layout.plan_version(store, name, &hash).await?;
-                (plan.ok_or(PackageError::NoSuchVersion)?, Some(hash))
+                let none = || PackageError::NoSuchVersion {
+                    name: name.clone(),
+                    registry: self.url.clone(),
+                };
+                (plan.ok_or_else(none)?, Some(hash))
             }
         };
         let mut progress = Progress::default();
@@ -90,6 +94,25 @@ impl Registry {
             deleted: progress.deleted,
             latest: progress.latest,
         })
+    }
+
+    /// The one hash that is or begins like `hash`.
+    async fn resolve(&self, name: &PackageName, hash: &TopHash) -> Result<String, PackageError> {
+        let found = self.layout.resolve(self.store.as_ref(), name, hash).await?;
+        let (hash, name, registry) = (hash.clone(), name.clone(), self.url.clone());
+        match <[String; 1]>::try_from(found) {
+            Ok([found]) => Ok(found),
+            Err(none) if none.is_empty() => Err(PackageError::NoMatch {
+                hash,
+                name,
+                registry,
+            }),
+            Err(_) => Err(PackageError::ManyMatches {
+                hash,
+                name,
+                registry,
+            }),
+        }
     }
 
     fn no_such(&self, name: &PackageName) -> PackageError {

@@ -120,9 +120,9 @@ async fn what_does_not_exist_is_an_error_and_changes_nothing() {
         let unknown = registry.delete(&other, None).await;
         assert!(matches!(unknown, Err(PackageError::NoSuchPackage { .. })));
         let unknown = registry.delete(&package(), Some(&missing)).await;
-        assert!(matches!(unknown, Err(PackageError::NoSuchVersion)));
+        assert!(matches!(unknown, Err(PackageError::NoSuchVersion { .. })));
         let unknown = registry.delete(&package(), Some(&prefix)).await;
-        assert!(matches!(unknown, Err(PackageError::NoMatch(_))));
+        assert!(matches!(unknown, Err(PackageError::NoMatch { .. })));
         assert_eq!(memory.keys(), before);
     }
 }
@@ -146,7 +146,7 @@ async fn a_prefix_has_to_be_unique() {
         };
         assert!(matches!(
             delete("ababab").await,
-            Err(PackageError::ManyMatches(_))
+            Err(PackageError::ManyMatches { .. })
         ));
         assert_eq!(delete("cdcdcd").await.unwrap().top_hash, Some(hash(0xcd)));
         check_latest(layout, &memory).await;
@@ -215,8 +215,8 @@ async fn survives_crashes(
                 Ok(_)
                 | Err(
                     PackageError::NoSuchPackage { .. }
-                    | PackageError::NoSuchVersion
-                    | PackageError::NoMatch(_),
+                    | PackageError::NoSuchVersion { .. }
+                    | PackageError::NoMatch { .. },
                 ) => {}
                 Err(error) => panic!("at {at}: {error}"),
             }

@@ -4,11 +4,17 @@ use quilt_proto::wire::{Search, SearchQuery};
 use quilt_proto::{RegistryUrl, Secret};
 use serde::Deserialize;
 use serde_json::Value;
+use url::form_urlencoded;
 
+use super::http::host;
 use super::{StackClient, StackError};
 
 /// Hits when no limit is given, as in the Python SDK.
 const DEFAULT_LIMIT: u32 = 10;
+
+/// The longest query sent, in bytes of a URL: what is in front of a stack
+/// refuses longer request lines (16 KiB at an AWS load balancer).
+const LONGEST: usize = 15 * 1024;
 
 impl StackClient {
     /// Searches everything `bearer` may see; answers with the hits as the
@@ -32,6 +38,16 @@ impl StackClient {
             SearchQuery::Text(text) => ("search", "query", text.clone()),
             SearchQuery::Dsl(body) => ("freeform", "body", Value::Object(body.clone()).to_string()),
         };
+        let length: usize = form_urlencoded::byte_serialize(text.as_bytes())
+            .map(str::len)
+            .sum();
+        if length > LONGEST {
+            return Err(StackError::Input {
+                host: host(&url),
+                name: parameter.to_owned(),
+                message: format!("the search has {length} bytes, {LONGEST} at most"),
+            });
+        }
         let size = search.limit.unwrap_or(DEFAULT_LIMIT).to_string();
         let request = self
             .client(&url)?

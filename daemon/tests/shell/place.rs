@@ -88,7 +88,7 @@ fn refuses_unfit_places_in_one_line() {
     let mut long = home.command(env!("CARGO_BIN_EXE_quiltd"));
     long.arg("--socket")
         .arg(home.path(&"x/".repeat(100)).join("s"));
-    assert!(refused(&long.output().unwrap()).contains("choose a shorter one"));
+    assert!(refused(&long.output().unwrap()).contains("run: export QUILTD_SOCKET="));
 }
 
 #[test]

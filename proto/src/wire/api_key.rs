@@ -13,6 +13,7 @@ pub const DEFAULT_KEY_LIFETIME_DAYS: i64 = 90;
 /// `PUT /v1/session/api-key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct ApiKeyHandover {
     /// The secret, `qk_…`; surrounding white space allowed.
     pub key: Secret,
@@ -82,6 +83,7 @@ pub struct ApiKeyFilter {
 /// `POST /v1/api-keys`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct NewApiKey {
     /// The key's name.
     pub name: String,
@@ -111,6 +113,7 @@ pub struct CreatedApiKey {
 /// `POST /v1/api-keys/revoke`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct ApiKeyRevocation {
     /// The secret of the key to revoke.
     pub secret: Secret,
@@ -119,6 +122,7 @@ pub struct ApiKeyRevocation {
 /// `POST /v1/api-keys/rotate`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct ApiKeyRotation {
     /// The key to replace; the one in use when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

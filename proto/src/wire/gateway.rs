@@ -7,6 +7,7 @@ use crate::{CatalogUrl, RegistryUrl};
 /// `PUT /v1/gateway`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct GatewayRequest {
     /// Take over a login that the Python SDK made itself.
     #[serde(default)]

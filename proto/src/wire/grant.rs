@@ -7,6 +7,7 @@ use crate::{CatalogUrl, ProfileName, Secret, Timestamp};
 /// `POST /v1/aws/grants`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct GrantRequest {
     /// Whose credentials; the stack's own where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]

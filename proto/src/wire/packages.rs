@@ -44,6 +44,7 @@ pub enum SearchQuery {
 /// `POST /v1/search`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Search {
     /// The query.
     pub query: SearchQuery,

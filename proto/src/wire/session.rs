@@ -8,6 +8,7 @@ use crate::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 /// long-lived secret (a refresh token).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct LoginCode {
     /// The code, surrounding white space allowed.
     pub code: Secret,

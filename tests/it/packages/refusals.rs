@@ -1,8 +1,8 @@
 //! What S3 refuses, and how it is told.
 
-use quilt_tests::stack::{Endpoint, Host};
+use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host};
 
-use super::fake::{BUCKET, hash, seed, world};
+use super::fake::{BUCKET, hash, seed, state, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_told_apart() {
@@ -111,4 +111,42 @@ async fn a_misspelt_parameter_deletes_nothing() {
     assert_eq!(refused.status.as_u16(), 400, "{}", refused.text());
     let list = ["packages", "list", &format!("s3://{BUCKET}")];
     assert_eq!(world.ctl(&list).await.ok(), "ns/name-2\nns/name\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_s3s_answer_is_told_and_read_no_further() {
+    let world = world().await;
+    seed(&world, 1);
+    let registry = format!("s3://{BUCKET}");
+    let (list, versions, delete): (&[&str], &[&str], &[&str]) = (
+        &["packages", "list", &registry],
+        &["packages", "versions", "ns/name", "--registry", &registry],
+        &["packages", "delete", "ns/name", "--registry", &registry],
+    );
+    let before = state(&world, 1);
+    for (kind, message) in [
+        (
+            FaultKind::Huge { bytes: 1 << 40 },
+            "the answer is too large",
+        ),
+        (FaultKind::Garbage, "the answer is not S3's"),
+        (FaultKind::Truncated, "cannot be reached"),
+    ] {
+        for command in [list, versions, delete] {
+            let control = world.stack.control();
+            control.plant(Endpoint::S3, Fault::always(kind.clone()));
+            let line = world.ctl(command).await.failed(5);
+            control.clear_faults();
+            let context = format!("{kind:?}, {command:?}: {line}");
+            assert!(line.contains(message), "{context}");
+            assert!(line.contains("; run: quiltctl doctor"), "{context}");
+        }
+    }
+    assert_eq!(state(&world, 1), before);
+    // Debug builds are large; what must not be in it is the answer.
+    let daemon = world.daemon.as_ref().unwrap().pid();
+    let status = std::fs::read_to_string(format!("/proc/{daemon}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.unwrap().trim().trim_end_matches(" kB");
+    assert!(peak.parse::<u64>().unwrap() < 100 * 1024, "{peak} kB");
 }

@@ -71,6 +71,7 @@ impl Run {
             !line.is_empty() && !line.contains('\n'),
             "one line, not: {line:?}"
         );
+        assert!(line.contains("; run: "), "no command to run: {line}");
         line
     }
 }

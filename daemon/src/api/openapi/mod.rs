@@ -10,3 +10,4 @@ mod operations;
 mod tests;
 
 pub(super) use self::document::document;
+pub(super) use self::operations::query_parameters;

@@ -33,6 +33,16 @@ pub(super) fn operations() -> Vec<Operation> {
     subjects.into_iter().flatten().collect()
 }
 
+/// The methods and paths that read query parameters besides `catalog`, and the
+/// names of these.
+pub(in crate::api) fn query_parameters()
+-> impl Iterator<Item = (&'static str, String, &'static [&'static str])> {
+    operations().into_iter().filter_map(|operation| {
+        let (_, names) = operation.query?;
+        Some((operation.method.as_str(), operation.path, names))
+    })
+}
+
 fn daemon() -> Vec<Operation> {
     vec![
         of::<ReadHealth>(path::HEALTH, "Whether the daemon is alive"),

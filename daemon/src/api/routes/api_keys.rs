@@ -87,15 +87,13 @@ pub(in crate::api) async fn revoke_secret(
     Body(ApiKeyRevocation { secret }): Body<ApiKeyRevocation>,
 ) -> Response {
     let revoked = async {
-        let which = Which::Secret(secret.expose().parse()?);
-        app.keys.revoke(&session, &which).await
-    };
-    last(
+        let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
+        let revoked = app.keys.revoke(&session, &Which::Secret(secret)).await;
         revoked
-            .await
             .map(|()| StatusCode::NO_CONTENT)
-            .map_err(ApiError::Key),
-    )
+            .map_err(ApiError::Key)
+    };
+    last(revoked.await)
 }
 
 pub(in crate::api) async fn rotate(

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{ConfigUpdate, ConfigValues};
+use serde::Deserialize;
 
 use crate::api::error::ApiError;
 use crate::api::extract::Body;
@@ -19,11 +20,34 @@ pub(in crate::api) async fn show(
     Ok(Json(app.config.read()?))
 }
 
+/// A [`ConfigUpdate`] as somebody may write it by hand.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Wish {
+    catalog_url: Option<String>,
+    values: Option<ConfigValues>,
+}
+
+impl Wish {
+    /// One of both; in the words of the Python SDK where it has them.
+    fn update(self) -> Result<ConfigUpdate, ApiError> {
+        let input = |what: &str| Err(ApiError::Input(what.to_owned()));
+        match (self.catalog_url, self.values) {
+            (Some(url), None) => Ok(ConfigUpdate::CatalogUrl(url)),
+            (None, Some(values)) => Ok(ConfigUpdate::Values(values)),
+            (Some(_), Some(_)) => {
+                input("Expected either an auto-config URL or key=value pairs, but got both.")
+            }
+            (None, None) => input("the body needs catalog_url or values"),
+        }
+    }
+}
+
 pub(in crate::api) async fn update(
     State(app): State<Arc<App>>,
-    Body(update): Body<ConfigUpdate>,
+    Body(wish): Body<Wish>,
 ) -> Result<Json<ConfigValues>, ApiError> {
-    let values = match update {
+    let values = match wish.update()? {
         ConfigUpdate::CatalogUrl(url) if url.trim().is_empty() => {
             let session = app.session(None).ok();
             if let Err(error) = app.gateway.undo(session.as_ref()).await {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use http::StatusCode;
 use quilt_proto::ProfileName;
@@ -11,7 +11,7 @@ use quilt_proto::wire::{Grant, GrantRequest};
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
-use crate::api::extract::Body;
+use crate::api::extract::{Body, Params};
 use crate::api::loopback;
 use crate::app::App;
 use crate::grant::{Holder, HolderError, Life, Right};
@@ -32,7 +32,7 @@ pub(in crate::api) struct Asked {
 pub(in crate::api) async fn issue(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
-    Query(asked): Query<Asked>,
+    Params(asked): Params<Asked>,
     Body(request): Body<GrantRequest>,
 ) -> Result<(StatusCode, Json<Grant>), ApiError> {
     let profile = request.profile.unwrap_or_else(ProfileName::default_profile);

@@ -35,6 +35,9 @@ pub(in crate::api) async fn switch_role(
     OfCatalog(session): OfCatalog,
     Body(RoleChoice { role }): Body<RoleChoice>,
 ) -> Result<Json<Me>, ApiError> {
+    if role.is_empty() {
+        return Err(ApiError::Input("the role has no name".to_owned()));
+    }
     let switched = session.switch_role(role).await;
     app.vault.flush(session.catalog());
     Ok(Json(switched.map_err(ApiError::Role)?))

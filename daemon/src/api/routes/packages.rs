@@ -17,9 +17,7 @@ use crate::api::listing;
 use crate::app::App;
 use crate::package::{PackageError, Registry};
 
-/// Strict: a misspelt `top_hash` must not delete every version.
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub(in crate::api) struct Where {
     catalog: Option<String>,
     /// The registry, `s3://…` or `file://…`; the configured local one when

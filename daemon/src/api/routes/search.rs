@@ -27,6 +27,7 @@ pub(in crate::api) async fn run(
             let (stack, registry, search) = (&app.stack, &registry, &search);
             async move { stack.search(registry, &bearer.token, search).await }
         })
-        .await?;
+        .await
+        .map_err(ApiError::Search)?;
     Ok(Json(hits))
 }

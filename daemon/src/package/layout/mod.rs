@@ -12,7 +12,6 @@ use futures_util::TryStreamExt;
 use quilt_proto::wire::PackageVersion;
 use quilt_proto::{PackageName, TopHash};
 
-use super::PackageError;
 use super::StoreError;
 use super::store::{Batches, Store};
 
@@ -95,30 +94,30 @@ impl Layout {
         Ok(Some(versions))
     }
 
-    /// The one hash that is or begins like `hash`.
+    /// The hashes that are or begin like `hash`: enough of them to tell whether
+    /// there is exactly one.
     pub(super) async fn resolve(
         self,
         store: &dyn Store,
         name: &PackageName,
         hash: &TopHash,
-    ) -> Result<String, PackageError> {
+    ) -> Result<Vec<String>, StoreError> {
         if hash.is_complete() {
-            return Ok(hash.to_string());
+            return Ok(vec![hash.to_string()]);
         }
         let (folder, inner) = match self {
             Self::One => (one::HASHES.to_owned(), false),
             Self::Two => (two::folder(name), true),
         };
         let mut batches = store.list(&folder, hash.as_str());
-        let mut found = None;
-        while let Some(entries) = batches.try_next().await? {
-            for entry in entries.into_iter().filter(|entry| entry.folder == inner) {
-                if found.replace(entry.name).is_some() {
-                    return Err(PackageError::ManyMatches(hash.clone()));
-                }
-            }
+        let mut found = Vec::new();
+        while found.len() < 2
+            && let Some(entries) = batches.try_next().await?
+        {
+            let hashes = entries.into_iter().filter(|entry| entry.folder == inner);
+            found.extend(hashes.map(|entry| entry.name));
         }
-        found.ok_or_else(|| PackageError::NoMatch(hash.clone()))
+        Ok(found)
     }
 
     /// How to delete a package; `None` where there is none.

@@ -6,6 +6,7 @@ use http::StatusCode;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
+use super::http::TooLarge;
 use super::refusal::Refusal;
 use crate::credential::CredentialError;
 use crate::package::StoreError;
@@ -26,13 +27,13 @@ impl Asked<'_> {
         if let Some(refusal) = cause::<Refusal>(error) {
             return self.refused(refusal);
         }
+        if let Some(error) = cause::<TooLarge>(error) {
+            return self.garbled(&error.to_string());
+        }
         match cause::<HttpError>(error).map(HttpError::kind) {
             Some(HttpErrorKind::Timeout) => self.unreachable("does not answer in time"),
             Some(_) => self.unreachable("cannot be reached"),
-            None => StoreError::Invalid {
-                place: self.place(),
-                reason: "what S3 answered cannot be read".to_owned(),
-            },
+            None => self.garbled("the answer is not S3's"),
         }
     }
 
@@ -73,6 +74,13 @@ impl Asked<'_> {
 
     fn unreachable(self, reason: &str) -> StoreError {
         StoreError::Unreachable {
+            place: self.place(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn garbled(self, reason: &str) -> StoreError {
+        StoreError::Garbled {
             place: self.place(),
             reason: reason.to_owned(),
         }

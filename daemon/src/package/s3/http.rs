@@ -1,7 +1,7 @@
 //! object_store's requests over the daemon's one HTTP client.
 
 use async_trait::async_trait;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
@@ -9,6 +9,15 @@ use object_store::client::{
 };
 
 use super::refusal::Refusal;
+
+/// Largest answer accepted, in bytes: a thousand keys of S3's longest (1024
+/// bytes), each with what a listing says of it, are less than half of it.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// An answer is longer than any S3 gives to what is asked here.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the answer is too large")]
+pub(super) struct TooLarge;
 
 /// Sends requests.
 #[derive(Debug, Clone)]
@@ -33,8 +42,17 @@ impl HttpService for Transport {
             return Err(Refusal::read(response).await.into());
         }
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-        let body = HttpResponseBody::new(body.map_err(lost));
+        let body = Limited::new(body, MAX_ANSWER).map_err(unread);
+        let body = HttpResponseBody::new(body);
         Ok(HttpResponse::from_parts(parts, body))
+    }
+}
+
+fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> HttpError {
+    match error.downcast::<reqwest::Error>() {
+        Ok(error) => lost(*error),
+        // The limit is all else that can go wrong.
+        Err(_) => HttpError::new(HttpErrorKind::Unknown, TooLarge),
     }
 }
 

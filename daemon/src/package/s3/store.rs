@@ -291,7 +291,8 @@ impl Store for S3Store {
                 if found.meta.size > MAX_POINTER {
                     return Ok(None);
                 }
-                found.bytes().await.map(Some)
+                let content = found.bytes().await?;
+                Ok((content.len() as u64 <= MAX_POINTER).then_some(content))
             }
         });
         content.await?.ok_or_else(|| StoreError::Invalid {
