@@ -18,15 +18,16 @@ const AT_ONCE: usize = 16;
 /// Names of packages, batch by batch.
 pub type Names = Batches<String>;
 
-/// A registry whose layout is known.
+/// A registry.
 pub struct Registry {
     url: String,
-    layout: Layout,
+    /// As configured; else it has to be detected.
+    layout: Option<Layout>,
     store: Arc<dyn Store>,
 }
 
 impl Registry {
-    pub(super) fn new(url: String, layout: Layout, store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(url: String, layout: Option<Layout>, store: Arc<dyn Store>) -> Self {
         Self { url, layout, store }
     }
 
@@ -35,10 +36,21 @@ impl Registry {
         &self.url
     }
 
+    async fn layout(&self) -> Result<Layout, StoreError> {
+        match self.layout {
+            Some(layout) => Ok(layout),
+            None => Layout::detect(self.store.as_ref()).await,
+        }
+    }
+
     /// The names of all packages as they are found. Dropping the stream ends
     /// the listing.
     pub fn names(&self) -> Names {
-        let names = self.layout.names(Arc::clone(&self.store));
+        let store = Arc::clone(&self.store);
+        let names = match self.layout {
+            Some(layout) => layout.names(store),
+            None => Layout::detected_names(store),
+        };
         names
             .try_filter(|batch| std::future::ready(!batch.is_empty()))
             .boxed()
@@ -46,7 +58,8 @@ impl Registry {
 
     /// The versions of a package: `latest` first, then the newest.
     pub async fn versions(&self, name: &PackageName) -> Result<Vec<PackageVersion>, PackageError> {
-        let versions = self.layout.versions(self.store.as_ref(), name).await?;
+        let layout = self.layout().await?;
+        let versions = layout.versions(self.store.as_ref(), name).await?;
         versions.ok_or_else(|| self.no_such(name))
     }
 
@@ -59,14 +72,15 @@ impl Registry {
         top_hash: Option<&TopHash>,
     ) -> Result<DeletedPackage, PackageError> {
         let store = self.store.as_ref();
+        let layout = self.layout().await?;
         let (plan, full_hash) = match top_hash {
             None => {
-                let plan = self.layout.plan_package(store, name).await?;
+                let plan = layout.plan_package(store, name).await?;
                 (plan.ok_or_else(|| self.no_such(name))?, None)
             }
             Some(hash) => {
-                let hash = self.resolve(name, hash).await?;
-                let plan = self.layout.plan_version(store, name, &hash).await?;
+                let hash = self.resolve(layout, name, hash).await?;
+                let plan = layout.plan_version(store, name, &hash).await?;
                 let none = || PackageError::NoSuchVersion {
                     name: name.clone(),
                     registry: self.url.clone(),
@@ -97,8 +111,13 @@ impl Registry {
     }
 
     /// The one hash that is or begins like `hash`.
-    async fn resolve(&self, name: &PackageName, hash: &TopHash) -> Result<String, PackageError> {
-        let found = self.layout.resolve(self.store.as_ref(), name, hash).await?;
+    async fn resolve(
+        &self,
+        layout: Layout,
+        name: &PackageName,
+        hash: &TopHash,
+    ) -> Result<String, PackageError> {
+        let found = layout.resolve(self.store.as_ref(), name, hash).await?;
         let (hash, name, registry) = (hash.clone(), name.clone(), self.url.clone());
         match <[String; 1]>::try_from(found) {
             Ok([found]) => Ok(found),

@@ -66,10 +66,7 @@ impl Packages {
                 )?)
             }
         };
-        let layout = match self.config.registry_version()?.and_then(Layout::numbered) {
-            Some(layout) => layout,
-            None => Layout::detect(store.as_ref()).await?,
-        };
+        let layout = self.config.registry_version()?.and_then(Layout::numbered);
         let url = Url::parse(&url).map_or(url, String::from);
         Ok(Registry::new(url, layout, store))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use proptest::prelude::*;
 use quilt_proto::{PackageName, TopHash};
 use tokio::runtime;
@@ -12,7 +13,7 @@ use super::memory::{Fault, Memory};
 use super::{PackageError, Registry};
 
 fn registry(layout: Layout, memory: &Memory) -> Registry {
-    Registry::new("s3://lake".to_owned(), layout, Arc::new(memory.clone()))
+    Registry::new("s3://lake".to_owned(), Some(layout), Arc::new(memory.clone()))
 }
 
 fn hash(seed: u8) -> String {
@@ -156,11 +157,19 @@ async fn a_prefix_has_to_be_unique() {
 #[tokio::test]
 async fn layouts_are_detected() {
     let memory = Memory::default();
-    assert_eq!(Layout::detect(&memory).await.unwrap(), Layout::One);
+    let check = async |expected: Layout| {
+        assert_eq!(Layout::detect(&memory).await.unwrap(), expected);
+        let any = Registry::new("s3://lake".to_owned(), None, Arc::new(memory.clone()));
+        let names: Vec<String> = any.names().try_concat().await.unwrap();
+        let same = registry(expected, &memory).names();
+        assert_eq!(names, same.try_concat().await.unwrap());
+        names.len()
+    };
+    assert_eq!(check(Layout::One).await, 0);
     seed(Layout::Two, &memory, &[(1, 1)]);
-    assert_eq!(Layout::detect(&memory).await.unwrap(), Layout::Two);
+    assert_eq!(check(Layout::Two).await, 1);
     seed(Layout::One, &memory, &[(1, 1)]);
-    assert_eq!(Layout::detect(&memory).await.unwrap(), Layout::One);
+    assert_eq!(check(Layout::One).await, 1);
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@ mod two;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use quilt_proto::wire::PackageVersion;
 use quilt_proto::{PackageName, TopHash};
 
 use super::StoreError;
-use super::store::{Batches, Store};
+use super::store::{Batches, Entry, Store};
 
 /// The name of the pointer to the newest version.
 const LATEST: &str = "latest";
@@ -61,19 +61,39 @@ impl Layout {
     /// The layout a registry has packages in; layout 1, the SDK's default,
     /// where there are none or both.
     pub(super) async fn detect(store: &dyn Store) -> Result<Self, StoreError> {
-        if store.has(one::POINTERS).await? || !store.has(two::MANIFESTS).await? {
-            Ok(Self::One)
-        } else {
+        let mut pointers = store.list(one::POINTERS, "");
+        if some(&mut pointers).await?.is_none() && store.has(two::MANIFESTS).await? {
             Ok(Self::Two)
+        } else {
+            Ok(Self::One)
         }
     }
 
     /// The names of all packages, in the store's order.
     pub(super) fn names(self, store: Arc<dyn Store>) -> Batches<String> {
         match self {
-            Self::One => one::names(store),
+            Self::One => {
+                let namespaces = store.list(one::POINTERS, "");
+                one::names(store, namespaces)
+            }
             Self::Two => two::names(store.as_ref()),
         }
+    }
+
+    /// The same in the layout [`Self::detect`] finds; what tells which it is,
+    /// is not asked for twice.
+    pub(super) fn detected_names(store: Arc<dyn Store>) -> Batches<String> {
+        stream::once(async move {
+            let mut namespaces = store.list(one::POINTERS, "");
+            let first = some(&mut namespaces).await?;
+            if first.is_none() && store.has(two::MANIFESTS).await? {
+                return Ok::<_, StoreError>(two::names(store.as_ref()));
+            }
+            let all = stream::iter(first.map(Ok)).chain(namespaces);
+            Ok(one::names(store, all.boxed()))
+        })
+        .try_flatten()
+        .boxed()
     }
 
     /// The versions of a package, `latest` first, then the newest; `None`
@@ -144,6 +164,16 @@ impl Layout {
             Self::Two => two::plan_version(store, name, top_hash).await,
         }
     }
+}
+
+/// The first batch with something in it.
+async fn some(batches: &mut Batches<Entry>) -> Result<Option<Vec<Entry>>, StoreError> {
+    while let Some(entries) = batches.try_next().await? {
+        if !entries.is_empty() {
+            return Ok(Some(entries));
+        }
+    }
+    Ok(None)
 }
 
 /// Everything in a folder, the pointer `latest` in it apart and first.

@@ -26,18 +26,30 @@ pub(super) fn folder(name: &PackageName) -> String {
     format!("{POINTERS}/{name}")
 }
 
-/// Folders in folders: what pointers there are is never asked.
-pub(super) fn names(store: Arc<dyn Store>) -> Batches<String> {
-    let namespaces = store.list(POINTERS, "").map_ok(|entries| {
-        let folders = entries.into_iter().filter(|entry| entry.folder);
-        stream::iter(folders.map(|entry| Ok(entry.name)))
-    });
-    namespaces
+/// Folders in folders: what pointers there are is never asked. `namespaces` is
+/// what lies in [`POINTERS`]. Only the first of them is listed until there are
+/// names, so that nothing delays these.
+pub(super) fn names(store: Arc<dyn Store>, namespaces: Batches<Entry>) -> Batches<String> {
+    let mut namespaces = namespaces
+        .map_ok(|entries| {
+            let folders = entries.into_iter().filter(|entry| entry.folder);
+            stream::iter(folders.map(|entry| Ok(entry.name)))
+        })
         .try_flatten()
-        .map_ok(move |namespace| begin(Arc::clone(&store), namespace))
-        .try_buffered(AT_ONCE)
-        .try_flatten()
-        .boxed()
+        .boxed();
+    stream::once(async move {
+        let first = match namespaces.try_next().await? {
+            Some(namespace) => begin(Arc::clone(&store), namespace).await?,
+            None => stream::empty().boxed(),
+        };
+        let others = namespaces
+            .map_ok(move |namespace| begin(Arc::clone(&store), namespace))
+            .try_buffered(AT_ONCE)
+            .try_flatten();
+        Ok::<_, StoreError>(first.chain(others))
+    })
+    .try_flatten()
+    .boxed()
 }
 
 /// The names of a namespace, of which the first ones are there already.

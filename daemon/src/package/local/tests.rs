@@ -19,7 +19,7 @@ fn put(root: &Path, key: &str, content: &str) {
 
 fn registry(root: &Path, layout: Layout) -> Registry {
     let store = Arc::new(LocalStore::new(root.to_owned()));
-    Registry::new("file:///registry".to_owned(), layout, store)
+    Registry::new("file:///registry".to_owned(), Some(layout), store)
 }
 
 #[tokio::test]

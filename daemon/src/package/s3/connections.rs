@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Without a byte of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Until the last byte of an answer, which is a page of a listing at most.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Buckets whose region is remembered.
 const MAX_REGIONS: usize = 1000;
 
@@ -46,6 +49,7 @@ impl Connections {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
             .pool_idle_timeout(Duration::from_secs(30))
             .referer(false);
         let builder = match env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
