@@ -22,7 +22,7 @@ use crate::package::store::{Batches, Entry, MAX_POINTER, Modified, Store};
 
 /// Keys asked for in the first pages of a listing, so that it starts soon;
 /// then S3's most.
-const FIRST_PAGES: [usize; 2] = [50, 250];
+const FIRST_PAGES: [usize; 2] = [10, 250];
 const PAGE: usize = 1000;
 
 /// A folder of a bucket. Cheap to clone.

@@ -59,6 +59,15 @@ impl Query<'_> {
         page
     }
 
+    /// Where to look for the next line after the one that `key` is on.
+    pub(crate) fn beyond(&self, key: &str) -> String {
+        let rest = key.strip_prefix(self.prefix);
+        match rest.and_then(|rest| self.common_prefix(key, rest)) {
+            Some(prefix) => format!("{prefix}{}", char::MAX),
+            None => format!("{key}\0"),
+        }
+    }
+
     fn common_prefix<'k>(&self, key: &'k str, rest: &str) -> Option<&'k str> {
         if self.delimiter.is_empty() {
             return None;

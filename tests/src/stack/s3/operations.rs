@@ -269,10 +269,13 @@ impl FakeS3 {
         let buckets = self.0.buckets.lock();
         let bucket = buckets.get(bucket).ok_or_else(|| s3_error!(NoSuchBucket))?;
         // As S3 does it, from an index: a page costs what is on it, not what is in the bucket.
-        let live = bucket
-            .live_from(query.prefix.max(query.after))
-            .take_while(|(key, ..)| key.starts_with(query.prefix))
-            .map(|(key, version, object)| (key, (key, version, object)));
+        let mut from = query.prefix.max(query.after).to_owned();
+        let live = std::iter::from_fn(|| {
+            let (key, version, object) = bucket.live_from(&from).next()?;
+            from = query.beyond(key);
+            let asked = key.starts_with(query.prefix);
+            asked.then_some((key, (key, version, object)))
+        });
         let Page { lines, next } = query.page(live);
         let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
         for line in lines {
