@@ -2,7 +2,9 @@
 
 mod fake;
 mod faults;
+mod many;
 mod moto;
+mod pair;
 mod random;
 mod refusals;
 mod regions;
