@@ -2,6 +2,7 @@
 
 mod fake;
 mod faults;
+mod hang_up;
 mod many;
 mod moto;
 mod pair;
