@@ -12,5 +12,6 @@ mod regions;
 mod sdk;
 mod search;
 mod stream;
+mod terminal;
 mod twins;
 mod world;
