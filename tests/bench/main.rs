@@ -49,7 +49,7 @@ struct Options {
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
-    /// Fail if a target is missed.
+    /// Fail if a target is missed, or something could not be measured.
     #[arg(long)]
     check: bool,
 }
@@ -107,7 +107,7 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         ),
         Err(error) => skipped.push(format!("aws configure export-credentials: {error}")),
     }
-    let packages = match Packages::measure(session, options.package_rounds) {
+    let packages = match Packages::measure(session, options.package_rounds, &mut skipped) {
         Ok(packages) => Some(packages),
         Err(error) => {
             skipped.push(format!("packages: {error:#}"));

@@ -1,6 +1,7 @@
 //! How much memory a process holds.
 
 use std::fs;
+use std::io;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -42,6 +43,38 @@ impl Memory {
     }
 }
 
+/// The most a process held since something, KiB. Linux alone tells.
+#[derive(Debug)]
+pub(crate) struct Peak {
+    pid: u32,
+    before: u64,
+}
+
+impl Peak {
+    /// From now on, or since the process was started where that cannot be
+    /// forgotten: of a process that cannot be dumped only root can have it so.
+    pub(crate) fn since_now(pid: u32) -> anyhow::Result<Self> {
+        // See proc_pid_clear_refs(5): what was held most is what is held now.
+        let forgotten = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        if let Err(error) = forgotten {
+            ensure!(error.kind() == io::ErrorKind::PermissionDenied, error);
+        }
+        let before = status(pid, "VmRSS:")?;
+        Ok(Self { pid, before })
+    }
+
+    /// How much more than at the start it held at its most, KiB.
+    pub(crate) fn growth(&self) -> anyhow::Result<u64> {
+        Ok(status(self.pid, "VmHWM:")?.saturating_sub(self.before))
+    }
+}
+
+fn status(pid: u32, name: &str) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).context("no peak of memory here")?;
+    field(&status, name).with_context(|| format!("{path} has no {name}"))
+}
+
 fn field(rollup: &str, name: &str) -> Option<u64> {
     let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -57,4 +90,42 @@ fn rss(pid: u32) -> anyhow::Result<u64> {
         .trim()
         .parse()
         .context("what ps prints")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process;
+
+    use super::*;
+
+    const HELD: usize = 64 << 20;
+
+    /// Holds that much and lets it go again.
+    fn hold() {
+        assert!(std::hint::black_box(vec![1_u8; HELD]).ends_with(&[1]));
+    }
+
+    #[test]
+    fn a_peak_counts_when_it_is_over_and_not_when_it_was_before() {
+        let kib = u64::try_from(HELD >> 10).unwrap();
+        hold();
+        let peak = Peak::since_now(process::id()).unwrap();
+        assert!(peak.growth().unwrap() < kib / 2);
+        hold();
+        assert!(peak.growth().unwrap() > kib / 2);
+        assert!(status(process::id(), "VmRSS:").unwrap() < peak.before + kib / 2);
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error() {
+        assert!(Peak::since_now(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_name() {
+        let status = "VmPeak:\t   90 kB\nVmHWM:\t   12 kB\nVmRSS:\t    7 kB\n";
+        assert_eq!(field(status, "VmHWM:"), Some(12));
+        assert_eq!(field(status, "VmRSS:"), Some(7));
+        assert_eq!(field(status, "Pss:"), None);
+    }
 }

@@ -15,14 +15,16 @@ pub(crate) struct Report {
     pub(crate) packages: Option<Packages>,
     /// Of the daemon, after a login and a first vend.
     pub(crate) memory: Memory,
-    /// What could not be compared, and why.
+    /// What could not be measured, and why.
     pub(crate) skipped: Vec<String>,
 }
 
 impl Report {
+    /// Nobody knows whether a target is met that was not measured.
     pub(crate) fn targets_met(&self) -> bool {
-        self.memory.target_met()
-            && self.packages.as_ref().is_none_or(Packages::targets_met)
+        self.skipped.is_empty()
+            && self.memory.target_met()
+            && self.packages.as_ref().is_some_and(Packages::targets_met)
             && self
                 .comparisons
                 .iter()
@@ -79,5 +81,83 @@ impl fmt::Display for Report {
             Some(pss) => writeln!(f, ", {pss} KiB proportional"),
             None => writeln!(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fine() -> Report {
+        let comparison = Comparison {
+            subject: "quiltctl credential-process",
+            other: "cat",
+            rounds: 1,
+            subject_median_us: 3.,
+            other_median_us: 2.,
+            subject_p90_us: 3.,
+            other_p90_us: 2.,
+            ratio: 1.5,
+            at_most: Some(1.5),
+        };
+        let packages = Packages {
+            rounds: 1,
+            list_ms: 500.,
+            list_quilt3_ms: 1000.,
+            first_row_ms: 50.,
+            versions_ms: 200.,
+            versions_quilt3_ms: 1000.,
+            growth_kib: Some(8 * 1024),
+        };
+        let memory = Memory {
+            rss_kib: 1024,
+            pss_kib: None,
+            at_most_kib: 1024,
+        };
+        Report {
+            comparisons: vec![comparison],
+            packages: Some(packages),
+            memory,
+            skipped: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_target_is_met_up_to_its_limit() {
+        assert!(fine().targets_met());
+    }
+
+    #[test]
+    fn one_missed_target_is_enough() {
+        let spoil: [fn(&mut Report); 6] = [
+            |report| report.comparisons[0].ratio = 1.51,
+            |report| report.memory.rss_kib += 1,
+            |report| packages(report).list_ms = 501.,
+            |report| packages(report).versions_ms = 201.,
+            |report| packages(report).first_row_ms = 51.,
+            |report| packages(report).growth_kib = Some(8 * 1024 + 1),
+        ];
+        for (number, spoil) in spoil.into_iter().enumerate() {
+            let mut report = fine();
+            spoil(&mut report);
+            assert!(!report.targets_met(), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_meets_no_target() {
+        let mut report = fine();
+        report.skipped.push("ssh-add -l: there is none".to_owned());
+        assert!(!report.targets_met());
+        report = fine();
+        report.packages = None;
+        assert!(!report.targets_met());
+        report = fine();
+        packages(&mut report).list_ms = f64::NAN;
+        assert!(!report.targets_met());
+    }
+
+    fn packages(report: &mut Report) -> &mut Packages {
+        report.packages.as_mut().unwrap()
     }
 }

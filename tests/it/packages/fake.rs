@@ -64,6 +64,14 @@ pub(crate) fn seed(world: &World, layout: u8) {
     put(".quilt/v2/tags/ns@name-2/latest", hash(1));
 }
 
+/// Writes as many packages, in layout 1.
+pub(crate) fn fill(world: &World, packages: usize) {
+    for number in 0..packages {
+        let key = format!(".quilt/named_packages/big/package-{number:05}/latest");
+        assert!(world.stack.control().put_object(BUCKET, &key, "x"));
+    }
+}
+
 /// What there is of `ns/name`, and what `latest` points to.
 pub(crate) fn state(world: &World, layout: u8) -> (Vec<String>, Option<String>) {
     let control = world.stack.control();

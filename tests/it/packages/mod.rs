@@ -2,12 +2,16 @@
 
 mod fake;
 mod faults;
+mod hang_up;
+mod many;
 mod moto;
+mod pair;
 mod random;
 mod refusals;
 mod regions;
 mod sdk;
 mod search;
 mod stream;
+mod terminal;
 mod twins;
 mod world;

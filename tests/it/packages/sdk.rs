@@ -1,5 +1,6 @@
 //! The real quilt3, in a process of its own.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use quilt_tests::harness::Home;
@@ -7,6 +8,9 @@ use quilt_tests::harness::toolchain::{Python, Venv, source};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
+
+/// Digests by key; folders have none.
+pub(crate) type Objects = BTreeMap<String, Option<String>>;
 
 /// Killed when dropped.
 pub(crate) struct Sdk {
@@ -81,7 +85,8 @@ impl Sdk {
     }
 
     /// Everything in a registry.
-    pub(crate) async fn objects(&mut self, registry: &str) -> Value {
-        self.must("objects", json!({"registry": registry})).await
+    pub(crate) async fn objects(&mut self, registry: &str) -> Objects {
+        let found = self.must("objects", json!({"registry": registry})).await;
+        serde_json::from_value(found).expect("objects by key")
     }
 }

@@ -1,13 +1,11 @@
-//! Listings as they come, and clients that hang up.
-
-use std::time::Duration;
+//! Listings as they come.
 
 use quilt_tests::harness::World;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::fake::{BUCKET, seed, world};
+use super::fake::{BUCKET, fill, seed, world};
 
 /// The answer to a request, as it is on the wire.
 pub(crate) async fn raw(world: &World, method: &str, path: &str) -> String {
@@ -20,13 +18,6 @@ pub(crate) async fn raw(world: &World, method: &str, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
-}
-
-fn fill(world: &World, packages: usize) {
-    for number in 0..packages {
-        let key = format!(".quilt/named_packages/big/package-{number:05}/latest");
-        assert!(world.stack.control().put_object(BUCKET, &key, "x"));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,32 +45,6 @@ async fn the_first_names_come_before_the_listing_ends() {
         rest += 1;
     }
     assert_eq!(rest, 1200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_hangs_up_ends_the_listing() {
-    let world = world().await;
-    fill(&world, 2000);
-    let control = world.stack.control();
-    let held = control.plant(Endpoint::S3, Fault::once(FaultKind::Hold).after(2));
-    let mut names = world
-        .client()
-        .packages(Some(&format!("s3://{BUCKET}")))
-        .await
-        .unwrap();
-    names.next().await.unwrap().unwrap();
-    control
-        .wait_for_counts(|counts| counts.calls(Endpoint::S3) == 3)
-        .await;
-    drop(names);
-    // The daemon drops the request it waits for, and makes no other.
-    let idle = control.wait_for_counts(|counts| counts.endpoints[&Endpoint::S3].in_flight == 0);
-    tokio::time::timeout(Duration::from_secs(5), idle)
-        .await
-        .expect("the request is dropped");
-    control.clear_fault(held);
-    world.ctl(&["status"]).await.ok();
-    assert_eq!(control.calls(Endpoint::S3), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
