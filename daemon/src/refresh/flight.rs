@@ -11,6 +11,9 @@ use super::{Failure, Policy, RefreshError, Snapshot, Source, backoff};
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
 
+#[cfg(test)]
+mod storm;
+
 /// With nothing fresh to hand out, a new attempt is made this soon after a
 /// failed one, in seconds: whoever asks once the cause is mended should not
 /// wait out a backoff.
