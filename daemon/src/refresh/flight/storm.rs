@@ -228,3 +228,30 @@ async fn nothing_from_before_a_reset_is_given_after_it() {
     };
     assert!(survive(weather).await.0 > 100);
 }
+
+/// The schedule looks whether a fetch is due while somebody ends it all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn once_killed_nothing_is_fetched_however_due() {
+    let world = World::new(Weather::default());
+    for _ in 0..20_000 {
+        // Due a second after it came.
+        world.publish(2);
+        yield_now().await;
+        world.upstream.clock.advance(1);
+        for _ in 0..below(400) {
+            std::hint::spin_loop();
+        }
+        let at = world.upstream.wall();
+        world.refresher.kill(Trouble {
+            began: 0,
+            ended: 0,
+            at,
+            definite: true,
+        });
+        yield_now().await;
+    }
+    world.tasks.close();
+    world.tasks.wait().await;
+    assert!(world.upstream.calls.load(SeqCst) > 100, "never due");
+    assert_eq!(world.upstream.from_nothing.load(SeqCst), 0);
+}

@@ -57,6 +57,8 @@ pub(super) struct Upstream {
     /// Calls under way, by the published value they are to replace.
     under_way: Mutex<BTreeMap<u64, usize>>,
     pub(super) overlaps: AtomicUsize,
+    /// Calls made with nothing to replace.
+    pub(super) from_nothing: AtomicUsize,
     pub(super) failed_at: AtomicI64,
     pub(super) crashed: AtomicU64,
     /// What is older must not be handed out.
@@ -72,6 +74,7 @@ impl Upstream {
             calls: AtomicUsize::default(),
             under_way: Mutex::default(),
             overlaps: AtomicUsize::default(),
+            from_nothing: AtomicUsize::default(),
             failed_at: AtomicI64::default(),
             crashed: AtomicU64::default(),
             floor: AtomicU64::default(),
@@ -105,6 +108,9 @@ impl Source for Arc<Upstream> {
 
     async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<Trouble>> {
         self.calls.fetch_add(1, SeqCst);
+        if held.is_none() {
+            self.from_nothing.fetch_add(1, SeqCst);
+        }
         let line = held.and_then(|held| held.line);
         let began = self.event();
         self.count(line, |calls| *calls += 1);
