@@ -17,6 +17,7 @@ mod credentials;
 mod doctor;
 mod exec;
 mod fake_stack;
+mod full_disk;
 mod gateway;
 mod grants;
 mod keyring;
