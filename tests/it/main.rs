@@ -15,6 +15,7 @@ mod console;
 mod crashes;
 mod credentials;
 mod doctor;
+mod dotenv;
 mod exec;
 mod fake_stack;
 mod full_disk;
