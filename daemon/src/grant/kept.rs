@@ -59,11 +59,15 @@ impl KeptFile {
     /// What is kept; nothing where there is no file. One that cannot be
     /// understood is set aside: whoever holds such a grant needs a new one.
     pub(super) fn load(&self) -> io::Result<Kept> {
-        let Some(text) = files::read(&self.0, MAX_BYTES)? else {
-            return Ok(Kept::default());
+        let kept = match files::read(&self.0, MAX_BYTES) {
+            Ok(None) => return Ok(Kept::default()),
+            Ok(Some(text)) => serde_json::from_str::<Kept>(&text).ok(),
+            // Not even text.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+            Err(error) => return Err(error),
         };
-        match serde_json::from_str::<Kept>(&text) {
-            Ok(kept) if kept.version == Kept::VERSION => Ok(kept),
+        match kept {
+            Some(kept) if kept.version == Kept::VERSION => Ok(kept),
             _ => {
                 let aside = files::set_aside(&self.0)?;
                 let path = self.0.display();
@@ -98,6 +102,9 @@ impl KeptFile {
         files::replace_private(&self.0, &text)
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

@@ -251,6 +251,9 @@ impl ConfigFile {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use tempfile::TempDir;
 

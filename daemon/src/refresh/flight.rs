@@ -11,6 +11,9 @@ use super::{Failure, Policy, RefreshError, Snapshot, Source, backoff};
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
 
+#[cfg(test)]
+mod storm;
+
 /// With nothing fresh to hand out, a new attempt is made this soon after a
 /// failed one, in seconds: whoever asks once the cause is mended should not
 /// wait out a backoff.
@@ -95,6 +98,13 @@ impl<S: Source> State<S> {
 
     fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
         self.held.as_ref().filter(|held| held.is_valid(now))
+    }
+
+    fn next_attempt(&self) -> Option<Deadline> {
+        if self.flight.is_some() || self.dead {
+            return None;
+        }
+        self.retry.or(self.held.as_ref().map(|held| held.refresh))
     }
 
     /// The known failure, when asking again now would be pointless.
@@ -315,19 +325,16 @@ impl<S: Source> Inner<S> {
 
     /// When the schedule should fetch next; `None` while it should not.
     pub(super) fn next_attempt(&self) -> Option<Deadline> {
-        let state = self.state();
-        if state.flight.is_some() || state.dead {
-            return None;
-        }
-        state.retry.or(state.held.as_ref().map(|held| held.refresh))
+        self.state().next_attempt()
     }
 
     pub(super) fn attempt_if_due(self: &Arc<Self>) {
-        let due = self
-            .next_attempt()
-            .is_some_and(|deadline| deadline.reached(self.clock.now()));
-        if due {
-            drop(self.join(&mut self.state()));
+        let now = self.clock.now();
+        // Looked at and done as one: what was due may have been ended since.
+        let mut state = self.state();
+        let due = state.next_attempt();
+        if due.is_some_and(|deadline| deadline.reached(now)) {
+            drop(self.join(&mut state));
         }
     }
 }

@@ -15,7 +15,7 @@ pub const LONGEST_CHAINED: i64 = 3600;
 /// What AssumeRole accepts as a duration, in seconds.
 const DURATIONS: std::ops::RangeInclusive<i64> = 900..=43_200;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "catalog",
     "role_arn",
     "role_session_name",
@@ -31,7 +31,7 @@ const KEYS: &[&str] = &[
 
 /// What may be set for the stack's own credentials: they are what they are,
 /// and a `default` that is another role would be a trap.
-const DEFAULT_KEYS: &[&str] = &["region", "min_ttl"];
+pub(super) const DEFAULT_KEYS: &[&str] = &["region", "min_ttl"];
 
 /// How to get a profile's credentials. Empty: the stack's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+mod misspelt;
+
 use std::fs;
 use std::path::Path;
 

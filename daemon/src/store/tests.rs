@@ -1,5 +1,7 @@
 //! The file store against broken, foreign and full surroundings.
 
+mod properties;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;

@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::{Home, binaries};
 
@@ -32,17 +32,25 @@ impl Daemon {
     /// # Panics
     /// When it does not come up; the message holds its log.
     pub async fn start_with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = home.command(binaries::quiltd());
+        command.envs(variables.iter().copied());
+        Self::start_by(command, home, args).await
+    }
+
+    /// The same, by a command of its own that leads to quiltd.
+    ///
+    /// # Panics
+    /// When it does not come up; the message holds its log.
+    pub async fn start_by(mut command: Command, home: &Home, args: &[&str]) -> Self {
         let log = home.path().join("quiltd.log");
         let stderr = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .expect("a log file");
-        let mut child = home
-            .command(binaries::quiltd())
+        let mut child = command
             .args(["--log", "debug,hyper=info,hyper_util=info"])
             .args(args)
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)

@@ -11,6 +11,7 @@ mod browser;
 mod daemon;
 mod home;
 mod session_bus;
+mod small_disk;
 pub mod toolchain;
 mod world;
 
@@ -19,4 +20,5 @@ pub use self::browser::Browser;
 pub use self::daemon::Daemon;
 pub use self::home::Home;
 pub use self::session_bus::SessionBus;
+pub use self::small_disk::SmallDisk;
 pub use self::world::{Run, World};

@@ -1,0 +1,160 @@
+//! State on a disk that is really full. What must not happen: a token rotated
+//! that cannot be stored, a code spent for nothing, a torn file.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+
+use quilt_tests::harness::toolchain::not_run;
+use quilt_tests::harness::{Daemon, Home, Run, SmallDisk, World, binaries};
+use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Rotation, StackConfig};
+
+/// A world whose daemon keeps its state on a small disk, and forgives nothing:
+/// a refresh token works once.
+struct Cramped {
+    world: World,
+    disk: SmallDisk,
+}
+
+impl Cramped {
+    async fn start() -> Option<Self> {
+        let mut config = StackConfig::default();
+        config.settings.rotation = Rotation::Strict;
+        let stack = FakeStack::bind(config).await.unwrap();
+        let home = Home::new();
+        let Some(disk) = SmallDisk::over(&home, &home.state()).await else {
+            let reason = "this machine does not let its users make namespaces";
+            not_run("full disks", reason);
+            return None;
+        };
+        let daemon = None;
+        let world = World {
+            stack,
+            home,
+            daemon,
+        };
+        Some(Self { world, disk })
+    }
+
+    async fn start_daemon(&mut self) {
+        let home = &self.world.home;
+        let quiltd = self.disk.command(home, binaries::quiltd());
+        let daemon = Daemon::start_by(quiltd, home, &["--token-store", "file"]).await;
+        self.world.daemon = Some(daemon);
+    }
+
+    async fn crash_and_restart(&mut self) {
+        self.world.daemon.take().unwrap().kill().await;
+        self.start_daemon().await;
+    }
+
+    async fn login(&self, code: &str) -> Run {
+        let args = ["login", "--code-stdin"];
+        self.world.ctl_with_input(&args, code).await
+    }
+
+    fn sessions(&self) -> String {
+        fs::read_to_string(self.disk.path().join("sessions.json")).unwrap()
+    }
+
+    fn rotations(&self) -> u64 {
+        self.world.stack.control().calls(Endpoint::Token)
+    }
+
+    /// Nothing half written lies about.
+    fn assert_tidy(&self) {
+        let names = fs::read_dir(self.disk.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let half: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
+        assert_eq!(half, [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_fails_in_one_line_and_its_code_still_works_once_there_is_room() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.disk.fill();
+    cramped.start_daemon().await;
+    let code = cramped.world.stack.control().login_code("alice").unwrap();
+    let line = cramped.login(&code).await.failed(1);
+    assert!(
+        line.contains("cannot write to ") && line.contains("; run: quiltctl "),
+        "{line}"
+    );
+    cramped.world.ctl(&["logged-in"]).await.code_is(3);
+    cramped.assert_tidy();
+    cramped.disk.clear();
+    cramped.login(&code).await.ok();
+    cramped.crash_and_restart().await;
+    cramped.world.ctl(&["whoami"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rotated_without_room_and_the_login_waits_for_it() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    let before = cramped.sessions();
+    let control = cramped.world.stack.control().clone();
+    cramped.disk.fill();
+    control.outdate_access_tokens();
+    control.reset_counts();
+    let line = cramped.world.ctl(&["whoami"]).await.failed(1);
+    assert!(line.contains("cannot write to "), "{line}");
+    assert_eq!(cramped.rotations(), 0, "a token would have been lost");
+    assert_eq!(cramped.sessions(), before);
+    cramped.assert_tidy();
+    cramped.crash_and_restart().await;
+    cramped.world.ctl(&["whoami"]).await.failed(1);
+    cramped.disk.clear();
+    cramped.world.ctl(&["whoami"]).await.ok();
+    assert_eq!(cramped.rotations(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_during_a_rotation_costs_no_login() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    let before = cramped.sessions();
+    let control = cramped.world.stack.control().clone();
+    control.outdate_access_tokens();
+    control.reset_counts();
+    let held = control.plant(Endpoint::Token, Fault::always(FaultKind::Hold));
+    let asking = {
+        let mut whoami = cramped.world.ctl_command(&["whoami"]);
+        tokio::spawn(async move { Run::from(whoami.output().await.unwrap()) })
+    };
+    control
+        .wait_for_counts(|now| now.calls(Endpoint::Token) == 1)
+        .await;
+    cramped.disk.fill();
+    control.clear_fault(held);
+    asking.await.unwrap().ok();
+    assert_ne!(cramped.sessions(), before, "the successor is stored");
+    cramped.crash_and_restart().await;
+    cramped.world.ctl(&["whoami"]).await.ok();
+    assert_eq!(cramped.rotations(), 1);
+    cramped.disk.clear();
+    control.outdate_access_tokens();
+    cramped.world.ctl(&["whoami"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_needs_no_room() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    cramped.disk.fill();
+    cramped.world.ctl(&["logout"]).await.ok();
+    cramped.crash_and_restart().await;
+    cramped.world.ctl(&["logged-in"]).await.code_is(3);
+    assert!(!cramped.disk.path().join("sessions.json").exists());
+}
