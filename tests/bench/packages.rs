@@ -72,6 +72,8 @@ impl Packages {
             times[0].push(whole);
             times[1].push(first);
             times[2].push(listing(quilt3(&["list"]), PACKAGES + 1)?.1);
+        }
+        for _ in 0..rounds {
             // A heading and `latest` are rows as well.
             times[3].push(listing(versions(), VERSIONS + 2)?.1);
             times[4].push(listing(quilt3(&["versions", "big/one"]), VERSIONS + 1)?.1);

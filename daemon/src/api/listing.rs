@@ -3,7 +3,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use quilt_proto::wire::{NDJSON, PackageLine};
@@ -17,7 +17,9 @@ pub(super) async fn answer(
     headers: &HeaderMap,
 ) -> Result<Response, PackageError> {
     let first = names.try_next().await?;
-    let names = stream::iter(first.map(Ok)).chain(names);
+    // The first names are sent before the next ones are asked for.
+    let rest = stream::once(tokio::task::yield_now().map(|()| names)).flatten();
+    let names = stream::iter(first.map(Ok)).chain(rest);
     let lines = headers.get_all(ACCEPT).iter().any(|accepted| {
         accepted
             .to_str()
