@@ -256,8 +256,8 @@ async fn a_keyring_that_went_away() {
 async fn no_catalog() {
     let world = World::start().await;
     let findings = found(&world, &[]).await;
-    assert_eq!(codes(&findings), ["no_aws_profile", "invalid_input"]);
-    assert_eq!(findings[1].hint, "quiltctl config https://YOUR-CATALOG");
+    assert_eq!(codes(&findings), ["invalid_input", "no_aws_profile"]);
+    assert_eq!(findings[0].hint, "quiltctl config https://YOUR-CATALOG");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quilt_client::Error;
 use quilt_client::blocking::Client;
-use quilt_proto::call::{ReadConfig, ReadDiagnosis, ReadHealth, ReadProfiles};
+use quilt_proto::call::{ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles};
 use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName};
 
@@ -29,6 +29,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) struct Daemon {
     profiles: BTreeMap<Option<String>, Vec<ProfileStatus>>,
     config: ConfigValues,
+    leads_quilt3: bool,
 }
 
 /// Asks about every catalog that is used: here, and by profiles.
@@ -57,6 +58,10 @@ pub(super) fn examine(
     let bare = Client::new(client.socket()).with_timeout(PATIENCE);
     let mut daemon = Daemon {
         config: bare.send(&ReadConfig).unwrap_or_default(),
+        // Files of its that cannot be read are what the diagnosis tells of.
+        leads_quilt3: !bare
+            .send(&ReadGateway)
+            .is_ok_and(|gateway| gateway.catalog_url.is_none()),
         ..Daemon::default()
     };
     let mut left: BTreeSet<Option<String>> = aws
@@ -139,6 +144,11 @@ impl Daemon {
             let mut regions = profiles.iter().filter(|profile| profile.region.is_some());
             regions.any(|profile| profile.name == *name)
         })
+    }
+
+    /// Whether the Python SDK was led to it, be it astray since.
+    pub(super) fn leads_quilt3(&self) -> bool {
+        self.leads_quilt3
     }
 
     /// The catalog of whoever names none.

@@ -12,6 +12,7 @@ mod duplicates;
 mod elsewhere;
 mod mend;
 mod named_profile;
+mod nothing_wired;
 mod other_ways;
 mod process;
 mod programs;
@@ -48,7 +49,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     report.add(container::check(&variables));
     report.add(proxy::check(&variables));
     report.add(named_profile::check(&variables, &files));
-    report.add(elsewhere::check(&variables, &files));
+    let elsewhere = elsewhere::check(&variables, &files);
+    let is_elsewhere = elsewhere.is_some();
+    report.add(elsewhere);
     report.add(duplicates::check(&files));
     for profile in &profiles {
         report.add(other_ways::check(profile));
@@ -59,6 +62,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 
     if let Some(daemon) = daemon::examine(context, &profiles, &mut report)? {
         report.add(catalog::check(context, &daemon));
+        if !is_elsewhere {
+            report.add(nothing_wired::check(&profiles, &daemon));
+        }
         for profile in &profiles {
             report.add(process::check_recipe(profile, &daemon));
             report.add(region::check(&variables, profile, &daemon));
