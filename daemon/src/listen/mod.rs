@@ -3,6 +3,7 @@
 //! connection lives under.
 
 pub mod activation;
+mod aside;
 mod bind_error;
 mod directory;
 pub mod guard;
@@ -19,12 +20,12 @@ use std::path::Path;
 
 pub use activation::ActivationError;
 pub use bind_error::BindError;
-pub use guard::{AllowedHosts, Refuse, guarded, guarded_by};
+pub use guard::{AllowedHosts, guarded, guarded_by};
 pub use lock::SocketLock;
 pub use loopback::{LoopbackListener, Throttle};
 pub use peer::{Peer, PeerListener};
 pub(crate) use serve::problem_response;
-pub use serve::{Limits, Listener, serve};
+pub use serve::{Limits, Listener, Say, Words, serve};
 pub use unix::ControlSocket;
 pub use watch::Watch;
 

@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::aside::Aside;
+
 /// Bytes a connection may buffer; more would only cost memory on a local socket.
 const BUFFER: usize = 64 * 1024;
 
@@ -77,17 +79,42 @@ impl Default for Limits {
     }
 }
 
+/// Makes an answer of a problem.
+pub type Say = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
+
+/// How a listener tells what its router never gets to tell.
+#[derive(Clone)]
+pub struct Words {
+    /// A request that is refused unread: too large, or no HTTP.
+    pub refused: Say,
+    /// A request that is not answered in time.
+    pub late: Say,
+}
+
+impl Words {
+    /// As problems (RFC 9457).
+    pub fn problems() -> Self {
+        let say: Say = Arc::new(problem_response);
+        Self {
+            refused: Arc::clone(&say),
+            late: say,
+        }
+    }
+}
+
 /// Serves `router` until `shutdown`, then closes the listener, lets requests
 /// under way end, and returns the number of those cut off at the deadline.
 pub async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
     limits: Limits,
+    words: Words,
     shutdown: CancellationToken,
 ) -> usize {
     let server = Arc::new(Server {
         router,
         limits,
+        words,
         shutdown,
         cut: AtomicUsize::new(0),
     });
@@ -143,6 +170,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Server {
     router: Router,
     limits: Limits,
+    words: Words,
     shutdown: CancellationToken,
     cut: AtomicUsize,
 }
@@ -160,6 +188,7 @@ impl Server {
             request.extensions_mut().insert(caller.clone());
             self.answer(request)
         });
+        let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -203,7 +232,7 @@ impl Server {
         if request.body().size_hint().lower() > limits.body_bytes {
             let detail = format!("the body is larger than {} bytes", limits.body_bytes);
             let problem = Problem::new(413, ErrorCode::InvalidInput, detail);
-            return Ok(problem_response(&problem));
+            return Ok((self.words.refused)(&problem));
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let request = request.map(|body| Body::new(Limited::new(body, body_bytes)));
@@ -214,7 +243,7 @@ impl Server {
                 let seconds = limits.request_time.as_secs();
                 let detail = format!("no answer within {seconds} s; try again");
                 let problem = Problem::new(504, ErrorCode::Internal, detail);
-                Ok(problem_response(&problem))
+                Ok((self.words.late)(&problem))
             }
         }
     }

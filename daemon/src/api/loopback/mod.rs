@@ -26,7 +26,9 @@ use super::trail;
 use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
-use crate::listen::{AllowedHosts, Limits, LoopbackListener, Refuse, Throttle, guarded_by, serve};
+use crate::listen::{
+    AllowedHosts, Limits, LoopbackListener, Say, Throttle, Words, guarded_by, serve,
+};
 use crate::metrics::Via;
 
 /// What the handlers of a listener share.
@@ -45,26 +47,40 @@ fn open(
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port)?;
     let stop = app.shutdown.child_token();
-    let served = metered(router(Arc::clone(app), address, routes), app);
-    tokio::spawn(serve(listener, served, limits, stop.clone()));
+    let throttle = Arc::new(Throttle::new());
+    let words = words(&throttle);
+    let refused = Arc::clone(&words.refused);
+    let desk = Desk {
+        app: Arc::clone(app),
+        throttle,
+    };
+    let served = metered(router(desk, address, routes, refused), app);
+    tokio::spawn(serve(listener, served, limits, words, stop.clone()));
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
 }
 
-fn router(app: Arc<App>, address: SocketAddr, routes: Router<Desk>) -> Router {
-    let throttle = Arc::new(Throttle::new());
-    let refusals = Arc::clone(&throttle);
-    let refuse: Refuse = Arc::new(move |problem| refuse(&refusals, problem));
+/// How a listener tells what no handler gets to tell. What is refused unread
+/// counts like any other refusal: who sends it has shown no grant.
+fn words(throttle: &Arc<Throttle>) -> Words {
+    let throttle = Arc::clone(throttle);
+    Words {
+        refused: Arc::new(move |problem| refuse(&throttle, problem)),
+        late: Arc::new(answer),
+    }
+}
+
+fn router(desk: Desk, address: SocketAddr, routes: Router<Desk>, refused: Say) -> Router {
     let nothing_here = |throttle: &Throttle| {
         let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
-        self::refuse(throttle, &problem)
+        refuse(throttle, &problem)
     };
-    let (no_path, no_method) = (Arc::clone(&throttle), Arc::clone(&throttle));
+    let (no_path, no_method) = (Arc::clone(&desk.throttle), Arc::clone(&desk.throttle));
     let served = routes
         .fallback(async move || nothing_here(&no_path))
         .method_not_allowed_fallback(async move || nothing_here(&no_method))
-        .with_state(Desk { app, throttle });
-    guarded_by(served, AllowedHosts::only([address.to_string()]), refuse)
+        .with_state(desk);
+    guarded_by(served, AllowedHosts::only([address.to_string()]), refused)
 }
 
 impl Desk {

@@ -49,7 +49,14 @@ impl Bench {
         let (door, arrivals) = mpsc::channel(8);
         let shutdown = CancellationToken::new();
         let listener = Channel { errors, arrivals };
-        let served = tokio::spawn(serve(listener, router(), limits, shutdown.clone()));
+        let served = serve(
+            listener,
+            router(),
+            limits,
+            Words::problems(),
+            shutdown.clone(),
+        );
+        let served = tokio::spawn(served);
         Self {
             door,
             shutdown,
@@ -175,6 +182,40 @@ async fn headers_are_bounded_in_size_and_number() {
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(65));
     let answer = bench.ask(&many).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_told_as_a_problem() {
+    let bench = Bench::new(Limits::default());
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(65));
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_536));
+    for (status, request) in [(431, &*many), (414, &*long), (400, "not HTTP\r\n\r\n")] {
+        let bench = if status == 414 {
+            let header_bytes = 128 * 1024;
+            &Bench::new(Limits {
+                header_bytes,
+                ..Limits::default()
+            })
+        } else {
+            &bench
+        };
+        let answer = bench.ask(request).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        for line in [
+            "content-type: application/problem+json",
+            "connection: close",
+            &format!("content-length: {}", body.len()),
+        ] {
+            assert_eq!(head.matches(line).count(), 1, "{line} in {head}");
+        }
+        assert_eq!(head.matches("content-length").count(), 1, "{head}");
+        let problem: Problem = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            (problem.status, problem.code),
+            (status, ErrorCode::InvalidInput)
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
