@@ -35,6 +35,7 @@ impl LoopbackListener {
     pub fn limits() -> Limits {
         Limits {
             connections: 256,
+            strangers_make_way: true,
             header_bytes: 16 * 1024,
             headers: 64,
             body_bytes: 1024,

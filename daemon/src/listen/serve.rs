@@ -19,12 +19,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use quilt_proto::{ErrorCode, Problem};
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::aside::Aside;
+use super::room::{Room, Slot, Standing};
 
 /// Bytes a connection may buffer; more would only cost memory on a local socket.
 const BUFFER: usize = 64 * 1024;
@@ -43,8 +43,11 @@ pub trait Listener: Send {
 /// What a caller may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections served at once; further ones wait in the listen backlog.
+    /// Connections served at once; further ones wait.
     pub connections: usize,
+    /// Whether the oldest stranger makes way for one that waits. A stranger is
+    /// a connection on which no handler has vouched for anybody.
+    pub strangers_make_way: bool,
     /// Bytes of request line and headers together.
     pub header_bytes: usize,
     /// Headers in a request.
@@ -68,6 +71,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
+            strangers_make_way: false,
             header_bytes: 32 * 1024,
             headers: 64,
             body_bytes: 1024 * 1024,
@@ -118,12 +122,16 @@ pub async fn serve<L: Listener>(
         shutdown,
         cut: AtomicUsize::new(0),
     });
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let mut room = Room::new(limits.connections, limits.strangers_make_way);
     let connections = TaskTracker::new();
-    while let Some((io, caller, slot)) = next(&mut listener, &slots, &server.shutdown).await {
+    while let Some((io, caller, slot)) = next(&mut listener, &mut room, &server.shutdown).await {
         let server = Arc::clone(&server);
         connections.spawn(async move {
-            server.converse(io, caller).await;
+            let standing = slot.standing();
+            tokio::select! {
+                () = server.converse(io, caller, standing) => {}
+                () = slot.made_way() => tracing::debug!("a stranger made way"),
+            }
             drop(slot);
         });
     }
@@ -136,15 +144,14 @@ pub async fn serve<L: Listener>(
 /// The next connection and its slot; none once `shutdown` is asked for.
 async fn next<L: Listener>(
     listener: &mut L,
-    slots: &Arc<Semaphore>,
+    room: &mut Room,
     shutdown: &CancellationToken,
-) -> Option<(L::Io, L::Caller, OwnedSemaphorePermit)> {
+) -> Option<(L::Io, L::Caller, Slot)> {
     let arrival = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         let mut pause = Duration::from_millis(10);
         loop {
             match listener.accept().await {
-                Ok((io, caller)) => return Some((io, caller, slot)),
+                Ok((io, caller)) => return Some((io, caller, room.enter().await?)),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     // Out of descriptors or memory: the connection stays in the
@@ -177,7 +184,7 @@ struct Server {
 
 impl Server {
     /// One connection, to its end.
-    async fn converse<I, C>(&self, io: I, caller: C)
+    async fn converse<I, C>(&self, io: I, caller: C, standing: Standing)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         C: Clone + Send + Sync + 'static,
@@ -186,6 +193,7 @@ impl Server {
         let service = service_fn(|mut request: Request<Incoming>| {
             spoke.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(caller.clone());
+            request.extensions_mut().insert(standing.clone());
             self.answer(request)
         });
         let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);

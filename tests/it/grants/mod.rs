@@ -1,5 +1,6 @@
 //! The loopback endpoint: for who holds a grant, and for nobody else.
 
+mod crowd;
 mod refusals;
 
 use std::time::{Duration, Instant};

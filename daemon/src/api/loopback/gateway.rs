@@ -13,7 +13,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::request::Parts;
+use http::{Method, StatusCode, header};
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::{Value, json};
 
@@ -85,8 +86,8 @@ fn limits() -> Limits {
 }
 
 /// The grant in a request, and its catalog.
-fn granted(desk: &Desk, headers: &HeaderMap) -> Option<(Opened, CatalogUrl)> {
-    let opened = desk.opened(headers, Some("Bearer"))?;
+fn granted(desk: &Desk, request: &Parts) -> Option<(Opened, CatalogUrl)> {
+    let opened = desk.opened(request, Some("Bearer"))?;
     match &opened.right {
         Right::Registry { catalog } => {
             let catalog = catalog.clone();
@@ -99,7 +100,8 @@ fn granted(desk: &Desk, headers: &HeaderMap) -> Option<(Opened, CatalogUrl)> {
 /// `/api/token`: a grant is its own successor. A 200 with an `error` is what
 /// the SDK shows to its user.
 async fn token(State(desk): State<Desk>, request: Request) -> Response {
-    let form = match body(request.into_body(), MAX_FORM).await {
+    let (parts, stream) = request.into_parts();
+    let form = match body(stream, MAX_FORM).await {
         Ok(form) => form,
         Err(problem) => return super::refuse(&desk.throttle, &problem),
     };
@@ -110,7 +112,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
             .map(|(_, token)| token.into_owned())
             .unwrap_or_default(),
     );
-    let opened = desk.app.grants.open(token.expose());
+    let opened = desk.open(token.expose(), &parts.extensions);
     if !opened.is_some_and(|opened| matches!(opened.right, Right::Registry { .. })) {
         if !desk.throttle.pass() {
             return private(StatusCode::TOO_MANY_REQUESTS.into_response());
@@ -128,8 +130,8 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
-async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let Some((opened, _)) = granted(&desk, &headers) else {
+async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
+    let Some((opened, _)) = granted(&desk, &request) else {
         return desk.refuse(HINT);
     };
     let profile = ProfileName::default_profile();
@@ -151,7 +153,7 @@ async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
 /// before the body is read.
 async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let Some((opened, catalog)) = granted(&desk, &parts.headers) else {
+    let Some((opened, catalog)) = granted(&desk, &parts) else {
         return desk.refuse(HINT);
     };
     if !is_carried(&parts.method, parts.uri.path()) {

@@ -16,7 +16,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::request::Parts;
+use http::{Extensions, HeaderValue, StatusCode, header};
 use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
 use crate::listen::{
-    AllowedHosts, Limits, LoopbackListener, Say, Throttle, Words, guarded_by, serve,
+    AllowedHosts, Limits, LoopbackListener, Say, Standing, Throttle, Words, guarded_by, serve,
 };
 use crate::metrics::Via;
 
@@ -86,8 +87,8 @@ fn router(desk: Desk, address: SocketAddr, routes: Router<Desk>, refused: Say) -
 impl Desk {
     /// What the token in the request opens: verbatim in its header, or after
     /// `scheme` (RFC 9110, section 11.4). More than one is nobody's.
-    fn opened(&self, headers: &HeaderMap, scheme: Option<&str>) -> Option<Opened> {
-        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    fn opened(&self, request: &Parts, scheme: Option<&str>) -> Option<Opened> {
+        let mut given = request.headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return None;
         };
@@ -99,7 +100,16 @@ impl Desk {
                 Some(token).filter(|_| named.eq_ignore_ascii_case(scheme))?
             }
         };
-        self.app.grants.open(token)
+        self.open(token, &request.extensions)
+    }
+
+    /// What a token opens. Whoever has one that does is no stranger.
+    fn open(&self, token: &str, extensions: &Extensions) -> Option<Opened> {
+        let opened = self.app.grants.open(token)?;
+        if let Some(standing) = extensions.get::<Standing>() {
+            standing.vouch();
+        }
+        Some(opened)
     }
 
     /// The answer to somebody without a grant.

@@ -104,8 +104,14 @@ fn router() -> Router {
             "/size",
             post(|body: Bytes| async move { body.len().to_string() }),
         )
+        .route("/vouched", get(vouched))
         .route("/never", get(std::future::pending::<()>))
         .route("/stream", get(slow_stream))
+}
+
+async fn vouched(Extension(standing): Extension<Standing>) -> &'static str {
+    standing.vouch();
+    "tester"
 }
 
 fn get_request(path: &str) -> String {
@@ -287,6 +293,47 @@ async fn connections_beyond_the_limit_wait() {
     drop(first);
     let answer = rest(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Asks for `path` and leaves the connection open after the answer.
+async fn ask_and_stay(bench: &Bench, path: &str) -> DuplexStream {
+    let mut client = bench.connect().await;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"tester") {
+        answer.push(client.read_u8().await.unwrap());
+    }
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_stranger_makes_way() {
+    let bench = Bench::new(Limits {
+        connections: 3,
+        strangers_make_way: true,
+        ..Limits::default()
+    });
+    let start = Instant::now();
+    let mut known = ask_and_stay(&bench, "/vouched").await;
+    let mut served = ask_and_stay(&bench, "/").await;
+    let mut silent = bench.connect().await;
+    let mut friends = Vec::new();
+    for stranger in [&mut served, &mut silent] {
+        let answer = bench.ask(&get_request("/")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(rest(stranger).await, "");
+        // In its place, so that there is no room again.
+        friends.push(ask_and_stay(&bench, "/vouched").await);
+    }
+    known.write_all(get_request("/").as_bytes()).await.unwrap();
+    let answer = rest(&mut known).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(
+        start.elapsed(),
+        Duration::ZERO,
+        "nobody waited for a timeout"
+    );
 }
 
 #[tokio::test(start_paused = true)]
