@@ -41,8 +41,16 @@ pub(super) fn owner(peer: SocketAddr, local: SocketAddr) -> Owner {
     answer
 }
 
+/// Looks for the address before it reads a line: tables can be long, and this
+/// is done for every connection.
 fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
-    table.lines().skip(1).find_map(|line| {
+    let word = u32::from_ne_bytes(peer.ip().octets());
+    let wanted = format!("{word:08X}:{:04X} ", peer.port());
+    table.match_indices(&wanted).find_map(|(found, _)| {
+        let (before, after) = table.split_at(found);
+        let (_, before) = before.rsplit_once('\n')?;
+        let rest = after.split('\n').next().unwrap_or_default();
+        let line = [before, rest].concat();
         let mut columns = line.split_whitespace().skip(1);
         let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
         if address(from)? != peer || address(to)? != local {

@@ -1,7 +1,5 @@
 //! Programs that connect and keep silent do not keep others out.
 
-use std::time::Duration;
-
 use quilt_tests::harness::World;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -15,7 +13,6 @@ const CROWD: usize = 300;
 async fn a_crowd_without_a_grant_does_not_keep_its_holder_waiting() {
     let world = World::logged_in().await;
     let grant = grant(&world, 60).await;
-    assert_eq!(ask(&grant).await.0, 200);
     let (authority, path) = place(&grant);
     let begun = format!("GET {path} HTTP/1.1\r\nHost: ");
     let mut crowd = Vec::new();
@@ -24,8 +21,8 @@ async fn a_crowd_without_a_grant_does_not_keep_its_holder_waiting() {
         silent.write_all(begun.as_bytes()).await.unwrap();
         crowd.push(silent);
     }
-    // Well before the crowd is sent away for its silence.
-    let answered = tokio::time::timeout(Duration::from_secs(3), ask(&grant)).await;
-    assert_eq!(answered.expect("an answer in time").0, 200);
+    assert_eq!(ask(&grant).await.0, 200);
+    // It was not for their silence that some of the crowd had to go.
+    assert!(world.log().contains("a stranger made way"));
     drop(crowd);
 }
