@@ -4,7 +4,7 @@ use std::fs;
 
 use quilt_proto::call::{ReadGateway, ReadStatus};
 use quilt_proto::wire::GrantKind;
-use quilt_tests::harness::{Daemon, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use quilt_tests::stack::StackConfig;
 use serde_json::json;
 
@@ -51,6 +51,40 @@ async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
     assert!(status.grants.is_empty());
     let undone = world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
     assert!(undone.contains("was not set up"), "{undone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_would_be_asked_for_the_gateway_is_told() {
+    let world = World::logged_in().await;
+    let notes = async |variables: &[(&str, &str)]| {
+        let mut command = world.ctl_command(&["setup", "quilt3"]);
+        let run = Run::from(
+            command
+                .envs(variables.iter().copied())
+                .output()
+                .await
+                .unwrap(),
+        );
+        assert_eq!(run.code, 0, "{run:?}");
+        let lines = run.stderr.lines().map(str::to_owned);
+        lines
+            .filter(|line| line.contains("PROXY"))
+            .collect::<Vec<_>>()
+    };
+    for proxy in ["HTTP_PROXY", "ALL_PROXY"] {
+        let told = notes(&[(proxy, "http://proxy.example")]).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(proxy), "{told:?}");
+        let mend = "; run: export NO_PROXY=\"127.0.0.1,localhost\"";
+        assert!(told[0].ends_with(mend), "{told:?}");
+    }
+    let excepted = [
+        ("HTTP_PROXY", "http://proxy.example"),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    for variables in [&excepted[..], &[]] {
+        assert_eq!(notes(variables).await, [""; 0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,8 @@ mod static_keys;
 mod variables;
 mod web_identity;
 
+use quilt_proto::wire::Finding;
+
 use self::aws_profile::AwsFiles;
 use self::report::Report;
 use self::variables::Variables;
@@ -37,6 +39,11 @@ aside, and with 1 when something does. The results are on standard output either
 
 Where the AWS CLI or botocore is installed it is run, to see where it takes the \
 credentials of each profile from.";
+
+/// A proxy that keeps programs started here from this machine's endpoints.
+pub(super) fn proxy_in_the_way() -> Option<Finding> {
+    proxy::check(&Variables::from_environment())
+}
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let variables = Variables::from_environment();
