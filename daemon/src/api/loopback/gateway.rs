@@ -43,6 +43,9 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 /// The largest form that asks for a token, in bytes.
 const MAX_FORM: usize = 16 * 1024;
 
+/// How much of a path the audit log keeps, in characters.
+const MAX_NOTED: usize = 200;
+
 /// How long a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(20);
 
@@ -164,6 +167,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
+    let noted = noted(&parts.method, parts.uri.path());
     let target = parts.uri.path_and_query();
     let request = Forward {
         target: target.map_or("/", |target| target.as_str()).to_owned(),
@@ -178,12 +182,12 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let outcome = carried.await.unwrap_or(Err(SessionError::Stopping));
     match outcome {
         Ok(carried) => {
-            desk.note("registry", Ok(()), &opened);
+            desk.note("registry", Ok(()), &opened, Some(noted));
             harmless(carried.map(Body::new))
         }
         Err(error) => {
             let problem = ApiError::from(error).problem();
-            desk.note("registry", Err(&problem), &opened);
+            desk.note("registry", Err(&problem), &opened, Some(noted));
             // The SDK takes a 401 for what it is, and tells its user so.
             answer(&Problem {
                 status: match problem.code {
@@ -232,6 +236,14 @@ fn is_carried(method: &Method, path: &str) -> bool {
         _ => false,
     };
     usual.contains(method) && path.bytes().all(plain) && !path.contains("//") && allowed
+}
+
+/// What the audit log says of a request: never its query, which may hold what
+/// was searched for. A path that is carried is plain ASCII.
+fn noted(method: &Method, path: &str) -> String {
+    let cut: String = path.chars().take(MAX_NOTED).collect();
+    let more = if cut.len() < path.len() { "…" } else { "" };
+    format!("{method} {cut}{more}")
 }
 
 /// A request's body, within bounds.

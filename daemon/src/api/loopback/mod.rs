@@ -132,19 +132,26 @@ impl Desk {
         let vended = vended.map_err(ApiError::from);
         meter::vended(&self.app, Via::Grant, &vended);
         let vended = vended.map_err(|error| error.problem());
-        self.note("credentials", vended.as_ref().map(drop), opened);
+        self.note("credentials", vended.as_ref().map(drop), opened, None);
         vended
     }
 
     /// Notes what a grant was used for, as the doing of the process it lives
     /// with, where it lives with one.
-    fn note(&self, action: &str, outcome: Result<(), &Problem>, opened: &Opened) {
+    fn note(
+        &self,
+        action: &str,
+        outcome: Result<(), &Problem>,
+        opened: &Opened,
+        request: Option<String>,
+    ) {
         let right = &opened.right;
         let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
         let profile = right.profile().map(ToString::to_string);
         let mut entry = trail::entry(action, outcome, Some(right.catalog()), profile);
         entry.pid = opened.pid;
         entry.grant_id = Some(opened.id.clone());
+        entry.request = request;
         self.app.audit.record(entry);
     }
 }
