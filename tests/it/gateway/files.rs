@@ -153,6 +153,24 @@ async fn configuring_a_catalog_anew_keeps_quilt3_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_set_as_a_value_leaves_quilt3_behind_and_says_so() {
+    let world = set_up(StackConfig::default()).await;
+    let other = World::start().await;
+    let set = async |url: &str| {
+        let value = format!("navigator_url={url}");
+        world.ctl(&["config", "--set", &value]).await
+    };
+    let own = world.stack.catalog_url();
+    let told = set(other.stack.catalog_url()).await;
+    let expected =
+        format!("quilt3 still uses quiltd's session of {own}; run: quiltctl setup quilt3\n");
+    assert_eq!((told.code, told.stderr), (0, expected));
+    assert_eq!(set(own).await.stderr, "");
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    assert_eq!(set(other.stack.catalog_url()).await.stderr, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_grant_is_nobodys_and_setting_up_again_mends_it() {
     let world = set_up(StackConfig::default()).await;
     let status = world.client().send(&ReadStatus).await.unwrap();
