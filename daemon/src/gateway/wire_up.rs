@@ -187,9 +187,9 @@ impl Gateway {
         gateway: &RegistryUrl,
     ) -> Result<bool, SdkFileError> {
         let held = self.wiring.grant(gateway)?;
-        let opened = held.and_then(|token| self.grants.open(token.expose()));
-        Ok(opened.is_some_and(
-            |opened| matches!(opened.right, Right::Registry { catalog: of } if of == *catalog),
+        let right = held.and_then(|token| self.grants.right(token.expose()));
+        Ok(right.is_some_and(
+            |right| matches!(right, Right::Registry { catalog: of } if of == *catalog),
         ))
     }
 

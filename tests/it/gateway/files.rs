@@ -191,6 +191,19 @@ async fn a_revoked_grant_is_nobodys_and_setting_up_again_mends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn looking_at_the_grant_is_no_use_of_it() {
+    let world = set_up(StackConfig::default()).await;
+    for look in ["status", "doctor"] {
+        world.ctl(&[look]).await.ok();
+    }
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let last_used_at = async || world.client().status().await.unwrap().grants[0].last_used_at;
+    assert_eq!(last_used_at().await, None);
+    once(&world).await.ok();
+    assert!(last_used_at().await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn undoing_never_leaves_the_gateway_behind() {
     let world = set_up(StackConfig::default()).await;
     let registry = world.stack.registry_url();
