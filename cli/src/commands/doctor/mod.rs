@@ -18,6 +18,7 @@ mod process;
 mod programs;
 mod proxy;
 mod region;
+mod repeated_keys;
 mod report;
 mod sockets;
 mod static_keys;
@@ -60,6 +61,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let is_elsewhere = elsewhere.is_some();
     report.add(elsewhere);
     report.add(duplicates::check(&files));
+    report.add(repeated_keys::check(&files));
     for profile in &profiles {
         report.add(other_ways::check(profile));
         report.add(process::check(profile));
