@@ -43,8 +43,11 @@ pub struct Wired {
     pub gateway_url: RegistryUrl,
     /// The whole `config.yml` as it was, where there was one.
     config_before: Option<String>,
-    /// Where there was none: as it was written.
+    /// As it was written, so that somebody else's changes can be told.
     config_written: Option<String>,
+    /// As it was before that: what it still is where the writing was cut off.
+    #[serde(default)]
+    config_found: Option<String>,
 }
 
 /// What the SDK shall be led to.
@@ -147,26 +150,26 @@ impl Wiring {
         }
         // Looked at before anything is written, like the other file below.
         self.auth.login(lead.gateway.as_str())?;
-        let mut wired = Wired {
+        let text = self
+            .config
+            .led(lead.catalog, lead.published, lead.gateway)?;
+        let wired = Wired {
             version: Self::VERSION,
             catalog_url: lead.catalog.clone(),
             registry_url: lead.registry.clone(),
             gateway_url: lead.gateway.clone(),
             config_before: self.config_before(lead, before.as_ref())?,
-            config_written: None,
+            // Before it is: afterwards would be too late, were this the end.
+            config_written: Some(text.0.clone()),
+            config_found: self.config.text()?,
         };
         self.save(&wired)?;
-        let written = self.write(lead, grant, before.as_ref());
+        let written = self.write(lead, grant, before.as_ref(), &text);
         if written.is_err() && before.is_none() {
             // Undoing can fail for the same reason; the first is to be told.
             let _ = self.undo();
         }
-        written?;
-        if wired.config_before.is_none() {
-            wired.config_written = self.config.text()?;
-            self.save(&wired)?;
-        }
-        Ok(true)
+        written.map(|()| true)
     }
 
     fn write(
@@ -174,15 +177,21 @@ impl Wiring {
         lead: &Lead<'_>,
         grant: Option<(&Secret, i64)>,
         before: Option<&Wired>,
+        (config, is_replaced): &(String, bool),
     ) -> Result<(), SdkFileError> {
+        // First: a daemon that finds a grant keeps the placeholder in its place,
+        // and would overwrite what the SDK has there.
+        self.placeholder.set_up()?;
         if let Some(before) = before.filter(|before| before.gateway_url != *lead.gateway) {
             self.auth.forget(before.gateway_url.as_str())?;
         }
         if let Some((token, expires_at)) = grant {
             self.auth.set(lead.gateway.as_str(), token, expires_at)?;
         }
-        self.placeholder.set_up()?;
-        self.configure(lead)
+        if self.config.text()?.as_ref() != Some(config) {
+            self.config.write(config, *is_replaced)?;
+        }
+        Ok(())
     }
 
     /// The `config.yml` that undoing puts back: never one that names a gateway.
@@ -205,20 +214,16 @@ impl Wiring {
         }
     }
 
-    /// Whether nobody but us has changed `config.yml`.
+    /// Whether nobody but us has changed a `config.yml` that leads here.
     fn is_as_written(&self, wired: &Wired) -> Result<bool, SdkFileError> {
+        let text = self.config.text()?;
+        if text == wired.config_written || text == wired.config_found {
+            return Ok(true);
+        }
         match &wired.config_before {
             Some(before) => Ok(self.config.differs_in_registry_only(before)?),
-            None => Ok(self.config.text()? == wired.config_written),
+            None => Ok(false),
         }
-    }
-
-    /// Names the gateway in `config.yml`, in the place of its registry.
-    fn configure(&self, lead: &Lead<'_>) -> Result<(), SdkFileError> {
-        if self.config.catalog()?.as_ref() != Some(lead.catalog) {
-            self.config.replace(lead.catalog, lead.published)?;
-        }
-        self.point_to(lead.gateway)
     }
 
     /// Puts back what was there. Answers whether anything was wired.
