@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth_file::AuthFile;
 use super::placeholder::Placeholder;
+use super::taking_over::TakingOver;
 use super::{ConfigFile, SdkFileError};
 use crate::files;
 
@@ -28,6 +29,7 @@ pub struct Wiring {
     auth: AuthFile,
     placeholder: Placeholder,
     record: PathBuf,
+    taking_over: TakingOver,
 }
 
 /// What was wired, and what was there before.
@@ -92,6 +94,7 @@ impl Wiring {
             auth: AuthFile::in_dir(sdk_dir),
             placeholder: Placeholder::in_dir(sdk_dir),
             record: state_dir.join("python-sdk.json"),
+            taking_over: TakingOver::in_dir(state_dir),
         }
     }
 
@@ -127,9 +130,26 @@ impl Wiring {
         Ok(login.map(|login| login.refresh_token))
     }
 
+    /// Notes that this login of the SDK's own is about to become the daemon's:
+    /// should the daemon end in between, the next one knows.
+    pub fn begin_taking_over(&self, login: &Secret) -> Result<(), SdkFileError> {
+        self.taking_over.begin(login)
+    }
+
+    /// Whether that was begun with this login, and not ended.
+    pub fn is_taking_over(&self, login: &Secret) -> bool {
+        self.taking_over.is_of(login)
+    }
+
+    /// The login stays the SDK's own.
+    pub fn give_up_taking_over(&self) -> Result<(), SdkFileError> {
+        self.taking_over.end()
+    }
+
     /// Forgets a login the SDK made itself: it is the daemon's now.
     pub fn forget_own_login(&self, registry: &RegistryUrl) -> Result<(), SdkFileError> {
-        self.auth.forget(registry.as_str()).map(drop)
+        self.auth.forget(registry.as_str())?;
+        self.taking_over.end()
     }
 
     /// Leads the SDK to the gateway. `grant` is a new grant, or nothing where
