@@ -32,7 +32,7 @@ pub mod store;
 use std::sync::Arc;
 
 use app::App;
-use listen::{AllowedHosts, ControlSocket, Limits, PeerListener, guarded, serve};
+use listen::{AllowedHosts, ControlSocket, Limits, PeerListener, Words, guarded, serve};
 
 /// The daemon's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -57,7 +57,8 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     app.follow_settings();
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
-    let cut = serve(control, router, Limits::default(), app.shutdown.clone()).await;
+    let (limits, words) = (Limits::default(), Words::problems());
+    let cut = serve(control, router, limits, words, app.shutdown.clone()).await;
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off to stop in time");
     }

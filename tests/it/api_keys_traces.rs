@@ -278,7 +278,7 @@ async fn a_whole_session_writes_a_key_into_connections_only() {
 }
 
 /// Returns once a tracer says that it follows its process.
-async fn attached(tracer: &mut tokio::process::Child) {
+pub(crate) async fn attached(tracer: &mut tokio::process::Child) {
     use tokio::io::AsyncReadExt;
     let mut stderr = tracer.stderr.take().unwrap();
     let mut said = String::new();

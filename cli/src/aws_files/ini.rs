@@ -66,7 +66,28 @@ pub(crate) fn all_sections<'a, 'b>(lines: &'b [Line<'a>]) -> Vec<&'b [Line<'a>]>
 /// Where the headers are, as botocore's parser (Python's `configparser`) sees
 /// them: a header may be indented, unless that makes it part of the value above.
 pub(crate) fn headers(lines: &[Line<'_>]) -> Vec<usize> {
-    let mut headers = Vec::new();
+    let parts = parts(lines).into_iter();
+    let headers = parts.filter(|(_, part)| matches!(part, Part::Header));
+    headers.map(|(index, _)| index).collect()
+}
+
+/// The lines of a section, as of a file, that begin a `key = value`; what is
+/// indented below one is part of its value.
+pub(crate) fn options<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
+    let parts = parts(lines).into_iter();
+    let options = parts.filter(|(_, part)| matches!(part, Part::Option));
+    options.map(|(index, _)| lines[index]).collect()
+}
+
+/// What begins at a line.
+enum Part {
+    Header,
+    Option,
+}
+
+/// Where headers and options begin.
+fn parts(lines: &[Line<'_>]) -> Vec<(usize, Part)> {
+    let mut parts = Vec::new();
     let mut in_option = false;
     let mut indent = 0;
     for (index, line) in lines.iter().enumerate() {
@@ -80,13 +101,14 @@ pub(crate) fn headers(lines: &[Line<'_>]) -> Vec<usize> {
         }
         indent = own;
         if text.starts_with(b"[") && text[1..].contains(&b']') {
-            headers.push(index);
+            parts.push((index, Part::Header));
             in_option = false;
-        } else if !headers.is_empty() && key(line.text).is_some() {
+        } else if !parts.is_empty() && key(line.text).is_some() {
+            parts.push((index, Part::Option));
             in_option = true;
         }
     }
-    headers
+    parts
 }
 
 /// The profile a header is of, however spaced and quoted.

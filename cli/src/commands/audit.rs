@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 fn show(entries: &[AuditEntry]) -> Result<(), Failure> {
-    let rows: Vec<[String; 8]> = entries
+    let rows: Vec<[String; 9]> = entries
         .iter()
         .map(|entry| {
             [
@@ -35,11 +35,12 @@ fn show(entries: &[AuditEntry]) -> Result<(), Failure> {
                 or_dash(entry.pid),
                 or_dash(entry.executable.as_ref()),
                 or_dash(entry.catalog_url.as_ref()),
+                or_dash(entry.request.as_ref()),
             ]
         })
         .collect();
     let headings = [
-        "TIME", "ACTION", "OUTCOME", "TIMES", "PROFILE", "PID", "PROGRAM", "CATALOG",
+        "TIME", "ACTION", "OUTCOME", "TIMES", "PROFILE", "PID", "PROGRAM", "CATALOG", "REQUEST",
     ];
     output::table(headings, &rows)
 }

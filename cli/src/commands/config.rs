@@ -1,6 +1,6 @@
 //! `config`: the configuration shared with the Python SDK.
 
-use quilt_proto::call::{ReadConfig, UpdateConfig};
+use quilt_proto::call::{ReadConfig, ReadGateway, UpdateConfig};
 use quilt_proto::wire::{ConfigUpdate, ConfigValues};
 use serde_json::Value;
 
@@ -30,7 +30,28 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         (Some(url), true) => ConfigUpdate::CatalogUrl(url.clone()),
         (None, false) => ConfigUpdate::Values(args.set.iter().cloned().collect()),
     };
-    context.print(&UpdateConfig(update), |values| show(&values))
+    let sets_catalog = args.set.iter().any(|(key, _)| key == "navigator_url");
+    context.print(&UpdateConfig(update), |values| show(&values))?;
+    if sets_catalog {
+        tell_where_quilt3_is_led(context);
+    }
+    Ok(())
+}
+
+/// One value set is one value set: quilt3 stays where it was led. Whoever
+/// changes the catalog this way has to know.
+fn tell_where_quilt3_is_led(context: &Context) {
+    let configured = context.send(&ReadConfig).ok();
+    let configured = configured.and_then(|values| values.get("navigator_url").cloned());
+    let led = context.send(&ReadGateway).ok();
+    let Some(led) = led.and_then(|gateway| gateway.catalog_url) else {
+        return;
+    };
+    if configured.as_ref().and_then(Value::as_str) != Some(led.as_str()) {
+        output::note(format_args!(
+            "quilt3 still uses quiltd's session of {led}; run: quiltctl setup quilt3"
+        ));
+    }
 }
 
 /// One `key: value` a line.

@@ -1,6 +1,8 @@
 //! Ailments as findings: how bad, and the command that mends them. What is an
 //! error elsewhere has the same code here.
 
+use std::path::Path;
+
 use quilt_proto::wire::{Finding, Severity};
 
 use super::error::ApiError;
@@ -12,8 +14,8 @@ use crate::gateway::Trouble;
 use crate::session::SessionError;
 use crate::stack::StackError;
 
-/// What a program is told of an ailment.
-pub(super) fn finding(ailment: Ailment) -> Finding {
+/// What a program is told of an ailment. `settings` is the daemon's `quiltd.toml`.
+pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
     let summary = ailment.to_string();
     match ailment {
         Ailment::Unreachable { catalog, source } => {
@@ -45,7 +47,7 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
             },
             ..Finding::error("api_key", summary, notice.mend())
         },
-        Ailment::Credential { source, .. } => credential(source, summary),
+        Ailment::Credential { source, .. } => credential(source, summary, settings),
         Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
         Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
         Ailment::Store(error) => {
@@ -61,8 +63,8 @@ pub(super) fn finding(ailment: Ailment) -> Finding {
         Ailment::NoStateDir(_) => {
             Finding::error("store_failed", summary, "quiltctl daemon restart")
         }
-        Ailment::Settings { path, in_force, .. } => {
-            let hint = mend::edit(&path);
+        Ailment::Settings { in_force, .. } => {
+            let hint = mend::edit(settings);
             if in_force {
                 Finding::warning("settings_odd", summary, hint)
             } else {
@@ -79,7 +81,7 @@ pub(super) fn problem(error: &ApiError) -> Finding {
     Finding::error(problem.code.as_str(), problem.detail, hint)
 }
 
-fn credential(error: CredentialError, summary: String) -> Finding {
+fn credential(error: CredentialError, summary: String, settings: &Path) -> Finding {
     let refused = matches!(
         &error,
         CredentialError::Aws {
@@ -90,7 +92,7 @@ fn credential(error: CredentialError, summary: String) -> Finding {
     let finding = problem(&ApiError::from(error));
     let hint = if refused {
         // What AWS refuses is what the profile asks for.
-        quilt_proto::locations::settings().map_or(finding.hint, |path| mend::edit(&path))
+        mend::edit(settings)
     } else {
         finding.hint
     };

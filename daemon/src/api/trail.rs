@@ -88,6 +88,7 @@ pub(super) fn entry(
         catalog_url: catalog.map(ToString::to_string),
         profile,
         grant_id: None,
+        request: None,
         pid: None,
         uid: rustix::process::getuid().as_raw(),
         executable: None,

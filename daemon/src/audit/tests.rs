@@ -18,6 +18,7 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
         uid: 1000,
         executable: Some("/usr/bin/aws".to_owned()),
         grant_id: None,
+        request: None,
         count: 1,
     }
 }

@@ -33,7 +33,7 @@ struct Gathered {
 
 /// What makes events equal: all but the process id, which differs with every
 /// run of a program, and the time.
-type Kind = (String, u32, [Option<String>; 5]);
+type Kind = (String, u32, [Option<String>; 6]);
 
 fn kind(entry: &AuditEntry) -> Kind {
     let AuditEntry {
@@ -43,6 +43,7 @@ fn kind(entry: &AuditEntry) -> Kind {
         catalog_url,
         profile,
         grant_id,
+        request,
         outcome,
         ..
     } = entry;
@@ -51,6 +52,7 @@ fn kind(entry: &AuditEntry) -> Kind {
         catalog_url.clone(),
         profile.clone(),
         grant_id.clone(),
+        request.clone(),
         Some(outcome.clone()),
     ];
     (action.clone(), *uid, rest)

@@ -69,7 +69,9 @@ impl Gateway {
     ) -> Result<WiredUp, GatewayError> {
         let published = self.stack.discover(session.catalog()).await?;
         let _alone = self.changing.lock().await;
-        let imported = import && self.take_over(session, &published.registry_url).await?;
+        let imported = self
+            .take_over(session, &published.registry_url, import)
+            .await?;
         let changed = self.lead(session.catalog(), &published, &open)?;
         self.start_guard();
         let own_login = self.wiring.own_login(&published.registry_url)?.is_some();
@@ -187,9 +189,9 @@ impl Gateway {
         gateway: &RegistryUrl,
     ) -> Result<bool, SdkFileError> {
         let held = self.wiring.grant(gateway)?;
-        let opened = held.and_then(|token| self.grants.open(token.expose()));
-        Ok(opened.is_some_and(
-            |opened| matches!(opened.right, Right::Registry { catalog: of } if of == *catalog),
+        let right = held.and_then(|token| self.grants.right(token.expose()));
+        Ok(right.is_some_and(
+            |right| matches!(right, Right::Registry { catalog: of } if of == *catalog),
         ))
     }
 
@@ -243,21 +245,37 @@ impl Gateway {
         Ok(self.grants.issue(right, Life::Kept, open)?)
     }
 
-    /// Makes a login of the SDK's own the session's, unless that has one.
+    /// Makes a login of the SDK's own the session's, unless that has one; ends
+    /// what was begun by a daemon that was killed, asked for or not.
     async fn take_over(
         &self,
         session: &Arc<Session>,
         registry: &RegistryUrl,
+        import: bool,
     ) -> Result<bool, GatewayError> {
         let status = session.status();
-        if status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive) {
+        let is_active =
+            status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive);
+        if !import && !is_active {
             return Ok(false);
         }
-        let Some(refresh_token) = self.wiring.own_login(registry)? else {
+        let own = self.wiring.own_login(registry)?;
+        if is_active {
+            let is_begun = own.is_some_and(|own| self.wiring.is_taking_over(&own));
+            if is_begun {
+                self.wiring.forget_own_login(registry)?;
+            }
+            return Ok(is_begun);
+        }
+        let Some(refresh_token) = own else {
             return Err(GatewayError::NoOwnLogin(registry.clone()));
         };
+        self.wiring.begin_taking_over(&refresh_token)?;
         // A code and a refresh token are the same thing to a stack.
         let taken = session.login(&refresh_token).await;
+        if taken.is_err() {
+            self.wiring.give_up_taking_over()?;
+        }
         taken.map_err(|source| GatewayError::NotTakenOver {
             catalog: session.catalog().clone(),
             source,

@@ -251,35 +251,34 @@ impl Grants {
         true
     }
 
-    /// What a token opens, if it is a grant's. Takes as long for any token of
-    /// the same length, whether it is nearly right or not at all.
+    /// What a token opens, if it is a grant's, and that it was used.
     pub fn open(&self, token: &str) -> Option<Opened> {
-        let hash = TokenHash::of(token);
         let now = self.clock.now();
         let mut state = self.state();
-        let (mut found, mut renewed) = (None, None);
-        for (id, grant) in &mut state.grants {
-            let live = Choice::from(u8::from(!grant.expires.reached(now)));
-            if bool::from(grant.hash.is(&hash) & live) {
-                grant.last_used_at = Some(now.wall);
-                let is_renewed = grant.is_kept && !grant.is_retired;
-                if is_renewed && grant.expires.seconds_left(now) < KEPT_SECONDS - DAY {
-                    grant.expires = now.after(KEPT_SECONDS);
-                    renewed = Some(id.clone());
-                }
-                found = Some(Opened {
-                    id: id.clone(),
-                    right: grant.right.clone(),
-                    pid: grant.holder,
-                });
+        let id = state.find(token, now)?;
+        let grant = state.grants.get_mut(&id)?;
+        grant.last_used_at = Some(now.wall);
+        let is_renewed = grant.is_kept && !grant.is_retired;
+        let is_due = grant.expires.seconds_left(now) < KEPT_SECONDS - DAY;
+        let opened = Opened {
+            id: id.clone(),
+            right: grant.right.clone(),
+            pid: grant.holder,
+        };
+        if is_renewed && is_due {
+            grant.expires = now.after(KEPT_SECONDS);
+            if let Err(error) = self.save(&state, [&id]) {
+                tracing::warn!("cannot write down the grants: {}", error.kind());
             }
         }
-        if let Some(id) = renewed
-            && let Err(error) = self.save(&state, [&id])
-        {
-            tracing::warn!("cannot write down the grants: {}", error.kind());
-        }
-        found
+        Some(opened)
+    }
+
+    /// What a token would open, were it used: looking leaves no trace.
+    pub fn right(&self, token: &str) -> Option<Right> {
+        let state = self.state();
+        let id = state.find(token, self.clock.now())?;
+        Some(state.grants.get(&id)?.right.clone())
     }
 
     /// Where grants of a kind are good, while somebody listens there.
@@ -313,6 +312,20 @@ impl Grants {
 }
 
 impl State {
+    /// The live grant of a token. Takes as long for any token of the same
+    /// length, whether it is nearly right or not at all.
+    fn find(&self, token: &str, now: Moment) -> Option<String> {
+        let hash = TokenHash::of(token);
+        let mut found = None;
+        for (id, grant) in &self.grants {
+            let live = Choice::from(u8::from(!grant.expires.reached(now)));
+            if bool::from(grant.hash.is(&hash) & live) {
+                found = Some(id.clone());
+            }
+        }
+        found
+    }
+
     /// One kept grant is in use at a time: programs that still have an older
     /// one are given a day to end.
     fn retire_others(&mut self, id: &str, now: Moment) {

@@ -2,14 +2,16 @@
 //! can make a browser connect, and other users can where the system does not
 //! tell whose a connection is: nothing is trusted but a token.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::owner::{Owner, owner};
+use super::owner::{Owner, Owners};
 use super::{Limits, Listener};
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
@@ -18,7 +20,13 @@ use super::{Limits, Listener};
 pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
+    /// Accepted and admitted.
+    waiting: VecDeque<(TcpStream, Visitor)>,
 }
+
+/// How many connections are accepted at once. In a crowd, whose they are is
+/// looked up for that many together.
+const TOGETHER: usize = 64;
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
@@ -27,7 +35,12 @@ impl LoopbackListener {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
-        Ok((Self { listener, address }, address))
+        let listener = Self {
+            listener,
+            address,
+            waiting: VecDeque::new(),
+        };
+        Ok((listener, address))
     }
 
     /// What a caller of loopback may use up: less than on the control socket,
@@ -35,6 +48,7 @@ impl LoopbackListener {
     pub fn limits() -> Limits {
         Limits {
             connections: 256,
+            strangers_make_way: true,
             header_bytes: 16 * 1024,
             headers: 64,
             body_bytes: 1024,
@@ -56,20 +70,31 @@ impl Listener for LoopbackListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, Visitor)> {
         loop {
-            let (stream, from) = self.listener.accept().await?;
-            if self.serves(from) {
-                // Answers are small; waiting for more would only delay them.
-                let _ = stream.set_nodelay(true);
-                return Ok((stream, Visitor(from)));
+            if let Some(admitted) = self.waiting.pop_front() {
+                return Ok(admitted);
+            }
+            let mut arrived = vec![self.listener.accept().await?];
+            while arrived.len() < TOGETHER
+                && let Some(Ok(more)) = self.listener.accept().now_or_never()
+            {
+                arrived.push(more);
+            }
+            let owners = Owners::default();
+            for (stream, from) in arrived {
+                if self.serves(from, &owners) {
+                    // Answers are small; waiting for more would only delay them.
+                    let _ = stream.set_nodelay(true);
+                    self.waiting.push_back((stream, Visitor(from)));
+                }
             }
         }
     }
 }
 
 impl LoopbackListener {
-    fn serves(&self, from: SocketAddr) -> bool {
+    fn serves(&self, from: SocketAddr, owners: &Owners) -> bool {
         let us = rustix::process::geteuid().as_raw();
-        match owner(from, self.address) {
+        match owners.of(from, self.address) {
             Owner::User(user) if user == us || user == 0 => true,
             Owner::User(user) => {
                 tracing::debug!(user, "hung up on another user");

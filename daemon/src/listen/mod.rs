@@ -3,6 +3,7 @@
 //! connection lives under.
 
 pub mod activation;
+mod aside;
 mod bind_error;
 mod directory;
 pub mod guard;
@@ -10,6 +11,7 @@ mod lock;
 pub mod loopback;
 mod owner;
 pub mod peer;
+mod room;
 pub mod serve;
 mod sockaddr;
 pub mod unix;
@@ -19,12 +21,13 @@ use std::path::Path;
 
 pub use activation::ActivationError;
 pub use bind_error::BindError;
-pub use guard::{AllowedHosts, Refuse, guarded, guarded_by};
+pub use guard::{AllowedHosts, guarded, guarded_by};
 pub use lock::SocketLock;
 pub use loopback::{LoopbackListener, Throttle};
 pub use peer::{Peer, PeerListener};
+pub use room::Standing;
 pub(crate) use serve::problem_response;
-pub use serve::{Limits, Listener, serve};
+pub use serve::{Limits, Listener, Say, Words, serve};
 pub use unix::ControlSocket;
 pub use watch::Watch;
 

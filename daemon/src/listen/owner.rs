@@ -1,6 +1,7 @@
 //! Whose the other end of a connection over loopback is, as far as the system
 //! tells: Linux lists every TCP socket with its user (proc(5), /proc/net/tcp).
 
+use std::cell::OnceCell;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 /// What is known of the other end.
@@ -23,26 +24,43 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 const ESTABLISHED: &str = "01";
 const HALF_CLOSED: [&str; 2] = ["04", "05"];
 
-/// The owner of the end at `peer` of a connection to `local`.
-pub(super) fn owner(peer: SocketAddr, local: SocketAddr) -> Owner {
-    let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
-        return Owner::Unknown;
-    };
-    let mut answer = Owner::Unknown;
-    for table in TABLES {
-        let Ok(text) = std::fs::read_to_string(table) else {
-            continue;
+/// The tables as they are when first looked at. Reading them takes the system
+/// longer than anything else about a connection.
+#[derive(Default)]
+pub(super) struct Owners([OnceCell<Option<String>>; 2]);
+
+impl Owners {
+    /// The owner of the end at `peer` of a connection to `local`, which must
+    /// be older than this.
+    pub(super) fn of(&self, peer: SocketAddr, local: SocketAddr) -> Owner {
+        let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
+            return Owner::Unknown;
         };
-        match find(&text, peer, local) {
-            Some(user) => return Owner::User(user),
-            None => answer = Owner::Gone,
+        let mut answer = Owner::Unknown;
+        for (table, path) in self.0.iter().zip(TABLES) {
+            let read = || std::fs::read_to_string(path).ok();
+            let Some(text) = table.get_or_init(read) else {
+                continue;
+            };
+            match find(text, peer, local) {
+                Some(user) => return Owner::User(user),
+                None => answer = Owner::Gone,
+            }
         }
+        answer
     }
-    answer
 }
 
+/// Looks for the address before it reads a line: tables can be long, and this
+/// is done for every connection.
 fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
-    table.lines().skip(1).find_map(|line| {
+    let word = u32::from_ne_bytes(peer.ip().octets());
+    let wanted = format!("{word:08X}:{:04X} ", peer.port());
+    table.match_indices(&wanted).find_map(|(found, _)| {
+        let (before, after) = table.split_at(found);
+        let (_, before) = before.rsplit_once('\n')?;
+        let rest = after.split('\n').next().unwrap_or_default();
+        let line = [before, rest].concat();
         let mut columns = line.split_whitespace().skip(1);
         let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
         if address(from)? != peer || address(to)? != local {
@@ -77,6 +95,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn owner(peer: SocketAddr, local: SocketAddr) -> Owner {
+        Owners::default().of(peer, local)
+    }
 
     #[test]
     fn the_other_end_is_found_until_it_hangs_up() {

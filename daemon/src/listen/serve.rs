@@ -19,10 +19,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use quilt_proto::{ErrorCode, Problem};
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use super::aside::Aside;
+use super::room::{Room, Slot, Standing};
 
 /// Bytes a connection may buffer; more would only cost memory on a local socket.
 const BUFFER: usize = 64 * 1024;
@@ -41,8 +43,11 @@ pub trait Listener: Send {
 /// What a caller may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections served at once; further ones wait in the listen backlog.
+    /// Connections served at once; further ones wait.
     pub connections: usize,
+    /// Whether the oldest stranger makes way for one that waits. A stranger is
+    /// a connection on which no handler has vouched for anybody.
+    pub strangers_make_way: bool,
     /// Bytes of request line and headers together.
     pub header_bytes: usize,
     /// Headers in a request.
@@ -66,6 +71,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
+            strangers_make_way: false,
             header_bytes: 32 * 1024,
             headers: 64,
             body_bytes: 1024 * 1024,
@@ -77,26 +83,55 @@ impl Default for Limits {
     }
 }
 
+/// Makes an answer of a problem.
+pub type Say = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
+
+/// How a listener tells what its router never gets to tell.
+#[derive(Clone)]
+pub struct Words {
+    /// A request that is refused unread: too large, or no HTTP.
+    pub refused: Say,
+    /// A request that is not answered in time.
+    pub late: Say,
+}
+
+impl Words {
+    /// As problems (RFC 9457).
+    pub fn problems() -> Self {
+        let say: Say = Arc::new(problem_response);
+        Self {
+            refused: Arc::clone(&say),
+            late: say,
+        }
+    }
+}
+
 /// Serves `router` until `shutdown`, then closes the listener, lets requests
 /// under way end, and returns the number of those cut off at the deadline.
 pub async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
     limits: Limits,
+    words: Words,
     shutdown: CancellationToken,
 ) -> usize {
     let server = Arc::new(Server {
         router,
         limits,
+        words,
         shutdown,
         cut: AtomicUsize::new(0),
     });
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let mut room = Room::new(limits.connections, limits.strangers_make_way);
     let connections = TaskTracker::new();
-    while let Some((io, caller, slot)) = next(&mut listener, &slots, &server.shutdown).await {
+    while let Some((io, caller, slot)) = next(&mut listener, &mut room, &server.shutdown).await {
         let server = Arc::clone(&server);
         connections.spawn(async move {
-            server.converse(io, caller).await;
+            let standing = slot.standing();
+            tokio::select! {
+                () = server.converse(io, caller, standing) => {}
+                () = slot.made_way() => tracing::debug!("a stranger made way"),
+            }
             drop(slot);
         });
     }
@@ -109,15 +144,14 @@ pub async fn serve<L: Listener>(
 /// The next connection and its slot; none once `shutdown` is asked for.
 async fn next<L: Listener>(
     listener: &mut L,
-    slots: &Arc<Semaphore>,
+    room: &mut Room,
     shutdown: &CancellationToken,
-) -> Option<(L::Io, L::Caller, OwnedSemaphorePermit)> {
+) -> Option<(L::Io, L::Caller, Slot)> {
     let arrival = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         let mut pause = Duration::from_millis(10);
         loop {
             match listener.accept().await {
-                Ok((io, caller)) => return Some((io, caller, slot)),
+                Ok((io, caller)) => return Some((io, caller, room.enter().await?)),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     // Out of descriptors or memory: the connection stays in the
@@ -143,13 +177,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Server {
     router: Router,
     limits: Limits,
+    words: Words,
     shutdown: CancellationToken,
     cut: AtomicUsize,
 }
 
 impl Server {
     /// One connection, to its end.
-    async fn converse<I, C>(&self, io: I, caller: C)
+    async fn converse<I, C>(&self, io: I, caller: C, standing: Standing)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         C: Clone + Send + Sync + 'static,
@@ -158,8 +193,10 @@ impl Server {
         let service = service_fn(|mut request: Request<Incoming>| {
             spoke.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(caller.clone());
+            request.extensions_mut().insert(standing.clone());
             self.answer(request)
         });
+        let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -203,7 +240,7 @@ impl Server {
         if request.body().size_hint().lower() > limits.body_bytes {
             let detail = format!("the body is larger than {} bytes", limits.body_bytes);
             let problem = Problem::new(413, ErrorCode::InvalidInput, detail);
-            return Ok(problem_response(&problem));
+            return Ok((self.words.refused)(&problem));
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let request = request.map(|body| Body::new(Limited::new(body, body_bytes)));
@@ -214,7 +251,7 @@ impl Server {
                 let seconds = limits.request_time.as_secs();
                 let detail = format!("no answer within {seconds} s; try again");
                 let problem = Problem::new(504, ErrorCode::Internal, detail);
-                Ok(problem_response(&problem))
+                Ok((self.words.late)(&problem))
             }
         }
     }

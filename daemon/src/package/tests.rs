@@ -13,7 +13,11 @@ use super::memory::{Fault, Memory};
 use super::{PackageError, Registry};
 
 fn registry(layout: Layout, memory: &Memory) -> Registry {
-    Registry::new("s3://lake".to_owned(), Some(layout), Arc::new(memory.clone()))
+    Registry::new(
+        "s3://lake".to_owned(),
+        Some(layout),
+        Arc::new(memory.clone()),
+    )
 }
 
 fn hash(seed: u8) -> String {

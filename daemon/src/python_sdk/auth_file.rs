@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use quilt_proto::Secret;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::SdkFileError;
 use crate::files;
@@ -53,48 +54,81 @@ impl AuthFile {
         token: &Secret,
         expires_at: i64,
     ) -> Result<(), SdkFileError> {
-        let mut all = self.read()?;
         let token = token.expose();
         let login = json!({
             "refresh_token": token, "access_token": token, "expires_at": expires_at,
         });
-        all.insert(registry.to_owned(), login);
-        self.write(&all)
+        let others = match self.without(registry)? {
+            Some(others) => others,
+            None => self.text()?.unwrap_or_default(),
+        };
+        let added = match others.rfind('}') {
+            Some(end) if !parse(&others).is_some_and(|others| others.is_empty()) => {
+                let (before, after) = others.split_at(end);
+                Zeroizing::new([before, &member(registry, &login), after].concat())
+            }
+            _ => Zeroizing::new(format!("{{{}: {login}}}", Value::from(registry))),
+        };
+        self.write(&added)
     }
 
     /// Forgets the login for a registry; the file too, where it was the last.
     /// Answers whether there was one.
     pub(super) fn forget(&self, registry: &str) -> Result<bool, SdkFileError> {
-        let mut all = self.read()?;
-        if all.remove(registry).is_none() {
+        let Some(others) = self.without(registry)? else {
             return Ok(false);
-        }
-        if all.is_empty() {
+        };
+        if parse(&others).is_some_and(|others| others.is_empty()) {
             files::remove(&self.0).map_err(|error| SdkFileError::io("remove", &self.0, &error))?;
         } else {
-            self.write(&all)?;
+            self.write(&others)?;
         }
         Ok(true)
     }
 
+    /// The file's text without the login for a registry, if there is one. Where
+    /// that stands as it was added, the rest stays to the byte.
+    fn without(&self, registry: &str) -> Result<Option<Zeroizing<String>>, SdkFileError> {
+        let mut all = self.read()?;
+        let Some(login) = all.remove(registry) else {
+            return Ok(None);
+        };
+        let text = self.text()?.unwrap_or_default();
+        let cut = text.split_once(&*member(registry, &login));
+        let others = match cut.map(|(before, after)| [before, after].concat()) {
+            Some(others) => others,
+            None => Value::Object(all).to_string(),
+        };
+        Ok(Some(Zeroizing::new(others)))
+    }
+
+    fn text(&self) -> Result<Option<Zeroizing<String>>, SdkFileError> {
+        files::read(&self.0, MAX_BYTES).map_err(|error| SdkFileError::io("read", &self.0, &error))
+    }
+
     fn read(&self) -> Result<Map<String, Value>, SdkFileError> {
-        let text = files::read(&self.0, MAX_BYTES)
-            .map_err(|error| SdkFileError::io("read", &self.0, &error))?;
-        match text.map(|text| serde_json::from_str(&text)) {
+        match self.text()? {
             None => Ok(Map::new()),
-            Some(Ok(Value::Object(all))) => Ok(all),
-            Some(_) => Err(SdkFileError::Broken(self.0.clone())),
+            Some(text) => parse(&text).ok_or_else(|| SdkFileError::Broken(self.0.clone())),
         }
     }
 
-    fn write(&self, all: &Map<String, Value>) -> Result<(), SdkFileError> {
+    fn write(&self, text: &str) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
         if let Some(dir) = self.0.parent() {
             std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
         }
-        let text = zeroize::Zeroizing::new(serde_json::to_vec(all).unwrap_or_default());
-        files::replace_private(&self.0, &text).map_err(|error| fail(&error))
+        files::replace_private(&self.0, text.as_bytes()).map_err(|error| fail(&error))
     }
+}
+
+fn parse(text: &str) -> Option<Map<String, Value>> {
+    serde_json::from_str(text).ok()
+}
+
+/// A login as it is added behind others.
+fn member(registry: &str, login: &Value) -> Zeroizing<String> {
+    Zeroizing::new(format!(", {}: {login}", Value::from(registry)))
 }
 
 #[cfg(test)]
@@ -119,6 +153,24 @@ mod tests {
         assert!(file.login("https://registry.example").unwrap().is_some());
         assert!(file.forget("https://registry.example").unwrap());
         assert!(!file.path().exists());
+    }
+
+    #[test]
+    fn what_the_sdk_wrote_stays_to_the_byte() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = AuthFile::in_dir(dir.path());
+        // As Python writes it: in no order but its own, with spaces.
+        let own = "{\"https://r.example\": {\"refresh_token\": \"\\u00e4}\", \
+                   \"access_token\": \"a\", \"expires_at\": 5.50}}";
+        std::fs::write(file.path(), own).unwrap();
+        for gateway in ["http://127.0.0.1:1", "http://127.0.0.1:2"] {
+            file.set(gateway, &Secret::new("t"), 5).unwrap();
+            assert!(file.login(gateway).unwrap().is_some());
+        }
+        for gateway in ["http://127.0.0.1:1", "http://127.0.0.1:2"] {
+            assert!(file.forget(gateway).unwrap());
+        }
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), own);
     }
 
     #[test]

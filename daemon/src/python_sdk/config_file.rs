@@ -191,6 +191,24 @@ impl ConfigFile {
         })
     }
 
+    /// The file's text as it would be for a catalog and with this registry in
+    /// it; and whether that takes another catalog's values over.
+    pub(super) fn led(
+        &self,
+        catalog: &CatalogUrl,
+        published: &Map<String, Value>,
+        registry: &RegistryUrl,
+    ) -> Result<(String, bool), ConfigError> {
+        let is_replaced = self.catalog()?.as_ref() != Some(catalog);
+        let mut values = if is_replaced {
+            self.adopted(catalog, published)
+        } else {
+            self.read()?
+        };
+        values.insert("registryUrl".to_owned(), json!(registry));
+        Ok((self.render(&values)?, is_replaced))
+    }
+
     /// Replaces the file from a catalog's `config.json`, of which only the
     /// SDK's keys are taken; the old file is kept as a timestamped backup.
     pub fn replace(
@@ -198,6 +216,12 @@ impl ConfigFile {
         catalog: &CatalogUrl,
         published: &Map<String, Value>,
     ) -> Result<ConfigValues, ConfigError> {
+        let values = self.adopted(catalog, published);
+        self.write(&self.render(&values)?, true)?;
+        Ok(values)
+    }
+
+    fn adopted(&self, catalog: &CatalogUrl, published: &Map<String, Value>) -> ConfigValues {
         let mut values = template::defaults(&self.dir);
         for (key, value) in published {
             let scalar = !matches!(value, Value::Array(_) | Value::Object(_));
@@ -211,14 +235,13 @@ impl ConfigFile {
             .unwrap_or_default();
         let navigator = navigator.parse().unwrap_or_else(|_| catalog.clone());
         values.insert("navigator_url".to_owned(), json!(navigator));
-        self.write(&values, true)?;
-        Ok(values)
+        values
     }
 
     /// Back to the SDK's defaults, with a backup.
     pub fn reset(&self) -> Result<ConfigValues, ConfigError> {
         let values = template::defaults(&self.dir);
-        self.write(&values, true)?;
+        self.write(&self.render(&values)?, true)?;
         Ok(values)
     }
 
@@ -228,12 +251,12 @@ impl ConfigFile {
         for (key, value) in changes {
             values.insert(key.clone(), template::check(key, value)?);
         }
-        self.write(&values, false)?;
+        self.write(&self.render(&values)?, false)?;
         Ok(values)
     }
 
-    fn write(&self, values: &ConfigValues, keep_backup: bool) -> Result<(), ConfigError> {
-        let text = self.render(values)?;
+    /// Writes it whole, where asked for with a backup of what was there.
+    pub(super) fn write(&self, text: &str, keep_backup: bool) -> Result<(), ConfigError> {
         fs::create_dir_all(&self.dir).map_err(|error| self.io("create the folder of", &error))?;
         if keep_backup && self.path().exists() {
             fs::copy(self.path(), self.backup_path())

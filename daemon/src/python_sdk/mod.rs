@@ -4,6 +4,7 @@ mod auth_file;
 mod config_file;
 mod error;
 mod placeholder;
+mod taking_over;
 mod template;
 mod wiring;
 

@@ -82,6 +82,9 @@ impl Placeholder {
         if self.path.exists() && !self.aside.exists() {
             files::rename(&self.path, &self.aside).map_err(fail("set aside"))?;
         }
+        if let Some(dir) = self.path.parent() {
+            fs::create_dir_all(dir).map_err(fail("write"))?;
+        }
         self.lay().map(drop).map_err(fail("write"))
     }
 
@@ -266,7 +269,7 @@ mod tests {
     #[test]
     fn what_lay_there_comes_back() {
         let dir = tempfile::TempDir::new().unwrap();
-        let placeholder = Placeholder::in_dir(dir.path());
+        let placeholder = Placeholder::in_dir(&dir.path().join("Quilt"));
         placeholder.set_up().unwrap();
         placeholder.undo().unwrap();
         assert!(!placeholder.path().exists());
@@ -277,6 +280,6 @@ mod tests {
         placeholder.undo().unwrap();
         placeholder.undo().unwrap();
         assert_eq!(fs::read_to_string(placeholder.path()).unwrap(), "{}");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path().join("Quilt")).unwrap().count(), 1);
     }
 }

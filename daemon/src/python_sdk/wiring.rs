@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth_file::AuthFile;
 use super::placeholder::Placeholder;
+use super::taking_over::TakingOver;
 use super::{ConfigFile, SdkFileError};
 use crate::files;
 
@@ -28,6 +29,7 @@ pub struct Wiring {
     auth: AuthFile,
     placeholder: Placeholder,
     record: PathBuf,
+    taking_over: TakingOver,
 }
 
 /// What was wired, and what was there before.
@@ -43,8 +45,11 @@ pub struct Wired {
     pub gateway_url: RegistryUrl,
     /// The whole `config.yml` as it was, where there was one.
     config_before: Option<String>,
-    /// Where there was none: as it was written.
+    /// As it was written, so that somebody else's changes can be told.
     config_written: Option<String>,
+    /// As it was before that: what it still is where the writing was cut off.
+    #[serde(default)]
+    config_found: Option<String>,
 }
 
 /// What the SDK shall be led to.
@@ -89,6 +94,7 @@ impl Wiring {
             auth: AuthFile::in_dir(sdk_dir),
             placeholder: Placeholder::in_dir(sdk_dir),
             record: state_dir.join("python-sdk.json"),
+            taking_over: TakingOver::in_dir(state_dir),
         }
     }
 
@@ -124,9 +130,26 @@ impl Wiring {
         Ok(login.map(|login| login.refresh_token))
     }
 
+    /// Notes that this login of the SDK's own is about to become the daemon's:
+    /// should the daemon end in between, the next one knows.
+    pub fn begin_taking_over(&self, login: &Secret) -> Result<(), SdkFileError> {
+        self.taking_over.begin(login)
+    }
+
+    /// Whether that was begun with this login, and not ended.
+    pub fn is_taking_over(&self, login: &Secret) -> bool {
+        self.taking_over.is_of(login)
+    }
+
+    /// The login stays the SDK's own.
+    pub fn give_up_taking_over(&self) -> Result<(), SdkFileError> {
+        self.taking_over.end()
+    }
+
     /// Forgets a login the SDK made itself: it is the daemon's now.
     pub fn forget_own_login(&self, registry: &RegistryUrl) -> Result<(), SdkFileError> {
-        self.auth.forget(registry.as_str()).map(drop)
+        self.auth.forget(registry.as_str())?;
+        self.taking_over.end()
     }
 
     /// Leads the SDK to the gateway. `grant` is a new grant, or nothing where
@@ -147,26 +170,26 @@ impl Wiring {
         }
         // Looked at before anything is written, like the other file below.
         self.auth.login(lead.gateway.as_str())?;
-        let mut wired = Wired {
+        let text = self
+            .config
+            .led(lead.catalog, lead.published, lead.gateway)?;
+        let wired = Wired {
             version: Self::VERSION,
             catalog_url: lead.catalog.clone(),
             registry_url: lead.registry.clone(),
             gateway_url: lead.gateway.clone(),
             config_before: self.config_before(lead, before.as_ref())?,
-            config_written: None,
+            // Before it is: afterwards would be too late, were this the end.
+            config_written: Some(text.0.clone()),
+            config_found: self.config.text()?,
         };
         self.save(&wired)?;
-        let written = self.write(lead, grant, before.as_ref());
+        let written = self.write(lead, grant, before.as_ref(), &text);
         if written.is_err() && before.is_none() {
             // Undoing can fail for the same reason; the first is to be told.
             let _ = self.undo();
         }
-        written?;
-        if wired.config_before.is_none() {
-            wired.config_written = self.config.text()?;
-            self.save(&wired)?;
-        }
-        Ok(true)
+        written.map(|()| true)
     }
 
     fn write(
@@ -174,15 +197,21 @@ impl Wiring {
         lead: &Lead<'_>,
         grant: Option<(&Secret, i64)>,
         before: Option<&Wired>,
+        (config, is_replaced): &(String, bool),
     ) -> Result<(), SdkFileError> {
+        // First: a daemon that finds a grant keeps the placeholder in its place,
+        // and would overwrite what the SDK has there.
+        self.placeholder.set_up()?;
         if let Some(before) = before.filter(|before| before.gateway_url != *lead.gateway) {
             self.auth.forget(before.gateway_url.as_str())?;
         }
         if let Some((token, expires_at)) = grant {
             self.auth.set(lead.gateway.as_str(), token, expires_at)?;
         }
-        self.placeholder.set_up()?;
-        self.configure(lead)
+        if self.config.text()?.as_ref() != Some(config) {
+            self.config.write(config, *is_replaced)?;
+        }
+        Ok(())
     }
 
     /// The `config.yml` that undoing puts back: never one that names a gateway.
@@ -205,20 +234,16 @@ impl Wiring {
         }
     }
 
-    /// Whether nobody but us has changed `config.yml`.
+    /// Whether nobody but us has changed a `config.yml` that leads here.
     fn is_as_written(&self, wired: &Wired) -> Result<bool, SdkFileError> {
+        let text = self.config.text()?;
+        if text == wired.config_written || text == wired.config_found {
+            return Ok(true);
+        }
         match &wired.config_before {
             Some(before) => Ok(self.config.differs_in_registry_only(before)?),
-            None => Ok(self.config.text()? == wired.config_written),
+            None => Ok(false),
         }
-    }
-
-    /// Names the gateway in `config.yml`, in the place of its registry.
-    fn configure(&self, lead: &Lead<'_>) -> Result<(), SdkFileError> {
-        if self.config.catalog()?.as_ref() != Some(lead.catalog) {
-            self.config.replace(lead.catalog, lead.published)?;
-        }
-        self.point_to(lead.gateway)
     }
 
     /// Puts back what was there. Answers whether anything was wired.

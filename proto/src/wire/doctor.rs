@@ -10,6 +10,9 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// What was seen to work, one line each.
     pub proven: Vec<String>,
+    /// The daemon's settings file, as the daemon names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
 }
 
 /// One thing that is wrong.

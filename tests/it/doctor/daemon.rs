@@ -151,6 +151,35 @@ async fn a_profile_that_aws_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_elsewhere() {
+    let mut world = healthy().await;
+    world.daemon.take().unwrap().stop().await;
+    let elsewhere = world.home.path().join("elsewhere.toml");
+    fs::rename(world.home.settings(), &elsewhere).unwrap();
+    let args = ["--token-store", "file", "--config", "elsewhere.toml"];
+    let variables = [("AWS_ENDPOINT_URL_STS", world.stack.sts_url())];
+    world.daemon = Some(Daemon::start_with(&world.home, &args, &variables).await);
+    assert_eq!(found(&world, &[]).await, []);
+    let edit = format!("${{EDITOR:-vi}} {}", elsewhere.display());
+
+    let settings = fs::read_to_string(&elsewhere).unwrap();
+    fs::write(&elsewhere, format!("{settings}nonsense = 1\n")).unwrap();
+    assert_eq!(only(&world, "settings_broken").await.hint, edit);
+
+    fs::write(&elsewhere, settings.replace("lake", "sea")).unwrap();
+    assert_eq!(only(&world, "process_unknown_profile").await.hint, edit);
+
+    let refused = format!(
+        "{settings}[profiles.vault]\nrole_arn = '{}'\n",
+        arn("vault")
+    );
+    fs::write(&elsewhere, refused).unwrap();
+    let ask = ["credential-process", "--profile", "vault"];
+    world.ctl(&ask).await.failed(6);
+    assert_eq!(only(&world, "aws_refused").await.hint, edit);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_daemons() {
     let world = healthy().await;
     let place = world.home.state().join("quiltd.sock");
@@ -256,8 +285,8 @@ async fn a_keyring_that_went_away() {
 async fn no_catalog() {
     let world = World::start().await;
     let findings = found(&world, &[]).await;
-    assert_eq!(codes(&findings), ["no_aws_profile", "invalid_input"]);
-    assert_eq!(findings[1].hint, "quiltctl config https://YOUR-CATALOG");
+    assert_eq!(codes(&findings), ["invalid_input", "no_aws_profile"]);
+    assert_eq!(findings[0].hint, "quiltctl config https://YOUR-CATALOG");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,3 +111,21 @@ async fn a_healthy_machine_has_nothing_to_mend() {
     }
     assert!(!said.contains("run:"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_way_to_the_credentials_is_enough() {
+    let ways: [&[&str]; 3] = [
+        &["quiltctl setup aws"],
+        &["quiltctl setup quilt3"],
+        &["quiltctl setup aws", "quiltctl setup quilt3"],
+    ];
+    for way in ways {
+        let world = World::logged_in().await;
+        let configured = format!("quiltctl config {}", world.stack.catalog_url());
+        sh(&world, &[], &configured).await.ok();
+        for line in way {
+            sh(&world, &[], line).await.ok();
+        }
+        assert_eq!(found(&world, &[]).await, [], "after {way:?}");
+    }
+}

@@ -169,6 +169,13 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        plant: |home| replace(home, CONFIG, "region", "region = xx-1\nregion"),
+        codes: &["key_twice"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i /xx-1/d",
+        ..FAULT
+    },
+    Fault {
         plant: |home| replace(home, CONFIG, "{home}/tools/quiltctl", "/no/such/quiltctl"),
         codes: &["process_missing"],
         hint: "quiltctl setup aws",

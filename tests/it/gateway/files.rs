@@ -4,7 +4,7 @@ use std::fs;
 
 use quilt_proto::call::{ReadGateway, ReadStatus};
 use quilt_proto::wire::GrantKind;
-use quilt_tests::harness::{Daemon, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use quilt_tests::stack::StackConfig;
 use serde_json::json;
 
@@ -51,6 +51,40 @@ async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
     assert!(status.grants.is_empty());
     let undone = world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
     assert!(undone.contains("was not set up"), "{undone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_would_be_asked_for_the_gateway_is_told() {
+    let world = World::logged_in().await;
+    let notes = async |variables: &[(&str, &str)]| {
+        let mut command = world.ctl_command(&["setup", "quilt3"]);
+        let run = Run::from(
+            command
+                .envs(variables.iter().copied())
+                .output()
+                .await
+                .unwrap(),
+        );
+        assert_eq!(run.code, 0, "{run:?}");
+        let lines = run.stderr.lines().map(str::to_owned);
+        lines
+            .filter(|line| line.contains("PROXY"))
+            .collect::<Vec<_>>()
+    };
+    for proxy in ["HTTP_PROXY", "ALL_PROXY"] {
+        let told = notes(&[(proxy, "http://proxy.example")]).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(proxy), "{told:?}");
+        let mend = "; run: export NO_PROXY=\"127.0.0.1,localhost\"";
+        assert!(told[0].ends_with(mend), "{told:?}");
+    }
+    let excepted = [
+        ("HTTP_PROXY", "http://proxy.example"),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    for variables in [&excepted[..], &[]] {
+        assert_eq!(notes(variables).await, [""; 0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +153,24 @@ async fn configuring_a_catalog_anew_keeps_quilt3_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_set_as_a_value_leaves_quilt3_behind_and_says_so() {
+    let world = set_up(StackConfig::default()).await;
+    let other = World::start().await;
+    let set = async |url: &str| {
+        let value = format!("navigator_url={url}");
+        world.ctl(&["config", "--set", &value]).await
+    };
+    let own = world.stack.catalog_url();
+    let told = set(other.stack.catalog_url()).await;
+    let expected =
+        format!("quilt3 still uses quiltd's session of {own}; run: quiltctl setup quilt3\n");
+    assert_eq!((told.code, told.stderr), (0, expected));
+    assert_eq!(set(own).await.stderr, "");
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    assert_eq!(set(other.stack.catalog_url()).await.stderr, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_grant_is_nobodys_and_setting_up_again_mends_it() {
     let world = set_up(StackConfig::default()).await;
     let status = world.client().send(&ReadStatus).await.unwrap();
@@ -136,6 +188,19 @@ async fn a_revoked_grant_is_nobodys_and_setting_up_again_mends_it() {
     );
     world.ctl(&["setup", "quilt3"]).await.ok();
     once(&world).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_the_grant_is_no_use_of_it() {
+    let world = set_up(StackConfig::default()).await;
+    for look in ["status", "doctor"] {
+        world.ctl(&[look]).await.ok();
+    }
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let last_used_at = async || world.client().status().await.unwrap().grants[0].last_used_at;
+    assert_eq!(last_used_at().await, None);
+    once(&world).await.ok();
+    assert!(last_used_at().await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +254,7 @@ async fn a_moment_of_doubt_does_not_end_the_guard() {
     }
 }
 
-async fn until(done: impl Fn() -> bool) {
+pub(super) async fn until(done: impl Fn() -> bool) {
     let waiting = async {
         while !done() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;

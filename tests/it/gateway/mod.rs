@@ -1,6 +1,7 @@
 //! The registry gateway: the real quilt3, untouched, on the daemon's session.
 
 mod files;
+mod kills;
 mod requests;
 mod run;
 

@@ -151,6 +151,38 @@ async fn it_carries_the_registrys_paths_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_audit_names_each_request_without_its_query() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let headers = with_grant(&authority, &token);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let long = format!("GET /api/{}", "x".repeat(5000));
+    let search = "GET /api/search?query=canary&size=1";
+    for request in ["POST /graphql", search, search, &long] {
+        raw(&authority, request, &headers, "{}").await;
+    }
+    let audit = world.ctl(&["audit", "--json"]).await.ok();
+    let entries: Vec<Value> = serde_json::from_str(&audit).unwrap();
+    let registry = |entry: &&Value| entry["action"] == "registry";
+    let mut noted: Vec<_> = entries
+        .iter()
+        .filter(registry)
+        .map(|entry| entry["request"].as_str().unwrap())
+        .collect();
+    let long = noted.iter().position(|request| request.ends_with('…'));
+    assert_eq!(
+        noted.remove(long.unwrap()).chars().count(),
+        "GET ".len() + 201
+    );
+    // The same once more is one line more.
+    let expected = ["POST /graphql", "GET /api/search", "GET /api/search"];
+    assert_eq!(noted, expected, "{audit}");
+    assert!(!audit.contains("canary") && !audit.contains(&token));
+    let table = world.ctl(&["audit"]).await.ok();
+    assert!(table.contains("POST /graphql"), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_switched_through_it_flushes_credentials() {
     let world = set_up(StackConfig::default()).await;
     let (authority, token) = grant(&world);

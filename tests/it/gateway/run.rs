@@ -111,7 +111,7 @@ async fn an_api_key_serves_it_just_the_same() {
         .ok();
     world.ctl(&["setup", "quilt3"]).await.ok();
     let (stop, watcher) = watch_credentials(&world);
-    outlive(&world, 1).await;
+    outlive(&world, 8).await;
     stop.store(true, Ordering::Relaxed);
     assert!(!watcher.join().unwrap());
     assert_eq!(

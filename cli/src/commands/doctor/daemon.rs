@@ -1,13 +1,14 @@
 //! The daemon that is asked here, and what it says of itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use quilt_client::Error;
 use quilt_client::blocking::Client;
-use quilt_proto::call::{ReadConfig, ReadDiagnosis, ReadHealth, ReadProfiles};
+use quilt_proto::call::{ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles};
 use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
-use quilt_proto::{CatalogUrl, ErrorCode, ProfileName};
+use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, locations};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
@@ -29,6 +30,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) struct Daemon {
     profiles: BTreeMap<Option<String>, Vec<ProfileStatus>>,
     config: ConfigValues,
+    leads_quilt3: bool,
+    settings: Option<PathBuf>,
 }
 
 /// Asks about every catalog that is used: here, and by profiles.
@@ -57,6 +60,10 @@ pub(super) fn examine(
     let bare = Client::new(client.socket()).with_timeout(PATIENCE);
     let mut daemon = Daemon {
         config: bare.send(&ReadConfig).unwrap_or_default(),
+        // Files of its that cannot be read are what the diagnosis tells of.
+        leads_quilt3: !bare
+            .send(&ReadGateway)
+            .is_ok_and(|gateway| gateway.catalog_url.is_none()),
         ..Daemon::default()
     };
     let mut left: BTreeSet<Option<String>> = aws
@@ -70,7 +77,8 @@ pub(super) fn examine(
             Some(catalog) => bare.clone().with_catalog(catalog),
             None => bare.clone(),
         };
-        diagnose(context, &client, &health.version, report);
+        let settings = diagnose(context, &client, &health.version, report);
+        daemon.settings = settings.or(daemon.settings);
         let profiles = client.send(&ReadProfiles).unwrap_or_default();
         // A profile of quiltd.toml may be of a catalog of its own.
         let used = |profile: &&ProfileStatus| {
@@ -89,19 +97,27 @@ pub(super) fn examine(
     Ok(Some(daemon))
 }
 
-fn diagnose(context: &Context, client: &Client, version: &str, report: &mut Report) {
+/// Lets it look at itself; answers where its settings are.
+fn diagnose(
+    context: &Context,
+    client: &Client,
+    version: &str,
+    report: &mut Report,
+) -> Option<PathBuf> {
     match client.send(&ReadDiagnosis) {
         Ok(diagnosis) => {
             report.add(diagnosis.findings);
             for line in diagnosis.proven {
                 report.prove(line);
             }
+            return diagnosis.settings.map(PathBuf::from);
         }
         // One of an older version cannot; that is a finding already.
         Err(Error::Problem(problem))
             if version != VERSION && problem.code == ErrorCode::NotFound => {}
         Err(error) => report.add([deaf(context, error)]),
     }
+    None
 }
 
 fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
@@ -139,6 +155,16 @@ impl Daemon {
             let mut regions = profiles.iter().filter(|profile| profile.region.is_some());
             regions.any(|profile| profile.name == *name)
         })
+    }
+
+    /// Its quiltd.toml.
+    pub(super) fn settings(&self) -> Option<PathBuf> {
+        self.settings.clone().or_else(|| locations::settings().ok())
+    }
+
+    /// Whether the Python SDK was led to it, be it astray since.
+    pub(super) fn leads_quilt3(&self) -> bool {
+        self.leads_quilt3
     }
 
     /// The catalog of whoever names none.

@@ -1,5 +1,4 @@
-//! Profiles that are set up, but not where variables send AWS programs; and
-//! none at all.
+//! Profiles that are set up, but not where variables send AWS programs.
 
 use quilt_proto::wire::Finding;
 
@@ -23,20 +22,13 @@ fn judge(moved: &[&str], files: &AwsFiles, usual: &AwsFiles) -> Option<Finding> 
         files.profiles().into_iter().map(|ours| ours.name).collect()
     };
     let seen = names(files);
-    if let Some(hidden) = names(usual).into_iter().find(|name| !seen.contains(name)) {
+    let hidden = names(usual).into_iter().find(|name| !seen.contains(name));
+    hidden.map(|hidden| {
         let what = format!(
             "{} leads programs to files without profile {hidden}, which is set up in ~/.aws",
             moved.join(" and ")
         );
-        return Some(Finding::error(
-            "aws_files_elsewhere",
-            what,
-            mend::unset(moved),
-        ));
-    }
-    seen.is_empty().then(|| {
-        let what = "no AWS profile gets its credentials from quiltd";
-        Finding::warning("no_aws_profile", what, "quiltctl setup aws")
+        Finding::error("aws_files_elsewhere", what, mend::unset(moved))
     })
 }
 
@@ -54,6 +46,6 @@ mod tests {
         };
         assert_eq!(judge("", ours).as_deref(), Some("unset AWS_CONFIG_FILE"));
         assert_eq!(judge(ours, ours), None);
-        assert_eq!(judge("", "").as_deref(), Some("quiltctl setup aws"));
+        assert_eq!(judge("", ""), None);
     }
 }

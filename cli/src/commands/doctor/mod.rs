@@ -12,16 +12,20 @@ mod duplicates;
 mod elsewhere;
 mod mend;
 mod named_profile;
+mod nothing_wired;
 mod other_ways;
 mod process;
 mod programs;
 mod proxy;
 mod region;
+mod repeated_keys;
 mod report;
 mod sockets;
 mod static_keys;
 mod variables;
 mod web_identity;
+
+use quilt_proto::wire::Finding;
 
 use self::aws_profile::AwsFiles;
 use self::report::Report;
@@ -37,6 +41,11 @@ aside, and with 1 when something does. The results are on standard output either
 Where the AWS CLI or botocore is installed it is run, to see where it takes the \
 credentials of each profile from.";
 
+/// A proxy that keeps programs started here from this machine's endpoints.
+pub(super) fn proxy_in_the_way() -> Option<Finding> {
+    proxy::check(&Variables::from_environment())
+}
+
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let variables = Variables::from_environment();
     let mut report = Report::default();
@@ -48,8 +57,11 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     report.add(container::check(&variables));
     report.add(proxy::check(&variables));
     report.add(named_profile::check(&variables, &files));
-    report.add(elsewhere::check(&variables, &files));
+    let elsewhere = elsewhere::check(&variables, &files);
+    let is_elsewhere = elsewhere.is_some();
+    report.add(elsewhere);
     report.add(duplicates::check(&files));
+    report.add(repeated_keys::check(&files));
     for profile in &profiles {
         report.add(other_ways::check(profile));
         report.add(process::check(profile));
@@ -59,6 +71,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 
     if let Some(daemon) = daemon::examine(context, &profiles, &mut report)? {
         report.add(catalog::check(context, &daemon));
+        if !is_elsewhere {
+            report.add(nothing_wired::check(&profiles, &daemon));
+        }
         for profile in &profiles {
             report.add(process::check_recipe(profile, &daemon));
             report.add(region::check(&variables, profile, &daemon));

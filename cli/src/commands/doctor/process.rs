@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use quilt_proto::locations;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::AwsProfile;
@@ -66,8 +65,9 @@ pub(super) fn check_recipe(profile: &AwsProfile, daemon: &Daemon) -> Option<Find
         "profile {} asks for '{recipe}', and quiltd.toml has no [profiles.{recipe}]",
         profile.name
     );
-    let hint = locations::settings()
-        .map_or_else(|_| "quiltctl profiles".to_owned(), |path| mend::edit(&path));
+    let hint = daemon
+        .settings()
+        .map_or_else(|| "quiltctl profiles".to_owned(), |path| mend::edit(&path));
     Some(Finding::error("process_unknown_profile", what, hint))
 }
 

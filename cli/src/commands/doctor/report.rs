@@ -49,7 +49,9 @@ impl Report {
     }
 
     fn show(&self) -> Result<(), Failure> {
-        let Diagnosis { findings, proven } = &self.0;
+        let Diagnosis {
+            findings, proven, ..
+        } = &self.0;
         for finding in findings {
             let kind = match finding.severity {
                 Severity::Error => "",

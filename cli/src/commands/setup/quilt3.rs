@@ -3,6 +3,7 @@
 use quilt_proto::call::{SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayRequest};
 
+use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output;
@@ -32,7 +33,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let request = GatewayRequest {
         import: args.import,
     };
-    context.print(&SetUpGateway(request), |gateway| show(args, &gateway))
+    context.print(&SetUpGateway(request), |gateway| show(args, &gateway))?;
+    if let Some(proxy) = proxy_in_the_way() {
+        output::note(format_args!("{}; run: {}", proxy.summary, proxy.hint));
+    }
+    Ok(())
 }
 
 fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::HeaderMap;
+use http::request::Parts;
 use quilt_proto::wire::ContainerCredentials;
 
 use super::{Desk, answer, private};
@@ -31,8 +31,8 @@ pub(in crate::api) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
     super::open(app, 0, LoopbackListener::limits(), routes)
 }
 
-async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let Some(opened) = desk.opened(&headers, None) else {
+async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
+    let Some(opened) = desk.opened(&request, None) else {
         return desk.refuse("quiltctl exec -- COMMAND");
     };
     let Right::Credentials { profile, .. } = &opened.right else {

@@ -13,7 +13,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::request::Parts;
+use http::{Method, StatusCode, header};
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::{Value, json};
 
@@ -41,6 +42,9 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The largest form that asks for a token, in bytes.
 const MAX_FORM: usize = 16 * 1024;
+
+/// How much of a path the audit log keeps, in characters.
+const MAX_NOTED: usize = 200;
 
 /// How long a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(20);
@@ -85,8 +89,8 @@ fn limits() -> Limits {
 }
 
 /// The grant in a request, and its catalog.
-fn granted(desk: &Desk, headers: &HeaderMap) -> Option<(Opened, CatalogUrl)> {
-    let opened = desk.opened(headers, Some("Bearer"))?;
+fn granted(desk: &Desk, request: &Parts) -> Option<(Opened, CatalogUrl)> {
+    let opened = desk.opened(request, Some("Bearer"))?;
     match &opened.right {
         Right::Registry { catalog } => {
             let catalog = catalog.clone();
@@ -99,7 +103,8 @@ fn granted(desk: &Desk, headers: &HeaderMap) -> Option<(Opened, CatalogUrl)> {
 /// `/api/token`: a grant is its own successor. A 200 with an `error` is what
 /// the SDK shows to its user.
 async fn token(State(desk): State<Desk>, request: Request) -> Response {
-    let form = match body(request.into_body(), MAX_FORM).await {
+    let (parts, stream) = request.into_parts();
+    let form = match body(stream, MAX_FORM).await {
         Ok(form) => form,
         Err(problem) => return super::refuse(&desk.throttle, &problem),
     };
@@ -110,7 +115,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
             .map(|(_, token)| token.into_owned())
             .unwrap_or_default(),
     );
-    let opened = desk.app.grants.open(token.expose());
+    let opened = desk.open(token.expose(), &parts.extensions);
     if !opened.is_some_and(|opened| matches!(opened.right, Right::Registry { .. })) {
         if !desk.throttle.pass() {
             return private(StatusCode::TOO_MANY_REQUESTS.into_response());
@@ -128,8 +133,8 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
-async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let Some((opened, _)) = granted(&desk, &headers) else {
+async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
+    let Some((opened, _)) = granted(&desk, &request) else {
         return desk.refuse(HINT);
     };
     let profile = ProfileName::default_profile();
@@ -151,7 +156,7 @@ async fn credentials(State(desk): State<Desk>, headers: HeaderMap) -> Response {
 /// before the body is read.
 async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let Some((opened, catalog)) = granted(&desk, &parts.headers) else {
+    let Some((opened, catalog)) = granted(&desk, &parts) else {
         return desk.refuse(HINT);
     };
     if !is_carried(&parts.method, parts.uri.path()) {
@@ -162,6 +167,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
+    let noted = noted(&parts.method, parts.uri.path());
     let target = parts.uri.path_and_query();
     let request = Forward {
         target: target.map_or("/", |target| target.as_str()).to_owned(),
@@ -176,12 +182,12 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let outcome = carried.await.unwrap_or(Err(SessionError::Stopping));
     match outcome {
         Ok(carried) => {
-            desk.note("registry", Ok(()), &opened);
+            desk.note("registry", Ok(()), &opened, Some(noted));
             harmless(carried.map(Body::new))
         }
         Err(error) => {
             let problem = ApiError::from(error).problem();
-            desk.note("registry", Err(&problem), &opened);
+            desk.note("registry", Err(&problem), &opened, Some(noted));
             // The SDK takes a 401 for what it is, and tells its user so.
             answer(&Problem {
                 status: match problem.code {
@@ -230,6 +236,14 @@ fn is_carried(method: &Method, path: &str) -> bool {
         _ => false,
     };
     usual.contains(method) && path.bytes().all(plain) && !path.contains("//") && allowed
+}
+
+/// What the audit log says of a request: never its query, which may hold what
+/// was searched for. A path that is carried is plain ASCII.
+fn noted(method: &Method, path: &str) -> String {
+    let cut: String = path.chars().take(MAX_NOTED).collect();
+    let more = if cut.len() < path.len() { "…" } else { "" };
+    format!("{method} {cut}{more}")
 }
 
 /// A request's body, within bounds.

@@ -16,7 +16,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::request::Parts;
+use http::{Extensions, HeaderValue, StatusCode, header};
 use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 
@@ -26,7 +27,9 @@ use super::trail;
 use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
-use crate::listen::{AllowedHosts, Limits, LoopbackListener, Refuse, Throttle, guarded_by, serve};
+use crate::listen::{
+    AllowedHosts, Limits, LoopbackListener, Say, Standing, Throttle, Words, guarded_by, serve,
+};
 use crate::metrics::Via;
 
 /// What the handlers of a listener share.
@@ -45,33 +48,47 @@ fn open(
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port)?;
     let stop = app.shutdown.child_token();
-    let served = metered(router(Arc::clone(app), address, routes), app);
-    tokio::spawn(serve(listener, served, limits, stop.clone()));
+    let throttle = Arc::new(Throttle::new());
+    let words = words(&throttle);
+    let refused = Arc::clone(&words.refused);
+    let desk = Desk {
+        app: Arc::clone(app),
+        throttle,
+    };
+    let served = metered(router(desk, address, routes, refused), app);
+    tokio::spawn(serve(listener, served, limits, words, stop.clone()));
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
 }
 
-fn router(app: Arc<App>, address: SocketAddr, routes: Router<Desk>) -> Router {
-    let throttle = Arc::new(Throttle::new());
-    let refusals = Arc::clone(&throttle);
-    let refuse: Refuse = Arc::new(move |problem| refuse(&refusals, problem));
+/// How a listener tells what no handler gets to tell. What is refused unread
+/// counts like any other refusal: who sends it has shown no grant.
+fn words(throttle: &Arc<Throttle>) -> Words {
+    let throttle = Arc::clone(throttle);
+    Words {
+        refused: Arc::new(move |problem| refuse(&throttle, problem)),
+        late: Arc::new(answer),
+    }
+}
+
+fn router(desk: Desk, address: SocketAddr, routes: Router<Desk>, refused: Say) -> Router {
     let nothing_here = |throttle: &Throttle| {
         let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
-        self::refuse(throttle, &problem)
+        refuse(throttle, &problem)
     };
-    let (no_path, no_method) = (Arc::clone(&throttle), Arc::clone(&throttle));
+    let (no_path, no_method) = (Arc::clone(&desk.throttle), Arc::clone(&desk.throttle));
     let served = routes
         .fallback(async move || nothing_here(&no_path))
         .method_not_allowed_fallback(async move || nothing_here(&no_method))
-        .with_state(Desk { app, throttle });
-    guarded_by(served, AllowedHosts::only([address.to_string()]), refuse)
+        .with_state(desk);
+    guarded_by(served, AllowedHosts::only([address.to_string()]), refused)
 }
 
 impl Desk {
     /// What the token in the request opens: verbatim in its header, or after
     /// `scheme` (RFC 9110, section 11.4). More than one is nobody's.
-    fn opened(&self, headers: &HeaderMap, scheme: Option<&str>) -> Option<Opened> {
-        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    fn opened(&self, request: &Parts, scheme: Option<&str>) -> Option<Opened> {
+        let mut given = request.headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return None;
         };
@@ -83,7 +100,16 @@ impl Desk {
                 Some(token).filter(|_| named.eq_ignore_ascii_case(scheme))?
             }
         };
-        self.app.grants.open(token)
+        self.open(token, &request.extensions)
+    }
+
+    /// What a token opens. Whoever has one that does is no stranger.
+    fn open(&self, token: &str, extensions: &Extensions) -> Option<Opened> {
+        let opened = self.app.grants.open(token)?;
+        if let Some(standing) = extensions.get::<Standing>() {
+            standing.vouch();
+        }
+        Some(opened)
     }
 
     /// The answer to somebody without a grant.
@@ -106,19 +132,26 @@ impl Desk {
         let vended = vended.map_err(ApiError::from);
         meter::vended(&self.app, Via::Grant, &vended);
         let vended = vended.map_err(|error| error.problem());
-        self.note("credentials", vended.as_ref().map(drop), opened);
+        self.note("credentials", vended.as_ref().map(drop), opened, None);
         vended
     }
 
     /// Notes what a grant was used for, as the doing of the process it lives
     /// with, where it lives with one.
-    fn note(&self, action: &str, outcome: Result<(), &Problem>, opened: &Opened) {
+    fn note(
+        &self,
+        action: &str,
+        outcome: Result<(), &Problem>,
+        opened: &Opened,
+        request: Option<String>,
+    ) {
         let right = &opened.right;
         let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
         let profile = right.profile().map(ToString::to_string);
         let mut entry = trail::entry(action, outcome, Some(right.catalog()), profile);
         entry.pid = opened.pid;
         entry.grant_id = Some(opened.id.clone());
+        entry.request = request;
         self.app.audit.record(entry);
     }
 }

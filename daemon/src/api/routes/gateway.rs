@@ -11,6 +11,7 @@ use crate::api::extract::{Body, OfCatalog};
 use crate::api::open_gateway;
 use crate::app::App;
 use crate::gateway::WiredUp;
+use crate::session::SessionError;
 
 pub(in crate::api) async fn show(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
     describe(&app).map(Json)
@@ -21,29 +22,46 @@ pub(in crate::api) async fn set_up(
     OfCatalog(session): OfCatalog,
     Body(GatewayRequest { import }): Body<GatewayRequest>,
 ) -> Result<Json<Gateway>, ApiError> {
-    let open = open_gateway(&app);
-    let WiredUp {
-        changed,
-        imported,
-        own_login,
-    } = app.gateway.set_up(&session, import, open).await?;
-    if imported {
-        app.keys.flush(&session);
-    }
-    Ok(Json(Gateway {
-        changed,
-        imported,
-        own_login,
-        ..describe(&app)?
-    }))
+    to_its_end(async move {
+        let open = open_gateway(&app);
+        let WiredUp {
+            changed,
+            imported,
+            own_login,
+        } = app.gateway.set_up(&session, import, open).await?;
+        if imported {
+            app.keys.flush(&session);
+        }
+        Ok(Gateway {
+            changed,
+            imported,
+            own_login,
+            ..describe(&app)?
+        })
+    })
+    .await
 }
 
 pub(in crate::api) async fn undo(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
-    let changed = app.gateway.undo(app.session(None).ok().as_ref()).await?;
-    Ok(Json(Gateway {
-        changed,
-        ..describe(&app)?
-    }))
+    to_its_end(async move {
+        let changed = app.gateway.undo(app.session(None).ok().as_ref()).await?;
+        Ok(Gateway {
+            changed,
+            ..describe(&app)?
+        })
+    })
+    .await
+}
+
+/// In a task of its own: who hangs up in the middle must not leave the SDK's
+/// files half changed, or unguarded.
+async fn to_its_end(
+    change: impl Future<Output = Result<Gateway, ApiError>> + Send + 'static,
+) -> Result<Json<Gateway>, ApiError> {
+    let changed = tokio::spawn(change).await;
+    changed
+        .unwrap_or(Err(ApiError::from(SessionError::Stopping)))
+        .map(Json)
 }
 
 fn describe(app: &App) -> Result<Gateway, ApiError> {

@@ -17,7 +17,7 @@ use self::redirect::RedirectListener;
 use super::error::ApiError;
 use super::trail;
 use crate::app::App;
-use crate::listen::{Peer, serve};
+use crate::listen::{Peer, Words, serve};
 use crate::session::{Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
@@ -74,7 +74,13 @@ impl WebLogins {
         self.replace(&id, &attempt);
         let router = redirect::router(Arc::clone(&attempt), listener.host());
         let stop = attempt.stop.clone();
-        tokio::spawn(serve(listener, router, redirect::LIMITS, stop));
+        tokio::spawn(serve(
+            listener,
+            router,
+            redirect::LIMITS,
+            Words::problems(),
+            stop,
+        ));
         tokio::spawn(watch_over(self.clone(), Arc::clone(&attempt), id.clone()));
         let seconds = i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX);
         Ok(Started {

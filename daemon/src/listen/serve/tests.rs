@@ -49,7 +49,14 @@ impl Bench {
         let (door, arrivals) = mpsc::channel(8);
         let shutdown = CancellationToken::new();
         let listener = Channel { errors, arrivals };
-        let served = tokio::spawn(serve(listener, router(), limits, shutdown.clone()));
+        let served = serve(
+            listener,
+            router(),
+            limits,
+            Words::problems(),
+            shutdown.clone(),
+        );
+        let served = tokio::spawn(served);
         Self {
             door,
             shutdown,
@@ -97,8 +104,14 @@ fn router() -> Router {
             "/size",
             post(|body: Bytes| async move { body.len().to_string() }),
         )
+        .route("/vouched", get(vouched))
         .route("/never", get(std::future::pending::<()>))
         .route("/stream", get(slow_stream))
+}
+
+async fn vouched(Extension(standing): Extension<Standing>) -> &'static str {
+    standing.vouch();
+    "tester"
 }
 
 fn get_request(path: &str) -> String {
@@ -178,6 +191,40 @@ async fn headers_are_bounded_in_size_and_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_told_as_a_problem() {
+    let bench = Bench::new(Limits::default());
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(65));
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_536));
+    for (status, request) in [(431, &*many), (414, &*long), (400, "not HTTP\r\n\r\n")] {
+        let bench = if status == 414 {
+            let header_bytes = 128 * 1024;
+            &Bench::new(Limits {
+                header_bytes,
+                ..Limits::default()
+            })
+        } else {
+            &bench
+        };
+        let answer = bench.ask(request).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        for line in [
+            "content-type: application/problem+json",
+            "connection: close",
+            &format!("content-length: {}", body.len()),
+        ] {
+            assert_eq!(head.matches(line).count(), 1, "{line} in {head}");
+        }
+        assert_eq!(head.matches("content-length").count(), 1, "{head}");
+        let problem: Problem = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            (problem.status, problem.code),
+            (status, ErrorCode::InvalidInput)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_are_bounded() {
     let bench = Bench::new(Limits {
         body_bytes: 1000,
@@ -246,6 +293,47 @@ async fn connections_beyond_the_limit_wait() {
     drop(first);
     let answer = rest(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Asks for `path` and leaves the connection open after the answer.
+async fn ask_and_stay(bench: &Bench, path: &str) -> DuplexStream {
+    let mut client = bench.connect().await;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"tester") {
+        answer.push(client.read_u8().await.unwrap());
+    }
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_stranger_makes_way() {
+    let bench = Bench::new(Limits {
+        connections: 3,
+        strangers_make_way: true,
+        ..Limits::default()
+    });
+    let start = Instant::now();
+    let mut known = ask_and_stay(&bench, "/vouched").await;
+    let mut served = ask_and_stay(&bench, "/").await;
+    let mut silent = bench.connect().await;
+    let mut friends = Vec::new();
+    for stranger in [&mut served, &mut silent] {
+        let answer = bench.ask(&get_request("/")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(rest(stranger).await, "");
+        // In its place, so that there is no room again.
+        friends.push(ask_and_stay(&bench, "/vouched").await);
+    }
+    known.write_all(get_request("/").as_bytes()).await.unwrap();
+    let answer = rest(&mut known).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(
+        start.elapsed(),
+        Duration::ZERO,
+        "nobody waited for a timeout"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,14 @@ impl Desk {
         fs::write(self.dir.path().join("Quilt").join(name), text).unwrap();
     }
 
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.path().join("Quilt").join(name)).unwrap()
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.dir.path().join("Quilt").join(name)).unwrap();
+    }
+
     /// Every file of the SDK but its own backups.
     fn files(&self) -> Vec<(String, String)> {
         let mut files: Vec<_> = fs::read_dir(self.dir.path().join("Quilt"))
@@ -106,6 +114,61 @@ fn it_follows_to_another_catalog() {
     let grant = desk.wiring.grant(&gateway()).unwrap().unwrap();
     assert_eq!(grant.expose(), "other");
     assert_eq!(desk.wiring.config.catalog().unwrap().unwrap().as_str(), TWO);
+}
+
+#[test]
+fn whatever_of_it_was_written_undoing_restores_every_byte() {
+    let own = "navigator_url: https://one.example\nregistryUrl: https://registry.one.example\n";
+    let auth = "{\"https://registry.one.example\": {\"z\": 1, \"a\": 1}}";
+    for before in [None, Some(own), Some("# none\n")] {
+        // Each state of the files that the daemon may have been killed in.
+        for written in 0..4 {
+            for again in [None, Some(ONE), Some(TWO)] {
+                let desk = Desk::new();
+                desk.write("auth.json", auth);
+                desk.write("credentials.json", "own");
+                if let Some(before) = before {
+                    desk.write("config.yml", before);
+                }
+                let files = desk.files();
+                desk.set_up(ONE, Some("grant")).unwrap();
+                if written < 3 {
+                    match before {
+                        Some(before) => desk.write("config.yml", before),
+                        None => desk.remove("config.yml"),
+                    }
+                }
+                if written < 2 {
+                    desk.write("auth.json", auth);
+                }
+                if written < 1 {
+                    desk.wiring.placeholder.undo().unwrap();
+                }
+                if let Some(catalog) = again {
+                    desk.set_up(catalog, Some("other")).unwrap();
+                }
+                desk.wiring.undo().unwrap();
+                assert_eq!(desk.files(), files, "{written} {again:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn following_that_was_cut_off_loses_nothing() {
+    let desk = Desk::new();
+    desk.set_up(ONE, Some("grant")).unwrap();
+    let led = desk.read("config.yml");
+    for again in [Some(TWO), Some(ONE), None] {
+        desk.set_up(TWO, Some("other")).unwrap();
+        desk.write("config.yml", &led);
+        if let Some(catalog) = again {
+            desk.set_up(catalog, Some("other")).unwrap();
+        }
+        desk.wiring.undo().unwrap();
+        assert_eq!(desk.files(), [], "{again:?}");
+        desk.set_up(ONE, Some("grant")).unwrap();
+    }
 }
 
 #[test]

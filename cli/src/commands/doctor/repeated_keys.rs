@@ -1,0 +1,66 @@
+//! Keys that are there twice in one section: botocore refuses the whole file,
+//! and other SDKs take one of the two.
+
+use std::collections::BTreeMap;
+
+use quilt_proto::wire::Finding;
+
+use super::aws_profile::{AwsFile, AwsFiles};
+use super::mend;
+use crate::aws_files::ini::{self, Line};
+use crate::output;
+
+pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
+    files.each().iter().flat_map(of).collect()
+}
+
+fn of(file: &AwsFile) -> Vec<Finding> {
+    let lines = ini::lines(&file.bytes);
+    let repeated = ini::all_sections(&lines).into_iter().flat_map(repeated);
+    repeated
+        .map(|(key, numbers)| {
+            let what = format!(
+                "{} has {} more than once in one section, at lines {}: programs refuse such a \
+                 file, or differ in which line counts; keep one of them",
+                file.path.display(),
+                output::one_line(&key),
+                numbers.join(" and ")
+            );
+            Finding::error("key_twice", what, mend::edit(&file.path))
+        })
+        .collect()
+}
+
+/// The keys of a section that are there more than once, and the numbers of
+/// their lines.
+fn repeated(section: &[Line<'_>]) -> Vec<(String, Vec<String>)> {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in ini::options(section) {
+        if let Some(key) = ini::key(line.text) {
+            places.entry(key).or_default().push(line.number.to_string());
+        }
+    }
+    let twice = places.into_iter().filter(|(_, lines)| lines.len() > 1);
+    twice.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws_profile::tests::files;
+    use super::*;
+
+    #[test]
+    fn a_key_counts_once_a_section_and_what_is_nested_is_part_of_a_value() {
+        let found = check(&files(
+            "[profile q]\nregion = x\n# region = y\n\nREGION: z\n",
+            "[q]\na = 1\n[r]\na = 1\na = 2\n",
+        ));
+        let found: Vec<_> = found.iter().map(|found| found.summary.as_str()).collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("config has region more than once"));
+        assert!(found[0].contains("at lines 2 and 5"), "{found:?}");
+        assert!(found[1].contains("at lines 4 and 5"), "{found:?}");
+        let nested = "[profile q]\ns3 =\n  max = 1\n  max = 2\nregion = x\ns3api =\n  max = 1\n";
+        assert_eq!(check(&files(nested, "")), []);
+    }
+}
