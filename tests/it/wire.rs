@@ -21,7 +21,7 @@ async fn only_localhost_is_an_accepted_host() {
 /// hand out the wrong credentials, or delete too much.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_reads_is_refused() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     world.login().await;
     let url = world.stack.catalog_url();
     world.ctl(&["config", url]).await.ok();

@@ -103,18 +103,17 @@ impl ApiError {
                 format!("the role was not switched: {message}"),
             )
             .with_hint("quiltctl role list"),
-            Self::Session(error) | Self::Role(error) => session(error),
-            Self::Credential(error) => credential(error),
-            Self::Config(error) => config(error),
-            Self::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string())
-                .with_hint("quiltctl doctor"),
             Self::Search(SessionError::Stack(
                 error @ (StackError::Refused { .. } | StackError::Input { .. }),
             )) => Problem {
                 hint: Some("quiltctl search --help".to_owned()),
                 ..stack(error)
             },
-            Self::Search(error) => session(error),
+            Self::Session(error) | Self::Role(error) | Self::Search(error) => session(error),
+            Self::Credential(error) => credential(error),
+            Self::Config(error) => config(error),
+            Self::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string())
+                .with_hint("quiltctl doctor"),
             Self::NotASecret(error) => {
                 Problem::new(422, ErrorCode::InvalidInput, error.to_string())
                     .with_hint("quiltctl api-keys revoke --help")

@@ -13,7 +13,7 @@ const ELSEWHERE: &str = "export QUILTD_SOCKET=\"$HOME/.quilt/quiltd.sock\"";
 fn close(dir: &Path) -> String {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     if name.trim_start_matches('.').starts_with("quilt") {
-        format!("chmod 700 {dir:?}")
+        format!("chmod 700 '{}'", dir.display())
     } else {
         ELSEWHERE.to_owned()
     }
@@ -155,7 +155,7 @@ mod tests {
         };
         let line = loose("/home/me/.quilt");
         assert!(
-            line.ends_with("(mode 0755); run: chmod 700 \"/home/me/.quilt\""),
+            line.ends_with("(mode 0755); run: chmod 700 '/home/me/.quilt'"),
             "{line}"
         );
         for dir in ["/etc", "/tmp", "/", "/home/me"] {

@@ -43,7 +43,7 @@ impl Packages {
     /// Opens a registry by its URL, or the one the configuration names
     /// (`default_local_registry`). `session` is asked only where credentials
     /// are needed.
-    pub async fn open(
+    pub fn open(
         &self,
         url: Option<&str>,
         session: impl FnOnce() -> Result<Arc<Session>, CatalogError>,

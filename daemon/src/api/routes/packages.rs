@@ -29,9 +29,9 @@ pub(in crate::api) struct Where {
 }
 
 impl Where {
-    async fn open(&self, app: &App) -> Result<Registry, PackageError> {
+    fn open(&self, app: &App) -> Result<Registry, PackageError> {
         let session = || app.session(self.catalog.as_deref());
-        app.packages.open(self.registry.as_deref(), session).await
+        app.packages.open(self.registry.as_deref(), session)
     }
 }
 
@@ -41,7 +41,7 @@ pub(in crate::api) async fn list(
     Params(at): Params<Where>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let registry = at.open(&app).await?;
+    let registry = at.open(&app)?;
     Ok(listing::answer(registry.names(), &headers).await?)
 }
 
@@ -51,7 +51,7 @@ pub(in crate::api) async fn versions(
     Params(at): Params<Where>,
 ) -> Result<Json<Vec<PackageVersion>>, ApiError> {
     let name = name(path)?;
-    Ok(Json(at.open(&app).await?.versions(&name).await?))
+    Ok(Json(at.open(&app)?.versions(&name).await?))
 }
 
 pub(in crate::api) async fn delete(
@@ -61,7 +61,7 @@ pub(in crate::api) async fn delete(
 ) -> Result<Json<DeletedPackage>, ApiError> {
     let name = name(path)?;
     let top_hash: Option<TopHash> = at.top_hash.as_deref().map(str::parse).transpose()?;
-    let registry = at.open(&app).await?;
+    let registry = at.open(&app)?;
     let _alone = app.packages.lock(&registry, &name).await;
     Ok(Json(registry.delete(&name, top_hash.as_ref()).await?))
 }
