@@ -3,3 +3,8 @@
 
 pub mod harness;
 pub mod stack;
+
+/// Compiles the README's samples.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
