@@ -48,6 +48,10 @@ impl LocalStore {
                     reason: error.kind().to_string(),
                 }
             }
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => StoreError::Invalid {
+                place: path,
+                reason: "no file can have such a name".to_owned(),
+            },
             _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
                 StoreError::Denied {
                     path,

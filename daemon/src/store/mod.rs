@@ -63,7 +63,11 @@ impl StoreError {
         Self::Io {
             action,
             path: path.into(),
-            reason: error.kind().to_string(),
+            // Our own words where there are some, else the system's.
+            reason: match error.get_ref() {
+                Some(ours) => ours.to_string(),
+                None => error.kind().to_string(),
+            },
         }
     }
 }

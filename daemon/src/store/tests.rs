@@ -129,7 +129,21 @@ async fn a_symlink_is_not_followed() {
     let elsewhere = dir.path().join("elsewhere");
     fs::write(&elsewhere, "{\"version\":1}").unwrap();
     symlink(&elsewhere, dir.path().join("sessions.json")).unwrap();
-    assert!(file_store(dir.path()).await.load().await.is_err());
+    let refused = file_store(dir.path()).await.load().await.err().unwrap();
+    assert!(
+        refused
+            .to_string()
+            .ends_with("it is a symlink, which is not followed")
+    );
+
+    fs::remove_file(dir.path().join("sessions.json")).unwrap();
+    fs::create_dir(dir.path().join("sessions.json")).unwrap();
+    let refused = file_store(dir.path()).await.load().await.err().unwrap();
+    assert!(
+        refused
+            .to_string()
+            .ends_with("it is not a regular file of this user")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

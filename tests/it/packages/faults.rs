@@ -58,6 +58,21 @@ pub(crate) async fn undisturbed(
     (u32::try_from(requests).unwrap(), state(world, number))
 }
 
+/// Lets S3 answer nothing from request `at` on, which has its effect where
+/// `kind` loses only the answer. How many requests come until it is silent.
+pub(crate) fn fall_silent(world: &World, kind: &FaultKind, silence: FaultKind, at: u32) -> u64 {
+    let control = world.stack.control();
+    control.reset_counts();
+    let mut requests = u64::from(at) + 1;
+    if *kind == FaultKind::LostAnswer {
+        control.plant(Endpoint::S3, Fault::once(kind.clone()).after(at));
+        // The same request again.
+        requests += 1;
+    }
+    control.plant(Endpoint::S3, Fault::always(silence).after(at));
+    requests
+}
+
 /// Runs it again: it finishes, or finds that nothing is left to do.
 pub(crate) async fn again(
     world: &World,
@@ -88,15 +103,8 @@ async fn a_daemon_killed_at_any_request_leaves_nothing_wrong() {
                 for kind in [FaultKind::Hang, FaultKind::LostAnswer] {
                     let context = format!("layout {number}, {version:?}, {kind:?} at {at}");
                     seed(&world, number);
+                    let struck = fall_silent(&world, &kind, FaultKind::Hang, at);
                     let control = world.stack.control();
-                    control.reset_counts();
-                    let mut struck = u64::from(at) + 1;
-                    if kind == FaultKind::LostAnswer {
-                        control.plant(Endpoint::S3, Fault::once(kind.clone()).after(at));
-                        // The same request again.
-                        struck += 1;
-                    }
-                    control.plant(Endpoint::S3, Fault::always(FaultKind::Hang).after(at));
                     let args_of = args.iter().map(String::as_str).collect::<Vec<_>>();
                     let mut command = world.ctl_command(&args_of);
                     let running = tokio::spawn(async move { command.output().await });

@@ -6,7 +6,7 @@ use quilt_tests::harness::World;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 
 use super::fake::{BUCKET, fill, seed, world};
-use super::faults::{again, deletion, kinds, layout, undisturbed};
+use super::faults::{again, deletion, fall_silent, kinds, layout, undisturbed};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -86,15 +86,7 @@ async fn a_deletion_broken_off_at_any_request_can_be_run_again() {
                 for kind in [FaultKind::Hold, FaultKind::LostAnswer] {
                     let context = format!("layout {number}, {version:?}, {kind:?} at {at}");
                     seed(&world, number);
-                    let control = world.stack.control();
-                    control.reset_counts();
-                    let mut asked = u64::from(at) + 1;
-                    if kind == FaultKind::LostAnswer {
-                        control.plant(Endpoint::S3, Fault::once(kind).after(at));
-                        // The same request again.
-                        asked += 1;
-                    }
-                    control.plant(Endpoint::S3, Fault::always(FaultKind::Hold).after(at));
+                    let asked = fall_silent(&world, &kind, FaultKind::Hold, at);
                     hang_up(&world, &shown, asked, &context).await;
                     again(&world, number, &args, &expected, &context).await;
                 }

@@ -14,6 +14,13 @@ async fn refusals_are_told_apart() {
         line.contains("there is no bucket 'no-such-bucket'"),
         "{line}"
     );
+    for nameless in [
+        "file:///x/%00".to_owned(),
+        format!("file:///{}", "x".repeat(300)),
+    ] {
+        let line = list(&nameless).await.failed(8);
+        assert!(line.contains("no file can have such a name"), "{line}");
+    }
     let line = list("https://x").await.failed(8);
     assert!(line.contains("that is not a registry"), "{line}");
 
