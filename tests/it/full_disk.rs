@@ -79,7 +79,7 @@ async fn a_login_fails_in_one_line_and_its_code_still_works_once_there_is_room()
     let code = cramped.world.stack.control().login_code("alice").unwrap();
     let line = cramped.login(&code).await.failed(1);
     assert!(
-        line.contains("cannot write to ") && line.contains("; run: quiltctl "),
+        line.contains("cannot write to ") && line.contains("; run: df -h "),
         "{line}"
     );
     cramped.world.ctl(&["logged-in"]).await.code_is(3);
