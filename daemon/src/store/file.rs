@@ -144,6 +144,11 @@ fn replace(file: &mut NamedTempFile, text: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()
 }
 
+/// What is in the file's place instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Oddity(pub(super) &'static str);
+
 /// The file's bytes; `None` where there is none. Does not follow a symlink.
 fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let nofollow = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
@@ -155,14 +160,17 @@ fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err(io::Error::other("it is a symlink, which is not followed"));
+            return Err(io::Error::other(Oddity(
+                "it is a symlink, which is not followed",
+            )));
         }
         Err(error) => return Err(error),
     };
     let meta = file.metadata()?;
     if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() {
-        let what = "it is not a regular file of this user";
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+        return Err(io::Error::other(Oddity(
+            "it is not a regular file of this user",
+        )));
     }
     if meta.mode() & 0o077 != 0 {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;

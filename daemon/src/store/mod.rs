@@ -64,8 +64,8 @@ impl StoreError {
             action,
             path: path.into(),
             // Our own words where there are some, else the system's.
-            reason: match error.get_ref() {
-                Some(ours) => ours.to_string(),
+            reason: match error.get_ref().and_then(|error| error.downcast_ref()) {
+                Some(file::Oddity(what)) => (*what).to_owned(),
                 None => error.kind().to_string(),
             },
         }

@@ -5,6 +5,9 @@ use quilt_tests::stack::StackConfig;
 
 use super::world::daemon;
 
+/// Names that come with the first two pages of a listing.
+pub(crate) const EARLY: usize = 260;
+
 /// What tests write to.
 pub(crate) const BUCKET: &str = "private-bucket";
 

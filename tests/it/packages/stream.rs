@@ -5,7 +5,7 @@ use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::fake::{BUCKET, fill, seed, world};
+use super::fake::{BUCKET, EARLY, fill, seed, world};
 
 /// The answer to a request, as it is on the wire.
 pub(crate) async fn raw(world: &World, method: &str, path: &str) -> String {
@@ -34,7 +34,7 @@ async fn the_first_names_come_before_the_listing_ends() {
         .packages(Some(&format!("s3://{BUCKET}")))
         .await
         .unwrap();
-    for number in 0..300 {
+    for number in 0..EARLY {
         let name = names.next().await.unwrap().unwrap();
         assert_eq!(name, format!("big/package-{number:05}"));
     }
@@ -44,7 +44,7 @@ async fn the_first_names_come_before_the_listing_ends() {
         name.unwrap();
         rest += 1;
     }
-    assert_eq!(rest, 1200);
+    assert_eq!(rest, 1500 - EARLY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn a_listing_that_breaks_is_valid_json_and_a_failure() {
     assert_eq!(run.code, 5, "{run:?}");
     assert!(run.stderr.contains("answered 500"), "{run:?}");
     let part: Vec<String> = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(part, whole[..300]);
+    assert_eq!(part, whole[..EARLY]);
 
     world.stack.control().clear_faults();
     world
