@@ -151,6 +151,24 @@ async fn aws_that_is_down_or_hangs_is_told_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_stss_answer_is_told_and_read_no_further() {
+    for kind in [
+        FaultKind::Huge { bytes: 1 << 40 },
+        FaultKind::Garbage,
+        FaultKind::Html,
+        FaultKind::Truncated,
+    ] {
+        let world = world(StackConfig::default(), &chains()).await;
+        let control = world.stack.control();
+        control.plant(Endpoint::Sts, Fault::always(kind.clone()));
+        let line = ask(&world, "one").await.failed(5);
+        assert!(line.contains("STS "), "{kind:?}: {line}");
+        let peak = world.daemon.as_ref().unwrap().peak_kib();
+        assert!(peak < 100 * 1024, "{kind:?}: {peak} KiB");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_at_once_assume_a_role_once() {
     let world = world(StackConfig::default(), &chains()).await;
     world.stack.control().reset_counts();

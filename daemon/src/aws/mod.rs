@@ -4,6 +4,7 @@
 //! environment is ever read. Only where AWS is (`AWS_ENDPOINT_URL*`,
 //! `AWS_CA_BUNDLE`, proxies) comes from there.
 
+mod bounded;
 mod console;
 mod environment;
 mod error;

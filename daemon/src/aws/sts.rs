@@ -18,6 +18,7 @@ use quilt_proto::catalog::is_loopback;
 use quilt_proto::{Secret, Timestamp};
 use url::Url;
 
+use super::bounded::Bounded;
 use super::error::one_line;
 use super::{Aws, AwsError, SessionKeys, environment};
 
@@ -117,6 +118,7 @@ impl Aws {
             .http_client(self.http(endpoint.as_deref())?)
             .region(Region::new(region))
             .retry_config(retries)
+            .interceptor(Bounded)
             .timeout_config(timeouts)
             .credentials_provider(credentials);
         config.set_endpoint_url(endpoint);
@@ -187,6 +189,9 @@ where
             SERVICE,
             format!("answered {status} {}", one_line(code, &[])),
         );
+    }
+    if status < 400 {
+        return AwsError::unreachable(SERVICE, "gave an answer that is not its own");
     }
     let secrets = [&keys.secret_access_key, &keys.session_token];
     let message = answer.err().message();

@@ -67,6 +67,18 @@ impl Daemon {
         daemon
     }
 
+    /// The most memory it ever had resident, in KiB. Needs `/proc`.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("a daemon that runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.expect("a peak").trim().trim_end_matches(" kB");
+        peak.parse().expect("a number")
+    }
+
     /// Its process id.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use http::StatusCode;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
-use super::http::TooLarge;
+use super::http::Garbled;
 use super::refusal::Refusal;
 use crate::credential::CredentialError;
 use crate::package::StoreError;
@@ -27,7 +27,7 @@ impl Asked<'_> {
         if let Some(refusal) = cause::<Refusal>(error) {
             return self.refused(refusal);
         }
-        if let Some(error) = cause::<TooLarge>(error) {
+        if let Some(error) = cause::<Garbled>(error) {
             return self.garbled(&error.to_string());
         }
         match cause::<HttpError>(error).map(HttpError::kind) {

@@ -14,10 +14,13 @@ use super::refusal::Refusal;
 /// bytes), each with what a listing says of it, are less than half of it.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// An answer is longer than any S3 gives to what is asked here.
+/// What a listing begins with, after its declaration.
+const LISTING: &[u8] = b"<ListBucketResult";
+
+/// An answer is none of S3's.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the answer is too large")]
-pub(super) struct TooLarge;
+#[error("{0}")]
+pub(super) struct Garbled(&'static str);
 
 /// Sends requests.
 #[derive(Debug, Clone)]
@@ -36,6 +39,10 @@ impl HttpService for Transport {
         let body = body.collect().await?.to_bytes();
         let request = http::Request::from_parts(parts, reqwest::Body::from(body));
         let request = reqwest::Request::try_from(request).map_err(lost)?;
+        let lists = request
+            .url()
+            .query_pairs()
+            .any(|(name, _)| name == "list-type");
         let response = self.0.execute(request).await.map_err(lost)?;
 
         if !response.status().is_success() {
@@ -43,8 +50,15 @@ impl HttpService for Transport {
         }
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         let body = Limited::new(body, MAX_ANSWER).map_err(unread);
-        let body = HttpResponseBody::new(body);
-        Ok(HttpResponse::from_parts(parts, body))
+        if lists {
+            // A page of a proxy's would pass for an empty listing.
+            let page = body.collect().await?.to_bytes();
+            if !page.windows(LISTING.len()).any(|at| at == LISTING) {
+                return Err(garbled("the answer is not S3's"));
+            }
+            return Ok(HttpResponse::from_parts(parts, page.into()));
+        }
+        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
     }
 }
 
@@ -52,8 +66,12 @@ fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> HttpError {
     match error.downcast::<reqwest::Error>() {
         Ok(error) => lost(*error),
         // The limit is all else that can go wrong.
-        Err(_) => HttpError::new(HttpErrorKind::Unknown, TooLarge),
+        Err(_) => garbled("the answer is too large"),
     }
+}
+
+fn garbled(what: &'static str) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, Garbled(what))
 }
 
 /// Whatever was under way may be tried again: reading changes nothing, and
