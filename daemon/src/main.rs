@@ -13,7 +13,8 @@ use quilt_proto::locations;
 use quiltd::app::{App, Config};
 use quiltd::keys::HandedKey;
 use quiltd::process::Unprotected;
-use quiltd::{Listeners, listen, process};
+use quiltd::store::StoreError;
+use quiltd::{Listeners, api, listen, process};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -47,10 +48,33 @@ fn main() -> ExitCode {
     match scrubbed.and_then(|()| serve(args, &open)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            last_words(&format!("{error:#}"));
+            last_words(&line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and what is behind it, each said once; then the command to run.
+fn line(error: &anyhow::Error) -> String {
+    let mut what = String::new();
+    let mut run = None;
+    for cause in error.chain() {
+        if let Some(error) = cause.downcast_ref::<StoreError>() {
+            run = run.or_else(|| Some(api::mend::store(error)));
+        }
+        let cause = cause.to_string();
+        let (cause, command) = match cause.split_once("; run: ") {
+            Some((cause, command)) => (cause.to_owned(), Some(command.to_owned())),
+            None => (cause, None),
+        };
+        run = run.or(command);
+        if !what.contains(&cause) {
+            what += if what.is_empty() { "" } else { ": " };
+            what += &cause;
+        }
+    }
+    let run = run.unwrap_or_else(|| "quiltd --help".to_owned());
+    format!("{what}; run: {run}")
 }
 
 /// What went wrong and what to run: one line, and no panic where stderr is

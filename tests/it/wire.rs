@@ -65,6 +65,8 @@ async fn what_nobody_reads_is_refused() {
         ),
         ("PUT", "/v1/gateway", Some(json!({"imprt": true}))),
         ("PUT", "/v1/config", Some(json!({"value": {}}))),
+        ("GET", "/v1/packages/%ff/b/versions", None),
+        ("GET", "/v1/api-keys/%ff", None),
     ] {
         let refused = world.ask(method, target, "*/*", body.as_ref()).await;
         let context = format!("{method} {target}: {}", refused.text());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,20 @@ impl FromRequestParts<Arc<App>> for OfCatalog {
             let _ = concerned.set(session.catalog().clone());
         }
         Ok(Self(session))
+    }
+}
+
+/// The variable parts of the path.
+pub(super) struct Segments<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Segments<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let Path(segments) = Path::from_request_parts(parts, app)
+            .await
+            .map_err(|_| ApiError::Input("a part of the path is not text".to_owned()))?;
+        Ok(Self(segments))
     }
 }
 

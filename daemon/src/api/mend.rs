@@ -36,7 +36,7 @@ pub(super) fn look(path: &Path, reason: &str) -> String {
 }
 
 /// What the token store needs.
-pub(super) fn store(error: &StoreError) -> String {
+pub fn store(error: &StoreError) -> String {
     let quoted = |path: &Path| quoted(&path.to_string_lossy());
     match error {
         StoreError::Unsafe { path, .. } => format!("chmod 700 {}", quoted(path)),

@@ -5,7 +5,7 @@ mod extract;
 mod finding;
 mod listing;
 mod loopback;
-mod mend;
+pub mod mend;
 mod meter;
 mod openapi;
 mod router;

@@ -92,6 +92,26 @@ fn refuses_unfit_places_in_one_line() {
 }
 
 #[test]
+fn what_cannot_be_read_is_shown_and_the_command_is_last() {
+    let home = Home::new();
+    let sessions = home.path(".local/state/quilt/sessions.json");
+    make_dir(sessions.parent().unwrap(), 0o700);
+    fs::create_dir(&sessions).unwrap();
+    let line = refused(&home.quiltd().args(["--log", "off"]).output().unwrap());
+    assert!(line.contains("it is not a regular file of this user; run: ls -ld "));
+    assert!(line.trim_end().ends_with("/sessions.json"), "{line}");
+
+    // Nothing can be made below a file.
+    let mut below = home.command(env!("CARGO_BIN_EXE_quiltd"));
+    fs::write(home.path("file"), "").unwrap();
+    below
+        .arg("--socket")
+        .arg(home.path("file/quilt/quiltd.sock"));
+    let line = refused(&below.output().unwrap());
+    assert!(line.trim_end().ends_with("/.quilt/quiltd.sock\""), "{line}");
+}
+
+#[test]
 fn a_stale_socket_is_replaced() {
     let home = Home::new();
     let mut daemon = home.start();

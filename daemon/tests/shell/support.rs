@@ -66,6 +66,7 @@ pub(crate) fn refused(output: &Output) -> String {
     assert!(output.stdout.is_empty());
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.starts_with("quiltd: "), "{text}");
+    assert_eq!(text.matches("; run: ").count(), 1, "{text}");
     text
 }
 

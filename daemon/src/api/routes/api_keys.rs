@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use quilt_proto::wire::{
@@ -14,7 +14,7 @@ use quilt_proto::{ApiKeyId, ApiKeySecret, NameError};
 use super::last::last;
 use super::session::describe;
 use crate::api::error::ApiError;
-use crate::api::extract::{Body, OfCatalog, Params};
+use crate::api::extract::{Body, OfCatalog, Params, Segments};
 use crate::app::App;
 use crate::keys::{KeyError, Which};
 
@@ -66,7 +66,7 @@ pub(in crate::api) async fn create(
 pub(in crate::api) async fn show(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<ApiKey>, ApiError> {
     Ok(Json(app.keys.key(&session, &parse(&id)?).await?))
 }
@@ -74,7 +74,7 @@ pub(in crate::api) async fn show(
 pub(in crate::api) async fn revoke(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<StatusCode, ApiError> {
     let which = Which::Id(parse(&id)?);
     app.keys.revoke(&session, &which).await?;
@@ -120,7 +120,7 @@ pub(in crate::api) async fn list_all(
 pub(in crate::api) async fn show_any(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<ApiKey>, ApiError> {
     Ok(Json(app.keys.any_key(&session, &parse(&id)?).await?))
 }
@@ -128,7 +128,7 @@ pub(in crate::api) async fn show_any(
 pub(in crate::api) async fn revoke_any(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<StatusCode, ApiError> {
     app.keys.revoke_any(&session, &parse(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
 use quilt_proto::ProfileName;
@@ -11,7 +11,7 @@ use quilt_proto::wire::{Grant, GrantRequest};
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
-use crate::api::extract::{Body, Params};
+use crate::api::extract::{Body, Params, Segments};
 use crate::api::loopback;
 use crate::app::App;
 use crate::grant::{Holder, HolderError, Life, Right};
@@ -86,7 +86,7 @@ fn warm_up(app: &Arc<App>, session: &Arc<crate::session::Session>, profile: &Pro
 
 pub(in crate::api) async fn revoke(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<StatusCode, ApiError> {
     if app.grants.revoke(&id) {
         Ok(StatusCode::NO_CONTENT)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use quilt_proto::wire::{DeletedPackage, PackageVersion};
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
-use crate::api::extract::Params;
+use crate::api::extract::{Params, Segments};
 use crate::api::listing;
 use crate::app::App;
 use crate::package::{PackageError, Registry};
@@ -47,7 +47,7 @@ pub(in crate::api) async fn list(
 
 pub(in crate::api) async fn versions(
     State(app): State<Arc<App>>,
-    path: Path<(String, String)>,
+    path: Segments<(String, String)>,
     Params(at): Params<Where>,
 ) -> Result<Json<Vec<PackageVersion>>, ApiError> {
     let name = name(path)?;
@@ -56,7 +56,7 @@ pub(in crate::api) async fn versions(
 
 pub(in crate::api) async fn delete(
     State(app): State<Arc<App>>,
-    path: Path<(String, String)>,
+    path: Segments<(String, String)>,
     Params(at): Params<Where>,
 ) -> Result<Json<DeletedPackage>, ApiError> {
     let name = name(path)?;
@@ -66,6 +66,6 @@ pub(in crate::api) async fn delete(
     Ok(Json(registry.delete(&name, top_hash.as_ref()).await?))
 }
 
-fn name(Path((namespace, name)): Path<(String, String)>) -> Result<PackageName, ApiError> {
+fn name(Segments((namespace, name)): Segments<(String, String)>) -> Result<PackageName, ApiError> {
     Ok(format!("{namespace}/{name}").parse()?)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::session::describe;
 use crate::api::error::ApiError;
-use crate::api::extract::{OfCatalog, Params};
+use crate::api::extract::{OfCatalog, Params, Segments};
 use crate::api::web::WebLogins;
 use crate::app::App;
 use crate::catalogs::CatalogError;
@@ -39,7 +39,7 @@ pub(in crate::api) async fn start(
 
 pub(in crate::api) async fn wait(
     Extension(logins): Extension<WebLogins>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<WebLoginState>, ApiError> {
     let session = logins.wait(&id).await?;
     Ok(Json(WebLoginState {
