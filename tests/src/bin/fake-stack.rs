@@ -281,6 +281,26 @@ fn announce(stack: &FakeStack, options: &Options) -> std::io::Result<()> {
     out.flush()
 }
 
+/// What leads programs out of a home of its own, or to a daemon elsewhere.
+const ELSEWHERE: &[&str] = &[
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "QUILTD_SOCKET",
+    "QUILTD_CONFIG",
+    "QUILTD_STATE_DIR",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_PROFILE",
+];
+
+/// Where `quiltctl` was built, beside this program.
+fn programs() -> Option<PathBuf> {
+    let dir = std::env::current_exe().ok()?.parent()?.to_owned();
+    dir.join("quiltctl").is_file().then_some(dir)
+}
+
 fn friendly(stack: &FakeStack, overview: &Value) {
     let (catalog, registry, control) = (
         stack.catalog_url(),
@@ -308,7 +328,12 @@ fn friendly(stack: &FakeStack, overview: &Value) {
             text("role")
         );
     }
-    println!("\nTo try it, in another terminal:\n");
+    println!("\nTo try it, in another terminal, in a home of its own:\n");
+    println!("  export HOME=$(mktemp -d)");
+    println!("  unset {}", ELSEWHERE.join(" "));
+    if let Some(dir) = programs() {
+        println!("  export PATH={}:$PATH", dir.display());
+    }
     println!("  export QUILT_CATALOG={catalog}");
     println!("  export AWS_ENDPOINT_URL_S3={}", stack.s3_url());
     println!("  export AWS_ENDPOINT_URL_STS={}", stack.sts_url());
