@@ -72,6 +72,24 @@ fn systemd_units_come_once_and_go() {
 }
 
 #[test]
+fn a_relative_socket_counts_from_here() {
+    let home = home("systemctl");
+    let bin = home.path().join("bin");
+    let output = home
+        .command(&["setup", "systemd"])
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("QUILTD_BIN", bin.join("my quiltd"))
+        .env("QUILTD_SOCKET", "run/quiltd.sock")
+        .current_dir(home.path())
+        .output();
+    Ran::from(&output.unwrap()).ok();
+    let unit = home.path().join(".config/systemd/user/quiltd.socket");
+    let unit = fs::read_to_string(unit).unwrap();
+    let line = format!("ListenStream={}\n", home.socket().display());
+    assert!(unit.contains(&line), "{unit}");
+}
+
+#[test]
 fn a_unit_of_somebody_else_stays() {
     let home = home("systemctl");
     let dir = home.path().join(".config/systemd/user");
