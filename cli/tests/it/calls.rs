@@ -261,6 +261,11 @@ fn shells_and_manuals_are_served_without_a_daemon() {
     assert!(home.run(&["man", "role", "switch"]).ok().contains("switch"));
     home.run(&["man", "nonsense"]).failed(2);
     assert!(home.run(&["--help"]).ok().contains("Usage"));
+    let help = home.run(&["packages", "delete", "--help"]).ok();
+    assert!(
+        help.contains("where stdin is no terminal, nothing is asked"),
+        "{help}"
+    );
     assert!(home.run(&["--version"]).ok().starts_with("quiltctl "));
 }
 
