@@ -44,19 +44,35 @@ impl Context {
     /// A client of the chosen socket and catalog.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let client = Client::new(self.socket()?);
-        Ok(match self.catalog() {
+        Ok(match self.catalog()? {
             Some(catalog) => client.with_catalog(catalog),
             None => client,
         })
     }
 
     /// The catalog the user named, by flag or environment.
-    pub(crate) fn catalog(&self) -> Option<String> {
-        let named = match &self.global.catalog {
-            Some(catalog) => Some(catalog.clone()),
-            None => env::var(locations::CATALOG_ENV).ok(),
+    pub(crate) fn catalog(&self) -> Result<Option<String>, Failure> {
+        let (by, hint, named) = match &self.global.catalog {
+            Some(catalog) => (
+                "--catalog",
+                "quiltctl --catalog https://YOUR-CATALOG status",
+                Ok(catalog.clone()),
+            ),
+            None => match env::var_os(locations::CATALOG_ENV) {
+                Some(catalog) => (
+                    locations::CATALOG_ENV,
+                    "unset QUILT_CATALOG",
+                    catalog.into_string(),
+                ),
+                None => return Ok(None),
+            },
         };
-        named.filter(|catalog| !catalog.is_empty())
+        let wrong = |what| Failure::new(exit::INPUT, format!("{by} {what}")).hint(hint);
+        let named = named.map_err(|_| wrong("is not text"))?;
+        if !named.is_empty() && named.trim().is_empty() {
+            return Err(wrong("is nothing but white space"));
+        }
+        Ok(Some(named).filter(|catalog| !catalog.is_empty()))
     }
 
     /// Sends a call, starting the daemon when nobody answers.

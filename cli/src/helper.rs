@@ -25,7 +25,7 @@ impl Helper {
         context.send(&ReadHealth)?;
         let mut command = Command::new(executable()?);
         command.arg(task).arg("--socket").arg(context.socket()?);
-        if let Some(catalog) = context.catalog() {
+        if let Some(catalog) = context.catalog()? {
             command.arg("--catalog").arg(catalog);
         }
         if context.global().json {

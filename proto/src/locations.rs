@@ -21,10 +21,11 @@ pub const CATALOG_ENV: &str = "QUILT_CATALOG";
 pub struct NoHome(pub &'static str);
 
 /// The daemon's socket: `QUILTD_SOCKET`, else under the runtime directory,
-/// else under the state directory.
+/// else under the state directory. A relative one counts from the current
+/// directory, and is absolute from then on: a daemon works elsewhere.
 pub fn socket() -> Result<PathBuf, NoHome> {
     if let Some(path) = from_env(SOCKET_ENV) {
-        return Ok(path);
+        return Ok(std::path::absolute(&path).unwrap_or(path));
     }
     let dirs = BaseDirs::new().ok_or(NoHome(SOCKET_ENV))?;
     let dir = if cfg!(target_os = "macos") {

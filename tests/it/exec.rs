@@ -302,3 +302,22 @@ async fn in_a_container_the_mounted_socket_serves_a_static_quiltctl() {
     let document: Value = serde_json::from_str(&run.ok()).unwrap();
     assert_eq!(document["Version"], 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_the_daemon_is_told_whom_that_cuts_off() {
+    let world = World::logged_in().await;
+    let program = started(&world, "echo ready; exec sleep 60").await;
+    let run = world.ctl(&["daemon", "stop"]).await;
+    let pid = format!("start them again: pid {}\n", program.id().unwrap());
+    assert!(run.stderr.contains(&pid), "{run:?}");
+    run.ok();
+    let help = world.ctl(&["exec", "--help"]).await.ok();
+    assert!(help.contains("must be started again"), "{help}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_a_daemon_nobody_depends_on_is_not_warned() {
+    let world = World::logged_in().await;
+    let run = world.ctl(&["daemon", "stop"]).await;
+    assert_eq!(run.stderr, "quiltd stopped\n");
+}

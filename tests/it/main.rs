@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod api_keys_aws;
+mod api_keys_lost;
 mod api_keys_rotation;
 mod api_keys_traces;
 mod config;

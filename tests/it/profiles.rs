@@ -232,6 +232,12 @@ async fn settings_are_taken_up_without_a_restart_and_a_broken_file_keeps_the_old
         "{}",
         status.stderr
     );
+    let listed = world.ctl(&["profiles"]).await;
+    let said = status.stderr.lines().find(|line| line.contains("line 2"));
+    assert_eq!(Some(listed.stderr.trim_end()), said);
+    assert!(listed.ok().contains("one"), "the old ones are in force");
+    let listed = world.ctl(&["profiles", "--json"]).await;
+    assert_eq!(listed.stderr, "");
     let line = ask(&world, "lake").await.failed(7);
     assert!(
         line.contains("line 2") && line.contains("run: quiltctl profiles"),

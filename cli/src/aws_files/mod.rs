@@ -15,9 +15,25 @@ pub(crate) const CREDENTIALS_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
 
 /// The file a variable names, else the one in `~/.aws`; nothing without a home.
 pub(crate) fn place(variable: &str) -> Option<PathBuf> {
-    let named = set(variable).map(PathBuf::from);
+    let named = set(variable).map(|path| expand(PathBuf::from(path)));
     let path = named.or_else(|| usual_place(variable))?;
     std::path::absolute(path).ok()
+}
+
+/// A leading `~` as botocore and with it the AWS CLI takes it
+/// (`os.path.expanduser`): quotes keep shells from it.
+fn expand(path: PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), set("HOME")) {
+        (Ok(rest), Some(home)) if rest.as_os_str().is_empty() => PathBuf::from(home),
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path,
+    }
+}
+
+/// Whether a variable is set to nothing. Programs differ in that: to botocore
+/// it names a file that is not there.
+pub(crate) fn names_nothing(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
 /// The file where the variable is not set.

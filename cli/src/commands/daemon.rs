@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::call::{ReadStatus, Shutdown};
+use quilt_proto::wire::Status;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::context::Context;
@@ -87,6 +88,7 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
             if process.is_ok_and(|process| !process.wait(Instant::now() + END_TIMEOUT)) {
                 return Err(endless(pid));
             }
+            warn_of_exec(&status);
             Ok(true)
         }
         // Deaf, stopped, or without its socket: the lock still names it.
@@ -95,6 +97,19 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
             None if error.is_absent() && !owner::is_there(client.socket()) => Ok(false),
             None => Err(error.into()),
         },
+    }
+}
+
+/// Says which programs had a right that ended with the daemon.
+fn warn_of_exec(status: &Status) {
+    let pids = status.grants.iter().filter_map(|grant| grant.pid);
+    let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
+    if !pids.is_empty() {
+        output::note(format_args!(
+            "warning: programs under quiltctl exec have lost their credentials, start them again: \
+             pid {}",
+            pids.join(", ")
+        ));
     }
 }
 

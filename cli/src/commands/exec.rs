@@ -20,7 +20,7 @@ use crate::variables;
 
 /// What to run, and with whose credentials.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = CONTAINERS)]
+#[command(after_long_help = HELP)]
 pub(crate) struct Args {
     /// A profile of quiltd.toml, instead of the stack's own credentials
     #[arg(long, value_name = "PROFILE")]
@@ -40,7 +40,11 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-const CONTAINERS: &str = "\
+const HELP: &str = "\
+The right to the credentials lasts as long as the daemon: after `quiltctl \
+daemon restart`, programs under exec must be started again. Programs that use \
+a profile through credential_process are unaffected.
+
 A container has a loopback of its own, so the endpoint of a plain exec is not \
 there. Mount the daemon's socket and a static quiltctl instead, run as the \
 same user, and let the SDKs inside ask through credential_process:

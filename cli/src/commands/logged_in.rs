@@ -27,6 +27,6 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 /// Whether nobody is logged in, which includes that there is nowhere to be
 /// logged in to: no catalog is named, and the daemon knows of none.
 fn means_no(context: &Context, failure: &Failure) -> bool {
-    let nowhere = failure.code() == exit::INPUT && context.catalog().is_none();
+    let nowhere = failure.code() == exit::INPUT && matches!(context.catalog(), Ok(None));
     failure.code() == exit::LOGIN || nowhere
 }

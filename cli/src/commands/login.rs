@@ -20,7 +20,7 @@ pub(crate) struct Args {
     code_stdin: bool,
 
     /// Complete in the browser, without a code to paste
-    #[arg(long, conflicts_with = "code_stdin")]
+    #[arg(long, conflicts_with_all = ["code_stdin", "api_key", "api_key_env", "api_key_dotenv", "api_key_secret"])]
     web: bool,
 
     /// The stack's OAuth server, if not in its usual place

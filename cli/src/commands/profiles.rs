@@ -2,6 +2,7 @@
 
 use quilt_proto::call::ReadProfiles;
 
+use super::status;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{self, or_dash};
@@ -32,6 +33,8 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
                 "PROBLEM",
             ],
             &rows,
-        )
+        )?;
+        status::warn_of_settings(context);
+        Ok(())
     })
 }

@@ -7,6 +7,9 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{self, or_dash};
 
+/// How the daemon says that its settings file is wrong.
+const NOT_IN_FORCE: &str = "the file is not in force until it is mended";
+
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     context
         .of_all_catalogs()
@@ -91,10 +94,23 @@ fn show(status: &Status) -> Result<(), Failure> {
             &grants,
         )?;
     }
-    for warning in &status.warnings {
+    warn(&status.warnings);
+    Ok(())
+}
+
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
+    for warning in warnings {
         output::note(format_args!("warning: {warning}"));
     }
-    Ok(())
+}
+
+/// Says what of quiltd.toml is not in force, as `status` does.
+pub(super) fn warn_of_settings(context: &Context) {
+    // Without an answer there is nothing to warn of.
+    if let Ok(status) = context.of_all_catalogs().send(&ReadStatus) {
+        let is_about_it = |line: &&String| line.contains(NOT_IN_FORCE);
+        warn(status.warnings.iter().filter(is_about_it));
+    }
 }
 
 fn state(state: SessionState) -> &'static str {

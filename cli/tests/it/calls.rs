@@ -1,13 +1,15 @@
 //! What commands ask and print when all goes well.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use quilt_proto::{ErrorCode, Problem};
 
-use crate::server::{Home, http};
+use crate::server::{Home, Ran, http};
 
 const DOCUMENT: &str = r#"{"Version":1,"AccessKeyId":"A","SecretAccessKey":"s","SessionToken":"t","Expiration":"2030-01-01T00:00:00Z", "Extra": [1]}"#;
 const STATUS: &str = r#"{"version":"1.2.3","pid":7,"started_at":"2030-01-01T00:00:00Z","socket":"/s","token_store":"file","catalogs":[{"catalog_url":"https://x.example","registry_url":null,"session":{"state":"active","kind":"interactive","access_token_expires_at":"2030-01-01T00:00:00Z","last_error":null},"credentials":[{"profile":"default","expires_at":null,"next_refresh_at":null,"last_error":"no \u001b[31mluck"}]}]}"#;
@@ -52,6 +54,38 @@ fn the_catalog_comes_from_the_environment_too() {
             .unwrap()
             .contains("&catalog=https%3A%2F%2Fy ")
     );
+}
+
+#[test]
+fn a_catalog_that_is_no_text_is_not_another_one() {
+    let home = Home::new();
+    home.answer(200, DOCUMENT);
+    let run = |args: &[&str], variable: &[u8]| {
+        let mut command = home.command(args);
+        command.env("QUILT_CATALOG", OsStr::from_bytes(variable));
+        Ran::from(&command.output().unwrap())
+    };
+    for command in [
+        "credential-process",
+        "token",
+        "whoami",
+        "logged-in",
+        "doctor",
+    ] {
+        let line = run(&[command], b"https://\xff").failed(8);
+        assert_eq!(
+            line,
+            "quiltctl: QUILT_CATALOG is not text; run: unset QUILT_CATALOG\n"
+        );
+        let line = run(&[command], b" ").failed(8);
+        assert!(line.contains("white space; run: unset"), "{line}");
+        let line = run(&[command, "--catalog", " "], b"").failed(8);
+        assert!(line.contains("--catalog is nothing but"), "{line}");
+    }
+    // A flag says more, and nothing at all says nothing.
+    let flag = ["credential-process", "--catalog", "https://x"];
+    run(&flag, b"\xff").ok();
+    run(&["credential-process"], b"").ok();
 }
 
 #[test]
@@ -227,6 +261,11 @@ fn shells_and_manuals_are_served_without_a_daemon() {
     assert!(home.run(&["man", "role", "switch"]).ok().contains("switch"));
     home.run(&["man", "nonsense"]).failed(2);
     assert!(home.run(&["--help"]).ok().contains("Usage"));
+    let help = home.run(&["packages", "delete", "--help"]).ok();
+    assert!(
+        help.contains("where stdin is no terminal, nothing is asked"),
+        "{help}"
+    );
     assert!(home.run(&["--version"]).ok().starts_with("quiltctl "));
 }
 

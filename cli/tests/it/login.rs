@@ -216,3 +216,17 @@ fn ctrl_c_gives_the_terminal_back() {
     assert_eq!((code, echoes), (130, true), "{shown}");
     assert!(!shown.contains("secret"), "{shown}");
 }
+
+#[test]
+fn a_login_in_the_browser_takes_no_key() {
+    let home = Home::new();
+    for key in [
+        &["--api-key"][..],
+        &["--api-key-env"],
+        &["--api-key-dotenv", "/x"],
+        &["--api-key-secret", "x"],
+    ] {
+        let line = home.run(&[&["login", "--web"], key].concat()).failed(2);
+        assert!(line.contains("conflicting argument --"), "{line}");
+    }
+}

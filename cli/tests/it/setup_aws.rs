@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::server::Home;
+use crate::server::{Home, Ran};
 
 const CONFIG: &str = r#"{"region":"eu-west-1","navigator_url":"https://x.example"}"#;
 
@@ -66,6 +66,25 @@ fn a_file_made_for_it_goes_with_it() {
     );
     home.run(&["setup", "aws", "--undo"]).ok();
     assert!(!file.exists());
+}
+
+#[test]
+fn a_tilde_in_a_variable_is_the_home() {
+    let (home, file) = home();
+    let keys = home.path().join("keys");
+    fs::write(&keys, "[other]\naws_access_key_id=A\n").unwrap();
+    let run = |args: &[&str]| {
+        let mut command = home.command(args);
+        command
+            .env("AWS_CONFIG_FILE", "~/.aws/config")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "~/keys")
+            .current_dir(home.path());
+        Ran::from(&command.output().unwrap())
+    };
+    run(&["setup", "aws"]).ok();
+    assert!(read(&file).contains("[profile quilt]"));
+    assert!(!home.path().join("~").exists());
+    run(&["setup", "aws", "--name", "other"]).failed(8);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! they were asked.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::server::{Home, Ran};
 
@@ -63,12 +63,61 @@ fn systemd_units_come_once_and_go() {
     );
     assert_eq!(
         asked(&home),
-        "--user daemon-reload\n\
+        "--user show-environment\n\
+         --user daemon-reload\n\
          --user enable --now quiltd.socket quiltd.service\n\
+         --user show-environment\n\
          --user enable --now quiltd.socket quiltd.service\n\
+         --user show-environment\n\
          --user disable --now quiltd.socket quiltd.service\n\
          --user daemon-reload\n"
     );
+}
+
+#[test]
+fn without_a_bus_nothing_is_touched_and_units_can_go() {
+    let home = home("systemctl");
+    let requests = home.answer(200, "{}");
+    let tool = home.path().join("bin/systemctl");
+    fs::write(
+        &tool,
+        "#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2\nexit 1\n",
+    )
+    .unwrap();
+    let line = run(&home, &["setup", "systemd"]).failed(1);
+    assert!(
+        line.contains("No medium found; nothing was changed"),
+        "{line}"
+    );
+    let dir = home.path().join(".config/systemd/user");
+    assert!(!dir.exists());
+    assert!(requests.try_recv().is_err(), "the daemon is left alone");
+
+    let wanted = dir.join("default.target.wants/quiltd.service");
+    fs::create_dir_all(wanted.parent().unwrap()).unwrap();
+    fs::write(dir.join("quiltd.service"), "# quiltd").unwrap();
+    symlink(dir.join("quiltd.service"), &wanted).unwrap();
+    run(&home, &["setup", "systemd", "--undo"]).ok();
+    assert!(!dir.join("quiltd.service").exists());
+    assert!(fs::symlink_metadata(&wanted).is_err());
+}
+
+#[test]
+fn a_relative_socket_counts_from_here() {
+    let home = home("systemctl");
+    let bin = home.path().join("bin");
+    let output = home
+        .command(&["setup", "systemd"])
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("QUILTD_BIN", bin.join("my quiltd"))
+        .env("QUILTD_SOCKET", "run/quiltd.sock")
+        .current_dir(home.path())
+        .output();
+    Ran::from(&output.unwrap()).ok();
+    let unit = home.path().join(".config/systemd/user/quiltd.socket");
+    let unit = fs::read_to_string(unit).unwrap();
+    let line = format!("ListenStream={}\n", home.socket().display());
+    assert!(unit.contains(&line), "{unit}");
 }
 
 #[test]

@@ -105,6 +105,12 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        variables: &[("AWS_CONFIG_FILE", "")],
+        codes: &["aws_files_elsewhere"],
+        hint: "unset AWS_CONFIG_FILE",
+        ..FAULT
+    },
+    Fault {
         variables: &[("AWS_CONFIG_FILE", "/nowhere/config")],
         codes: &["aws_files_elsewhere"],
         hint: "unset AWS_CONFIG_FILE",

@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             Failure::new(exit::USAGE, what).hint("quiltctl config https://YOUR-CATALOG")
         })?;
     let catalog = context
-        .catalog()
+        .catalog()?
         .or_else(|| text("navigator_url").map(str::to_owned))
         .unwrap_or_default();
     let mut places = Places::load();

@@ -1,10 +1,11 @@
 //! `api-keys create`.
 
-use quilt_proto::call::CreateApiKey;
+use quilt_proto::call::{CreateApiKey, KeyScope, RevokeApiKey};
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Secret};
 use zeroize::Zeroizing;
 
+use super::parse_id;
 use crate::commands::login;
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -31,22 +32,78 @@ const WARNING: &str = "The secret is only shown once during creation. Save it im
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     check_days(args.expires_in_days)?;
+    output::check_stdout().map_err(|failure| nothing_made(failure).hint(again(args)))?;
     let call = CreateApiKey(NewApiKey {
         name: args.name.clone(),
         expires_in_days: args.expires_in_days,
     });
     let reply = context.reply(&call)?;
     let created = reply.answer()?;
-    if context.global().json {
-        output::json(reply.body())?;
-    } else {
-        show(&created.api_key, &created.secret)?;
-    }
+    deliver(context, reply.body(), &created.api_key, &created.secret).map_err(|failure| {
+        take_back(context, &created.api_key.id, failure).or_hint(|| again(args))
+    })?;
     warn();
     if args.use_it {
         hand_over(context, &created.secret)?;
     }
     Ok(())
+}
+
+/// The same command once more.
+fn again(args: &Args) -> String {
+    let mut command = format!("quiltctl api-keys create {}", single_quoted(&args.name));
+    if args.expires_in_days != DEFAULT_KEY_LIFETIME_DAYS {
+        command = format!("{command} --expires-in-days {}", args.expires_in_days);
+    }
+    if args.use_it {
+        command.push_str(" --use");
+    }
+    command
+}
+
+/// A word as a shell reads it.
+fn single_quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What is said where stdout could not take the secret.
+pub(super) fn nothing_made(failure: Failure) -> Failure {
+    let (what, _) = failure.apart();
+    Failure::new(exit::UNEXPECTED, format!("{what}; no key was made"))
+}
+
+/// Prints a new key with its secret, which is lost unless that goes well.
+pub(super) fn deliver(
+    context: &Context,
+    body: &[u8],
+    key: &ApiKey,
+    secret: &Secret,
+) -> Result<(), Failure> {
+    if context.global().json {
+        output::delivered(&output::json_line(body)?)
+    } else {
+        output::delivered(shown(key, secret)?.as_bytes())
+    }
+}
+
+/// Revokes a new key nobody got the secret of. The failure has a hint only
+/// where that failed too.
+pub(super) fn take_back(context: &Context, id: &str, failure: Failure) -> Failure {
+    let (what, _) = failure.apart();
+    let revoked = parse_id(id).and_then(|id| {
+        let scope = KeyScope::Own;
+        context.send(&RevokeApiKey { scope, id })
+    });
+    if revoked.is_ok() {
+        let what = format!("{what}; the new key {id} is revoked");
+        return Failure::new(exit::UNEXPECTED, what);
+    }
+    let what = format!("{what}; the new key {id} could not be revoked");
+    Failure::new(exit::UNEXPECTED, what).hint(format!("quiltctl api-keys revoke {id}"))
 }
 
 /// Refuses a lifetime no stack grants, before the call.
@@ -58,16 +115,20 @@ pub(super) fn check_days(days: i64) -> Result<(), Failure> {
     Err(Failure::new(exit::INPUT, what).hint("quiltctl api-keys create --help"))
 }
 
-/// A new key with its secret, as the guide prints it.
-pub(super) fn show(key: &ApiKey, secret: &Secret) -> Result<(), Failure> {
-    output::line(format_args!("Key ID: {}", key.id))?;
-    output::line(format_args!("Name: {}", key.name))?;
-    output::line(format_args!("Owner: {}", key.user_email))?;
+/// A new key with its secret, as the guide prints it. In one piece: a reader
+/// that goes away with half of it would have the secret or not.
+fn shown(key: &ApiKey, secret: &Secret) -> Result<Zeroizing<String>, Failure> {
     let parsed = parse(secret)?;
-    let line = Zeroizing::new(format!("Secret: {}\n", parsed.secret().expose()));
-    output::bytes(line.as_bytes())?;
-    output::line(format_args!("Fingerprint: {}", key.fingerprint))?;
-    output::line(format_args!("Expires: {}", key.expires_at))
+    let clean = |text: &dyn std::fmt::Display| output::clean(&text.to_string());
+    Ok(Zeroizing::new(format!(
+        "Key ID: {}\nName: {}\nOwner: {}\nSecret: {}\nFingerprint: {}\nExpires: {}\n",
+        clean(&key.id),
+        clean(&key.name),
+        clean(&key.user_email),
+        parsed.secret().expose(),
+        clean(&key.fingerprint),
+        clean(&key.expires_at),
+    )))
 }
 
 pub(super) fn warn() {

@@ -1,10 +1,11 @@
 //! `api-keys rotate`.
 
-use quilt_proto::ApiKeyId;
-use quilt_proto::call::{KeyScope, RevokeApiKey, RotateApiKey};
-use quilt_proto::wire::ApiKeyRotation;
+use quilt_proto::call::{KeyScope, ReadSession, ReadToken, RevokeApiKey, RotateApiKey};
+use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
+use quilt_proto::{ApiKeyId, ApiKeySecret};
 
 use super::{create, parse_id};
+use crate::commands::login;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::output;
@@ -37,6 +38,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if let Some(days) = args.expires_in_days {
         create::check_days(days)?;
     }
+    output::check_stdout().map_err(|failure| create::nothing_made(failure).hint(again(args)))?;
+    let before = key_in_use(context)?;
     let call = RotateApiKey(ApiKeyRotation {
         id: id.as_ref().map(ApiKeyId::to_string),
         expires_in_days: args.expires_in_days,
@@ -49,12 +52,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Failure::new(failure.code().max(exit::UNEXPECTED), what)
             .hint(format!("quiltctl api-keys revoke {old}"))
     };
-    let shown = if context.global().json {
-        output::json(reply.body())
-    } else {
-        create::show(&rotated.api_key, &rotated.secret)
-    };
-    shown.map_err(still_works)?;
+    create::deliver(context, reply.body(), &rotated.api_key, &rotated.secret)
+        .map_err(|failure| take_back(context, &rotated, before, failure).or_hint(|| again(args)))?;
     create::warn();
     if args.use_it && !rotated.in_use {
         create::hand_over(context, &rotated.secret).map_err(still_works)?;
@@ -77,4 +76,63 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
     ));
     Ok(())
+}
+
+/// The same command once more.
+fn again(args: &Args) -> String {
+    let which = args.id.as_deref().unwrap_or("--current");
+    let mut command = format!("quiltctl api-keys rotate {which}");
+    if let Some(days) = args.expires_in_days {
+        command = format!("{command} --expires-in-days {days}");
+    }
+    if args.use_it {
+        command.push_str(" --use");
+    }
+    command
+}
+
+/// The key the daemon uses, to give it back should the new one be lost.
+fn key_in_use(context: &Context) -> Result<Option<ApiKeySecret>, Failure> {
+    if context.send(&ReadSession)?.status.kind != Some(TokenKind::ApiKey) {
+        return Ok(None);
+    }
+    // Where it is refused, the rotation says so.
+    let token = context.send(&ReadToken).ok();
+    Ok(token.and_then(|token| token.token.expose().parse().ok()))
+}
+
+/// Undoes a rotation whose secret nobody got: the old key is used as before,
+/// and the new one revoked. The failure has a hint where that did not go well.
+fn take_back(
+    context: &Context,
+    rotated: &RotatedApiKey,
+    before: Option<ApiKeySecret>,
+    failure: Failure,
+) -> Failure {
+    let old = &rotated.replaces;
+    let is_back = !rotated.in_use
+        || before
+            .filter(|key| key.fingerprint() == old.fingerprint)
+            .is_some_and(|key| login::hand_over(context, &key).is_ok());
+    if !is_back {
+        // Asked again, the daemon gives the same successor.
+        let (what, _) = failure.apart();
+        let what = format!(
+            "{what}; the daemon uses the new key, the old key {} still works",
+            old.id
+        );
+        return Failure::new(exit::UNEXPECTED, what).hint("quiltctl api-keys rotate --current");
+    }
+    let (what, hint) = create::take_back(context, &rotated.api_key.id, failure).apart();
+    let still = if rotated.in_use {
+        "still works and is in use"
+    } else {
+        "still works"
+    };
+    let what = format!("{what}, the old key {} {still}", old.id);
+    let failure = Failure::new(exit::UNEXPECTED, what);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }

@@ -55,7 +55,11 @@ pub(super) struct Call {
 impl AwsFiles {
     /// Reads both; one that cannot be read is a finding.
     pub(super) fn read(report: &mut Report) -> Self {
-        let places = [CONFIG_ENV, CREDENTIALS_ENV].map(aws_files::place);
+        let places = [CONFIG_ENV, CREDENTIALS_ENV].map(|variable| {
+            Some(variable)
+                .filter(|variable| !aws_files::names_nothing(variable))
+                .and_then(aws_files::place)
+        });
         let [config, credentials] = places.map(Option::unwrap_or_default);
         Self::read_at(&config, &credentials, report)
     }

@@ -70,7 +70,7 @@ pub(super) fn examine(
         .iter()
         .filter_map(AwsProfile::call)
         .map(|call| call.asked_catalog())
-        .chain([context.catalog()])
+        .chain([context.catalog()?])
         .collect();
     while let Some(catalog) = left.pop_first() {
         let client = match &catalog {

@@ -8,7 +8,7 @@ use super::variables::Variables;
 use crate::aws_files::{CONFIG_ENV, CREDENTIALS_ENV};
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Option<Finding> {
-    let moved = variables.set(&[CONFIG_ENV, CREDENTIALS_ENV]);
+    let moved = variables.present(&[CONFIG_ENV, CREDENTIALS_ENV]);
     let usual = if moved.is_empty() {
         AwsFiles::default()
     } else {

@@ -21,6 +21,12 @@ impl Variables {
         value.filter(|value| !value.is_empty())
     }
 
+    /// Those of `names` that are there, be it with nothing in them.
+    pub(super) fn present<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
+        let is_there = |name: &&'a str| self.0.contains_key(*name);
+        names.iter().copied().filter(is_there).collect()
+    }
+
     /// Those of `names` that are set.
     pub(super) fn set<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
         let is_set = |name: &&'a str| self.get(name).is_some();

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HASH")]
     top_hash: Option<String>,
 
-    /// Do not ask
+    /// Do not ask; where stdin is no terminal, nothing is asked anyway
     #[arg(long)]
     yes: bool,
 }

@@ -1,14 +1,22 @@
 //! `setup systemd`: user units with socket activation, started at login.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::unit::{self, Args, Unit};
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
+
+/// What enabling links to the units.
+const WANTED: [&str; 2] = [
+    "default.target.wants/quiltd.service",
+    "sockets.target.wants/quiltd.socket",
+];
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let dir = units_dir()?;
@@ -16,14 +24,21 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     unit::require("systemctl", "launchd")?;
     if args.undo {
         let changed = unit::any_exists(&paths);
-        if changed {
+        let is_there = changed && reach_manager().is_ok();
+        if is_there {
             systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
+        }
+        if changed {
             unit::remove(&paths)?;
+            unlink_wanted(&dir)?;
+        }
+        if is_there {
             systemctl(&["daemon-reload"])?;
         }
         let done = if changed { "removed" } else { "was not set up" };
         return unit::report(context, &paths, done, changed);
     }
+    reach_manager()?;
     let socket = unit::chosen_socket(context)?;
     let contents = [
         service(&unit::daemon_path()?),
@@ -47,6 +62,33 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         "is set up already"
     };
     unit::report(context, &paths, done, changed)
+}
+
+/// Fails where the user's service manager does not answer, before anything is
+/// changed.
+fn reach_manager() -> Result<(), Failure> {
+    systemctl(&["show-environment"]).map_err(|failure| {
+        let (why, _) = failure.apart();
+        let what = format!(
+            "no service manager of this user can be reached, as over ssh and in containers: \
+             {why}; nothing was changed"
+        );
+        Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
+    })
+}
+
+/// Removes the links that enabling made, which a service manager that cannot
+/// be reached leaves behind.
+fn unlink_wanted(dir: &Path) -> Result<(), Failure> {
+    for link in WANTED.map(|link| dir.join(link)) {
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(unit::failed(&link, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn systemctl(args: &[&str]) -> Result<(), Failure> {

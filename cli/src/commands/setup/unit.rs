@@ -165,7 +165,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
     Failure::new(exit::UNEXPECTED, format!("{}: {error}", path.display()))
         .hint("quiltctl setup --help")
 }

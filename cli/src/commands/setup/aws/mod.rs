@@ -165,7 +165,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     // Named by a variable or a flag alike: whoever runs the profile later has
     // neither.
     let catalog = context
-        .catalog()
+        .catalog()?
         .map(|catalog| parse_catalog(&catalog))
         .transpose()?;
     if let Some(catalog) = &catalog {
