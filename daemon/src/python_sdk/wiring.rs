@@ -287,8 +287,7 @@ impl Wiring {
         let named = self.config.registry()?;
         let named = named.and_then(|url| url.parse::<RegistryUrl>().ok());
         let is_ours = |url: &RegistryUrl| {
-            is_gateway(url)
-                && (self.placeholder.is_there() || self.auth.holds_grant(url.as_str()))
+            is_gateway(url) && (self.placeholder.is_there() || self.auth.holds_grant(url.as_str()))
         };
         Ok(named.filter(is_ours))
     }

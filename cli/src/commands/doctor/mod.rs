@@ -8,6 +8,7 @@ mod aws_profile;
 mod catalog;
 mod container;
 mod daemon;
+mod dead_gateway;
 mod duplicates;
 mod elsewhere;
 mod mend;
@@ -71,6 +72,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 
     if let Some(daemon) = daemon::examine(context, &profiles, &mut report)? {
         report.add(catalog::check(context, &daemon));
+        report.add(dead_gateway::check(&daemon));
         if !is_elsewhere {
             report.add(nothing_wired::check(&profiles, &daemon));
         }
