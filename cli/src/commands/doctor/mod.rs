@@ -5,6 +5,7 @@
 //! It only looks: it starts no daemon and changes no file.
 
 mod aws_profile;
+mod broken_lines;
 mod catalog;
 mod container;
 mod daemon;
@@ -61,6 +62,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let elsewhere = elsewhere::check(&variables, &files);
     let is_elsewhere = elsewhere.is_some();
     report.add(elsewhere);
+    report.add(broken_lines::check(&files));
     report.add(duplicates::check(&files));
     report.add(repeated_keys::check(&files));
     for profile in &profiles {
