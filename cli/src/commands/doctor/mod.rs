@@ -25,6 +25,7 @@ mod report;
 mod sockets;
 mod static_keys;
 mod variables;
+mod vended;
 mod web_identity;
 
 use quilt_proto::wire::Finding;
@@ -54,7 +55,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
 
-    report.add(static_keys::check(&variables));
+    report.add(static_keys::check(&variables, |key| {
+        vended::is_ours(key, context, &profiles)
+    }));
     report.add(web_identity::check(&variables));
     report.add(container::check(&variables));
     report.add(proxy::check(&variables));
