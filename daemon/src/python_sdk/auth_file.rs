@@ -76,7 +76,7 @@ impl AuthFile {
             }
             _ => Zeroizing::new(format!("{{{}: {login}}}", Value::from(registry))),
         };
-        self.write(&added)
+        self.write_private(&added)
     }
 
     /// Forgets the login for a registry; the file too, where it was the last.
@@ -88,7 +88,9 @@ impl AuthFile {
         if parse(&others).is_some_and(|others| others.is_empty()) {
             files::remove(&self.0).map_err(|error| SdkFileError::io("remove", &self.0, &error))?;
         } else {
-            self.write(&others)?;
+            // No grant is added: it stays as private as it is.
+            files::replace(&self.0, others.as_bytes(), files::PRIVATE)
+                .map_err(|error| SdkFileError::io("write", &self.0, &error))?;
         }
         Ok(true)
     }
@@ -139,7 +141,7 @@ impl AuthFile {
         }
     }
 
-    fn write(&self, text: &str) -> Result<(), SdkFileError> {
+    fn write_private(&self, text: &str) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
         if let Some(dir) = self.0.parent() {
             std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::auth_file::{AuthFile, is_gateway};
+use super::modes::Modes;
 use super::placeholder::Placeholder;
 use super::taking_over::TakingOver;
 use super::{ConfigFile, SdkFileError};
@@ -50,6 +51,9 @@ pub struct Wired {
     /// As it was before that: what it still is where the writing was cut off.
     #[serde(default)]
     config_found: Option<String>,
+    /// The permission bits before.
+    #[serde(default)]
+    modes_before: Modes,
 }
 
 /// What the SDK shall be led to.
@@ -182,6 +186,10 @@ impl Wiring {
             // Before it is: afterwards would be too late, were this the end.
             config_written: Some(text.0.clone()),
             config_found: self.config.text()?,
+            modes_before: before.as_ref().map_or_else(
+                || Modes::of(&self.config.path(), self.auth.path()),
+                |before| before.modes_before,
+            ),
         };
         self.save(&wired)?;
         let written = self.write(lead, grant, before.as_ref(), &text);
@@ -263,6 +271,9 @@ impl Wiring {
                 self.point_to(&wired.registry_url)?;
             }
         }
+        self.auth.forget(wired.gateway_url.as_str())?;
+        let modes = wired.modes_before;
+        modes.restore(&self.config.path(), self.auth.path())?;
         self.clear(&wired.gateway_url)?;
         Ok(true)
     }
