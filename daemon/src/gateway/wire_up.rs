@@ -114,14 +114,24 @@ impl Gateway {
         if self.wiring.undo()? {
             return Ok(true);
         }
-        let Some(gateway) = self.grants.port().map(RegistryUrl::on_loopback) else {
+        let known = self.grants.port().map(RegistryUrl::on_loopback);
+        let is_known = match &known {
+            Some(known) => self.wiring.leads_to(known)? || self.wiring.has_placeholder(),
+            None => false,
+        };
+        // With the grants lost too, the files alone tell which one it was.
+        let gateway = match known.filter(|_| is_known) {
+            Some(known) => Some(known),
+            None => self.wiring.orphan()?,
+        };
+        let Some(gateway) = gateway else {
             return Ok(false);
         };
-        if !self.wiring.leads_to(&gateway)? && !self.wiring.has_placeholder() {
-            return Ok(false);
-        }
         let session = session.ok_or(GatewayError::RecordLost)?;
         let published = self.stack.discover(session.catalog()).await?;
+        if gateway == published.registry_url {
+            return Ok(false);
+        }
         self.wiring
             .undo_without_record(&gateway, &published.registry_url)?;
         Ok(true)

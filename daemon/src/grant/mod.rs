@@ -18,3 +18,4 @@ mod token;
 pub use self::holder::{Holder, HolderError};
 pub use self::right::{Kind, Right};
 pub use self::store::{Endpoint, GrantError, Grants, Issued, Life, Opened};
+pub use self::token::is_token;

@@ -49,6 +49,11 @@ pub(super) fn random() -> Result<Secret, getrandom::Error> {
     Ok(Secret::from(hex(&*bytes::<32>()?)))
 }
 
+/// Whether a text looks like a token.
+pub fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
 /// A new name of a grant; not a secret.
 pub(super) fn id() -> Result<String, getrandom::Error> {
     Ok(hex(&*bytes::<8>()?))

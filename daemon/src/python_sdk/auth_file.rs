@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use quilt_proto::Secret;
+use quilt_proto::{RegistryUrl, Secret};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::SdkFileError;
-use crate::files;
+use crate::{files, grant};
 
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -24,6 +24,13 @@ pub(super) struct AuthFile(PathBuf);
 pub(super) struct Login {
     pub(super) refresh_token: Secret,
     pub(super) access_token: Secret,
+}
+
+impl Login {
+    /// A grant is both tokens in one, and no token of a stack looks like it.
+    fn is_grant(&self) -> bool {
+        self.access_token == self.refresh_token && grant::is_token(self.access_token.expose())
+    }
 }
 
 impl AuthFile {
@@ -69,7 +76,7 @@ impl AuthFile {
             }
             _ => Zeroizing::new(format!("{{{}: {login}}}", Value::from(registry))),
         };
-        self.write(&added)
+        self.write_private(&added)
     }
 
     /// Forgets the login for a registry; the file too, where it was the last.
@@ -81,9 +88,30 @@ impl AuthFile {
         if parse(&others).is_some_and(|others| others.is_empty()) {
             files::remove(&self.0).map_err(|error| SdkFileError::io("remove", &self.0, &error))?;
         } else {
-            self.write(&others)?;
+            // No grant is added: it stays as private as it is.
+            files::replace(&self.0, others.as_bytes(), files::PRIVATE)
+                .map_err(|error| SdkFileError::io("write", &self.0, &error))?;
         }
         Ok(true)
+    }
+
+    /// Whether the login for a registry is a grant, by its looks.
+    pub(super) fn holds_grant(&self, registry: &str) -> bool {
+        let login = self.login(registry).ok().flatten();
+        login.is_some_and(|login| login.is_grant())
+    }
+
+    /// Forgets every grant for a gateway on this machine but one.
+    pub(super) fn forget_grants_but(&self, gateway: &str) -> Result<(), SdkFileError> {
+        for registry in self.read()?.keys() {
+            let is_gateway = registry
+                .parse::<RegistryUrl>()
+                .is_ok_and(|url| is_gateway(&url));
+            if registry != gateway && is_gateway && self.holds_grant(registry) {
+                self.forget(registry)?;
+            }
+        }
+        Ok(())
     }
 
     /// The file's text without the login for a registry, if there is one. Where
@@ -113,13 +141,19 @@ impl AuthFile {
         }
     }
 
-    fn write(&self, text: &str) -> Result<(), SdkFileError> {
+    fn write_private(&self, text: &str) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
         if let Some(dir) = self.0.parent() {
             std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
         }
         files::replace_private(&self.0, text.as_bytes()).map_err(|error| fail(&error))
     }
+}
+
+/// Whether this is how a gateway is named.
+pub(super) fn is_gateway(url: &RegistryUrl) -> bool {
+    let port = url.as_str().strip_prefix("http://127.0.0.1:");
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 fn parse(text: &str) -> Option<Map<String, Value>> {

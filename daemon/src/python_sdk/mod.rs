@@ -3,6 +3,7 @@
 mod auth_file;
 mod config_file;
 mod error;
+mod modes;
 mod placeholder;
 mod taking_over;
 mod template;

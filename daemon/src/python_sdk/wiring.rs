@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::auth_file::AuthFile;
+use super::auth_file::{AuthFile, is_gateway};
+use super::modes::Modes;
 use super::placeholder::Placeholder;
 use super::taking_over::TakingOver;
 use super::{ConfigFile, SdkFileError};
@@ -50,6 +51,9 @@ pub struct Wired {
     /// As it was before that: what it still is where the writing was cut off.
     #[serde(default)]
     config_found: Option<String>,
+    /// The permission bits before.
+    #[serde(default)]
+    modes_before: Modes,
 }
 
 /// What the SDK shall be led to.
@@ -182,6 +186,10 @@ impl Wiring {
             // Before it is: afterwards would be too late, were this the end.
             config_written: Some(text.0.clone()),
             config_found: self.config.text()?,
+            modes_before: before.as_ref().map_or_else(
+                || Modes::of(&self.config.path(), self.auth.path()),
+                |before| before.modes_before,
+            ),
         };
         self.save(&wired)?;
         let written = self.write(lead, grant, before.as_ref(), &text);
@@ -202,8 +210,13 @@ impl Wiring {
         // First: a daemon that finds a grant keeps the placeholder in its place,
         // and would overwrite what the SDK has there.
         self.placeholder.set_up()?;
-        if let Some(before) = before.filter(|before| before.gateway_url != *lead.gateway) {
-            self.auth.forget(before.gateway_url.as_str())?;
+        match before {
+            Some(before) if before.gateway_url != *lead.gateway => {
+                self.auth.forget(before.gateway_url.as_str())?;
+            }
+            Some(_) => {}
+            // What a daemon whose record is lost left there opens nothing.
+            None => self.auth.forget_grants_but(lead.gateway.as_str())?,
         }
         if let Some((token, expires_at)) = grant {
             self.auth.set(lead.gateway.as_str(), token, expires_at)?;
@@ -222,7 +235,7 @@ impl Wiring {
     ) -> Result<Option<String>, SdkFileError> {
         let led_before = match before {
             Some(before) => self.leads_to(&before.gateway_url)?,
-            None => false,
+            None => self.orphan()?.is_some_and(|found| found != *lead.registry),
         };
         if !led_before && !self.leads_to(lead.gateway)? {
             return Ok(self.config.text()?);
@@ -258,6 +271,9 @@ impl Wiring {
                 self.point_to(&wired.registry_url)?;
             }
         }
+        self.auth.forget(wired.gateway_url.as_str())?;
+        let modes = wired.modes_before;
+        modes.restore(&self.config.path(), self.auth.path())?;
         self.clear(&wired.gateway_url)?;
         Ok(true)
     }
@@ -272,7 +288,19 @@ impl Wiring {
         if self.leads_to(gateway)? {
             self.point_to(registry)?;
         }
+        self.auth.forget_grants_but(gateway.as_str())?;
         self.clear(gateway)
+    }
+
+    /// The gateway that `config.yml` names, by the looks of the SDK's files:
+    /// with the record lost, nothing else tells that it was ours.
+    pub fn orphan(&self) -> Result<Option<RegistryUrl>, SdkFileError> {
+        let named = self.config.registry()?;
+        let named = named.and_then(|url| url.parse::<RegistryUrl>().ok());
+        let is_ours = |url: &RegistryUrl| {
+            is_gateway(url) && (self.placeholder.is_there() || self.auth.holds_grant(url.as_str()))
+        };
+        Ok(named.filter(is_ours))
     }
 
     /// Whether `config.yml` names this gateway.

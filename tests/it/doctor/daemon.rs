@@ -321,3 +321,19 @@ async fn a_python_sdk_that_was_led_here_and_went_astray() {
     world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
     assert_eq!(found(&world, &[]).await, []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_left_in_the_sdks_configuration() {
+    let world = healthy().await;
+    // Nobody listens there.
+    let set = ["config", "--set", "registryUrl=http://127.0.0.1:1"];
+    world.ctl(&set).await.ok();
+    let left = only(&world, "quilt3_registry").await;
+    assert!(left.summary.contains("nobody listens"), "{left:?}");
+    let catalog = world.stack.catalog_url();
+    assert_eq!(left.hint, format!("quiltctl config {catalog}"));
+    assert_eq!(found_after(&world, &[], &left.hint).await, []);
+    world.ctl(&set).await.ok();
+    let led = "quiltctl setup quilt3";
+    assert_eq!(found_after(&world, &[], led).await, []);
+}

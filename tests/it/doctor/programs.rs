@@ -76,3 +76,18 @@ async fn where_they_go_instead_is_told_by_name_and_without_a_secret() {
     assert!(!format!("{findings:?}").to_lowercase().contains("canary"));
     assert_eq!(found_after(&world, &editor, &findings[2].hint).await, []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_quiltd_in_the_shell_are_no_error() {
+    let world = healthy().await;
+    install(&world);
+    for env in ["quiltctl env", "quiltctl env --profile lake"] {
+        let line = format!("eval \"$({env})\"; quiltctl doctor --json");
+        let run = sh(&world, &[], &line).await;
+        let findings = diagnosis(&run).findings;
+        assert_eq!(codes(&findings), ["environment_own_keys"], "{findings:#?}");
+        assert!(findings[0].summary.contains("will not be renewed"));
+        let line = format!("eval \"$({env})\"; {}", findings[0].hint);
+        assert_eq!(found_after(&world, &[], &line).await, []);
+    }
+}

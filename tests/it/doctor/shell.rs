@@ -182,6 +182,41 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        plant: |home| replace(home, CONFIG, "region", "  # mine\n  output = json\nregion"),
+        codes: &["process_continued"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i /json/d",
+        ..FAULT
+    },
+    Fault {
+        plant: |home| replace(home, CONFIG, "[profile quilt]", "[ profile quilt ]"),
+        codes: &["profile_spaced"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i s/\\[.profile.quilt.]/[profile\\x20quilt]/",
+        ..FAULT
+    },
+    Fault {
+        plant: |home| append(home, CONFIG, "stray\n"),
+        codes: &["aws_file_line"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i /stray/d",
+        ..FAULT
+    },
+    Fault {
+        plant: |home| append(home, CONFIG, "[profile x\n"),
+        codes: &["aws_file_line"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i $d",
+        ..FAULT
+    },
+    Fault {
+        plant: |home| replace(home, CONFIG, "[", "\u{feff}# mine\n["),
+        codes: &["aws_file_mark"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i 1d",
+        ..FAULT
+    },
+    Fault {
         plant: |home| replace(home, CONFIG, "{home}/tools/quiltctl", "/no/such/quiltctl"),
         codes: &["process_missing"],
         hint: "quiltctl setup aws",

@@ -8,7 +8,7 @@ use quilt_tests::harness::{Daemon, Run, World};
 use quilt_tests::stack::StackConfig;
 use serde_json::json;
 
-use super::{once, own_login, sdk_file, sdk_files, set_up};
+use super::{grant, once, own_login, sdk_file, sdk_files, set_up};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
@@ -229,6 +229,31 @@ async fn undoing_never_leaves_the_gateway_behind() {
         assert!(status.stderr.contains("record"), "{}", status.stderr);
         world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
         assert!(leads_away(&world), "{:?}", sdk_files(&world));
+        assert!(!sdk_file(&world, "credentials.json").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_all_state_lost_undoing_still_leads_back_to_the_registry() {
+    for again in [true, false] {
+        let mut world = set_up(StackConfig::default()).await;
+        let (dead, old) = grant(&world);
+        world.daemon.take().unwrap().stop().await;
+        fs::remove_dir_all(world.home.state()).unwrap();
+        world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+        world.login().await;
+        if again {
+            world.ctl(&["setup", "quilt3"]).await.ok();
+            let auth = fs::read_to_string(sdk_file(&world, "auth.json")).unwrap();
+            assert!(!auth.contains(&old), "the dead grant is gone");
+            once(&world).await.ok();
+        }
+        let undone = world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+        assert!(!undone.contains("was not set up"), "{undone}");
+        let config = fs::read_to_string(world.home.config_yml()).unwrap();
+        assert!(config.contains(world.stack.registry_url()), "{config}");
+        assert!(!config.contains(&dead), "{config}");
+        assert!(!sdk_file(&world, "auth.json").exists());
         assert!(!sdk_file(&world, "credentials.json").exists());
     }
 }

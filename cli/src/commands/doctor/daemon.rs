@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use quilt_client::Error;
 use quilt_client::blocking::Client;
-use quilt_proto::call::{ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles};
+use quilt_proto::call::{
+    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession,
+};
 use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
-use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, locations};
+use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
@@ -30,6 +32,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) struct Daemon {
     profiles: BTreeMap<Option<String>, Vec<ProfileStatus>>,
     config: ConfigValues,
+    registry: Option<RegistryUrl>,
     leads_quilt3: bool,
     settings: Option<PathBuf>,
 }
@@ -94,6 +97,11 @@ pub(super) fn examine(
         let known = |other: &String| daemon.is_known(other);
         left.extend(others.into_iter().filter(|other| !known(other)).map(Some));
     }
+    // Last: looking at the stack is how a session comes to know it.
+    let session = daemon
+        .configured_catalog()
+        .and_then(|catalog| bare.with_catalog(catalog.as_str()).send(&ReadSession).ok());
+    daemon.registry = session.and_then(|session| session.registry_url);
     Ok(Some(daemon))
 }
 
@@ -170,6 +178,16 @@ impl Daemon {
     /// The catalog of whoever names none.
     pub(super) fn configured_catalog(&self) -> Option<CatalogUrl> {
         self.config.get("navigator_url")?.as_str()?.parse().ok()
+    }
+
+    /// The registry that quilt3 is configured with.
+    pub(super) fn configured_registry(&self) -> Option<RegistryUrl> {
+        self.config.get("registryUrl")?.as_str()?.parse().ok()
+    }
+
+    /// The registry of the configured catalog, where that is known.
+    pub(super) fn published_registry(&self) -> Option<RegistryUrl> {
+        self.registry.clone()
     }
 
     fn is_known(&self, catalog: &str) -> bool {

@@ -5,9 +5,11 @@
 //! It only looks: it starts no daemon and changes no file.
 
 mod aws_profile;
+mod broken_lines;
 mod catalog;
 mod container;
 mod daemon;
+mod dead_gateway;
 mod duplicates;
 mod elsewhere;
 mod mend;
@@ -23,6 +25,7 @@ mod report;
 mod sockets;
 mod static_keys;
 mod variables;
+mod vended;
 mod web_identity;
 
 use quilt_proto::wire::Finding;
@@ -52,7 +55,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
 
-    report.add(static_keys::check(&variables));
+    report.add(static_keys::check(&variables, |key| {
+        vended::is_ours(key, context, &profiles)
+    }));
     report.add(web_identity::check(&variables));
     report.add(container::check(&variables));
     report.add(proxy::check(&variables));
@@ -60,6 +65,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let elsewhere = elsewhere::check(&variables, &files);
     let is_elsewhere = elsewhere.is_some();
     report.add(elsewhere);
+    report.add(broken_lines::check(&files));
     report.add(duplicates::check(&files));
     report.add(repeated_keys::check(&files));
     for profile in &profiles {
@@ -71,6 +77,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 
     if let Some(daemon) = daemon::examine(context, &profiles, &mut report)? {
         report.add(catalog::check(context, &daemon));
+        report.add(dead_gateway::check(&daemon));
         if !is_elsewhere {
             report.add(nothing_wired::check(&profiles, &daemon));
         }

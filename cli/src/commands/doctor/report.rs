@@ -27,6 +27,11 @@ impl Report {
         }
     }
 
+    /// Whether this was found.
+    pub(super) fn has(&self, code: &str) -> bool {
+        self.0.findings.iter().any(|finding| finding.code == code)
+    }
+
     /// Whether something keeps programs from their credentials.
     pub(super) fn has_errors(&self) -> bool {
         let is_error = |finding: &Finding| finding.severity == Severity::Error;

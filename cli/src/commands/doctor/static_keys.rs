@@ -13,12 +13,24 @@ const NAMES: &[&str] = &[
     "AWS_SECURITY_TOKEN",
 ];
 
-pub(super) fn check(variables: &Variables) -> Option<Finding> {
+/// The finding of keys that are quiltd's own.
+pub(super) const OURS: &str = "environment_own_keys";
+
+/// `is_ours` tells whether an access key is one that quiltd gives out now.
+pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -> Option<Finding> {
     let set = variables.set(NAMES);
     let last = set.last()?;
     let mut names = NAMES[..3].to_vec();
     if *last == "AWS_SECURITY_TOKEN" {
         names.push(last);
+    }
+    if variables.get(ACCESS_KEY_ID).is_some_and(is_ours) {
+        let what = format!(
+            "{} set in the environment: programs take these keys, which are quiltd's but will \
+             not be renewed",
+            is_or_are(&set)
+        );
+        return Some(Finding::warning(OURS, what, mend::unset(&names)));
     }
     let what = format!(
         "{} set in the environment: programs take these keys instead of quiltd's",
@@ -42,13 +54,13 @@ mod tests {
 
     #[test]
     fn any_of_them_is_told_by_name_and_never_by_value() {
-        let found = check(&[(SECRET_ACCESS_KEY, "canary")].into()).unwrap();
+        let found = check(&[(SECRET_ACCESS_KEY, "canary")].into(), |_| true).unwrap();
         assert_eq!(
             found.hint,
             "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
         );
         assert!(found.summary.starts_with("AWS_SECRET_ACCESS_KEY is set"));
         assert!(!format!("{found:?}").contains("canary"));
-        assert_eq!(check(&[(ACCESS_KEY_ID, "")].into()), None);
+        assert_eq!(check(&[(ACCESS_KEY_ID, "")].into(), |_| true), None);
     }
 }

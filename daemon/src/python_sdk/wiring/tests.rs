@@ -195,3 +195,32 @@ fn an_interruption_at_any_point_is_mended_by_either() {
         }
     }
 }
+
+#[test]
+fn undoing_restores_permission_bits() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    let names = ["config.yml", "auth.json"];
+    let desk = Desk::new();
+    let path = |name: &str| desk.dir.path().join("Quilt").join(name);
+    let modes = || names.map(|name| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777);
+    desk.write("config.yml", "navigator_url: https://one.example\n");
+    desk.write("auth.json", "{\"https://r.example\": {\"x\": 1}}");
+    for name in names {
+        fs::set_permissions(path(name), Permissions::from_mode(0o644)).unwrap();
+    }
+    desk.set_up(ONE, Some("grant")).unwrap();
+    assert_eq!(modes()[1], 0o600, "a grant is in it");
+    // As an editor may replace it.
+    fs::set_permissions(path("config.yml"), Permissions::from_mode(0o600)).unwrap();
+    desk.set_up(ONE, Some("other")).unwrap();
+    desk.wiring.undo().unwrap();
+    assert_eq!(modes(), [0o644; 2]);
+
+    desk.remove("auth.json");
+    desk.remove("config.yml");
+    desk.set_up(ONE, Some("grant")).unwrap();
+    desk.wiring.undo().unwrap();
+    assert!(!path("auth.json").exists());
+}

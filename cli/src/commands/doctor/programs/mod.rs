@@ -6,17 +6,14 @@ mod botocore;
 mod process;
 
 use std::thread;
-use std::time::Duration;
 
-use quilt_client::blocking::Client;
-use quilt_proto::call::ReadCredentials;
 use quilt_proto::wire::Finding;
-use quilt_proto::{ProfileName, locations};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
 use super::report::Report;
 use super::variables::Variables;
+use super::{static_keys, vended};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::output;
 use crate::variables::{
@@ -29,9 +26,6 @@ const OURS: &str = "custom-process";
 /// How many characters of a key's name are compared: as many as the AWS CLI
 /// shows.
 const SHOWN: usize = 4;
-
-/// How long the daemon may take: as long as a `credential_process`.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Where a program takes credentials from.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -113,6 +107,8 @@ fn judge(
                 elsewhere("from another credential_process", hint)
             }
         },
+        // A warning tells of them.
+        Source::Found { method, .. } if method == "env" && report.has(static_keys::OURS) => return,
         Source::Found { method, .. } => {
             let hint = end_of(&method, profile, variables);
             elsewhere(&format!("from {}", output::one_line(&method)), hint)
@@ -138,23 +134,9 @@ fn judge(
 
 /// How the name of the key ends that the profile's own call gives now.
 fn vended(profile: &AwsProfile) -> Option<String> {
-    let call = profile.call()?;
-    let catalog = call.asked_catalog();
-    // As the program's quiltctl does it: flags of this one do not count.
-    let socket = call.socket.or_else(|| locations::socket().ok())?;
-    let client = Client::new(socket).with_timeout(PATIENCE);
-    let client = match catalog {
-        Some(catalog) => client.with_catalog(catalog),
-        None => client,
-    };
-    let profile = call.recipe.unwrap_or_else(ProfileName::default_profile);
-    let credentials = client.send(&ReadCredentials { profile }).ok()?;
-    let key = credentials.access_key_id;
-    Some(
-        key.chars()
-            .skip(key.chars().count().saturating_sub(SHOWN))
-            .collect(),
-    )
+    let key = vended::to(profile)?;
+    let hidden = key.chars().count().saturating_sub(SHOWN);
+    Some(key.chars().skip(hidden).collect())
 }
 
 /// What ends a way to credentials by botocore's name of it.

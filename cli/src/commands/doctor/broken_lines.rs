@@ -1,0 +1,189 @@
+//! Lines that botocore, and so boto3 in whatever environment, reads otherwise
+//! than they look, or refuses the file for. It may be out of doctor's reach:
+//! no run of it tells.
+
+use quilt_proto::wire::Finding;
+
+use super::aws_profile::{AwsFile, AwsFiles};
+use super::mend;
+use crate::aws_files::ini::{self, Line};
+
+/// A byte order mark in UTF-8.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
+    files.each().iter().flat_map(of).collect()
+}
+
+fn of(file: &AwsFile) -> Vec<Finding> {
+    let (bytes, has_mark) = match file.bytes.strip_prefix(MARK) {
+        Some(rest) => (rest, true),
+        None => (&file.bytes[..], false),
+    };
+    let lines = ini::lines(bytes);
+    let at = |line: &Line<'_>| format!("{}:{}", file.path.display(), line.number);
+    let finding = |code: &str, what: String| Finding::error(code, what, mend::edit(&file.path));
+    let mut found = Vec::new();
+    if has_mark {
+        let what = format!(
+            "{} begins with a byte order mark, and boto3 refuses such a file; save it without",
+            file.path.display()
+        );
+        found.push(finding("aws_file_mark", what));
+    }
+    let Odd { stray, continued } = odd(&lines);
+    if let Some(line) = stray {
+        let is_header = line.text.trim_ascii().starts_with(b"[");
+        let why = if is_header {
+            "opens a section and does not close it with ]"
+        } else if ini::key(line.text).is_some() {
+            "is a setting before any section"
+        } else {
+            "is neither a section nor a setting"
+        };
+        let what = format!("{} {why}: boto3 refuses the whole file", at(&line));
+        found.push(finding("aws_file_line", what));
+    }
+    for line in continued {
+        let what = format!(
+            "{} is indented, and boto3 takes it for a part of the credential_process above it",
+            at(&line)
+        );
+        found.push(finding("process_continued", what));
+    }
+    for section in ini::all_sections(&lines) {
+        let (header, rest) = (&section[0], &section[1..]);
+        let name = ini::profile_of(header.text, !file.is_credentials);
+        let is_ours = rest.iter().any(|line| ini::is_ours(line.text));
+        if let Some(name) = name.filter(|_| is_ours && is_spaced(header.text, file)) {
+            let what = format!(
+                "{} has spaces inside its brackets, and boto3 does not take it for profile {name}",
+                at(header)
+            );
+            found.push(finding("profile_spaced", what));
+        }
+    }
+    found
+}
+
+/// Lines that are not what they look like.
+struct Odd<'a> {
+    /// The first that has no meaning.
+    stray: Option<Line<'a>>,
+    /// The first below each `credential_process` of ours that is part of it.
+    continued: Vec<Line<'a>>,
+}
+
+fn odd<'a>(lines: &[Line<'a>]) -> Odd<'a> {
+    let headers = ini::headers(lines);
+    let options = ini::options(lines);
+    let (mut stray, mut continued) = (None, Vec::new());
+    let mut option: Option<Line<'a>> = None;
+    let mut indent = 0;
+    for (index, line) in lines.iter().enumerate() {
+        let text = line.text.trim_ascii();
+        if text.is_empty() || text.starts_with(b"#") || text.starts_with(b";") {
+            continue;
+        }
+        let own = ini::leading_space(line.text).len();
+        if headers.contains(&index) {
+            option = None;
+        } else if options.iter().any(|option| option.number == line.number) {
+            option = Some(*line);
+        } else if let Some(above) = option.filter(|_| own > indent) {
+            let is_first = continued
+                .last()
+                .is_none_or(|last: &Line<'_>| last.number < above.number);
+            if is_first && ini::is_ours(above.text) {
+                continued.push(*line);
+            }
+            continue;
+        } else {
+            stray = stray.or(Some(*line));
+        }
+        indent = own;
+    }
+    Odd { stray, continued }
+}
+
+/// botocore splits what follows `profile` into words, and no other name.
+fn is_spaced(header: &[u8], file: &AwsFile) -> bool {
+    let header = header.trim_ascii();
+    let inner = header.strip_prefix(b"[").unwrap_or(header);
+    let inner = inner.split(|byte| *byte == b']').next().unwrap_or(inner);
+    let is_split = !file.is_credentials && inner.starts_with(b"profile");
+    !is_split && inner.trim_ascii() != inner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws_profile::tests::files;
+    use super::*;
+
+    const OURS: &str = "credential_process = /quiltctl credential-process\n";
+
+    fn found(config: &str, credentials: &str) -> Vec<(String, String)> {
+        let found = check(&files(config, credentials)).into_iter();
+        found.map(|found| (found.code, found.summary)).collect()
+    }
+
+    fn only(config: &str, credentials: &str, code: &str, begin: &str) {
+        let found = found(config, credentials);
+        assert_eq!(found.len(), 1, "{config}{credentials}: {found:?}");
+        assert_eq!(found[0].0, code);
+        assert!(found[0].1.starts_with(begin), "{found:?}");
+        assert!(!found[0].1.contains("canary"), "{found:?}");
+    }
+
+    #[test]
+    fn what_botocore_understands_is_no_fault() {
+        for config in [
+            String::new(),
+            format!("# x\n\n[default]\nregion: x\n[profile q]\n{OURS}\n  # x\n  \nregion = x\n"),
+            format!("[profile \"q\"]\n{OURS}s3 =\n  max = 1\n  canary\n"),
+            format!("  [profile q ]\n  {OURS}  region = x\n[ profile other ]\nregion = x\n"),
+            format!("[profile q] # x\r\n{OURS}\r\n"),
+        ] {
+            assert_eq!(found(&config, ""), [], "{config}");
+        }
+    }
+
+    #[test]
+    fn each_fault_is_told_once_and_by_its_line() {
+        let ours = format!("[profile q]\n{OURS}");
+        let indented = format!("{ours}  canary = x\n  canary\nregion = x\n");
+        only(&indented, "", "process_continued", "config:3 ");
+        let spaced = format!("[ profile q ]\n{OURS}");
+        only(&spaced, "", "profile_spaced", "config:1 ");
+        only(
+            "",
+            &format!("[q ]\n{OURS}"),
+            "profile_spaced",
+            "credentials:1 ",
+        );
+        only(
+            &format!("{ours}canary\n"),
+            "",
+            "aws_file_line",
+            "config:3 is neither",
+        );
+        only(
+            &format!("canary = x\n{ours}"),
+            "",
+            "aws_file_line",
+            "config:1 is a setting",
+        );
+        only(
+            &format!("{ours}[profile x\n"),
+            "",
+            "aws_file_line",
+            "config:3 opens",
+        );
+        only(
+            &format!("\u{feff}{ours}"),
+            "",
+            "aws_file_mark",
+            "config begins",
+        );
+    }
+}

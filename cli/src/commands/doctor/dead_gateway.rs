@@ -1,0 +1,80 @@
+//! A registry on this machine in quilt3's `config.yml` that is nobody's: what
+//! is left of a gateway whose daemon lost its state.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use quilt_proto::wire::Finding;
+use quilt_proto::{CatalogUrl, RegistryUrl};
+
+use super::daemon::Daemon;
+use super::mend;
+
+/// How long a port of this machine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where quilt3 is led to quiltd, quiltd itself looks after what it reads.
+pub(super) fn check(daemon: &Daemon) -> Option<Finding> {
+    if daemon.leads_quilt3() {
+        return None;
+    }
+    judge(
+        &daemon.configured_registry()?,
+        &daemon.published_registry()?,
+        &daemon.configured_catalog()?,
+    )
+}
+
+fn judge(named: &RegistryUrl, published: &RegistryUrl, catalog: &CatalogUrl) -> Option<Finding> {
+    let port = named.as_str().strip_prefix("http://127.0.0.1:")?;
+    let port = port.parse::<u16>().ok()?;
+    if named == published {
+        return None;
+    }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let hint = format!("quiltctl config {}", mend::word(catalog.as_str()));
+    Some(if TcpStream::connect_timeout(&address, PATIENCE).is_ok() {
+        let what = format!(
+            "quilt3's config.yml names the registry {named} on this machine, and {catalog} has \
+             its at {published}"
+        );
+        Finding::warning("quilt3_registry", what, hint)
+    } else {
+        let what = format!(
+            "quilt3's config.yml names the registry {named}, where nobody listens; {catalog} has \
+             its at {published}"
+        );
+        Finding::error("quilt3_registry", what, hint)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use quilt_proto::wire::Severity;
+
+    use super::*;
+
+    #[test]
+    fn only_a_registry_of_this_machine_that_the_catalog_does_not_name() {
+        let catalog = "https://demo.example".parse().unwrap();
+        let judge = |named: &str, published: &str| {
+            let found = judge(
+                &named.parse().unwrap(),
+                &published.parse().unwrap(),
+                &catalog,
+            );
+            found.map(|found| (found.severity, found.hint))
+        };
+        let real = "https://registry.demo.example";
+        let hint = "quiltctl config https://demo.example".to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = format!("http://{}", listener.local_addr().unwrap());
+        assert_eq!(judge(&here, &here), None);
+        assert_eq!(judge(real, "https://other.example"), None);
+        assert_eq!(judge(&here, real), Some((Severity::Warning, hint.clone())));
+        drop(listener);
+        assert_eq!(judge(&here, real), Some((Severity::Error, hint)));
+    }
+}
