@@ -24,7 +24,7 @@ pub(super) fn to(profile: &AwsProfile) -> Option<String> {
 
 /// Whether it is given to a profile, or to `quiltctl env` here.
 pub(super) fn is_ours(key: &str, context: &Context, profiles: &[AwsProfile]) -> bool {
-    let here = || ask(context.socket().ok()?, context.catalog(), None);
+    let here = || ask(context.socket().ok()?, context.catalog().ok()?, None);
     here().as_deref() == Some(key) || profiles.iter().any(|ours| to(ours).as_deref() == Some(key))
 }
 
