@@ -84,7 +84,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &[]),
-    ("python_sdk", &["files", "raw"]),
+    // A grant is told by its looks in the SDK's files.
+    ("python_sdk", &["files", "grant", "raw"]),
     ("raw", &[]),
     ("refresh", &["clock", "metrics"]),
     (
