@@ -51,6 +51,7 @@ fn judge(named: &RegistryUrl, published: &RegistryUrl, catalog: &CatalogUrl) -> 
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::time::Instant;
 
     use quilt_proto::wire::Severity;
 
@@ -75,6 +76,11 @@ mod tests {
         assert_eq!(judge(real, "https://other.example"), None);
         assert_eq!(judge(&here, real), Some((Severity::Warning, hint.clone())));
         drop(listener);
-        assert_eq!(judge(&here, real), Some((Severity::Error, hint)));
+        // Programs that other tests start hold it until they are executed.
+        let until = Instant::now() + Duration::from_secs(10);
+        let dead = Some((Severity::Error, hint));
+        while judge(&here, real) != dead {
+            assert!(Instant::now() < until, "{:?}", judge(&here, real));
+        }
     }
 }
