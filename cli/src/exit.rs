@@ -117,11 +117,10 @@ impl From<Error> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        let failure = Self::new(problem.code.exit_code(), problem.detail);
-        let hint = problem.hint;
-        match hint.or_else(|| default_hint(&problem.code).map(str::to_owned)) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+        let hint = default_hint(&problem.code).map(str::to_owned);
+        Self {
+            hint: problem.hint.or(hint),
+            ..Self::new(problem.code.exit_code(), problem.detail)
         }
     }
 }

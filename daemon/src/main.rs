@@ -62,19 +62,17 @@ fn line(error: &anyhow::Error) -> String {
         if let Some(error) = cause.downcast_ref::<StoreError>() {
             run = run.or_else(|| Some(api::mend::store(error)));
         }
-        let cause = cause.to_string();
-        let (cause, command) = match cause.split_once("; run: ") {
-            Some((cause, command)) => (cause.to_owned(), Some(command.to_owned())),
-            None => (cause, None),
-        };
+        let (cause, command) = api::mend::apart(&cause.to_string());
         run = run.or(command);
         if !what.contains(&cause) {
             what += if what.is_empty() { "" } else { ": " };
             what += &cause;
         }
     }
-    let run = run.unwrap_or_else(|| "quiltd --help".to_owned());
-    format!("{what}; run: {run}")
+    match run {
+        Some(run) => format!("{what}; run: {run}"),
+        None => what,
+    }
 }
 
 /// What went wrong and what to run: one line, and no panic where stderr is

@@ -12,6 +12,7 @@ pub mod names;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
+pub mod shell;
 pub mod time;
 pub mod wire;
 

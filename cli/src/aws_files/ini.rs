@@ -63,8 +63,7 @@ pub(crate) fn all_sections<'a, 'b>(lines: &'b [Line<'a>]) -> Vec<&'b [Line<'a>]>
         .collect()
 }
 
-/// Where the headers are, as botocore's parser (Python's `configparser`) sees
-/// them: a header may be indented, unless that makes it part of the value above.
+/// Where the headers are.
 pub(crate) fn headers(lines: &[Line<'_>]) -> Vec<usize> {
     let parts = parts(lines).into_iter();
     let headers = parts.filter(|(_, part)| matches!(part, Part::Header));
@@ -79,16 +78,23 @@ pub(crate) fn options<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
     options.map(|(index, _)| lines[index]).collect()
 }
 
-/// What begins at a line.
-enum Part {
+/// What a line is.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
     Header,
     Option,
+    /// Of the value of the option above.
+    Continuation,
+    /// Nothing that is understood.
+    Stray,
 }
 
-/// Where headers and options begin.
-fn parts(lines: &[Line<'_>]) -> Vec<(usize, Part)> {
+/// What each line is that is neither empty nor a comment, as botocore's parser
+/// (Python's `configparser`) sees it: a header may be indented, unless that
+/// makes it part of the value above.
+pub(crate) fn parts(lines: &[Line<'_>]) -> Vec<(usize, Part)> {
     let mut parts = Vec::new();
-    let mut in_option = false;
+    let (mut in_section, mut in_option) = (false, false);
     let mut indent = 0;
     for (index, line) in lines.iter().enumerate() {
         let text = line.text.trim_ascii();
@@ -97,16 +103,20 @@ fn parts(lines: &[Line<'_>]) -> Vec<(usize, Part)> {
         }
         let own = leading_space(line.text).len();
         if in_option && own > indent {
+            parts.push((index, Part::Continuation));
             continue;
         }
         indent = own;
-        if text.starts_with(b"[") && text[1..].contains(&b']') {
-            parts.push((index, Part::Header));
-            in_option = false;
-        } else if !parts.is_empty() && key(line.text).is_some() {
-            parts.push((index, Part::Option));
+        let part = if text.starts_with(b"[") && text[1..].contains(&b']') {
+            (in_section, in_option) = (true, false);
+            Part::Header
+        } else if in_section && key(line.text).is_some() {
             in_option = true;
-        }
+            Part::Option
+        } else {
+            Part::Stray
+        };
+        parts.push((index, part));
     }
     parts
 }

@@ -1,14 +1,11 @@
 //! `status`: what the daemon holds.
 
 use quilt_proto::call::ReadStatus;
-use quilt_proto::wire::{GrantKind, SessionState, SessionStatus, Status, TokenKind};
+use quilt_proto::wire::{GrantKind, NOT_IN_FORCE, SessionState, SessionStatus, Status, TokenKind};
 
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{self, or_dash};
-
-/// How the daemon says that its settings file is wrong.
-const NOT_IN_FORCE: &str = "the file is not in force until it is mended";
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     context

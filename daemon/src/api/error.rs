@@ -257,7 +257,7 @@ fn gateway(error: &GatewayError) -> Problem {
             Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
         }
         GatewayError::Files(SdkFileError::Broken(path)) => {
-            let path = mend::quoted(&path.to_string_lossy());
+            let path = mend::path(path);
             Problem::new(422, ErrorCode::InvalidInput, detail)
                 .with_hint(format!("mv {path} {path}.broken"))
         }

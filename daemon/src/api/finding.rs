@@ -51,12 +51,12 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
         Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
         Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
         Ailment::Store(error) => {
-            let (summary, _) = apart(&summary);
+            let (summary, _) = mend::apart(&summary);
             Finding::error("store_failed", summary, mend::store(&error))
         }
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
         Ailment::StoreNote(note) => {
-            let (summary, hint) = apart(&note);
+            let (summary, hint) = mend::apart(&note);
             let hint = hint.unwrap_or_else(|| "quiltctl status".to_owned());
             Finding::warning("store_note", summary, hint)
         }
@@ -100,13 +100,5 @@ fn credential(error: CredentialError, summary: String, settings: &Path) -> Findi
         summary,
         hint,
         ..finding
-    }
-}
-
-/// A line that ends with what to run, taken apart.
-fn apart(line: &str) -> (String, Option<String>) {
-    match line.split_once("; run: ") {
-        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
-        None => (line.to_owned(), None),
     }
 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_proto::PackageName;
+use quilt_proto::shell::quoted;
 
 use crate::store::StoreError;
 
@@ -16,7 +17,7 @@ pub(super) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
 
 /// Opens a file in the user's editor.
 pub(super) fn edit(path: &Path) -> String {
-    format!("${{EDITOR:-vi}} {}", quoted(&path.to_string_lossy()))
+    format!("${{EDITOR:-vi}} {}", self::path(path))
 }
 
 /// Shows why the system did not let us: how full the disk is, or whose the
@@ -27,20 +28,18 @@ pub(super) fn look(path: &Path, reason: &str) -> String {
     let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded]
         .iter()
         .any(|kind| reason.contains(&kind.to_string()));
-    let quoted = |path: &Path| quoted(&path.to_string_lossy());
     match nearest.parent() {
-        _ if full => format!("df -h {}", quoted(nearest)),
-        Some(dir) if nearest == path => format!("ls -ld {} {}", quoted(dir), quoted(path)),
-        _ => format!("ls -ld {}", quoted(nearest)),
+        _ if full => format!("df -h {}", self::path(nearest)),
+        Some(dir) if nearest == path => format!("ls -ld {} {}", self::path(dir), self::path(path)),
+        _ => format!("ls -ld {}", self::path(nearest)),
     }
 }
 
 /// What the token store needs.
 pub fn store(error: &StoreError) -> String {
-    let quoted = |path: &Path| quoted(&path.to_string_lossy());
     match error {
-        StoreError::Unsafe { path, .. } => format!("chmod 700 {}", quoted(path)),
-        StoreError::Newer(path) => format!("mv {0} {0}.newer", quoted(path)),
+        StoreError::Unsafe { path, .. } => format!("chmod 700 {}", self::path(path)),
+        StoreError::Newer(path) => format!("mv {0} {0}.newer", self::path(path)),
         StoreError::Io { path, reason, .. } => look(path, reason),
         // A new daemon takes the keyring if it answers, else the file.
         StoreError::Busy(_) | StoreError::Keyring(_) => "quiltctl daemon restart".to_owned(),
@@ -60,13 +59,16 @@ pub(super) fn list(registry: &str) -> String {
     format!("quiltctl packages list {}", quoted(registry))
 }
 
-/// A word as a shell reads it.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./@%+,=:".contains(c);
-    if word.chars().all(plain) && !word.is_empty() {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+/// A path as a shell reads it.
+pub(super) fn path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+/// A line that ends with what to run, taken apart.
+pub fn apart(line: &str) -> (String, Option<String>) {
+    match line.split_once("; run: ") {
+        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
+        None => (line.to_owned(), None),
     }
 }
 
@@ -75,21 +77,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_survive_a_shell() {
-        for word in ["plain/a@b", "two words", "it's", "$(x)", ""] {
-            let said = std::process::Command::new("sh")
-                .args(["-c", &format!("printf %s {}", quoted(word))])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(said.stdout).unwrap(), word);
-        }
-    }
-
-    #[test]
     fn what_is_looked_at_is_there() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a/b");
-        let at = quoted(&dir.path().to_string_lossy());
+        let at = path(dir.path());
         assert_eq!(look(&file, "permission denied"), format!("ls -ld {at}"));
         std::fs::create_dir(dir.path().join("a")).unwrap();
         std::fs::write(&file, "").unwrap();

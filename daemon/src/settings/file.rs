@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use quilt_proto::wire::NOT_IN_FORCE;
+
 use super::{Settings, SettingsError};
 
 /// The largest file read, in bytes.
@@ -78,10 +80,7 @@ impl SettingsFile {
     }
 
     fn complain(&self, error: &SettingsError) -> String {
-        format!(
-            "{}: {error}; the file is not in force until it is mended",
-            self.path.display()
-        )
+        format!("{}: {error}; {NOT_IN_FORCE}", self.path.display())
     }
 
     fn look(&self) -> MutexGuard<'_, State> {

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::TokenKind;
 use crate::{CatalogUrl, ProfileName, RegistryUrl, Timestamp};
 
+/// How a warning ends that is about a settings file with a mistake in it.
+pub const NOT_IN_FORCE: &str = "the file is not in force until it is mended";
+
 /// `GET /v1/health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -1,6 +1,7 @@
 //! `api-keys create`.
 
 use quilt_proto::call::{CreateApiKey, KeyScope, RevokeApiKey};
+use quilt_proto::shell::quoted;
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Secret};
 use zeroize::Zeroizing;
@@ -51,7 +52,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 /// The same command once more.
 fn again(args: &Args) -> String {
-    let mut command = format!("quiltctl api-keys create {}", single_quoted(&args.name));
+    let mut command = format!("quiltctl api-keys create {}", quoted(&args.name));
     if args.expires_in_days != DEFAULT_KEY_LIFETIME_DAYS {
         command = format!("{command} --expires-in-days {}", args.expires_in_days);
     }
@@ -59,15 +60,6 @@ fn again(args: &Args) -> String {
         command.push_str(" --use");
     }
     command
-}
-
-/// A word as a shell reads it.
-fn single_quoted(word: &str) -> String {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// What is said where stdout could not take the secret.

@@ -6,7 +6,7 @@ use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::mend;
-use crate::aws_files::ini::{self, Line};
+use crate::aws_files::ini::{self, Line, Part};
 
 /// A byte order mark in UTF-8.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -75,33 +75,22 @@ struct Odd<'a> {
 }
 
 fn odd<'a>(lines: &[Line<'a>]) -> Odd<'a> {
-    let headers = ini::headers(lines);
-    let options = ini::options(lines);
     let (mut stray, mut continued) = (None, Vec::new());
+    // The option above, as long as nothing below it was found.
     let mut option: Option<Line<'a>> = None;
-    let mut indent = 0;
-    for (index, line) in lines.iter().enumerate() {
-        let text = line.text.trim_ascii();
-        if text.is_empty() || text.starts_with(b"#") || text.starts_with(b";") {
-            continue;
-        }
-        let own = ini::leading_space(line.text).len();
-        if headers.contains(&index) {
-            option = None;
-        } else if options.iter().any(|option| option.number == line.number) {
-            option = Some(*line);
-        } else if let Some(above) = option.filter(|_| own > indent) {
-            let is_first = continued
-                .last()
-                .is_none_or(|last: &Line<'_>| last.number < above.number);
-            if is_first && ini::is_ours(above.text) {
-                continued.push(*line);
+    for (index, part) in ini::parts(lines) {
+        let line = lines[index];
+        match part {
+            Part::Header => option = None,
+            Part::Option => option = Some(line),
+            Part::Continuation => {
+                let above = option.take();
+                if above.is_some_and(|above| ini::is_ours(above.text)) {
+                    continued.push(line);
+                }
             }
-            continue;
-        } else {
-            stray = stray.or(Some(*line));
+            Part::Stray => stray = stray.or(Some(line)),
         }
-        indent = own;
     }
     Odd { stray, continued }
 }
