@@ -32,6 +32,7 @@ impl Home {
     /// The home of a certain user, as whom its programs run.
     pub fn of(user: &User) -> Self {
         let home = Self::make(&place_for_all(), Some(user.clone()));
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("its mode");
         home.give(home.path());
         home
     }
@@ -130,15 +131,24 @@ impl Home {
         variables
     }
 
+    /// A program that this home's user can run: the file itself, or where the
+    /// way there is closed to others, a copy.
+    pub fn program(&self, program: impl AsRef<OsStr>) -> PathBuf {
+        let program = Path::new(program.as_ref());
+        match &self.owner {
+            Some(user) if !user.reaches(program) => {
+                let programs = || tempfile::tempdir_in(place_for_all()).expect("a directory");
+                bring_along(program, self.programs.get_or_init(programs).path())
+            }
+            _ => program.to_owned(),
+        }
+    }
+
     /// A command in this home, as its user.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let program = self.program(program);
         let mut command = match &self.owner {
-            Some(user) if user.reaches(Path::new(&program)) => user.command(program),
-            Some(user) => {
-                let programs = || tempfile::tempdir_in(place_for_all()).expect("a directory");
-                let dir = self.programs.get_or_init(programs);
-                user.command(bring_along(Path::new(&program), dir.path()))
-            }
+            Some(user) => user.command(program),
             None => Command::new(program),
         };
         command
