@@ -30,9 +30,8 @@ pub fn quiltctl() -> &'static Path {
 /// When it cannot be built.
 #[cfg(target_os = "linux")]
 pub fn static_quiltctl() -> PathBuf {
-    let build =
-        quiltctl_as_shipped().target_dir(crate::harness::toolchain::target_dir().join("static"));
-    let built = build.run();
+    let target_dir = crate::harness::toolchain::target_dir().join("static");
+    let built = quiltctl_as_shipped().target_dir(target_dir).run();
     built.expect("quiltctl can be built").path().to_owned()
 }
 
