@@ -100,16 +100,16 @@ fn without_value(argument: &str) -> String {
 }
 
 /// The help of the command that was meant.
-pub(crate) fn help_for(args: &[OsString]) -> String {
+pub(crate) fn help_for(args: &[OsString]) -> quilt_proto::Command {
     let mut command = &Cli::command();
-    let mut line = "quiltctl".to_owned();
+    let mut line = quilt_proto::Command::of("quiltctl");
     for arg in args.iter().filter_map(|arg| arg.to_str()) {
         if let Some(found) = command.find_subcommand(arg) {
-            line = format!("{line} {arg}");
+            line = line.operand(found.get_name());
             command = found;
         }
     }
-    line + " --help"
+    line.words("--help")
 }
 
 #[cfg(test)]

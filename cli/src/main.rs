@@ -55,9 +55,8 @@ fn keep_to_ourselves() {
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some((global, command)) = hot_path::parse(args) {
-        return commands::credential_process::run(&Context::new(global), &command).map_err(
-            |failure| failure.or_hint(|| "quiltctl credential-process --help".to_owned()),
-        );
+        return commands::credential_process::run(&Context::new(global), &command)
+            .map_err(|failure| failure.or_hint(|| "quiltctl credential-process --help".into()));
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()
