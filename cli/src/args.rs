@@ -150,28 +150,6 @@ mod tests {
     }
 
     #[test]
-    fn what_the_daemon_says_to_run_can_be_run() {
-        let source = concat!(
-            include_str!("../../daemon/src/api/error.rs"),
-            include_str!("../../daemon/src/api/finding.rs"),
-            include_str!("../../daemon/src/keys/notice.rs")
-        );
-        let hints: Vec<&str> = source
-            .split('"')
-            .filter(|text| text.starts_with("quiltctl ") && !text.contains("{command}"))
-            .collect();
-        assert!(hints.len() > 5, "{hints:?}");
-        for hint in hints {
-            let line = hint
-                .replace("{catalog}", "https://x.example")
-                .replace("{registry}", "s3://bucket")
-                .replace("{id}", "id");
-            let args: Vec<OsString> = line.split(' ').skip(1).map(OsString::from).collect();
-            assert!(parse(&args).is_ok(), "{hint}");
-        }
-    }
-
-    #[test]
     fn a_secret_given_by_mistake_is_not_repeated() {
         for args in [
             &["login", "qk_canary"][..],

@@ -9,6 +9,8 @@ mod browser;
 mod commands;
 mod context;
 mod detach;
+#[cfg(test)]
+mod every_command;
 mod exit;
 mod files;
 mod helper;

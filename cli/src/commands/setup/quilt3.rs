@@ -62,7 +62,7 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     } else if gateway.own_login {
         output::note(
             "the login that quilt3 made itself is still in auth.json, for --undo; to take it \
-             over instead, run: quiltctl logout, then: quiltctl setup quilt3 --import",
+             over instead: quiltctl logout, then quiltctl setup quilt3 --import",
         );
     }
     if gateway.changed {

@@ -87,7 +87,7 @@ pub(super) fn manage(tool: &'static str, args: &[&str]) -> Result<(), Failure> {
         .stdin(Stdio::null())
         .output()
         .map_err(|error| {
-            let what = format!("{tool} cannot be run: {error}");
+            let what = format!("{tool} cannot be started: {error}");
             Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
         })?;
     if output.status.success() {
@@ -106,7 +106,7 @@ pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
         return Ok(());
     }
     let what = format!("{tool} is not on this machine");
-    Err(Failure::new(exit::UNEXPECTED, what).hint(Hint::of("quiltctl setup").words(other)))
+    Err(Failure::new(exit::UNEXPECTED, what).hint(other))
 }
 
 /// The daemon's executable, as text a unit can hold.
