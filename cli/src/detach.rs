@@ -10,6 +10,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
+use quilt_proto::quoted;
 use rustix::fs::Mode;
 
 use crate::exit::{self, Failure};
@@ -31,7 +32,10 @@ pub(crate) fn run(command: &[OsString]) -> Result<(), Failure> {
         .spawn()
         .map(drop)
         .map_err(|error| {
-            let what = format!("cannot start {}: {error}", program.display());
+            let what = format!(
+                "cannot start {}: {error}",
+                quoted::name(&program.to_string_lossy())
+            );
             Failure::new(exit::DAEMON, what)
         })
 }

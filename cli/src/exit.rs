@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use quilt_client::Error;
+use quilt_proto::command::{Command, sentence};
 use quilt_proto::{ErrorCode, Problem};
 
 use crate::output;
@@ -35,7 +36,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) struct Failure {
     code: u8,
     what: Option<String>,
-    hint: Option<String>,
+    hint: Option<Command>,
 }
 
 impl Failure {
@@ -58,13 +59,13 @@ impl Failure {
     }
 
     /// The same failure with the command that mends it.
-    pub(crate) fn hint(self, command: impl Into<String>) -> Self {
+    pub(crate) fn hint(self, command: impl Into<Command>) -> Self {
         let hint = Some(command.into());
         Self { hint, ..self }
     }
 
     /// The same failure; `command` mends it if nothing better is named.
-    pub(crate) fn or_hint(self, command: impl FnOnce() -> String) -> Self {
+    pub(crate) fn or_hint(self, command: impl FnOnce() -> Command) -> Self {
         match (&self.what, &self.hint) {
             (Some(_), None) => self.hint(command()),
             _ => self,
@@ -72,7 +73,7 @@ impl Failure {
     }
 
     /// What failed, and what to run.
-    pub(crate) fn apart(self) -> (String, Option<String>) {
+    pub(crate) fn apart(self) -> (String, Option<Command>) {
         (self.what.unwrap_or_default(), self.hint)
     }
 
@@ -85,13 +86,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what.as_deref().unwrap_or_default();
-        f.write_str(&output::one_line(what))?;
-        match &self.hint {
-            // The daemon's own words may name what to run: once is enough.
-            Some(_) if what.contains("run: ") => Ok(()),
-            Some(hint) => write!(f, "; run: {}", output::one_line(hint)),
-            None => Ok(()),
-        }
+        f.write_str(&sentence(&output::one_line(what), self.hint.as_ref()))
     }
 }
 
@@ -117,7 +112,7 @@ impl From<Error> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        let hint = default_hint(&problem.code).map(str::to_owned);
+        let hint = default_hint(&problem.code).map(Command::of);
         Self {
             hint: problem.hint.or(hint),
             ..Self::new(problem.code.exit_code(), problem.detail)
@@ -155,7 +150,7 @@ mod tests {
         for code in ErrorCode::all() {
             let exit = code.exit_code();
             let failure = Failure::from(Problem::new(400, code, "it failed\n\u{1b}[31mred"))
-                .or_hint(|| "quiltctl x --help".to_owned());
+                .or_hint(|| "quiltctl x --help".into());
             assert_eq!(failure.code(), exit);
             let line = failure.to_string();
             assert!(

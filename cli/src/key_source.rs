@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use quilt_proto::{ApiKeySecret, Secret};
+use quilt_proto::{ApiKeySecret, Secret, quoted};
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
@@ -25,7 +25,7 @@ pub(crate) fn prompted() -> Result<ApiKeySecret, Failure> {
 /// From a variable of the environment.
 pub(crate) fn environment(name: &str) -> Result<ApiKeySecret, Failure> {
     let unset = || {
-        let what = format!("{name} environment variable not set");
+        let what = format!("{} environment variable not set", quoted::name(name));
         Failure::new(exit::INPUT, what).hint("quiltctl login --api-key")
     };
     match env::var(name) {
@@ -39,7 +39,10 @@ pub(crate) fn environment(name: &str) -> Result<ApiKeySecret, Failure> {
         Err(env::VarError::NotPresent) => Err(unset()),
         Err(env::VarError::NotUnicode(_)) => Err(Failure::new(
             exit::INPUT,
-            format!("the environment variable {name} is not text"),
+            format!(
+                "the environment variable {} is not text",
+                quoted::name(name)
+            ),
         )),
     }
 }
@@ -48,7 +51,7 @@ pub(crate) fn environment(name: &str) -> Result<ApiKeySecret, Failure> {
 /// last counts, as for python-dotenv. Lines that are not understood are passed
 /// over, and never quoted: one of them may hold the key.
 pub(crate) fn dotenv(path: &Path) -> Result<ApiKeySecret, Failure> {
-    let shown = path.display();
+    let shown = quoted::path(path);
     let unreadable = |error: std::io::Error| {
         let code = match error.kind() {
             ErrorKind::NotFound => exit::NOT_FOUND,

@@ -9,6 +9,8 @@ mod browser;
 mod commands;
 mod context;
 mod detach;
+#[cfg(test)]
+mod every_command;
 mod exit;
 mod files;
 mod helper;
@@ -55,9 +57,8 @@ fn keep_to_ourselves() {
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some((global, command)) = hot_path::parse(args) {
-        return commands::credential_process::run(&Context::new(global), &command).map_err(
-            |failure| failure.or_hint(|| "quiltctl credential-process --help".to_owned()),
-        );
+        return commands::credential_process::run(&Context::new(global), &command)
+            .map_err(|failure| failure.or_hint(|| "quiltctl credential-process --help".into()));
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()

@@ -5,17 +5,21 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quilt_proto::quoted;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
+use rustix::termios::isatty;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
 
-/// The most characters of a line about an error.
-const MAX_LINE: usize = 1000;
+/// The most characters of a line about an error: paths are not cut.
+const MAX_LINE: usize = 6000;
+/// The most characters of a line or a cell of a result.
+const MAX_TEXT: usize = 6000;
 /// How long a reader may take to read what is shown only once, or to go away.
 const READER_PATIENCE: Duration = Duration::from_millis(500);
 /// How often to look whether it has.
@@ -65,7 +69,20 @@ pub(crate) fn json_line(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if serde_json::from_slice::<IgnoredAny>(body).is_err() {
         return Err(quilt_client::Error::InvalidAnswer("a body that is not JSON").into());
     }
-    Ok(Zeroizing::new([body, b"\n"].concat()))
+    let text = std::str::from_utf8(body)
+        .map_err(|_| quilt_client::Error::InvalidAnswer("a body that is not text"))?;
+    let shown = shown_json(text);
+    Ok(Zeroizing::new([shown.as_bytes(), b"\n"].concat()))
+}
+
+/// JSON as it is, but for a terminal, which it must not steer: there it is
+/// written with escapes.
+pub(crate) fn shown_json(json: &str) -> Zeroizing<String> {
+    Zeroizing::new(if isatty(stdout()) {
+        quoted::json_for_terminal(json)
+    } else {
+        json.to_owned()
+    })
 }
 
 /// Fails where nothing written to stdout can arrive, before something is made
@@ -170,23 +187,20 @@ pub(crate) fn or_dash<T: Display>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// The text without what could steer a terminal.
+/// The text without what could steer a terminal or cannot be seen; of bounded
+/// length.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|char| if steers_terminal(char) { ' ' } else { char })
-        .collect()
+    let mut clean = quoted::clean(text);
+    if let Some((end, _)) = clean.char_indices().nth(MAX_TEXT) {
+        clean.truncate(end);
+        clean.push('…');
+    }
+    clean
 }
 
 /// The text as a single line of bounded length.
 pub(crate) fn one_line(text: &str) -> String {
-    let words: Vec<String> = clean(text).split_whitespace().map(str::to_owned).collect();
-    words.join(" ").chars().take(MAX_LINE).collect()
-}
-
-/// Control characters, line separators, and marks that reverse the direction of text.
-fn steers_terminal(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    quoted::one_line(text, MAX_LINE, 4 * MAX_LINE)
 }
 
 #[cfg(test)]
@@ -195,8 +209,9 @@ mod tests {
 
     #[test]
     fn nothing_from_elsewhere_steers_the_terminal() {
-        assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\nd"), "a [2Jb c d");
+        assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\nd"), "a [2Jb\u{fffd}c d");
         assert_eq!(one_line(" a\r\n\n b \u{7}"), "a b");
-        assert_eq!(one_line(&"x".repeat(5000)).len(), MAX_LINE);
+        assert_eq!(one_line(&"x".repeat(50_000)).chars().count(), MAX_LINE);
+        assert_eq!(clean(&"x".repeat(50_000)).chars().count(), MAX_TEXT + 1);
     }
 }

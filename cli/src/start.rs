@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
-use quilt_proto::locations;
+use quilt_proto::{Command as Hint, Problem, Quoted, locations, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::Deserialize;
@@ -61,6 +61,17 @@ struct Announcement {
     pid: u32,
 }
 
+/// What a daemon that was started said of it.
+#[derive(Debug)]
+enum Announced {
+    /// It listens.
+    Listening,
+    /// It does not, and this is why.
+    Failed(Box<Problem>),
+    /// It ended without a word.
+    Nothing,
+}
+
 /// Makes sure that a daemon listens on `socket`, starting one if need be. Of
 /// many callers at once, one starts it and the others wait.
 pub(crate) fn ensure(socket: &Path, deadline: Instant) -> Result<(), Failure> {
@@ -103,7 +114,7 @@ fn lock(socket: &Path, client: &Client, deadline: Instant) -> Result<Option<File
         .map_err(|error| {
             let what = format!(
                 "cannot write beside the socket {}: {error}",
-                socket.display()
+                quoted::path(socket)
             );
             Failure::new(exit::DAEMON, what).hint("quiltctl --socket PATH daemon start")
         })?;
@@ -124,7 +135,7 @@ fn launch(socket: &Path, deadline: Instant) -> Result<(), Failure> {
         let hint = "QUILTD_STATE_DIR=\"$HOME/.quilt\" quiltctl daemon start";
         Failure::new(exit::DAEMON, what).hint(hint)
     })?;
-    let read_log = format!("tail '{}'", path.display());
+    let read_log = Hint::of("tail").path(&path);
     let fail = |what: String| Failure::new(exit::DAEMON, what).hint(&read_log);
     let log_start = log.seek(SeekFrom::End(0)).unwrap_or(0);
     let mut child = command(&daemon, socket)
@@ -135,21 +146,30 @@ fn launch(socket: &Path, deadline: Instant) -> Result<(), Failure> {
                 .stderr(log)
                 .spawn()
         })
-        .map_err(|error| fail(format!("cannot start {}: {error}", daemon.display())))?;
+        .map_err(|error| fail(format!("cannot start {}: {error}", quoted::path(&daemon))))?;
     let announced = match child.stdout.take() {
         Some(stdout) => announcement(stdout, deadline),
-        None => Ok(false),
+        None => Ok(Announced::Nothing),
     };
     match announced {
-        Ok(true) => {
+        Ok(Announced::Listening) => {
             // Only the copy in between is waited for; it ended long ago.
             let _ = child.wait();
             Ok(())
         }
-        Ok(false) => {
+        Ok(Announced::Failed(problem)) => {
+            let _ = child.wait();
+            let what = format!("quiltd did not start: {}", problem.detail);
+            let hint = problem.hint.unwrap_or(read_log);
+            Err(Failure::new(exit::DAEMON, what).hint(hint))
+        }
+        Ok(Announced::Nothing) => {
             let _ = child.wait();
             let words = last_words(&path, log_start);
-            let words = words.unwrap_or_else(|| "it said nothing".to_owned());
+            let words = words.map_or_else(
+                || "it said nothing".to_owned(),
+                |words| format!("its last words were {words}"),
+            );
             Err(fail(format!("quiltd did not start: {words}")))
         }
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(too_slow()),
@@ -186,6 +206,7 @@ fn command(daemon: &Path, socket: &Path) -> io::Result<Command> {
         .arg(std::path::absolute(daemon)?)
         .arg("--socket")
         .arg(socket)
+        .env(locations::REPORT_ENV, "1")
         .current_dir("/");
     for name in WITHHELD {
         command.env_remove(name);
@@ -199,8 +220,8 @@ fn command(daemon: &Path, socket: &Path) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Waits for the daemon's line; false when it ended without one.
-fn announcement(mut stdout: ChildStdout, deadline: Instant) -> io::Result<bool> {
+/// Waits for the daemon's line.
+fn announcement(mut stdout: ChildStdout, deadline: Instant) -> io::Result<Announced> {
     let mut line = Vec::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -214,11 +235,14 @@ fn announcement(mut stdout: ChildStdout, deadline: Instant) -> io::Result<bool> 
         let length = stdout.read(&mut bytes)?;
         line.extend_from_slice(&bytes[..length]);
         if length == 0 {
-            return Ok(false);
+            return Ok(Announced::Nothing);
         }
         if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            if let Ok(problem) = serde_json::from_slice(&line[..end]) {
+                return Ok(Announced::Failed(problem));
+            }
             return serde_json::from_slice::<Announcement>(&line[..end])
-                .map(|_| true)
+                .map(|_| Announced::Listening)
                 .map_err(|_| io::Error::other("what was started is not quiltd"));
         }
         if line.len() > MAX_ANNOUNCEMENT {
@@ -251,7 +275,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 }
 
 /// The last line the daemon wrote to its log, from `start` on.
-fn last_words(log: &Path, start: u64) -> Option<String> {
+fn last_words(log: &Path, start: u64) -> Option<Quoted> {
     let mut log = File::open(log).ok()?;
     let end = log.metadata().ok()?.len();
     log.seek(SeekFrom::Start(start.max(end.saturating_sub(LOG_TAIL))))
@@ -260,5 +284,5 @@ fn last_words(log: &Path, start: u64) -> Option<String> {
     log.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    Some(line.trim().to_owned())
+    Some(Quoted::new(line))
 }

@@ -4,14 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quilt_proto::Problem;
+use quilt_proto::{Problem, quoted};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No daemon answers on the socket, or it hung up.
-    #[error("quiltd is not reachable on {}: {source}", socket.display())]
+    #[error("quiltd is not reachable on {}: {source}", quoted::path(socket))]
     Unreachable {
         /// The socket.
         socket: PathBuf,
@@ -20,7 +20,10 @@ pub enum Error {
     },
 
     /// The socket is served by another user, so nothing was sent to it.
-    #[error("the socket {} is served by another user (uid {uid})", socket.display())]
+    #[error(
+        "the socket {} is served by another user (uid {uid})",
+        quoted::path(socket)
+    )]
     ForeignSocket {
         /// The socket.
         socket: PathBuf,

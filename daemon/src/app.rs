@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::aws::Region;
 use quilt_proto::wire::{CatalogStatus, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::credential::{self, CredentialError, Vault};
-use crate::doctor::{self, Examination, Patient};
+use crate::doctor::{self, Ailment, Examination, Patient};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::Keys;
@@ -212,8 +213,8 @@ impl App {
         own.or_else(|| {
             let values = self.config.read().ok()?;
             let configured = self.config.catalog().ok()??;
-            let region = values.get("region")?.as_str()?;
-            (configured == *catalog && !region.is_empty()).then(|| region.to_owned())
+            let region: Region = values.get("region")?.as_str()?.parse().ok()?;
+            (configured == *catalog).then(|| region.to_string())
         })
     }
 
@@ -235,29 +236,15 @@ impl App {
     /// What the daemon holds: every catalog somebody logged in to or out of,
     /// and the configured one; only `catalog` where one is asked for.
     pub fn status(&self, catalog: Option<&CatalogUrl>) -> Status {
-        let configured = self.config.catalog();
-        let mut warnings = self.sessions.store().notes();
-        match &configured {
-            Ok(Some(configured)) if catalog.is_none() => drop(self.sessions.session(configured)),
-            Ok(_) => {}
-            Err(error) => warnings.push(error.to_string()),
+        if let (Ok(Some(configured)), None) = (self.config.catalog(), catalog) {
+            drop(self.sessions.session(&configured));
         }
-        warnings.extend(self.settings.warnings());
-        let troubles = self.gateway.check().err().unwrap_or_default();
-        warnings.extend(
-            troubles
-                .iter()
-                .map(|trouble| format!("{trouble}; run: quiltctl setup quilt3")),
-        );
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.known_registry(),
             session: session.status(),
             credentials: self.vault.status(session.catalog()),
         };
-        for session in self.sessions.all() {
-            warnings.extend(self.keys.warnings(&session));
-        }
         let asked = |session: &Arc<Session>| catalog.is_none_or(|only| only == session.catalog());
         Status {
             version: VERSION.to_owned(),
@@ -265,7 +252,8 @@ impl App {
             started_at: self.started_at,
             socket: self.socket.display().to_string(),
             token_store: self.sessions.store().kind().to_owned(),
-            warnings,
+            warnings: Vec::new(),
+            findings: Vec::new(),
             grants: self.grants.list(),
             catalogs: self
                 .sessions
@@ -275,6 +263,25 @@ impl App {
                 .map(|session| of(session))
                 .collect(),
         }
+    }
+
+    /// What is wrong as far as the daemon knows without asking anyone.
+    pub fn ailments(&self) -> Vec<Ailment> {
+        let notes = self.sessions.store().notes();
+        let mut ailments: Vec<_> = notes.into_iter().map(Ailment::StoreNote).collect();
+        ailments.extend(doctor::settings(&self.settings));
+        let troubles = self.gateway.check().err().unwrap_or_default();
+        ailments.extend(troubles.into_iter().map(Ailment::Gateway));
+        for session in self.sessions.all() {
+            ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
+        }
+        ailments
+    }
+
+    /// The settings file, as whoever reads of it finds it wherever they are.
+    pub fn settings_path(&self) -> PathBuf {
+        let path = self.settings.path();
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
 
     /// Looks for what is wrong: with a session, where there is one to look at,

@@ -9,11 +9,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use quilt_proto::locations;
+use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
 use quiltd::keys::HandedKey;
 use quiltd::process::Unprotected;
-use quiltd::store::StoreError;
 use quiltd::{Listeners, api, listen, process};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +29,9 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 /// Time for blocking work, such as a keyring that hangs, once all is served.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// The longest account of a failure, in bytes.
+const MAX_LINE: usize = 8 * 1024;
+
 /// The exit code for a wrong command line, as of `quiltctl`.
 const USAGE: u8 = 2;
 
@@ -41,51 +43,47 @@ fn main() -> ExitCode {
         Ok(Some(args)) => args,
         Ok(None) => return ExitCode::SUCCESS,
         Err(line) => {
-            last_words(&line);
+            last_words(&line, None);
             return ExitCode::from(USAGE);
         }
     };
     match scrubbed.and_then(|()| serve(args, &open)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            last_words(&line(&error));
+            let (what, hint) = explain(&error);
+            last_words(&what, hint);
             ExitCode::FAILURE
         }
     }
 }
 
-/// An error and what is behind it, each said once; then the command to run.
-fn line(error: &anyhow::Error) -> String {
+/// An error and what is behind it, each said once; and the command to run.
+fn explain(error: &anyhow::Error) -> (String, Option<Command>) {
     let mut what = String::new();
-    let mut run = None;
+    let mut hint = None;
     for cause in error.chain() {
-        if let Some(error) = cause.downcast_ref::<StoreError>() {
-            run = run.or_else(|| Some(api::mend::store(error)));
-        }
-        let (cause, command) = api::mend::apart(&cause.to_string());
-        run = run.or(command);
+        hint = hint.or_else(|| api::mend::start(cause));
+        let cause = cause.to_string();
         if !what.contains(&cause) {
             what += if what.is_empty() { "" } else { ": " };
             what += &cause;
         }
     }
-    match run {
-        Some(run) => format!("{what}; run: {run}"),
-        None => what,
-    }
+    (what, hint)
 }
 
 /// What went wrong and what to run: one line, and no panic where stderr is
-/// closed.
-fn last_words(line: &str) {
-    let line = line.replace('\n', " ");
-    let line = line.trim_end();
-    let hint = if line.contains("run: ") {
-        ""
-    } else {
-        "; run: quiltd --help"
-    };
-    let _ = writeln!(io::stderr(), "quiltd: {line}{hint}");
+/// closed. Whoever asked for it reads the same on stdout.
+fn last_words(what: &str, hint: Option<Command>) {
+    let what = quoted::one_line(what, MAX_LINE, MAX_LINE);
+    let hint = hint.unwrap_or_else(|| "quiltd --help".into());
+    let problem = Problem::new(500, ErrorCode::Internal, what).with_hint(hint);
+    let _ = writeln!(io::stderr(), "quiltd: {problem}");
+    if std::env::var_os(locations::REPORT_ENV).is_some()
+        && let Ok(line) = serde_json::to_string(&problem)
+    {
+        let _ = writeln!(io::stdout(), "{line}");
+    }
 }
 
 fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {

@@ -46,8 +46,16 @@ fn parse(text: &str) -> Result<String, UrlError> {
         "http" => return Err(UrlError::Insecure),
         _ => return Err(UrlError::Scheme),
     }
-    if url.host().is_none() {
-        return Err(UrlError::NotAUrl);
+    // URLs may have marks in their hosts that mean something to a shell; names
+    // of hosts have none (RFC 1123, and the underscore that people use).
+    let sound = |name: &str| {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        !name.is_empty() && !name.starts_with('-') && name.bytes().all(legal)
+    };
+    match url.host() {
+        Some(Host::Domain(name)) if !sound(name) => return Err(UrlError::NotAUrl),
+        None => return Err(UrlError::NotAUrl),
+        Some(_) => {}
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlError::Credentials);

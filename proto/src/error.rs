@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::{self, Command};
+
 /// What went wrong, stable across versions. A code this version does not know
 /// is kept as [`ErrorCode::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +135,8 @@ pub struct Problem {
     pub code: ErrorCode,
     /// The command that mends it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub hint: Option<Command>,
 }
 
 impl Problem {
@@ -154,7 +157,7 @@ impl Problem {
 
     /// The same problem with the command that mends it.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<Command>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -162,11 +165,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)?;
-        match &self.hint {
-            Some(hint) => write!(f, "; run: {hint}"),
-            None => Ok(()),
-        }
+        f.write_str(&command::sentence(&self.detail, self.hint.as_ref()))
     }
 }
 

@@ -4,20 +4,24 @@
 //! No I/O and no async runtime: the same definitions serve the daemon, the
 //! client library and the command line.
 
+pub mod aws;
 pub mod call;
 pub mod catalog;
+pub mod command;
 pub mod error;
 pub mod locations;
 pub mod names;
+pub mod quoted;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
-pub mod shell;
 pub mod time;
 pub mod wire;
 
 pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
+pub use command::Command;
 pub use error::{ErrorCode, Problem};
 pub use names::{ApiKeyId, ApiKeySecret, NameError, PackageName, ProfileName, TopHash};
+pub use quoted::{Quoted, Reason};
 pub use secret::Secret;
 pub use time::Timestamp;

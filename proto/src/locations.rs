@@ -6,19 +6,31 @@ use std::path::PathBuf;
 
 use directories::BaseDirs;
 
+use crate::Command;
+
 /// Names the socket.
 pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
 /// Names the daemon's settings file.
 pub const CONFIG_ENV: &str = "QUILTD_CONFIG";
 /// Names the directory of the sessions file and the audit log.
 pub const STATE_DIR_ENV: &str = "QUILTD_STATE_DIR";
+/// Set for a daemon by whoever starts it and reads its standard output to the
+/// end: then a start that fails says so there, as a problem document.
+pub const REPORT_ENV: &str = "QUILTD_REPORT_START";
 /// Names the catalog.
 pub const CATALOG_ENV: &str = "QUILT_CATALOG";
 
 /// There is no home directory to derive a place from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no home directory: set HOME, or name the place with {0}; run: export HOME=/YOUR/HOME")]
+#[error("no home directory: set HOME, or name the place with {0}")]
 pub struct NoHome(pub &'static str);
+
+impl NoHome {
+    /// Names one.
+    pub fn hint(self) -> Command {
+        Command::of("export HOME=/YOUR/HOME")
+    }
+}
 
 /// The daemon's socket: `QUILTD_SOCKET`, else under the runtime directory,
 /// else under the state directory. A relative one counts from the current

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, de};
 
-use crate::Secret;
+use crate::{Secret, quoted};
 
 /// Why a name was refused. The messages for packages, hashes and keys are the
 /// Python SDK's own.
@@ -13,10 +13,10 @@ use crate::Secret;
 pub enum NameError {
     /// Not `namespace/name`.
     #[error("Invalid package name: {0}.")]
-    Package(String),
+    Package(quoted::Name),
     /// Not 6 to 64 lower-case hex digits.
     #[error("Invalid hash: {0}.")]
-    Hash(String),
+    Hash(quoted::Name),
     /// Not a profile name.
     #[error("invalid profile name: use 1 to 64 letters, digits, '-', '_' or '.'")]
     Profile,
@@ -93,7 +93,7 @@ impl FromStr for PackageName {
         };
         match text.split_once('/') {
             Some((namespace, name)) if legal(namespace) && legal(name) => Ok(Self(text.to_owned())),
-            _ => Err(NameError::Package(shorten(text))),
+            _ => Err(NameError::Package(quoted::name(text))),
         }
     }
 }
@@ -117,18 +117,9 @@ impl FromStr for TopHash {
         if (6..=64).contains(&text.len()) && text.bytes().all(hex) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NameError::Hash(shorten(text)))
+            Err(NameError::Hash(quoted::name(text)))
         }
     }
-}
-
-/// Keeps error lines one short line, whatever was passed in.
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
 
 /// The identifier of an API key, as the stack gave it. Opaque; anything that

@@ -10,8 +10,9 @@ use aws_sdk_athena::types::{
     QueryExecutionContext, QueryExecutionState as State, ResultSet, ResultSetMetadata,
 };
 use quilt_client::QuiltCredentials;
+use quilt_proto::{Quoted, Reason, quoted};
 
-use crate::failure::{Failure, note, one_line};
+use crate::failure::{Failure, note, one_line, shown_json};
 use crate::{Daemon, place};
 
 /// How long a query may take before it is given up.
@@ -59,7 +60,9 @@ pub(crate) async fn run(daemon: &Daemon, query: &Query) -> Result<(), Failure> {
         None => place::database(&athena).await?,
     };
     note(format_args!(
-        "Asking the database {database} in the workgroup {workgroup}…"
+        "Asking the database {} in the workgroup {}…",
+        quoted::name(&database),
+        quoted::name(&workgroup)
     ));
     let started = athena
         .start_query_execution()
@@ -75,7 +78,7 @@ pub(crate) async fn run(daemon: &Daemon, query: &Query) -> Result<(), Failure> {
     wait(&athena, &id).await?;
     let table = results(&athena, &id).await?;
     let text = if daemon.json {
-        table.json()?
+        shown_json(table.json()?)
     } else {
         table.text()
     };
@@ -105,7 +108,8 @@ async fn wait(athena: &Client, id: &str) -> Result<(), Failure> {
             Some(State::Succeeded) => return Ok(()),
             Some(State::Failed | State::Cancelled) => {
                 let reason = status.and_then(|status| status.state_change_reason);
-                let reason = reason.unwrap_or_else(|| "it gave no reason".to_owned());
+                let reason = reason.as_deref().map(Quoted::new);
+                let reason = Reason::theirs_or(reason, "it gave no reason");
                 let line = format!("Athena did not finish the query: {reason}");
                 return Err(Failure::new(
                     6,
@@ -117,7 +121,10 @@ async fn wait(athena: &Client, id: &str) -> Result<(), Failure> {
         }
         let seconds = started.elapsed().as_secs();
         if started.elapsed() > PATIENCE {
-            let line = format!("the query {id} is not done after {seconds} s");
+            let line = format!(
+                "the query {} is not done after {seconds} s",
+                quoted::name(id)
+            );
             return Err(Failure::new(5, line, "quiltctl admin audit-trail --days 1"));
         }
         let state = state.map(|state| state.as_str().to_lowercase());
@@ -196,7 +203,7 @@ impl Table {
         let heading = self
             .columns
             .iter()
-            .map(|name| name.to_uppercase())
+            .map(|name| one_line(&name.to_uppercase()))
             .collect();
         let shown = |row: &Vec<Option<String>>| -> Vec<String> {
             row.iter()

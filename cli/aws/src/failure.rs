@@ -1,29 +1,33 @@
 //! How a run ends: quiltctl's exit codes, and one line on stderr.
 
 use std::fmt::Display;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use aws_sdk_athena::config::http::HttpResponse;
 use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
+use quilt_proto::command::{Command, sentence};
+use quilt_proto::{Quoted, Reason, quoted};
 
 /// The most characters of a line.
-const MAX_LINE: usize = 1000;
-
-/// The most characters of a reason, so that the command to run fits as well.
-const MAX_REASON: usize = 300;
+const MAX_LINE: usize = 6000;
 
 /// Why it did not come about.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
-    line: String,
+    what: String,
+    hint: Command,
 }
 
 impl Failure {
-    pub(crate) fn new(code: u8, what: impl Display, run: &str) -> Self {
-        let line = format!("{what}; run: {run}");
-        Self { code, line }
+    pub(crate) fn new(code: u8, what: impl Display, hint: impl Into<Command>) -> Self {
+        Self {
+            code,
+            what: what.to_string(),
+            hint: hint.into(),
+        }
     }
 
     pub(crate) fn unexpected(what: impl Display) -> Self {
@@ -45,7 +49,7 @@ impl Failure {
                 SdkError::ConstructionFailure(_) => "there are no AWS credentials".to_owned(),
                 SdkError::TimeoutError(_) => "AWS did not answer in time".to_owned(),
                 // Never from an answer: neither credentials nor connection got that far.
-                SdkError::DispatchFailure(_) => causes(error),
+                SdkError::DispatchFailure(_) => causes(error).to_string(),
                 _ => "AWS gave an answer that is not its own".to_owned(),
             };
             return Self::new(
@@ -55,34 +59,31 @@ impl Failure {
             );
         };
         let kind = service.code().unwrap_or("an error");
-        let message = service.message().unwrap_or("no reason given");
+        let message = Reason::theirs_or(service.message().map(Quoted::new), "no reason given");
         let code = match kind {
             "ResourceNotFoundException" => 7,
             "InvalidRequestException" | "InvalidParameterException" | "ValidationException" => 8,
             kind if kind.contains("Internal") || kind.contains("Throttl") => 5,
             _ => 6,
         };
-        let line = format!("{what}: AWS answered {kind}: {message}");
+        let line = format!("{what}: AWS answered {}: {message}", quoted::name(kind));
         Self::new(code, line, "aws sts get-caller-identity")
     }
 }
 
 /// What lies behind an error, the outermost first.
-fn causes(error: &dyn std::error::Error) -> String {
+fn causes(error: &dyn std::error::Error) -> Quoted {
     let causes = std::iter::successors(error.source(), |error| error.source());
     let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    one_line(&causes.join(": "))
-        .chars()
-        .take(MAX_REASON)
-        .collect()
+    Quoted::new(&causes.join(": "))
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Problem(problem) => {
-                let run = problem.hint.as_deref().unwrap_or("quiltctl status");
-                Self::new(problem.code.exit_code(), &problem.detail, run)
+                let hint = problem.hint.unwrap_or_else(|| "quiltctl status".into());
+                Self::new(problem.code.exit_code(), &problem.detail, hint)
             }
             error => Self::new(4, error, "quiltctl daemon start"),
         }
@@ -92,10 +93,10 @@ impl From<Error> for Failure {
 /// Reports the end of the program, as quiltctl would.
 #[expect(clippy::print_stderr, reason = "the one place errors are printed")]
 pub(crate) fn finish(result: Result<(), Failure>) -> ExitCode {
-    let Err(Failure { code, line }) = result else {
+    let Err(Failure { code, what, hint }) = result else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("quiltctl: {}", one_line(&line));
+    eprintln!("quiltctl: {}", sentence(&one_line(&what), Some(&hint)));
     ExitCode::from(code)
 }
 
@@ -107,9 +108,14 @@ pub(crate) fn note(text: impl Display) {
 
 /// Text that may come from elsewhere, on one line, harmless to a terminal.
 pub(crate) fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join(" ").chars().take(MAX_LINE).collect()
+    quoted::one_line(text, MAX_LINE, 4 * MAX_LINE)
+}
+
+/// JSON as it is, but for a terminal, which it must not steer.
+pub(crate) fn shown_json(json: String) -> String {
+    if std::io::stdout().is_terminal() {
+        quoted::json_for_terminal(&json)
+    } else {
+        json
+    }
 }

@@ -4,6 +4,8 @@
 
 use aws_sdk_athena::Client;
 
+use quilt_proto::{Command, quoted};
+
 use crate::failure::Failure;
 
 /// The catalog of AWS Glue, where stacks keep their databases.
@@ -53,17 +55,27 @@ fn one(mut names: Vec<String>, what: &str) -> Result<String, Failure> {
         (Some(name), true) => Ok(name),
         (None, _) => {
             let line = format!("no {what} of an audit trail was found; name it once");
-            let run = format!("quiltctl admin audit-trail --{what} NAME");
-            Err(Failure::new(7, line, &run))
+            Err(Failure::new(7, line, naming(what)))
         }
         (Some(name), false) => {
             names.push(name);
+            let shown: Vec<_> = names
+                .iter()
+                .map(|name| quoted::name(name).to_string())
+                .collect();
             let line = format!(
                 "several {what}s could be the audit trail's: {}",
-                names.join(", ")
+                shown.join(", ")
             );
-            let run = format!("quiltctl admin audit-trail --{what} NAME");
-            Err(Failure::new(8, line, &run))
+            Err(Failure::new(8, line, naming(what)))
         }
+    }
+}
+
+/// The command that names one.
+fn naming(what: &str) -> Command {
+    match what {
+        "database" => Command::of("quiltctl admin audit-trail --database NAME"),
+        _ => Command::of("quiltctl admin audit-trail --workgroup NAME"),
     }
 }

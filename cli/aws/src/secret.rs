@@ -10,7 +10,7 @@ use quilt_proto::{ApiKeySecret, Secret};
 use serde::Deserialize;
 
 use crate::Daemon;
-use crate::failure::{Failure, note, one_line};
+use crate::failure::{Failure, note, one_line, shown_json};
 
 /// A secret that is a JSON object, as the AWS console makes them.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ pub(crate) async fn use_it(daemon: &Daemon, id: &str) -> Result<(), Failure> {
         note(format_args!("warning: {problem}"));
     }
     let text = if daemon.json {
-        serde_json::to_string(&session).map_err(Failure::unexpected)?
+        shown_json(serde_json::to_string(&session).map_err(Failure::unexpected)?)
     } else {
         one_line(session.catalog_url.as_str())
     };

@@ -1,6 +1,7 @@
 //! `config`: the configuration shared with the Python SDK.
 
 use quilt_proto::call::{ReadConfig, ReadGateway, UpdateConfig};
+use quilt_proto::command::sentence;
 use quilt_proto::wire::{ConfigUpdate, ConfigValues};
 use serde_json::Value;
 
@@ -48,9 +49,8 @@ fn tell_where_quilt3_is_led(context: &Context) {
         return;
     };
     if configured.as_ref().and_then(Value::as_str) != Some(led.as_str()) {
-        output::note(format_args!(
-            "quilt3 still uses quiltd's session of {led}; run: quiltctl setup quilt3"
-        ));
+        let what = format!("quilt3 still uses quiltd's session of {led}");
+        output::note(sentence(&what, Some(&"quiltctl setup quilt3".into())));
     }
 }
 

@@ -70,7 +70,9 @@ fn start(context: &Context, client: &Client) -> Result<(), Failure> {
     let status = reply.answer()?;
     output::line(format_args!(
         "quiltd {} (pid {}) on {}",
-        status.version, status.pid, status.socket
+        status.version,
+        status.pid,
+        quilt_proto::quoted::name(&status.socket)
     ))
 }
 
@@ -134,7 +136,7 @@ fn end(pid: Pid) -> Result<(), Failure> {
 fn endless(pid: Pid) -> Failure {
     let pid = pid.as_raw_nonzero();
     let what = format!("quiltd (pid {pid}) does not end");
-    Failure::new(exit::DAEMON, what).hint(format!("kill -9 {pid}"))
+    Failure::new(exit::DAEMON, what).hint(quilt_proto::Command::of("kill -9").operand(pid))
 }
 
 /// A process that is not a child.

@@ -3,9 +3,10 @@
 
 use std::fmt::Write;
 
-use quilt_proto::ProfileName;
+use quilt_proto::aws::{AccessKeyId, NotAws, Region, SecretAccessKey, SessionToken};
 use quilt_proto::call::{ReadCredentials, ReadProfiles};
 use quilt_proto::wire::CredentialProcess;
+use quilt_proto::{ErrorCode, ProfileName, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
@@ -49,35 +50,65 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if context.global().json {
         return output::json(reply.body());
     }
-    let credentials = reply.answer()?;
+    let credentials = Typed::parse(reply.answer()?)?;
     let profiles = context.send(&ReadProfiles)?;
     let region = profiles
         .into_iter()
         .find(|known| known.name == profile)
         .and_then(|known| known.region);
-    output::bytes(write(args.format, &credentials, region.as_deref()).as_bytes())
+    let region: Option<Region> = region.and_then(|region| region.parse().ok());
+    let text = write(args.format, &credentials, region.as_ref());
+    if args.format == Format::Json {
+        return output::json(text.trim_end().as_bytes());
+    }
+    output::bytes(text.as_bytes())
+}
+
+/// Credentials as the daemon gives them, looked at again: a shell reads them.
+struct Typed {
+    access_key_id: AccessKeyId,
+    secret_access_key: SecretAccessKey,
+    session_token: SessionToken,
+    expiration: Timestamp,
+}
+
+impl Typed {
+    fn parse(given: CredentialProcess) -> Result<Self, Failure> {
+        let parse = || {
+            Ok(Self {
+                access_key_id: given.access_key_id.parse()?,
+                secret_access_key: given.secret_access_key.try_into()?,
+                session_token: given.session_token.try_into()?,
+                expiration: given.expiration,
+            })
+        };
+        parse().map_err(|what: NotAws| {
+            let code = ErrorCode::AwsInvalid.exit_code();
+            let what = format!("quiltd gave no AWS credentials: {what}");
+            Failure::new(code, what).hint("quiltctl daemon restart")
+        })
+    }
 }
 
 /// The variables in order, then what has to go.
-fn write(
-    format: Format,
-    credentials: &CredentialProcess,
-    region: Option<&str>,
-) -> Zeroizing<String> {
+fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroizing<String> {
     let expiration = credentials.expiration.to_string();
     let mut set = vec![
         (variables::ACCESS_KEY_ID, credentials.access_key_id.as_str()),
         (
             variables::SECRET_ACCESS_KEY,
-            credentials.secret_access_key.expose(),
+            credentials.secret_access_key.secret().expose(),
         ),
-        (variables::SESSION_TOKEN, credentials.session_token.expose()),
+        (
+            variables::SESSION_TOKEN,
+            credentials.session_token.secret().expose(),
+        ),
         (variables::EXPIRATION, &expiration),
     ];
     set.extend(
         region
             .into_iter()
-            .flat_map(|region| variables::REGIONS.map(|name| (name, region))),
+            .flat_map(|region| variables::REGIONS.map(|name| (name, region.as_str()))),
     );
     let kept = |name: &str| set.iter().any(|(set, _)| *set == name);
     let unset = variables::ALL.iter().filter(|name| !kept(name));
@@ -92,17 +123,15 @@ fn write(
         text.push('\n');
         return text;
     }
+    // No value has a character that means anything to any of these readers.
+    // `.env` files go without quotes: docker, GitHub and kubectl keep them.
     // Writing to a String cannot fail.
     for (name, value) in &set {
         let _ = match format {
-            Format::Fish => writeln!(
-                text,
-                "set -gx {name} {}",
-                single_quoted(value, Format::Fish)
-            ),
-            Format::Powershell => writeln!(text, "$Env:{name} = {}", single_quoted(value, format)),
-            Format::Dotenv => writeln!(text, "{name}={}", single_quoted(value, format)),
-            _ => writeln!(text, "export {name}={}", single_quoted(value, format)),
+            Format::Fish => writeln!(text, "set -gx {name} '{value}'"),
+            Format::Powershell => writeln!(text, "$Env:{name} = '{value}'"),
+            Format::Dotenv => writeln!(text, "{name}={value}"),
+            _ => writeln!(text, "export {name}='{value}'"),
         };
     }
     for name in unset {
@@ -119,102 +148,60 @@ fn write(
     text
 }
 
-/// A value that means itself to its reader, whatever is in it.
-fn single_quoted(value: &str, format: Format) -> String {
-    let value: String = value.chars().filter(|c| !c.is_control()).collect();
-    match format {
-        Format::Fish => format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'")),
-        Format::Powershell => {
-            // It takes typographic quotes for quotes as well.
-            let doubled = value.chars().fold(String::new(), |mut text, c| {
-                text.push(c);
-                if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
-                    text.push(c);
-                }
-                text
-            });
-            format!("'{doubled}'")
-        }
-        Format::Dotenv if value.contains('\'') => {
-            let value = value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('$', "\\$");
-            format!("\"{value}\"")
-        }
-        _ => format!("'{}'", value.replace('\'', r"'\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
-    use proptest::prelude::*;
     use quilt_proto::Secret;
     use quilt_proto::wire::CredentialProcessVersion;
 
     use super::*;
 
-    fn credentials() -> CredentialProcess {
+    const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKE=";
+
+    fn given(key: &str) -> CredentialProcess {
         CredentialProcess {
             version: CredentialProcessVersion,
-            access_key_id: "ASIA1".to_owned(),
-            secret_access_key: Secret::new("s'e$c\"r\\e`t"),
-            session_token: Secret::new("t/o+k="),
+            access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: Secret::new(key),
+            session_token: Secret::new("t/o+k=_-.:,@%"),
             expiration: "2026-08-01T10:00:00Z".parse().unwrap(),
         }
     }
 
     #[test]
-    fn a_shell_ends_up_with_these_and_no_other_way() {
-        let text = write(Format::Bash, &credentials(), Some("eu-west-1"));
-        let script = format!(
-            "{}printf '%s|' \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_REGION\" \"${{AWS_PROFILE-gone}}\"",
-            *text
-        );
-        let output = Command::new("sh")
-            .args(["-c", &script])
-            .env("AWS_PROFILE", "other")
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(said, "s'e$c\"r\\e`t|eu-west-1|gone|");
+    fn every_reader_gets_its_own_lines() {
+        let credentials = Typed::parse(given(KEY)).unwrap();
+        let region = "eu-west-1".parse().unwrap();
+        for (format, line) in [
+            (
+                Format::Bash,
+                format!("export AWS_SECRET_ACCESS_KEY='{KEY}'"),
+            ),
+            (Format::Bash, "unset AWS_PROFILE".to_owned()),
+            (
+                Format::Fish,
+                format!("set -gx AWS_SECRET_ACCESS_KEY '{KEY}'"),
+            ),
+            (Format::Fish, "set -e AWS_PROFILE".to_owned()),
+            (
+                Format::Powershell,
+                format!("$Env:AWS_SECRET_ACCESS_KEY = '{KEY}'"),
+            ),
+            (Format::Dotenv, format!("AWS_SECRET_ACCESS_KEY={KEY}")),
+            (Format::Dotenv, "AWS_DEFAULT_REGION=eu-west-1".to_owned()),
+        ] {
+            let text = write(format, &credentials, Some(&region));
+            assert!(text.lines().any(|found| found == line), "{line}: {}", *text);
+        }
+        let json = write(Format::Json, &credentials, Some(&region));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["AWS_SECRET_ACCESS_KEY"], KEY);
     }
 
     #[test]
-    fn every_reader_has_its_own_quotes() {
-        let line = |format, start: &str| {
-            let text = write(format, &credentials(), None);
-            let line = text.lines().find(|line| line.contains("SECRET_ACCESS_KEY"));
-            line.unwrap().strip_prefix(start).unwrap().to_owned()
-        };
-        assert_eq!(
-            line(Format::Fish, "set -gx AWS_SECRET_ACCESS_KEY "),
-            r#"'s\'e$c"r\\e`t'"#
-        );
-        assert_eq!(
-            line(Format::Powershell, "$Env:AWS_SECRET_ACCESS_KEY = "),
-            r#"'s''e$c"r\e`t'"#
-        );
-        assert_eq!(
-            line(Format::Dotenv, "AWS_SECRET_ACCESS_KEY="),
-            r#""s'e\$c\"r\\e`t""#
-        );
-        let json = write(Format::Json, &credentials(), Some("r"));
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(json["AWS_SECRET_ACCESS_KEY"], "s'e$c\"r\\e`t");
-        assert_eq!(json["AWS_DEFAULT_REGION"], "r");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn a_shell_reads_back_any_value(value in "[ -~é]{0,20}") {
-            let script = format!("printf %s {}", single_quoted(&value, Format::Bash));
-            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-            prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
+    fn what_a_reader_could_obey_is_not_written() {
+        for hostile in ["'", "\"", "`id`", "\\", "$(id)", "\n", "#", " "] {
+            let failure = Typed::parse(given(&format!("{KEY}{hostile}"))).err();
+            assert_eq!(failure.unwrap().code(), 5, "{hostile}");
         }
     }
 }

@@ -150,7 +150,7 @@ fn show_page(context: &Context, args: &Args) -> Result<(), Failure> {
     let session = context.send(&ReadSession)?;
     let Some(page) = session.login_url else {
         let what = format!("the login page of {} is not known", session.catalog_url);
-        let command = format!("quiltctl config {}", session.catalog_url);
+        let command = quilt_proto::Command::of("quiltctl config").operand(session.catalog_url);
         return Err(Failure::new(exit::UNEXPECTED, what).hint(command));
     };
     offer(&page, args.no_browser);

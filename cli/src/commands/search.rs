@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use quilt_proto::call::RunSearch;
+use quilt_proto::quoted;
 use quilt_proto::wire::{Search, SearchQuery};
 use serde_json::Value;
 
@@ -49,7 +50,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 /// A DSL query, checked before anything is asked.
 fn dsl(file: &PathBuf) -> Result<serde_json::Map<String, Value>, Failure> {
     let unread = |error: io::Error| {
-        let what = format!("cannot read {}: {error}", file.display());
+        let what = format!("cannot read {}: {error}", quoted::path(file));
         Failure::new(exit::INPUT, what).hint("quiltctl search --help")
     };
     let mut text = Vec::new();

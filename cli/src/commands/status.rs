@@ -1,7 +1,8 @@
 //! `status`: what the daemon holds.
 
 use quilt_proto::call::ReadStatus;
-use quilt_proto::wire::{GrantKind, NOT_IN_FORCE, SessionState, SessionStatus, Status, TokenKind};
+use quilt_proto::quoted;
+use quilt_proto::wire::{Finding, GrantKind, SessionState, SessionStatus, Status, TokenKind};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -16,7 +17,11 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 fn show(status: &Status) -> Result<(), Failure> {
     output::line(format_args!(
         "quiltd {} (pid {}) since {}, tokens in {}, on {}",
-        status.version, status.pid, status.started_at, status.token_store, status.socket
+        status.version,
+        status.pid,
+        status.started_at,
+        status.token_store,
+        quoted::name(&status.socket)
     ))?;
     let sessions: Vec<[String; 5]> = status
         .catalogs
@@ -91,13 +96,13 @@ fn show(status: &Status) -> Result<(), Failure> {
             &grants,
         )?;
     }
-    warn(&status.warnings);
+    warn(&status.findings);
     Ok(())
 }
 
-fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
-    for warning in warnings {
-        output::note(format_args!("warning: {warning}"));
+fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+    for finding in findings {
+        output::note(format_args!("warning: {finding}"));
     }
 }
 
@@ -105,8 +110,8 @@ fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
 pub(super) fn warn_of_settings(context: &Context) {
     // Without an answer there is nothing to warn of.
     if let Ok(status) = context.of_all_catalogs().send(&ReadStatus) {
-        let is_about_it = |line: &&String| line.contains(NOT_IN_FORCE);
-        warn(status.warnings.iter().filter(is_about_it));
+        let is_about_it = |finding: &&Finding| finding.code == "settings_broken";
+        warn(status.findings.iter().filter(is_about_it));
     }
 }
 

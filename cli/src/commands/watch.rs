@@ -14,7 +14,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     for event in context.started(&limited, None, true, Client::events)? {
         let event = event?;
         if context.global().json {
-            output::line(event.data)?;
+            output::json(event.data.as_bytes())?;
         } else {
             output::line(format_args!("{}  {}", event.name, event.data))?;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use axum::response::{IntoResponse, Response};
-use quilt_proto::{CatalogUrl, ErrorCode, NameError, Problem};
+use quilt_proto::{Command, ErrorCode, NameError, Problem};
 
 use super::mend;
 use crate::app::ProfileError;
@@ -104,9 +104,11 @@ impl ApiError {
             )
             .with_hint("quiltctl role list"),
             Self::Search(SessionError::Stack(
-                error @ (StackError::Refused { .. } | StackError::Input { .. }),
+                error @ (StackError::Refused { .. }
+                | StackError::Input { .. }
+                | StackError::TooLong { .. }),
             )) => Problem {
-                hint: Some("quiltctl search --help".to_owned()),
+                hint: Some("quiltctl search --help".into()),
                 ..stack(error)
             },
             Self::Session(error) | Self::Role(error) | Self::Search(error) => session(error),
@@ -126,8 +128,7 @@ impl ApiError {
                     StackError::Unreachable { .. } => (503, ErrorCode::StackUnreachable),
                     _ => (422, ErrorCode::InvalidInput),
                 };
-                Problem::new(status, code, error.to_string())
-                    .with_hint("quiltctl config https://YOUR-CATALOG")
+                Problem::new(status, code, error.to_string()).with_hint(mend::CONFIGURE)
             }
             Self::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
             Self::NoLoopback(why) => Problem::new(
@@ -167,10 +168,9 @@ fn catalog(error: &CatalogError) -> Problem {
             ErrorCode::InvalidInput,
             format!("the catalog is unusable: {error}"),
         )
-        .with_hint("quiltctl config https://YOUR-CATALOG"),
+        .with_hint(mend::CONFIGURE),
         CatalogError::NotConfigured => {
-            Problem::new(422, ErrorCode::InvalidInput, error.to_string())
-                .with_hint("quiltctl config https://YOUR-CATALOG")
+            Problem::new(422, ErrorCode::InvalidInput, error.to_string()).with_hint(mend::CONFIGURE)
         }
         CatalogError::Config(error) => config(error),
     }
@@ -183,11 +183,11 @@ fn config(error: &ConfigError) -> Problem {
             Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
         }
         ConfigError::BadValue { key, .. } if key == "navigator_url" => {
-            Problem::new(422, ErrorCode::InvalidInput, detail)
-                .with_hint("quiltctl config https://YOUR-CATALOG")
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint(mend::CONFIGURE)
         }
-        ConfigError::Broken { .. } => Problem::new(422, ErrorCode::InvalidInput, detail)
-            .with_hint("quiltctl config https://YOUR-CATALOG"),
+        ConfigError::Broken { .. } => {
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint(mend::CONFIGURE)
+        }
         ConfigError::UnknownKey { .. } | ConfigError::BadValue { .. } => {
             Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl config")
         }
@@ -198,19 +198,19 @@ fn session(error: &SessionError) -> Problem {
     let detail = error.to_string();
     match error {
         SessionError::LoggedOut(catalog) => {
-            Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(login(catalog))
+            Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(mend::login(catalog))
         }
         SessionError::Expired(catalog) => {
-            Problem::new(401, ErrorCode::SessionExpired, detail).with_hint(login(catalog))
+            Problem::new(401, ErrorCode::SessionExpired, detail).with_hint(mend::login(catalog))
         }
         SessionError::KeyRefused(catalog) => {
-            Problem::new(403, ErrorCode::InvalidApiKey, detail).with_hint(login(catalog))
+            Problem::new(403, ErrorCode::InvalidApiKey, detail).with_hint(mend::login(catalog))
         }
         SessionError::NotACode => {
             Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl login")
         }
         SessionError::NoConnect(catalog) => {
-            Problem::new(404, ErrorCode::NotFound, detail).with_hint(login(catalog))
+            Problem::new(404, ErrorCode::NotFound, detail).with_hint(mend::login(catalog))
         }
         SessionError::WebLoginDenied => {
             Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login --web")
@@ -245,11 +245,10 @@ fn gateway(error: &GatewayError) -> Problem {
         }
         GatewayError::NotTakenOver { catalog, source } => Problem {
             detail,
-            ..session(source).with_hint(login(catalog))
+            ..session(source).with_hint(mend::login(catalog))
         },
         GatewayError::RecordLost | GatewayError::Itself(_) => {
-            Problem::new(422, ErrorCode::InvalidInput, detail)
-                .with_hint("quiltctl config https://YOUR-CATALOG")
+            Problem::new(422, ErrorCode::InvalidInput, detail).with_hint(mend::CONFIGURE)
         }
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
@@ -257,15 +256,10 @@ fn gateway(error: &GatewayError) -> Problem {
             Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
         }
         GatewayError::Files(SdkFileError::Broken(path)) => {
-            let path = mend::path(path);
             Problem::new(422, ErrorCode::InvalidInput, detail)
-                .with_hint(format!("mv {path} {path}.broken"))
+                .with_hint(mend::away(path, ".broken"))
         }
     }
-}
-
-fn login(catalog: &CatalogUrl) -> String {
-    format!("quiltctl login --catalog {catalog}")
 }
 
 fn stopping(detail: String) -> Problem {
@@ -281,11 +275,14 @@ fn stack(error: &StackError) -> Problem {
         StackError::Unauthorized { .. } | StackError::Refused { .. } => {
             Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login")
         }
-        StackError::Input { .. } => {
+        StackError::Input { .. } | StackError::TooLong { .. } => {
             Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl --help")
         }
         StackError::Invalid { .. } => {
             Problem::new(502, ErrorCode::StackInvalid, detail).with_hint("quiltctl status")
+        }
+        StackError::Credentials { .. } => {
+            Problem::new(502, ErrorCode::AwsInvalid, detail).with_hint("quiltctl doctor")
         }
     }
 }
@@ -319,12 +316,10 @@ fn credential(error: &CredentialError) -> Problem {
 
 fn key(error: &KeyError) -> Problem {
     let detail = error.to_string();
-    let problem = |status, code, hint: &str| {
+    let problem = |status, code, hint: &'static str| {
         let detail = detail.clone();
         Problem::new(status, code, detail).with_hint(hint)
     };
-    let of =
-        |catalog: &CatalogUrl, command: &str| format!("quiltctl {command} --catalog {catalog}");
     match error {
         KeyError::Session(error) => session(error),
         KeyError::Name(NameError::ApiKeyId | NameError::ApiKeyIdIsSecret) => {
@@ -339,16 +334,14 @@ fn key(error: &KeyError) -> Problem {
         KeyError::NotFound | KeyError::Unidentified => {
             problem(404, ErrorCode::NotFound, "quiltctl api-keys list")
         }
-        KeyError::NoKey(catalog) => {
-            problem(404, ErrorCode::NotFound, &of(catalog, "login --api-key"))
-        }
-        KeyError::NotAdmin(catalog) => {
-            problem(403, ErrorCode::StackRefused, &of(catalog, "whoami"))
-        }
+        KeyError::NoKey(catalog) => Problem::new(404, ErrorCode::NotFound, detail)
+            .with_hint(Command::of("quiltctl login --api-key").option("--catalog", catalog)),
+        KeyError::NotAdmin(catalog) => Problem::new(403, ErrorCode::StackRefused, detail)
+            .with_hint(Command::of("quiltctl whoami").option("--catalog", catalog)),
         KeyError::Twins { ids, .. } => {
             let id = ids.first().map_or("ID", String::as_str);
-            let hint = format!("quiltctl api-keys revoke {id}");
-            problem(409, ErrorCode::InvalidInput, &hint)
+            Problem::new(409, ErrorCode::InvalidInput, detail)
+                .with_hint(Command::of("quiltctl api-keys revoke").operand(id))
         }
         KeyError::Useless(error) => {
             let below = stack(error);
@@ -384,7 +377,7 @@ fn package(error: &PackageError) -> Problem {
         PackageError::Store(error) => object(error),
         PackageError::HalfDeleted(half) => Problem {
             detail,
-            hint: Some(half.again.clone()),
+            hint: Some(mend::delete_again(half)),
             ..object(&half.cause)
         },
     }
@@ -424,6 +417,7 @@ fn aws(error: &AwsError, detail: String) -> Problem {
     let (status, code) = match error {
         AwsError::Unreachable { .. } => (503, ErrorCode::AwsUnreachable),
         AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
+        AwsError::Invalid { .. } => (502, ErrorCode::AwsInvalid),
     };
     Problem::new(status, code, detail).with_hint("quiltctl profiles")
 }

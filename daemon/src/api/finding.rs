@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
-use quilt_proto::wire::{Finding, Severity};
+use quilt_proto::wire::{Finding, Severity, Status};
+use quilt_proto::{CatalogUrl, Command};
 
 use super::error::ApiError;
 use super::mend;
+use crate::app::App;
 use crate::aws::AwsError;
 use crate::credential::CredentialError;
 use crate::doctor::Ailment;
@@ -23,19 +25,20 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
                 StackError::Unreachable { .. } => "stack_unreachable",
                 _ => "stack_invalid",
             };
-            Finding::error(code, summary, format!("curl -sSI {catalog}/config.json"))
+            Finding::error(code, summary, mend::ask(&catalog))
         }
-        Ailment::Slow(catalog) => {
-            let hint = format!("curl -sSI {catalog}/config.json");
-            Finding::error("stack_unreachable", summary, hint)
-        }
+        Ailment::Slow(catalog) => Finding::error("stack_unreachable", summary, mend::ask(&catalog)),
         Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, mend::SET_CLOCK),
         Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
-            Finding::error("stack_unreachable", summary, format!("curl -sSI {host}"))
+            Finding::error(
+                "stack_unreachable",
+                summary,
+                Command::of("curl -sSI").operand(host),
+            )
         }
         Ailment::Session(SessionError::KeyRefused(catalog)) => {
             // Logging in again would leave the key over the login.
-            let hint = format!("quiltctl clear-api-key --catalog {catalog}");
+            let hint = Command::of("quiltctl clear-api-key").option("--catalog", catalog);
             Finding::error("invalid_api_key", summary, hint)
         }
         Ailment::Session(error) => problem(&ApiError::from(error)),
@@ -45,26 +48,19 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             } else {
                 Severity::Warning
             },
-            ..Finding::error("api_key", summary, notice.mend())
+            ..Finding::error("api_key", summary, mend::key(&notice))
         },
         Ailment::Credential { source, .. } => credential(source, summary, settings),
         Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
         Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
-        Ailment::Store(error) => {
-            let (summary, _) = mend::apart(&summary);
-            Finding::error("store_failed", summary, mend::store(&error))
-        }
+        Ailment::Store(error) => Finding::error("store_failed", summary, mend::store(&error)),
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
-        Ailment::StoreNote(note) => {
-            let (summary, hint) = mend::apart(&note);
-            let hint = hint.unwrap_or_else(|| "quiltctl status".to_owned());
-            Finding::warning("store_note", summary, hint)
-        }
+        Ailment::StoreNote(note) => Finding::warning("store_note", summary, mend::note(&note)),
         Ailment::NoStateDir(_) => {
             Finding::error("store_failed", summary, "quiltctl daemon restart")
         }
         Ailment::Settings { in_force, .. } => {
-            let hint = mend::edit(settings);
+            let hint = Command::edit(settings);
             if in_force {
                 Finding::warning("settings_odd", summary, hint)
             } else {
@@ -74,10 +70,27 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
     }
 }
 
+/// What the daemon holds, and what there is to mend of it without asking
+/// anyone.
+pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
+    let mut status = app.status(catalog);
+    let unreadable = app.config.catalog().err().map(ApiError::from);
+    let ailments = app.ailments().into_iter();
+    // As whoever reads the hint can find it, wherever they are.
+    let settings = app.settings_path();
+    status.findings = unreadable
+        .iter()
+        .map(problem)
+        .chain(ailments.map(|ailment| finding(ailment, &settings)))
+        .collect();
+    status.warnings = status.findings.iter().map(ToString::to_string).collect();
+    status
+}
+
 /// The same code and command as where it is an error.
 pub(super) fn problem(error: &ApiError) -> Finding {
     let problem = error.problem();
-    let hint = problem.hint.unwrap_or_else(|| "quiltctl status".to_owned());
+    let hint = problem.hint.unwrap_or_else(|| "quiltctl status".into());
     Finding::error(problem.code.as_str(), problem.detail, hint)
 }
 
@@ -92,7 +105,7 @@ fn credential(error: CredentialError, summary: String, settings: &Path) -> Findi
     let finding = problem(&ApiError::from(error));
     let hint = if refused {
         // What AWS refuses is what the profile asks for.
-        mend::edit(settings)
+        Command::edit(settings)
     } else {
         finding.hint
     };

@@ -3,10 +3,14 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use quilt_proto::PackageName;
-use quilt_proto::shell::quoted;
+use quilt_proto::locations::NoHome;
+use quilt_proto::{CatalogUrl, Command, PackageName};
 
-use crate::store::StoreError;
+use crate::catalogs::CatalogError;
+use crate::keys::KeyNotice;
+use crate::listen::BindError;
+use crate::package::HalfDeleted;
+use crate::store::{StoreError, StoreNote};
 
 /// Puts the clock right.
 pub(super) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
@@ -15,61 +19,121 @@ pub(super) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
     "sudo timedatectl set-ntp true"
 };
 
-/// Opens a file in the user's editor.
-pub(super) fn edit(path: &Path) -> String {
-    format!("${{EDITOR:-vi}} {}", self::path(path))
-}
+/// Names a catalog that is one.
+pub(super) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
 
 /// Shows why the system did not let us: how full the disk is, or whose the
 /// file and its directory are. `reason` is what it said.
-pub(super) fn look(path: &Path, reason: &str) -> String {
+pub(super) fn look(path: &Path, reason: &str) -> Command {
     let there = |path: &&Path| path.symlink_metadata().is_ok();
     let nearest = path.ancestors().find(there).unwrap_or(path);
     let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded]
         .iter()
-        .any(|kind| reason.contains(&kind.to_string()));
+        .any(|kind| reason == kind.to_string());
     match nearest.parent() {
-        _ if full => format!("df -h {}", self::path(nearest)),
-        Some(dir) if nearest == path => format!("ls -ld {} {}", self::path(dir), self::path(path)),
-        _ => format!("ls -ld {}", self::path(nearest)),
+        _ if full => Command::of("df -h").path(nearest),
+        Some(dir) if nearest == path => Command::of("ls -ld").path(dir).path(path),
+        _ => Command::of("ls -ld").path(nearest),
     }
 }
 
 /// What the token store needs.
-pub fn store(error: &StoreError) -> String {
+pub fn store(error: &StoreError) -> Command {
     match error {
-        StoreError::Unsafe { path, .. } => format!("chmod 700 {}", self::path(path)),
-        StoreError::Newer(path) => format!("mv {0} {0}.newer", self::path(path)),
+        StoreError::Unsafe { path, .. } => Command::of("chmod 700").path(path),
+        StoreError::Newer(path) => away(path, ".newer"),
         StoreError::Io { path, reason, .. } => look(path, reason),
         // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Busy(_) | StoreError::Keyring(_) => "quiltctl daemon restart".to_owned(),
+        StoreError::Busy(_) | StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
+    }
+}
+
+/// What a daemon needs that could not start, where this is why.
+pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
+    if let Some(error) = cause.downcast_ref() {
+        return Some(store(error));
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return Some(bind(error));
+    }
+    if let Some(error) = cause.downcast_ref::<NoHome>() {
+        return Some(error.hint());
+    }
+    let error = cause.downcast_ref::<CatalogError>();
+    error.map(|_| CONFIGURE.into())
+}
+
+/// What comes after a note of the token store.
+pub(super) fn note(note: &StoreNote) -> Command {
+    match note {
+        StoreNote::SetAside { .. } => Command::of("quiltctl login"),
+    }
+}
+
+/// What a control socket needs that cannot be bound.
+pub fn bind(error: &BindError) -> Command {
+    match error {
+        BindError::AlreadyRunning { .. } => Command::of("quiltctl daemon stop"),
+        // A directory that is there for the socket; any other one, such as
+        // /etc or /tmp, has to stay as it is.
+        BindError::DirectoryLoose { dir, .. } if is_ours(dir) => Command::of("chmod 700").path(dir),
+        // Another socket, for the daemon and its clients alike.
+        _ => Command::of("export QUILTD_SOCKET=\"$HOME/.quilt/quiltd.sock\""),
+    }
+}
+
+fn is_ours(dir: &Path) -> bool {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    name.trim_start_matches('.').starts_with("quilt")
+}
+
+/// Moves a file away that is not what it should be.
+pub(super) fn away(path: &Path, suffix: &str) -> Command {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(suffix);
+    Command::of("mv").path(path).path(Path::new(&aside))
+}
+
+/// Logs in to a catalog.
+pub(super) fn login(catalog: &CatalogUrl) -> Command {
+    Command::of("quiltctl login").option("--catalog", catalog)
+}
+
+/// Shows whether a catalog answers.
+pub(super) fn ask(catalog: &CatalogUrl) -> Command {
+    Command::of("curl -sSI").operand(catalog.join("/config.json"))
+}
+
+/// What an API key needs.
+pub(super) fn key(notice: &KeyNotice) -> Command {
+    match notice {
+        KeyNotice::Ends { catalog, .. } => {
+            Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
+        }
+        KeyNotice::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
+            .operand(id)
+            .option("--catalog", catalog),
     }
 }
 
 /// Shows what there is of a package.
-pub(super) fn versions(name: &PackageName, registry: &str) -> String {
-    format!(
-        "quiltctl packages versions {name} --registry {}",
-        quoted(registry)
-    )
+pub(super) fn versions(name: &PackageName, registry: &str) -> Command {
+    Command::of("quiltctl packages versions")
+        .operand(name)
+        .option("--registry", registry)
 }
 
 /// Shows what there is in a registry.
-pub(super) fn list(registry: &str) -> String {
-    format!("quiltctl packages list {}", quoted(registry))
+pub(super) fn list(registry: &str) -> Command {
+    Command::of("quiltctl packages list").operand(registry)
 }
 
-/// A path as a shell reads it.
-pub(super) fn path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
-}
-
-/// A line that ends with what to run, taken apart.
-pub fn apart(line: &str) -> (String, Option<String>) {
-    match line.split_once("; run: ") {
-        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
-        None => (line.to_owned(), None),
-    }
+/// Finishes a deletion that stopped halfway.
+pub(super) fn delete_again(half: &HalfDeleted) -> Command {
+    Command::of("quiltctl packages delete")
+        .operand(&half.name)
+        .option("--registry", &half.registry)
+        .option_if("--top-hash", half.top_hash.as_ref())
 }
 
 #[cfg(test)]
@@ -80,15 +144,29 @@ mod tests {
     fn what_is_looked_at_is_there() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a/b");
-        let at = path(dir.path());
-        assert_eq!(look(&file, "permission denied"), format!("ls -ld {at}"));
+        let at = dir.path().display();
+        let is = |command: Command, line: String| assert_eq!(command.to_string(), line);
+        is(look(&file, "permission denied"), format!("ls -ld {at}"));
         std::fs::create_dir(dir.path().join("a")).unwrap();
         std::fs::write(&file, "").unwrap();
-        assert_eq!(look(&file, "x"), format!("ls -ld {at}/a {at}/a/b"));
-        assert_eq!(
-            look(&file, &ErrorKind::StorageFull.to_string()),
-            format!("df -h {at}/a/b")
-        );
+        is(look(&file, "x"), format!("ls -ld {at}/a {at}/a/b"));
+        let full = ErrorKind::StorageFull.to_string();
+        is(look(&file, &full), format!("df -h {at}/a/b"));
         assert_eq!(look(Path::new("/"), "x"), "ls -ld /");
+    }
+
+    #[test]
+    fn no_directory_of_the_system_is_to_be_closed() {
+        let loose = |dir: &str| {
+            bind(&BindError::DirectoryLoose {
+                dir: dir.into(),
+                mode: rustix::fs::Mode::from(0o755),
+            })
+        };
+        assert_eq!(loose("/home/me/.quilt"), "chmod 700 /home/me/.quilt");
+        assert_eq!(loose("/x; run: y/quilt"), "chmod 700 '/x;'' run: y/quilt'");
+        for dir in ["/etc", "/tmp", "/", "/home/me"] {
+            assert!(loose(dir).to_string().starts_with("export "), "{dir}");
+        }
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
+use quilt_proto::{Timestamp, quoted};
 use tokio::sync::oneshot;
 
 use self::file::AuditFile;
@@ -24,7 +24,7 @@ const BACKLOG: usize = 1024;
 
 /// Why the audit log cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot read {path}: {reason}")]
+#[error("cannot read {}: {reason}", quoted::path(path))]
 pub struct AuditError {
     path: PathBuf,
     reason: String,

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use quilt_proto::Secret;
 use quilt_proto::catalog::is_loopback;
+use quilt_proto::{Reason, Secret};
 use serde::Deserialize;
 use url::Url;
 
-use super::error::one_line;
+use super::error::said;
 use super::{Aws, AwsError, SessionKeys, environment};
 
 const SERVICE: &str = "AWS sign-in";
@@ -81,9 +81,9 @@ impl Aws {
 
     async fn signin_token(&self, endpoint: &Url, keys: &SessionKeys) -> Result<Secret, AwsError> {
         let session = serde_json::json!({
-            "sessionId": keys.access_key_id,
-            "sessionKey": keys.secret_access_key.expose(),
-            "sessionToken": keys.session_token.expose(),
+            "sessionId": keys.access_key_id.as_str(),
+            "sessionKey": keys.secret_access_key.secret().expose(),
+            "sessionToken": keys.session_token.secret().expose(),
         });
         let lost = |error: &reqwest::Error| {
             let reason = if error.is_timeout() {
@@ -115,12 +115,17 @@ impl Aws {
             body.extend_from_slice(&chunk);
         }
         if status.is_client_error() {
-            let secrets = [&keys.secret_access_key, &keys.session_token];
-            let said = one_line(&String::from_utf8_lossy(&body), &secrets);
-            let readable = !said.is_empty() && !said.contains('<');
+            let secrets = [keys.secret_access_key.secret(), keys.session_token.secret()];
+            let text = String::from_utf8_lossy(&body);
+            let readable = !text.trim().is_empty() && !text.contains('<');
+            let name = status.canonical_reason().unwrap_or_default();
             return Err(AwsError::Refused {
                 service: SERVICE.to_owned(),
-                message: if readable { said } else { status.to_string() },
+                message: if readable {
+                    said(&text, &secrets)
+                } else {
+                    Reason::Status(status.as_u16(), name)
+                },
                 stale_keys: false,
             });
         }

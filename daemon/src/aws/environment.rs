@@ -4,6 +4,8 @@
 use std::env;
 use std::fs;
 
+use quilt_proto::quoted;
+
 use super::AwsError;
 
 /// A variable that is set to something.
@@ -30,9 +32,12 @@ pub(super) fn ca_bundle() -> Result<Option<Vec<u8>>, AwsError> {
     let Some(path) = variable("AWS_CA_BUNDLE") else {
         return Ok(None);
     };
-    fs::read(&path)
-        .map(Some)
-        .map_err(|error| AwsError::unreachable("AWS", format!("AWS_CA_BUNDLE {path}: {error}")))
+    fs::read(&path).map(Some).map_err(|error| {
+        AwsError::unreachable(
+            "AWS",
+            format!("AWS_CA_BUNDLE {}: {error}", quoted::name(&path)),
+        )
+    })
 }
 
 /// The region where neither a profile nor a role names one.

@@ -1,9 +1,7 @@
 //! How AWS can fail.
 
-use quilt_proto::Secret;
-
-/// The longest part of AWS's words that is quoted, in characters.
-const MAX_MESSAGE: usize = 400;
+use quilt_proto::aws::NotAws;
+use quilt_proto::{Quoted, Reason, Secret};
 
 /// Why AWS gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,10 +19,18 @@ pub enum AwsError {
     Refused {
         /// Who refused.
         service: String,
-        /// In its words, made one line.
-        message: String,
+        /// Why, as it says.
+        message: Reason,
         /// It does not know the keys we asked with, or no longer does.
         stale_keys: bool,
+    },
+    /// What it gave for credentials are none.
+    #[error("{service} gave no AWS credentials: {what}")]
+    Invalid {
+        /// Who gave them.
+        service: &'static str,
+        /// What is wrong with them.
+        what: NotAws,
     },
 }
 
@@ -41,6 +47,7 @@ impl AwsError {
         match self {
             Self::Unreachable { .. } => "unreachable",
             Self::Refused { .. } => "refused",
+            Self::Invalid { .. } => "invalid",
         }
     }
 
@@ -56,15 +63,8 @@ impl AwsError {
     }
 }
 
-/// AWS's text as one short line without what we sent it.
-pub(super) fn one_line(text: &str, secrets: &[&Secret]) -> String {
-    if secrets.iter().any(|secret| text.contains(secret.expose())) {
-        return "its answer repeats a secret and is not shown".to_owned();
-    }
-    let flat: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let words: Vec<&str> = flat.split_whitespace().collect();
-    words.join(" ").chars().take(MAX_MESSAGE).collect()
+/// AWS's text without what we sent it.
+pub(super) fn said(text: &str, secrets: &[&Secret]) -> Reason {
+    let said = Quoted::without_secrets(text, secrets);
+    Reason::theirs_or(said, "its answer is not fit to be shown")
 }

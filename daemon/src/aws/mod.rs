@@ -13,7 +13,8 @@ mod sts;
 use std::sync::OnceLock;
 
 use aws_sdk_sts::config::SharedHttpClient;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::Timestamp;
+use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
 
 pub use self::console::SignIn;
 pub use self::error::AwsError;
@@ -24,11 +25,11 @@ use crate::metrics::{Upstream, UpstreamMeter};
 #[derive(Debug, Clone)]
 pub struct SessionKeys {
     /// Identifies them.
-    pub access_key_id: String,
+    pub access_key_id: AccessKeyId,
     /// Signs requests.
-    pub secret_access_key: Secret,
+    pub secret_access_key: SecretAccessKey,
     /// Goes with every request.
-    pub session_token: Secret,
+    pub session_token: SessionToken,
     /// When AWS stops accepting them.
     pub expires_at: Timestamp,
 }

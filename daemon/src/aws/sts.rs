@@ -14,12 +14,13 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use quilt_proto::aws::NotAws;
 use quilt_proto::catalog::is_loopback;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::{Secret, Timestamp, quoted};
 use url::Url;
 
 use super::bounded::Bounded;
-use super::error::one_line;
+use super::error::said;
 use super::{Aws, AwsError, SessionKeys, environment};
 
 const SERVICE: &str = "STS";
@@ -81,14 +82,18 @@ impl Aws {
         }
         let answer = call.send().await.map_err(|error| explain(&error, keys));
         self.sts_meter.note(&answer, AwsError::kind);
-        let issued = answer?
-            .credentials
-            .ok_or_else(|| AwsError::unreachable(SERVICE, "answered without credentials"))?;
-        Ok(SessionKeys {
-            access_key_id: issued.access_key_id,
-            secret_access_key: Secret::from(issued.secret_access_key),
-            session_token: Secret::from(issued.session_token),
-            expires_at: Timestamp::from_unix(issued.expiration.secs()),
+        let issued = answer?.credentials.ok_or(NotAws::Shape);
+        let keys = issued.and_then(|issued| {
+            Ok(SessionKeys {
+                access_key_id: issued.access_key_id.parse()?,
+                secret_access_key: Secret::from(issued.secret_access_key).try_into()?,
+                session_token: Secret::from(issued.session_token).try_into()?,
+                expires_at: Timestamp::from_unix(issued.expiration.secs()),
+            })
+        });
+        keys.map_err(|what| AwsError::Invalid {
+            service: SERVICE,
+            what,
         })
     }
 
@@ -99,9 +104,9 @@ impl Aws {
             .or_else(environment::region)
             .unwrap_or_else(|| wanted.default_region.to_owned());
         let credentials = Credentials::new(
-            keys.access_key_id.clone(),
-            keys.secret_access_key.expose(),
-            Some(keys.session_token.expose().to_owned()),
+            keys.access_key_id.as_str(),
+            keys.secret_access_key.secret().expose(),
+            Some(keys.session_token.secret().expose().to_owned()),
             None,
             "quiltd",
         );
@@ -185,21 +190,18 @@ where
     let code = answer.err().code().or_else(|| element(&body, "Code"));
     let code = code.unwrap_or("refusal without a code");
     if status >= 500 || status == 429 || code.contains("Throttl") {
-        return AwsError::unreachable(
-            SERVICE,
-            format!("answered {status} {}", one_line(code, &[])),
-        );
+        return AwsError::unreachable(SERVICE, format!("answered {status} {}", quoted::name(code)));
     }
     if status < 400 {
         return AwsError::unreachable(SERVICE, "gave an answer that is not its own");
     }
-    let secrets = [&keys.secret_access_key, &keys.session_token];
+    let secrets = [keys.secret_access_key.secret(), keys.session_token.secret()];
     let message = answer.err().message();
     let message = message.or_else(|| element(&body, "Message"));
     let message = message.map_or_else(|| format!("status {status}"), str::to_owned);
     AwsError::Refused {
         service: SERVICE.to_owned(),
-        message: one_line(&format!("{code}: {message}"), &secrets),
+        message: said(&format!("{code}: {message}"), &secrets),
         stale_keys: matches!(
             code,
             "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId"

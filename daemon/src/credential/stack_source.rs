@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::Timestamp;
+use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
 use quilt_proto::wire::{ContainerCredentials, CredentialProcess, CredentialProcessVersion};
-use quilt_proto::{Secret, Timestamp};
 
 use super::CredentialError;
 use crate::clock::SharedClock;
@@ -19,11 +20,11 @@ const TOKEN_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct AwsCredentials {
     /// Identifies them.
-    pub access_key_id: String,
+    pub access_key_id: AccessKeyId,
     /// Signs requests.
-    pub secret_access_key: Secret,
+    pub secret_access_key: SecretAccessKey,
     /// Goes with every request.
-    pub session_token: Secret,
+    pub session_token: SessionToken,
     /// When AWS stops accepting them.
     pub expires_at: Timestamp,
     /// Who the session was when they were issued.
@@ -40,9 +41,9 @@ impl From<AwsCredentials> for CredentialProcess {
     fn from(credentials: AwsCredentials) -> Self {
         Self {
             version: CredentialProcessVersion,
-            access_key_id: credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key,
-            session_token: credentials.session_token,
+            access_key_id: credentials.access_key_id.to_string(),
+            secret_access_key: credentials.secret_access_key.secret().clone(),
+            session_token: credentials.session_token.secret().clone(),
             expiration: credentials.expires_at,
         }
     }
@@ -51,9 +52,9 @@ impl From<AwsCredentials> for CredentialProcess {
 impl From<AwsCredentials> for ContainerCredentials {
     fn from(credentials: AwsCredentials) -> Self {
         Self {
-            access_key_id: credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key,
-            token: credentials.session_token,
+            access_key_id: credentials.access_key_id.to_string(),
+            secret_access_key: credentials.secret_access_key.secret().clone(),
+            token: credentials.session_token.secret().clone(),
             expiration: credentials.expires_at,
         }
     }

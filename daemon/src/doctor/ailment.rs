@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use quilt_proto::{CatalogUrl, ProfileName};
+use quilt_proto::{CatalogUrl, ProfileName, quoted};
 
 use crate::credential::CredentialError;
 use crate::gateway::Trouble;
 use crate::keys::KeyNotice;
 use crate::session::SessionError;
 use crate::stack::StackError;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreNote};
 
 /// One thing that is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +60,11 @@ pub enum Ailment {
     /// The token store does not answer.
     #[error("the token store does not answer")]
     StoreHangs,
-    /// Something the store wants known; may end with what to run.
-    #[error("{0}")]
-    StoreNote(String),
+    /// Something the store wants known.
+    #[error(transparent)]
+    StoreNote(StoreNote),
     /// The state directory is gone.
-    #[error("the state directory {} is gone", .0.display())]
+    #[error("the state directory {} is gone", quoted::path(.0))]
     NoStateDir(PathBuf),
     /// The settings are not in force, or not as they are written.
     #[error("{problem}")]

@@ -9,7 +9,7 @@ use crate::settings::SettingsFile;
 use crate::store::{self, StoreError};
 
 /// What is wrong with `quiltd.toml`.
-pub(super) fn settings(settings: &SettingsFile) -> Vec<Ailment> {
+pub fn settings(settings: &SettingsFile) -> Vec<Ailment> {
     let ailment = |problem, in_force| Ailment::Settings {
         path: settings.path().to_owned(),
         problem,

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use self::ailment::Ailment;
+pub use self::machine::settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
@@ -83,7 +84,7 @@ impl Examination {
 pub async fn examine(patient: Patient<'_>) -> Examination {
     let deadline = Instant::now() + LIMIT;
     let mut found = Examination {
-        ailments: machine::settings(patient.settings),
+        ailments: settings(patient.settings),
         ..Examination::default()
     };
     match patient.gateway.check() {

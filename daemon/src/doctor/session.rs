@@ -1,5 +1,6 @@
 //! Whether the stack knows who is logged in, and for how long.
 
+use quilt_proto::quoted;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Ailment, Patient};
@@ -26,7 +27,10 @@ pub(super) async fn check(
     };
     let catalog = session.catalog();
     match timeout_at(deadline, ask).await {
-        Ok(Ok(me)) => Ok(format!("{} is logged in to {catalog}", me.name)),
+        Ok(Ok(me)) => Ok(format!(
+            "{} is logged in to {catalog}",
+            quoted::name(&me.name)
+        )),
         Ok(Err(error)) => Err(Ailment::Session(error)),
         Err(_) => Err(Ailment::Slow(catalog.clone())),
     }

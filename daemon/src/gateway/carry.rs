@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
-use quilt_proto::Secret;
+use quilt_proto::{Reason, Secret};
 use serde_json::Value;
 
 use crate::session::{Session, SessionError};
@@ -46,7 +46,7 @@ pub async fn carry(
                 *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 Err(StackError::Unauthorized {
                     host: String::new(),
-                    message: String::new(),
+                    message: Reason::Own(""),
                 })
             }
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
-use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
+use quilt_proto::{ApiKeySecret, Quoted, RegistryUrl, Secret};
 
 use super::{KeyError, KeyNotice, Keys, PATIENCE};
 use crate::session::{KeyFacts, Session, SessionError};
@@ -75,12 +75,6 @@ impl Keys {
         self.flush(session);
     }
 
-    /// What to mend about the keys of a session, one line each.
-    pub fn warnings(&self, session: &Session) -> Vec<String> {
-        let line = |notice: KeyNotice| format!("{notice}; run: {}", notice.mend());
-        self.notices(session).into_iter().map(line).collect()
-    }
-
     /// What to mend about the keys of a session.
     pub fn notices(&self, session: &Session) -> Vec<KeyNotice> {
         let mut notices = Vec::new();
@@ -90,7 +84,7 @@ impl Keys {
             let left = key.expires_at.seconds_since(self.clock.now().wall);
             if left < NOTICE {
                 notices.push(KeyNotice::Ends {
-                    name: shown(&key.name),
+                    name: Quoted::new(&key.name),
                     fingerprint: key.fingerprint.clone(),
                     catalog: catalog.clone(),
                     at: key.expires_at,
@@ -104,7 +98,7 @@ impl Keys {
                 .iter()
                 .chain(&facts.twins)
                 .map(|key| KeyNotice::Left {
-                    name: shown(&key.name),
+                    name: Quoted::new(&key.name),
                     id: key.id.clone(),
                     catalog: catalog.clone(),
                 }),
@@ -215,9 +209,4 @@ fn unchecked(why: &str) -> KeyFacts {
         unchecked: Some(format!("the API key is not checked yet: {why}")),
         ..KeyFacts::default()
     }
-}
-
-/// A name from the stack, fit for one line.
-fn shown(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(80).collect()
 }

@@ -1,6 +1,6 @@
 //! How an operation on keys can fail. No HTTP in here.
 
-use quilt_proto::{CatalogUrl, NameError};
+use quilt_proto::{CatalogUrl, NameError, Quoted};
 
 use crate::session::SessionError;
 use crate::stack::StackError;
@@ -34,12 +34,12 @@ pub enum KeyError {
     NotAdmin(CatalogUrl),
     /// A rotation now could leave more than two keys behind.
     #[error(
-        "other active API keys are named '{name}' as well, as an interrupted rotation leaves them: \
+        "other active API keys are named {name} as well, as an interrupted rotation leaves them: \
          revoke the one that is not used ({}) first", ids.join(", ")
     )]
     Twins {
         /// Their name.
-        name: String,
+        name: Quoted,
         /// Their ids.
         ids: Vec<String>,
     },
@@ -47,10 +47,10 @@ pub enum KeyError {
     #[error("the new API key does not work, nothing was changed: {0}")]
     Useless(StackError),
     /// The connection was lost while a key was made.
-    #[error("{source}; an API key named '{name}' may have been made, whose secret is lost")]
+    #[error("{source}; an API key named {name} may have been made, whose secret is lost")]
     PerhapsMade {
         /// The name it would have.
-        name: String,
+        name: Quoted,
         /// What was lost.
         source: StackError,
     },

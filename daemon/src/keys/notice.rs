@@ -1,18 +1,19 @@
 //! What the owner of a key has to do something about.
 
-use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_proto::{CatalogUrl, Quoted, Timestamp, quoted};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyNotice {
     /// The key in use stops working soon, or has.
     #[error(
-        "the API key '{name}' ({fingerprint}) in use at {catalog} {} at {at}",
+        "the API key {name} ({}) in use at {catalog} {} at {at}",
+        quoted::name(fingerprint),
         if *is_over { "expired" } else { "expires" }
     )]
     Ends {
         /// The key's name.
-        name: String,
+        name: Quoted,
         /// What the stack shows of it.
         fingerprint: String,
         /// Where it is used.
@@ -23,10 +24,10 @@ pub enum KeyNotice {
         is_over: bool,
     },
     /// A rotation left a key behind.
-    #[error("a rotation at {catalog} is not finished, another API key named '{name}' still works")]
+    #[error("a rotation at {catalog} is not finished, another API key named {name} still works")]
     Left {
         /// The name of both.
-        name: String,
+        name: Quoted,
         /// The one that is left.
         id: String,
         /// Where.
@@ -35,18 +36,6 @@ pub enum KeyNotice {
 }
 
 impl KeyNotice {
-    /// The command that does it.
-    pub fn mend(&self) -> String {
-        match self {
-            Self::Ends { catalog, .. } => {
-                format!("quiltctl api-keys rotate --current --catalog {catalog}")
-            }
-            Self::Left { id, catalog, .. } => {
-                format!("quiltctl api-keys revoke {id} --catalog {catalog}")
-            }
-        }
-    }
-
     /// Whether it is too late already.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Ends { is_over: true, .. })

@@ -1,7 +1,7 @@
 //! One's own keys: listing, making, revoking.
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, NewApiKey};
-use quilt_proto::{ApiKeyId, ApiKeySecret};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted};
 
 use super::{KeyError, Keys, PATIENCE};
 use crate::session::{Session, SessionError};
@@ -73,7 +73,7 @@ impl Keys {
         self.stack.forget_connections();
         made.map_err(|error| match error {
             SessionError::Stack(source @ StackError::Unreachable { .. }) => KeyError::PerhapsMade {
-                name: new.name.clone(),
+                name: Quoted::new(&new.name),
                 source,
             },
             error => error.into(),

@@ -19,7 +19,7 @@ use quilt_proto::wire::{
     ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, CreatedApiKey, KEY_LIFETIME_DAYS,
     NewApiKey, RotatedApiKey,
 };
-use quilt_proto::{ApiKeyId, ApiKeySecret, RegistryUrl};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
 use super::own::{Which, checked};
 use super::{KeyError, Keys};
@@ -130,7 +130,7 @@ impl Keys {
         if ids.is_empty() {
             return Ok(());
         }
-        let name = old.name.clone();
+        let name = Quoted::new(&old.name);
         Err(KeyError::Twins { name, ids })
     }
 

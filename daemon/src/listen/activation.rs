@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::quoted;
 use rustix::fs::{FileType, Mode, lstat};
 use rustix::net::SocketType;
 use rustix::net::sockopt::socket_type;
@@ -36,7 +37,8 @@ pub enum ActivationError {
     Kind,
     /// The socket file does not belong to this user alone.
     #[error(
-        "the socket handed over, {path:?}, is not this user's alone (uid {owner}, mode {mode:04o}): set SocketMode=0600 in a user unit"
+        "the socket handed over, {}, is not this user's alone (uid {owner}, mode {mode:04o}): set SocketMode=0600 in a user unit",
+        quoted::path(path)
     )]
     Loose {
         /// The socket file.
@@ -48,7 +50,8 @@ pub enum ActivationError {
     },
     /// The socket file could not be read.
     #[error(
-        "cannot look at the socket handed over, {path:?}: {source}; restart the unit that made it"
+        "cannot look at the socket handed over, {}: {source}; restart the unit that made it",
+        quoted::path(path)
     )]
     Stat {
         /// The socket file.

@@ -1,38 +1,25 @@
-//! Why a control socket cannot be bound, and what to do about it.
+//! Why a control socket cannot be bound.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use quilt_proto::quoted;
 use rustix::fs::Mode;
 
-/// Chooses another socket, for the daemon and its clients alike.
-const ELSEWHERE: &str = "export QUILTD_SOCKET=\"$HOME/.quilt/quiltd.sock\"";
-
-/// Closes a directory that is there for the socket; any other one, such as
-/// /etc or /tmp, has to stay as it is.
-fn close(dir: &Path) -> String {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    if name.trim_start_matches('.').starts_with("quilt") {
-        format!("chmod 700 '{}'", dir.display())
-    } else {
-        ELSEWHERE.to_owned()
-    }
-}
-
-/// Why a socket could not be bound. Every message is one line that ends
-/// with the command to run.
+/// Why a socket could not be bound. Every message is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
     /// The path names no file in a directory.
-    #[error("{path:?} cannot be a socket: name a file; run: {ELSEWHERE}")]
+    #[error("{} cannot be a socket: name a file", quoted::path(path))]
     NotAFile {
         /// The path asked for.
         path: PathBuf,
     },
     /// The path does not fit a socket address.
     #[error(
-        "socket path {path:?} has {length} bytes where the system takes {longest}; run: {ELSEWHERE}"
+        "socket path {} has {length} bytes where the system takes {longest}",
+        quoted::path(path)
     )]
     TooLong {
         /// The path asked for.
@@ -43,7 +30,7 @@ pub enum BindError {
         longest: usize,
     },
     /// The directory could not be made.
-    #[error("cannot create the socket's directory {dir:?}: {source}; run: {ELSEWHERE}")]
+    #[error("cannot create the socket's directory {}: {source}", quoted::path(dir))]
     CreateDirectory {
         /// The socket's directory.
         dir: PathBuf,
@@ -51,7 +38,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The directory could not be opened.
-    #[error("cannot open the socket's directory {dir:?}: {source}; run: {ELSEWHERE}")]
+    #[error("cannot open the socket's directory {}: {source}", quoted::path(dir))]
     OpenDirectory {
         /// The socket's directory.
         dir: PathBuf,
@@ -59,20 +46,21 @@ pub enum BindError {
         source: io::Error,
     },
     /// The directory is a symlink, which someone else may turn.
-    #[error("the socket's directory {dir:?} is a symlink; run: {ELSEWHERE}")]
+    #[error("the socket's directory {} is a symlink", quoted::path(dir))]
     DirectorySymlink {
         /// The socket's directory.
         dir: PathBuf,
     },
     /// The directory is something else.
-    #[error("the socket's directory {dir:?} is not a directory; run: {ELSEWHERE}")]
+    #[error("the socket's directory {} is not a directory", quoted::path(dir))]
     NotADirectory {
         /// The socket's directory.
         dir: PathBuf,
     },
     /// The directory is another user's.
     #[error(
-        "the socket's directory {dir:?} belongs to uid {owner}, not to uid {uid}; run: {ELSEWHERE}"
+        "the socket's directory {} belongs to uid {owner}, not to uid {uid}",
+        quoted::path(dir)
     )]
     DirectoryForeign {
         /// The socket's directory.
@@ -84,7 +72,8 @@ pub enum BindError {
     },
     /// Others may enter the directory.
     #[error(
-        "the socket's directory {dir:?} is open to others (mode {mode:04o}); run: {}", close(.dir)
+        "the socket's directory {} is open to others (mode {mode:04o})",
+        quoted::path(dir)
     )]
     DirectoryLoose {
         /// The socket's directory.
@@ -93,7 +82,7 @@ pub enum BindError {
         mode: Mode,
     },
     /// The lock file could not be opened or locked.
-    #[error("cannot lock {path:?}: {source}; run: {ELSEWHERE}")]
+    #[error("cannot lock {}: {source}", quoted::path(path))]
     Lock {
         /// The lock file.
         path: PathBuf,
@@ -101,19 +90,19 @@ pub enum BindError {
         source: io::Error,
     },
     /// Another quiltd holds the lock.
-    #[error("another quiltd already owns {path:?}; run: quiltctl daemon stop")]
+    #[error("another quiltd already owns {}", quoted::path(path))]
     AlreadyRunning {
         /// The socket.
         path: PathBuf,
     },
     /// A live socket that no quiltd locked.
-    #[error("another program already listens on {path:?}; run: {ELSEWHERE}")]
+    #[error("another program already listens on {}", quoted::path(path))]
     InUse {
         /// The socket.
         path: PathBuf,
     },
     /// A file of another kind is at the path.
-    #[error("{path:?} exists and is not a socket but a {kind}; run: {ELSEWHERE}")]
+    #[error("{} exists and is not a socket but a {kind}", quoted::path(path))]
     NotASocket {
         /// The socket asked for.
         path: PathBuf,
@@ -122,14 +111,15 @@ pub enum BindError {
     },
     /// The directory changed under the daemon's hands.
     #[error(
-        "{path:?} moved while it was being bound: somebody writes to the directories above it; run: {ELSEWHERE}"
+        "{} moved while it was being bound: somebody writes to the directories above it",
+        quoted::path(path)
     )]
     Moved {
         /// The socket asked for.
         path: PathBuf,
     },
     /// The system refused a step.
-    #[error("cannot {step} {path:?}: {source}; run: {ELSEWHERE}")]
+    #[error("cannot {step} {}: {source}", quoted::path(path))]
     System {
         /// The step, as an infinitive.
         step: &'static str,
@@ -138,28 +128,4 @@ pub enum BindError {
         /// Why not.
         source: io::Error,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_directory_of_the_system_is_to_be_closed() {
-        let loose = |dir: &str| {
-            BindError::DirectoryLoose {
-                dir: dir.into(),
-                mode: Mode::from(0o755),
-            }
-            .to_string()
-        };
-        let line = loose("/home/me/.quilt");
-        assert!(
-            line.ends_with("(mode 0755); run: chmod 700 '/home/me/.quilt'"),
-            "{line}"
-        );
-        for dir in ["/etc", "/tmp", "/", "/home/me"] {
-            assert!(loose(dir).ends_with(ELSEWHERE), "{dir}");
-        }
-    }
 }

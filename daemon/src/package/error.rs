@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use quilt_proto::{PackageName, TopHash};
+use quilt_proto::aws::Region;
+use quilt_proto::{PackageName, Reason, TopHash, quoted};
 
 use crate::credential::CredentialError;
 use crate::python_sdk::ConfigError;
@@ -18,7 +19,7 @@ pub enum StoreError {
     #[error("there is no bucket '{0}'")]
     NoSuchBucket(String),
     /// The file system said no.
-    #[error("{path}: {reason}")]
+    #[error("{}: {reason}", quoted::name(path))]
     Denied {
         /// Where.
         path: String,
@@ -30,8 +31,8 @@ pub enum StoreError {
     Refused {
         /// The bucket.
         place: String,
-        /// In its words, made one line.
-        reason: String,
+        /// Why, as it says.
+        reason: Reason,
     },
     /// S3 does not accept the credentials although they look valid.
     #[error("bucket '{bucket}' refused: {code}, also with fresh credentials")]
@@ -49,7 +50,7 @@ pub enum StoreError {
         /// Where it was looked for.
         asked: String,
         /// Where it is, if S3 said so.
-        told: Option<String>,
+        told: Option<Region>,
     },
     /// No answer, a broken one, or a 5xx: may pass.
     #[error("{place} {reason}")]
@@ -71,7 +72,7 @@ pub enum StoreError {
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     /// What is there is not what a registry holds.
-    #[error("{place}: {reason}")]
+    #[error("{}: {reason}", quoted::name(place))]
     Invalid {
         /// Which object or file.
         place: String,
@@ -79,7 +80,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The file system failed.
-    #[error("cannot {action} {path}: {reason}")]
+    #[error("cannot {action} {}: {reason}", quoted::name(path))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -107,7 +108,7 @@ pub enum PackageError {
     #[error(transparent)]
     Catalog(#[from] crate::catalogs::CatalogError),
     /// There is no such package.
-    #[error("there is no package {name} in {registry}")]
+    #[error("there is no package {} in {}", quoted::name(name.as_str()), quoted::name(registry))]
     NoSuchPackage {
         /// The package.
         name: PackageName,
@@ -158,8 +159,12 @@ pub struct HalfDeleted {
     pub progress: Progress,
     /// Why it stopped.
     pub cause: StoreError,
-    /// The command that finishes the deletion.
-    pub again: String,
+    /// The package.
+    pub name: PackageName,
+    /// Where it is.
+    pub registry: String,
+    /// The one version to delete, if it is not all of them.
+    pub top_hash: Option<String>,
 }
 
 /// How far a deletion came.
@@ -179,7 +184,7 @@ const SHOWN: usize = 4;
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(hash) = &self.latest {
-            write!(f, "latest was pointed to {hash}, ")?;
+            write!(f, "latest was pointed to {}, ", quoted::name(hash))?;
         }
         let deleted = some(self.deleted.len(), self.deleted.iter());
         let left = some(self.left.len(), self.left.iter());
@@ -190,9 +195,12 @@ impl fmt::Display for Progress {
 /// "2 objects (a, b)".
 fn some<'a>(count: usize, objects: impl Iterator<Item = &'a String>) -> String {
     let noun = if count == 1 { "object" } else { "objects" };
-    let mut named: Vec<&str> = objects.take(SHOWN).map(String::as_str).collect();
+    let mut named: Vec<String> = objects
+        .take(SHOWN)
+        .map(|object| quoted::name(object).to_string())
+        .collect();
     if count > SHOWN {
-        named.push("…");
+        named.push("…".to_owned());
     }
     if named.is_empty() {
         format!("{count} {noun}")

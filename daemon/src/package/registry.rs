@@ -93,11 +93,12 @@ impl Registry {
             if progress.deleted.is_empty() && progress.latest.is_none() {
                 return Err(cause.into());
             }
-            let again = self.command(name, full_hash.as_deref());
             let half = HalfDeleted {
                 progress,
                 cause,
-                again,
+                name: name.clone(),
+                registry: self.url.clone(),
+                top_hash: full_hash,
             };
             return Err(PackageError::HalfDeleted(Box::new(half)));
         }
@@ -139,16 +140,6 @@ impl Registry {
             name: name.clone(),
             registry: self.url.clone(),
         }
-    }
-
-    fn command(&self, name: &PackageName, hash: Option<&str>) -> String {
-        let hash = hash
-            .map(|hash| format!(" --top-hash {hash}"))
-            .unwrap_or_default();
-        format!(
-            "quiltctl packages delete {name} --registry {}{hash}",
-            self.url
-        )
     }
 }
 

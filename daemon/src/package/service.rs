@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use quilt_proto::PackageName;
+use quilt_proto::aws::Region;
 use tokio::sync::OwnedMutexGuard;
 use url::Url;
 
@@ -57,6 +58,8 @@ impl Packages {
             Address::S3 { bucket, folder } => {
                 let vended = Vended::new(Arc::clone(&self.vault), session()?);
                 let region = self.config_text("region")?;
+                // One that is none is as good as none.
+                let region = region.filter(|region| region.parse::<Region>().is_ok());
                 Arc::new(S3Store::new(
                     &self.connections,
                     bucket,

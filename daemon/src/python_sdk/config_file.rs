@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use quilt_proto::wire::ConfigValues;
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
 use serde_json::{Map, Value, json};
 
 use super::template;
@@ -21,7 +21,7 @@ const MODE: u32 = files::PRIVATE;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConfigError {
     /// A file operation failed.
-    #[error("cannot {action} {path}: {reason}")]
+    #[error("cannot {action} {}: {reason}", quoted::path(path))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -31,7 +31,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// The file is not what the SDK writes.
-    #[error("{path} is not a configuration file: {reason}")]
+    #[error("{} is not a configuration file: {reason}", quoted::path(path))]
     Broken {
         /// The file.
         path: PathBuf,
@@ -39,7 +39,10 @@ pub enum ConfigError {
         reason: String,
     },
     /// A key the SDK does not have.
-    #[error("there is no configuration key '{key}'; there are: {known}")]
+    #[error(
+        "there is no configuration key {}; there are: {known}",
+        quoted::name(key)
+    )]
     UnknownKey {
         /// The key.
         key: String,
@@ -148,7 +151,7 @@ impl ConfigFile {
                 text.parse()
                     .map(Some)
                     .map_err(|error: quilt_proto::UrlError| ConfigError::BadValue {
-                        key: format!("navigator_url in {}", self.path().display()),
+                        key: format!("navigator_url in {}", quoted::path(&self.path())),
                         reason: error.to_string(),
                     })
             }
@@ -224,9 +227,9 @@ impl ConfigFile {
     fn adopted(&self, catalog: &CatalogUrl, published: &Map<String, Value>) -> ConfigValues {
         let mut values = template::defaults(&self.dir);
         for (key, value) in published {
-            let scalar = !matches!(value, Value::Array(_) | Value::Object(_));
-            if scalar && values.contains_key(key) {
-                values.insert(key.clone(), value.clone());
+            // What is no value of its key is left out, as a key is that is none.
+            if let Ok(value) = template::check(key, value) {
+                values.insert(key.clone(), value);
             }
         }
         let navigator = values

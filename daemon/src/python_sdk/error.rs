@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::quoted;
+
 use super::ConfigError;
 
 /// Why the files of the Python SDK could not be read or changed. Never quotes
@@ -10,7 +12,7 @@ use super::ConfigError;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SdkFileError {
     /// A file operation failed.
-    #[error("cannot {action} {path}: {reason}")]
+    #[error("cannot {action} {}: {reason}", quoted::path(path))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -20,7 +22,7 @@ pub enum SdkFileError {
         reason: String,
     },
     /// The file is not what the SDK writes.
-    #[error("{0} is not what quilt3 writes; it was left alone")]
+    #[error("{} is not what quilt3 writes; it was left alone", quoted::path(.0))]
     Broken(PathBuf),
     /// It is about `config.yml`.
     #[error(transparent)]

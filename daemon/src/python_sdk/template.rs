@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use quilt_proto::aws::Region;
 use quilt_proto::wire::ConfigValues;
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -83,6 +84,13 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
             .parse::<RegistryUrl>()
             .map(|url| json!(url))
             .map_err(|error| bad(error.to_string())),
+        "region" => text
+            .parse::<Region>()
+            .map(|region| json!(region.as_str()))
+            .map_err(|_| bad("expected an AWS region such as us-east-1".to_owned())),
+        _ if !text.chars().all(quoted::is_harmless) => {
+            Err(bad("expected a text that can be shown".to_owned()))
+        }
         _ => Ok(json!(text)),
     }
 }

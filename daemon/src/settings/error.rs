@@ -1,7 +1,6 @@
 //! What is wrong with `quiltd.toml`, as one line.
 
-/// The longest name or message quoted, in characters.
-const MAX_QUOTED: usize = 120;
+use quilt_proto::Quoted;
 
 /// Why the settings are not in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,14 +18,9 @@ pub enum SettingsError {
     File(String),
 }
 
-/// A name or message from the file as part of one short line.
+/// A name or message from the file as it stands between single quotes.
 pub(super) fn quotable(text: &str) -> String {
-    let flat: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let words: Vec<&str> = flat.split_whitespace().collect();
-    words.join(" ").chars().take(MAX_QUOTED).collect()
+    Quoted::new(text).as_str().replace('\'', "’")
 }
 
 /// The number of the line that follows `before`, from 1.

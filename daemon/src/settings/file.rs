@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use quilt_proto::wire::NOT_IN_FORCE;
+use quilt_proto::quoted;
 
 use super::{Settings, SettingsError};
 
@@ -63,16 +63,6 @@ impl SettingsFile {
         Arc::clone(&self.look().settings)
     }
 
-    /// What to mend in the file, one line each; each names the file.
-    pub fn warnings(&self) -> Vec<String> {
-        let state = self.look();
-        let problem = state.problem.as_ref().map(|error| self.complain(error));
-        problem
-            .into_iter()
-            .chain(state.settings.warnings())
-            .collect()
-    }
-
     /// Why what is in the file is not in force.
     pub fn problem(&self) -> Option<String> {
         let state = self.look();
@@ -80,7 +70,10 @@ impl SettingsFile {
     }
 
     fn complain(&self, error: &SettingsError) -> String {
-        format!("{}: {error}; {NOT_IN_FORCE}", self.path.display())
+        format!(
+            "{}: {error}; the file is not in force until it is mended",
+            quoted::path(&self.path)
+        )
     }
 
     fn look(&self) -> MutexGuard<'_, State> {

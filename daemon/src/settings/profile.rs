@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, ProfileName};
 
 use super::document::{Entry, Table};
@@ -220,9 +221,8 @@ fn policy(text: &str) -> Result<(), String> {
 }
 
 fn region(text: &str) -> Result<(), String> {
-    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if (2..=32).contains(&text.len()) && text.bytes().all(legal) {
-        return Ok(());
-    }
-    Err("must be an AWS region such as eu-west-1".to_owned())
+    let region: Result<Region, _> = text.parse();
+    region
+        .map(drop)
+        .map_err(|_| "must be an AWS region such as eu-west-1".to_owned())
 }

@@ -1,13 +1,13 @@
 //! API keys over GraphQL: one's own, and for admins everybody's.
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, CreatedApiKey, NewApiKey};
-use quilt_proto::{ApiKeyId, RegistryUrl, Secret, Timestamp};
+use quilt_proto::{ApiKeyId, Quoted, Reason, RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::graphql::Operation;
-use super::http::{harmless, host};
+use super::http::host;
 use super::{StackClient, StackError};
 
 macro_rules! operation {
@@ -48,7 +48,7 @@ pub enum Revoked<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
-    id: String,
+    id: ApiKeyId,
     name: String,
     fingerprint: String,
     created_at: Timestamp,
@@ -61,7 +61,7 @@ struct Listed {
 impl From<Listed> for ApiKey {
     fn from(key: Listed) -> Self {
         Self {
-            id: key.id,
+            id: key.id.to_string(),
             name: key.name,
             fingerprint: key.fingerprint,
             created_at: key.created_at,
@@ -192,7 +192,7 @@ fn of_viewer(registry: &RegistryUrl, mut data: Value) -> Result<Value, StackErro
     match take(&mut data, "me") {
         Value::Null => Err(StackError::Unauthorized {
             host: host(registry.as_str()),
-            message: "it does not know who is asking".to_owned(),
+            message: Reason::Own("it does not know who is asking"),
         }),
         me => Ok(me),
     }
@@ -203,7 +203,7 @@ fn of_admin(registry: &RegistryUrl, mut data: Value) -> Result<Value, StackError
     match take(&mut take(&mut data, "admin"), "apiKeys") {
         Value::Null => Err(StackError::Refused {
             host: host(registry.as_str()),
-            message: "only admins are answered".to_owned(),
+            message: Reason::Own("only admins are answered"),
         }),
         part => Ok(part),
     }
@@ -221,12 +221,12 @@ fn rejected(registry: &RegistryUrl, answer: &Value, secrets: &[&Secret]) -> Stac
     let error = &answer["errors"][0];
     let text = |field: &str| {
         let text = error[field].as_str().unwrap_or_default();
-        harmless(text, secrets)
+        Quoted::without_tokens(text, secrets)
     };
     StackError::Input {
         host,
-        name: text("name").unwrap_or_default(),
-        message: text("message").unwrap_or_else(|| "the input".to_owned()),
+        name: text("name"),
+        message: Reason::theirs_or(text("message"), "the input"),
     }
 }
 

@@ -1,23 +1,47 @@
 //! `GET <registry>/api/auth/get_credentials`: STS credentials of the user's
 //! active role.
 
+use quilt_proto::aws::{AccessKeyId, NotAws, SecretAccessKey, SessionToken};
 use quilt_proto::{RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{StackClient, StackError};
 
 /// Credentials as the stack issues them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct StackCredentials {
     /// Identifies them.
-    pub access_key_id: String,
+    pub access_key_id: AccessKeyId,
     /// Signs requests.
-    pub secret_access_key: Secret,
+    pub secret_access_key: SecretAccessKey,
     /// Goes with every request.
-    pub session_token: Secret,
+    pub session_token: SessionToken,
     /// When AWS stops accepting them.
     pub expiration: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Issued {
+    access_key_id: String,
+    secret_access_key: Secret,
+    session_token: Secret,
+    expiration: Value,
+}
+
+impl TryFrom<Issued> for StackCredentials {
+    type Error = NotAws;
+
+    fn try_from(issued: Issued) -> Result<Self, NotAws> {
+        Ok(Self {
+            access_key_id: issued.access_key_id.parse()?,
+            secret_access_key: issued.secret_access_key.try_into()?,
+            session_token: issued.session_token.try_into()?,
+            expiration: serde_json::from_value(issued.expiration)
+                .map_err(|_| NotAws::Expiration)?,
+        })
+    }
 }
 
 impl StackClient {
@@ -29,6 +53,11 @@ impl StackClient {
     ) -> Result<StackCredentials, StackError> {
         let url = registry.join("/api/auth/get_credentials");
         let request = self.client(&url)?.get(&url).bearer_auth(bearer.expose());
-        self.send(request, &[bearer]).await?.json()
+        let answer = self.send(request, &[bearer]).await?;
+        let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
+        issued.map_err(|what| StackError::Credentials {
+            host: answer.host,
+            what,
+        })
     }
 }

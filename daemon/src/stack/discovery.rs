@@ -1,7 +1,8 @@
 //! `GET <catalog>/config.json`: where a catalog's services are.
 
+use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, RegistryUrl, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{StackClient, StackError, http};
 
@@ -11,8 +12,8 @@ pub struct StackConfig {
     /// Its registry.
     pub registry_url: RegistryUrl,
     /// The AWS region of the stack.
-    pub region: Option<String>,
-    /// Everything, as it came.
+    pub region: Option<Region>,
+    /// Everything as it came, but what is parsed above.
     pub values: Map<String, Value>,
     /// When it said so, by its own clock.
     pub date: Option<Timestamp>,
@@ -24,19 +25,22 @@ impl StackClient {
     pub async fn discover(&self, catalog: &CatalogUrl) -> Result<StackConfig, StackError> {
         let url = catalog.join("/config.json");
         let answer = self.send(self.client(&url)?.get(&url), &[]).await?;
-        let values: Map<String, Value> = answer.json()?;
+        let mut values: Map<String, Value> = answer.json()?;
         let registry = match values.get("registryUrl") {
             Some(Value::String(text)) if !text.is_empty() => text,
             _ => return Err(answer.invalid("its config.json names no registryUrl")),
         };
-        let registry_url = registry.parse().map_err(|error| StackError::Invalid {
+        let registry_url: RegistryUrl = registry.parse().map_err(|error| StackError::Invalid {
             host: http::host(&url),
             reason: format!("the registryUrl in its config.json is unusable: {error}"),
         })?;
-        let region = values
-            .get("region")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let region = values.get("region").and_then(Value::as_str);
+        let region: Option<Region> = region
+            .filter(|region| !region.is_empty())
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| answer.invalid("the region in its config.json is none"))?;
+        values.insert("registryUrl".to_owned(), json!(registry_url));
         Ok(StackConfig {
             registry_url,
             region,

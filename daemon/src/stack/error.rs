@@ -1,5 +1,8 @@
 //! How a stack can fail.
 
+use quilt_proto::aws::NotAws;
+use quilt_proto::{Quoted, Reason};
+
 /// Why a stack gave no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StackError {
@@ -16,16 +19,16 @@ pub enum StackError {
     Unauthorized {
         /// Who refused.
         host: String,
-        /// In its words, made one line.
-        message: String,
+        /// Why, as it says.
+        message: Reason,
     },
     /// 400, or an error inside a 200.
     #[error("{host} refused: {message}")]
     Refused {
         /// Who refused.
         host: String,
-        /// In its words, made one line.
-        message: String,
+        /// Why, as it says.
+        message: Reason,
     },
     /// GraphQL's `InvalidInput`: the stack knows who asks, and wants other input.
     #[error("{host} does not accept that: {message}")]
@@ -33,9 +36,25 @@ pub enum StackError {
         /// Who answered.
         host: String,
         /// The kind of mistake, in the stack's word.
-        name: String,
-        /// In its words, made one line.
-        message: String,
+        name: Option<Quoted>,
+        /// What is wrong with it, as it says.
+        message: Reason,
+    },
+    /// The search is longer than what is in front of a stack lets through.
+    #[error("the search has {length} bytes, {longest} at most")]
+    TooLong {
+        /// Its length in a URL, in bytes.
+        length: usize,
+        /// The most bytes.
+        longest: usize,
+    },
+    /// What it gave for AWS credentials are none.
+    #[error("{host} gave no AWS credentials: {what}")]
+    Credentials {
+        /// Who gave them.
+        host: String,
+        /// What is wrong with them.
+        what: NotAws,
     },
     /// An answer that is not the protocol.
     #[error("{host} gave an answer that is not Quilt's: {reason}")]
@@ -53,8 +72,8 @@ impl StackError {
         match self {
             Self::Unreachable { .. } => "unreachable",
             Self::Unauthorized { .. } => "unauthorized",
-            Self::Refused { .. } | Self::Input { .. } => "refused",
-            Self::Invalid { .. } => "invalid",
+            Self::Refused { .. } | Self::Input { .. } | Self::TooLong { .. } => "refused",
+            Self::Invalid { .. } | Self::Credentials { .. } => "invalid",
         }
     }
 
@@ -70,6 +89,7 @@ impl StackError {
             let text = text.to_lowercase().replace(' ', "");
             text.contains("notfound") || text.contains("doesnotexist")
         };
-        matches!(self, Self::Input { name, message, .. } if says(name) || says(message))
+        matches!(self, Self::Input { name, message, .. }
+            if name.as_ref().is_some_and(|name| says(name.as_str())) || says(message.as_str()))
     }
 }

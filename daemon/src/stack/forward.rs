@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, header};
-use quilt_proto::{RegistryUrl, Secret};
+use quilt_proto::{Reason, RegistryUrl, Secret};
 use url::Url;
 
 use super::http::host;
@@ -43,8 +43,8 @@ impl StackClient {
         if !leads_where_it_says(&url) {
             return Err(StackError::Input {
                 host: host(registry.as_str()),
-                name: "path".to_owned(),
-                message: "the path leads elsewhere".to_owned(),
+                name: None,
+                message: Reason::Own("the path leads elsewhere"),
             });
         }
         let mut headers = request.headers.clone();

@@ -1,10 +1,9 @@
 //! `POST <registry>/graphql`.
 
-use quilt_proto::{RegistryUrl, Secret};
+use quilt_proto::{Quoted, Reason, RegistryUrl, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::harmless;
 use super::{StackClient, StackError};
 
 /// A document of `queries/` with the name of its one operation.
@@ -51,13 +50,13 @@ impl StackClient {
             if Box::pin(self.disowns(registry, bearer, operation.name)).await {
                 return Err(StackError::Unauthorized {
                     host: answer.host,
-                    message: "it does not know who is asking".to_owned(),
+                    message: Reason::Own("it does not know who is asking"),
                 });
             }
-            let message = harmless(&problem.message, &[bearer]).unwrap_or("an error".to_owned());
+            let said = Quoted::without_tokens(&problem.message, &[bearer]);
             return Err(StackError::Refused {
                 host: answer.host,
-                message,
+                message: Reason::theirs_or(said, "an error"),
             });
         }
         reply

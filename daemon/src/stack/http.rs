@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::header::{AGE, DATE};
 use http::{HeaderMap, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
-use quilt_proto::{Secret, Timestamp, catalog};
+use quilt_proto::aws::NotAws;
+use quilt_proto::{Quoted, Reason, Secret, Timestamp, catalog};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -17,13 +18,6 @@ use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-
-/// Largest part of an error answer worth quoting, in characters.
-const MAX_MESSAGE: usize = 200;
-
-/// Longest word worth quoting, in bytes: longer ones may be tokens, also such
-/// as this request did not carry.
-const MAX_WORD: usize = 24;
 
 /// How long to wait for a connection, and for a whole exchange.
 #[derive(Debug, Clone, Copy)]
@@ -198,6 +192,16 @@ impl Answer {
         })
     }
 
+    /// JSON that is to hold AWS credentials: what is JSON and holds none is
+    /// told apart from what is no JSON.
+    pub(super) fn json_of_aws<T: DeserializeOwned>(&self) -> Result<Result<T, NotAws>, StackError> {
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) if error.is_data() => Ok(Err(NotAws::Shape)),
+            Err(_) => Err(self.invalid("it is not JSON")),
+        }
+    }
+
     pub(super) fn invalid(&self, reason: &str) -> StackError {
         StackError::Invalid {
             host: self.host.clone(),
@@ -212,8 +216,8 @@ impl Answer {
         }
     }
 
-    /// What the stack said, as one short line without our secrets.
-    fn message(&self, status: StatusCode, secrets: &[&Secret]) -> String {
+    /// What the stack said, without our secrets; else the status.
+    fn message(&self, status: StatusCode, secrets: &[&Secret]) -> Reason {
         #[derive(serde::Deserialize)]
         struct Said {
             #[serde(alias = "error_description", alias = "detail")]
@@ -237,27 +241,17 @@ impl Answer {
         serde_json::from_slice::<Said>(&self.body)
             .ok()
             .and_then(|said| said.message.or_else(|| said.error.and_then(text)))
-            .and_then(|text| harmless(&text, secrets))
-            .unwrap_or_else(|| status.to_string())
+            .and_then(|text| Quoted::without_tokens(&text, secrets))
+            .map_or_else(|| spoken(status), Reason::Theirs)
     }
 }
 
-/// Makes an upstream's text one short line; `None` when nothing is left or it
-/// holds one of `secrets`.
-pub(super) fn harmless(text: &str, secrets: &[&Secret]) -> Option<String> {
-    if secrets.iter().any(|secret| text.contains(secret.expose())) || text.contains("qk_") {
-        return None;
-    }
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let line: Vec<&str> = text
-        .split_whitespace()
-        .map(|word| if word.len() > MAX_WORD { "…" } else { word })
-        .collect();
-    let line: String = line.join(" ").chars().take(MAX_MESSAGE).collect();
-    (!line.is_empty()).then_some(line)
+/// A status that was all somebody said.
+pub(super) fn spoken(status: StatusCode) -> Reason {
+    Reason::Status(
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+    )
 }
 
 enum Unread {
@@ -325,27 +319,6 @@ fn describe(error: &reqwest::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn upstream_texts_become_one_harmless_line() {
-        let secret = Secret::new("s3cr3t");
-        assert_eq!(
-            harmless(" a\r\nb\u{1b}[31m ", &[&secret]).unwrap(),
-            "a b [31m"
-        );
-        assert_eq!(harmless("your token s3cr3t is bad", &[&secret]), None);
-        assert_eq!(harmless("key qk_other is bad", &[]), None);
-        assert_eq!(harmless("\n", &[]), None);
-        let token = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ";
-        assert_eq!(
-            harmless(&format!("bad token {token}"), &[]).unwrap(),
-            "bad token …"
-        );
-        assert_eq!(
-            harmless(&"x ".repeat(10_000), &[]).unwrap().len(),
-            MAX_MESSAGE
-        );
-    }
 
     #[test]
     fn an_answer_from_a_cache_is_as_old_as_it_says() {

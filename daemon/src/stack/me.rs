@@ -1,7 +1,7 @@
 //! Who the user is, and which role is active.
 
 use quilt_proto::wire::Me;
-use quilt_proto::{RegistryUrl, Secret};
+use quilt_proto::{Quoted, Reason, RegistryUrl, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl StackClient {
         if me.is_null() {
             return Err(StackError::Unauthorized {
                 host: host(registry.as_str()),
-                message: "it does not know who is asking".to_owned(),
+                message: Reason::Own("it does not know who is asking"),
             });
         }
         read_user(registry, me)
@@ -94,11 +94,10 @@ impl StackClient {
             Some("OperationError") => answer["message"].as_str(),
             _ => None,
         };
+        let said = refused.and_then(|text| Quoted::without_tokens(text, &[bearer]));
         Err(StackError::Refused {
             host: host(registry.as_str()),
-            message: refused
-                .and_then(|text| super::http::harmless(text, &[bearer]))
-                .unwrap_or_else(|| "the role was not switched".to_owned()),
+            message: Reason::theirs_or(said, "it gave no reason"),
         })
     }
 }

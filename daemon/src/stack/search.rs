@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::http::host;
 use super::{StackClient, StackError};
 
 /// Hits when no limit is given, as in the Python SDK.
@@ -42,10 +41,9 @@ impl StackClient {
             .map(str::len)
             .sum();
         if length > LONGEST {
-            return Err(StackError::Input {
-                host: host(&url),
-                name: parameter.to_owned(),
-                message: format!("the search has {length} bytes, {LONGEST} at most"),
+            return Err(StackError::TooLong {
+                length,
+                longest: LONGEST,
             });
         }
         let size = search.limit.unwrap_or(DEFAULT_LIMIT).to_string();

@@ -1,14 +1,17 @@
 //! Token endpoints: the registry's own, and OAuth's.
 
-use quilt_proto::{RegistryUrl, Secret, Timestamp};
+use quilt_proto::aws::is_token;
+use quilt_proto::{Quoted, Reason, RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
 
-use super::http::harmless;
 use super::{StackClient, StackError};
 
 /// Lifetime of an OAuth access token whose answer does not say, in seconds
 /// (RFC 6749 leaves it to documentation; Quilt's clients assume an hour).
 const OAUTH_DEFAULT_LIFETIME: i64 = 3600;
+
+/// What is said of a token that HTTP could not carry.
+const NO_TOKEN: &str = "a token has characters that no token has";
 
 /// What a token endpoint gave.
 #[derive(Debug, Clone)]
@@ -42,10 +45,10 @@ impl StackClient {
         let answer = self.send(request, &[refresh_token]).await?;
         let granted: Granted = answer.json()?;
         if let Some(error) = granted.error {
-            let message = harmless(&error, &[refresh_token]).unwrap_or("login refused".to_owned());
+            let said = Quoted::without_tokens(&error, &[refresh_token]);
             return Err(StackError::Refused {
                 host: answer.host,
-                message,
+                message: Reason::theirs_or(said, "the login"),
             });
         }
         match (
@@ -54,6 +57,9 @@ impl StackClient {
             granted.expires_at,
         ) {
             (Some(access_token), Some(new), Some(expires_at)) if !new.expose().is_empty() => {
+                if !is_token(&access_token) || !is_token(&new) {
+                    return Err(answer.invalid(NO_TOKEN));
+                }
                 Ok(Tokens {
                     access_token,
                     refresh_token: Some(new),
@@ -96,15 +102,20 @@ impl StackClient {
             expires_in: Option<f64>,
         }
         let request = self.client(endpoint)?.post(endpoint).form(form);
-        let granted: Granted = self.send(request, secrets).await?.json()?;
+        let answer = self.send(request, secrets).await?;
+        let granted: Granted = answer.json()?;
+        let refresh_token = granted
+            .refresh_token
+            .filter(|token| !token.expose().is_empty());
+        if !is_token(&granted.access_token) || !refresh_token.as_ref().is_none_or(is_token) {
+            return Err(answer.invalid(NO_TOKEN));
+        }
         let lifetime = granted
             .expires_in
             .map_or(OAUTH_DEFAULT_LIFETIME, |s| unix(s).unix());
         Ok(Tokens {
             access_token: granted.access_token,
-            refresh_token: granted
-                .refresh_token
-                .filter(|token| !token.expose().is_empty()),
+            refresh_token,
             expires_at: now.plus_seconds(lifetime),
         })
     }

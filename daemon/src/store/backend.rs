@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
-use super::{Document, StoreError};
+use super::{Document, StoreError, StoreNote};
 
 /// Room set aside for the next write.
 #[derive(Debug, Default)]
@@ -14,8 +14,8 @@ pub(super) trait Backend: Send + Sync {
     /// `keyring`, `file` or `memory`.
     fn kind(&self) -> &'static str;
 
-    /// What the user should know, one line each.
-    fn notes(&self) -> Vec<String> {
+    /// What the user should know.
+    fn notes(&self) -> Vec<StoreNote> {
         Vec::new()
     }
 

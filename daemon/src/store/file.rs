@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
-use super::{Document, StoreError};
+use super::{Document, StoreError, StoreNote};
 use crate::files;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
@@ -27,7 +27,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct FileBackend {
     dir: PathBuf,
-    notes: Mutex<Vec<String>>,
+    notes: Mutex<Vec<StoreNote>>,
 }
 
 impl FileBackend {
@@ -45,7 +45,7 @@ impl FileBackend {
         self.dir.join("sessions.json")
     }
 
-    fn note(&self, note: String) {
+    fn note(&self, note: StoreNote) {
         tracing::warn!("{note}");
         self.notes
             .lock()
@@ -75,13 +75,12 @@ impl FileBackend {
 
     /// Keeps an unreadable file for its owner to look at.
     fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
-        let aside =
+        let kept_as =
             files::set_aside(path).map_err(|error| StoreError::io("set aside", path, &error))?;
-        self.note(format!(
-            "{} could not be understood and was kept as {}; run: quiltctl login",
-            path.display(),
-            aside.display()
-        ));
+        self.note(StoreNote::SetAside {
+            file: path.to_owned(),
+            kept_as,
+        });
         Ok(())
     }
 
@@ -214,7 +213,7 @@ impl Backend for FileBackend {
         "file"
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<StoreNote> {
         self.notes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -17,7 +17,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_proto::CatalogUrl;
+use quilt_proto::{CatalogUrl, quoted};
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
@@ -30,7 +30,7 @@ pub use self::open::{StoreChoice, open};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A file operation failed.
-    #[error("cannot {action} {path}: {reason}")]
+    #[error("cannot {action} {}: {reason}", quoted::path(path))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -40,7 +40,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The directory could be tampered with by other users.
-    #[error("{path} is not safe for secrets: {reason}; run: chmod 700 {path}")]
+    #[error("{} is not safe for secrets: {reason}", quoted::path(path))]
     Unsafe {
         /// The directory.
         path: PathBuf,
@@ -48,10 +48,13 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// Written by a version of quiltd this one does not understand.
-    #[error("{0} was written by a newer quiltd; install that version, or move the file away")]
+    #[error(
+        "{} was written by a newer quiltd; install that version, or move the file away",
+        quoted::path(.0)
+    )]
     Newer(PathBuf),
     /// Another daemon holds the lock for too long.
-    #[error("another quiltd is using {0} and does not let go")]
+    #[error("another quiltd is using {} and does not let go", quoted::path(.0))]
     Busy(PathBuf),
     /// The keyring did not do it.
     #[error("the keyring {0}; unlock it, or start quiltd with --token-store file")]
@@ -72,21 +75,33 @@ impl StoreError {
     }
 }
 
+/// What the user should know about the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreNote {
+    /// The logins in the file are lost: nobody can read it.
+    #[error(
+        "{} could not be understood and was kept as {}",
+        quoted::path(file),
+        quoted::path(kept_as)
+    )]
+    SetAside {
+        /// The file.
+        file: PathBuf,
+        /// Where it is now.
+        kept_as: PathBuf,
+    },
+}
+
 /// The token store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     backend: Arc<dyn Backend>,
     locks: lock::Locks,
-    notes: Arc<Vec<String>>,
 }
 
 impl Store {
-    fn new(backend: Arc<dyn Backend>, locks: lock::Locks, notes: Vec<String>) -> Self {
-        Self {
-            backend,
-            locks,
-            notes: Arc::new(notes),
-        }
+    fn new(backend: Arc<dyn Backend>, locks: lock::Locks) -> Self {
+        Self { backend, locks }
     }
 
     /// A store that forgets when the process ends.
@@ -94,7 +109,6 @@ impl Store {
         Self::new(
             Arc::new(memory::Memory::default()),
             lock::Locks::in_process(),
-            Vec::new(),
         )
     }
 
@@ -103,13 +117,9 @@ impl Store {
         self.backend.kind()
     }
 
-    /// What the user should know about the store, one line each.
-    pub fn notes(&self) -> Vec<String> {
-        self.notes
-            .iter()
-            .cloned()
-            .chain(self.backend.notes())
-            .collect()
+    /// What the user should know about it.
+    pub fn notes(&self) -> Vec<StoreNote> {
+        self.backend.notes()
     }
 
     /// Everything stored.

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::quoted;
+
 use super::backend::{Backend, Reservation};
 use super::file::{FileBackend, prepare_dir};
 use super::keyring::KeyringBackend;
@@ -42,19 +44,19 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
         _ => AUTO_PATIENCE,
     };
     if choice == StoreChoice::File {
-        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir), Vec::new()));
+        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)));
     }
     let account = dir.display().to_string();
     match KeyringBackend::connect(account, patience).await {
         Ok(keyring) => {
-            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir), Vec::new());
+            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir));
             adopt(&store, &file).await?;
             Ok(store)
         }
         Err(error) if choice == StoreChoice::Keyring => Err(error),
         Err(error) => {
-            tracing::info!("{error}; tokens are kept in {}", file.path().display());
-            Ok(Store::new(Arc::new(file), Locks::in_dir(dir), Vec::new()))
+            tracing::info!("{error}; tokens are kept in {}", quoted::path(&file.path()));
+            Ok(Store::new(Arc::new(file), Locks::in_dir(dir)))
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What is wrong, and what mends it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use crate::command::{self, Command};
 
 /// `GET /v1/doctor`: how the daemon, and all it depends on, is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +30,8 @@ pub struct Finding {
     /// What is wrong, in one line.
     pub summary: String,
     /// The command that mends it.
-    pub hint: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub hint: Command,
 }
 
 /// How bad something is.
@@ -42,7 +47,7 @@ pub enum Severity {
 
 impl Finding {
     /// Something that keeps programs from quiltd's credentials.
-    pub fn error(code: &str, summary: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn error(code: &str, summary: impl Into<String>, hint: impl Into<Command>) -> Self {
         Self {
             code: code.to_owned(),
             severity: Severity::Error,
@@ -52,10 +57,17 @@ impl Finding {
     }
 
     /// Something that may surprise.
-    pub fn warning(code: &str, summary: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn warning(code: &str, summary: impl Into<String>, hint: impl Into<Command>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(code, summary, hint)
         }
+    }
+}
+
+/// What is wrong, then the command.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&command::sentence(&self.summary, Some(&self.hint)))
     }
 }

@@ -29,6 +29,4 @@ pub use profile::ProfileStatus;
 pub use session::{
     LoginCode, Session, Token, TokenKind, WebLogin, WebLoginProgress, WebLoginState,
 };
-pub use status::{
-    CatalogStatus, CredentialStatus, Health, NOT_IN_FORCE, SessionState, SessionStatus, Status,
-};
+pub use status::{CatalogStatus, CredentialStatus, Health, SessionState, SessionStatus, Status};

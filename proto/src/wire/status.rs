@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::TokenKind;
 use crate::{CatalogUrl, ProfileName, RegistryUrl, Timestamp};
 
-/// How a warning ends that is about a settings file with a mistake in it.
-pub const NOT_IN_FORCE: &str = "the file is not in force until it is mended";
-
 /// `GET /v1/health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -32,9 +29,12 @@ pub struct Status {
     pub socket: String,
     /// Where refresh tokens are kept: `keyring`, `file` or `memory`.
     pub token_store: String,
-    /// Things to mend, one line each.
+    /// Things to mend, one line each: the findings, written out.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Things to mend.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
     /// Rights to use some of it over loopback.
     #[serde(default)]
     pub grants: Vec<super::GrantStatus>,

@@ -15,3 +15,5 @@ mod stream;
 mod terminal;
 mod twins;
 mod world;
+
+pub(crate) use fake::world as fake_world;

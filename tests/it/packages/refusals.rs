@@ -78,7 +78,7 @@ async fn names_and_hashes_are_checked_before_any_request() {
         ),
         (
             &["packages", "delete", "ns/na me"],
-            "Invalid package name: ns/na me.",
+            "Invalid package name: “ns/na me”.",
         ),
         (
             &["packages", "delete", "ns/name", "--top-hash", "abc"],

@@ -1,9 +1,8 @@
 //! `api-keys create`.
 
 use quilt_proto::call::{CreateApiKey, KeyScope, RevokeApiKey};
-use quilt_proto::shell::quoted;
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
-use quilt_proto::{ApiKeySecret, Secret};
+use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
 
 use super::parse_id;
@@ -51,15 +50,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// The same command once more.
-fn again(args: &Args) -> String {
-    let mut command = format!("quiltctl api-keys create {}", quoted(&args.name));
-    if args.expires_in_days != DEFAULT_KEY_LIFETIME_DAYS {
-        command = format!("{command} --expires-in-days {}", args.expires_in_days);
-    }
-    if args.use_it {
-        command.push_str(" --use");
-    }
-    command
+fn again(args: &Args) -> Command {
+    let days = Some(args.expires_in_days).filter(|days| *days != DEFAULT_KEY_LIFETIME_DAYS);
+    Command::of("quiltctl api-keys create")
+        .operand(&args.name)
+        .option_if("--expires-in-days", days)
+        .words_if("--use", args.use_it)
 }
 
 /// What is said where stdout could not take the secret.
@@ -86,16 +82,17 @@ pub(super) fn deliver(
 /// where that failed too.
 pub(super) fn take_back(context: &Context, id: &str, failure: Failure) -> Failure {
     let (what, _) = failure.apart();
+    let shown = quoted::name(id);
     let revoked = parse_id(id).and_then(|id| {
         let scope = KeyScope::Own;
         context.send(&RevokeApiKey { scope, id })
     });
     if revoked.is_ok() {
-        let what = format!("{what}; the new key {id} is revoked");
+        let what = format!("{what}; the new key {shown} is revoked");
         return Failure::new(exit::UNEXPECTED, what);
     }
-    let what = format!("{what}; the new key {id} could not be revoked");
-    Failure::new(exit::UNEXPECTED, what).hint(format!("quiltctl api-keys revoke {id}"))
+    let what = format!("{what}; the new key {shown} could not be revoked");
+    Failure::new(exit::UNEXPECTED, what).hint(Command::of("quiltctl api-keys revoke").operand(id))
 }
 
 /// Refuses a lifetime no stack grants, before the call.

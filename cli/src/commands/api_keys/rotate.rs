@@ -2,7 +2,7 @@
 
 use quilt_proto::call::{KeyScope, ReadSession, ReadToken, RevokeApiKey, RotateApiKey};
 use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
-use quilt_proto::{ApiKeyId, ApiKeySecret};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 
 use super::{create, parse_id};
 use crate::commands::login;
@@ -48,9 +48,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let rotated = reply.answer()?;
     let still_works = |failure: Failure| {
         let old = &rotated.replaces.id;
-        let what = format!("{failure}; the old key {old} still works");
-        Failure::new(failure.code().max(exit::UNEXPECTED), what)
-            .hint(format!("quiltctl api-keys revoke {old}"))
+        let code = failure.code().max(exit::UNEXPECTED);
+        let (why, _) = failure.apart();
+        let what = format!("{why}; the old key {} still works", quoted::name(old));
+        Failure::new(code, what).hint(Command::of("quiltctl api-keys revoke").operand(old))
     };
     create::deliver(context, reply.body(), &rotated.api_key, &rotated.secret)
         .map_err(|failure| take_back(context, &rotated, before, failure).or_hint(|| again(args)))?;
@@ -68,7 +69,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     output::note(format_args!(
         "The old key {} is revoked.{}",
-        rotated.replaces.id,
+        quoted::name(&rotated.replaces.id),
         if rotated.in_use {
             " The daemon uses the new one."
         } else {
@@ -79,16 +80,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// The same command once more.
-fn again(args: &Args) -> String {
-    let which = args.id.as_deref().unwrap_or("--current");
-    let mut command = format!("quiltctl api-keys rotate {which}");
-    if let Some(days) = args.expires_in_days {
-        command = format!("{command} --expires-in-days {days}");
-    }
-    if args.use_it {
-        command.push_str(" --use");
-    }
-    command
+fn again(args: &Args) -> Command {
+    Command::of("quiltctl api-keys rotate")
+        .operand_if(args.id.as_ref())
+        .words_if("--current", args.id.is_none())
+        .option_if("--expires-in-days", args.expires_in_days)
+        .words_if("--use", args.use_it)
 }
 
 /// The key the daemon uses, to give it back should the new one be lost.
@@ -119,7 +116,7 @@ fn take_back(
         let (what, _) = failure.apart();
         let what = format!(
             "{what}; the daemon uses the new key, the old key {} still works",
-            old.id
+            quoted::name(&old.id)
         );
         return Failure::new(exit::UNEXPECTED, what).hint("quiltctl api-keys rotate --current");
     }
@@ -129,7 +126,7 @@ fn take_back(
     } else {
         "still works"
     };
-    let what = format!("{what}, the old key {} {still}", old.id);
+    let what = format!("{what}, the old key {} {still}", quoted::name(&old.id));
     let failure = Failure::new(exit::UNEXPECTED, what);
     match hint {
         Some(hint) => failure.hint(hint),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use quilt_proto::wire::{ApiKey, ApiKeyStatus};
+use quilt_proto::{Command, quoted};
 
 use crate::exit::Failure;
 use crate::output;
@@ -66,15 +67,17 @@ pub(crate) fn note_twins(keys: &[ApiKey]) {
         by_name.entry(name).or_default().push(key);
     }
     for ((_, name), twins) in by_name.iter().filter(|(_, twins)| twins.len() > 1) {
+        let revoke = |key: &&ApiKey| {
+            let command = Command::of("quiltctl api-keys revoke").operand(&key.id);
+            command.to_string()
+        };
+        let commands: Vec<_> = twins.iter().map(revoke).collect();
         output::note(format_args!(
-            "warning: {} active keys are named '{name}', as an interrupted rotation leaves them; \
-             revoke what is not used: quiltctl api-keys revoke {}",
+            "warning: {} active keys are named {}, as an interrupted rotation leaves them; \
+             revoke what is not used: {}",
             twins.len(),
-            twins
-                .iter()
-                .map(|key| key.id.as_str())
-                .collect::<Vec<_>>()
-                .join(" or ")
+            quoted::name(name),
+            commands.join(" or ")
         ));
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::wire::Finding;
-use quilt_proto::{ProfileName, locations};
+use quilt_proto::{Command, ProfileName, locations, quoted};
 
 use super::report::Report;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line, ini};
@@ -81,8 +81,8 @@ impl AwsFiles {
                     is_credentials,
                 }),
                 Err(error) => {
-                    let what = format!("{} cannot be read: {error}", path.display());
-                    let hint = format!("ls -ld {}", super::mend::word(&path.to_string_lossy()));
+                    let what = format!("{} cannot be read: {error}", quoted::path(path));
+                    let hint = Command::of("ls -ld").path(path);
                     report.add([Finding::error("aws_file_unreadable", what, hint)]);
                 }
             }

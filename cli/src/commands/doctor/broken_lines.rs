@@ -2,6 +2,7 @@
 //! than they look, or refuses the file for. It may be out of doctor's reach:
 //! no run of it tells.
 
+use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
@@ -21,13 +22,13 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         None => (&file.bytes[..], false),
     };
     let lines = ini::lines(bytes);
-    let at = |line: &Line<'_>| format!("{}:{}", file.path.display(), line.number);
+    let at = |line: &Line<'_>| format!("{}:{}", quoted::path(&file.path), line.number);
     let finding = |code: &str, what: String| Finding::error(code, what, mend::edit(&file.path));
     let mut found = Vec::new();
     if has_mark {
         let what = format!(
             "{} begins with a byte order mark, and boto3 refuses such a file; save it without",
-            file.path.display()
+            quoted::path(&file.path)
         );
         found.push(finding("aws_file_mark", what));
     }
@@ -57,8 +58,9 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         let is_ours = rest.iter().any(|line| ini::is_ours(line.text));
         if let Some(name) = name.filter(|_| is_ours && is_spaced(header.text, file)) {
             let what = format!(
-                "{} has spaces inside its brackets, and boto3 does not take it for profile {name}",
-                at(header)
+                "{} has spaces inside its brackets, and boto3 does not take it for profile {}",
+                at(header),
+                quoted::name(&name)
             );
             found.push(finding("profile_spaced", what));
         }

@@ -10,7 +10,7 @@ use quilt_proto::call::{
     ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession,
 };
 use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
-use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations};
+use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
@@ -55,7 +55,7 @@ pub(super) fn examine(
     if health.version != VERSION {
         let what = format!(
             "quiltd is of version {}, and quiltctl of {VERSION}",
-            health.version
+            quoted::name(&health.version)
         );
         let hint = mend::quiltctl(context, "daemon restart");
         report.add([Finding::error("daemon_version", what, hint)]);
@@ -130,7 +130,7 @@ fn diagnose(
 
 fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
     if error.is_absent() && !owner::is_there(client.socket()) {
-        let what = format!("no daemon answers on {}", client.socket().display());
+        let what = format!("no daemon answers on {}", quoted::path(client.socket()));
         let hint = mend::quiltctl(context, "daemon start");
         return Finding::error("no_daemon", what, hint);
     }

@@ -5,10 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use quilt_proto::wire::Finding;
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, Command, RegistryUrl};
 
 use super::daemon::Daemon;
-use super::mend;
 
 /// How long a port of this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,7 +31,7 @@ fn judge(named: &RegistryUrl, published: &RegistryUrl, catalog: &CatalogUrl) -> 
         return None;
     }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let hint = format!("quiltctl config {}", mend::word(catalog.as_str()));
+    let hint = Command::of("quiltctl config").operand(catalog);
     Some(if TcpStream::connect_timeout(&address, PATIENCE).is_ok() {
         let what = format!(
             "quilt3's config.yml names the registry {named} on this machine, and {catalog} has \
@@ -69,7 +68,7 @@ mod tests {
             found.map(|found| (found.severity, found.hint))
         };
         let real = "https://registry.demo.example";
-        let hint = "quiltctl config https://demo.example".to_owned();
+        let hint = Command::of("quiltctl config https://demo.example");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let here = format!("http://{}", listener.local_addr().unwrap());
         assert_eq!(judge(&here, &here), None);

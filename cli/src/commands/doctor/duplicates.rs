@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
@@ -26,9 +27,10 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     twice
         .map(|(name, lines)| {
             let what = format!(
-                "{} has profile {name} at lines {}: programs refuse such a file, or mix the \
+                "{} has profile {} at lines {}: programs refuse such a file, or mix the \
                  two; make one of them",
-                file.path.display(),
+                quoted::path(&file.path),
+                quoted::name(&name),
                 lines.join(" and ")
             );
             Finding::error("profile_twice", what, mend::edit(&file.path))

@@ -1,5 +1,6 @@
 //! Profiles that are set up, but not where variables send AWS programs.
 
+use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::AwsFiles;
@@ -17,7 +18,7 @@ pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Option<Finding> 
     judge(&moved, files, &usual)
 }
 
-fn judge(moved: &[&str], files: &AwsFiles, usual: &AwsFiles) -> Option<Finding> {
+fn judge(moved: &[&'static str], files: &AwsFiles, usual: &AwsFiles) -> Option<Finding> {
     let names = |files: &AwsFiles| -> Vec<String> {
         files.profiles().into_iter().map(|ours| ours.name).collect()
     };
@@ -25,8 +26,9 @@ fn judge(moved: &[&str], files: &AwsFiles, usual: &AwsFiles) -> Option<Finding> 
     let hidden = names(usual).into_iter().find(|name| !seen.contains(name));
     hidden.map(|hidden| {
         let what = format!(
-            "{} leads programs to files without profile {hidden}, which is set up in ~/.aws",
-            moved.join(" and ")
+            "{} leads programs to files without profile {}, which is set up in ~/.aws",
+            moved.join(" and "),
+            quoted::name(&hidden)
         );
         Finding::error("aws_files_elsewhere", what, mend::unset(moved))
     })
@@ -44,7 +46,7 @@ mod tests {
             let found = judge(&[CONFIG_ENV], &files(seen, ""), &files(usual, ""));
             found.map(|found| found.hint)
         };
-        assert_eq!(judge("", ours).as_deref(), Some("unset AWS_CONFIG_FILE"));
+        assert_eq!(judge("", ours), Some("unset AWS_CONFIG_FILE".into()));
         assert_eq!(judge(ours, ours), None);
         assert_eq!(judge("", ""), None);
     }

@@ -2,73 +2,61 @@
 
 use std::path::Path;
 
-use quilt_proto::ProfileName;
+use quilt_proto::{Command, ProfileName};
 
 use super::aws_profile::AwsProfile;
-use crate::aws_files::command_line::quote;
 use crate::context::Context;
 
 /// Unsets variables.
-pub(super) fn unset(names: &[&str]) -> String {
-    format!("unset {}", names.join(" "))
+pub(super) fn unset(names: &[&'static str]) -> Command {
+    names
+        .iter()
+        .fold(Command::of("unset"), |command, name| command.words(name))
 }
 
 /// Opens a file in the user's editor.
-pub(super) fn edit(file: &Path) -> String {
-    format!("${{EDITOR:-vi}} {}", word(&file.display().to_string()))
+pub(super) fn edit(file: &Path) -> Command {
+    Command::edit(file)
 }
 
 /// Writes the profile's lines anew, to the same effect; where `setup aws` does
 /// not write them, its file has to be edited.
-pub(super) fn set_up_again(profile: &AwsProfile) -> String {
+pub(super) fn set_up_again(profile: &AwsProfile) -> Command {
     set_up(profile, true)
 }
 
 /// The same, for the daemon that is used here.
-pub(super) fn set_up_here(profile: &AwsProfile) -> String {
+pub(super) fn set_up_here(profile: &AwsProfile) -> Command {
     set_up(profile, false)
 }
 
-fn set_up(profile: &AwsProfile, same_socket: bool) -> String {
+fn set_up(profile: &AwsProfile, same_socket: bool) -> Command {
     let Some(line) = profile.process() else {
-        return "quiltctl setup aws".to_owned();
+        return Command::of("quiltctl setup aws");
     };
     if line.in_credentials || profile.name.parse::<ProfileName>().is_err() {
         return edit(&line.file);
     }
-    let mut command = "quiltctl setup aws".to_owned();
-    let mut option = |name: &str, value: &str| {
-        command = format!("{command} {name} {}", word(value));
+    let name = Some(&profile.name).filter(|name| *name != "quilt");
+    let command = Command::of("quiltctl setup aws").option_if("--name", name);
+    let Some(call) = profile.call() else {
+        return command;
     };
-    if profile.name != "quilt" {
-        option("--name", &profile.name);
+    let command = command
+        .option_if("--profile", call.recipe)
+        .option_if("--catalog", call.catalog);
+    match call.socket.filter(|_| same_socket) {
+        Some(socket) => command.path_option("--socket", &socket),
+        None => command,
     }
-    if let Some(call) = profile.call() {
-        if let Some(recipe) = &call.recipe {
-            option("--profile", recipe.as_str());
-        }
-        if let Some(catalog) = &call.catalog {
-            option("--catalog", catalog);
-        }
-        if let Some(socket) = call.socket.as_ref().filter(|_| same_socket) {
-            option("--socket", &socket.display().to_string());
-        }
-    }
-    command
 }
 
 /// `quiltctl` for the daemon that is asked here.
-pub(super) fn quiltctl(context: &Context, command: &str) -> String {
+pub(super) fn quiltctl(context: &Context, command: &'static str) -> Command {
+    let start = Command::of("quiltctl");
     match &context.global().socket {
-        Some(socket) => {
-            let socket = word(&socket.display().to_string());
-            format!("quiltctl --socket {socket} {command}")
-        }
-        None => format!("quiltctl {command}"),
+        Some(socket) => start.path_option("--socket", socket),
+        None => start,
     }
-}
-
-/// A word as a shell reads it.
-pub(super) fn word(text: &str) -> String {
-    quote(text).unwrap_or_else(|| format!("'{}'", text.replace('\'', r"'\''")))
+    .words(command)
 }

@@ -1,7 +1,7 @@
 //! The profile that variables name: programs use it unless told otherwise.
 
-use quilt_proto::ProfileName;
 use quilt_proto::wire::Finding;
+use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsFiles;
 use super::mend;
@@ -14,7 +14,7 @@ pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
         .collect()
 }
 
-fn of(variable: &str, name: &str, files: &AwsFiles) -> Option<Finding> {
+fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
     let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
     if ours.iter().any(|ours| ours == name) {
         return None;
@@ -25,12 +25,12 @@ fn of(variable: &str, name: &str, files: &AwsFiles) -> Option<Finding> {
         // botocore looks at it before AWS_PROFILE.
         _ if variable == "AWS_DEFAULT_PROFILE" => mend::unset(&[variable]),
         None if !exists && name.parse::<ProfileName>().is_ok() => {
-            format!("quiltctl setup aws --name {name}")
+            Command::of("quiltctl setup aws").option("--name", name)
         }
         None => mend::unset(&[variable]),
-        Some(ours) => format!("export {variable}={}", mend::word(ours)),
+        Some(ours) => Command::of("export").variable(variable, ours),
     };
-    let name = mend::word(name);
+    let name = quoted::name(name);
     Some(if exists {
         let what = format!(
             "{variable} names profile {name}, which does not get its credentials from quiltd"

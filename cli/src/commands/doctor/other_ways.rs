@@ -1,6 +1,7 @@
 //! Other ways to credentials in a profile of quiltd's: SDKs differ in which
 //! one they take, and mostly it is not `credential_process`.
 
+use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsProfile, Setting};
@@ -42,9 +43,9 @@ fn finding(profile: &AwsProfile, lines: &[&Setting]) -> Finding {
     let plural = if numbers.len() > 1 { "s" } else { "" };
     let what = format!(
         "profile {} has {} in {}, which programs take instead of quiltd's: delete line{plural} {}",
-        profile.name,
-        first.key,
-        first.file.display(),
+        quoted::name(&profile.name),
+        quoted::name(&first.key),
+        quoted::path(&first.file),
         numbers.join(", ")
     );
     Finding::error(code(&first.key), what, mend::edit(&first.file))

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::AwsProfile;
@@ -14,18 +15,18 @@ use super::mend;
 
 pub(super) fn check(profile: &AwsProfile) -> Option<Finding> {
     let line = profile.process()?;
-    let name = &profile.name;
+    let name = quoted::name(&profile.name);
     let hint = mend::set_up_again(profile);
     let Some(call) = profile.call() else {
         let what = format!(
             "credential_process of profile {name} at {}:{} is not a line quiltctl understands",
-            line.file.display(),
+            quoted::path(&line.file),
             line.number
         );
         return Some(Finding::error("process_garbled", what, hint));
     };
     let (code, why) = fault(Path::new(&call.program))?;
-    let what = format!("profile {name} runs {}, {why}", call.program);
+    let what = format!("profile {name} runs {}, {why}", quoted::name(&call.program));
     Some(if code == "process_other_quiltctl" {
         Finding::warning(code, what, hint)
     } else {
@@ -63,11 +64,11 @@ pub(super) fn check_recipe(profile: &AwsProfile, daemon: &Daemon) -> Option<Find
     }
     let what = format!(
         "profile {} asks for '{recipe}', and quiltd.toml has no [profiles.{recipe}]",
-        profile.name
+        quoted::name(&profile.name)
     );
     let hint = daemon
         .settings()
-        .map_or_else(|| "quiltctl profiles".to_owned(), |path| mend::edit(&path));
+        .map_or_else(|| "quiltctl profiles".into(), |path| mend::edit(&path));
     Some(Finding::error("process_unknown_profile", what, hint))
 }
 
@@ -79,7 +80,7 @@ mod tests {
     fn found(program: &str) -> Option<(String, String)> {
         let line = format!("credential_process = {program} credential-process --profile lake\n");
         let found = check(&profile(&format!("[profile q]\n{line}"), ""));
-        found.map(|found| (found.code, found.hint))
+        found.map(|found| (found.code, found.hint.to_string()))
     }
 
     #[test]

@@ -18,16 +18,16 @@ pub(super) fn check(variables: &Variables) -> Option<Finding> {
     if value.split([',', ' ']).any(is_loopback) {
         return None;
     }
-    let kept = if value.is_empty() {
-        String::new()
-    } else {
-        format!("${name},")
-    };
     let what = format!(
         "{proxy} is set and {name} does not name 127.0.0.1: some programs ask the proxy for \
          endpoints of this machine"
     );
-    let hint = format!("export {name}=\"{kept}127.0.0.1,localhost\"");
+    // Words of ours: what is in the variable already is named, not repeated.
+    let hint = match (name, value.is_empty()) {
+        ("no_proxy", false) => "export no_proxy=\"$no_proxy,127.0.0.1,localhost\"",
+        (_, false) => "export NO_PROXY=\"$NO_PROXY,127.0.0.1,localhost\"",
+        (_, true) => "export NO_PROXY=\"127.0.0.1,localhost\"",
+    };
     Some(Finding::warning("proxy", what, hint))
 }
 

@@ -1,8 +1,8 @@
 //! The region of a profile: without one, programs fail before they need
 //! credentials.
 
-use quilt_proto::ProfileName;
 use quilt_proto::wire::Finding;
+use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
@@ -25,11 +25,8 @@ pub(super) fn check(
     let hint = if known {
         mend::set_up_again(profile)
     } else {
-        format!(
-            "aws configure set region YOUR-REGION --profile {}",
-            mend::word(&profile.name)
-        )
+        Command::of("aws configure set region YOUR-REGION").option("--profile", &profile.name)
     };
-    let what = format!("profile {} has no region", profile.name);
+    let what = format!("profile {} has no region", quoted::name(&profile.name));
     Some(Finding::warning("profile_no_region", what, hint))
 }

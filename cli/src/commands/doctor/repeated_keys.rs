@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::mend;
 use crate::aws_files::ini::{self, Line};
-use crate::output;
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
@@ -22,8 +22,8 @@ fn of(file: &AwsFile) -> Vec<Finding> {
             let what = format!(
                 "{} has {} more than once in one section, at lines {}: programs refuse such a \
                  file, or differ in which line counts; keep one of them",
-                file.path.display(),
-                output::one_line(&key),
+                quoted::path(&file.path),
+                quoted::name(&key),
                 numbers.join(" and ")
             );
             Finding::error("key_twice", what, mend::edit(&file.path))

@@ -1,5 +1,6 @@
 //! What was found and what was proven.
 
+use quilt_proto::command::sentence;
 use quilt_proto::wire::{Diagnosis, Finding, Severity};
 
 use crate::context::Context;
@@ -62,11 +63,9 @@ impl Report {
                 Severity::Error => "",
                 Severity::Warning => "warning: ",
             };
-            output::line(format_args!(
-                "{kind}{}; run: {}",
-                output::one_line(&finding.summary),
-                output::one_line(&finding.hint)
-            ))?;
+            let summary = output::one_line(&finding.summary);
+            let line = sentence(&summary, Some(&finding.hint));
+            output::line(format_args!("{kind}{line}"))?;
         }
         if findings.is_empty() {
             output::line("nothing is wrong")?;

@@ -4,8 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::locations;
 use quilt_proto::wire::Finding;
+use quilt_proto::{Command, locations, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
@@ -28,17 +28,14 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
     }
     let what = format!(
         "profile {} asks the daemon on {}, and this quiltctl the one on {}",
-        profile.name,
-        asked.display(),
-        here.display()
+        quoted::name(&profile.name),
+        quoted::path(&asked),
+        quoted::path(&here)
     );
-    let mut hint = mend::set_up_here(profile);
-    if let Some(socket) = &context.global().socket {
-        hint = format!(
-            "{hint} --socket {}",
-            mend::word(&socket.display().to_string())
-        );
-    }
+    let hint = match &context.global().socket {
+        Some(socket) => mend::set_up_here(profile).path_option("--socket", socket),
+        None => mend::set_up_here(profile),
+    };
     Ok(Some(Finding::error("socket_differs", what, hint)))
 }
 
@@ -49,13 +46,15 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
         .into_iter()
         .filter(|socket| !same(socket, &here) && owner::is_there(socket));
     let finding = |socket: PathBuf| {
-        let socket = socket.display().to_string();
         let what = format!(
-            "a second quiltd runs on {socket}, and some programs ask that one; this quiltctl \
+            "a second quiltd runs on {}, and some programs ask that one; this quiltctl \
              asks the one on {}",
-            here.display()
+            quoted::path(&socket),
+            quoted::path(&here)
         );
-        let hint = format!("quiltctl --socket {} daemon stop", mend::word(&socket));
+        let hint = Command::of("quiltctl")
+            .path_option("--socket", &socket)
+            .words("daemon stop");
         Finding::error("two_daemons", what, hint)
     };
     Ok(others.map(finding).collect())

@@ -20,7 +20,7 @@ use std::process::Command;
 
 use quilt_proto::call::{CreateGrant, ReadProfiles};
 use quilt_proto::wire::GrantRequest;
-use quilt_proto::{ProfileName, locations};
+use quilt_proto::{ProfileName, locations, quoted};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -99,7 +99,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     } else {
         exit::NOT_RUNNABLE
     };
-    let what = format!("cannot run {}: {error}", program.display());
+    let what = format!(
+        "cannot run {}: {error}",
+        quoted::name(&program.to_string_lossy())
+    );
     Err(Failure::new(code, what).hint("quiltctl exec --help"))
 }
 

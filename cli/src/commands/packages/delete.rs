@@ -1,7 +1,7 @@
 //! `packages delete`: asks on a terminal, says what it did.
 
-use quilt_proto::TopHash;
 use quilt_proto::call::DeletePackage;
+use quilt_proto::{Command, TopHash, quoted};
 
 use super::{PATIENCE, registry};
 use crate::context::Context;
@@ -34,16 +34,22 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let name = super::name(&args.name)?;
     let top_hash: Option<TopHash> = match &args.top_hash {
         Some(hash) => Some(hash.parse().map_err(|error| {
-            let command = format!("quiltctl packages versions {name}");
+            let command = Command::of("quiltctl packages versions")
+                .operand(&name)
+                .option_if("--registry", args.registry.as_ref());
             Failure::new(exit::INPUT, error).hint(command)
         })?),
         None => None,
     };
     let registry = registry::url(args.registry.as_ref())?;
-    let place = registry.as_deref().unwrap_or("the local registry");
+    let package = quoted::name(name.as_str());
+    let place = registry
+        .as_deref()
+        .map(|registry| quoted::name(registry).to_string());
+    let place = place.unwrap_or_else(|| "the local registry".to_owned());
     let what = match &top_hash {
-        Some(hash) => format!("version {hash} of {name} from {place}"),
-        None => format!("{name} with all its versions from {place}"),
+        Some(hash) => format!("version {hash} of {package} from {place}"),
+        None => format!("{package} with all its versions from {place}"),
     };
     if !args.yes && !prompt::confirm(&format!("Delete {what}? [y/N] "))? {
         return Err(

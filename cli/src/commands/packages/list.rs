@@ -54,7 +54,8 @@ fn array(mut names: PackageNames, progress: &Progress) -> Result<(), Failure> {
         match name {
             Ok(name) => {
                 text.push_str(separator);
-                text.push_str(&serde_json::Value::String(name).to_string());
+                let name = serde_json::Value::String(name).to_string();
+                text.push_str(&output::shown_json(&name));
                 (separator, empty) = (",", false);
                 progress.count(1);
             }

@@ -16,7 +16,7 @@ const SOCKET: &str = "<string>@HOME@/Library/Application Support/quilt/quiltd.so
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let path = unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist"));
     let paths = [path.clone()];
-    unit::require("launchctl", "systemd")?;
+    unit::require("launchctl", "quiltctl setup systemd")?;
     let domain = format!("gui/{}", rustix::process::getuid().as_raw());
     let service = format!("{domain}/{LABEL}");
     if args.undo {

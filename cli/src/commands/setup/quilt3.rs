@@ -1,6 +1,7 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
 use quilt_proto::call::{SetUpGateway, UndoGateway};
+use quilt_proto::quoted;
 use quilt_proto::wire::{Gateway, GatewayRequest};
 
 use crate::commands::doctor::proxy_in_the_way;
@@ -35,7 +36,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     };
     context.print(&SetUpGateway(request), |gateway| show(args, &gateway))?;
     if let Some(proxy) = proxy_in_the_way() {
-        output::note(format_args!("{}; run: {}", proxy.summary, proxy.hint));
+        output::note(proxy);
     }
     Ok(())
 }
@@ -52,7 +53,7 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
         },
     ))?;
     for file in gateway.files.iter().filter(|_| gateway.changed) {
-        output::line(format_args!("  changed {file}"))?;
+        output::line(format_args!("  changed {}", quoted::name(file)))?;
     }
     if gateway.imported {
         output::note("took over the login that quilt3 had made");
@@ -61,7 +62,7 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     } else if gateway.own_login {
         output::note(
             "the login that quilt3 made itself is still in auth.json, for --undo; to take it \
-             over instead, run: quiltctl logout, then: quiltctl setup quilt3 --import",
+             over instead: quiltctl logout, then quiltctl setup quilt3 --import",
         );
     }
     if gateway.changed {

@@ -21,7 +21,7 @@ const WANTED: [&str; 2] = [
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let dir = units_dir()?;
     let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
-    unit::require("systemctl", "launchd")?;
+    unit::require("systemctl", "quiltctl setup launchd")?;
     if args.undo {
         let changed = unit::any_exists(&paths);
         let is_there = changed && reach_manager().is_ok();

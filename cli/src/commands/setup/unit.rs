@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use quilt_proto::locations;
+use quilt_proto::{Command as Hint, Quoted, locations, quoted};
 
 use crate::commands::daemon;
 use crate::context::Context;
@@ -39,9 +39,11 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
         match read(&unit.path)? {
             Some(old) if old == unit.content => {}
             Some(old) if !old.contains(MARK) => {
-                let what = format!("{} is not quiltd's", unit.path.display());
-                return Err(Failure::new(exit::INPUT, what)
-                    .hint(format!("mv {0} {0}.old", unit.path.display())));
+                let what = format!("{} is not quiltd's", quoted::path(&unit.path));
+                let mut aside = unit.path.as_os_str().to_owned();
+                aside.push(".old");
+                let hint = Hint::of("mv").path(&unit.path).path(Path::new(&aside));
+                return Err(Failure::new(exit::INPUT, what).hint(hint));
             }
             _ => changed.push(unit),
         }
@@ -78,14 +80,14 @@ pub(super) fn any_exists(paths: &[PathBuf]) -> bool {
 }
 
 /// Runs the service manager's tool, which must succeed.
-pub(super) fn manage(tool: &str, args: &[&str]) -> Result<(), Failure> {
-    let line = format!("{tool} {}", args.join(" "));
+pub(super) fn manage(tool: &'static str, args: &[&str]) -> Result<(), Failure> {
+    let line = args.iter().fold(Hint::of(tool), |line, arg| line.word(arg));
     let output = Command::new(tool)
         .args(args)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| {
-            let what = format!("{tool} cannot be run: {error}");
+            let what = format!("{tool} cannot be started: {error}");
             Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
         })?;
     if output.status.success() {
@@ -93,17 +95,18 @@ pub(super) fn manage(tool: &str, args: &[&str]) -> Result<(), Failure> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().last().unwrap_or("no reason given");
-    Err(Failure::new(exit::UNEXPECTED, format!("{line} failed: {said}")).hint(line))
+    let said = Quoted::new(said);
+    Err(Failure::new(exit::UNEXPECTED, format!("{tool} failed: {said}")).hint(line))
 }
 
 /// Fails early where the service manager is not there.
-pub(super) fn require(tool: &str, other: &str) -> Result<(), Failure> {
+pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
     let path = env::var_os("PATH").unwrap_or_default();
     if env::split_paths(&path).any(|dir| dir.join(tool).is_file()) {
         return Ok(());
     }
     let what = format!("{tool} is not on this machine");
-    Err(Failure::new(exit::UNEXPECTED, what).hint(format!("quiltctl setup {other}")))
+    Err(Failure::new(exit::UNEXPECTED, what).hint(other))
 }
 
 /// The daemon's executable, as text a unit can hold.
@@ -127,7 +130,7 @@ pub(super) fn home() -> Result<PathBuf, Failure> {
     env::var_os("HOME")
         .map(PathBuf::from)
         .filter(|home| home.is_absolute())
-        .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint("export HOME=…"))
+        .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint("export HOME=/YOUR/HOME"))
 }
 
 /// Prints what came of it.
@@ -142,7 +145,7 @@ pub(super) fn report(
         return output::json(body.to_string().as_bytes());
     }
     for path in paths {
-        output::line(format_args!("{} {done}", path.display()))?;
+        output::line(format_args!("{} {done}", quoted::path(path)))?;
     }
     Ok(())
 }
@@ -166,6 +169,6 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(exit::UNEXPECTED, format!("{}: {error}", path.display()))
+    Failure::new(exit::UNEXPECTED, format!("{}: {error}", quoted::path(path)))
         .hint("quiltctl setup --help")
 }

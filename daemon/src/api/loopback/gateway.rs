@@ -120,8 +120,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
         if !desk.throttle.pass() {
             return private(StatusCode::TOO_MANY_REQUESTS.into_response());
         }
-        let error = "quiltd holds this machine's logins; run: quiltctl login";
-        return private(Json(json!({ "error": error })).into_response());
+        return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }
     let expires_at = Timestamp::now().plus_seconds(ASK_AGAIN).unix();
     private(
@@ -141,9 +140,9 @@ async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
     match desk.vend(&opened, &profile, PATIENCE).await {
         Ok(credentials) => {
             let body = json!({
-                "AccessKeyId": credentials.access_key_id,
-                "SecretAccessKey": credentials.secret_access_key,
-                "SessionToken": credentials.session_token,
+                "AccessKeyId": credentials.access_key_id.as_str(),
+                "SecretAccessKey": credentials.secret_access_key.secret(),
+                "SessionToken": credentials.session_token.secret(),
                 "Expiration": credentials.expires_at,
             });
             private(Json(body).into_response())
@@ -265,9 +264,12 @@ async fn body(stream: Body, most: usize) -> Result<Bytes, Problem> {
 /// The login pages: a browser would be refused, so whoever comes here is told
 /// where logins are made.
 async fn login(State(desk): State<Desk>) -> Response {
+    super::refuse(&desk.throttle, &logins_are_here())
+}
+
+fn logins_are_here() -> Problem {
     let detail = "quiltd holds this machine's logins";
-    let problem = Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl login");
-    super::refuse(&desk.throttle, &problem)
+    Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl login")
 }
 
 /// Whatever the registry says to web pages, this listener has none.

@@ -113,7 +113,7 @@ impl Desk {
     }
 
     /// The answer to somebody without a grant.
-    fn refuse(&self, hint: &str) -> Response {
+    fn refuse(&self, hint: &'static str) -> Response {
         let detail = "the token is of no grant, or the grant was revoked or has expired";
         let problem = Problem::new(401, ErrorCode::Denied, detail);
         refuse(&self.throttle, &problem.with_hint(hint))

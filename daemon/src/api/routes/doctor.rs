@@ -26,9 +26,7 @@ pub(in crate::api) async fn examine(
     let session = app.session(asked.catalog.as_deref());
     let examination = app.examine(session.as_ref().ok()).await;
     let unknown = session.err().map(|error| problem(&ApiError::from(error)));
-    // As whoever reads the hint can find it, wherever they are.
-    let settings = app.settings.path();
-    let settings = std::path::absolute(settings).unwrap_or_else(|_| settings.to_owned());
+    let settings = app.settings_path();
     let ailments = examination.ailments.into_iter();
     let found = ailments.map(|ailment| finding(ailment, &settings));
     Ok(Json(Diagnosis {

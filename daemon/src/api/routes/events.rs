@@ -10,6 +10,7 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::{Stream, stream};
 
+use crate::api::finding;
 use crate::app::App;
 
 /// How often to look for a change, only while somebody watches.
@@ -32,7 +33,7 @@ async fn next_change(
     last: Option<&quilt_proto::wire::Status>,
 ) -> Option<quilt_proto::wire::Status> {
     loop {
-        let status = app.status(None);
+        let status = finding::status(&app, None);
         if last != Some(&status) {
             return Some(status);
         }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::api::error::ApiError;
 use crate::api::extract::Params;
+use crate::api::finding;
 use crate::app::App;
 use crate::catalogs;
 
@@ -28,5 +29,5 @@ pub(in crate::api) async fn show(
     if let Some(catalog) = &catalog {
         app.sessions.session(catalog);
     }
-    Ok(Json(app.status(catalog.as_ref())))
+    Ok(Json(finding::status(&app, catalog.as_ref())))
 }

@@ -95,8 +95,8 @@ impl Connections {
             place: format!("bucket '{bucket}'"),
             reason: "cannot be reached".to_owned(),
         })?;
-        match told_region(&answer).filter(|told| told != asked) {
-            Some(region) => Ok(region),
+        match told_region(&answer).filter(|told| told.as_str() != asked) {
+            Some(region) => Ok(region.to_string()),
             None => Err(StoreError::WrongRegion {
                 bucket: bucket.to_owned(),
                 asked: asked.to_owned(),

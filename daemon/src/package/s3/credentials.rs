@@ -46,7 +46,7 @@ impl Vended {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let profile = ProfileName::default_profile();
-        let refused = |held: &AwsCredentials| Some(&held.access_key_id) == given.as_ref();
+        let refused = |held: &AwsCredentials| Some(held.access_key_id.as_str()) == given.as_deref();
         self.vault
             .replace(&self.session, &profile, refused, PATIENCE)
             .await?;
@@ -69,11 +69,11 @@ impl CredentialProvider for Vended {
             source: Box::new(error),
         })?;
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(held.access_key_id.clone());
+            Some(held.access_key_id.to_string());
         Ok(Arc::new(AwsCredential {
-            key_id: held.access_key_id,
-            secret_key: held.secret_access_key.expose().to_owned(),
-            token: Some(held.session_token.expose().to_owned()),
+            key_id: held.access_key_id.to_string(),
+            secret_key: held.secret_access_key.secret().expose().to_owned(),
+            token: Some(held.session_token.secret().expose().to_owned()),
         }))
     }
 }

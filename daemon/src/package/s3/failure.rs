@@ -6,6 +6,8 @@ use http::StatusCode;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
+use quilt_proto::Reason;
+
 use super::http::Garbled;
 use super::refusal::Refusal;
 use crate::credential::CredentialError;
@@ -59,10 +61,15 @@ impl Asked<'_> {
             }
             status if status.is_client_error() => StoreError::Refused {
                 place: self.place(),
-                reason: match refusal.message.as_str() {
-                    "" => status.to_string(),
-                    message => message.to_owned(),
-                },
+                reason: refusal.message.clone().map_or_else(
+                    || {
+                        Reason::Status(
+                            status.as_u16(),
+                            status.canonical_reason().unwrap_or_default(),
+                        )
+                    },
+                    Reason::Theirs,
+                ),
             },
             status => self.unreachable(&format!("answered {status}")),
         }
@@ -153,11 +160,11 @@ mod tests {
         ] {
             assert!(matches!(
                 refused(status, code),
-                E::WrongRegion { told: Some(region), .. } if region == "eu-west-1"
+                E::WrongRegion { told: Some(region), .. } if region.as_str() == "eu-west-1"
             ));
         }
         assert!(
-            matches!(refused(403, "AccessDenied"), E::Refused { reason, .. } if reason == "No, no")
+            matches!(refused(403, "AccessDenied"), E::Refused { reason, .. } if reason.as_str() == "No, no")
         );
         assert!(matches!(refused(503, "SlowDown"), E::Unreachable { .. }));
         assert!(matches!(

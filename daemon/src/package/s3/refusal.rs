@@ -2,13 +2,12 @@
 
 use http::StatusCode;
 use object_store::client::{HttpError, HttpErrorKind};
+use quilt_proto::Quoted;
+use quilt_proto::aws::Region;
 use reqwest::Response;
 
 /// Largest error body read, in bytes.
 const MAX_BODY: usize = 16 * 1024;
-
-/// Largest part of S3's message worth quoting, in characters.
-const MAX_MESSAGE: usize = 200;
 
 /// What S3 said instead of doing what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,10 +16,10 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     /// S3's error code; empty where it gave none.
     pub(super) code: String,
-    /// In its words, one line; empty where there are none.
-    pub(super) message: String,
+    /// In its words, where it has any that can be shown.
+    pub(super) message: Option<Quoted>,
     /// Where the bucket is.
-    pub(super) region: Option<String>,
+    pub(super) region: Option<Region>,
 }
 
 impl Refusal {
@@ -37,12 +36,15 @@ impl Refusal {
         Self::parse(response.status(), region, &String::from_utf8_lossy(&body))
     }
 
-    pub(super) fn parse(status: StatusCode, region: Option<String>, body: &str) -> Self {
+    pub(super) fn parse(status: StatusCode, region: Option<Region>, body: &str) -> Self {
         Self {
             status,
-            code: element(body, "Code").unwrap_or_default(),
-            message: element(body, "Message").unwrap_or_default(),
-            region: region.or_else(|| element(body, "Region")),
+            code: element(body, "Code")
+                .filter(|code| is_code(code))
+                .unwrap_or_default()
+                .to_owned(),
+            message: element(body, "Message").and_then(|text| Quoted::without_secrets(text, &[])),
+            region: region.or_else(|| element(body, "Region")?.parse().ok()),
         }
     }
 
@@ -70,22 +72,24 @@ impl From<Refusal> for HttpError {
 }
 
 /// Where an answer says the bucket is.
-pub(super) fn told_region(response: &Response) -> Option<String> {
+pub(super) fn told_region(response: &Response) -> Option<Region> {
     let told = response
         .headers()
         .get("x-amz-bucket-region")?
         .to_str()
         .ok()?;
-    (!told.is_empty()).then(|| told.to_owned())
+    told.parse().ok()
 }
 
-/// The content of the first element of a name, as one line. Error bodies are
-/// flat and short; one that is not simply says nothing.
-fn element(body: &str, name: &str) -> Option<String> {
+/// The content of the first element of a name. Error bodies are flat and
+/// short; one that is not simply says nothing.
+fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (content, _) = rest.split_once(&format!("</{name}>"))?;
-    let one_line = content
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c });
-    Some(one_line.take(MAX_MESSAGE).collect())
+    Some(content)
+}
+
+/// Error codes are one word.
+fn is_code(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
 }

@@ -13,6 +13,8 @@ use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedLis
 use object_store::path::Path;
 use object_store::{BackoffConfig, ListResult, ObjectStoreExt, RetryConfig};
 
+use quilt_proto::aws::Region;
+
 use super::endpoint::DEFAULT_REGION;
 use super::failure::Asked;
 use super::http::Transport;
@@ -161,9 +163,12 @@ impl S3Store {
     }
 
     /// Goes where the bucket is.
-    async fn follow(&self, asked: &str, told: Option<String>) -> Result<(), StoreError> {
+    async fn follow(&self, asked: &str, told: Option<Region>) -> Result<(), StoreError> {
         let inner = &self.0;
-        let region = match told.filter(|told| told != asked) {
+        let region = match told
+            .map(|told| told.to_string())
+            .filter(|told| told != asked)
+        {
             Some(region) => region,
             None => inner.connections.locate(&inner.bucket, asked).await?,
         };

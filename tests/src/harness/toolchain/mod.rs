@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use cache::target_dir;
+pub use node::dotenv;
 pub use python::{Python, Venv};
 pub use reading::Reading;
 pub use unready::{Unready, not_run, say};

@@ -1,6 +1,7 @@
-//! The JavaScript client and its npm packages.
+//! Programs for Node and their npm packages.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::cache::Recipe;
@@ -14,17 +15,40 @@ const INPUTS: [&str; 4] = [
     "javascript/client.mjs",
 ];
 
+const READER: [&str; 4] = [
+    "dotenv/package.json",
+    "dotenv/package-lock.json",
+    "dotenv/.npmrc",
+    "dotenv/read.mjs",
+];
+
 pub(super) fn client() -> Result<Client, Unready> {
+    let folder = install("javascript", "the JavaScript SDK from npm", &INPUTS)?;
+    Ok(Client::new("node").arg(folder.join("client.mjs")))
+}
+
+/// The reader of `.env` files that Node programs use.
+pub fn dotenv() -> Result<Client, Unready> {
+    let folder = install("dotenv", "dotenv from npm", &READER)?;
+    Ok(Client::new("node").arg(folder.join("read.mjs")))
+}
+
+/// A folder with these files of `tests/clients` and the packages they name.
+fn install(
+    name: &'static str,
+    what: &'static str,
+    inputs: &'static [&'static str],
+) -> Result<PathBuf, Unready> {
     let toolchain = at_least(Version(20, 0), "Node", "node", &["--version"])?;
-    let folder = Recipe {
-        name: "javascript",
-        what: "the JavaScript SDK from npm",
-        inputs: &INPUTS,
+    Recipe {
+        name,
+        what,
+        inputs,
         toolchain: &toolchain,
     }
     .prepare(|folder| {
         // Node finds packages beside the script, and the source tree stays clean.
-        for input in INPUTS {
+        for input in inputs {
             let source = sources().join(input);
             let name = source.file_name().unwrap_or_default();
             fs::copy(&source, folder.join(name)).map_err(Unready::failed)?;
@@ -34,6 +58,5 @@ pub(super) fn client() -> Result<Client, Unready> {
                 .args(["ci", "--ignore-scripts"])
                 .current_dir(folder),
         )
-    })?;
-    Ok(Client::new("node").arg(folder.join("client.mjs")))
+    })
 }

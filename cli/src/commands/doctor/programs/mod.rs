@@ -8,6 +8,7 @@ mod process;
 use std::thread;
 
 use quilt_proto::wire::Finding;
+use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
@@ -15,7 +16,6 @@ use super::report::Report;
 use super::variables::Variables;
 use super::{static_keys, vended};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
-use crate::output;
 use crate::variables::{
     ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
 };
@@ -59,15 +59,15 @@ pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut
         (version.join().unwrap_or_default(), sources)
     });
     for (profile, (aws, (botocore, botocore_version))) in profiles.iter().zip(sources) {
-        let name = mend::word(&profile.name);
+        let name = &profile.name;
         let program = Program {
             name: format!("AWS CLI{version}"),
-            command: format!("aws configure list --profile {name}"),
+            command: Command::of("aws configure list").option("--profile", name),
         };
         judge(&program, aws, profile, variables, report);
         let program = Program {
             name: format!("botocore{botocore_version}"),
-            command: format!("AWS_PROFILE={name} aws configure list"),
+            command: Command::with_variable("AWS_PROFILE", name).words("aws configure list"),
         };
         judge(&program, botocore, profile, variables, report);
     }
@@ -76,7 +76,7 @@ pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut
 /// How a program is called, and the command that shows what it does.
 struct Program {
     name: String,
-    command: String,
+    command: Command,
 }
 
 fn judge(
@@ -86,8 +86,11 @@ fn judge(
     variables: &Variables,
     report: &mut Report,
 ) {
-    let (who, whose) = (&program.name, format!("profile {}", profile.name));
-    let elsewhere = |from: &str, hint: String| {
+    let (who, whose) = (
+        &program.name,
+        format!("profile {}", quoted::name(&profile.name)),
+    );
+    let elsewhere = |from: &str, hint: Command| {
         let what = format!("{who} takes the credentials of {whose} {from}, not from quiltd");
         Finding::error("program_elsewhere", what, hint)
     };
@@ -111,7 +114,7 @@ fn judge(
         Source::Found { method, .. } if method == "env" && report.has(static_keys::OURS) => return,
         Source::Found { method, .. } => {
             let hint = end_of(&method, profile, variables);
-            elsewhere(&format!("from {}", output::one_line(&method)), hint)
+            elsewhere(&format!("from {}", quoted::name(&method)), hint)
         }
         Source::Nowhere => elsewhere("from nowhere", mend::set_up_again(profile)),
         // Why is told by whatever else was found.
@@ -140,7 +143,7 @@ fn vended(profile: &AwsProfile) -> Option<String> {
 }
 
 /// What ends a way to credentials by botocore's name of it.
-fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> String {
+fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command {
     const DEFAULT_PROFILE: &str = "AWS_DEFAULT_PROFILE";
     const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
     let edit = |variable| {

@@ -16,8 +16,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::aws::Region;
 use quilt_proto::call::{ReadConfig, ReadProfiles};
-use quilt_proto::{CatalogUrl, ProfileName};
+use quilt_proto::{CatalogUrl, Command, ProfileName, quoted};
 
 use self::edit::{Edit, Wanted};
 use self::record::{Record, Records};
@@ -92,8 +93,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
-        let what = format!("{}: {conflict}", path.display());
-        Failure::new(exit::INPUT, what).hint(format!("quiltctl setup aws --name {name}-quiltd"))
+        let what = format!("{}: {conflict}", quoted::path(&path));
+        Failure::new(exit::INPUT, what).hint(by_another_name(&name))
     })?;
     let result = edit.apply(&original);
     if result == bytes {
@@ -137,7 +138,7 @@ fn undo(
         _ if edit::is_set_up(bytes, name) => {
             let what = format!(
                 "the lines of profile {name} in {} were changed since; delete them by hand",
-                path.display()
+                quoted::path(path)
             );
             return Err(Failure::new(exit::INPUT, what).hint("quiltctl setup aws --help"));
         }
@@ -198,10 +199,7 @@ fn region(
     args: &Args,
     catalog: Option<&CatalogUrl>,
 ) -> Result<Option<String>, Failure> {
-    let plain = |text: &String| {
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        !text.is_empty() && text.bytes().all(legal)
-    };
+    let plain = |text: &String| text.parse::<Region>().is_ok();
     if let Some(wanted) = args.profile.as_ref().filter(|name| !name.is_default()) {
         // One nobody knows would fail in whatever program uses it, later and
         // with less to say.
@@ -236,11 +234,18 @@ fn refuse_static_keys(name: &str) -> Result<(), Failure> {
     let path = place(CREDENTIALS_ENV)?;
     let bytes = read(&path)?.unwrap_or_default();
     if edit::has_credentials(&bytes, name) {
-        let what = format!("{} holds keys for {name}, which would win", path.display());
-        return Err(Failure::new(exit::INPUT, what)
-            .hint(format!("quiltctl setup aws --name {name}-quiltd")));
+        let what = format!(
+            "{} holds keys for {name}, which would win",
+            quoted::path(&path)
+        );
+        return Err(Failure::new(exit::INPUT, what).hint(by_another_name(name)));
     }
     Ok(())
+}
+
+/// The same profile under a name that is free.
+fn by_another_name(name: &str) -> Command {
+    Command::of("quiltctl setup aws").option("--name", format_args!("{name}-quiltd"))
 }
 
 fn place(variable: &str) -> Result<PathBuf, Failure> {
@@ -270,11 +275,14 @@ fn report(
         let body = serde_json::json!({ "file": path, "profile": name, "changed": changed });
         return output::json(body.to_string().as_bytes());
     }
-    output::line(format_args!("{}: profile {name} {done}", path.display()))
+    output::line(format_args!(
+        "{}: profile {name} {done}",
+        quoted::path(path)
+    ))
 }
 
 fn failed_at(path: &Path, error: &io::Error) -> Failure {
-    failed(&path.display().to_string(), error)
+    failed(&quoted::path(path).to_string(), error)
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {

@@ -43,8 +43,9 @@ impl Records {
         let dir = locations::state_dir().map_err(io::Error::other)?;
         let path = std::path::absolute(dir)?.join(NAME);
         let records = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|_| io::Error::other(format!("{} is broken", path.display())))?,
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
+                io::Error::other(format!("{} is broken", quilt_proto::quoted::path(&path)))
+            })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };

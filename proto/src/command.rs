@@ -1,0 +1,375 @@
+//! Commands for people to run, as data: words of ours and quoted arguments.
+//! They are written out in one place, here, and no sentence is ever searched
+//! for one.
+
+use std::fmt::{self, Display, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quoted;
+
+/// A command that mends something, or shows why it cannot. Its own words are
+/// part of this program; whatever comes from elsewhere is an argument of it,
+/// and quoted.
+#[derive(Clone)]
+pub struct Command {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone)]
+enum Part {
+    /// Words of ours, as a shell reads them.
+    Own(&'static str),
+    /// `--name value`.
+    Option(&'static str, Vec<u8>),
+    /// A value that is no option, whatever it begins with.
+    Operand(Vec<u8>),
+    /// A word as it is, be it an option.
+    Word(Vec<u8>),
+    /// `NAME=value`.
+    Variable(&'static str, Vec<u8>),
+    /// As a daemon wrote it.
+    Line(String),
+}
+
+impl Command {
+    /// A command that begins with these words of ours, written as a shell
+    /// reads them.
+    pub fn of(words: &'static str) -> Self {
+        Self {
+            parts: vec![Part::Own(words)],
+        }
+    }
+
+    /// A command that is run with a variable set: `NAME=value …`.
+    pub fn with_variable(name: &'static str, value: impl Display) -> Self {
+        Self { parts: Vec::new() }.variable(name, value)
+    }
+
+    /// Opens a file in the user's editor.
+    pub fn edit(file: &Path) -> Self {
+        Self::of("${EDITOR:-vi}").path(file)
+    }
+
+    /// With more words of ours.
+    #[must_use]
+    pub fn words(mut self, words: &'static str) -> Self {
+        self.parts.push(Part::Own(words));
+        self
+    }
+
+    /// With more words of ours, if that is so.
+    #[must_use]
+    pub fn words_if(self, words: &'static str, is_so: bool) -> Self {
+        if is_so { self.words(words) } else { self }
+    }
+
+    /// With an option, `--name value`.
+    #[must_use]
+    pub fn option(mut self, name: &'static str, value: impl Display) -> Self {
+        self.parts
+            .push(Part::Option(name, value.to_string().into_bytes()));
+        self
+    }
+
+    /// With an option, where there is a value for it.
+    #[must_use]
+    pub fn option_if(self, name: &'static str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.option(name, value),
+            None => self,
+        }
+    }
+
+    /// With an option whose value is a path.
+    #[must_use]
+    pub fn path_option(mut self, name: &'static str, path: &Path) -> Self {
+        self.parts.push(Part::Option(name, bytes(path)));
+        self
+    }
+
+    /// With a value that is no option, even where it begins like one.
+    #[must_use]
+    pub fn operand(mut self, value: impl Display) -> Self {
+        self.parts
+            .push(Part::Operand(value.to_string().into_bytes()));
+        self
+    }
+
+    /// With such a value, where there is one.
+    #[must_use]
+    pub fn operand_if(self, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.operand(value),
+            None => self,
+        }
+    }
+
+    /// With a file.
+    #[must_use]
+    pub fn path(mut self, path: &Path) -> Self {
+        self.parts.push(Part::Word(bytes_of_file(path)));
+        self
+    }
+
+    /// With a word that is what it looks like, as in the argv of a program that
+    /// was run.
+    #[must_use]
+    pub fn word(mut self, word: &str) -> Self {
+        self.parts.push(Part::Word(word.as_bytes().to_owned()));
+        self
+    }
+
+    /// With a variable's value: `NAME=value`.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl Display) -> Self {
+        self.parts
+            .push(Part::Variable(name, value.to_string().into_bytes()));
+        self
+    }
+}
+
+/// Words of ours alone.
+impl From<&'static str> for Command {
+    fn from(words: &'static str) -> Self {
+        Self::of(words)
+    }
+}
+
+impl From<&Self> for Command {
+    fn from(command: &Self) -> Self {
+        command.clone()
+    }
+}
+
+/// The one place where a command is written out. POSIX shells and `shlex` read
+/// the same words from it; only for what cannot be seen there is no way of
+/// writing that both read, and the shell counts.
+impl Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_operand = |part: &Part| matches!(part, Part::Operand(_));
+        let like_option =
+            |part: &&Part| matches!(part, Part::Operand(value) if value.first() == Some(&b'-'));
+        let ends_options = self.parts.iter().any(|part| like_option(&part));
+        let mut words = Vec::with_capacity(self.parts.len() + 1);
+        if ends_options {
+            let (operands, rest): (Vec<_>, Vec<_>) =
+                self.parts.iter().partition(|part| is_operand(part));
+            words.extend(rest.into_iter().map(Part::written));
+            words.push("--".to_owned());
+            words.extend(operands.into_iter().map(Part::written));
+        } else {
+            words.extend(self.parts.iter().map(Part::written));
+        }
+        f.write_str(&words.join(" "))
+    }
+}
+
+impl Part {
+    fn written(&self) -> String {
+        match self {
+            Self::Own(words) => (*words).to_owned(),
+            Self::Option(name, value) if value.first() == Some(&b'-') => {
+                format!("{name}={}", quote(value))
+            }
+            Self::Option(name, value) => format!("{name} {}", quote(value)),
+            Self::Operand(value) | Self::Word(value) => quote(value),
+            Self::Variable(name, value) => format!("{name}={}", quote(value)),
+            Self::Line(line) => line.clone(),
+        }
+    }
+}
+
+/// A sentence and the command that goes with it: the one form in which both
+/// are printed.
+pub fn sentence(what: &str, hint: Option<&Command>) -> String {
+    match hint {
+        Some(hint) => format!("{what}; run: {hint}"),
+        None => what.to_owned(),
+    }
+}
+
+/// A word as a shell reads it, in quotes where it needs some.
+fn quote(word: &[u8]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,:".contains(c);
+    match std::str::from_utf8(word) {
+        Ok(text)
+            if !text.is_empty()
+                && !text.starts_with('=')
+                && text.chars().all(|c| plain(c) || c == '=') =>
+        {
+            text.to_owned()
+        }
+        Ok(text) if text.chars().all(quoted::is_harmless) => {
+            let text = text.replace('\'', r"'\''");
+            // The same word to a shell, and no second end of our sentence.
+            format!("'{}'", text.replace("; run:", ";'' run:"))
+        }
+        _ => octal(word),
+    }
+}
+
+/// A word with characters that no line can show: `printf` makes them.
+fn octal(word: &[u8]) -> String {
+    let mut text = String::from("\"$(printf '");
+    for byte in word {
+        if byte.is_ascii_alphanumeric() || b"-_./ ".contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\{byte:03o}");
+        }
+    }
+    text.push_str("')\"");
+    text
+}
+
+/// A file's name; no program takes it for an option.
+fn bytes_of_file(path: &Path) -> Vec<u8> {
+    let name = bytes(path);
+    if name.first() == Some(&b'-') {
+        [b"./", &name[..]].concat()
+    } else {
+        name
+    }
+}
+
+#[cfg(unix)]
+fn bytes(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().to_owned()
+}
+
+#[cfg(not(unix))]
+fn bytes(path: &Path) -> Vec<u8> {
+    path.to_string_lossy().into_owned().into_bytes()
+}
+
+/// Commands are the same where they are written the same.
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Command {}
+
+impl PartialEq<str> for Command {
+    fn eq(&self, other: &str) -> bool {
+        let written: &str = &self.to_string();
+        written == other
+    }
+}
+
+impl PartialEq<&str> for Command {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}`")
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The longest command taken from a daemon, in bytes.
+const MAX_LINE: usize = 16 * 1024;
+
+/// A command of the daemon, which quoted it. It is shown and not run, so all
+/// that is asked of it is that it is one line.
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let line = String::deserialize(deserializer)?;
+        let line = quoted::one_line(&line, MAX_LINE, MAX_LINE);
+        Ok(Self {
+            parts: vec![Part::Line(line)],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The words a shell makes of a line.
+    fn words(line: &str) -> Vec<String> {
+        let said = process::Command::new("sh")
+            .args(["-c", &format!("printf '%s\\0' {line}")])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(said.stdout).unwrap();
+        text.split_terminator('\0').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn plain_words_need_no_quotes() {
+        let command = Command::of("quiltctl packages versions")
+            .operand("a/b")
+            .option("--registry", "s3://lake");
+        assert_eq!(
+            command,
+            "quiltctl packages versions a/b --registry s3://lake"
+        );
+        assert_eq!(Command::from("quiltctl login"), "quiltctl login");
+        assert_eq!(Command::edit(Path::new("/a b")), "${EDITOR:-vi} '/a b'");
+        let export = Command::of("export").variable("AWS_PROFILE", "it's");
+        assert_eq!(export, r"export AWS_PROFILE='it'\''s'");
+    }
+
+    #[test]
+    fn no_value_becomes_an_option_or_a_second_command() {
+        let command = Command::of("quiltctl api-keys revoke")
+            .operand("--yes")
+            .option("--catalog", "-x");
+        assert_eq!(command, "quiltctl api-keys revoke --catalog=-x -- --yes");
+        let path = Command::of("chmod 700").path(Path::new("-x; run: y"));
+        assert_eq!(path, "chmod 700 './-x;'' run: y'");
+        assert!(!path.to_string().contains("; run: "));
+        assert_eq!(words(&path.to_string())[2], "./-x; run: y");
+    }
+
+    #[test]
+    fn what_cannot_be_shown_still_arrives() {
+        for name in ["a\nb", "\u{1b}[2J", "x\u{202e}y", "\u{3164}", "%s\\"] {
+            let line = Command::of("ls").operand(name).to_string();
+            assert!(line.chars().all(quoted::is_harmless), "{line}");
+            assert_eq!(words(&line)[1], name);
+        }
+    }
+
+    #[test]
+    fn a_command_from_a_daemon_is_one_line() {
+        let command: Command = serde_json::from_str("\"a\\nb\\u001b\"").unwrap();
+        assert_eq!(command, "a b");
+        let ours = Command::of("ls").operand("a b");
+        let text = serde_json::to_string(&ours).unwrap();
+        assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), ours);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn a_shell_reads_every_value_back(value in "[ -~é\u{202e}\n]{0,20}[!-~]", other in "[ -~]{0,12}") {
+            let line = Command::of("x").operand(&value).option("--o", &other).to_string();
+            prop_assert!(line.chars().all(quoted::is_harmless));
+            prop_assert!(!line.contains("; run:"));
+            let words = words(&line);
+            prop_assert!(words.contains(&value), "{line} {words:?}");
+            let joined = format!("--o={other}");
+            prop_assert!(words.contains(&other) || words.contains(&joined), "{line}");
+        }
+    }
+}

