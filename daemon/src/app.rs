@@ -250,7 +250,7 @@ impl App {
         );
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
-            registry_url: session.known_registry(),
+            registry_url: session.shown_registry(),
             session: session.status(),
             credentials: self.vault.status(session.catalog()),
         };

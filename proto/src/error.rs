@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{CatalogUrl, RegistryHost};
+
 /// What went wrong, stable across versions. A code this version does not know
 /// is kept as [`ErrorCode::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,11 @@ pub enum ErrorCode {
     NotFound,
     /// The caller sent something unusable; nothing was changed.
     InvalidInput,
+    /// The catalog names another registry than before, and the user has not
+    /// agreed to it. Nothing was sent there.
+    RegistryChanged,
+    /// The catalog says that it is another one.
+    OtherCatalog,
     /// The daemon does not serve this caller or this request.
     Denied,
     /// The machine's clock is wrong: fresh credentials arrive already expired.
@@ -57,6 +64,8 @@ const CODES: &[(ErrorCode, &str, u8)] = &[
     (ErrorCode::AwsRefused, "aws_refused", 6),
     (ErrorCode::NotFound, "not_found", 7),
     (ErrorCode::InvalidInput, "invalid_input", 8),
+    (ErrorCode::RegistryChanged, "registry_changed", 6),
+    (ErrorCode::OtherCatalog, "other_catalog", 6),
     (ErrorCode::Denied, "denied", 6),
     (ErrorCode::ClockSkew, "clock_skew", 1),
     (ErrorCode::StoreFailed, "store_failed", 1),
@@ -134,6 +143,12 @@ pub struct Problem {
     /// The command that mends it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// With `registry_changed`: the host to agree to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_host: Option<RegistryHost>,
+    /// With `other_catalog`: the catalog it says it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_url: Option<CatalogUrl>,
 }
 
 impl Problem {
@@ -149,6 +164,8 @@ impl Problem {
             detail: detail.into(),
             code,
             hint: None,
+            registry_host: None,
+            catalog_url: None,
         }
     }
 

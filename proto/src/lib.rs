@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod error;
 pub mod locations;
 pub mod names;
+mod registry_host;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
@@ -19,5 +20,6 @@ pub mod wire;
 pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
 pub use error::{ErrorCode, Problem};
 pub use names::{ApiKeyId, ApiKeySecret, NameError, PackageName, ProfileName, TopHash};
+pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use axum::response::{IntoResponse, Response};
-use quilt_proto::{CatalogUrl, ErrorCode, NameError, Problem};
+use quilt_proto::shell::quoted;
+use quilt_proto::{CatalogUrl, ErrorCode, NameError, Problem, RegistryHost};
 
 use super::mend;
 use crate::app::ProfileError;
@@ -26,6 +27,8 @@ use crate::store::StoreError;
 pub(super) enum ApiError {
     Catalog(CatalogError),
     Session(SessionError),
+    /// A login did not come about.
+    Login(SessionError, How),
     Credential(CredentialError),
     Config(ConfigError),
     Audit(AuditError),
@@ -34,6 +37,11 @@ pub(super) enum ApiError {
     Name(NameError),
     /// The URL given is not a catalog's.
     NotACatalog(StackError),
+    /// The catalog says that it is another one.
+    OtherCatalog {
+        asked: CatalogUrl,
+        named: CatalogUrl,
+    },
     Aws(AwsError),
     Grant(GrantError),
     Gateway(GatewayError),
@@ -52,6 +60,24 @@ pub(super) enum ApiError {
     NoSuchGrant,
     NoSuchPath,
     NoSuchMethod,
+}
+
+/// How somebody wants to log in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    Code,
+    Browser,
+    ApiKey,
+}
+
+impl How {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Code => "login",
+            Self::Browser => "login --web",
+            Self::ApiKey => "login --api-key",
+        }
+    }
 }
 
 macro_rules! from {
@@ -109,6 +135,17 @@ impl ApiError {
                 hint: Some("quiltctl search --help".to_owned()),
                 ..stack(error)
             },
+            Self::Login(error, how) => session_by(error, how.command()),
+            Self::OtherCatalog { asked, named } => {
+                let detail = format!(
+                    "{asked} says that it is another catalog, {named}: nothing is configured"
+                );
+                let hint = format!("quiltctl config {}", quoted(named.as_str()));
+                Problem {
+                    catalog_url: Some(named.clone()),
+                    ..Problem::new(409, ErrorCode::OtherCatalog, detail).with_hint(hint)
+                }
+            }
             Self::Session(error) | Self::Role(error) | Self::Search(error) => session(error),
             Self::Credential(error) => credential(error),
             Self::Config(error) => config(error),
@@ -194,9 +231,28 @@ fn config(error: &ConfigError) -> Problem {
     }
 }
 
+/// The command with the user's word for the registry.
+fn accepting(command: &str, catalog: &CatalogUrl, named: &RegistryHost) -> String {
+    let (catalog, named) = (quoted(catalog.as_str()), quoted(named.as_str()));
+    format!("quiltctl {command} --catalog {catalog} --accept-registry {named}")
+}
+
 fn session(error: &SessionError) -> Problem {
+    session_by(error, "config")
+}
+
+/// `command` is what takes the user's word for another registry.
+fn session_by(error: &SessionError, command: &str) -> Problem {
     let detail = error.to_string();
     match error {
+        SessionError::RegistryChanged { catalog, named, .. }
+        | SessionError::OtherRegistry { catalog, named, .. } => {
+            let hint = accepting(command, catalog, named);
+            Problem {
+                registry_host: Some(named.clone()),
+                ..Problem::new(409, ErrorCode::RegistryChanged, detail).with_hint(hint)
+            }
+        }
         SessionError::LoggedOut(catalog) => {
             Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(login(catalog))
         }
@@ -211,6 +267,9 @@ fn session(error: &SessionError) -> Problem {
         }
         SessionError::NoConnect(catalog) => {
             Problem::new(404, ErrorCode::NotFound, detail).with_hint(login(catalog))
+        }
+        SessionError::NoOwners(catalog) => {
+            Problem::new(403, ErrorCode::Denied, detail).with_hint(login(catalog))
         }
         SessionError::WebLoginDenied => {
             Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login --web")
@@ -239,7 +298,7 @@ fn grant(error: &GrantError) -> Problem {
 fn gateway(error: &GatewayError) -> Problem {
     let detail = error.to_string();
     match error {
-        GatewayError::Stack(error) => stack(error),
+        GatewayError::Session(error) => session(error),
         GatewayError::NoOwnLogin(_) => {
             Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl login")
         }

@@ -9,7 +9,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use super::{Gateway, GatewayError, Open};
 use crate::grant::{Endpoint, Issued, Life, Right};
 use crate::python_sdk::{Lead, SdkFileError, Stray, Wired};
-use crate::session::Session;
+use crate::session::{Agreed, Session};
 use crate::stack::StackConfig;
 
 /// Ports that are tried for a new gateway, and how often.
@@ -67,14 +67,12 @@ impl Gateway {
         import: bool,
         open: Open,
     ) -> Result<WiredUp, GatewayError> {
-        let published = self.stack.discover(session.catalog()).await?;
+        let agreed = session.agree(None).await?;
         let _alone = self.changing.lock().await;
-        let imported = self
-            .take_over(session, &published.registry_url, import)
-            .await?;
-        let changed = self.lead(session.catalog(), &published, &open)?;
+        let imported = self.take_over(session, &agreed, import).await?;
+        let changed = self.lead(session.catalog(), agreed.published(), &open)?;
         self.start_guard();
-        let own_login = self.wiring.own_login(&published.registry_url)?.is_some();
+        let own_login = self.wiring.own_login(agreed.registry())?.is_some();
         Ok(WiredUp {
             changed,
             imported,
@@ -128,12 +126,12 @@ impl Gateway {
             return Ok(false);
         };
         let session = session.ok_or(GatewayError::RecordLost)?;
-        let published = self.stack.discover(session.catalog()).await?;
-        if gateway == published.registry_url {
+        let agreed = session.agree(None).await?;
+        if gateway == *agreed.registry() {
             return Ok(false);
         }
         self.wiring
-            .undo_without_record(&gateway, &published.registry_url)?;
+            .undo_without_record(&gateway, agreed.registry())?;
         Ok(true)
     }
 
@@ -260,9 +258,10 @@ impl Gateway {
     async fn take_over(
         &self,
         session: &Arc<Session>,
-        registry: &RegistryUrl,
+        agreed: &Agreed,
         import: bool,
     ) -> Result<bool, GatewayError> {
+        let registry = agreed.registry();
         let status = session.status();
         let is_active =
             status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive);
@@ -282,7 +281,7 @@ impl Gateway {
         };
         self.wiring.begin_taking_over(&refresh_token)?;
         // A code and a refresh token are the same thing to a stack.
-        let taken = session.login(&refresh_token).await;
+        let taken = session.login_at(agreed.clone(), &refresh_token).await;
         if taken.is_err() {
             self.wiring.give_up_taking_over()?;
         }

@@ -1,6 +1,7 @@
 //! What the owner of a key has to do something about.
 
-use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_proto::shell::quoted;
+use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,16 @@ pub enum KeyNotice {
         /// Whether it has.
         is_over: bool,
     },
+    /// The key in use is sent nowhere.
+    #[error("the API key for {catalog} is not used: {why}")]
+    HeldBack {
+        /// Where it would be used.
+        catalog: CatalogUrl,
+        /// The registry's host, as the catalog names it.
+        named: RegistryHost,
+        /// In words.
+        why: String,
+    },
     /// A rotation left a key behind.
     #[error("a rotation at {catalog} is not finished, another API key named '{name}' still works")]
     Left {
@@ -41,14 +52,18 @@ impl KeyNotice {
             Self::Ends { catalog, .. } => {
                 format!("quiltctl api-keys rotate --current --catalog {catalog}")
             }
+            Self::HeldBack { catalog, named, .. } => {
+                let (host, catalog) = (quoted(named.as_str()), quoted(catalog.as_str()));
+                format!("quiltctl config --accept-registry {host} --catalog {catalog}")
+            }
             Self::Left { id, catalog, .. } => {
                 format!("quiltctl api-keys revoke {id} --catalog {catalog}")
             }
         }
     }
 
-    /// Whether it is too late already.
+    /// Whether the key does not work already.
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Ends { is_over: true, .. })
+        matches!(self, Self::Ends { is_over: true, .. } | Self::HeldBack { .. })
     }
 }

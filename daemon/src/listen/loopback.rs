@@ -11,17 +11,35 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::owner::{Owner, Owners};
+use super::owner::{self, Owner, Owners};
+use super::turn_away::TurnAway;
 use super::{Limits, Listener};
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
-/// nothing here could keep out. On Linux; elsewhere the system does not tell.
+/// nothing here could keep out. Other users' are hung up on before they cost
+/// anything. What the system does not tell is for each listener to say: serve
+/// it, where a token stands in the way, or turn it away.
 #[derive(Debug)]
 pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
+    unknown: Unknown,
     /// Accepted and admitted.
     waiting: VecDeque<(TcpStream, Visitor)>,
+}
+
+/// What becomes of connections of which the system does not tell whose they are.
+#[derive(Debug)]
+pub enum Unknown {
+    /// They are served.
+    Serve,
+    /// They are told something, and hung up on.
+    TurnAway(TurnAway),
+}
+
+/// Whether the system tells whose connections over loopback are.
+pub fn owners_are_told() -> bool {
+    owner::is_told()
 }
 
 /// How many connections are accepted at once. In a crowd, whose they are is
@@ -30,7 +48,7 @@ const TOGETHER: usize = 64;
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
-    pub fn bind(port: u16) -> io::Result<(Self, SocketAddr)> {
+    pub fn bind(port: u16, unknown: Unknown) -> io::Result<(Self, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -38,6 +56,7 @@ impl LoopbackListener {
         let listener = Self {
             listener,
             address,
+            unknown,
             waiting: VecDeque::new(),
         };
         Ok((listener, address))
@@ -81,7 +100,7 @@ impl Listener for LoopbackListener {
             }
             let owners = Owners::default();
             for (stream, from) in arrived {
-                if self.serves(from, &owners) {
+                if let Some(stream) = self.admit(stream, from, &owners) {
                     // Answers are small; waiting for more would only delay them.
                     let _ = stream.set_nodelay(true);
                     self.waiting.push_back((stream, Visitor(from)));
@@ -92,16 +111,27 @@ impl Listener for LoopbackListener {
 }
 
 impl LoopbackListener {
-    fn serves(&self, from: SocketAddr, owners: &Owners) -> bool {
+    /// A connection that is to be served.
+    fn admit(&self, stream: TcpStream, from: SocketAddr, owners: &Owners) -> Option<TcpStream> {
         let us = rustix::process::geteuid().as_raw();
-        match owners.of(from, self.address) {
-            Owner::User(user) if user == us || user == 0 => true,
-            Owner::User(user) => {
+        let mut owner = owners.of(from, self.address);
+        if owner == Owner::Unknown {
+            // In a crowd, the system may pass over a line while it lists them.
+            owner = Owners::default().of(from, self.address);
+        }
+        match (owner, &self.unknown) {
+            (Owner::User(user), _) if user == us || user == 0 => Some(stream),
+            (Owner::User(user), _) => {
                 tracing::debug!(user, "hung up on another user");
-                false
+                None
             }
-            Owner::Gone => false,
-            Owner::Unknown => from.ip().is_loopback(),
+            (Owner::Gone, _) => None,
+            (Owner::Unknown, Unknown::Serve) => from.ip().is_loopback().then_some(stream),
+            (Owner::Unknown, Unknown::TurnAway(turn_away)) => {
+                tracing::debug!("turned away a connection of nobody the system tells");
+                turn_away.tell(stream);
+                None
+            }
         }
     }
 }

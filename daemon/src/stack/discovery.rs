@@ -1,6 +1,6 @@
 //! `GET <catalog>/config.json`: where a catalog's services are.
 
-use quilt_proto::{CatalogUrl, RegistryUrl, Timestamp};
+use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{StackClient, StackError, http};
@@ -10,6 +10,8 @@ use super::{StackClient, StackError, http};
 pub struct StackConfig {
     /// Its registry.
     pub registry_url: RegistryUrl,
+    /// That registry's host.
+    pub registry_host: RegistryHost,
     /// The AWS region of the stack.
     pub region: Option<String>,
     /// Everything, as it came.
@@ -29,16 +31,21 @@ impl StackClient {
             Some(Value::String(text)) if !text.is_empty() => text,
             _ => return Err(answer.invalid("its config.json names no registryUrl")),
         };
-        let registry_url = registry.parse().map_err(|error| StackError::Invalid {
+        let unusable = |reason: &dyn std::fmt::Display| StackError::Invalid {
             host: http::host(&url),
-            reason: format!("the registryUrl in its config.json is unusable: {error}"),
-        })?;
+            reason: format!("the registryUrl in its config.json is unusable: {reason}"),
+        };
+        let registry_url: RegistryUrl = registry.parse().map_err(|error| unusable(&error))?;
+        let registry_host = registry_url
+            .host()
+            .ok_or_else(|| unusable(&"its host is no host name"))?;
         let region = values
             .get("region")
             .and_then(Value::as_str)
             .map(str::to_owned);
         Ok(StackConfig {
             registry_url,
+            registry_host,
             region,
             values,
             date: answer.date,

@@ -8,13 +8,14 @@ mod backend;
 mod document;
 mod file;
 mod keyring;
+mod known;
 mod lock;
 mod memory;
 mod open;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quilt_proto::CatalogUrl;
@@ -23,6 +24,7 @@ use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::file::check_dir;
+pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 
@@ -78,6 +80,7 @@ pub struct Store {
     backend: Arc<dyn Backend>,
     locks: lock::Locks,
     notes: Arc<Vec<String>>,
+    known: known::KnownCatalogs,
 }
 
 impl Store {
@@ -86,7 +89,14 @@ impl Store {
             backend,
             locks,
             notes: Arc::new(notes),
+            known: known::KnownCatalogs::in_memory(),
         }
+    }
+
+    /// With what is known of catalogs kept in a state directory.
+    fn knowing(mut self, dir: &Path) -> Self {
+        self.known = known::KnownCatalogs::in_dir(dir);
+        self
     }
 
     /// A store that forgets when the process ends.
@@ -109,6 +119,7 @@ impl Store {
             .iter()
             .cloned()
             .chain(self.backend.notes())
+            .chain(self.known.notes())
             .collect()
     }
 
@@ -121,6 +132,29 @@ impl Store {
     /// The record of one catalog.
     pub async fn record(&self, catalog: &CatalogUrl) -> Result<Option<Record>, StoreError> {
         Ok(self.load().await?.sessions.remove(catalog))
+    }
+
+    /// What is known of a catalog, whoever is logged in.
+    pub async fn known(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
+        let known = self.known.of(catalog)?;
+        if known.registry_url.is_some() {
+            return Ok(known);
+        }
+        // A login made before such things were kept.
+        let record = self.record(catalog).await?;
+        Ok(Known {
+            registry_url: record.map(|record| record.registry_url),
+            ..known
+        })
+    }
+
+    /// Changes what is known of a catalog, for good where that can be written.
+    pub async fn remember(
+        &self,
+        catalog: &CatalogUrl,
+        change: impl FnOnce(&mut Known) + Send,
+    ) -> Result<(), StoreError> {
+        self.known.update(catalog, change).await
     }
 
     /// Makes sure that the next [`Self::update`] finds room on the disk.

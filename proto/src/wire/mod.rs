@@ -27,7 +27,8 @@ pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
 pub use profile::ProfileStatus;
 pub use session::{
-    LoginCode, Session, Token, TokenKind, WebLogin, WebLoginProgress, WebLoginState,
+    LoginCode, RegistryAcceptance, Session, Token, TokenKind, WebLogin, WebLoginProgress,
+    WebLoginState,
 };
 pub use status::{
     CatalogStatus, CredentialStatus, Health, NOT_IN_FORCE, SessionState, SessionStatus, Status,
