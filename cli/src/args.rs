@@ -165,7 +165,8 @@ mod tests {
             let line = hint
                 .replace("{catalog}", "https://x.example")
                 .replace("{registry}", "s3://bucket")
-                .replace("{id}", "id");
+                .replace("{id}", "id")
+                .replace("{host}", "registry.example");
             let args: Vec<OsString> = line.split(' ').skip(1).map(OsString::from).collect();
             assert!(parse(&args).is_ok(), "{hint}");
         }

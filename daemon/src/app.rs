@@ -149,7 +149,7 @@ impl App {
         );
         let grants = Arc::new(Grants::kept_in(&config.state_dir, Arc::clone(&clock)));
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
-        let gateway = Gateway::new(Arc::clone(&stack), Arc::clone(&grants), wiring);
+        let gateway = Gateway::new(Arc::clone(&grants), wiring);
         let sdk_config = ConfigFile::new(config.python_sdk_dir);
         Ok(Self {
             sessions: Sessions::load(parts).await?,

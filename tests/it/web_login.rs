@@ -47,7 +47,10 @@ async fn world() -> World {
 }
 
 async fn start(client: &Client) -> WebLogin {
-    let call = StartWebLogin { connect_url: None };
+    let call = StartWebLogin {
+        connect_url: None,
+        accept_registry: None,
+    };
     client.send(&call).await.unwrap()
 }
 
@@ -142,7 +145,7 @@ async fn one_registration_does_for_both_kinds_of_stacks() {
         let mut ports = Vec::new();
         for _ in 0..2 {
             let login = start(&client).await;
-            let redirect = player.authorize(&login.authorize_url).await;
+            let redirect = player.authorize(&login.start_url).await;
             assert_eq!(player.get(&redirect).await.0, 200);
             ends_well(&client, &login.id).await;
             ports.push(redirect.port().unwrap());
@@ -157,7 +160,7 @@ async fn one_registration_does_for_both_kinds_of_stacks() {
         // Somebody else has the port now: another one, registered anew.
         let _taken = tokio::net::TcpListener::bind(("127.0.0.1", ports[0])).await;
         let login = start(&client).await;
-        let redirect = player.authorize(&login.authorize_url).await;
+        let redirect = player.authorize(&login.start_url).await;
         assert_eq!(player.get(&redirect).await.0, 200);
         ends_well(&client, &login.id).await;
         assert_eq!(control.calls(Endpoint::ConnectRegister), 2);
@@ -170,7 +173,7 @@ async fn nobody_else_can_end_or_hijack_a_login() {
     let client = world.client();
     let login = start(&client).await;
     let player = Player::new();
-    let redirect = player.authorize(&login.authorize_url).await;
+    let redirect = player.authorize(&login.start_url).await;
 
     // Guesses, other paths, what a script on a page can send, rebound names.
     let mut root = redirect.clone();
@@ -221,14 +224,14 @@ async fn a_code_of_another_login_is_worth_nothing() {
     let token = world.ctl(&["token"]).await.ok();
     let (client, player) = (world.client(), Player::new());
     let first = start(&client).await;
-    let theirs = player.authorize(&first.authorize_url).await;
+    let theirs = player.authorize(&first.start_url).await;
     // Starting anew gives the first one up.
     let login = start(&client).await;
     assert_eq!(
         ends_with(&client, &first.id).await,
         ErrorCode::LoginRequired
     );
-    let ours = player.authorize(&login.authorize_url).await;
+    let ours = player.authorize(&login.start_url).await;
     let injected = with(&ours, "code", &parameter(&theirs, "code"));
     let (_, shown) = player.get(&injected).await;
     assert!(shown.contains("The login failed"), "{shown}");
@@ -243,7 +246,7 @@ async fn refusals_are_one_clear_line() {
     control.update(|settings| settings.connect.auto_approve = Some("nobody".to_owned()));
     let (client, player) = (world.client(), Player::new());
     let login = start(&client).await;
-    let redirect = player.authorize(&login.authorize_url).await;
+    let redirect = player.authorize(&login.start_url).await;
     player.get(&redirect).await;
     assert_eq!(ends_with(&client, &login.id).await, ErrorCode::StackRefused);
 
@@ -265,7 +268,7 @@ async fn a_real_browser_logs_in() {
     let world = world().await;
     let client = world.client();
     let login = start(&client).await;
-    let shown = browser.show(&world.home, &login.authorize_url).await;
+    let shown = browser.show(&world.home, &login.start_url).await;
     assert!(shown.contains("You are logged in"), "{shown}");
     ends_well(&client, &login.id).await;
     world.ctl(&["credential-process"]).await.ok();
@@ -279,7 +282,7 @@ async fn a_web_page_that_scans_ports_cannot_reach_a_login() {
     let world = world().await;
     let client = world.client();
     let login = start(&client).await;
-    let redirect = Player::new().authorize(&login.authorize_url).await;
+    let redirect = Player::new().authorize(&login.start_url).await;
     // Even with the right state and code: only a navigation is let in.
     let page = format!(
         "<!doctype html><img src=\"{redirect}\"><iframe src=\"{redirect}\"></iframe>\
@@ -302,7 +305,7 @@ async fn a_hanging_browser_holds_nothing_up() {
     let world = world().await;
     let client = world.client();
     let login = start(&client).await;
-    let redirect = Player::new().authorize(&login.authorize_url).await;
+    let redirect = Player::new().authorize(&login.start_url).await;
     let address = ("127.0.0.1", redirect.port().unwrap());
     let _idle: Vec<_> =
         futures_util::future::join_all((0..4).map(|_| tokio::net::TcpStream::connect(address)))

@@ -4,9 +4,11 @@
 use std::io::{Write, stdout};
 
 use aws_config::BehaviorVersion;
+use quilt_client::Error;
 use quilt_proto::call::UseApiKey;
+use quilt_proto::shell::quoted;
 use quilt_proto::wire::ApiKeyHandover;
-use quilt_proto::{ApiKeySecret, Secret};
+use quilt_proto::{ApiKeySecret, RegistryHost, Secret};
 use serde::Deserialize;
 
 use crate::Daemon;
@@ -19,14 +21,25 @@ struct Fields {
     key: Option<Secret>,
 }
 
-pub(crate) async fn use_it(daemon: &Daemon, id: &str) -> Result<(), Failure> {
+pub(crate) async fn use_it(
+    daemon: &Daemon,
+    id: &str,
+    accept_registry: Option<RegistryHost>,
+) -> Result<(), Failure> {
     let key = read(id).await?.secret().clone();
     let session = daemon
         .client()?
-        .send(&UseApiKey(ApiKeyHandover { key }))
-        .await?;
+        .send(&UseApiKey(ApiKeyHandover {
+            key,
+            accept_registry,
+        }))
+        .await
+        .map_err(|error| again(error, daemon, id))?;
     if let Some(problem) = &session.status.last_error {
         note(format_args!("warning: {problem}"));
+    }
+    if !daemon.json {
+        session.welcome().into_iter().for_each(note);
     }
     let text = if daemon.json {
         serde_json::to_string(&session).map_err(Failure::unexpected)?
@@ -36,6 +49,27 @@ pub(crate) async fn use_it(daemon: &Daemon, id: &str) -> Result<(), Failure> {
     // A reader that went away is no error worth a word.
     let _ = writeln!(stdout(), "{text}");
     Ok(())
+}
+
+/// Whoever has to agree to a registry first can run this very command again.
+fn again(error: Error, daemon: &Daemon, id: &str) -> Failure {
+    let (mut problem, host) = match error {
+        Error::Problem(problem) => match problem.registry_host.clone() {
+            Some(host) => (problem, host),
+            None => return Error::Problem(problem).into(),
+        },
+        error => return error.into(),
+    };
+    let catalog = daemon.catalog.as_deref();
+    let catalog = catalog.map_or_else(String::new, |catalog| {
+        format!(" --catalog {}", quoted(catalog))
+    });
+    problem.hint = Some(format!(
+        "quiltctl login --api-key-secret {} --accept-registry {}{catalog}",
+        quoted(id),
+        quoted(host.as_str())
+    ));
+    Error::Problem(problem).into()
 }
 
 async fn read(id: &str) -> Result<ApiKeySecret, Failure> {

@@ -69,7 +69,11 @@ impl Keys {
         };
         // The first registry of a catalog counts only once something succeeded
         // there; until then the catalog is asked each time.
-        let is_first = session.trusted().await.map_err(SessionError::from)?.is_none();
+        let is_first = session
+            .trusted()
+            .await
+            .map_err(SessionError::from)?
+            .is_none();
         let settled = Some(agreed.registry()).filter(|_| !is_first || accept.is_some());
         self.adopt(session, secret, settled, unchecked(&doubts));
         Ok(session.arrive_by_key(Err(doubts), None, None).await)

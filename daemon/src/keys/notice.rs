@@ -64,6 +64,9 @@ impl KeyNotice {
 
     /// Whether the key does not work already.
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Ends { is_over: true, .. } | Self::HeldBack { .. })
+        matches!(
+            self,
+            Self::Ends { is_over: true, .. } | Self::HeldBack { .. }
+        )
     }
 }

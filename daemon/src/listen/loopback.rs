@@ -17,8 +17,8 @@ use super::{Limits, Listener};
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
 /// nothing here could keep out. Other users' are hung up on before they cost
-/// anything. What the system does not tell is for each listener to say: serve
-/// it, where a token stands in the way, or turn it away.
+/// anything. Where the system does not tell whose they are, each listener says
+/// what becomes of them.
 #[derive(Debug)]
 pub struct LoopbackListener {
     listener: TcpListener,
@@ -31,9 +31,9 @@ pub struct LoopbackListener {
 /// What becomes of connections of which the system does not tell whose they are.
 #[derive(Debug)]
 pub enum Unknown {
-    /// They are served.
+    /// They are served where the system tells of none: a token stands in the way.
     Serve,
-    /// They are told something, and hung up on.
+    /// They are told why not.
     TurnAway(TurnAway),
 }
 
@@ -115,7 +115,7 @@ impl LoopbackListener {
     fn admit(&self, stream: TcpStream, from: SocketAddr, owners: &Owners) -> Option<TcpStream> {
         let us = rustix::process::geteuid().as_raw();
         let mut owner = owners.of(from, self.address);
-        if owner == Owner::Unknown {
+        if owner == Owner::Elsewhere {
             // In a crowd, the system may pass over a line while it lists them.
             owner = Owners::default().of(from, self.address);
         }
@@ -127,7 +127,11 @@ impl LoopbackListener {
             }
             (Owner::Gone, _) => None,
             (Owner::Unknown, Unknown::Serve) => from.ip().is_loopback().then_some(stream),
-            (Owner::Unknown, Unknown::TurnAway(turn_away)) => {
+            (Owner::Elsewhere, Unknown::Serve) => {
+                tracing::debug!("hung up on a connection from elsewhere");
+                None
+            }
+            (Owner::Elsewhere | Owner::Unknown, Unknown::TurnAway(turn_away)) => {
                 tracing::debug!("turned away a connection of nobody the system tells");
                 turn_away.tell(stream);
                 None

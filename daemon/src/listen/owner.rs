@@ -11,9 +11,11 @@ pub(super) enum Owner {
     User(u32),
     /// There is no such connection any more.
     Gone,
-    /// The system does not tell: it has no such list, or the socket is not in
-    /// it, as one of another container or virtual machine, or a user is named
-    /// whom this container does not know.
+    /// The connection is open, but its other end is outside of what the system
+    /// lists, as that of another container or virtual machine, or belongs to a
+    /// user whom this container does not know.
+    Elsewhere,
+    /// The system has no such list.
     Unknown,
 }
 
@@ -27,7 +29,9 @@ const NOBODY: &str = "/proc/sys/kernel/overflowuid";
 
 /// Whether the system tells whose connections are.
 pub(super) fn is_told() -> bool {
-    TABLES.iter().any(|table| std::fs::File::open(table).is_ok())
+    TABLES
+        .iter()
+        .any(|table| std::fs::File::open(table).is_ok())
 }
 
 /// The state of an established connection, and those of one whose end has
@@ -57,15 +61,15 @@ impl Owners {
             is_told = true;
             match find(text, peer, local) {
                 Some(user) if is_known(user) => return Owner::User(user),
-                Some(_) => return Owner::Unknown,
+                Some(_) => return Owner::Elsewhere,
                 // Our own end tells whether the other one has hung up.
                 None => is_open |= is_established(text, local, peer),
             }
         }
-        if is_told && !is_open {
-            Owner::Gone
-        } else {
-            Owner::Unknown
+        match (is_told, is_open) {
+            (false, _) => Owner::Unknown,
+            (true, false) => Owner::Gone,
+            (true, true) => Owner::Elsewhere,
         }
     }
 }
@@ -196,7 +200,7 @@ mod tests {
             let owners = Owners([known(Some(table)), known(None)]);
             owners.of(SocketAddr::V4(peer), SocketAddr::V4(local))
         };
-        assert_eq!(owner("01"), Owner::Unknown);
+        assert_eq!(owner("01"), Owner::Elsewhere);
         assert_eq!(owner("08"), Owner::Gone);
         let nothing = Owners([OnceCell::from(None), OnceCell::from(None)]);
         assert_eq!(

@@ -223,12 +223,7 @@ impl Session {
 
     /// Sets an API key over the interactive login, for everything, at once.
     /// `registry` is where it is sent, if that is settled.
-    pub fn set_key(
-        &self,
-        secret: &ApiKeySecret,
-        registry: Option<RegistryUrl>,
-        known: KeyFacts,
-    ) {
+    pub fn set_key(&self, secret: &ApiKeySecret, registry: Option<RegistryUrl>, known: KeyFacts) {
         let mut state = self.state();
         state.key = Some(Key::new(secret, registry, known));
         state.rotation = None;

@@ -54,9 +54,7 @@ impl Session {
             });
         }
         match self.trusted().await? {
-            Some(so_far)
-                if accept.is_none() && !so_far.is_same_server(&published.registry_url) =>
-            {
+            Some(so_far) if accept.is_none() && !so_far.is_same_server(&published.registry_url) => {
                 Err(SessionError::RegistryChanged {
                     catalog: self.catalog.clone(),
                     named: named.clone(),
@@ -85,8 +83,7 @@ impl Session {
     /// Sends secrets there from now on.
     pub async fn trust(&self, registry: &RegistryUrl) {
         let registry = registry.clone();
-        let trust =
-            |known: &mut crate::store::Known| known.registry_url = Some(registry);
+        let trust = |known: &mut crate::store::Known| known.registry_url = Some(registry);
         if let Err(error) = self.parts.store.remember(&self.catalog, trust).await {
             tracing::warn!("cannot keep where the registry is: {error}");
         }

@@ -27,12 +27,10 @@ impl Session {
     async fn switch(&self, role: &str) -> Result<Me, SessionError> {
         let stack = &self.parts.stack;
         let switched = self
-            .authorized(PATIENCE, true, |bearer| {
-                async move {
-                    stack
-                        .switch_role(&bearer.registry, &bearer.token, role)
-                        .await
-                }
+            .authorized(PATIENCE, true, |bearer| async move {
+                stack
+                    .switch_role(&bearer.registry, &bearer.token, role)
+                    .await
             })
             .await;
         let unchanged = matches!(

@@ -47,8 +47,7 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     let account = dir.display().to_string();
     match KeyringBackend::connect(account, patience).await {
         Ok(keyring) => {
-            let store =
-                Store::new(Arc::new(keyring), Locks::in_dir(dir), Vec::new()).knowing(dir);
+            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir), Vec::new()).knowing(dir);
             adopt(&store, &file).await?;
             Ok(store)
         }

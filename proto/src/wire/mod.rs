@@ -12,6 +12,7 @@ mod packages;
 mod profile;
 mod session;
 mod status;
+mod welcome;
 
 pub use api_key::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ApiKeyStatus,

@@ -6,7 +6,7 @@ use quilt_proto::wire::{Gateway, GatewayRequest};
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::{consent, output};
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -33,7 +33,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let request = GatewayRequest {
         import: args.import,
     };
-    context.print(&SetUpGateway(request), |gateway| show(args, &gateway))?;
+    let call = SetUpGateway(request);
+    consent::told(context, || {
+        context.print(&call, |gateway| show(args, &gateway))
+    })?;
     if let Some(proxy) = proxy_in_the_way() {
         output::note(format_args!("{}; run: {}", proxy.summary, proxy.hint));
     }

@@ -5,8 +5,8 @@
 //! the query parameters it reads.
 
 use quilt_proto::call::{
-    AcceptRegistry, AwaitWebLogin, ClearApiKey, CreateApiKey, CreateGrant, DeletePackage, ListApiKeys,
-    ListPackages, Login, Logout, ReadApiKey, ReadAudit, ReadConfig, ReadConsoleUrl,
+    AcceptRegistry, AwaitWebLogin, ClearApiKey, CreateApiKey, CreateGrant, DeletePackage,
+    ListApiKeys, ListPackages, Login, Logout, ReadApiKey, ReadAudit, ReadConfig, ReadConsoleUrl,
     ReadCredentials, ReadDiagnosis, ReadGateway, ReadHealth, ReadMe, ReadPackageVersions,
     ReadProfiles, ReadSession, ReadStatus, ReadToken, RevokeApiKey, RevokeApiKeySecret,
     RevokeGrant, RotateApiKey, RunSearch, SetUpGateway, Shutdown, StartWebLogin, SwitchRole,

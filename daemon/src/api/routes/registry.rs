@@ -4,23 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use quilt_proto::RegistryHost;
 use quilt_proto::wire::{RegistryAcceptance, Session};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::session::describe;
 use crate::api::error::ApiError;
 use crate::api::extract::{Body, OfCatalog};
 use crate::app::App;
-
-/// The query parameter by which a user agrees to a registry.
-#[derive(Deserialize, JsonSchema)]
-pub(in crate::api) struct Accept {
-    /// The host of the registry, where it is another one than before and the
-    /// user agreed to that.
-    pub(super) accept_registry: Option<RegistryHost>,
-}
 
 pub(in crate::api) async fn accept(
     State(app): State<Arc<App>>,

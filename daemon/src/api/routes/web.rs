@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use quilt_proto::{CatalogUrl, RegistryHost};
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
+use quilt_proto::{CatalogUrl, RegistryHost};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
