@@ -11,22 +11,65 @@ pub(crate) const CONTAINER_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 /// SDKs read the first, some programs only the second.
 pub(crate) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
-/// Everything that says where credentials come from. Whoever sets some of it
-/// has to unset the rest: SDKs differ in what they look at first, and refuse
-/// two ways at once.
+/// The same token in a file; object_store (polars, deltalake) reads nothing else.
+pub(crate) const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+
+/// Everything that says where credentials come from, in the SDKs of every
+/// generation. Whoever sets some of it has to unset the rest: SDKs differ in
+/// what they look at first, pair one way's key id with another's secret, and
+/// refuse two ways at once.
 pub(crate) const ALL: &[&str] = &[
+    // Every SDK of today (AWS SDKs and Tools Reference Guide).
     ACCESS_KEY_ID,
     SECRET_ACCESS_KEY,
     SESSION_TOKEN,
-    "AWS_SECURITY_TOKEN",
     EXPIRATION,
+    "AWS_ACCOUNT_ID",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     CONTAINER_URI,
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     CONTAINER_TOKEN,
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    CONTAINER_TOKEN_FILE,
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
+    // A bearer token that Bedrock clients prefer to any signature.
+    "AWS_BEARER_TOKEN_BEDROCK",
+    // botocore and boto 2: the session token's older name, and files of keys.
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_FILE",
+    "BOTO_CONFIG",
+    // SDKs for Java 1, Go 1, Ruby and PHP 2.
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    // SDKs for JavaScript 2 and Ruby, whose prefix may be another.
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AMAZON_SESSION_TOKEN",
+    // SDK for Rust, where AWS_SECRET_ACCESS_KEY is not set.
+    "SECRET_ACCESS_KEY",
+    // object_store.
+    "AWS_TOKEN",
+    "AWS_SKIP_SIGNATURE",
+    // s3fs-fuse.
+    "AWSACCESSKEYID",
+    "AWSSECRETACCESSKEY",
+    "AWSSESSIONTOKEN",
+    // The EC2 command line tools, and what still imitates them.
+    "EC2_ACCESS_KEY",
+    "EC2_SECRET_KEY",
 ];
+
+/// What sends HTTP requests through a proxy.
+pub(crate) const PROXIES: &[&str] = &[
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// What keeps hosts from it; programs read the one or the other.
+pub(crate) const NO_PROXIES: [&str; 2] = ["NO_PROXY", "no_proxy"];

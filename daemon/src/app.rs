@@ -147,7 +147,8 @@ impl App {
             Arc::clone(&clock),
             tasks.clone(),
         );
-        let grants = Arc::new(Grants::kept_in(&config.state_dir, Arc::clone(&clock)));
+        let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
+        let grants = Arc::new(grants.with_token_files_beside(&socket));
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
         let gateway = Gateway::new(Arc::clone(&grants), wiring);
         let sdk_config = ConfigFile::new(config.python_sdk_dir);

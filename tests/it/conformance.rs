@@ -60,7 +60,7 @@ async fn reads_every_way(program: Program) {
     let world = world(StackConfig::default(), &lake).await;
     set_up(&world).await;
     world
-        .ctl(&["setup", "aws", "--profile", "lake", "--name", "lake"])
+        .ctl(&["setup", "aws", "--profile", "lake"])
         .await
         .ok();
     let mut reading = demo_object(&world);
@@ -162,8 +162,23 @@ async fn a_long_lived_boto3_client_outlives_five_credential_lifetimes() {
 
 /// What a user does once: choose the catalog, write the AWS profile.
 async fn set_up(world: &World) {
+    plant_default_credentials(world);
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     world.ctl(&["setup", "aws"]).await.ok();
+}
+
+/// What a user has of their own: keys and profiles that say no profile means
+/// somebody else. Programs under `exec` must not act as them.
+fn plant_default_credentials(world: &World) {
+    let home = world.home.path();
+    std::fs::create_dir_all(home.join(".aws")).unwrap();
+    let keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\
+                aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n";
+    let credentials = format!("[default]\n{keys}[work]\n{keys}");
+    std::fs::write(home.join(".aws/credentials"), credentials).unwrap();
+    let config = format!("[default]\nregion = eu-north-1\n{keys}");
+    std::fs::write(home.join(".aws/config"), config).unwrap();
+    std::fs::write(home.join(".boto"), format!("[Credentials]\n{keys}")).unwrap();
 }
 
 fn profile(world: &World, name: &str) -> Vec<(&'static str, OsString)> {

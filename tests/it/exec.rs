@@ -50,9 +50,22 @@ async fn it_sets_one_way_and_unsets_every_other() {
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     let conflicting = [
         "AWS_ACCESS_KEY_ID",
+        "AWS_ACCESS_KEY",
         "AWS_SECRET_ACCESS_KEY",
+        "AWS_SECRET_KEY",
         "AWS_SESSION_TOKEN",
         "AWS_SECURITY_TOKEN",
+        "AWS_TOKEN",
+        "AMAZON_ACCESS_KEY_ID",
+        "AMAZON_SECRET_ACCESS_KEY",
+        "AMAZON_SESSION_TOKEN",
+        "SECRET_ACCESS_KEY",
+        "AWSACCESSKEYID",
+        "AWSSECRETACCESSKEY",
+        "EC2_ACCESS_KEY",
+        "EC2_SECRET_KEY",
+        "AWS_CREDENTIAL_FILE",
+        "AWS_BEARER_TOKEN_BEDROCK",
         "AWS_PROFILE",
         "AWS_DEFAULT_PROFILE",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -71,14 +84,16 @@ async fn it_sets_one_way_and_unsets_every_other() {
     let mut aws: Vec<_> = text
         .split('\0')
         .filter_map(|line| line.split_once('='))
-        .filter(|(name, _)| name.starts_with("AWS_") && *name != "AWS_EC2_METADATA_DISABLED")
+        .filter(|(name, value)| *value == "other" || name.starts_with("AWS_"))
         .map(|(name, _)| name)
+        .filter(|name| *name != "AWS_EC2_METADATA_DISABLED")
         .collect();
     aws.sort_unstable();
     assert_eq!(
         aws,
         [
             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
             "AWS_DEFAULT_REGION",
             "AWS_REGION",
@@ -86,6 +101,144 @@ async fn it_sets_one_way_and_unsets_every_other() {
     );
     assert!(text.contains("KEPT=kept") && text.contains("AWS_REGION=us-east-1"));
     no_grants(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_lies_in_a_private_file_for_as_long_as_the_program_runs() {
+    let world = World::logged_in().await;
+    let look = "stat -c %a \"$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE\"; \
+                printf %s \"$AWS_CONTAINER_AUTHORIZATION_TOKEN\" | \
+                cmp - \"$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE\" && \
+                echo \"$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE\"";
+    let said = world.ctl(&["exec", "--", "sh", "-c", look]).await.ok();
+    let (mode, file) = said.trim_end().split_once('\n').unwrap();
+    assert_eq!(mode, "600");
+    assert!(
+        !file.contains('\n'),
+        "the file differs from the token: {said}"
+    );
+    no_grants(&world).await;
+    assert!(!std::path::Path::new(file).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_never_gets_the_grant() {
+    let world = World::logged_in().await;
+    let exempt = async |variables: &[(&str, &str)]| {
+        let output = world
+            .ctl_command(&["exec", "--", "sh", "-c", "echo \"$NO_PROXY|$no_proxy\""])
+            .envs(variables.iter().copied())
+            .env("AWS_ENDPOINT_URL", "")
+            .output()
+            .await
+            .unwrap();
+        Run::from(output).ok()
+    };
+    assert_eq!(exempt(&[]).await, "|\n");
+    let proxied = ("http_proxy", "http://127.0.0.1:9");
+    let loopback = "127.0.0.1,localhost,::1";
+    assert_eq!(exempt(&[proxied]).await, format!("{loopback}|{loopback}\n"));
+    let own = ("no_proxy", ".corp.example");
+    let both = format!(".corp.example,{loopback}");
+    assert_eq!(exempt(&[proxied, own]).await, format!("{both}|{both}\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_own_region_stays() {
+    let world = World::logged_in().await;
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let regions = async |own: &[(&str, &str)]| {
+        let show = "echo \"$AWS_REGION|$AWS_DEFAULT_REGION\"";
+        let output = world
+            .ctl_command(&["exec", "--", "sh", "-c", show])
+            .envs(own.iter().copied())
+            .output()
+            .await
+            .unwrap();
+        Run::from(output).ok()
+    };
+    assert_eq!(regions(&[]).await, "us-east-1|us-east-1\n");
+    assert_eq!(
+        regions(&[("AWS_REGION", "")]).await,
+        "us-east-1|us-east-1\n"
+    );
+    assert_eq!(
+        regions(&[("AWS_REGION", "sa-east-1")]).await,
+        "sa-east-1|\n"
+    );
+    let own = ("AWS_DEFAULT_REGION", "sa-east-1");
+    assert_eq!(regions(&[own]).await, "|sa-east-1\n");
+}
+
+/// The AWS CLI's own word on whose credentials it would use, and what is left
+/// of the user's files.
+#[tokio::test(flavor = "multi_thread")]
+async fn default_keys_of_the_user_are_out_of_sight_and_nothing_else_is() {
+    let world = World::logged_in().await;
+    let python = Python::prepare(Venv::Sdk).unwrap().program("python");
+    let aws = world.home.path().join(".aws");
+    std::fs::create_dir_all(&aws).unwrap();
+    let secret = "c2VjcmV0LW9mLXRoZS11c2Vy";
+    let credentials = format!(
+        "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = {secret}\n\
+         [work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = {secret}\n"
+    );
+    std::fs::write(aws.join("credentials"), &credentials).unwrap();
+    let config = "[default]\ncredential_process = false\ns3 =\n  addressing_style = path\n\
+                  [profile far]\nregion = eu-west-3\n";
+    std::fs::write(aws.join("config"), config).unwrap();
+    let script = "import botocore.session as b\n\
+                  s = b.Session()\n\
+                  print(s.get_credentials().method)\n\
+                  print(s.get_scoped_config()['s3']['addressing_style'])\n\
+                  print(b.Session(profile='work').get_credentials().access_key)\n\
+                  print(b.Session(profile='far').get_config_variable('region'))\n\
+                  import subprocess, os, sys\n\
+                  subprocess.run(['cat', os.environ['AWS_SHARED_CREDENTIALS_FILE']], check=True)\n\
+                  sys.stdout.flush(); print('ready', flush=True); input()\n";
+    let mut child = world
+        .ctl_command(&["exec", "--"])
+        .arg(&python)
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = Vec::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line == "ready" {
+            break;
+        }
+        said.push(line);
+    }
+    // What a child process reads comes through a pipe of its own, in between.
+    let copy: Vec<_> = said
+        .iter()
+        .filter(|line| line.contains("AKIA") || line.starts_with('['))
+        .cloned()
+        .collect();
+    said.retain(|line| !line.contains('[') && !line.contains(" = "));
+    assert_eq!(said, ["container-role", "path", "AKIAWORK", "eu-west-3"]);
+    assert!(copy.contains(&"[work]".to_owned()) && !copy.join(" ").contains("AKIADEFAULT"));
+
+    // No copy of the user's secrets lies anywhere, nor after a kill.
+    signal(&child, Signal::KILL);
+    child.wait().await.unwrap();
+    no_grants(&world).await;
+    let found = std::process::Command::new("grep")
+        .args(["-rlF", secret])
+        .arg(world.home.path())
+        .output()
+        .unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    assert_eq!(found.trim_end(), aws.join("credentials").to_str().unwrap());
+    // The files themselves are as they were.
+    assert_eq!(
+        std::fs::read_to_string(aws.join("credentials")).unwrap(),
+        credentials
+    );
+    assert_eq!(std::fs::read_to_string(aws.join("config")).unwrap(), config);
 }
 
 #[tokio::test(flavor = "multi_thread")]

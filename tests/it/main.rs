@@ -30,5 +30,6 @@ mod profiles;
 mod roles;
 mod secrets;
 mod sessions;
+mod users;
 mod web_login;
 mod wire;

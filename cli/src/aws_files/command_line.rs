@@ -8,10 +8,12 @@ use std::path::Path;
 
 /// The line, or nothing where no way of writing it is safe.
 pub(crate) fn write(program: &Path, args: &[String]) -> Option<String> {
-    let mut line = quote(program.to_str()?, true)?;
+    // Quotes only where they are needed: the SDK for Go 1 and what is built on
+    // it (s5cmd, rclone), and awsume, take them for part of the program's name.
+    let mut line = quote(program.to_str()?)?;
     for arg in args {
         line.push(' ');
-        line.push_str(&quote(arg, false)?);
+        line.push_str(&quote(arg)?);
     }
     Some(line)
 }
@@ -55,15 +57,15 @@ pub(crate) fn read(line: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// A word in quotes, where it needs some or `always`.
-pub(crate) fn quote(word: &str, always: bool) -> Option<String> {
+/// A word in quotes, where it needs some.
+pub(crate) fn quote(word: &str) -> Option<String> {
     // White space before these starts a comment, quotes or not.
     let comment = word.contains(" #") || word.contains(" ;");
     if word.is_empty() || comment || word.chars().any(char::is_control) {
         return None;
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
-    Some(if !always && word.chars().all(plain) {
+    Some(if word.chars().all(plain) {
         word.to_owned()
     } else if word.contains(['"', '\\', '$', '`', '!']) {
         // Backslashes in double quotes mean different things to sh and shlex.
@@ -82,19 +84,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_quoted_as_the_aws_guide_does() {
-        let line = write(
-            Path::new("/home/me/my tools/quiltctl"),
-            &["credential-process".into(), "https://x/a b".into()],
+    fn the_program_is_quoted_only_where_it_must_be() {
+        let args = ["credential-process".into(), "https://x/a b".into()];
+        let line = |program| write(Path::new(program), &args);
+        assert_eq!(
+            line("/home/me/my tools/quiltctl").as_deref(),
+            Some(r#""/home/me/my tools/quiltctl" credential-process "https://x/a b""#)
         );
-        let expected = r#""/home/me/my tools/quiltctl" credential-process "https://x/a b""#;
-        assert_eq!(line.as_deref(), Some(expected));
+        assert_eq!(
+            line("/usr/bin/quiltctl").as_deref(),
+            Some(r#"/usr/bin/quiltctl credential-process "https://x/a b""#)
+        );
     }
 
     #[test]
     fn what_no_file_can_hold_is_refused() {
         for word in ["", "a #b", "a ;b", "a\nb", "a\u{7f}"] {
-            assert_eq!(quote(word, true), None, "{word:?}");
+            assert_eq!(quote(word), None, "{word:?}");
         }
     }
 
@@ -111,7 +117,7 @@ mod tests {
 
         #[test]
         fn a_shell_gives_the_words_back(word in "[ -~]{1,12}") {
-            if let Some(quoted) = quote(&word, false) {
+            if let Some(quoted) = quote(&word) {
                 let output = Command::new("sh")
                     .args(["-c", &format!("printf %s {quoted}")])
                     .output()

@@ -35,7 +35,7 @@ fn a_profile_is_added_once_and_taken_out_again() {
     home.run(&["setup", "aws"]).ok();
     let after = read(&file);
     let ours = format!(
-        "\r\n\r\n[profile quilt]\r\ncredential_process = \"{}\" credential-process --socket {}\r\n\
+        "\r\n\r\n[profile quilt]\r\ncredential_process = {} credential-process --socket {}\r\n\
          region = eu-west-1\r\n",
         env!("CARGO_BIN_EXE_quiltctl"),
         home.socket().display()

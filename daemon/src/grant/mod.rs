@@ -14,6 +14,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_files;
 
 pub use self::holder::{Holder, HolderError};
 pub use self::right::{Kind, Right};

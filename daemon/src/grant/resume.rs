@@ -38,6 +38,7 @@ impl Grants {
                 holder: None,
                 is_kept: true,
                 is_retired: kept.is_retired,
+                _token_file: None,
                 _ended: ended.clone().drop_guard(),
             };
             state.grants.insert(kept.id.clone(), grant);

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
 use quilt_proto::{Secret, Timestamp};
 use subtle::Choice;
+use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::kept::KeptFile;
 use super::token::{self, TokenHash};
+use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
 use crate::clock::{Deadline, Moment, SharedClock};
 
@@ -62,6 +64,9 @@ pub struct Issued {
     pub expires_at: Timestamp,
     /// Where it is good.
     pub address: SocketAddr,
+    /// A file that holds the token and goes with the grant, where it lives
+    /// with a process.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Why there is no grant.
@@ -73,6 +78,9 @@ pub enum GrantError {
     /// No listener, or no randomness.
     #[error("cannot listen on 127.0.0.1: {0}")]
     System(#[from] io::Error),
+    /// The token cannot be put where programs read it.
+    #[error("cannot write the grant's token to a file: {}", .0.kind())]
+    NoTokenFile(#[source] io::Error),
     /// It would not survive the daemon.
     #[error("cannot write down the grant: {}", .0.kind())]
     Unkept(#[source] io::Error),
@@ -99,6 +107,7 @@ impl Endpoint {
 pub struct Grants {
     pub(super) clock: SharedClock,
     pub(super) file: Option<KeptFile>,
+    token_files: Option<TokenFiles>,
     state: Mutex<State>,
 }
 
@@ -120,6 +129,8 @@ pub(super) struct Grant {
     pub(super) is_kept: bool,
     /// Its holder has been given another.
     pub(super) is_retired: bool,
+    /// Removed with the grant.
+    pub(super) _token_file: Option<TempPath>,
     /// Ends the task that waits for the grant's end.
     pub(super) _ended: DropGuard,
 }
@@ -130,6 +141,7 @@ impl Grants {
         Self {
             clock,
             file: None,
+            token_files: None,
             state: Mutex::default(),
         }
     }
@@ -139,6 +151,15 @@ impl Grants {
         Self {
             file: Some(KeptFile::in_dir(dir)),
             ..Self::new(clock)
+        }
+    }
+
+    /// Has tokens of grants that live with a process in files beside `socket`.
+    #[must_use]
+    pub fn with_token_files_beside(self, socket: &Path) -> Self {
+        Self {
+            token_files: Some(TokenFiles::beside(socket)),
+            ..self
         }
     }
 
@@ -166,6 +187,13 @@ impl Grants {
             Life::While(holder) => (HELD_SECONDS, Some(holder), false),
             Life::Kept => (KEPT_SECONDS, None, true),
         };
+        let token_file = match &self.token_files {
+            Some(files) if holder.is_some() => {
+                Some(files.write(&token).map_err(GrantError::NoTokenFile)?)
+            }
+            _ => None,
+        };
+        let token_path = token_file.as_ref().map(|file| file.to_path_buf());
         let kind = right.kind();
         let mut state = self.state();
         if is_kept {
@@ -190,6 +218,7 @@ impl Grants {
             holder: holder.as_ref().map(Holder::pid),
             is_kept,
             is_retired: false,
+            _token_file: token_file,
             _ended: ended.clone().drop_guard(),
         };
         tracing::info!(id, right = ?grant.right, pid = grant.holder, "grant issued");
@@ -209,6 +238,7 @@ impl Grants {
             token,
             expires_at: expires.wall,
             address,
+            token_file: token_path,
         })
     }
 

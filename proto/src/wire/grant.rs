@@ -35,6 +35,10 @@ pub struct Grant {
     pub uri: String,
     /// For `AWS_CONTAINER_AUTHORIZATION_TOKEN`. Never shown again.
     pub token: Secret,
+    /// For `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: a file with the token and
+    /// no newline, there for as long as a grant that lives with a process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
     /// When it ends; one that lives with a process is renewed until then.
     pub expires_at: Timestamp,
     /// The profile's AWS region, where known.

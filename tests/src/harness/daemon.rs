@@ -48,6 +48,7 @@ impl Daemon {
             .append(true)
             .open(&log)
             .expect("a log file");
+        home.give(&log);
         let mut child = command
             .args(["--log", "debug,hyper=info,hyper_util=info"])
             .args(args)

@@ -1,34 +1,74 @@
 //! A throw-away home directory and the environment that leads there.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use super::users::{User, bring_along, place_for_all};
+use super::world::Run;
 
 /// Removed when dropped.
 #[derive(Debug)]
 pub struct Home {
     dir: TempDir,
+    /// Whose it is, if not the tests' own user's.
+    owner: Option<User>,
+    /// Programs that its user could not reach where they are.
+    programs: OnceLock<TempDir>,
 }
 
 impl Home {
     /// An empty home with a runtime directory.
     pub fn new() -> Self {
+        Self::make(&std::env::temp_dir(), None)
+    }
+
+    /// The home of a certain user, as whom its programs run.
+    pub fn of(user: &User) -> Self {
+        let home = Self::make(&place_for_all(), Some(user.clone()));
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("its mode");
+        home.give(home.path());
+        home
+    }
+
+    fn make(place: &Path, owner: Option<User>) -> Self {
         // Short, because socket paths may not be long.
         let dir = tempfile::Builder::new()
             .prefix("q")
-            .tempdir()
+            .tempdir_in(place)
             .expect("a temporary directory");
-        let home = Self { dir };
+        let home = Self {
+            dir,
+            owner,
+            programs: OnceLock::new(),
+        };
         for sub in ["run", "state", "config", "data"] {
             let path = home.path().join(sub);
             fs::create_dir(&path).expect("a directory in a new home");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("its mode");
         }
         home
+    }
+
+    /// Whose home it is, if [`Self::of`] made it.
+    pub fn owner(&self) -> Option<&User> {
+        self.owner.as_ref()
+    }
+
+    /// Makes a file that the tests wrote here its user's, and a directory with
+    /// all in it.
+    pub fn give(&self, path: &Path) {
+        if let Some(owner) = &self.owner {
+            owner
+                .give(path)
+                .expect("a file can be given to its home's user");
+        }
     }
 
     /// The home itself.
@@ -80,6 +120,10 @@ impl Home {
         ];
         // Where things are installed, not who anyone is.
         for name in ["PATH", "TMPDIR", "LANG", "JAVA_HOME", "LLVM_PROFILE_FILE"] {
+            // The tests' own directory for temporary files may be closed to others.
+            if name == "TMPDIR" && self.owner.as_ref().is_some_and(|user| !user.is_own()) {
+                continue;
+            }
             if let Some(value) = std::env::var_os(name) {
                 variables.push((name, value));
             }
@@ -87,15 +131,52 @@ impl Home {
         variables
     }
 
-    /// A command in this home.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+    /// A program that this home's user can run: the file itself, or where the
+    /// way there is closed to others, a copy.
+    pub fn program(&self, program: impl AsRef<OsStr>) -> PathBuf {
+        let program = Path::new(program.as_ref());
+        match &self.owner {
+            Some(user) if !user.reaches(program) => {
+                let programs = || tempfile::tempdir_in(place_for_all()).expect("a directory");
+                bring_along(program, self.programs.get_or_init(programs).path())
+            }
+            _ => program.to_owned(),
+        }
+    }
+
+    /// A command in this home, as its user.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let program = self.program(program);
+        let mut command = match &self.owner {
+            Some(user) => user.command(program),
+            None => Command::new(program),
+        };
         command
             .env_clear()
             .envs(self.environment())
             .current_dir(self.path())
             .kill_on_drop(true);
         command
+    }
+
+    /// Runs a program of Python's standard library to its end, as this home's
+    /// user.
+    pub async fn python(&self, script: &str, args: &[&str]) -> Run {
+        let mut command = self.command("python3");
+        let output = command
+            .args(["-I", "-c", script])
+            .args(args)
+            .stdin(Stdio::null())
+            .output();
+        output.await.expect("python3 can be started").into()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(owner) = &self.owner {
+            owner.remove(self.path());
+        }
     }
 }
 

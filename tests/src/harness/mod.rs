@@ -13,6 +13,7 @@ mod home;
 mod session_bus;
 mod small_disk;
 pub mod toolchain;
+mod users;
 mod world;
 
 pub use self::ask::Answer;
@@ -21,4 +22,5 @@ pub use self::daemon::Daemon;
 pub use self::home::Home;
 pub use self::session_bus::SessionBus;
 pub use self::small_disk::SmallDisk;
+pub use self::users::{User, Users};
 pub use self::world::{Run, World};

@@ -6,7 +6,7 @@ use quilt_client::Client;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::{Daemon, Home, binaries};
+use super::{Daemon, Home, User, binaries};
 use crate::stack::{FakeStack, StackConfig};
 
 /// Everything a test of the product needs.
@@ -87,10 +87,21 @@ impl World {
     /// # Panics
     /// When the stack cannot listen or the daemon does not come up.
     pub async fn with(config: StackConfig) -> Self {
+        Self::at(Home::new(), config).await
+    }
+
+    /// The same in the home of a user, as whom the daemon and quiltctl run.
+    ///
+    /// # Panics
+    /// When the stack cannot listen or the daemon does not come up.
+    pub async fn of(user: &User, config: StackConfig) -> Self {
+        Self::at(Home::of(user), config).await
+    }
+
+    async fn at(home: Home, config: StackConfig) -> Self {
         let stack = FakeStack::bind(config)
             .await
             .expect("a fake stack on loopback");
-        let home = Home::new();
         let daemon = Daemon::start(&home, &["--token-store", "file"]).await;
         Self {
             stack,

@@ -70,5 +70,5 @@ pub(super) fn quiltctl(context: &Context, command: &str) -> String {
 
 /// A word as a shell reads it.
 pub(super) fn word(text: &str) -> String {
-    quote(text, false).unwrap_or_else(|| format!("'{}'", text.replace('\'', r"'\''")))
+    quote(text).unwrap_or_else(|| format!("'{}'", text.replace('\'', r"'\''")))
 }

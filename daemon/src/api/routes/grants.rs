@@ -68,6 +68,9 @@ pub(in crate::api) async fn issue(
         uri: format!("http://{}{}", issued.address, loopback::CONTAINER_PATH),
         id: issued.id,
         token: issued.token,
+        token_file: issued
+            .token_file
+            .and_then(|path| path.into_os_string().into_string().ok()),
         expires_at: issued.expires_at,
         region,
     };

@@ -34,18 +34,28 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileName>,
 
-    /// The name AWS programs know it by
-    #[arg(long, value_name = "NAME", default_value = "quilt")]
-    name: ProfileName,
+    /// The name AWS programs know it by: PROFILE where one is named, else quilt
+    #[arg(long, value_name = "NAME")]
+    name: Option<ProfileName>,
 
     /// Put the file back as it was
     #[arg(long)]
     undo: bool,
 }
 
+impl Args {
+    /// What the section is called. A profile of its own name keeps `quilt`,
+    /// which programs use already, from meaning something else of a sudden.
+    fn section_name(&self) -> String {
+        let profile = self.profile.as_ref().filter(|name| !name.is_default());
+        let name = self.name.as_ref().or(profile);
+        name.map_or_else(|| "quilt".to_owned(), ToString::to_string)
+    }
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let path = place(CONFIG_ENV)?;
-    let name = args.name.to_string();
+    let name = args.section_name();
     let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
     let current = read(&path)?;
     let bytes = current.clone().unwrap_or_default();

@@ -4,7 +4,15 @@
 //! exit code are the program's own, and nothing stays behind that could fail.
 //! The daemon watches the process and takes the grant back when it ends, by
 //! whatever means.
+//!
+//! The program acts as the profile asked for, or does not start: the endpoint
+//! comes last in every SDK's chain, so that whatever stands before it, be it a
+//! variable or a file, is taken out of the program's sight.
 
+mod files;
+mod proxy;
+
+use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -57,7 +65,7 @@ same user, and let the SDKs inside ask through credential_process:
 with this ~/.aws/config in the image:
 
   [default]
-  credential_process = \"/usr/local/bin/quiltctl\" credential-process --no-autostart
+  credential_process = /usr/local/bin/quiltctl credential-process --no-autostart
 ";
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -72,9 +80,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let region = if args.socket_only {
         hand_on_socket(context, args, &mut command)?
     } else {
+        files::hide_default_credentials(&mut command)?;
+        proxy::exempt_loopback(&mut command);
         grant(context, args, &mut command)?
     };
-    if let Some(region) = region {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    // One that the user has set is meant.
+    if let Some(region) = region
+        && !variables::REGIONS.into_iter().any(is_set)
+    {
         for name in variables::REGIONS {
             command.env(name, &region);
         }
@@ -100,6 +114,9 @@ fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option
     command
         .env(variables::CONTAINER_URI, grant.uri)
         .env(variables::CONTAINER_TOKEN, grant.token.expose());
+    if let Some(file) = grant.token_file {
+        command.env(variables::CONTAINER_TOKEN_FILE, file);
+    }
     Ok(grant.region)
 }
 
