@@ -13,11 +13,12 @@ use reqwest::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use url::Url;
 
-/// Plays the browser: the stack approves at once, and nothing is followed.
-struct Player(reqwest::Client);
+/// Plays the browser: the stack approves at once, and nothing is followed
+/// unasked.
+pub(crate) struct Player(reqwest::Client);
 
 impl Player {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -25,25 +26,36 @@ impl Player {
         Self(client.unwrap())
     }
 
-    /// Opens the stack's page; where it sends the browser.
-    async fn authorize(&self, page: &str) -> Url {
+    /// Opens the daemon's page, and the stack's to which that leads; where this
+    /// one sends the browser.
+    pub(crate) async fn authorize(&self, start: &str) -> Url {
+        let page = self.lead_on(start).await;
+        self.lead_on(page.as_str()).await
+    }
+
+    /// Where a page leads.
+    pub(crate) async fn lead_on(&self, page: &str) -> Url {
         let answer = self.0.get(page).send().await.unwrap();
         assert!(answer.status().is_redirection(), "{answer:?}");
         let to = answer.headers()[LOCATION].to_str().unwrap();
         Url::parse(to).unwrap()
     }
 
-    async fn get(&self, url: &Url) -> (u16, String) {
+    pub(crate) async fn get(&self, url: &Url) -> (u16, String) {
         let answer = self.0.get(url.clone()).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
 
-/// A world whose stack approves everything for alice.
-async fn world() -> World {
+/// A stack that approves everything for alice.
+pub(crate) fn approving() -> StackConfig {
     let mut config = StackConfig::default();
     config.settings.connect.auto_approve = Some("alice".to_owned());
-    World::with(config).await
+    config
+}
+
+async fn world() -> World {
+    World::with(approving()).await
 }
 
 async fn start(client: &Client) -> WebLogin {
@@ -54,7 +66,7 @@ async fn start(client: &Client) -> WebLogin {
     client.send(&call).await.unwrap()
 }
 
-fn parameter(url: &Url, name: &str) -> String {
+pub(crate) fn parameter(url: &Url, name: &str) -> String {
     let mut pairs = url.query_pairs();
     pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
 }
@@ -176,6 +188,9 @@ async fn nobody_else_can_end_or_hijack_a_login() {
     let redirect = player.authorize(&login.start_url).await;
 
     // Guesses, other paths, what a script on a page can send, rebound names.
+    let start = Url::parse(&login.start_url).unwrap();
+    let mut wrong_start = start.clone();
+    wrong_start.set_path("/start/x");
     let mut root = redirect.clone();
     root.set_path("/");
     let mut bare = redirect.clone();
@@ -186,6 +201,7 @@ async fn nobody_else_can_end_or_hijack_a_login() {
         (with(&redirect, "state", ""), 400),
         (with(&redirect, "iss", "https://evil.example"), 400),
         (root, 404),
+        (wrong_start, 404),
         (bare, 400),
         (twice, 400),
     ] {
@@ -198,8 +214,10 @@ async fn nobody_else_can_end_or_hijack_a_login() {
         ("Sec-Fetch-Dest", "image"),
         ("Sec-Purpose", "prefetch"),
     ] {
-        let request = player.0.get(redirect.clone()).header(name, value);
-        assert_eq!(request.send().await.unwrap().status(), 403, "{name}");
+        for page in [&redirect, &start] {
+            let request = player.0.get(page.clone()).header(name, value);
+            assert_eq!(request.send().await.unwrap().status(), 403, "{name}");
+        }
     }
     let posted = player.0.post(redirect.clone()).send().await.unwrap();
     assert_eq!(posted.status(), 403);
