@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::carry::carry;
 pub use self::error::GatewayError;
-pub use self::wire_up::{State, Trouble, WiredUp};
+pub use self::wire_up::{Imported, State, Trouble, WiredUp};
 use crate::grant::{Endpoint, Grants};
 use crate::python_sdk::Wiring;
 

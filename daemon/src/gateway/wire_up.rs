@@ -9,7 +9,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use super::{Gateway, GatewayError, Open};
 use crate::grant::{Endpoint, Issued, Life, Right};
 use crate::python_sdk::{Lead, SdkFileError, Stray, Wired};
-use crate::session::{Agreed, Session};
+use crate::session::{Agreed, Arrival, Session};
 use crate::stack::StackConfig;
 
 /// Ports that are tried for a new gateway, and how often.
@@ -22,10 +22,20 @@ const TRIES: usize = 20;
 pub struct WiredUp {
     /// Whether any file was changed.
     pub changed: bool,
-    /// Whether a login that the SDK made was taken over.
-    pub imported: bool,
+    /// The login that the SDK made, where it was taken over now, or was before
+    /// by a daemon that was killed meanwhile.
+    pub imported: Option<Imported>,
     /// Whether a login that the SDK made is still in its files.
     pub own_login: bool,
+}
+
+/// How a login of the SDK's was taken over.
+#[derive(Debug)]
+pub enum Imported {
+    /// By this request.
+    Now(Arrival),
+    /// By an earlier one.
+    Before,
 }
 
 /// How the gateway stands.
@@ -260,13 +270,13 @@ impl Gateway {
         session: &Arc<Session>,
         agreed: &Agreed,
         import: bool,
-    ) -> Result<bool, GatewayError> {
+    ) -> Result<Option<Imported>, GatewayError> {
         let registry = agreed.registry();
         let status = session.status();
         let is_active =
             status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive);
         if !import && !is_active {
-            return Ok(false);
+            return Ok(None);
         }
         let own = self.wiring.own_login(registry)?;
         if is_active {
@@ -274,7 +284,7 @@ impl Gateway {
             if is_begun {
                 self.wiring.forget_own_login(registry)?;
             }
-            return Ok(is_begun);
+            return Ok(is_begun.then_some(Imported::Before));
         }
         let Some(refresh_token) = own else {
             return Err(GatewayError::NoOwnLogin(registry.clone()));
@@ -285,13 +295,13 @@ impl Gateway {
         if taken.is_err() {
             self.wiring.give_up_taking_over()?;
         }
-        taken.map_err(|source| GatewayError::NotTakenOver {
+        let arrival = taken.map_err(|source| GatewayError::NotTakenOver {
             catalog: session.catalog().clone(),
             source,
         })?;
         // It has been rotated: what the SDK holds is worth nothing any more.
         self.wiring.forget_own_login(registry)?;
-        Ok(true)
+        Ok(Some(Imported::Now(arrival)))
     }
 }
 

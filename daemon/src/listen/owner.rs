@@ -45,6 +45,12 @@ const HALF_CLOSED: [&str; 2] = ["04", "05"];
 pub(super) struct Owners([OnceCell<Option<String>>; 2]);
 
 impl Owners {
+    /// Of a system that does not tell.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self([OnceCell::from(None), OnceCell::from(None)])
+    }
+
     /// The owner of the end at `peer` of a connection to `local`, which must
     /// be older than this.
     pub(super) fn of(&self, peer: SocketAddr, local: SocketAddr) -> Owner {
@@ -202,9 +208,8 @@ mod tests {
         };
         assert_eq!(owner("01"), Owner::Elsewhere);
         assert_eq!(owner("08"), Owner::Gone);
-        let nothing = Owners([OnceCell::from(None), OnceCell::from(None)]);
         assert_eq!(
-            nothing.of(SocketAddr::V4(peer), SocketAddr::V4(local)),
+            Owners::none().of(SocketAddr::V4(peer), SocketAddr::V4(local)),
             Owner::Unknown
         );
     }

@@ -33,6 +33,12 @@ impl TurnAway {
         }
     }
 
+    /// How many more can be told now.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.slots.available_permits()
+    }
+
     /// Tells it, in a task of its own. Needs a tokio runtime.
     pub(super) fn tell(&self, stream: TcpStream) {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {

@@ -1,7 +1,7 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
 use quilt_proto::call::{SetUpGateway, UndoGateway};
-use quilt_proto::wire::{Gateway, GatewayRequest};
+use quilt_proto::wire::{Gateway, GatewayRequest, Session};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
@@ -59,6 +59,9 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     }
     if gateway.imported {
         output::note("took over the login that quilt3 had made");
+        for line in gateway.login.iter().flat_map(Session::welcome) {
+            output::note(line);
+        }
     } else if args.import {
         output::note("quiltd is logged in already: the login of quilt3 was left alone");
     } else if gateway.own_login {
