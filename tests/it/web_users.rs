@@ -211,11 +211,6 @@ async fn a_thousand_connections_of_another_user_delay_nobody() {
     let world = World::of(&a, approving()).await;
     let (ours, theirs) = (&world.home, Home::of(&b));
     let begun = Begun::by(&world, &[]).await;
-    let port = Url::parse(&begun.start)
-        .unwrap()
-        .port()
-        .unwrap()
-        .to_string();
     let flood = Flood::of(&theirs, &begun.start).await;
 
     // While they go on.

@@ -171,14 +171,12 @@ fn use_key(
     welcome(context, reply.body(), &session)
 }
 
-/// The same for a key that was just made: says nothing on stdout.
-pub(super) fn hand_over(context: &Context, key: &ApiKeySecret) -> Result<(), Failure> {
+/// The same for a key that was just made, or was in use before: says nothing
+/// on stdout.
+pub(super) fn hand_over(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
     let session = consent::to_registry(None, |accept| context.send(&handover(key, accept)))?;
     note_doubts(&session);
-    for line in session.welcome() {
-        output::note(line);
-    }
-    Ok(())
+    Ok(session)
 }
 
 fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {

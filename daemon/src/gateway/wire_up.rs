@@ -77,7 +77,9 @@ impl Gateway {
         import: bool,
         open: Open,
     ) -> Result<WiredUp, GatewayError> {
-        let agreed = session.agree(None).await?;
+        let published = session.published().await?;
+        self.is_not_here(session.catalog(), &published)?;
+        let agreed = session.agree_to(published, None).await?;
         let _alone = self.changing.lock().await;
         let imported = self.take_over(session, &agreed, import).await?;
         let changed = self.lead(session.catalog(), agreed.published(), &open)?;
@@ -219,10 +221,8 @@ impl Gateway {
         published: &StackConfig,
         open: &Open,
     ) -> Result<bool, GatewayError> {
+        self.is_not_here(catalog, published)?;
         let here = self.here();
-        if here.as_ref() == Some(&published.registry_url) {
-            return Err(GatewayError::Itself(catalog.clone()));
-        }
         let lead = |gateway| Lead {
             catalog,
             registry: &published.registry_url,
@@ -242,6 +242,18 @@ impl Gateway {
             self.grants.revoke(&issued.id);
         }
         Ok(changed?)
+    }
+
+    /// A registry that is the gateway itself is never followed.
+    fn is_not_here(
+        &self,
+        catalog: &CatalogUrl,
+        published: &StackConfig,
+    ) -> Result<(), GatewayError> {
+        if self.here().as_ref() == Some(&published.registry_url) {
+            return Err(GatewayError::Itself(catalog.clone()));
+        }
+        Ok(())
     }
 
     /// Where the gateway listens, while it does.

@@ -35,8 +35,12 @@ impl Session {
     /// `accept` is the host that the user agreed to, if any was asked about.
     /// Keeps nothing.
     pub async fn agree(&self, accept: Option<&RegistryHost>) -> Result<Agreed, SessionError> {
-        let published = self.parts.stack.discover(&self.catalog).await?;
-        self.agree_to(published, accept).await
+        self.agree_to(self.published().await?, accept).await
+    }
+
+    /// What the catalog says of itself now.
+    pub async fn published(&self) -> Result<StackConfig, SessionError> {
+        Ok(self.parts.stack.discover(&self.catalog).await?)
     }
 
     /// The same with what the catalog has just said.
