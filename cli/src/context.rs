@@ -145,6 +145,13 @@ impl Context {
         Self::new(global)
     }
 
+    /// This run for a catalog.
+    pub(crate) fn of_catalog(&self, catalog: &str) -> Self {
+        let mut global = self.global.clone();
+        global.catalog = Some(catalog.to_owned());
+        Self::new(global)
+    }
+
     /// Sends a call and prints its answer: the body with `--json`, else as
     /// `show` does.
     pub(crate) fn print<C: Call>(

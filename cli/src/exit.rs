@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
-use quilt_proto::{ErrorCode, Problem};
+use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost};
 
 use crate::output;
 
@@ -37,6 +37,17 @@ pub(crate) struct Failure {
     code: u8,
     what: Option<String>,
     hint: Option<Command>,
+    /// What the user may agree to, so that it does not fail.
+    question: Option<Question>,
+}
+
+/// What somebody at a terminal can be asked.
+#[derive(Debug)]
+enum Question {
+    /// Whether this is the registry.
+    Registry(RegistryHost),
+    /// Whether it shall be this catalog.
+    Catalog(CatalogUrl),
 }
 
 impl Failure {
@@ -46,6 +57,7 @@ impl Failure {
             code,
             what: Some(what.to_string()),
             hint: None,
+            question: None,
         }
     }
 
@@ -55,6 +67,7 @@ impl Failure {
             code,
             what: None,
             hint: None,
+            question: None,
         }
     }
 
@@ -75,6 +88,27 @@ impl Failure {
     /// What failed, and what to run.
     pub(crate) fn apart(self) -> (String, Option<Command>) {
         (self.what.unwrap_or_default(), self.hint)
+    }
+
+    /// What failed.
+    pub(crate) fn what(&self) -> &str {
+        self.what.as_deref().unwrap_or_default()
+    }
+
+    /// The host that has to be agreed to as the registry's.
+    pub(crate) fn registry_host(&self) -> Option<&RegistryHost> {
+        match &self.question {
+            Some(Question::Registry(host)) => Some(host),
+            _ => None,
+        }
+    }
+
+    /// The catalog that the one named says it is.
+    pub(crate) fn other_catalog(&self) -> Option<&CatalogUrl> {
+        match &self.question {
+            Some(Question::Catalog(catalog)) => Some(catalog),
+            _ => None,
+        }
     }
 
     /// The exit code.
@@ -113,8 +147,14 @@ impl From<Error> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let hint = default_hint(&problem.code).map(Command::of);
+        let question = match problem.code {
+            ErrorCode::RegistryChanged => problem.registry_host.map(Question::Registry),
+            ErrorCode::OtherCatalog => problem.catalog_url.map(Question::Catalog),
+            _ => None,
+        };
         Self {
             hint: problem.hint.or(hint),
+            question,
             ..Self::new(problem.code.exit_code(), problem.detail)
         }
     }

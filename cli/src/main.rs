@@ -7,6 +7,7 @@ mod args;
 mod aws_files;
 mod browser;
 mod commands;
+mod consent;
 mod context;
 mod detach;
 #[cfg(test)]

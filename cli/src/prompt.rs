@@ -63,6 +63,39 @@ pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
     ))
 }
 
+/// Whether somebody sits at a terminal, who reads questions and can answer.
+pub(crate) fn is_somebody_there() -> bool {
+    isatty(stdin()) && isatty(rustix::stdio::stderr())
+}
+
+/// Asks somebody who is there a yes-or-no question. Reads no further than the
+/// answer: a secret may be typed next.
+pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
+    for line in question.split_inclusive('\n') {
+        let (text, end) = match line.strip_suffix('\n') {
+            Some(text) => (text, "\n"),
+            None => (line, ""),
+        };
+        output::remark(&format!("{}{end}", output::clean(text)));
+    }
+    let mut answer = Vec::new();
+    let mut key = [0];
+    loop {
+        match rustix::io::read(stdin(), &mut key) {
+            Err(Errno::INTR) => {}
+            Err(error) => {
+                let what = format!("cannot read the terminal: {error}");
+                return Err(Failure::new(exit::UNEXPECTED, what));
+            }
+            Ok(0) => break,
+            Ok(_) if key == *b"\n" => break,
+            Ok(_) => answer.extend(key),
+        }
+    }
+    let answer = answer.trim_ascii().to_ascii_lowercase();
+    Ok(answer == b"y" || answer == b"yes")
+}
+
 fn piped() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
     io::stdin()

@@ -108,7 +108,12 @@ impl Client {
 
     /// Logs in with the code from the stack's login page.
     pub async fn login(&self, code: Secret) -> Result<Session, Error> {
-        self.send(&Login(LoginCode { code })).await
+        let accept_registry = None;
+        self.send(&Login(LoginCode {
+            code,
+            accept_registry,
+        }))
+        .await
     }
 
     /// Forgets the session, and revokes it where the stack can.

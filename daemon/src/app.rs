@@ -151,7 +151,7 @@ impl App {
         let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
         let grants = Arc::new(grants.with_token_files_beside(&socket));
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
-        let gateway = Gateway::new(Arc::clone(&stack), Arc::clone(&grants), wiring);
+        let gateway = Gateway::new(Arc::clone(&grants), wiring);
         let sdk_config = ConfigFile::new(config.python_sdk_dir);
         Ok(Self {
             sessions: Sessions::load(parts).await?,
@@ -241,7 +241,7 @@ impl App {
         }
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
-            registry_url: session.known_registry(),
+            registry_url: session.shown_registry(),
             session: session.status(),
             credentials: self.vault.status(session.catalog()),
         };

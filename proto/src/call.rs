@@ -15,9 +15,10 @@ pub use self::grants::{CreateGrant, ReadConsoleUrl, ReadProfiles, RevokeGrant};
 use crate::wire::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, AuditEntry,
     ConfigUpdate, ConfigValues, CreatedApiKey, CredentialProcess, Diagnosis, Health, LoginCode, Me,
-    NewApiKey, RoleChoice, RotatedApiKey, Session, Status, Token, WebLogin, WebLoginState,
+    NewApiKey, RegistryAcceptance, RoleChoice, RotatedApiKey, Session, Status, Token, WebLogin,
+    WebLoginState,
 };
-use crate::{ApiKeyId, ProfileName, Secret};
+use crate::{ApiKeyId, ProfileName, RegistryHost, Secret};
 
 pub use packages::{DeletePackage, ListPackages, ReadPackageVersions, RunSearch};
 
@@ -88,6 +89,8 @@ pub mod path {
     pub const WEB_LOGIN: &str = "/v1/session/web";
     /// Its progress.
     pub const WEB_LOGIN_ID: &str = "/v1/session/web/{id}";
+    /// The registry the user agrees to.
+    pub const SESSION_REGISTRY: &str = "/v1/session/registry";
     /// The API key over the login.
     pub const SESSION_API_KEY: &str = "/v1/session/api-key";
     /// The bearer token.
@@ -213,6 +216,50 @@ impl Call for UpdateConfig {
     }
 }
 
+/// Where the login page is; asks the catalog.
+#[derive(Clone, Debug)]
+pub struct ReadLoginPage {
+    /// The host the user agreed to, where the registry is another one than before.
+    pub accept_registry: Option<RegistryHost>,
+}
+
+impl Call for ReadLoginPage {
+    type Answer = Session;
+    const METHOD: Method = Method::Get;
+
+    fn path(&self) -> String {
+        path::SESSION.to_owned()
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![("login_url", "true".to_owned())];
+        query.extend(accepting(self.accept_registry.as_ref()));
+        query
+    }
+}
+
+/// The query parameter by which a user agrees to a registry.
+fn accepting(host: Option<&RegistryHost>) -> Option<(&'static str, String)> {
+    host.map(|host| ("accept_registry", host.to_string()))
+}
+
+/// Agree to where the catalog says that its registry is now.
+#[derive(Clone, Debug)]
+pub struct AcceptRegistry(pub RegistryAcceptance);
+
+impl Call for AcceptRegistry {
+    type Answer = Session;
+    const METHOD: Method = Method::Put;
+
+    fn path(&self) -> String {
+        path::SESSION_REGISTRY.to_owned()
+    }
+
+    fn body(&self) -> Option<Secret> {
+        json(&self.0)
+    }
+}
+
 /// Log in with the code from the stack's login page.
 #[derive(Clone, Debug)]
 pub struct Login(pub LoginCode);
@@ -235,6 +282,8 @@ impl Call for Login {
 pub struct StartWebLogin {
     /// The stack's OAuth server, where it is not in its usual place.
     pub connect_url: Option<String>,
+    /// The host the user agreed to, where the registry is another one than before.
+    pub accept_registry: Option<RegistryHost>,
 }
 
 impl Call for StartWebLogin {
@@ -249,6 +298,7 @@ impl Call for StartWebLogin {
         let connect_url = self.connect_url.iter();
         connect_url
             .map(|url| ("connect_url", url.clone()))
+            .chain(accepting(self.accept_registry.as_ref()))
             .collect()
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{self, Command};
+use crate::{CatalogUrl, RegistryHost};
 
 /// What went wrong, stable across versions. A code this version does not know
 /// is kept as [`ErrorCode::Unknown`].
@@ -34,6 +35,11 @@ pub enum ErrorCode {
     NotFound,
     /// The caller sent something unusable; nothing was changed.
     InvalidInput,
+    /// The catalog names another registry than before, and the user has not
+    /// agreed to it. Nothing was sent there.
+    RegistryChanged,
+    /// The catalog says that it is another one.
+    OtherCatalog,
     /// The daemon does not serve this caller or this request.
     Denied,
     /// The machine's clock is wrong: fresh credentials arrive already expired.
@@ -59,6 +65,8 @@ const CODES: &[(ErrorCode, &str, u8)] = &[
     (ErrorCode::AwsRefused, "aws_refused", 6),
     (ErrorCode::NotFound, "not_found", 7),
     (ErrorCode::InvalidInput, "invalid_input", 8),
+    (ErrorCode::RegistryChanged, "registry_changed", 6),
+    (ErrorCode::OtherCatalog, "other_catalog", 6),
     (ErrorCode::Denied, "denied", 6),
     (ErrorCode::ClockSkew, "clock_skew", 1),
     (ErrorCode::StoreFailed, "store_failed", 1),
@@ -137,6 +145,12 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub hint: Option<Command>,
+    /// With `registry_changed`: the host to agree to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_host: Option<RegistryHost>,
+    /// With `other_catalog`: the catalog it says it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_url: Option<CatalogUrl>,
 }
 
 impl Problem {
@@ -152,6 +166,8 @@ impl Problem {
             detail: detail.into(),
             code,
             hint: None,
+            registry_host: None,
+            catalog_url: None,
         }
     }
 

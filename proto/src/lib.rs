@@ -12,6 +12,7 @@ pub mod error;
 pub mod locations;
 pub mod names;
 pub mod quoted;
+mod registry_host;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
@@ -23,5 +24,6 @@ pub use command::Command;
 pub use error::{ErrorCode, Problem};
 pub use names::{ApiKeyId, ApiKeySecret, NameError, PackageName, ProfileName, TopHash};
 pub use quoted::{Quoted, Reason};
+pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::wire::CredentialProcessVersion;
-use crate::{CatalogUrl, ErrorCode, PackageName, ProfileName, RegistryUrl, Secret, Timestamp};
+use crate::{
+    CatalogUrl, ErrorCode, PackageName, ProfileName, RegistryHost, RegistryUrl, Secret, Timestamp,
+};
 
 macro_rules! schema {
     ($($name:ident: $schema:tt)*) => {
@@ -31,6 +33,11 @@ schema! {
         "description": "The base URL of a stack's HTTP services, without a trailing slash.",
         "type": "string",
         "format": "uri",
+    }
+    RegistryHost: {
+        "description": "Host of a registry, and its port where it is not that of https.",
+        "type": "string",
+        "examples": ["registry.quilt.example", "127.0.0.1:8080"],
     }
     Timestamp: {
         "description": "An RFC 3339 time in UTC with `Z` and without a fraction.",

@@ -13,11 +13,12 @@ use reqwest::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use url::Url;
 
-/// Plays the browser: the stack approves at once, and nothing is followed.
-struct Player(reqwest::Client);
+/// Plays the browser: the stack approves at once, and nothing is followed
+/// unasked.
+pub(crate) struct Player(reqwest::Client);
 
 impl Player {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -25,33 +26,47 @@ impl Player {
         Self(client.unwrap())
     }
 
-    /// Opens the stack's page; where it sends the browser.
-    async fn authorize(&self, page: &str) -> Url {
+    /// Opens the daemon's page, and the stack's to which that leads; where this
+    /// one sends the browser.
+    pub(crate) async fn authorize(&self, start: &str) -> Url {
+        let page = self.lead_on(start).await;
+        self.lead_on(page.as_str()).await
+    }
+
+    /// Where a page leads.
+    pub(crate) async fn lead_on(&self, page: &str) -> Url {
         let answer = self.0.get(page).send().await.unwrap();
         assert!(answer.status().is_redirection(), "{answer:?}");
         let to = answer.headers()[LOCATION].to_str().unwrap();
         Url::parse(to).unwrap()
     }
 
-    async fn get(&self, url: &Url) -> (u16, String) {
+    pub(crate) async fn get(&self, url: &Url) -> (u16, String) {
         let answer = self.0.get(url.clone()).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
 
-/// A world whose stack approves everything for alice.
-async fn world() -> World {
+/// A stack that approves everything for alice.
+pub(crate) fn approving() -> StackConfig {
     let mut config = StackConfig::default();
     config.settings.connect.auto_approve = Some("alice".to_owned());
-    World::with(config).await
+    config
+}
+
+async fn world() -> World {
+    World::with(approving()).await
 }
 
 async fn start(client: &Client) -> WebLogin {
-    let call = StartWebLogin { connect_url: None };
+    let call = StartWebLogin {
+        connect_url: None,
+        accept_registry: None,
+    };
     client.send(&call).await.unwrap()
 }
 
-fn parameter(url: &Url, name: &str) -> String {
+pub(crate) fn parameter(url: &Url, name: &str) -> String {
     let mut pairs = url.query_pairs();
     pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
 }
@@ -142,7 +157,7 @@ async fn one_registration_does_for_both_kinds_of_stacks() {
         let mut ports = Vec::new();
         for _ in 0..2 {
             let login = start(&client).await;
-            let redirect = player.authorize(&login.authorize_url).await;
+            let redirect = player.authorize(&login.start_url).await;
             assert_eq!(player.get(&redirect).await.0, 200);
             ends_well(&client, &login.id).await;
             ports.push(redirect.port().unwrap());
@@ -157,7 +172,7 @@ async fn one_registration_does_for_both_kinds_of_stacks() {
         // Somebody else has the port now: another one, registered anew.
         let _taken = tokio::net::TcpListener::bind(("127.0.0.1", ports[0])).await;
         let login = start(&client).await;
-        let redirect = player.authorize(&login.authorize_url).await;
+        let redirect = player.authorize(&login.start_url).await;
         assert_eq!(player.get(&redirect).await.0, 200);
         ends_well(&client, &login.id).await;
         assert_eq!(control.calls(Endpoint::ConnectRegister), 2);
@@ -170,9 +185,12 @@ async fn nobody_else_can_end_or_hijack_a_login() {
     let client = world.client();
     let login = start(&client).await;
     let player = Player::new();
-    let redirect = player.authorize(&login.authorize_url).await;
+    let redirect = player.authorize(&login.start_url).await;
 
     // Guesses, other paths, what a script on a page can send, rebound names.
+    let start = Url::parse(&login.start_url).unwrap();
+    let mut wrong_start = start.clone();
+    wrong_start.set_path("/start/x");
     let mut root = redirect.clone();
     root.set_path("/");
     let mut bare = redirect.clone();
@@ -183,6 +201,7 @@ async fn nobody_else_can_end_or_hijack_a_login() {
         (with(&redirect, "state", ""), 400),
         (with(&redirect, "iss", "https://evil.example"), 400),
         (root, 404),
+        (wrong_start, 404),
         (bare, 400),
         (twice, 400),
     ] {
@@ -195,8 +214,10 @@ async fn nobody_else_can_end_or_hijack_a_login() {
         ("Sec-Fetch-Dest", "image"),
         ("Sec-Purpose", "prefetch"),
     ] {
-        let request = player.0.get(redirect.clone()).header(name, value);
-        assert_eq!(request.send().await.unwrap().status(), 403, "{name}");
+        for page in [&redirect, &start] {
+            let request = player.0.get(page.clone()).header(name, value);
+            assert_eq!(request.send().await.unwrap().status(), 403, "{name}");
+        }
     }
     let posted = player.0.post(redirect.clone()).send().await.unwrap();
     assert_eq!(posted.status(), 403);
@@ -221,14 +242,14 @@ async fn a_code_of_another_login_is_worth_nothing() {
     let token = world.ctl(&["token"]).await.ok();
     let (client, player) = (world.client(), Player::new());
     let first = start(&client).await;
-    let theirs = player.authorize(&first.authorize_url).await;
+    let theirs = player.authorize(&first.start_url).await;
     // Starting anew gives the first one up.
     let login = start(&client).await;
     assert_eq!(
         ends_with(&client, &first.id).await,
         ErrorCode::LoginRequired
     );
-    let ours = player.authorize(&login.authorize_url).await;
+    let ours = player.authorize(&login.start_url).await;
     let injected = with(&ours, "code", &parameter(&theirs, "code"));
     let (_, shown) = player.get(&injected).await;
     assert!(shown.contains("The login failed"), "{shown}");
@@ -243,7 +264,7 @@ async fn refusals_are_one_clear_line() {
     control.update(|settings| settings.connect.auto_approve = Some("nobody".to_owned()));
     let (client, player) = (world.client(), Player::new());
     let login = start(&client).await;
-    let redirect = player.authorize(&login.authorize_url).await;
+    let redirect = player.authorize(&login.start_url).await;
     player.get(&redirect).await;
     assert_eq!(ends_with(&client, &login.id).await, ErrorCode::StackRefused);
 
@@ -265,7 +286,7 @@ async fn a_real_browser_logs_in() {
     let world = world().await;
     let client = world.client();
     let login = start(&client).await;
-    let shown = browser.show(&world.home, &login.authorize_url).await;
+    let shown = browser.show(&world.home, &login.start_url).await;
     assert!(shown.contains("You are logged in"), "{shown}");
     ends_well(&client, &login.id).await;
     world.ctl(&["credential-process"]).await.ok();
@@ -279,7 +300,7 @@ async fn a_web_page_that_scans_ports_cannot_reach_a_login() {
     let world = world().await;
     let client = world.client();
     let login = start(&client).await;
-    let redirect = Player::new().authorize(&login.authorize_url).await;
+    let redirect = Player::new().authorize(&login.start_url).await;
     // Even with the right state and code: only a navigation is let in.
     let page = format!(
         "<!doctype html><img src=\"{redirect}\"><iframe src=\"{redirect}\"></iframe>\
@@ -302,7 +323,7 @@ async fn a_hanging_browser_holds_nothing_up() {
     let world = world().await;
     let client = world.client();
     let login = start(&client).await;
-    let redirect = Player::new().authorize(&login.authorize_url).await;
+    let redirect = Player::new().authorize(&login.start_url).await;
     let address = ("127.0.0.1", redirect.port().unwrap());
     let _idle: Vec<_> =
         futures_util::future::join_all((0..4).map(|_| tokio::net::TcpStream::connect(address)))

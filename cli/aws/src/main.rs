@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use quilt_client::Client;
+use quilt_proto::RegistryHost;
 use zeroizing_alloc::ZeroAlloc;
 
 use crate::failure::Failure;
@@ -50,6 +51,8 @@ enum Task {
         daemon: Daemon,
         #[arg(long)]
         id: String,
+        #[arg(long)]
+        accept_registry: Option<RegistryHost>,
     },
     /// Run a query with the session's AWS credentials
     Athena {
@@ -80,7 +83,11 @@ fn main() -> ExitCode {
 
 async fn run(task: Task) -> Result<(), Failure> {
     match task {
-        Task::UseSecret { daemon, id } => secret::use_it(&daemon, &id).await,
+        Task::UseSecret {
+            daemon,
+            id,
+            accept_registry,
+        } => secret::use_it(&daemon, &id, accept_registry).await,
         Task::Athena { daemon, query } => athena::run(&daemon, &query).await,
     }
 }

@@ -4,9 +4,10 @@
 use std::io::{Write, stdout};
 
 use aws_config::BehaviorVersion;
+use quilt_client::Error;
 use quilt_proto::call::UseApiKey;
 use quilt_proto::wire::ApiKeyHandover;
-use quilt_proto::{ApiKeySecret, Secret};
+use quilt_proto::{ApiKeySecret, Command, Secret};
 use serde::Deserialize;
 
 use crate::Daemon;
@@ -19,14 +20,25 @@ struct Fields {
     key: Option<Secret>,
 }
 
-pub(crate) async fn use_it(daemon: &Daemon, id: &str) -> Result<(), Failure> {
+pub(crate) async fn use_it(
+    daemon: &Daemon,
+    id: &str,
+    accept_registry: Option<RegistryHost>,
+) -> Result<(), Failure> {
     let key = read(id).await?.secret().clone();
     let session = daemon
         .client()?
-        .send(&UseApiKey(ApiKeyHandover { key }))
-        .await?;
+        .send(&UseApiKey(ApiKeyHandover {
+            key,
+            accept_registry,
+        }))
+        .await
+        .map_err(|error| again(error, daemon, id))?;
     if let Some(problem) = &session.status.last_error {
         note(format_args!("warning: {problem}"));
+    }
+    if !daemon.json {
+        session.welcome().into_iter().for_each(note);
     }
     let text = if daemon.json {
         shown_json(serde_json::to_string(&session).map_err(Failure::unexpected)?)
@@ -36,6 +48,24 @@ pub(crate) async fn use_it(daemon: &Daemon, id: &str) -> Result<(), Failure> {
     // A reader that went away is no error worth a word.
     let _ = writeln!(stdout(), "{text}");
     Ok(())
+}
+
+/// Whoever has to agree to a registry first can run this very command again.
+fn again(error: Error, daemon: &Daemon, id: &str) -> Failure {
+    let (mut problem, host) = match error {
+        Error::Problem(problem) => match problem.registry_host.clone() {
+            Some(host) => (problem, host),
+            None => return Error::Problem(problem).into(),
+        },
+        error => return error.into(),
+    };
+    problem.hint = Some(
+        Command::of("quiltctl login")
+            .option("--api-key-secret", id)
+            .option("--accept-registry", host)
+            .option_if("--catalog", daemon.catalog.as_deref()),
+    );
+    Error::Problem(problem).into()
 }
 
 async fn read(id: &str) -> Result<ApiKeySecret, Failure> {

@@ -1,13 +1,14 @@
 //! `config`: the configuration shared with the Python SDK.
 
-use quilt_proto::call::{ReadConfig, ReadGateway, UpdateConfig};
+use quilt_proto::RegistryHost;
+use quilt_proto::call::{AcceptRegistry, ReadConfig, ReadGateway, UpdateConfig};
 use quilt_proto::command::sentence;
-use quilt_proto::wire::{ConfigUpdate, ConfigValues};
+use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::{consent, output};
 
 /// What to do with the configuration; nothing shows it.
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,10 @@ pub(crate) struct Args {
     /// Set a value
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, Value)>,
+
+    /// Agree that the catalog's registry is on this host now
+    #[arg(long, value_name = "HOST", conflicts_with = "set")]
+    accept_registry: Option<RegistryHost>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -27,8 +32,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             let what = "Expected either an auto-config URL or key=value pairs, but got both.";
             return Err(Failure::new(exit::USAGE, what).hint("quiltctl config --help"));
         }
-        (None, true) => return context.print(&ReadConfig, |values| show(&values)),
-        (Some(url), true) => ConfigUpdate::CatalogUrl(url.clone()),
+        (None, true) => {
+            return match &args.accept_registry {
+                Some(host) => accept(context, host),
+                None => context.print(&ReadConfig, |values| show(&values)),
+            };
+        }
+        (Some(url), true) => return take_over(context, url, args.accept_registry.as_ref()),
         (None, false) => ConfigUpdate::Values(args.set.iter().cloned().collect()),
     };
     let sets_catalog = args.set.iter().any(|(key, _)| key == "navigator_url");
@@ -37,6 +47,45 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         tell_where_quilt3_is_led(context);
     }
     Ok(())
+}
+
+/// Agrees to where the registry of a catalog is, whatever is configured.
+fn accept(context: &Context, host: &RegistryHost) -> Result<(), Failure> {
+    let accept_registry = host.clone();
+    let call = AcceptRegistry(RegistryAcceptance { accept_registry });
+    context.print(&call, |session| {
+        output::note(format_args!(
+            "Logins and keys for {} go to {host} from now on.",
+            session.catalog_url
+        ));
+        output::line(session.catalog_url)
+    })
+}
+
+/// Takes a catalog's configuration over. Asks where that is another catalog's,
+/// or names another registry than before.
+fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Result<(), Failure> {
+    let mut url = url.to_owned();
+    if let Some(host) = accept {
+        consent::tell(&context.of_catalog(&url), host.clone())?;
+    }
+    loop {
+        let update = UpdateConfig(ConfigUpdate::CatalogUrl(url.clone()));
+        let asked = context.of_catalog(&url);
+        let outcome = consent::told(&asked, || context.print(&update, |values| show(&values)));
+        let failure = match outcome {
+            Err(failure) => failure,
+            done => return done,
+        };
+        let Some(other) = failure.other_catalog().map(ToString::to_string) else {
+            return Err(failure);
+        };
+        let question = format!("{}.\nConfigure {other} instead? [y/N] ", failure.what());
+        if !consent::is_agreed(&question)? {
+            return Err(failure);
+        }
+        url = other;
+    }
 }
 
 /// One value set is one value set: quilt3 stays where it was led. Whoever

@@ -3,14 +3,14 @@
 
 use std::path::PathBuf;
 
-use quilt_proto::ApiKeySecret;
-use quilt_proto::call::{AwaitWebLogin, Login, ReadSession, StartWebLogin, UseApiKey};
-use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, WebLoginProgress};
+use quilt_proto::call::{AwaitWebLogin, Login, ReadLoginPage, StartWebLogin, UseApiKey};
+use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, TokenKind, WebLoginProgress};
+use quilt_proto::{ApiKeySecret, RegistryHost};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::helper::Helper;
-use crate::{browser, key_source, output, prompt};
+use crate::{browser, consent, key_source, output, prompt};
 
 /// How to log in.
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,10 @@ pub(crate) struct Args {
     /// Print the login page's address instead of opening it
     #[arg(long)]
     no_browser: bool,
+
+    /// Log in although the catalog names another registry than before: this one
+    #[arg(long, value_name = "HOST")]
+    accept_registry: Option<RegistryHost>,
 
     #[command(flatten)]
     key: KeySource,
@@ -61,39 +65,94 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.web {
         return through_browser(context, args);
     }
-    if let Some(id) = &args.key.api_key_secret {
-        return Err(Helper::new(context, "use-secret")?
-            .option("--id", id)
-            .exec());
+    if args.key.is_asked_for() {
+        return by_key(context, args);
     }
-    if let Some(key) = args.key.read()? {
-        return use_key(context, &key);
-    }
-    if !args.code_stdin {
-        show_page(context, args)?;
-    }
+    let accept = match args.code_stdin {
+        true => args.accept_registry.clone(),
+        false => show_page(context, args)?,
+    };
     let code = prompt::secret("Code: ")?;
-    let call = Login(LoginCode { code });
-    context.print(&call, |session| output::line(session.catalog_url))
+    let reply = consent::to_registry(accept, |accept_registry| {
+        let code = code.clone();
+        context.reply(&Login(LoginCode {
+            code,
+            accept_registry,
+        }))
+    })?;
+    let session = reply.answer()?;
+    note_key_in_use(&session);
+    welcome(context, reply.body(), &session)
+}
+
+/// An API key, from where it is kept. Who has to agree to a registry is asked
+/// before they give it away.
+fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
+    let accept = agreed_beforehand(context, args.accept_registry.clone())?;
+    if let Some(id) = &args.key.api_key_secret {
+        let helper = Helper::new(context, "use-secret")?.option("--id", id);
+        return Err(match &accept {
+            Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
+            None => helper.exec(),
+        });
+    }
+    match args.key.read()? {
+        Some(key) => use_key(context, &key, accept),
+        None => Ok(()),
+    }
+}
+
+/// What somebody at the terminal agrees to. Where the catalog cannot be asked,
+/// a key is taken all the same.
+fn agreed_beforehand(
+    context: &Context,
+    accept: Option<RegistryHost>,
+) -> Result<Option<RegistryHost>, Failure> {
+    if !prompt::is_somebody_there() {
+        return Ok(accept);
+    }
+    let asked = consent::to_registry(accept.clone(), |accept_registry| {
+        let call = ReadLoginPage {
+            accept_registry: accept_registry.clone(),
+        };
+        context.send(&call).map(|_| accept_registry)
+    });
+    match asked {
+        Err(failure) if failure.registry_host().is_none() => Ok(accept),
+        asked => asked,
+    }
+}
+
+/// Says who is logged in now, and who was before. The catalog alone on stdout,
+/// for scripts.
+fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Failure> {
+    if context.global().json {
+        return output::json(body);
+    }
+    for line in session.welcome() {
+        output::note(line);
+    }
+    output::line(&session.catalog_url)
 }
 
 /// The daemon waits for the browser, and we for the daemon.
 fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
-    let login = context.send(&StartWebLogin {
-        connect_url: args.connect_url.clone(),
+    let accept = args.accept_registry.clone();
+    let login = consent::to_registry(accept, |accept_registry| {
+        context.send(&StartWebLogin {
+            connect_url: args.connect_url.clone(),
+            accept_registry,
+        })
     })?;
-    offer(&login.authorize_url, args.no_browser);
+    offer(&login.start_url, args.no_browser);
     let call = AwaitWebLogin { id: login.id };
     loop {
         let reply = context.reply(&call)?;
         let state = reply.answer()?;
         match state.session {
             Some(session) if state.progress == WebLoginProgress::Done => {
-                return if context.global().json {
-                    output::json(reply.body())
-                } else {
-                    output::line(session.catalog_url)
-                };
+                note_key_in_use(&session);
+                return welcome(context, reply.body(), &session);
             }
             _ => {}
         }
@@ -101,26 +160,37 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// Uses a key instead of the login.
-fn use_key(context: &Context, key: &ApiKeySecret) -> Result<(), Failure> {
-    let reply = context.reply(&handover(key))?;
+fn use_key(
+    context: &Context,
+    key: &ApiKeySecret,
+    accept: Option<RegistryHost>,
+) -> Result<(), Failure> {
+    let reply = consent::to_registry(accept, |accept| context.reply(&handover(key, accept)))?;
     let session = reply.answer()?;
     note_doubts(&session);
-    if context.global().json {
-        output::json(reply.body())
-    } else {
-        output::line(session.catalog_url)
+    welcome(context, reply.body(), &session)
+}
+
+/// The same for a key that was just made, or was in use before: says nothing
+/// on stdout.
+pub(super) fn hand_over(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
+    let session = consent::to_registry(None, |accept| context.send(&handover(key, accept)))?;
+    note_doubts(&session);
+    Ok(session)
+}
+
+fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {
+    UseApiKey(ApiKeyHandover {
+        key: key.secret().clone(),
+        accept_registry,
+    })
+}
+
+/// A login does not count while a key does.
+fn note_key_in_use(session: &Session) {
+    if session.status.kind == Some(TokenKind::ApiKey) {
+        output::note("The API key in use goes before this login; run: quiltctl clear-api-key");
     }
-}
-
-/// The same for a key that was just made: says nothing on stdout.
-pub(super) fn hand_over(context: &Context, key: &ApiKeySecret) -> Result<(), Failure> {
-    note_doubts(&context.send(&handover(key))?);
-    Ok(())
-}
-
-fn handover(key: &ApiKeySecret) -> UseApiKey {
-    let key = key.secret().clone();
-    UseApiKey(ApiKeyHandover { key })
 }
 
 /// A key that could not be checked is used all the same.
@@ -131,6 +201,13 @@ fn note_doubts(session: &Session) {
 }
 
 impl KeySource {
+    fn is_asked_for(&self) -> bool {
+        self.api_key
+            || self.api_key_env.is_some()
+            || self.api_key_dotenv.is_some()
+            || self.api_key_secret.is_some()
+    }
+
     fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
         if self.api_key {
             return key_source::prompted().map(Some);
@@ -145,9 +222,15 @@ impl KeySource {
     }
 }
 
-/// Brings the user to the page that shows the code.
-fn show_page(context: &Context, args: &Args) -> Result<(), Failure> {
-    let session = context.send(&ReadSession)?;
+/// Brings the user to the page that shows the code; the registry they agreed to.
+fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Failure> {
+    let accept = args.accept_registry.clone();
+    let (session, accept) = consent::to_registry(accept, |accept_registry| {
+        let call = ReadLoginPage {
+            accept_registry: accept_registry.clone(),
+        };
+        Ok((context.send(&call)?, accept_registry))
+    })?;
     let Some(page) = session.login_url else {
         let what = format!("the login page of {} is not known", session.catalog_url);
         let command = quilt_proto::Command::of("quiltctl config").operand(session.catalog_url);
@@ -155,7 +238,7 @@ fn show_page(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     offer(&page, args.no_browser);
     output::note("Then paste the code it shows. It will not be displayed.");
-    Ok(())
+    Ok(accept)
 }
 
 /// Opens a page, or says where it is.

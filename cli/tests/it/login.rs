@@ -141,7 +141,12 @@ fn a_typed_code_is_not_shown() {
         !shown.contains("ecret") && !shown.contains("wrong"),
         "{shown}"
     );
-    assert!(requests.recv().unwrap().starts_with("GET /v1/session "));
+    assert!(
+        requests
+            .recv()
+            .unwrap()
+            .starts_with("GET /v1/session?login_url=true ")
+    );
     assert!(
         requests
             .recv()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use axum::response::{IntoResponse, Response};
-use quilt_proto::{Command, ErrorCode, NameError, Problem};
+use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem};
 
 use super::mend;
 use crate::app::ProfileError;
@@ -26,6 +26,8 @@ use crate::store::StoreError;
 pub(super) enum ApiError {
     Catalog(CatalogError),
     Session(SessionError),
+    /// A login did not come about.
+    Login(SessionError, How),
     Credential(CredentialError),
     Config(ConfigError),
     Audit(AuditError),
@@ -34,6 +36,11 @@ pub(super) enum ApiError {
     Name(NameError),
     /// The URL given is not a catalog's.
     NotACatalog(StackError),
+    /// The catalog says that it is another one.
+    OtherCatalog {
+        asked: CatalogUrl,
+        named: CatalogUrl,
+    },
     Aws(AwsError),
     Grant(GrantError),
     Gateway(GatewayError),
@@ -52,6 +59,24 @@ pub(super) enum ApiError {
     NoSuchGrant,
     NoSuchPath,
     NoSuchMethod,
+}
+
+/// How somebody wants to log in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    Code,
+    Browser,
+    ApiKey,
+}
+
+impl How {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Code => "login",
+            Self::Browser => "login --web",
+            Self::ApiKey => "login --api-key",
+        }
+    }
 }
 
 macro_rules! from {
@@ -111,6 +136,17 @@ impl ApiError {
                 hint: Some("quiltctl search --help".into()),
                 ..stack(error)
             },
+            Self::Login(error, how) => session_by(error, how.command()),
+            Self::OtherCatalog { asked, named } => {
+                let detail = format!(
+                    "{asked} says that it is another catalog, {named}: nothing is configured"
+                );
+                let hint = Command::of("quiltctl config").operand(named);
+                Problem {
+                    catalog_url: Some(named.clone()),
+                    ..Problem::new(409, ErrorCode::OtherCatalog, detail).with_hint(hint)
+                }
+            }
             Self::Session(error) | Self::Role(error) | Self::Search(error) => session(error),
             Self::Credential(error) => credential(error),
             Self::Config(error) => config(error),
@@ -195,8 +231,21 @@ fn config(error: &ConfigError) -> Problem {
 }
 
 fn session(error: &SessionError) -> Problem {
+    session_by(error, "config")
+}
+
+/// `command` is what takes the user's word for another registry.
+fn session_by(error: &SessionError, command: &'static str) -> Problem {
     let detail = error.to_string();
     match error {
+        SessionError::RegistryChanged { catalog, named, .. }
+        | SessionError::OtherRegistry { catalog, named, .. } => {
+            let hint = mend::accept(command, catalog, named);
+            Problem {
+                registry_host: Some(named.clone()),
+                ..Problem::new(409, ErrorCode::RegistryChanged, detail).with_hint(hint)
+            }
+        }
         SessionError::LoggedOut(catalog) => {
             Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(mend::login(catalog))
         }
@@ -211,6 +260,9 @@ fn session(error: &SessionError) -> Problem {
         }
         SessionError::NoConnect(catalog) => {
             Problem::new(404, ErrorCode::NotFound, detail).with_hint(mend::login(catalog))
+        }
+        SessionError::NoOwners(catalog) => {
+            Problem::new(403, ErrorCode::Denied, detail).with_hint(mend::login(catalog))
         }
         SessionError::WebLoginDenied => {
             Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login --web")
@@ -239,7 +291,7 @@ fn grant(error: &GrantError) -> Problem {
 fn gateway(error: &GatewayError) -> Problem {
     let detail = error.to_string();
     match error {
-        GatewayError::Stack(error) => stack(error),
+        GatewayError::Session(error) => session(error),
         GatewayError::NoOwnLogin(_) => {
             Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl login")
         }

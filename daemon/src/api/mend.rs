@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_proto::locations::NoHome;
-use quilt_proto::{CatalogUrl, Command, PackageName};
+use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 
 use crate::catalogs::CatalogError;
 use crate::keys::KeyNotice;
@@ -67,6 +67,7 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
 pub(super) fn note(note: &StoreNote) -> Command {
     match note {
         StoreNote::SetAside { .. } => Command::of("quiltctl login"),
+        StoreNote::Unkept { error, .. } => store(error),
     }
 }
 
@@ -99,6 +100,14 @@ pub(super) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").option("--catalog", catalog)
 }
 
+/// `quiltctl` with words of ours and the user's word for a registry.
+pub(super) fn accept(words: &'static str, catalog: &CatalogUrl, host: &RegistryHost) -> Command {
+    Command::of("quiltctl")
+        .words(words)
+        .option("--catalog", catalog)
+        .option("--accept-registry", host)
+}
+
 /// Shows whether a catalog answers.
 pub(super) fn ask(catalog: &CatalogUrl) -> Command {
     Command::of("curl -sSI").operand(catalog.join("/config.json"))
@@ -110,6 +119,7 @@ pub(super) fn key(notice: &KeyNotice) -> Command {
         KeyNotice::Ends { catalog, .. } => {
             Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
         }
+        KeyNotice::HeldBack { catalog, named, .. } => accept("config", catalog, named),
         KeyNotice::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
             .operand(id)
             .option("--catalog", catalog),

@@ -1,5 +1,6 @@
 //! The JSON API: what each path does, in terms of the services below.
 
+mod arrival;
 mod error;
 mod extract;
 mod finding;

@@ -10,7 +10,7 @@ use quilt_proto::call::path;
 use super::error::ApiError;
 use super::routes::{
     api_keys, audit, aws, config, doctor, events, gateway, grants, health, me, metrics, openapi,
-    packages, profiles, search, session, shutdown, status, token, web,
+    packages, profiles, registry, search, session, shutdown, status, token, web,
 };
 use super::table::Routes;
 use super::web::WebLogins;
@@ -34,6 +34,7 @@ pub(super) fn routes() -> Routes {
                 .post(session::login)
                 .delete(session::logout),
         )
+        .route(path::SESSION_REGISTRY, put(registry::accept))
         .route(path::WEB_LOGIN, post(web::start))
         .route(path::WEB_LOGIN_ID, get(web::wait))
         .route(

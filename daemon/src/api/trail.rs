@@ -28,6 +28,12 @@ const NOTED: &[(Method, &str, &str, bool)] = &[
     (Method::POST, "/v1/session", "login", false),
     (Method::POST, "/v1/session/web", "web_login", false),
     (Method::DELETE, "/v1/session", "logout", false),
+    (
+        Method::PUT,
+        "/v1/session/registry",
+        "registry_accept",
+        false,
+    ),
     (Method::PUT, "/v1/session/api-key", "api_key_set", false),
     (
         Method::DELETE,

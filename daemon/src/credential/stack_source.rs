@@ -71,15 +71,12 @@ impl StackSource {
     pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
         // Nobody logged in: nobody is asked anything.
         self.session.check()?;
-        let registry = self.session.registry().await?;
         let (issued, identity) = self
             .session
-            .authorized(TOKEN_PATIENCE, true, |bearer| {
-                let registry = &registry;
-                async move {
-                    let issued = self.stack.credentials(registry, &bearer.token).await?;
-                    Ok((issued, bearer.identity))
-                }
+            .authorized(TOKEN_PATIENCE, true, |bearer| async move {
+                let (registry, token) = (&bearer.registry, &bearer.token);
+                let issued = self.stack.credentials(registry, token).await?;
+                Ok((issued, bearer.identity))
             })
             .await?;
         let now = self.clock.now().wall;

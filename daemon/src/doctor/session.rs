@@ -17,14 +17,9 @@ pub(super) async fn check(
         return Err(ailment);
     }
     let patience = deadline.saturating_duration_since(Instant::now());
-    let ask = async {
-        let registry = session.registry().await?;
-        let me = session.authorized(patience, true, |bearer| {
-            let registry = &registry;
-            async move { patient.stack.me(registry, &bearer.token).await }
-        });
-        me.await
-    };
+    let ask = session.authorized(patience, true, |bearer| async move {
+        patient.stack.me(&bearer.registry, &bearer.token).await
+    });
     let catalog = session.catalog();
     match timeout_at(deadline, ask).await {
         Ok(Ok(me)) => Ok(format!(

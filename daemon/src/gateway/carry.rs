@@ -27,7 +27,6 @@ pub async fn carry(
     session: &Session,
     mut request: Forward,
 ) -> Result<Forwarded, SessionError> {
-    let registry = session.registry().await?;
     let is_graphql = request.target.split('?').next() == Some("/graphql");
     if is_graphql {
         // Its answers are looked into.
@@ -36,8 +35,9 @@ pub async fn carry(
     let refusal = Mutex::new(None);
     let carried = session
         .authorized(PATIENCE, false, |bearer| {
-            let (registry, request, refusal) = (&registry, &request, &refusal);
+            let (request, refusal) = (&request, &refusal);
             async move {
+                let registry = &bearer.registry;
                 let answer = stack.forward(registry, &bearer.token, request).await?;
                 let (answer, is_doubtful) = look(answer, is_graphql, &bearer.token).await?;
                 if !is_doubtful {

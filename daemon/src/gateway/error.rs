@@ -5,14 +5,14 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use crate::grant::GrantError;
 use crate::python_sdk::SdkFileError;
 use crate::session::SessionError;
-use crate::stack::StackError;
 
 /// Why the gateway is not set up.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The catalog could not be asked where its registry is.
+    /// The catalog could not be asked where its registry is, or names another
+    /// one than before.
     #[error(transparent)]
-    Stack(#[from] StackError),
+    Session(#[from] SessionError),
     /// There is nothing to take over.
     #[error("quilt3 has no login of its own at {0}")]
     NoOwnLogin(RegistryUrl),

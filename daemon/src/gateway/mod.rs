@@ -18,10 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::carry::carry;
 pub use self::error::GatewayError;
-pub use self::wire_up::{State, Trouble, WiredUp};
+pub use self::wire_up::{Imported, State, Trouble, WiredUp};
 use crate::grant::{Endpoint, Grants};
 use crate::python_sdk::Wiring;
-use crate::stack::StackClient;
 
 /// How often a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -31,7 +30,6 @@ pub type Open = Arc<dyn Fn(u16) -> std::io::Result<Endpoint> + Send + Sync>;
 
 /// Keeps the Python SDK wired up.
 pub struct Gateway {
-    stack: Arc<StackClient>,
     grants: Arc<Grants>,
     wiring: Wiring,
     guard: Mutex<Option<Guard>>,
@@ -47,9 +45,8 @@ struct Guard {
 
 impl Gateway {
     /// Over the SDK's files; nothing is looked at yet.
-    pub fn new(stack: Arc<StackClient>, grants: Arc<Grants>, wiring: Wiring) -> Self {
+    pub fn new(grants: Arc<Grants>, wiring: Wiring) -> Self {
         Self {
-            stack,
             grants,
             wiring,
             guard: Mutex::default(),

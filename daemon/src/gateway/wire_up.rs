@@ -9,7 +9,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use super::{Gateway, GatewayError, Open};
 use crate::grant::{Endpoint, Issued, Life, Right};
 use crate::python_sdk::{Lead, SdkFileError, Stray, Wired};
-use crate::session::Session;
+use crate::session::{Agreed, Arrival, Session};
 use crate::stack::StackConfig;
 
 /// Ports that are tried for a new gateway, and how often.
@@ -22,10 +22,20 @@ const TRIES: usize = 20;
 pub struct WiredUp {
     /// Whether any file was changed.
     pub changed: bool,
-    /// Whether a login that the SDK made was taken over.
-    pub imported: bool,
+    /// The login that the SDK made, where it was taken over now, or was before
+    /// by a daemon that was killed meanwhile.
+    pub imported: Option<Imported>,
     /// Whether a login that the SDK made is still in its files.
     pub own_login: bool,
+}
+
+/// How a login of the SDK's was taken over.
+#[derive(Debug)]
+pub enum Imported {
+    /// By this request.
+    Now(Arrival),
+    /// By an earlier one.
+    Before,
 }
 
 /// How the gateway stands.
@@ -67,14 +77,14 @@ impl Gateway {
         import: bool,
         open: Open,
     ) -> Result<WiredUp, GatewayError> {
-        let published = self.stack.discover(session.catalog()).await?;
+        let published = session.published().await?;
+        self.is_not_here(session.catalog(), &published)?;
+        let agreed = session.agree_to(published, None).await?;
         let _alone = self.changing.lock().await;
-        let imported = self
-            .take_over(session, &published.registry_url, import)
-            .await?;
-        let changed = self.lead(session.catalog(), &published, &open)?;
+        let imported = self.take_over(session, &agreed, import).await?;
+        let changed = self.lead(session.catalog(), agreed.published(), &open)?;
         self.start_guard();
-        let own_login = self.wiring.own_login(&published.registry_url)?.is_some();
+        let own_login = self.wiring.own_login(agreed.registry())?.is_some();
         Ok(WiredUp {
             changed,
             imported,
@@ -128,12 +138,12 @@ impl Gateway {
             return Ok(false);
         };
         let session = session.ok_or(GatewayError::RecordLost)?;
-        let published = self.stack.discover(session.catalog()).await?;
-        if gateway == published.registry_url {
+        let agreed = session.agree(None).await?;
+        if gateway == *agreed.registry() {
             return Ok(false);
         }
         self.wiring
-            .undo_without_record(&gateway, &published.registry_url)?;
+            .undo_without_record(&gateway, agreed.registry())?;
         Ok(true)
     }
 
@@ -211,10 +221,8 @@ impl Gateway {
         published: &StackConfig,
         open: &Open,
     ) -> Result<bool, GatewayError> {
+        self.is_not_here(catalog, published)?;
         let here = self.here();
-        if here.as_ref() == Some(&published.registry_url) {
-            return Err(GatewayError::Itself(catalog.clone()));
-        }
         let lead = |gateway| Lead {
             catalog,
             registry: &published.registry_url,
@@ -234,6 +242,18 @@ impl Gateway {
             self.grants.revoke(&issued.id);
         }
         Ok(changed?)
+    }
+
+    /// A registry that is the gateway itself is never followed.
+    fn is_not_here(
+        &self,
+        catalog: &CatalogUrl,
+        published: &StackConfig,
+    ) -> Result<(), GatewayError> {
+        if self.here().as_ref() == Some(&published.registry_url) {
+            return Err(GatewayError::Itself(catalog.clone()));
+        }
+        Ok(())
     }
 
     /// Where the gateway listens, while it does.
@@ -260,14 +280,15 @@ impl Gateway {
     async fn take_over(
         &self,
         session: &Arc<Session>,
-        registry: &RegistryUrl,
+        agreed: &Agreed,
         import: bool,
-    ) -> Result<bool, GatewayError> {
+    ) -> Result<Option<Imported>, GatewayError> {
+        let registry = agreed.registry();
         let status = session.status();
         let is_active =
             status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive);
         if !import && !is_active {
-            return Ok(false);
+            return Ok(None);
         }
         let own = self.wiring.own_login(registry)?;
         if is_active {
@@ -275,24 +296,24 @@ impl Gateway {
             if is_begun {
                 self.wiring.forget_own_login(registry)?;
             }
-            return Ok(is_begun);
+            return Ok(is_begun.then_some(Imported::Before));
         }
         let Some(refresh_token) = own else {
             return Err(GatewayError::NoOwnLogin(registry.clone()));
         };
         self.wiring.begin_taking_over(&refresh_token)?;
         // A code and a refresh token are the same thing to a stack.
-        let taken = session.login(&refresh_token).await;
+        let taken = session.login_at(agreed.clone(), &refresh_token).await;
         if taken.is_err() {
             self.wiring.give_up_taking_over()?;
         }
-        taken.map_err(|source| GatewayError::NotTakenOver {
+        let arrival = taken.map_err(|source| GatewayError::NotTakenOver {
             catalog: session.catalog().clone(),
             source,
         })?;
         // It has been rotated: what the SDK holds is worth nothing any more.
         self.wiring.forget_own_login(registry)?;
-        Ok(true)
+        Ok(Some(Imported::Now(arrival)))
     }
 }
 

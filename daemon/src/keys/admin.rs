@@ -15,15 +15,11 @@ impl Keys {
         session: &Session,
         filter: &ApiKeyFilter,
     ) -> Result<Vec<ApiKey>, KeyError> {
-        let registry = session.registry().await?;
         // Not decisive: a refusal may be about the admin, not the session.
-        let listing = session.authorized(PATIENCE, false, |bearer| {
-            let registry = &registry;
-            async move {
-                self.stack
-                    .api_keys(registry, &bearer.token, Scope::All, filter)
-                    .await
-            }
+        let listing = session.authorized(PATIENCE, false, |bearer| async move {
+            self.stack
+                .api_keys(&bearer.registry, &bearer.token, Scope::All, filter)
+                .await
         });
         let outcome = listing.await;
         self.explained(session, outcome).await
@@ -31,14 +27,10 @@ impl Keys {
 
     /// One key of anybody.
     pub async fn any_key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
-        let registry = session.registry().await?;
-        let reading = session.authorized(PATIENCE, false, |bearer| {
-            let registry = &registry;
-            async move {
-                self.stack
-                    .api_key(registry, &bearer.token, Scope::All, id)
-                    .await
-            }
+        let reading = session.authorized(PATIENCE, false, |bearer| async move {
+            self.stack
+                .api_key(&bearer.registry, &bearer.token, Scope::All, id)
+                .await
         });
         let outcome = reading.await;
         let key = self.explained(session, outcome).await?;
@@ -47,14 +39,11 @@ impl Keys {
 
     /// Revokes a key of anybody. If it is the one in use here, it is dropped.
     pub async fn revoke_any(&self, session: &Session, id: &ApiKeyId) -> Result<(), KeyError> {
-        let registry = session.registry().await?;
-        let revoking = session.authorized(PATIENCE, false, |bearer| {
-            let registry = &registry;
-            async move {
-                self.stack
-                    .revoke_api_key(registry, &bearer.token, Scope::All, Revoked::Id(id))
-                    .await
-            }
+        let revoking = session.authorized(PATIENCE, false, |bearer| async move {
+            let revoked = Revoked::Id(id);
+            self.stack
+                .revoke_api_key(&bearer.registry, &bearer.token, Scope::All, revoked)
+                .await
         });
         let outcome = revoking.await;
         let outcome = self.explained(session, outcome).await.map_err(not_found);
@@ -79,10 +68,9 @@ impl Keys {
             error,
             SessionError::Stack(StackError::Refused { .. } | StackError::Unauthorized { .. })
         );
-        if is_refusal && let Some(registry) = session.known_registry() {
-            let me = session.authorized(PATIENCE, true, |bearer| {
-                let registry = &registry;
-                async move { self.stack.me(registry, &bearer.token).await }
+        if is_refusal {
+            let me = session.authorized(PATIENCE, true, |bearer| async move {
+                self.stack.me(&bearer.registry, &bearer.token).await
             });
             if !me.await?.is_admin {
                 return Err(KeyError::NotAdmin(session.catalog().clone()));

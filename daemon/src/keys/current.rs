@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
-use quilt_proto::{ApiKeySecret, Quoted, RegistryUrl, Secret};
+use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
 use super::{KeyError, KeyNotice, Keys, PATIENCE};
-use crate::session::{KeyFacts, Session, SessionError};
+use crate::session::{Agreed, Arrival, KeyFacts, Session, SessionError};
 use crate::stack::{Scope, StackError};
+use tokio::time::timeout;
 
 /// How long setting a key waits for the stack's opinion.
 const OPINION: Duration = Duration::from_secs(8);
+
+/// Why it was not waited for longer.
+const SLOW: &str = "the stack takes too long to answer";
 
 /// One refusal may be a hiccup; this long later the stack is asked once more.
 const SECOND_OPINION: Duration = Duration::from_millis(700);
@@ -24,43 +28,104 @@ const NOTICE: i64 = 14 * 86_400;
 const ASK_AGAIN: i64 = 30;
 
 impl Keys {
-    /// Uses a key instead of the login from now on. A key the stack refuses is
-    /// not set. One that cannot be checked is, because a laptop that starts
-    /// without network must be able to take its key; the status says so until
-    /// it was checked.
+    /// Uses a key instead of the login from now on, at a registry the user has
+    /// agreed to. A key the stack refuses is not set. One that cannot be
+    /// checked is, because a laptop that starts without network must be able to
+    /// take its key; the status says so until it was checked.
     pub async fn set(
         self: &Arc<Self>,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
-    ) -> Result<(), KeyError> {
-        let opinion = tokio::time::timeout(OPINION, self.opinion(session, secret.secret()));
-        let opinion = opinion.await;
-        // A key that was only tried is not kept in a connection's buffers.
-        self.stack.forget_connections();
-        let facts = match opinion {
-            Ok(Ok(facts)) => facts,
-            Ok(Err(SessionError::Stack(StackError::Unauthorized { .. }))) => {
-                return Err(SessionError::KeyRefused(session.catalog().clone()).into());
-            }
-            Ok(Err(SessionError::Stack(error @ StackError::Unreachable { .. }))) => {
-                unchecked(&error.to_string())
+        accept: Option<&RegistryHost>,
+    ) -> Result<Arrival, KeyError> {
+        let so_far = session.user_so_far().await;
+        let agreed = match timeout(OPINION, session.agree(accept)).await {
+            Ok(Ok(agreed)) => agreed,
+            Ok(Err(SessionError::Stack(error @ StackError::Unreachable { .. })))
+                if accept.is_none() =>
+            {
+                return Ok(self.set_blindly(session, secret, &error.to_string()).await);
             }
             Ok(Err(error)) => return Err(error.into()),
-            Err(_) => unchecked("the stack takes too long to answer"),
+            Err(_) if accept.is_none() => return Ok(self.set_blindly(session, secret, SLOW).await),
+            Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
-        self.adopt(session, secret, facts);
-        Ok(())
+        let opinion = timeout(OPINION, self.opinion(&agreed, secret.secret())).await;
+        // A key that was only tried is not kept in a connection's buffers.
+        self.stack.forget_connections();
+        let doubts = match opinion {
+            Ok(Ok(facts)) => {
+                let me = facts.me.clone().ok_or_else(|| SLOW.to_owned());
+                self.adopt(session, secret, Some(agreed.registry()), facts);
+                session.trust(agreed.registry()).await;
+                return Ok(session.arrive_by_key(me, so_far, Some(&agreed)).await);
+            }
+            Ok(Err(StackError::Unauthorized { .. })) => {
+                return Err(SessionError::KeyRefused(session.catalog().clone()).into());
+            }
+            Ok(Err(error @ StackError::Unreachable { .. })) => error.to_string(),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => SLOW.to_owned(),
+        };
+        // The first registry of a catalog counts only once something succeeded
+        // there; until then the catalog is asked each time.
+        let is_first = session
+            .trusted()
+            .await
+            .map_err(SessionError::from)?
+            .is_none();
+        let settled = Some(agreed.registry()).filter(|_| !is_first || accept.is_some());
+        self.adopt(session, secret, settled, unchecked(&doubts));
+        Ok(session.arrive_by_key(Err(doubts), None, None).await)
+    }
+
+    /// Uses a key of a catalog that cannot be asked where its registry is: at
+    /// the trusted one, if there is one.
+    async fn set_blindly(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        secret: &ApiKeySecret,
+        doubts: &str,
+    ) -> Arrival {
+        let trusted = session.trusted().await.ok().flatten();
+        self.adopt(session, secret, trusted.as_ref(), unchecked(doubts));
+        session
+            .arrive_by_key(Err(doubts.to_owned()), None, None)
+            .await
     }
 
     /// Uses a key without waiting for the stack's opinion, for daemons that are
-    /// started with one.
+    /// started with one. It is sent nowhere before the catalog has said that
+    /// its registry is the trusted one, where there is one.
     pub fn set_unchecked(self: &Arc<Self>, session: &Arc<Session>, secret: &ApiKeySecret) {
-        self.adopt(session, secret, unchecked("the daemon just started"));
+        self.adopt(session, secret, None, unchecked("the daemon just started"));
     }
 
-    fn adopt(self: &Arc<Self>, session: &Arc<Session>, secret: &ApiKeySecret, facts: KeyFacts) {
+    /// Takes the user's word for where a catalog's registry is; a key that was
+    /// held back is sent there.
+    pub async fn accept_registry(
+        &self,
+        session: &Session,
+        host: &RegistryHost,
+    ) -> Result<(), KeyError> {
+        session.accept_registry(host).await?;
+        if session.held_back().is_some()
+            && let Err(error) = self.ask(session).await
+        {
+            tracing::debug!("cannot check the API key yet: {error}");
+        }
+        Ok(())
+    }
+
+    fn adopt(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        secret: &ApiKeySecret,
+        registry: Option<&RegistryUrl>,
+        facts: KeyFacts,
+    ) {
         let is_unchecked = facts.unchecked.is_some();
-        session.set_key(secret, facts);
+        session.set_key(secret, registry.cloned(), facts);
         self.flush(session);
         if is_unchecked {
             let (keys, session) = (Arc::clone(self), Arc::clone(session));
@@ -92,6 +157,13 @@ impl Keys {
                 });
             }
         }
+        if let Some(held_back) = session.held_back() {
+            notices.push(KeyNotice::HeldBack {
+                why: held_back.why,
+                named: held_back.named,
+                catalog: catalog.clone(),
+            });
+        }
         let unfinished = session.rotation(|rotation| rotation.old.clone());
         notices.extend(
             unfinished
@@ -108,23 +180,21 @@ impl Keys {
     }
 
     /// What the stack says of a key: whether it works, and which one it is.
-    async fn opinion(&self, session: &Session, secret: &Secret) -> Result<KeyFacts, SessionError> {
-        let registry = session.registry().await?;
-        let first = self.facts(&registry, secret).await;
-        let facts = match first {
+    async fn opinion(&self, agreed: &Agreed, secret: &Secret) -> Result<KeyFacts, StackError> {
+        let first = self.facts(agreed.registry(), secret).await;
+        match first {
             Err(StackError::Unauthorized { .. }) => {
                 tokio::time::sleep(SECOND_OPINION).await;
-                self.facts(&registry, secret).await
+                self.facts(agreed.registry(), secret).await
             }
             outcome => outcome,
-        };
-        Ok(facts?)
+        }
     }
 
     /// Fails where the key does not work. That a stack does not tell about its
     /// keys is no failure.
     async fn facts(&self, registry: &RegistryUrl, secret: &Secret) -> Result<KeyFacts, StackError> {
-        self.stack.me(registry, secret).await?;
+        let me = self.stack.me(registry, secret).await?;
         let filter = ApiKeyFilter {
             status: Some(ApiKeyStatus::Active),
             ..ApiKeyFilter::default()
@@ -140,6 +210,7 @@ impl Keys {
         Ok(KeyFacts {
             twins: keys.iter().filter(is_twin).cloned().collect(),
             record,
+            me: Some(me),
             unchecked: None,
         })
     }
@@ -158,16 +229,12 @@ impl Keys {
     }
 
     async fn ask(&self, session: &Session) -> Result<(), SessionError> {
-        let registry = session.registry().await?;
-        let asked = session.authorized(PATIENCE, true, |bearer| {
-            let registry = &registry;
-            async move {
-                let facts = match bearer.kind {
-                    TokenKind::ApiKey => Some(self.facts(registry, &bearer.token).await?),
-                    TokenKind::Interactive => None,
-                };
-                Ok((bearer.token, facts))
-            }
+        let asked = session.authorized(PATIENCE, true, |bearer| async move {
+            let facts = match bearer.kind {
+                TokenKind::ApiKey => Some(self.facts(&bearer.registry, &bearer.token).await?),
+                TokenKind::Interactive => None,
+            };
+            Ok((bearer.token, facts))
         });
         if let (token, Some(facts)) = asked.await? {
             session.learn(&token, facts);

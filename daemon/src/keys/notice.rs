@@ -1,6 +1,6 @@
 //! What the owner of a key has to do something about.
 
-use quilt_proto::{CatalogUrl, Quoted, Timestamp, quoted};
+use quilt_proto::{CatalogUrl, Quoted, RegistryHost, Timestamp, quoted};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,16 @@ pub enum KeyNotice {
         /// Whether it has.
         is_over: bool,
     },
+    /// The key in use is sent nowhere.
+    #[error("the API key for {catalog} is not used: {why}")]
+    HeldBack {
+        /// Where it would be used.
+        catalog: CatalogUrl,
+        /// The registry's host, as the catalog names it.
+        named: RegistryHost,
+        /// In words.
+        why: String,
+    },
     /// A rotation left a key behind.
     #[error("a rotation at {catalog} is not finished, another API key named {name} still works")]
     Left {
@@ -36,8 +46,11 @@ pub enum KeyNotice {
 }
 
 impl KeyNotice {
-    /// Whether it is too late already.
+    /// Whether the key does not work already.
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Ends { is_over: true, .. })
+        matches!(
+            self,
+            Self::Ends { is_over: true, .. } | Self::HeldBack { .. }
+        )
     }
 }

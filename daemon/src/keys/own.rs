@@ -1,7 +1,7 @@
 //! One's own keys: listing, making, revoking.
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, NewApiKey};
-use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
 use super::{KeyError, Keys, PATIENCE};
 use crate::session::{Session, SessionError};
@@ -26,28 +26,20 @@ impl Keys {
         session: &Session,
         filter: &ApiKeyFilter,
     ) -> Result<Vec<ApiKey>, KeyError> {
-        let registry = session.registry().await?;
-        let listing = session.authorized(PATIENCE, true, |bearer| {
-            let registry = &registry;
-            async move {
-                self.stack
-                    .api_keys(registry, &bearer.token, Scope::Own, filter)
-                    .await
-            }
+        let listing = session.authorized(PATIENCE, true, |bearer| async move {
+            self.stack
+                .api_keys(&bearer.registry, &bearer.token, Scope::Own, filter)
+                .await
         });
         Ok(listing.await?)
     }
 
     /// One of the user's keys.
     pub async fn key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
-        let registry = session.registry().await?;
-        let reading = session.authorized(PATIENCE, true, |bearer| {
-            let registry = &registry;
-            async move {
-                self.stack
-                    .api_key(registry, &bearer.token, Scope::Own, id)
-                    .await
-            }
+        let reading = session.authorized(PATIENCE, true, |bearer| async move {
+            self.stack
+                .api_key(&bearer.registry, &bearer.token, Scope::Own, id)
+                .await
         });
         reading.await?.ok_or(KeyError::NotFound)
     }
@@ -58,14 +50,24 @@ impl Keys {
         session: &Session,
         new: &NewApiKey,
     ) -> Result<CreatedApiKey, KeyError> {
+        Ok(self.make(session, new).await?.0)
+    }
+
+    /// Makes a key, and says where it was made.
+    pub(super) async fn make(
+        &self,
+        session: &Session,
+        new: &NewApiKey,
+    ) -> Result<(CreatedApiKey, RegistryUrl), KeyError> {
         let new = checked(new)?;
-        let registry = session.registry().await?;
         let making = session.authorized(PATIENCE, true, |bearer| {
-            let (registry, new) = (&registry, &new);
+            let new = &new;
             async move {
-                self.stack
-                    .create_api_key(registry, &bearer.token, new)
-                    .await
+                let made = self
+                    .stack
+                    .create_api_key(&bearer.registry, &bearer.token, new)
+                    .await?;
+                Ok((made, bearer.registry))
             }
         });
         let made = making.await;
@@ -82,14 +84,11 @@ impl Keys {
 
     /// Revokes one of the user's keys. If it is the one in use, it is dropped.
     pub async fn revoke(&self, session: &Session, which: &Which) -> Result<(), KeyError> {
-        let registry = session.registry().await?;
-        let revoking = session.authorized(PATIENCE, true, |bearer| {
-            let registry = &registry;
-            async move {
-                self.stack
-                    .revoke_api_key(registry, &bearer.token, Scope::Own, which.as_revoked())
-                    .await
-            }
+        let revoking = session.authorized(PATIENCE, true, |bearer| async move {
+            let revoked = which.as_revoked();
+            self.stack
+                .revoke_api_key(&bearer.registry, &bearer.token, Scope::Own, revoked)
+                .await
         });
         let outcome = match (revoking.await, which) {
             // A key in the wrong hands must be revocable without a login, and
@@ -97,6 +96,11 @@ impl Keys {
             (Err(error), Which::Secret(secret)) if is_somebody_elses(&error) => {
                 let own = secret.secret();
                 let by_itself = Revoked::Secret(own);
+                let trusted = session.trusted().await.map_err(SessionError::from)?;
+                let registry = match trusted {
+                    Some(registry) => registry,
+                    None => session.registry_for_key().await?,
+                };
                 match self
                     .stack
                     .revoke_api_key(&registry, own, Scope::Own, by_itself)
@@ -145,7 +149,7 @@ impl Keys {
     }
 
     async fn is_dead(&self, session: &Session) -> bool {
-        let (Some(secret), Some(registry)) = (session.key(), session.known_registry()) else {
+        let Some((registry, secret)) = session.settled_key() else {
             return false;
         };
         let answer = self.stack.me(&registry, &secret).await;

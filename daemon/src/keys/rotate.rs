@@ -74,8 +74,8 @@ impl Keys {
             name: old.name.clone(),
             expires_in_days: wish.expires_in_days.unwrap_or_else(|| lifetime(&old)),
         })?;
-        let CreatedApiKey { api_key, secret } = self.create(session, &new).await?;
-        let registry = session.registry().await?;
+        let (made, registry) = self.make(session, &new).await?;
+        let CreatedApiKey { api_key, secret } = made;
         let works = match secret.expose().parse::<ApiKeySecret>() {
             Ok(parsed) => self.try_out(&registry, parsed).await,
             Err(_) => Err(StackError::Invalid {

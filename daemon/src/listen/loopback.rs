@@ -11,17 +11,35 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::owner::{Owner, Owners};
+use super::owner::{self, Owner, Owners};
+use super::turn_away::TurnAway;
 use super::{Limits, Listener};
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
-/// nothing here could keep out. On Linux; elsewhere the system does not tell.
+/// nothing here could keep out. Other users' are hung up on before they cost
+/// anything. Where the system does not tell whose they are, each listener says
+/// what becomes of them.
 #[derive(Debug)]
 pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
+    unknown: Unknown,
     /// Accepted and admitted.
     waiting: VecDeque<(TcpStream, Visitor)>,
+}
+
+/// What becomes of connections of which the system does not tell whose they are.
+#[derive(Debug)]
+pub enum Unknown {
+    /// They are served where the system tells of none: a token stands in the way.
+    Serve,
+    /// They are told why not.
+    TurnAway(TurnAway),
+}
+
+/// Whether the system tells whose connections over loopback are.
+pub fn owners_are_told() -> bool {
+    owner::is_told()
 }
 
 /// How many connections are accepted at once. In a crowd, whose they are is
@@ -30,7 +48,7 @@ const TOGETHER: usize = 64;
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
-    pub fn bind(port: u16) -> io::Result<(Self, SocketAddr)> {
+    pub fn bind(port: u16, unknown: Unknown) -> io::Result<(Self, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -38,6 +56,7 @@ impl LoopbackListener {
         let listener = Self {
             listener,
             address,
+            unknown,
             waiting: VecDeque::new(),
         };
         Ok((listener, address))
@@ -79,9 +98,11 @@ impl Listener for LoopbackListener {
             {
                 arrived.push(more);
             }
-            let owners = Owners::default();
+            // In a crowd, the system may pass over a line while it lists them:
+            // who is not in the list is looked for once more.
+            let looks = [Owners::default(), Owners::default()];
             for (stream, from) in arrived {
-                if self.serves(from, &owners) {
+                if let Some(stream) = self.admit(stream, from, &looks) {
                     // Answers are small; waiting for more would only delay them.
                     let _ = stream.set_nodelay(true);
                     self.waiting.push_back((stream, Visitor(from)));
@@ -92,16 +113,30 @@ impl Listener for LoopbackListener {
 }
 
 impl LoopbackListener {
-    fn serves(&self, from: SocketAddr, owners: &Owners) -> bool {
+    /// A connection that is to be served.
+    fn admit(&self, stream: TcpStream, from: SocketAddr, looks: &[Owners; 2]) -> Option<TcpStream> {
         let us = rustix::process::geteuid().as_raw();
-        match owners.of(from, self.address) {
-            Owner::User(user) if user == us || user == 0 => true,
-            Owner::User(user) => {
+        let mut owner = looks[0].of(from, self.address);
+        if matches!(owner, Owner::Elsewhere | Owner::Gone) {
+            owner = looks[1].of(from, self.address);
+        }
+        match (owner, &self.unknown) {
+            (Owner::User(user), _) if user == us || user == 0 => Some(stream),
+            (Owner::User(user), _) => {
                 tracing::debug!(user, "hung up on another user");
-                false
+                None
             }
-            Owner::Gone => false,
-            Owner::Unknown => from.ip().is_loopback(),
+            (Owner::Gone, _) => None,
+            (Owner::Unknown, Unknown::Serve) => from.ip().is_loopback().then_some(stream),
+            (Owner::Elsewhere, Unknown::Serve) => {
+                tracing::debug!("hung up on a connection from elsewhere");
+                None
+            }
+            (Owner::Elsewhere | Owner::Unknown, Unknown::TurnAway(turn_away)) => {
+                tracing::debug!("turned away a connection of nobody the system tells");
+                turn_away.tell(stream);
+                None
+            }
         }
     }
 }
@@ -144,6 +179,47 @@ impl Default for Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    async fn told(unknown: Unknown) -> (bool, String) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (listener, address) = LoopbackListener::bind(0, unknown).unwrap();
+        let mut visitor = TcpStream::connect(address).await.unwrap();
+        let (stream, from) = listener.listener.accept().await.unwrap();
+        let looks = [Owners::none(), Owners::none()];
+        let admitted = listener.admit(stream, from, &looks);
+        visitor.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let is_served = admitted.is_some();
+        drop(admitted);
+        let mut answer = String::new();
+        // Whoever is served and dropped here may see a reset.
+        let _ = visitor.read_to_string(&mut answer).await;
+        (is_served, answer)
+    }
+
+    #[tokio::test]
+    async fn whose_owner_is_not_told_is_served_or_told_why_not() {
+        let turn_away =
+            || Unknown::TurnAway(TurnAway::with(b"HTTP/1.1 403 No\r\n\r\nwhy".to_vec()));
+        let (is_served, answer) = told(turn_away()).await;
+        assert!(!is_served);
+        assert!(answer.ends_with("why"), "{answer}");
+        assert_eq!(told(Unknown::Serve).await, (true, String::new()));
+    }
+
+    #[tokio::test]
+    async fn those_who_are_turned_away_and_say_nothing_are_few() {
+        let turn_away = TurnAway::with(b"HTTP/1.1 403 No\r\n\r\n".to_vec());
+        let (listener, address) =
+            LoopbackListener::bind(0, Unknown::TurnAway(turn_away.clone())).unwrap();
+        let looks = [Owners::none(), Owners::none()];
+        let mut silent = Vec::new();
+        for _ in 0..50 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+            let (stream, from) = listener.listener.accept().await.unwrap();
+            assert!(listener.admit(stream, from, &looks).is_none());
+        }
+        assert_eq!(turn_away.free(), 0, "no more than a few are held");
+    }
 
     #[test]
     fn refusals_beyond_a_burst_are_throttled() {

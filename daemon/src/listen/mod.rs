@@ -14,6 +14,7 @@ pub mod peer;
 mod room;
 pub mod serve;
 mod sockaddr;
+mod turn_away;
 pub mod unix;
 mod watch;
 
@@ -23,11 +24,12 @@ pub use activation::ActivationError;
 pub use bind_error::BindError;
 pub use guard::{AllowedHosts, guarded, guarded_by};
 pub use lock::SocketLock;
-pub use loopback::{LoopbackListener, Throttle};
+pub use loopback::{LoopbackListener, Throttle, Unknown, owners_are_told};
 pub use peer::{Peer, PeerListener};
 pub use room::Standing;
 pub(crate) use serve::problem_response;
 pub use serve::{Limits, Listener, Say, Words, serve};
+pub use turn_away::TurnAway;
 pub use unix::ControlSocket;
 pub use watch::Watch;
 

@@ -11,13 +11,28 @@ pub(super) enum Owner {
     User(u32),
     /// There is no such connection any more.
     Gone,
-    /// The system does not tell.
+    /// The connection is open, but its other end is outside of what the system
+    /// lists, as that of another container or virtual machine, or belongs to a
+    /// user whom this container does not know.
+    Elsewhere,
+    /// The system has no such list.
     Unknown,
 }
 
 /// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
 /// which are programs' that reach 127.0.0.1 through one.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+/// Which users a container knows, and the user in whose name it sees others.
+const USERS: &str = "/proc/self/uid_map";
+const NOBODY: &str = "/proc/sys/kernel/overflowuid";
+
+/// Whether the system tells whose connections are.
+pub(super) fn is_told() -> bool {
+    TABLES
+        .iter()
+        .any(|table| std::fs::File::open(table).is_ok())
+}
 
 /// The state of an established connection, and those of one whose end has
 /// nothing more to say.
@@ -30,47 +45,100 @@ const HALF_CLOSED: [&str; 2] = ["04", "05"];
 pub(super) struct Owners([OnceCell<Option<String>>; 2]);
 
 impl Owners {
+    /// Of a system that does not tell.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self([OnceCell::from(None), OnceCell::from(None)])
+    }
+
     /// The owner of the end at `peer` of a connection to `local`, which must
     /// be older than this.
     pub(super) fn of(&self, peer: SocketAddr, local: SocketAddr) -> Owner {
         let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
             return Owner::Unknown;
         };
-        let mut answer = Owner::Unknown;
+        let mut is_open = false;
+        let mut is_told = false;
         for (table, path) in self.0.iter().zip(TABLES) {
             let read = || std::fs::read_to_string(path).ok();
             let Some(text) = table.get_or_init(read) else {
                 continue;
             };
+            is_told = true;
             match find(text, peer, local) {
-                Some(user) => return Owner::User(user),
-                None => answer = Owner::Gone,
+                Some(user) if is_known(user) => return Owner::User(user),
+                Some(_) => return Owner::Elsewhere,
+                // Our own end tells whether the other one has hung up.
+                None => is_open |= is_established(text, local, peer),
             }
         }
-        answer
+        match (is_told, is_open) {
+            (false, _) => Owner::Unknown,
+            (true, false) => Owner::Gone,
+            (true, true) => Owner::Elsewhere,
+        }
     }
 }
 
-/// Looks for the address before it reads a line: tables can be long, and this
-/// is done for every connection.
-fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
-    let word = u32::from_ne_bytes(peer.ip().octets());
-    let wanted = format!("{word:08X}:{:04X} ", peer.port());
-    table.match_indices(&wanted).find_map(|(found, _)| {
-        let (before, after) = table.split_at(found);
-        let (_, before) = before.rsplit_once('\n')?;
-        let rest = after.split('\n').next().unwrap_or_default();
-        let line = [before, rest].concat();
+/// Whether a user is one and not the name for all whom a container does not
+/// know (user_namespaces(7)).
+fn is_known(user: u32) -> bool {
+    let number = |text: &str| text.trim().parse::<u32>().ok();
+    let nobody = std::fs::read_to_string(NOBODY).ok();
+    if nobody.and_then(|text| number(&text)) != Some(user) {
+        return true;
+    }
+    std::fs::read_to_string(USERS).is_ok_and(|map| is_mapped(&map, user))
+}
+
+/// Whether a user is in a `uid_map`: first here, first outside, how many.
+fn is_mapped(map: &str, user: u32) -> bool {
+    map.lines().any(|line| {
+        let mut columns = line.split_whitespace().map(str::parse::<u32>);
+        let (Some(Ok(first)), Some(Ok(_)), Some(Ok(count))) =
+            (columns.next(), columns.next(), columns.next())
+        else {
+            return false;
+        };
+        user >= first && user - first < count
+    })
+}
+
+/// The user of an end that is held.
+fn find(table: &str, end: SocketAddrV4, other: SocketAddrV4) -> Option<u32> {
+    sockets(table, end, other).find_map(|(state, user)| {
+        // A socket nobody holds any more can be listed as root's.
+        let is_held = state == ESTABLISHED || HALF_CLOSED.contains(&state) && user != 0;
+        is_held.then_some(user)
+    })
+}
+
+fn is_established(table: &str, end: SocketAddrV4, other: SocketAddrV4) -> bool {
+    sockets(table, end, other).any(|(state, _)| state == ESTABLISHED)
+}
+
+/// States and users of sockets at `end` that are connected to `other`. Looks
+/// for the address before it reads a line: tables can be long, and this is
+/// done for every connection.
+fn sockets(
+    table: &str,
+    end: SocketAddrV4,
+    other: SocketAddrV4,
+) -> impl Iterator<Item = (&str, u32)> {
+    let word = u32::from_ne_bytes(end.ip().octets());
+    let wanted = format!("{word:08X}:{:04X} ", end.port());
+    let found: Vec<usize> = table.match_indices(&wanted).map(|(at, _)| at).collect();
+    found.into_iter().filter_map(move |found| {
+        let start = table[..found].rfind('\n')? + 1;
+        let line = table[start..].split('\n').next()?;
         let mut columns = line.split_whitespace().skip(1);
         let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
-        if address(from)? != peer || address(to)? != local {
+        if address(from)? != end || address(to)? != other {
             return None;
         }
         // Queues, timer and retransmissions stand before the user.
         let user: u32 = columns.nth(3)?.parse().ok()?;
-        // A socket nobody holds any more can be listed as root's.
-        let is_held = state == ESTABLISHED || HALF_CLOSED.contains(&state) && user != 0;
-        is_held.then_some(user)
+        Some((state, user))
     })
 }
 
@@ -115,6 +183,45 @@ mod tests {
         if let Ok(_mapped) = TcpStream::connect(mapped) {
             let (_stream, peer) = listener.accept().unwrap();
             assert_eq!(owner(peer, local), Owner::User(me));
+        }
+    }
+
+    #[test]
+    fn an_end_that_is_not_listed_is_of_elsewhere_while_it_is_open() {
+        let (peer, local) = (
+            SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1),
+            SocketAddrV4::new(Ipv4Addr::LOCALHOST, 2),
+        );
+        let owner = |state: &str| {
+            let table = format!(
+                "  sl  local_address rem_address   st\n   0: 0100007F:0002 0100007F:0001 {state} \
+                 00000000:00000000 00:00000000 00000000  1000        0 1 1 0 20 4 30 10 -1\n"
+            );
+            let table = if cfg!(target_endian = "big") {
+                table.replace("0100007F", "7F000001")
+            } else {
+                table
+            };
+            let known = |text: Option<String>| OnceCell::from(text);
+            let owners = Owners([known(Some(table)), known(None)]);
+            owners.of(SocketAddr::V4(peer), SocketAddr::V4(local))
+        };
+        assert_eq!(owner("01"), Owner::Elsewhere);
+        assert_eq!(owner("08"), Owner::Gone);
+        assert_eq!(
+            Owners::none().of(SocketAddr::V4(peer), SocketAddr::V4(local)),
+            Owner::Unknown
+        );
+    }
+
+    #[test]
+    fn a_container_knows_the_users_it_maps() {
+        let all = "         0          0 4294967295\n";
+        assert!(is_mapped(all, 65_534));
+        let some = "      1000       1000          1\n     65534 70000 1\n";
+        assert!(is_mapped(some, 1000) && is_mapped(some, 65_534));
+        for (map, user) in [(some, 1001), (some, 999), ("", 0), ("nonsense", 0)] {
+            assert!(!is_mapped(map, user), "{map} {user}");
         }
     }
 

@@ -212,6 +212,21 @@ impl ConfigFile {
         Ok((self.render(&values)?, is_replaced))
     }
 
+    /// Takes a catalog's values over where no catalog is named yet, keeping what
+    /// else is in the file. Answers whether it did.
+    pub fn adopt(
+        &self,
+        catalog: &CatalogUrl,
+        published: &Map<String, Value>,
+    ) -> Result<bool, ConfigError> {
+        if self.catalog()?.is_some() {
+            return Ok(false);
+        }
+        let values = overlaid(self.read()?, catalog, published);
+        self.write(&self.render(&values)?, true)?;
+        Ok(true)
+    }
+
     /// Replaces the file from a catalog's `config.json`, of which only the
     /// SDK's keys are taken; the old file is kept as a timestamped backup.
     pub fn replace(
@@ -225,20 +240,7 @@ impl ConfigFile {
     }
 
     fn adopted(&self, catalog: &CatalogUrl, published: &Map<String, Value>) -> ConfigValues {
-        let mut values = template::defaults(&self.dir);
-        for (key, value) in published {
-            // What is no value of its key is left out, as a key is that is none.
-            if let Ok(value) = template::check(key, value) {
-                values.insert(key.clone(), value);
-            }
-        }
-        let navigator = values
-            .get("navigator_url")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let navigator = navigator.parse().unwrap_or_else(|_| catalog.clone());
-        values.insert("navigator_url".to_owned(), json!(navigator));
-        values
+        overlaid(template::defaults(&self.dir), catalog, published)
     }
 
     /// Back to the SDK's defaults, with a backup.
@@ -274,6 +276,23 @@ impl ConfigFile {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");
         self.dir.join(format!("config.yml.backup.{now}"))
     }
+}
+
+/// The values with those a catalog publishes, as far as they are the SDK's.
+/// Whatever it says it is called, it is the catalog that was asked for.
+fn overlaid(
+    mut values: ConfigValues,
+    catalog: &CatalogUrl,
+    published: &Map<String, Value>,
+) -> ConfigValues {
+    for (key, value) in published {
+        // What is no value of its key is left out, as a key is that is none.
+        if let Ok(value) = template::check(key, value) {
+            values.insert(key.clone(), value);
+        }
+    }
+    values.insert("navigator_url".to_owned(), json!(catalog));
+    values
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl Session {
         let first = self.bearer(patience).await?;
         let outcome = request(first.clone()).await;
         if !self.refuses(&outcome, &first, decisive).await {
-            return self.answered(&first, outcome);
+            return self.answered(&first, outcome).await;
         }
         let mut second = self.renew(&first, patience).await?;
         let mut outcome = request(second.clone()).await;
@@ -41,7 +41,7 @@ impl Session {
         if self.refuses(&outcome, &second, decisive).await {
             return Err(self.reject(&second).await);
         }
-        self.answered(&second, outcome)
+        self.answered(&second, outcome).await
     }
 
     /// Whether an outcome is a refusal of who we are.
@@ -54,24 +54,22 @@ impl Session {
         if !matches!(outcome, Err(StackError::Unauthorized { .. })) {
             return false;
         }
-        let Some(registry) = self.known_registry().filter(|_| !decisive) else {
-            return true;
-        };
-        self.parts.stack.disowns(&registry, &bearer.token, "").await
+        decisive
+            || self
+                .parts
+                .stack
+                .disowns(&bearer.registry, &bearer.token, "")
+                .await
     }
 
     /// An answer to somebody the stack knows clears the doubts about a key.
-    fn answered<T>(
+    async fn answered<T>(
         &self,
         bearer: &Bearer,
         outcome: Result<T, StackError>,
     ) -> Result<T, SessionError> {
-        if outcome.is_ok()
-            && bearer.kind == TokenKind::ApiKey
-            && let Some(key) = &mut self.state().key
-            && key.is(&bearer.token)
-        {
-            key.accepted();
+        if outcome.is_ok() && bearer.kind == TokenKind::ApiKey {
+            self.settle_key(bearer).await;
         }
         Ok(outcome?)
     }

@@ -1,18 +1,20 @@
 //! A bearer token and whose it is.
 
 use quilt_proto::wire::TokenKind;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::{RegistryUrl, Secret, Timestamp};
 
 /// Who a session was at some time; differs after every login, logout, change
 /// of API key or of role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Identity(pub(super) u64);
 
-/// A token for `Authorization: Bearer`.
+/// A token for `Authorization: Bearer`, and where it may be sent.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     /// The token.
     pub token: Secret,
+    /// The registry it is good at. It is sent nowhere else.
+    pub registry: RegistryUrl,
     /// When it stops working; an API key does not say.
     pub expires_at: Option<Timestamp>,
     /// Where it comes from.

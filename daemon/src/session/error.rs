@@ -1,6 +1,6 @@
 //! How a session can fail. No HTTP in here.
 
-use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
 
 use crate::refresh::RefreshError;
 use crate::stack::StackError;
@@ -24,9 +24,38 @@ pub enum SessionError {
     /// The stack has no OAuth server where one is looked for.
     #[error("{0} does not offer a login through the browser alone")]
     NoConnect(CatalogUrl),
+    /// The catalog names another registry than secrets went to so far.
+    #[error(
+        "{catalog} names another registry than before, {named} instead of {}: nothing secret is \
+         sent there until you agree", so_far.as_deref().unwrap_or("another")
+    )]
+    RegistryChanged {
+        /// The catalog.
+        catalog: CatalogUrl,
+        /// The registry's host now.
+        named: RegistryHost,
+        /// Its host so far.
+        so_far: Option<String>,
+    },
+    /// The user agreed to another host than the catalog names.
+    #[error("{catalog} names {named} as its registry, not {accepted}")]
+    OtherRegistry {
+        /// The catalog.
+        catalog: CatalogUrl,
+        /// The registry's host now.
+        named: RegistryHost,
+        /// What the user agreed to.
+        accepted: RegistryHost,
+    },
     /// The user, or the stack for them, said no.
     #[error("the login was refused in the browser")]
     WebLoginDenied,
+    /// Whoever brings a code cannot be told from another user.
+    #[error(
+        "this system does not tell whose a connection is, so a login through the browser alone \
+         could be another user's"
+    )]
+    NoOwners(CatalogUrl),
     /// Nobody finished the login in the browser.
     #[error("the login was not finished in the browser in time")]
     WebLoginLate,

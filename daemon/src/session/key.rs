@@ -1,7 +1,7 @@
 //! The API key over a login.
 
-use quilt_proto::wire::{ApiKey, SessionState, SessionStatus, TokenKind};
-use quilt_proto::{ApiKeySecret, Secret};
+use quilt_proto::wire::{ApiKey, Me, SessionState, SessionStatus, TokenKind};
+use quilt_proto::{ApiKeySecret, RegistryHost, RegistryUrl, Secret};
 
 use crate::clock::{Deadline, Moment};
 use crate::raw::Locked;
@@ -20,6 +20,20 @@ pub(super) struct Key {
     fingerprint: String,
     refusal: Option<Refusal>,
     pub(super) known: KeyFacts,
+    /// Where it is sent; not settled before it has succeeded somewhere.
+    pub(super) registry: Option<RegistryUrl>,
+    /// Why it is sent nowhere: the catalog names this host, to which nobody
+    /// has agreed.
+    pub(super) held_back: Option<HeldBack>,
+}
+
+/// Why a key is sent nowhere.
+#[derive(Clone, Debug)]
+pub struct HeldBack {
+    /// The host that the catalog names.
+    pub named: RegistryHost,
+    /// In words.
+    pub why: String,
 }
 
 /// What the stack said of a key.
@@ -29,6 +43,8 @@ pub struct KeyFacts {
     pub record: Option<ApiKey>,
     /// Other keys of the same name that work.
     pub twins: Vec<ApiKey>,
+    /// Whose it is.
+    pub me: Option<Me>,
     /// Why it could not be asked.
     pub unchecked: Option<String>,
 }
@@ -52,12 +68,18 @@ struct Refusal {
 }
 
 impl Key {
-    pub(super) fn new(secret: &ApiKeySecret, known: KeyFacts) -> Self {
+    pub(super) fn new(
+        secret: &ApiKeySecret,
+        registry: Option<RegistryUrl>,
+        known: KeyFacts,
+    ) -> Self {
         Self {
             secret: Locked::new(secret.secret()),
             fingerprint: secret.fingerprint(),
             refusal: None,
             known,
+            registry,
+            held_back: None,
         }
     }
 
@@ -102,7 +124,11 @@ impl Key {
     pub(super) fn status(&self, refused: impl FnOnce() -> String) -> SessionStatus {
         let (state, last_error) = match self.refusal {
             Some(_) => (SessionState::Expired, Some(refused())),
-            None => (SessionState::Active, self.known.unchecked.clone()),
+            None => {
+                let held_back = self.held_back.as_ref().map(|held| held.why.clone());
+                let doubts = held_back.or_else(|| self.known.unchecked.clone());
+                (SessionState::Active, doubts)
+            }
         };
         SessionStatus {
             state,
@@ -125,7 +151,7 @@ mod tests {
     fn a_refused_key_is_tried_again_ever_more_rarely_until_it_works() {
         let clock = ManualClock::at(1_000_000);
         let secret = "qk_abcdefghijklmnop".parse().unwrap();
-        let mut key = Key::new(&secret, KeyFacts::default());
+        let mut key = Key::new(&secret, None, KeyFacts::default());
         key.refused(clock.now());
         let mut tries = 0;
         for _ in 0..24 * 60 {

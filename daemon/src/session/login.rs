@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::Secret;
+use quilt_proto::{RegistryHost, Secret};
 
 use super::source::{SECOND_OPINION, Unsaved};
-use super::{Session, SessionError};
+use super::{Agreed, Arrival, Session, SessionError};
 use crate::stack::Tokens;
 use crate::store::{LoginMethod, Record, Reservation};
 
@@ -17,20 +17,35 @@ const MAX_CODE: usize = 16 * 1024;
 const REVOKE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Session {
-    /// Logs in with a pasted code. Runs in a task of its own: a caller that
+    /// Logs in with a pasted code, at a registry the user has agreed to.
+    pub async fn login(
+        self: &Arc<Self>,
+        code: &Secret,
+        accept: Option<&RegistryHost>,
+    ) -> Result<Arrival, SessionError> {
+        let code = parse_code(code)?;
+        let agreed = self.agree(accept).await?;
+        self.login_at(agreed, &code).await
+    }
+
+    /// Logs in with a code, there. Runs in a task of its own: a caller that
     /// hangs up must not lose the tokens its code was exchanged for.
-    pub async fn login(self: &Arc<Self>, code: &Secret) -> Result<(), SessionError> {
+    pub async fn login_at(
+        self: &Arc<Self>,
+        agreed: Agreed,
+        code: &Secret,
+    ) -> Result<Arrival, SessionError> {
         let code = parse_code(code)?;
         let session = Arc::clone(self);
         let task = self
             .parts
             .tasks
-            .spawn(async move { session.exchange(code).await });
+            .spawn(async move { session.exchange(&agreed, code).await });
         task.await.unwrap_or(Err(SessionError::Stopping))
     }
 
-    async fn exchange(&self, code: Secret) -> Result<(), SessionError> {
-        let registry_url = self.discover().await?;
+    async fn exchange(&self, agreed: &Agreed, code: Secret) -> Result<Arrival, SessionError> {
+        let registry_url = agreed.registry().clone();
         let room = self.parts.store.reserve().await?;
         let stack = &self.parts.stack;
         let tokens = match stack.exchange(&registry_url, &code).await {
@@ -55,15 +70,17 @@ impl Session {
             obtained_at: self.parts.clock.now().wall,
             ended: false,
         };
-        self.adopt(record, room).await
+        self.adopt(agreed, record, room).await
     }
 
-    /// Stores a fresh login and makes it this session's.
+    /// Stores a fresh login, makes it this session's, and asks whose it is.
     pub(super) async fn adopt(
         &self,
+        agreed: &Agreed,
         record: Record,
         room: Reservation,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Arrival, SessionError> {
+        let so_far = self.user_so_far().await;
         let unsaved = Unsaved {
             record: record.clone(),
             is_login: true,
@@ -79,11 +96,13 @@ impl Session {
             return Err(error.into());
         }
         let (expired_at, now) = (record.access_token_expires_at, self.parts.clock.now().wall);
+        let token = record.access_token.clone();
         self.begin(record);
+        self.trust(agreed.registry()).await;
         if expired_at <= now {
             return Err(SessionError::ClockSkew { expired_at, now });
         }
-        Ok(())
+        Ok(self.arrive(agreed, &token, so_far).await)
     }
 
     /// Forgets login and API key, here and in the store, and revokes the
@@ -98,6 +117,10 @@ impl Session {
     }
 
     async fn forget(&self) -> Result<(), SessionError> {
+        // Should the note of it be lost, the record still knew.
+        if let Ok(Some(registry)) = self.trusted().await {
+            self.trust(&registry).await;
+        }
         self.clear_key();
         self.source.forget();
         self.state().login = None;

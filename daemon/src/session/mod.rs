@@ -4,12 +4,14 @@
 //! key while one is set. Every change of who that is raises its
 //! [`Identity`], by which whatever was obtained before is told apart.
 
+mod arrival;
 mod authorized;
 mod bearer;
 mod error;
 mod key;
 mod login;
 mod one;
+mod registry;
 mod role;
 mod source;
 #[cfg(test)]
@@ -22,11 +24,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quilt_proto::CatalogUrl;
 use tokio_util::task::TaskTracker;
 
+pub use self::arrival::Arrival;
 pub use self::bearer::{Bearer, Identity};
 pub use self::error::SessionError;
-pub use self::key::{KeyFacts, Rotation};
+pub use self::key::{HeldBack, KeyFacts, Rotation};
 pub(crate) use self::login::new_login_id;
 pub use self::one::Session;
+pub use self::registry::Agreed;
 pub use self::web::{Connect, WebLogin};
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
 
-use super::key::{Key, KeyFacts, Rotation};
+use super::key::{HeldBack, Key, KeyFacts, Rotation};
 use super::source::{AccessToken, TokenSource};
 use super::{Bearer, Identity, Parts, SessionError};
 use crate::refresh::{Policy, Refresher};
@@ -32,6 +32,7 @@ pub(super) struct State {
     pub(super) half_logged_out: Option<String>,
     /// A key's successor that is not known to be kept yet.
     rotation: Option<Rotation>,
+    /// Where login or key are, or were last; to be shown.
     registry: Option<RegistryUrl>,
 }
 
@@ -116,24 +117,12 @@ impl Session {
         });
     }
 
-    /// The registry, if known without asking.
-    pub fn known_registry(&self) -> Option<RegistryUrl> {
-        self.state().registry.clone()
-    }
-
-    /// The registry; asks the catalog the first time.
-    pub async fn registry(&self) -> Result<RegistryUrl, SessionError> {
-        match self.known_registry() {
-            Some(registry) => Ok(registry),
-            None => self.discover().await,
-        }
-    }
-
-    /// Asks the catalog for its registry.
-    pub(super) async fn discover(&self) -> Result<RegistryUrl, SessionError> {
-        let registry = self.parts.stack.discover(&self.catalog).await?.registry_url;
-        self.state().registry = Some(registry.clone());
-        Ok(registry)
+    /// The registry of login or key, to be shown. Secrets are sent where their
+    /// [`Bearer`] says.
+    pub fn shown_registry(&self) -> Option<RegistryUrl> {
+        let state = self.state();
+        let of_key = state.key.as_ref().and_then(|key| key.registry.clone());
+        of_key.or_else(|| state.registry.clone())
     }
 
     /// A bearer token with at least a minute left, or half its life.
@@ -141,8 +130,12 @@ impl Session {
         let deadline = Instant::now() + patience;
         // Once more when somebody logs in or out while we wait.
         for _ in 0..3 {
-            if let Some(bearer) = self.key_bearer()? {
-                return Ok(bearer);
+            let left = deadline.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, self.key_bearer()).await {
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some(bearer))) => return Ok(bearer),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => break,
             }
             let identity = self.identity();
             let left = deadline.saturating_duration_since(Instant::now());
@@ -169,41 +162,79 @@ impl Session {
         }
     }
 
-    fn key_bearer(&self) -> Result<Option<Bearer>, SessionError> {
-        let identity = self.identity();
-        let now = self.parts.clock.now();
-        match &mut self.state().key {
-            None => Ok(None),
-            Some(key) => match key.try_use(now) {
-                None => Err(SessionError::KeyRefused(self.catalog.clone())),
-                Some(token) => Ok(Some(Bearer {
-                    token,
-                    expires_at: None,
-                    kind: TokenKind::ApiKey,
-                    identity,
-                    second_hand: false,
-                })),
-            },
+    /// The key in use, if there is one, with where it may be sent. That of one
+    /// which has not succeeded anywhere is asked for each time.
+    async fn key_bearer(&self) -> Result<Option<Bearer>, SessionError> {
+        loop {
+            let identity = {
+                let mut state = self.state();
+                let identity = self.identity();
+                let Some(key) = &mut state.key else {
+                    return Ok(None);
+                };
+                if let Some(registry) = key.registry.clone() {
+                    return self.use_key(key, registry, identity).map(Some);
+                }
+                identity
+            };
+            let registry = self.registry_for_key().await;
+            let mut state = self.state();
+            // It has to be the same key still: identity and key change together.
+            if let Some(key) = state.key.as_mut().filter(|_| self.identity() == identity) {
+                key.held_back = registry.as_ref().err().and_then(held_back);
+                return self.use_key(key, registry?, identity).map(Some);
+            }
         }
     }
 
-    /// Sets an API key over the interactive login, for everything, at once.
-    pub fn set_key(&self, secret: &ApiKeySecret, known: KeyFacts) {
+    fn use_key(
+        &self,
+        key: &mut Key,
+        registry: RegistryUrl,
+        identity: Identity,
+    ) -> Result<Bearer, SessionError> {
+        let token = key.try_use(self.parts.clock.now());
+        let token = token.ok_or_else(|| SessionError::KeyRefused(self.catalog.clone()))?;
+        Ok(Bearer {
+            token,
+            registry,
+            expires_at: None,
+            kind: TokenKind::ApiKey,
+            identity,
+            second_hand: false,
+        })
+    }
+
+    /// Keeps to the registry that the key in use has succeeded at.
+    pub(super) async fn settle_key(&self, bearer: &Bearer) {
         {
             let mut state = self.state();
-            state.key = Some(Key::new(secret, known));
-            state.rotation = None;
+            let Some(key) = state.key.as_mut().filter(|key| key.is(&bearer.token)) else {
+                return;
+            };
+            key.accepted();
+            if key.registry.is_some() {
+                return;
+            }
+            key.registry = Some(bearer.registry.clone());
         }
+        self.trust(&bearer.registry).await;
+    }
+
+    /// Sets an API key over the interactive login, for everything, at once.
+    /// `registry` is where it is sent, if that is settled.
+    pub fn set_key(&self, secret: &ApiKeySecret, registry: Option<RegistryUrl>, known: KeyFacts) {
+        let mut state = self.state();
+        state.key = Some(Key::new(secret, registry, known));
+        state.rotation = None;
         self.change_identity();
     }
 
     /// Drops the API key; answers whether there was one.
     pub fn clear_key(&self) -> bool {
-        let had = {
-            let mut state = self.state();
-            state.rotation = None;
-            state.key.take().is_some()
-        };
+        let mut state = self.state();
+        state.rotation = None;
+        let had = state.key.take().is_some();
         if had {
             self.change_identity();
         }
@@ -213,6 +244,18 @@ impl Session {
     /// A copy of the key in use, refused or not.
     pub fn key(&self) -> Option<Secret> {
         self.state().key.as_ref().map(Key::copy)
+    }
+
+    /// Where the key in use has succeeded, with a copy of it.
+    pub fn settled_key(&self) -> Option<(RegistryUrl, Secret)> {
+        let state = self.state();
+        let key = state.key.as_ref()?;
+        Some((key.registry.clone()?, key.copy()))
+    }
+
+    /// Why the key in use is sent nowhere, if it is not.
+    pub fn held_back(&self) -> Option<HeldBack> {
+        self.state().key.as_ref()?.held_back.clone()
     }
 
     /// What the stack said of the key in use.
@@ -232,22 +275,20 @@ impl Session {
     /// Keeps a key's successor until it is known to be kept, and uses it from
     /// now on where `old` is the key in use. Answers whether it does.
     pub fn succeed(&self, old: Option<&Secret>, new: &ApiKeySecret, rotation: Rotation) -> bool {
-        let in_use = {
-            let mut state = self.state();
-            let in_use = matches!((&state.key, old), (Some(key), Some(old)) if key.is(old));
-            if in_use {
-                let known = KeyFacts {
-                    record: Some(rotation.new.clone()),
-                    ..KeyFacts::default()
-                };
-                state.key = Some(Key::new(new, known));
-            }
-            state.rotation = Some(Rotation { in_use, ..rotation });
-            in_use
-        };
-        if in_use {
+        let mut state = self.state();
+        let replaced = old.and_then(|old| state.key.take_if(|key| key.is(old)));
+        let in_use = replaced.is_some();
+        if let Some(old) = replaced {
+            let known = KeyFacts {
+                record: Some(rotation.new.clone()),
+                me: old.known.me,
+                ..KeyFacts::default()
+            };
+            // Where the old one is, the new one was made.
+            state.key = Some(Key::new(new, old.registry, known));
             self.change_identity();
         }
+        state.rotation = Some(Rotation { in_use, ..rotation });
         in_use
     }
 
@@ -316,9 +357,21 @@ impl Session {
     }
 }
 
+/// What is to be known of a key for which there is no registry.
+fn held_back(error: &SessionError) -> Option<HeldBack> {
+    match error {
+        SessionError::RegistryChanged { named, .. } => Some(HeldBack {
+            named: named.clone(),
+            why: error.to_string(),
+        }),
+        _ => None,
+    }
+}
+
 pub(super) fn interactive(token: AccessToken, identity: Identity) -> Bearer {
     Bearer {
         token: token.token,
+        registry: token.registry,
         expires_at: Some(token.expires_at),
         kind: TokenKind::Interactive,
         identity,

@@ -25,12 +25,12 @@ impl Session {
     }
 
     async fn switch(&self, role: &str) -> Result<Me, SessionError> {
-        let registry = self.registry().await?;
         let stack = &self.parts.stack;
         let switched = self
-            .authorized(PATIENCE, true, |bearer| {
-                let registry = &registry;
-                async move { stack.switch_role(registry, &bearer.token, role).await }
+            .authorized(PATIENCE, true, |bearer| async move {
+                stack
+                    .switch_role(&bearer.registry, &bearer.token, role)
+                    .await
             })
             .await;
         let unchanged = matches!(

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quilt_proto::{CatalogUrl, Secret, Timestamp};
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::{Parts, SessionError};
 use crate::refresh::{Failure, Perishable, Source};
@@ -22,6 +22,8 @@ const TAKE_UP: i64 = 60;
 #[derive(Clone, Debug)]
 pub struct AccessToken {
     pub(super) token: Secret,
+    /// Where it is good.
+    pub(super) registry: RegistryUrl,
     pub(super) expires_at: Timestamp,
     /// The login it belongs to.
     pub(super) login_id: String,
@@ -33,6 +35,7 @@ impl From<&Record> for AccessToken {
     fn from(record: &Record) -> Self {
         Self {
             token: record.access_token.clone(),
+            registry: record.registry_url.clone(),
             expires_at: record.access_token_expires_at,
             login_id: record.login_id.clone(),
             second_hand: false,

@@ -36,7 +36,11 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
         sessions.session(&catalog("b")),
     );
     let before = session.identity();
-    session.set_key(&"qk_abcdefghijklmnop".parse().unwrap(), KeyFacts::default());
+    session.set_key(
+        &"qk_abcdefghijklmnop".parse().unwrap(),
+        Some("https://registry.example".parse().unwrap()),
+        KeyFacts::default(),
+    );
     assert_ne!(session.identity(), before);
     let bearer = session.bearer(Duration::from_secs(1)).await.unwrap();
     assert_eq!(bearer.token.expose(), "qk_abcdefghijklmnop");
@@ -50,7 +54,11 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
 async fn asking_about_many_catalogs_does_not_fill_the_memory() {
     let sessions = sessions().await;
     let kept = sessions.session(&catalog("kept"));
-    kept.set_key(&"qk_abcdefghijklmnop".parse().unwrap(), KeyFacts::default());
+    kept.set_key(
+        &"qk_abcdefghijklmnop".parse().unwrap(),
+        None,
+        KeyFacts::default(),
+    );
     drop(kept);
     for n in 0..1000 {
         sessions.session(&catalog(&format!("c{n}")));

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
+use quilt_proto::{CatalogUrl, RegistryHost, Secret};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::Url;
 
 use super::login::new_login_id;
-use super::{Session, SessionError};
+use super::{Agreed, Arrival, Session, SessionError};
 use crate::stack::{
     Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
 };
@@ -36,7 +36,7 @@ pub struct WebLogin {
     session: Arc<Session>,
     server: OAuthServer,
     client: OAuthClient,
-    registry_url: RegistryUrl,
+    agreed: Agreed,
     state: Secret,
     verifier: Secret,
     authorize_url: String,
@@ -66,14 +66,15 @@ impl Session {
     }
 
     /// Prepares a login that comes back to `redirect_uri`, registering it
-    /// where that was not done before.
+    /// where that was not done before, at a registry the user has agreed to.
     pub async fn web_login(
         self: &Arc<Self>,
         connect: Connect,
         redirect_uri: String,
+        accept: Option<&RegistryHost>,
     ) -> Result<WebLogin, SessionError> {
         let Connect { server, registered } = connect;
-        let registry_url = self.discover().await?;
+        let agreed = self.agree(accept).await?;
         let client = match registered {
             Some(client) if client.redirect_uri == redirect_uri => client,
             _ => self.register(&server, redirect_uri).await?,
@@ -92,7 +93,7 @@ impl Session {
             session: Arc::clone(self),
             server,
             client,
-            registry_url,
+            agreed,
             state,
             verifier,
             authorize_url,
@@ -104,24 +105,11 @@ impl Session {
         server: &OAuthServer,
         redirect_uri: String,
     ) -> Result<OAuthClient, SessionError> {
-        let client = OAuthClient {
-            client_id: self
-                .parts
-                .stack
-                .oauth_register(server, &redirect_uri)
-                .await?,
+        let stack = &self.parts.stack;
+        Ok(OAuthClient {
+            client_id: stack.oauth_register(server, &redirect_uri).await?,
             redirect_uri,
-        };
-        let (issuer, kept) = (server.issuer.clone(), client.clone());
-        let keep = |document: &mut crate::store::Document| {
-            document.oauth_clients.insert(issuer, kept);
-            Some(())
-        };
-        self.parts
-            .store
-            .update(Reservation::default(), keep)
-            .await?;
-        Ok(client)
+        })
     }
 }
 
@@ -150,14 +138,14 @@ impl WebLogin {
 
     /// Exchanges the code the browser brought and takes up the login. Runs in
     /// a task of its own: a browser that hangs up must not lose the tokens.
-    pub async fn redeem(self: &Arc<Self>, code: Secret) -> Result<(), SessionError> {
+    pub async fn redeem(self: &Arc<Self>, code: Secret) -> Result<Arrival, SessionError> {
         let login = Arc::clone(self);
         let tasks = &self.session.parts.tasks;
         let task = tasks.spawn(async move { login.exchange(code).await });
         task.await.unwrap_or(Err(SessionError::Stopping))
     }
 
-    async fn exchange(&self, code: Secret) -> Result<(), SessionError> {
+    async fn exchange(&self, code: Secret) -> Result<Arrival, SessionError> {
         let parts = &self.session.parts;
         let room = parts.store.reserve().await?;
         let wish = Authorization {
@@ -176,7 +164,7 @@ impl WebLogin {
         }
         let (tokens, refresh_token) = redeemed?;
         let record = Record {
-            registry_url: self.registry_url.clone(),
+            registry_url: self.agreed.registry().clone(),
             login_id: new_login_id(),
             method: LoginMethod::OAuth {
                 client_id: self.client.client_id.clone(),
@@ -189,7 +177,23 @@ impl WebLogin {
             obtained_at: now,
             ended: false,
         };
-        self.session.adopt(record, room).await
+        let arrival = self.session.adopt(&self.agreed, record, room).await?;
+        self.keep_client().await;
+        Ok(arrival)
+    }
+
+    /// Keeps the client for the next login. One that nobody ever logged in by
+    /// is not kept: who registered it is not known to be the stack.
+    async fn keep_client(&self) {
+        let keep = |document: &mut crate::store::Document| {
+            let (issuer, client) = (self.server.issuer.clone(), self.client.clone());
+            let kept = document.oauth_clients.insert(issuer, client);
+            (kept.as_ref() != Some(&self.client)).then_some(())
+        };
+        let store = &self.session.parts.store;
+        if let Err(error) = store.update(Reservation::default(), keep).await {
+            tracing::warn!("cannot keep the OAuth client: {error}");
+        }
     }
 
     /// Registers anew the next time: the stack may have forgotten the client,

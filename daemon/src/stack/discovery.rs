@@ -1,7 +1,7 @@
 //! `GET <catalog>/config.json`: where a catalog's services are.
 
 use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, RegistryUrl, Timestamp};
+use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{StackClient, StackError, http};
@@ -11,6 +11,8 @@ use super::{StackClient, StackError, http};
 pub struct StackConfig {
     /// Its registry.
     pub registry_url: RegistryUrl,
+    /// That registry's host.
+    pub registry_host: RegistryHost,
     /// The AWS region of the stack.
     pub region: Option<Region>,
     /// Everything as it came, but what is parsed above.
@@ -30,10 +32,14 @@ impl StackClient {
             Some(Value::String(text)) if !text.is_empty() => text,
             _ => return Err(answer.invalid("its config.json names no registryUrl")),
         };
-        let registry_url: RegistryUrl = registry.parse().map_err(|error| StackError::Invalid {
+        let unusable = |reason: &dyn std::fmt::Display| StackError::Invalid {
             host: http::host(&url),
-            reason: format!("the registryUrl in its config.json is unusable: {error}"),
-        })?;
+            reason: format!("the registryUrl in its config.json is unusable: {reason}"),
+        };
+        let registry_url: RegistryUrl = registry.parse().map_err(|error| unusable(&error))?;
+        let registry_host = registry_url
+            .host()
+            .ok_or_else(|| unusable(&"its host is no host name"))?;
         let region = values.get("region").and_then(Value::as_str);
         let region: Option<Region> = region
             .filter(|region| !region.is_empty())
@@ -43,6 +49,7 @@ impl StackClient {
         values.insert("registryUrl".to_owned(), json!(registry_url));
         Ok(StackConfig {
             registry_url,
+            registry_host,
             region,
             values,
             date: answer.date,

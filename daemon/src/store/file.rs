@@ -149,7 +149,7 @@ fn replace(file: &mut NamedTempFile, text: &[u8]) -> io::Result<()> {
 pub(super) struct Oddity(pub(super) &'static str);
 
 /// The file's bytes; `None` where there is none. Does not follow a symlink.
-fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(super) fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let nofollow = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = match OpenOptions::new()
         .read(true)

@@ -55,6 +55,10 @@ impl Locks {
         self.take("sessions.lock".to_owned()).await
     }
 
+    pub(super) async fn known(&self) -> Result<LockGuard, StoreError> {
+        self.take("catalogs.lock".to_owned()).await
+    }
+
     pub(super) async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
         let digest = Sha256::digest(catalog.as_str());
         let mut name = [0; 8];

@@ -8,13 +8,14 @@ mod backend;
 mod document;
 mod file;
 mod keyring;
+mod known;
 mod lock;
 mod memory;
 mod open;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quilt_proto::{CatalogUrl, quoted};
@@ -23,11 +24,12 @@ use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::file::check_dir;
+pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 
 /// Why the store could not be read or written.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// A file operation failed.
     #[error("cannot {action} {}: {reason}", quoted::path(path))]
@@ -90,6 +92,14 @@ pub enum StoreNote {
         /// Where it is now.
         kept_as: PathBuf,
     },
+    /// Where a catalog's secrets go is known until the daemon ends.
+    #[error("what is known of {catalog} is not kept: {error}")]
+    Unkept {
+        /// The catalog.
+        catalog: CatalogUrl,
+        /// Why.
+        error: StoreError,
+    },
 }
 
 /// The token store. Cheap to clone.
@@ -97,11 +107,22 @@ pub enum StoreNote {
 pub struct Store {
     backend: Arc<dyn Backend>,
     locks: lock::Locks,
+    known: known::KnownCatalogs,
 }
 
 impl Store {
     fn new(backend: Arc<dyn Backend>, locks: lock::Locks) -> Self {
-        Self { backend, locks }
+        Self {
+            backend,
+            locks,
+            known: known::KnownCatalogs::in_memory(),
+        }
+    }
+
+    /// With what is known of catalogs kept in a state directory.
+    fn knowing(mut self, dir: &Path) -> Self {
+        self.known = known::KnownCatalogs::in_dir(dir);
+        self
     }
 
     /// A store that forgets when the process ends.
@@ -119,7 +140,8 @@ impl Store {
 
     /// What the user should know about it.
     pub fn notes(&self) -> Vec<StoreNote> {
-        self.backend.notes()
+        let own = self.backend.notes().into_iter();
+        own.chain(self.known.notes()).collect()
     }
 
     /// Everything stored.
@@ -131,6 +153,29 @@ impl Store {
     /// The record of one catalog.
     pub async fn record(&self, catalog: &CatalogUrl) -> Result<Option<Record>, StoreError> {
         Ok(self.load().await?.sessions.remove(catalog))
+    }
+
+    /// What is known of a catalog, whoever is logged in.
+    pub async fn known(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
+        let known = self.known.of(catalog)?;
+        if known.registry_url.is_some() {
+            return Ok(known);
+        }
+        // A login made before such things were kept.
+        let record = self.record(catalog).await?;
+        Ok(Known {
+            registry_url: record.map(|record| record.registry_url),
+            ..known
+        })
+    }
+
+    /// Changes what is known of a catalog, for good where that can be written.
+    pub async fn remember(
+        &self,
+        catalog: &CatalogUrl,
+        change: impl FnOnce(&mut Known) + Send,
+    ) -> Result<(), StoreError> {
+        self.known.update(catalog, change).await
     }
 
     /// Makes sure that the next [`Self::update`] finds room on the disk.

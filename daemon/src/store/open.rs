@@ -35,7 +35,7 @@ pub enum StoreChoice {
 /// Opens the chosen store over a state directory.
 pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> {
     if choice == StoreChoice::Memory {
-        return Ok(Store::in_memory());
+        return Ok(Store::in_memory().knowing(dir));
     }
     prepare_dir(dir)?;
     let file = FileBackend::new(dir);
@@ -44,19 +44,19 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
         _ => AUTO_PATIENCE,
     };
     if choice == StoreChoice::File {
-        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)));
+        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir));
     }
     let account = dir.display().to_string();
     match KeyringBackend::connect(account, patience).await {
         Ok(keyring) => {
-            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir));
+            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).knowing(dir);
             adopt(&store, &file).await?;
             Ok(store)
         }
         Err(error) if choice == StoreChoice::Keyring => Err(error),
         Err(error) => {
             tracing::info!("{error}; tokens are kept in {}", quoted::path(&file.path()));
-            Ok(Store::new(Arc::new(file), Locks::in_dir(dir)))
+            Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Secret, Timestamp};
+use crate::{RegistryHost, Secret, Timestamp};
 
 /// The lifetimes a stack grants, in days (Quilt behaviour).
 pub const KEY_LIFETIME_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
@@ -17,6 +17,10 @@ pub const DEFAULT_KEY_LIFETIME_DAYS: i64 = 90;
 pub struct ApiKeyHandover {
     /// The secret, `qk_…`; surrounding white space allowed.
     pub key: Secret,
+    /// The registry's host, where it is another one than before and the user
+    /// agreed to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_registry: Option<RegistryHost>,
 }
 
 /// A key as the stack lists it; never its secret.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Session;
 use crate::{CatalogUrl, RegistryUrl};
 
 /// `PUT /v1/gateway`.
@@ -45,4 +46,7 @@ pub struct Gateway {
     /// Whether a login that the SDK made itself is still in its files.
     #[serde(default)]
     pub own_login: bool,
+    /// The login this request took over: whose it is, and who was there before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Session>,
 }

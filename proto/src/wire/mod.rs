@@ -12,6 +12,7 @@ mod packages;
 mod profile;
 mod session;
 mod status;
+mod welcome;
 
 pub use api_key::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ApiKeyStatus,
@@ -27,6 +28,7 @@ pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
 pub use profile::ProfileStatus;
 pub use session::{
-    LoginCode, Session, Token, TokenKind, WebLogin, WebLoginProgress, WebLoginState,
+    LoginCode, RegistryAcceptance, Session, Token, TokenKind, WebLogin, WebLoginProgress,
+    WebLoginState,
 };
 pub use status::{CatalogStatus, CredentialStatus, Health, SessionState, SessionStatus, Status};

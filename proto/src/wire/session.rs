@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CatalogUrl, RegistryUrl, Secret, Timestamp};
+use super::Me;
+use crate::{CatalogUrl, RegistryHost, RegistryUrl, Secret, Timestamp};
 
 /// `POST /v1/session`: the code the stack's login page showed. It is a
 /// long-lived secret (a refresh token).
@@ -12,9 +13,23 @@ use crate::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 pub struct LoginCode {
     /// The code, surrounding white space allowed.
     pub code: Secret,
+    /// The registry's host, where it is another one than before and the user
+    /// agreed to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_registry: Option<RegistryHost>,
 }
 
-/// `GET /v1/session`: where a login stands.
+/// `PUT /v1/session/registry`: the user agrees to where the catalog says that
+/// its registry is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RegistryAcceptance {
+    /// The host that the catalog names.
+    pub accept_registry: RegistryHost,
+}
+
+/// `GET /v1/session`: where a login stands, and after one, whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Session {
@@ -27,6 +42,18 @@ pub struct Session {
     /// The session itself.
     #[serde(flatten)]
     pub status: super::SessionStatus,
+    /// After a login: whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub me: Option<Me>,
+    /// After a login: why the stack could not be asked whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub me_error: Option<String>,
+    /// After a login: who was logged in there before, if that was somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_user: Option<String>,
+    /// Whether this login made the catalog the configured one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub configured: bool,
 }
 
 /// `GET /v1/token`: a bearer token, fresh for at least a minute.
@@ -56,8 +83,9 @@ pub enum TokenKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebLogin {
-    /// The page to open in a browser on this machine.
-    pub authorize_url: String,
+    /// The page to open in a browser on this machine: the daemon's own, which
+    /// leads on to the stack's. Good for nothing in another user's hands.
+    pub start_url: String,
     /// Names the login in `GET /v1/session/web/{id}`.
     pub id: String,
     /// When the daemon gives up waiting.

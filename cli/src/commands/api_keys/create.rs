@@ -126,7 +126,9 @@ pub(super) fn warn() {
 
 /// Lets the daemon use a key.
 pub(super) fn hand_over(context: &Context, secret: &Secret) -> Result<(), Failure> {
-    login::hand_over(context, &parse(secret)?)?;
+    for line in login::hand_over(context, &parse(secret)?)?.welcome() {
+        output::note(line);
+    }
     output::note("The daemon uses the new key now.");
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use quilt_proto::call::{SetUpGateway, UndoGateway};
 use quilt_proto::quoted;
-use quilt_proto::wire::{Gateway, GatewayRequest};
+use quilt_proto::wire::{Gateway, GatewayRequest, Session};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::{consent, output};
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -34,7 +34,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let request = GatewayRequest {
         import: args.import,
     };
-    context.print(&SetUpGateway(request), |gateway| show(args, &gateway))?;
+    let call = SetUpGateway(request);
+    consent::told(context, || {
+        context.print(&call, |gateway| show(args, &gateway))
+    })?;
     if let Some(proxy) = proxy_in_the_way() {
         output::note(proxy);
     }
@@ -57,6 +60,9 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     }
     if gateway.imported {
         output::note("took over the login that quilt3 had made");
+        for line in gateway.login.iter().flat_map(Session::welcome) {
+            output::note(line);
+        }
     } else if args.import {
         output::note("quiltd is logged in already: the login of quilt3 was left alone");
     } else if gateway.own_login {

@@ -28,7 +28,8 @@ use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
 use crate::listen::{
-    AllowedHosts, Limits, LoopbackListener, Say, Standing, Throttle, Words, guarded_by, serve,
+    AllowedHosts, Limits, LoopbackListener, Say, Standing, Throttle, Unknown, Words, guarded_by,
+    serve,
 };
 use crate::metrics::Via;
 
@@ -46,7 +47,7 @@ fn open(
     limits: Limits,
     routes: Router<Desk>,
 ) -> std::io::Result<Endpoint> {
-    let (listener, address) = LoopbackListener::bind(port)?;
+    let (listener, address) = LoopbackListener::bind(port, Unknown::Serve)?;
     let stop = app.shutdown.child_token();
     let throttle = Arc::new(Throttle::new());
     let words = words(&throttle);

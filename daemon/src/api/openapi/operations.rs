@@ -5,8 +5,8 @@
 //! the query parameters it reads.
 
 use quilt_proto::call::{
-    AwaitWebLogin, ClearApiKey, CreateApiKey, CreateGrant, DeletePackage, ListApiKeys,
-    ListPackages, Login, Logout, ReadApiKey, ReadAudit, ReadConfig, ReadConsoleUrl,
+    AcceptRegistry, AwaitWebLogin, ClearApiKey, CreateApiKey, CreateGrant, DeletePackage,
+    ListApiKeys, ListPackages, Login, Logout, ReadApiKey, ReadAudit, ReadConfig, ReadConsoleUrl,
     ReadCredentials, ReadDiagnosis, ReadGateway, ReadHealth, ReadMe, ReadPackageVersions,
     ReadProfiles, ReadSession, ReadStatus, ReadToken, RevokeApiKey, RevokeApiKeySecret,
     RevokeGrant, RotateApiKey, RunSearch, SetUpGateway, Shutdown, StartWebLogin, SwitchRole,
@@ -14,7 +14,8 @@ use quilt_proto::call::{
 };
 use quilt_proto::wire::{
     ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ConfigUpdate, GatewayRequest,
-    GrantRequest, LoginCode, NDJSON, NewApiKey, PackageLine, RoleChoice, Search,
+    GrantRequest, LoginCode, NDJSON, NewApiKey, PackageLine, RegistryAcceptance, RoleChoice,
+    Search,
 };
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value};
@@ -77,7 +78,7 @@ fn daemon() -> Vec<Operation> {
 fn logins() -> Vec<Operation> {
     vec![
         of::<ReadSession>(path::SESSION, "Where the login stands")
-            .query::<session::Wish>(&["login_url"]),
+            .query::<session::Wish>(&["login_url", "accept_registry"]),
         of::<Login>(
             path::SESSION,
             "Log in with the code of the stack's login page",
@@ -89,11 +90,20 @@ fn logins() -> Vec<Operation> {
         )
         .query::<session::Extent>(&["all"]),
         of::<StartWebLogin>(path::WEB_LOGIN, "Begin a login through the browser")
-            .query::<web::Where>(&["connect_url"]),
+            .query::<web::Where>(&["connect_url", "accept_registry"]),
         of::<AwaitWebLogin>(
             path::WEB_LOGIN_ID,
             "Wait some seconds for the end of such a login",
         ),
+        of::<AcceptRegistry>(
+            path::SESSION_REGISTRY,
+            "Agree to where the catalog says that its registry is now",
+        )
+        .more(
+            "A login or key goes to another registry than the one before only after this, or with \
+             `accept_registry` in its own request. What is logged in stays where it is.",
+        )
+        .takes::<RegistryAcceptance>(),
         of::<UseApiKey>(path::SESSION_API_KEY, "Use an API key instead of the login")
             .takes::<ApiKeyHandover>(),
         of::<ClearApiKey>(

@@ -12,8 +12,8 @@ use quilt_proto::wire::{
 use quilt_proto::{ApiKeyId, ApiKeySecret, NameError};
 
 use super::last::last;
-use super::session::describe;
-use crate::api::error::ApiError;
+use crate::api::arrival::welcome;
+use crate::api::error::{ApiError, How};
 use crate::api::extract::{Body, OfCatalog, Params, Segments};
 use crate::app::App;
 use crate::keys::{KeyError, Which};
@@ -21,16 +21,23 @@ use crate::keys::{KeyError, Which};
 pub(in crate::api) async fn set(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Body(ApiKeyHandover { key }): Body<ApiKeyHandover>,
+    Body(handover): Body<ApiKeyHandover>,
 ) -> Response {
+    let ApiKeyHandover {
+        key,
+        accept_registry,
+    } = handover;
     let set = async {
         let key: ApiKeySecret = key.expose().parse()?;
-        app.keys.set(&session, &key).await
+        app.keys.set(&session, &key, accept_registry.as_ref()).await
     };
     last(
         set.await
-            .map(|()| Json(describe(&session)))
-            .map_err(ApiError::Key),
+            .map(|arrival| Json(welcome(&app, &session, arrival)))
+            .map_err(|error| match error {
+                KeyError::Session(error) => ApiError::Login(error, How::ApiKey),
+                error => ApiError::Key(error),
+            }),
     )
 }
 

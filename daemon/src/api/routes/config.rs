@@ -13,6 +13,7 @@ use crate::api::extract::Body;
 use crate::api::open_gateway;
 use crate::app::App;
 use crate::catalogs::CatalogError;
+use crate::stack::StackConfig;
 
 pub(in crate::api) async fn show(
     State(app): State<Arc<App>>,
@@ -43,6 +44,19 @@ impl Wish {
     }
 }
 
+/// Whoever asks for one catalog does not get another one configured unasked.
+fn is_itself(catalog: &CatalogUrl, published: &StackConfig) -> Result<(), ApiError> {
+    let named = published.values.get("navigator_url");
+    let named = named.and_then(|named| named.as_str()?.parse::<CatalogUrl>().ok());
+    match named.filter(|named| named != catalog) {
+        Some(named) => Err(ApiError::OtherCatalog {
+            asked: catalog.clone(),
+            named,
+        }),
+        None => Ok(()),
+    }
+}
+
 pub(in crate::api) async fn update(
     State(app): State<Arc<App>>,
     Body(wish): Body<Wish>,
@@ -62,10 +76,15 @@ pub(in crate::api) async fn update(
                 .discover(&catalog)
                 .await
                 .map_err(ApiError::NotACatalog)?;
+            is_itself(&catalog, &published)?;
+            // The SDK sends its own secrets where the file says.
+            let session = app.sessions.session(&catalog);
+            let agreed = session.agree_to(published, None).await?;
+            let published = agreed.published();
             app.config.replace(&catalog, &published.values)?;
             // Whoever uses quilt3 through the gateway goes on doing so.
             let open = open_gateway(&app);
-            if let Err(error) = app.gateway.follow(&catalog, &published, open).await {
+            if let Err(error) = app.gateway.follow(&catalog, published, open).await {
                 // The configuration is as asked for; the status says the rest.
                 tracing::warn!("quilt3 does not follow: {error}");
             }

@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use quilt_proto::wire::{Gateway, GatewayRequest};
 
+use crate::api::arrival::welcome;
 use crate::api::error::ApiError;
 use crate::api::extract::{Body, OfCatalog};
 use crate::api::open_gateway;
 use crate::app::App;
-use crate::gateway::WiredUp;
+use crate::gateway::{Imported, WiredUp};
 use crate::session::SessionError;
 
 pub(in crate::api) async fn show(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
@@ -29,13 +30,19 @@ pub(in crate::api) async fn set_up(
             imported,
             own_login,
         } = app.gateway.set_up(&session, import, open).await?;
-        if imported {
+        if imported.is_some() {
             app.keys.flush(&session);
         }
+        let is_imported = imported.is_some();
+        let login = match imported {
+            Some(Imported::Now(arrival)) => Some(welcome(&app, &session, arrival)),
+            Some(Imported::Before) | None => None,
+        };
         Ok(Gateway {
             changed,
-            imported,
+            imported: is_imported,
             own_login,
+            login,
             ..describe(&app)?
         })
     })
@@ -79,5 +86,6 @@ fn describe(app: &App) -> Result<Gateway, ApiError> {
         changed: false,
         imported: false,
         own_login: false,
+        login: None,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use quilt_proto::wire::{Me, RoleChoice};
+use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 
 use crate::api::error::ApiError;
 use crate::api::extract::{Body, OfCatalog};
@@ -18,13 +18,18 @@ pub(in crate::api) async fn show(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
 ) -> Result<Json<Me>, ApiError> {
-    let registry = session.registry().await?;
-    let me = session
+    let (me, kind) = session
         .authorized(PATIENCE, true, |bearer| {
-            let (stack, registry) = (&app.stack, &registry);
-            async move { stack.me(registry, &bearer.token).await }
+            let stack = &app.stack;
+            async move {
+                let me = stack.me(&bearer.registry, &bearer.token).await?;
+                Ok((me, bearer.kind))
+            }
         })
         .await?;
+    if kind == TokenKind::Interactive {
+        session.learn_user(&me).await;
+    }
     Ok(Json(me))
 }
 

@@ -15,9 +15,12 @@ pub(super) mod metrics;
 pub(super) mod openapi;
 pub(super) mod packages;
 pub(super) mod profiles;
+pub(super) mod registry;
 pub(super) mod search;
 pub(super) mod session;
 pub(super) mod shutdown;
 pub(super) mod status;
 pub(super) mod token;
 pub(super) mod web;
+
+pub(super) use self::session::describe;

@@ -21,11 +21,10 @@ pub(in crate::api) async fn run(
     OfCatalog(session): OfCatalog,
     Body(search): Body<Search>,
 ) -> Result<Json<Vec<Value>>, ApiError> {
-    let registry = session.registry().await?;
     let hits = session
         .authorized(PATIENCE, false, |bearer| {
-            let (stack, registry, search) = (&app.stack, &registry, &search);
-            async move { stack.search(registry, &bearer.token, search).await }
+            let (stack, search) = (&app.stack, &search);
+            async move { stack.search(&bearer.registry, &bearer.token, search).await }
         })
         .await
         .map_err(ApiError::Search)?;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
+use quilt_proto::{CatalogUrl, RegistryHost};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::session::describe;
 use crate::api::error::ApiError;
 use crate::api::extract::{OfCatalog, Params, Segments};
 use crate::api::web::WebLogins;
@@ -21,20 +20,26 @@ use crate::listen::Peer;
 pub(in crate::api) struct Where {
     /// The stack's OAuth server, if it is not in its usual place.
     connect_url: Option<String>,
+    /// The host of the registry, where it is another one than before and the
+    /// user agreed to that.
+    accept_registry: Option<RegistryHost>,
 }
 
 pub(in crate::api) async fn start(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Params(Where { connect_url }): Params<Where>,
+    Params(wish): Params<Where>,
     Extension(logins): Extension<WebLogins>,
     peer: Option<Extension<Peer>>,
 ) -> Result<Json<WebLogin>, ApiError> {
-    let connect: Option<CatalogUrl> = connect_url
+    let connect: Option<CatalogUrl> = wish
+        .connect_url
         .map(|url| url.parse().map_err(CatalogError::Url))
         .transpose()?;
     let peer = peer.map(|Extension(peer)| peer);
-    Ok(Json(logins.start(&app, &session, connect, peer).await?))
+    let accept = wish.accept_registry.as_ref();
+    let started = logins.start(&app, &session, connect, accept, peer).await?;
+    Ok(Json(started))
 }
 
 pub(in crate::api) async fn wait(
@@ -47,6 +52,6 @@ pub(in crate::api) async fn wait(
             None => WebLoginProgress::Pending,
             Some(_) => WebLoginProgress::Done,
         },
-        session: session.map(|session| describe(&session)),
+        session,
     }))
 }

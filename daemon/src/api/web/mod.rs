@@ -8,16 +8,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quilt_proto::wire::WebLogin as Started;
-use quilt_proto::{CatalogUrl, Secret, Timestamp};
+use quilt_proto::wire::{Session as Answer, WebLogin as Started};
+use quilt_proto::{CatalogUrl, RegistryHost, Secret, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::redirect::RedirectListener;
-use super::error::ApiError;
+use super::arrival::welcome;
+use super::error::{ApiError, How};
 use super::trail;
 use crate::app::App;
-use crate::listen::{Peer, Words, serve};
+use crate::listen::{Peer, Words, owners_are_told, serve};
 use crate::session::{Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
@@ -31,7 +32,7 @@ const POLL: Duration = Duration::from_secs(20);
 pub(super) struct WebLogins(Arc<Mutex<HashMap<String, Arc<Attempt>>>>);
 
 /// How an attempt ended; `None` while it has not.
-type Outcome = Option<Result<(), SessionError>>;
+type Outcome = Option<Result<Answer, SessionError>>;
 
 pub(super) struct Attempt {
     login: Arc<WebLogin>,
@@ -55,13 +56,17 @@ impl WebLogins {
         app: &Arc<App>,
         session: &Arc<Session>,
         connect: Option<CatalogUrl>,
+        accept: Option<&RegistryHost>,
         peer: Option<Peer>,
     ) -> Result<Started, ApiError> {
+        if !owners_are_told() {
+            return Err(SessionError::NoOwners(session.catalog().clone()).into());
+        }
         let connect = session.connect(connect).await?;
         let listener = RedirectListener::bind(connect.port())
-            .await
             .map_err(|error| ApiError::NoLoopback(error.kind().to_string()))?;
-        let login = session.web_login(connect, listener.uri()).await?;
+        let login = session.web_login(connect, listener.uri(), accept).await;
+        let login = login.map_err(|error| ApiError::Login(error, How::Browser))?;
         let attempt = Arc::new(Attempt {
             login: Arc::new(login),
             app: Arc::clone(app),
@@ -72,10 +77,11 @@ impl WebLogins {
         });
         let id = crate::session::new_login_id();
         self.replace(&id, &attempt);
-        let router = redirect::router(Arc::clone(&attempt), listener.host());
+        let start_url = listener.start_url(&id);
+        let router = redirect::router(Arc::clone(&attempt), listener.host, &id);
         let stop = attempt.stop.clone();
         tokio::spawn(serve(
-            listener,
+            listener.listener,
             router,
             redirect::LIMITS,
             Words::problems(),
@@ -84,7 +90,7 @@ impl WebLogins {
         tokio::spawn(watch_over(self.clone(), Arc::clone(&attempt), id.clone()));
         let seconds = i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX);
         Ok(Started {
-            authorize_url: attempt.login.authorize_url().to_owned(),
+            start_url,
             id,
             expires_at: Timestamp::now().plus_seconds(seconds),
         })
@@ -103,13 +109,13 @@ impl WebLogins {
 
     /// Waits for the end of a login, not for ever: the session once it is
     /// there, `None` while it may still come.
-    pub(super) async fn wait(&self, id: &str) -> Result<Option<Arc<Session>>, ApiError> {
+    pub(super) async fn wait(&self, id: &str) -> Result<Option<Answer>, ApiError> {
         let attempt = self.map().get(id).map(Arc::clone);
         let attempt = attempt.ok_or(ApiError::NoSuchLogin)?;
         let outcome = attempt.outcome_within(POLL).await;
         match outcome {
             None => Ok(None),
-            Some(Ok(())) => Ok(Some(Arc::clone(attempt.login.session()))),
+            Some(Ok(session)) => Ok(Some(session)),
             Some(Err(error)) => Err(error.into()),
         }
     }
@@ -142,7 +148,11 @@ impl Attempt {
         tokio::time::timeout(patience, ended).await.ok().flatten()
     }
 
-    fn end(&self, outcome: Result<(), SessionError>) {
+    fn is_over(&self) -> bool {
+        self.outcome.borrow().is_some()
+    }
+
+    fn end(&self, outcome: Result<Answer, SessionError>) {
         self.outcome.send_if_modified(|current| {
             let first = current.is_none();
             if first {
@@ -155,7 +165,7 @@ impl Attempt {
     /// Takes the right to answer; only the first caller gets it.
     fn claim(&self) -> bool {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        !std::mem::replace(&mut *answered, true) && self.outcome.borrow().is_none()
+        !std::mem::replace(&mut *answered, true) && !self.is_over()
     }
 
     /// The stack's answer, brought by the browser.
@@ -166,6 +176,7 @@ impl Attempt {
         };
         let session = self.login.session();
         self.app.vault.flush(session.catalog());
+        let outcome = outcome.map(|arrival| welcome(&self.app, session, arrival));
         let done = outcome.is_ok();
         let result = if done { "ok" } else { "error" };
         let entry = trail::entry("login", result, Some(session.catalog()), None);

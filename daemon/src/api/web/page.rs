@@ -1,5 +1,7 @@
 //! What the browser shows at the end: static, without a word of the request.
 
+use std::fmt::Write;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -8,8 +10,13 @@ use http::{HeaderValue, StatusCode, header};
 pub(super) const DONE: &str = "You are logged in. You can close this page.";
 /// Shown when the login did not come about.
 pub(super) const FAILED: &str = "The login failed. Go back to where you started it: it says why.";
-/// Shown for anything but the redirect that is waited for.
-pub(super) const REFUSED: &str = "This is not the end of a login that is under way.";
+/// Shown for anything but what a login under way is waiting for.
+pub(super) const REFUSED: &str = "This is no part of a login that is under way.";
+/// Shown to a browser of which the system does not tell whose it is.
+const UNKNOWN: &str = "The system does not tell whose browser this is, so this login could be \
+                       another user's: it was refused. That is so where a browser is outside of \
+                       the virtual machine or container in which quiltctl runs. Log in with a \
+                       code instead: stop the command that waits, and run: quiltctl login";
 
 /// Nothing is loaded, sent, framed, kept or told to anyone.
 const HEADERS: [(header::HeaderName, &str); 8] = [
@@ -31,9 +38,38 @@ const HEADERS: [(header::HeaderName, &str); 8] = [
 
 /// A page that says `text`.
 pub(super) fn page(status: StatusCode, text: &'static str) -> Response {
-    let body = format!(
+    with_headers(status, html(text))
+}
+
+/// Leads on to a page of the stack's. One that HTTP cannot carry is refused.
+pub(super) fn lead_on(to: &str) -> Response {
+    let Ok(to) = HeaderValue::from_str(to) else {
+        return page(StatusCode::INTERNAL_SERVER_ERROR, FAILED);
+    };
+    let mut response = with_headers(StatusCode::SEE_OTHER, String::new());
+    response.headers_mut().insert(header::LOCATION, to);
+    response
+}
+
+/// The whole answer to a browser of nobody the system tells, as it is sent.
+pub(super) fn to_unknown() -> Vec<u8> {
+    let body = html(UNKNOWN);
+    let mut answer = "HTTP/1.1 403 Forbidden\r\n".to_owned();
+    for (name, value) in HEADERS {
+        // Writing to a String cannot fail.
+        let _ = write!(answer, "{name}: {value}\r\n");
+    }
+    let _ = write!(answer, "content-length: {}\r\n\r\n{body}", body.len());
+    answer.into_bytes()
+}
+
+fn html(text: &str) -> String {
+    format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>quiltd</title><p>{text}</p></html>"
-    );
+    )
+}
+
+fn with_headers(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     for (name, value) in HEADERS {

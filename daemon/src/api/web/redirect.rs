@@ -1,8 +1,9 @@
 //! The loopback redirect (RFC 8252, section 7.3): exactly one request is
-//! accepted, everything else changes nothing.
+//! accepted, everything else changes nothing. The way to the stack begins here,
+//! too: what a browser is started with can be read by every user of the
+//! machine, what this page answers only by the browser.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,17 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode, header};
 use quilt_proto::Secret;
-use tokio::net::{TcpListener, TcpStream};
 use url::form_urlencoded;
 
 use super::Attempt;
-use super::page::{self, page};
-use crate::listen::{Limits, Listener};
+use super::page::{self, lead_on, page};
+use crate::listen::{Limits, LoopbackListener, TurnAway, Unknown};
 use crate::session::SessionError;
 
 const PATH: &str = "/callback";
+
+/// How the path of the page begins that leads on to the stack's.
+const START: &str = "/start/";
 
 /// One browser, one small request.
 pub(super) const LIMITS: Limits = Limits {
@@ -34,58 +37,67 @@ pub(super) const LIMITS: Limits = Limits {
     drain_time: Duration::from_secs(5),
 };
 
-/// Listens on 127.0.0.1 only.
+/// Where a login is begun and ended.
 pub(super) struct RedirectListener {
-    listener: TcpListener,
-    port: u16,
+    pub(super) listener: LoopbackListener,
+    /// The authority a browser has to name.
+    pub(super) host: String,
 }
 
 impl RedirectListener {
-    /// Takes `port` where it is free, else one the system chooses.
-    pub(super) async fn bind(port: Option<u16>) -> io::Result<Self> {
-        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let listener = match TcpListener::bind(at(port.unwrap_or(0))).await {
-            Err(_) if port.is_some() => TcpListener::bind(at(0)).await?,
-            listener => listener?,
+    /// Listens on 127.0.0.1, for this user's browsers alone. Takes `port` where
+    /// it is free, else one the system chooses.
+    pub(super) fn bind(port: Option<u16>) -> io::Result<Self> {
+        let turn_away = || Unknown::TurnAway(TurnAway::with(page::to_unknown()));
+        let (listener, address) = match LoopbackListener::bind(port.unwrap_or(0), turn_away()) {
+            Err(_) if port.is_some() => LoopbackListener::bind(0, turn_away())?,
+            bound => bound?,
         };
-        let port = listener.local_addr()?.port();
-        Ok(Self { listener, port })
-    }
-
-    /// The authority a browser has to name.
-    pub(super) fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        let host = address.to_string();
+        Ok(Self { listener, host })
     }
 
     /// The redirect URI.
     pub(super) fn uri(&self) -> String {
-        format!("http://{}{PATH}", self.host())
+        format!("http://{}{PATH}", self.host)
     }
-}
 
-impl Listener for RedirectListener {
-    type Io = TcpStream;
-    type Caller = ();
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, ())> {
-        Ok((self.listener.accept().await?.0, ()))
+    /// The page that leads on to the stack's. The id keeps web pages from
+    /// beginning a login; other users do not get to see what is there.
+    pub(super) fn start_url(&self, id: &str) -> String {
+        format!("http://{}{START}{id}", self.host)
     }
 }
 
 /// Answers every request to the port.
-pub(super) fn router(attempt: Arc<Attempt>, host: String) -> Router {
-    Router::new()
-        .fallback(receive)
-        .with_state((attempt, Arc::from(host)))
+pub(super) fn router(attempt: Arc<Attempt>, host: String, id: &str) -> Router {
+    let desk = Desk {
+        attempt,
+        host,
+        start: format!("{START}{id}"),
+    };
+    Router::new().fallback(receive).with_state(Arc::new(desk))
 }
 
-async fn receive(
-    State((attempt, host)): State<(Arc<Attempt>, Arc<str>)>,
-    request: Request,
-) -> Response {
+/// What is waited for.
+struct Desk {
+    attempt: Arc<Attempt>,
+    host: String,
+    /// The path of the page that leads on.
+    start: String,
+}
+
+async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let attempt = &desk.attempt;
     let refused = |status| page(status, page::REFUSED);
-    if !is_navigation(request.method(), request.headers(), &host) {
+    if !is_navigation(request.method(), request.headers(), &desk.host) {
         return refused(StatusCode::FORBIDDEN);
+    }
+    if request.uri().path() == desk.start {
+        return match attempt.is_over() {
+            true => refused(StatusCode::GONE),
+            false => lead_on(attempt.login.authorize_url()),
+        };
     }
     if request.uri().path() != PATH {
         return refused(StatusCode::NOT_FOUND);

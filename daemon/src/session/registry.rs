@@ -1,0 +1,108 @@
+//! Which registry secrets are sent to.
+//!
+//! A catalog says where its registry is, and may say something else for a
+//! moment: a proxy, a portal, somebody who got into its `config.json`. So a
+//! secret goes to the registry that one has succeeded at before. Another one
+//! needs the user's word, except for the first.
+
+use quilt_proto::{RegistryHost, RegistryUrl};
+
+use super::{Session, SessionError};
+use crate::stack::StackConfig;
+use crate::store::StoreError;
+
+/// A registry that a secret may be sent to now. There is no other way to get
+/// one than to ask [`Session::agree`].
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    published: StackConfig,
+}
+
+impl Agreed {
+    /// The registry.
+    pub fn registry(&self) -> &RegistryUrl {
+        &self.published.registry_url
+    }
+
+    /// All that the catalog said of itself.
+    pub fn published(&self) -> &StackConfig {
+        &self.published
+    }
+}
+
+impl Session {
+    /// Asks the catalog where its registry is, before a secret is sent there.
+    /// `accept` is the host that the user agreed to, if any was asked about.
+    /// Keeps nothing.
+    pub async fn agree(&self, accept: Option<&RegistryHost>) -> Result<Agreed, SessionError> {
+        self.agree_to(self.published().await?, accept).await
+    }
+
+    /// What the catalog says of itself now.
+    pub async fn published(&self) -> Result<StackConfig, SessionError> {
+        Ok(self.parts.stack.discover(&self.catalog).await?)
+    }
+
+    /// The same with what the catalog has just said.
+    pub async fn agree_to(
+        &self,
+        published: StackConfig,
+        accept: Option<&RegistryHost>,
+    ) -> Result<Agreed, SessionError> {
+        let named = &published.registry_host;
+        if let Some(accept) = accept.filter(|accept| *accept != named) {
+            return Err(SessionError::OtherRegistry {
+                catalog: self.catalog.clone(),
+                named: named.clone(),
+                accepted: accept.clone(),
+            });
+        }
+        match self.trusted().await? {
+            Some(so_far) if accept.is_none() && !so_far.is_same_server(&published.registry_url) => {
+                Err(SessionError::RegistryChanged {
+                    catalog: self.catalog.clone(),
+                    named: named.clone(),
+                    // One that was sent secrets had a host.
+                    so_far: so_far.host().map(|host| host.to_string()),
+                })
+            }
+            _ => Ok(Agreed { published }),
+        }
+    }
+
+    /// Where secrets of this catalog go: where a login or key succeeded last,
+    /// or what the user agreed to since.
+    pub async fn trusted(&self) -> Result<Option<RegistryUrl>, StoreError> {
+        Ok(self.parts.store.known(&self.catalog).await?.registry_url)
+    }
+
+    /// Takes the user's word for where the catalog's registry is now. What is
+    /// logged in stays where it is.
+    pub async fn accept_registry(&self, host: &RegistryHost) -> Result<(), SessionError> {
+        let agreed = self.agree(Some(host)).await?;
+        self.trust(agreed.registry()).await;
+        Ok(())
+    }
+
+    /// Sends secrets there from now on.
+    pub async fn trust(&self, registry: &RegistryUrl) {
+        let registry = registry.clone();
+        let trust = |known: &mut crate::store::Known| known.registry_url = Some(registry);
+        if let Err(error) = self.parts.store.remember(&self.catalog, trust).await {
+            tracing::warn!("cannot keep where the registry is: {error}");
+        }
+    }
+
+    /// Where a key goes that has not succeeded here yet: that of a daemon which
+    /// just started, one that shall revoke itself. The trusted registry where
+    /// the catalog cannot be asked.
+    pub async fn registry_for_key(&self) -> Result<RegistryUrl, SessionError> {
+        match self.agree(None).await {
+            Ok(agreed) => Ok(agreed.published.registry_url),
+            Err(SessionError::Stack(error)) => {
+                self.trusted().await?.ok_or(SessionError::Stack(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What is known of catalogs, whoever is logged in: where secrets go, and who
+//! was there last. Nothing of it is secret. It outlives logout and restart
+//! whatever the token store is, in a file of its own: a registry that a secret
+//! once went to is not asked to be believed anew after each logout.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quilt_proto::{CatalogUrl, RegistryUrl};
+use serde::{Deserialize, Serialize};
+
+use super::file::{check_dir, prepare_dir, read_file};
+use super::lock::Locks;
+use super::{StoreError, StoreNote};
+use crate::files;
+
+/// What is known of one catalog.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Where a login or key last succeeded, or what the user agreed to since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_url: Option<RegistryUrl>,
+    /// Whose the stored login is, as far as the stack said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_user: Option<String>,
+    /// Who was last there, by login or key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_user: Option<String>,
+}
+
+type Catalogs = BTreeMap<CatalogUrl, Known>;
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    catalogs: Catalogs,
+}
+
+/// The layout this version writes.
+const VERSION: u32 = 1;
+
+/// What is known of every catalog. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct KnownCatalogs {
+    dir: Option<PathBuf>,
+    locks: Locks,
+    /// What no file has: all of it without a directory, else what could not be
+    /// written.
+    unwritten: Arc<Mutex<Catalogs>>,
+    notes: Arc<Mutex<Vec<StoreNote>>>,
+}
+
+impl KnownCatalogs {
+    /// Forgotten when the process ends.
+    pub(super) fn in_memory() -> Self {
+        Self {
+            dir: None,
+            locks: Locks::in_process(),
+            unwritten: Arc::default(),
+            notes: Arc::default(),
+        }
+    }
+
+    /// In a state directory, which need not exist yet.
+    pub(super) fn in_dir(dir: &Path) -> Self {
+        Self {
+            dir: Some(dir.to_owned()),
+            locks: Locks::in_dir(dir),
+            ..Self::in_memory()
+        }
+    }
+
+    /// What the user should know.
+    pub(super) fn notes(&self) -> Vec<StoreNote> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.clone()
+    }
+
+    /// What is known of a catalog. Looks at the file each time: other daemons
+    /// write it too.
+    pub(super) fn of(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
+        Ok(self.read()?.remove(catalog).unwrap_or_default())
+    }
+
+    /// Changes what is known of a catalog. Where that cannot be written, it is
+    /// kept for the life of the process, and noted.
+    pub(super) async fn update(
+        &self,
+        catalog: &CatalogUrl,
+        change: impl FnOnce(&mut Known) + Send,
+    ) -> Result<(), StoreError> {
+        let Some(dir) = &self.dir else {
+            change(self.unwritten().entry(catalog.clone()).or_default());
+            return Ok(());
+        };
+        let prepared = prepare_dir(dir);
+        let _guard = match prepared {
+            Ok(()) => Some(self.locks.known().await?),
+            Err(_) => None,
+        };
+        let mut catalogs = self.read()?;
+        let known = catalogs.entry(catalog.clone()).or_default();
+        let before = known.clone();
+        change(known);
+        let now = known.clone();
+        if now == before && self.unwritten().is_empty() {
+            return Ok(());
+        }
+        let written = match prepared {
+            Ok(()) => write(dir.join(FILE), catalogs).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(()) => self.unwritten().clear(),
+            Err(error) => {
+                self.note(StoreNote::Unkept {
+                    catalog: catalog.clone(),
+                    error,
+                });
+                self.unwritten().insert(catalog.clone(), now);
+            }
+        }
+        Ok(())
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, Catalogs> {
+        let unwritten = self.unwritten.lock();
+        unwritten.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, note: StoreNote) {
+        tracing::warn!("{note}");
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    fn read(&self) -> Result<Catalogs, StoreError> {
+        let mut catalogs = match &self.dir {
+            Some(dir) if dir.exists() => self.read_file(dir)?,
+            _ => Catalogs::new(),
+        };
+        catalogs.extend(self.unwritten().clone());
+        Ok(catalogs)
+    }
+
+    fn read_file(&self, dir: &Path) -> Result<Catalogs, StoreError> {
+        check_dir(dir)?;
+        let path = dir.join(FILE);
+        let text = read_file(&path).map_err(|error| StoreError::io("read", &path, &error))?;
+        let Some(text) = text else {
+            return Ok(Catalogs::new());
+        };
+        match serde_json::from_slice::<Document>(&text) {
+            Ok(document) if document.version > VERSION => Err(StoreError::Newer(path)),
+            Ok(document) => Ok(document.catalogs),
+            Err(_) => {
+                let aside = files::set_aside(&path)
+                    .map_err(|error| StoreError::io("set aside", &path, &error))?;
+                self.note(StoreNote::SetAside {
+                    file: path,
+                    kept_as: aside,
+                });
+                Ok(Catalogs::new())
+            }
+        }
+    }
+}
+
+/// The file's name.
+const FILE: &str = "catalogs.json";
+
+async fn write(path: PathBuf, catalogs: Catalogs) -> Result<(), StoreError> {
+    let document = Document {
+        version: VERSION,
+        catalogs,
+    };
+    // Strings always serialise.
+    let text = serde_json::to_vec(&document).unwrap_or_default();
+    let there = path.clone();
+    let written = tokio::task::spawn_blocking(move || files::replace_private(&there, &text)).await;
+    written
+        .unwrap_or_else(|_| Err(std::io::Error::other("the write was given up")))
+        .map_err(|error| StoreError::io("write", &path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn catalog() -> CatalogUrl {
+        "https://demo.quilt.example".parse().unwrap()
+    }
+
+    fn registry() -> RegistryUrl {
+        "https://registry.example".parse().unwrap()
+    }
+
+    async fn remember(known: &KnownCatalogs) {
+        known
+            .update(&catalog(), |known| known.registry_url = Some(registry()))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_known_is_there_for_the_next_daemon() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let known = KnownCatalogs::in_dir(&state);
+        assert_eq!(known.of(&catalog()).unwrap(), Known::default());
+        assert!(!state.exists(), "reading creates nothing");
+        remember(&known).await;
+        let next = KnownCatalogs::in_dir(&state);
+        assert_eq!(next.of(&catalog()).unwrap().registry_url, Some(registry()));
+        let mode = std::fs::metadata(state.join(FILE)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_file_others_may_replace_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        remember(&KnownCatalogs::in_dir(dir.path())).await;
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        let known = KnownCatalogs::in_dir(dir.path());
+        assert!(matches!(
+            known.of(&catalog()),
+            Err(StoreError::Unsafe { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_kept_for_a_while_and_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a file");
+        std::fs::write(&file, "").unwrap();
+        let known = KnownCatalogs::in_dir(&file.join("state"));
+        remember(&known).await;
+        assert_eq!(known.of(&catalog()).unwrap().registry_url, Some(registry()));
+        assert_eq!(known.notes().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_broken_is_set_aside_and_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::write(dir.path().join(FILE), "{").unwrap();
+        let known = KnownCatalogs::in_dir(dir.path());
+        assert_eq!(known.of(&catalog()).unwrap(), Known::default());
+        assert_eq!(known.notes().len(), 1);
+        remember(&known).await;
+        assert_eq!(known.of(&catalog()).unwrap().registry_url, Some(registry()));
+    }
+}

@@ -1,0 +1,58 @@
+//! What a person is told after a login.
+
+use super::Session;
+
+/// The longest name shown, in characters.
+const MAX_NAME: usize = 80;
+
+impl Session {
+    /// Who is logged in now and who was before, one line each, for the answer
+    /// to a login. Nothing, where the daemon does not say.
+    ///
+    /// ```
+    /// let session: quilt_proto::wire::Session = serde_json::from_str(
+    ///     r#"{"catalog_url": "https://demo.quilt.example", "registry_url": null,
+    ///         "login_url": null, "state": "active", "kind": "interactive",
+    ///         "access_token_expires_at": null, "last_error": null, "previous_user": "bob",
+    ///         "me": {"name": "alice", "email": "a@x.example", "is_admin": false,
+    ///                "role": "ReadWrite", "roles": ["ReadWrite"]}}"#,
+    /// ).unwrap();
+    /// assert_eq!(session.welcome(), [
+    ///     "Logged in to demo.quilt.example as alice (role ReadWrite).",
+    ///     "Before, bob was logged in there.",
+    /// ]);
+    /// ```
+    pub fn welcome(&self) -> Vec<String> {
+        let catalog = self.catalog_url.as_str();
+        let place = catalog.split_once("://").map_or(catalog, |(_, rest)| rest);
+        let mut lines = Vec::new();
+        if let Some(me) = &self.me {
+            let role = me.role.as_deref().map(shown);
+            let role = role.map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
+            let name = shown(&me.name);
+            lines.push(format!("Logged in to {place} as {name} ({role})."));
+        }
+        if let Some(why) = &self.me_error {
+            lines.push(format!(
+                "Logged in to {place}. Whose login it is could not be asked: {why}; run: quiltctl \
+                 whoami"
+            ));
+        }
+        if let Some(previous) = self.previous_user.as_deref().map(shown) {
+            lines.push(format!("Before, {previous} was logged in there."));
+        }
+        if self.configured {
+            lines.push(format!("{catalog} is the configured catalog now."));
+        }
+        lines
+    }
+}
+
+/// A name from a stack, on one short line.
+fn shown(name: &str) -> String {
+    let words: Vec<&str> = name
+        .split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ").chars().take(MAX_NAME).collect()
+}
