@@ -96,9 +96,10 @@ fn pairs(text: &str) -> BTreeMap<String, String> {
 /// prints what a program it starts would find.
 fn shell(program: &str, args: &[&str], text: &str) -> BTreeMap<String, String> {
     let path = std::env::var_os("PATH").unwrap();
+    let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(program);
     command.args(args).env_clear().env("PATH", path);
-    command.env("AWS_PROFILE", "other").env("HOME", "/nowhere");
+    command.env("AWS_PROFILE", "other").env("HOME", home.path());
     command.env("AWS_SECRET_ACCESS_KEY", "old");
     pairs(&read(&mut command, &format!("{text}\nenv\n")))
 }

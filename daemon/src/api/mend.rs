@@ -8,7 +8,7 @@ use quilt_proto::{CatalogUrl, Command, PackageName};
 
 use crate::catalogs::CatalogError;
 use crate::keys::KeyNotice;
-use crate::listen::BindError;
+use crate::listen::{AcquireError, BindError};
 use crate::package::HalfDeleted;
 use crate::store::{StoreError, StoreNote};
 
@@ -53,7 +53,7 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
     if let Some(error) = cause.downcast_ref() {
         return Some(store(error));
     }
-    if let Some(error) = cause.downcast_ref() {
+    if let Some(AcquireError::Bind(error)) = cause.downcast_ref() {
         return Some(bind(error));
     }
     if let Some(error) = cause.downcast_ref::<NoHome>() {
@@ -71,7 +71,7 @@ pub(super) fn note(note: &StoreNote) -> Command {
 }
 
 /// What a control socket needs that cannot be bound.
-pub fn bind(error: &BindError) -> Command {
+pub(super) fn bind(error: &BindError) -> Command {
     match error {
         BindError::AlreadyRunning { .. } => Command::of("quiltctl daemon stop"),
         // A directory that is there for the socket; any other one, such as
