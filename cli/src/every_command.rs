@@ -126,7 +126,7 @@ fn built(words: &str, mut rest: &str) -> Command {
             ("option" | "option_if" | "path_option", Some(name)) => {
                 command.option(name, value(name))
             }
-            ("operand" | "operand_if", _) => command.operand(HOSTILE),
+            ("operand", _) => command.operand(HOSTILE),
             ("path", _) => command.path(Path::new(HOSTILE)),
             ("variable", _) => command.variable("AWS_PROFILE", HOSTILE),
             _ => break,
