@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Everything an AWS credential may be made of.
 const KEY_ID: &str = "ASIA_0123456789_abcxyz";
 const SECRET: &str = "+/=aZ09/+==+/0123456789abcdefghijklmnopqrs=";
-const TOKEN: &str = "=IQoJb3/+=_-.:,@%IQoJb3JpZ2luX2Vj//////////wEaCXVzLWVhc3QtMSJH=";
+const TOKEN: &str = "%IQoJb3/+=_-.,@%IQoJb3JpZ2luX2Vj//////////wEaCXVzLWVhc3QtMSJH=";
 
 const NAMES: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
