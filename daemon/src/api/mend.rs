@@ -156,6 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn a_deletion_goes_on_with_the_same_version() {
+        let half = HalfDeleted {
+            progress: crate::package::Progress::default(),
+            cause: crate::package::StoreError::NoSuchBucket("lake".to_owned()),
+            name: "ns/name".parse().unwrap(),
+            registry: "file:///x; run: y".to_owned(),
+            top_hash: Some("-abc".to_owned()),
+        };
+        assert_eq!(
+            delete_again(&half),
+            "quiltctl packages delete ns/name --registry 'file:///x;'' run: y' --top-hash=-abc"
+        );
+    }
+
+    #[test]
     fn no_directory_of_the_system_is_to_be_closed() {
         let loose = |dir: &str| {
             bind(&BindError::DirectoryLoose {
