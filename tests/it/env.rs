@@ -282,6 +282,9 @@ async fn what_sts_gives_is_looked_at_as_well() {
     let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
     let control = world.stack.control();
     let ask = async || {
+        // What was answered before is forgotten with who it was for.
+        world.ctl(&["logout"]).await.ok();
+        world.login().await;
         world
             .ctl(&["credential-process", "--profile", "lake"])
             .await
