@@ -126,7 +126,7 @@ fn built(words: &str, mut rest: &str) -> Command {
             ("option" | "option_if" | "path_option", Some(name)) => {
                 command.option(name, value(name))
             }
-            ("operand" | "operand_if", _) => command.operand(HOSTILE),
+            ("operand", _) => command.operand(HOSTILE),
             ("path", _) => command.path(Path::new(HOSTILE)),
             ("variable", _) => command.variable("AWS_PROFILE", HOSTILE),
             _ => break,
@@ -168,6 +168,7 @@ fn commands() -> Vec<(String, Command)> {
 fn words(command: &Command) -> Vec<String> {
     let said = process::Command::new("sh")
         .args(["-c", &format!("printf '%s\\0' {command}")])
+        .env_remove("EDITOR")
         .output()
         .unwrap();
     let text = String::from_utf8(said.stdout).unwrap();
@@ -193,7 +194,8 @@ fn every_command_that_is_named_can_be_run() {
             PROGRAMS.contains(&program) || program == "vi" || line.starts_with("export "),
             "{place}: {line}"
         );
-        if program != "quiltctl" {
+        // Where the rest of a command is chosen elsewhere, it is found there.
+        if program != "quiltctl" || line == "quiltctl" {
             continue;
         }
         let words = words.iter().skip_while(|word| *word != "quiltctl");
@@ -226,11 +228,12 @@ fn values_arrive_as_they_are() {
 
 #[test]
 fn no_sentence_has_a_command_in_it() {
+    let has_command = |line: &str| line.contains("run: ") && !line.trim_start().starts_with("//");
     for (path, code) in sources() {
         let is_the_one_place =
             path.ends_with("proto/src/command.rs") || path.ends_with("quoted.rs");
         assert!(
-            is_the_one_place || !code.contains("run: "),
+            is_the_one_place || !code.lines().any(has_command),
             "{}: a hint belongs beside its sentence",
             path.display()
         );

@@ -166,10 +166,8 @@ fn launch(socket: &Path, deadline: Instant) -> Result<(), Failure> {
         Ok(Announced::Nothing) => {
             let _ = child.wait();
             let words = last_words(&path, log_start);
-            let words = words.map_or_else(
-                || "it said nothing".to_owned(),
-                |words| format!("its last words were {words}"),
-            );
+            let words =
+                words.map_or_else(|| "it said nothing".to_owned(), |words| words.to_string());
             Err(fail(format!("quiltd did not start: {words}")))
         }
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(too_slow()),

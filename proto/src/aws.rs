@@ -81,12 +81,18 @@ impl TryFrom<Secret> for SecretAccessKey {
     fn try_from(secret: Secret) -> Result<Self, NotAws> {
         let text = secret.expose();
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"/+=".contains(&b);
-        if Self::LENGTHS.contains(&text.len()) && text.bytes().all(legal) {
+        if Self::LENGTHS.contains(&text.len()) && text.bytes().all(legal) && !expands(text) {
             Ok(Self(secret))
         } else {
             Err(NotAws::SecretAccessKey)
         }
     }
+}
+
+/// Whether zsh makes something else of a value that an assignment begins with;
+/// in base64, `=` is at the end.
+fn expands(text: &str) -> bool {
+    text.starts_with('=')
 }
 
 /// Goes with every request. AWS names neither alphabet nor length ("we
@@ -110,8 +116,9 @@ impl TryFrom<Secret> for SessionToken {
 
     fn try_from(secret: Secret) -> Result<Self, NotAws> {
         let text = secret.expose();
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b"/+=_-.:,@%".contains(&b);
-        if (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(legal) {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"/+=_-.,@%".contains(&b);
+        if (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(legal) && !expands(text)
+        {
             Ok(Self(secret))
         } else {
             Err(NotAws::SessionToken)
@@ -164,7 +171,7 @@ mod tests {
     /// What means something to a shell, a `.env` file, a header or a terminal.
     const HOSTILE: &[&str] = &[
         "'", "\"", "`", "\\", "$", " ", "\n", "\r", "\0", "\u{1b}", ";", "&", "|", "<", ">", "(",
-        ")", "{", "}", "[", "]", "*", "?", "!", "#", "~", "^", "\u{202e}", "é", "\u{200b}",
+        ")", "{", "}", "[", "]", "*", "?", "!", "#", "~", "^", ":", "\u{202e}", "é", "\u{200b}",
     ];
 
     #[test]
@@ -205,6 +212,9 @@ mod tests {
                 assert!(SessionToken::try_from(secret()).is_err(), "{text:?}");
             }
         }
+        let zsh = || Secret::new(format!("={}", "a".repeat(40)));
+        assert!(SecretAccessKey::try_from(zsh()).is_err());
+        assert!(SessionToken::try_from(zsh()).is_err());
         for text in ["", "ASIA", &"A".repeat(129)] {
             assert!(text.parse::<AccessKeyId>().is_err(), "{text:?}");
         }

@@ -97,15 +97,6 @@ impl Command {
         self
     }
 
-    /// With such a value, where there is one.
-    #[must_use]
-    pub fn operand_if(self, value: Option<impl Display>) -> Self {
-        match value {
-            Some(value) => self.operand(value),
-            None => self,
-        }
-    }
-
     /// With a file.
     #[must_use]
     pub fn path(mut self, path: &Path) -> Self {
@@ -214,7 +205,8 @@ fn quote(word: &[u8]) -> String {
 fn octal(word: &[u8]) -> String {
     let mut text = String::from("\"$(printf '");
     for byte in word {
-        if byte.is_ascii_alphanumeric() || b"-_./ ".contains(byte) {
+        // No hyphen: `printf` could take it for an option.
+        if byte.is_ascii_alphanumeric() || b"_./ ".contains(byte) {
             text.push(char::from(*byte));
         } else {
             // Writing to a String cannot fail.
@@ -342,8 +334,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_shown_still_arrives() {
-        for name in ["a\nb", "\u{1b}[2J", "x\u{202e}y", "\u{3164}", "%s\\"] {
-            let line = Command::of("ls").operand(name).to_string();
+        for name in [
+            "a\nb",
+            "--yes\n-",
+            "\u{1b}[2J",
+            "x\u{202e}y",
+            "\u{3164}",
+            "%s\\",
+        ] {
+            let line = Command::of("ls").word(name).to_string();
             assert!(line.chars().all(quoted::is_harmless), "{line}");
             assert_eq!(words(&line)[1], name);
         }

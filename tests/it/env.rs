@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Everything an AWS credential may be made of.
 const KEY_ID: &str = "ASIA_0123456789_abcxyz";
 const SECRET: &str = "+/=aZ09/+==+/0123456789abcdefghijklmnopqrs=";
-const TOKEN: &str = "=IQoJb3/+=_-.:,@%IQoJb3JpZ2luX2Vj//////////wEaCXVzLWVhc3QtMSJH=";
+const TOKEN: &str = "%IQoJb3/+=_-.,@%IQoJb3JpZ2luX2Vj//////////wEaCXVzLWVhc3QtMSJH=";
 
 const NAMES: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
@@ -96,9 +96,10 @@ fn pairs(text: &str) -> BTreeMap<String, String> {
 /// prints what a program it starts would find.
 fn shell(program: &str, args: &[&str], text: &str) -> BTreeMap<String, String> {
     let path = std::env::var_os("PATH").unwrap();
+    let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(program);
     command.args(args).env_clear().env("PATH", path);
-    command.env("AWS_PROFILE", "other").env("HOME", "/nowhere");
+    command.env("AWS_PROFILE", "other").env("HOME", home.path());
     command.env("AWS_SECRET_ACCESS_KEY", "old");
     pairs(&read(&mut command, &format!("{text}\nenv\n")))
 }
@@ -281,6 +282,9 @@ async fn what_sts_gives_is_looked_at_as_well() {
     let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
     let control = world.stack.control();
     let ask = async || {
+        // What was answered before is forgotten with who it was for.
+        world.ctl(&["logout"]).await.ok();
+        world.login().await;
         world
             .ctl(&["credential-process", "--profile", "lake"])
             .await

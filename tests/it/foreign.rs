@@ -231,7 +231,7 @@ async fn what_a_catalog_publishes_is_parsed() {
     let run = world
         .home
         .command(binaries::quiltctl())
-        .args(["--no-autostart", "whoami"])
+        .args(["--no-autostart", "credential-process"])
         .output();
     let run: Run = run.await.unwrap().into();
     let line = run.failed(3);
@@ -371,7 +371,7 @@ async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
         command
             .env("QUILTD_STATE_DIR", &place)
             .env("QUILTD_BIN", binaries::quiltd())
-            .env("QUILTD_SOCKET", world.home.path().join("other.sock"))
+            .env("QUILTD_SOCKET", world.home.path().join("run/other.sock"))
             .args(args);
         command
     };

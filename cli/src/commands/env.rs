@@ -162,7 +162,7 @@ mod tests {
             version: CredentialProcessVersion,
             access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
             secret_access_key: Secret::new(key),
-            session_token: Secret::new("t/o+k=_-.:,@%"),
+            session_token: Secret::new("t/o+k=_-.,@%"),
             expiration: "2026-08-01T10:00:00Z".parse().unwrap(),
         }
     }

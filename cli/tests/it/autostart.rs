@@ -138,7 +138,7 @@ fn a_daemon_that_fails_is_quoted() {
         let output = home.command(&[command]).env("QUILTD_BIN", &daemon).output();
         let line = Ran::from(&output.unwrap()).failed(4);
         assert!(
-            line.contains("quiltd did not start: the config is wrong"),
+            line.contains("quiltd did not start: “the config is wrong”"),
             "{line}"
         );
     }

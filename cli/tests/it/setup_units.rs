@@ -86,7 +86,7 @@ fn without_a_bus_nothing_is_touched_and_units_can_go() {
     .unwrap();
     let line = run(&home, &["setup", "systemd"]).failed(1);
     assert!(
-        line.contains("No medium found; nothing was changed"),
+        line.contains("No medium found”; nothing was changed"),
         "{line}"
     );
     let dir = home.path().join(".config/systemd/user");

@@ -8,7 +8,7 @@ use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 
 use crate::catalogs::CatalogError;
 use crate::keys::KeyNotice;
-use crate::listen::BindError;
+use crate::listen::{AcquireError, BindError};
 use crate::package::HalfDeleted;
 use crate::store::{StoreError, StoreNote};
 
@@ -53,7 +53,7 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
     if let Some(error) = cause.downcast_ref() {
         return Some(store(error));
     }
-    if let Some(error) = cause.downcast_ref() {
+    if let Some(AcquireError::Bind(error)) = cause.downcast_ref() {
         return Some(bind(error));
     }
     if let Some(error) = cause.downcast_ref::<NoHome>() {
@@ -72,7 +72,7 @@ pub(super) fn note(note: &StoreNote) -> Command {
 }
 
 /// What a control socket needs that cannot be bound.
-pub fn bind(error: &BindError) -> Command {
+pub(super) fn bind(error: &BindError) -> Command {
     match error {
         BindError::AlreadyRunning { .. } => Command::of("quiltctl daemon stop"),
         // A directory that is there for the socket; any other one, such as
@@ -163,6 +163,21 @@ mod tests {
         let full = ErrorKind::StorageFull.to_string();
         is(look(&file, &full), format!("df -h {at}/a/b"));
         assert_eq!(look(Path::new("/"), "x"), "ls -ld /");
+    }
+
+    #[test]
+    fn a_deletion_goes_on_with_the_same_version() {
+        let half = HalfDeleted {
+            progress: crate::package::Progress::default(),
+            cause: crate::package::StoreError::NoSuchBucket("lake".to_owned()),
+            name: "ns/name".parse().unwrap(),
+            registry: "file:///x; run: y".to_owned(),
+            top_hash: Some("-abc".to_owned()),
+        };
+        assert_eq!(
+            delete_again(&half),
+            "quiltctl packages delete ns/name --registry 'file:///x;'' run: y' --top-hash=-abc"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
+use quilt_proto::{Quoted, quoted};
 use url::form_urlencoded;
 
 use super::error::ApiError;
@@ -50,14 +51,10 @@ fn known(method: &Method, path: &str) -> Names {
 }
 
 fn refusal(name: &str, known: &[&str]) -> String {
-    let name: String = name
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(QUOTED)
-        .collect();
+    let name = Quoted::new(&quoted::one_line(name, QUOTED, 4 * QUOTED));
     let names: Vec<&str> = [CATALOG].iter().chain(known).copied().collect();
     let names = names.join(", ");
-    format!("there is no query parameter '{name}' here, only: {names}")
+    format!("there is no query parameter {name} here, only: {names}")
 }
 
 #[cfg(test)]
@@ -69,10 +66,10 @@ mod tests {
     #[test]
     fn a_refusal_is_one_short_line() {
         let line = refusal(&format!("a\n{}", "b".repeat(99)), &["profile"]);
-        let quoted = format!("a{}", "b".repeat(QUOTED - 1));
+        let quoted = format!("a {}…", "b".repeat(QUOTED - 3));
         assert_eq!(
             line,
-            format!("there is no query parameter '{quoted}' here, only: catalog, profile")
+            format!("there is no query parameter “{quoted}” here, only: catalog, profile")
         );
     }
 

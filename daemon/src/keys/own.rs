@@ -73,13 +73,21 @@ impl Keys {
         let made = making.await;
         // The secret came through a connection that would keep it.
         self.stack.forget_connections();
-        made.map_err(|error| match error {
+        let made = made.map_err(|error| match error {
             SessionError::Stack(source @ StackError::Unreachable { .. }) => KeyError::PerhapsMade {
                 name: Quoted::new(&new.name),
                 source,
             },
             error => error.into(),
-        })
+        })?;
+        if made.secret.expose().parse::<ApiKeySecret>().is_err() {
+            self.take_back(session, &made.api_key).await;
+            return Err(KeyError::Useless(StackError::Invalid {
+                host: registry.to_string(),
+                reason: "its new API key is none".to_owned(),
+            }));
+        }
+        Ok(made)
     }
 
     /// Revokes one of the user's keys. If it is the one in use, it is dropped.

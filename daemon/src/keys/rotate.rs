@@ -154,7 +154,7 @@ impl Keys {
     }
 
     /// Revokes a key that came to nothing, as well as that can be done.
-    async fn take_back(&self, session: &Session, key: &ApiKey) {
+    pub(super) async fn take_back(&self, session: &Session, key: &ApiKey) {
         let Ok(id) = key.id.parse() else { return };
         if let Err(error) = self.revoke(session, &Which::Id(id)).await {
             tracing::warn!(

@@ -16,6 +16,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use self::error::{HalfDeleted, PackageError, StoreError};
+pub use self::error::{HalfDeleted, PackageError, Progress, StoreError};
 pub use self::registry::{Names, Registry};
 pub use self::service::Packages;

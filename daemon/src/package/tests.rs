@@ -257,17 +257,12 @@ async fn a_failure_midway_tells_what_was_done_and_how_to_go_on() {
     let Err(PackageError::HalfDeleted(half)) = &error else {
         panic!("{error:?}");
     };
-    let (progress, again) = (&half.progress, &half.again);
+    let progress = &half.progress;
     assert_eq!(progress.latest, Some(hash(1)));
     assert_eq!(progress.deleted, Vec::<String>::new());
     assert_eq!(progress.left.len(), 1);
-    assert_eq!(
-        *again,
-        format!(
-            "quiltctl packages delete ns/name --registry s3://lake --top-hash {}",
-            hash(2)
-        )
-    );
+    assert_eq!((&half.name, &*half.registry), (&package(), "s3://lake"));
+    assert_eq!(half.top_hash, Some(hash(2)));
     let text = error.unwrap_err().to_string();
     assert!(
         text.contains("1 object (.quilt/named_packages/ns/name/2) left"),

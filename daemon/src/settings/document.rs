@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use quilt_proto::quoted;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -128,7 +129,7 @@ impl<'d> Entry<'d> {
 
     /// A complaint about the value.
     pub(super) fn error(&self, what: impl Into<String>) -> SettingsError {
-        let key = quotable(self.key());
+        let key = quoted::name(self.key());
         let what = format!("{key}: {}", what.into());
         at(self.text, self.value.span().start, what)
     }
@@ -181,9 +182,9 @@ impl<'d> Entry<'d> {
             DeValue::Table(table) => Ok(Table {
                 text: self.text,
                 name: if self.name.is_empty() {
-                    quotable(self.key())
+                    quoted::name(self.key()).to_string()
                 } else {
-                    format!("{}.{}", self.name, quotable(self.key()))
+                    format!("{}.{}", self.name, quoted::name(self.key()))
                 },
                 content: table,
             }),

@@ -169,9 +169,9 @@ fn changes_are_taken_up_and_a_broken_file_keeps_the_old() {
     let path = dir.path().join("quiltd.toml");
     let file = SettingsFile::new(path.clone());
     let names = || file.current().profiles().len();
-    assert_eq!((names(), file.warnings().len()), (1, 0));
+    assert_eq!((names(), file.problem()), (1, None));
     write(&path, "[profiles.one]\nregion = 'eu-west-1'\n");
-    assert_eq!((names(), file.warnings().len()), (2, 0));
+    assert_eq!((names(), file.problem()), (2, None));
     write(&path, "[profiles.one]\nregoin = 'eu-west-1'\n");
     assert_eq!(names(), 2);
     let problem = file.problem().unwrap();

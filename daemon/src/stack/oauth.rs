@@ -14,6 +14,9 @@ const SCOPE: &str = "platform";
 /// What users read on the page that asks for their consent.
 const CLIENT_NAME: &str = "quiltd";
 
+/// The longest id of a client that is taken, in bytes.
+const LONGEST_CLIENT_ID: usize = 1024;
+
 /// An OAuth server's endpoints (RFC 8414).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthServer {
@@ -141,7 +144,8 @@ impl StackClient {
         }));
         let answer = self.send(request, &[]).await?;
         let Registered { client_id } = answer.json()?;
-        if client_id.is_empty() {
+        let legal = |b: u8| b.is_ascii_graphic();
+        if !(1..=LONGEST_CLIENT_ID).contains(&client_id.len()) || !client_id.bytes().all(legal) {
             return Err(answer.invalid("its OAuth server gave no client_id"));
         }
         Ok(client_id)

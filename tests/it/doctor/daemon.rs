@@ -24,13 +24,16 @@ async fn a_login_that_is_missing_or_over() {
     let world = healthy().await;
     let login = format!("quiltctl login --catalog {}", world.stack.catalog_url());
     world.ctl(&["logout"]).await.ok();
-    assert_eq!(only(&world, "login_required").await.hint, login);
+    assert_eq!(only(&world, "login_required").await.hint.to_string(), login);
     world.login().await;
     assert_eq!(found(&world, &[]).await, []);
 
     world.stack.control().revoke_sessions(None);
     world.stack.control().outdate_access_tokens();
-    assert_eq!(only(&world, "session_expired").await.hint, login);
+    assert_eq!(
+        only(&world, "session_expired").await.hint.to_string(),
+        login
+    );
     world.login().await;
     assert_eq!(found(&world, &[]).await, []);
 }
@@ -56,10 +59,14 @@ async fn a_key_that_is_refused_or_about_to_end() {
     assert!(
         found_soon
             .hint
+            .to_string()
             .starts_with("quiltctl api-keys rotate --current"),
         "{found_soon:?}"
     );
-    assert_eq!(found_after(&world, &[], &found_soon.hint).await, []);
+    assert_eq!(
+        found_after(&world, &[], &found_soon.hint.to_string()).await,
+        []
+    );
 
     let dead = key(90);
     set_key(&dead.secret).await;
@@ -70,10 +77,16 @@ async fn a_key_that_is_refused_or_about_to_end() {
         .find(|found| found.code == "invalid_api_key")
         .unwrap();
     assert!(
-        refused.hint.starts_with("quiltctl clear-api-key"),
+        refused
+            .hint
+            .to_string()
+            .starts_with("quiltctl clear-api-key"),
         "{refused:?}"
     );
-    assert_eq!(found_after(&world, &[], &refused.hint).await, []);
+    assert_eq!(
+        found_after(&world, &[], &refused.hint.to_string()).await,
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +96,7 @@ async fn a_clock_that_is_wrong() {
     for (offset, words) in [(600, "600 s behind"), (-600, "600 s ahead")] {
         clock.set_offset(offset);
         let skew = only(&world, "clock_skew").await;
-        assert!(skew.hint.starts_with("sudo "), "{skew:?}");
+        assert!(skew.hint.to_string().starts_with("sudo "), "{skew:?}");
         // The second may have turned meanwhile.
         let near = [
             words.to_owned(),
@@ -113,13 +126,13 @@ async fn a_stack_that_hangs_or_is_away() {
             started.elapsed()
         );
         let look = format!("curl -sSI {}/config.json", world.stack.catalog_url());
-        assert_eq!(hangs.hint, look);
+        assert_eq!(hangs.hint.to_string(), look);
         control.clear_faults();
         assert_eq!(found(&world, &[]).await, []);
     }
     control.refuse(Host::Registry, true);
     let away = only(&world, "stack_unreachable").await;
-    assert!(away.hint.starts_with("curl "), "{away:?}");
+    assert!(away.hint.to_string().starts_with("curl "), "{away:?}");
     control.refuse(Host::Registry, false);
 
     control.plant(Endpoint::Config, Fault::always(FaultKind::Html));
@@ -127,6 +140,7 @@ async fn a_stack_that_hangs_or_is_away() {
         only(&world, "stack_invalid")
             .await
             .hint
+            .to_string()
             .starts_with("curl ")
     );
 }
@@ -145,9 +159,15 @@ async fn a_profile_that_aws_refuses() {
     world.ctl(&ask).await.failed(6);
     let refused = only(&world, "aws_refused").await;
     let place = world.home.settings();
-    assert_eq!(refused.hint, format!("${{EDITOR:-vi}} {}", place.display()));
+    assert_eq!(
+        refused.hint.to_string(),
+        format!("${{EDITOR:-vi}} {}", place.display())
+    );
     let editor = [("EDITOR", "sed -i /vault/d")];
-    assert_eq!(found_after(&world, &editor, &refused.hint).await, []);
+    assert_eq!(
+        found_after(&world, &editor, &refused.hint.to_string()).await,
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,10 +184,16 @@ async fn settings_that_are_elsewhere() {
 
     let settings = fs::read_to_string(&elsewhere).unwrap();
     fs::write(&elsewhere, format!("{settings}nonsense = 1\n")).unwrap();
-    assert_eq!(only(&world, "settings_broken").await.hint, edit);
+    assert_eq!(only(&world, "settings_broken").await.hint.to_string(), edit);
 
     fs::write(&elsewhere, settings.replace("lake", "sea")).unwrap();
-    assert_eq!(only(&world, "process_unknown_profile").await.hint, edit);
+    assert_eq!(
+        only(&world, "process_unknown_profile")
+            .await
+            .hint
+            .to_string(),
+        edit
+    );
 
     let refused = format!(
         "{settings}[profiles.vault]\nrole_arn = '{}'\n",
@@ -176,7 +202,7 @@ async fn settings_that_are_elsewhere() {
     fs::write(&elsewhere, refused).unwrap();
     let ask = ["credential-process", "--profile", "vault"];
     world.ctl(&ask).await.failed(6);
-    assert_eq!(only(&world, "aws_refused").await.hint, edit);
+    assert_eq!(only(&world, "aws_refused").await.hint.to_string(), edit);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,10 +214,10 @@ async fn two_daemons() {
     let _second = Daemon::start(&world.home, &args).await;
     let second = only(&world, "two_daemons").await;
     assert_eq!(
-        second.hint,
+        second.hint.to_string(),
         format!("quiltctl --socket {socket} daemon stop")
     );
-    assert_eq!(found_after(&world, &[], &second.hint).await, []);
+    assert_eq!(found_after(&world, &[], &second.hint.to_string()).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,16 +225,16 @@ async fn no_daemon_and_one_that_is_deaf() {
     let mut world = healthy().await;
     world.daemon.take().unwrap().stop().await;
     let none = only(&world, "no_daemon").await;
-    assert_eq!(none.hint, "quiltctl daemon start");
+    assert_eq!(none.hint.to_string(), "quiltctl daemon start");
     assert!(!world.home.socket().exists(), "it only looks");
-    assert_eq!(found_after(&world, &[], &none.hint).await, []);
+    assert_eq!(found_after(&world, &[], &none.hint.to_string()).await, []);
     sh(&world, &[], "quiltctl daemon stop").await.ok();
 
     let daemon = Daemon::start(&world.home, &["--token-store", "file"]).await;
     kill_process(Pid::from_raw(daemon.pid()).unwrap(), Signal::STOP).unwrap();
     let deaf = only(&world, "daemon_deaf").await;
-    assert_eq!(deaf.hint, "quiltctl daemon restart");
-    assert_eq!(found_after(&world, &[], &deaf.hint).await, []);
+    assert_eq!(deaf.hint.to_string(), "quiltctl daemon restart");
+    assert_eq!(found_after(&world, &[], &deaf.hint.to_string()).await, []);
     sh(&world, &[], "quiltctl daemon stop").await.ok();
 }
 
@@ -223,7 +249,10 @@ async fn a_socket_of_its_own() {
     let findings = found(&world, &variables).await;
     let expected = ["socket_differs", "socket_differs", "two_daemons"];
     assert_eq!(codes(&findings), expected, "{findings:#?}");
-    let mends: Vec<_> = findings.iter().map(|found| found.hint.as_str()).collect();
+    let mends: Vec<_> = findings
+        .iter()
+        .map(|found| found.hint.to_string())
+        .collect();
     let left = found_after(&world, &variables, &mends.join("\n")).await;
     assert_eq!(left, []);
 }
@@ -234,13 +263,16 @@ async fn a_state_directory_that_is_open_or_gone() {
     let state = world.home.state();
     fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
     let open = only(&world, "store_failed").await;
-    assert_eq!(open.hint, format!("chmod 700 {}", state.display()));
-    assert_eq!(found_after(&world, &[], &open.hint).await, []);
+    assert_eq!(
+        open.hint.to_string(),
+        format!("chmod 700 {}", state.display())
+    );
+    assert_eq!(found_after(&world, &[], &open.hint.to_string()).await, []);
 
     fs::remove_dir_all(&state).unwrap();
     let gone = only(&world, "store_failed").await;
-    assert_eq!(gone.hint, "quiltctl daemon restart");
-    let left = found_after(&world, &[], &gone.hint).await;
+    assert_eq!(gone.hint.to_string(), "quiltctl daemon restart");
+    let left = found_after(&world, &[], &gone.hint.to_string()).await;
     assert_eq!(codes(&left), ["login_required"], "the logins went with it");
     sh(&world, &[], "quiltctl daemon stop").await.ok();
 }
@@ -271,8 +303,8 @@ async fn a_keyring_that_went_away() {
     drop(bus);
     let away = only(&world, "store_failed").await;
     assert!(away.summary.contains("keyring"), "{away:?}");
-    assert_eq!(away.hint, "quiltctl daemon restart");
-    let left = found_after(&world, &[], &away.hint).await;
+    assert_eq!(away.hint.to_string(), "quiltctl daemon restart");
+    let left = found_after(&world, &[], &away.hint.to_string()).await;
     assert_eq!(
         codes(&left),
         ["login_required"],
@@ -316,7 +348,10 @@ async fn a_python_sdk_that_was_led_here_and_went_astray() {
         let astray = found(&world, &[]).await;
         assert_eq!(astray[0].code, "quilt3_astray", "{astray:#?}");
         assert_eq!(astray[0].hint, "quiltctl setup quilt3");
-        assert_eq!(found_after(&world, &[], &astray[0].hint).await, []);
+        assert_eq!(
+            found_after(&world, &[], &astray[0].hint.to_string()).await,
+            []
+        );
     }
     world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
     assert_eq!(found(&world, &[]).await, []);
@@ -331,8 +366,8 @@ async fn a_gateway_that_is_left_in_the_sdks_configuration() {
     let left = only(&world, "quilt3_registry").await;
     assert!(left.summary.contains("nobody listens"), "{left:?}");
     let catalog = world.stack.catalog_url();
-    assert_eq!(left.hint, format!("quiltctl config {catalog}"));
-    assert_eq!(found_after(&world, &[], &left.hint).await, []);
+    assert_eq!(left.hint.to_string(), format!("quiltctl config {catalog}"));
+    assert_eq!(found_after(&world, &[], &left.hint.to_string()).await, []);
     world.ctl(&set).await.ok();
     let led = "quiltctl setup quilt3";
     assert_eq!(found_after(&world, &[], led).await, []);

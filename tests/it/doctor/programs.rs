@@ -59,7 +59,10 @@ async fn where_they_go_instead_is_told_by_name_and_without_a_secret() {
         findings[1].summary.starts_with("botocore") && findings[1].summary.contains("from env")
     );
     assert!(!format!("{findings:?}").to_lowercase().contains("canary"));
-    assert_eq!(found_after(&world, &keys, &findings[1].hint).await, []);
+    assert_eq!(
+        found_after(&world, &keys, &findings[1].hint.to_string()).await,
+        []
+    );
 
     let lines = "[quilt]\naws_access_key_id = AKIACANARY\naws_secret_access_key = canary\n";
     append(world.home.path(), ".aws/credentials", lines);
@@ -74,7 +77,10 @@ async fn where_they_go_instead_is_told_by_name_and_without_a_secret() {
         );
     }
     assert!(!format!("{findings:?}").to_lowercase().contains("canary"));
-    assert_eq!(found_after(&world, &editor, &findings[2].hint).await, []);
+    assert_eq!(
+        found_after(&world, &editor, &findings[2].hint.to_string()).await,
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -300,7 +300,7 @@ async fn every_fault_is_found_and_gone_after_its_mend() {
         let findings = found(&world, &variables).await;
         assert_eq!(codes(&findings), fault.codes, "{findings:#?}");
         let hint = fault.hint.replace("{home}", &home.display().to_string());
-        let named = findings.iter().any(|found| found.hint == hint);
+        let named = findings.iter().any(|found| found.hint == *hint.as_str());
         assert!(named, "{hint}: {findings:#?}");
 
         let left = found_after(&world, &variables, &hint).await;
@@ -317,7 +317,10 @@ async fn a_machine_without_profiles_is_told_how_to_get_one() {
     fs::remove_file(world.home.aws_config()).unwrap();
     let findings = found(&world, &[]).await;
     assert_eq!(codes(&findings), ["no_aws_profile"]);
-    assert_eq!(found_after(&world, &[], &findings[0].hint).await, []);
+    assert_eq!(
+        found_after(&world, &[], &findings[0].hint.to_string()).await,
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

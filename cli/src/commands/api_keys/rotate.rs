@@ -81,9 +81,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 /// The same command once more.
 fn again(args: &Args) -> Command {
-    Command::of("quiltctl api-keys rotate")
-        .operand_if(args.id.as_ref())
-        .words_if("--current", args.id.is_none())
+    let rotate = match &args.id {
+        Some(id) => Command::of("quiltctl api-keys rotate").operand(id),
+        None => Command::of("quiltctl api-keys rotate --current"),
+    };
+    rotate
         .option_if("--expires-in-days", args.expires_in_days)
         .words_if("--use", args.use_it)
 }

@@ -33,7 +33,7 @@ async fn next_change(
     last: Option<&quilt_proto::wire::Status>,
 ) -> Option<quilt_proto::wire::Status> {
     loop {
-        let status = finding::status(&app, None);
+        let status = finding::status(app, None);
         if last != Some(&status) {
             return Some(status);
         }

@@ -148,7 +148,7 @@ proptest! {
                 prop_assert!(store.notes().is_empty());
             } else {
                 prop_assert_eq!(&loaded, &Document::default());
-                prop_assert!(store.notes()[0].contains("could not be understood"));
+                prop_assert!(store.notes()[0].to_string().contains("could not be understood"));
                 prop_assert!(files_in(dir.path()).contains(&bytes), "kept aside");
             }
             let mut expected = loaded;

@@ -3,6 +3,8 @@
 
 use std::process::Command;
 
+use quilt_proto::quoted;
+
 use super::process::{Ended, run};
 use super::{OURS, Source};
 
@@ -20,7 +22,7 @@ fn find_version(stdout: &str, stderr: &str) -> String {
     let version = words
         .into_iter()
         .find_map(|word| word.strip_prefix("aws-cli/"));
-    version.map_or_else(String::new, |version| format!(" {version}"))
+    version.map_or_else(String::new, |version| format!(" {}", quoted::name(version)))
 }
 
 /// Where it takes a profile's credentials from.

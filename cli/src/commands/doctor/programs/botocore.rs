@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use quilt_proto::quoted;
+
 use super::Source;
 use super::process::{Ended, run};
 
@@ -57,7 +59,7 @@ fn read(said: &str) -> (Source, String) {
             key: key.to_owned(),
         },
     };
-    (source, format!(" {version}"))
+    (source, format!(" {}", quoted::name(version)))
 }
 
 #[cfg(test)]

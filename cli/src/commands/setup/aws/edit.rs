@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use quilt_proto::quoted;
 use serde::{Deserialize, Serialize};
 
 use crate::aws_files::ini::{self, Line, headers, is_ours, key, leading_space, lines, sections};
@@ -37,7 +38,9 @@ impl fmt::Display for Conflict {
         let Self { profile, key } = self;
         write!(
             f,
-            "profile {profile} gets its credentials in another way ({key})"
+            "profile {} gets its credentials in another way ({})",
+            quoted::name(profile),
+            quoted::name(key)
         )
     }
 }
