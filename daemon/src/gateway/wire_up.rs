@@ -33,7 +33,7 @@ pub struct WiredUp {
 #[derive(Debug)]
 pub enum Imported {
     /// By this request.
-    Now(Arrival),
+    Now(Box<Arrival>),
     /// By an earlier one.
     Before,
 }
@@ -313,7 +313,7 @@ impl Gateway {
         })?;
         // It has been rotated: what the SDK holds is worth nothing any more.
         self.wiring.forget_own_login(registry)?;
-        Ok(Some(Imported::Now(arrival)))
+        Ok(Some(Imported::Now(Box::new(arrival))))
     }
 }
 

@@ -122,13 +122,12 @@ impl Key {
 
     /// What may be shown, with the text of a refusal.
     pub(super) fn status(&self, refused: impl FnOnce() -> String) -> SessionStatus {
-        let (state, last_error) = match self.refusal {
-            Some(_) => (SessionState::Expired, Some(refused())),
-            None => {
-                let held_back = self.held_back.as_ref().map(|held| held.why.clone());
-                let doubts = held_back.or_else(|| self.known.unchecked.clone());
-                (SessionState::Active, doubts)
-            }
+        let (state, last_error) = if self.refusal.is_some() {
+            (SessionState::Expired, Some(refused()))
+        } else {
+            let held_back = self.held_back.as_ref().map(|held| held.why.clone());
+            let doubts = held_back.or_else(|| self.known.unchecked.clone());
+            (SessionState::Active, doubts)
         };
         SessionStatus {
             state,

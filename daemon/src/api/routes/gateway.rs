@@ -35,7 +35,7 @@ pub(in crate::api) async fn set_up(
         }
         let is_imported = imported.is_some();
         let login = match imported {
-            Some(Imported::Now(arrival)) => Some(welcome(&app, &session, arrival)),
+            Some(Imported::Now(arrival)) => Some(welcome(&app, &session, *arrival)),
             Some(Imported::Before) | None => None,
         };
         Ok(Gateway {

@@ -94,9 +94,10 @@ async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         return refused(StatusCode::FORBIDDEN);
     }
     if request.uri().path() == desk.start {
-        return match attempt.is_over() {
-            true => refused(StatusCode::GONE),
-            false => lead_on(attempt.login.authorize_url()),
+        return if attempt.is_over() {
+            refused(StatusCode::GONE)
+        } else {
+            lead_on(attempt.login.authorize_url())
         };
     }
     if request.uri().path() != PATH {

@@ -1,0 +1,118 @@
+//! What `quilt3` is configured to, and its login.
+
+use std::fs;
+
+use quilt_tests::stack::FakeStack;
+use serde_json::json;
+
+use super::Two;
+use super::terminal::Terminal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_of_quilt3_follows_no_lie() {
+    let two = Two::logged_in().await;
+    let catalog = two.world.stack.catalog_url();
+    let config = || fs::read_to_string(two.world.home.config_yml()).unwrap();
+    let before = config();
+    assert!(before.contains(two.world.stack.registry_url()));
+    two.lie();
+    two.refused(two.world.ctl(&["config", catalog]).await, "config");
+    two.refused(two.world.ctl(&["setup", "quilt3"]).await, "config");
+    two.refused(
+        two.world.ctl(&["setup", "quilt3", "--import"]).await,
+        "config",
+    );
+    assert_eq!(config(), before);
+    two.world
+        .ctl(&["config", catalog, "--accept-registry", "registry.example"])
+        .await
+        .failed(6);
+    assert_eq!(config(), before);
+    two.world
+        .ctl(&["config", catalog, "--accept-registry", two.host()])
+        .await
+        .ok();
+    assert!(config().contains(two.other.registry_url()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_import_of_a_login_sends_it_where_it_was_made() {
+    let two = Two::logged_in().await;
+    two.world.ctl(&["logout"]).await.ok();
+    // A login that quilt3 made, at both registries: only one is known.
+    let tokens = |stack: &FakeStack| {
+        let code = stack.control().login_code("alice").unwrap();
+        json!({ "refresh_token": code, "access_token": "a", "expires_at": 5 })
+    };
+    let auth = json!({
+        two.world.stack.registry_url(): tokens(&two.world.stack),
+        two.other.registry_url(): tokens(&two.other),
+    });
+    let dir = two.world.home.config_yml().parent().unwrap().to_owned();
+    fs::write(dir.join("auth.json"), auth.to_string()).unwrap();
+    two.lie();
+    let import = ["setup", "quilt3", "--import"];
+    two.refused(two.world.ctl(&import).await, "config");
+    two.truth();
+    two.world.ctl(&import).await.ok();
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("alice"));
+    two.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_says_it_is_another_one_configures_neither_unasked() {
+    let two = Two::start().await;
+    let (catalog, other) = (two.world.stack.catalog_url(), two.other.catalog_url());
+    two.world.ctl(&["config", catalog]).await.ok();
+    let config = || fs::read_to_string(two.world.home.config_yml()).unwrap();
+    let before = config();
+    let name = |name: &str| {
+        let name = json!(name);
+        two.world.stack.control().update(|settings| {
+            settings
+                .config_overrides
+                .insert("navigator_url".to_owned(), name);
+        });
+    };
+    // Its own name, however it is written, is its own.
+    name(&format!("{catalog}/"));
+    two.world.ctl(&["config", catalog]).await.ok();
+    assert_eq!(config(), before);
+    for (named, hint) in [
+        (other, other.to_owned()),
+        (
+            "https://b.example/$(touch x);y",
+            "'https://b.example/$(touch%20x);y'".to_owned(),
+        ),
+    ] {
+        name(named);
+        let line = two.world.ctl(&["config", catalog]).await.failed(6);
+        assert!(line.contains("says that it is another catalog"), "{line}");
+        assert!(
+            line.ends_with(&format!("; run: quiltctl config {hint}")),
+            "{line}"
+        );
+        assert_eq!(config(), before);
+    }
+    // Whatever it calls itself, a login makes the one configured that was named.
+    name(other);
+    two.world.ctl(&["config", ""]).await.ok();
+    two.login(&[]).await.ok();
+    assert!(
+        config().contains(catalog) && !config().contains(other),
+        "{}",
+        config()
+    );
+
+    // At a terminal it is asked about.
+    let ctl = Terminal::open(&two.world, &["config", catalog]);
+    let ctl = ctl.shows("instead? [y/N] ").await.types("n\n");
+    let (code, shown) = ctl.end().await;
+    assert_eq!(code, 6, "{shown}");
+    let ctl = Terminal::open(&two.world, &["config", catalog]);
+    let ctl = ctl.shows("instead? [y/N] ").await.types("y\n");
+    let (code, shown) = ctl.end().await;
+    assert_eq!(code, 0, "{shown}");
+    // As that one says it itself.
+    assert!(config().contains(other) && config().contains(two.other.registry_url()));
+}

@@ -1,0 +1,140 @@
+//! API keys: set, given at the start, made and rotated.
+
+use quilt_proto::wire::{ApiKeyHandover, TokenKind};
+use quilt_proto::{ErrorCode, Secret};
+use quilt_tests::harness::Daemon;
+use quilt_tests::stack::{Host, KeySeed};
+
+use super::Two;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_goes_where_secrets_went_before() {
+    let mut two = Two::logged_in().await;
+    let key = two.key();
+    two.lie();
+    two.refused(two.use_key(&key, &[]).await, "login --api-key");
+    assert_eq!(two.kind().await, Some(TokenKind::Interactive));
+    two.world.ctl(&["logout"]).await.ok();
+    two.refused(two.use_key(&key, &[]).await, "login --api-key");
+    two.world.crash_and_restart().await;
+    two.refused(two.use_key(&key, &[]).await, "login --api-key");
+    assert_eq!(two.kind().await, None);
+    // Programs are told the same.
+    let call = quilt_proto::call::UseApiKey(ApiKeyHandover {
+        key: Secret::new(key.clone()),
+        accept_registry: None,
+    });
+    match two.world.client().send(&call).await {
+        Err(quilt_client::Error::Problem(problem)) => {
+            assert_eq!(problem.code, ErrorCode::RegistryChanged);
+            assert_eq!(problem.registry_host.unwrap().as_str(), two.host());
+        }
+        other => panic!("{other:?}"),
+    }
+    // Revoking a key that is in the wrong hands needs no agreement, and nobody
+    // else to do it.
+    let revoke = ["api-keys", "revoke", "--secret-stdin"];
+    two.world.ctl_with_input(&revoke, &key).await.ok();
+    assert_eq!(two.world.stack.control().key_count(), 0);
+    two.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_set_stays_where_it_is() {
+    let two = Two::start().await;
+    let key = two.key();
+    two.use_key(&key, &[]).await.ok();
+    two.lie();
+    two.world.ctl(&["whoami"]).await.ok();
+    two.world.ctl(&["search", "iris"]).await.ok();
+    two.world.ctl(&["credential-process"]).await.ok();
+    two.world
+        .ctl(&["api-keys", "rotate", "--current"])
+        .await
+        .ok();
+    assert_eq!(two.world.stack.control().key_count(), 1);
+    two.world.ctl(&["whoami"]).await.ok();
+    // One that is to be used is made where the session is, and goes no further.
+    two.world.ctl(&["logout"]).await.ok();
+    two.truth();
+    two.login(&[]).await.ok();
+    two.lie();
+    let made = two.world.ctl(&["api-keys", "create", "new", "--use"]).await;
+    assert_eq!(made.code, 6, "{made:?}");
+    assert!(made.stderr.contains("names another registry than before"));
+    two.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_network_goes_to_the_known_registry_alone() {
+    let two = Two::logged_in().await;
+    let key = two.key();
+    let control = two.world.stack.control();
+    control.refuse(Host::Catalog, true);
+    two.use_key(&key, &[]).await.ok();
+    control.refuse(Host::Catalog, false);
+    two.lie();
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("alice"));
+    assert_eq!(two.kind().await, Some(TokenKind::ApiKey));
+    two.untouched();
+}
+
+/// A daemon that starts with a key.
+async fn start_with_key(two: &mut Two, key: &str) {
+    two.world.daemon.take().unwrap().stop().await;
+    let catalog = two.world.stack.catalog_url().to_owned();
+    let variables = [("QUILT_API_KEY", key), ("QUILT_CATALOG", &*catalog)];
+    let args = ["--token-store", "file"];
+    two.world.daemon = Some(Daemon::start_with(&two.world.home, &args, &variables).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_given_at_the_start_is_held_back_and_said_so() {
+    let mut two = Two::logged_in().await;
+    let key = two.key();
+    two.lie();
+    start_with_key(&mut two, &key).await;
+    let whoami = two.world.ctl(&["whoami"]).await;
+    two.refused(whoami, "config");
+    let status = two.world.client().status().await.unwrap();
+    let (host, catalog) = (two.host().to_owned(), two.world.stack.catalog_url());
+    let command = format!("run: quiltctl config --accept-registry {host} --catalog {catalog}");
+    let warned = status.warnings.iter().any(|line| line.ends_with(&command));
+    assert!(warned, "{:?}", status.warnings);
+    let doctor = two.world.ctl(&["doctor"]).await;
+    assert!(doctor.stdout.contains(&command[5..]), "{doctor:?}");
+    // Another host than the one that is named is agreed to in vain.
+    let wrong = ["config", "--accept-registry", "registry.example"];
+    let line = two.world.ctl(&wrong).await.failed(6);
+    assert!(line.contains("not registry.example"), "{line}");
+    two.untouched();
+    // Over, and the key works where it belongs.
+    two.truth();
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("alice"));
+    let status = two.world.client().status().await.unwrap();
+    assert!(!status.warnings.iter().any(|line| line.contains("accept")));
+    two.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_held_back_is_used_once_the_user_agrees() {
+    let mut two = Two::logged_in().await;
+    let there = two
+        .other
+        .control()
+        .add_key(&KeySeed::new("bob", "ci"))
+        .unwrap();
+    two.lie();
+    start_with_key(&mut two, &there.secret).await;
+    two.world.ctl(&["whoami"]).await.failed(6);
+    two.untouched();
+    let host = two.host().to_owned();
+    two.world
+        .ctl(&["config", "--accept-registry", &host])
+        .await
+        .ok();
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("bob"));
+    // Agreed to for good.
+    start_with_key(&mut two, &there.secret).await;
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("bob"));
+}

@@ -1,0 +1,235 @@
+//! Login codes and logins through the browser.
+
+use std::fs;
+
+use quilt_tests::harness::Daemon;
+use quilt_tests::stack::{Endpoint, Fault, FaultKind};
+use serde_json::json;
+
+use super::Two;
+use crate::web_login::Player;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_code_goes_where_one_went_before() {
+    let mut two = Two::logged_in().await;
+    two.lie();
+    two.refused(two.login(&[]).await, "login");
+    // The page that takes the password is not shown either.
+    let shown = two.world.ctl(&["login", "--no-browser"]).await;
+    two.refused(shown, "login");
+    // The login there is goes on where it is.
+    two.world.stack.control().outdate_access_tokens();
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("alice"));
+    two.world.ctl(&["credential-process"]).await.ok();
+    two.world.ctl(&["search", "iris"]).await.ok();
+    two.untouched();
+    // After a restart, a logout, and both.
+    two.world.crash_and_restart().await;
+    two.refused(two.login(&[]).await, "login");
+    two.world.ctl(&["whoami"]).await.ok();
+    two.world.ctl(&["logout"]).await.ok();
+    two.refused(two.login(&[]).await, "login");
+    two.world.crash_and_restart().await;
+    two.refused(two.login(&[]).await, "login");
+    two.truth();
+    two.login(&[]).await.ok();
+    two.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_of_before_such_things_were_kept_counts() {
+    let mut two = Two::logged_in().await;
+    fs::remove_file(two.world.home.state().join("catalogs.json")).unwrap();
+    two.world.crash_and_restart().await;
+    two.world.ctl(&["logout"]).await.ok();
+    two.lie();
+    two.refused(two.login(&[]).await, "login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_through_the_browser_is_not_begun_there() {
+    let two = Two::logged_in().await;
+    two.lie();
+    let web = two.world.ctl(&["login", "--web", "--no-browser"]).await;
+    two.refused(web, "login --web");
+    two.world.ctl(&["logout"]).await.ok();
+    let web = two.world.ctl(&["login", "--web", "--no-browser"]).await;
+    two.refused(web, "login --web");
+    let calls = two.world.stack.control().calls(Endpoint::ConnectRegister);
+    assert_eq!(calls, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oauth_server_that_names_another_host_for_its_tokens_is_refused() {
+    let two = Two::start().await;
+    let (catalog, other) = (two.world.stack.catalog_url(), two.other.catalog_url());
+    for elsewhere in [
+        "token_endpoint",
+        "registration_endpoint",
+        "revocation_endpoint",
+    ] {
+        let mut metadata = json!({
+            "issuer": catalog,
+            "token_endpoint": format!("{catalog}/auth/token"),
+            "registration_endpoint": format!("{catalog}/auth/register"),
+            "revocation_endpoint": format!("{catalog}/auth/revoke"),
+        });
+        metadata[elsewhere] = json!(format!("{other}/auth/x"));
+        let lie = FaultKind::Status {
+            status: 200,
+            body: metadata.to_string(),
+        };
+        let control = two.world.stack.control();
+        control.plant(Endpoint::ConnectMetadata, Fault::once(lie));
+        let line = two
+            .world
+            .ctl(&["login", "--web", "--no-browser"])
+            .await
+            .failed(7);
+        assert!(line.contains("does not offer a login"), "{line}");
+        two.untouched();
+    }
+    // The control: as it really is, it works.
+    let client = two.world.client();
+    let call = quilt_proto::call::StartWebLogin {
+        connect_url: None,
+        accept_registry: None,
+    };
+    let login = client.send(&call).await.unwrap();
+    let redirect = Player::new().authorize(&login.start_url).await;
+    assert!(
+        Player::new()
+            .get(&redirect)
+            .await
+            .1
+            .contains("You are logged in")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_login_that_nobody_finished_leaves_no_client_behind() {
+    let two = Two::start().await;
+    let call = quilt_proto::call::StartWebLogin {
+        connect_url: None,
+        accept_registry: None,
+    };
+    two.world.client().send(&call).await.unwrap();
+    assert_eq!(
+        two.world.stack.control().calls(Endpoint::ConnectRegister),
+        1
+    );
+    let kept = fs::read_to_string(two.world.home.sessions_file()).unwrap_or_default();
+    assert!(!kept.contains("client_id"), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_an_attempt_that_failed_is_kept() {
+    // The first use of a catalog is free, also where that is a lie. What fails
+    // there leaves no trace.
+    let mut two = Two::start().await;
+    two.lie();
+    two.login(&[]).await.failed(6);
+    two.use_key(&two.key(), &[]).await.failed(6);
+    let asked = two.other.control().counts();
+    assert!(!asked.endpoints.is_empty(), "the probe works: it was asked");
+    two.other.control().reset_counts();
+    two.truth();
+    let session = two.world.client().session().await.unwrap();
+    assert_eq!(session.registry_url, None);
+    let key = two.key();
+    two.use_key(&key, &[]).await.ok();
+    two.world.ctl(&["clear-api-key"]).await.ok();
+    two.login(&[]).await.ok();
+    two.untouched();
+
+    // Agreed to, and the code was wrong: it is asked about again.
+    two.lie();
+    let host = two.host().to_owned();
+    let accept = ["--accept-registry", &*host];
+    two.login(&accept).await.failed(6);
+    two.use_key(&key, &accept).await.failed(6);
+    assert!(!two.other.control().counts().endpoints.is_empty());
+    two.other.control().reset_counts();
+    two.world.ctl(&["whoami"]).await.ok();
+    two.refused(two.login(&[]).await, "login");
+    two.world.crash_and_restart().await;
+    two.refused(two.login(&[]).await, "login");
+    two.refused(two.use_key(&key, &[]).await, "login --api-key");
+    two.truth();
+    two.login(&[]).await.ok();
+    two.untouched();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_host_is_refused_and_the_right_one_goes_there_for_good() {
+    let mut two = Two::logged_in().await;
+    two.lie();
+    let own = two
+        .world
+        .stack
+        .registry_url()
+        .split_once("://")
+        .unwrap()
+        .1
+        .to_owned();
+    for wrong in [own.as_str(), "registry.example", "127.0.0.1"] {
+        let line = two.login(&["--accept-registry", wrong]).await.failed(6);
+        assert!(line.contains(&format!("not {wrong};")), "{line}");
+        let web = ["login", "--web", "--no-browser", "--accept-registry", wrong];
+        two.world.ctl(&web).await.failed(6);
+        let key = two.key();
+        two.use_key(&key, &["--accept-registry", wrong])
+            .await
+            .failed(6);
+    }
+    for nonsense in ["", "https://registry.example", "a b", "$(x)"] {
+        let args = ["login", "--code-stdin", "--accept-registry", nonsense];
+        two.world.ctl_with_input(&args, "code").await.failed(2);
+    }
+    two.untouched();
+    // A word for a registry that did not change has to be the right one, too.
+    two.truth();
+    two.login(&["--accept-registry", two.host()])
+        .await
+        .failed(6);
+    two.login(&["--accept-registry", &own]).await.ok();
+
+    two.lie();
+    let code = two.other.control().login_code("bob").unwrap();
+    let run = two
+        .login_with(&code, &["--accept-registry", two.host()])
+        .await;
+    assert!(
+        run.stderr.contains("Before, alice was logged in there."),
+        "{run:?}"
+    );
+    run.ok();
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("bob"));
+    two.world.crash_and_restart().await;
+    assert!(two.world.ctl(&["whoami"]).await.ok().contains("bob"));
+    let code = two.other.control().login_code("bob").unwrap();
+    two.login_with(&code, &[]).await.ok();
+    // From there, the way back is a way elsewhere.
+    two.truth();
+    let line = two.login(&[]).await.failed(6);
+    assert!(
+        line.ends_with(&format!("--accept-registry {own}")),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_store_that_forgets_does_not_forget_where_secrets_went() {
+    let mut two = Two::start().await;
+    let args = ["--token-store", "memory"];
+    two.world.daemon.take().unwrap().stop().await;
+    two.world.daemon = Some(Daemon::start(&two.world.home, &args).await);
+    two.login(&[]).await.ok();
+    two.world.daemon.take().unwrap().kill().await;
+    two.world.daemon = Some(Daemon::start(&two.world.home, &args).await);
+    two.world.ctl(&["token"]).await.failed(3);
+    two.lie();
+    two.refused(two.login(&[]).await, "login");
+    let kept = fs::read_to_string(two.world.home.state().join("catalogs.json")).unwrap();
+    assert!(!kept.contains("token"), "{kept}");
+}
