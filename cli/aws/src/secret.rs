@@ -7,7 +7,7 @@ use aws_config::BehaviorVersion;
 use quilt_client::Error;
 use quilt_proto::call::UseApiKey;
 use quilt_proto::wire::ApiKeyHandover;
-use quilt_proto::{ApiKeySecret, Command, Secret};
+use quilt_proto::{ApiKeySecret, Command, RegistryHost, Secret};
 use serde::Deserialize;
 
 use crate::Daemon;

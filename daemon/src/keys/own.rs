@@ -80,8 +80,9 @@ impl Keys {
             },
             error => error.into(),
         })?;
-        if made.secret.expose().parse::<ApiKeySecret>().is_err() {
-            self.take_back(session, &made.api_key).await;
+        let (key, registry) = &made;
+        if key.secret.expose().parse::<ApiKeySecret>().is_err() {
+            self.take_back(session, &key.api_key).await;
             return Err(KeyError::Useless(StackError::Invalid {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),
