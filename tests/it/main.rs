@@ -22,6 +22,7 @@ mod fake_stack;
 mod full_disk;
 mod gateway;
 mod grants;
+mod hardening;
 mod keyring;
 mod metrics;
 mod openapi;
