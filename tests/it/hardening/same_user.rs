@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use quilt_tests::harness::{Daemon, Home, User, World, toolchain::not_run};
+use quilt_tests::harness::toolchain::{not_run, say};
+use quilt_tests::harness::{Daemon, Home, User, World, binaries};
 use quilt_tests::stack::StackConfig;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 /// Tries everything on a process; how each attempt went, as JSON.
 const ATTACK: &str = include_str!("attack.py");
@@ -23,9 +24,12 @@ sys.stdin.read()
 
 /// A process like the daemon that forbids nothing; ends when dropped.
 async fn unprotected(home: &Home) -> Child {
-    let mut child = home
-        .command("python3")
-        .args(["-I", "-c", OPEN])
+    ready(home.command("python3").args(["-I", "-c", OPEN])).await
+}
+
+/// Returns once it says so.
+async fn ready(command: &mut Command) -> Child {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -98,13 +102,17 @@ async fn a_crash_leaves_a_core_of_others_and_none_of_the_daemon() {
             .arg(program);
         command
     };
-    let mut control = wanted("sleep").arg("1000").spawn().unwrap();
+    let mut command = wanted("python3");
+    let mut control = ready(command.args(["-I", "-c", OPEN])).await;
     let status = end(&mut control).await;
     if !std::os::unix::process::ExitStatusExt::core_dumped(&status) {
-        not_run(what, "this machine dumps no core of anything");
+        // No program that could be installed would mend it.
+        say(format_args!(
+            "NOT RUN: {what}: this machine dumps no core of anything"
+        ));
         return;
     }
-    let command = wanted(quilt_tests::harness::binaries::quiltd().to_str().unwrap());
+    let command = wanted(binaries::quiltd().to_str().unwrap());
     let daemon = Daemon::start_by(command, &home, &["--token-store", "file"]).await;
     let status = daemon.abort().await;
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);

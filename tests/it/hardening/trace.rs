@@ -8,14 +8,15 @@ use std::process::Stdio;
 
 use quilt_proto::call::CreateGrant;
 use quilt_proto::wire::GrantRequest;
-use quilt_tests::harness::{Canaries, Daemon, Home, Run, World};
-use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
+use quilt_tests::harness::{Canaries, Run, World};
+use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::memory::follow;
-use crate::roles::{arn, set};
+use super::whole_world;
+use crate::roles::arn;
 
 /// No secret: it has to be found by the same look.
 const MARKER: &str = "marker-0123456789abcdefghijklmnopqrstuvwxyz";
@@ -29,29 +30,8 @@ struct Story {
 
 impl Story {
     async fn begin() -> Self {
-        let mut config = StackConfig::default();
-        config.settings.connect.auto_approve = Some("alice".to_owned());
-        let stack = FakeStack::bind(config).await.unwrap();
-        let home = Home::new();
-        let profiles = format!(
-            "[profiles.lake]\nrole_arn = '{}'\nregion = 'eu-west-1'\n\
-             [profiles.{MARKER}]\nrole_arn = '{0}'\n",
-            arn("lake")
-        );
-        set(&home, &profiles);
-        let federation = stack.federation_url();
-        let variables = [
-            ("AWS_ENDPOINT_URL_STS", stack.sts_url()),
-            ("AWS_ENDPOINT_URL_S3", stack.s3_url()),
-            ("QUILTD_CONSOLE_ENDPOINT", federation.as_str()),
-        ];
-        let args = ["--token-store", "file", "--log", "trace"];
-        let daemon = Daemon::start_with(&home, &args, &variables).await;
-        let world = World {
-            stack,
-            home,
-            daemon: Some(daemon),
-        };
+        let more = format!("[profiles.{MARKER}]\nrole_arn = '{}'\n", arn("lake"));
+        let world = whole_world(&more, &["--log", "trace"]).await;
         Self {
             world,
             secrets: Vec::new(),
@@ -312,8 +292,7 @@ async fn be_refused(story: &mut Story) {
         story.ctl(&["whoami"]).await;
         story.calm();
     }
-    story.ctl(&["whoami"]).await.ok();
-    story.stored();
+    story.alive().await;
     let bearer = vec![story.last("access_token")];
     for (endpoint, args) in [
         (Endpoint::Graphql, &["whoami"][..]),
