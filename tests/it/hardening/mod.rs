@@ -1,11 +1,14 @@
 //! What SECURITY.md promises, attacked: each attack is also made on something
 //! that is not protected, where it has to succeed.
 
+mod disk;
+mod document;
 mod memory;
 mod other_user;
 mod process;
 mod same_user;
 mod trace;
+mod upstream;
 
 use quilt_tests::harness::{Daemon, Home, World};
 use quilt_tests::stack::{FakeStack, StackConfig};
