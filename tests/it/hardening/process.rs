@@ -144,7 +144,10 @@ async fn it_protects_itself_however_it_is_started() {
     home.give(dir);
     let command = launch(&home, socket.to_str().unwrap(), binaries::quiltd());
     let daemon = Daemon::start_by(command, &home, &["--token-store", "file"]).await;
-    assert!(daemon.log().contains("handed_over=true"));
+    // It says so once it has told that it is ready.
+    while !daemon.log().contains("handed_over=true") {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(
         Facts::of(daemon.pid()),
         Facts::protected(),
