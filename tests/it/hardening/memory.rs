@@ -245,8 +245,8 @@ async fn web_login(world: &World) -> Vec<String> {
     seen
 }
 
-/// Opens a page as a browser does; the codes and states in the addresses it was
-/// led to.
+/// Opens a page as a browser does; the code in the address it was led to at
+/// last. (The state beside it is of no use any more.)
 pub(super) async fn follow(page: &str) -> Vec<String> {
     let addresses = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&addresses);
@@ -262,7 +262,7 @@ pub(super) async fn follow(page: &str) -> Vec<String> {
     let last = addresses.last().unwrap();
     let pairs = last.query_pairs();
     pairs
-        .filter(|(name, _)| name == "code" || name == "state")
+        .filter(|(name, _)| name == "code")
         .map(|(_, value)| value.into_owned())
         .collect()
 }

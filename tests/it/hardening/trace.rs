@@ -112,38 +112,37 @@ impl Story {
         self.world.stack.control().clear_faults();
     }
 
-    /// Lets an endpoint say a secret in every way while quiltctl asks.
+    /// Lets an endpoint say secrets in every way while quiltctl asks.
     async fn quoted(&mut self, endpoint: Endpoint, secrets: &[String], args: &[&str], input: &str) {
         for secret in secrets {
-            let said = format!("you sent {secret} and \"{secret}\", which is bad");
-            let bodies = [
-                json!({ "message": said }),
-                json!({ "error": said }),
-                json!({ "error": { "reason": said }, "detail": said }),
-                json!({ "error_description": said, "error": "invalid_request" }),
-                json!({ "errors": [{ "message": said, "path": [said] }] }),
-                json!({ "data": { "me": said }, "errors": [{ "message": said }] }),
-                json!({ "access_token": [said], "AccessKeyId": [said], "hits": said }),
-            ];
-            let bodies = bodies.iter().map(Value::to_string).chain([
-                said.clone(),
-                format!("<html><title>{said}</title></html>"),
-                format!("<ErrorResponse><Error><Code>{secret}</Code><Message>{said}</Message></Error></ErrorResponse>"),
-                format!("{{\"message\": \"{said}"),
-            ]);
-            // A refusal of who we are comes last: it may end the login.
-            let statuses = [200, 400, 404, 500].into_iter().cycle();
-            let first = [bodies.clone().next().unwrap_or_default()]
-                .into_iter()
-                .cycle();
-            let plain = bodies.clone().zip(statuses.clone());
-            let all = plain.chain(first.zip(statuses).take(4));
-            let denied = bodies.take(1).map(|body| (body, 403));
-            for (body, status) in all.chain(denied) {
+            for (status, body) in answers(secret) {
+                if endpoint == Endpoint::GetCredentials {
+                    self.nothing_held().await;
+                }
                 self.plant(endpoint, status, body);
                 self.ctl_with_input(args, input).await;
                 self.calm();
             }
+        }
+    }
+
+    /// Switches the role: no credentials are held any more, and no failure.
+    async fn nothing_held(&mut self) {
+        let control = self.world.stack.control();
+        let role = match control.active_role("alice").as_deref() {
+            Some("ReadQuiltBucket") => "ReadWriteQuiltBucket",
+            _ => "ReadQuiltBucket",
+        };
+        self.ctl(&["role", "switch", role]).await.ok();
+    }
+
+    /// The credentials of a profile.
+    async fn vend(&mut self, profile: &str) {
+        let args = ["credential-process", "--profile", profile];
+        let document = self.secret_by_ctl(&args).await;
+        let document: Value = serde_json::from_str(&document).unwrap();
+        for key in ["SecretAccessKey", "SessionToken"] {
+            self.secret(key, document[key].as_str().unwrap());
         }
     }
 
@@ -193,6 +192,41 @@ impl Story {
         );
         places
     }
+}
+
+/// Status and body of answers that quote a secret.
+fn answers(secret: &str) -> Vec<(u16, String)> {
+    let said = format!("you sent {secret} and \"{secret}\", which is bad");
+    let objects = [
+        json!({ "message": said }),
+        json!({ "error": said }),
+        json!({ "error": { "reason": said }, "detail": said }),
+        json!({ "error_description": said, "error": "invalid_request" }),
+        json!({ "errors": [{ "message": said, "path": [said] }] }),
+        json!({ "data": { "me": said }, "errors": [{ "message": said }] }),
+        json!({ "access_token": [said], "AccessKeyId": [said], "hits": said }),
+    ];
+    let xml = |code: &str| {
+        format!(
+            "<ErrorResponse><Error><Code>{code}</Code><Message>{said}</Message></Error>\
+             </ErrorResponse>"
+        )
+    };
+    let bodies = objects.iter().map(Value::to_string).chain([
+        said.clone(),
+        format!("<html><title>{said}</title></html>"),
+        xml(secret),
+        xml("AccessDenied"),
+        format!("{{\"message\": \"{said}"),
+    ]);
+    let statuses = [200, 400, 404, 500];
+    let mut answers: Vec<_> = statuses.into_iter().cycle().zip(bodies).collect();
+    let plain = objects[0].to_string();
+    answers.extend(statuses.map(|status| (status, plain.clone())));
+    answers.push((403, xml("AccessDenied")));
+    // It may end the login.
+    answers.push((403, plain));
+    answers
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,46 +341,33 @@ async fn be_refused(story: &mut Story) {
 }
 
 async fn use_aws(story: &mut Story) {
+    story.nothing_held().await;
     for profile in ["default", "lake", MARKER] {
-        let args = ["credential-process", "--profile", profile];
-        let document = story.secret_by_ctl(&args).await;
-        let document: Value = serde_json::from_str(&document).unwrap();
-        for key in ["SecretAccessKey", "SessionToken"] {
-            story.secret(key, document[key].as_str().unwrap());
-        }
+        story.vend(profile).await;
     }
     for format in ["bash", "json", "dotenv"] {
         story.secret_by_ctl(&["env", "--format", format]).await;
     }
-    let console = story.secret_by_ctl(&["console", "--print"]).await;
-    let token = console.split("SigninToken=").nth(1).unwrap().trim();
+    let console = ["console", "--print"];
+    let url = story.secret_by_ctl(&console).await;
+    let token = url.split("SigninToken=").nth(1).unwrap().trim();
     story.secret("SigninToken", token);
-    let quoted = [
-        story.last("SecretAccessKey"),
-        story.last("SessionToken"),
-        token.to_owned(),
-    ];
+    let quoted = ["SecretAccessKey", "SessionToken", "SigninToken"].map(|what| story.last(what));
     story
-        .quoted(Endpoint::Federation, &quoted, &["console", "--print"], "")
+        .quoted(Endpoint::Federation, &quoted, &console, "")
         .await;
-    for role in ["ReadQuiltBucket", "ReadWriteQuiltBucket"] {
-        // Nothing is held any more: the next question goes to STS.
-        story.ctl(&["role", "switch", role]).await.ok();
-        let document = story.secret_by_ctl(&["credential-process"]).await;
-        let document: Value = serde_json::from_str(&document).unwrap();
-        for key in ["SecretAccessKey", "SessionToken"] {
-            story.secret(key, document[key].as_str().unwrap());
+    for what in ["SecretAccessKey", "SessionToken"] {
+        for n in 0..answers("").len() {
+            // What STS quotes is what it was just sent.
+            story.nothing_held().await;
+            story.vend("default").await;
+            let (status, body) = answers(&story.last(what)).swap_remove(n);
+            story.plant(Endpoint::Sts, status, body);
+            story
+                .ctl(&["credential-process", "--profile", "lake"])
+                .await;
+            story.calm();
         }
-        let quoted = [story.last("SecretAccessKey"), story.last("SessionToken")];
-        let lake = ["credential-process", "--profile", "lake"];
-        story.quoted(Endpoint::Sts, &quoted[..1], &lake, "").await;
-        let token = format!(
-            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{}</Message></Error></ErrorResponse>",
-            quoted[1]
-        );
-        story.plant(Endpoint::Sts, 403, token);
-        story.ctl(&lake).await;
-        story.calm();
     }
     story.ctl(&["profiles"]).await.ok();
     story.ctl(&["packages", "list", "s3://demo-bucket"]).await;
