@@ -1,12 +1,13 @@
 //! A stack that sends its callers elsewhere.
 
-use quilt_tests::harness::World;
-use quilt_tests::stack::StackConfig;
-use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use quilt_tests::harness::World;
+use quilt_tests::stack::{Endpoint, Fault, FaultKind, StackConfig};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Answers every request with this head; counts them.
 async fn server(head: String) -> (String, Arc<AtomicUsize>) {
@@ -68,5 +69,39 @@ async fn no_redirect_is_followed_with_a_secret() {
             "the registry was asked"
         );
         assert_eq!(arrived.load(Ordering::SeqCst), 0, "{status} was followed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_quotes_the_token_does_not_reach_who_holds_a_grant() {
+    let world = World::logged_in().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, bearer) = crate::gateway::grant(&world);
+    for (endpoint, path, status) in [
+        (Endpoint::Graphql, "POST /graphql", 200),
+        (Endpoint::Graphql, "POST /graphql", 403),
+        (Endpoint::Search, "GET /api/search", 403),
+    ] {
+        for arrives in [true, false] {
+            let token = world.ctl(&["token"]).await.ok().trim().to_owned();
+            let said = if arrives { "nothing secret" } else { &token };
+            let body = json!({ "errors": [{ "message": said }] }).to_string();
+            let fault = FaultKind::Status { status, body };
+            let control = world.stack.control();
+            let fault = control.plant(endpoint, Fault::always(fault));
+            let mut stream = TcpStream::connect(&gateway).await.unwrap();
+            let request = format!(
+                "{path} HTTP/1.1\r\nHost: {gateway}\r\nAuthorization: Bearer {bearer}\r\n\
+                 Content-Type: application/json\r\nContent-Length: 2\r\n\
+                 Connection: close\r\n\r\n{{}}"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            control.clear_fault(fault);
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+            assert_eq!(answer.contains(said), arrives, "{path} {status}: {answer}");
+            world.login().await;
+        }
     }
 }
