@@ -12,6 +12,7 @@ mod packages;
 mod pair;
 mod report;
 mod session;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -27,6 +28,7 @@ use packages::Packages;
 use pair::Pair;
 use report::Report;
 use session::Session;
+use window::Window;
 
 /// Measures quiltd and quiltctl beside other programs, paired in one run.
 #[derive(Debug, Parser)]
@@ -46,6 +48,9 @@ struct Options {
     /// Runs of each program over a registry of 10,000 packages.
     #[arg(long, default_value_t = 5)]
     package_rounds: usize,
+    /// Rotations of the refresh token whose storing is timed.
+    #[arg(long, default_value_t = 100)]
+    rotations: usize,
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
@@ -114,9 +119,17 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
             None
         }
     };
+    let window = match Window::measure(session, options.rotations) {
+        Ok(window) => Some(window),
+        Err(error) => {
+            skipped.push(format!("rotations: {error:#}"));
+            None
+        }
+    };
     Ok(Report {
         comparisons,
         packages,
+        window,
         memory,
         skipped,
     })

@@ -7,12 +7,15 @@ use serde::Serialize;
 use crate::memory::Memory;
 use crate::packages::Packages;
 use crate::pair::Comparison;
+use crate::window::Window;
 
 /// All findings of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) comparisons: Vec<Comparison>,
     pub(crate) packages: Option<Packages>,
+    /// How long a login can be lost to `kill -9`.
+    pub(crate) window: Option<Window>,
     /// Of the daemon, after a login and a first vend.
     pub(crate) memory: Memory,
     /// What could not be measured, and why.
@@ -64,6 +67,20 @@ impl fmt::Display for Report {
         }
         if let Some(packages) = &self.packages {
             writeln!(f, "{packages}")?;
+        }
+        if let Some(window) = &self.window {
+            writeln!(
+                f,
+                "\n{} rotations, from the stack's commit to the new sessions.json: \
+                 median {:.2} ms, at most {:.2} ms\n\
+                 write, fsync and rename of as large a file beside it: \
+                 median {:.2} ms, at most {:.2} ms",
+                window.rounds,
+                window.median_ms,
+                window.max_ms,
+                window.plain_median_ms,
+                window.plain_max_ms,
+            )?;
         }
         for skipped in &self.skipped {
             writeln!(f, "NOT RUN: {skipped}")?;
@@ -117,6 +134,7 @@ mod tests {
         Report {
             comparisons: vec![comparison],
             packages: Some(packages),
+            window: None,
             memory,
             skipped: Vec::new(),
         }

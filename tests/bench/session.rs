@@ -58,6 +58,11 @@ impl Session {
         self.home.path()
     }
 
+    /// Where the daemon keeps the login.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.state()
+    }
+
     /// What it is logged in to.
     pub(crate) fn stack(&self) -> &FakeStack {
         &self.stack

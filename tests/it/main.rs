@@ -24,6 +24,7 @@ mod foreign;
 mod full_disk;
 mod gateway;
 mod grants;
+mod hardening;
 mod keyring;
 mod metrics;
 mod openapi;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 
 use quilt_tests::harness::{Home, Users, World, binaries};
 use quilt_tests::stack::StackConfig;
@@ -89,9 +90,8 @@ async fn programs_out_of_a_users_reach_are_brought_along() {
         fs::hard_link(beside.join(name), closed.path().join(name)).unwrap();
     }
     let program = closed.path().join("quiltctl");
-    let mut plain = users.b.command(&program);
-    plain.current_dir("/").arg("--version");
-    let control = plain.output().await;
+    let mut plain = users.b.command(&program, Path::new("/"));
+    let control = plain.arg("--version").output().await;
     assert!(!control.is_ok_and(|output| output.status.success()));
     let home = Home::of(&users.b);
     let brought = home.program(&program);

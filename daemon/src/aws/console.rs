@@ -146,6 +146,8 @@ impl Aws {
             .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
+            // An idle connection's buffers hold what was last sent: the keys.
+            .pool_max_idle_per_host(0)
             .referer(false);
         if let Some(pem) = environment::ca_bundle()? {
             let bundle = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| no_tls())?;

@@ -29,6 +29,9 @@ const SERVICE: &str = "STS";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// One attempt; a caller of a vend has given up by then, the next finds the result.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection waits for the next call; meanwhile its buffers hold
+/// the session token that was last sent.
+const IDLE: Duration = Duration::from_secs(30);
 /// All attempts of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -152,7 +155,9 @@ impl Aws {
             ProxyConfig::from_env()
         };
         let client = Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder().proxy_config(proxy.clone());
+            let mut connector = Connector::builder()
+                .proxy_config(proxy.clone())
+                .pool_idle_timeout(IDLE);
             if let Some(settings) = settings {
                 connector = connector.connector_settings(settings.clone());
             }

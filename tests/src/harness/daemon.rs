@@ -49,8 +49,10 @@ impl Daemon {
             .open(&log)
             .expect("a log file");
         home.give(&log);
+        if !args.contains(&"--log") {
+            command.args(["--log", "debug,hyper=info,hyper_util=info"]);
+        }
         let mut child = command
-            .args(["--log", "debug,hyper=info,hyper_util=info"])
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

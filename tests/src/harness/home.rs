@@ -148,13 +148,16 @@ impl Home {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let program = self.program(program);
         let mut command = match &self.owner {
-            Some(user) => user.command(program),
-            None => Command::new(program),
+            Some(user) => user.command(program, self.path()),
+            None => {
+                let mut command = Command::new(program);
+                command.current_dir(self.path());
+                command
+            }
         };
         command
             .env_clear()
             .envs(self.environment())
-            .current_dir(self.path())
             .kill_on_drop(true);
         command
     }

@@ -8,6 +8,7 @@
 mod ask;
 pub mod binaries;
 mod browser;
+mod canaries;
 mod daemon;
 mod home;
 mod session_bus;
@@ -18,6 +19,7 @@ mod world;
 
 pub use self::ask::Answer;
 pub use self::browser::Browser;
+pub use self::canaries::{Canaries, Sighting, can_look};
 pub use self::daemon::Daemon;
 pub use self::home::Home;
 pub use self::session_bus::SessionBus;

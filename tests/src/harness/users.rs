@@ -127,8 +127,7 @@ impl User {
 
     /// Whether a program can be run as this user.
     async fn shown(&self) -> Option<()> {
-        let mut command = self.command("true");
-        command.current_dir("/");
+        let mut command = self.command("true", Path::new("/"));
         let status = command.stdin(Stdio::null()).stderr(Stdio::null()).status();
         status
             .await
@@ -152,21 +151,27 @@ impl User {
         self.way == Way::Own
     }
 
-    /// A program that will run as this user: in no other group, with no
-    /// capability.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    /// A program that will run as this user, in this directory: in no other
+    /// group, with no capability.
+    pub fn command(&self, program: impl AsRef<OsStr>, dir: &Path) -> Command {
         match self.way {
-            Way::Own => Command::new(program),
+            Way::Own => {
+                let mut command = Command::new(program);
+                command.current_dir(dir);
+                command
+            }
             Way::Switched => {
                 let mut command = Command::new(program);
                 // This empties the list of groups as well.
-                command.uid(self.uid).gid(self.gid);
+                command.uid(self.uid).gid(self.gid).current_dir(dir);
                 command
             }
             Way::Mapped => {
                 let mut command = Command::new("unshare");
                 command
                     .args(NAMESPACE)
+                    .arg("--wd")
+                    .arg(dir)
                     .args(["--setuid", MAPPED, "--setgid", MAPPED, "--"])
                     .arg(program);
                 command

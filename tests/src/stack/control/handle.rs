@@ -1,6 +1,7 @@
 //! The handle.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,11 @@ impl Control {
     /// Number of sessions that are alive.
     pub fn live_sessions(&self) -> usize {
         self.core.sessions.lock().alive()
+    }
+
+    /// When a refresh token was last exchanged.
+    pub fn last_exchange(&self) -> Option<Instant> {
+        self.core.sessions.lock().last_exchange()
     }
 
     /// Makes every access token issued so far outdated, whatever it says of its own life.

@@ -1,6 +1,7 @@
 //! Refresh tokens, the families they rotate in, and the access tokens they yield.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::stack::random;
 use crate::stack::settings::Rotation;
@@ -45,6 +46,8 @@ pub(crate) struct Sessions {
     /// Access tokens by `uuid`, with the family of each.
     access: HashMap<String, u64>,
     last_family: u64,
+    /// When a refresh token was last exchanged.
+    last_exchange: Option<Instant>,
 }
 
 /// A fresh pair, before its access token is signed.
@@ -109,6 +112,7 @@ impl Sessions {
         };
         let access_id = random::uuid();
         self.access.insert(access_id.clone(), family);
+        self.last_exchange = Some(Instant::now());
         Ok(Grant {
             user,
             refresh_token,
@@ -145,6 +149,12 @@ impl Sessions {
     /// Makes every access token issued so far outdated. Refresh tokens stay good.
     pub(crate) fn outdate_access_tokens(&mut self) {
         self.access.clear();
+    }
+
+    /// When a refresh token was last exchanged: from then on, in strict mode,
+    /// the old one is worth nothing.
+    pub(crate) fn last_exchange(&self) -> Option<Instant> {
+        self.last_exchange
     }
 
     /// Number of live sessions.

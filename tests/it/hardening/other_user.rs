@@ -1,0 +1,237 @@
+//! Another user of the machine, who has got hold of everything but the user
+//! id.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use quilt_proto::call::CreateGrant;
+use quilt_proto::wire::GrantRequest;
+use quilt_tests::harness::{Home, Run, Users, World, binaries};
+use quilt_tests::stack::StackConfig;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+/// Sends a request over loopback in one of several ways; what came back.
+const ASK: &str = "
+import socket, sys
+how, port, request = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
+if how == 'mapped':
+    connection = socket.socket(socket.AF_INET6)
+    connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    address = '::ffff:127.0.0.1'
+else:
+    connection = socket.socket()
+    address = '127.0.0.1'
+connection.settimeout(60)
+connection.connect((address, port))
+answer = b''
+try:
+    if how == 'bytewise':
+        for byte in request:
+            connection.sendall(bytes([byte]))
+    else:
+        connection.sendall(request)
+    if how == 'half closed':
+        connection.shutdown(socket.SHUT_WR)
+    while part := connection.recv(65536):
+        answer += part
+except (ConnectionResetError, BrokenPipeError):
+    pass
+print(answer.decode())
+";
+
+const WAYS: [&str; 4] = ["plain", "mapped", "half closed", "bytewise"];
+
+async fn ask(home: &Home, way: &str, authority: &str, request: &str) -> String {
+    let (_, port) = authority.rsplit_once(':').unwrap();
+    home.python(ASK, &[way, port, request]).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_token_is_of_no_use_to_another_user() {
+    let Some(users) = Users::find("another user with the right token").await else {
+        return;
+    };
+    let world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    let request = GrantRequest {
+        ttl_seconds: Some(600),
+        ..GrantRequest::default()
+    };
+    let granted = granted(&world, request).await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, bearer) = crate::gateway::grant(&world);
+    let gateway = (
+        gateway.clone(),
+        format!(
+            "GET /api/auth/get_credentials HTTP/1.1\r\nHost: {gateway}\r\n\
+             Authorization: Bearer {bearer}\r\nConnection: close\r\n\r\n"
+        ),
+    );
+    let (mine, theirs) = (&world.home, Home::of(&users.b));
+    for (authority, request) in [granted, gateway] {
+        for way in WAYS {
+            let answer = ask(mine, way, &authority, &request).await;
+            assert!(answer.contains("SecretAccessKey"), "{way}: {answer}");
+            let answer = ask(&theirs, way, &authority, &request).await;
+            assert_eq!(answer.trim(), "", "{way}: another user is hung up on");
+        }
+    }
+}
+
+/// Where a grant is good, and the request that uses it.
+async fn granted(world: &World, request: GrantRequest) -> (String, String) {
+    // The tests may be another user's than the daemon.
+    let body = serde_json::to_string(&request).unwrap();
+    let script = "
+import http.client, socket, sys
+connection = http.client.HTTPConnection('localhost')
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect(sys.argv[1])
+connection.request('POST', sys.argv[2], sys.argv[3], {'Content-Type': 'application/json'})
+print(connection.getresponse().read().decode())
+";
+    let target = format!("/v1/aws/grants?catalog={}", world.stack.catalog_url());
+    let socket = world.home.socket();
+    let args = [socket.to_str().unwrap(), &target, &body];
+    let answer = world.home.python(script, &args).await.ok();
+    let answer: <CreateGrant as quilt_proto::call::Call>::Answer =
+        serde_json::from_str(&answer).unwrap();
+    let rest = answer.uri.strip_prefix("http://").unwrap();
+    let (authority, path) = rest.split_once('/').unwrap();
+    let request = format!(
+        "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: {}\r\n\
+         Connection: close\r\n\r\n",
+        answer.token.expose()
+    );
+    (authority.to_owned(), request)
+}
+
+/// Asks the daemon for a token; what came back, if the way there is open.
+const ASK_SOCKET: &str = "
+import socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(60)
+connection.connect(sys.argv[1])
+answer = b''
+try:
+    connection.sendall(sys.argv[2].encode())
+    while part := connection.recv(65536):
+        answer += part
+except (ConnectionResetError, BrokenPipeError):
+    pass
+print('connected', answer.decode())
+";
+
+async fn ask_socket(home: &Home, world: &World) -> Run {
+    let request = format!(
+        "GET /v1/token?catalog={} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        world.stack.catalog_url()
+    );
+    let socket = world.home.socket();
+    home.python(ASK_SOCKET, &[socket.to_str().unwrap(), &request])
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_socket_serves_nobody_else_even_when_the_way_there_is_open() {
+    let Some(users) = Users::find("another user at the socket").await else {
+        return;
+    };
+    let world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    let theirs = Home::of(&users.b);
+    let socket = world.home.socket();
+    let dir = socket.parent().unwrap();
+    let modes = [&socket, dir].map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o600, 0o700]);
+    let refused = ask_socket(&theirs, &world).await;
+    assert!(refused.stderr.contains("PermissionError"), "{refused:?}");
+    assert!(!refused.stdout.contains("connected"), "{refused:?}");
+
+    // The second line: whom the kernel says it is.
+    as_owner(&world.home, &["chmod", "0666", socket.to_str().unwrap()]).await;
+    for path in dir
+        .ancestors()
+        .take_while(|path| path.starts_with(world.home.path()))
+    {
+        as_owner(&world.home, &["chmod", "0711", path.to_str().unwrap()]).await;
+    }
+    let answer = ask_socket(&world.home, &world).await.ok();
+    assert!(answer.contains("\"token\""), "{answer}");
+    let answer = ask_socket(&theirs, &world).await.ok();
+    assert_eq!(answer.trim(), "connected", "hung up on");
+    if rustix::process::geteuid().is_root() {
+        let root = Home::new();
+        let answer = ask_socket(&root, &world).await.ok();
+        assert_eq!(answer.trim(), "connected", "not even root is served");
+    }
+}
+
+async fn as_owner(home: &Home, command: &[&str]) {
+    let status = home.command(command[0]).args(&command[1..]).status().await;
+    assert!(status.unwrap().success(), "{command:?}");
+}
+
+/// Listens where everybody may connect; says what arrived.
+const IMPOSTOR: &str = "
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen()
+print('ready', flush=True)
+arrived = b''
+connection, _ = listener.accept()
+try:
+    while part := connection.recv(65536):
+        arrived += part
+        if b'\\r\\n\\r\\n' in arrived:
+            break
+except ConnectionResetError:
+    pass
+print('arrived', len(arrived), flush=True)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quiltctl_says_nothing_to_another_users_daemon() {
+    let Some(users) = Users::find("another user's daemon").await else {
+        return;
+    };
+    let mine = Home::of(&users.a);
+    for (user, says_something) in [(&users.a, true), (&users.b, false)] {
+        let theirs = Home::of(user);
+        as_owner(&theirs, &["chmod", "0711", theirs.path().to_str().unwrap()]).await;
+        let socket = theirs.path().join("s");
+        let mut impostor = theirs
+            .command("python3")
+            .args(["-I", "-c", IMPOSTOR])
+            .arg(&socket)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(impostor.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).await.unwrap();
+        assert_eq!(line, "ready\n");
+        let mut quiltctl = mine.command(binaries::quiltctl());
+        quiltctl
+            .args(["--no-autostart", "--catalog", "http://127.0.0.1:1"])
+            .arg("--socket")
+            .arg(&socket)
+            .args(["login", "--code-stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = quiltctl.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, b"a-code").await;
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        assert!(!output.status.success());
+        let mut said = String::new();
+        stdout.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said.trim() != "arrived 0", says_something, "{said}");
+        assert!(said.starts_with("arrived "), "{said}");
+    }
+}
