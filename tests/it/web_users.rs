@@ -2,6 +2,7 @@
 //! began it, neither sees what it needs nor gets to end it.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -269,8 +270,8 @@ async fn a_browser_of_nobody_the_system_tells_is_refused_in_words() {
 }
 
 async fn can_be_alone(user: &User) -> bool {
-    let mut command = user.command("unshare");
-    command.args(ALONE).arg("true").current_dir("/");
+    let mut command = user.command("unshare", Path::new("/"));
+    command.args(ALONE).arg("true");
     let status = command.stdin(Stdio::null()).stderr(Stdio::null()).status();
     status.await.is_ok_and(|status| status.success())
 }
