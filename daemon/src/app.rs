@@ -243,10 +243,11 @@ impl App {
         }
         warnings.extend(self.settings.warnings());
         let troubles = self.gateway.check().err().unwrap_or_default();
+        let again = self.gateway.set_up_again();
         warnings.extend(
             troubles
                 .iter()
-                .map(|trouble| format!("{trouble}; run: quiltctl setup quilt3")),
+                .map(|trouble| format!("{trouble}; run: {again}")),
         );
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),

@@ -43,13 +43,20 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 fn tell_where_quilt3_is_led(context: &Context) {
     let configured = context.send(&ReadConfig).ok();
     let configured = configured.and_then(|values| values.get("navigator_url").cloned());
-    let led = context.send(&ReadGateway).ok();
-    let Some(led) = led.and_then(|gateway| gateway.catalog_url) else {
+    let Ok(gateway) = context.send(&ReadGateway) else {
         return;
+    };
+    let Some(led) = gateway.catalog_url else {
+        return;
+    };
+    let kept_back = if gateway.without_api_keys {
+        " --without-api-keys"
+    } else {
+        ""
     };
     if configured.as_ref().and_then(Value::as_str) != Some(led.as_str()) {
         output::note(format_args!(
-            "quilt3 still uses quiltd's session of {led}; run: quiltctl setup quilt3"
+            "quilt3 still uses quiltd's session of {led}; run: quiltctl setup quilt3{kept_back}"
         ));
     }
 }

@@ -1,7 +1,9 @@
 //! `status`: what the daemon holds.
 
 use quilt_proto::call::ReadStatus;
-use quilt_proto::wire::{GrantKind, NOT_IN_FORCE, SessionState, SessionStatus, Status, TokenKind};
+use quilt_proto::wire::{
+    GrantKind, GrantStatus, NOT_IN_FORCE, SessionState, SessionStatus, Status, TokenKind,
+};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -76,7 +78,7 @@ fn show(status: &Status) -> Result<(), Failure> {
         .map(|grant| {
             [
                 grant.id.clone(),
-                purpose(grant.kind).to_owned(),
+                purpose(grant).to_owned(),
                 or_dash(grant.profile.as_ref()),
                 or_dash(grant.pid),
                 grant.expires_at.to_string(),
@@ -119,10 +121,11 @@ fn state(state: SessionState) -> &'static str {
 }
 
 /// What a grant opens.
-fn purpose(kind: GrantKind) -> &'static str {
-    match kind {
-        GrantKind::Credentials => "credentials",
-        GrantKind::Registry => "registry",
+fn purpose(grant: &GrantStatus) -> &'static str {
+    match (grant.kind, grant.without_api_keys) {
+        (GrantKind::Credentials, _) => "credentials",
+        (GrantKind::Registry, false) => "registry",
+        (GrantKind::Registry, true) => "registry without API keys",
     }
 }
 

@@ -48,8 +48,11 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             ..Finding::error("api_key", summary, notice.mend())
         },
         Ailment::Credential { source, .. } => credential(source, summary, settings),
-        Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
-        Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
+        Ailment::Gateway {
+            source: Trouble::Unreadable(error),
+            ..
+        } => problem(&ApiError::from(error)),
+        Ailment::Gateway { again, .. } => Finding::error("quilt3_astray", summary, again),
         Ailment::Store(error) => {
             let (summary, _) = mend::apart(&summary);
             Finding::error("store_failed", summary, mend::store(&error))

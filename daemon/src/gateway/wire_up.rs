@@ -22,6 +22,8 @@ const TRIES: usize = 20;
 pub struct WiredUp {
     /// Whether any file was changed.
     pub changed: bool,
+    /// Whether what the SDK's grants open was changed.
+    pub rights_changed: bool,
     /// Whether a login that the SDK made was taken over.
     pub imported: bool,
     /// Whether a login that the SDK made is still in its files.
@@ -39,6 +41,17 @@ pub struct State {
     pub strays: Vec<Stray>,
     /// The SDK's files.
     pub files: Vec<PathBuf>,
+    /// Whether API keys and logins are kept back.
+    pub without_api_keys: bool,
+}
+
+/// How to set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// A login that the SDK made itself becomes the session's first.
+    pub import: bool,
+    /// What makes API keys, or makes or ends logins, is kept back.
+    pub without_api_keys: bool,
 }
 
 /// What keeps the SDK from the gateway. Setting it up again mends each.
@@ -59,24 +72,31 @@ pub enum Trouble {
 }
 
 impl Gateway {
-    /// Leads the SDK to the gateway of a session's catalog. With `import`, a
-    /// login that the SDK made itself becomes the session's first.
+    /// Leads the SDK to the gateway of a session's catalog.
     pub async fn set_up(
         &self,
         session: &Arc<Session>,
-        import: bool,
+        wish: Wish,
         open: Open,
     ) -> Result<WiredUp, GatewayError> {
         let published = self.stack.discover(session.catalog()).await?;
         let _alone = self.changing.lock().await;
         let imported = self
-            .take_over(session, &published.registry_url, import)
+            .take_over(session, &published.registry_url, wish.import)
             .await?;
-        let changed = self.lead(session.catalog(), &published, &open)?;
+        let was = self.grants.without_api_keys();
+        // Before anything else: what fails later must not leave a right behind
+        // that was to be kept back.
+        if wish.without_api_keys {
+            self.grants.keep_back_api_keys(true)?;
+        }
+        let changed = self.lead(session.catalog(), &published, &open, wish.without_api_keys)?;
+        self.grants.keep_back_api_keys(wish.without_api_keys)?;
         self.start_guard();
         let own_login = self.wiring.own_login(&published.registry_url)?.is_some();
         Ok(WiredUp {
             changed,
+            rights_changed: was.is_some_and(|was| was != wish.without_api_keys),
             imported,
             own_login,
         })
@@ -91,7 +111,8 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let _alone = self.changing.lock().await;
         if self.wiring.wired()?.is_some() {
-            self.lead(catalog, published, &open)?;
+            let keep_back = self.keeps_back_api_keys();
+            self.lead(catalog, published, &open, keep_back)?;
             self.start_guard();
         }
         Ok(())
@@ -149,7 +170,22 @@ impl Gateway {
             listening: self.grants.address(GrantKind::Registry).is_some(),
             strays,
             files: self.wiring.files(),
+            without_api_keys: self.keeps_back_api_keys(),
         })
+    }
+
+    /// Whether API keys and logins are kept back from the SDK.
+    fn keeps_back_api_keys(&self) -> bool {
+        self.grants.without_api_keys().unwrap_or_default()
+    }
+
+    /// The command that sets it up as it is.
+    pub fn set_up_again(&self) -> &'static str {
+        if self.keeps_back_api_keys() {
+            "quiltctl setup quilt3 --without-api-keys"
+        } else {
+            "quiltctl setup quilt3"
+        }
     }
 
     /// That the SDK's files lead here with a grant that is good, where they
@@ -201,7 +237,7 @@ impl Gateway {
         let held = self.wiring.grant(gateway)?;
         let right = held.and_then(|token| self.grants.right(token.expose()));
         Ok(right.is_some_and(
-            |right| matches!(right, Right::Registry { catalog: of } if of == *catalog),
+            |right| matches!(right, Right::Registry { catalog: of, .. } if of == *catalog),
         ))
     }
 
@@ -210,6 +246,7 @@ impl Gateway {
         catalog: &CatalogUrl,
         published: &StackConfig,
         open: &Open,
+        without_api_keys: bool,
     ) -> Result<bool, GatewayError> {
         let here = self.here();
         if here.as_ref() == Some(&published.registry_url) {
@@ -226,7 +263,11 @@ impl Gateway {
         {
             return Ok(self.wiring.set_up(&lead(gateway), None)?);
         }
-        let issued = self.issue(catalog, open)?;
+        let right = Right::Registry {
+            catalog: catalog.clone(),
+            without_api_keys,
+        };
+        let issued = self.issue(right, open)?;
         let gateway = RegistryUrl::on_loopback(issued.address.port());
         let grant = (&issued.token, issued.expires_at.unix());
         let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
@@ -243,10 +284,7 @@ impl Gateway {
     }
 
     /// A grant, on the port programs know if that can be had.
-    fn issue(&self, catalog: &CatalogUrl, open: &Open) -> Result<Issued, GatewayError> {
-        let right = Right::Registry {
-            catalog: catalog.clone(),
-        };
+    fn issue(&self, right: Right, open: &Open) -> Result<Issued, GatewayError> {
         let open = |known: Option<u16>| match known.map(|port| open(port)) {
             Some(Ok(endpoint)) => Ok(endpoint),
             // Whoever has it now, the SDK's files are about to be written anew.

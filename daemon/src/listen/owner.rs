@@ -37,11 +37,7 @@ impl Owners {
             return Owner::Unknown;
         };
         let mut answer = Owner::Unknown;
-        for (table, path) in self.0.iter().zip(TABLES) {
-            let read = || std::fs::read_to_string(path).ok();
-            let Some(text) = table.get_or_init(read) else {
-                continue;
-            };
+        for text in self.tables() {
             match find(text, peer, local) {
                 Some(user) => return Owner::User(user),
                 None => answer = Owner::Gone,
@@ -49,11 +45,35 @@ impl Owners {
         }
         answer
     }
+
+    /// The socket at `peer` of a connection to `local`, by its number.
+    pub(super) fn inode(&self, peer: SocketAddr, local: SocketAddr) -> Option<u64> {
+        let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
+            return None;
+        };
+        self.tables().find_map(|text| {
+            let (_, inode) = row(text, peer, local)?;
+            // One that nobody holds any more has none.
+            Some(inode).filter(|inode| *inode != 0)
+        })
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().zip(TABLES).filter_map(|(table, path)| {
+            let read = || std::fs::read_to_string(path).ok();
+            table.get_or_init(read).as_deref()
+        })
+    }
 }
 
-/// Looks for the address before it reads a line: tables can be long, and this
-/// is done for every connection.
 fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
+    row(table, peer, local).map(|(user, _)| user)
+}
+
+/// The user and the number of a socket that is held. Looks for the address
+/// before it reads a line: tables can be long, and this is done for every
+/// connection.
+fn row(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<(u32, u64)> {
     let word = u32::from_ne_bytes(peer.ip().octets());
     let wanted = format!("{word:08X}:{:04X} ", peer.port());
     table.match_indices(&wanted).find_map(|(found, _)| {
@@ -70,7 +90,9 @@ fn find(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
         let user: u32 = columns.nth(3)?.parse().ok()?;
         // A socket nobody holds any more can be listed as root's.
         let is_held = state == ESTABLISHED || HALF_CLOSED.contains(&state) && user != 0;
-        is_held.then_some(user)
+        // A timeout stands between.
+        let inode = columns.nth(1).and_then(|inode| inode.parse().ok());
+        is_held.then_some((user, inode.unwrap_or_default()))
     })
 }
 
