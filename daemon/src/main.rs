@@ -14,7 +14,7 @@ use quiltd::app::{App, Config};
 use quiltd::keys::HandedKey;
 use quiltd::process::Unprotected;
 use quiltd::store::StoreError;
-use quiltd::{Listeners, api, listen, process};
+use quiltd::{Listeners, api, listen, process, raw};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let open = process::harden();
+    raw::give_large_blocks_back();
     let given: Vec<_> = std::env::args_os().collect();
     let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
     let args = match args::parse(given) {

@@ -143,7 +143,8 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
 async fn api_keys_are_kept_back_at_once_and_for_good() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let start = || Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let state = dir.path().join("state");
+    let start = || Arc::new(Grants::kept_in(&state, Arc::clone(&clock) as _));
     let right = Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
         without_api_keys: false,
@@ -172,8 +173,8 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
         assert_eq!(are_kept_back(&later), [keep_back; 2], "after a restart");
     }
     // What cannot be written down is not lifted.
-    std::fs::remove_file(dir.path().join("grants.json")).unwrap();
-    std::fs::create_dir(dir.path().join("grants.json")).unwrap();
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "").unwrap();
     assert!(grants.keep_back_api_keys(false).is_err());
     assert_eq!(are_kept_back(&grants), [true; 2]);
 }

@@ -29,8 +29,9 @@ pub(super) const TRY_AGAIN: u16 = 5;
 const ARRIVAL: Duration = Duration::from_secs(20);
 
 /// Bodies are held in pieces of this size, in bytes: none is ever copied as a
-/// whole, nor is a tiny chunk a piece.
-const PIECE: usize = 64 * 1024;
+/// whole, nor is a tiny chunk a piece. Large enough for the allocator to give
+/// it back to the system.
+const PIECE: usize = 128 * 1024;
 
 /// Takes bodies in.
 pub(super) struct Intake {
