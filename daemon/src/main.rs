@@ -14,7 +14,7 @@ use quiltd::app::{App, Config};
 use quiltd::keys::HandedKey;
 use quiltd::process::Unprotected;
 use quiltd::store::StoreError;
-use quiltd::{Listeners, api, listen, process, raw};
+use quiltd::{Listeners, api, listen, memory, process, raw};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -116,6 +116,8 @@ fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
                 "an API key was given, but its catalog is not known; give --catalog URL",
             )?;
         }
+        let stopping = app.shutdown.clone();
+        tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
         announce(&control);
         quiltd::run(app, Listeners { control }).await?;
         anyhow::Ok(())

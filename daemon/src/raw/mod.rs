@@ -9,6 +9,6 @@ mod allocator;
 mod lease;
 mod locked;
 
-pub use self::allocator::give_large_blocks_back;
+pub use self::allocator::{give_free_memory_back, give_large_blocks_back};
 pub use self::lease::ReadLease;
 pub use self::locked::Locked;

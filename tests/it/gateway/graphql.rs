@@ -278,9 +278,9 @@ async fn keeping_back_is_told_survives_and_is_lifted() {
     world.ctl(RESTRICT).await.ok();
     assert_eq!(status_of(&world).await, 403);
 
-    let lifted = world.ctl(&["setup", "quilt3"]).await;
-    assert!(lifted.stdout.contains("no longer kept back"), "{lifted:?}");
-    assert!(lifted.stderr.contains(mend), "{lifted:?}");
+    let whole = world.ctl(&["setup", "quilt3"]).await;
+    assert!(whole.stdout.contains("no longer kept back"), "{whole:?}");
+    assert!(whole.stderr.contains(mend), "{whole:?}");
     assert_eq!(status_of(&world).await, 200);
     let listed = world.ctl(&["status"]).await.ok();
     assert!(!listed.contains("without API keys"), "{listed}");

@@ -94,13 +94,12 @@ impl Intake {
     async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(bytes);
-        match timeout(WAIT, room).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => {
-                let detail = "too many large requests are under way; try again later";
-                Err(Problem::new(503, ErrorCode::Internal, detail).with_hint("quiltctl audit"))
-            }
+        // Never closed.
+        if let Ok(Ok(room)) = timeout(WAIT, room).await {
+            return Ok(room);
         }
+        let detail = "too many large requests are under way; try again later";
+        Err(Problem::new(503, ErrorCode::Internal, detail).with_hint("quiltctl audit"))
     }
 }
 

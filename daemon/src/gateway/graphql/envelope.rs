@@ -104,7 +104,9 @@ fn asked(calls: Vec<Call>) -> Asked {
             match document::operations(&text, call.operation.as_deref()) {
                 Ok((operations, doubt)) => {
                     asked.operations.extend(operations);
-                    doubt.into_iter().for_each(|doubt| asked.doubt(doubt));
+                    if let Some(doubt) = doubt {
+                        asked.doubt(doubt);
+                    }
                 }
                 Err(unclear) => asked.doubt(unclear),
             }
