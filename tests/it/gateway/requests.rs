@@ -82,6 +82,7 @@ async fn it_carries_the_registrys_paths_and_no_others() {
         assert!([404, 422].contains(&status), "{status} for {outside}");
     }
     // What would be worth something off this machine, and what echoes.
+    let seen = world.stack.control().requests().len();
     for kept in [
         "GET /api/code",
         "POST /api/refresh",
@@ -95,6 +96,7 @@ async fn it_carries_the_registrys_paths_and_no_others() {
         let (status, _) = raw(&authority, kept, &headers, "").await;
         assert_eq!(status, 404, "{kept}");
     }
+    assert_eq!(world.stack.control().requests().len(), seen);
     for page in ["GET /login", "GET /code"] {
         let (_, body) = raw(&authority, page, &headers, "").await;
         assert!(body.contains("quiltctl login"), "{body}");
