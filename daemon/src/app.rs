@@ -271,7 +271,9 @@ impl App {
         let mut ailments: Vec<_> = notes.into_iter().map(Ailment::StoreNote).collect();
         ailments.extend(doctor::settings(&self.settings));
         let troubles = self.gateway.check().err().unwrap_or_default();
-        ailments.extend(troubles.into_iter().map(Ailment::Gateway));
+        let again = self.gateway.set_up_again();
+        let ailment = |source| Ailment::Gateway { source, again };
+        ailments.extend(troubles.into_iter().map(ailment));
         for session in self.sessions.all() {
             ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
         }

@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod grant;
 pub mod keys;
 pub mod listen;
+pub mod memory;
 pub mod metrics;
 pub mod package;
 pub mod process;

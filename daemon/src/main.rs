@@ -13,7 +13,7 @@ use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
 use quiltd::keys::HandedKey;
 use quiltd::process::Unprotected;
-use quiltd::{Listeners, api, listen, process};
+use quiltd::{Listeners, api, listen, memory, process, raw};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let open = process::harden();
+    raw::give_large_blocks_back();
     let given: Vec<_> = std::env::args_os().collect();
     let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
     let args = match args::parse(given) {
@@ -113,6 +114,8 @@ fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
                 "an API key was given, but its catalog is not known; give --catalog URL",
             )?;
         }
+        let stopping = app.shutdown.clone();
+        tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
         announce(&control);
         quiltd::run(app, Listeners { control }).await?;
         anyhow::Ok(())

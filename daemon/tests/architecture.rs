@@ -78,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("grant", &["clock", "files"]),
     ("keys", &["clock", "credential", "raw", "session", "stack"]),
     ("listen", &[]),
+    ("memory", &["raw"]),
     ("metrics", &[]),
     (
         "package",

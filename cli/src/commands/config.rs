@@ -2,7 +2,7 @@
 
 use quilt_proto::RegistryHost;
 use quilt_proto::call::{AcceptRegistry, ReadConfig, ReadGateway, UpdateConfig};
-use quilt_proto::command::sentence;
+use quilt_proto::command::{Command, sentence};
 use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
 use serde_json::Value;
 
@@ -93,13 +93,17 @@ fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Res
 fn tell_where_quilt3_is_led(context: &Context) {
     let configured = context.send(&ReadConfig).ok();
     let configured = configured.and_then(|values| values.get("navigator_url").cloned());
-    let led = context.send(&ReadGateway).ok();
-    let Some(led) = led.and_then(|gateway| gateway.catalog_url) else {
+    let Ok(gateway) = context.send(&ReadGateway) else {
+        return;
+    };
+    let Some(led) = gateway.catalog_url else {
         return;
     };
     if configured.as_ref().and_then(Value::as_str) != Some(led.as_str()) {
         let what = format!("quilt3 still uses quiltd's session of {led}");
-        output::note(sentence(&what, Some(&"quiltctl setup quilt3".into())));
+        let again = Command::of("quiltctl setup quilt3")
+            .words_if("--without-api-keys", gateway.without_api_keys);
+        output::note(sentence(&what, Some(&again)));
     }
 }
 

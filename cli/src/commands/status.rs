@@ -2,7 +2,9 @@
 
 use quilt_proto::call::ReadStatus;
 use quilt_proto::quoted;
-use quilt_proto::wire::{Finding, GrantKind, SessionState, SessionStatus, Status, TokenKind};
+use quilt_proto::wire::{
+    Finding, GrantKind, GrantStatus, SessionState, SessionStatus, Status, TokenKind,
+};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -81,7 +83,7 @@ fn show(status: &Status) -> Result<(), Failure> {
         .map(|grant| {
             [
                 grant.id.clone(),
-                purpose(grant.kind).to_owned(),
+                purpose(grant).to_owned(),
                 or_dash(grant.profile.as_ref()),
                 or_dash(grant.pid),
                 grant.expires_at.to_string(),
@@ -124,10 +126,11 @@ fn state(state: SessionState) -> &'static str {
 }
 
 /// What a grant opens.
-fn purpose(kind: GrantKind) -> &'static str {
-    match kind {
-        GrantKind::Credentials => "credentials",
-        GrantKind::Registry => "registry",
+fn purpose(grant: &GrantStatus) -> &'static str {
+    match (grant.kind, grant.without_api_keys) {
+        (GrantKind::Credentials, _) => "credentials",
+        (GrantKind::Registry, false) => "registry",
+        (GrantKind::Registry, true) => "registry without API keys",
     }
 }
 

@@ -51,8 +51,11 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             ..Finding::error("api_key", summary, mend::key(&notice))
         },
         Ailment::Credential { source, .. } => credential(source, summary, settings),
-        Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
-        Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
+        Ailment::Gateway {
+            source: Trouble::Unreadable(error),
+            ..
+        } => problem(&ApiError::from(error)),
+        Ailment::Gateway { again, .. } => Finding::error("quilt3_astray", summary, again),
         Ailment::Store(error) => Finding::error("store_failed", summary, mend::store(&error)),
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
         Ailment::StoreNote(note) => Finding::warning("store_note", summary, mend::note(&note)),

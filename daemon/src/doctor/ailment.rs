@@ -52,8 +52,13 @@ pub enum Ailment {
         source: CredentialError,
     },
     /// The Python SDK does not find the gateway.
-    #[error(transparent)]
-    Gateway(Trouble),
+    #[error("{source}")]
+    Gateway {
+        /// Why not.
+        source: Trouble,
+        /// The command that sets it up as it was.
+        again: &'static str,
+    },
     /// The token store cannot be read or written.
     #[error(transparent)]
     Store(StoreError),

@@ -90,7 +90,9 @@ pub async fn examine(patient: Patient<'_>) -> Examination {
     match patient.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
         Err(troubles) => {
-            let ailments = troubles.into_iter().map(Ailment::Gateway);
+            let again = patient.gateway.set_up_again();
+            let ailment = |source| Ailment::Gateway { source, again };
+            let ailments = troubles.into_iter().map(ailment);
             found.ailments.extend(ailments);
         }
     }

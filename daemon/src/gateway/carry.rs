@@ -9,7 +9,9 @@ use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use quilt_proto::{Reason, Secret};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
+use super::graphql;
 use crate::session::{Session, SessionError};
 use crate::stack::{Forward, Forwarded, StackClient, StackError};
 
@@ -19,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer that is looked into before it is passed on, in bytes.
 const LOOK: usize = 256 * 1024;
 
+/// How many answers are looked into at once.
+static LOOKS: Semaphore = Semaphore::const_new(64);
+
 /// Carries a request as whoever the session is. An answer that may refuse the
 /// bearer token is not believed: the stack is asked whose it is, and only what
 /// it does not know is replaced. Any other refusal comes back as it was said.
@@ -27,7 +32,7 @@ pub async fn carry(
     session: &Session,
     mut request: Forward,
 ) -> Result<Forwarded, SessionError> {
-    let is_graphql = request.target.split('?').next() == Some("/graphql");
+    let is_graphql = graphql::is_asked(&request);
     if is_graphql {
         // Its answers are looked into.
         request.headers.remove(header::ACCEPT_ENCODING);
@@ -79,6 +84,8 @@ async fn look(
     if !may_refuse {
         return Ok((answer, false));
     }
+    // Never closed.
+    let _permit = LOOKS.acquire().await;
     let (parts, mut body) = answer.into_parts();
     let mut begun = Vec::new();
     while begun.len() <= LOOK {

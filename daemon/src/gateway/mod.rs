@@ -8,6 +8,7 @@
 
 mod carry;
 mod error;
+mod graphql;
 mod wire_up;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::carry::carry;
 pub use self::error::GatewayError;
-pub use self::wire_up::{Imported, State, Trouble, WiredUp};
+pub use self::graphql::Asked;
+pub use self::wire_up::{Imported, State, Trouble, WiredUp, Wish};
 use crate::grant::{Endpoint, Grants};
 use crate::python_sdk::Wiring;
 

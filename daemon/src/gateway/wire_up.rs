@@ -19,9 +19,12 @@ const TRIES: usize = 20;
 
 /// How setting up went.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct WiredUp {
     /// Whether any file was changed.
     pub changed: bool,
+    /// Whether what the SDK's grants open was changed.
+    pub rights_changed: bool,
     /// The login that the SDK made, where it was taken over now, or was before
     /// by a daemon that was killed meanwhile.
     pub imported: Option<Imported>,
@@ -49,6 +52,17 @@ pub struct State {
     pub strays: Vec<Stray>,
     /// The SDK's files.
     pub files: Vec<PathBuf>,
+    /// Whether API keys and logins are kept back.
+    pub without_api_keys: bool,
+}
+
+/// How to set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// A login that the SDK made itself becomes the session's first.
+    pub import: bool,
+    /// What makes API keys, or makes or ends logins, is kept back.
+    pub without_api_keys: bool,
 }
 
 /// What keeps the SDK from the gateway. Setting it up again mends each.
@@ -69,24 +83,32 @@ pub enum Trouble {
 }
 
 impl Gateway {
-    /// Leads the SDK to the gateway of a session's catalog. With `import`, a
-    /// login that the SDK made itself becomes the session's first.
+    /// Leads the SDK to the gateway of a session's catalog.
     pub async fn set_up(
         &self,
         session: &Arc<Session>,
-        import: bool,
+        wish: Wish,
         open: Open,
     ) -> Result<WiredUp, GatewayError> {
         let published = session.published().await?;
         self.is_not_here(session.catalog(), &published)?;
         let agreed = session.agree_to(published, None).await?;
         let _alone = self.changing.lock().await;
-        let imported = self.take_over(session, &agreed, import).await?;
-        let changed = self.lead(session.catalog(), agreed.published(), &open)?;
+        let imported = self.take_over(session, &agreed, wish.import).await?;
+        let was = self.grants.without_api_keys();
+        // Before anything else: what fails later must not leave a right behind
+        // that was to be kept back.
+        if wish.without_api_keys {
+            self.grants.keep_back_api_keys(true)?;
+        }
+        let published = agreed.published();
+        let changed = self.lead(session.catalog(), published, &open, wish.without_api_keys)?;
+        self.grants.keep_back_api_keys(wish.without_api_keys)?;
         self.start_guard();
         let own_login = self.wiring.own_login(agreed.registry())?.is_some();
         Ok(WiredUp {
             changed,
+            rights_changed: was.is_some_and(|was| was != wish.without_api_keys),
             imported,
             own_login,
         })
@@ -101,7 +123,8 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let _alone = self.changing.lock().await;
         if self.wiring.wired()?.is_some() {
-            self.lead(catalog, published, &open)?;
+            let keep_back = self.keeps_back_api_keys();
+            self.lead(catalog, published, &open, keep_back)?;
             self.start_guard();
         }
         Ok(())
@@ -159,7 +182,22 @@ impl Gateway {
             listening: self.grants.address(GrantKind::Registry).is_some(),
             strays,
             files: self.wiring.files(),
+            without_api_keys: self.keeps_back_api_keys(),
         })
+    }
+
+    /// Whether API keys and logins are kept back from the SDK.
+    fn keeps_back_api_keys(&self) -> bool {
+        self.grants.without_api_keys().unwrap_or_default()
+    }
+
+    /// The command that sets it up as it is.
+    pub fn set_up_again(&self) -> &'static str {
+        if self.keeps_back_api_keys() {
+            "quiltctl setup quilt3 --without-api-keys"
+        } else {
+            "quiltctl setup quilt3"
+        }
     }
 
     /// That the SDK's files lead here with a grant that is good, where they
@@ -211,7 +249,7 @@ impl Gateway {
         let held = self.wiring.grant(gateway)?;
         let right = held.and_then(|token| self.grants.right(token.expose()));
         Ok(right.is_some_and(
-            |right| matches!(right, Right::Registry { catalog: of } if of == *catalog),
+            |right| matches!(right, Right::Registry { catalog: of, .. } if of == *catalog),
         ))
     }
 
@@ -220,6 +258,7 @@ impl Gateway {
         catalog: &CatalogUrl,
         published: &StackConfig,
         open: &Open,
+        without_api_keys: bool,
     ) -> Result<bool, GatewayError> {
         self.is_not_here(catalog, published)?;
         let here = self.here();
@@ -234,7 +273,11 @@ impl Gateway {
         {
             return Ok(self.wiring.set_up(&lead(gateway), None)?);
         }
-        let issued = self.issue(catalog, open)?;
+        let right = Right::Registry {
+            catalog: catalog.clone(),
+            without_api_keys,
+        };
+        let issued = self.issue(right, open)?;
         let gateway = RegistryUrl::on_loopback(issued.address.port());
         let grant = (&issued.token, issued.expires_at.unix());
         let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
@@ -263,10 +306,7 @@ impl Gateway {
     }
 
     /// A grant, on the port programs know if that can be had.
-    fn issue(&self, catalog: &CatalogUrl, open: &Open) -> Result<Issued, GatewayError> {
-        let right = Right::Registry {
-            catalog: catalog.clone(),
-        };
+    fn issue(&self, right: Right, open: &Open) -> Result<Issued, GatewayError> {
         let open = |known: Option<u16>| match known.map(|port| open(port)) {
             Some(Ok(endpoint)) => Ok(endpoint),
             // Whoever has it now, the SDK's files are about to be written anew.

@@ -20,7 +20,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// Everything kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// The layout of this document; 1.
+    /// The layout of this document: 2 where a grant is restricted, which a
+    /// daemon that knows of no restriction must not honour; else 1.
     pub(super) version: u32,
     /// Where they are good: programs have been told.
     pub(super) port: Option<u16>,
@@ -39,6 +40,9 @@ pub(super) struct KeptGrant {
     /// Its holder has been given another: using it no longer renews it.
     #[serde(default)]
     pub(super) is_retired: bool,
+    /// API keys and logins are kept back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) without_api_keys: bool,
 }
 
 /// The file.
@@ -46,8 +50,19 @@ pub(super) struct KeptGrant {
 pub(super) struct KeptFile(PathBuf);
 
 impl Kept {
-    /// The layout this version writes.
-    pub(super) const VERSION: u32 = 1;
+    /// The layout of a file in which every grant is whole.
+    const WHOLE: u32 = 1;
+
+    /// The layout of a file in which one is restricted.
+    const RESTRICTED: u32 = 2;
+
+    fn layout(&self) -> u32 {
+        if self.grants.iter().any(|grant| grant.without_api_keys) {
+            Self::RESTRICTED
+        } else {
+            Self::WHOLE
+        }
+    }
 }
 
 impl KeptFile {
@@ -67,7 +82,7 @@ impl KeptFile {
             Err(error) => return Err(error),
         };
         match kept {
-            Some(kept) if kept.version == Kept::VERSION => Ok(kept),
+            Some(kept) if (Kept::WHOLE..=Kept::RESTRICTED).contains(&kept.version) => Ok(kept),
             _ => {
                 let aside = files::set_aside(&self.0)?;
                 let path = self.0.display();
@@ -94,7 +109,7 @@ impl KeptFile {
         lock.lock()?;
         let mut kept = self.load()?;
         change(&mut kept);
-        kept.version = Kept::VERSION;
+        kept.version = kept.layout();
         if kept.grants.is_empty() && kept.port.is_none() {
             return files::remove(&self.0);
         }
@@ -110,13 +125,9 @@ mod properties;
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_kept_comes_back_and_holds_no_token() {
-        let dir = tempfile::TempDir::new().unwrap();
-        let file = KeptFile::in_dir(&dir.path().join("state"));
-        assert_eq!(file.load().unwrap(), Kept::default());
-        let kept = Kept {
-            version: 1,
+    fn kept(without_api_keys: bool) -> Kept {
+        Kept {
+            version: if without_api_keys { 2 } else { 1 },
             port: Some(7),
             grants: vec![KeptGrant {
                 id: "1".to_owned(),
@@ -125,8 +136,36 @@ mod tests {
                 created_at: Timestamp::from_unix(1),
                 expires_at: Timestamp::from_unix(2),
                 is_retired: false,
+                without_api_keys,
             }],
-        };
+        }
+    }
+
+    #[test]
+    fn an_older_daemon_honours_no_restricted_grant_and_older_grants_stay_good() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = KeptFile::in_dir(dir.path());
+        file.update(|it| *it = kept(true)).unwrap();
+        assert_eq!(file.load().unwrap(), kept(true));
+        let text = std::fs::read_to_string(&file.0).unwrap();
+        assert!(text.contains("\"version\": 2"), "{text}");
+        file.update(|it| it.grants[0].without_api_keys = false)
+            .unwrap();
+        let text = std::fs::read_to_string(&file.0).unwrap();
+        assert!(text.contains("\"version\": 1"), "{text}");
+        assert!(
+            !text.contains("without_api_keys"),
+            "as it was written before"
+        );
+        assert_eq!(file.load().unwrap(), kept(false));
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_and_holds_no_token() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = KeptFile::in_dir(&dir.path().join("state"));
+        assert_eq!(file.load().unwrap(), Kept::default());
+        let kept = kept(false);
         file.update(|it| *it = kept.clone()).unwrap();
         assert_eq!(file.load().unwrap(), kept);
         assert!(!std::fs::read_to_string(&file.0).unwrap().contains("canary"));
@@ -138,7 +177,7 @@ mod tests {
     fn a_broken_file_is_kept_aside() {
         let dir = tempfile::TempDir::new().unwrap();
         let file = KeptFile::in_dir(dir.path());
-        for broken in ["", "{", "{\"version\":2,\"port\":1,\"grants\":[]}"] {
+        for broken in ["", "{", "{\"version\":3,\"port\":1,\"grants\":[]}"] {
             std::fs::write(&file.0, broken).unwrap();
             assert_eq!(file.load().unwrap(), Kept::default());
             assert!(!file.0.exists());

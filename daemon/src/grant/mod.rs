@@ -8,6 +8,7 @@
 mod attend;
 mod holder;
 mod kept;
+mod restrict;
 mod resume;
 mod right;
 mod store;

@@ -30,6 +30,7 @@ impl Grants {
             let grant = Grant {
                 right: Right::Registry {
                     catalog: kept.catalog_url,
+                    without_api_keys: kept.without_api_keys,
                 },
                 hash: kept.token_sha256,
                 created_at: kept.created_at,
@@ -97,6 +98,7 @@ impl Grants {
                 created_at: grant.created_at,
                 expires_at: grant.expires.wall,
                 is_retired: grant.is_retired,
+                without_api_keys: grant.right.without_api_keys(),
             })
             .collect();
         file.update(|kept| {

@@ -18,6 +18,8 @@ pub enum Right {
     Registry {
         /// The catalog.
         catalog: CatalogUrl,
+        /// Whether what makes API keys, or makes or ends logins, is kept back.
+        without_api_keys: bool,
     },
 }
 
@@ -36,7 +38,17 @@ impl Right {
     /// The catalog it is about.
     pub fn catalog(&self) -> &CatalogUrl {
         match self {
-            Self::Credentials { catalog, .. } | Self::Registry { catalog } => catalog,
+            Self::Credentials { catalog, .. } | Self::Registry { catalog, .. } => catalog,
+        }
+    }
+
+    /// Whether it is one that keeps API keys and logins back.
+    pub fn without_api_keys(&self) -> bool {
+        match self {
+            Self::Credentials { .. } => false,
+            Self::Registry {
+                without_api_keys, ..
+            } => *without_api_keys,
         }
     }
 

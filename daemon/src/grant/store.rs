@@ -336,6 +336,7 @@ impl Grants {
                 expires_at: grant.expires.wall,
                 last_used_at: grant.last_used_at,
                 pid: grant.holder,
+                without_api_keys: grant.right.without_api_keys(),
             })
             .collect()
     }

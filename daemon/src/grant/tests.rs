@@ -108,6 +108,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     let start = || Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
     let right = Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
+        without_api_keys: false,
     };
     let at = |port| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -136,4 +137,44 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     assert_eq!(grants.revoke_kind(Kind::Registry), 1);
     assert!(!start().resume());
     assert!(!dir.path().join("grants.json").exists());
+}
+
+#[tokio::test]
+async fn api_keys_are_kept_back_at_once_and_for_good() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let state = dir.path().join("state");
+    let start = || Arc::new(Grants::kept_in(&state, Arc::clone(&clock) as _));
+    let right = Right::Registry {
+        catalog: "https://demo.quilt.example".parse().unwrap(),
+        without_api_keys: false,
+    };
+    let at = |port| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let grants = start();
+    assert_eq!(grants.without_api_keys(), None);
+    // The first is retired by the second; a program may still have it.
+    let issued = [(); 2].map(|()| grants.issue(right.clone(), Life::Kept, |_| at(7)).unwrap());
+    let are_kept_back = |grants: &Grants| {
+        issued
+            .each_ref()
+            .map(|issued| grants.open(issued.token.expose()).unwrap())
+            .map(|opened| opened.right.without_api_keys())
+    };
+    for keep_back in [true, false, true] {
+        assert!(grants.keep_back_api_keys(keep_back).unwrap());
+        assert!(!grants.keep_back_api_keys(keep_back).unwrap(), "it was");
+        assert_eq!(grants.without_api_keys(), Some(keep_back));
+        assert_eq!(are_kept_back(&grants), [keep_back; 2]);
+        let later = start();
+        assert!(later.resume());
+        assert_eq!(are_kept_back(&later), [keep_back; 2], "after a restart");
+    }
+    // What cannot be written down is not lifted.
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "").unwrap();
+    assert!(grants.keep_back_api_keys(false).is_err());
+    assert_eq!(are_kept_back(&grants), [true; 2]);
 }

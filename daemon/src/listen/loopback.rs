@@ -5,13 +5,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OnceCell;
 
 use super::owner::{self, Owner, Owners};
+use super::program::{self, Program};
 use super::turn_away::TurnAway;
 use super::{Limits, Listener};
 
@@ -79,9 +81,31 @@ impl LoopbackListener {
     }
 }
 
-/// The address a request came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Visitor(pub SocketAddr);
+/// Who a request came from.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The number of the socket at the other end.
+    inode: Option<u64>,
+    /// Looked up once a connection.
+    program: Arc<OnceCell<Option<Program>>>,
+}
+
+impl Visitor {
+    fn new(inode: Option<u64>) -> Self {
+        Self {
+            inode,
+            program: Arc::default(),
+        }
+    }
+
+    /// The process that connected, while the connection is open. `None` where
+    /// the system does not tell, or not in time.
+    pub async fn program(&self) -> Option<Program> {
+        let inode = self.inode?;
+        let look = async || program::holding(inode).await.ok_or(());
+        self.program.get_or_try_init(look).await.ok()?.clone()
+    }
+}
 
 impl Listener for LoopbackListener {
     type Io = TcpStream;
@@ -105,7 +129,8 @@ impl Listener for LoopbackListener {
                 if let Some(stream) = self.admit(stream, from, &looks) {
                     // Answers are small; waiting for more would only delay them.
                     let _ = stream.set_nodelay(true);
-                    self.waiting.push_back((stream, Visitor(from)));
+                    let inode = looks.iter().find_map(|look| look.inode(from, self.address));
+                    self.waiting.push_back((stream, Visitor::new(inode)));
                 }
             }
         }

@@ -59,11 +59,7 @@ impl Owners {
         };
         let mut is_open = false;
         let mut is_told = false;
-        for (table, path) in self.0.iter().zip(TABLES) {
-            let read = || std::fs::read_to_string(path).ok();
-            let Some(text) = table.get_or_init(read) else {
-                continue;
-            };
+        for text in self.tables() {
             is_told = true;
             match find(text, peer, local) {
                 Some(user) if is_known(user) => return Owner::User(user),
@@ -77,6 +73,24 @@ impl Owners {
             (true, false) => Owner::Gone,
             (true, true) => Owner::Elsewhere,
         }
+    }
+
+    /// The socket at `peer` of a connection to `local`, by its number.
+    pub(super) fn inode(&self, peer: SocketAddr, local: SocketAddr) -> Option<u64> {
+        let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
+            return None;
+        };
+        self.tables().find_map(|text| {
+            let mut held = sockets(text, peer, local).filter(Socket::is_held);
+            held.find_map(|socket| Some(socket.inode).filter(|inode| *inode != 0))
+        })
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().zip(TABLES).filter_map(|(table, path)| {
+            let read = || std::fs::read_to_string(path).ok();
+            table.get_or_init(read).as_deref()
+        })
     }
 }
 
@@ -106,25 +120,37 @@ fn is_mapped(map: &str, user: u32) -> bool {
 
 /// The user of an end that is held.
 fn find(table: &str, end: SocketAddrV4, other: SocketAddrV4) -> Option<u32> {
-    sockets(table, end, other).find_map(|(state, user)| {
-        // A socket nobody holds any more can be listed as root's.
-        let is_held = state == ESTABLISHED || HALF_CLOSED.contains(&state) && user != 0;
-        is_held.then_some(user)
-    })
+    let mut sockets = sockets(table, end, other);
+    sockets.find_map(|socket| socket.is_held().then_some(socket.user))
 }
 
 fn is_established(table: &str, end: SocketAddrV4, other: SocketAddrV4) -> bool {
-    sockets(table, end, other).any(|(state, _)| state == ESTABLISHED)
+    sockets(table, end, other).any(|socket| socket.state == ESTABLISHED)
 }
 
-/// States and users of sockets at `end` that are connected to `other`. Looks
+/// A line of a table.
+struct Socket<'a> {
+    state: &'a str,
+    user: u32,
+    /// Its number; one that nobody holds any more has none.
+    inode: u64,
+}
+
+impl Socket<'_> {
+    /// A socket nobody holds any more can be listed as root's.
+    fn is_held(&self) -> bool {
+        self.state == ESTABLISHED || HALF_CLOSED.contains(&self.state) && self.user != 0
+    }
+}
+
+/// The sockets at `end` that are connected to `other`. Looks
 /// for the address before it reads a line: tables can be long, and this is
 /// done for every connection.
 fn sockets(
     table: &str,
     end: SocketAddrV4,
     other: SocketAddrV4,
-) -> impl Iterator<Item = (&str, u32)> {
+) -> impl Iterator<Item = Socket<'_>> {
     let word = u32::from_ne_bytes(end.ip().octets());
     let wanted = format!("{word:08X}:{:04X} ", end.port());
     let found: Vec<usize> = table.match_indices(&wanted).map(|(at, _)| at).collect();
@@ -138,7 +164,10 @@ fn sockets(
         }
         // Queues, timer and retransmissions stand before the user.
         let user: u32 = columns.nth(3)?.parse().ok()?;
-        Some((state, user))
+        // A timeout stands between.
+        let inode = columns.nth(1).and_then(|inode| inode.parse().ok());
+        let inode = inode.unwrap_or_default();
+        Some(Socket { state, user, inode })
     })
 }
 

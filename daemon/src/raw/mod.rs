@@ -1,9 +1,14 @@
 //! The one place with unsafe code: what the system offers and no safe library
 //! wraps.
-#![allow(unsafe_code, reason = "raw pages and a raw system call; nothing else")]
+#![allow(
+    unsafe_code,
+    reason = "raw pages, a raw system call and the allocator; nothing else"
+)]
 
+mod allocator;
 mod lease;
 mod locked;
 
+pub use self::allocator::{give_free_memory_back, give_large_blocks_back};
 pub use self::lease::ReadLease;
 pub use self::locked::Locked;

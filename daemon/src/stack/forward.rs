@@ -2,17 +2,43 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use quilt_proto::{Reason, RegistryUrl, Secret};
 use url::Url;
 
 use super::http::host;
-use super::{StackClient, StackError};
+use super::{Payload, StackClient, StackError};
 
 /// How long a whole exchange may take: longer than our own, because its answer
 /// is passed on as it comes.
 const TOTAL: Duration = Duration::from_mins(10);
+
+/// What of a request goes upstream: what is about its body and the answer's
+/// form, and what program it is. Everything else stays behind: who asks, for
+/// whom, from where and by which way is for the daemon alone to say.
+const UPSTREAM: [HeaderName; 5] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::USER_AGENT,
+];
+
+/// What of an answer comes back: what is about its body, and when to try again.
+/// Nothing that binds a client to the registry, leads it elsewhere, or opens
+/// the answer to web pages.
+const DOWNSTREAM: [HeaderName; 10] = [
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::RETRY_AFTER,
+    HeaderName::from_static("x-request-id"),
+];
 
 /// A request to be carried.
 #[derive(Debug)]
@@ -21,10 +47,10 @@ pub struct Forward {
     pub method: Method,
     /// Path and query, from the slash on.
     pub target: String,
-    /// Its headers; those about the connection or about who asks stay behind.
+    /// Its headers; few of them go upstream.
     pub headers: HeaderMap,
     /// Its body.
-    pub body: Bytes,
+    pub body: Payload,
 }
 
 /// An answer, whatever its status; its body comes as it comes.
@@ -47,31 +73,35 @@ impl StackClient {
                 message: Reason::Own("the path leads elsewhere"),
             });
         }
-        let mut headers = request.headers.clone();
-        drop_connection_headers(&mut headers);
-        for name in [
-            header::HOST,
-            header::AUTHORIZATION,
-            header::COOKIE,
-            header::CONTENT_LENGTH,
-            header::EXPECT,
-        ] {
-            headers.remove(name);
-        }
         let built = self
             .client(&url)?
             .request(request.method.clone(), &url)
-            .headers(headers)
+            .headers(only(&UPSTREAM, &request.headers))
             .bearer_auth(bearer.expose())
-            .body(request.body.clone())
+            .body(request.body.clone().into_body())
             .timeout(TOTAL);
         let outcome = self.execute(built).await;
+        let outcome = outcome.and_then(|(answer, host)| leads_nowhere(answer.into(), host));
         self.meter.note(&outcome, StackError::kind);
-        let mut response = Forwarded::from(outcome?.0);
-        drop_connection_headers(response.headers_mut());
-        response.headers_mut().remove(header::SET_COOKIE);
-        Ok(response)
+        let mut answer = outcome?;
+        *answer.headers_mut() = only(&DOWNSTREAM, answer.headers());
+        Ok(answer)
     }
+}
+
+/// An answer that is one: clients would follow a redirect with what they sent,
+/// to wherever it leads.
+fn leads_nowhere(answer: Forwarded, host: String) -> Result<Forwarded, StackError> {
+    let status = answer.status();
+    if status.is_informational() {
+        let reason = format!("it answered {status}");
+        return Err(StackError::Invalid { host, reason });
+    }
+    if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+        let reason = "redirected elsewhere".to_owned();
+        return Err(StackError::Unreachable { host, reason });
+    }
+    Ok(answer)
 }
 
 /// Whether the URL means what is written in it: `..` in any spelling does not.
@@ -84,31 +114,15 @@ fn leads_where_it_says(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| url.path() == path)
 }
 
-/// Headers that are about one connection (RFC 9110, section 7.6.1).
-fn drop_connection_headers(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
-        headers.remove(name);
+/// The headers of these names, all their values.
+fn only(names: &[HeaderName], headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in names {
+        for value in headers.get_all(name) {
+            kept.append(name, value.clone());
+        }
     }
-    for name in [
-        header::CONNECTION,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ] {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
+    kept
 }
 
 #[cfg(test)]
@@ -137,18 +151,25 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_one_connection_stay_behind() {
+    fn headers_of_no_use_stay_behind() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("connection", "close, x-hop"),
-            ("x-hop", "1"),
-            ("transfer-encoding", "chunked"),
-            ("content-type", "application/json"),
+        for name in [
+            "accept",
+            "connection",
+            "content-type",
+            "forwarded",
+            "location",
+            "set-cookie",
+            "transfer-encoding",
+            "x-forwarded-for",
         ] {
-            headers.insert(name, HeaderValue::from_static(value));
+            headers.insert(name, HeaderValue::from_static("content-type"));
         }
-        drop_connection_headers(&mut headers);
-        let left: Vec<_> = headers.keys().collect();
-        assert_eq!(left, ["content-type"]);
+        let left = |names: &[HeaderName]| {
+            let left = only(names, &headers);
+            left.keys().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&UPSTREAM), ["accept", "content-type"]);
+        assert_eq!(left(&DOWNSTREAM), ["content-type"]);
     }
 }

@@ -14,6 +14,7 @@ mod graphql;
 mod http;
 mod me;
 mod oauth;
+mod payload;
 mod search;
 mod tokens;
 
@@ -24,4 +25,5 @@ pub use self::error::StackError;
 pub use self::forward::{Forward, Forwarded};
 pub use self::http::{StackClient, Timeouts};
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
+pub use self::payload::Payload;
 pub use self::tokens::Tokens;

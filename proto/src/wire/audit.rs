@@ -23,8 +23,9 @@ pub struct AuditEntry {
     /// The grant it was asked for with, where it was over loopback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<String>,
-    /// Method and path of a request that was carried to the registry; a long
-    /// path is cut.
+    /// Method and path of a request that was carried to the registry, and what
+    /// a GraphQL request asks for (`POST /graphql mutation apiKeyCreate`); what
+    /// is long is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
     /// The process that asked; for repeats, the last of them.

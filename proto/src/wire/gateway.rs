@@ -13,6 +13,10 @@ pub struct GatewayRequest {
     /// Take over a login that the Python SDK made itself.
     #[serde(default)]
     pub import: bool,
+    /// Keep back what makes API keys, or makes or ends logins. Without it,
+    /// whoever holds the grant may do both.
+    #[serde(default)]
+    pub without_api_keys: bool,
 }
 
 /// How the gateway stands, and what the request changed.
@@ -40,6 +44,12 @@ pub struct Gateway {
     /// Whether this request changed any of them.
     #[serde(default)]
     pub changed: bool,
+    /// Whether what makes API keys, or makes or ends logins, is kept back.
+    #[serde(default)]
+    pub without_api_keys: bool,
+    /// Whether this request changed that.
+    #[serde(default)]
+    pub rights_changed: bool,
     /// Whether this request took over a login of the SDK's own.
     #[serde(default)]
     pub imported: bool,

@@ -80,6 +80,9 @@ pub struct GrantStatus {
     /// The process it lives with.
     #[serde(default)]
     pub pid: Option<u32>,
+    /// Whether what makes API keys, or makes or ends logins, is kept back.
+    #[serde(default)]
+    pub without_api_keys: bool,
 }
 
 /// What a container credentials endpoint answers (AWS SDKs and Tools Reference

@@ -11,3 +11,6 @@ match sys.argv[1:]:
     case ["versions", name, registry]:
         for version, top_hash in quilt3.list_package_versions(name, registry):
             print(version, top_hash)
+    case ["create-key", name]:
+        _, secret = quilt3.api_keys.create(name)
+        print(secret)

@@ -1,6 +1,9 @@
 //! The registry gateway: the real quilt3, untouched, on the daemon's session.
 
+mod burst;
 mod files;
+mod graphql;
+mod headers;
 mod kills;
 mod requests;
 mod run;
@@ -13,7 +16,8 @@ use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
 use quilt_tests::stack::StackConfig;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/quilt3/wired.py");
@@ -89,4 +93,51 @@ pub(crate) fn grant(world: &World) -> (String, String) {
         authority,
         login["access_token"].as_str().unwrap().to_owned(),
     )
+}
+
+/// The lines of a request with the grant.
+fn with_grant(authority: &str, token: &str) -> [String; 3] {
+    [
+        format!("Host: {authority}"),
+        format!("Authorization: Bearer {token}"),
+        "Content-Type: application/json".to_owned(),
+    ]
+}
+
+/// Status and body of a raw request to the gateway.
+async fn raw(authority: &str, request: &str, headers: &[&str], body: &str) -> (u16, String) {
+    let (head, body) = exchange(authority, request, headers, body).await;
+    assert!(
+        !head.to_ascii_lowercase().contains("access-control"),
+        "{head}"
+    );
+    (status(&head), body)
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Head and body of the answer to a raw request to anybody.
+async fn exchange(
+    authority: &str,
+    request: &str,
+    headers: &[&str],
+    body: &str,
+) -> (String, String) {
+    let mut stream = TcpStream::connect(authority).await.unwrap();
+    let headers: String = headers
+        .iter()
+        .map(|line| [*line, "\r\n"].concat())
+        .collect();
+    let request = format!(
+        "{request} HTTP/1.1\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
 }

@@ -5,7 +5,7 @@ mod refusals;
 
 use std::time::{Duration, Instant};
 
-use quilt_proto::call::{CreateGrant, RevokeGrant};
+use quilt_proto::call::{CreateGrant, ReadAudit, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
 use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
@@ -72,6 +72,24 @@ async fn a_grant_gives_what_credential_process_gives() {
     let status = world.ctl(&["status", "--json"]).await.ok();
     assert!(status.contains(&grant.id) && !status.contains(grant.token.expose()));
     assert!(!world.log().contains(grant.token.expose()));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_names_the_program_that_asked() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    assert_eq!(ask(&grant).await.0, 200);
+    let entries = world
+        .client()
+        .send(&ReadAudit { since: None })
+        .await
+        .unwrap();
+    let mut asked = entries.iter().filter(|entry| entry.grant_id.is_some());
+    let asked = asked.find(|entry| entry.action == "credentials").unwrap();
+    assert_eq!(asked.pid, Some(std::process::id()));
+    let own = std::env::current_exe().unwrap().display().to_string();
+    assert_eq!(asked.executable, Some(own));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,11 +75,23 @@ impl Daemon {
     /// # Panics
     /// When it is gone.
     pub fn peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    /// The memory it has resident now, in KiB. Needs `/proc`.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn resident_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    fn memory_kib(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("a daemon that runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.expect("a peak").trim().trim_end_matches(" kB");
-        peak.parse().expect("a number")
+        let found = status.lines().find_map(|line| line.strip_prefix(what));
+        let found = found.expect("a figure").trim().trim_end_matches(" kB");
+        found.parse().expect("a number")
     }
 
     /// Its process id.

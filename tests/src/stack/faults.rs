@@ -50,6 +50,11 @@ pub enum FaultKind {
     },
     /// Status 200 and a web page, as a captive portal or a login wall sends.
     Html,
+    /// The real answer, with more headers.
+    Headers {
+        /// Names and values.
+        headers: Vec<(String, String)>,
+    },
 }
 
 impl FaultKind {

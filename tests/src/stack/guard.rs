@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 
 use super::clock::Clock;
@@ -33,6 +33,11 @@ pub(crate) struct Guard {
 /// Counts the call, plays the fault that strikes it, or passes it on.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Guard { core, host } = guard;
+    if host == Host::Registry {
+        let path = request.uri().path();
+        core.requests
+            .note(request.method(), path, request.headers());
+    }
     let Some(endpoint) = Endpoint::of(host, request.method(), request.uri().path()) else {
         return next.run(request).await;
     };
@@ -97,6 +102,15 @@ async fn mistreat(strike: Strike, request: Request, next: Next) -> Response {
         FaultKind::Huge { bytes } => huge(bytes),
         FaultKind::SlowDrip { ms } => slow_drip(next.run(request).await, ms).await,
         FaultKind::Html => ([(CONTENT_TYPE, "text/html")], HTML).into_response(),
+        FaultKind::Headers { headers } => {
+            let mut response = next.run(request).await;
+            for (name, value) in headers {
+                if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::try_from(value)) {
+                    response.headers_mut().append::<HeaderName>(name, value);
+                }
+            }
+            response
+        }
     }
 }
 

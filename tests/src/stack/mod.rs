@@ -38,6 +38,7 @@ mod pages;
 mod random;
 mod registry;
 mod s3;
+mod seen;
 mod serve;
 mod settings;
 mod shared;
@@ -69,6 +70,7 @@ pub use self::endpoint::{Endpoint, EndpointSet, Host, UnknownEndpoint};
 pub use self::faults::{Fault, FaultKind, Planted};
 pub use self::identity::keys::{KeySeed, NewKey};
 pub use self::identity::users::DirectoryError;
+pub use self::seen::Seen;
 pub use self::settings::{ConnectSettings, GraphqlRefusal, Rotation, Settings, TokenRefusal};
 
 use self::guard::Guard;

@@ -18,6 +18,7 @@ use super::identity::users::Directory;
 use super::oauth::Grants;
 use super::registry::login::Tickets;
 use super::s3::store::Buckets;
+use super::seen::Requests;
 use super::settings::Settings;
 use super::shared::Shared;
 
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) jwt: Jwt,
     pub(crate) faults: Faults,
     pub(crate) counts: Counter,
+    pub(crate) requests: Requests,
     pub(crate) refusing: Refusals,
 }
 
@@ -91,6 +93,7 @@ impl Core {
             jwt: Jwt::new(),
             faults: Faults::default(),
             counts: Counter::default(),
+            requests: Requests::default(),
             refusing: Refusals::default(),
         }
     }

@@ -16,6 +16,11 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "undo")]
     import: bool,
 
+    /// Keep back what makes API keys, or makes or ends logins: else, programs
+    /// that use quilt3 may make keys that work anywhere
+    #[arg(long, conflicts_with = "undo")]
+    without_api_keys: bool,
+
     /// Put the SDK's files back as they were
     #[arg(long)]
     undo: bool,
@@ -33,6 +38,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     }
     let request = GatewayRequest {
         import: args.import,
+        without_api_keys: args.without_api_keys,
     };
     let call = SetUpGateway(request);
     consent::told(context, || {
@@ -57,6 +63,19 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     ))?;
     for file in gateway.files.iter().filter(|_| gateway.changed) {
         output::line(format_args!("  changed {}", quoted::name(file)))?;
+    }
+    if gateway.rights_changed {
+        output::line(if gateway.without_api_keys {
+            "  API keys and logins are kept back now, also from programs that run"
+        } else {
+            "  API keys and logins are no longer kept back"
+        })?;
+    }
+    if !gateway.without_api_keys && (gateway.changed || gateway.rights_changed) {
+        output::note(
+            "programs that use quilt3 may make API keys, which work anywhere; to keep that back, \
+             run: quiltctl setup quilt3 --without-api-keys",
+        );
     }
     if gateway.imported {
         output::note("took over the login that quilt3 had made");

@@ -38,7 +38,8 @@ async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
     let Right::Credentials { profile, .. } = &opened.right else {
         return desk.refuse("quiltctl exec -- COMMAND");
     };
-    match desk.vend(&opened, profile, PATIENCE).await {
+    let visitor = request.extensions.get();
+    match desk.vend(&opened, visitor, profile, PATIENCE).await {
         Ok(credentials) => private(Json(ContainerCredentials::from(credentials)).into_response()),
         Err(problem) => answer(&problem),
     }

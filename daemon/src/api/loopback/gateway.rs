@@ -5,25 +5,30 @@
 //! credentials is answered here, so that none of the stack's reaches the SDK's
 //! files.
 
+mod paths;
+
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
+use http::StatusCode;
 use http::request::Parts;
-use http::{Method, StatusCode, header};
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
+use zeroize::Zeroizing;
 
-use super::{Desk, answer, private};
+use self::paths::{is_carried, is_encoded, noted};
+use super::{Desk, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::gateway::carry;
+use crate::gateway::{Asked, carry};
 use crate::grant::{Endpoint, Opened, Right};
-use crate::listen::{Limits, LoopbackListener};
+use crate::listen::{Limits, LoopbackListener, Visitor};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
 
@@ -42,30 +47,6 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The largest form that asks for a token, in bytes.
 const MAX_FORM: usize = 16 * 1024;
-
-/// How much of a path the audit log keeps, in characters.
-const MAX_NOTED: usize = 200;
-
-/// How long a request's body may take.
-const BODY_TIME: Duration = Duration::from_secs(20);
-
-/// Parts of the registry, by the first word after `/api/`, that make, take or
-/// end logins. What they answer would be worth something off this machine.
-const KEPT_BACK: &[&str] = &[
-    "activate",
-    "auth",
-    "change_password",
-    "code",
-    "disconnect",
-    "login",
-    "logout",
-    "password",
-    "refresh",
-    "register",
-    "reset_password",
-    "sso_login",
-    "token",
-];
 
 /// Starts the listener that grants of a registry are good at.
 pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoint> {
@@ -88,26 +69,23 @@ fn limits() -> Limits {
     }
 }
 
-/// The grant in a request, and its catalog.
-fn granted(desk: &Desk, request: &Parts) -> Option<(Opened, CatalogUrl)> {
+/// The grant in a request, if it is one of a registry.
+fn granted(desk: &Desk, request: &Parts) -> Option<Opened> {
     let opened = desk.opened(request, Some("Bearer"))?;
-    match &opened.right {
-        Right::Registry { catalog } => {
-            let catalog = catalog.clone();
-            Some((opened, catalog))
-        }
-        Right::Credentials { .. } => None,
-    }
+    matches!(opened.right, Right::Registry { .. }).then_some(opened)
 }
 
 /// `/api/token`: a grant is its own successor. A 200 with an `error` is what
 /// the SDK shows to its user.
 async fn token(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let form = match body(stream, MAX_FORM).await {
-        Ok(form) => form,
+    let mut form = Vec::new();
+    match desk.intake.take(stream, MAX_FORM).await {
+        // Reading from memory cannot fail.
+        Ok(body) => drop(body.reader().read_to_end(&mut form)),
         Err(problem) => return super::refuse(&desk.throttle, &problem),
-    };
+    }
+    let form = Zeroizing::new(form);
     let mut fields = url::form_urlencoded::parse(&form);
     let token = fields.find(|(name, _)| name == "refresh_token");
     let token = Secret::new(
@@ -133,11 +111,12 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
 async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
-    let Some((opened, _)) = granted(&desk, &request) else {
+    let Some(opened) = granted(&desk, &request) else {
         return desk.refuse(HINT);
     };
     let profile = ProfileName::default_profile();
-    match desk.vend(&opened, &profile, PATIENCE).await {
+    let visitor = request.extensions.get();
+    match desk.vend(&opened, visitor, &profile, PATIENCE).await {
         Ok(credentials) => {
             let body = json!({
                 "AccessKeyId": credentials.access_key_id.as_str(),
@@ -155,18 +134,24 @@ async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
 /// before the body is read.
 async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let Some((opened, catalog)) = granted(&desk, &parts) else {
+    let Some(opened) = granted(&desk, &parts) else {
         return desk.refuse(HINT);
     };
     if !is_carried(&parts.method, parts.uri.path()) {
         let problem = Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this");
         return answer(&problem.with_hint("quiltctl --help"));
     }
-    let body = match body(stream, MAX_BODY).await {
+    if is_encoded(&parts.headers) {
+        let detail = "the gateway carries no body with a content encoding";
+        let problem = Problem::new(415, ErrorCode::InvalidInput, detail);
+        return answer(&problem.with_hint("quiltctl --help"));
+    }
+    let body = match desk.intake.take(stream, MAX_BODY).await {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
-    let noted = noted(&parts.method, parts.uri.path());
+    let visitor: Option<Visitor> = parts.extensions.get().cloned();
+    let mut noted = noted(&parts.method, parts.uri.path());
     let target = parts.uri.path_and_query();
     let request = Forward {
         target: target.map_or("/", |target| target.as_str()).to_owned(),
@@ -174,19 +159,35 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
         headers: parts.headers,
         body,
     };
+    let asked = Asked::by(&request).await;
+    if let Some(asked) = &asked {
+        noted = format!("{noted} {asked}");
+        if opened.right.without_api_keys()
+            && let Err(kept_back) = asked.leaves_logins_alone()
+        {
+            let problem = Problem::new(403, ErrorCode::Denied, kept_back.to_string())
+                .with_hint("quiltctl setup quilt3 --help");
+            let by = program(visitor.as_ref()).await;
+            desk.note("registry", Err(&problem), &opened, by, Some(noted));
+            return refused_in_graphql(&problem);
+        }
+    }
     // In a task of its own: who hangs up in the middle of switching the role
     // must not leave credentials of the other one behind.
-    let app = Arc::clone(&desk.app);
-    let carried = tokio::spawn(async move { carry_and_flush(&app, &catalog, request).await });
-    let outcome = carried.await.unwrap_or(Err(SessionError::Stopping));
+    let (app, catalog) = (Arc::clone(&desk.app), opened.right.catalog().clone());
+    let changes_role = asked.is_some_and(|asked| asked.may_change_role());
+    let carried =
+        tokio::spawn(async move { carry_and_flush(&app, &catalog, request, changes_role).await });
+    let (outcome, by) = tokio::join!(carried, program(visitor.as_ref()));
+    let outcome = outcome.unwrap_or(Err(SessionError::Stopping));
     match outcome {
         Ok(carried) => {
-            desk.note("registry", Ok(()), &opened, Some(noted));
-            harmless(carried.map(Body::new))
+            desk.note("registry", Ok(()), &opened, by, Some(noted));
+            private(carried.map(Body::new))
         }
         Err(error) => {
             let problem = ApiError::from(error).problem();
-            desk.note("registry", Err(&problem), &opened, Some(noted));
+            desk.note("registry", Err(&problem), &opened, by, Some(noted));
             // The SDK takes a 401 for what it is, and tells its user so.
             answer(&Problem {
                 status: match problem.code {
@@ -203,62 +204,16 @@ async fn carry_and_flush(
     app: &App,
     catalog: &CatalogUrl,
     request: Forward,
+    changes_role: bool,
 ) -> Result<Forwarded, SessionError> {
     let session = app.sessions.session(catalog);
-    // Whoever switches the role this way has stale credentials, too.
-    let switches_role = mentions(&request.body, "switchRole");
     let carried = carry(&app.stack, &session, request).await;
-    if switches_role {
+    // Whoever switches the role this way has stale credentials, too.
+    if changes_role {
         session.change_identity();
         app.vault.flush(catalog);
     }
     carried
-}
-
-/// Whether a request is one for the gateway: plainly written, of a usual
-/// method, and of none of the parts that are about logins.
-fn is_carried(method: &Method, path: &str) -> bool {
-    let usual = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-    ];
-    let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~/".contains(&c);
-    let mut words = path.split('/').skip(1);
-    let allowed = match words.next() {
-        Some("graphql") => true,
-        Some("api") => words.next().is_some_and(|word| {
-            !word.is_empty() && !KEPT_BACK.contains(&word.to_ascii_lowercase().as_str())
-        }),
-        _ => false,
-    };
-    usual.contains(method) && path.bytes().all(plain) && !path.contains("//") && allowed
-}
-
-/// What the audit log says of a request: never its query, which may hold what
-/// was searched for. A path that is carried is plain ASCII.
-fn noted(method: &Method, path: &str) -> String {
-    let cut: String = path.chars().take(MAX_NOTED).collect();
-    let more = if cut.len() < path.len() { "…" } else { "" };
-    format!("{method} {cut}{more}")
-}
-
-/// A request's body, within bounds.
-async fn body(stream: Body, most: usize) -> Result<Bytes, Problem> {
-    let read = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(stream, most));
-    match read.await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => {
-            let detail = format!("the body broke off, or is larger than {most} bytes");
-            Err(Problem::new(413, ErrorCode::InvalidInput, detail))
-        }
-        Err(_) => {
-            let detail = "the body takes too long";
-            Err(Problem::new(408, ErrorCode::InvalidInput, detail))
-        }
-    }
 }
 
 /// The login pages: a browser would be refused, so whoever comes here is told
@@ -270,69 +225,4 @@ async fn login(State(desk): State<Desk>) -> Response {
 fn logins_are_here() -> Problem {
     let detail = "quiltd holds this machine's logins";
     Problem::new(404, ErrorCode::NotFound, detail).with_hint("quiltctl login")
-}
-
-/// Whatever the registry says to web pages, this listener has none.
-fn harmless(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    let cross_origin: Vec<_> = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("access-control-"))
-        .cloned()
-        .collect();
-    for name in cross_origin {
-        headers.remove(name);
-    }
-    headers.remove(header::VARY);
-    private(response)
-}
-
-/// Whether a JSON body has a word in it, however it is escaped.
-fn mentions(body: &[u8], word: &str) -> bool {
-    let body = match serde_json::from_slice::<Value>(body) {
-        Ok(value) => value.to_string(),
-        Err(_) => String::from_utf8_lossy(body).into_owned(),
-    };
-    body.contains(word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_about_logins_is_not_carried_however_it_is_written() {
-        for path in [
-            "/graphql",
-            "/api/search",
-            "/api/package_list/x/y",
-            "/api/codes",
-        ] {
-            assert!(is_carried(&Method::GET, path), "{path}");
-        }
-        for path in [
-            "/api/code",
-            "/api/Code/",
-            "/api/auth/get_credentials/",
-            "/api/auth/get_credential%73",
-            "/api/%74oken",
-            "/api/refresh;x",
-            "/api//refresh",
-            "/api/",
-            "/login",
-        ] {
-            assert!(!is_carried(&Method::GET, path), "{path}");
-        }
-        assert!(!is_carried(&Method::TRACE, "/api/search"));
-    }
-
-    #[test]
-    fn an_escaped_word_is_the_word() {
-        assert!(mentions(
-            br#"{"query": "mutation { switch\u0052ole }"}"#,
-            "switchRole"
-        ));
-        assert!(mentions(b"switchRole", "switchRole"));
-        assert!(!mentions(br#"{"query": "{ me { name } }"}"#, "switchRole"));
-    }
 }

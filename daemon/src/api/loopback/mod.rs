@@ -5,6 +5,7 @@
 
 mod container;
 mod gateway;
+mod intake;
 
 pub(super) use self::container::{PATH as CONTAINER_PATH, open as open_container};
 pub(super) use self::gateway::open as open_gateway;
@@ -21,6 +22,7 @@ use http::{Extensions, HeaderValue, StatusCode, header};
 use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 
+use self::intake::{Intake, TRY_AGAIN};
 use super::error::ApiError;
 use super::meter::{self, metered};
 use super::trail;
@@ -28,8 +30,8 @@ use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
 use crate::listen::{
-    AllowedHosts, Limits, LoopbackListener, Say, Standing, Throttle, Unknown, Words, guarded_by,
-    serve,
+    AllowedHosts, Limits, LoopbackListener, Program, Say, Standing, Throttle, Unknown, Visitor,
+    Words, guarded_by, serve,
 };
 use crate::metrics::Via;
 
@@ -38,6 +40,7 @@ use crate::metrics::Via;
 struct Desk {
     app: Arc<App>,
     throttle: Arc<Throttle>,
+    intake: Arc<Intake>,
 }
 
 /// Listens on a port, or on any for 0, and serves `routes` behind the guard.
@@ -55,6 +58,7 @@ fn open(
     let desk = Desk {
         app: Arc::clone(app),
         throttle,
+        intake: Arc::new(Intake::new()),
     };
     let served = metered(router(desk, address, routes, refused), app);
     tokio::spawn(serve(listener, served, limits, words, stop.clone()));
@@ -124,37 +128,48 @@ impl Desk {
     async fn vend(
         &self,
         opened: &Opened,
+        visitor: Option<&Visitor>,
         profile: &ProfileName,
         patience: Duration,
     ) -> Result<AwsCredentials, Problem> {
         let session = self.app.sessions.session(opened.right.catalog());
         let vault = &self.app.vault;
-        let vended = vault.credentials(&session, profile, patience).await;
+        let vended = vault.credentials(&session, profile, patience);
+        let (vended, by) = tokio::join!(vended, program(visitor));
         let vended = vended.map_err(ApiError::from);
         meter::vended(&self.app, Via::Grant, &vended);
         let vended = vended.map_err(|error| error.problem());
-        self.note("credentials", vended.as_ref().map(drop), opened, None);
+        self.note("credentials", vended.as_ref().map(drop), opened, by, None);
         vended
     }
 
-    /// Notes what a grant was used for, as the doing of the process it lives
-    /// with, where it lives with one.
+    /// Notes what a grant was used for, as the doing of the program that
+    /// connected; where that is not known, of the process it lives with.
     fn note(
         &self,
         action: &str,
         outcome: Result<(), &Problem>,
         opened: &Opened,
+        by: Option<Program>,
         request: Option<String>,
     ) {
         let right = &opened.right;
         let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
         let profile = right.profile().map(ToString::to_string);
         let mut entry = trail::entry(action, outcome, Some(right.catalog()), profile);
-        entry.pid = opened.pid;
+        entry.pid = by.as_ref().map(|program| program.pid).or(opened.pid);
+        entry.executable = by
+            .and_then(|program| program.executable)
+            .map(|path| path.display().to_string());
         entry.grant_id = Some(opened.id.clone());
         entry.request = request;
         self.app.audit.record(entry);
     }
+}
+
+/// The program that connected.
+async fn program(visitor: Option<&Visitor>) -> Option<Program> {
+    visitor?.program().await
 }
 
 /// A refusal of somebody who has no grant. Beyond the rate it says nothing,
@@ -179,18 +194,41 @@ struct Spelt<'a> {
     lower_message: &'a str,
     code: &'a str,
     message: &'a str,
+    /// As GraphQL says it.
+    #[serde(rename = "errors", skip_serializing_if = "Option::is_none")]
+    errors: Option<[SpeltInGraphql<'a>; 1]>,
+}
+
+#[derive(Serialize)]
+struct SpeltInGraphql<'a> {
+    message: &'a str,
 }
 
 fn answer(problem: &Problem) -> Response {
+    spelt(problem, false)
+}
+
+/// An answer that clients of GraphQL understand as well.
+fn refused_in_graphql(problem: &Problem) -> Response {
+    spelt(problem, true)
+}
+
+fn spelt(problem: &Problem, in_graphql: bool) -> Response {
     let message = problem.to_string();
     let body = Json(Spelt {
         lower_code: problem.code.as_str(),
         lower_message: &message,
         code: problem.code.as_str(),
         message: &message,
+        errors: in_graphql.then_some([SpeltInGraphql { message: &message }]),
     });
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    private((status, body).into_response())
+    let mut response = private((status, body).into_response());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from(TRY_AGAIN);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 fn private(mut response: Response) -> Response {

@@ -11,7 +11,7 @@ use crate::api::error::ApiError;
 use crate::api::extract::{Body, OfCatalog};
 use crate::api::open_gateway;
 use crate::app::App;
-use crate::gateway::{Imported, WiredUp};
+use crate::gateway::{Imported, WiredUp, Wish};
 use crate::session::SessionError;
 
 pub(in crate::api) async fn show(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
@@ -21,15 +21,23 @@ pub(in crate::api) async fn show(State(app): State<Arc<App>>) -> Result<Json<Gat
 pub(in crate::api) async fn set_up(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
-    Body(GatewayRequest { import }): Body<GatewayRequest>,
+    Body(GatewayRequest {
+        import,
+        without_api_keys,
+    }): Body<GatewayRequest>,
 ) -> Result<Json<Gateway>, ApiError> {
     to_its_end(async move {
         let open = open_gateway(&app);
+        let wish = Wish {
+            import,
+            without_api_keys,
+        };
         let WiredUp {
             changed,
+            rights_changed,
             imported,
             own_login,
-        } = app.gateway.set_up(&session, import, open).await?;
+        } = app.gateway.set_up(&session, wish, open).await?;
         if imported.is_some() {
             app.keys.flush(&session);
         }
@@ -40,6 +48,7 @@ pub(in crate::api) async fn set_up(
         };
         Ok(Gateway {
             changed,
+            rights_changed,
             imported: is_imported,
             own_login,
             login,
@@ -84,6 +93,8 @@ fn describe(app: &App) -> Result<Gateway, ApiError> {
         strays: strays.collect(),
         files: files.collect(),
         changed: false,
+        without_api_keys: state.without_api_keys,
+        rights_changed: false,
         imported: false,
         own_login: false,
         login: None,

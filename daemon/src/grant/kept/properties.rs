@@ -7,21 +7,29 @@ use super::*;
 
 fn kept() -> impl Strategy<Value = Kept> {
     let times = (0i64..4_000_000_000, 0i64..4_000_000_000);
-    let grant = (any::<String>(), any::<String>(), times, any::<bool>()).prop_map(
-        |(id, token, (created, expires), is_retired)| KeptGrant {
+    let flags = (any::<bool>(), any::<bool>());
+    let grant = (any::<String>(), any::<String>(), times, flags).prop_map(
+        |(id, token, (created, expires), (is_retired, without_api_keys))| KeptGrant {
             id,
             token_sha256: TokenHash::of(&token),
             catalog_url: "https://demo.quilt.example".parse().unwrap(),
             created_at: Timestamp::from_unix(created),
             expires_at: Timestamp::from_unix(expires),
             is_retired,
+            without_api_keys,
         },
     );
     let grants = prop::collection::vec(grant, 1..4);
-    (any::<Option<u16>>(), grants).prop_map(|(port, grants)| Kept {
-        version: 1,
-        port,
-        grants,
+    (any::<Option<u16>>(), grants).prop_map(|(port, grants)| {
+        let kept = Kept {
+            version: 0,
+            port,
+            grants,
+        };
+        Kept {
+            version: kept.layout(),
+            ..kept
+        }
     })
 }
 
@@ -65,6 +73,6 @@ proptest! {
         prop_assert_eq!(std::fs::read(only).unwrap(), bytes);
         // A new grant can be kept all the same.
         file.update(|kept| kept.port = Some(7)).unwrap();
-        prop_assert_eq!(file.load().unwrap(), Kept { version: 1, port: Some(7), ..loaded });
+        prop_assert_eq!(file.load().unwrap(), Kept { version: loaded.layout(), port: Some(7), ..loaded });
     }
 }

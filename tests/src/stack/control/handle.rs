@@ -16,6 +16,7 @@ use crate::stack::faults::{Fault, Planted};
 use crate::stack::identity::keys::{KeySeed, NewKey};
 use crate::stack::identity::users::DirectoryError;
 use crate::stack::s3::store::Object;
+use crate::stack::seen::Seen;
 use crate::stack::settings::Settings;
 use crate::stack::state::Core;
 
@@ -84,6 +85,11 @@ impl Control {
     /// or listen again.
     pub fn refuse(&self, host: Host, refused: bool) {
         self.core.refusing.of(host).send_replace(refused);
+    }
+
+    /// The last requests at the registry, oldest first.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.core.requests.list()
     }
 
     /// Calls counted since the start or the last reset.

@@ -15,6 +15,7 @@ use crate::stack::counts::Counts;
 use crate::stack::endpoint::{EndpointSet, Host};
 use crate::stack::faults::{Fault, Planted};
 use crate::stack::identity::keys::KeySeed;
+use crate::stack::seen::Seen;
 
 const BODY_LIMIT: usize = 64 << 20;
 
@@ -29,6 +30,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/_control/faults/{id}", delete(clear_fault))
         .route("/_control/hosts/{host}", put(refuse))
         .route("/_control/counts", get(counts).delete(reset_counts))
+        .route("/_control/requests", get(requests))
         .route("/_control/clock", put(set_clock))
         .route("/_control/code", get(code))
         .route("/_control/sessions/revoke", post(revoke_sessions))
@@ -140,6 +142,10 @@ async fn refuse(
 
 async fn counts(State(control): State<Control>) -> Json<Counts> {
     Json(control.counts())
+}
+
+async fn requests(State(control): State<Control>) -> Json<Vec<Seen>> {
+    Json(control.requests())
 }
 
 async fn reset_counts(State(control): State<Control>) -> StatusCode {

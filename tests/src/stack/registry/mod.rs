@@ -1,6 +1,7 @@
 //! The registry: login pages, tokens, AWS credentials, GraphQL and search.
 
 mod credentials;
+mod elsewhere;
 pub(crate) mod login;
 mod search;
 mod token;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use super::graphql;
 use super::state::Core;
@@ -25,6 +26,7 @@ pub(crate) fn router(core: &Arc<Core>) -> Router {
         .route("/api/token", post(token::token))
         .route("/api/auth/get_credentials", get(credentials::credentials))
         .route("/api/search", get(search::search))
+        .route("/api/{*path}", any(elsewhere::elsewhere))
         .route("/graphql", post(graphql::serve))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(axum::Extension(graphql::schema(core)))

@@ -1,0 +1,206 @@
+//! What a GraphQL request asks for, read as the registry will read it.
+//!
+//! What could be read in more than one way is *unclear*: it is never taken for
+//! harmless.
+
+mod allowed;
+mod document;
+mod envelope;
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+
+use crate::stack::Forward;
+
+/// The largest request that is read, in bytes.
+const MAX_READ: usize = 2 * 1024 * 1024;
+
+/// How many fields are named where a request is described, and how long each.
+const MAX_NAMED: usize = 6;
+const MAX_NAME: usize = 48;
+
+/// What a request asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Every operation that the registry may run.
+    operations: Vec<Operation>,
+    /// Why that may not be all.
+    unclear: Option<Unclear>,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Operation {
+    kind: OperationKind,
+    /// Its fields from the root on, such as `me` or `admin.apiKeys.revoke`, by
+    /// their own names.
+    fields: BTreeSet<String>,
+}
+
+/// What an operation may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OperationKind {
+    Query,
+    Mutation,
+    Subscription,
+}
+
+/// Why it is not known what a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unclear {
+    /// Not by GET or POST.
+    #[error("its method is none of GraphQL's")]
+    Method,
+    /// Something beside the document that may change what is run.
+    #[error("its address says something, too")]
+    Address,
+    /// Not JSON, or not in UTF-8.
+    #[error("its content type is not JSON in UTF-8")]
+    ContentType,
+    /// Not what the content type says.
+    #[error("it is not JSON")]
+    Syntax,
+    /// JSON, but no request.
+    #[error("it holds what no request of GraphQL does")]
+    Shape,
+    /// Readers differ in which one they take.
+    #[error("it says something twice")]
+    Twice,
+    /// The registry is to know the document from before.
+    #[error("it names a document instead of holding it")]
+    NoDocument,
+    /// Not a document that can be run.
+    #[error("its document cannot be read")]
+    Document,
+    /// Which operation is to be run?
+    #[error("it does not say which operation to run")]
+    WhichOperation,
+    /// More than anybody needs.
+    #[error("it is too large to be read")]
+    TooLarge,
+}
+
+/// Whether a request is one of GraphQL.
+pub(super) fn is_asked(request: &Forward) -> bool {
+    request.target.split('?').next() == Some("/graphql")
+}
+
+impl Asked {
+    /// What a request asks for, if it is one of GraphQL.
+    pub async fn by(request: &Forward) -> Option<Self> {
+        if is_asked(request) {
+            Some(Self::of(request).await)
+        } else {
+            None
+        }
+    }
+
+    async fn of(request: &Forward) -> Self {
+        let envelope = match envelope::open(request) {
+            Ok(envelope) => envelope,
+            Err(unclear) => return Self::unclear(unclear),
+        };
+        // It comes from anybody with a grant, and reading may take a while: in
+        // a thread where neither keeps others waiting.
+        let read = tokio::task::spawn_blocking(move || envelope.read());
+        read.await.unwrap_or(Self::unclear(Unclear::Document))
+    }
+
+    fn unclear(unclear: Unclear) -> Self {
+        Self {
+            operations: Vec::new(),
+            unclear: Some(unclear),
+        }
+    }
+
+    /// Notes a doubt; the first is kept.
+    fn doubt(&mut self, unclear: Unclear) {
+        self.unclear.get_or_insert(unclear);
+    }
+
+    /// Whether it may change the user's role, and with it the AWS credentials.
+    pub fn may_change_role(&self) -> bool {
+        self.unclear.is_some() || self.mutates().any(allowed::changes_role)
+    }
+
+    /// That it neither makes API keys nor makes or ends logins; else, why that
+    /// is not known to be so.
+    pub fn leaves_logins_alone(&self) -> Result<(), KeptBack> {
+        if let Some(unclear) = self.unclear {
+            return Err(KeptBack::Unclear(unclear));
+        }
+        match self.mutates().find(|field| !allowed::is_harmless(field)) {
+            Some(field) => Err(KeptBack::Field(cut(field))),
+            None => Ok(()),
+        }
+    }
+
+    /// The fields of what is no mere query.
+    fn mutates(&self) -> impl Iterator<Item = &str> {
+        let operations = self.operations.iter();
+        let changing = operations.filter(|operation| operation.kind != OperationKind::Query);
+        changing.flat_map(|operation| operation.fields.iter().map(String::as_str))
+    }
+}
+
+/// Why a request is not carried for a grant without API keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeptBack {
+    /// It does what is kept back, or what quiltd does not know.
+    #[error("quilt3 was set up without API keys and logins: {0} is kept back")]
+    Field(String),
+    /// Nobody knows what it does.
+    #[error("quilt3 was set up without API keys and logins: a request is kept back because {0}")]
+    Unclear(Unclear),
+}
+
+/// For the audit log: `mutation apiKeyCreate`. Field names as the registry
+/// knows them, never those that the caller made up.
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.operations.iter().flat_map(|operation| {
+            let kind = operation.kind;
+            operation.fields.iter().map(move |field| (kind, field))
+        });
+        let (mut last, mut left) = (None, MAX_NAMED);
+        for (kind, field) in named {
+            if left == 0 {
+                return f.write_str(", …");
+            }
+            left -= 1;
+            match last.replace(kind) {
+                None => write!(f, "{kind} ")?,
+                Some(same) if same == kind => f.write_str(", ")?,
+                Some(_) => write!(f, ", {kind} ")?,
+            }
+            f.write_str(&cut(field))?;
+        }
+        match self.unclear {
+            None => Ok(()),
+            Some(unclear) if last.is_none() => write!(f, "({unclear})"),
+            Some(unclear) => write!(f, " ({unclear})"),
+        }
+    }
+}
+
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Query => "query",
+            Self::Mutation => "mutation",
+            Self::Subscription => "subscription",
+        })
+    }
+}
+
+fn cut(name: &str) -> String {
+    let mut cut: String = name.chars().take(MAX_NAME).collect();
+    if cut.len() < name.len() {
+        // Writing to a String cannot fail.
+        let _ = cut.write_char('…');
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests;

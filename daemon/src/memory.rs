@@ -1,0 +1,49 @@
+//! Gives memory back that a burst of requests has left behind: the allocator
+//! keeps small blocks that were freed, as if the next burst were near.
+
+use std::time::Duration;
+
+use crate::raw;
+
+/// How often to look, and how rarely where it was of no use.
+const LOOK: Duration = Duration::from_secs(5);
+const LOOK_RARELY: Duration = Duration::from_mins(5);
+
+/// How much more than the least it ever used the process may keep, in KiB.
+const SPARE: u64 = 4 * 1024;
+
+/// Looks, and gives back, for as long as it is polled.
+pub async fn give_back() {
+    let (mut least, mut pause) = (u64::MAX, LOOK);
+    while let Some(held) = tokio::task::spawn_blocking(in_use).await.ok().flatten() {
+        least = least.min(held);
+        pause = if held > least + SPARE {
+            // What is in use stays, so that it may be of no use for now.
+            let after = tokio::task::spawn_blocking(trim).await.ok().flatten();
+            let is_back = after.is_some_and(|after| after <= least + SPARE);
+            if is_back {
+                LOOK
+            } else {
+                (pause * 2).min(LOOK_RARELY)
+            }
+        } else {
+            LOOK
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn trim() -> Option<u64> {
+    raw::give_free_memory_back();
+    in_use()
+}
+
+/// Memory of the process that is no file's, in KiB (proc(5)); nothing where the
+/// system does not tell.
+fn in_use() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
