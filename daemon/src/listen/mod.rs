@@ -5,15 +5,17 @@
 pub mod activation;
 mod aside;
 mod bind_error;
+mod capacity;
 mod directory;
 pub mod guard;
+mod limiter;
 mod lock;
 pub mod loopback;
 mod owner;
 pub mod peer;
-mod room;
 pub mod serve;
 mod sockaddr;
+mod tracked;
 pub mod unix;
 mod watch;
 
@@ -22,12 +24,13 @@ use std::path::Path;
 pub use activation::ActivationError;
 pub use bind_error::BindError;
 pub use guard::{AllowedHosts, guarded, guarded_by};
+pub use limiter::{ConnectionSlot, Origin, StreamRefused};
 pub use lock::SocketLock;
 pub use loopback::{LoopbackListener, Throttle};
 pub use peer::{Peer, PeerListener};
-pub use room::Standing;
-pub(crate) use serve::problem_response;
-pub use serve::{Limits, Listener, Say, Words, serve};
+pub use serve::{Caller, Limits, Listener, Say, Words, serve};
+pub(crate) use serve::{come_again, problem_response};
+pub use tracked::Stream;
 pub use unix::ControlSocket;
 pub use watch::Watch;
 

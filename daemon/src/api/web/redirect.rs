@@ -24,7 +24,6 @@ const PATH: &str = "/callback";
 /// One browser, one small request.
 pub(super) const LIMITS: Limits = Limits {
     connections: 16,
-    strangers_make_way: false,
     header_bytes: 32 * 1024,
     headers: 64,
     body_bytes: 0,

@@ -1,0 +1,553 @@
+//! Who holds which slot, and who has to go: decisions alone, without tasks,
+//! sockets or a clock of its own.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+/// Whom a connection counts for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A process.
+    Process(u32),
+    /// Everybody of whom the system tells nothing, together.
+    Unknown,
+    /// Whoever holds this grant.
+    Grant(String),
+}
+
+/// The name of a slot, in order of arrival.
+pub(super) type Id = u64;
+
+/// What a connection is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::listen) enum Order {
+    /// Go on.
+    Stay,
+    /// Close, unless a request has come meanwhile.
+    Leave,
+    /// Close at once.
+    Cut,
+    /// Close once what was asked is answered.
+    Finish,
+}
+
+/// What becomes of a request that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::listen) enum Turn {
+    /// It is answered now.
+    Now,
+    /// It waits until its origin has less under way.
+    Later,
+    /// There is no time for it: its slot is needed.
+    Never,
+}
+
+/// Why a stream of events is not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamRefused {
+    /// This caller has as many as one may.
+    Caller,
+    /// Everybody together has.
+    Total,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    /// Nothing is asked: no request has come since the connection was made,
+    /// or since the last answer was sent.
+    Quiet,
+    /// A request has come and waits.
+    Waiting,
+    /// A request is being answered.
+    Serving,
+    /// A request will be told that there is no time for it.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Entry {
+    origin: Origin,
+    is_authenticated: bool,
+    activity: Activity,
+    /// Since when, in the order of things.
+    since: u64,
+    /// Since when it is the client who keeps us waiting in the middle of a
+    /// request or an answer.
+    stalled: Option<Instant>,
+    order: Order,
+    /// It was told to leave once and had just been asked something.
+    has_stayed: bool,
+    is_stream: bool,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    held: usize,
+    serving: usize,
+    streams: usize,
+}
+
+/// How long a client may keep us waiting before its slot may be given away.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The slots of a listener.
+#[derive(Debug)]
+pub(super) struct Book {
+    slots: usize,
+    entries: BTreeMap<Id, Entry>,
+    tallies: HashMap<Origin, Tally>,
+    /// Told to close and not gone yet.
+    leaving: usize,
+    serving: usize,
+    waiting: usize,
+    streams: usize,
+    next: u64,
+}
+
+/// What a newcomer gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// A slot, and whether it was free anyway.
+    Slot {
+        id: Id,
+        was_free: bool,
+        evicted: Option<Eviction>,
+    },
+    /// Nothing now. Somebody may have been told to finish.
+    Later(Option<Eviction>),
+}
+
+/// Who has to go, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Eviction {
+    pub(super) id: Id,
+    pub(super) why: Why,
+}
+
+/// Why somebody was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It asks nothing.
+    Quiet,
+    /// Its caller has too much under way at once.
+    Excess,
+    /// It keeps us waiting.
+    Stalled,
+    /// It is answered for the last time.
+    Last,
+}
+
+/// How a newcomer looks for a slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    /// Whether a request may be turned away, or told that its answer is the
+    /// last: neither gives a slot at once.
+    pub(super) ends_requests: bool,
+    /// The same for those of the newcomer's own origin.
+    pub(super) ends_own: bool,
+}
+
+impl Book {
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            slots: slots.max(1),
+            entries: BTreeMap::new(),
+            tallies: HashMap::new(),
+            leaving: 0,
+            serving: 0,
+            waiting: 0,
+            streams: 0,
+            next: 0,
+        }
+    }
+
+    /// Connections that are there, those told to close included.
+    pub(super) fn open(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is counted any more.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let counts = [self.leaving, self.serving, self.waiting, self.streams];
+        self.entries.is_empty() && self.tallies.is_empty() && counts == [0; 4]
+    }
+
+    /// How many may be there beyond the slots because they are on their way
+    /// out: newcomers need not wait for each of them.
+    pub(super) fn leeway(slots: usize) -> usize {
+        (slots / 8).clamp(1, 64)
+    }
+
+    /// Streams of events, altogether and for one caller.
+    fn stream_quotas(&self) -> (usize, usize) {
+        let total = (self.slots / 8).max(2);
+        (total, (total / 4).max(1))
+    }
+
+    /// A slot for a newcomer of `origin`: a free one, or that of whom it is
+    /// least needed by.
+    pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
+        let leeway = Self::leeway(self.slots);
+        let mut evicted = None;
+        let was_free = self.staying() < self.slots;
+        if !was_free {
+            if self.leaving >= leeway {
+                return Admission::Later(None);
+            }
+            match self.victim(origin, search, now) {
+                Some(eviction) if eviction.why == Why::Last || eviction.why == Why::Excess => {
+                    self.evict(eviction);
+                    return Admission::Later(Some(eviction));
+                }
+                Some(eviction) => {
+                    self.evict(eviction);
+                    evicted = Some(eviction);
+                }
+                None => return Admission::Later(None),
+            }
+        }
+        if self.entries.len() >= self.slots + leeway {
+            return Admission::Later(evicted);
+        }
+        let (id, since) = (self.tick(), self.next);
+        let entry = Entry {
+            origin: origin.clone(),
+            is_authenticated: false,
+            activity: Activity::Quiet,
+            since,
+            stalled: None,
+            order: Order::Stay,
+            has_stayed: false,
+            is_stream: false,
+        };
+        self.entries.insert(id, entry);
+        self.tally(origin).held += 1;
+        Admission::Slot {
+            id,
+            was_free,
+            evicted,
+        }
+    }
+
+    /// Sends away whoever asks nothing, for something else than a slot.
+    pub(super) fn shed(&mut self) -> Option<Eviction> {
+        if self.leaving >= Self::leeway(self.slots) {
+            return None;
+        }
+        let eviction = self.quiet(|_| true)?;
+        self.evict(eviction);
+        Some(eviction)
+    }
+
+    /// What `id` is told to do.
+    pub(super) fn order(&self, id: Id) -> Order {
+        self.entries
+            .get(&id)
+            .map_or(Order::Cut, |entry| entry.order)
+    }
+
+    /// `id` was told to leave and looked whether it may: whether it does.
+    /// Who has been asked something in the meantime stays, but not twice.
+    pub(super) fn leave(&mut self, id: Id, has_unread: bool) -> bool {
+        let now = self.tick();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return true;
+        };
+        if entry.order != Order::Leave {
+            return false;
+        }
+        if !has_unread || entry.has_stayed {
+            return true;
+        }
+        (entry.order, entry.has_stayed, entry.since) = (Order::Stay, true, now);
+        self.leaving -= 1;
+        false
+    }
+
+    /// A request has arrived on `id`.
+    pub(super) fn ask(&mut self, id: Id) -> Turn {
+        let now = self.tick();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Turn::Never;
+        };
+        if entry.order == Order::Leave {
+            entry.order = Order::Stay;
+            self.leaving -= 1;
+        }
+        entry.has_stayed = false;
+        (entry.activity, entry.since) = (Activity::Waiting, now);
+        let origin = entry.origin.clone();
+        self.waiting += 1;
+        if self.has_turn(&origin) {
+            self.serve(id);
+            Turn::Now
+        } else {
+            Turn::Later
+        }
+    }
+
+    /// What has become of a request that waits.
+    pub(super) fn turn(&self, id: Id) -> Turn {
+        match self.entries.get(&id).map(|entry| entry.activity) {
+            Some(Activity::Serving) => Turn::Now,
+            Some(Activity::Waiting) => Turn::Later,
+            _ => Turn::Never,
+        }
+    }
+
+    /// The answer of `id` is on its way. Whose turn it is now.
+    pub(super) fn answered(&mut self, id: Id) -> Vec<Id> {
+        let now = self.tick();
+        self.settle(id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            (entry.activity, entry.since) = (Activity::Quiet, now);
+            entry.stalled = None;
+        }
+        self.next_turns()
+    }
+
+    /// The client of `id` keeps us waiting since now, or no more.
+    pub(super) fn stall(&mut self, id: Id, since: Option<Instant>) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stalled = since;
+        }
+    }
+
+    /// `id` has shown a grant: it counts for that from now on.
+    pub(super) fn authenticate(&mut self, id: Id, grant: &str) -> Vec<Id> {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Vec::new();
+        };
+        entry.is_authenticated = true;
+        if matches!(&entry.origin, Origin::Grant(known) if known == grant) {
+            return Vec::new();
+        }
+        let is_serving = usize::from(entry.activity == Activity::Serving);
+        let new = Origin::Grant(grant.to_owned());
+        let old = std::mem::replace(&mut entry.origin, new.clone());
+        let streams = usize::from(entry.is_stream);
+        for (origin, sign) in [(old, false), (new, true)] {
+            let tally = self.tally(&origin);
+            for (count, by) in [
+                (&mut tally.held, 1),
+                (&mut tally.serving, is_serving),
+                (&mut tally.streams, streams),
+            ] {
+                *count = if sign { *count + by } else { *count - by };
+            }
+            self.forget(&origin);
+        }
+        self.next_turns()
+    }
+
+    /// `id` is to become a stream of events.
+    pub(super) fn stream(&mut self, id: Id) -> Result<(), StreamRefused> {
+        let (total, each) = self.stream_quotas();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Err(StreamRefused::Total);
+        };
+        if entry.is_stream {
+            return Ok(());
+        }
+        let origin = entry.origin.clone();
+        if self.tally(&origin).streams >= each {
+            return Err(StreamRefused::Caller);
+        }
+        if self.streams >= total {
+            return Err(StreamRefused::Total);
+        }
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.is_stream = true;
+        }
+        self.streams += 1;
+        self.tally(&origin).streams += 1;
+        Ok(())
+    }
+
+    /// `id` is gone. Whose turn it is now.
+    pub(super) fn remove(&mut self, id: Id) -> Vec<Id> {
+        self.settle(id);
+        if let Some(entry) = self.entries.remove(&id) {
+            self.leaving -= usize::from(is_leaving(&entry));
+            self.tally(&entry.origin).held -= 1;
+            self.forget(&entry.origin);
+        }
+        self.next_turns()
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn staying(&self) -> usize {
+        self.entries.len() - self.leaving
+    }
+
+    fn tally(&mut self, origin: &Origin) -> &mut Tally {
+        self.tallies.entry(origin.clone()).or_default()
+    }
+
+    fn forget(&mut self, origin: &Origin) {
+        if self
+            .tallies
+            .get(origin)
+            .is_some_and(|tally| tally.held == 0)
+        {
+            self.tallies.remove(origin);
+        }
+    }
+
+    fn held(&self, origin: &Origin) -> usize {
+        self.tallies.get(origin).map_or(0, |tally| tally.held)
+    }
+
+    /// One origin may have as many requests under way as there are slots that
+    /// answer nobody: half of all where it is alone, and never the last one.
+    fn has_turn(&self, origin: &Origin) -> bool {
+        let under_way = self.tallies.get(origin).map_or(0, |tally| tally.serving);
+        under_way == 0 || under_way + self.serving < self.slots
+    }
+
+    fn serve(&mut self, id: Id) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        entry.activity = Activity::Serving;
+        let origin = entry.origin.clone();
+        self.waiting -= 1;
+        self.serving += 1;
+        self.tally(&origin).serving += 1;
+    }
+
+    /// Takes a request of `id` out of every count.
+    fn settle(&mut self, id: Id) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let origin = entry.origin.clone();
+        let was = std::mem::replace(&mut entry.activity, Activity::Quiet);
+        let was_stream = std::mem::take(&mut entry.is_stream);
+        match was {
+            Activity::Serving => {
+                self.serving -= 1;
+                self.tally(&origin).serving -= 1;
+            }
+            Activity::Waiting => self.waiting -= 1,
+            Activity::Quiet | Activity::Refused => {}
+        }
+        if was_stream {
+            self.streams -= 1;
+            self.tally(&origin).streams -= 1;
+        }
+    }
+
+    /// Lets those go on whose turn it is, the oldest first.
+    fn next_turns(&mut self) -> Vec<Id> {
+        let mut turns = Vec::new();
+        while self.waiting > 0 {
+            let mut oldest: Option<(u64, Id)> = None;
+            for (id, entry) in &self.entries {
+                if entry.activity == Activity::Waiting
+                    && oldest.is_none_or(|(since, _)| entry.since < since)
+                    && self.has_turn(&entry.origin)
+                {
+                    oldest = Some((entry.since, *id));
+                }
+            }
+            let Some((_, id)) = oldest else { break };
+            self.serve(id);
+            turns.push(id);
+        }
+        turns
+    }
+
+    /// Who has to go for a newcomer of `origin`. Who holds half of all slots
+    /// makes room for its own newcomers itself, where it can.
+    fn victim(&self, origin: &Origin, search: Search, now: Instant) -> Option<Eviction> {
+        let own = |entry: &Entry| entry.origin == *origin;
+        if self.held(origin) >= self.slots.div_ceil(2)
+            && let Some(eviction) = self
+                .quiet(own)
+                .or_else(|| self.excess(|entry| own(entry) && search.ends_own))
+                .filter(|found| found.why == Why::Quiet || search.ends_requests)
+        {
+            return Some(eviction);
+        }
+        let excess = |entry: &Entry| search.ends_requests && (search.ends_own || !own(entry));
+        self.quiet(|_| true)
+            .or_else(|| self.excess(excess))
+            .or_else(|| self.stalled(now))
+            .or_else(|| self.last().filter(|_| search.ends_requests))
+    }
+
+    /// Entries that go on and fit.
+    fn going_on(&self, fits: impl Fn(&Entry) -> bool) -> impl Iterator<Item = (Id, &Entry)> {
+        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
+        staying.filter(move |(_, entry)| entry.order == Order::Stay && fits(entry))
+    }
+
+    /// The oldest that asks nothing, first of all of those who showed no
+    /// grant, and of whoever holds most.
+    fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+        self.going_on(|entry| entry.activity == Activity::Quiet && fits(entry))
+            .min_by_key(|(_, entry)| {
+                let most = Reverse(self.held(&entry.origin));
+                (entry.is_authenticated, most, entry.since)
+            })
+            .map(|(id, _)| Eviction {
+                id,
+                why: Why::Quiet,
+            })
+    }
+
+    /// The newest request that waits because its caller has so many under way.
+    fn excess(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+        self.going_on(|entry| entry.activity == Activity::Waiting && fits(entry))
+            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), Reverse(entry.since)))
+            .map(|(id, _)| Eviction {
+                id,
+                why: Why::Excess,
+            })
+    }
+
+    /// Who keeps us waiting longest, of whoever holds most.
+    fn stalled(&self, now: Instant) -> Option<Eviction> {
+        let is_stalled = |since: Instant| now.saturating_duration_since(since) >= STALL;
+        self.going_on(|entry| entry.stalled.is_some_and(is_stalled))
+            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
+            .map(|(id, _)| Eviction {
+                id,
+                why: Why::Stalled,
+            })
+    }
+
+    /// The oldest connection whose answer may be its last.
+    fn last(&self) -> Option<Eviction> {
+        self.going_on(|entry| entry.activity == Activity::Serving && !entry.is_stream)
+            .min_by_key(|(id, entry)| (Reverse(self.held(&entry.origin)), *id))
+            .map(|(id, _)| Eviction { id, why: Why::Last })
+    }
+
+    fn evict(&mut self, eviction: Eviction) {
+        let Some(entry) = self.entries.get_mut(&eviction.id) else {
+            return;
+        };
+        match eviction.why {
+            Why::Quiet => entry.order = Order::Leave,
+            Why::Stalled => entry.order = Order::Cut,
+            Why::Last => entry.order = Order::Finish,
+            Why::Excess => {
+                (entry.order, entry.activity) = (Order::Finish, Activity::Refused);
+                self.waiting -= 1;
+            }
+        }
+        self.leaving += usize::from(matches!(eviction.why, Why::Quiet | Why::Stalled));
+    }
+}
+
+fn is_leaving(entry: &Entry) -> bool {
+    matches!(entry.order, Order::Leave | Order::Cut)
+}
