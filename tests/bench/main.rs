@@ -7,6 +7,7 @@
 
 mod agent;
 mod binaries;
+mod crowd;
 mod memory;
 mod packages;
 mod pair;
@@ -22,6 +23,7 @@ use quilt_tests::harness::toolchain;
 
 use agent::SshAgent;
 use binaries::Binaries;
+use crowd::Crowd;
 use memory::Memory;
 use packages::Packages;
 use pair::Pair;
@@ -46,6 +48,12 @@ struct Options {
     /// Runs of each program over a registry of 10,000 packages.
     #[arg(long, default_value_t = 5)]
     package_rounds: usize,
+    /// Vends alone, and as many beside a crowd.
+    #[arg(long, default_value_t = 1000)]
+    vends: usize,
+    /// Be the crowd on this socket: what this program runs itself for.
+    #[arg(long, value_name = "SOCKET", hide = true)]
+    crowd_on: Option<PathBuf>,
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
@@ -56,6 +64,10 @@ struct Options {
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
+    if let Some(socket) = &options.crowd_on {
+        crowd::gather(socket)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
     let runtime = tokio::runtime::Runtime::new()?;
     let session = runtime.block_on(Session::start(&binaries))?;
@@ -114,8 +126,17 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
             None
         }
     };
+    // Last: what it leaves behind would count for the others.
+    let crowd = match Crowd::measure(session, options.vends) {
+        Ok(crowd) => Some(crowd),
+        Err(error) => {
+            skipped.push(format!("a crowd: {error:#}"));
+            None
+        }
+    };
     Ok(Report {
         comparisons,
+        crowd,
         packages,
         memory,
         skipped,

@@ -58,6 +58,11 @@ impl Session {
         self.home.path()
     }
 
+    /// The daemon's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.home.socket()
+    }
+
     /// What it is logged in to.
     pub(crate) fn stack(&self) -> &FakeStack {
         &self.stack

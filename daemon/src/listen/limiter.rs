@@ -118,6 +118,8 @@ impl ConnectionLimiter {
         loop {
             let now = now();
             let may_end = ended.is_none_or(|at| now.saturating_duration_since(at) >= LOOK);
+            #[cfg(test)]
+            eprintln!("DEBUG {:?} {may_end} {:?}", now - began, self.state().book);
             match self.try_admit(&origin, began, may_end, now) {
                 Ok(slot) => return slot,
                 Err(true) => ended = Some(now),

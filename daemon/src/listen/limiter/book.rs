@@ -483,7 +483,7 @@ impl Book {
             .or_else(|| self.last().filter(|_| search.ends_requests))
     }
 
-    /// Entries that go on and fit.
+    /// Entries that go on and fit, those that end with their answer excepted.
     fn going_on(&self, fits: impl Fn(&Entry) -> bool) -> impl Iterator<Item = (Id, &Entry)> {
         let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
         staying.filter(move |(_, entry)| entry.order == Order::Stay && fits(entry))
@@ -516,7 +516,10 @@ impl Book {
     /// Who keeps us waiting longest, of whoever holds most.
     fn stalled(&self, now: Instant) -> Option<Eviction> {
         let is_stalled = |since: Instant| now.saturating_duration_since(since) >= STALL;
-        self.going_on(|entry| entry.stalled.is_some_and(is_stalled))
+        // Where an answer was to be the last, it may be that one that waits.
+        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
+        staying
+            .filter(|(_, entry)| !is_leaving(entry) && entry.stalled.is_some_and(is_stalled))
             .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
             .map(|(id, _)| Eviction {
                 id,

@@ -51,19 +51,18 @@ impl Bench {
 
 #[test]
 fn the_oldest_quiet_one_of_whoever_holds_most_goes_first() {
-    let mut bench = Bench::new(4);
-    let other = bench.enter(&OTHER);
-    let first = bench.enter(&GREEDY);
-    let second = bench.enter(&GREEDY);
-    bench.enter(&GREEDY);
+    let mut bench = Bench::new(8);
+    bench.enter(&OTHER);
+    let greedy: Vec<_> = (0..7).map(|_| bench.enter(&GREEDY)).collect();
+    let (first, second) = (greedy[0], greedy[1]);
     assert_eq!(bench.evicted(&OTHER), Some((first, Why::Quiet)));
     // Only so many may be on their way out at once.
     assert_eq!(bench.evicted(&OTHER), None);
     bench.book.remove(first);
     assert_eq!(bench.evicted(&OTHER), Some((second, Why::Quiet)));
     bench.book.remove(second);
-    // Three of the other's by now, and the oldest of them.
-    assert_eq!(bench.evicted(&GREEDY), Some((other, Why::Quiet)));
+    // Who holds half of all makes room for itself.
+    assert_eq!(bench.evicted(&GREEDY), Some((greedy[2], Why::Quiet)));
 }
 
 #[test]
