@@ -183,7 +183,7 @@ impl Gathering {
         thread::spawn(move || {
             let mut line = String::new();
             let _ = BufReader::new(stdout).read_line(&mut line);
-            drop(tell.send(()));
+            let _ = tell.send(());
         });
         Ok(Self { child, complete })
     }

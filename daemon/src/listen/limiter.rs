@@ -114,12 +114,10 @@ impl ConnectionLimiter {
     /// A slot for a newcomer, as soon as there is one.
     pub(super) async fn admit(self: &Arc<Self>, origin: Origin) -> Slot {
         let began = now();
+        let mut now = began;
         let mut ended: Option<Instant> = None;
         loop {
-            let now = now();
             let may_end = ended.is_none_or(|at| now.saturating_duration_since(at) >= LOOK);
-            #[cfg(test)]
-            eprintln!("DEBUG {:?} {may_end} {:?}", now - began, self.state().book);
             match self.try_admit(&origin, began, may_end, now) {
                 Ok(slot) => return slot,
                 Err(true) => ended = Some(now),
@@ -128,6 +126,7 @@ impl ConnectionLimiter {
             // Looks again also where nothing changes: clients may begin to
             // keep us waiting.
             let _ = tokio::time::timeout(LOOK, self.changed.notified()).await;
+            now = self::now();
         }
     }
 
@@ -153,7 +152,7 @@ impl ConnectionLimiter {
                 evicted,
             } => {
                 self.tell(&state, evicted);
-                if was_free {
+                if was_free && now == began {
                     state.is_pressed = false;
                 }
                 let link = Arc::<Link>::default();
@@ -168,7 +167,7 @@ impl ConnectionLimiter {
             }
             Admission::Later(evicted) => {
                 self.tell(&state, evicted);
-                Err(evicted.is_some_and(|evicted| matches!(evicted.why, Why::Excess | Why::Last)))
+                Err(evicted.is_some_and(Eviction::ends_a_request))
             }
         }
     }
@@ -196,6 +195,7 @@ impl ConnectionLimiter {
             Why::Quiet => "quiet",
             Why::Excess => "excess",
             Why::Stalled => "stalled",
+            Why::Late => "late",
             Why::Last => "last",
         });
         if let Some(link) = state.links.get(&id) {
@@ -282,18 +282,32 @@ impl ConnectionSlot {
         leaves
     }
 
-    /// A request has come: returns when it may be answered, and whether.
-    pub(super) async fn ask(&self) -> Turn {
+    /// A request has come: returns when it may be answered, and whether. While
+    /// it is, it may be turned away where it changes nothing.
+    pub(super) async fn ask(&self, changes_nothing: bool) -> Turn {
         // What was answered before has to be on its way: who does not read
         // answers gets no more of them.
         futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
         self.settle();
-        let mut turn = self.limiter.state().book.ask(self.id);
+        let asked = changes_nothing.then(now);
+        let mut turn = self.limiter.state().book.ask(self.id, asked);
         while turn == Turn::Later {
             self.link.turn.notified().await;
             turn = self.limiter.state().book.turn(self.id);
         }
         turn
+    }
+
+    /// Returns when there is no more time for the request under way.
+    pub(super) async fn turned_away(&self) {
+        while self.limiter.state().book.turn(self.id) != Turn::Never {
+            self.link.turn.notified().await;
+        }
+    }
+
+    /// The answer to the request under way has begun.
+    pub(super) fn begun(&self) {
+        self.limiter.state().book.begun(self.id);
     }
 
     fn poll_flushed(&self, context: &Context<'_>) -> Poll<()> {

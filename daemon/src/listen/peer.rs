@@ -19,7 +19,8 @@ pub struct Peer {
     /// Its effective group.
     pub gid: u32,
     /// Its process, where the system tells. It may have ended since, and its
-    /// number may be another's: good for the audit log, not for decisions.
+    /// number may be another's: good for the audit log and for sharing slots,
+    /// not for whom to serve.
     pub pid: Option<u32>,
     /// The program it ran then.
     program: Option<Arc<Path>>,

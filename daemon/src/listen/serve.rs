@@ -291,10 +291,13 @@ impl Server {
     }
 
     async fn answer_in_turn(&self, request: Request<Incoming>, slot: &ConnectionSlot) -> Response {
-        if slot.ask().await == Turn::Never {
-            let detail = "this program asks too much at once; try again";
+        let busy = || {
+            let detail = "too much is asked at once; try again";
             let problem = Problem::new(503, ErrorCode::Busy, detail);
-            return come_again((self.words.late)(&problem));
+            come_again((self.words.late)(&problem))
+        };
+        if slot.ask(request.method().is_safe()).await == Turn::Never {
+            return busy();
         }
         let limits = &self.limits;
         if request.body().size_hint().lower() > limits.body_bytes {
@@ -307,8 +310,16 @@ impl Server {
             let body = Asked::new(body, slot.clone());
             Body::new(Limited::new(body, body_bytes))
         });
-        let Ok(response) = self.router.clone().oneshot(request).await;
-        response
+        let answer = self.router.clone().oneshot(request);
+        tokio::select! {
+            biased;
+            answer = answer => {
+                slot.begun();
+                let Ok(response) = answer;
+                response
+            }
+            () = slot.turned_away() => busy(),
+        }
     }
 }
 

@@ -11,9 +11,11 @@ import select
 import socket
 import sys
 import time
+import urllib.parse
 
 PLACE, KIND, COUNT, WHO = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 HOST = PLACE if ":" in PLACE else "localhost"
+CATALOG = "?catalog=" + urllib.parse.quote(os.environ.get("QUILT_CATALOG", ""), safe="")
 HEAD = f"Host: {HOST}\r\n" + "".join(line + "\r\n" for line in sys.argv[5:])
 
 
@@ -55,7 +57,7 @@ def begin(there):
     elif KIND == "trickle":
         there.sendall(b"G")
     elif KIND == "half-body":
-        there.sendall(f"POST /v1/search HTTP/1.1\r\n{HEAD}Content-Length: 99\r\n\r\n{{".encode())
+        there.sendall(f"POST /v1/search{CATALOG} HTTP/1.1\r\n{HEAD}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{".encode())
     elif KIND == "half-closed":
         there.sendall(b"GET /v1/health HTTP/1.1\r\n")
         there.shutdown(socket.SHUT_WR)
@@ -70,7 +72,7 @@ def begin(there):
         there.setblocking(False)
         there.send(get("/v1/openapi.json") * 64)
     elif KIND == "slow":
-        there.sendall(get("/v1/me"))
+        there.sendall(get("/v1/me" + CATALOG))
     elif KIND != "silent":
         raise SystemExit(f"no such kind: {KIND}")
 

@@ -59,6 +59,7 @@ impl Crowd {
         let mut child = world
             .home
             .command("python3")
+            .env("QUILT_CATALOG", world.stack.catalog_url())
             .arg(&script)
             .args([place, kind, &count.to_string(), who])
             .args(headers)
@@ -167,18 +168,21 @@ async fn no_crowd_of_many_processes_keeps_a_vend_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_of_one_process_that_take_long_keep_nobody_waiting() {
+async fn requests_that_take_long_keep_nobody_waiting() {
     let world = World::logged_in().await;
     vends(&world, "without a crowd").await;
     let hang = Fault::always(FaultKind::Hang);
-    world.stack.control().plant(Endpoint::GraphQl, hang);
-    let crowd = Crowd::gather(&world, &socket(&world), "slow", MANY, "one").await;
-    for _ in 0..5 {
-        vends(&world, "slow requests").await;
+    world.stack.control().plant(Endpoint::Graphql, hang);
+    for (who, reason) in [("one", "excess"), ("many", "late")] {
+        let crowd = Crowd::gather(&world, &socket(&world), "slow", MANY, who).await;
+        for _ in 0..5 {
+            vends(&world, "slow requests").await;
+        }
+        assert_eq!(crowd.made, MANY);
+        let turned_away =
+            format!(r#"quiltd_connections_evicted_total{{listener="control",reason="{reason}""#);
+        assert!(counted(&world, &turned_away).await > 0, "{who}");
     }
-    assert_eq!(crowd.made, MANY);
-    let turned_away = r#"quiltd_connections_evicted_total{listener="control",reason="excess""#;
-    assert!(counted(&world, turned_away).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

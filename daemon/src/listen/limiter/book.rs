@@ -1,9 +1,14 @@
 //! Who holds which slot, and who has to go: decisions alone, without tasks,
 //! sockets or a clock of its own.
 
-use std::cmp::Reverse;
+mod choice;
+mod streams;
+
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+pub(super) use self::choice::{Eviction, Search, Why};
+pub use self::streams::StreamRefused;
 
 /// Whom a connection counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,15 +48,6 @@ pub(in crate::listen) enum Turn {
     Never,
 }
 
-/// Why a stream of events is not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamRefused {
-    /// This caller has as many as one may.
-    Caller,
-    /// Everybody together has.
-    Total,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
     /// Nothing is asked: no request has come since the connection was made,
@@ -75,6 +71,9 @@ struct Entry {
     /// Since when it is the client who keeps us waiting in the middle of a
     /// request or an answer.
     stalled: Option<Instant>,
+    /// Since when a request has been under way that changes nothing and whose
+    /// answer has not begun.
+    asked: Option<Instant>,
     order: Order,
     /// It was told to leave once and had just been asked something.
     has_stayed: bool,
@@ -87,9 +86,6 @@ struct Tally {
     serving: usize,
     streams: usize,
 }
-
-/// How long a client may keep us waiting before its slot may be given away.
-const STALL: Duration = Duration::from_secs(1);
 
 /// The slots of a listener.
 #[derive(Debug)]
@@ -116,36 +112,6 @@ pub(super) enum Admission {
     },
     /// Nothing now. Somebody may have been told to finish.
     Later(Option<Eviction>),
-}
-
-/// Who has to go, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Eviction {
-    pub(super) id: Id,
-    pub(super) why: Why,
-}
-
-/// Why somebody was chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It asks nothing.
-    Quiet,
-    /// Its caller has too much under way at once.
-    Excess,
-    /// It keeps us waiting.
-    Stalled,
-    /// It is answered for the last time.
-    Last,
-}
-
-/// How a newcomer looks for a slot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Search {
-    /// Whether a request may be turned away, or told that its answer is the
-    /// last: neither gives a slot at once.
-    pub(super) ends_requests: bool,
-    /// The same for those of the newcomer's own origin.
-    pub(super) ends_own: bool,
 }
 
 impl Book {
@@ -180,12 +146,6 @@ impl Book {
         (slots / 8).clamp(1, 64)
     }
 
-    /// Streams of events, altogether and for one caller.
-    fn stream_quotas(&self) -> (usize, usize) {
-        let total = (self.slots / 8).max(2);
-        (total, (total / 4).max(1))
-    }
-
     /// A slot for a newcomer of `origin`: a free one, or that of whom it is
     /// least needed by.
     pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
@@ -197,7 +157,7 @@ impl Book {
                 return Admission::Later(None);
             }
             match self.victim(origin, search, now) {
-                Some(eviction) if eviction.why == Why::Last || eviction.why == Why::Excess => {
+                Some(eviction) if eviction.ends_a_request() => {
                     self.evict(eviction);
                     return Admission::Later(Some(eviction));
                 }
@@ -218,6 +178,7 @@ impl Book {
             activity: Activity::Quiet,
             since,
             stalled: None,
+            asked: None,
             order: Order::Stay,
             has_stayed: false,
             is_stream: false,
@@ -229,16 +190,6 @@ impl Book {
             was_free,
             evicted,
         }
-    }
-
-    /// Sends away whoever asks nothing, for something else than a slot.
-    pub(super) fn shed(&mut self) -> Option<Eviction> {
-        if self.leaving >= Self::leeway(self.slots) {
-            return None;
-        }
-        let eviction = self.quiet(|_| true)?;
-        self.evict(eviction);
-        Some(eviction)
     }
 
     /// What `id` is told to do.
@@ -266,8 +217,8 @@ impl Book {
         false
     }
 
-    /// A request has arrived on `id`.
-    pub(super) fn ask(&mut self, id: Id) -> Turn {
+    /// A request has arrived on `id`; `asked` is when, where it changes nothing.
+    pub(super) fn ask(&mut self, id: Id, asked: Option<Instant>) -> Turn {
         let now = self.tick();
         let Some(entry) = self.entries.get_mut(&id) else {
             return Turn::Never;
@@ -278,6 +229,7 @@ impl Book {
         }
         entry.has_stayed = false;
         (entry.activity, entry.since) = (Activity::Waiting, now);
+        entry.asked = asked;
         let origin = entry.origin.clone();
         self.waiting += 1;
         if self.has_turn(&origin) {
@@ -294,6 +246,13 @@ impl Book {
             Some(Activity::Serving) => Turn::Now,
             Some(Activity::Waiting) => Turn::Later,
             _ => Turn::Never,
+        }
+    }
+
+    /// The answer of `id` has begun.
+    pub(super) fn begun(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.asked = None;
         }
     }
 
@@ -328,42 +287,16 @@ impl Book {
         let new = Origin::Grant(grant.to_owned());
         let old = std::mem::replace(&mut entry.origin, new.clone());
         let streams = usize::from(entry.is_stream);
-        for (origin, sign) in [(old, false), (new, true)] {
-            let tally = self.tally(&origin);
-            for (count, by) in [
-                (&mut tally.held, 1),
-                (&mut tally.serving, is_serving),
-                (&mut tally.streams, streams),
-            ] {
-                *count = if sign { *count + by } else { *count - by };
-            }
-            self.forget(&origin);
-        }
+        let tally = self.tally(&old);
+        tally.held -= 1;
+        tally.serving -= is_serving;
+        tally.streams -= streams;
+        self.forget(&old);
+        let tally = self.tally(&new);
+        tally.held += 1;
+        tally.serving += is_serving;
+        tally.streams += streams;
         self.next_turns()
-    }
-
-    /// `id` is to become a stream of events.
-    pub(super) fn stream(&mut self, id: Id) -> Result<(), StreamRefused> {
-        let (total, each) = self.stream_quotas();
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return Err(StreamRefused::Total);
-        };
-        if entry.is_stream {
-            return Ok(());
-        }
-        let origin = entry.origin.clone();
-        if self.tally(&origin).streams >= each {
-            return Err(StreamRefused::Caller);
-        }
-        if self.streams >= total {
-            return Err(StreamRefused::Total);
-        }
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.is_stream = true;
-        }
-        self.streams += 1;
-        self.tally(&origin).streams += 1;
-        Ok(())
     }
 
     /// `id` is gone. Whose turn it is now.
@@ -462,92 +395,6 @@ impl Book {
             turns.push(id);
         }
         turns
-    }
-
-    /// Who has to go for a newcomer of `origin`. Who holds half of all slots
-    /// makes room for its own newcomers itself, where it can.
-    fn victim(&self, origin: &Origin, search: Search, now: Instant) -> Option<Eviction> {
-        let own = |entry: &Entry| entry.origin == *origin;
-        if self.held(origin) >= self.slots.div_ceil(2)
-            && let Some(eviction) = self
-                .quiet(own)
-                .or_else(|| self.excess(|entry| own(entry) && search.ends_own))
-                .filter(|found| found.why == Why::Quiet || search.ends_requests)
-        {
-            return Some(eviction);
-        }
-        let excess = |entry: &Entry| search.ends_requests && (search.ends_own || !own(entry));
-        self.quiet(|_| true)
-            .or_else(|| self.excess(excess))
-            .or_else(|| self.stalled(now))
-            .or_else(|| self.last().filter(|_| search.ends_requests))
-    }
-
-    /// Entries that go on and fit, those that end with their answer excepted.
-    fn going_on(&self, fits: impl Fn(&Entry) -> bool) -> impl Iterator<Item = (Id, &Entry)> {
-        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
-        staying.filter(move |(_, entry)| entry.order == Order::Stay && fits(entry))
-    }
-
-    /// The oldest that asks nothing, first of all of those who showed no
-    /// grant, and of whoever holds most.
-    fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
-        self.going_on(|entry| entry.activity == Activity::Quiet && fits(entry))
-            .min_by_key(|(_, entry)| {
-                let most = Reverse(self.held(&entry.origin));
-                (entry.is_authenticated, most, entry.since)
-            })
-            .map(|(id, _)| Eviction {
-                id,
-                why: Why::Quiet,
-            })
-    }
-
-    /// The newest request that waits because its caller has so many under way.
-    fn excess(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
-        self.going_on(|entry| entry.activity == Activity::Waiting && fits(entry))
-            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), Reverse(entry.since)))
-            .map(|(id, _)| Eviction {
-                id,
-                why: Why::Excess,
-            })
-    }
-
-    /// Who keeps us waiting longest, of whoever holds most.
-    fn stalled(&self, now: Instant) -> Option<Eviction> {
-        let is_stalled = |since: Instant| now.saturating_duration_since(since) >= STALL;
-        // Where an answer was to be the last, it may be that one that waits.
-        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
-        staying
-            .filter(|(_, entry)| !is_leaving(entry) && entry.stalled.is_some_and(is_stalled))
-            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
-            .map(|(id, _)| Eviction {
-                id,
-                why: Why::Stalled,
-            })
-    }
-
-    /// The oldest connection whose answer may be its last.
-    fn last(&self) -> Option<Eviction> {
-        self.going_on(|entry| entry.activity == Activity::Serving && !entry.is_stream)
-            .min_by_key(|(id, entry)| (Reverse(self.held(&entry.origin)), *id))
-            .map(|(id, _)| Eviction { id, why: Why::Last })
-    }
-
-    fn evict(&mut self, eviction: Eviction) {
-        let Some(entry) = self.entries.get_mut(&eviction.id) else {
-            return;
-        };
-        match eviction.why {
-            Why::Quiet => entry.order = Order::Leave,
-            Why::Stalled => entry.order = Order::Cut,
-            Why::Last => entry.order = Order::Finish,
-            Why::Excess => {
-                (entry.order, entry.activity) = (Order::Finish, Activity::Refused);
-                self.waiting -= 1;
-            }
-        }
-        self.leaving += usize::from(matches!(eviction.why, Why::Quiet | Why::Stalled));
     }
 }
 

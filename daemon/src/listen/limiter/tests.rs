@@ -37,7 +37,7 @@ impl Bench {
     /// Enters and asks.
     fn ask(&mut self, origin: &Origin) -> (Id, Turn) {
         let id = self.enter(origin);
-        (id, self.book.ask(id))
+        (id, self.book.ask(id, None))
     }
 
     /// Who has to go for a newcomer, and why.
@@ -85,7 +85,7 @@ fn a_request_that_comes_in_time_is_answered() {
     let mut bench = Bench::new(1);
     let id = bench.enter(&GREEDY);
     assert_eq!(bench.evicted(&OTHER), Some((id, Why::Quiet)));
-    assert_eq!(bench.book.ask(id), Turn::Now);
+    assert_eq!(bench.book.ask(id, None), Turn::Now);
     assert!(!bench.book.leave(id, false), "it is being answered");
 }
 
@@ -143,10 +143,25 @@ fn whoever_keeps_us_waiting_is_cut_off_but_not_at_once() {
 }
 
 #[test]
+fn what_takes_long_and_changes_nothing_is_turned_away_last() {
+    let mut bench = Bench::new(2);
+    let changes = bench.ask(&GREEDY).0;
+    let reads = bench.enter(&OTHER);
+    bench.book.ask(reads, Some(bench.now));
+    assert_eq!(bench.evicted(&OTHER), Some((changes, Why::Last)));
+    bench.now += Duration::from_secs(2);
+    assert_eq!(bench.evicted(&OTHER), Some((reads, Why::Late)));
+    assert_eq!(bench.book.turn(reads), Turn::Never);
+    bench.book.answered(reads);
+    bench.book.remove(reads);
+    assert_eq!(bench.ask(&OTHER).1, Turn::Now);
+}
+
+#[test]
 fn who_has_a_grant_goes_after_strangers() {
     let mut bench = Bench::new(4);
     let known = bench.enter(&Origin::Unknown);
-    bench.book.ask(known);
+    bench.book.ask(known, None);
     bench.book.authenticate(known, "grant");
     bench.book.answered(known);
     let strangers: Vec<_> = (0..3).map(|_| bench.enter(&Origin::Unknown)).collect();
@@ -222,7 +237,7 @@ proptest! {
                     }
                 }
                 Step::Ask(n) => if let Some(id) = pick(&open, n) && !asking.contains(&id) {
-                    bench.book.ask(id);
+                    bench.book.ask(id, Some(bench.now));
                     asking.push(id);
                 },
                 Step::Answered(n) => if let Some(id) = pick(&asking, n) {
