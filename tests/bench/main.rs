@@ -136,8 +136,8 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
     };
     Ok(Report {
         comparisons,
-        crowd,
         packages,
+        crowd,
         memory,
         skipped,
     })

@@ -31,6 +31,9 @@ use crate::raw;
 /// away for them: most are answered long before.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// How long it is remembered that they waited in vain.
+const PRESSURE: Duration = Duration::from_secs(1);
+
 /// How often to look for somebody who has begun to keep us waiting, and the
 /// least time between two requests being ended for one newcomer.
 const LOOK: Duration = Duration::from_millis(50);
@@ -52,8 +55,9 @@ pub(super) struct ConnectionLimiter {
 struct State {
     book: Book,
     links: HashMap<Id, Arc<Link>>,
-    /// Newcomers have waited in vain, and not found a free slot since.
-    is_pressed: bool,
+    /// When a newcomer last waited in vain, or for somebody to be found while
+    /// that was not long ago.
+    pressed: Option<Instant>,
     /// The most connections since memory was last given back.
     peak: usize,
 }
@@ -99,7 +103,7 @@ impl ConnectionLimiter {
             state: Mutex::new(State {
                 book: Book::new(slots),
                 links: HashMap::new(),
-                is_pressed: false,
+                pressed: None,
                 peak: 0,
             }),
             changed: Notify::new(),
@@ -139,22 +143,16 @@ impl ConnectionLimiter {
         now: Instant,
     ) -> Result<Slot, bool> {
         let mut state = self.state();
-        let patient = now.saturating_duration_since(began) < PATIENCE;
-        state.is_pressed |= !patient;
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < PRESSURE;
+        let is_pressed = now.saturating_duration_since(began) >= PATIENCE
+            || state.pressed.is_some_and(is_recent);
         let search = Search {
             ends_requests: may_end,
-            ends_own: state.is_pressed,
+            is_pressed,
         };
         match state.book.admit(origin, search, now) {
-            Admission::Slot {
-                id,
-                was_free,
-                evicted,
-            } => {
+            Admission::Slot { id, evicted } => {
                 self.tell(&state, evicted);
-                if was_free && now == began {
-                    state.is_pressed = false;
-                }
                 let link = Arc::<Link>::default();
                 state.links.insert(id, Arc::clone(&link));
                 state.peak = state.peak.max(state.book.open());
@@ -166,6 +164,9 @@ impl ConnectionLimiter {
                 }))
             }
             Admission::Later(evicted) => {
+                if is_pressed {
+                    state.pressed = Some(now);
+                }
                 self.tell(&state, evicted);
                 Err(evicted.is_some_and(Eviction::ends_a_request))
             }
@@ -364,7 +365,9 @@ impl ConnectionSlot {
         let is_stalled = self.link.is_blocked.load(Ordering::Acquire)
             || self.link.is_short.load(Ordering::Acquire);
         let since = is_stalled.then(now);
-        self.limiter.state().book.stall(self.id, since);
+        let mut state = self.limiter.state();
+        let turns = state.book.stall(self.id, since);
+        ConnectionLimiter::wake(&state, turns);
     }
 
     /// Whether reads should look for bytes nobody has read yet.

@@ -126,7 +126,7 @@ async fn is_withstood(kind: &str, who: &str) {
     let context = &format!("{kind} from {who}");
     let world = World::logged_in().await;
     vends(&world, "without a crowd").await;
-    let crowd = Crowd::gather(&world, &socket(&world), kind, MANY, who).await;
+    let mut crowd = Crowd::gather(&world, &socket(&world), kind, MANY, who).await;
     vends(&world, context).await;
     // The probe works: all of them were there, more than there is room for.
     assert!(
@@ -146,6 +146,10 @@ async fn is_withstood(kind: &str, who: &str) {
         let evicted = counted(&world, "quiltd_connections_evicted_total").await;
         assert!(evicted >= MANY / 10, "{context}: {evicted} evicted");
         assert!(open >= 400, "{context}: {open} open");
+        if who == "one" {
+            let seen = crowd.open().await;
+            assert!((400..=512 + 64).contains(&seen), "{context}: {seen} seen");
+        }
     }
     for _ in 0..5 {
         vends(&world, context).await;

@@ -65,6 +65,8 @@ enum Activity {
 struct Entry {
     origin: Origin,
     is_authenticated: bool,
+    /// Its request counts for its origin's share.
+    is_under_way: bool,
     activity: Activity,
     /// Since when, in the order of things.
     since: u64,
@@ -104,12 +106,8 @@ pub(super) struct Book {
 /// What a newcomer gets.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// A slot, and whether it was free anyway.
-    Slot {
-        id: Id,
-        was_free: bool,
-        evicted: Option<Eviction>,
-    },
+    /// A slot, and whose it was where none was free.
+    Slot { id: Id, evicted: Option<Eviction> },
     /// Nothing now. Somebody may have been told to finish.
     Later(Option<Eviction>),
 }
@@ -151,8 +149,7 @@ impl Book {
     pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
         let leeway = Self::leeway(self.slots);
         let mut evicted = None;
-        let was_free = self.staying() < self.slots;
-        if !was_free {
+        if self.staying() >= self.slots {
             if self.leaving >= leeway {
                 return Admission::Later(None);
             }
@@ -175,6 +172,7 @@ impl Book {
         let entry = Entry {
             origin: origin.clone(),
             is_authenticated: false,
+            is_under_way: false,
             activity: Activity::Quiet,
             since,
             stalled: None,
@@ -185,11 +183,7 @@ impl Book {
         };
         self.entries.insert(id, entry);
         self.tally(origin).held += 1;
-        Admission::Slot {
-            id,
-            was_free,
-            evicted,
-        }
+        Admission::Slot { id, evicted }
     }
 
     /// What `id` is told to do.
@@ -267,11 +261,17 @@ impl Book {
         self.next_turns()
     }
 
-    /// The client of `id` keeps us waiting since now, or no more.
-    pub(super) fn stall(&mut self, id: Id, since: Option<Instant>) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.stalled = since;
+    /// The client of `id` keeps us waiting since now, or no more. Its request
+    /// is not under way meanwhile. Whose turn it is now.
+    pub(super) fn stall(&mut self, id: Id, since: Option<Instant>) -> Vec<Id> {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Vec::new();
+        };
+        entry.stalled = since;
+        if entry.activity == Activity::Serving {
+            self.count(id, since.is_none());
         }
+        self.next_turns()
     }
 
     /// `id` has shown a grant: it counts for that from now on.
@@ -283,7 +283,7 @@ impl Book {
         if matches!(&entry.origin, Origin::Grant(known) if known == grant) {
             return Vec::new();
         }
-        let is_serving = usize::from(entry.activity == Activity::Serving);
+        let is_serving = usize::from(entry.is_under_way);
         let new = Origin::Grant(grant.to_owned());
         let old = std::mem::replace(&mut entry.origin, new.clone());
         let streams = usize::from(entry.is_stream);
@@ -349,28 +349,35 @@ impl Book {
             return;
         };
         entry.activity = Activity::Serving;
-        let origin = entry.origin.clone();
         self.waiting -= 1;
-        self.serving += 1;
-        self.tally(&origin).serving += 1;
+        self.count(id, true);
+    }
+
+    /// Counts a request as under way, or not.
+    fn count(&mut self, id: Id, is_under_way: bool) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut entry.is_under_way, is_under_way) == is_under_way {
+            return;
+        }
+        let origin = entry.origin.clone();
+        let tally = self.tallies.entry(origin).or_default();
+        for count in [&mut self.serving, &mut tally.serving] {
+            *count = if is_under_way { *count + 1 } else { *count - 1 };
+        }
     }
 
     /// Takes a request of `id` out of every count.
     fn settle(&mut self, id: Id) {
+        self.count(id, false);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let origin = entry.origin.clone();
         let was = std::mem::replace(&mut entry.activity, Activity::Quiet);
         let was_stream = std::mem::take(&mut entry.is_stream);
-        match was {
-            Activity::Serving => {
-                self.serving -= 1;
-                self.tally(&origin).serving -= 1;
-            }
-            Activity::Waiting => self.waiting -= 1,
-            Activity::Quiet | Activity::Refused => {}
-        }
+        self.waiting -= usize::from(was == Activity::Waiting);
         if was_stream {
             self.streams -= 1;
             self.tally(&origin).streams -= 1;

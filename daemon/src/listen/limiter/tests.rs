@@ -8,7 +8,7 @@ const OTHER: Origin = Origin::Process(2);
 
 const SEARCH: Search = Search {
     ends_requests: true,
-    ends_own: true,
+    is_pressed: true,
 };
 
 struct Bench {
@@ -124,7 +124,7 @@ fn the_newest_that_waits_is_turned_away_where_nobody_is_quiet() {
     assert_eq!(bench.ask(&OTHER).1, Turn::Now);
     // A newcomer of the same caller waits first.
     let search = Search {
-        ends_own: false,
+        is_pressed: false,
         ..SEARCH
     };
     let waits = bench.book.admit(&GREEDY, search, bench.now);
@@ -155,6 +155,17 @@ fn what_takes_long_and_changes_nothing_is_turned_away_last() {
     bench.book.answered(reads);
     bench.book.remove(reads);
     assert_eq!(bench.ask(&OTHER).1, Turn::Now);
+}
+
+#[test]
+fn whoever_keeps_us_waiting_takes_nobodys_share() {
+    let mut bench = Bench::new(4);
+    let asked: Vec<_> = (0..3).map(|_| bench.ask(&Origin::Unknown).0).collect();
+    assert_eq!(bench.book.turn(asked[2]), Turn::Later);
+    assert_eq!(bench.book.stall(asked[0], Some(bench.now)), [asked[2]]);
+    assert_eq!(bench.book.turn(asked[2]), Turn::Now);
+    bench.book.stall(asked[0], None);
+    assert_eq!(bench.ask(&Origin::Unknown).1, Turn::Later);
 }
 
 #[test]

@@ -8,6 +8,10 @@ use super::{Activity, Book, Entry, Id, Order, Origin, is_leaving};
 /// How long a client may keep us waiting before its slot may be given away.
 const STALL: Duration = Duration::from_secs(1);
 
+/// The same once newcomers have waited in vain: whoever reads does so by then,
+/// and there can be thousands in the queue who do not.
+const STALL_PRESSED: Duration = Duration::from_millis(50);
+
 /// How long an answer may take before its slot may be given away: programs
 /// that ask for credentials wait no longer.
 const LATE: Duration = Duration::from_secs(1);
@@ -47,8 +51,9 @@ pub(in crate::listen::limiter) struct Search {
     /// Whether a request may be turned away, or told that its answer is the
     /// last: neither gives a slot at once.
     pub(in crate::listen::limiter) ends_requests: bool,
-    /// The same for those of the newcomer's own origin.
-    pub(in crate::listen::limiter) ends_own: bool,
+    /// Whether newcomers have waited in vain: requests of the newcomer's own
+    /// origin may be turned away as well, and nobody may keep us waiting long.
+    pub(in crate::listen::limiter) is_pressed: bool,
 }
 
 impl Book {
@@ -69,15 +74,15 @@ impl Book {
         if self.held(origin) >= self.slots.div_ceil(2)
             && let Some(eviction) = self
                 .quiet(own)
-                .or_else(|| self.excess(|entry| own(entry) && search.ends_own))
+                .or_else(|| self.excess(|entry| own(entry) && search.is_pressed))
                 .filter(|found| found.why == Why::Quiet || search.ends_requests)
         {
             return Some(eviction);
         }
-        let excess = |entry: &Entry| search.ends_requests && (search.ends_own || !own(entry));
+        let excess = |entry: &Entry| search.ends_requests && (search.is_pressed || !own(entry));
         self.quiet(|_| true)
             .or_else(|| self.excess(excess))
-            .or_else(|| self.stalled(now))
+            .or_else(|| self.stalled(search, now))
             .or_else(|| self.late(now).filter(|_| search.ends_requests))
             .or_else(|| self.last().filter(|_| search.ends_requests))
     }
@@ -113,8 +118,13 @@ impl Book {
     }
 
     /// Who keeps us waiting longest, of whoever holds most.
-    fn stalled(&self, now: Instant) -> Option<Eviction> {
-        let is_stalled = |since: Instant| now.saturating_duration_since(since) >= STALL;
+    fn stalled(&self, search: Search, now: Instant) -> Option<Eviction> {
+        let patience = if search.is_pressed {
+            STALL_PRESSED
+        } else {
+            STALL
+        };
+        let is_stalled = |since: Instant| now.saturating_duration_since(since) >= patience;
         // Where an answer was to be the last, it may be that one that waits.
         let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
         staying

@@ -72,7 +72,7 @@ async fn whoever_does_not_read_its_answers_or_send_its_body_is_cut_off() {
         let start = Instant::now();
         let answer = bench.ask(&get_request("/")).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!((1..2).contains(&start.elapsed().as_secs()));
+        assert!((250..1000).contains(&start.elapsed().as_millis()));
         assert!(!rest(&mut slow).await.ends_with("tester"));
     }
 }
