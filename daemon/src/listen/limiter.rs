@@ -292,6 +292,8 @@ impl ConnectionSlot {
         self.settle();
         let asked = changes_nothing.then(now);
         let mut turn = self.limiter.state().book.ask(self.id, asked);
+        // Where it was told to leave, somebody else has to.
+        self.limiter.changed.notify_one();
         while turn == Turn::Later {
             self.link.turn.notified().await;
             turn = self.limiter.state().book.turn(self.id);

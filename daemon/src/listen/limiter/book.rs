@@ -65,7 +65,6 @@ enum Activity {
 #[derive(Debug)]
 struct Entry {
     origin: Origin,
-    is_authenticated: bool,
     /// Its request counts for its origin's share.
     is_under_way: bool,
     activity: Activity,
@@ -172,7 +171,6 @@ impl Book {
         let (id, since) = (self.tick(), self.next);
         let entry = Entry {
             origin: origin.clone(),
-            is_authenticated: false,
             is_under_way: false,
             activity: Activity::Quiet,
             since,
@@ -260,7 +258,6 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Vec::new();
         };
-        entry.is_authenticated = true;
         if matches!(&entry.origin, Origin::Grant(known) if known == grant) {
             return Vec::new();
         }

@@ -98,8 +98,9 @@ impl Book {
     fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
         self.going_on(|entry| entry.activity == Activity::Quiet && fits(entry))
             .min_by_key(|(_, entry)| {
+                let is_authenticated = matches!(entry.origin, Origin::Grant(_));
                 let most = Reverse(self.held(&entry.origin));
-                (entry.is_authenticated, most, entry.since)
+                (is_authenticated, most, entry.since)
             })
             .map(|(id, _)| Eviction {
                 id,
