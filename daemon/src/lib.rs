@@ -51,7 +51,8 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     if let Some(watch) = listeners.control.watch() {
         tokio::spawn(watch.stop_when_lost(app.shutdown.clone()));
     }
-    let control = PeerListener::new(listeners.control)?;
+    let meter = app.metrics.connections.of("control");
+    let control = PeerListener::new(listeners.control)?.metered(meter);
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);

@@ -92,6 +92,9 @@ fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
     for protection in open {
         tracing::warn!("{protection}");
     }
+    if let Err(error) = process::raise_open_files() {
+        tracing::warn!(%error, "cannot raise the limit on open files");
+    }
     let key = HandedKey::read(args.api_key_fd)?;
     let path = args.socket.map_or_else(locations::socket, Ok)?;
     let config = Config::resolve(args.config, args.token_store.into())?;

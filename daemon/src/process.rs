@@ -2,7 +2,7 @@
 //! tracer of the same user, no file or socket anyone else can open.
 
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit, setrlimit, umask};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 /// A protection this machine refused, as one line for the log.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,21 @@ pub fn harden() -> Vec<Unprotected> {
     open
 }
 
+/// Open files that every listener at its fullest needs, and as many again.
+const OPEN_FILES: u64 = 4096;
+
+/// Makes use of what the hard limit on open files allows: the usual soft one
+/// is low for the sake of programs that use select(2).
+pub fn raise_open_files() -> std::io::Result<()> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let current = Some(wanted);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+}
+
 /// The least that must be lockable for the pages API keys rest in, in bytes.
 const LOCKABLE: u64 = 256 * 1024;
 
@@ -43,7 +58,7 @@ const LOCKABLE: u64 = 256 * 1024;
 /// one, the pages API keys rest in are locked one by one, and the limit has to
 /// have room for them. Locking all under a limit would make allocations fail.
 fn lock_memory() -> std::io::Result<()> {
-    let limit = rustix::process::getrlimit(Resource::Memlock).current;
+    let limit = getrlimit(Resource::Memlock).current;
     match limit {
         None => lock_all(),
         Some(limit) if limit >= LOCKABLE => Ok(()),

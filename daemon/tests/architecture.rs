@@ -77,7 +77,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
     ("grant", &["clock", "files"]),
     ("keys", &["clock", "credential", "raw", "session", "stack"]),
-    ("listen", &[]),
+    ("listen", &["metrics", "raw"]),
     ("memory", &["raw"]),
     ("metrics", &[]),
     (

@@ -46,6 +46,8 @@ pub enum ErrorCode {
     ClockSkew,
     /// The token store could not be read or written.
     StoreFailed,
+    /// Too much was asked at once; the same request will do in a moment.
+    Busy,
     /// A bug or a broken machine.
     Internal,
     /// A code of a newer version.
@@ -70,6 +72,7 @@ const CODES: &[(ErrorCode, &str, u8)] = &[
     (ErrorCode::Denied, "denied", 6),
     (ErrorCode::ClockSkew, "clock_skew", 1),
     (ErrorCode::StoreFailed, "store_failed", 1),
+    (ErrorCode::Busy, "busy", 6),
     (ErrorCode::Internal, "internal", 1),
 ];
 

@@ -7,6 +7,7 @@
 
 mod agent;
 mod binaries;
+mod crowd;
 mod memory;
 mod packages;
 mod pair;
@@ -23,6 +24,7 @@ use quilt_tests::harness::toolchain;
 
 use agent::SshAgent;
 use binaries::Binaries;
+use crowd::Crowd;
 use memory::Memory;
 use packages::Packages;
 use pair::Pair;
@@ -51,6 +53,12 @@ struct Options {
     /// Rotations of the refresh token whose storing is timed.
     #[arg(long, default_value_t = 100)]
     rotations: usize,
+    /// Vends alone, and as many beside a crowd.
+    #[arg(long, default_value_t = 1000)]
+    vends: usize,
+    /// Be the crowd on this socket: what this program runs itself for.
+    #[arg(long, value_name = "SOCKET", hide = true)]
+    crowd_on: Option<PathBuf>,
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
@@ -61,6 +69,10 @@ struct Options {
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
+    if let Some(socket) = &options.crowd_on {
+        crowd::gather(socket)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
     let runtime = tokio::runtime::Runtime::new()?;
     let session = runtime.block_on(Session::start(&binaries))?;
@@ -126,10 +138,19 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
             None
         }
     };
+    // Last: what it leaves behind would count for the others.
+    let crowd = match Crowd::measure(session, options.vends) {
+        Ok(crowd) => Some(crowd),
+        Err(error) => {
+            skipped.push(format!("a crowd: {error:#}"));
+            None
+        }
+    };
     Ok(Report {
         comparisons,
         packages,
         window,
+        crowd,
         memory,
         skipped,
     })

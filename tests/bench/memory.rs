@@ -69,6 +69,11 @@ impl Peak {
     }
 }
 
+/// What a process holds now, KiB. Linux alone tells.
+pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmRSS:")
+}
+
 fn status(pid: u32, name: &str) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).context("no peak of memory here")?;

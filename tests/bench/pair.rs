@@ -111,7 +111,7 @@ fn time(mut command: Command) -> anyhow::Result<Duration> {
 }
 
 /// The given percentile, microseconds.
-fn quantile(times: &mut [Duration], percent: usize) -> f64 {
+pub(crate) fn quantile(times: &mut [Duration], percent: usize) -> f64 {
     times.sort_unstable();
     let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::crowd::Crowd;
 use crate::memory::Memory;
 use crate::packages::Packages;
 use crate::pair::Comparison;
@@ -16,6 +17,7 @@ pub(crate) struct Report {
     pub(crate) packages: Option<Packages>,
     /// How long a login can be lost to `kill -9`.
     pub(crate) window: Option<Window>,
+    pub(crate) crowd: Option<Crowd>,
     /// Of the daemon, after a login and a first vend.
     pub(crate) memory: Memory,
     /// What could not be measured, and why.
@@ -28,6 +30,7 @@ impl Report {
         self.skipped.is_empty()
             && self.memory.target_met()
             && self.packages.as_ref().is_some_and(Packages::targets_met)
+            && self.crowd.as_ref().is_some_and(Crowd::targets_met)
             && self
                 .comparisons
                 .iter()
@@ -82,6 +85,9 @@ impl fmt::Display for Report {
                 window.plain_max_ms,
             )?;
         }
+        if let Some(crowd) = &self.crowd {
+            writeln!(f, "{crowd}")?;
+        }
         for skipped in &self.skipped {
             writeln!(f, "NOT RUN: {skipped}")?;
         }
@@ -126,6 +132,18 @@ mod tests {
             versions_quilt3_ms: 1000.,
             growth_kib: Some(8 * 1024),
         };
+        let crowd = Crowd {
+            tried: 1,
+            vends_alone: 1,
+            vends_crowded: 1,
+            median_alone_ms: 1.,
+            median_crowded_ms: 1.,
+            p99_alone_ms: 10.,
+            p99_crowded_ms: 50.,
+            ratio: 5.,
+            growth_kib: 32 * 1024 - 1,
+            left_kib: 4 * 1024,
+        };
         let memory = Memory {
             rss_kib: 1024,
             pss_kib: None,
@@ -135,6 +153,7 @@ mod tests {
             comparisons: vec![comparison],
             packages: Some(packages),
             window: None,
+            crowd: Some(crowd),
             memory,
             skipped: Vec::new(),
         }
@@ -147,13 +166,17 @@ mod tests {
 
     #[test]
     fn one_missed_target_is_enough() {
-        let spoil: [fn(&mut Report); 6] = [
+        let spoil: [fn(&mut Report); 10] = [
             |report| report.comparisons[0].ratio = 1.51,
             |report| report.memory.rss_kib += 1,
             |report| packages(report).list_ms = 501.,
             |report| packages(report).versions_ms = 201.,
             |report| packages(report).first_row_ms = 51.,
             |report| packages(report).growth_kib = Some(8 * 1024 + 1),
+            |report| crowd(report).ratio = 5.1,
+            |report| crowd(report).p99_crowded_ms = 50.1,
+            |report| crowd(report).growth_kib += 1,
+            |report| crowd(report).left_kib += 1,
         ];
         for (number, spoil) in spoil.into_iter().enumerate() {
             let mut report = fine();
@@ -171,8 +194,15 @@ mod tests {
         report.packages = None;
         assert!(!report.targets_met());
         report = fine();
+        report.crowd = None;
+        assert!(!report.targets_met());
+        report = fine();
         packages(&mut report).list_ms = f64::NAN;
         assert!(!report.targets_met());
+    }
+
+    fn crowd(report: &mut Report) -> &mut Crowd {
+        report.crowd.as_mut().unwrap()
     }
 
     fn packages(report: &mut Report) -> &mut Packages {

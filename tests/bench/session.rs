@@ -58,6 +58,11 @@ impl Session {
         self.home.path()
     }
 
+    /// The daemon's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.home.socket()
+    }
+
     /// Where the daemon keeps the login.
     pub(crate) fn state(&self) -> PathBuf {
         self.home.state()

@@ -15,6 +15,7 @@ mod conformance;
 mod console;
 mod crashes;
 mod credentials;
+mod crowds;
 mod doctor;
 mod dotenv;
 mod env;

@@ -97,14 +97,16 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
 }
 
 /// Refuses a socket that another user listens on: anybody can plant one in a
-/// directory they may write to.
+/// directory they may write to. Its process may be outside our pid namespace,
+/// and without a number here: only the user counts.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn check_peer(stream: &UnixStream) -> Result<(), Fault> {
-    let peer = rustix::net::sockopt::socket_peercred(stream).map_err(io::Error::from)?;
-    if peer.uid == rustix::process::getuid() {
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+    let peer = getsockopt(stream, PeerCredentials).map_err(io::Error::from)?;
+    if peer.uid() == rustix::process::getuid().as_raw() {
         Ok(())
     } else {
-        Err(Fault::Foreign(peer.uid.as_raw()))
+        Err(Fault::Foreign(peer.uid()))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::credential::CredentialError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;
 use crate::keys::KeyError;
-use crate::listen::problem_response;
+use crate::listen::{StreamRefused, come_again, problem_response};
 use crate::package::{PackageError, StoreError as ObjectError};
 use crate::python_sdk::{ConfigError, SdkFileError};
 use crate::session::SessionError;
@@ -57,6 +57,8 @@ pub(super) enum ApiError {
     /// The machine does not do its part.
     Machine(String),
     NoSuchGrant,
+    /// There are as many streams of events as there may be.
+    Streams(StreamRefused),
     NoSuchPath,
     NoSuchMethod,
 }
@@ -100,7 +102,8 @@ from!(
     Name(NameError),
     Aws(AwsError),
     Grant(GrantError),
-    Gateway(GatewayError)
+    Gateway(GatewayError),
+    Streams(StreamRefused)
 );
 
 impl From<ProfileError> for ApiError {
@@ -114,7 +117,12 @@ impl From<ProfileError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        problem_response(&self.problem())
+        let problem = self.problem();
+        let response = problem_response(&problem);
+        match problem.code {
+            ErrorCode::Busy => come_again(response),
+            _ => response,
+        }
     }
 }
 
@@ -185,6 +193,7 @@ impl ApiError {
             }
             Self::NoSuchGrant => Problem::new(404, ErrorCode::NotFound, "there is no such grant")
                 .with_hint("quiltctl status"),
+            Self::Streams(refused) => streams(*refused),
             Self::NoSuchPath => {
                 Problem::new(404, ErrorCode::NotFound, "there is no such path in the API")
             }
@@ -195,6 +204,15 @@ impl ApiError {
             ),
         }
     }
+}
+
+fn streams(refused: StreamRefused) -> Problem {
+    let (status, whose) = match refused {
+        StreamRefused::Caller => (429, "this program has"),
+        StreamRefused::Total => (503, "programs have"),
+    };
+    let detail = format!("{whose} as many streams of events open as there may be");
+    Problem::new(status, ErrorCode::Busy, detail).with_hint("quiltctl status")
 }
 
 fn catalog(error: &CatalogError) -> Problem {

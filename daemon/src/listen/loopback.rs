@@ -15,7 +15,8 @@ use tokio::sync::OnceCell;
 use super::owner::{self, Owner, Owners};
 use super::program::{self, Program};
 use super::turn_away::TurnAway;
-use super::{Limits, Listener};
+use super::{Caller, Limits, Listener, Origin, capacity};
+use crate::metrics::ConnectionMeter;
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
 /// nothing here could keep out. Other users' are hung up on before they cost
@@ -26,6 +27,7 @@ pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
     unknown: Unknown,
+    meter: ConnectionMeter,
     /// Accepted and admitted.
     waiting: VecDeque<(TcpStream, Visitor)>,
 }
@@ -59,22 +61,28 @@ impl LoopbackListener {
             listener,
             address,
             unknown,
+            meter: ConnectionMeter::default(),
             waiting: VecDeque::new(),
         };
         Ok((listener, address))
+    }
+
+    /// The same, counted by `meter`.
+    #[must_use]
+    pub fn metered(self, meter: ConnectionMeter) -> Self {
+        Self { meter, ..self }
     }
 
     /// What a caller of loopback may use up: less than on the control socket,
     /// because it may be anybody.
     pub fn limits() -> Limits {
         Limits {
-            connections: 256,
-            strangers_make_way: true,
+            connections: capacity::slots(),
             header_bytes: 16 * 1024,
             headers: 64,
             body_bytes: 1024,
             first_header_time: Duration::from_secs(5),
-            header_time: Duration::from_secs(10),
+            header_time: Duration::from_mins(1),
             request_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(1),
         }
@@ -107,9 +115,20 @@ impl Visitor {
     }
 }
 
+impl Caller for Visitor {
+    /// Whose connections they are is told by the grants they show.
+    fn origin(&self) -> Origin {
+        Origin::Unknown
+    }
+}
+
 impl Listener for LoopbackListener {
     type Io = TcpStream;
     type Caller = Visitor;
+
+    fn meter(&self) -> ConnectionMeter {
+        self.meter.clone()
+    }
 
     async fn accept(&mut self) -> io::Result<(TcpStream, Visitor)> {
         loop {

@@ -8,7 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{ControlSocket, Listener};
+use super::{Caller, ControlSocket, Listener, Origin};
+use crate::metrics::ConnectionMeter;
 
 /// The process that connected, as of the moment it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub struct Peer {
     /// Its effective group.
     pub gid: u32,
     /// Its process, where the system tells. It may have ended since, and its
-    /// number may be another's: good for the audit log, not for decisions.
+    /// number may be another's: good for the audit log and for sharing slots,
+    /// not for whom to serve.
     pub pid: Option<u32>,
     /// The program it ran then.
     program: Option<Arc<Path>>,
@@ -69,6 +71,12 @@ impl Peer {
     }
 }
 
+impl Caller for Peer {
+    fn origin(&self) -> Origin {
+        self.pid.map_or(Origin::Unknown, Origin::Process)
+    }
+}
+
 /// Whether the other end has not hung up.
 fn is_open(stream: &UnixStream) -> bool {
     let mut polled = [PollFd::new(stream, PollFlags::empty())];
@@ -85,6 +93,7 @@ fn is_open(stream: &UnixStream) -> bool {
 pub struct PeerListener {
     listener: UnixListener,
     uid: u32,
+    meter: ConnectionMeter,
     // Removes the file when dropped.
     _socket: ControlSocket,
 }
@@ -96,12 +105,19 @@ impl PeerListener {
         Self::serving(socket, geteuid().as_raw())
     }
 
+    /// The same, counted by `meter`.
+    #[must_use]
+    pub fn metered(self, meter: ConnectionMeter) -> Self {
+        Self { meter, ..self }
+    }
+
     fn serving(socket: ControlSocket, uid: u32) -> io::Result<Self> {
         let listener = socket.listener().try_clone()?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: UnixListener::from_std(listener)?,
             uid,
+            meter: ConnectionMeter::default(),
             _socket: socket,
         })
     }
@@ -110,6 +126,10 @@ impl PeerListener {
 impl Listener for PeerListener {
     type Io = UnixStream;
     type Caller = Peer;
+
+    fn meter(&self) -> ConnectionMeter {
+        self.meter.clone()
+    }
 
     async fn accept(&mut self) -> io::Result<(UnixStream, Peer)> {
         loop {

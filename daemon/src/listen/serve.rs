@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,36 +19,53 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use quilt_proto::{ErrorCode, Problem};
 use rustix::io::Errno;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::aside::Aside;
-use super::room::{Room, Slot, Standing};
+use super::capacity;
+use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Slot, Turn};
+use super::tracked::{Answered, Asked, Stream, Tracked};
+use crate::metrics::ConnectionMeter;
 
-/// Bytes a connection may buffer; more would only cost memory on a local socket.
-const BUFFER: usize = 64 * 1024;
+/// Bytes a connection may buffer; more would only cost memory on a local
+/// socket. Headers have to fit.
+const BUFFER: usize = 16 * 1024;
 
 /// Something connections arrive on.
 pub trait Listener: Send {
     /// A connection.
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Io: Stream;
     /// Who is on the other end; handlers find it in the request's extensions.
-    type Caller: Clone + Send + Sync + 'static;
+    type Caller: Caller;
 
     /// The next connection worth serving. Must be cancel safe.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Caller)>> + Send;
+
+    /// Where connections are counted.
+    fn meter(&self) -> ConnectionMeter {
+        ConnectionMeter::default()
+    }
+}
+
+/// Who is on the other end of a connection.
+pub trait Caller: Clone + Send + Sync + 'static {
+    /// Whom the connection counts for.
+    fn origin(&self) -> Origin;
+}
+
+impl Caller for () {
+    fn origin(&self) -> Origin {
+        Origin::Unknown
+    }
 }
 
 /// What a caller may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections served at once; further ones wait.
+    /// Connections held at once: for one more, another has to go.
     pub connections: usize,
-    /// Whether the oldest stranger makes way for one that waits. A stranger is
-    /// a connection on which no handler has vouched for anybody.
-    pub strangers_make_way: bool,
     /// Bytes of request line and headers together.
     pub header_bytes: usize,
     /// Headers in a request.
@@ -70,8 +88,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
-            strangers_make_way: false,
+            connections: capacity::slots(),
             header_bytes: 32 * 1024,
             headers: 64,
             body_bytes: 1024 * 1024,
@@ -122,16 +139,12 @@ pub async fn serve<L: Listener>(
         shutdown,
         cut: AtomicUsize::new(0),
     });
-    let mut room = Room::new(limits.connections, limits.strangers_make_way);
+    let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
     let connections = TaskTracker::new();
-    while let Some((io, caller, slot)) = next(&mut listener, &mut room, &server.shutdown).await {
+    while let Some((io, caller, slot)) = next(&mut listener, &limiter, &server.shutdown).await {
         let server = Arc::clone(&server);
         connections.spawn(async move {
-            let standing = slot.standing();
-            tokio::select! {
-                () = server.converse(io, caller, standing) => {}
-                () = slot.made_way() => tracing::debug!("a stranger made way"),
-            }
+            server.converse(io, caller, slot.handle()).await;
             drop(slot);
         });
     }
@@ -144,18 +157,26 @@ pub async fn serve<L: Listener>(
 /// The next connection and its slot; none once `shutdown` is asked for.
 async fn next<L: Listener>(
     listener: &mut L,
-    room: &mut Room,
+    limiter: &Arc<ConnectionLimiter>,
     shutdown: &CancellationToken,
 ) -> Option<(L::Io, L::Caller, Slot)> {
     let arrival = async {
         let mut pause = Duration::from_millis(10);
         loop {
             match listener.accept().await {
-                Ok((io, caller)) => return Some((io, caller, room.enter().await?)),
+                Ok((io, caller)) => {
+                    let slot = limiter.admit(caller.origin()).await;
+                    return (io, caller, slot);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
+                // Out of descriptors or memory: whoever asks nothing gives its
+                // own. Else the connection stays in the backlog, and asking
+                // again at once would only burn time.
                 Err(error) => {
-                    // Out of descriptors or memory: the connection stays in the
-                    // backlog, and asking again at once would only burn time.
+                    if limiter.shed().await {
+                        tracing::debug!(%error, "a connection is closed for another");
+                        continue;
+                    }
                     tracing::warn!(%error, "cannot accept connections for now");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
@@ -163,7 +184,7 @@ async fn next<L: Listener>(
             }
         }
     };
-    shutdown.run_until_cancelled(arrival).await.flatten()
+    shutdown.run_until_cancelled(arrival).await
 }
 
 /// Whether only the connection being accepted failed.
@@ -184,18 +205,15 @@ struct Server {
 
 impl Server {
     /// One connection, to its end.
-    async fn converse<I, C>(&self, io: I, caller: C, standing: Standing)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        C: Clone + Send + Sync + 'static,
-    {
+    async fn converse<I: Stream, C: Caller>(&self, io: I, caller: C, slot: &ConnectionSlot) {
         let spoke = AtomicBool::new(false);
         let service = service_fn(|mut request: Request<Incoming>| {
             spoke.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(caller.clone());
-            request.extensions_mut().insert(standing.clone());
-            self.answer(request)
+            request.extensions_mut().insert(slot.clone());
+            self.answer(request, slot)
         });
+        let io = Tracked::new(io, slot.clone());
         let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);
         let mut connection = pin!(
             http1::Builder::new()
@@ -206,26 +224,47 @@ impl Server {
                 .max_headers(self.limits.headers)
                 .serve_connection(TokioIo::new(io), service)
         );
-        let silence = async {
+        let mut silence = pin!(async {
             tokio::time::sleep(self.limits.first_header_time).await;
             if spoke.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-        };
-        let ended = tokio::select! {
-            result = connection.as_mut() => result,
-            () = silence => {
-                tracing::debug!("a connection asked nothing");
-                return;
-            }
-            () = self.shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                let Ok(result) = tokio::time::timeout(self.limits.drain_time, connection).await
-                else {
-                    self.cut.fetch_add(1, Ordering::Relaxed);
+        });
+        let ended = loop {
+            tokio::select! {
+                biased;
+                result = connection.as_mut() => break result,
+                () = self.shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    let Ok(result) = tokio::time::timeout(self.limits.drain_time, connection).await
+                    else {
+                        self.cut.fetch_add(1, Ordering::Relaxed);
+                        return;
+                    };
+                    break result;
+                }
+                order = slot.ordered() => match order {
+                    Order::Stay => {}
+                    Order::Finish => connection.as_mut().graceful_shutdown(),
+                    Order::Leave => {
+                        // A request may have come since.
+                        if let Poll::Ready(result) = futures_util::poll!(connection.as_mut()) {
+                            break result;
+                        }
+                        if slot.leaves() {
+                            tracing::debug!("evicted a connection that asks nothing");
+                            return;
+                        }
+                    }
+                    Order::Cut => {
+                        tracing::debug!("evicted a connection that keeps an answer waiting");
+                        return;
+                    }
+                },
+                () = silence.as_mut() => {
+                    tracing::debug!("a connection asked nothing");
                     return;
-                };
-                result
+                }
             }
         };
         if let Err(error) = ended {
@@ -235,26 +274,61 @@ impl Server {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        slot: &ConnectionSlot,
+    ) -> Result<Response, Infallible> {
+        let answer = self.answer_in_turn(request, slot);
+        let answer = tokio::time::timeout(self.limits.request_time, answer).await;
+        let response = answer.unwrap_or_else(|_| {
+            let seconds = self.limits.request_time.as_secs();
+            let detail = format!("no answer within {seconds} s; try again");
+            let problem = Problem::new(504, ErrorCode::Internal, detail);
+            (self.words.late)(&problem)
+        });
+        Ok(response.map(|body| Body::new(Answered::new(body, slot.clone()))))
+    }
+
+    async fn answer_in_turn(&self, request: Request<Incoming>, slot: &ConnectionSlot) -> Response {
+        let busy = || {
+            let detail = "too much is asked at once; try again";
+            let problem = Problem::new(503, ErrorCode::Busy, detail);
+            come_again((self.words.late)(&problem))
+        };
+        if slot.ask(request.method().is_safe()).await == Turn::Never {
+            return busy();
+        }
         let limits = &self.limits;
         if request.body().size_hint().lower() > limits.body_bytes {
             let detail = format!("the body is larger than {} bytes", limits.body_bytes);
             let problem = Problem::new(413, ErrorCode::InvalidInput, detail);
-            return Ok((self.words.refused)(&problem));
+            return (self.words.refused)(&problem);
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
-        let request = request.map(|body| Body::new(Limited::new(body, body_bytes)));
+        let request = request.map(|body| {
+            let body = Asked::new(body, slot.clone());
+            Body::new(Limited::new(body, body_bytes))
+        });
         let answer = self.router.clone().oneshot(request);
-        match tokio::time::timeout(limits.request_time, answer).await {
-            Ok(Ok(response)) => Ok(response),
-            Err(_) => {
-                let seconds = limits.request_time.as_secs();
-                let detail = format!("no answer within {seconds} s; try again");
-                let problem = Problem::new(504, ErrorCode::Internal, detail);
-                Ok((self.words.late)(&problem))
+        tokio::select! {
+            biased;
+            answer = answer => {
+                slot.begun();
+                let Ok(response) = answer;
+                response
             }
+            () = slot.turned_away() => busy(),
         }
     }
+}
+
+/// An answer to somebody who may ask again in a moment (RFC 9110, section
+/// 10.2.3).
+pub(crate) fn come_again(mut response: Response) -> Response {
+    let seconds = HeaderValue::from_static("1");
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
 }
 
 /// A problem as an answer.

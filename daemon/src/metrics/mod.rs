@@ -5,6 +5,7 @@
 //! host of a catalog: never a secret, a user, a whole URL, or a text that a
 //! caller can choose.
 
+mod connections;
 mod held;
 mod refresh;
 mod requests;
@@ -22,6 +23,7 @@ use prometheus_client::registry::Registry;
 use quilt_proto::Timestamp;
 use quilt_proto::wire::Status;
 
+pub use self::connections::{ConnectionMeter, Connections};
 pub use self::refresh::{RefreshMeter, RefreshOutcome, Refreshes};
 pub use self::requests::{OTHER, Request, Requests};
 pub use self::upstream::{Upstream, UpstreamMeter};
@@ -34,6 +36,8 @@ const PREFIX: &str = "quiltd";
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Connections to the listeners.
+    pub connections: Connections,
     /// Requests to the API.
     pub requests: Requests,
     /// AWS credentials handed out.
@@ -60,6 +64,7 @@ impl Metrics {
             Info::new([("version", version)]),
         );
         Self {
+            connections: Connections::register(ours),
             requests: Requests::register(ours),
             vended: Vended::register(ours),
             refreshes: Refreshes::register(ours),

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// Starts the listener that grants of credentials are good at.
 pub(in crate::api) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
     let routes = Router::new().route(PATH, get(credentials));
-    super::open(app, 0, LoopbackListener::limits(), routes)
+    super::open(app, "exec", 0, LoopbackListener::limits(), routes)
 }
 
 async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {

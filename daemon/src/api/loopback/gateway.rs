@@ -57,7 +57,7 @@ pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoin
         .route("/graphql", any(forward))
         .route("/login", any(login))
         .route("/code", any(login));
-    super::open(app, port, limits(), routes)
+    super::open(app, "gateway", port, limits(), routes)
 }
 
 /// Requests may be larger and take longer than those for credentials.

@@ -30,8 +30,8 @@ use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
 use crate::listen::{
-    AllowedHosts, Limits, LoopbackListener, Program, Say, Standing, Throttle, Unknown, Visitor,
-    Words, guarded_by, serve,
+    AllowedHosts, ConnectionSlot, Limits, LoopbackListener, Program, Say, Throttle, Unknown,
+    Visitor, Words, guarded_by, serve,
 };
 use crate::metrics::Via;
 
@@ -46,11 +46,13 @@ struct Desk {
 /// Listens on a port, or on any for 0, and serves `routes` behind the guard.
 fn open(
     app: &Arc<App>,
+    name: &'static str,
     port: u16,
     limits: Limits,
     routes: Router<Desk>,
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port, Unknown::Serve)?;
+    let listener = listener.metered(app.metrics.connections.of(name));
     let stop = app.shutdown.child_token();
     let throttle = Arc::new(Throttle::new());
     let words = words(&throttle);
@@ -111,8 +113,8 @@ impl Desk {
     /// What a token opens. Whoever has one that does is no stranger.
     fn open(&self, token: &str, extensions: &Extensions) -> Option<Opened> {
         let opened = self.app.grants.open(token)?;
-        if let Some(standing) = extensions.get::<Standing>() {
-            standing.vouch();
+        if let Some(slot) = extensions.get::<ConnectionSlot>() {
+            slot.authenticated(&opened.id);
         }
         Some(opened)
     }

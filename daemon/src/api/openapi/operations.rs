@@ -58,7 +58,8 @@ fn daemon() -> Vec<Operation> {
             "The status, again whenever it changes",
         )
         .more(
-            "Server-sent events named `status`; the data of each is what `GET /v1/status` answers.",
+            "Server-sent events named `status`; the data of each is what `GET /v1/status` answers. \
+             Beyond a number of streams it answers 429 or 503 with `Retry-After`.",
         ),
         reading::<String>(
             OPEN_METRICS,

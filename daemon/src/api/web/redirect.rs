@@ -27,7 +27,6 @@ const START: &str = "/start/";
 /// One browser, one small request.
 pub(super) const LIMITS: Limits = Limits {
     connections: 16,
-    strangers_make_way: false,
     header_bytes: 32 * 1024,
     headers: 64,
     body_bytes: 0,

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 use super::*;
 
+mod slots;
+
 /// Connections out of a channel, after a row of accept errors.
 struct Channel {
     errors: VecDeque<io::Error>,
@@ -17,18 +19,30 @@ struct Channel {
 }
 
 #[derive(Clone)]
-struct Caller(&'static str);
+struct Tester(&'static str);
+
+impl Caller for Tester {
+    fn origin(&self) -> Origin {
+        Origin::Unknown
+    }
+}
+
+impl Stream for DuplexStream {
+    fn has_unread(&self) -> bool {
+        false
+    }
+}
 
 impl Listener for Channel {
     type Io = DuplexStream;
-    type Caller = Caller;
+    type Caller = Tester;
 
-    async fn accept(&mut self) -> io::Result<(DuplexStream, Caller)> {
+    async fn accept(&mut self) -> io::Result<(DuplexStream, Tester)> {
         if let Some(error) = self.errors.pop_front() {
             return Err(error);
         }
         match self.arrivals.recv().await {
-            Some(io) => Ok((io, Caller("tester"))),
+            Some(io) => Ok((io, Tester("tester"))),
             None => std::future::pending().await,
         }
     }
@@ -99,18 +113,40 @@ fn router() -> Router {
         Body::from_stream(parts)
     };
     Router::new()
-        .route("/", get(|Extension(Caller(name))| async move { name }))
+        .route("/", get(|Extension(Tester(name))| async move { name }))
         .route(
             "/size",
             post(|body: Bytes| async move { body.len().to_string() }),
         )
-        .route("/vouched", get(vouched))
+        .route("/authenticated", get(authenticated))
+        .route("/large", get(async || "x".repeat(128 * 1024) + "tester"))
+        .route("/counted", get(counted))
+        .route("/events", get(events))
         .route("/never", get(std::future::pending::<()>))
         .route("/stream", get(slow_stream))
 }
 
-async fn vouched(Extension(standing): Extension<Standing>) -> &'static str {
-    standing.vouch();
+/// How often a large answer was made.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+async fn counted() -> String {
+    MADE.fetch_add(1, Ordering::Relaxed);
+    "x".repeat(64 * 1024)
+}
+
+async fn events(Extension(slot): Extension<ConnectionSlot>) -> Body {
+    match slot.stream() {
+        Ok(()) => {
+            let first = futures_util::stream::iter([Ok::<_, Infallible>("tester")]);
+            let rest = futures_util::stream::pending();
+            Body::from_stream(futures_util::StreamExt::chain(first, rest))
+        }
+        refused @ Err(_) => Body::from(format!("{refused:?}")),
+    }
+}
+
+async fn authenticated(Extension(slot): Extension<ConnectionSlot>) -> &'static str {
+    slot.authenticated("grant");
     "tester"
 }
 
@@ -278,23 +314,6 @@ async fn an_answer_may_stream_beyond_every_time_limit() {
     assert!(start.elapsed() > Limits::default().request_time);
 }
 
-#[tokio::test(start_paused = true)]
-async fn connections_beyond_the_limit_wait() {
-    let bench = Bench::new(Limits {
-        connections: 2,
-        ..Limits::default()
-    });
-    let first = bench.connect().await;
-    let _second = bench.connect().await;
-    let mut third = bench.connect().await;
-    third.write_all(get_request("/").as_bytes()).await.unwrap();
-    let waiting = tokio::time::timeout(Duration::from_secs(1), third.read_u8()).await;
-    assert!(waiting.is_err(), "served beyond the limit");
-    drop(first);
-    let answer = rest(&mut third).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-}
-
 /// Asks for `path` and leaves the connection open after the answer.
 async fn ask_and_stay(bench: &Bench, path: &str) -> DuplexStream {
     let mut client = bench.connect().await;
@@ -305,35 +324,6 @@ async fn ask_and_stay(bench: &Bench, path: &str) -> DuplexStream {
         answer.push(client.read_u8().await.unwrap());
     }
     client
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_oldest_stranger_makes_way() {
-    let bench = Bench::new(Limits {
-        connections: 3,
-        strangers_make_way: true,
-        ..Limits::default()
-    });
-    let start = Instant::now();
-    let mut known = ask_and_stay(&bench, "/vouched").await;
-    let mut served = ask_and_stay(&bench, "/").await;
-    let mut silent = bench.connect().await;
-    let mut friends = Vec::new();
-    for stranger in [&mut served, &mut silent] {
-        let answer = bench.ask(&get_request("/")).await;
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert_eq!(rest(stranger).await, "");
-        // In its place, so that there is no room again.
-        friends.push(ask_and_stay(&bench, "/vouched").await);
-    }
-    known.write_all(get_request("/").as_bytes()).await.unwrap();
-    let answer = rest(&mut known).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert_eq!(
-        start.elapsed(),
-        Duration::ZERO,
-        "nobody waited for a timeout"
-    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,337 @@
+//! Who holds which slot, and who has to go: decisions alone, without tasks,
+//! sockets or a clock of its own.
+
+mod choice;
+mod streams;
+mod under_way;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+pub(super) use self::choice::{Eviction, Search, Why};
+pub use self::streams::StreamRefused;
+
+/// Whom a connection counts for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A process.
+    Process(u32),
+    /// Everybody of whom the system tells nothing, together.
+    Unknown,
+    /// Whoever holds this grant.
+    Grant(String),
+}
+
+/// The name of a slot, in order of arrival.
+pub(super) type Id = u64;
+
+/// What a connection is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::listen) enum Order {
+    /// Go on.
+    Stay,
+    /// Close, unless a request has come meanwhile.
+    Leave,
+    /// Close at once.
+    Cut,
+    /// Close once what was asked is answered.
+    Finish,
+}
+
+/// What becomes of a request that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::listen) enum Turn {
+    /// It is answered now.
+    Now,
+    /// It waits until its origin has less under way.
+    Later,
+    /// There is no time for it: its slot is needed.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    /// Nothing is asked: no request has come since the connection was made,
+    /// or since the last answer was sent.
+    Quiet,
+    /// A request has come and waits.
+    Waiting,
+    /// A request is being answered.
+    Serving,
+    /// A request will be told that there is no time for it.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Entry {
+    origin: Origin,
+    /// Its request counts for its origin's share.
+    is_under_way: bool,
+    activity: Activity,
+    /// Since when, in the order of things.
+    since: u64,
+    /// Since when it is the client who keeps us waiting in the middle of a
+    /// request or an answer.
+    stalled: Option<Instant>,
+    /// Since when a request has been under way that changes nothing and whose
+    /// answer has not begun.
+    asked: Option<Instant>,
+    order: Order,
+    /// It was told to leave once and had just been asked something.
+    has_stayed: bool,
+    is_stream: bool,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    held: usize,
+    serving: usize,
+    streams: usize,
+}
+
+/// The slots of a listener.
+#[derive(Debug)]
+pub(super) struct Book {
+    slots: usize,
+    entries: BTreeMap<Id, Entry>,
+    tallies: HashMap<Origin, Tally>,
+    /// Told to close and not gone yet.
+    leaving: usize,
+    serving: usize,
+    waiting: usize,
+    streams: usize,
+    next: u64,
+}
+
+/// What a newcomer gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// A slot, and whose it was where none was free.
+    Slot { id: Id, evicted: Option<Eviction> },
+    /// Nothing now. Somebody may have been told to finish.
+    Later(Option<Eviction>),
+}
+
+impl Book {
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            slots: slots.max(1),
+            entries: BTreeMap::new(),
+            tallies: HashMap::new(),
+            leaving: 0,
+            serving: 0,
+            waiting: 0,
+            streams: 0,
+            next: 0,
+        }
+    }
+
+    /// Connections that are there, those told to close included.
+    pub(super) fn open(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is counted any more.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let counts = [self.leaving, self.serving, self.waiting, self.streams];
+        self.entries.is_empty() && self.tallies.is_empty() && counts == [0; 4]
+    }
+
+    /// How many may be there beyond the slots because they are on their way
+    /// out: newcomers need not wait for each of them.
+    pub(super) fn leeway(slots: usize) -> usize {
+        (slots / 8).clamp(1, 64)
+    }
+
+    /// A slot for a newcomer of `origin`: a free one, or that of whom it is
+    /// least needed by.
+    pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
+        let leeway = Self::leeway(self.slots);
+        let mut evicted = None;
+        if self.staying() >= self.slots {
+            if self.leaving >= leeway {
+                return Admission::Later(None);
+            }
+            match self.victim(origin, search, now) {
+                Some(eviction) if eviction.ends_a_request() => {
+                    self.evict(eviction);
+                    return Admission::Later(Some(eviction));
+                }
+                Some(eviction) => {
+                    self.evict(eviction);
+                    evicted = Some(eviction);
+                }
+                None => return Admission::Later(None),
+            }
+        }
+        if self.entries.len() >= self.slots + leeway {
+            return Admission::Later(evicted);
+        }
+        let (id, since) = (self.tick(), self.next);
+        let entry = Entry {
+            origin: origin.clone(),
+            is_under_way: false,
+            activity: Activity::Quiet,
+            since,
+            stalled: None,
+            asked: None,
+            order: Order::Stay,
+            has_stayed: false,
+            is_stream: false,
+        };
+        self.entries.insert(id, entry);
+        self.tally(origin).held += 1;
+        Admission::Slot { id, evicted }
+    }
+
+    /// What `id` is told to do.
+    pub(super) fn order(&self, id: Id) -> Order {
+        self.entries
+            .get(&id)
+            .map_or(Order::Cut, |entry| entry.order)
+    }
+
+    /// `id` was told to leave and looked whether it may: whether it does.
+    /// Who has been asked something in the meantime stays, but not twice.
+    pub(super) fn leave(&mut self, id: Id, has_unread: bool) -> bool {
+        let now = self.tick();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return true;
+        };
+        if entry.order != Order::Leave {
+            return false;
+        }
+        if !has_unread || entry.has_stayed {
+            return true;
+        }
+        (entry.order, entry.has_stayed, entry.since) = (Order::Stay, true, now);
+        self.leaving -= 1;
+        false
+    }
+
+    /// A request has arrived on `id`; `asked` is when, where it changes nothing.
+    pub(super) fn ask(&mut self, id: Id, asked: Option<Instant>) -> Turn {
+        let now = self.tick();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Turn::Never;
+        };
+        if entry.order == Order::Leave {
+            entry.order = Order::Stay;
+            self.leaving -= 1;
+        }
+        entry.has_stayed = false;
+        (entry.activity, entry.since) = (Activity::Waiting, now);
+        entry.asked = asked;
+        let origin = entry.origin.clone();
+        self.waiting += 1;
+        if self.has_turn(&origin) {
+            self.serve(id);
+            Turn::Now
+        } else {
+            Turn::Later
+        }
+    }
+
+    /// What has become of a request that waits.
+    pub(super) fn turn(&self, id: Id) -> Turn {
+        match self.entries.get(&id).map(|entry| entry.activity) {
+            Some(Activity::Serving) => Turn::Now,
+            Some(Activity::Waiting) => Turn::Later,
+            _ => Turn::Never,
+        }
+    }
+
+    /// The answer of `id` is on its way. Whose turn it is now.
+    pub(super) fn answered(&mut self, id: Id) -> Vec<Id> {
+        let now = self.tick();
+        self.settle(id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            (entry.activity, entry.since) = (Activity::Quiet, now);
+            entry.stalled = None;
+        }
+        self.next_turns()
+    }
+
+    /// `id` has shown a grant: it counts for that from now on.
+    pub(super) fn authenticate(&mut self, id: Id, grant: &str) -> Vec<Id> {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Vec::new();
+        };
+        if matches!(&entry.origin, Origin::Grant(known) if known == grant) {
+            return Vec::new();
+        }
+        let is_serving = usize::from(entry.is_under_way);
+        let new = Origin::Grant(grant.to_owned());
+        let old = std::mem::replace(&mut entry.origin, new.clone());
+        let streams = usize::from(entry.is_stream);
+        let tally = self.tally(&old);
+        tally.held -= 1;
+        tally.serving -= is_serving;
+        tally.streams -= streams;
+        self.forget(&old);
+        let tally = self.tally(&new);
+        tally.held += 1;
+        tally.serving += is_serving;
+        tally.streams += streams;
+        self.next_turns()
+    }
+
+    /// `id` is gone. Whose turn it is now.
+    pub(super) fn remove(&mut self, id: Id) -> Vec<Id> {
+        self.settle(id);
+        if let Some(entry) = self.entries.remove(&id) {
+            self.leaving -= usize::from(is_leaving(&entry));
+            self.tally(&entry.origin).held -= 1;
+            self.forget(&entry.origin);
+        }
+        self.next_turns()
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn staying(&self) -> usize {
+        self.entries.len() - self.leaving
+    }
+
+    fn tally(&mut self, origin: &Origin) -> &mut Tally {
+        self.tallies.entry(origin.clone()).or_default()
+    }
+
+    fn forget(&mut self, origin: &Origin) {
+        if self
+            .tallies
+            .get(origin)
+            .is_some_and(|tally| tally.held == 0)
+        {
+            self.tallies.remove(origin);
+        }
+    }
+
+    fn held(&self, origin: &Origin) -> usize {
+        self.tallies.get(origin).map_or(0, |tally| tally.held)
+    }
+
+    /// Takes a request of `id` out of every count.
+    fn settle(&mut self, id: Id) {
+        self.count(id, false);
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let origin = entry.origin.clone();
+        let was = std::mem::replace(&mut entry.activity, Activity::Quiet);
+        let was_stream = std::mem::take(&mut entry.is_stream);
+        self.waiting -= usize::from(was == Activity::Waiting);
+        if was_stream {
+            self.streams -= 1;
+            self.tally(&origin).streams -= 1;
+        }
+    }
+}
+
+fn is_leaving(entry: &Entry) -> bool {
+    matches!(entry.order, Order::Leave | Order::Cut)
+}

@@ -1,0 +1,182 @@
+//! Who has to go.
+
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
+
+use super::{Activity, Book, Entry, Id, Order, Origin, is_leaving};
+
+/// How long a client may keep us waiting before its slot may be given away.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The same once newcomers have waited in vain: whoever reads does so by then,
+/// and there can be thousands in the queue who do not.
+const STALL_PRESSED: Duration = Duration::from_millis(50);
+
+/// How long an answer may take before its slot may be given away: programs
+/// that ask for credentials wait no longer.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Who has to go, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::listen::limiter) struct Eviction {
+    pub(in crate::listen::limiter) id: Id,
+    pub(in crate::listen::limiter) why: Why,
+}
+
+impl Eviction {
+    /// Whether it gives no slot at once.
+    pub(in crate::listen::limiter) fn ends_a_request(self) -> bool {
+        matches!(self.why, Why::Excess | Why::Late | Why::Last)
+    }
+}
+
+/// Why somebody was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::listen::limiter) enum Why {
+    /// It asks nothing.
+    Quiet,
+    /// Its caller has too much under way at once.
+    Excess,
+    /// It keeps us waiting.
+    Stalled,
+    /// Its answer takes long.
+    Late,
+    /// It is answered for the last time.
+    Last,
+}
+
+/// How a newcomer looks for a slot.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::listen::limiter) struct Search {
+    /// Whether a request may be turned away, or told that its answer is the
+    /// last: neither gives a slot at once.
+    pub(in crate::listen::limiter) ends_requests: bool,
+    /// Whether newcomers have waited in vain: requests of the newcomer's own
+    /// origin may be turned away as well, and nobody may keep us waiting long.
+    pub(in crate::listen::limiter) is_pressed: bool,
+}
+
+impl Book {
+    /// Sends away whoever asks nothing, for something else than a slot.
+    pub(in crate::listen::limiter) fn shed(&mut self) -> Option<Eviction> {
+        if self.leaving >= Self::leeway(self.slots) {
+            return None;
+        }
+        let eviction = self.quiet(|_| true)?;
+        self.evict(eviction);
+        Some(eviction)
+    }
+
+    /// Who has to go for a newcomer of `origin`. Who holds half of all slots
+    /// makes room for its own newcomers itself, where it can.
+    pub(super) fn victim(&self, origin: &Origin, search: Search, now: Instant) -> Option<Eviction> {
+        let own = |entry: &Entry| entry.origin == *origin;
+        if self.held(origin) >= self.slots.div_ceil(2)
+            && let Some(eviction) = self
+                .quiet(own)
+                .or_else(|| self.excess(|entry| own(entry) && search.is_pressed))
+                .filter(|found| found.why == Why::Quiet || search.ends_requests)
+        {
+            return Some(eviction);
+        }
+        let excess = |entry: &Entry| search.ends_requests && (search.is_pressed || !own(entry));
+        self.quiet(|_| true)
+            .or_else(|| self.excess(excess))
+            .or_else(|| self.stalled(search, now))
+            .or_else(|| self.late(now).filter(|_| search.ends_requests))
+            .or_else(|| self.last().filter(|_| search.ends_requests))
+    }
+
+    /// Entries that go on and fit, those that end with their answer excepted.
+    fn going_on(&self, fits: impl Fn(&Entry) -> bool) -> impl Iterator<Item = (Id, &Entry)> {
+        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
+        staying.filter(move |(_, entry)| entry.order == Order::Stay && fits(entry))
+    }
+
+    /// The oldest that asks nothing, first of all of those who showed no
+    /// grant, and of whoever holds most.
+    fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+        self.going_on(|entry| entry.activity == Activity::Quiet && fits(entry))
+            .min_by_key(|(_, entry)| {
+                let is_authenticated = matches!(entry.origin, Origin::Grant(_));
+                let most = Reverse(self.held(&entry.origin));
+                (is_authenticated, most, entry.since)
+            })
+            .map(|(id, _)| Eviction {
+                id,
+                why: Why::Quiet,
+            })
+    }
+
+    /// The newest request that waits because its caller has so many under way.
+    fn excess(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+        self.going_on(|entry| entry.activity == Activity::Waiting && fits(entry))
+            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), Reverse(entry.since)))
+            .map(|(id, _)| Eviction {
+                id,
+                why: Why::Excess,
+            })
+    }
+
+    /// Who keeps us waiting longest, of whoever holds most.
+    fn stalled(&self, search: Search, now: Instant) -> Option<Eviction> {
+        let patience = if search.is_pressed {
+            STALL_PRESSED
+        } else {
+            STALL
+        };
+        let is_stalled = |since: Instant| now.saturating_duration_since(since) >= patience;
+        // Where an answer was to be the last, it may be that one that waits.
+        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
+        staying
+            .filter(|(_, entry)| !is_leaving(entry) && entry.stalled.is_some_and(is_stalled))
+            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
+            .map(|(id, _)| Eviction {
+                id,
+                why: Why::Stalled,
+            })
+    }
+
+    /// The request that has been under way longest, of whoever holds most.
+    fn late(&self, now: Instant) -> Option<Eviction> {
+        let is_late = |asked: Instant| now.saturating_duration_since(asked) >= LATE;
+        let serving = self.entries.iter().filter(|(_, entry)| {
+            entry.activity == Activity::Serving
+                && !is_leaving(entry)
+                && !entry.is_stream
+                && entry.asked.is_some_and(is_late)
+        });
+        serving
+            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.asked))
+            .map(|(id, _)| Eviction {
+                id: *id,
+                why: Why::Late,
+            })
+    }
+
+    /// The oldest connection whose answer may be its last.
+    fn last(&self) -> Option<Eviction> {
+        self.going_on(|entry| entry.activity == Activity::Serving && !entry.is_stream)
+            .min_by_key(|(id, entry)| (Reverse(self.held(&entry.origin)), *id))
+            .map(|(id, _)| Eviction { id, why: Why::Last })
+    }
+
+    pub(super) fn evict(&mut self, eviction: Eviction) {
+        let Some(entry) = self.entries.get_mut(&eviction.id) else {
+            return;
+        };
+        match eviction.why {
+            Why::Quiet => entry.order = Order::Leave,
+            Why::Stalled => entry.order = Order::Cut,
+            Why::Last => entry.order = Order::Finish,
+            Why::Excess | Why::Late => {
+                entry.order = Order::Finish;
+                self.settle(eviction.id);
+                if let Some(entry) = self.entries.get_mut(&eviction.id) {
+                    entry.activity = Activity::Refused;
+                }
+            }
+        }
+        self.leaving += usize::from(matches!(eviction.why, Why::Quiet | Why::Stalled));
+    }
+}

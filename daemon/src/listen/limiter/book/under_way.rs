@@ -1,0 +1,78 @@
+//! Requests under way: whose turn it is.
+
+use std::time::Instant;
+
+use super::{Activity, Book, Id, Origin};
+
+impl Book {
+    /// The client of `id` keeps us waiting since now, or no more. Its request
+    /// is not under way meanwhile. Whose turn it is now.
+    pub(in crate::listen::limiter) fn stall(&mut self, id: Id, since: Option<Instant>) -> Vec<Id> {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Vec::new();
+        };
+        entry.stalled = since;
+        if entry.activity == Activity::Serving {
+            self.count(id, since.is_none());
+        }
+        self.next_turns()
+    }
+
+    /// The answer of `id` has begun.
+    pub(in crate::listen::limiter) fn begun(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.asked = None;
+        }
+    }
+
+    /// One origin may have as many requests under way as there are slots that
+    /// answer nobody: half of all where it is alone, and never the last one.
+    pub(super) fn has_turn(&self, origin: &Origin) -> bool {
+        let under_way = self.tallies.get(origin).map_or(0, |tally| tally.serving);
+        under_way == 0 || under_way + self.serving < self.slots
+    }
+
+    pub(super) fn serve(&mut self, id: Id) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        entry.activity = Activity::Serving;
+        self.waiting -= 1;
+        self.count(id, true);
+    }
+
+    /// Counts a request as under way, or not.
+    pub(super) fn count(&mut self, id: Id, is_under_way: bool) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut entry.is_under_way, is_under_way) == is_under_way {
+            return;
+        }
+        let origin = entry.origin.clone();
+        let tally = self.tallies.entry(origin).or_default();
+        for count in [&mut self.serving, &mut tally.serving] {
+            *count = if is_under_way { *count + 1 } else { *count - 1 };
+        }
+    }
+
+    /// Lets those go on whose turn it is, the oldest first.
+    pub(super) fn next_turns(&mut self) -> Vec<Id> {
+        let mut turns = Vec::new();
+        while self.waiting > 0 {
+            let mut oldest: Option<(u64, Id)> = None;
+            for (id, entry) in &self.entries {
+                if entry.activity == Activity::Waiting
+                    && oldest.is_none_or(|(since, _)| entry.since < since)
+                    && self.has_turn(&entry.origin)
+                {
+                    oldest = Some((entry.since, *id));
+                }
+            }
+            let Some((_, id)) = oldest else { break };
+            self.serve(id);
+            turns.push(id);
+        }
+        turns
+    }
+}

@@ -1,0 +1,285 @@
+use proptest::prelude::*;
+
+use super::book::*;
+use super::*;
+
+const GREEDY: Origin = Origin::Process(1);
+const OTHER: Origin = Origin::Process(2);
+
+const SEARCH: Search = Search {
+    ends_requests: true,
+    is_pressed: true,
+};
+
+struct Bench {
+    book: Book,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(slots: usize) -> Self {
+        Self {
+            book: Book::new(slots),
+            now: Instant::now(),
+        }
+    }
+
+    /// A slot that was free.
+    fn enter(&mut self, origin: &Origin) -> Id {
+        match self.book.admit(origin, SEARCH, self.now) {
+            Admission::Slot {
+                id, evicted: None, ..
+            } => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Enters and asks.
+    fn ask(&mut self, origin: &Origin) -> (Id, Turn) {
+        let id = self.enter(origin);
+        (id, self.book.ask(id, None))
+    }
+
+    /// Who has to go for a newcomer, and why.
+    fn evicted(&mut self, origin: &Origin) -> Option<(Id, Why)> {
+        let eviction = match self.book.admit(origin, SEARCH, self.now) {
+            Admission::Slot { evicted, .. } | Admission::Later(evicted) => evicted,
+        };
+        eviction.map(|eviction| (eviction.id, eviction.why))
+    }
+}
+
+#[test]
+fn the_oldest_quiet_one_of_whoever_holds_most_goes_first() {
+    let mut bench = Bench::new(8);
+    bench.enter(&OTHER);
+    let greedy: Vec<_> = (0..7).map(|_| bench.enter(&GREEDY)).collect();
+    let (first, second) = (greedy[0], greedy[1]);
+    assert_eq!(bench.evicted(&OTHER), Some((first, Why::Quiet)));
+    // Only so many may be on their way out at once.
+    assert_eq!(bench.evicted(&OTHER), None);
+    bench.book.remove(first);
+    assert_eq!(bench.evicted(&OTHER), Some((second, Why::Quiet)));
+    bench.book.remove(second);
+    // Who holds half of all makes room for itself.
+    assert_eq!(bench.evicted(&GREEDY), Some((greedy[2], Why::Quiet)));
+}
+
+#[test]
+fn whoever_was_asked_meanwhile_stays_but_not_twice() {
+    let mut bench = Bench::new(1);
+    let id = bench.enter(&GREEDY);
+    assert_eq!(bench.evicted(&OTHER), Some((id, Why::Quiet)));
+    assert!(!bench.book.leave(id, true));
+    assert_eq!(bench.book.order(id), Order::Stay);
+    let mut bench = Bench::new(1);
+    let id = bench.enter(&GREEDY);
+    for may_stay in [true, false] {
+        assert_eq!(bench.book.shed().map(|eviction| eviction.id), Some(id));
+        assert_eq!(bench.book.leave(id, true), !may_stay);
+    }
+}
+
+#[test]
+fn a_request_that_comes_in_time_is_answered() {
+    let mut bench = Bench::new(1);
+    let id = bench.enter(&GREEDY);
+    assert_eq!(bench.evicted(&OTHER), Some((id, Why::Quiet)));
+    assert_eq!(bench.book.ask(id, None), Turn::Now);
+    assert!(!bench.book.leave(id, false), "it is being answered");
+}
+
+#[test]
+fn one_caller_has_half_of_all_requests_under_way_and_others_go_ahead() {
+    let mut bench = Bench::new(8);
+    let asked: Vec<_> = (0..7).map(|_| bench.ask(&GREEDY)).collect();
+    let now = asked.iter().filter(|(_, turn)| *turn == Turn::Now).count();
+    assert_eq!(now, 4);
+    assert_eq!(asked[4].1, Turn::Later, "the newest wait");
+    assert_eq!(bench.ask(&OTHER).1, Turn::Now);
+    // The oldest that waits is next.
+    assert_eq!(bench.book.answered(asked[0].0), [asked[4].0]);
+    assert_eq!(bench.book.turn(asked[4].0), Turn::Now);
+}
+
+#[test]
+fn however_many_are_greedy_a_newcomer_is_answered() {
+    let mut bench = Bench::new(64);
+    for caller in 1..=8 {
+        for _ in 0..7 {
+            bench.ask(&Origin::Process(caller));
+        }
+    }
+    assert_eq!(bench.ask(&Origin::Process(9)).1, Turn::Now);
+}
+
+#[test]
+fn the_newest_that_waits_is_turned_away_where_nobody_is_quiet() {
+    let mut bench = Bench::new(4);
+    let asked: Vec<_> = (0..4).map(|_| bench.ask(&GREEDY).0).collect();
+    assert_eq!(bench.evicted(&OTHER), Some((asked[3], Why::Excess)));
+    assert_eq!(bench.book.turn(asked[3]), Turn::Never);
+    bench.book.answered(asked[3]);
+    bench.book.remove(asked[3]);
+    assert_eq!(bench.ask(&OTHER).1, Turn::Now);
+    // A newcomer of the same caller waits first.
+    let search = Search {
+        is_pressed: false,
+        ..SEARCH
+    };
+    let waits = bench.book.admit(&GREEDY, search, bench.now);
+    assert!(matches!(waits, Admission::Later(Some(last)) if last.why == Why::Last));
+}
+
+#[test]
+fn whoever_keeps_us_waiting_is_cut_off_but_not_at_once() {
+    let mut bench = Bench::new(2);
+    let (first, second) = (bench.ask(&GREEDY).0, bench.ask(&OTHER).0);
+    bench.book.stall(second, Some(bench.now));
+    assert_eq!(bench.evicted(&OTHER), Some((first, Why::Last)));
+    bench.now += Duration::from_secs(2);
+    assert_eq!(bench.evicted(&OTHER), Some((second, Why::Stalled)));
+    assert_eq!(bench.book.order(second), Order::Cut);
+}
+
+#[test]
+fn what_takes_long_and_changes_nothing_is_turned_away_last() {
+    let mut bench = Bench::new(2);
+    let changes = bench.ask(&GREEDY).0;
+    let reads = bench.enter(&OTHER);
+    bench.book.ask(reads, Some(bench.now));
+    assert_eq!(bench.evicted(&OTHER), Some((changes, Why::Last)));
+    bench.now += Duration::from_secs(2);
+    assert_eq!(bench.evicted(&OTHER), Some((reads, Why::Late)));
+    assert_eq!(bench.book.turn(reads), Turn::Never);
+    bench.book.answered(reads);
+    bench.book.remove(reads);
+    assert_eq!(bench.ask(&OTHER).1, Turn::Now);
+}
+
+#[test]
+fn whoever_keeps_us_waiting_takes_nobodys_share() {
+    let mut bench = Bench::new(4);
+    let asked: Vec<_> = (0..3).map(|_| bench.ask(&Origin::Unknown).0).collect();
+    assert_eq!(bench.book.turn(asked[2]), Turn::Later);
+    assert_eq!(bench.book.stall(asked[0], Some(bench.now)), [asked[2]]);
+    assert_eq!(bench.book.turn(asked[2]), Turn::Now);
+    bench.book.stall(asked[0], None);
+    assert_eq!(bench.ask(&Origin::Unknown).1, Turn::Later);
+}
+
+#[test]
+fn who_has_a_grant_goes_after_strangers() {
+    let mut bench = Bench::new(4);
+    let known = bench.enter(&Origin::Unknown);
+    bench.book.ask(known, None);
+    bench.book.authenticate(known, "grant");
+    bench.book.answered(known);
+    let strangers: Vec<_> = (0..3).map(|_| bench.enter(&Origin::Unknown)).collect();
+    for stranger in strangers {
+        assert_eq!(
+            bench.evicted(&Origin::Unknown),
+            Some((stranger, Why::Quiet))
+        );
+        bench.book.remove(stranger);
+    }
+}
+
+#[test]
+fn streams_are_few_for_one_caller_and_for_all() {
+    let mut bench = Bench::new(512);
+    let mut opened = [0; 6];
+    for caller in 1..=5 {
+        for _ in 0..20 {
+            let (id, _) = bench.ask(&Origin::Process(caller));
+            opened[caller as usize] += usize::from(bench.book.stream(id).is_ok());
+        }
+    }
+    assert_eq!(opened, [0, 16, 16, 16, 16, 0]);
+    let (id, _) = bench.ask(&Origin::Process(5));
+    assert_eq!(bench.book.stream(id), Err(StreamRefused::Total));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Admit(u8),
+    Ask(usize),
+    Answered(usize),
+    Leave(usize, bool),
+    Stall(usize),
+    Authenticate(usize, u8),
+    Stream(usize),
+    Remove(usize),
+    Shed,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let which = 0..20_usize;
+    prop_oneof![
+        3 => (0..4_u8).prop_map(Step::Admit),
+        3 => which.clone().prop_map(Step::Ask),
+        2 => which.clone().prop_map(Step::Answered),
+        1 => (which.clone(), any::<bool>()).prop_map(|(n, unread)| Step::Leave(n, unread)),
+        1 => which.clone().prop_map(Step::Stall),
+        1 => (which.clone(), 0..3_u8).prop_map(|(n, grant)| Step::Authenticate(n, grant)),
+        1 => which.clone().prop_map(Step::Stream),
+        2 => which.prop_map(Step::Remove),
+        1 => Just(Step::Shed),
+    ]
+}
+
+proptest! {
+    /// Counts never go below zero (that would panic), no more is held than
+    /// there may be, and when all have gone nothing is left.
+    #[test]
+    fn the_book_stays_in_balance(slots in 1..12_usize, steps in prop::collection::vec(step(), 0..200)) {
+        let mut bench = Bench::new(slots);
+        let mut open: Vec<Id> = Vec::new();
+        let mut asking: Vec<Id> = Vec::new();
+        for step in steps {
+            bench.now += Duration::from_millis(100);
+            let pick = |from: &[Id], n: usize| (!from.is_empty()).then(|| from[n % from.len()]);
+            match step {
+                Step::Admit(origin) => {
+                    let origin = match origin { 0 => Origin::Unknown, n => Origin::Process(n.into()) };
+                    let admission = bench.book.admit(&origin, SEARCH, bench.now);
+                    if let Admission::Slot { id, .. } = admission {
+                        open.push(id);
+                    }
+                }
+                Step::Ask(n) => if let Some(id) = pick(&open, n) && !asking.contains(&id) {
+                    bench.book.ask(id, Some(bench.now));
+                    asking.push(id);
+                },
+                Step::Answered(n) => if let Some(id) = pick(&asking, n) {
+                    bench.book.answered(id);
+                    asking.retain(|asks| *asks != id);
+                },
+                Step::Leave(n, unread) => if let Some(id) = pick(&open, n) {
+                    bench.book.leave(id, unread);
+                },
+                Step::Stall(n) => if let Some(id) = pick(&open, n) {
+                    bench.book.stall(id, Some(bench.now));
+                },
+                Step::Authenticate(n, grant) => if let Some(id) = pick(&open, n) {
+                    bench.book.authenticate(id, &grant.to_string());
+                },
+                Step::Stream(n) => if let Some(id) = pick(&asking, n) {
+                    let _ = bench.book.stream(id);
+                },
+                Step::Remove(n) => if let Some(id) = pick(&open, n) {
+                    bench.book.remove(id);
+                    open.retain(|there| *there != id);
+                    asking.retain(|asks| *asks != id);
+                },
+                Step::Shed => { bench.book.shed(); }
+            }
+            prop_assert!(bench.book.open() <= slots + Book::leeway(slots));
+            prop_assert_eq!(bench.book.open(), open.len());
+        }
+        for id in open {
+            bench.book.remove(id);
+        }
+        prop_assert!(bench.book.is_empty());
+    }
+}

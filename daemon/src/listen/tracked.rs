@@ -1,0 +1,182 @@
+//! A connection that tells its slot what it is doing.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::limiter::ConnectionSlot;
+
+/// A connection's bytes, either way.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Whether bytes have arrived that nobody has read yet.
+    fn has_unread(&self) -> bool;
+}
+
+impl Stream for UnixStream {
+    fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(self).is_ok_and(|bytes| bytes > 0)
+    }
+}
+
+impl Stream for TcpStream {
+    fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(self).is_ok_and(|bytes| bytes > 0)
+    }
+}
+
+/// A connection that tells when its client keeps it waiting.
+pub(super) struct Tracked<I> {
+    io: I,
+    slot: ConnectionSlot,
+}
+
+impl<I> Tracked<I> {
+    pub(super) fn new(io: I, slot: ConnectionSlot) -> Self {
+        Self { io, slot }
+    }
+
+    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+        if written.is_pending() {
+            self.slot.blocked();
+        }
+        written
+    }
+}
+
+impl<I: Stream> AsyncRead for Tracked<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        // What has just arrived is known to the system before it is to tokio.
+        if read.is_pending() && self.slot.looks_for_unread() && self.io.has_unread() {
+            self.slot.has_unread();
+        }
+        read
+    }
+}
+
+impl<I: Stream> AsyncWrite for Tracked<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.note(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(context, bytes);
+        self.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Called once everything before it has been written.
+        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        self.slot.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+/// A request's body that tells when the rest of it is waited for. However
+/// slowly it comes, that counts from the first moment.
+pub(super) struct Asked {
+    body: Incoming,
+    slot: ConnectionSlot,
+}
+
+impl Asked {
+    pub(super) fn new(body: Incoming, slot: ConnectionSlot) -> Self {
+        Self { body, slot }
+    }
+}
+
+impl HttpBody for Asked {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        match &frame {
+            Poll::Pending => self.slot.short(true),
+            Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() => {}
+            Poll::Ready(_) => self.slot.short(false),
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.slot.short(false);
+    }
+}
+
+/// An answer's body that tells when it has been handed over.
+pub(super) struct Answered {
+    body: Body,
+    slot: ConnectionSlot,
+}
+
+impl Answered {
+    pub(super) fn new(body: Body, slot: ConnectionSlot) -> Self {
+        Self { body, slot }
+    }
+}
+
+impl HttpBody for Answered {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.slot.answered();
+    }
+}

@@ -1,0 +1,93 @@
+//! Connections to the listeners.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct On {
+    listener: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Evicted {
+    listener: &'static str,
+    reason: &'static str,
+}
+
+/// Connections by listener: accepted, open, and made to go.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    accepted: Family<On, Counter>,
+    open: Family<On, Gauge>,
+    evicted: Family<Evicted, Counter>,
+}
+
+impl Connections {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let connections = Self::default();
+        registry.register(
+            "connections_accepted",
+            "Connections that got a slot, by listener",
+            connections.accepted.clone(),
+        );
+        registry.register(
+            "connections_open",
+            "Connections that hold a slot, by listener",
+            connections.open.clone(),
+        );
+        registry.register(
+            "connections_evicted",
+            "Connections that had to make room, by listener and reason: they asked nothing \
+             (quiet), kept the daemon waiting (stalled), had too many requests under way at \
+             once (excess), took long to be answered (late), or were ended with an answer (last)",
+            connections.evicted.clone(),
+        );
+        connections
+    }
+
+    /// What the listener of this name fills.
+    pub fn of(&self, listener: &'static str) -> ConnectionMeter {
+        ConnectionMeter {
+            connections: self.clone(),
+            listener,
+        }
+    }
+}
+
+/// Counts for one listener. The default counts for nobody.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionMeter {
+    connections: Connections,
+    listener: &'static str,
+}
+
+impl ConnectionMeter {
+    /// A connection got a slot.
+    pub fn opened(&self) {
+        let on = On {
+            listener: self.listener,
+        };
+        self.connections.accepted.get_or_create(&on).inc();
+        self.connections.open.get_or_create(&on).inc();
+    }
+
+    /// It is gone.
+    pub fn closed(&self) {
+        let on = On {
+            listener: self.listener,
+        };
+        self.connections.open.get_or_create(&on).dec();
+    }
+
+    /// One was made to go.
+    pub fn evicted(&self, reason: &'static str) {
+        let evicted = Evicted {
+            listener: self.listener,
+            reason,
+        };
+        self.connections.evicted.get_or_create(&evicted).inc();
+    }
+}

@@ -1,0 +1,53 @@
+//! Where descriptors are scarce.
+
+use quilt_tests::harness::{Daemon, World, binaries};
+
+use super::{Crowd, counted, socket, vends};
+
+/// A daemon that may have 64 descriptors and no more.
+async fn restart(world: &mut World) {
+    world.daemon.take().unwrap().stop().await;
+    let mut command = world.home.command("sh");
+    command
+        .args([
+            "-c",
+            r#"ulimit -S -n 64 && ulimit -H -n 64 && exec "$0" "$@""#,
+        ])
+        .arg(binaries::quiltd());
+    let daemon = Daemon::start_by(command, &world.home, &["--token-store", "file"]).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let words: Vec<_> = files.unwrap().split_whitespace().collect();
+    assert_eq!(words[3..5], ["64", "64"], "the limit is in force");
+    world.daemon = Some(daemon);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crowds_are_withstood_with_few_descriptors() {
+    let mut world = World::logged_in().await;
+    restart(&mut world).await;
+    vends(&world, "without a crowd").await;
+    let open = counted(&world, "quiltd_connections_open{").await;
+    assert!(open < 64);
+    for kind in ["silent", "half-header", "idle", "events", "unread"] {
+        for who in ["one", "many"] {
+            let crowd = Crowd::gather(&world, &socket(&world), kind, 200, who).await;
+            let context = format!("{kind} from {who}");
+            for _ in 0..5 {
+                vends(&world, &context).await;
+            }
+            assert!(crowd.made >= 150, "{context}: {} made", crowd.made);
+            // What is not the limiter's still has descriptors.
+            world.client().me().await.unwrap();
+            world.client().status().await.unwrap();
+        }
+    }
+    assert!(counted(&world, "quiltd_connections_evicted_total").await > 500);
+    assert!(
+        !world.log().contains("cannot accept connections"),
+        "{}",
+        world.log()
+    );
+}
