@@ -383,11 +383,14 @@ async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
         assert!(command.starts_with("chmod 700 "), "{line}");
         command.to_owned()
     };
-    let daemon: Run = start(binaries::quiltd(), &["--token-store", "file"])
-        .output()
-        .await
-        .unwrap()
-        .into();
+    let daemon: Run = start(
+        binaries::quiltd(),
+        &["--token-store", "file", "--log", "error"],
+    )
+    .output()
+    .await
+    .unwrap()
+    .into();
     check(&daemon.failed(1));
     // Said by the daemon, and passed on as it is.
     let ctl: Run = start(binaries::quiltctl(), &["status"])
