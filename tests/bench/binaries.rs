@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use escargot::{CURRENT_TARGET, CargoBuild};
+use escargot::CargoBuild;
+use quilt_tests::harness::binaries::quiltctl_as_shipped;
 
 /// Where they are.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ impl Binaries {
         quiltd: Option<PathBuf>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            quiltctl: quiltctl.map_or_else(static_quiltctl, absolute)?,
+            quiltctl: quiltctl.map_or_else(shipped_quiltctl, absolute)?,
             quiltd: quiltd.map_or_else(release_quiltd, absolute)?,
         })
     }
@@ -29,21 +30,9 @@ fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
-/// Static and position independent: no dynamic loader runs before `main`.
-fn static_quiltctl() -> anyhow::Result<PathBuf> {
-    let build = CargoBuild::new()
-        .package("quiltctl")
-        .bin("quiltctl")
-        .release();
-    let build = if cfg!(target_os = "linux") {
-        // With a target named, the flags are kept from build scripts and procedural macros.
-        build
-            .target(CURRENT_TARGET)
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
-    } else {
-        build
-    };
-    Ok(build.run().context("building quiltctl")?.path().to_owned())
+fn shipped_quiltctl() -> anyhow::Result<PathBuf> {
+    let built = quiltctl_as_shipped().release().run();
+    Ok(built.context("building quiltctl")?.path().to_owned())
 }
 
 fn release_quiltd() -> anyhow::Result<PathBuf> {

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
+use tokio::signal::unix::SignalKind;
 
 use crate::roles::{arn, world};
 
@@ -250,6 +251,9 @@ async fn exit_codes_and_signals_are_the_programs_own() {
         .code_is(42);
     world.ctl(&["exec", "sh", "-c", "exit 7"]).await.code_is(7);
 
+    // A run under nohup ignores SIGHUP and so would the programs it starts; one
+    // that is caught here is at its default there (execve(2)).
+    let _caught = tokio::signal::unix::signal(SignalKind::hangup()).unwrap();
     let mut child = started(
         &world,
         "trap 'exit 33' TERM; echo ready; while :; do sleep 0.05; done",
