@@ -68,9 +68,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.key.is_asked_for() {
         return by_key(context, args);
     }
-    let accept = match args.code_stdin {
-        true => args.accept_registry.clone(),
-        false => show_page(context, args)?,
+    let accept = if args.code_stdin {
+        args.accept_registry.clone()
+    } else {
+        show_page(context, args)?
     };
     let code = prompt::secret("Code: ")?;
     let reply = consent::to_registry(accept, |accept_registry| {

@@ -54,7 +54,9 @@ async fn the_import_of_a_login_sends_it_where_it_was_made() {
     let import = ["setup", "quilt3", "--import"];
     two.refused(two.world.ctl(&import).await, "config");
     two.truth();
-    two.world.ctl(&import).await.ok();
+    let imported = two.world.ctl(&import).await;
+    assert!(imported.stderr.contains(" as alice (role "), "{imported:?}");
+    imported.ok();
     assert!(two.world.ctl(&["whoami"]).await.ok().contains("alice"));
     two.untouched();
 }
