@@ -344,7 +344,8 @@ async fn be_refused(story: &mut Story) {
 async fn use_aws(story: &mut Story) {
     story.alive().await;
     story.nothing_held().await;
-    for profile in ["default", "lake", MARKER] {
+    // The last one is who signs in to the console.
+    for profile in [MARKER, "lake", "default"] {
         story.vend(profile).await;
     }
     for format in ["bash", "json", "dotenv"] {
@@ -354,7 +355,7 @@ async fn use_aws(story: &mut Story) {
     let url = story.secret_by_ctl(&console).await;
     let token = url.split("SigninToken=").nth(1).unwrap().trim();
     story.secret("SigninToken", token);
-    let quoted = ["SecretAccessKey", "SessionToken", "SigninToken"].map(|what| story.last(what));
+    let quoted = ["SecretAccessKey", "SessionToken"].map(|what| story.last(what));
     story
         .quoted(Endpoint::Federation, &quoted, &console, "")
         .await;
@@ -405,7 +406,8 @@ async fn use_keys(story: &mut Story) {
         )
         .await;
     story.ctl_with_input(&login, &planted).await.ok();
-    story.ctl(&["api-keys", "rotate", "--current"]).await.ok();
+    let rotate = ["api-keys", "rotate", "--current"];
+    story.secret_by_ctl(&rotate).await;
     let rotated = story.secret_by_ctl(&["token"]).await;
     story.secret("API key", rotated.trim());
     for bad in ["", "qk_", "qk_two words "] {
@@ -534,7 +536,6 @@ async fn be_clumsy(story: &mut Story) {
         let secret = story.invented("a body");
         for body in [
             json!({ "code": { "nested": secret }, "key": [secret] }),
-            json!({ "code": 1, "key": 2, secret.clone(): 3 }),
             json!([secret]),
             json!(secret),
         ] {
