@@ -18,6 +18,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use zeroizing_alloc::ZeroAlloc;
 
 use args::Args;
@@ -31,6 +34,9 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// The longest account of a failure, in bytes.
 const MAX_LINE: usize = 8 * 1024;
+/// Logs whole answers of AWS, which may quote the keys they answer to. Nothing
+/// of it is logged at any level.
+const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
 
 /// The exit code for a wrong command line, as of `quiltctl`.
 const USAGE: u8 = 2;
@@ -140,6 +146,8 @@ fn log_to_stderr(filter: &str) {
         .with_ansi(io::stderr().is_terminal())
         // Its own complaint about a closed stderr would go to stderr and panic.
         .log_internal_errors(false)
+        .finish()
+        .with(filter_fn(|about| about.target() != QUOTES_ANSWERS))
         .init();
 }
 

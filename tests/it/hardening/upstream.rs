@@ -79,7 +79,6 @@ async fn a_refusal_that_quotes_the_token_does_not_reach_who_holds_a_grant() {
     let (gateway, bearer) = crate::gateway::grant(&world);
     for (endpoint, path, status) in [
         (Endpoint::Graphql, "POST /graphql", 200),
-        (Endpoint::Graphql, "POST /graphql", 403),
         (Endpoint::Search, "GET /api/search", 403),
     ] {
         for arrives in [true, false] {

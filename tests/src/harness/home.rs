@@ -147,13 +147,12 @@ impl Home {
     /// A command in this home, as its user.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let program = self.program(program);
-        let mut command = match &self.owner {
-            Some(user) => user.command(program, self.path()),
-            None => {
-                let mut command = Command::new(program);
-                command.current_dir(self.path());
-                command
-            }
+        let mut command = if let Some(user) = &self.owner {
+            user.command(program, self.path())
+        } else {
+            let mut command = Command::new(program);
+            command.current_dir(self.path());
+            command
         };
         command
             .env_clear()
