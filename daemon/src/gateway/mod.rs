@@ -10,6 +10,7 @@ mod carry;
 mod error;
 mod wire_up;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -79,6 +80,11 @@ impl Gateway {
             }
         };
         tokio::spawn(async move { shutdown.run_until_cancelled(again).await });
+    }
+
+    /// The files it reads and changes.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.wiring.files()
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {

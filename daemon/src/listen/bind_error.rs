@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use quilt_trust::Distrust;
 use rustix::fs::Mode;
 
 /// Chooses another socket, for the daemon and its clients alike.
@@ -81,6 +82,12 @@ pub enum BindError {
         owner: u32,
         /// The daemon's effective uid.
         uid: u32,
+    },
+    /// Somebody else may replace the directory, or owns what is in it.
+    #[error("no socket can be there: {why}; run: {}", why.remedy())]
+    Distrusted {
+        /// What is wrong, and where.
+        why: Distrust,
     },
     /// Others may enter the directory.
     #[error(

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use quilt_trust::Distrust;
+
 use super::ConfigError;
 
 /// Why the files of the Python SDK could not be read or changed. Never quotes
@@ -19,6 +21,9 @@ pub enum SdkFileError {
         /// What the system said.
         reason: String,
     },
+    /// It may be somebody else's doing: it is not believed, and left alone.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
     /// The file is not what the SDK writes.
     #[error("{0} is not what quilt3 writes; it was left alone")]
     Broken(PathBuf),
@@ -29,6 +34,9 @@ pub enum SdkFileError {
 
 impl SdkFileError {
     pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+        if let Some(distrust) = quilt_trust::behind(error) {
+            return Self::Distrusted(distrust.clone());
+        }
         Self::Io {
             action,
             path: path.to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backend::{Backend, Reservation};
-use super::file::{FileBackend, prepare_dir};
+use super::file::FileBackend;
 use super::keyring::KeyringBackend;
 use super::lock::Locks;
 use super::{Document, Store, StoreError};
@@ -35,7 +35,7 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     if choice == StoreChoice::Memory {
         return Ok(Store::in_memory());
     }
-    prepare_dir(dir)?;
+    quilt_trust::make_dir(dir)?;
     let file = FileBackend::new(dir);
     let patience = match choice {
         StoreChoice::Keyring => KEYRING_PATIENCE,
@@ -44,8 +44,7 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     if choice == StoreChoice::File {
         return Ok(Store::new(Arc::new(file), Locks::in_dir(dir), Vec::new()));
     }
-    let account = dir.display().to_string();
-    match KeyringBackend::connect(account, patience).await {
+    match KeyringBackend::connect(dir, patience).await {
         Ok(keyring) => {
             let store = Store::new(Arc::new(keyring), Locks::in_dir(dir), Vec::new());
             adopt(&store, &file).await?;
