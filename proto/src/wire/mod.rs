@@ -30,5 +30,6 @@ pub use session::{
     LoginCode, Session, Token, TokenKind, WebLogin, WebLoginProgress, WebLoginState,
 };
 pub use status::{
-    CatalogStatus, CredentialStatus, Health, NOT_IN_FORCE, SessionState, SessionStatus, Status,
+    CatalogStatus, CredentialStatus, Health, NOT_IN_FORCE, Protection, SessionState, SessionStatus,
+    Status,
 };
