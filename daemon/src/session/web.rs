@@ -188,6 +188,7 @@ impl WebLogin {
             access_token_expires_at: tokens.expires_at,
             obtained_at: now,
             ended: false,
+            role_switches: 0,
         };
         self.session.adopt(record, room).await
     }

@@ -205,12 +205,13 @@ async fn carry_and_flush(
     catalog: &CatalogUrl,
     request: Forward,
 ) -> Result<Forwarded, SessionError> {
+    app.follow_store().await;
     let session = app.sessions.session(catalog);
     // Whoever switches the role this way has stale credentials, too.
     let switches_role = mentions(&request.body, "switchRole");
     let carried = carry(&app.stack, &session, request).await;
     if switches_role {
-        session.change_identity();
+        session.role_switched().await;
         app.vault.flush(catalog);
     }
     carried

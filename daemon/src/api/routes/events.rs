@@ -32,6 +32,7 @@ async fn next_change(
     last: Option<&quilt_proto::wire::Status>,
 ) -> Option<quilt_proto::wire::Status> {
     loop {
+        app.follow_store().await;
         let status = app.status(None);
         if last != Some(&status) {
             return Some(status);
