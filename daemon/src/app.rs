@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::wire::{CatalogStatus, Status};
+use quilt_proto::wire::{CatalogStatus, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
+use quilt_trust::{Distrust, Role};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +20,7 @@ use crate::grant::Grants;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::package::Packages;
+use crate::process::Attempt;
 use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
@@ -101,6 +103,8 @@ pub struct App {
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
     pub shutdown: CancellationToken,
+    /// What protects the process.
+    pub protections: Vec<Attempt>,
     clock: SharedClock,
     state_dir: PathBuf,
     started_at: Timestamp,
@@ -112,6 +116,7 @@ impl App {
     /// Opens the token store and takes up the stored logins.
     pub async fn build(
         config: Config,
+        protections: Vec<Attempt>,
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -152,7 +157,7 @@ impl App {
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
         let gateway = Gateway::new(Arc::clone(&stack), Arc::clone(&grants), wiring);
         let sdk_config = ConfigFile::new(config.python_sdk_dir);
-        Ok(Self {
+        let app = Self {
             sessions: Sessions::load(parts).await?,
             audit: AuditLog::open(&config.state_dir),
             metrics,
@@ -166,12 +171,45 @@ impl App {
             stack,
             config: sdk_config,
             shutdown,
+            protections,
             started_at,
             clock,
             state_dir: config.state_dir,
             socket,
             tasks,
-        })
+        };
+        for distrust in app.distrusted() {
+            tracing::warn!("{distrust}: it is not used; run: {}", distrust.remedy());
+        }
+        Ok(app)
+    }
+
+    /// Files that would be used, were they certain to be the user's own doing.
+    pub fn distrusted(&self) -> Vec<Distrust> {
+        let own = [
+            "sessions.json",
+            "grants.json",
+            "python-sdk.json",
+            "python-sdk.import",
+            "audit.jsonl",
+            "audit.jsonl.1",
+            "quiltd.log",
+        ];
+        let own = own.map(|name| (self.state_dir.join(name), Role::State));
+        let shared = self.gateway.files().into_iter();
+        let shared = shared.chain([self.settings.path().to_owned()]);
+        let all = own
+            .into_iter()
+            .chain(shared.map(|path| (path, Role::Shared)));
+        let judged = all.filter_map(|(path, role)| quilt_trust::judge(&path, role).err());
+        let mut found: Vec<Distrust> = Vec::new();
+        for distrust in judged.filter(Distrust::is_about_others) {
+            // One directory may spoil them all.
+            if !found.contains(&distrust) {
+                found.push(distrust);
+            }
+        }
+        found
     }
 
     /// The session a request is about.
@@ -217,6 +255,14 @@ impl App {
         })
     }
 
+    /// Notices what another daemon on the same store did: who logged in, out,
+    /// or switched the role there is who acts here from now on.
+    pub async fn follow_store(&self) {
+        for session in self.sessions.follow_store().await {
+            self.keys.flush(&session);
+        }
+    }
+
     /// Takes up changes of the settings although nobody asks for anything.
     pub fn follow_settings(self: &Arc<Self>) {
         let app = Arc::clone(self);
@@ -243,12 +289,26 @@ impl App {
             Err(error) => warnings.push(error.to_string()),
         }
         warnings.extend(self.settings.warnings());
+        let unprotected = self.protections.iter().filter_map(|attempt| {
+            let warning = attempt.warning()?;
+            Some(format!("{warning}; run: {}", attempt.remedy()))
+        });
+        warnings.extend(unprotected);
         let troubles = self.gateway.check().err().unwrap_or_default();
         warnings.extend(
             troubles
                 .iter()
                 .map(|trouble| format!("{trouble}; run: quiltctl setup quilt3")),
         );
+        for distrust in self.distrusted() {
+            let what = distrust.to_string();
+            // Whoever tried to read it may have said so already.
+            warnings.retain(|said| !said.contains(&what));
+            warnings.push(format!(
+                "{what}: it is not used; run: {}",
+                distrust.remedy()
+            ));
+        }
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.known_registry(),
@@ -266,6 +326,15 @@ impl App {
             socket: self.socket.display().to_string(),
             token_store: self.sessions.store().kind().to_owned(),
             warnings,
+            protections: self
+                .protections
+                .iter()
+                .map(|attempt| Protection {
+                    name: attempt.protection.name().to_owned(),
+                    active: attempt.refusal.is_none(),
+                    reason: attempt.refusal.clone(),
+                })
+                .collect(),
             grants: self.grants.list(),
             catalogs: self
                 .sessions
@@ -280,6 +349,7 @@ impl App {
     /// Looks for what is wrong: with a session, where there is one to look at,
     /// and with what every session needs.
     pub async fn examine(&self, session: Option<&Arc<Session>>) -> Examination {
+        let distrusted = self.distrusted();
         doctor::examine(Patient {
             session,
             stack: &self.stack,
@@ -287,6 +357,8 @@ impl App {
             keys: &self.keys,
             gateway: &self.gateway,
             settings: &self.settings,
+            protections: &self.protections,
+            distrusted: &distrusted,
             store: self.sessions.store(),
             state_dir: &self.state_dir,
             clock: &self.clock,

@@ -7,6 +7,7 @@
 pub mod call;
 pub mod catalog;
 pub mod error;
+pub mod instance;
 pub mod locations;
 pub mod names;
 #[cfg(feature = "schema")]

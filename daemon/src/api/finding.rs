@@ -50,6 +50,10 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
         Ailment::Credential { source, .. } => credential(source, summary, settings),
         Ailment::Gateway(Trouble::Unreadable(error)) => problem(&ApiError::from(error)),
         Ailment::Gateway(_) => Finding::error("quilt3_astray", summary, "quiltctl setup quilt3"),
+        Ailment::Distrusted(distrust) => {
+            Finding::error("file_not_trusted", summary, distrust.remedy())
+        }
+        Ailment::Unprotected(attempt) => Finding::warning("unprotected", summary, attempt.remedy()),
         Ailment::Store(error) => {
             let (summary, _) = mend::apart(&summary);
             Finding::error("store_failed", summary, mend::store(&error))

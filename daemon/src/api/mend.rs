@@ -38,7 +38,7 @@ pub(super) fn look(path: &Path, reason: &str) -> String {
 /// What the token store needs.
 pub fn store(error: &StoreError) -> String {
     match error {
-        StoreError::Unsafe { path, .. } => format!("chmod 700 {}", self::path(path)),
+        StoreError::Distrusted(distrust) => distrust.remedy(),
         StoreError::Newer(path) => format!("mv {0} {0}.newer", self::path(path)),
         StoreError::Io { path, reason, .. } => look(path, reason),
         // A new daemon takes the keyring if it answers, else the file.

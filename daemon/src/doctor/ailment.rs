@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use quilt_proto::{CatalogUrl, ProfileName};
+use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
 use crate::gateway::Trouble;
 use crate::keys::KeyNotice;
+use crate::process::Attempt;
 use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::store::StoreError;
@@ -54,6 +56,12 @@ pub enum Ailment {
     /// The Python SDK does not find the gateway.
     #[error(transparent)]
     Gateway(Trouble),
+    /// A file is not used: somebody else may have changed it.
+    #[error("{0}: it is not used")]
+    Distrusted(Distrust),
+    /// The system refuses the process a protection.
+    #[error("{}", .0.warning().unwrap_or_default())]
+    Unprotected(Attempt),
     /// The token store cannot be read or written.
     #[error(transparent)]
     Store(StoreError),

@@ -16,13 +16,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_trust::Distrust;
 use tokio::time::Instant;
 
 pub use self::ailment::Ailment;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Trouble};
 use crate::keys::Keys;
+use crate::process::Attempt;
 use crate::session::Session;
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
@@ -46,6 +48,10 @@ pub struct Patient<'a> {
     pub gateway: &'a Gateway,
     /// What the user set.
     pub settings: &'a SettingsFile,
+    /// What protects the process.
+    pub protections: &'a [Attempt],
+    /// Files that are not used, because somebody else may have changed them.
+    pub distrusted: &'a [Distrust],
     /// Where refresh tokens are kept.
     pub store: &'a Store,
     /// The directory of the sessions file.
@@ -86,11 +92,21 @@ pub async fn examine(patient: Patient<'_>) -> Examination {
         ailments: machine::settings(patient.settings),
         ..Examination::default()
     };
+    let distrusted = patient.distrusted.iter().cloned();
+    found.ailments.extend(distrusted.map(Ailment::Distrusted));
+    let refused = patient.protections.iter().filter(|it| it.refusal.is_some());
+    let refused = refused.cloned().map(Ailment::Unprotected);
+    found.ailments.extend(refused);
     match patient.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
         Err(troubles) => {
-            let ailments = troubles.into_iter().map(Ailment::Gateway);
-            found.ailments.extend(ailments);
+            let known = |trouble: &Trouble| {
+                let what = trouble.to_string();
+                let mut distrusted = patient.distrusted.iter();
+                distrusted.any(|distrust| what.contains(&distrust.to_string()))
+            };
+            let news = troubles.into_iter().filter(|trouble| !known(trouble));
+            found.ailments.extend(news.map(Ailment::Gateway));
         }
     }
     let (store, rest) = tokio::join!(

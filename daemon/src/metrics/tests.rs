@@ -40,6 +40,7 @@ fn status(catalogs: Vec<CatalogStatus>) -> Status {
         socket: String::new(),
         token_store: "memory".to_owned(),
         warnings: Vec::new(),
+        protections: Vec::new(),
         grants: Vec::new(),
         catalogs,
     }
