@@ -1,12 +1,13 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
 use quilt_proto::call::{SetUpGateway, UndoGateway};
+use quilt_proto::locations;
 use quilt_proto::wire::{Gateway, GatewayRequest};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::{files, output};
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -21,6 +22,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    if let Ok(dir) = locations::python_sdk_dir() {
+        files::may_write([dir.as_path()])?;
+    }
     if args.undo {
         return context.of_all_catalogs().print(&UndoGateway, |gateway| {
             output::line(if gateway.changed {

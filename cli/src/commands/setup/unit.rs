@@ -166,6 +166,9 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
+    if let Some(failure) = files::is_distrusted(error) {
+        return failure;
+    }
     Failure::new(exit::UNEXPECTED, format!("{}: {error}", path.display()))
         .hint("quiltctl setup --help")
 }
