@@ -25,7 +25,9 @@ const PROGRAMS: &[&str] = &[
     "kill",
     "launchctl",
     "ls",
+    "mkdir",
     "mv",
+    "su",
     "sudo",
     "systemctl",
     "tail",
@@ -49,6 +51,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folders = [
         "proto/src",
+        "proto/trust/src",
         "client/src",
         "cli/src",
         "cli/aws/src",

@@ -129,8 +129,11 @@ impl From<Error> for Failure {
         match error {
             Error::Problem(problem) => Self::from(*problem),
             Error::InvalidAnswer(_) => Self::new(UNEXPECTED, error).hint("quiltctl daemon restart"),
-            Error::ForeignSocket { .. } => {
-                Self::new(DAEMON, error).hint("quiltctl --socket PATH daemon start")
+            Error::ForeignSocket { uid, .. } => {
+                // Root with the home of a user is to be that user.
+                let hint = quilt_trust::as_owner(uid);
+                let hint = hint.unwrap_or_else(|| "quiltctl --socket PATH daemon start".into());
+                Self::new(DAEMON, error).hint(hint)
             }
             Error::Unreachable { ref source, .. }
                 if source.kind() == ErrorKind::InvalidFilename =>

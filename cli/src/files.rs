@@ -1,20 +1,56 @@
 //! Files of the user, changed all at once or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use quilt_proto::locations;
+use quilt_trust::Distrust;
+
+use crate::exit::{self, Failure};
+
 /// Creates a directory and its parents, for this user only. Existing ones stay
-/// as they are.
+/// as they are, and have to be this user's.
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    Ok(quilt_trust::make_dir(dir)?)
+}
+
+/// Passes if files may be written here: nobody else owns or could replace
+/// them, or a directory on the way to them. Asked before anything is changed.
+pub(crate) fn may_write<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    paths
+        .into_iter()
+        .try_for_each(|path| quilt_trust::check(path).map_err(|distrust| distrusted(&distrust)))
+}
+
+/// Passes if this program may leave files where the daemon keeps its own.
+pub(crate) fn may_keep_state() -> Result<(), Failure> {
+    let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    may_write([dir.as_path()])
+}
+
+/// Why nothing is written, and what mends it.
+pub(crate) fn distrusted(distrust: &Distrust) -> Failure {
+    let remedy = distrust.remedy();
+    let what = if distrust.is_about_others() {
+        format!("{distrust}: nothing was changed")
+    } else {
+        distrust.to_string()
+    };
+    Failure::new(exit::UNEXPECTED, what).hint(remedy)
+}
+
+/// The same for what a file operation failed with, where that is why.
+pub(crate) fn is_distrusted(error: &io::Error) -> Option<Failure> {
+    quilt_trust::behind(error).map(distrusted)
 }
 
 /// Replaces a file's content: whoever reads it, now or after a crash, sees the
 /// old or the new one. Mode, owner and a symlink in its place are kept; a new
 /// file is for this user only.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    quilt_trust::check(path)?;
     let target = resolve(path)?;
     let before = match fs::metadata(&target) {
         Ok(metadata) if !metadata.is_file() => return Err(io::Error::other("not a file")),

@@ -1,9 +1,8 @@
 //! Starts the daemon when nobody answers on the socket.
 
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
@@ -11,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::{Command as Hint, Problem, Quoted, locations, quoted};
+use quilt_trust::{Access, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 
 use crate::exit::{self, Failure};
@@ -75,6 +75,9 @@ enum Announced {
 /// Makes sure that a daemon listens on `socket`, starting one if need be. Of
 /// many callers at once, one starts it and the others wait.
 pub(crate) fn ensure(socket: &Path, deadline: Instant) -> Result<(), Failure> {
+    // Before a lock or a log is made: what root leaves in a user's directories
+    // keeps the user's own daemon from starting.
+    owned_by_us(socket)?;
     let client = Client::new(socket).with_deadline(deadline);
     let Some(_lock) = lock(socket, &client, deadline)? else {
         return Ok(());
@@ -103,6 +106,25 @@ pub(crate) fn ensure(socket: &Path, deadline: Instant) -> Result<(), Failure> {
     result
 }
 
+/// Fails where the places of a daemon are another user's, or can be replaced
+/// by one.
+fn owned_by_us(socket: &Path) -> Result<(), Failure> {
+    let state = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    for dir in socket.parent().into_iter().chain([state.as_path()]) {
+        // As the directory of what would be made there.
+        match quilt_trust::locate(&dir.join("quiltd")) {
+            Err(distrust) if distrust.is_about_others() => {
+                let remedy = distrust.remedy();
+                let what = format!("quiltd is not started: {distrust}");
+                return Err(Failure::new(exit::DAEMON, what).hint(remedy));
+            }
+            // The rest is said by whoever needs it.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
 fn lock(socket: &Path, client: &Client, deadline: Instant) -> Result<Option<File>, Failure> {
     let mut name = socket.as_os_str().to_owned();
@@ -112,6 +134,9 @@ fn lock(socket: &Path, client: &Client, deadline: Instant) -> Result<Option<File
         .map_or(Ok(()), files::create_private_dir)
         .and_then(|()| open_private(Path::new(&name)))
         .map_err(|error| {
+            if let Some(failure) = files::is_distrusted(&error) {
+                return failure;
+            }
             let what = format!(
                 "cannot write beside the socket {}: {error}",
                 quoted::path(socket)
@@ -131,6 +156,9 @@ fn lock(socket: &Path, client: &Client, deadline: Instant) -> Result<Option<File
 fn launch(socket: &Path, deadline: Instant) -> Result<(), Failure> {
     let daemon = executable()?;
     let (path, mut log) = open_log().map_err(|error| {
+        if let Some(failure) = files::is_distrusted(&error) {
+            return failure;
+        }
         let what = format!("cannot write quiltd.log: {error}");
         let hint = "QUILTD_STATE_DIR=\"$HOME/.quilt\" quiltctl daemon start";
         Failure::new(exit::DAEMON, what).hint(hint)
@@ -264,12 +292,11 @@ fn open_log() -> io::Result<(PathBuf, File)> {
 
 /// Opens a file of our own for appending, never through a symlink.
 fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
+    Ok(quilt_trust::open_or_make(
+        path,
+        Role::State,
+        Access::Append,
+    )?)
 }
 
 /// The last line the daemon wrote to its log, from `start` on.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_proto::aws::Region;
-use quilt_proto::wire::{CatalogStatus, Status};
+use quilt_proto::wire::{CatalogStatus, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
+use quilt_trust::{Distrust, Role};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +21,7 @@ use crate::grant::Grants;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::package::Packages;
+use crate::process::Attempt;
 use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
@@ -102,6 +104,8 @@ pub struct App {
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
     pub shutdown: CancellationToken,
+    /// What protects the process.
+    pub protections: Vec<Attempt>,
     clock: SharedClock,
     state_dir: PathBuf,
     started_at: Timestamp,
@@ -113,6 +117,7 @@ impl App {
     /// Opens the token store and takes up the stored logins.
     pub async fn build(
         config: Config,
+        protections: Vec<Attempt>,
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -153,7 +158,7 @@ impl App {
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
         let gateway = Gateway::new(Arc::clone(&grants), wiring);
         let sdk_config = ConfigFile::new(config.python_sdk_dir);
-        Ok(Self {
+        let app = Self {
             sessions: Sessions::load(parts).await?,
             audit: AuditLog::open(&config.state_dir),
             metrics,
@@ -167,12 +172,46 @@ impl App {
             stack,
             config: sdk_config,
             shutdown,
+            protections,
             started_at,
             clock,
             state_dir: config.state_dir,
             socket,
             tasks,
-        })
+        };
+        for distrust in app.distrusted() {
+            tracing::warn!("{distrust}: it is not used");
+        }
+        Ok(app)
+    }
+
+    /// Files that would be used, were they certain to be the user's own doing.
+    pub fn distrusted(&self) -> Vec<Distrust> {
+        let own = [
+            "sessions.json",
+            "catalogs.json",
+            "grants.json",
+            "python-sdk.json",
+            "python-sdk.import",
+            "audit.jsonl",
+            "audit.jsonl.1",
+            "quiltd.log",
+        ];
+        let own = own.map(|name| (self.state_dir.join(name), Role::State));
+        let shared = self.gateway.files().into_iter();
+        let shared = shared.chain([self.settings.path().to_owned()]);
+        let all = own
+            .into_iter()
+            .chain(shared.map(|path| (path, Role::Shared)));
+        let judged = all.filter_map(|(path, role)| quilt_trust::judge(&path, role).err());
+        let mut found: Vec<Distrust> = Vec::new();
+        for distrust in judged.filter(Distrust::is_about_others) {
+            // One directory may spoil them all.
+            if !found.contains(&distrust) {
+                found.push(distrust);
+            }
+        }
+        found
     }
 
     /// The session a request is about.
@@ -218,6 +257,14 @@ impl App {
         })
     }
 
+    /// Notices what another daemon on the same store did: who logged in, out,
+    /// or switched the role there is who acts here from now on.
+    pub async fn follow_store(&self) {
+        for session in self.sessions.follow_store().await {
+            self.keys.flush(&session);
+        }
+    }
+
     /// Takes up changes of the settings although nobody asks for anything.
     pub fn follow_settings(self: &Arc<Self>) {
         let app = Arc::clone(self);
@@ -254,6 +301,15 @@ impl App {
             token_store: self.sessions.store().kind().to_owned(),
             warnings: Vec::new(),
             findings: Vec::new(),
+            protections: self
+                .protections
+                .iter()
+                .map(|attempt| Protection {
+                    name: attempt.protection.name().to_owned(),
+                    active: attempt.refusal.is_none(),
+                    reason: attempt.refusal.clone(),
+                })
+                .collect(),
             grants: self.grants.list(),
             catalogs: self
                 .sessions
@@ -272,8 +328,13 @@ impl App {
         ailments.extend(doctor::settings(&self.settings));
         let troubles = self.gateway.check().err().unwrap_or_default();
         let again = self.gateway.set_up_again();
-        let ailment = |source| Ailment::Gateway { source, again };
-        ailments.extend(troubles.into_iter().map(ailment));
+        let distrusted = self.distrusted();
+        let news = troubles.into_iter();
+        let news = news.filter(|trouble| !trouble.is_about(&distrusted));
+        ailments.extend(news.map(|source| Ailment::Gateway { source, again }));
+        ailments.extend(distrusted.into_iter().map(Ailment::Distrusted));
+        let refused = self.protections.iter().filter(|it| it.refusal.is_some());
+        ailments.extend(refused.cloned().map(Ailment::Unprotected));
         for session in self.sessions.all() {
             ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
         }
@@ -289,6 +350,7 @@ impl App {
     /// Looks for what is wrong: with a session, where there is one to look at,
     /// and with what every session needs.
     pub async fn examine(&self, session: Option<&Arc<Session>>) -> Examination {
+        let distrusted = self.distrusted();
         doctor::examine(Patient {
             session,
             stack: &self.stack,
@@ -296,6 +358,8 @@ impl App {
             keys: &self.keys,
             gateway: &self.gateway,
             settings: &self.settings,
+            protections: &self.protections,
+            distrusted: &distrusted,
             store: self.sessions.store(),
             state_dir: &self.state_dir,
             clock: &self.clock,

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::Timestamp;
+use quilt_trust::{Access, Role};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
@@ -20,21 +21,13 @@ const PREFIX: &str = ".quiltd-";
 /// Nothing is written for this long.
 const ABANDONED: Duration = Duration::from_mins(1);
 
-/// The text of a regular file of at most `most` bytes; `None` where there is
-/// none. A pipe there does not stop the daemon.
-pub fn read(path: &Path, most: u64) -> io::Result<Option<Zeroizing<String>>> {
-    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let file = match OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblock)
-        .open(path)
-    {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+/// The text of a regular file of at most `most` bytes, where it is believed;
+/// `None` where there is none. A pipe there does not stop the daemon.
+pub fn read(path: &Path, role: Role, most: u64) -> io::Result<Option<Zeroizing<String>>> {
+    let Some(file) = quilt_trust::open(path, role, Access::Read)? else {
+        return Ok(None);
     };
-    let meta = file.metadata()?;
-    if !meta.is_file() || meta.len() > most {
+    if file.metadata()?.len() > most {
         let what = format!("it is not a regular file of at most {most} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
@@ -43,17 +36,51 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Zeroizing<String>>> {
     Ok(Some(text))
 }
 
+/// By what one version of a file is told from another. Files that are replaced
+/// as a whole get another inode each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(Option<[i64; 7]>);
+
+impl Stamp {
+    /// Of what is there now; nothing where that cannot be told. Opened and not
+    /// only looked at: over NFS, opening asks the server for news.
+    pub fn of(path: &Path) -> Option<Self> {
+        let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(nonblock)
+            .open(path);
+        let found = match opened.and_then(|file| file.metadata()) {
+            Ok(found) => found,
+            // Gone by itself, or with all that was around it?
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return directory(path).is_dir().then_some(Self(None));
+            }
+            Err(_) => return None,
+        };
+        Some(Self(Some([
+            found.dev().cast_signed(),
+            found.ino().cast_signed(),
+            found.size().cast_signed(),
+            found.mtime(),
+            found.mtime_nsec(),
+            found.ctime(),
+            found.ctime_nsec(),
+        ])))
+    }
+}
+
 /// Replaces a file by one with this content: written beside it, synced,
 /// renamed over it. `mode` is for one that is new.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let path = real(path);
+    let path = real(path)?;
     let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
     put(written_beside(&path, content, mode)?, &path)
 }
 
 /// The same for a file that is for its owner's eyes alone, whatever it was.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let path = real(path);
+    let path = real(path)?;
     put(written_beside(&path, content, PRIVATE)?, &path)
 }
 
@@ -73,6 +100,7 @@ pub fn sweep(dir: &Path) {
 
 /// A file with this content in the directory of `path`, synced and closed.
 pub fn written_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
+    quilt_trust::check(path)?;
     let mut file = tempfile::Builder::new()
         .prefix(PREFIX)
         .permissions(Permissions::from_mode(mode))
@@ -120,9 +148,17 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Where a symlink leads, as an editor would go: people keep such files
-/// elsewhere.
-fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+/// elsewhere. Nobody else may have put it there.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    Ok(quilt_trust::locate(path)?)
+}
+
+/// What is wrong, in our own words where there are some, else the system's.
+pub fn words(error: &io::Error) -> String {
+    match error.get_ref() {
+        Some(ours) => ours.to_string(),
+        None => error.kind().to_string(),
+    }
 }
 
 fn directory(path: &Path) -> &Path {
@@ -150,24 +186,39 @@ mod tests {
         std::os::unix::fs::symlink(&real, &link).unwrap();
         replace(&link, b"new", PRIVATE).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(**read(&real, 10).unwrap().unwrap(), *"new");
+        assert_eq!(**read(&real, Role::Shared, 10).unwrap().unwrap(), *"new");
         let mode = fs::metadata(&real).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]
+    fn every_version_has_a_stamp_of_its_own() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a/x");
+        assert_eq!(Stamp::of(&path), None, "nothing tells why it is gone");
+        fs::create_dir(dir.path().join("a")).unwrap();
+        let mut stamps = vec![Stamp::of(&path).unwrap()];
+        for _ in 0..3 {
+            replace(&path, b"same", PRIVATE).unwrap();
+            stamps.push(Stamp::of(&path).unwrap());
+        }
+        assert!(stamps.windows(2).all(|two| two[0] != two[1]), "{stamps:?}");
+        assert_eq!(Stamp::of(&path), stamps.last().copied());
+    }
+
+    #[test]
     fn what_is_no_small_file_is_not_read() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("x");
-        assert!(read(&path, 10).unwrap().is_none());
+        assert!(read(&path, Role::State, 10).unwrap().is_none());
         fs::write(&path, "12345678901").unwrap();
-        assert!(read(&path, 10).is_err());
+        assert!(read(&path, Role::State, 10).is_err());
         remove(&path).unwrap();
         remove(&path).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
-        assert!(read(&path, 10).is_err());
-        assert!(read(dir.path(), 10).is_err());
+        assert!(read(&path, Role::State, 10).is_err());
+        assert!(read(dir.path(), Role::State, 10).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod files;
 pub mod gateway;
 pub mod grant;
+pub mod instance;
 pub mod keys;
 pub mod listen;
 pub mod memory;

@@ -5,15 +5,18 @@ mod args;
 use std::alloc::System;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
+use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::HandedKey;
-use quiltd::process::Unprotected;
-use quiltd::{Listeners, api, listen, memory, process, raw};
+use quiltd::process::Attempt;
+use quiltd::store::{StoreChoice, StoreError};
+use quiltd::{Listeners, api, instance, listen, memory, process, raw};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +45,7 @@ const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let open = process::harden();
+    let protections = process::harden();
     raw::give_large_blocks_back();
     let given: Vec<_> = std::env::args_os().collect();
     let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    match scrubbed.and_then(|()| serve(args, &open)) {
+    match scrubbed.and_then(|()| serve(args, protections)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let (what, hint) = explain(&error);
@@ -93,20 +96,24 @@ fn last_words(what: &str, hint: Option<Command>) {
     }
 }
 
-fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
+fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
     log_to_stderr(&args.log);
-    for protection in open {
-        tracing::warn!("{protection}");
+    for warning in protections.iter().filter_map(Attempt::warning) {
+        tracing::warn!("{warning}");
     }
     if let Err(error) = process::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
     let key = HandedKey::read(args.api_key_fd)?;
-    let path = args.socket.map_or_else(locations::socket, Ok)?;
+    let path = args.socket.map_or_else(locations::own_socket, Ok)?;
     let config = Config::resolve(args.config, args.token_store.into())?;
+    quilt_trust::settings_at(&config.settings);
+    // Nothing is made or believed in a directory that others own or may change.
+    check_state_dir(&config.state_dir)?;
     // The lock outlives the runtime: the next daemon starts when this one's
     // last write is done.
     let (control, _lock) = listen::acquire(&path)?;
+    let _instance = only_instance(&config, control.path())?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -114,7 +121,8 @@ fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
         .context("cannot start the async runtime")?;
     let result = runtime.block_on(async {
         let shutdown = stop_on_signal().context("cannot watch for signals")?;
-        let app = App::build(config, control.path().to_owned(), shutdown).await?;
+        let socket = control.path().to_owned();
+        let app = App::build(config, protections, socket, shutdown).await?;
         if let Some(key) = key {
             let catalog = args
                 .catalog
@@ -131,6 +139,29 @@ fn serve(args: Args, open: &[Unprotected]) -> anyhow::Result<()> {
     });
     stop(runtime);
     result
+}
+
+/// The right to be the only daemon of this state directory. One that keeps
+/// nothing may do without, where nothing can be written at all.
+fn only_instance(config: &Config, socket: &Path) -> Result<Option<InstanceLock>, InstanceError> {
+    match instance::claim(&config.state_dir, socket) {
+        Err(InstanceError::Distrusted(distrust))
+            if config.token_store == StoreChoice::Memory && !distrust.is_about_others() =>
+        {
+            tracing::warn!("another quiltd would not be noticed: {distrust}");
+            Ok(None)
+        }
+        claimed => claimed.map(Some),
+    }
+}
+
+/// Passes if the state directory is this user's alone, or can be made.
+fn check_state_dir(dir: &Path) -> Result<(), StoreError> {
+    let checked = match quilt_trust::locate(dir)?.exists() {
+        true => quilt_trust::check_dir(dir),
+        false => Ok(()),
+    };
+    Ok(checked?)
 }
 
 fn stop(runtime: Runtime) {

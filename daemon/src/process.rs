@@ -1,17 +1,73 @@
 //! What the process does for its secrets before it reads any: no core dump, no
 //! tracer of the same user, no file or socket anyone else can open.
 
+use quilt_proto::Command;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
-/// A protection this machine refused, as one line for the log.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {what}: {source}")]
-pub struct Unprotected {
-    /// The protection, as an infinitive.
-    pub what: &'static str,
-    /// Why it was refused.
-    pub source: std::io::Error,
+use crate::raw::Locked;
+
+/// What the process does to keep its secrets to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Its crashes leave no image of its memory.
+    NoCoreDumps,
+    /// What API keys rest in is never swapped out.
+    LockedMemory,
+    /// Processes of the same user can neither trace nor read it.
+    NoTracing,
+    /// What it starts gains no privileges.
+    NoNewPrivileges,
+}
+
+impl Protection {
+    /// Its name in `status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoCoreDumps => "no_core_dumps",
+            Self::LockedMemory => "locked_memory",
+            Self::NoTracing => "no_tracing",
+            Self::NoNewPrivileges => "no_new_privileges",
+        }
+    }
+
+    /// What could not be done without it, as an infinitive.
+    fn infinitive(self) -> &'static str {
+        match self {
+            Self::NoCoreDumps => "forbid core dumps",
+            Self::LockedMemory => "lock memory",
+            Self::NoTracing => "forbid tracing",
+            Self::NoNewPrivileges => "give up new privileges",
+        }
+    }
+}
+
+/// A protection, and why it could not be had.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Which.
+    pub protection: Protection,
+    /// What the system said; nothing where it is in force.
+    pub refusal: Option<String>,
+}
+
+impl Attempt {
+    /// The command that brings it about, or shows why it cannot be had.
+    pub fn remedy(&self) -> Command {
+        match self.protection {
+            Protection::LockedMemory => lockable(),
+            _ => "quiltctl daemon restart".into(),
+        }
+    }
+
+    /// Why it is not in force, as one line.
+    pub fn warning(&self) -> Option<String> {
+        let refusal = self.refusal.as_ref()?;
+        Some(format!(
+            "cannot {}: {refusal}",
+            self.protection.infinitive()
+        ))
+    }
 }
 
 /// Protects the process as far as the system allows, and says what it refused.
@@ -20,7 +76,7 @@ pub struct Unprotected {
 /// it starts, and the umask covers every file made afterwards. Nothing here is
 /// worth refusing to start for (containers forbid some of it), so the caller
 /// only reports what is left open.
-pub fn harden() -> Vec<Unprotected> {
+pub fn harden() -> Vec<Attempt> {
     umask(Mode::RWXG | Mode::RWXO);
     let no_core = setrlimit(
         Resource::Core,
@@ -29,11 +85,12 @@ pub fn harden() -> Vec<Unprotected> {
             maximum: Some(0),
         },
     );
-    let mut open = Vec::new();
-    note(&mut open, "forbid core dumps", no_core);
-    note(&mut open, "lock memory", lock_memory());
-    harden_platform(&mut open);
-    open
+    let mut attempts = vec![
+        attempt(Protection::NoCoreDumps, no_core),
+        attempt(Protection::LockedMemory, lock_memory()),
+    ];
+    harden_platform(&mut attempts);
+    attempts
 }
 
 /// Open files that every listener at its fullest needs, and as many again.
@@ -54,6 +111,27 @@ pub fn raise_open_files() -> std::io::Result<()> {
 /// The least that must be lockable for the pages API keys rest in, in bytes.
 const LOCKABLE: u64 = 256 * 1024;
 
+/// Raises the limit on locked memory for a daemon started anew: in its unit
+/// where systemd runs it, else in the shell that starts it.
+fn lockable() -> Command {
+    const UNIT: &str = "mkdir -p ~/.config/systemd/user/quiltd.service.d && \
+                        printf '[Service]\\nLimitMEMLOCK=8M\\n' \
+                        > ~/.config/systemd/user/quiltd.service.d/memlock.conf && \
+                        systemctl --user daemon-reload && systemctl --user restart quiltd";
+    let limit = getrlimit(Resource::Memlock);
+    // Set for what a service manager starts.
+    if std::env::var_os("INVOCATION_ID").is_some() && std::env::var_os("SYSTEMD_EXEC_PID").is_some()
+    {
+        return UNIT.into();
+    }
+    match limit.maximum {
+        Some(most) if most < LOCKABLE => Command::of(
+            "sudo prlimit --pid $$ --memlock=8388608:8388608 && quiltctl daemon restart",
+        ),
+        _ => "ulimit -S -l 256 && quiltctl daemon restart".into(),
+    }
+}
+
 /// Keeps everything in memory where there is no limit on that; where there is
 /// one, the pages API keys rest in are locked one by one, and the limit has to
 /// have room for them. Locking all under a limit would make allocations fail.
@@ -61,7 +139,8 @@ fn lock_memory() -> std::io::Result<()> {
     let limit = getrlimit(Resource::Memlock).current;
     match limit {
         None => lock_all(),
-        Some(limit) if limit >= LOCKABLE => Ok(()),
+        Some(limit) if limit >= LOCKABLE && Locked::holds() => Ok(()),
+        Some(limit) if limit >= LOCKABLE => Err(std::io::Error::other("the system refuses it")),
         Some(limit) => Err(std::io::Error::other(format!(
             "the limit is {limit} bytes (ulimit -l)"
         ))),
@@ -82,45 +161,35 @@ fn lock_all() -> std::io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn harden_platform(open: &mut Vec<Unprotected>) {
+fn harden_platform(attempts: &mut Vec<Attempt>) {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     use rustix::thread::set_no_new_privs;
 
     // Not dumpable also gives /proc/PID to root, so that another process of the
     // same user can neither attach nor read memory and environment.
-    note(
-        open,
-        "forbid tracing",
-        set_dumpable_behavior(DumpableBehavior::NotDumpable),
-    );
-    note(open, "give up new privileges", set_no_new_privs(true));
+    let no_tracing = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    attempts.push(attempt(Protection::NoTracing, no_tracing));
+    let no_privs = set_no_new_privs(true);
+    attempts.push(attempt(Protection::NoNewPrivileges, no_privs));
 }
 
 #[cfg(target_os = "macos")]
-fn harden_platform(open: &mut Vec<Unprotected>) {
+fn harden_platform(attempts: &mut Vec<Attempt>) {
     let denied = secmem_proc::components::disable_tracing_prctl();
-    note(
-        open,
-        "forbid tracing",
-        denied.map_err(|error| std::io::Error::other(error.to_string())),
-    );
+    let denied = denied.map_err(|error| std::io::Error::other(error.to_string()));
+    attempts.push(attempt(Protection::NoTracing, denied));
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn harden_platform(open: &mut Vec<Unprotected>) {
+fn harden_platform(attempts: &mut Vec<Attempt>) {
     let unsupported = std::io::Error::from(std::io::ErrorKind::Unsupported);
-    note(open, "forbid tracing", Err::<(), _>(unsupported));
+    attempts.push(attempt(Protection::NoTracing, Err::<(), _>(unsupported)));
 }
 
-fn note<E: Into<std::io::Error>>(
-    open: &mut Vec<Unprotected>,
-    what: &'static str,
-    result: Result<(), E>,
-) {
-    if let Err(source) = result {
-        open.push(Unprotected {
-            what,
-            source: source.into(),
-        });
+fn attempt<E: Into<std::io::Error>>(protection: Protection, result: Result<(), E>) -> Attempt {
+    let refusal = result.err().map(|error| error.into().to_string());
+    Attempt {
+        protection,
+        refusal,
     }
 }

@@ -9,6 +9,7 @@ pub mod call;
 pub mod catalog;
 pub mod command;
 pub mod error;
+pub mod instance;
 pub mod locations;
 pub mod names;
 pub mod quoted;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use directories::BaseDirs;
 
-use crate::Command;
+use crate::{Command, instance};
 
 /// Names the socket.
 pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
@@ -32,13 +32,41 @@ impl NoHome {
     }
 }
 
-/// The daemon's socket: `QUILTD_SOCKET`, else under the runtime directory,
-/// else under the state directory. A relative one counts from the current
-/// directory, and is absolute from then on: a daemon works elsewhere.
+/// Where clients find the daemon: `QUILTD_SOCKET`, else where one listens by
+/// default; where nothing is there, the socket of the daemon that runs for the
+/// state directory, whatever the environment it was started from.
 pub fn socket() -> Result<PathBuf, NoHome> {
-    if let Some(path) = from_env(SOCKET_ENV) {
-        return Ok(std::path::absolute(&path).unwrap_or(path));
+    if let Some(path) = named_socket() {
+        return Ok(path);
     }
+    unnamed_socket()
+}
+
+/// The same where nobody names a socket.
+pub fn unnamed_socket() -> Result<PathBuf, NoHome> {
+    let usual = default_socket()?;
+    if usual.exists() {
+        return Ok(usual);
+    }
+    let running = state_dir().ok().and_then(|dir| instance::running(&dir));
+    let found = running.filter(|running| running.socket.exists());
+    Ok(found.map_or(usual, |running| running.socket))
+}
+
+/// Where a daemon listens: `QUILTD_SOCKET`, else under the runtime directory,
+/// else under the state directory.
+pub fn own_socket() -> Result<PathBuf, NoHome> {
+    named_socket().map_or_else(default_socket, Ok)
+}
+
+/// A relative one counts from the current directory, and is absolute from then
+/// on: a daemon works elsewhere.
+fn named_socket() -> Option<PathBuf> {
+    let path = from_env(SOCKET_ENV)?;
+    Some(std::path::absolute(&path).unwrap_or(path))
+}
+
+fn default_socket() -> Result<PathBuf, NoHome> {
     let dirs = BaseDirs::new().ok_or(NoHome(SOCKET_ENV))?;
     let dir = if cfg!(target_os = "macos") {
         dirs.data_dir().to_owned()

@@ -35,6 +35,8 @@ mod registry;
 mod roles;
 mod secrets;
 mod sessions;
+mod trust;
+mod two_daemons;
 mod users;
 mod web_login;
 mod web_users;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use axum::response::{IntoResponse, Response};
 use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem};
+use quilt_trust::Distrust;
 
 use super::mend;
 use crate::app::ProfileError;
@@ -236,6 +237,7 @@ fn config(error: &ConfigError) -> Problem {
         ConfigError::Io { path, reason, .. } => {
             Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
         }
+        ConfigError::Distrusted(distrust) => distrusted(distrust),
         ConfigError::BadValue { key, .. } if key == "navigator_url" => {
             Problem::new(422, ErrorCode::InvalidInput, detail).with_hint(mend::CONFIGURE)
         }
@@ -246,6 +248,12 @@ fn config(error: &ConfigError) -> Problem {
             Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl config")
         }
     }
+}
+
+/// A file that may be somebody else's doing.
+fn distrusted(distrust: &Distrust) -> Problem {
+    let what = format!("{distrust}: it is not used");
+    Problem::new(500, ErrorCode::Internal, what).with_hint(distrust.remedy())
 }
 
 fn session(error: &SessionError) -> Problem {
@@ -322,6 +330,7 @@ fn gateway(error: &GatewayError) -> Problem {
         }
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
+        GatewayError::Files(SdkFileError::Distrusted(distrust)) => distrusted(distrust),
         GatewayError::Files(SdkFileError::Io { path, reason, .. }) => {
             Problem::new(500, ErrorCode::Internal, detail).with_hint(mend::look(path, reason))
         }

@@ -56,6 +56,10 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             ..
         } => problem(&ApiError::from(error)),
         Ailment::Gateway { again, .. } => Finding::error("quilt3_astray", summary, again),
+        Ailment::Distrusted(distrust) => {
+            Finding::error("file_not_trusted", summary, distrust.remedy())
+        }
+        Ailment::Unprotected(attempt) => Finding::warning("unprotected", summary, attempt.remedy()),
         Ailment::Store(error) => Finding::error("store_failed", summary, mend::store(&error)),
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
         Ailment::StoreNote(note) => Finding::warning("store_note", summary, mend::note(&note)),

@@ -6,7 +6,10 @@ use std::path::Path;
 use quilt_proto::locations::NoHome;
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 
+use quilt_trust::Distrust;
+
 use crate::catalogs::CatalogError;
+use crate::instance::InstanceError;
 use crate::keys::KeyNotice;
 use crate::listen::{AcquireError, BindError};
 use crate::package::HalfDeleted;
@@ -40,7 +43,7 @@ pub(super) fn look(path: &Path, reason: &str) -> Command {
 /// What the token store needs.
 pub fn store(error: &StoreError) -> Command {
     match error {
-        StoreError::Unsafe { path, .. } => Command::of("chmod 700").path(path),
+        StoreError::Distrusted(distrust) => distrust.remedy(),
         StoreError::Newer(path) => away(path, ".newer"),
         StoreError::Io { path, reason, .. } => look(path, reason),
         // A new daemon takes the keyring if it answers, else the file.
@@ -58,6 +61,12 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
     }
     if let Some(error) = cause.downcast_ref::<NoHome>() {
         return Some(error.hint());
+    }
+    if let Some(error) = cause.downcast_ref::<InstanceError>() {
+        return Some(error.remedy());
+    }
+    if let Some(distrust) = cause.downcast_ref::<Distrust>() {
+        return Some(distrust.remedy());
     }
     let error = cause.downcast_ref::<CatalogError>();
     error.map(|_| CONFIGURE.into())
@@ -78,6 +87,7 @@ pub(super) fn bind(error: &BindError) -> Command {
         // A directory that is there for the socket; any other one, such as
         // /etc or /tmp, has to stay as it is.
         BindError::DirectoryLoose { dir, .. } if is_ours(dir) => Command::of("chmod 700").path(dir),
+        BindError::Distrusted { why } => why.remedy(),
         // Another socket, for the daemon and its clients alike.
         _ => Command::of("export QUILTD_SOCKET=\"$HOME/.quilt/quiltd.sock\""),
     }

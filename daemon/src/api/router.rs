@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use quilt_proto::call::path;
@@ -83,9 +85,16 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
         .route_layer(from_fn(strict::check))
+        .route_layer(from_fn_with_state(Arc::clone(&app), follow))
         .route_layer(from_fn_with_state(Arc::clone(&app), trail::note))
         .layer(Extension(WebLogins::default()))
         .with_state(app)
+}
+
+/// Every request counts on who is logged in now, through whichever daemon.
+async fn follow(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    app.follow_store().await;
+    next.run(request).await
 }
 
 /// What starts the registry gateway's listener.

@@ -1,13 +1,14 @@
 //! `audit.jsonl`: only ever appended to, and begun anew when it has grown.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
-use rustix::fs::OFlags;
+use quilt_trust::{Access, Role};
+
+use crate::files;
 
 /// A file larger than this is set aside, in bytes. One is kept: at most twice
 /// this much is on the disk.
@@ -48,7 +49,7 @@ impl AuditFile {
                 self.open = None;
                 if !self.complained {
                     let path = self.path.display();
-                    tracing::warn!("cannot write to {path}: {}", error.kind());
+                    tracing::warn!("cannot write to {path}: {}", files::words(&error));
                 }
                 self.complained = true;
             }
@@ -80,10 +81,9 @@ impl AuditFile {
         let mut entries = Vec::new();
         for path in [&self.older(), &self.path] {
             let mut text = Vec::new();
-            match reading(path) {
-                Ok(file) => file.take(2 * MAX_BYTES).read_to_end(&mut text)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+            match quilt_trust::open(path, Role::State, Access::Read)? {
+                Some(file) => file.take(2 * MAX_BYTES).read_to_end(&mut text)?,
+                None => continue,
             };
             let parsed = text
                 .split(|byte| *byte == b'\n')
@@ -94,25 +94,10 @@ impl AuditFile {
     }
 }
 
-fn nofollow() -> i32 {
-    OFlags::NOFOLLOW.bits().cast_signed()
-}
-
 fn open(path: &Path) -> io::Result<File> {
     if let Some(dir) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        quilt_trust::make_dir(dir)?;
     }
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(nofollow())
-        .open(path)
-}
-
-fn reading(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(nofollow())
-        .open(path)
+    let file = quilt_trust::open_or_make(path, Role::State, Access::Append)?;
+    Ok(file)
 }

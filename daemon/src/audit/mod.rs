@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use self::file::AuditFile;
 use self::writer::{Order, run};
+use crate::files;
 
 /// Events that may wait to be written; more are dropped, and counted.
 const BACKLOG: usize = 1024;
@@ -90,7 +91,7 @@ impl AuditLog {
         }
         match answered.await {
             Ok(Ok(entries)) => Ok(entries),
-            Ok(Err(error)) => Err(fail(&error.kind().to_string())),
+            Ok(Err(error)) => Err(fail(&files::words(&error))),
             Err(_) => Err(fail("it is no longer written")),
         }
     }

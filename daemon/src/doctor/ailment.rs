@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use quilt_proto::{CatalogUrl, ProfileName, quoted};
+use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
 use crate::gateway::Trouble;
 use crate::keys::KeyNotice;
+use crate::process::Attempt;
 use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::store::{StoreError, StoreNote};
@@ -59,6 +61,12 @@ pub enum Ailment {
         /// The command that sets it up as it was.
         again: &'static str,
     },
+    /// A file is not used: somebody else may have changed it.
+    #[error("{0}: it is not used")]
+    Distrusted(Distrust),
+    /// The system refuses the process a protection.
+    #[error("{}", .0.warning().unwrap_or_default())]
+    Unprotected(Attempt),
     /// The token store cannot be read or written.
     #[error(transparent)]
     Store(StoreError),

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Ailment, Patient};
 use crate::settings::SettingsFile;
-use crate::store::{self, StoreError};
+use crate::store::StoreError;
 
 /// What is wrong with `quiltd.toml`.
 pub fn settings(settings: &SettingsFile) -> Vec<Ailment> {
@@ -15,7 +15,9 @@ pub fn settings(settings: &SettingsFile) -> Vec<Ailment> {
         problem,
         in_force,
     };
-    let broken = settings.problem().map(|problem| ailment(problem, false));
+    // One that is distrusted is told of as a file, with what mends that.
+    let broken = settings.problem().filter(|_| settings.remedy().is_none());
+    let broken = broken.map(|problem| ailment(problem, false));
     let odd = settings.current().warnings();
     broken
         .into_iter()
@@ -37,13 +39,15 @@ pub(super) async fn store(patient: Patient<'_>, deadline: Instant) -> Vec<Ailmen
         return ailments;
     }
     let work = async {
-        store::check_dir(state_dir)?;
+        quilt_trust::check_dir(state_dir)?;
         store.load().await?;
         store.reserve().await?;
         Ok::<_, StoreError>(())
     };
     match timeout_at(deadline, work).await {
         Ok(Ok(())) => {}
+        // Told of as a file already.
+        Ok(Err(StoreError::Distrusted(distrust))) if patient.distrusted.contains(&distrust) => {}
         Ok(Err(error)) => ailments.push(Ailment::Store(error)),
         Err(_) => ailments.push(Ailment::StoreHangs),
     }

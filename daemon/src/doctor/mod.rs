@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_trust::Distrust;
 use tokio::time::Instant;
 
 pub use self::ailment::Ailment;
@@ -24,6 +25,7 @@ use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
 use crate::keys::Keys;
+use crate::process::Attempt;
 use crate::session::Session;
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
@@ -47,6 +49,10 @@ pub struct Patient<'a> {
     pub gateway: &'a Gateway,
     /// What the user set.
     pub settings: &'a SettingsFile,
+    /// What protects the process.
+    pub protections: &'a [Attempt],
+    /// Files that are not used, because somebody else may have changed them.
+    pub distrusted: &'a [Distrust],
     /// Where refresh tokens are kept.
     pub store: &'a Store,
     /// The directory of the sessions file.
@@ -87,12 +93,18 @@ pub async fn examine(patient: Patient<'_>) -> Examination {
         ailments: settings(patient.settings),
         ..Examination::default()
     };
+    let distrusted = patient.distrusted.iter().cloned();
+    found.ailments.extend(distrusted.map(Ailment::Distrusted));
+    let refused = patient.protections.iter().filter(|it| it.refusal.is_some());
+    let refused = refused.cloned().map(Ailment::Unprotected);
+    found.ailments.extend(refused);
     match patient.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
         Err(troubles) => {
             let again = patient.gateway.set_up_again();
-            let ailment = |source| Ailment::Gateway { source, again };
-            let ailments = troubles.into_iter().map(ailment);
+            let news = troubles.into_iter();
+            let news = news.filter(|trouble| !trouble.is_about(patient.distrusted));
+            let ailments = news.map(|source| Ailment::Gateway { source, again });
             found.ailments.extend(ailments);
         }
     }

@@ -11,6 +11,7 @@ mod error;
 mod graphql;
 mod wire_up;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +79,11 @@ impl Gateway {
             }
         };
         tokio::spawn(async move { shutdown.run_until_cancelled(again).await });
+    }
+
+    /// The files it reads and changes.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.wiring.files()
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_trust::Distrust;
 
 use super::{Gateway, GatewayError, Open};
 use crate::grant::{Endpoint, Issued, Life, Right};
-use crate::python_sdk::{Lead, SdkFileError, Stray, Wired};
+use crate::python_sdk::{ConfigError, Lead, SdkFileError, Stray, Wired};
 use crate::session::{Agreed, Arrival, Session};
 use crate::stack::StackConfig;
 
@@ -80,6 +81,20 @@ pub enum Trouble {
     /// The SDK looks elsewhere.
     #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
     Astray(Stray),
+}
+
+impl Trouble {
+    /// Whether it comes of one of these files, which are told of by themselves.
+    pub fn is_about(&self, files: &[Distrust]) -> bool {
+        let Self::Unreadable(GatewayError::Files(error)) = self else {
+            return false;
+        };
+        match error {
+            SdkFileError::Distrusted(file)
+            | SdkFileError::Config(ConfigError::Distrusted(file)) => files.contains(file),
+            _ => false,
+        }
+    }
 }
 
 impl Gateway {

@@ -3,16 +3,15 @@
 //! Holds no secret: of a token only its hash is kept, and tokens are too
 //! random to be guessed from it.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use super::token::TokenHash;
-use crate::files;
+use crate::files::{self, Stamp};
 
 /// The largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -71,10 +70,15 @@ impl KeptFile {
         Self(dir.join("grants.json"))
     }
 
+    /// By what this version of the file is told from another.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        Stamp::of(&self.0)
+    }
+
     /// What is kept; nothing where there is no file. One that cannot be
     /// understood is set aside: whoever holds such a grant needs a new one.
     pub(super) fn load(&self) -> io::Result<Kept> {
-        let kept = match files::read(&self.0, MAX_BYTES) {
+        let kept = match files::read(&self.0, Role::State, MAX_BYTES) {
             Ok(None) => return Ok(Kept::default()),
             Ok(Some(text)) => serde_json::from_str::<Kept>(&text).ok(),
             // Not even text.
@@ -97,14 +101,10 @@ impl KeptFile {
     /// cannot be read.
     pub(super) fn update(&self, change: impl FnOnce(&mut Kept)) -> io::Result<()> {
         if let Some(dir) = self.0.parent() {
-            std::fs::create_dir_all(dir)?;
+            quilt_trust::make_dir(dir)?;
         }
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(files::PRIVATE)
-            .open(self.0.with_extension("lock"))?;
+        let lock = self.0.with_extension("lock");
+        let lock = quilt_trust::open_or_make(&lock, Role::State, Access::Lock)?;
         // Held for as long as a small file takes to write.
         lock.lock()?;
         let mut kept = self.load()?;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::kept::{Kept, KeptGrant};
+use super::kept::{Kept, KeptFile, KeptGrant};
 use super::store::{Endpoint, Grant, Grants, State};
 use super::{Kind, Right};
+use crate::files;
 
 impl Grants {
     /// Takes up the kept grants; answers whether there are any. Must be called
@@ -15,7 +16,7 @@ impl Grants {
     pub fn resume(self: &Arc<Self>) -> bool {
         let Some(file) = &self.file else { return false };
         let kept = file.load().unwrap_or_else(|error| {
-            tracing::warn!("cannot read the grants: {}", error.kind());
+            tracing::warn!("cannot read the grants: {}", files::words(&error));
             Kept::default()
         });
         let now = self.clock.now();
@@ -63,6 +64,18 @@ impl Grants {
             state.endpoints.insert(Kind::Registry, endpoint);
         }
         Ok(())
+    }
+
+    /// Notices that another daemon took a kept grant back.
+    pub(super) fn follow_file(&self, state: &mut State) {
+        let stamp = self.file.as_ref().and_then(KeptFile::stamp);
+        if stamp.is_none() || stamp == state.seen {
+            return;
+        }
+        match self.drop_struck(state) {
+            Ok(()) => state.seen = stamp,
+            Err(error) => tracing::warn!("cannot read the grants: {}", files::words(&error)),
+        }
     }
 
     /// Lets go of kept grants that another daemon has taken back.
@@ -117,7 +130,7 @@ impl Grants {
             None => *kept = Kept::default(),
         });
         if let Err(error) = struck {
-            tracing::warn!("cannot write down the grants: {}", error.kind());
+            tracing::warn!("cannot write down the grants: {}", files::words(&error));
         }
     }
 }

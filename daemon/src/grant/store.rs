@@ -17,6 +17,7 @@ use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
 use crate::clock::{Deadline, Moment, SharedClock};
+use crate::files::{self, Stamp};
 
 /// More than anybody needs, and bounded.
 const MOST: usize = 1000;
@@ -82,7 +83,7 @@ pub enum GrantError {
     #[error("cannot write the grant's token to a file: {}", .0.kind())]
     NoTokenFile(#[source] io::Error),
     /// It would not survive the daemon.
-    #[error("cannot write down the grant: {}", .0.kind())]
+    #[error("cannot write down the grant: {}", files::words(.0))]
     Unkept(#[source] io::Error),
 }
 
@@ -117,6 +118,8 @@ pub(super) struct State {
     pub(super) endpoints: BTreeMap<Kind, Endpoint>,
     /// Where kept grants are good, whether somebody listens there or not.
     pub(super) port: Option<u16>,
+    /// The version of the file that kept grants are in line with.
+    pub(super) seen: Option<Stamp>,
 }
 
 pub(super) struct Grant {
@@ -285,6 +288,7 @@ impl Grants {
     pub fn open(&self, token: &str) -> Option<Opened> {
         let now = self.clock.now();
         let mut state = self.state();
+        self.follow_file(&mut state);
         let id = state.find(token, now)?;
         let grant = state.grants.get_mut(&id)?;
         grant.last_used_at = Some(now.wall);
@@ -298,7 +302,7 @@ impl Grants {
         if is_renewed && is_due {
             grant.expires = now.after(KEPT_SECONDS);
             if let Err(error) = self.save(&state, [&id]) {
-                tracing::warn!("cannot write down the grants: {}", error.kind());
+                tracing::warn!("cannot write down the grants: {}", files::words(&error));
             }
         }
         Some(opened)

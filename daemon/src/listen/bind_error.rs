@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use quilt_proto::quoted;
+use quilt_trust::Distrust;
 use rustix::fs::Mode;
 
 /// Why a socket could not be bound. Every message is one line.
@@ -69,6 +70,12 @@ pub enum BindError {
         owner: u32,
         /// The daemon's effective uid.
         uid: u32,
+    },
+    /// Somebody else may replace the directory, or owns what is in it.
+    #[error("no socket can be there: {why}")]
+    Distrusted {
+        /// What is wrong, and where.
+        why: Distrust,
     },
     /// Others may enter the directory.
     #[error(

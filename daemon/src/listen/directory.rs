@@ -1,4 +1,5 @@
-//! The directory a socket lives in: ours, 0700, and not a symlink.
+//! The directory a socket lives in: ours, 0700, not a symlink, and nobody
+//! else's to replace.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -18,7 +19,13 @@ pub(super) struct PrivateDir(OwnedFd);
 
 impl PrivateDir {
     /// Opens `dir`, creating it (and its parents) with mode 0700 where missing.
+    /// Nothing is created below what is somebody else's.
     pub(super) fn open(dir: &Path) -> Result<Self, BindError> {
+        if let Err(distrust) = quilt_trust::locate(dir)
+            && distrust.is_about_others()
+        {
+            return Err(BindError::Distrusted { why: distrust });
+        }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

@@ -5,8 +5,10 @@ use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::Path;
 
+use quilt_trust::Role;
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::BindError;
 use super::directory::PrivateDir;
@@ -21,15 +23,20 @@ pub struct SocketLock {
 
 /// Locks `<name>.lock` in `dir`, at once or not at all.
 pub(super) fn lock(dir: &PrivateDir, socket: &Path, name: &OsStr) -> Result<SocketLock, BindError> {
-    let failed = |source: std::io::Error| BindError::Lock {
-        path: socket.with_file_name(lock_name(name)),
-        source,
+    let failed = |source: std::io::Error| {
+        let path = socket.with_file_name(lock_name(name));
+        // One of root's, say, which cannot be opened.
+        match quilt_trust::judge(&path, Role::State) {
+            Err(why) if why.is_about_others() => BindError::Distrusted { why },
+            _ => BindError::Lock { path, source },
+        }
     };
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = openat(dir, lock_name(name), flags, Mode::RUSR | Mode::WUSR)
         .map_err(|errno| failed(errno.into()))?;
     let stat = fstat(&fd).map_err(|errno| failed(errno.into()))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+    let is_ours = stat.st_uid == geteuid().as_raw();
+    if !is_ours || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(failed(Errno::INVAL.into()));
     }
     let file = File::from(fd);

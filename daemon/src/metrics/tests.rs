@@ -41,6 +41,7 @@ fn status(catalogs: Vec<CatalogStatus>) -> Status {
         token_store: "memory".to_owned(),
         warnings: Vec::new(),
         findings: Vec::new(),
+        protections: Vec::new(),
         grants: Vec::new(),
         catalogs,
     }

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{RegistryUrl, Secret};
+use quilt_trust::Role;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -131,7 +132,8 @@ impl AuthFile {
     }
 
     fn text(&self) -> Result<Option<Zeroizing<String>>, SdkFileError> {
-        files::read(&self.0, MAX_BYTES).map_err(|error| SdkFileError::io("read", &self.0, &error))
+        files::read(&self.0, Role::Shared, MAX_BYTES)
+            .map_err(|error| SdkFileError::io("read", &self.0, &error))
     }
 
     fn read(&self) -> Result<Map<String, Value>, SdkFileError> {
@@ -144,7 +146,7 @@ impl AuthFile {
     fn write_private(&self, text: &str) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
         if let Some(dir) = self.0.parent() {
-            std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
+            quilt_trust::make_dir(dir)?;
         }
         files::replace_private(&self.0, text.as_bytes()).map_err(|error| fail(&error))
     }

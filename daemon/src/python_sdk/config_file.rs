@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
+use quilt_trust::{Distrust, Role};
 use serde_json::{Map, Value, json};
 
 use super::template;
@@ -30,6 +31,9 @@ pub enum ConfigError {
         /// What the system said.
         reason: String,
     },
+    /// It may be somebody else's doing: it is not believed, and left alone.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
     /// The file is not what the SDK writes.
     #[error("{} is not a configuration file: {reason}", quoted::path(path))]
     Broken {
@@ -77,6 +81,9 @@ impl ConfigFile {
     }
 
     fn io(&self, action: &'static str, error: &io::Error) -> ConfigError {
+        if let Some(distrust) = quilt_trust::behind(error) {
+            return ConfigError::Distrusted(distrust.clone());
+        }
         ConfigError::Io {
             action,
             path: self.path(),
@@ -93,7 +100,7 @@ impl ConfigFile {
 
     /// The file's text; nothing where there is none.
     pub(super) fn text(&self) -> Result<Option<String>, ConfigError> {
-        match files::read(&self.path(), MAX_BYTES) {
+        match files::read(&self.path(), Role::Shared, MAX_BYTES) {
             Ok(text) => Ok(text.map(|mut text| std::mem::take(&mut *text))),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let reason = "it is not a text file of at most 1 MiB".to_owned();
@@ -171,7 +178,7 @@ impl ConfigFile {
             let mut values = template::defaults(&self.dir);
             values.extend(self.parse(text)?);
             values.insert("registryUrl".to_owned(), Value::Null);
-            Ok(values)
+            Ok::<_, ConfigError>(values)
         };
         Ok(effective(Some(text))? == effective(self.text()?.as_deref())?)
     }
@@ -262,7 +269,8 @@ impl ConfigFile {
 
     /// Writes it whole, where asked for with a backup of what was there.
     pub(super) fn write(&self, text: &str, keep_backup: bool) -> Result<(), ConfigError> {
-        fs::create_dir_all(&self.dir).map_err(|error| self.io("create the folder of", &error))?;
+        quilt_trust::make_dir(&self.dir)?;
+        quilt_trust::check(&self.path())?;
         if keep_backup && self.path().exists() {
             fs::copy(self.path(), self.backup_path())
                 .map_err(|error| self.io("keep a copy of", &error))?;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::quoted;
+use quilt_trust::Distrust;
 
 use super::ConfigError;
 
@@ -21,6 +22,9 @@ pub enum SdkFileError {
         /// What the system said.
         reason: String,
     },
+    /// It may be somebody else's doing: it is not believed, and left alone.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
     /// The file is not what the SDK writes.
     #[error("{} is not what quilt3 writes; it was left alone", quoted::path(.0))]
     Broken(PathBuf),
@@ -31,6 +35,9 @@ pub enum SdkFileError {
 
 impl SdkFileError {
     pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+        if let Some(distrust) = quilt_trust::behind(error) {
+            return Self::Distrusted(distrust.clone());
+        }
         Self::Io {
             action,
             path: path.to_owned(),

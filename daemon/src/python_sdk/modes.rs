@@ -29,6 +29,7 @@ impl Modes {
     pub(super) fn restore(&self, config: &Path, auth: &Path) -> Result<(), SdkFileError> {
         for (before, path) in [(self.config, config), (self.auth, auth)] {
             let before = before.filter(|_| mode(path) == Some(files::PRIVATE));
+            quilt_trust::check(path)?;
             let restored =
                 before.map(|mode| fs::set_permissions(path, Permissions::from_mode(mode)));
             match restored {

@@ -17,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quilt_trust::Role;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +68,8 @@ impl Placeholder {
 
     /// Whether it lies in its place.
     pub(super) fn is_there(&self) -> bool {
-        files::read(&self.path, MAX_BYTES).is_ok_and(|text| text.is_some_and(|text| *text == TEXT))
+        files::read(&self.path, Role::Shared, MAX_BYTES)
+            .is_ok_and(|text| text.is_some_and(|text| *text == TEXT))
     }
 
     /// Puts it in its place. What lay there is kept beside it.
@@ -79,11 +81,13 @@ impl Placeholder {
         if self.is_there() {
             return Ok(());
         }
+        // Somebody else's is left where it is, not kept beside ours.
+        quilt_trust::check(&self.path)?;
         if self.path.exists() && !self.aside.exists() {
             files::rename(&self.path, &self.aside).map_err(fail("set aside"))?;
         }
         if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir).map_err(fail("write"))?;
+            quilt_trust::make_dir(dir)?;
         }
         self.lay().map(drop).map_err(fail("write"))
     }

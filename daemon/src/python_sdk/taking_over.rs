@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::Secret;
+use quilt_trust::Role;
 use sha2::{Digest, Sha256};
 
 use super::SdkFileError;
@@ -28,13 +29,13 @@ impl TakingOver {
     pub(super) fn begin(&self, login: &Secret) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
         if let Some(dir) = self.0.parent() {
-            std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
+            quilt_trust::make_dir(dir)?;
         }
         files::replace_private(&self.0, hash(login).as_bytes()).map_err(|error| fail(&error))
     }
 
     pub(super) fn is_of(&self, login: &Secret) -> bool {
-        let noted = files::read(&self.0, MAX_BYTES).ok().flatten();
+        let noted = files::read(&self.0, Role::State, MAX_BYTES).ok().flatten();
         noted.is_some_and(|noted| *noted == hash(login))
     }
 

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
+use quilt_trust::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -105,7 +106,7 @@ impl Wiring {
     /// What is wired; nothing where nothing is. A record that cannot be
     /// understood is set aside.
     pub fn wired(&self) -> Result<Option<Wired>, SdkFileError> {
-        let text = files::read(&self.record, MAX_BYTES)
+        let text = files::read(&self.record, Role::State, MAX_BYTES)
             .map_err(|error| SdkFileError::io("read", &self.record, &error))?;
         let Some(text) = text else { return Ok(None) };
         match serde_json::from_str::<Wired>(&text) {
@@ -369,7 +370,7 @@ impl Wiring {
     fn save(&self, wired: &Wired) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.record, error);
         if let Some(dir) = self.record.parent() {
-            std::fs::create_dir_all(dir).map_err(|error| fail(&error))?;
+            quilt_trust::make_dir(dir)?;
         }
         let text = serde_json::to_vec_pretty(wired).map_err(|error| fail(&error.into()))?;
         files::replace_private(&self.record, &text).map_err(|error| fail(&error))

@@ -38,6 +38,23 @@ impl Locked {
         Self { bytes }
     }
 
+    /// Whether what rests is locked, as far as the system tells: it may have
+    /// been refused.
+    pub fn holds() -> bool {
+        let locked = || {
+            let status = std::fs::read_to_string("/proc/self/status").ok()?;
+            let line = status.lines().find(|line| line.starts_with("VmLck:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        let Some(before) = locked() else {
+            return true;
+        };
+        let probe = Self::new(&Secret::new("?"));
+        let after = locked();
+        drop(probe);
+        after.is_none_or(|after| after > before)
+    }
+
     /// A copy to use and drop.
     pub fn copy(&self) -> Secret {
         // SAFETY: the memory stays ours and unchanged until `drop`.

@@ -69,6 +69,7 @@ impl Session {
             access_token_expires_at: expires_at,
             obtained_at: self.parts.clock.now().wall,
             ended: false,
+            role_switches: 0,
         };
         self.adopt(agreed, record, room).await
     }
@@ -90,6 +91,7 @@ impl Session {
             // next attempt; meanwhile nobody uses them.
             self.state().login = Some(super::one::Login {
                 id: record.login_id,
+                role_switches: 0,
             });
             self.tokens.reset();
             self.change_identity();
@@ -123,10 +125,7 @@ impl Session {
         }
         self.clear_key();
         self.source.forget();
-        self.state().login = None;
-        self.tokens
-            .kill(SessionError::LoggedOut(self.catalog.clone()));
-        self.change_identity();
+        self.end();
         let remove =
             |document: &mut crate::store::Document| document.sessions.remove(&self.catalog);
         let removed = self
@@ -140,9 +139,29 @@ impl Session {
             .map(|error| SessionError::HalfLoggedOut(error.clone()).to_string());
         let record = removed.map_err(SessionError::HalfLoggedOut)?;
         if let Some(record) = record {
+            // It may have been taken up from the store meanwhile.
+            let is_back = self.login_id().as_ref() == Some(&record.login_id);
+            if is_back {
+                self.end();
+            }
             self.revoke(&record).await;
         }
         Ok(())
+    }
+
+    /// Ends the login here. It is not taken up again from the store.
+    pub(super) fn end(&self) {
+        {
+            let mut state = self.state();
+            state.forgotten = state
+                .login
+                .take()
+                .map(|login| login.id)
+                .or(state.forgotten.take());
+        }
+        self.tokens
+            .kill(SessionError::LoggedOut(self.catalog.clone()));
+        self.change_identity();
     }
 
     /// Best effort: the tokens are gone from here in any case.

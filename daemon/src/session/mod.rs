@@ -10,6 +10,7 @@ mod bearer;
 mod error;
 mod key;
 mod login;
+mod news;
 mod one;
 mod registry;
 mod role;
@@ -33,6 +34,7 @@ pub use self::one::Session;
 pub use self::registry::Agreed;
 pub use self::web::{Connect, WebLogin};
 use crate::clock::SharedClock;
+use crate::files::Stamp;
 use crate::metrics::RefreshMeter;
 use crate::stack::StackClient;
 use crate::store::{Store, StoreError};
@@ -59,15 +61,22 @@ pub struct Parts {
 pub struct Sessions {
     parts: Parts,
     by_catalog: Mutex<HashMap<CatalogUrl, Arc<Session>>>,
+    /// The version of the store that the sessions are in line with.
+    seen: Mutex<Option<Stamp>>,
+    /// One reading of it at a time.
+    following: tokio::sync::Mutex<()>,
 }
 
 impl Sessions {
     /// Takes up the stored logins.
     pub async fn load(parts: Parts) -> Result<Self, StoreError> {
+        let seen = parts.store.stamp();
         let document = parts.store.load().await?;
         let sessions = Self {
             parts,
             by_catalog: Mutex::default(),
+            seen: Mutex::new(seen),
+            following: tokio::sync::Mutex::default(),
         };
         for (catalog, record) in document.sessions {
             sessions.session(&catalog).resume(record);
@@ -79,6 +88,10 @@ impl Sessions {
         self.by_catalog
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Stamp>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session of a catalog, logged out if nobody logged in.

@@ -30,6 +30,9 @@ pub(super) struct State {
     pub(super) key: Option<Key>,
     /// Why a logout is not stored yet: a restart would undo it.
     pub(super) half_logged_out: Option<String>,
+    /// The login that was logged out of last: while that is not stored yet, it
+    /// is not taken up again.
+    pub(super) forgotten: Option<String>,
     /// A key's successor that is not known to be kept yet.
     rotation: Option<Rotation>,
     /// Where login or key are, or were last; to be shown.
@@ -38,6 +41,7 @@ pub(super) struct State {
 
 pub(super) struct Login {
     pub(super) id: String,
+    pub(super) role_switches: u64,
 }
 
 impl Session {
@@ -112,8 +116,10 @@ impl Session {
         let mut state = self.state();
         state.registry = Some(record.registry_url);
         state.half_logged_out = None;
+        state.forgotten = None;
         state.login = Some(Login {
             id: record.login_id,
+            role_switches: record.role_switches,
         });
     }
 
@@ -154,10 +160,14 @@ impl Session {
     /// Another daemon on the same store may have logged somebody else in.
     pub(super) fn follow(&self, token: &AccessToken) {
         let mut state = self.state();
-        if let Some(login) = &mut state.login
-            && login.id != token.login_id
-        {
+        let Some(login) = &mut state.login else {
+            return;
+        };
+        let is_other = login.id != token.login_id;
+        // A token that was here before a switch says nothing about it.
+        if is_other || login.role_switches < token.role_switches {
             login.id.clone_from(&token.login_id);
+            login.role_switches = token.role_switches;
             self.change_identity();
         }
     }

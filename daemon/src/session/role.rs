@@ -7,6 +7,7 @@ use quilt_proto::wire::Me;
 
 use super::{Session, SessionError};
 use crate::stack::StackError;
+use crate::store::{Document, Reservation};
 
 /// How long to wait for a token that has to be fetched first.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,8 +39,31 @@ impl Session {
             Err(SessionError::Stack(StackError::Refused { .. }))
         );
         if !unchanged {
-            self.change_identity();
+            self.role_switched().await;
         }
         switched
+    }
+
+    /// Everything obtained so far is another role's, here and in other daemons
+    /// on the same store.
+    pub async fn role_switched(&self) {
+        self.change_identity();
+        let count = |document: &mut Document| {
+            let record = document.sessions.get_mut(&self.catalog)?;
+            record.role_switches += 1;
+            Some((record.login_id.clone(), record.role_switches))
+        };
+        let store = &self.parts.store;
+        match store.update(Reservation::default(), count).await {
+            Ok(Some((id, count))) => {
+                if let Some(login) = &mut self.state().login
+                    && login.id == id
+                {
+                    login.role_switches = count;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!("cannot note that the role was switched: {error}"),
+        }
     }
 }

@@ -27,6 +27,8 @@ pub struct AccessToken {
     pub(super) expires_at: Timestamp,
     /// The login it belongs to.
     pub(super) login_id: String,
+    /// How often the role was switched when it was issued.
+    pub(super) role_switches: u64,
     /// It comes from the store, not straight from the stack.
     pub(super) second_hand: bool,
 }
@@ -38,6 +40,7 @@ impl From<&Record> for AccessToken {
             registry: record.registry_url.clone(),
             expires_at: record.access_token_expires_at,
             login_id: record.login_id.clone(),
+            role_switches: record.role_switches,
             second_hand: false,
         }
     }
@@ -88,13 +91,17 @@ impl TokenSource {
         unsaved: Unsaved,
         room: Reservation,
     ) -> Result<bool, StoreError> {
-        let (catalog, next) = (self.catalog.clone(), unsaved.record.clone());
+        let (catalog, mut next) = (self.catalog.clone(), unsaved.record.clone());
         let stored = self
             .parts
             .store
             .update(room, |document| {
                 let current = document.sessions.get(&catalog);
                 let ours = current.is_some_and(|current| current.login_id == next.login_id);
+                if let Some(current) = current.filter(|_| ours) {
+                    // The role may have been switched during a rotation.
+                    next.role_switches = next.role_switches.max(current.role_switches);
+                }
                 (ours || unsaved.is_login).then(|| {
                     document.sessions.insert(catalog, next);
                 })
@@ -110,6 +117,12 @@ impl TokenSource {
         }
         drop(slot);
         stored.map(|stored| stored.is_some())
+    }
+
+    /// Whether a login is only here, because it could not be stored.
+    pub(super) fn has_unsaved_login(&self) -> bool {
+        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        unsaved.as_ref().is_some_and(|unsaved| unsaved.is_login)
     }
 
     /// Forgets tokens that could not be stored.

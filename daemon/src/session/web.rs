@@ -176,6 +176,7 @@ impl WebLogin {
             access_token_expires_at: tokens.expires_at,
             obtained_at: now,
             ended: false,
+            role_switches: 0,
         };
         let arrival = self.session.adopt(&self.agreed, record, room).await?;
         self.keep_client().await;

@@ -13,6 +13,9 @@ pub enum SettingsError {
         /// What is wrong; one line.
         what: String,
     },
+    /// It may be somebody else's doing.
+    #[error("it is not believed: {0}")]
+    Distrusted(quilt_trust::Distrust),
     /// The file as a whole cannot be used.
     #[error("{0}")]
     File(String),

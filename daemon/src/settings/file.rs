@@ -1,13 +1,14 @@
 //! The settings in force, taken up from the file whenever it changes.
 
 use std::fs;
-use std::io;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use quilt_proto::quoted;
+use quilt_proto::{Command, quoted};
+use quilt_trust::{Access, Distrust, Role};
 
 use super::{Settings, SettingsError};
 
@@ -69,6 +70,15 @@ impl SettingsFile {
         state.problem.as_ref().map(|error| self.complain(error))
     }
 
+    /// The command that mends why it is not in force, where that is not to
+    /// edit it.
+    pub fn remedy(&self) -> Option<Command> {
+        match &self.look().problem {
+            Some(SettingsError::Distrusted(distrust)) => Some(distrust.remedy()),
+            _ => None,
+        }
+    }
+
     fn complain(&self, error: &SettingsError) -> String {
         format!(
             "{}: {error}; the file is not in force until it is mended",
@@ -79,7 +89,10 @@ impl SettingsFile {
     fn look(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (stamp, young) = self.stamp();
-        if state.seen == Some(stamp) && !young {
+        // What is wrong may be a directory above it, which the file's own stamp
+        // says nothing of.
+        let is_distrusted = matches!(state.problem, Some(SettingsError::Distrusted(_)));
+        if state.seen == Some(stamp) && !young && !is_distrusted {
             return state;
         }
         let before = state.problem.take();
@@ -118,30 +131,31 @@ impl SettingsFile {
     }
 
     fn read(&self) -> Result<Settings, SettingsError> {
-        let file = |what: &str| SettingsError::File(what.to_owned());
-        let metadata = match fs::metadata(&self.path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Settings::default());
+        let file = match quilt_trust::open(&self.path, Role::Shared, Access::Read) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Settings::default()),
+            // Whoever writes it decides where credentials are sent.
+            Err(distrust) if distrust.is_about_others() => {
+                return Err(SettingsError::Distrusted(distrust));
             }
-            Err(error) => return Err(SettingsError::File(format!("cannot be read: {error}"))),
+            Err(Distrust::Kind { .. }) => return Err(not_settings()),
+            Err(error) => return Err(SettingsError::File(error.to_string())),
         };
-        if !metadata.is_file() || metadata.len() > MAX_BYTES {
-            return Err(file("is not a settings file"));
-        }
-        let owner = metadata.uid();
-        // Whoever writes it decides where credentials are sent.
-        if metadata.mode() & 0o002 != 0
-            || (owner != 0 && owner != rustix::process::geteuid().as_raw())
-        {
-            return Err(file("can be written by other users"));
-        }
-        let bytes = fs::read(&self.path)
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
             .map_err(|error| SettingsError::File(format!("cannot be read: {error}")))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(not_settings());
+        }
         let text = str::from_utf8(&bytes).map_err(|error| SettingsError::Line {
             line: super::error::line(&bytes[..error.valid_up_to()]),
             what: "not UTF-8".to_owned(),
         })?;
         Settings::parse(text)
     }
+}
+
+fn not_settings() -> SettingsError {
+    SettingsError::File("is not a settings file".to_owned())
 }

@@ -10,6 +10,7 @@ mod document;
 mod error;
 mod file;
 mod profile;
+mod security;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +48,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let document = Document::parse(text)?;
         let root = document.root();
-        root.allow(&["profiles", "console"])?;
+        root.allow(&["profiles", "console", "security"])?;
         let mut settings = Self::default();
         if let Some(profiles) = root.get("profiles") {
             for entry in profiles.table()?.entries() {
@@ -66,6 +67,9 @@ impl Settings {
                 endpoint: table.parsed("endpoint")?,
                 destination: table.string("destination")?.map(str::to_owned),
             };
+        }
+        if let Some(security) = root.get("security") {
+            security::check(text, &security.table()?)?;
         }
         Ok(settings)
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
 use super::{Document, StoreError, StoreNote};
+use crate::files::Stamp;
 
 /// Room set aside for the next write.
 #[derive(Debug, Default)]
@@ -17,6 +18,12 @@ pub(super) trait Backend: Send + Sync {
     /// What the user should know.
     fn notes(&self) -> Vec<StoreNote> {
         Vec::new()
+    }
+
+    /// By what this version of the document is told from another without
+    /// reading it; nothing where no other process can change it.
+    fn stamp(&self) -> Option<Stamp> {
+        None
     }
 
     /// The document; an empty one where there is none yet.

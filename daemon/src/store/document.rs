@@ -71,6 +71,18 @@ pub struct Record {
     /// The stack ended this session.
     #[serde(default)]
     pub ended: bool,
+    /// How often its active role was switched: tells other daemons that what
+    /// they hold is another role's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub role_switches: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Record {

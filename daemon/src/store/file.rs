@@ -1,20 +1,19 @@
 //! `sessions.json`, mode 0600: written beside, synced, renamed over.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use quilt_trust::{Access, Role};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError, StoreNote};
-use crate::files;
+use crate::files::{self, Stamp};
 
 /// Room for a write, in bytes: several times what a dozen logins take.
 const ROOM: usize = 64 * 1024;
@@ -31,7 +30,7 @@ pub(super) struct FileBackend {
 }
 
 impl FileBackend {
-    /// Over a directory of [`prepare_dir`]. Removes what a daemon that was
+    /// Over a directory that was checked. Removes what a daemon that was
     /// killed while it wrote has left behind.
     pub(super) fn new(dir: &Path) -> Self {
         sweep(dir);
@@ -55,8 +54,7 @@ impl FileBackend {
 
     fn read_now(&self) -> Result<Document, StoreError> {
         let path = self.path();
-        let Some(text) = read_file(&path).map_err(|error| StoreError::io("read", &path, &error))?
-        else {
+        let Some(text) = read_file(&path)? else {
             return Ok(Document::default());
         };
         let version = serde_json::from_slice::<Version>(&text).map(|document| document.version);
@@ -110,6 +108,7 @@ impl FileBackend {
 
     fn write_now(&self, text: &[u8], room: Option<NamedTempFile>) -> Result<(), StoreError> {
         let path = self.path();
+        quilt_trust::judge(&path, Role::State)?;
         let mut file = room.map_or_else(|| self.temporary(), Ok)?;
         replace(&mut file, text)
             .and_then(|()| file.persist(&path).map_err(|error| error.error))
@@ -143,68 +142,21 @@ fn replace(file: &mut NamedTempFile, text: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()
 }
 
-/// What is in the file's place instead.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Oddity(pub(super) &'static str);
-
-/// The file's bytes; `None` where there is none. Does not follow a symlink.
-pub(super) fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let nofollow = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = match OpenOptions::new()
-        .read(true)
-        .custom_flags(nofollow)
-        .open(path)
-    {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err(io::Error::other(Oddity(
-                "it is a symlink, which is not followed",
-            )));
+/// The file's bytes; `None` where there is none. What others can read is
+/// closed to them.
+pub(super) fn read_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    let Some(file) = quilt_trust::open(path, Role::State, Access::Read)? else {
+        return Ok(None);
+    };
+    let read = || -> io::Result<_> {
+        if file.metadata()?.mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
-        Err(error) => return Err(error),
+        let mut text = Zeroizing::new(Vec::new());
+        (&file).take(MAX_BYTES).read_to_end(&mut text)?;
+        Ok(Some(text))
     };
-    let meta = file.metadata()?;
-    if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(io::Error::other(Oddity(
-            "it is not a regular file of this user",
-        )));
-    }
-    if meta.mode() & 0o077 != 0 {
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    }
-    let mut text = Zeroizing::new(Vec::new());
-    file.take(MAX_BYTES).read_to_end(&mut text)?;
-    Ok(Some(text))
-}
-
-/// Creates the state directory 0700, unless it is there, and checks it.
-pub(super) fn prepare_dir(dir: &Path) -> Result<(), StoreError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|error| StoreError::io("create", dir, &error))?;
-    check_dir(dir)
-}
-
-/// Checks that only its owner may write to the state directory.
-pub fn check_dir(dir: &Path) -> Result<(), StoreError> {
-    let meta = fs::metadata(dir).map_err(|error| StoreError::io("read", dir, &error))?;
-    let unsafe_because = |reason| {
-        Err(StoreError::Unsafe {
-            path: dir.to_owned(),
-            reason,
-        })
-    };
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return unsafe_because("it belongs to another user");
-    }
-    if meta.mode() & 0o022 != 0 {
-        return unsafe_because("other users may write to it");
-    }
-    Ok(())
+    read().map_err(|error| StoreError::io("read", path, &error))
 }
 
 #[async_trait]
@@ -218,6 +170,10 @@ impl Backend for FileBackend {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        Stamp::of(&self.path())
     }
 
     // The file is a few kilobytes on a local disk; the thread pool is entered

@@ -3,6 +3,7 @@
 //! Keyrings hang, ask questions, or are absent. One thread speaks to it, every
 //! call has a deadline, and no bus is ever started for it.
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -13,9 +14,14 @@ use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError};
+use crate::files::{self, Stamp};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Replaced with every change of the document: a keyring does not say that it
+/// was changed, and asking for the document each time would be slow.
+const GENERATION: &str = "sessions.generation";
 
 /// The service name the document is filed under.
 const SERVICE: &str = "quiltd";
@@ -30,12 +36,14 @@ struct Request {
 pub(super) struct KeyringBackend {
     requests: mpsc::Sender<Request>,
     deadline: Duration,
+    generation: PathBuf,
 }
 
 impl KeyringBackend {
-    /// The keyring, if it answers within `patience`. `account` tells
+    /// The keyring, if it answers within `patience`. The state directory tells
     /// installations apart. `Err` says why not.
-    pub(super) async fn connect(account: String, patience: Duration) -> Result<Self, StoreError> {
+    pub(super) async fn connect(dir: &Path, patience: Duration) -> Result<Self, StoreError> {
+        let account = dir.display().to_string();
         if !bus_is_there() {
             return Err(StoreError::Keyring(
                 "is not there: no session bus".to_owned(),
@@ -49,6 +57,7 @@ impl KeyringBackend {
         let backend = Self {
             requests,
             deadline: patience,
+            generation: dir.join(GENERATION),
         };
         backend.call(None).await?;
         Ok(Self {
@@ -118,7 +127,7 @@ fn bus_is_there() -> bool {
         // `autolaunch:` would start a bus that nobody ends.
         return !address.to_string_lossy().contains("autolaunch");
     }
-    set("XDG_RUNTIME_DIR").is_some_and(|dir| std::path::Path::new(&dir).join("bus").exists())
+    set("XDG_RUNTIME_DIR").is_some_and(|dir| Path::new(&dir).join("bus").exists())
 }
 
 #[cfg(target_os = "macos")]
@@ -132,6 +141,10 @@ impl Backend for KeyringBackend {
         "keyring"
     }
 
+    fn stamp(&self) -> Option<Stamp> {
+        Stamp::of(&self.generation)
+    }
+
     async fn read(&self) -> Result<Document, StoreError> {
         let Some(bytes) = self.call(None).await? else {
             return Ok(Document::default());
@@ -143,6 +156,14 @@ impl Backend for KeyringBackend {
     async fn write(&self, document: &Document, _room: Reservation) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(document)
             .map_err(|_| StoreError::Keyring("entry could not be written".to_owned()))?;
-        self.call(Some(Zeroizing::new(bytes))).await.map(drop)
+        self.call(Some(Zeroizing::new(bytes))).await?;
+        if let Err(error) = files::replace_private(&self.generation, b"") {
+            let path = self.generation.display();
+            tracing::warn!(
+                "other daemons do not notice a change, {path} cannot be written: {}",
+                files::words(&error)
+            );
+        }
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde::{Deserialize, Serialize};
 
-use super::file::{check_dir, prepare_dir, read_file};
+use super::file::read_file;
 use super::lock::Locks;
 use super::{StoreError, StoreNote};
 use crate::files;
@@ -94,7 +94,7 @@ impl KnownCatalogs {
             change(self.unwritten().entry(catalog.clone()).or_default());
             return Ok(());
         };
-        let prepared = prepare_dir(dir);
+        let prepared = quilt_trust::make_dir(dir).map_err(StoreError::from);
         let _guard = match prepared {
             Ok(()) => Some(self.locks.known().await?),
             Err(_) => None,
@@ -147,9 +147,9 @@ impl KnownCatalogs {
     }
 
     fn read_file(&self, dir: &Path) -> Result<Catalogs, StoreError> {
-        check_dir(dir)?;
+        quilt_trust::check_dir(dir)?;
         let path = dir.join(FILE);
-        let text = read_file(&path).map_err(|error| StoreError::io("read", &path, &error))?;
+        let text = read_file(&path)?;
         let Some(text) = text else {
             return Ok(Catalogs::new());
         };
@@ -229,7 +229,7 @@ mod tests {
         let known = KnownCatalogs::in_dir(dir.path());
         assert!(matches!(
             known.of(&catalog()),
-            Err(StoreError::Unsafe { .. })
+            Err(StoreError::Distrusted(_))
         ));
     }
 

@@ -2,14 +2,14 @@
 //! files of their own, never on the data.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quilt_proto::CatalogUrl;
+use quilt_trust::{Access, Role};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
@@ -85,13 +85,7 @@ impl Locks {
 }
 
 async fn flock(path: PathBuf) -> Result<File, StoreError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| StoreError::io("open", &path, &error))?;
+    let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
     let looking = async {
         loop {
             match file.try_lock() {

@@ -19,14 +19,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quilt_proto::{CatalogUrl, quoted};
+use quilt_trust::Distrust;
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
-pub use self::file::check_dir;
 pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
+use crate::files::Stamp;
 
 /// Why the store could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,14 +42,10 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
-    /// The directory could be tampered with by other users.
-    #[error("{} is not safe for secrets: {reason}", quoted::path(path))]
-    Unsafe {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        reason: &'static str,
-    },
+    /// A file or its directory may be somebody else's doing: it is not
+    /// believed, and left alone.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
     /// Written by a version of quiltd this one does not understand.
     #[error(
         "{} was written by a newer quiltd; install that version, or move the file away",
@@ -68,11 +65,7 @@ impl StoreError {
         Self::Io {
             action,
             path: path.into(),
-            // Our own words where there are some, else the system's.
-            reason: match error.get_ref().and_then(|error| error.downcast_ref()) {
-                Some(file::Oddity(what)) => (*what).to_owned(),
-                None => error.kind().to_string(),
-            },
+            reason: error.kind().to_string(),
         }
     }
 }
@@ -148,6 +141,12 @@ impl Store {
     pub async fn load(&self) -> Result<Document, StoreError> {
         let _guard = self.locks.document().await?;
         self.backend.read().await
+    }
+
+    /// By what this version of the document is told from another; nothing where
+    /// no other process can change it, or that cannot be told.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.backend.stamp()
     }
 
     /// The record of one catalog.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use quilt_proto::quoted;
 
 use super::backend::{Backend, Reservation};
-use super::file::{FileBackend, prepare_dir};
+use super::file::FileBackend;
 use super::keyring::KeyringBackend;
 use super::lock::Locks;
 use super::{Document, Store, StoreError};
@@ -37,7 +37,7 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     if choice == StoreChoice::Memory {
         return Ok(Store::in_memory().knowing(dir));
     }
-    prepare_dir(dir)?;
+    quilt_trust::make_dir(dir)?;
     let file = FileBackend::new(dir);
     let patience = match choice {
         StoreChoice::Keyring => KEYRING_PATIENCE,
@@ -46,8 +46,7 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     if choice == StoreChoice::File {
         return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir));
     }
-    let account = dir.display().to_string();
-    match KeyringBackend::connect(account, patience).await {
+    match KeyringBackend::connect(dir, patience).await {
         Ok(keyring) => {
             let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).knowing(dir);
             adopt(&store, &file).await?;

@@ -21,6 +21,7 @@ fn record(token: &str) -> Record {
         access_token_expires_at: Timestamp::from_unix(1_800_000_000),
         obtained_at: Timestamp::from_unix(1_800_000_000),
         ended: false,
+        role_switches: 0,
     }
 }
 
@@ -126,19 +127,19 @@ async fn a_symlink_is_not_followed() {
     fs::write(&elsewhere, "{\"version\":1}").unwrap();
     symlink(&elsewhere, dir.path().join("sessions.json")).unwrap();
     let refused = file_store(dir.path()).await.load().await.err().unwrap();
+    let line = refused.to_string();
     assert!(
-        refused
-            .to_string()
-            .ends_with("it is a symlink, which is not followed")
+        line.ends_with("sessions.json is a symlink, which is not followed"),
+        "{line}"
     );
 
     fs::remove_file(dir.path().join("sessions.json")).unwrap();
     fs::create_dir(dir.path().join("sessions.json")).unwrap();
     let refused = file_store(dir.path()).await.load().await.err().unwrap();
+    let line = refused.to_string();
     assert!(
-        refused
-            .to_string()
-            .ends_with("it is not a regular file of this user")
+        line.ends_with("sessions.json is not a regular file"),
+        "{line}"
     );
 }
 
@@ -147,7 +148,7 @@ async fn a_directory_others_may_write_to_is_refused() {
     let dir = TempDir::new().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let refused = open(StoreChoice::File, dir.path()).await;
-    assert!(matches!(refused.err(), Some(StoreError::Unsafe { .. })));
+    assert!(matches!(refused.err(), Some(StoreError::Distrusted(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +162,7 @@ async fn a_directory_that_cannot_be_made_is_a_clear_error() {
         .unwrap()
         .to_string();
     assert!(
-        error.starts_with("cannot create ") && !error.contains('\n'),
+        error.starts_with("cannot enter ") && !error.contains('\n'),
         "{error}"
     );
 }

@@ -98,7 +98,7 @@ fn what_cannot_be_read_is_shown_and_the_command_is_last() {
     make_dir(sessions.parent().unwrap(), 0o700);
     fs::create_dir(&sessions).unwrap();
     let line = refused(&home.quiltd().args(["--log", "off"]).output().unwrap());
-    assert!(line.contains("it is not a regular file of this user; run: ls -ld "));
+    assert!(line.contains("sessions.json is not a regular file; run: ls -ld "));
     assert!(line.trim_end().ends_with("/sessions.json"), "{line}");
 
     // Nothing can be made below a file.

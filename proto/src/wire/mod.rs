@@ -31,4 +31,6 @@ pub use session::{
     LoginCode, RegistryAcceptance, Session, Token, TokenKind, WebLogin, WebLoginProgress,
     WebLoginState,
 };
-pub use status::{CatalogStatus, CredentialStatus, Health, SessionState, SessionStatus, Status};
+pub use status::{
+    CatalogStatus, CredentialStatus, Health, Protection, SessionState, SessionStatus, Status,
+};

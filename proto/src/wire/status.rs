@@ -35,11 +35,27 @@ pub struct Status {
     /// Things to mend.
     #[serde(default)]
     pub findings: Vec<super::Finding>,
+    /// What the daemon does to keep its secrets to itself.
+    #[serde(default)]
+    pub protections: Vec<Protection>,
     /// Rights to use some of it over loopback.
     #[serde(default)]
     pub grants: Vec<super::GrantStatus>,
     /// Every catalog the daemon knows.
     pub catalogs: Vec<CatalogStatus>,
+}
+
+/// A protection of the daemon's process in [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Protection {
+    /// `no_core_dumps`, `locked_memory`, `no_tracing` or `no_new_privileges`.
+    pub name: String,
+    /// Whether it is in force.
+    pub active: bool,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One catalog in [`Status`].

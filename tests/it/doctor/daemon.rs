@@ -211,7 +211,7 @@ async fn two_daemons() {
     let place = world.home.state().join("quiltd.sock");
     let socket = place.to_str().unwrap();
     let args = ["--socket", socket, "--token-store", "memory"];
-    let _second = Daemon::start(&world.home, &args).await;
+    let _second = Daemon::on_another_machine(&world.home, &args).await;
     let second = only(&world, "two_daemons").await;
     assert_eq!(
         second.hint.to_string(),
@@ -244,7 +244,7 @@ async fn a_socket_of_its_own() {
     let place = world.home.path().join("run/other.sock");
     let socket = place.to_str().unwrap();
     let args = ["--socket", socket, "--token-store", "file"];
-    let _other = Daemon::start(&world.home, &args).await;
+    let _other = Daemon::on_another_machine(&world.home, &args).await;
     let variables = [("QUILTD_SOCKET", socket)];
     let findings = found(&world, &variables).await;
     let expected = ["socket_differs", "socket_differs", "two_daemons"];
@@ -262,12 +262,10 @@ async fn a_state_directory_that_is_open_or_gone() {
     let world = healthy().await;
     let state = world.home.state();
     fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
-    let open = only(&world, "store_failed").await;
-    assert_eq!(
-        open.hint.to_string(),
-        format!("chmod 700 {}", state.display())
-    );
-    assert_eq!(found_after(&world, &[], &open.hint.to_string()).await, []);
+    let open = only(&world, "file_not_trusted").await;
+    let hint = open.hint.to_string();
+    assert_eq!(hint, format!("chmod go-w {}", state.display()));
+    assert_eq!(found_after(&world, &[], &hint).await, []);
 
     fs::remove_dir_all(&state).unwrap();
     let gone = only(&world, "store_failed").await;

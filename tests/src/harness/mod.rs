@@ -11,6 +11,7 @@ mod browser;
 mod canaries;
 mod daemon;
 mod home;
+mod other_machine;
 mod session_bus;
 mod small_disk;
 pub mod toolchain;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 
 use quilt_proto::call::ReadConfig;
 use quilt_proto::locations;
+use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -109,7 +110,13 @@ impl Places {
 
     /// Nothing where there is no such file, or no readable one.
     fn load() -> Self {
-        let bytes = Self::path().and_then(|path| fs::read(path).ok());
+        let bytes = Self::path().and_then(|path| {
+            // One that may be somebody else's doing counts as none.
+            let mut file = quilt_trust::open(&path, Role::State, Access::Read).ok()??;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).ok()?;
+            Some(bytes)
+        });
         let places = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self(places.unwrap_or_default())
     }

@@ -12,6 +12,7 @@ mod daemon;
 mod dead_gateway;
 mod duplicates;
 mod elsewhere;
+mod loose_files;
 mod mend;
 mod named_profile;
 mod nothing_wired;
@@ -55,6 +56,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
 
+    report.add(loose_files::check());
     report.add(static_keys::check(&variables, |key| {
         vended::is_ours(key, context, &profiles)
     }));
@@ -75,7 +77,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     }
     report.add(sockets::second_daemon(context)?);
 
-    if let Some(daemon) = daemon::examine(context, &profiles, &mut report)? {
+    let daemon = daemon::examine(context, &profiles, &mut report)?;
+    report.add(loose_files::check_daemon(context, daemon.is_some())?);
+    if let Some(daemon) = daemon {
         report.add(catalog::check(context, &daemon));
         report.add(dead_gateway::check(&daemon));
         if !is_elsewhere {

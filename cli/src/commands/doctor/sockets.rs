@@ -20,7 +20,7 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
     let Some(call) = profile.call() else {
         return Ok(None);
     };
-    let Some(asked) = call.socket.or_else(|| usual().into_iter().next()) else {
+    let Some(asked) = call.socket.or_else(|| locations::unnamed_socket().ok()) else {
         return Ok(None);
     };
     if same(&here, &asked) {

@@ -17,6 +17,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let path = unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist"));
     let paths = [path.clone()];
     unit::require("launchctl", "quiltctl setup systemd")?;
+    files::may_write([path.as_path()])?;
     let domain = format!("gui/{}", rustix::process::getuid().as_raw());
     let service = format!("{domain}/{LABEL}");
     if args.undo {

@@ -1,13 +1,13 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
 use quilt_proto::call::{SetUpGateway, UndoGateway};
-use quilt_proto::quoted;
 use quilt_proto::wire::{Gateway, GatewayRequest, Session};
+use quilt_proto::{locations, quoted};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{consent, output};
+use crate::{consent, files, output};
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -27,6 +27,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    if let Ok(dir) = locations::python_sdk_dir() {
+        files::may_write([dir.as_path()])?;
+    }
     if args.undo {
         return context.of_all_catalogs().print(&UndoGateway, |gateway| {
             output::line(if gateway.changed {

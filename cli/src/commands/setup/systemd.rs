@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::unit::{self, Args, Unit};
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::files;
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
@@ -22,6 +23,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let dir = units_dir()?;
     let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
     unit::require("systemctl", "quiltctl setup launchd")?;
+    // What enabling links is written, too, by this user's rights.
+    files::may_write(paths.iter().map(PathBuf::as_path))?;
     if args.undo {
         let changed = unit::any_exists(&paths);
         let is_there = changed && reach_manager().is_ok();

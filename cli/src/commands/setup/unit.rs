@@ -169,6 +169,9 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
+    if let Some(failure) = files::is_distrusted(error) {
+        return failure;
+    }
     Failure::new(exit::UNEXPECTED, format!("{}: {error}", quoted::path(path)))
         .hint("quiltctl setup --help")
 }

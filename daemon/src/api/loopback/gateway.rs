@@ -206,11 +206,12 @@ async fn carry_and_flush(
     request: Forward,
     changes_role: bool,
 ) -> Result<Forwarded, SessionError> {
+    app.follow_store().await;
     let session = app.sessions.session(catalog);
     let carried = carry(&app.stack, &session, request).await;
     // Whoever switches the role this way has stale credentials, too.
     if changes_role {
-        session.change_identity();
+        session.role_switched().await;
         app.vault.flush(catalog);
     }
     carried

@@ -134,6 +134,7 @@ impl Desk {
         profile: &ProfileName,
         patience: Duration,
     ) -> Result<AwsCredentials, Problem> {
+        self.app.follow_store().await;
         let session = self.app.sessions.session(opened.right.catalog());
         let vault = &self.app.vault;
         let vended = vault.credentials(&session, profile, patience);

@@ -23,7 +23,7 @@ async fn served() -> BTreeSet<String> {
         python_sdk_dir: dir.path().to_owned(),
     };
     let socket = dir.path().join("quiltd.sock");
-    let app = App::build(config, socket, CancellationToken::new());
+    let app = App::build(config, Vec::new(), socket, CancellationToken::new());
     let router = router(Arc::new(app.await.unwrap()));
     let mut served = BTreeSet::new();
     for path in routes().paths {

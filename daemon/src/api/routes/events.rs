@@ -37,6 +37,7 @@ async fn next_change(
     last: Option<&quilt_proto::wire::Status>,
 ) -> Option<quilt_proto::wire::Status> {
     loop {
+        app.follow_store().await;
         let status = finding::status(app, None);
         if last != Some(&status) {
             return Some(status);

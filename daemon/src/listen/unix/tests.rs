@@ -142,7 +142,7 @@ fn refuses_a_lock_file_that_is_a_symlink() {
     make_dir(path.parent().unwrap(), 0o700);
     let target = root.path().join("target");
     symlink(&target, path.with_file_name("quiltd.sock.lock")).unwrap();
-    assert!(matches!(refusal(&path), BindError::Lock { .. }));
+    assert!(matches!(refusal(&path), BindError::Distrusted { .. }));
     assert!(!target.exists());
 }
 

@@ -56,6 +56,8 @@ impl Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let path = place(CONFIG_ENV)?;
+    files::may_write([path.as_path()])?;
+    files::may_keep_state()?;
     let name = args.section_name();
     let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
     let current = read(&path)?;
@@ -286,6 +288,9 @@ fn failed_at(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {
+    if let Some(failure) = files::is_distrusted(error) {
+        return failure;
+    }
     Failure::new(exit::UNEXPECTED, format!("{what}: {error}")).hint("quiltctl setup aws --help")
 }
 

@@ -1,11 +1,11 @@
 //! What this program put into AWS configuration files, so that it can be
 //! taken out again.
 
-use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::locations;
+use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use super::edit::Edit;
@@ -42,12 +42,15 @@ impl Records {
     pub(super) fn load() -> io::Result<Self> {
         let dir = locations::state_dir().map_err(io::Error::other)?;
         let path = std::path::absolute(dir)?.join(NAME);
-        let records = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
-                io::Error::other(format!("{} is broken", quilt_proto::quoted::path(&path)))
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
+        let records = match quilt_trust::open(&path, Role::State, Access::Read)? {
+            Some(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                serde_json::from_slice(&bytes).map_err(|_| {
+                    io::Error::other(format!("{} is broken", quilt_proto::quoted::path(&path)))
+                })?
+            }
+            None => Vec::new(),
         };
         Ok(Self { path, records })
     }

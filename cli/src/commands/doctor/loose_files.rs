@@ -1,0 +1,63 @@
+//! Whether others could change what programs here read, or put a socket of
+//! theirs in the daemon's place.
+
+use std::path::PathBuf;
+
+use quilt_proto::locations;
+use quilt_proto::wire::Finding;
+use quilt_trust::Distrust;
+
+use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
+use crate::context::Context;
+use crate::exit::Failure;
+
+/// What AWS programs read: whoever changes it chooses the program that they run
+/// for credentials.
+pub(super) fn check() -> Vec<Finding> {
+    let files = [CONFIG_ENV, CREDENTIALS_ENV]
+        .into_iter()
+        .filter_map(aws_files::place);
+    found(files, |distrust| {
+        let what = format!("{distrust}: others could choose what AWS programs run");
+        Finding::warning("file_not_trusted", what, distrust.remedy())
+    })
+}
+
+/// Where the socket is, and what a daemon would read; a daemon that answers
+/// tells of its files itself.
+pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Finding>, Failure> {
+    // As the directory of what is made there.
+    let inside = |dir: PathBuf| dir.join("quiltd");
+    let socket = context.socket()?.parent().map(|dir| inside(dir.to_owned()));
+    let mut places: Vec<PathBuf> = socket.into_iter().collect();
+    if !answers {
+        let dirs = [locations::state_dir(), locations::python_sdk_dir()];
+        places.extend(dirs.into_iter().flatten().map(inside));
+        places.extend(locations::settings());
+    } else if let Ok(dir) = locations::state_dir() {
+        // The record of what `setup aws` wrote is no file of the daemon's.
+        let record = dir.join("setup-aws.json");
+        places.extend(quilt_trust::check_dir(&dir).is_ok().then_some(record));
+    }
+    Ok(found(places, |distrust| {
+        let what = format!("{distrust}: quiltd does not use it");
+        Finding::error("file_not_trusted", what, distrust.remedy())
+    }))
+}
+
+/// One finding for each file or directory, however many lie below it.
+fn found(
+    paths: impl IntoIterator<Item = PathBuf>,
+    finding: impl Fn(&Distrust) -> Finding,
+) -> Vec<Finding> {
+    let mut seen: Vec<Distrust> = Vec::new();
+    for path in paths {
+        match quilt_trust::check(&path) {
+            Err(distrust) if distrust.is_about_others() && !seen.contains(&distrust) => {
+                seen.push(distrust);
+            }
+            _ => {}
+        }
+    }
+    seen.iter().map(finding).collect()
+}

@@ -1,0 +1,155 @@
+//! One daemon for a state directory and machine: a lock there, held for the
+//! daemon's life, that says where it listens.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quilt_proto::instance::{Instance, lock_file, read};
+use quilt_proto::{Command, quoted};
+use quilt_trust::{Access, Distrust, Role};
+
+/// Locks of machines that were started anew long ago are removed.
+const OLD: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The right to be the daemon, held until dropped. The system releases it with
+/// the process, however that ends.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: File,
+}
+
+/// Why a daemon must not start.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// Another one runs.
+    #[error("another quiltd{} already runs for {}{}", pid(running.as_ref()), quoted::path(dir), place(running.as_ref()))]
+    Running {
+        /// The state directory.
+        dir: PathBuf,
+        /// What it says of itself.
+        running: Option<Instance>,
+    },
+    /// The lock's file may be somebody else's doing.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
+    /// The system refused.
+    #[error("cannot lock {}: {source}", quoted::path(path))]
+    Lock {
+        /// The lock.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl InstanceError {
+    /// The command that mends it, or shows why it cannot be.
+    pub fn remedy(&self) -> Command {
+        match self {
+            Self::Running { running, .. } => match running {
+                Some(it) => Command::of("quiltctl")
+                    .path_option("--socket", &it.socket)
+                    .words("status"),
+                None => "quiltctl daemon stop".into(),
+            },
+            Self::Distrusted(distrust) => distrust.remedy(),
+            Self::Lock { path, .. } => Command::of("ls -l").path(path),
+        }
+    }
+}
+
+fn pid(running: Option<&Instance>) -> String {
+    running.map_or_else(String::new, |it| format!(" (pid {})", it.pid))
+}
+
+fn place(running: Option<&Instance>) -> String {
+    running.map_or_else(String::new, |it| {
+        format!(", on {}", quoted::path(&it.socket))
+    })
+}
+
+/// Takes the lock of a state directory, at once or not at all. `socket` is
+/// where this daemon listens.
+pub fn claim(dir: &Path, socket: &Path) -> Result<InstanceLock, InstanceError> {
+    quilt_trust::make_dir(dir)?;
+    let path = lock_file(dir);
+    let mut file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(InstanceError::Running {
+                dir: dir.to_owned(),
+                running: read(&file),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(InstanceError::Lock { path, source }),
+    }
+    let own = Instance {
+        pid: std::process::id(),
+        socket: socket.to_owned(),
+    };
+    // Whoever cannot read it still sees the lock. It works as well on a full
+    // disk.
+    let written = serde_json::to_vec(&own)
+        .map_err(io::Error::from)
+        .and_then(|text| {
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(&text)
+        });
+    if let Err(error) = written {
+        tracing::warn!("cannot write to {}: {error}", path.display());
+    }
+    sweep(dir, &path);
+    Ok(InstanceLock { _file: file })
+}
+
+/// Removes the locks of machines, or earlier runs of this one, that have not
+/// been taken for long.
+fn sweep(dir: &Path, own: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_lock = name.starts_with("daemon-") && name.ends_with(".lock");
+        if !is_lock || entry.path() == own {
+            continue;
+        }
+        let age = entry.metadata().ok().and_then(|it| it.modified().ok());
+        let age = age.and_then(|modified| modified.elapsed().ok());
+        let is_free = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if age.is_some_and(|age| age > OLD) && is_free() {
+            // Another daemon may have swept it first.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_it_until_the_end_and_says_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let socket = Path::new("/run/it's/quiltd.sock");
+        let held = claim(&state, socket).unwrap();
+        let running = quilt_proto::instance::running(&state).unwrap();
+        assert_eq!(
+            (running.pid, &*running.socket),
+            (std::process::id(), socket)
+        );
+        let refused = claim(&state, Path::new("/elsewhere")).unwrap_err();
+        let line = refused.to_string();
+        assert!(line.ends_with("/state, on /run/it's/quiltd.sock"), "{line}");
+        assert_eq!(
+            refused.remedy().to_string(),
+            "quiltctl --socket '/run/it'\\''s/quiltd.sock' status"
+        );
+        drop(held);
+        assert_eq!(quilt_proto::instance::running(&state), None);
+        claim(&state, socket).unwrap();
+    }
+}

@@ -1,0 +1,222 @@
+//! Why a file is not believed or not written, and what mends it.
+
+use std::env;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::{Command, quoted};
+use rustix::process::geteuid;
+
+use super::{file_system, users};
+
+/// Why a file is not believed, or nothing is written there. One line, without
+/// the command: that is [`Self::remedy`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// Somebody else's.
+    #[error(
+        "{} belongs to {}, and this is {}",
+        quoted::path(path),
+        users::describe(*owner),
+        users::describe(geteuid().as_raw())
+    )]
+    Foreign {
+        /// The file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// What it is, in a word.
+        what: &'static str,
+    },
+    /// Others may write to it.
+    #[error("{} can be written by {} (mode {mode:04o})", quoted::path(path), writers(group.as_deref()))]
+    Loose {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// Whose it is.
+        owner: u32,
+        /// The group whose members may, where it is not everybody.
+        group: Option<String>,
+    },
+    /// Its file system does not tell who may write.
+    #[error(
+        "{} is on a file system ({name}) that shows the same owner and mode for every file, so \
+         nothing tells whether others may write to it",
+        quoted::path(path)
+    )]
+    FileSystem {
+        /// The file or directory.
+        path: PathBuf,
+        /// The file system, as `quiltd.toml` names it.
+        name: &'static str,
+    },
+    /// A symlink in the place of a file that nobody keeps elsewhere.
+    #[error("{} is a symlink, which is not followed", quoted::path(.0))]
+    Link(PathBuf),
+    /// Something else is there.
+    #[error("{} is not {wanted}", quoted::path(path))]
+    Kind {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// The system refused.
+    #[error("cannot {action} {}: {reason}", quoted::path(path))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+        /// By its kind.
+        kind: io::ErrorKind,
+    },
+}
+
+impl Distrust {
+    pub(crate) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            reason: match error.get_ref() {
+                Some(words) => words.to_string(),
+                None => error.kind().to_string(),
+            },
+            kind: error.kind(),
+        }
+    }
+
+    /// The file or directory it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Foreign { path, .. }
+            | Self::Loose { path, .. }
+            | Self::FileSystem { path, .. }
+            | Self::Kind { path, .. }
+            | Self::Link(path)
+            | Self::Io { path, .. } => path,
+        }
+    }
+
+    /// Whether it is about who owns or may write something, and not about
+    /// what the system did not let us do.
+    pub fn is_about_others(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Kind { .. })
+    }
+
+    /// The command that mends it, or shows why it cannot be.
+    pub fn remedy(&self) -> Command {
+        match self {
+            Self::Foreign { path, owner, what } => foreign(path, *owner, what),
+            Self::Loose { path, owner, .. } => {
+                let user = geteuid().as_raw();
+                let is_ours = *owner == user || user == 0;
+                let chmod = if is_ours {
+                    Command::of("chmod go-w")
+                } else {
+                    Command::of("sudo chmod go-w")
+                };
+                chmod.path(path)
+            }
+            Self::FileSystem { name, .. } => allow(name),
+            Self::Link(path) | Self::Kind { path, .. } | Self::Io { path, .. } => look(path),
+        }
+    }
+}
+
+/// The distrust behind an error of a file operation, where that is what it is.
+pub fn behind(error: &io::Error) -> Option<&Distrust> {
+    error.get_ref()?.downcast_ref()
+}
+
+impl From<Distrust> for io::Error {
+    fn from(distrust: Distrust) -> Self {
+        let kind = match &distrust {
+            Distrust::Io { kind, .. } => *kind,
+            Distrust::Kind { .. } => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::PermissionDenied,
+        };
+        Self::new(kind, distrust)
+    }
+}
+
+fn writers(group: Option<&str>) -> String {
+    match group {
+        Some(group) => format!("the members of group {group}"),
+        None => "other users".to_owned(),
+    }
+}
+
+fn foreign(path: &Path, owner: u32, what: &str) -> Command {
+    if let Some(command) = as_owner(owner) {
+        return command;
+    }
+    let user = geteuid().as_raw();
+    let dir = path.parent().and_then(|dir| dir.symlink_metadata().ok());
+    let dir_is_ours = dir.is_some_and(|dir| dir.uid() == user);
+    if what == "directory" || !dir_is_ours {
+        return look(path);
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".foreign");
+    Command::of("mv").path(path).path(Path::new(&aside))
+}
+
+/// This very command as the user whose files they are, where root gave it:
+/// without `sudo` where that was how root came here.
+pub fn as_owner(uid: u32) -> Option<Command> {
+    if !geteuid().is_root() || uid == 0 {
+        return None;
+    }
+    let name = users::name(uid)?;
+    let mut words = env::args_os();
+    let program = words.next().unwrap_or_default();
+    // By its name: it is on the user's path as well.
+    let program = match Path::new(&program).file_name() {
+        Some(name) if name == "quiltd" => "quiltd",
+        _ => "quiltctl",
+    };
+    let command = words.fold(Command::of(program), |command, word| {
+        command.word(&word.to_string_lossy())
+    });
+    Some(if env::var("SUDO_USER").is_ok_and(|user| user == name) {
+        command
+    } else {
+        let su = Command::of("su").operand(name).words("-c");
+        su.word(&command.to_string())
+    })
+}
+
+/// Allows a file system by its name.
+fn allow(name: &str) -> Command {
+    let Some(path) = file_system::settings() else {
+        return "quiltctl doctor".into();
+    };
+    let (table, key) = file_system::SETTING;
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if text.contains(&format!("[{table}]")) {
+        return Command::edit(&path);
+    }
+    let lines = format!("\\n[{table}]\\n{key} = [\"{name}\"]\\n");
+    Command::of("mkdir -p")
+        .path(path.parent().unwrap_or(Path::new("/")))
+        .words("&& printf")
+        .word(&lines)
+        .words(">>")
+        .path(&path)
+}
+
+fn look(path: &Path) -> Command {
+    let there = |path: &&Path| path.symlink_metadata().is_ok();
+    let nearest = path.ancestors().find(there).unwrap_or(path);
+    match nearest.parent() {
+        Some(dir) if nearest == path => Command::of("ls -ld").path(dir).path(path),
+        _ => Command::of("ls -ld").path(nearest),
+    }
+}

@@ -1,0 +1,165 @@
+//! File systems that show one mode and one owner for everything, whatever may
+//! really be done: WSL's drvfs, shares, memory sticks.
+//!
+//! What they show proves nothing in either direction. So it counts as loose
+//! until the user says, by the file system's name in `quiltd.toml`, that
+//! nobody else gets at it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use quilt_proto::locations;
+
+use super::way::walk;
+use super::{Distrust, judge};
+
+/// The table and key in `quiltd.toml` that hold the names.
+pub const SETTING: (&str, &str) = ("security", "loose_file_systems");
+
+/// Names, and what the kernel calls them (statfs(2)).
+const KNOWN: &[(&str, u64)] = &[
+    ("9p", 0x0102_1997),
+    ("cifs", 0xff53_4d42),
+    ("smb2", 0xfe53_4d42),
+    ("exfat", 0x2011_bab0),
+    ("fuse", 0x6573_5546),
+    ("hgfs", 0xbacb_acbc),
+    ("ntfs", 0x5346_544e),
+    ("ntfs3", 0x7366_746e),
+    ("prl_fs", 0x7c7c_6673),
+    ("vboxsf", 0x786f_4256),
+    ("vfat", 0x4d44),
+];
+
+/// Where the settings are, if not in the usual place.
+static SETTINGS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names the settings file of this process; the first one counts.
+pub fn settings_at(path: &Path) {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let _ = SETTINGS.set(path);
+}
+
+/// The settings file that can allow a file system.
+pub(crate) fn settings() -> Option<PathBuf> {
+    let named = SETTINGS.get().cloned();
+    named.or_else(|| locations::settings().ok())
+}
+
+/// Every name that can be allowed.
+pub fn known_names() -> Vec<&'static str> {
+    KNOWN.iter().map(|(name, _)| *name).collect()
+}
+
+/// Takes distrust back where it rests on what such a file system shows and the
+/// user allows that; else says why that is so.
+pub(crate) fn excuse(path: &Path, distrust: Distrust) -> Result<(), Distrust> {
+    match name(path) {
+        None => Err(distrust),
+        Some(name) if is_allowed(name) => Ok(()),
+        Some(name) => Err(Distrust::FileSystem {
+            path: path.to_owned(),
+            name,
+        }),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn name(path: &Path) -> Option<&'static str> {
+    let kind = rustix::fs::statfs(path).ok()?.f_type;
+    // Some architectures have it signed.
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    let kind = (kind as u64) & 0xffff_ffff;
+    let known = KNOWN.iter().find(|(_, number)| *number == kind)?;
+    Some(known.0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn name(_: &Path) -> Option<&'static str> {
+    None
+}
+
+/// Whether the settings allow a file system. They count where they are
+/// believed; from a file system such as this they can speak for that one only.
+fn is_allowed(wanted: &str) -> bool {
+    thread_local! {
+        /// Whether the settings are being looked at already.
+        static BUSY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    if BUSY.replace(true) {
+        return false;
+    }
+    let allowed = allowance(wanted);
+    BUSY.set(false);
+    allowed
+}
+
+fn allowance(wanted: &str) -> bool {
+    let Some(path) = settings() else { return false };
+    let way = walk(&path, true).and_then(|way| match &way.found {
+        Some(found) => judge::own(&way.real, found, judge::Owner::UserOrRoot),
+        None => Ok(()),
+    });
+    let may_speak = match way {
+        Ok(()) => true,
+        Err(Distrust::FileSystem { name, .. }) => name == wanted,
+        Err(_) => false,
+    };
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    may_speak && allowed_in(&text).iter().any(|name| name == wanted)
+}
+
+/// The file systems that the text of a settings file allows. They stand on one
+/// line: `loose_file_systems = ["9p"]`, in `[security]`.
+pub fn allowed_in(settings: &str) -> Vec<String> {
+    let (table, key) = SETTING;
+    let mut inside = false;
+    let mut names = Vec::new();
+    for line in settings.lines().map(str::trim) {
+        if line.starts_with('[') {
+            let name = line.split(']').next().unwrap_or_default();
+            inside = name.trim_start_matches('[').trim() == table;
+        }
+        let value = line.strip_prefix(key).filter(|_| inside);
+        let value = value.and_then(|rest| rest.trim_start().strip_prefix('='));
+        let list = value.and_then(|rest| rest.trim_start().strip_prefix('['));
+        if let Some((list, _)) = list.and_then(|rest| rest.split_once(']')) {
+            let words = list
+                .split(',')
+                .map(|word| word.trim().trim_matches(['"', '\'']));
+            names = words
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect();
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_their_table_alone() {
+        let text = "[profiles.a]\nloose_file_systems = [\"fuse\"]\n\n[security] # x\n\
+                    loose_file_systems = [ \"9p\", 'vfat' ] # y\n[console]\n";
+        assert_eq!(allowed_in(text), ["9p", "vfat"]);
+        for none in [
+            "",
+            "[security]",
+            "loose_file_systems = [\"9p\"]",
+            "[security]\nx = 1",
+        ] {
+            assert!(allowed_in(none).is_empty(), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_modes_is_no_such_file_system() {
+        let dir = tempfile::tempdir().unwrap();
+        // A temporary directory on one would be a test machine of its own kind.
+        assert_eq!(name(dir.path()), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether a group has members besides the user.
+//!
+//! Read from the files of the system and not through its name service, which a
+//! static program cannot use: what is not in them counts as having others,
+//! except where it looks like a group of the user's own.
+
+use std::fs;
+
+use rustix::process::geteuid;
+
+use super::users;
+
+const GROUPS: &str = "/etc/group";
+
+/// Whether anybody but the user and root is in a group.
+pub(crate) fn has_others(gid: u32) -> bool {
+    // Elsewhere users are not in files: a group may always have others.
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let group = fs::read_to_string(GROUPS).unwrap_or_default();
+    let passwd = users::passwd();
+    others(&group, &passwd, gid, geteuid().as_raw())
+}
+
+fn others(group: &str, passwd: &str, gid: u32, user: u32) -> bool {
+    let users: Vec<_> = passwd.lines().filter_map(users::parse).collect();
+    let is_us = |uid: u32| uid == user || uid == 0;
+    if users
+        .iter()
+        .any(|entry| entry.gid == gid && !is_us(entry.uid))
+    {
+        return true;
+    }
+    let mut lines = group.lines().map(|line| line.split(':'));
+    let members = lines.find_map(|mut fields| {
+        let id = fields.nth(2)?.parse::<u32>().ok()?;
+        (id == gid).then(|| fields.next().unwrap_or_default())
+    });
+    let Some(members) = members else {
+        return gid != user && gid != 0;
+    };
+    let known = |name: &str| {
+        let mut entries = users.iter();
+        entries.any(|entry| entry.name == name && is_us(entry.uid))
+    };
+    let mut members = members.split(',').map(str::trim);
+    members.any(|name| !name.is_empty() && !known(name))
+}
+
+/// A group's name, else its number.
+pub(crate) fn name(gid: u32) -> String {
+    let text = fs::read_to_string(GROUPS).unwrap_or_default();
+    let name = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let id = fields.nth(1)?.parse::<u32>().ok()?;
+        (id == gid).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| gid.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
+                          ann:x:1000:1000::/home/ann:/bin/sh\n\
+                          bob:x:1001:100::/home/bob:/bin/sh\n";
+    const GROUP: &str = "root:x:0:\nann:x:1000:\nusers:x:100:\nstaff:x:50:ann\n\
+                         team:x:60:ann,bob\nwheel:x:10:root\ngone:x:70:nobody-knows\n";
+
+    #[test]
+    fn a_group_of_ones_own_has_no_others() {
+        let has = |gid| others(GROUP, PASSWD, gid, 1000);
+        for alone in [0, 10, 50, 1000] {
+            assert!(!has(alone), "{alone}");
+        }
+        // As somebody's first group, by its list, by a name nobody knows, and
+        // where it is in no file at all.
+        for shared in [100, 60, 70, 4711] {
+            assert!(has(shared), "{shared}");
+        }
+        assert!(!others("", "", 4711, 4711), "one for each user");
+    }
+}

@@ -1,0 +1,73 @@
+//! What owner and mode of one file or directory say.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::process::geteuid;
+
+use super::{Distrust, file_system, groups, users};
+
+const ROOT: u32 = 0;
+
+/// Who else may own what the user's own is expected to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Nobody.
+    User,
+    /// Root, which could do anything anyway.
+    UserOrRoot,
+}
+
+/// Judges what is to be the user's own.
+pub(crate) fn own(path: &Path, found: &Metadata, owner: Owner) -> Result<(), Distrust> {
+    let (uid, user) = (found.uid(), geteuid().as_raw());
+    let is_ours = uid == user || (owner == Owner::UserOrRoot && uid == ROOT);
+    let judged = if is_ours {
+        loose(path, found)
+    } else {
+        Err(foreign(path, found))
+    };
+    judged.or_else(|distrust| file_system::excuse(path, distrust))
+}
+
+/// Judges a directory on the way: a sticky one lets nobody touch what is not
+/// theirs.
+pub(crate) fn parent(path: &Path, found: &Metadata) -> Result<(), Distrust> {
+    const STICKY: u32 = 0o1000;
+    let judged = if !may_be_passed(found.uid()) {
+        Err(foreign(path, found))
+    } else if found.mode() & STICKY != 0 {
+        Ok(())
+    } else {
+        loose(path, found)
+    };
+    judged.or_else(|distrust| file_system::excuse(path, distrust))
+}
+
+/// Whether a directory or symlink of this owner may be on the way.
+pub(crate) fn may_be_passed(uid: u32) -> bool {
+    uid == geteuid().as_raw() || uid == ROOT || users::is_unmapped_root(uid)
+}
+
+fn loose(path: &Path, found: &Metadata) -> Result<(), Distrust> {
+    let mode = found.mode() & 0o7777;
+    let by_group = mode & 0o020 != 0 && groups::has_others(found.gid());
+    if mode & 0o002 == 0 && !by_group {
+        return Ok(());
+    }
+    Err(Distrust::Loose {
+        path: path.to_owned(),
+        mode,
+        owner: found.uid(),
+        group: (mode & 0o002 == 0).then(|| groups::name(found.gid())),
+    })
+}
+
+fn foreign(path: &Path, found: &Metadata) -> Distrust {
+    Distrust::Foreign {
+        path: path.to_owned(),
+        owner: found.uid(),
+        what: if found.is_dir() { "directory" } else { "file" },
+    }
+}

@@ -1,0 +1,171 @@
+//! Whose files are believed, and where files are written: the one check that
+//! the daemon and the command line share.
+//!
+//! A file is believed where its owner is the user, others may not write to it,
+//! and nobody else may put another in its place: every directory on the way to
+//! it belongs to the user or to root, and others may not write to it, unless
+//! it is sticky. Nothing is created where the directory it would be created in
+//! fails the same check, so that neither root nor anybody else leaves files in
+//! a user's directories that the user cannot use.
+//!
+//! The way is looked at from the top. What was passed cannot be swapped by
+//! others any more, so no descriptors are needed for it; the file itself is
+//! judged by the descriptor it is read from.
+
+mod distrust;
+mod file_system;
+mod groups;
+mod judge;
+mod users;
+mod way;
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+pub use self::distrust::{Distrust, as_owner, behind};
+pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
+use self::judge::Owner;
+use self::way::{Way, walk};
+
+/// What a file is to the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Its own, made by itself: the user's, and no symlink.
+    State,
+    /// Shared with the user and other programs: it may be a symlink of the
+    /// user's, and root may have put it there.
+    Shared,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To be read; it may be missing.
+    Read,
+    /// To be appended to; made where it is missing.
+    Append,
+    /// To be locked, and written to in place; made where it is missing.
+    Lock,
+}
+
+/// Opens a file that is believed; nothing where there is none to read.
+pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Distrust> {
+    let way = walk(path, role == Role::Shared)?;
+    if let Some(found) = &way.found {
+        // Said before it is opened: opening a pipe or a device does things.
+        judge_file(&way.real, found, role)?;
+    } else if access == Access::Read {
+        return Ok(None);
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    match access {
+        Access::Read => options.read(true),
+        Access::Append => options.append(true).create(true),
+        Access::Lock => options.read(true).write(true).create(true).truncate(false),
+    };
+    let opened = options
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(&way.real);
+    let file = match opened {
+        Err(error) if access == Access::Read && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        opened => opened.map_err(|error| Distrust::io("open", &way.real, &error))?,
+    };
+    let found = file
+        .metadata()
+        .map_err(|error| Distrust::io("look at", &way.real, &error))?;
+    judge_file(&way.real, &found, role)?;
+    Ok(Some(file))
+}
+
+/// Passes if a file would be believed, be it there or not; opens nothing.
+pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
+    let way = walk(path, role == Role::Shared)?;
+    match &way.found {
+        Some(found) => judge_file(&way.real, found, role),
+        None => Ok(()),
+    }
+}
+
+/// The same for a file that is made where it is missing.
+pub fn open_or_make(path: &Path, role: Role, access: Access) -> Result<File, Distrust> {
+    open(path, role, access)?.ok_or_else(|| {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        Distrust::io("open", path, &missing)
+    })
+}
+
+/// Makes a directory for this user alone, and its parents, unless it is there;
+/// checks it either way. Nothing is made below what is somebody else's.
+pub fn make_dir(dir: &Path) -> Result<(), Distrust> {
+    let way = walk(dir, true)?;
+    if way.found.is_none() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&way.real)
+            .map_err(|error| Distrust::io("create", &way.real, &error))?;
+    }
+    check_dir(dir)
+}
+
+/// Passes if a directory is this user's, and nobody else may write to it or
+/// put another in its place.
+pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
+    let Way { real, found } = walk(dir, true)?;
+    match found {
+        None => {
+            let missing = io::Error::from(io::ErrorKind::NotFound);
+            Err(Distrust::io("look at", &real, &missing))
+        }
+        Some(found) if !found.is_dir() => Err(Distrust::Kind {
+            path: real,
+            wanted: "a directory",
+        }),
+        Some(found) => judge::own(&real, &found, Owner::User),
+    }
+}
+
+/// Passes if nobody else may change a file, or put another in its place, be it
+/// there or not. What is to be written, or is read by others, is asked about
+/// with this.
+pub fn check(path: &Path) -> Result<(), Distrust> {
+    let Way { real, found } = walk(path, true)?;
+    match found {
+        Some(found) => judge::own(&real, &found, Owner::UserOrRoot),
+        None => Ok(()),
+    }
+}
+
+/// Where a path leads, with every directory on the way checked; nothing is
+/// said about what is there.
+pub fn locate(path: &Path) -> Result<PathBuf, Distrust> {
+    walk(path, true).map(|way| way.real)
+}
+
+fn judge_file(path: &Path, found: &Metadata, role: Role) -> Result<(), Distrust> {
+    if found.is_symlink() {
+        return Err(Distrust::Link(path.to_owned()));
+    }
+    if !found.is_file() {
+        return Err(Distrust::Kind {
+            path: path.to_owned(),
+            wanted: "a regular file",
+        });
+    }
+    let owner = match role {
+        Role::State => Owner::User,
+        Role::Shared => Owner::UserOrRoot,
+    };
+    judge::own(path, found, owner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The check against what others could have left. Whose files they are is
+//! tested with two users, from outside.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn is_loose(result: Result<(), Distrust>, at: &Path) -> bool {
+    let at = fs::canonicalize(at).unwrap();
+    matches!(result, Err(Distrust::Loose { path, .. }) if path == at)
+}
+
+fn read(path: &Path, role: Role) -> Result<(), Distrust> {
+    open(path, role, Access::Read).map(drop)
+}
+
+#[test]
+fn what_others_may_write_is_not_believed_and_what_they_may_read_is() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    for fine in [0o600, 0o644, 0o755, 0o400] {
+        mode(&file, fine);
+        assert!(open(&file, Role::State, Access::Read).unwrap().is_some());
+    }
+    for loose in [0o602, 0o666, 0o777] {
+        mode(&file, loose);
+        for role in [Role::State, Role::Shared] {
+            assert!(is_loose(read(&file, role), &file), "{loose:o}");
+        }
+        assert!(is_loose(check(&file), &file));
+    }
+    let line = check(&file).unwrap_err().to_string();
+    assert!(
+        line.ends_with("can be written by other users (mode 0777)"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_loose_directory_anywhere_on_the_way_spoils_what_is_below() {
+    let top = TempDir::new().unwrap();
+    let dir = top.path().join("a/b/c");
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("file");
+    fs::write(&file, "x").unwrap();
+    check(&file).unwrap();
+    for loose in [top.path(), &top.path().join("a"), &dir] {
+        mode(loose, 0o777);
+        assert!(is_loose(check(&file), loose));
+        assert!(is_loose(read(&file, Role::State), loose));
+        assert!(is_loose(make_dir(&dir.join("new/er")), loose));
+        assert!(is_loose(
+            open(&dir.join("new"), Role::State, Access::Append).map(drop),
+            loose
+        ));
+        assert!(!dir.join("new").exists(), "nothing is made there");
+        mode(loose, 0o755);
+    }
+    // Nobody may touch in a sticky directory what is not theirs.
+    mode(&top.path().join("a"), 0o1777);
+    check(&file).unwrap();
+    make_dir(&dir.join("new/er")).unwrap();
+    let made = fs::metadata(dir.join("new")).unwrap();
+    assert_eq!(made.permissions().mode() & 0o777, 0o700);
+    // But it is nobody's own.
+    mode(&dir, 0o1777);
+    assert!(is_loose(check_dir(&dir), &dir));
+}
+
+#[test]
+fn a_symlink_is_followed_only_where_people_keep_files_elsewhere() {
+    let dir = TempDir::new().unwrap();
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    fs::write(&file, "x").unwrap();
+    symlink("file", &link).unwrap();
+    read(&link, Role::Shared).unwrap();
+    assert!(matches!(read(&link, Role::State), Err(Distrust::Link(_))));
+    let loose = dir.path().join("loose");
+    fs::create_dir(&loose).unwrap();
+    fs::write(loose.join("file"), "x").unwrap();
+    mode(&loose, 0o777);
+    let far = dir.path().join("far");
+    symlink(loose.join("../loose/file"), &far).unwrap();
+    assert!(is_loose(read(&far, Role::Shared), &loose));
+    let round = dir.path().join("round");
+    symlink("round", &round).unwrap();
+    assert!(matches!(check(&round), Err(Distrust::Io { .. })));
+}
+
+#[test]
+fn what_is_missing_is_nothing_and_what_is_no_file_is_said() {
+    let dir = TempDir::new().unwrap();
+    let missing = dir.path().join("no/such/file");
+    assert!(open(&missing, Role::State, Access::Read).unwrap().is_none());
+    check(&missing).unwrap();
+    assert!(matches!(
+        read(dir.path(), Role::State),
+        Err(Distrust::Kind { .. })
+    ));
+    let made = dir.path().join("made");
+    open_or_make(&made, Role::State, Access::Lock).unwrap();
+    assert_eq!(
+        fs::metadata(&made).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn every_remedy_is_a_command_that_works() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("it's loose");
+    fs::write(&file, "x").unwrap();
+    mode(&file, 0o666);
+    let command = check(&file).unwrap_err().remedy().to_string();
+    let run = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .status();
+    assert!(run.unwrap().success(), "{command}");
+    check(&file).unwrap();
+}

@@ -1,0 +1,82 @@
+//! Who users are, by the system's files.
+
+use std::fs;
+
+/// One line of `passwd`.
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+pub(crate) fn passwd() -> String {
+    fs::read_to_string("/etc/passwd").unwrap_or_default()
+}
+
+pub(crate) fn parse(line: &str) -> Option<Entry<'_>> {
+    let mut fields = line.split(':');
+    let name = fields.next().filter(|name| !name.is_empty())?;
+    let uid = fields.nth(1)?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    Some(Entry { name, uid, gid })
+}
+
+/// A user's name, where the system's files tell it and a shell reads it as
+/// one word.
+pub(crate) fn name(uid: u32) -> Option<String> {
+    let passwd = passwd();
+    let entry = passwd.lines().filter_map(parse).find(|it| it.uid == uid)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_plain = entry.name.chars().all(plain) && !entry.name.starts_with('-');
+    is_plain.then(|| entry.name.to_owned())
+}
+
+/// A user in words.
+pub(crate) fn describe(uid: u32) -> String {
+    name(uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// Whether this is how the machine's own root looks from here: in a user
+/// namespace (a sandbox, a rootless container) that does not know it, what
+/// root owns shows as nobody's.
+pub(crate) fn is_unmapped_root(uid: u32) -> bool {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let nobody = read("/proc/sys/kernel/overflowuid");
+    if nobody.trim().parse() != Ok(uid) {
+        return false;
+    }
+    is_partial(&read("/proc/self/uid_map"))
+}
+
+/// Whether a map leaves users out.
+fn is_partial(map: &str) -> bool {
+    let known: u64 = map
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok())
+        .sum();
+    known > 0 && known < u64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_namespace_leaves_users_out() {
+        assert!(!is_partial("         0          0 4294967295\n"));
+        assert!(is_partial("      1000       1000          1\n"));
+        assert!(is_partial("0 1000 1\n1 100000 65536\n"));
+        assert!(!is_partial(""));
+    }
+
+    #[test]
+    fn lines_of_passwd_are_read_and_others_passed_over() {
+        let entry = parse("ann:x:1000:100:Ann,,:/home/ann:/bin/sh").unwrap();
+        assert_eq!((entry.name, entry.uid, entry.gid), ("ann", 1000, 100));
+        for odd in ["", "ann", "+::::::", "ann:x:one:1::", "#:x"] {
+            assert!(parse(odd).is_none(), "{odd}");
+        }
+        assert_eq!(name(0).as_deref(), Some("root"));
+        assert_eq!(describe(4_000_000_001), "uid 4000000001");
+    }
+}
