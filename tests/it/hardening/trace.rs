@@ -45,9 +45,8 @@ impl Story {
 
     /// Something secret of no use, for where it does not belong.
     fn invented(&mut self, what: &str) -> String {
-        let random: String = (0..4)
-            .map(|_| format!("{:08x}", getrandom::u32().unwrap()))
-            .collect();
+        let [a, b] = [(); 2].map(|()| getrandom::u64().unwrap());
+        let random = format!("{a:016x}{b:016x}");
         self.secret(what, &random);
         random
     }

@@ -19,7 +19,7 @@ pub(super) async fn log_in(story: &mut Story) {
     story.secret("code", &code);
     let login = ["login", "--code-stdin"];
     story
-        .quoted(Endpoint::Token, &[code.clone()], &login, &code)
+        .quoted(Endpoint::Token, std::slice::from_ref(&code), &login, &code)
         .await;
     for bad in ["two words", "\u{e9}", "line\nbreak"] {
         let secret = story.invented("bad code");
@@ -112,7 +112,12 @@ pub(super) async fn use_keys(story: &mut Story) {
     story.secret("API key", &planted);
     let login = ["login", "--api-key"];
     story
-        .quoted(Endpoint::Graphql, &[planted.clone()], &login, &planted)
+        .quoted(
+            Endpoint::Graphql,
+            std::slice::from_ref(&planted),
+            &login,
+            &planted,
+        )
         .await;
     story.ctl_with_input(&login, &planted).await.ok();
     story.ctl(&["whoami"]).await.ok();
@@ -121,7 +126,7 @@ pub(super) async fn use_keys(story: &mut Story) {
     story
         .quoted(
             Endpoint::Graphql,
-            &[planted.clone()],
+            std::slice::from_ref(&planted),
             &["api-keys", "list"],
             "",
         )
@@ -139,7 +144,12 @@ pub(super) async fn use_keys(story: &mut Story) {
     story.secret("API key", &other);
     let revoke = ["api-keys", "revoke", "--secret-stdin"];
     story
-        .quoted(Endpoint::Graphql, &[other.clone()], &revoke, &other)
+        .quoted(
+            Endpoint::Graphql,
+            std::slice::from_ref(&other),
+            &revoke,
+            &other,
+        )
         .await;
     story.ctl_with_input(&revoke, &other).await;
     story.ctl(&["clear-api-key"]).await;
@@ -257,7 +267,6 @@ pub(super) async fn be_clumsy(story: &mut Story) {
         let secret = story.invented("a body");
         for body in [
             json!({ "code": { "nested": secret }, "key": [secret] }),
-            json!([secret]),
             json!(secret),
         ] {
             let target = format!("{target}?catalog={}", story.world.stack.catalog_url());
@@ -327,10 +336,8 @@ pub(super) async fn import(story: &mut Story) {
         story.secret(key, tokens[key].as_str().unwrap());
     }
     let auth = story.world.home.config_yml().with_file_name("auth.json");
-    story
-        .ctl(&["config", &story.world.stack.catalog_url().to_owned()])
-        .await
-        .ok();
+    let catalog = story.world.stack.catalog_url().to_owned();
+    story.ctl(&["config", &catalog]).await.ok();
     fs::write(&auth, json!({ registry: tokens }).to_string()).unwrap();
     story.ctl(&["setup", "quilt3", "--import"]).await.ok();
     story.stored();
