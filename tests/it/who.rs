@@ -1,7 +1,7 @@
 //! Who is logged in after a login, and who was before.
 
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, KeySeed};
+use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, KeySeed, StackConfig};
 use serde_json::Value;
 
 use crate::web_login::{Player, approving};
@@ -48,7 +48,7 @@ async fn a_login_says_whose_it_is_and_whose_was_before() {
     // The same again is no change.
     assert_eq!(
         said(&world, login(&world, "alice", &[]).await),
-        [alice.clone()]
+        std::slice::from_ref(&alice)
     );
     let changed = said(&world, login(&world, "bob", &[]).await);
     assert_eq!(changed, [bob.clone(), was("alice")]);
@@ -149,7 +149,7 @@ async fn the_first_login_of_a_home_makes_its_catalog_the_configured_one() {
     assert!(config.contains(world.stack.registry_url()), "{config}");
 
     // A second catalog changes nothing there.
-    let other = quilt_tests::stack::FakeStack::bind(Default::default());
+    let other = FakeStack::bind(StackConfig::default());
     let other = other.await.unwrap();
     let code = other.control().login_code("bob").unwrap();
     let there = ["login", "--code-stdin", "--catalog", other.catalog_url()];

@@ -75,12 +75,12 @@ async fn an_oauth_server_that_names_another_host_for_its_tokens_is_refused() {
             "revocation_endpoint": format!("{catalog}/auth/revoke"),
         });
         metadata[elsewhere] = json!(format!("{other}/auth/x"));
-        let lie = FaultKind::Status {
+        let forged = FaultKind::Status {
             status: 200,
             body: metadata.to_string(),
         };
         let control = two.world.stack.control();
-        control.plant(Endpoint::ConnectMetadata, Fault::once(lie));
+        control.plant(Endpoint::ConnectMetadata, Fault::once(forged));
         let line = two
             .world
             .ctl(&["login", "--web", "--no-browser"])
