@@ -1,13 +1,16 @@
 //! What GraphQL gets through the gateway, and how it is noted.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use quilt_proto::call::{ReadAudit, ReadGateway};
 use quilt_proto::wire::AuditEntry;
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::StackConfig;
+use quilt_tests::stack::{Counts, Endpoint, Fault, FaultKind, StackConfig};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::{grant, once, raw, set_up, with_grant};
 
@@ -239,6 +242,39 @@ async fn no_other_way_to_ask_gets_past() {
     ];
     let (status, said) = raw(&authority, "POST /graphql", &headers, query).await;
     assert!(status == 200 && said.contains("alice"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_before_the_answer_is_noted_all_the_same() {
+    let world = set_up(StackConfig::default()).await;
+    let control = world.stack.control();
+    let held = control.plant(Endpoint::Graphql, Fault::always(FaultKind::Hold));
+    let body = keys_made().remove(0);
+    let (authority, token) = grant(&world);
+    let lines = with_grant(&authority, &token).join("\r\n");
+    let length = body.len();
+    let request =
+        format!("POST /graphql HTTP/1.1\r\n{lines}\r\nContent-Length: {length}\r\n\r\n{body}");
+    let mut stream = TcpStream::connect(&authority).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let in_flight = |counts: &Counts| {
+        let graphql = counts.endpoints.get(&Endpoint::Graphql);
+        graphql.is_some_and(|count| count.in_flight > 0)
+    };
+    control.wait_for_counts(in_flight).await;
+    drop(stream);
+    control.clear_fault(held);
+    let noted = async {
+        loop {
+            let noted = registry(&world).await;
+            if let [entry] = &noted[..] {
+                return entry.request.clone().unwrap();
+            }
+        }
+    };
+    let noted = tokio::time::timeout(Duration::from_secs(60), noted).await;
+    assert_eq!(noted.unwrap(), "POST /graphql mutation apiKeyCreate");
+    assert_eq!(control.key_count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -173,30 +173,32 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
         }
     }
     // In a task of its own: who hangs up in the middle of switching the role
-    // must not leave credentials of the other one behind.
-    let (app, catalog) = (Arc::clone(&desk.app), opened.right.catalog().clone());
+    // must not leave credentials of the other one behind, nor go unnoted.
     let changes_role = asked.is_some_and(|asked| asked.may_change_role());
-    let carried =
-        tokio::spawn(async move { carry_and_flush(&app, &catalog, request, changes_role).await });
-    let (outcome, by) = tokio::join!(carried, program(visitor.as_ref()));
-    let outcome = outcome.unwrap_or(Err(SessionError::Stopping));
-    match outcome {
-        Ok(carried) => {
-            desk.note("registry", Ok(()), &opened, by, Some(noted));
-            private(carried.map(Body::new))
-        }
-        Err(error) => {
-            let problem = ApiError::from(error).problem();
-            desk.note("registry", Err(&problem), &opened, by, Some(noted));
-            // The SDK takes a 401 for what it is, and tells its user so.
-            answer(&Problem {
-                status: match problem.code {
-                    ErrorCode::InvalidApiKey => 401,
-                    _ => problem.status,
-                },
-                ..problem
-            })
-        }
+    let carried = tokio::spawn(async move {
+        let carried = carry_and_flush(&desk.app, opened.right.catalog(), request, changes_role);
+        let (carried, by) = tokio::join!(carried, program(visitor.as_ref()));
+        let carried = carried.map_err(|error| ApiError::from(error).problem());
+        desk.note(
+            "registry",
+            carried.as_ref().map(drop),
+            &opened,
+            by,
+            Some(noted),
+        );
+        carried
+    });
+    let stopping = |_| Err(ApiError::from(SessionError::Stopping).problem());
+    match carried.await.unwrap_or_else(stopping) {
+        Ok(carried) => private(carried.map(Body::new)),
+        // The SDK takes a 401 for what it is, and tells its user so.
+        Err(problem) => answer(&Problem {
+            status: match problem.code {
+                ErrorCode::InvalidApiKey => 401,
+                _ => problem.status,
+            },
+            ..problem
+        }),
     }
 }
 
