@@ -59,10 +59,7 @@ async fn reads_every_way(program: Program) {
     let lake = format!("[profiles.lake]\nrole_arn = '{}'\n", arn("lake"));
     let world = world(StackConfig::default(), &lake).await;
     set_up(&world).await;
-    world
-        .ctl(&["setup", "aws", "--profile", "lake"])
-        .await
-        .ok();
+    world.ctl(&["setup", "aws", "--profile", "lake"]).await.ok();
     let mut reading = demo_object(&world);
     let ways = [
         ("profile", profile(&world, "quilt"), None),

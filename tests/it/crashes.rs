@@ -77,7 +77,7 @@ async fn a_home_that_cannot_be_written_is_one_clear_line() {
     assert_eq!(output.status.code(), Some(1));
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with("quiltd: cannot create ") && last.contains("state"),
+        last.starts_with("quiltd: cannot enter ") && last.contains("state"),
         "{last}"
     );
 }

@@ -9,7 +9,7 @@ use quilt_tests::stack::{FakeStack, StackConfig};
 
 /// A fake stack, a home without a daemon yet, and a bus; `None` where a test
 /// cannot run.
-async fn world() -> Option<(World, SessionBus)> {
+pub(crate) async fn world() -> Option<(World, SessionBus)> {
     let home = Home::new();
     let bus = SessionBus::start(&home).await?;
     let stack = FakeStack::bind(StackConfig::default()).await.unwrap();

@@ -30,6 +30,8 @@ mod profiles;
 mod roles;
 mod secrets;
 mod sessions;
+mod trust;
+mod two_daemons;
 mod users;
 mod web_login;
 mod wire;

@@ -258,8 +258,8 @@ async fn tokens_that_arrive_expired_are_a_wrong_clock_and_not_a_busy_loop() {
     assert!(calls <= 4, "{calls} rotations in 5 s");
 }
 
-/// A second daemon on the same state directory, and its socket.
-async fn second_daemon(world: &World) -> (quilt_tests::harness::Daemon, String) {
+/// A daemon of another machine on the same state directory, and its socket.
+pub(crate) async fn second_daemon(world: &World) -> (quilt_tests::harness::Daemon, String) {
     let socket = world
         .home
         .path()
@@ -269,7 +269,7 @@ async fn second_daemon(world: &World) -> (quilt_tests::harness::Daemon, String) 
         .to_owned();
     let args = ["--token-store", "file", "--socket", &socket];
     (
-        quilt_tests::harness::Daemon::start(&world.home, &args).await,
+        quilt_tests::harness::Daemon::on_another_machine(&world.home, &args).await,
         socket,
     )
 }

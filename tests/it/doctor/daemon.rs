@@ -185,7 +185,7 @@ async fn two_daemons() {
     let place = world.home.state().join("quiltd.sock");
     let socket = place.to_str().unwrap();
     let args = ["--socket", socket, "--token-store", "memory"];
-    let _second = Daemon::start(&world.home, &args).await;
+    let _second = Daemon::on_another_machine(&world.home, &args).await;
     let second = only(&world, "two_daemons").await;
     assert_eq!(
         second.hint,
@@ -218,7 +218,7 @@ async fn a_socket_of_its_own() {
     let place = world.home.path().join("run/other.sock");
     let socket = place.to_str().unwrap();
     let args = ["--socket", socket, "--token-store", "file"];
-    let _other = Daemon::start(&world.home, &args).await;
+    let _other = Daemon::on_another_machine(&world.home, &args).await;
     let variables = [("QUILTD_SOCKET", socket)];
     let findings = found(&world, &variables).await;
     let expected = ["socket_differs", "socket_differs", "two_daemons"];
@@ -233,8 +233,8 @@ async fn a_state_directory_that_is_open_or_gone() {
     let world = healthy().await;
     let state = world.home.state();
     fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
-    let open = only(&world, "store_failed").await;
-    assert_eq!(open.hint, format!("chmod 700 {}", state.display()));
+    let open = only(&world, "file_not_trusted").await;
+    assert_eq!(open.hint, format!("chmod go-w {}", state.display()));
     assert_eq!(found_after(&world, &[], &open.hint).await, []);
 
     fs::remove_dir_all(&state).unwrap();

@@ -295,7 +295,7 @@ async fn a_second_daemon_brings_no_revoked_grant_back() {
     let socket = world.home.path().join("run/other.sock");
     let socket = socket.to_str().unwrap();
     let args = ["--token-store", "file", "--socket", socket];
-    let other = Daemon::start(&world.home, &args).await;
+    let other = Daemon::on_another_machine(&world.home, &args).await;
     let id = world.client().status().await.unwrap().grants[0].id.clone();
     world.ctl(&["grants", "revoke", &id]).await.ok();
     world

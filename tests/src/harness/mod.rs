@@ -10,6 +10,7 @@ pub mod binaries;
 mod browser;
 mod daemon;
 mod home;
+mod other_machine;
 mod session_bus;
 mod small_disk;
 pub mod toolchain;
