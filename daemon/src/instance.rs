@@ -11,7 +11,7 @@ use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
 
 /// Locks of machines that were started anew long ago are removed.
-const OLD: Duration = Duration::from_secs(30 * 24 * 3600);
+const OLD: Duration = Duration::from_hours(30 * 24);
 
 /// The right to be the daemon, held until dropped. The system releases it with
 /// the process, however that ends.

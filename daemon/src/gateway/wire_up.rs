@@ -20,7 +20,6 @@ const TRIES: usize = 20;
 
 /// How setting up went.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct WiredUp {
     /// Whether any file was changed.
     pub changed: bool,
