@@ -152,7 +152,7 @@ impl From<Problem> for Failure {
         let hint = default_hint(&problem.code).map(Command::of);
         let question = match problem.code {
             ErrorCode::RegistryChanged => problem.registry_host.map(Question::Registry),
-            ErrorCode::OtherCatalog => problem.catalog_url.map(Question::Catalog),
+            ErrorCode::OtherCatalog => problem.catalog_url.map(|url| Question::Catalog(*url)),
             _ => None,
         };
         Self {

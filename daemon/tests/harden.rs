@@ -10,7 +10,10 @@ fn leaves_nothing_open() {
 
     let attempts = harden();
     assert_eq!(attempts.len(), 4);
-    let open: Vec<_> = attempts.iter().filter_map(|it| it.warning()).collect();
+    let open: Vec<_> = attempts
+        .iter()
+        .filter_map(quiltd::process::Attempt::warning)
+        .collect();
     assert!(open.is_empty(), "{open:?}");
     assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
     assert_eq!(getrlimit(Resource::Core).maximum, Some(0));

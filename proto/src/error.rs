@@ -153,7 +153,7 @@ pub struct Problem {
     pub registry_host: Option<RegistryHost>,
     /// With `other_catalog`: the catalog it says it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub catalog_url: Option<CatalogUrl>,
+    pub catalog_url: Option<Box<CatalogUrl>>,
 }
 
 impl Problem {

@@ -372,7 +372,10 @@ async fn set_up_writes_nothing_where_others_may_replace_it() {
         let found = found
             .find(|found| found.code == "file_not_trusted")
             .unwrap();
-        assert_eq!(found.hint.to_string(), format!("chmod go-w {}", loose.display()));
+        assert_eq!(
+            found.hint.to_string(),
+            format!("chmod go-w {}", loose.display())
+        );
         let line = world.ctl(&["setup", "aws"]).await.failed(1);
         assert!(line.contains("can be written by other users"), "{line}");
         assert!(line.contains("nothing was changed"), "{line}");
@@ -442,9 +445,15 @@ async fn memory_that_cannot_be_locked_is_said() {
         let found: Diagnosis = serde_json::from_str(&doctor.stdout).unwrap();
         let mut found = found.findings.iter();
         let found = found.find(|found| found.code == "unprotected").unwrap();
-        assert!(status.warnings[0].ends_with(&found.hint.to_string()), "{found:?}");
         assert!(
-            found.hint.to_string().contains("prlimit --pid $$ --memlock="),
+            status.warnings[0].ends_with(&found.hint.to_string()),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .hint
+                .to_string()
+                .contains("prlimit --pid $$ --memlock="),
             "{found:?}"
         );
     }

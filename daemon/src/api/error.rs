@@ -152,7 +152,7 @@ impl ApiError {
                 );
                 let hint = Command::of("quiltctl config").operand(named);
                 Problem {
-                    catalog_url: Some(named.clone()),
+                    catalog_url: Some(Box::new(named.clone())),
                     ..Problem::new(409, ErrorCode::OtherCatalog, detail).with_hint(hint)
                 }
             }

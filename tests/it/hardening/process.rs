@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::process::Stdio;
 
-use quilt_tests::harness::toolchain::not_run;
+use quilt_tests::harness::toolchain::{not_run, say};
 use quilt_tests::harness::{Canaries, Daemon, Home, User, World, binaries, can_look};
 use quilt_tests::stack::StackConfig;
 use rustix::process::{Pid, Signal, kill_process};

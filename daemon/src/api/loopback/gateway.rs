@@ -178,17 +178,17 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let carried = tokio::spawn(async move {
         let carried = carry_and_flush(&desk.app, opened.right.catalog(), request, changes_role);
         let (carried, by) = tokio::join!(carried, program(visitor.as_ref()));
-        let carried = carried.map_err(|error| ApiError::from(error).problem());
+        let carried = carried.map_err(|error| Box::new(ApiError::from(error).problem()));
         desk.note(
             "registry",
-            carried.as_ref().map(drop),
+            carried.as_ref().map(drop).map_err(AsRef::as_ref),
             &opened,
             by,
             Some(noted),
         );
         carried
     });
-    let stopping = |_| Err(ApiError::from(SessionError::Stopping).problem());
+    let stopping = |_| Err(Box::new(ApiError::from(SessionError::Stopping).problem()));
     match carried.await.unwrap_or_else(stopping) {
         Ok(carried) => private(carried.map(Body::new)),
         // The SDK takes a 401 for what it is, and tells its user so.
@@ -197,7 +197,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
                 ErrorCode::InvalidApiKey => 401,
                 _ => problem.status,
             },
-            ..problem
+            ..*problem
         }),
     }
 }
