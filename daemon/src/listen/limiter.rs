@@ -79,6 +79,17 @@ struct Link {
     has_unread: AtomicBool,
 }
 
+/// A connection that has no slot yet.
+#[derive(Debug)]
+struct Newcomer {
+    origin: Origin,
+    began: Instant,
+    /// When a request was last ended for it.
+    ended: Option<Instant>,
+    /// Somebody closes for it once told why.
+    is_owed: bool,
+}
+
 /// A connection's slot; free again when dropped.
 #[derive(Debug)]
 pub(super) struct Slot(ConnectionSlot);
@@ -117,47 +128,42 @@ impl ConnectionLimiter {
 
     /// A slot for a newcomer, as soon as there is one.
     pub(super) async fn admit(self: &Arc<Self>, origin: Origin) -> Slot {
-        let began = now();
-        let mut now = began;
-        let mut ended: Option<Instant> = None;
+        let mut newcomer = Newcomer {
+            origin,
+            began: now(),
+            ended: None,
+            is_owed: false,
+        };
         loop {
-            let may_end = ended.is_none_or(|at| now.saturating_duration_since(at) >= LOOK);
-            match self.try_admit(&origin, began, may_end, now) {
-                Ok(slot) => return slot,
-                Err(true) => ended = Some(now),
-                Err(false) => {}
+            if let Some(slot) = self.try_admit(&mut newcomer) {
+                return slot;
             }
             // Looks again also where nothing changes: clients may begin to
             // keep us waiting.
             let _ = tokio::time::timeout(LOOK, self.changed.notified()).await;
-            now = self::now();
         }
     }
 
-    /// A slot; else whether somebody was told to finish.
-    fn try_admit(
-        self: &Arc<Self>,
-        origin: &Origin,
-        began: Instant,
-        may_end: bool,
-        now: Instant,
-    ) -> Result<Slot, bool> {
+    fn try_admit(self: &Arc<Self>, newcomer: &mut Newcomer) -> Option<Slot> {
+        let now = now();
+        let since = |at: Instant| now.saturating_duration_since(at);
         let mut state = self.state();
-        let is_recent = |at: Instant| now.saturating_duration_since(at) < PRESSURE;
-        let is_pressed = now.saturating_duration_since(began) >= PATIENCE
-            || state.pressed.is_some_and(is_recent);
+        let is_pressed = since(newcomer.began) >= PATIENCE
+            || state.pressed.is_some_and(|at| since(at) < PRESSURE);
         let search = Search {
-            ends_requests: may_end,
+            ends_requests: newcomer.ended.is_none_or(|at| since(at) >= LOOK),
+            // Who does not read why may not close.
+            is_owed: newcomer.is_owed && newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
             is_pressed,
         };
-        match state.book.admit(origin, search, now) {
+        match state.book.admit(&newcomer.origin, search, now) {
             Admission::Slot { id, evicted } => {
                 self.tell(&state, evicted);
                 let link = Arc::<Link>::default();
                 state.links.insert(id, Arc::clone(&link));
                 state.peak = state.peak.max(state.book.open());
                 self.meter.opened();
-                Ok(Slot(ConnectionSlot {
+                Some(Slot(ConnectionSlot {
                     limiter: Arc::clone(self),
                     id,
                     link,
@@ -168,7 +174,11 @@ impl ConnectionLimiter {
                     state.pressed = Some(now);
                 }
                 self.tell(&state, evicted);
-                Err(evicted.is_some_and(Eviction::ends_a_request))
+                if let Some(evicted) = evicted.filter(|evicted| evicted.ends_a_request()) {
+                    newcomer.ended = Some(now);
+                    newcomer.is_owed |= evicted.why != Why::Last;
+                }
+                None
             }
         }
     }

@@ -149,7 +149,7 @@ impl Book {
     pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
         let leeway = Self::leeway(self.slots);
         let mut evicted = None;
-        if self.staying() >= self.slots {
+        if self.staying() >= self.slots && !search.is_owed {
             if self.leaving >= leeway {
                 return Admission::Later(None);
             }

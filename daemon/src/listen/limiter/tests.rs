@@ -8,6 +8,7 @@ const OTHER: Origin = Origin::Process(2);
 
 const SEARCH: Search = Search {
     ends_requests: true,
+    is_owed: false,
     is_pressed: true,
 };
 

@@ -51,6 +51,9 @@ pub(in crate::listen::limiter) struct Search {
     /// Whether a request may be turned away, or told that its answer is the
     /// last: neither gives a slot at once.
     pub(in crate::listen::limiter) ends_requests: bool,
+    /// Whether a request was turned away for this newcomer: its connection
+    /// closes, whatever else is on its way out.
+    pub(in crate::listen::limiter) is_owed: bool,
     /// Whether newcomers have waited in vain: requests of the newcomer's own
     /// origin may be turned away as well, and nobody may keep us waiting long.
     pub(in crate::listen::limiter) is_pressed: bool,
