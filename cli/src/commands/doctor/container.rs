@@ -11,10 +11,9 @@ use zeroize::Zeroizing;
 
 use super::mend;
 use super::variables::Variables;
-use crate::variables::{CONTAINER_TOKEN, CONTAINER_URI};
+use crate::variables::{CONTAINER_TOKEN, CONTAINER_TOKEN_FILE as TOKEN_FILE, CONTAINER_URI};
 
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
-const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
 /// How long an endpoint on this machine may take. SDKs wait no longer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,9 +28,10 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
         let hint = mend::unset(&[RELATIVE_URI]);
         found.push(Finding::error("container_two_uris", what, hint));
     }
-    if both(CONTAINER_TOKEN, TOKEN_FILE) {
+    if both(CONTAINER_TOKEN, TOKEN_FILE) && !is_one_token(variables) {
         let what = format!(
-            "{CONTAINER_TOKEN} and {TOKEN_FILE} are both set: programs differ in which one they send"
+            "{CONTAINER_TOKEN} and {TOKEN_FILE} say different things: programs differ in which \
+             one they send"
         );
         let hint = mend::unset(&[TOKEN_FILE]);
         found.push(Finding::error("container_two_tokens", what, hint));
@@ -45,6 +45,13 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
         found.push(Finding::error("container_stale", what, hint));
     }
     found
+}
+
+/// Whether the file holds the very token, as `exec` sets both.
+fn is_one_token(variables: &Variables) -> bool {
+    let (token, file) = (variables.get(CONTAINER_TOKEN), variables.get(TOKEN_FILE));
+    let held = file.and_then(|file| std::fs::read(file).ok().map(Zeroizing::new));
+    held.is_some_and(|held| token.is_some_and(|token| held.as_slice() == token.as_bytes()))
 }
 
 /// Why an endpoint on this machine gives nothing. Others are not asked: their
@@ -116,6 +123,13 @@ mod tests {
         let found = codes(&[(CONTAINER_URI, far), (RELATIVE_URI, "/v2")].into());
         assert_eq!(found, ["container_two_uris"]);
         let found = codes(&[(CONTAINER_TOKEN, "t"), (TOKEN_FILE, "/t")].into());
+        assert_eq!(found, ["container_two_tokens"]);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "t").unwrap();
+        let file = file.to_str().unwrap();
+        assert!(codes(&[(CONTAINER_TOKEN, "t"), (TOKEN_FILE, file)].into()).is_empty());
+        let found = codes(&[(CONTAINER_TOKEN, "other"), (TOKEN_FILE, file)].into());
         assert_eq!(found, ["container_two_tokens"]);
         assert!(codes(&[(CONTAINER_URI, far), (CONTAINER_TOKEN, "t")].into()).is_empty());
     }

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use quilt_proto::quoted;
 use zeroize::Zeroizing;
 
 use crate::aws_files::ini::{self, Line, all_sections, key, lines, profile_of};
@@ -32,27 +33,32 @@ enum Kind {
 }
 
 /// Has `command` read copies of those files that would give it credentials of
-/// the user's own.
-pub(super) fn hide_default_credentials(command: &mut Command) -> Result<(), Failure> {
-    let places = [
-        (CONFIG_ENV, aws_files::place(CONFIG_ENV), Kind::Config),
-        (
-            CREDENTIALS_ENV,
-            aws_files::place(CREDENTIALS_ENV),
-            Kind::Credentials,
-        ),
-    ];
-    for (variable, path, kind) in places {
-        if let Some(path) = path {
-            hide(command, variable, &path, kind)?;
-        }
+/// the user's own. `region` is the one it shall have where it names no profile,
+/// and is put into the copy where a variable would win over that of another
+/// profile; answers whether it was.
+pub(super) fn hide_default_credentials(
+    command: &mut Command,
+    region: Option<&str>,
+) -> Result<bool, Failure> {
+    let mut holds_region = false;
+    if let Some(path) = aws_files::place(CONFIG_ENV) {
+        let content = content(&path);
+        let regional = region.and_then(|region| with_default_region(&content, region));
+        holds_region = regional.is_some();
+        let copy = regional.or_else(|| without_default_credentials(&content, Kind::Config));
+        put(command, CONFIG_ENV, &path, copy)?;
+    }
+    if let Some(path) = aws_files::place(CREDENTIALS_ENV) {
+        let copy = without_default_credentials(&content(&path), Kind::Credentials);
+        put(command, CREDENTIALS_ENV, &path, copy)?;
     }
     for path in boto_files() {
-        if hide(command, BOTO_ENV, &path, Kind::Boto)? {
+        let copy = without_default_credentials(&content(&path), Kind::Boto);
+        if put(command, BOTO_ENV, &path, copy)? {
             break;
         }
     }
-    Ok(())
+    Ok(holds_region)
 }
 
 /// The files boto 2 reads, the user's own first: where both hold keys, the
@@ -69,27 +75,76 @@ fn boto_files() -> Vec<PathBuf> {
     }
 }
 
-/// Puts a copy in a file's place, where it has something to hide; answers
-/// whether it has.
-fn hide(command: &mut Command, variable: &str, path: &Path, kind: Kind) -> Result<bool, Failure> {
-    // What cannot be read here cannot be read by the program either.
-    let Ok(Some(content)) = aws_files::read(path) else {
-        return Ok(false);
-    };
-    let content = Zeroizing::new(content);
-    let Some(copy) = without_default_credentials(&content, kind) else {
+/// What is in a file. What cannot be read here cannot be read by the program
+/// either.
+fn content(path: &Path) -> Zeroizing<Vec<u8>> {
+    let content = aws_files::read(path).ok().flatten();
+    Zeroizing::new(content.unwrap_or_default())
+}
+
+/// Puts a copy in a file's place, where there is one; answers whether there is.
+fn put(
+    command: &mut Command,
+    variable: &str,
+    path: &Path,
+    copy: Option<Zeroizing<Vec<u8>>>,
+) -> Result<bool, Failure> {
+    let Some(copy) = copy else {
         return Ok(false);
     };
     let place = in_memory(variable, &copy).map_err(|error| {
         let what = format!(
-            "the default profile in {} gets its credentials in another way, which would win, \
-             and cannot be hidden from the program: {error}",
-            path.display()
+            "what {} says of the default profile would win, and cannot be hidden from the \
+             program: {error}",
+            quoted::path(path)
         );
         Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup aws")
     })?;
     command.env(variable, place);
     Ok(true)
+}
+
+/// The configuration with this region for whoever names no profile, and
+/// without credentials for them; nothing where a variable does as well, because
+/// no other profile has a region of its own that it would win over.
+fn with_default_region(content: &[u8], region: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let is_default = |section: &[Line<'_>]| is_default(section[0].text, Kind::Config);
+    let is_region = |line: &Line<'_>| key(line.text).as_deref() == Some("region");
+    let all = lines(content);
+    let is_other = all_sections(&all).into_iter().any(|section| {
+        let mut regions = section[1..].iter().filter(|line| is_region(line));
+        !is_default(section) && regions.any(|line| ini::value(line.text) != region)
+    });
+    if !is_other {
+        return None;
+    }
+    let bare = without_default_credentials(content, Kind::Config);
+    let bare = bare.unwrap_or_else(|| Zeroizing::new(content.to_vec()));
+    let all = lines(&bare);
+    let wanted = format!("\nregion = {region}\n");
+    let mut copy = Zeroizing::new(Vec::with_capacity(content.len() + 64));
+    let mut is_there = false;
+    let start = all_sections(&all)
+        .first()
+        .map_or(bare.len(), |it| it[0].offset);
+    copy.extend_from_slice(&bare[..start]);
+    for section in all_sections(&all) {
+        let is_default = is_default(section);
+        is_there |= is_default;
+        for (index, line) in section.iter().enumerate() {
+            if !is_default || !is_region(line) {
+                copy.extend_from_slice(line.text);
+            }
+            if is_default && index == 0 {
+                copy.extend_from_slice(wanted.as_bytes());
+            }
+        }
+    }
+    if !is_there {
+        copy.extend_from_slice(b"\n[default]");
+        copy.extend_from_slice(wanted.as_bytes());
+    }
+    Some(copy)
 }
 
 /// The file without the credentials of its default profile; nothing where it
@@ -221,6 +276,32 @@ mod tests {
             )
             .unwrap(),
             "[Credentials]\n[Boto]\ndebug = 1\n"
+        );
+    }
+
+    #[test]
+    fn a_region_goes_into_the_file_where_a_variable_would_win_over_another_profiles() {
+        let with = |text: &str| {
+            let copy = with_default_region(text.as_bytes(), "eu-west-1")?;
+            Some(String::from_utf8(copy.to_vec()).unwrap())
+        };
+        for same in [
+            "",
+            "[default]\nregion = x\n",
+            "[profile a]\nregion = eu-west-1\n",
+        ] {
+            assert_eq!(with(same), None, "{same}");
+        }
+        assert_eq!(
+            with(
+                "# c\n[default]\nregion = x\nrole_arn = r\noutput = json\n[profile a]\nregion = y"
+            )
+            .unwrap(),
+            "# c\n[default]\n\nregion = eu-west-1\noutput = json\n[profile a]\nregion = y"
+        );
+        assert_eq!(
+            with("[profile a]\nregion = y").unwrap(),
+            "[profile a]\nregion = y\n[default]\nregion = eu-west-1\n"
         );
     }
 

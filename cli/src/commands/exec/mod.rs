@@ -77,18 +77,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     for name in variables::ALL {
         command.env_remove(name);
     }
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    // One that the user has set is meant.
+    let is_chosen = variables::REGIONS.into_iter().any(is_set);
     let region = if args.socket_only {
         hand_on_socket(context, args, &mut command)?
     } else {
-        files::hide_default_credentials(&mut command)?;
-        proxy::exempt_loopback(&mut command);
         grant(context, args, &mut command)?
     };
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    // One that the user has set is meant.
-    if let Some(region) = region
-        && !variables::REGIONS.into_iter().any(is_set)
-    {
+    let region = region.filter(|_| !is_chosen);
+    let mut is_in_file = false;
+    if !args.socket_only {
+        is_in_file = files::hide_default_credentials(&mut command, region.as_deref())?;
+        proxy::exempt_loopback(&mut command);
+    }
+    if let Some(region) = region.filter(|_| !is_in_file) {
         for name in variables::REGIONS {
             command.env(name, &region);
         }
