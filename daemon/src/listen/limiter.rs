@@ -67,6 +67,8 @@ struct State {
 struct Link {
     ordered: Notify,
     turn: Notify,
+    /// A request has come before.
+    has_asked: AtomicBool,
     /// The last answer was handed over and has not been flushed yet.
     is_answered: AtomicBool,
     /// Bytes of an answer wait for the client.
@@ -296,6 +298,10 @@ impl ConnectionSlot {
     /// A request has come: returns when it may be answered, and whether. While
     /// it is, it may be turned away where it changes nothing.
     pub(super) async fn ask(&self, changes_nothing: bool) -> Turn {
+        // Who sends request upon request does so in turn with everybody else.
+        if self.link.has_asked.swap(true, Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         // What was answered before has to be on its way: who does not read
         // answers gets no more of them.
         futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;

@@ -65,7 +65,7 @@ async fn no_client_of_a_program_is_reset_for_another_or_for_strangers() {
     let evicted = r#"quiltd_connections_evicted_total{listener="exec""#;
     assert!(counted(&world, evicted).await > 500, "there was a crowd");
     let open = r#"quiltd_connections_open{listener="exec""#;
-    assert!(counted(&world, open).await > CLIENTS);
+    assert!(counted(&world, open).await >= CLIENTS);
     vends(&world, "a crowd elsewhere").await;
 }
 
