@@ -157,12 +157,10 @@ fn only_instance(config: &Config, socket: &Path) -> Result<Option<InstanceLock>,
 
 /// Passes if the state directory is this user's alone, or can be made.
 fn check_state_dir(dir: &Path) -> Result<(), StoreError> {
-    let checked = if quilt_trust::locate(dir)?.exists() {
-        quilt_trust::check_dir(dir)
-    } else {
-        Ok(())
-    };
-    Ok(checked?)
+    if quilt_trust::locate(dir)?.exists() {
+        quilt_trust::check_dir(dir)?;
+    }
+    Ok(())
 }
 
 fn stop(runtime: Runtime) {
