@@ -94,7 +94,7 @@ fn is_current(program: &Path) -> bool {
     let Ok(built) = fs::metadata(program).and_then(|meta| meta.modified()) else {
         return false;
     };
-    ["proto", "client", "cli", "cli/aws", "daemon"]
+    ["proto", "proto/trust", "client", "cli", "cli/aws", "daemon"]
         .iter()
         .all(|folder| newest(&root().join(folder).join("src")).is_none_or(|source| source <= built))
 }
