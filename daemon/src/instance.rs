@@ -143,7 +143,10 @@ mod tests {
         );
         let refused = claim(&state, Path::new("/elsewhere")).unwrap_err();
         let line = refused.to_string();
-        assert!(line.ends_with("/state, on /run/it's/quiltd.sock"), "{line}");
+        assert!(
+            line.ends_with("/state, on “/run/it's/quiltd.sock”"),
+            "{line}"
+        );
         assert_eq!(
             refused.remedy().to_string(),
             "quiltctl --socket '/run/it'\\''s/quiltd.sock' status"

@@ -206,7 +206,7 @@ async fn killed(victim: Victim, step: u32, takes_effect: bool) -> bool {
     // Two are left: told by the list, by the status, and by the next rotation.
     let list = world.ctl(&["api-keys", "list"]).await;
     assert!(
-        list.stderr.contains("2 active keys are named 'ci'"),
+        list.stderr.contains("2 active keys are named ci"),
         "{what}: {list:?}"
     );
     let status = world.ctl(&["status"]).await;

@@ -40,6 +40,18 @@ async fn started(world: &World, script: &str) -> Child {
     child
 }
 
+/// A run under nohup, or in the background of a script, ignores signals, and so
+/// would the programs it starts; what is caught here is at its default there
+/// (execve(2)).
+fn default_signals() -> [tokio::signal::unix::Signal; 3] {
+    let caught = [
+        SignalKind::hangup(),
+        SignalKind::interrupt(),
+        SignalKind::quit(),
+    ];
+    caught.map(|kind| tokio::signal::unix::signal(kind).unwrap())
+}
+
 fn signal(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id().unwrap()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
@@ -251,9 +263,7 @@ async fn exit_codes_and_signals_are_the_programs_own() {
         .code_is(42);
     world.ctl(&["exec", "sh", "-c", "exit 7"]).await.code_is(7);
 
-    // A run under nohup ignores SIGHUP and so would the programs it starts; one
-    // that is caught here is at its default there (execve(2)).
-    let _caught = tokio::signal::unix::signal(SignalKind::hangup()).unwrap();
+    let _caught = default_signals();
     let mut child = started(
         &world,
         "trap 'exit 33' TERM; echo ready; while :; do sleep 0.05; done",
@@ -287,6 +297,7 @@ async fn the_grant_goes_with_the_program() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_stays_the_programs() {
+    let _caught = default_signals();
     let world = World::logged_in().await;
     let python = Python::prepare(Venv::Sdk).unwrap().program("python");
     // An interactive shell on a terminal of its own runs quiltctl: Ctrl-C,

@@ -221,26 +221,23 @@ async fn what_a_catalog_publishes_is_parsed() {
     control.update(|settings| {
         let overrides = &mut settings.config_overrides;
         overrides.clear();
-        overrides.insert(
-            "navigator_url".to_owned(),
-            json!("https://x.example/$(id);id"),
-        );
         overrides.insert("s3Proxy".to_owned(), json!("a\u{202e}b"));
     });
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     let values = world.ctl(&["config", "--json"]).await.ok();
     let values: Value = serde_json::from_str(&values).unwrap();
     assert_eq!(values["s3Proxy"], Value::Null, "{values}");
-    // The catalog is a URL all the same: in a command it is one quoted word.
-    let run = world
-        .home
-        .command(binaries::quiltctl())
-        .args(["--no-autostart", "credential-process"])
-        .output();
-    let run: Run = run.await.unwrap().into();
-    let line = run.failed(3);
+    // Another catalog that it says it is, is a URL all the same: in a command
+    // it is one quoted word.
+    control.update(|settings| {
+        let named = json!("https://x.example/$(id);id");
+        let overrides = &mut settings.config_overrides;
+        overrides.insert("navigator_url".to_owned(), named);
+    });
+    let run = world.ctl(&["config", world.stack.catalog_url()]).await;
+    let line = run.failed(6);
     assert!(
-        line.ends_with("--catalog 'https://x.example/$(id);id'"),
+        line.ends_with("run: quiltctl config 'https://x.example/$(id);id'"),
         "{line}"
     );
 }
@@ -383,8 +380,11 @@ async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
         assert!(line.trim_end().chars().all(quoted::is_harmless), "{line:?}");
         assert_eq!(line.matches("; run: ").count(), 1, "{line}");
         let (what, command) = line.trim_end().split_once("; run: ").unwrap();
-        assert!(what.contains('“') && what.contains("not safe"), "{line}");
-        assert!(command.starts_with("chmod 700 "), "{line}");
+        assert!(
+            what.contains('“') && what.contains("can be written"),
+            "{line}"
+        );
+        assert!(command.starts_with("chmod go-w "), "{line}");
         command.to_owned()
     };
     let daemon: Run = start(
@@ -413,7 +413,7 @@ async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
         .unwrap();
     assert!(mended.status.success(), "{mended:?}");
     let mode = fs::metadata(&place).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    assert_eq!(mode & 0o777, 0o755);
     start(binaries::quiltctl(), &["daemon", "start"])
         .output()
         .await

@@ -413,5 +413,8 @@ async fn a_refusal_of_moto_is_told_as_well() {
     let variables = [("AWS_ENDPOINT_URL_STS", moto.url.as_str())];
     let world = world_at(StackConfig::default(), &chains(), &variables).await;
     let line = ask(&world, "one").await.failed(6);
-    assert!(line.contains("STS refused: InvalidClientTokenId"), "{line}");
+    assert!(
+        line.contains("STS refused: “InvalidClientTokenId"),
+        "{line}"
+    );
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use quilt_proto::call::{AwaitWebLogin, Login, ReadLoginPage, StartWebLogin, UseApiKey};
+use quilt_proto::command::sentence;
 use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, TokenKind, WebLoginProgress};
 use quilt_proto::{ApiKeySecret, RegistryHost};
 
@@ -190,7 +191,8 @@ fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApi
 /// A login does not count while a key does.
 fn note_key_in_use(session: &Session) {
     if session.status.kind == Some(TokenKind::ApiKey) {
-        output::note("The API key in use goes before this login; run: quiltctl clear-api-key");
+        let what = "The API key in use goes before this login";
+        output::note(sentence(what, Some(&"quiltctl clear-api-key".into())));
     }
 }
 

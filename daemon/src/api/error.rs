@@ -73,12 +73,13 @@ pub(super) enum How {
 }
 
 impl How {
-    fn command(self) -> &'static str {
+    fn command(self) -> Command {
         match self {
-            Self::Code => "login",
-            Self::Browser => "login --web",
-            Self::ApiKey => "login --api-key",
+            Self::Code => "quiltctl login",
+            Self::Browser => "quiltctl login --web",
+            Self::ApiKey => "quiltctl login --api-key",
         }
+        .into()
     }
 }
 
@@ -257,11 +258,11 @@ fn distrusted(distrust: &Distrust) -> Problem {
 }
 
 fn session(error: &SessionError) -> Problem {
-    session_by(error, "config")
+    session_by(error, "quiltctl config".into())
 }
 
 /// `command` is what takes the user's word for another registry.
-fn session_by(error: &SessionError, command: &'static str) -> Problem {
+fn session_by(error: &SessionError, command: Command) -> Problem {
     let detail = error.to_string();
     match error {
         SessionError::RegistryChanged { catalog, named, .. }

@@ -13,6 +13,7 @@ use crate::aws::AwsError;
 use crate::credential::CredentialError;
 use crate::doctor::Ailment;
 use crate::gateway::Trouble;
+use crate::python_sdk::ConfigError;
 use crate::session::SessionError;
 use crate::stack::StackError;
 
@@ -81,7 +82,10 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
 /// anyone.
 pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
     let mut status = app.status(catalog);
-    let unreadable = app.config.catalog().err().map(ApiError::from);
+    // A file that is not trusted is found as that already.
+    let unreadable = app.config.catalog().err();
+    let unreadable = unreadable.filter(|error| !matches!(error, ConfigError::Distrusted(_)));
+    let unreadable = unreadable.map(ApiError::from);
     let ailments = app.ailments().into_iter();
     // As whoever reads the hint can find it, wherever they are.
     let settings = app.settings_path();

@@ -110,12 +110,16 @@ pub(super) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").option("--catalog", catalog)
 }
 
-/// `quiltctl` with words of ours and the user's word for a registry.
-pub(super) fn accept(words: &'static str, catalog: &CatalogUrl, host: &RegistryHost) -> Command {
-    Command::of("quiltctl")
-        .words(words)
+/// A command of `quiltctl` with the user's word for a registry.
+pub(super) fn accept(command: Command, catalog: &CatalogUrl, host: &RegistryHost) -> Command {
+    command
         .option("--catalog", catalog)
         .option("--accept-registry", host)
+}
+
+/// The one that begins nothing.
+pub(super) fn accept_alone(catalog: &CatalogUrl, host: &RegistryHost) -> Command {
+    accept("quiltctl config".into(), catalog, host)
 }
 
 /// Shows whether a catalog answers.
@@ -129,7 +133,7 @@ pub(super) fn key(notice: &KeyNotice) -> Command {
         KeyNotice::Ends { catalog, .. } => {
             Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
         }
-        KeyNotice::HeldBack { catalog, named, .. } => accept("config", catalog, named),
+        KeyNotice::HeldBack { catalog, named, .. } => accept_alone(catalog, named),
         KeyNotice::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
             .operand(id)
             .option("--catalog", catalog),

@@ -1,6 +1,8 @@
 //! What is refused without a look at its token: told in the loopback
 //! contract's form, and not for ever.
 
+use std::time::Instant;
+
 use quilt_proto::wire::Grant;
 use quilt_tests::harness::World;
 use serde_json::Value;
@@ -54,14 +56,18 @@ async fn refusals_are_rate_limited_however_made_and_the_holder_is_not() {
         let world = World::logged_in().await;
         let grant = grant(&world, 60).await;
         let request = request.replace("{host}", &place(&grant).0);
+        let begun = Instant::now();
         let mut limited = 0;
         for _ in 0..100 {
             let (status, _) = send(&grant, &request).await;
             limited += usize::from(status == 429);
             assert_eq!(ask(&grant).await.0, 200);
         }
-        assert!(limited >= 50, "{limited} of {request:?}");
+        // A burst of 20 and two a second are told; the slower the machine, the
+        // more of these.
+        let told = 22 + usize::try_from(begun.elapsed().as_secs()).unwrap() * 2;
+        assert!(limited + told >= 100, "{limited} of {request:?}");
         let lines = world.log().matches("refused a request on loopback").count();
-        assert!(lines < 50, "{lines} lines in the log");
+        assert!(lines <= told, "{lines} lines in the log");
     }
 }

@@ -98,7 +98,7 @@ async fn a_key_given_at_the_start_is_held_back_and_said_so() {
     two.refused(whoami, "config");
     let status = two.world.client().status().await.unwrap();
     let (host, catalog) = (two.host().to_owned(), two.world.stack.catalog_url());
-    let command = format!("run: quiltctl config --accept-registry {host} --catalog {catalog}");
+    let command = format!("run: quiltctl config --catalog {catalog} --accept-registry {host}");
     let warned = status.warnings.iter().any(|line| line.ends_with(&command));
     assert!(warned, "{:?}", status.warnings);
     let doctor = two.world.ctl(&["doctor"]).await;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use quilt_proto::command::sentence;
 
 /// Shown after a login.
 pub(super) const DONE: &str = "You are logged in. You can close this page.";
@@ -16,7 +17,7 @@ pub(super) const REFUSED: &str = "This is no part of a login that is under way."
 const UNKNOWN: &str = "The system does not tell whose browser this is, so this login could be \
                        another user's: it was refused. That is so where a browser is outside of \
                        the virtual machine or container in which quiltctl runs. Log in with a \
-                       code instead: stop the command that waits, and run: quiltctl login";
+                       code instead: stop the command that waits, and begin anew";
 
 /// Nothing is loaded, sent, framed, kept or told to anyone.
 const HEADERS: [(header::HeaderName, &str); 8] = [
@@ -53,7 +54,7 @@ pub(super) fn lead_on(to: &str) -> Response {
 
 /// The whole answer to a browser of nobody the system tells, as it is sent.
 pub(super) fn to_unknown() -> Vec<u8> {
-    let body = html(UNKNOWN);
+    let body = html(&sentence(UNKNOWN, Some(&"quiltctl login".into())));
     let mut answer = "HTTP/1.1 403 Forbidden\r\n".to_owned();
     for (name, value) in HEADERS {
         // Writing to a String cannot fail.
