@@ -5,7 +5,7 @@ mod choice;
 mod streams;
 mod under_way;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 pub(super) use self::choice::{Eviction, Search, Why};
@@ -86,6 +86,8 @@ struct Entry {
 struct Tally {
     held: usize,
     serving: usize,
+    /// Requests that wait, the oldest first.
+    waiting: BTreeSet<(u64, Id)>,
     streams: usize,
 }
 
@@ -225,6 +227,7 @@ impl Book {
         entry.asked = asked;
         let origin = entry.origin.clone();
         self.waiting += 1;
+        self.tally(&origin).waiting.insert((now, id));
         if self.has_turn(&origin) {
             self.serve(id);
             Turn::Now
@@ -324,7 +327,11 @@ impl Book {
         let origin = entry.origin.clone();
         let was = std::mem::replace(&mut entry.activity, Activity::Quiet);
         let was_stream = std::mem::take(&mut entry.is_stream);
-        self.waiting -= usize::from(was == Activity::Waiting);
+        let since = entry.since;
+        if was == Activity::Waiting {
+            self.waiting -= 1;
+            self.tally(&origin).waiting.remove(&(since, id));
+        }
         if was_stream {
             self.streams -= 1;
             self.tally(&origin).streams -= 1;
