@@ -1,11 +1,9 @@
 //! Slots for connections, kept for those who ask.
 //!
-//! While there are free slots nobody is disturbed. Where there is none, a
-//! newcomer gets that of the oldest connection that asks nothing, of whoever
-//! holds most. A request that has been received is answered, though one that
-//! waits because its caller has so many under way may be told to come again.
-//! Only a client that keeps an answer from being sent, or a request from being
-//! read, is cut off.
+//! Where none is free, a newcomer gets that of the oldest connection that asks
+//! nothing, of whoever holds most. A request that was received is answered, but
+//! may be told to come again. Only who does not read answers, or send the rest
+//! of a request, is cut off.
 
 mod book;
 #[cfg(test)]
@@ -298,6 +296,12 @@ impl ConnectionSlot {
     /// A request has come: returns when it may be answered, and whether. While
     /// it is, it may be turned away where it changes nothing.
     pub(super) async fn ask(&self, changes_nothing: bool) -> Turn {
+        self.settle();
+        let asked = changes_nothing.then(now);
+        self.limiter.state().book.ask(self.id, asked);
+        self.note_stall();
+        // Where it was told to leave, somebody else has to.
+        self.limiter.changed.notify_one();
         // Who sends request upon request does so in turn with everybody else.
         if self.link.has_asked.swap(true, Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -305,16 +309,13 @@ impl ConnectionSlot {
         // What was answered before has to be on its way: who does not read
         // answers gets no more of them.
         futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
-        self.settle();
-        let asked = changes_nothing.then(now);
-        let mut turn = self.limiter.state().book.ask(self.id, asked);
-        // Where it was told to leave, somebody else has to.
-        self.limiter.changed.notify_one();
-        while turn == Turn::Later {
+        loop {
+            let turn = self.limiter.state().book.turn(self.id);
+            if turn != Turn::Later {
+                return turn;
+            }
             self.link.turn.notified().await;
-            turn = self.limiter.state().book.turn(self.id);
         }
-        turn
     }
 
     /// Returns when there is no more time for the request under way.
@@ -380,8 +381,8 @@ impl ConnectionSlot {
     }
 
     fn note_stall(&self) {
-        let is_stalled = self.link.is_blocked.load(Ordering::Acquire)
-            || self.link.is_short.load(Ordering::Acquire);
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Acquire);
+        let is_stalled = is_set(&self.link.is_blocked) || is_set(&self.link.is_short);
         let since = is_stalled.then(now);
         let mut state = self.limiter.state();
         let turns = state.book.stall(self.id, since);
