@@ -63,6 +63,8 @@ struct State {
 /// What a connection and the limiter tell each other.
 #[derive(Debug, Default)]
 struct Link {
+    /// Everything that has come was read and is no request, or is one.
+    is_read: AtomicBool,
     ordered: Notify,
     turn: Notify,
     /// A request has come before.
@@ -361,8 +363,7 @@ impl ConnectionSlot {
             let mut state = self.limiter.state();
             let turns = state.book.answered(self.id);
             ConnectionLimiter::wake(&state, turns);
-            drop(state);
-            self.limiter.changed.notify_one();
+            self.link.is_read.store(false, Ordering::Release);
         }
     }
 
@@ -389,13 +390,15 @@ impl ConnectionSlot {
         ConnectionLimiter::wake(&state, turns);
     }
 
-    /// Whether reads should look for bytes nobody has read yet.
-    pub(super) fn looks_for_unread(&self) -> bool {
-        self.link.looks.load(Ordering::Relaxed)
-    }
-
-    /// There are some.
-    pub(super) fn has_unread(&self) {
-        self.link.has_unread.store(true, Ordering::Relaxed);
+    /// Everything that has come was read, as far as tokio knows; `has_unread`
+    /// tells whether the system knows better.
+    pub(super) fn read(&self, has_unread: impl FnOnce() -> bool) {
+        if !self.link.is_read.swap(true, Ordering::AcqRel) {
+            self.limiter.state().book.rests(self.id);
+            self.limiter.changed.notify_one();
+        }
+        if self.link.looks.load(Ordering::Relaxed) {
+            self.link.has_unread.store(has_unread(), Ordering::Relaxed);
+        }
     }
 }

@@ -51,8 +51,10 @@ pub(in crate::listen) enum Turn {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
-    /// Nothing is asked: no request has come since the connection was made,
-    /// or since the last answer was sent.
+    /// It was just made, or the last answer sent: whether a request has come
+    /// since is not known yet.
+    Fresh,
+    /// Nothing is asked: everything that has come was read, and is no request.
     Quiet,
     /// A request has come and waits.
     Waiting,
@@ -174,7 +176,7 @@ impl Book {
         let entry = Entry {
             origin: origin.clone(),
             is_under_way: false,
-            activity: Activity::Quiet,
+            activity: Activity::Fresh,
             since,
             stalled: None,
             asked: None,
@@ -210,6 +212,15 @@ impl Book {
         (entry.order, entry.has_stayed, entry.since) = (Order::Stay, true, now);
         self.leaving -= 1;
         false
+    }
+
+    /// Everything that has come on `id` was read, and is no request.
+    pub(super) fn rests(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && entry.activity == Activity::Fresh
+        {
+            entry.activity = Activity::Quiet;
+        }
     }
 
     /// A request has arrived on `id`; `asked` is when, where it changes nothing.
@@ -250,7 +261,7 @@ impl Book {
         let now = self.tick();
         self.settle(id);
         if let Some(entry) = self.entries.get_mut(&id) {
-            (entry.activity, entry.since) = (Activity::Quiet, now);
+            (entry.activity, entry.since) = (Activity::Fresh, now);
             entry.stalled = None;
         }
         self.next_turns()
@@ -325,7 +336,7 @@ impl Book {
             return;
         };
         let origin = entry.origin.clone();
-        let was = std::mem::replace(&mut entry.activity, Activity::Quiet);
+        let was = std::mem::replace(&mut entry.activity, Activity::Fresh);
         let was_stream = std::mem::take(&mut entry.is_stream);
         let since = entry.since;
         if was == Activity::Waiting {
