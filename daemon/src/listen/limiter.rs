@@ -88,8 +88,6 @@ struct Newcomer {
     began: Instant,
     /// When a request was last ended for it.
     ended: Option<Instant>,
-    /// Somebody closes for it once told why.
-    is_owed: bool,
 }
 
 /// A connection's slot; free again when dropped.
@@ -134,11 +132,14 @@ impl ConnectionLimiter {
             origin,
             began: now(),
             ended: None,
-            is_owed: false,
         };
         loop {
+            let ended = newcomer.ended;
             if let Some(slot) = self.try_admit(&mut newcomer) {
                 return slot;
+            }
+            if newcomer.ended != ended {
+                continue;
             }
             // Looks again also where nothing changes: clients may begin to
             // keep us waiting.
@@ -154,8 +155,8 @@ impl ConnectionLimiter {
             || state.pressed.is_some_and(|at| since(at) < PRESSURE);
         let search = Search {
             ends_requests: newcomer.ended.is_none_or(|at| since(at) >= LOOK),
-            // Who does not read why may not close.
-            is_owed: newcomer.is_owed && newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
+            // Who does not read its answer may not close.
+            is_owed: newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
             is_pressed,
         };
         match state.book.admit(&newcomer.origin, search, now) {
@@ -176,9 +177,8 @@ impl ConnectionLimiter {
                     state.pressed = Some(now);
                 }
                 self.tell(&state, evicted);
-                if let Some(evicted) = evicted.filter(|evicted| evicted.ends_a_request()) {
+                if evicted.is_some_and(Eviction::ends_a_request) {
                     newcomer.ended = Some(now);
-                    newcomer.is_owed |= evicted.why != Why::Last;
                 }
                 None
             }
@@ -302,8 +302,6 @@ impl ConnectionSlot {
         let asked = changes_nothing.then(now);
         self.limiter.state().book.ask(self.id, asked);
         self.note_stall();
-        // Where it was told to leave, somebody else has to.
-        self.limiter.changed.notify_one();
         // Who sends request upon request does so in turn with everybody else.
         if self.link.has_asked.swap(true, Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -388,6 +386,7 @@ impl ConnectionSlot {
         let mut state = self.limiter.state();
         let turns = state.book.stall(self.id, since);
         ConnectionLimiter::wake(&state, turns);
+        self.limiter.changed.notify_one();
     }
 
     /// Everything that has come was read, as far as tokio knows; `has_unread`
