@@ -116,6 +116,10 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
     let _instance = only_instance(&config, control.path())?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
+        // What newly arrives goes ahead of what goes on and on: else each
+        // newcomer waits for rounds of whoever sends request upon request.
+        .global_queue_interval(3)
+        .event_interval(17)
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;

@@ -1,11 +1,9 @@
 //! Slots for connections, kept for those who ask.
 //!
-//! While there are free slots nobody is disturbed. Where there is none, a
-//! newcomer gets that of the oldest connection that asks nothing, of whoever
-//! holds most. A request that has been received is answered, though one that
-//! waits because its caller has so many under way may be told to come again.
-//! Only a client that keeps an answer from being sent, or a request from being
-//! read, is cut off.
+//! Where none is free, a newcomer gets that of the oldest connection that asks
+//! nothing, of whoever holds most. A request that was received is answered, but
+//! may be told to come again. Only who does not read answers, or send the rest
+//! of a request, is cut off.
 
 mod book;
 #[cfg(test)]
@@ -65,6 +63,8 @@ struct State {
 /// What a connection and the limiter tell each other.
 #[derive(Debug, Default)]
 struct Link {
+    /// Everything that has come was read and is no request, or is one.
+    is_read: AtomicBool,
     ordered: Notify,
     turn: Notify,
     /// A request has come before.
@@ -88,8 +88,6 @@ struct Newcomer {
     began: Instant,
     /// When a request was last ended for it.
     ended: Option<Instant>,
-    /// Somebody closes for it once told why.
-    is_owed: bool,
 }
 
 /// A connection's slot; free again when dropped.
@@ -134,11 +132,14 @@ impl ConnectionLimiter {
             origin,
             began: now(),
             ended: None,
-            is_owed: false,
         };
         loop {
+            let ended = newcomer.ended;
             if let Some(slot) = self.try_admit(&mut newcomer) {
                 return slot;
+            }
+            if newcomer.ended != ended {
+                continue;
             }
             // Looks again also where nothing changes: clients may begin to
             // keep us waiting.
@@ -154,8 +155,8 @@ impl ConnectionLimiter {
             || state.pressed.is_some_and(|at| since(at) < PRESSURE);
         let search = Search {
             ends_requests: newcomer.ended.is_none_or(|at| since(at) >= LOOK),
-            // Who does not read why may not close.
-            is_owed: newcomer.is_owed && newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
+            // Who does not read its answer may not close.
+            is_owed: newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
             is_pressed,
         };
         match state.book.admit(&newcomer.origin, search, now) {
@@ -176,9 +177,8 @@ impl ConnectionLimiter {
                     state.pressed = Some(now);
                 }
                 self.tell(&state, evicted);
-                if let Some(evicted) = evicted.filter(|evicted| evicted.ends_a_request()) {
+                if evicted.is_some_and(Eviction::ends_a_request) {
                     newcomer.ended = Some(now);
-                    newcomer.is_owed |= evicted.why != Why::Last;
                 }
                 None
             }
@@ -298,6 +298,10 @@ impl ConnectionSlot {
     /// A request has come: returns when it may be answered, and whether. While
     /// it is, it may be turned away where it changes nothing.
     pub(super) async fn ask(&self, changes_nothing: bool) -> Turn {
+        self.settle();
+        let asked = changes_nothing.then(now);
+        self.limiter.state().book.ask(self.id, asked);
+        self.note_stall();
         // Who sends request upon request does so in turn with everybody else.
         if self.link.has_asked.swap(true, Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -305,16 +309,13 @@ impl ConnectionSlot {
         // What was answered before has to be on its way: who does not read
         // answers gets no more of them.
         futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
-        self.settle();
-        let asked = changes_nothing.then(now);
-        let mut turn = self.limiter.state().book.ask(self.id, asked);
-        // Where it was told to leave, somebody else has to.
-        self.limiter.changed.notify_one();
-        while turn == Turn::Later {
+        loop {
+            let turn = self.limiter.state().book.turn(self.id);
+            if turn != Turn::Later {
+                return turn;
+            }
             self.link.turn.notified().await;
-            turn = self.limiter.state().book.turn(self.id);
         }
-        turn
     }
 
     /// Returns when there is no more time for the request under way.
@@ -360,8 +361,7 @@ impl ConnectionSlot {
             let mut state = self.limiter.state();
             let turns = state.book.answered(self.id);
             ConnectionLimiter::wake(&state, turns);
-            drop(state);
-            self.limiter.changed.notify_one();
+            self.link.is_read.store(false, Ordering::Release);
         }
     }
 
@@ -380,21 +380,24 @@ impl ConnectionSlot {
     }
 
     fn note_stall(&self) {
-        let is_stalled = self.link.is_blocked.load(Ordering::Acquire)
-            || self.link.is_short.load(Ordering::Acquire);
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Acquire);
+        let is_stalled = is_set(&self.link.is_blocked) || is_set(&self.link.is_short);
         let since = is_stalled.then(now);
         let mut state = self.limiter.state();
         let turns = state.book.stall(self.id, since);
         ConnectionLimiter::wake(&state, turns);
+        self.limiter.changed.notify_one();
     }
 
-    /// Whether reads should look for bytes nobody has read yet.
-    pub(super) fn looks_for_unread(&self) -> bool {
-        self.link.looks.load(Ordering::Relaxed)
-    }
-
-    /// There are some.
-    pub(super) fn has_unread(&self) {
-        self.link.has_unread.store(true, Ordering::Relaxed);
+    /// Everything that has come was read, as far as tokio knows; `has_unread`
+    /// tells whether the system knows better.
+    pub(super) fn read(&self, has_unread: impl FnOnce() -> bool) {
+        if !self.link.is_read.swap(true, Ordering::AcqRel) {
+            self.limiter.state().book.rests(self.id);
+            self.limiter.changed.notify_one();
+        }
+        if self.link.looks.load(Ordering::Relaxed) {
+            self.link.has_unread.store(has_unread(), Ordering::Relaxed);
+        }
     }
 }

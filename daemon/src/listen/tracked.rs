@@ -55,9 +55,9 @@ impl<I: Stream> AsyncRead for Tracked<I> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.io).poll_read(context, buffer);
-        // What has just arrived is known to the system before it is to tokio.
-        if read.is_pending() && self.slot.looks_for_unread() && self.io.has_unread() {
-            self.slot.has_unread();
+        if read.is_pending() {
+            // What has just arrived is known to the system before it is to tokio.
+            self.slot.read(|| self.io.has_unread());
         }
         read
     }

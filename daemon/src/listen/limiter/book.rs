@@ -5,7 +5,7 @@ mod choice;
 mod streams;
 mod under_way;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 pub(super) use self::choice::{Eviction, Search, Why};
@@ -51,8 +51,10 @@ pub(in crate::listen) enum Turn {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
-    /// Nothing is asked: no request has come since the connection was made,
-    /// or since the last answer was sent.
+    /// It was just made, or the last answer sent: whether a request has come
+    /// since is not known yet.
+    Fresh,
+    /// Nothing is asked: everything that has come was read, and is no request.
     Quiet,
     /// A request has come and waits.
     Waiting,
@@ -86,6 +88,8 @@ struct Entry {
 struct Tally {
     held: usize,
     serving: usize,
+    /// Requests that wait, the oldest first.
+    waiting: BTreeSet<(u64, Id)>,
     streams: usize,
 }
 
@@ -172,7 +176,7 @@ impl Book {
         let entry = Entry {
             origin: origin.clone(),
             is_under_way: false,
-            activity: Activity::Quiet,
+            activity: Activity::Fresh,
             since,
             stalled: None,
             asked: None,
@@ -210,6 +214,15 @@ impl Book {
         false
     }
 
+    /// Everything that has come on `id` was read, and is no request.
+    pub(super) fn rests(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && entry.activity == Activity::Fresh
+        {
+            entry.activity = Activity::Quiet;
+        }
+    }
+
     /// A request has arrived on `id`; `asked` is when, where it changes nothing.
     pub(super) fn ask(&mut self, id: Id, asked: Option<Instant>) -> Turn {
         let now = self.tick();
@@ -225,6 +238,7 @@ impl Book {
         entry.asked = asked;
         let origin = entry.origin.clone();
         self.waiting += 1;
+        self.tally(&origin).waiting.insert((now, id));
         if self.has_turn(&origin) {
             self.serve(id);
             Turn::Now
@@ -247,7 +261,7 @@ impl Book {
         let now = self.tick();
         self.settle(id);
         if let Some(entry) = self.entries.get_mut(&id) {
-            (entry.activity, entry.since) = (Activity::Quiet, now);
+            (entry.activity, entry.since) = (Activity::Fresh, now);
             entry.stalled = None;
         }
         self.next_turns()
@@ -322,9 +336,13 @@ impl Book {
             return;
         };
         let origin = entry.origin.clone();
-        let was = std::mem::replace(&mut entry.activity, Activity::Quiet);
+        let was = std::mem::replace(&mut entry.activity, Activity::Fresh);
         let was_stream = std::mem::take(&mut entry.is_stream);
-        self.waiting -= usize::from(was == Activity::Waiting);
+        let since = entry.since;
+        if was == Activity::Waiting {
+            self.waiting -= 1;
+            self.tally(&origin).waiting.remove(&(since, id));
+        }
         if was_stream {
             self.streams -= 1;
             self.tally(&origin).streams -= 1;

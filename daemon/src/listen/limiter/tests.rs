@@ -30,7 +30,10 @@ impl Bench {
         match self.book.admit(origin, SEARCH, self.now) {
             Admission::Slot {
                 id, evicted: None, ..
-            } => id,
+            } => {
+                self.book.rests(id);
+                id
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -159,6 +162,17 @@ fn what_takes_long_and_changes_nothing_is_turned_away_last() {
 }
 
 #[test]
+fn whoever_may_have_been_asked_something_is_not_sent_away() {
+    let mut bench = Bench::new(1);
+    let Admission::Slot { id, .. } = bench.book.admit(&GREEDY, SEARCH, bench.now) else {
+        panic!("it was free");
+    };
+    assert_eq!(bench.evicted(&OTHER), None);
+    bench.book.rests(id);
+    assert_eq!(bench.evicted(&OTHER), Some((id, Why::Quiet)));
+}
+
+#[test]
 fn whoever_keeps_us_waiting_takes_nobodys_share() {
     let mut bench = Bench::new(4);
     let asked: Vec<_> = (0..3).map(|_| bench.ask(&Origin::Unknown).0).collect();
@@ -176,6 +190,7 @@ fn who_has_a_grant_goes_after_strangers() {
     bench.book.ask(known, None);
     bench.book.authenticate(known, "grant");
     bench.book.answered(known);
+    bench.book.rests(known);
     let strangers: Vec<_> = (0..3).map(|_| bench.enter(&Origin::Unknown)).collect();
     for stranger in strangers {
         assert_eq!(
@@ -206,6 +221,7 @@ enum Step {
     Admit(u8),
     Ask(usize),
     Answered(usize),
+    Rests(usize),
     Leave(usize, bool),
     Stall(usize),
     Authenticate(usize, u8),
@@ -220,6 +236,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..4_u8).prop_map(Step::Admit),
         3 => which.clone().prop_map(Step::Ask),
         2 => which.clone().prop_map(Step::Answered),
+        3 => which.clone().prop_map(Step::Rests),
         1 => (which.clone(), any::<bool>()).prop_map(|(n, unread)| Step::Leave(n, unread)),
         1 => which.clone().prop_map(Step::Stall),
         1 => (which.clone(), 0..3_u8).prop_map(|(n, grant)| Step::Authenticate(n, grant)),
@@ -255,6 +272,9 @@ proptest! {
                 Step::Answered(n) => if let Some(id) = pick(&asking, n) {
                     bench.book.answered(id);
                     asking.retain(|asks| *asks != id);
+                },
+                Step::Rests(n) => if let Some(id) = pick(&open, n) {
+                    bench.book.rests(id);
                 },
                 Step::Leave(n, unread) => if let Some(id) = pick(&open, n) {
                     bench.book.leave(id, unread);

@@ -51,8 +51,8 @@ pub(in crate::listen::limiter) struct Search {
     /// Whether a request may be turned away, or told that its answer is the
     /// last: neither gives a slot at once.
     pub(in crate::listen::limiter) ends_requests: bool,
-    /// Whether a request was turned away for this newcomer: its connection
-    /// closes, whatever else is on its way out.
+    /// Whether a request was ended for this newcomer: its connection closes,
+    /// whatever else is on its way out.
     pub(in crate::listen::limiter) is_owed: bool,
     /// Whether newcomers have waited in vain: requests of the newcomer's own
     /// origin may be turned away as well, and nobody may keep us waiting long.
@@ -74,7 +74,7 @@ impl Book {
     /// makes room for its own newcomers itself, where it can.
     pub(super) fn victim(&self, origin: &Origin, search: Search, now: Instant) -> Option<Eviction> {
         let own = |entry: &Entry| entry.origin == *origin;
-        if self.held(origin) >= self.slots.div_ceil(2)
+        if self.holds_half(origin)
             && let Some(eviction) = self
                 .quiet(own)
                 .or_else(|| self.excess(|entry| own(entry) && search.is_pressed))
@@ -121,23 +121,30 @@ impl Book {
             })
     }
 
-    /// Who keeps us waiting longest, of whoever holds most.
+    /// Who keeps us waiting longest, of whoever holds most. Under pressure,
+    /// nothing is waited for of whoever holds half of all.
     fn stalled(&self, search: Search, now: Instant) -> Option<Eviction> {
-        let patience = if search.is_pressed {
-            STALL_PRESSED
-        } else {
-            STALL
+        let patience = |entry: &Entry| match search.is_pressed {
+            false => STALL,
+            true if self.holds_half(&entry.origin) => Duration::ZERO,
+            true => STALL_PRESSED,
         };
-        let is_stalled = |since: Instant| now.saturating_duration_since(since) >= patience;
         // Where an answer was to be the last, it may be that one that waits.
-        let staying = self.entries.iter().map(|(id, entry)| (*id, entry));
-        staying
-            .filter(|(_, entry)| !is_leaving(entry) && entry.stalled.is_some_and(is_stalled))
+        let stalled = self.entries.iter().filter(|(_, entry)| {
+            let is_stalled =
+                |since: Instant| now.saturating_duration_since(since) >= patience(entry);
+            !is_leaving(entry) && entry.stalled.is_some_and(is_stalled)
+        });
+        stalled
             .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
             .map(|(id, _)| Eviction {
-                id,
+                id: *id,
                 why: Why::Stalled,
             })
+    }
+
+    fn holds_half(&self, origin: &Origin) -> bool {
+        self.held(origin) >= self.slots.div_ceil(2)
     }
 
     /// The request that has been under way longest, of whoever holds most.

@@ -37,7 +37,9 @@ impl Book {
             return;
         };
         entry.activity = Activity::Serving;
+        let (origin, since) = (entry.origin.clone(), entry.since);
         self.waiting -= 1;
+        self.tally(&origin).waiting.remove(&(since, id));
         self.count(id, true);
     }
 
@@ -60,16 +62,11 @@ impl Book {
     pub(super) fn next_turns(&mut self) -> Vec<Id> {
         let mut turns = Vec::new();
         while self.waiting > 0 {
-            let mut oldest: Option<(u64, Id)> = None;
-            for (id, entry) in &self.entries {
-                if entry.activity == Activity::Waiting
-                    && oldest.is_none_or(|(since, _)| entry.since < since)
-                    && self.has_turn(&entry.origin)
-                {
-                    oldest = Some((entry.since, *id));
-                }
-            }
-            let Some((_, id)) = oldest else { break };
+            let fronts = self.tallies.iter().filter_map(|(origin, tally)| {
+                let front = *tally.waiting.first()?;
+                self.has_turn(origin).then_some(front)
+            });
+            let Some((_, id)) = fronts.min() else { break };
             self.serve(id);
             turns.push(id);
         }

@@ -140,3 +140,30 @@ async fn the_oldest_stranger_is_evicted() {
         "nobody waited for a timeout"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_received_is_answered_though_its_connection_was_to_go() {
+    let bench = Bench::new(Limits {
+        connections: 2,
+        ..Limits::default()
+    });
+    let mut pipelined = bench.connect().await;
+    let requests = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(200);
+    pipelined.write_all(requests.as_bytes()).await.unwrap();
+    // Newcomers by the dozen, which need its slot between any two requests.
+    let mut newcomers = Vec::new();
+    let mut answers = Vec::new();
+    let mut chunk = [0; 512];
+    while !answers.ends_with(b"tester") || newcomers.len() < 50 {
+        newcomers.push(bench.connect().await);
+        let read = tokio::time::timeout(Duration::from_secs(1), pipelined.read(&mut chunk)).await;
+        match read {
+            Ok(Ok(length)) if length > 0 => answers.extend_from_slice(&chunk[..length]),
+            _ => break,
+        }
+    }
+    let answers = String::from_utf8(answers).unwrap();
+    let answered = answers.matches("tester").count() + answers.matches("\"busy\"").count();
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), answered, "{answers}");
+    assert!(answered > 0);
+}
