@@ -25,8 +25,7 @@ use self::book::{Admission, Book, Eviction, Id, Search, Why};
 use crate::metrics::ConnectionMeter;
 use crate::raw;
 
-/// How long newcomers of a caller wait before requests of its own are turned
-/// away for them: most are answered long before.
+/// How long newcomers wait before requests of their own caller are ended.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long it is remembered that they waited in vain.
@@ -36,8 +35,7 @@ const PRESSURE: Duration = Duration::from_secs(1);
 /// least time between two requests being ended for one newcomer.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// From how many connections on their memory is given back to the system when
-/// most of them have gone.
+/// From how many connections on memory is given back once most have gone.
 const CROWD: usize = 64;
 
 /// Who may hold which slot of a listener.
@@ -82,7 +80,6 @@ struct Link {
 }
 
 /// A connection that has no slot yet.
-#[derive(Debug)]
 struct Newcomer {
     origin: Origin,
     began: Instant,

@@ -153,7 +153,8 @@ impl Book {
     pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
         let leeway = Self::leeway(self.slots);
         let mut evicted = None;
-        if self.staying() >= self.slots && !search.is_owed {
+        let is_full = self.entries.len() >= self.slots + leeway;
+        if self.staying() >= self.slots && (is_full || !search.is_owed) {
             if self.leaving >= leeway {
                 return Admission::Later(None);
             }
@@ -169,7 +170,7 @@ impl Book {
                 None => return Admission::Later(None),
             }
         }
-        if self.entries.len() >= self.slots + leeway {
+        if is_full {
             return Admission::Later(evicted);
         }
         let (id, since) = (self.tick(), self.next);

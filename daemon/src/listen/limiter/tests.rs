@@ -137,13 +137,13 @@ fn the_newest_that_waits_is_turned_away_where_nobody_is_quiet() {
 
 #[test]
 fn whoever_keeps_us_waiting_is_cut_off_but_not_at_once() {
-    let mut bench = Bench::new(2);
-    let (first, second) = (bench.ask(&GREEDY).0, bench.ask(&OTHER).0);
-    bench.book.stall(second, Some(bench.now));
-    assert_eq!(bench.evicted(&OTHER), Some((first, Why::Last)));
+    let mut bench = Bench::new(4);
+    let asked: Vec<_> = (1..=4).map(|n| bench.ask(&Origin::Process(n)).0).collect();
+    bench.book.stall(asked[1], Some(bench.now));
+    assert_eq!(bench.evicted(&OTHER), Some((asked[0], Why::Last)));
     bench.now += Duration::from_secs(2);
-    assert_eq!(bench.evicted(&OTHER), Some((second, Why::Stalled)));
-    assert_eq!(bench.book.order(second), Order::Cut);
+    assert_eq!(bench.evicted(&OTHER), Some((asked[1], Why::Stalled)));
+    assert_eq!(bench.book.order(asked[1]), Order::Cut);
 }
 
 #[test]

@@ -166,7 +166,10 @@ impl Book {
 
     /// The oldest connection whose answer may be its last.
     fn last(&self) -> Option<Eviction> {
-        self.going_on(|entry| entry.activity == Activity::Serving && !entry.is_stream)
+        let ends = |entry: &Entry| {
+            entry.activity == Activity::Serving && !entry.is_stream && entry.stalled.is_none()
+        };
+        self.going_on(ends)
             .min_by_key(|(id, entry)| (Reverse(self.held(&entry.origin)), *id))
             .map(|(id, _)| Eviction { id, why: Why::Last })
     }
