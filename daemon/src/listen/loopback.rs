@@ -85,6 +85,7 @@ impl LoopbackListener {
             header_time: Duration::from_mins(1),
             request_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(1),
+            half_close: true,
         }
     }
 }

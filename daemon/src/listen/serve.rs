@@ -83,6 +83,10 @@ pub struct Limits {
     pub request_time: Duration,
     /// Time for requests under way to end after shutdown is asked for.
     pub drain_time: Duration,
+    /// Whether a client that closes its half of the connection behind its
+    /// request still waits for the answer, as `nc -N` does. Elsewhere it has
+    /// hung up, and what was done for it is given up.
+    pub half_close: bool,
 }
 
 impl Default for Limits {
@@ -96,6 +100,7 @@ impl Default for Limits {
             header_time: Duration::from_secs(30),
             request_time: Duration::from_mins(2),
             drain_time: Duration::from_secs(5),
+            half_close: false,
         }
     }
 }
@@ -222,6 +227,7 @@ impl Server {
                 .max_header_size(self.limits.header_bytes)
                 .max_buf_size(BUFFER.max(self.limits.header_bytes))
                 .max_headers(self.limits.headers)
+                .half_close(self.limits.half_close)
                 .serve_connection(TokioIo::new(io), service)
         );
         let mut silence = pin!(async {

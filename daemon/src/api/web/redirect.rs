@@ -34,6 +34,7 @@ pub(super) const LIMITS: Limits = Limits {
     header_time: Duration::from_secs(10),
     request_time: Duration::from_mins(1),
     drain_time: Duration::from_secs(5),
+    half_close: true,
 };
 
 /// Where a login is begun and ended.
