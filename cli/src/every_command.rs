@@ -43,6 +43,7 @@ fn value(option: &str) -> &'static str {
         "--profile" => "-lake",
         "--name" => "-q",
         "--expires-in-days" => "30",
+        "--accept-registry" => "registry.example:8443",
         _ => HOSTILE,
     }
 }

@@ -1,9 +1,8 @@
 //! What a person is told after a login.
 
 use super::Session;
-
-/// The longest name shown, in characters.
-const MAX_NAME: usize = 80;
+use crate::command::sentence;
+use crate::quoted;
 
 impl Session {
     /// Who is logged in now and who was before, one line each, for the answer
@@ -27,18 +26,16 @@ impl Session {
         let place = catalog.split_once("://").map_or(catalog, |(_, rest)| rest);
         let mut lines = Vec::new();
         if let Some(me) = &self.me {
-            let role = me.role.as_deref().map(shown);
+            let role = me.role.as_deref().map(quoted::name);
             let role = role.map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
-            let name = shown(&me.name);
+            let name = quoted::name(&me.name);
             lines.push(format!("Logged in to {place} as {name} ({role})."));
         }
         if let Some(why) = &self.me_error {
-            lines.push(format!(
-                "Logged in to {place}. Whose login it is could not be asked: {why}; run: quiltctl \
-                 whoami"
-            ));
+            let what = format!("Logged in to {place}. Whose login it is could not be asked: {why}");
+            lines.push(sentence(&what, Some(&"quiltctl whoami".into())));
         }
-        if let Some(previous) = self.previous_user.as_deref().map(shown) {
+        if let Some(previous) = self.previous_user.as_deref().map(quoted::name) {
             lines.push(format!("Before, {previous} was logged in there."));
         }
         if self.configured {
@@ -46,13 +43,4 @@ impl Session {
         }
         lines
     }
-}
-
-/// A name from a stack, on one short line.
-fn shown(name: &str) -> String {
-    let words: Vec<&str> = name
-        .split(|c: char| c.is_control() || c.is_whitespace())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join(" ").chars().take(MAX_NAME).collect()
 }

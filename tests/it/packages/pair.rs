@@ -97,7 +97,10 @@ impl Pair {
         let line = run.failed(end as i32);
         let words = match (said.strip_prefix("QuiltException: "), hash) {
             (Some(words), _) => words.to_owned(),
-            (None, None) => format!("there is no package {name} in {}", self.ours),
+            (None, None) => {
+                let name = quilt_proto::quoted::name(name);
+                format!("there is no package {name} in {}", self.ours)
+            }
             (None, Some(_)) => "No such package version exists".to_owned(),
         };
         assert!(line.contains(&words), "{line}, not {words}");

@@ -1,6 +1,7 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
 use quilt_proto::call::{SetUpGateway, UndoGateway};
+use quilt_proto::command::{Command, sentence};
 use quilt_proto::wire::{Gateway, GatewayRequest, Session};
 use quilt_proto::{locations, quoted};
 
@@ -75,10 +76,10 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
         })?;
     }
     if !gateway.without_api_keys && (gateway.changed || gateway.rights_changed) {
-        output::note(
-            "programs that use quilt3 may make API keys, which work anywhere; to keep that back, \
-             run: quiltctl setup quilt3 --without-api-keys",
-        );
+        let what = "programs that use quilt3 may make API keys, which work anywhere, unless that \
+                    is kept back";
+        let keep_back = Command::of("quiltctl setup quilt3 --without-api-keys");
+        output::note(sentence(what, Some(&keep_back)));
     }
     if gateway.imported {
         output::note("took over the login that quilt3 had made");
