@@ -157,11 +157,23 @@ impl fmt::Display for Region {
     }
 }
 
-/// A bearer or refresh token of a stack: what an HTTP header can carry.
+/// The longest token of a stack, in bytes.
+const MAX_TOKEN: usize = 32 * 1024;
+
+/// A refresh token of a stack: one run of visible ASCII. It is sent to the
+/// stack alone, and never shown.
 pub fn is_token(secret: &Secret) -> bool {
-    const MAX_BYTES: usize = 32 * 1024;
     let text = secret.expose();
-    (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// A bearer token of a stack: a `b64token` (RFC 6750, section 2.1), which means
+/// nothing to a shell that it is pasted into.
+pub fn is_bearer(secret: &Secret) -> bool {
+    let text = secret.expose();
+    let body = text.trim_end_matches('=');
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
+    !body.is_empty() && text.len() <= MAX_TOKEN && body.bytes().all(legal)
 }
 
 #[cfg(test)]
@@ -221,5 +233,11 @@ mod tests {
         assert!(SessionToken::try_from(Secret::new("")).is_err());
         assert!(!is_token(&Secret::new("a b")) && !is_token(&Secret::new("a\r\nX: y")));
         assert!(is_token(&Secret::new("eyJ0.eyJz-_.c2ln")));
+        assert!(is_bearer(&Secret::new("eyJ0.eyJz-_.c2ln~+/==")));
+        for bad in [
+            "", "=", "=a", "a=b", "a\"b", "a'b", "$(id)", "a;b", "a b", "a`b", "a\\b",
+        ] {
+            assert!(!is_bearer(&Secret::new(bad)), "{bad}");
+        }
     }
 }

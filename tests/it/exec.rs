@@ -254,6 +254,54 @@ async fn default_keys_of_the_user_are_out_of_sight_and_nothing_else_is() {
     assert_eq!(std::fs::read_to_string(aws.join("config")).unwrap(), config);
 }
 
+/// What botocore takes for the default profile, however it is spelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_a_default_profile_wins() {
+    let world = World::logged_in().await;
+    let python = Python::prepare(Venv::Sdk).unwrap().program("python");
+    let aws = world.home.path().join(".aws");
+    std::fs::create_dir_all(&aws).unwrap();
+    let keys = "aws_access_key_id = AKIAOTHER\naws_secret_access_key = b3RoZXI\n";
+    let whose = async |exec: bool| {
+        let script = "import botocore.session as b\n\
+                      c = b.Session().get_credentials()\n\
+                      print(c.method if c else None)\n";
+        let mut command = if exec {
+            let mut command = world.ctl_command(&["exec", "--"]);
+            command.arg(&python);
+            command
+        } else {
+            world.home.command(&python)
+        };
+        let output = command.args(["-c", script]).output().await.unwrap();
+        Run::from(output).ok().trim().to_owned()
+    };
+    for (file, text) in [
+        (
+            ".aws/credentials",
+            format!("[DEFAULT]\n{keys}[default]\nregion = x\n"),
+        ),
+        (
+            ".aws/config",
+            format!("[DEFAULT]\n{keys}[default]\nregion = x\n"),
+        ),
+        (".aws/config", format!("[profiles default]\n{keys}")),
+        (".aws/config", format!("[profile de\"fau\"lt]\n{keys}")),
+        (
+            ".aws/credentials",
+            format!("[default]\n{keys}").replace('\n', "\r"),
+        ),
+        (".boto", format!("[DEFAULT]\n{keys}[Credentials]\n")),
+    ] {
+        let path = world.home.path().join(file);
+        std::fs::write(&path, &text).unwrap();
+        // It would win, were it seen.
+        assert_ne!(whose(false).await, "None", "{text:?}");
+        assert_eq!(whose(true).await, "container-role", "{text:?}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_and_signals_are_the_programs_own() {
     let world = World::logged_in().await;

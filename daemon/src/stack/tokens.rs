@@ -1,6 +1,6 @@
 //! Token endpoints: the registry's own, and OAuth's.
 
-use quilt_proto::aws::is_token;
+use quilt_proto::aws::{is_bearer, is_token};
 use quilt_proto::{Quoted, Reason, RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
 
@@ -57,7 +57,7 @@ impl StackClient {
             granted.expires_at,
         ) {
             (Some(access_token), Some(new), Some(expires_at)) if !new.expose().is_empty() => {
-                if !is_token(&access_token) || !is_token(&new) {
+                if !is_bearer(&access_token) || !is_token(&new) {
                     return Err(answer.invalid(NO_TOKEN));
                 }
                 Ok(Tokens {
@@ -107,7 +107,7 @@ impl StackClient {
         let refresh_token = granted
             .refresh_token
             .filter(|token| !token.expose().is_empty());
-        if !is_token(&granted.access_token) || !refresh_token.as_ref().is_none_or(is_token) {
+        if !is_bearer(&granted.access_token) || !refresh_token.as_ref().is_none_or(is_token) {
             return Err(answer.invalid(NO_TOKEN));
         }
         let lifetime = granted

@@ -14,9 +14,12 @@ use std::process::Command;
 use quilt_proto::quoted;
 use zeroize::Zeroizing;
 
-use crate::aws_files::ini::{self, Line, all_sections, key, lines, profile_of};
+use crate::aws_files::ini::{self, Line, all_sections, key, lines};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::exit::{self, Failure};
+
+/// Names the credentials file of the SDK for Java 1.
+const JAVA_ENV: &str = "AWS_CREDENTIAL_PROFILES_FILE";
 
 /// Names the file of boto 2, whose keys botocore takes as well.
 const BOTO_ENV: &str = "BOTO_CONFIG";
@@ -52,6 +55,12 @@ pub(super) fn hide_default_credentials(
         let copy = without_default_credentials(&content(&path), Kind::Credentials);
         put(command, CREDENTIALS_ENV, &path, copy)?;
     }
+    // Where the SDK for Java 1 looks first.
+    if let Some(path) = env::var_os(JAVA_ENV).filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        let copy = without_default_credentials(&content(&path), Kind::Credentials);
+        put(command, JAVA_ENV, &path, copy)?;
+    }
     for path in boto_files() {
         let copy = without_default_credentials(&content(&path), Kind::Boto);
         if put(command, BOTO_ENV, &path, copy)? {
@@ -79,7 +88,14 @@ fn boto_files() -> Vec<PathBuf> {
 /// either.
 fn content(path: &Path) -> Zeroizing<Vec<u8>> {
     let content = aws_files::read(path).ok().flatten();
-    Zeroizing::new(content.unwrap_or_default())
+    let mut content = Zeroizing::new(content.unwrap_or_default());
+    // Python ends a line at a carriage return alone, too.
+    for at in 0..content.len() {
+        if content[at] == b'\r' && content.get(at + 1) != Some(&b'\n') {
+            content[at] = b'\n';
+        }
+    }
+    content
 }
 
 /// Puts a copy in a file's place, where there is one; answers whether there is.
@@ -165,12 +181,18 @@ fn without_default_credentials(content: &[u8], kind: Kind) -> Option<Zeroizing<V
     (copy.len() < content.len()).then_some(copy)
 }
 
+/// Whether some SDK takes a section for what counts where no profile is named.
+/// Readers differ: botocore takes any header that begins with `profile` and
+/// reads it as a shell would, and `[DEFAULT]` lends its keys to every section
+/// (Python's `configparser`). One too many is hidden rather than one too few.
 fn is_default(header: &[u8], kind: Kind) -> bool {
-    match kind {
-        Kind::Config => profile_of(header, true).as_deref() == Some("default"),
-        Kind::Credentials => profile_of(header, false).as_deref() == Some("default"),
-        Kind::Boto => profile_of(header, false).as_deref() == Some("Credentials"),
-    }
+    let header = String::from_utf8_lossy(header);
+    let name = header.trim().trim_start_matches('[');
+    let name = name.rsplit_once(']').map_or(name, |(name, _)| name);
+    let bare: String = name.chars().filter(|c| !"\"'\\".contains(*c)).collect();
+    let last = bare.split_whitespace().next_back().unwrap_or_default();
+    last.eq_ignore_ascii_case("default")
+        || matches!(kind, Kind::Boto) && last.eq_ignore_ascii_case("credentials")
 }
 
 /// The lines of a section that say where credentials come from, with what is
@@ -302,6 +324,38 @@ mod tests {
         assert_eq!(
             with("[profile a]\nregion = y").unwrap(),
             "[profile a]\nregion = y\n[default]\nregion = eu-west-1\n"
+        );
+    }
+
+    #[test]
+    fn whatever_some_sdk_takes_for_the_default_profile_is_hidden() {
+        let keys = "aws_access_key_id = A\naws_secret_access_key = B\n";
+        for (header, kind) in [
+            ("[DEFAULT]", Kind::Credentials),
+            ("[DEFAULT]", Kind::Config),
+            ("[DEFAULT]", Kind::Boto),
+            ("[Credentials]", Kind::Boto),
+            ("[profiles default]", Kind::Config),
+            ("[profile de\"fau\"lt]", Kind::Config),
+            ("[profile d\\efault]", Kind::Config),
+            ("  [ default ]  # mine", Kind::Credentials),
+        ] {
+            let text = format!("{header}\n{keys}");
+            assert_eq!(copy(&text, kind).unwrap(), format!("{header}\n"));
+        }
+        for header in ["[default-2]", "[profile defaults]", "[mydefault]"] {
+            assert_eq!(
+                copy(&format!("{header}\n{keys}"), Kind::Config),
+                None,
+                "{header}"
+            );
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("credentials");
+        std::fs::write(&file, "[default]\raws_access_key_id = A\r\n[b]\r").unwrap();
+        assert_eq!(
+            *content(&file),
+            b"[default]\naws_access_key_id = A\r\n[b]\n"
         );
     }
 
