@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 use tokio::signal::unix::SignalKind;
 
+use crate::programs::ready;
 use crate::roles::{arn, world};
 
 async fn status(world: &World) -> Status {
@@ -28,16 +29,7 @@ async fn no_grants(world: &World) {
 
 /// `sh -c script` under exec, once it has said `ready`.
 async fn started(world: &World, script: &str) -> Child {
-    let mut child = world
-        .ctl_command(&["exec", "--", "sh", "-c", script])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    let line = stdout.lines().next_line().await.unwrap();
-    assert_eq!(line.as_deref(), Some("ready"));
-    child
+    ready(&mut world.ctl_command(&["exec", "--", "sh", "-c", script])).await
 }
 
 /// A run under nohup, or in the background of a script, ignores signals, and so

@@ -31,6 +31,7 @@ mod metrics;
 mod openapi;
 mod packages;
 mod profiles;
+mod programs;
 mod registry;
 mod roles;
 mod secrets;

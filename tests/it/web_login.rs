@@ -11,6 +11,7 @@ use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, StackConfig};
 use reqwest::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Child;
 use url::Url;
 
 /// Plays the browser: the stack approves at once, and nothing is followed
@@ -96,9 +97,8 @@ async fn ends_with(client: &Client, id: &str) -> ErrorCode {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_browser_alone_logs_in() {
-    let mut world = world().await;
+/// Begins a login; what waits for its end, and the page to open.
+pub(crate) async fn begun(world: &World) -> (Child, String) {
     let mut ctl = world
         .ctl_command(&["login", "--web", "--no-browser"])
         .stdout(Stdio::piped())
@@ -107,9 +107,16 @@ async fn the_browser_alone_logs_in() {
         .unwrap();
     let mut lines = BufReader::new(ctl.stderr.take().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap();
-    let page = &line[line.find("http").unwrap()..];
+    let page = line[line.find("http").unwrap()..].to_owned();
+    (ctl, page)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_alone_logs_in() {
+    let mut world = world().await;
+    let (mut ctl, page) = begun(&world).await;
     let player = Player::new();
-    let redirect = player.authorize(page).await;
+    let redirect = player.authorize(&page).await;
     assert_eq!(redirect.host_str(), Some("127.0.0.1"));
     let answer = player.0.get(redirect.clone()).send().await.unwrap();
     let headers = answer.headers().clone();

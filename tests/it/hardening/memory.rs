@@ -16,6 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::whole_world;
+use crate::web_login::begun;
 
 /// How many times everything is replaced.
 const ROUNDS: usize = 1000;
@@ -231,16 +232,8 @@ async fn nothing_of_a_session_is_left_after_a_logout() {
 
 /// Logs in by web; what passed through the browser.
 async fn web_login(world: &World) -> Vec<String> {
-    let mut ctl = world
-        .ctl_command(&["login", "--web", "--no-browser"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(ctl.stderr.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let page = &line[line.find("http").unwrap()..];
-    let seen = follow(page).await;
+    let (mut ctl, page) = begun(world).await;
+    let seen = follow(&page).await;
     assert!(ctl.wait().await.unwrap().success());
     seen
 }

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::process::Stdio;
 
 use quilt_tests::harness::toolchain::{not_run, say};
 use quilt_tests::harness::{Canaries, Daemon, Home, User, World, binaries, can_look};
 use quilt_tests::stack::StackConfig;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+
+use crate::programs::ready;
 
 /// Runs a program from where nothing is forbidden: files are for everybody,
 /// cores as large as may be. With a path first, a listening socket is handed
@@ -97,15 +97,7 @@ fn locked_kib(pid: i32) -> u64 {
 /// whatever the daemon is found to have is its own doing.
 async fn control(home: &Home, user: &User, what: &str) {
     let mut command = launch(home, "", "sh");
-    let mut child = command
-        .args(["-c", "echo ready; read line"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    let line = stdout.lines().next_line().await.unwrap();
-    assert_eq!(line.as_deref(), Some("ready"));
+    let child = ready(command.args(["-c", "echo ready; read line"])).await;
     let open = Facts::of(i32::try_from(child.id().unwrap()).unwrap());
     let protected = Facts::protected();
     assert_eq!((open.umask.as_str(), open.files_of), ("0022", user.uid()));

@@ -1,13 +1,13 @@
 //! Programs of the same user that try to get at the daemon past its socket.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 
 use quilt_tests::harness::toolchain::{not_run, say};
 use quilt_tests::harness::{Daemon, Home, User, World, binaries};
 use quilt_tests::stack::StackConfig;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
+
+use crate::programs::ready;
 
 /// Tries everything on a process; how each attempt went, as JSON.
 const ATTACK: &str = include_str!("attack.py");
@@ -25,19 +25,6 @@ sys.stdin.read()
 /// A process like the daemon that forbids nothing; ends when dropped.
 async fn unprotected(home: &Home) -> Child {
     ready(home.command("python3").args(["-I", "-c", OPEN])).await
-}
-
-/// Returns once it says so.
-async fn ready(command: &mut Command) -> Child {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    let line = stdout.lines().next_line().await.unwrap();
-    assert_eq!(line.as_deref(), Some("ready"));
-    child
 }
 
 /// How every attempt on a process by another of its user went.

@@ -1,18 +1,18 @@
 //! What is done at the most talkative level.
 
 use std::fs;
-use std::process::Stdio;
 
 use quilt_proto::call::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::harness::Run;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::{MARKER, Story, answers};
 use crate::hardening::memory::follow;
+use crate::web_login::begun;
 
 pub(super) async fn log_in(story: &mut Story) {
     let code = story.world.stack.control().login_code("alice").unwrap();
@@ -346,17 +346,8 @@ pub(super) async fn import(story: &mut Story) {
 }
 
 pub(super) async fn log_in_by_web(story: &mut Story) {
-    let mut ctl = story
-        .world
-        .ctl_command(&["login", "--web", "--no-browser"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(ctl.stderr.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let page = &line[line.find("http").unwrap()..];
-    for secret in follow(page).await {
+    let (mut ctl, page) = begun(&story.world).await;
+    for secret in follow(&page).await {
         story.secret("code or state", secret);
     }
     assert!(ctl.wait().await.unwrap().success());
