@@ -93,8 +93,8 @@ pub fn harden() -> Vec<Attempt> {
     attempts
 }
 
-/// Open files that every listener at its fullest needs, and as many again.
-const OPEN_FILES: u64 = 4096;
+/// Open files that every listener at its fullest needs, and some.
+const OPEN_FILES: u64 = 40 * 1024;
 
 /// Makes use of what the hard limit on open files allows: the usual soft one
 /// is low for the sake of programs that use select(2).

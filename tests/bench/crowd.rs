@@ -24,12 +24,13 @@ use crate::session::Session;
 /// Connections the crowd tries to make.
 const TRIED: usize = 10_000;
 
-/// What the crowd's connections do, in turn.
-const BEGINNINGS: [&[u8]; 4] = [
-    b"",
-    b"GET /v1/health HTTP/1.1\r\nHost: loc",
-    b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+/// What the crowd's connections say, in turn, and how often.
+const BEGINNINGS: [(&[u8], usize); 5] = [
+    (b"", 0),
+    (b"GET /v1/health HTTP/1.1\r\nHost: loc", 1),
+    (b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n", 1),
+    (b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n", 1),
+    (b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", 16),
 ];
 
 /// How much slower than alone, how slow at all, and how much memory.
@@ -209,7 +210,8 @@ pub(crate) fn gather(socket: &Path) -> anyhow::Result<()> {
     for number in 0..TRIED {
         let mut connection = UnixStream::connect(socket)?;
         // It may have been sent away already.
-        drop(connection.write_all(BEGINNINGS[number % BEGINNINGS.len()]));
+        let (beginning, times) = BEGINNINGS[number % BEGINNINGS.len()];
+        drop(connection.write_all(&beginning.repeat(times)));
         connections.push(connection);
     }
     ensure!(connections.len() == TRIED, "not all connected");

@@ -6,26 +6,28 @@
 //! of a request, is cut off.
 
 mod book;
+mod slot;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 pub(in crate::listen) use self::book::{Order, Turn};
 pub use self::book::{Origin, StreamRefused};
+pub use self::slot::ConnectionSlot;
+pub(in crate::listen) use self::slot::Slot;
 
 use self::book::{Admission, Book, Eviction, Id, Search, Why};
+use self::slot::Link;
 use crate::metrics::ConnectionMeter;
 use crate::raw;
 
-/// How long newcomers wait before requests of their own caller are ended.
+/// How long newcomers wait before nobody may keep us waiting for long.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long it is remembered that they waited in vain.
@@ -58,46 +60,23 @@ struct State {
     peak: usize,
 }
 
-/// What a connection and the limiter tell each other.
-#[derive(Debug, Default)]
-struct Link {
-    /// Everything that has come was read and is no request, or is one.
-    is_read: AtomicBool,
-    ordered: Notify,
-    turn: Notify,
-    /// A request has come before.
-    has_asked: AtomicBool,
-    /// The last answer was handed over and has not been flushed yet.
-    is_answered: AtomicBool,
-    /// Bytes of an answer wait for the client.
-    is_blocked: AtomicBool,
-    /// The rest of a request is waited for.
-    is_short: AtomicBool,
-    flushed: AtomicWaker,
-    /// Told to leave: reads look for what tokio does not know of yet.
-    looks: AtomicBool,
-    has_unread: AtomicBool,
-}
-
 /// A connection that has no slot yet.
-struct Newcomer {
+#[derive(Debug)]
+pub(super) struct Newcomer {
     origin: Origin,
     began: Instant,
     /// When a request was last ended for it.
     ended: Option<Instant>,
 }
 
-/// A connection's slot; free again when dropped.
-#[derive(Debug)]
-pub(super) struct Slot(ConnectionSlot);
-
-/// The slot of the connection a request came on. Handlers find it in the
-/// request's extensions.
-#[derive(Clone, Debug)]
-pub struct ConnectionSlot {
-    limiter: Arc<ConnectionLimiter>,
-    id: Id,
-    link: Arc<Link>,
+impl Newcomer {
+    pub(super) fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            began: now(),
+            ended: None,
+        }
+    }
 }
 
 /// The clock that timers go by.
@@ -123,28 +102,24 @@ impl ConnectionLimiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A slot for a newcomer, as soon as there is one.
-    pub(super) async fn admit(self: &Arc<Self>, origin: Origin) -> Slot {
-        let mut newcomer = Newcomer {
-            origin,
-            began: now(),
-            ended: None,
-        };
-        loop {
-            let ended = newcomer.ended;
-            if let Some(slot) = self.try_admit(&mut newcomer) {
-                return slot;
-            }
-            if newcomer.ended != ended {
-                continue;
-            }
-            // Looks again also where nothing changes: clients may begin to
-            // keep us waiting.
-            let _ = tokio::time::timeout(LOOK, self.changed.notified()).await;
-        }
+    /// Slots that `origin` holds.
+    pub(super) fn held(&self, origin: &Origin) -> usize {
+        self.state().book.held(origin)
     }
 
-    fn try_admit(self: &Arc<Self>, newcomer: &mut Newcomer) -> Option<Slot> {
+    /// Returns when somebody has gone or has nothing more to ask, and after a
+    /// moment in any case: clients may have begun to keep us waiting.
+    pub(super) async fn changed(&self) {
+        let _ = tokio::time::timeout(LOOK, self.changed.notified()).await;
+    }
+
+    /// A slot for a newcomer, if there is one. `is_crowded` tells whether many
+    /// of its origin wait: they are worth requests of their own.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        newcomer: &mut Newcomer,
+        is_crowded: bool,
+    ) -> Option<Slot> {
         let now = now();
         let since = |at: Instant| now.saturating_duration_since(at);
         let mut state = self.state();
@@ -155,6 +130,7 @@ impl ConnectionLimiter {
             // Who does not read its answer may not close.
             is_owed: newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
             is_pressed,
+            is_crowded,
         };
         match state.book.admit(&newcomer.origin, search, now) {
             Admission::Slot { id, evicted } => {
@@ -163,11 +139,7 @@ impl ConnectionLimiter {
                 state.links.insert(id, Arc::clone(&link));
                 state.peak = state.peak.max(state.book.open());
                 self.meter.opened();
-                Some(Slot(ConnectionSlot {
-                    limiter: Arc::clone(self),
-                    id,
-                    link,
-                }))
+                Some(Slot(ConnectionSlot::new(Arc::clone(self), id, link)))
             }
             Admission::Later(evicted) => {
                 if is_pressed {
@@ -239,162 +211,6 @@ impl ConnectionLimiter {
         self.changed.notify_one();
         if is_over && let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(raw::give_free_memory_back);
-        }
-    }
-}
-
-impl Slot {
-    pub(super) fn handle(&self) -> &ConnectionSlot {
-        &self.0
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.limiter.remove(self.0.id);
-    }
-}
-
-impl ConnectionSlot {
-    /// Whoever is on this connection has shown a grant: it counts for that
-    /// from now on, and goes after those who have shown none.
-    pub fn authenticated(&self, grant: &str) {
-        let mut state = self.limiter.state();
-        let turns = state.book.authenticate(self.id, grant);
-        ConnectionLimiter::wake(&state, turns);
-    }
-
-    /// The answer on its way is a stream of events, of which there may be few:
-    /// until it ends.
-    pub fn stream(&self) -> Result<(), StreamRefused> {
-        self.limiter.state().book.stream(self.id)
-    }
-
-    /// Returns when there is something to do.
-    pub(super) async fn ordered(&self) -> Order {
-        loop {
-            self.link.ordered.notified().await;
-            match self.limiter.state().book.order(self.id) {
-                Order::Stay => {}
-                order => return order,
-            }
-        }
-    }
-
-    /// Whether this connection, told to leave and polled since, does so.
-    pub(super) fn leaves(&self) -> bool {
-        let has_unread = self.link.has_unread.swap(false, Ordering::Relaxed);
-        self.link.looks.store(false, Ordering::Relaxed);
-        let leaves = self.limiter.state().book.leave(self.id, has_unread);
-        if !leaves {
-            self.limiter.changed.notify_one();
-        }
-        leaves
-    }
-
-    /// A request has come: returns when it may be answered, and whether. While
-    /// it is, it may be turned away where it changes nothing.
-    pub(super) async fn ask(&self, changes_nothing: bool) -> Turn {
-        self.settle();
-        let asked = changes_nothing.then(now);
-        self.limiter.state().book.ask(self.id, asked);
-        self.note_stall();
-        // Who sends request upon request does so in turn with everybody else.
-        if self.link.has_asked.swap(true, Ordering::Relaxed) {
-            tokio::task::yield_now().await;
-        }
-        // What was answered before has to be on its way: who does not read
-        // answers gets no more of them.
-        futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
-        loop {
-            let turn = self.limiter.state().book.turn(self.id);
-            if turn != Turn::Later {
-                return turn;
-            }
-            self.link.turn.notified().await;
-        }
-    }
-
-    /// Returns when there is no more time for the request under way.
-    pub(super) async fn turned_away(&self) {
-        while self.limiter.state().book.turn(self.id) != Turn::Never {
-            self.link.turn.notified().await;
-        }
-    }
-
-    /// The answer to the request under way has begun.
-    pub(super) fn begun(&self) {
-        self.limiter.state().book.begun(self.id);
-    }
-
-    fn poll_flushed(&self, context: &Context<'_>) -> Poll<()> {
-        if !self.link.is_blocked.load(Ordering::Acquire) {
-            return Poll::Ready(());
-        }
-        self.link.flushed.register(context.waker());
-        if self.link.is_blocked.load(Ordering::Acquire) {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    }
-
-    /// The answer has been handed over whole.
-    pub(super) fn answered(&self) {
-        self.link.is_answered.store(true, Ordering::Release);
-    }
-
-    /// Everything handed over has been written.
-    pub(super) fn flushed(&self) {
-        if self.link.is_blocked.swap(false, Ordering::AcqRel) {
-            self.note_stall();
-            self.link.flushed.wake();
-        }
-        self.settle();
-    }
-
-    fn settle(&self) {
-        if self.link.is_answered.swap(false, Ordering::AcqRel) {
-            let mut state = self.limiter.state();
-            let turns = state.book.answered(self.id);
-            ConnectionLimiter::wake(&state, turns);
-            self.link.is_read.store(false, Ordering::Release);
-        }
-    }
-
-    /// What is to be written has to wait for the client.
-    pub(super) fn blocked(&self) {
-        if !self.link.is_blocked.swap(true, Ordering::AcqRel) {
-            self.note_stall();
-        }
-    }
-
-    /// The rest of the request has to be waited for, or does no more.
-    pub(super) fn short(&self, is_short: bool) {
-        if self.link.is_short.swap(is_short, Ordering::AcqRel) != is_short {
-            self.note_stall();
-        }
-    }
-
-    fn note_stall(&self) {
-        let is_set = |flag: &AtomicBool| flag.load(Ordering::Acquire);
-        let is_stalled = is_set(&self.link.is_blocked) || is_set(&self.link.is_short);
-        let since = is_stalled.then(now);
-        let mut state = self.limiter.state();
-        let turns = state.book.stall(self.id, since);
-        ConnectionLimiter::wake(&state, turns);
-        self.limiter.changed.notify_one();
-    }
-
-    /// Everything that has come was read, as far as tokio knows; `has_unread`
-    /// tells whether the system knows better.
-    pub(super) fn read(&self, has_unread: impl FnOnce() -> bool) {
-        if !self.link.is_read.swap(true, Ordering::AcqRel) {
-            self.limiter.state().book.rests(self.id);
-            self.limiter.changed.notify_one();
-        }
-        if self.link.looks.load(Ordering::Relaxed) {
-            self.link.has_unread.store(has_unread(), Ordering::Relaxed);
         }
     }
 }

@@ -78,6 +78,7 @@ impl LoopbackListener {
     pub fn limits() -> Limits {
         Limits {
             connections: capacity::slots(),
+            waiting: capacity::waiting(),
             header_bytes: 16 * 1024,
             headers: 64,
             body_bytes: 1024,

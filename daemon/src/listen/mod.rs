@@ -9,6 +9,7 @@ mod capacity;
 mod directory;
 pub mod guard;
 mod limiter;
+mod lobby;
 mod lock;
 pub mod loopback;
 mod owner;

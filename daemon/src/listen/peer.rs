@@ -11,6 +11,10 @@ use tokio::net::{UnixListener, UnixStream};
 use super::{Caller, ControlSocket, Listener, Origin};
 use crate::metrics::ConnectionMeter;
 
+/// Connections that may wait to be accepted. They are at once, so few do but in
+/// a storm, where whoever comes next stands behind all of them.
+const BACKLOG: i32 = 256;
+
 /// The process that connected, as of the moment it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -113,6 +117,7 @@ impl PeerListener {
 
     fn serving(socket: ControlSocket, uid: u32) -> io::Result<Self> {
         let listener = socket.listener().try_clone()?;
+        rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: UnixListener::from_std(listener)?,

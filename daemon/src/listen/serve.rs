@@ -26,6 +26,7 @@ use tower::ServiceExt;
 use super::aside::Aside;
 use super::capacity;
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Slot, Turn};
+use super::lobby::Lobby;
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
 
@@ -66,6 +67,8 @@ impl Caller for () {
 pub struct Limits {
     /// Connections held at once: for one more, another has to go.
     pub connections: usize,
+    /// Connections that may wait for that.
+    pub waiting: usize,
     /// Bytes of request line and headers together.
     pub header_bytes: usize,
     /// Headers in a request.
@@ -93,6 +96,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: capacity::slots(),
+            waiting: capacity::waiting(),
             header_bytes: 32 * 1024,
             headers: 64,
             body_bytes: 1024 * 1024,
@@ -146,50 +150,91 @@ pub async fn serve<L: Listener>(
     });
     let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
     let connections = TaskTracker::new();
-    while let Some((io, caller, slot)) = next(&mut listener, &limiter, &server.shutdown).await {
+    let mut entrance = Entrance {
+        limiter,
+        lobby: Lobby::new(limits.waiting),
+        pause: LEAST_PAUSE,
+    };
+    let shutdown = server.shutdown.clone();
+    while let Some(admitted) = shutdown
+        .run_until_cancelled(entrance.next(&mut listener))
+        .await
+    {
         let server = Arc::clone(&server);
+        let ((io, caller), slot) = admitted;
         connections.spawn(async move {
             server.converse(io, caller, slot.handle()).await;
             drop(slot);
         });
     }
     drop(listener);
+    drop(entrance);
     connections.close();
     connections.wait().await;
     server.cut.load(Ordering::Relaxed)
 }
 
-/// The next connection and its slot; none once `shutdown` is asked for.
-async fn next<L: Listener>(
-    listener: &mut L,
-    limiter: &Arc<ConnectionLimiter>,
-    shutdown: &CancellationToken,
-) -> Option<(L::Io, L::Caller, Slot)> {
-    let arrival = async {
-        let mut pause = Duration::from_millis(10);
+/// How long to wait where nothing can be accepted, at first.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Where connections come in: they are accepted at once, whoever else waits for
+/// a slot.
+struct Entrance<C> {
+    limiter: Arc<ConnectionLimiter>,
+    lobby: Lobby<C>,
+    pause: Duration,
+}
+
+impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
+    /// The next connection that gets a slot.
+    async fn next<L: Listener<Io = Io, Caller = C>>(
+        &mut self,
+        listener: &mut L,
+    ) -> ((Io, C), Slot) {
         loop {
-            match listener.accept().await {
-                Ok((io, caller)) => {
-                    let slot = limiter.admit(caller.origin()).await;
-                    return (io, caller, slot);
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                // Out of descriptors or memory: whoever asks nothing gives its
-                // own. Else the connection stays in the backlog, and asking
-                // again at once would only burn time.
-                Err(error) => {
-                    if limiter.shed().await {
-                        tracing::debug!(%error, "a connection is closed for another");
-                        continue;
-                    }
-                    tracing::warn!(%error, "cannot accept connections for now");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
-                }
+            if let Some(admitted) = self.admit() {
+                return admitted;
+            }
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => self.enter(accepted).await,
+                () = self.limiter.changed(), if !self.lobby.is_empty() => {}
             }
         }
-    };
-    shutdown.run_until_cancelled(arrival).await
+    }
+
+    fn admit(&mut self) -> Option<((Io, C), Slot)> {
+        let (limiter, is_crowded) = (&self.limiter, self.lobby.is_crowded());
+        self.lobby.next(
+            |origin| limiter.held(origin),
+            |newcomer| limiter.admit(newcomer, is_crowded),
+        )
+    }
+
+    async fn enter(&mut self, accepted: io::Result<(Io, C)>) {
+        match accepted {
+            Ok((io, caller)) => {
+                self.pause = LEAST_PAUSE;
+                let surplus = self.lobby.enter(caller.origin(), (io, caller));
+                if surplus.is_some() {
+                    tracing::debug!("hung up on one of too many that wait");
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            // Out of descriptors or memory: whoever waits or asks nothing gives
+            // its own. Else the connection stays in the backlog, and asking
+            // again at once would only burn time.
+            Err(error) => {
+                if self.lobby.drop_newest().is_some() || self.limiter.shed().await {
+                    tracing::debug!(%error, "a connection is closed for another");
+                    return;
+                }
+                tracing::warn!(%error, "cannot accept connections for now");
+                tokio::time::sleep(self.pause).await;
+                self.pause = (self.pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
 }
 
 /// Whether only the connection being accepted failed.
@@ -316,7 +361,7 @@ impl Server {
             let body = Asked::new(body, slot.clone());
             Body::new(Limited::new(body, body_bytes))
         });
-        let answer = self.router.clone().oneshot(request);
+        let answer = slot.answering(self.router.clone().oneshot(request));
         tokio::select! {
             biased;
             answer = answer => {

@@ -68,6 +68,8 @@ def begin(there):
         there.sendall(get("/v1/events"))
     elif KIND == "pipelined":
         there.sendall(get("/v1/health") * 64)
+    elif KIND == "asking":
+        there.sendall(get("/v1/status") * 16)
     elif KIND == "unread":
         there.setblocking(False)
         there.send(get("/v1/openapi.json") * 64)

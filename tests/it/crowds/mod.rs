@@ -28,6 +28,7 @@ const KINDS: &[&str] = &[
     "idle",
     "events",
     "pipelined",
+    "asking",
     "unread",
 ];
 

@@ -27,6 +27,7 @@ const START: &str = "/start/";
 /// One browser, one small request.
 pub(super) const LIMITS: Limits = Limits {
     connections: 16,
+    waiting: 16,
     header_bytes: 32 * 1024,
     headers: 64,
     body_bytes: 0,

@@ -8,6 +8,8 @@ mod under_way;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
+use crate::listen::capacity;
+
 pub(super) use self::choice::{Eviction, Search, Why};
 pub use self::streams::StreamRefused;
 
@@ -69,6 +71,8 @@ struct Entry {
     origin: Origin,
     /// Its request counts for its origin's share.
     is_under_way: bool,
+    /// Its request takes up a processor, as far as is known.
+    is_running: bool,
     activity: Activity,
     /// Since when, in the order of things.
     since: u64,
@@ -88,6 +92,9 @@ struct Entry {
 struct Tally {
     held: usize,
     serving: usize,
+    running: usize,
+    /// When a request of it was last let go on, in the order of things.
+    served: u64,
     /// Requests that wait, the oldest first.
     waiting: BTreeSet<(u64, Id)>,
     streams: usize,
@@ -102,6 +109,7 @@ pub(super) struct Book {
     /// Told to close and not gone yet.
     leaving: usize,
     serving: usize,
+    running: usize,
     waiting: usize,
     streams: usize,
     next: u64,
@@ -124,6 +132,7 @@ impl Book {
             tallies: HashMap::new(),
             leaving: 0,
             serving: 0,
+            running: 0,
             waiting: 0,
             streams: 0,
             next: 0,
@@ -138,20 +147,14 @@ impl Book {
     /// Whether nothing is counted any more.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        let counts = [self.leaving, self.serving, self.waiting, self.streams];
-        self.entries.is_empty() && self.tallies.is_empty() && counts == [0; 4]
-    }
-
-    /// How many may be there beyond the slots because they are on their way
-    /// out: newcomers need not wait for each of them.
-    pub(super) fn leeway(slots: usize) -> usize {
-        (slots / 8).clamp(1, 64)
+        let counts = [self.leaving, self.serving, self.running, self.waiting];
+        self.entries.is_empty() && self.tallies.is_empty() && counts == [0; 4] && self.streams == 0
     }
 
     /// A slot for a newcomer of `origin`: a free one, or that of whom it is
     /// least needed by.
     pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
-        let leeway = Self::leeway(self.slots);
+        let leeway = capacity::leeway(self.slots);
         let mut evicted = None;
         let is_full = self.entries.len() >= self.slots + leeway;
         if self.staying() >= self.slots && (is_full || !search.is_owed) {
@@ -177,6 +180,7 @@ impl Book {
         let entry = Entry {
             origin: origin.clone(),
             is_under_way: false,
+            is_running: false,
             activity: Activity::Fresh,
             since,
             stalled: None,
@@ -277,17 +281,20 @@ impl Book {
             return Vec::new();
         }
         let is_serving = usize::from(entry.is_under_way);
+        let is_running = usize::from(entry.is_running);
         let new = Origin::Grant(grant.to_owned());
         let old = std::mem::replace(&mut entry.origin, new.clone());
         let streams = usize::from(entry.is_stream);
         let tally = self.tally(&old);
         tally.held -= 1;
         tally.serving -= is_serving;
+        tally.running -= is_running;
         tally.streams -= streams;
         self.forget(&old);
         let tally = self.tally(&new);
         tally.held += 1;
         tally.serving += is_serving;
+        tally.running += is_running;
         tally.streams += streams;
         self.next_turns()
     }
@@ -326,7 +333,8 @@ impl Book {
         }
     }
 
-    fn held(&self, origin: &Origin) -> usize {
+    /// Slots that `origin` holds.
+    pub(super) fn held(&self, origin: &Origin) -> usize {
         self.tallies.get(origin).map_or(0, |tally| tally.held)
     }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::book::*;
 use super::*;
+use crate::listen::capacity;
 
 const GREEDY: Origin = Origin::Process(1);
 const OTHER: Origin = Origin::Process(2);
@@ -10,6 +11,7 @@ const SEARCH: Search = Search {
     ends_requests: true,
     is_owed: false,
     is_pressed: true,
+    is_crowded: true,
 };
 
 struct Bench {
@@ -126,13 +128,43 @@ fn the_newest_that_waits_is_turned_away_where_nobody_is_quiet() {
     bench.book.answered(asked[3]);
     bench.book.remove(asked[3]);
     assert_eq!(bench.ask(&OTHER).1, Turn::Now);
-    // A newcomer of the same caller waits first.
+    // A newcomer of the same caller waits, unless many do.
     let search = Search {
-        is_pressed: false,
+        is_crowded: false,
         ..SEARCH
     };
     let waits = bench.book.admit(&GREEDY, search, bench.now);
     assert!(matches!(waits, Admission::Later(Some(last)) if last.why == Why::Last));
+}
+
+#[test]
+fn who_holds_most_takes_nothing_of_others() {
+    let mut bench = Bench::new(8);
+    let quiet = bench.enter(&OTHER);
+    for _ in 0..7 {
+        bench.ask(&GREEDY);
+    }
+    let taken = bench.evicted(&GREEDY).unwrap();
+    assert!(taken.0 != quiet && taken.1 == Why::Excess, "{taken:?}");
+    bench.book.remove(taken.0);
+    assert_eq!(bench.ask(&OTHER).1, Turn::Now);
+}
+
+#[test]
+fn few_requests_take_up_a_processor_and_whoever_was_served_longest_ago_is_next() {
+    let mut bench = Bench::new(512);
+    let greedy: Vec<_> = (0..100).map(|_| bench.ask(&GREEDY)).collect();
+    let running = greedy.iter().filter(|(_, turn)| *turn == Turn::Now);
+    assert_eq!(running.count(), 16);
+    // What waits for somebody else lets the next one go on.
+    assert_eq!(bench.book.parked(greedy[0].0), [greedy[16].0]);
+    // Nobody stands behind many of them, or of all together.
+    let others = (2..=4).flat_map(|n| std::iter::repeat_n(Origin::Process(n), 16));
+    let others: Vec<_> = others.map(|origin| bench.ask(&origin)).collect();
+    assert!(others.iter().all(|(_, turn)| *turn == Turn::Now));
+    let newcomer = bench.ask(&Origin::Process(5));
+    assert_eq!(newcomer.1, Turn::Later, "64 are running");
+    assert_eq!(bench.book.answered(greedy[1].0), [newcomer.0]);
 }
 
 #[test]
@@ -295,7 +327,7 @@ proptest! {
                 },
                 Step::Shed => { bench.book.shed(); }
             }
-            prop_assert!(bench.book.open() <= slots + Book::leeway(slots));
+            prop_assert!(bench.book.open() <= slots + capacity::leeway(slots));
             prop_assert_eq!(bench.book.open(), open.len());
         }
         for id in open {

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use crate::listen::capacity;
+
 use super::{Activity, Book, Entry, Id, Order, Origin, is_leaving};
 
 /// How long a client may keep us waiting before its slot may be given away.
@@ -54,15 +56,17 @@ pub(in crate::listen::limiter) struct Search {
     /// Whether a request was ended for this newcomer: its connection closes,
     /// whatever else is on its way out.
     pub(in crate::listen::limiter) is_owed: bool,
-    /// Whether newcomers have waited in vain: requests of the newcomer's own
-    /// origin may be turned away as well, and nobody may keep us waiting long.
+    /// Whether newcomers have waited in vain: nobody may keep us waiting long.
     pub(in crate::listen::limiter) is_pressed: bool,
+    /// Whether so many of the newcomer's origin wait that requests of its own
+    /// may be turned away for them.
+    pub(in crate::listen::limiter) is_crowded: bool,
 }
 
 impl Book {
     /// Sends away whoever asks nothing, for something else than a slot.
     pub(in crate::listen::limiter) fn shed(&mut self) -> Option<Eviction> {
-        if self.leaving >= Self::leeway(self.slots) {
+        if self.leaving >= capacity::leeway(self.slots) {
             return None;
         }
         let eviction = self.quiet(|_| true)?;
@@ -70,24 +74,20 @@ impl Book {
         Some(eviction)
     }
 
-    /// Who has to go for a newcomer of `origin`. Who holds half of all slots
-    /// makes room for its own newcomers itself, where it can.
+    /// Who has to go for a newcomer of `origin`. Who holds more than half of all
+    /// slots makes room for its own newcomers itself.
     pub(super) fn victim(&self, origin: &Origin, search: Search, now: Instant) -> Option<Eviction> {
         let own = |entry: &Entry| entry.origin == *origin;
-        if self.holds_half(origin)
-            && let Some(eviction) = self
-                .quiet(own)
-                .or_else(|| self.excess(|entry| own(entry) && search.is_pressed))
-                .filter(|found| found.why == Why::Quiet || search.ends_requests)
-        {
-            return Some(eviction);
-        }
-        let excess = |entry: &Entry| search.ends_requests && (search.is_pressed || !own(entry));
-        self.quiet(|_| true)
+        let is_greedy = 2 * self.held(origin) > self.slots;
+        let fits = |entry: &Entry| !is_greedy || own(entry);
+        let excess = |entry: &Entry| {
+            search.ends_requests && fits(entry) && (search.is_crowded || !own(entry))
+        };
+        self.quiet(fits)
             .or_else(|| self.excess(excess))
-            .or_else(|| self.stalled(search, now))
-            .or_else(|| self.late(now).filter(|_| search.ends_requests))
-            .or_else(|| self.last().filter(|_| search.ends_requests))
+            .or_else(|| self.stalled(fits, search, now))
+            .or_else(|| self.late(fits, now).filter(|_| search.ends_requests))
+            .or_else(|| self.last(fits).filter(|_| search.ends_requests))
     }
 
     /// Entries that go on and fit, those that end with their answer excepted.
@@ -123,7 +123,12 @@ impl Book {
 
     /// Who keeps us waiting longest, of whoever holds most. Under pressure,
     /// nothing is waited for of whoever holds half of all.
-    fn stalled(&self, search: Search, now: Instant) -> Option<Eviction> {
+    fn stalled(
+        &self,
+        fits: impl Fn(&Entry) -> bool,
+        search: Search,
+        now: Instant,
+    ) -> Option<Eviction> {
         let patience = |entry: &Entry| match search.is_pressed {
             false => STALL,
             true if self.holds_half(&entry.origin) => Duration::ZERO,
@@ -133,7 +138,7 @@ impl Book {
         let stalled = self.entries.iter().filter(|(_, entry)| {
             let is_stalled =
                 |since: Instant| now.saturating_duration_since(since) >= patience(entry);
-            !is_leaving(entry) && entry.stalled.is_some_and(is_stalled)
+            !is_leaving(entry) && fits(entry) && entry.stalled.is_some_and(is_stalled)
         });
         stalled
             .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
@@ -148,12 +153,13 @@ impl Book {
     }
 
     /// The request that has been under way longest, of whoever holds most.
-    fn late(&self, now: Instant) -> Option<Eviction> {
+    fn late(&self, fits: impl Fn(&Entry) -> bool, now: Instant) -> Option<Eviction> {
         let is_late = |asked: Instant| now.saturating_duration_since(asked) >= LATE;
         let serving = self.entries.iter().filter(|(_, entry)| {
             entry.activity == Activity::Serving
                 && !is_leaving(entry)
                 && !entry.is_stream
+                && fits(entry)
                 && entry.asked.is_some_and(is_late)
         });
         serving
@@ -165,9 +171,12 @@ impl Book {
     }
 
     /// The oldest connection whose answer may be its last.
-    fn last(&self) -> Option<Eviction> {
+    fn last(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
         let ends = |entry: &Entry| {
-            entry.activity == Activity::Serving && !entry.is_stream && entry.stalled.is_none()
+            entry.activity == Activity::Serving
+                && !entry.is_stream
+                && entry.stalled.is_none()
+                && fits(entry)
         };
         self.going_on(ends)
             .min_by_key(|(id, entry)| (Reverse(self.held(&entry.origin)), *id))

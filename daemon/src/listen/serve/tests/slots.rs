@@ -6,6 +6,7 @@ use super::*;
 async fn whoever_is_answered_stays_and_one_that_asks_more_is_told_to_come_again() {
     let bench = Bench::new(Limits {
         connections: 2,
+        waiting: 3,
         ..Limits::default()
     });
     let mut first = bench.connect().await;
@@ -23,7 +24,12 @@ async fn whoever_is_answered_stays_and_one_that_asks_more_is_told_to_come_again(
     third.write_all(get_request("/").as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
     let start = Instant::now();
+    // Many wait.
     let mut fourth = bench.connect().await;
+    let mut fifth = bench.connect().await;
+    for more in [&mut fourth, &mut fifth] {
+        more.write_all(get_request("/").as_bytes()).await.unwrap();
+    }
     let answer = rest(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
@@ -33,8 +39,7 @@ async fn whoever_is_answered_stays_and_one_that_asks_more_is_told_to_come_again(
     first.read_exact(&mut head).await.unwrap();
     assert_eq!(&head, b"HTTP/1.1 200", "whoever was answered still is");
     drop(first);
-    fourth.write_all(get_request("/").as_bytes()).await.unwrap();
-    for waited in [&mut second, &mut fourth] {
+    for waited in [&mut second, &mut fourth, &mut fifth] {
         let answer = rest(waited).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }

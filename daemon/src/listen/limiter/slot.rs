@@ -1,0 +1,228 @@
+//! A connection's slot, and what the connection and the limiter tell each other.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use super::book::{Id, Order, StreamRefused, Turn};
+use super::{ConnectionLimiter, now};
+
+/// How long an answer may take a processor: one that takes longer waits.
+const COMPUTES: Duration = Duration::from_millis(10);
+
+/// What a connection and the limiter tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Everything that has come was read and is no request, or is one.
+    pub(super) is_read: AtomicBool,
+    pub(super) ordered: Notify,
+    pub(super) turn: Notify,
+    /// A request has come before.
+    has_asked: AtomicBool,
+    /// The last answer was handed over and has not been flushed yet.
+    is_answered: AtomicBool,
+    /// Bytes of an answer wait for the client.
+    is_blocked: AtomicBool,
+    /// The rest of a request is waited for.
+    is_short: AtomicBool,
+    flushed: AtomicWaker,
+    /// Told to leave: reads look for what tokio does not know of yet.
+    pub(super) looks: AtomicBool,
+    has_unread: AtomicBool,
+}
+
+/// A connection's slot; free again when dropped.
+#[derive(Debug)]
+pub(in crate::listen) struct Slot(pub(super) ConnectionSlot);
+
+/// The slot of the connection a request came on. Handlers find it in the
+/// request's extensions.
+#[derive(Clone, Debug)]
+pub struct ConnectionSlot {
+    limiter: Arc<ConnectionLimiter>,
+    id: Id,
+    link: Arc<Link>,
+}
+
+impl Slot {
+    pub(in crate::listen) fn handle(&self) -> &ConnectionSlot {
+        &self.0
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.limiter.remove(self.0.id);
+    }
+}
+
+impl ConnectionSlot {
+    pub(super) fn new(limiter: Arc<ConnectionLimiter>, id: Id, link: Arc<Link>) -> Self {
+        Self { limiter, id, link }
+    }
+
+    /// Whoever is on this connection has shown a grant: it counts for that
+    /// from now on, and goes after those who have shown none.
+    pub fn authenticated(&self, grant: &str) {
+        let mut state = self.limiter.state();
+        let turns = state.book.authenticate(self.id, grant);
+        ConnectionLimiter::wake(&state, turns);
+    }
+
+    /// The answer on its way is a stream of events, of which there may be few:
+    /// until it ends.
+    pub fn stream(&self) -> Result<(), StreamRefused> {
+        self.limiter.state().book.stream(self.id)
+    }
+
+    /// Returns when there is something to do.
+    pub(in crate::listen) async fn ordered(&self) -> Order {
+        loop {
+            self.link.ordered.notified().await;
+            match self.limiter.state().book.order(self.id) {
+                Order::Stay => {}
+                order => return order,
+            }
+        }
+    }
+
+    /// Whether this connection, told to leave and polled since, does so.
+    pub(in crate::listen) fn leaves(&self) -> bool {
+        let has_unread = self.link.has_unread.swap(false, Ordering::Relaxed);
+        self.link.looks.store(false, Ordering::Relaxed);
+        let leaves = self.limiter.state().book.leave(self.id, has_unread);
+        if !leaves {
+            self.limiter.changed.notify_one();
+        }
+        leaves
+    }
+
+    /// A request has come: returns when it may be answered, and whether. While
+    /// it is, it may be turned away where it changes nothing.
+    pub(in crate::listen) async fn ask(&self, changes_nothing: bool) -> Turn {
+        self.settle();
+        let asked = changes_nothing.then(now);
+        self.limiter.state().book.ask(self.id, asked);
+        self.note_stall();
+        // Who sends request upon request does so in turn with everybody else.
+        if self.link.has_asked.swap(true, Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+        // What was answered before has to be on its way: who does not read
+        // answers gets no more of them.
+        futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
+        loop {
+            let turn = self.limiter.state().book.turn(self.id);
+            if turn != Turn::Later {
+                return turn;
+            }
+            self.link.turn.notified().await;
+        }
+    }
+
+    /// Returns when there is no more time for the request under way.
+    pub(in crate::listen) async fn turned_away(&self) {
+        while self.limiter.state().book.turn(self.id) != Turn::Never {
+            self.link.turn.notified().await;
+        }
+    }
+
+    /// Waits for the answer to the request under way. One that takes longer
+    /// than answers do that are here already waits for somebody else, and takes
+    /// no processor from others.
+    pub(in crate::listen) async fn answering<F: Future>(&self, answer: F) -> F::Output {
+        let mut answer = pin!(answer);
+        tokio::select! {
+            biased;
+            output = answer.as_mut() => return output,
+            () = tokio::time::sleep(COMPUTES) => {}
+        }
+        {
+            let mut state = self.limiter.state();
+            let turns = state.book.parked(self.id);
+            ConnectionLimiter::wake(&state, turns);
+        }
+        answer.await
+    }
+
+    /// The answer to the request under way has begun.
+    pub(in crate::listen) fn begun(&self) {
+        self.limiter.state().book.begun(self.id);
+    }
+
+    fn poll_flushed(&self, context: &Context<'_>) -> Poll<()> {
+        if !self.link.is_blocked.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        self.link.flushed.register(context.waker());
+        if self.link.is_blocked.load(Ordering::Acquire) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// The answer has been handed over whole.
+    pub(in crate::listen) fn answered(&self) {
+        self.link.is_answered.store(true, Ordering::Release);
+    }
+
+    /// Everything handed over has been written.
+    pub(in crate::listen) fn flushed(&self) {
+        if self.link.is_blocked.swap(false, Ordering::AcqRel) {
+            self.note_stall();
+            self.link.flushed.wake();
+        }
+        self.settle();
+    }
+
+    fn settle(&self) {
+        if self.link.is_answered.swap(false, Ordering::AcqRel) {
+            let mut state = self.limiter.state();
+            let turns = state.book.answered(self.id);
+            ConnectionLimiter::wake(&state, turns);
+            self.link.is_read.store(false, Ordering::Release);
+        }
+    }
+
+    /// What is to be written has to wait for the client.
+    pub(in crate::listen) fn blocked(&self) {
+        if !self.link.is_blocked.swap(true, Ordering::AcqRel) {
+            self.note_stall();
+        }
+    }
+
+    /// The rest of the request has to be waited for, or does no more.
+    pub(in crate::listen) fn short(&self, is_short: bool) {
+        if self.link.is_short.swap(is_short, Ordering::AcqRel) != is_short {
+            self.note_stall();
+        }
+    }
+
+    fn note_stall(&self) {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Acquire);
+        let is_stalled = is_set(&self.link.is_blocked) || is_set(&self.link.is_short);
+        let since = is_stalled.then(now);
+        let mut state = self.limiter.state();
+        let turns = state.book.stall(self.id, since);
+        ConnectionLimiter::wake(&state, turns);
+        self.limiter.changed.notify_one();
+    }
+
+    /// Everything that has come was read, as far as tokio knows; `has_unread`
+    /// tells whether the system knows better.
+    pub(in crate::listen) fn read(&self, has_unread: impl FnOnce() -> bool) {
+        if !self.link.is_read.swap(true, Ordering::AcqRel) {
+            self.limiter.state().book.rests(self.id);
+            self.limiter.changed.notify_one();
+        }
+        if self.link.looks.load(Ordering::Relaxed) {
+            self.link.has_unread.store(has_unread(), Ordering::Relaxed);
+        }
+    }
+}
