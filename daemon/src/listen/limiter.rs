@@ -22,7 +22,7 @@ pub use self::book::{Origin, StreamRefused};
 pub use self::slot::ConnectionSlot;
 pub(in crate::listen) use self::slot::Slot;
 
-use self::book::{Admission, Book, Eviction, Id, Search, Why};
+use self::book::{Admission, Book, Eviction, Id, Pressure, Search, Why};
 use self::slot::Link;
 use crate::metrics::ConnectionMeter;
 use crate::raw;
@@ -113,6 +113,11 @@ impl ConnectionLimiter {
         let _ = tokio::time::timeout(LOOK, self.changed.notified()).await;
     }
 
+    /// One of those that wait was hung up on.
+    pub(super) fn hung_up(&self) {
+        self.meter.evicted("surplus");
+    }
+
     /// A slot for a newcomer, if there is one. `is_crowded` tells whether many
     /// of its origin wait: they are worth requests of their own.
     pub(super) fn admit(
@@ -129,8 +134,11 @@ impl ConnectionLimiter {
             ends_requests: newcomer.ended.is_none_or(|at| since(at) >= LOOK),
             // Who does not read its answer may not close.
             is_owed: newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
-            is_pressed,
-            is_crowded,
+            pressure: match (is_crowded, is_pressed) {
+                (true, _) => Pressure::Crowded,
+                (false, true) => Pressure::Waited,
+                (false, false) => Pressure::None,
+            },
         };
         match state.book.admit(&newcomer.origin, search, now) {
             Admission::Slot { id, evicted } => {

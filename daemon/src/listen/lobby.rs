@@ -4,6 +4,7 @@
 //! behind a crowd. Here each origin has a line of its own, and the one that
 //! holds the fewest slots is next.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 
 use super::Origin;
@@ -52,9 +53,8 @@ impl<C> Lobby<C> {
         self.lines.get(origin).map_or(0, VecDeque::len)
     }
 
-    /// Lets a connection wait. Returns the one there is no room for: the newest
-    /// of the longest line.
-    pub(super) fn enter(&mut self, origin: Origin, connection: C) -> Option<C> {
+    /// Lets a connection wait.
+    pub(super) fn enter(&mut self, origin: Origin, connection: C) {
         self.next += 1;
         let waiting = Waiting {
             connection,
@@ -63,20 +63,36 @@ impl<C> Lobby<C> {
         };
         self.lines.entry(origin).or_default().push_back(waiting);
         self.length += 1;
-        if self.length <= self.room {
-            return None;
-        }
-        self.drop_newest()
     }
 
-    /// Sends the newest of the longest line away.
-    pub(super) fn drop_newest(&mut self) -> Option<C> {
-        let lines = self.lines.iter();
-        let longest = lines.max_by_key(|(_, line)| (line.len(), line.front().map(|at| at.number)));
-        let origin = longest.map(|(origin, _)| origin.clone())?;
-        let newest = self.lines.get_mut(&origin)?.pop_back();
+    /// Whether there is no room for one of those who wait.
+    pub(super) fn is_over(&self) -> bool {
+        self.length > self.room
+    }
+
+    /// Sends one away of whoever waits most, the slots included that `held` says
+    /// it holds: the oldest where that asks nothing, else the newest.
+    pub(super) fn drop_one(
+        &mut self,
+        held: impl Fn(&Origin) -> usize,
+        asks: impl Fn(&C) -> bool,
+    ) -> Option<C> {
+        let lines = self.lines.iter().filter_map(|(origin, line)| {
+            let first = line.front()?;
+            let is_silent = !asks(&first.connection);
+            let key = (line.len() + held(origin), is_silent, Reverse(first.number));
+            Some((key, origin))
+        });
+        let ((_, is_silent, _), origin) = lines.max_by_key(|(key, _)| *key)?;
+        let origin = origin.clone();
+        let line = self.lines.get_mut(&origin)?;
+        let gone = if is_silent {
+            line.pop_front()
+        } else {
+            line.pop_back()
+        };
         self.tidy(&origin);
-        newest.map(|newest| newest.connection)
+        gone.map(|gone| gone.connection)
     }
 
     /// Lets the next one in, if `admit` does: the oldest of the origin that
@@ -128,23 +144,40 @@ mod tests {
     fn whoever_holds_fewest_is_next_then_the_oldest() {
         let mut lobby = Lobby::new(8);
         for number in [1, 2, 3] {
-            assert_eq!(lobby.enter(GREEDY, number), None);
+            lobby.enter(GREEDY, number);
         }
-        assert_eq!(lobby.enter(OTHER, 4), None);
+        lobby.enter(OTHER, 4);
         let held = |origin: &Origin| usize::from(*origin == GREEDY);
         assert_eq!(all(&mut lobby, held), [4, 1, 2, 3]);
         assert!(lobby.is_empty() && lobby.lines.is_empty());
     }
 
     #[test]
-    fn the_newest_of_the_longest_line_finds_no_room() {
+    fn whoever_has_most_loses_the_oldest_that_asks_nothing_or_the_newest() {
         let mut lobby = Lobby::new(3);
         for number in [1, 2, 3] {
             lobby.enter(GREEDY, number);
         }
-        assert_eq!(lobby.enter(OTHER, 4), Some(3));
-        assert_eq!(lobby.enter(GREEDY, 5), Some(5));
-        assert_eq!(all(&mut lobby, |_| 0), [1, 2, 4]);
+        assert!(!lobby.is_over());
+        lobby.enter(OTHER, 4);
+        assert!(lobby.is_over());
+        assert_eq!(lobby.drop_one(|_| 0, |_| true), Some(3));
+        assert_eq!(lobby.drop_one(|_| 0, |_| false), Some(1));
+        lobby.enter(OTHER, 5);
+        let held = |origin: &Origin| 8 * usize::from(*origin == GREEDY);
+        assert_eq!(lobby.drop_one(held, |_| true), Some(2));
+        assert_eq!(all(&mut lobby, |_| 0), [4, 5]);
+    }
+
+    #[test]
+    fn of_two_that_are_alike_the_one_that_asks_stays() {
+        let mut lobby = Lobby::new(1);
+        lobby.enter(GREEDY, 1);
+        lobby.enter(OTHER, 2);
+        assert_eq!(lobby.drop_one(|_| 0, |number| *number == 1), Some(2));
+        lobby.enter(OTHER, 3);
+        // Nobody has asked yet.
+        assert_eq!(lobby.drop_one(|_| 0, |_| false), Some(1));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod aside;
 mod bind_error;
 mod capacity;
 mod directory;
+mod entrance;
 pub mod guard;
 mod limiter;
 mod lobby;

@@ -12,8 +12,9 @@ use super::{Caller, ControlSocket, Listener, Origin};
 use crate::metrics::ConnectionMeter;
 
 /// Connections that may wait to be accepted. They are at once, so few do but in
-/// a storm, where whoever comes next stands behind all of them.
-const BACKLOG: i32 = 256;
+/// a storm, where whoever comes next stands behind all of them; programs that do
+/// not wait to connect fail beyond it.
+const BACKLOG: i32 = 1024;
 
 /// The process that connected, as of the moment it did.
 #[derive(Clone, Debug, PartialEq, Eq)]

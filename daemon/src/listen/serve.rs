@@ -18,15 +18,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use quilt_proto::{ErrorCode, Problem};
-use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::aside::Aside;
 use super::capacity;
-use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Slot, Turn};
-use super::lobby::Lobby;
+use super::entrance::Entrance;
+use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
 
@@ -150,11 +149,7 @@ pub async fn serve<L: Listener>(
     });
     let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
     let connections = TaskTracker::new();
-    let mut entrance = Entrance {
-        limiter,
-        lobby: Lobby::new(limits.waiting),
-        pause: LEAST_PAUSE,
-    };
+    let mut entrance = Entrance::new(limiter, limits.waiting);
     let shutdown = server.shutdown.clone();
     while let Some(admitted) = shutdown
         .run_until_cancelled(entrance.next(&mut listener))
@@ -172,77 +167,6 @@ pub async fn serve<L: Listener>(
     connections.close();
     connections.wait().await;
     server.cut.load(Ordering::Relaxed)
-}
-
-/// How long to wait where nothing can be accepted, at first.
-const LEAST_PAUSE: Duration = Duration::from_millis(10);
-
-/// Where connections come in: they are accepted at once, whoever else waits for
-/// a slot.
-struct Entrance<C> {
-    limiter: Arc<ConnectionLimiter>,
-    lobby: Lobby<C>,
-    pause: Duration,
-}
-
-impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
-    /// The next connection that gets a slot.
-    async fn next<L: Listener<Io = Io, Caller = C>>(
-        &mut self,
-        listener: &mut L,
-    ) -> ((Io, C), Slot) {
-        loop {
-            if let Some(admitted) = self.admit() {
-                return admitted;
-            }
-            tokio::select! {
-                biased;
-                accepted = listener.accept() => self.enter(accepted).await,
-                () = self.limiter.changed(), if !self.lobby.is_empty() => {}
-            }
-        }
-    }
-
-    fn admit(&mut self) -> Option<((Io, C), Slot)> {
-        let (limiter, is_crowded) = (&self.limiter, self.lobby.is_crowded());
-        self.lobby.next(
-            |origin| limiter.held(origin),
-            |newcomer| limiter.admit(newcomer, is_crowded),
-        )
-    }
-
-    async fn enter(&mut self, accepted: io::Result<(Io, C)>) {
-        match accepted {
-            Ok((io, caller)) => {
-                self.pause = LEAST_PAUSE;
-                let surplus = self.lobby.enter(caller.origin(), (io, caller));
-                if surplus.is_some() {
-                    tracing::debug!("hung up on one of too many that wait");
-                }
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            // Out of descriptors or memory: whoever waits or asks nothing gives
-            // its own. Else the connection stays in the backlog, and asking
-            // again at once would only burn time.
-            Err(error) => {
-                if self.lobby.drop_newest().is_some() || self.limiter.shed().await {
-                    tracing::debug!(%error, "a connection is closed for another");
-                    return;
-                }
-                tracing::warn!(%error, "cannot accept connections for now");
-                tokio::time::sleep(self.pause).await;
-                self.pause = (self.pause * 2).min(Duration::from_secs(1));
-            }
-        }
-    }
-}
-
-/// Whether only the connection being accepted failed.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::CONNABORTED | Errno::CONNRESET | Errno::INTR)
-    )
 }
 
 struct Server {

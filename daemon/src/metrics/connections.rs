@@ -42,7 +42,8 @@ impl Connections {
             "connections_evicted",
             "Connections that had to make room, by listener and reason: they asked nothing \
              (quiet), kept the daemon waiting (stalled), had too many requests under way at \
-             once (excess), took long to be answered (late), or were ended with an answer (last)",
+             once (excess), took long to be answered (late), were ended with an answer (last), or were \
+             too many of those that wait for a slot (surplus)",
             connections.evicted.clone(),
         );
         connections

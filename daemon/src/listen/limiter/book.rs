@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::listen::capacity;
 
-pub(super) use self::choice::{Eviction, Search, Why};
+pub(super) use self::choice::{Eviction, Pressure, Search, Why};
 pub use self::streams::StreamRefused;
 
 /// Whom a connection counts for.
@@ -66,13 +66,20 @@ enum Activity {
     Refused,
 }
 
+/// What a request counts for in its origin's share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Load {
+    None,
+    /// It is under way, and waits for somebody else.
+    UnderWay,
+    /// It is under way and takes up a processor, as far as is known.
+    Running,
+}
+
 #[derive(Debug)]
 struct Entry {
     origin: Origin,
-    /// Its request counts for its origin's share.
-    is_under_way: bool,
-    /// Its request takes up a processor, as far as is known.
-    is_running: bool,
+    load: Load,
     activity: Activity,
     /// Since when, in the order of things.
     since: u64,
@@ -179,8 +186,7 @@ impl Book {
         let (id, since) = (self.tick(), self.next);
         let entry = Entry {
             origin: origin.clone(),
-            is_under_way: false,
-            is_running: false,
+            load: Load::None,
             activity: Activity::Fresh,
             since,
             stalled: None,
@@ -280,8 +286,8 @@ impl Book {
         if matches!(&entry.origin, Origin::Grant(known) if known == grant) {
             return Vec::new();
         }
-        let is_serving = usize::from(entry.is_under_way);
-        let is_running = usize::from(entry.is_running);
+        let is_serving = usize::from(entry.load >= Load::UnderWay);
+        let is_running = usize::from(entry.load == Load::Running);
         let new = Origin::Grant(grant.to_owned());
         let old = std::mem::replace(&mut entry.origin, new.clone());
         let streams = usize::from(entry.is_stream);
@@ -340,7 +346,7 @@ impl Book {
 
     /// Takes a request of `id` out of every count.
     fn settle(&mut self, id: Id) {
-        self.count(id, false);
+        self.set_load(id, Load::None);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };

@@ -152,7 +152,9 @@ impl ConnectionSlot {
 
     /// The answer to the request under way has begun.
     pub(in crate::listen) fn begun(&self) {
-        self.limiter.state().book.begun(self.id);
+        let mut state = self.limiter.state();
+        let turns = state.book.begun(self.id);
+        ConnectionLimiter::wake(&state, turns);
     }
 
     fn poll_flushed(&self, context: &Context<'_>) -> Poll<()> {

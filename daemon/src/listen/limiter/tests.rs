@@ -10,8 +10,7 @@ const OTHER: Origin = Origin::Process(2);
 const SEARCH: Search = Search {
     ends_requests: true,
     is_owed: false,
-    is_pressed: true,
-    is_crowded: true,
+    pressure: Pressure::Crowded,
 };
 
 struct Bench {
@@ -130,7 +129,7 @@ fn the_newest_that_waits_is_turned_away_where_nobody_is_quiet() {
     assert_eq!(bench.ask(&OTHER).1, Turn::Now);
     // A newcomer of the same caller waits, unless many do.
     let search = Search {
-        is_crowded: false,
+        pressure: Pressure::Waited,
         ..SEARCH
     };
     let waits = bench.book.admit(&GREEDY, search, bench.now);

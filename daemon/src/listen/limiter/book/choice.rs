@@ -47,6 +47,16 @@ pub(in crate::listen::limiter) enum Why {
     Last,
 }
 
+/// How many wait for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::listen::limiter) enum Pressure {
+    None,
+    /// Newcomers have waited in vain: nobody may keep us waiting long.
+    Waited,
+    /// So many wait that requests of a newcomer's own origin may be turned away.
+    Crowded,
+}
+
 /// How a newcomer looks for a slot.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::listen::limiter) struct Search {
@@ -56,11 +66,7 @@ pub(in crate::listen::limiter) struct Search {
     /// Whether a request was ended for this newcomer: its connection closes,
     /// whatever else is on its way out.
     pub(in crate::listen::limiter) is_owed: bool,
-    /// Whether newcomers have waited in vain: nobody may keep us waiting long.
-    pub(in crate::listen::limiter) is_pressed: bool,
-    /// Whether so many of the newcomer's origin wait that requests of its own
-    /// may be turned away for them.
-    pub(in crate::listen::limiter) is_crowded: bool,
+    pub(in crate::listen::limiter) pressure: Pressure,
 }
 
 impl Book {
@@ -81,9 +87,14 @@ impl Book {
         let is_greedy = 2 * self.held(origin) > self.slots;
         let fits = |entry: &Entry| !is_greedy || own(entry);
         let excess = |entry: &Entry| {
-            search.ends_requests && fits(entry) && (search.is_crowded || !own(entry))
+            search.ends_requests
+                && fits(entry)
+                && (search.pressure == Pressure::Crowded || !own(entry))
         };
-        self.quiet(fits)
+        // Whose connection shows no grant waits for others like it to fall quiet.
+        let is_stranger = *origin == Origin::Unknown && search.pressure == Pressure::None;
+        let is_above = |entry: &Entry| is_stranger && matches!(entry.origin, Origin::Grant(_));
+        self.quiet(|entry| fits(entry) && !is_above(entry))
             .or_else(|| self.excess(excess))
             .or_else(|| self.stalled(fits, search, now))
             .or_else(|| self.late(fits, now).filter(|_| search.ends_requests))
@@ -129,10 +140,10 @@ impl Book {
         search: Search,
         now: Instant,
     ) -> Option<Eviction> {
-        let patience = |entry: &Entry| match search.is_pressed {
-            false => STALL,
-            true if self.holds_half(&entry.origin) => Duration::ZERO,
-            true => STALL_PRESSED,
+        let patience = |entry: &Entry| match search.pressure {
+            Pressure::None => STALL,
+            _ if self.holds_half(&entry.origin) => Duration::ZERO,
+            _ => STALL_PRESSED,
         };
         // Where an answer was to be the last, it may be that one that waits.
         let stalled = self.entries.iter().filter(|(_, entry)| {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Activity, Book, Id, Origin};
+use super::{Activity, Book, Id, Load, Origin};
 
 /// Requests of one origin, and of all together, that may take up a processor
 /// at once. Whoever asks for the first time in a while stands behind no more
@@ -18,23 +18,36 @@ impl Book {
             return Vec::new();
         };
         entry.stalled = since;
+        let load = match since {
+            Some(_) => Load::None,
+            // It is known to go on; whether it computes is not.
+            None => entry.load.max(Load::UnderWay),
+        };
         if entry.activity == Activity::Serving {
-            self.count(id, since.is_none());
+            self.set_load(id, load);
         }
         self.next_turns()
     }
 
-    /// The answer of `id` has begun.
-    pub(in crate::listen::limiter) fn begun(&mut self, id: Id) {
+    /// The answer of `id` has begun. Whose turn it is now.
+    pub(in crate::listen::limiter) fn begun(&mut self, id: Id) -> Vec<Id> {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.asked = None;
         }
+        // The rest of it may take as long as it likes.
+        self.parked(id)
     }
 
     /// The answer of `id` waits for somebody else: a stack, AWS, a disk. Whose
     /// turn it is now.
     pub(in crate::listen::limiter) fn parked(&mut self, id: Id) -> Vec<Id> {
-        self.run(id, false);
+        if self
+            .entries
+            .get(&id)
+            .is_some_and(|entry| entry.load == Load::Running)
+        {
+            self.set_load(id, Load::UnderWay);
+        }
         self.next_turns()
     }
 
@@ -60,39 +73,25 @@ impl Book {
         let tally = self.tally(&origin);
         tally.waiting.remove(&(since, id));
         tally.served = now;
-        self.count(id, true);
-        self.run(id, true);
+        self.set_load(id, Load::Running);
     }
 
-    fn run(&mut self, id: Id, is_running: bool) {
+    /// Counts a request as what it is now.
+    pub(super) fn set_load(&mut self, id: Id, load: Load) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if std::mem::replace(&mut entry.is_running, is_running) == is_running {
-            return;
-        }
+        let was = std::mem::replace(&mut entry.load, load);
         let origin = entry.origin.clone();
         let tally = self.tallies.entry(origin).or_default();
-        for count in [&mut self.running, &mut tally.running] {
-            *count = if is_running { *count + 1 } else { *count - 1 };
-        }
-    }
-
-    /// Counts a request as under way, or not.
-    pub(super) fn count(&mut self, id: Id, is_under_way: bool) {
-        if !is_under_way {
-            self.run(id, false);
-        }
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return;
-        };
-        if std::mem::replace(&mut entry.is_under_way, is_under_way) == is_under_way {
-            return;
-        }
-        let origin = entry.origin.clone();
-        let tally = self.tallies.entry(origin).or_default();
-        for count in [&mut self.serving, &mut tally.serving] {
-            *count = if is_under_way { *count + 1 } else { *count - 1 };
+        let counts = [
+            (Load::UnderWay, &mut self.serving, &mut tally.serving),
+            (Load::Running, &mut self.running, &mut tally.running),
+        ];
+        for (least, all, of_origin) in counts {
+            for count in [all, of_origin] {
+                *count = *count + usize::from(load >= least) - usize::from(was >= least);
+            }
         }
     }
 

@@ -1,0 +1,105 @@
+//! Where connections come in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::limiter::{ConnectionLimiter, Origin, Slot};
+use super::lobby::Lobby;
+use super::tracked::Stream;
+use super::{Caller, Listener};
+
+/// How long to wait where nothing can be accepted, at first.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Where connections come in: they are accepted at once, whoever else waits for
+/// a slot.
+#[derive(Debug)]
+pub(super) struct Entrance<C> {
+    limiter: Arc<ConnectionLimiter>,
+    lobby: Lobby<C>,
+    pause: Duration,
+}
+
+impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
+    /// `room` is for connections that wait.
+    pub(super) fn new(limiter: Arc<ConnectionLimiter>, room: usize) -> Self {
+        Self {
+            limiter,
+            lobby: Lobby::new(room),
+            pause: LEAST_PAUSE,
+        }
+    }
+
+    /// The next connection that gets a slot.
+    pub(super) async fn next<L: Listener<Io = Io, Caller = C>>(
+        &mut self,
+        listener: &mut L,
+    ) -> ((Io, C), Slot) {
+        loop {
+            if let Some(admitted) = self.admit() {
+                return admitted;
+            }
+            if self.lobby.is_over() && self.drop_one() {
+                tracing::debug!("hung up on one of too many that wait");
+            }
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => self.enter(accepted).await,
+                () = self.limiter.changed(), if !self.lobby.is_empty() => {}
+            }
+        }
+    }
+
+    fn admit(&mut self) -> Option<((Io, C), Slot)> {
+        let (limiter, is_crowded) = (&self.limiter, self.lobby.is_crowded());
+        self.lobby.next(
+            |origin| limiter.held(origin),
+            |newcomer| limiter.admit(newcomer, is_crowded),
+        )
+    }
+
+    /// Hangs up on one that waits, if any does.
+    fn drop_one(&mut self) -> bool {
+        let limiter = &self.limiter;
+        let held = |origin: &Origin| limiter.held(origin);
+        let asks = |(io, _): &(Io, C)| io.has_unread();
+        let is_gone = self.lobby.drop_one(held, asks).is_some();
+        if is_gone {
+            limiter.hung_up();
+        }
+        is_gone
+    }
+
+    async fn enter(&mut self, accepted: io::Result<(Io, C)>) {
+        match accepted {
+            Ok((io, caller)) => {
+                self.pause = LEAST_PAUSE;
+                self.lobby.enter(caller.origin(), (io, caller));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            // Out of descriptors or memory: whoever waits or asks nothing gives
+            // its own. Else the connection stays in the backlog, and asking
+            // again at once would only burn time.
+            Err(error) => {
+                if self.drop_one() || self.limiter.shed().await {
+                    tracing::debug!(%error, "a connection is closed for another");
+                    return;
+                }
+                tracing::warn!(%error, "cannot accept connections for now");
+                tokio::time::sleep(self.pause).await;
+                self.pause = (self.pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Whether only the connection being accepted failed.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::CONNABORTED | Errno::CONNRESET | Errno::INTR)
+    )
+}
