@@ -1,8 +1,9 @@
 //! The JSON API: what each path does, in terms of the services below.
 
 mod arrival;
+mod audit;
+mod endpoint;
 mod error;
-mod extract;
 mod finding;
 mod listing;
 mod loopback;
@@ -11,9 +12,6 @@ mod meter;
 mod openapi;
 mod router;
 mod routes;
-mod strict;
-mod table;
-mod trail;
 mod web;
 
 pub use self::meter::metered;

@@ -16,7 +16,7 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
         profile: None,
         pid: Some(pid),
         uid: 1000,
-        executable: Some("/usr/bin/aws".to_owned()),
+        program: Some("/usr/bin/aws".to_owned()),
         grant_id: None,
         request: None,
         count: 1,
