@@ -167,10 +167,12 @@ pub(super) fn entry(action: Action, outcome: &str, catalog: Option<&CatalogUrl>)
 /// The event as the doing of a peer: of the program that wanted it.
 pub(super) fn by(entry: AuditEntry, peer: Option<&Peer>) -> AuditEntry {
     let Some(peer) = peer else { return entry };
+    let program = peer.wanted_by();
+    let executable = program.and_then(|program| program.executable.as_ref());
     AuditEntry {
-        pid: peer.pid,
+        pid: program.map(|program| program.pid).or(peer.pid),
         uid: peer.uid,
-        program: peer.executable().map(|path| path.display().to_string()),
+        program: executable.map(|path| path.display().to_string()),
         ..entry
     }
 }
