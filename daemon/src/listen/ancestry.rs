@@ -90,7 +90,8 @@ fn is_one_of(path: &Path, names: &[&str]) -> bool {
     names.contains(&name) || names.contains(&bare)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, Stdio};
