@@ -22,27 +22,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::action::Action;
-pub use self::credentials::{
-    ConsoleQuery, CreateGrant, ProfileQuery, ReadConsoleUrl, ReadCredentials, ReadGateway,
-    ReadProfiles, RevokeGrant, SetUpGateway, UndoGateway,
-};
-pub use self::daemon::{
-    AuditQuery, ReadAudit, ReadConfig, ReadDiagnosis, ReadEvents, ReadHealth, ReadMetrics,
-    ReadOpenApi, ReadStatus, Shutdown, UpdateConfig,
-};
-pub use self::keys::{
-    CreateApiKey, ListAllApiKeys, ListApiKeys, ReadAnyApiKey, ReadApiKey, RevokeAnyApiKey,
-    RevokeApiKey, RevokeApiKeySecret, RotateApiKey,
-};
-pub use self::packages::{
-    DeletePackage, DeletePackageQuery, ListPackages, ReadPackageVersions, RegistryQuery, RunSearch,
-};
+pub use self::credentials::*;
+pub use self::daemon::*;
+pub use self::keys::*;
+pub use self::packages::*;
 pub use self::path::PathParameters;
 pub use self::query::{CATALOG, QueryError, parameters, parse as parse_query};
-pub use self::session::{
-    AcceptRegistry, AwaitWebLogin, ClearApiKey, Login, Logout, LogoutQuery, ReadMe, ReadSession,
-    ReadToken, SessionQuery, StartWebLogin, SwitchRole, UseApiKey, WebLoginQuery,
-};
+pub use self::session::*;
 use crate::Secret;
 
 /// HTTP methods the API uses.
