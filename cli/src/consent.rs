@@ -1,7 +1,7 @@
 //! Asks before a secret goes to another registry than before.
 
 use quilt_proto::RegistryHost;
-use quilt_proto::call::AcceptRegistry;
+use quilt_proto::api::AcceptRegistry;
 use quilt_proto::wire::RegistryAcceptance;
 
 use crate::context::Context;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
-use quilt_proto::call::{Call, Method};
+use quilt_proto::api::{Endpoint, Method};
 use quilt_proto::locations;
 
 use crate::args::Global;
@@ -75,41 +75,41 @@ impl Context {
         Ok(Some(named).filter(|catalog| !catalog.is_empty()))
     }
 
-    /// Sends a call, starting the daemon when nobody answers.
-    pub(crate) fn send<C: Call>(&self, call: &C) -> Result<C::Answer, Failure> {
-        Ok(self.reply(call)?.answer()?)
+    /// Sends a request, starting the daemon when nobody answers.
+    pub(crate) fn send<E: Endpoint>(&self, request: &E) -> Result<E::Answer, Failure> {
+        Ok(self.reply(request)?.answer()?)
     }
 
     /// Like [`Self::send`], with the body as the daemon wrote it.
-    pub(crate) fn reply<C: Call>(&self, call: &C) -> Result<Reply<C>, Failure> {
+    pub(crate) fn reply<E: Endpoint>(&self, request: &E) -> Result<Reply<E>, Failure> {
         let client = self.client()?;
-        self.started(&client, None, C::METHOD == Method::Get, |client| {
-            client.reply(call)
+        self.started(&client, None, E::METHOD == Method::Get, |client| {
+            client.reply(request)
         })
     }
 
     /// Like [`Self::reply`], for what may take this long.
-    pub(crate) fn patient_reply<C: Call>(
+    pub(crate) fn patient_reply<E: Endpoint>(
         &self,
-        call: &C,
+        request: &E,
         patience: Duration,
-    ) -> Result<Reply<C>, Failure> {
+    ) -> Result<Reply<E>, Failure> {
         let client = self.client()?.with_timeout(patience);
-        self.started(&client, None, C::METHOD == Method::Get, |client| {
-            client.reply(call)
+        self.started(&client, None, E::METHOD == Method::Get, |client| {
+            client.reply(request)
         })
     }
 
     /// Like [`Self::reply`], all over by the deadline.
-    pub(crate) fn reply_by<C: Call>(
+    pub(crate) fn reply_by<E: Endpoint>(
         &self,
-        call: &C,
+        request: &E,
         deadline: Instant,
-    ) -> Result<Reply<C>, Failure> {
+    ) -> Result<Reply<E>, Failure> {
         let client = self.client()?.with_deadline(deadline);
         let deadline = Some(deadline);
-        self.started(&client, deadline, C::METHOD == Method::Get, |client| {
-            client.reply(call)
+        self.started(&client, deadline, E::METHOD == Method::Get, |client| {
+            client.reply(request)
         })
     }
 
@@ -152,14 +152,14 @@ impl Context {
         Self::new(global)
     }
 
-    /// Sends a call and prints its answer: the body with `--json`, else as
+    /// Sends a request and prints its answer: the body with `--json`, else as
     /// `show` does.
-    pub(crate) fn print<C: Call>(
+    pub(crate) fn print<E: Endpoint>(
         &self,
-        call: &C,
-        show: impl FnOnce(C::Answer) -> Result<(), Failure>,
+        request: &E,
+        show: impl FnOnce(E::Answer) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let reply = self.reply(call)?;
+        let reply = self.reply(request)?;
         if self.global.json {
             output::json(reply.body())
         } else {

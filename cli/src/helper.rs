@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use quilt_proto::call::ReadHealth;
+use quilt_proto::api::ReadHealth;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};

@@ -1,7 +1,7 @@
 //! Bodies as typed answers or problems.
 
 use quilt_proto::Problem;
-use quilt_proto::call::Call;
+use quilt_proto::api::Endpoint;
 
 use crate::Error;
 
@@ -21,15 +21,15 @@ pub(crate) fn check(status: u16, body: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The typed answer of a successful call; an empty body is JSON's `null`.
-pub(crate) fn decode<C: Call>(body: &[u8]) -> Result<C::Answer, Error> {
+/// The typed answer of a successful request; an empty body is JSON's `null`.
+pub(crate) fn decode<E: Endpoint>(body: &[u8]) -> Result<E::Answer, Error> {
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|_| Error::InvalidAnswer("a body of another shape"))
 }
 
 #[cfg(test)]
 mod tests {
-    use quilt_proto::call::{Logout, ReadToken};
+    use quilt_proto::api::{Logout, ReadToken};
     use quilt_proto::{ErrorCode, wire::TokenKind};
 
     use super::*;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use quilt_proto::call::{
-    Call, Login, Logout, ReadCredentials, ReadHealth, ReadMe, ReadSession, ReadStatus, ReadToken,
+use quilt_proto::api::{
+    self, Endpoint, Login, Logout, LogoutQuery, ProfileQuery, ReadCredentials, ReadHealth, ReadMe,
+    ReadSession, ReadStatus, ReadToken, SessionQuery,
 };
 use quilt_proto::locations::{self, NoHome};
 use quilt_proto::wire::{CredentialProcess, Health, LoginCode, Me, Session, Status, Token};
@@ -18,7 +19,7 @@ use quilt_proto::{CatalogUrl, ProfileName, Secret};
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
-use crate::{Error, answer, connector, request};
+use crate::{Error, answer, connector};
 
 /// How long a call may take unless said otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -103,7 +104,7 @@ impl Client {
 
     /// Where the login stands.
     pub async fn session(&self) -> Result<Session, Error> {
-        self.send(&ReadSession).await
+        self.send(&ReadSession(SessionQuery::default())).await
     }
 
     /// Logs in with the code from the stack's login page.
@@ -118,7 +119,7 @@ impl Client {
 
     /// Forgets the session, and revokes it where the stack can.
     pub async fn logout(&self) -> Result<(), Error> {
-        self.send(&Logout).await
+        self.send(&Logout(LogoutQuery::default())).await
     }
 
     /// A bearer token for the stack, good for at least a minute.
@@ -133,19 +134,19 @@ impl Client {
 
     /// AWS credentials of a profile.
     pub async fn credentials(&self, profile: &ProfileName) -> Result<CredentialProcess, Error> {
-        let profile = profile.clone();
-        self.send(&ReadCredentials { profile }).await
+        let profile = ProfileQuery::from(profile.clone());
+        self.send(&ReadCredentials(profile)).await
     }
 
-    /// Sends any call and waits for its answer.
-    pub async fn send<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
+    /// Sends a request of any endpoint and waits for its answer.
+    pub async fn send<E: Endpoint>(&self, request: &E) -> Result<E::Answer, Error> {
         let exchange = async {
-            let exchange = self.begin(call, "application/json").await?;
+            let exchange = self.begin(request, "application/json").await?;
             Ok((exchange.status(), collect(exchange).await?))
         };
         let (status, body) = self.limited(exchange).await?;
         answer::check(status, &body)?;
-        answer::decode::<C>(&body)
+        answer::decode::<E>(&body)
     }
 
     /// Gives something as long as this client gives a call.
@@ -159,18 +160,16 @@ impl Client {
             .map_err(|fault| fault.into_error(&self.socket, self.timeout))
     }
 
-    /// Sends a call and waits for the head of its answer.
-    pub(crate) async fn begin<C: Call>(
+    /// Sends a request and waits for the head of its answer.
+    pub(crate) async fn begin<E: Endpoint>(
         &self,
-        call: &C,
+        request: &E,
         accept: &'static str,
     ) -> Result<Exchange, Fault> {
-        let body = call
-            .body()
-            .map(|body| Bytes::copy_from_slice(body.expose().as_bytes()));
+        let body = api::body(request).map(|body| Bytes::copy_from_slice(body.expose().as_bytes()));
         let request = hyper::Request::builder()
-            .method(C::METHOD.as_str())
-            .uri(request::target(call, self.catalog.as_deref()))
+            .method(E::METHOD.as_str())
+            .uri(api::target(request, self.catalog.as_deref()))
             // Said here: the daemon refuses any other, hyperlocal's included.
             .header(HOST, "localhost")
             .header(ACCEPT, accept)

@@ -1,7 +1,8 @@
 //! Talks to `quiltd`, the daemon that owns Quilt sessions, over its Unix socket.
 //!
-//! Every request is a [`Call`](quilt_proto::call::Call) value of `quilt-proto`
-//! with a typed answer; a client knows how to send one. There are two:
+//! Every request is a value of an [`Endpoint`](quilt_proto::api::Endpoint) of
+//! `quilt-proto`, which has a typed answer; a client knows how to send one.
+//! There are two:
 //!
 //! * feature `async` (default): [`Client`], for programs on tokio;
 //! * feature `blocking`: [`blocking::Client`], which starts nothing and pulls
@@ -29,7 +30,6 @@ println!("expires {:?}", token.expires_at);
 mod answer;
 mod error;
 mod lines;
-mod request;
 
 #[cfg(feature = "aws")]
 mod aws;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use quilt_proto::call::{DeletePackage, ListPackages, ReadPackageVersions, RunSearch};
+use quilt_proto::api::{
+    DeletePackage, DeletePackageQuery, ListPackages, ReadPackageVersions, RegistryQuery, RunSearch,
+};
 use quilt_proto::wire::{DeletedPackage, NDJSON, PackageVersion, Search, SearchQuery};
 use quilt_proto::{PackageName, TopHash};
 
@@ -21,11 +23,11 @@ impl Client {
     /// configured local one), as they are found. The time limit covers the
     /// first of them; after that the listing lasts as long as it lasts.
     pub async fn packages(&self, registry: Option<&str>) -> Result<PackageNames, Error> {
-        let call = ListPackages {
+        let request = ListPackages(RegistryQuery {
             registry: registry.map(str::to_owned),
-        };
+        });
         let begin = async {
-            let exchange = self.begin(&call, NDJSON).await?;
+            let exchange = self.begin(&request, NDJSON).await?;
             let status = exchange.status();
             if status == 200 {
                 return Ok((status, Ok(exchange)));
@@ -51,8 +53,12 @@ impl Client {
         name: &PackageName,
         registry: Option<&str>,
     ) -> Result<Vec<PackageVersion>, Error> {
-        let (name, registry) = (name.clone(), registry.map(str::to_owned));
-        self.send(&ReadPackageVersions { name, registry }).await
+        let registry = registry.map(str::to_owned);
+        self.send(&ReadPackageVersions {
+            path: name.clone(),
+            query: RegistryQuery { registry },
+        })
+        .await
     }
 
     /// Deletes a package, or the one version whose hash is or begins like
@@ -63,12 +69,12 @@ impl Client {
         registry: Option<&str>,
         top_hash: Option<&TopHash>,
     ) -> Result<DeletedPackage, Error> {
-        let (name, registry) = (name.clone(), registry.map(str::to_owned));
-        let top_hash = top_hash.cloned();
         self.send(&DeletePackage {
-            name,
-            registry,
-            top_hash,
+            path: name.clone(),
+            query: DeletePackageQuery {
+                registry: registry.map(str::to_owned),
+                top_hash: top_hash.cloned(),
+            },
         })
         .await
     }

@@ -72,7 +72,7 @@ fn explain(error: &anyhow::Error) -> (String, Option<Command>) {
     let mut what = String::new();
     let mut hint = None;
     for cause in error.chain() {
-        hint = hint.or_else(|| api::mend::start(cause));
+        hint = hint.or_else(|| api::hints::start(cause));
         let cause = cause.to_string();
         if !what.contains(&cause) {
             what += if what.is_empty() { "" } else { ": " };

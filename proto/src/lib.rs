@@ -1,11 +1,11 @@
-//! What crosses the quiltd socket: paths, calls, bodies, error codes, and the
+//! What crosses the quiltd socket: endpoints, bodies, error codes, and the
 //! parsed names they are made of.
 //!
 //! No I/O and no async runtime: the same definitions serve the daemon, the
 //! client library and the command line.
 
+pub mod api;
 pub mod aws;
-pub mod call;
 pub mod catalog;
 pub mod command;
 pub mod error;

@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use quilt_client::blocking::Client;
-use quilt_proto::ProfileName;
-use quilt_proto::call::ReadCredentials;
+use quilt_proto::api::{ProfileQuery, ReadCredentials};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
@@ -157,9 +156,7 @@ fn vend(session: &Session) -> anyhow::Result<Duration> {
     let client = Client::new(session.socket())
         .with_catalog(session.stack().catalog_url())
         .with_timeout(Duration::from_secs(4));
-    let call = ReadCredentials {
-        profile: ProfileName::default_profile(),
-    };
+    let call = ReadCredentials(ProfileQuery::default());
     let began = Instant::now();
     client.send(&call)?;
     Ok(began.elapsed())

@@ -231,7 +231,7 @@ async fn killed(victim: Victim, step: u32, takes_effect: bool) -> bool {
 /// Waits until the daemon's own part of a rotation is over: rotations take
 /// turns, so the answer to a second one comes after the first.
 async fn settled(world: &World) {
-    let call = quilt_proto::call::RotateApiKey(quilt_proto::wire::ApiKeyRotation {
+    let call = quilt_proto::api::RotateApiKey(quilt_proto::wire::ApiKeyRotation {
         id: Some("no-such-id".to_owned()),
         expires_in_days: None,
     });

@@ -10,6 +10,7 @@ mod api_keys_aws;
 mod api_keys_lost;
 mod api_keys_rotation;
 mod api_keys_traces;
+mod audit;
 mod config;
 mod conformance;
 mod console;

@@ -1,7 +1,7 @@
 //! What operators see.
 
 use quilt_proto::ProfileName;
-use quilt_proto::call::CreateGrant;
+use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::harness::World;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quilt_client::{Client, Error};
 use quilt_proto::ErrorCode;
-use quilt_proto::call::{AwaitWebLogin, StartWebLogin};
+use quilt_proto::api::{AwaitWebLogin, StartWebLogin, WebLoginQuery};
 use quilt_proto::wire::{WebLogin, WebLoginProgress};
 use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, StackConfig};
@@ -60,10 +60,7 @@ async fn world() -> World {
 }
 
 async fn start(client: &Client) -> WebLogin {
-    let call = StartWebLogin {
-        connect_url: None,
-        accept_registry: None,
-    };
+    let call = StartWebLogin(WebLoginQuery::default());
     client.send(&call).await.unwrap()
 }
 
@@ -84,13 +81,13 @@ fn with(url: &Url, name: &str, value: &str) -> Url {
 }
 
 async fn ends_well(client: &Client, id: &str) {
-    let call = AwaitWebLogin { id: id.to_owned() };
+    let call = AwaitWebLogin(id.to_owned());
     let state = client.send(&call).await.unwrap();
     assert_eq!(state.progress, WebLoginProgress::Done);
 }
 
 async fn ends_with(client: &Client, id: &str) -> ErrorCode {
-    let call = AwaitWebLogin { id: id.to_owned() };
+    let call = AwaitWebLogin(id.to_owned());
     match client.send(&call).await {
         Err(Error::Problem(problem)) => problem.code,
         other => panic!("{other:?}"),

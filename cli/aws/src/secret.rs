@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 
 use aws_config::BehaviorVersion;
 use quilt_client::Error;
-use quilt_proto::call::UseApiKey;
+use quilt_proto::api::UseApiKey;
 use quilt_proto::wire::ApiKeyHandover;
 use quilt_proto::{ApiKeySecret, Command, RegistryHost, Secret};
 use serde::Deserialize;

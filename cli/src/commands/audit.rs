@@ -1,6 +1,6 @@
 //! `audit`: which local process got what, when.
 
-use quilt_proto::call::ReadAudit;
+use quilt_proto::api::{AuditQuery, ReadAudit};
 use quilt_proto::wire::AuditEntry;
 
 use crate::context::Context;
@@ -16,9 +16,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let call = ReadAudit {
+    let call = ReadAudit(AuditQuery {
         since: args.since.clone(),
-    };
+    });
     context.print(&call, |entries| show(&entries))
 }
 
@@ -33,7 +33,7 @@ fn show(entries: &[AuditEntry]) -> Result<(), Failure> {
                 entry.count.to_string(),
                 or_dash(entry.profile.as_ref()),
                 or_dash(entry.pid),
-                or_dash(entry.executable.as_ref()),
+                or_dash(entry.program.as_ref()),
                 or_dash(entry.catalog_url.as_ref()),
                 or_dash(entry.request.as_ref()),
             ]

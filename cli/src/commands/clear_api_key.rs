@@ -1,6 +1,6 @@
 //! `clear-api-key`: back to the interactive session.
 
-use quilt_proto::call::ClearApiKey;
+use quilt_proto::api::ClearApiKey;
 
 use crate::context::Context;
 use crate::exit::Failure;

@@ -1,7 +1,7 @@
 //! `config`: the configuration shared with the Python SDK.
 
 use quilt_proto::RegistryHost;
-use quilt_proto::call::{AcceptRegistry, ReadConfig, ReadGateway, UpdateConfig};
+use quilt_proto::api::{AcceptRegistry, ReadConfig, ReadGateway, UpdateConfig};
 use quilt_proto::command::{Command, sentence};
 use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             };
         }
         (Some(url), true) => return take_over(context, url, args.accept_registry.as_ref()),
-        (None, false) => ConfigUpdate::Values(args.set.iter().cloned().collect()),
+        (None, false) => ConfigUpdate::values(args.set.iter().cloned().collect()),
     };
     let sets_catalog = args.set.iter().any(|(key, _)| key == "navigator_url");
     context.print(&UpdateConfig(update), |values| show(&values))?;
@@ -70,7 +70,7 @@ fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Res
         consent::tell(&context.of_catalog(&url), host.clone())?;
     }
     loop {
-        let update = UpdateConfig(ConfigUpdate::CatalogUrl(url.clone()));
+        let update = UpdateConfig(ConfigUpdate::catalog(&url));
         let asked = context.of_catalog(&url);
         let outcome = consent::told(&asked, || context.print(&update, |values| show(&values)));
         let failure = match outcome {

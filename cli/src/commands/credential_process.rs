@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_proto::ProfileName;
-use quilt_proto::call::ReadCredentials;
+use quilt_proto::api::ReadCredentials;
 use serde::de::IgnoredAny;
 
 use crate::context::Context;
@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let deadline = Instant::now() + TIMEOUT;
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    let reply = context.reply_by(&ReadCredentials { profile }, deadline)?;
+    let reply = context.reply_by(&ReadCredentials(profile.into()), deadline)?;
     let document = reply.body();
     if document.first() != Some(&b'{') || serde_json::from_slice::<IgnoredAny>(document).is_err() {
         return Err(Error::InvalidAnswer("credentials of another shape").into());

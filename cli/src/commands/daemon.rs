@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::Client;
-use quilt_proto::call::{ReadStatus, Shutdown};
+use quilt_proto::api::{ReadStatus, Shutdown};
 use quilt_proto::wire::Status;
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
+use quilt_proto::api::{ReadCredentials, ReadProfiles};
 use quilt_proto::aws::{AccessKeyId, NotAws, Region, SecretAccessKey, SessionToken};
-use quilt_proto::call::{ReadCredentials, ReadProfiles};
 use quilt_proto::wire::CredentialProcess;
 use quilt_proto::{ErrorCode, ProfileName, Timestamp};
 use zeroize::Zeroizing;
@@ -43,9 +43,7 @@ pub(crate) enum Format {
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    let call = ReadCredentials {
-        profile: profile.clone(),
-    };
+    let call = ReadCredentials(profile.clone().into());
     let reply = context.reply(&call)?;
     if context.global().json {
         return output::json(reply.body());

@@ -1,6 +1,6 @@
 //! `grants`: rights to use something over loopback.
 
-use quilt_proto::call::RevokeGrant;
+use quilt_proto::api::RevokeGrant;
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -18,7 +18,7 @@ pub(crate) enum Command {
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     let Command::Revoke { id } = command;
-    context.print(&RevokeGrant { id: id.clone() }, |()| {
+    context.print(&RevokeGrant(id.clone()), |()| {
         output::line("the grant is revoked")
     })
 }

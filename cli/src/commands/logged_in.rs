@@ -1,6 +1,6 @@
 //! `logged-in`: a question scripts ask.
 
-use quilt_proto::call::ReadSession;
+use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_proto::wire::SessionState;
 
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::exit::{self, Failure};
 use crate::output;
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    let reply = match context.reply(&ReadSession) {
+    let reply = match context.reply(&ReadSession(SessionQuery::default())) {
         // "No" is an answer, not an error to report.
         Err(failure) if means_no(context, &failure) => return Err(Failure::quiet(exit::LOGIN)),
         result => result?,

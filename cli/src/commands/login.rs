@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use quilt_proto::call::{AwaitWebLogin, Login, ReadLoginPage, StartWebLogin, UseApiKey};
+use quilt_proto::api::{
+    AwaitWebLogin, Login, ReadSession, SessionQuery, StartWebLogin, UseApiKey, WebLoginQuery,
+};
 use quilt_proto::command::sentence;
 use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, TokenKind, WebLoginProgress};
 use quilt_proto::{ApiKeySecret, RegistryHost};
@@ -114,9 +116,7 @@ fn agreed_beforehand(
         return Ok(accept);
     }
     let asked = consent::to_registry(accept.clone(), |accept_registry| {
-        let call = ReadLoginPage {
-            accept_registry: accept_registry.clone(),
-        };
+        let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
         context.send(&call).map(|_| accept_registry)
     });
     match asked {
@@ -141,13 +141,13 @@ fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Fail
 fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
     let accept = args.accept_registry.clone();
     let login = consent::to_registry(accept, |accept_registry| {
-        context.send(&StartWebLogin {
+        context.send(&StartWebLogin(WebLoginQuery {
             connect_url: args.connect_url.clone(),
             accept_registry,
-        })
+        }))
     })?;
     offer(&login.start_url, args.no_browser);
-    let call = AwaitWebLogin { id: login.id };
+    let call = AwaitWebLogin(login.id);
     loop {
         let reply = context.reply(&call)?;
         let state = reply.answer()?;
@@ -229,9 +229,7 @@ impl KeySource {
 fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Failure> {
     let accept = args.accept_registry.clone();
     let (session, accept) = consent::to_registry(accept, |accept_registry| {
-        let call = ReadLoginPage {
-            accept_registry: accept_registry.clone(),
-        };
+        let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
         Ok((context.send(&call)?, accept_registry))
     })?;
     let Some(page) = session.login_url else {

@@ -1,6 +1,6 @@
 //! `logout`: forgets sessions.
 
-use quilt_proto::call::{Logout, LogoutAll};
+use quilt_proto::api::{Logout, LogoutQuery};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -15,15 +15,12 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    if args.all {
-        context.print(&LogoutAll, |()| {
-            output::note("Logged out of every catalog.");
-            Ok(())
-        })
-    } else {
-        context.print(&Logout, |()| {
-            output::note("Logged out.");
-            Ok(())
-        })
-    }
+    context.print(&Logout(LogoutQuery { all: args.all }), |()| {
+        output::note(if args.all {
+            "Logged out of every catalog."
+        } else {
+            "Logged out."
+        });
+        Ok(())
+    })
 }

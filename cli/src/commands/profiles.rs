@@ -1,6 +1,6 @@
 //! `profiles`: the profiles of quiltd.toml and what each last gave.
 
-use quilt_proto::call::ReadProfiles;
+use quilt_proto::api::ReadProfiles;
 
 use super::status;
 use crate::context::Context;

@@ -1,6 +1,6 @@
 //! `role`: the active role, which decides what the credentials may do.
 
-use quilt_proto::call::{ReadMe, SwitchRole};
+use quilt_proto::api::{ReadMe, SwitchRole};
 use quilt_proto::wire::RoleChoice;
 
 use crate::context::Context;

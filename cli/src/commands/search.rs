@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::{fs, io};
 
-use quilt_proto::call::RunSearch;
+use quilt_proto::api::RunSearch;
 use quilt_proto::quoted;
 use quilt_proto::wire::{Search, SearchQuery};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `status`: what the daemon holds.
 
-use quilt_proto::call::ReadStatus;
+use quilt_proto::api::ReadStatus;
 use quilt_proto::quoted;
 use quilt_proto::wire::{
     Finding, GrantKind, GrantStatus, SessionState, SessionStatus, Status, TokenKind,

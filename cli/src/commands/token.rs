@@ -1,6 +1,6 @@
 //! `token`: the bearer token, for `curl` and other tools.
 
-use quilt_proto::call::ReadToken;
+use quilt_proto::api::ReadToken;
 use zeroize::Zeroizing;
 
 use crate::context::Context;

@@ -1,6 +1,6 @@
 //! `whoami`: who the stack says you are.
 
-use quilt_proto::call::ReadMe;
+use quilt_proto::api::ReadMe;
 
 use crate::context::Context;
 use crate::exit::Failure;

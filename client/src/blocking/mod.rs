@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use quilt_client::blocking::Client;
-//! use quilt_proto::call::ReadStatus;
+//! use quilt_proto::api::ReadStatus;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let quilt = Client::new(quilt_proto::locations::socket()?);
@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use quilt_proto::call::{Call, ListPackages, path};
+use quilt_proto::api::{self, Endpoint, ListPackages, ReadEvents};
 use quilt_proto::wire::NDJSON;
 use zeroize::Zeroizing;
 
@@ -30,7 +30,7 @@ pub use self::names::PackageNames;
 
 use self::connect::Connection;
 use crate::error::Fault;
-use crate::{Error, answer, request};
+use crate::{Error, answer};
 
 /// How long a call may take unless said otherwise. The daemon itself gives up
 /// on a stack earlier.
@@ -55,9 +55,9 @@ enum Limit {
 
 /// A successful answer: the body as received, and what it means. The bytes
 /// are wiped when dropped.
-pub struct Reply<C> {
+pub struct Reply<E> {
     body: Zeroizing<Vec<u8>>,
-    call: PhantomData<C>,
+    endpoint: PhantomData<E>,
 }
 
 impl Client {
@@ -97,28 +97,28 @@ impl Client {
         &self.socket
     }
 
-    /// Sends a call and waits for its answer.
-    pub fn send<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
-        self.reply(call)?.answer()
+    /// Sends a request of any endpoint and waits for its answer.
+    pub fn send<E: Endpoint>(&self, request: &E) -> Result<E::Answer, Error> {
+        self.reply(request)?.answer()
     }
 
-    /// Sends a call and waits for the bytes of its answer, for callers that
+    /// Sends a request and waits for the bytes of its answer, for callers that
     /// pass them on.
-    pub fn reply<C: Call>(&self, call: &C) -> Result<Reply<C>, Error> {
+    pub fn reply<E: Endpoint>(&self, request: &E) -> Result<Reply<E>, Error> {
         let (timeout, deadline) = self.limit.start();
-        let target = request::target(call, self.catalog.as_deref());
-        let body = call.body();
+        let target = api::target(request, self.catalog.as_deref());
+        let body = api::body(request);
         let (status, body) = Connection::open(&self.socket, deadline)
             .and_then(|connection| {
                 let body = body.as_ref().map(quilt_proto::Secret::expose);
-                exchange(connection, C::METHOD.as_str(), &target, JSON, body)?
+                exchange(connection, E::METHOD.as_str(), &target, JSON, body)?
                     .into_body(answer::MAX_BODY)
             })
             .map_err(|fault| fault.into_error(&self.socket, timeout))?;
         answer::check(status, &body)?;
         Ok(Reply {
             body,
-            call: PhantomData,
+            endpoint: PhantomData,
         })
     }
 
@@ -135,7 +135,7 @@ impl Client {
     pub fn events(&self) -> Result<Events, Error> {
         let (timeout, deadline) = self.limit.start();
         let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
-        let target = request::with_catalog(path::EVENTS, self.catalog.as_deref());
+        let target = api::target(&ReadEvents, self.catalog.as_deref());
         let answer = Connection::open(&self.socket, deadline)
             .and_then(|connection| exchange(connection, "GET", &target, JSON, None))
             .map_err(fail)?;
@@ -152,10 +152,10 @@ impl Client {
     /// The names of all packages of a registry, as they are found. The time
     /// limit covers the first of them; after that the listing lasts as long as
     /// it lasts.
-    pub fn packages(&self, call: &ListPackages) -> Result<PackageNames, Error> {
+    pub fn packages(&self, request: &ListPackages) -> Result<PackageNames, Error> {
         let (timeout, deadline) = self.limit.start();
         let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
-        let target = request::target(call, self.catalog.as_deref());
+        let target = api::target(request, self.catalog.as_deref());
         let answer = Connection::open(&self.socket, deadline)
             .and_then(|connection| exchange(connection, "GET", &target, NDJSON, None))
             .map_err(fail)?;
@@ -168,15 +168,15 @@ impl Client {
     }
 }
 
-impl<C: Call> Reply<C> {
-    /// The body as the daemon wrote it; empty for calls without an answer.
+impl<E: Endpoint> Reply<E> {
+    /// The body as the daemon wrote it; empty where there is no answer.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
     /// The typed answer.
-    pub fn answer(&self) -> Result<C::Answer, Error> {
-        answer::decode::<C>(&self.body)
+    pub fn answer(&self) -> Result<E::Answer, Error> {
+        answer::decode::<E>(&self.body)
     }
 }
 

@@ -7,7 +7,7 @@ use quilt_proto::wire::{Finding, Severity, Status};
 use quilt_proto::{CatalogUrl, Command};
 
 use super::error::ApiError;
-use super::mend;
+use super::hints;
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::credential::CredentialError;
@@ -26,10 +26,12 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
                 StackError::Unreachable { .. } => "stack_unreachable",
                 _ => "stack_invalid",
             };
-            Finding::error(code, summary, mend::ask(&catalog))
+            Finding::error(code, summary, hints::ask(&catalog))
         }
-        Ailment::Slow(catalog) => Finding::error("stack_unreachable", summary, mend::ask(&catalog)),
-        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, mend::SET_CLOCK),
+        Ailment::Slow(catalog) => {
+            Finding::error("stack_unreachable", summary, hints::ask(&catalog))
+        }
+        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, hints::SET_CLOCK),
         Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
             Finding::error(
                 "stack_unreachable",
@@ -49,7 +51,7 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             } else {
                 Severity::Warning
             },
-            ..Finding::error("api_key", summary, mend::key(&notice))
+            ..Finding::error("api_key", summary, hints::key_notice(&notice))
         },
         Ailment::Credential { source, .. } => credential(source, summary, settings),
         Ailment::Gateway {
@@ -61,9 +63,9 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             Finding::error("file_not_trusted", summary, distrust.remedy())
         }
         Ailment::Unprotected(attempt) => Finding::warning("unprotected", summary, attempt.remedy()),
-        Ailment::Store(error) => Finding::error("store_failed", summary, mend::store(&error)),
+        Ailment::Store(error) => Finding::error("store_failed", summary, hints::store(&error)),
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
-        Ailment::StoreNote(note) => Finding::warning("store_note", summary, mend::note(&note)),
+        Ailment::StoreNote(note) => Finding::warning("store_note", summary, hints::note(&note)),
         Ailment::NoStateDir(_) => {
             Finding::error("store_failed", summary, "quiltctl daemon restart")
         }

@@ -76,7 +76,9 @@ impl AuditFile {
         Ok(())
     }
 
-    /// Entries since a time, oldest first. Lines that are none are passed over.
+    /// Entries since a time, in order of time: a line is written when its event
+    /// is over or its repeats are gathered, which may be after later ones. Lines
+    /// that are none are passed over.
     pub(super) fn read(&self, since: Option<Timestamp>) -> io::Result<Vec<AuditEntry>> {
         let mut entries = Vec::new();
         for path in [&self.older(), &self.path] {
@@ -90,6 +92,7 @@ impl AuditFile {
                 .filter_map(|line| serde_json::from_slice::<AuditEntry>(line).ok());
             entries.extend(parsed.filter(|entry| since.is_none_or(|since| entry.time >= since)));
         }
+        entries.sort_by_key(|entry| entry.time);
         Ok(entries)
     }
 }

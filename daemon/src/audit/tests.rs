@@ -1,7 +1,7 @@
 //! What is on the disk, and what is not.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
         profile: None,
         pid: Some(pid),
         uid: 1000,
-        executable: Some("/usr/bin/aws".to_owned()),
+        program: Some("/usr/bin/aws".to_owned()),
         grant_id: None,
         request: None,
         count: 1,
@@ -87,4 +87,98 @@ async fn a_symlink_is_not_followed_and_nobody_is_held_up() {
     log.record(entry("token", 1));
     assert!(log.read(None).await.is_err());
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
+}
+
+#[tokio::test]
+async fn entries_are_in_order_of_time_however_they_came() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let at = |seconds: i64, action: &str| AuditEntry {
+        time: Timestamp::from_unix(seconds),
+        ..entry(action, 1)
+    };
+    // Repeats are written after what came between them, and two threads may
+    // come in the other order.
+    for (seconds, action) in [(10, "token"), (11, "token"), (30, "login"), (20, "logout")] {
+        log.record(at(seconds, action));
+    }
+    let entries = log.read(None).await.unwrap();
+    let seen: Vec<_> = entries.iter().map(|entry| entry.time.unix()).collect();
+    assert_eq!(seen, [10, 11, 20, 30]);
+}
+
+#[tokio::test]
+async fn what_differs_in_anything_but_the_process_is_a_line_of_its_own() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let same = || entry("credentials", 1);
+    let text = |text: &str| Some(text.to_owned());
+    let others = [
+        AuditEntry {
+            catalog_url: text("https://a.example"),
+            ..same()
+        },
+        AuditEntry {
+            catalog_url: text("https://b.example"),
+            ..same()
+        },
+        AuditEntry {
+            profile: text("lake"),
+            ..same()
+        },
+        AuditEntry {
+            program: text("/bin/other"),
+            ..same()
+        },
+        AuditEntry {
+            program: None,
+            ..same()
+        },
+        AuditEntry {
+            grant_id: text("g"),
+            ..same()
+        },
+        AuditEntry {
+            request: text("DELETE a/b"),
+            ..same()
+        },
+        AuditEntry {
+            outcome: "denied".to_owned(),
+            ..same()
+        },
+        AuditEntry { uid: 7, ..same() },
+        AuditEntry {
+            action: "token".to_owned(),
+            ..same()
+        },
+    ];
+    for _ in 0..3 {
+        for entry in &others {
+            log.record(entry.clone());
+        }
+    }
+    let entries = log.read(None).await.unwrap();
+    assert_eq!(entries.len(), 2 * others.len(), "{entries:#?}");
+    for other in &others {
+        let alike = entries.iter().filter(|entry| {
+            AuditEntry {
+                time: other.time,
+                count: 1,
+                ..(*entry).clone()
+            } == *other
+        });
+        assert_eq!(alike.map(|entry| entry.count).sum::<u64>(), 3, "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn lines_of_older_daemons_are_read() {
+    let dir = TempDir::new().unwrap();
+    let line = r#"{"time":"2026-01-31T08:00:00Z","action":"token","outcome":"ok","catalog_url":null,
+        "profile":null,"pid":7,"uid":1000,"executable":"/usr/bin/aws","count":2}"#;
+    let path = dir.path().join("audit.jsonl");
+    fs::write(&path, line.replace('\n', " ") + "\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let entries = AuditLog::open(dir.path()).read(None).await.unwrap();
+    assert_eq!(entries[0].program.as_deref(), Some("/usr/bin/aws"));
 }

@@ -39,7 +39,7 @@ fn kind(entry: &AuditEntry) -> Kind {
     let AuditEntry {
         action,
         uid,
-        executable,
+        program,
         catalog_url,
         profile,
         grant_id,
@@ -48,7 +48,7 @@ fn kind(entry: &AuditEntry) -> Kind {
         ..
     } = entry;
     let rest = [
-        executable.clone(),
+        program.clone(),
         catalog_url.clone(),
         profile.clone(),
         grant_id.clone(),

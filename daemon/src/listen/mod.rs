@@ -3,6 +3,7 @@
 //! connection lives under.
 
 pub mod activation;
+mod ancestry;
 mod aside;
 mod bind_error;
 mod capacity;

@@ -1,14 +1,15 @@
 //! Who is on the other end, as the kernel says.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Caller, ControlSocket, Listener, Origin};
+use super::ancestry::wanted_by;
+use super::{Caller, ControlSocket, Listener, Origin, Program};
 use crate::metrics::ConnectionMeter;
 
 /// Connections that may wait to be accepted. They are at once, so few do but in
@@ -27,8 +28,8 @@ pub struct Peer {
     /// number may be another's: good for the audit log and for sharing slots,
     /// not for whom to serve.
     pub pid: Option<u32>,
-    /// The program it ran then.
-    program: Option<Arc<Path>>,
+    /// The program that wanted what it asks for.
+    wanted_by: Option<Arc<Program>>,
 }
 
 impl Peer {
@@ -38,7 +39,7 @@ impl Peer {
         let mut peer = Self {
             uid: credentials.uid(),
             gid: credentials.gid(),
-            program: None,
+            wanted_by: None,
             // 0 is a process outside our pid namespace.
             pid: credentials
                 .pid()
@@ -47,9 +48,9 @@ impl Peer {
         };
         // The number is this process's for as long as its end of the
         // connection is open: what was read before is void where it is not.
-        let program = peer.look_up_program();
+        let found = peer.pid.and_then(|pid| wanted_by(Path::new("/proc"), pid));
         if is_open(stream) {
-            peer.program = program;
+            peer.wanted_by = found.map(Arc::new);
         }
         Ok(peer)
     }
@@ -60,19 +61,11 @@ impl Peer {
         self.uid == daemon
     }
 
-    /// The program the peer ran when it connected. `None` where the system
-    /// does not tell, or it had hung up by then.
-    pub fn executable(&self) -> Option<PathBuf> {
-        self.program.as_deref().map(Path::to_owned)
-    }
-
-    fn look_up_program(&self) -> Option<Arc<Path>> {
-        if cfg!(target_os = "linux") {
-            let link = std::fs::read_link(format!("/proc/{}/exe", self.pid?));
-            link.ok().map(Arc::from)
-        } else {
-            None
-        }
+    /// The program that wanted what the peer asks for, as of the moment it
+    /// connected: itself, or the one that called `quiltctl`. `None` where the
+    /// system does not tell, or it had hung up by then.
+    pub fn wanted_by(&self) -> Option<&Program> {
+        self.wanted_by.as_deref()
     }
 }
 
@@ -145,7 +138,7 @@ impl Listener for PeerListener {
                 Ok(peer) => tracing::warn!(
                     uid = peer.uid,
                     pid = peer.pid,
-                    program = ?peer.executable(),
+                    program = ?peer.wanted_by(),
                     "refused a connection of another user"
                 ),
                 Err(error) => tracing::warn!(%error, "refused a connection of unknown origin"),

@@ -28,12 +28,14 @@ pub struct AuditEntry {
     /// is long is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// The process that asked; for repeats, the last of them.
+    /// The process that wanted it; for repeats, the last of them.
     pub pid: Option<u32>,
     /// Its user.
     pub uid: u32,
-    /// The program it ran, where the system tells.
-    pub executable: Option<String>,
+    /// The program it ran, where the system tells: the one that wanted it,
+    /// whether it asked itself or through `quiltctl` and shells.
+    #[serde(alias = "executable")]
+    pub program: Option<String>,
     /// How many equal events this line stands for.
     pub count: u64,
 }

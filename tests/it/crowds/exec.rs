@@ -1,6 +1,6 @@
 //! Crowds at the loopback endpoint.
 
-use quilt_proto::call::CreateGrant;
+use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::{Grant, GrantRequest};
 use quilt_tests::harness::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

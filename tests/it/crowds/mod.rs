@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::ProfileName;
-use quilt_proto::call::ReadCredentials;
+use quilt_proto::api::ReadCredentials;
 use quilt_tests::harness::World;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -118,7 +118,8 @@ async fn vends(world: &World, context: &str) {
     let blocking = quilt_client::blocking::Client::new(world.home.socket())
         .with_catalog(catalog)
         .with_timeout(Duration::from_secs(4));
-    let vended = tokio::task::spawn_blocking(move || blocking.send(&ReadCredentials { profile }));
+    let vended =
+        tokio::task::spawn_blocking(move || blocking.send(&ReadCredentials(profile.into())));
     let vended = vended.await.unwrap();
     assert!(vended.is_ok(), "{context}: {vended:?}");
 }

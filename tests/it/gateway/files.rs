@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quilt_proto::call::{ReadGateway, ReadStatus};
+use quilt_proto::api::{ReadGateway, ReadStatus};
 use quilt_proto::wire::GrantKind;
 use quilt_tests::harness::{Daemon, Run, World};
 use quilt_tests::stack::StackConfig;

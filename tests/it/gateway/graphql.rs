@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use quilt_proto::call::{ReadAudit, ReadGateway};
+use quilt_proto::api::{AuditQuery, ReadAudit, ReadGateway};
 use quilt_proto::wire::AuditEntry;
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
@@ -46,7 +46,7 @@ async fn post(world: &World, body: &str) -> (u16, String) {
 async fn registry(world: &World) -> Vec<AuditEntry> {
     let mut entries = world
         .client()
-        .send(&ReadAudit { since: None })
+        .send(&ReadAudit(AuditQuery::default()))
         .await
         .unwrap();
     entries.retain(|entry| entry.action == "registry");
@@ -358,7 +358,7 @@ async fn quilt3_makes_keys_or_shows_why_not_and_is_named() {
         ]
     );
     for entry in registry(&world).await {
-        let program = entry.executable.unwrap();
+        let program = entry.program.unwrap();
         let name = program.rsplit('/').next().unwrap();
         assert!(name.starts_with("python3"), "{program}");
     }

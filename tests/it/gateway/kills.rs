@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use quilt_proto::call::ReadGateway;
+use quilt_proto::api::ReadGateway;
 use quilt_tests::harness::World;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind, Rotation, StackConfig};
 

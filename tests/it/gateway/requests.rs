@@ -1,6 +1,6 @@
 //! Raw requests: what the gateway carries, and for whom.
 
-use quilt_proto::call::CreateGrant;
+use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind, KeySeed, StackConfig};
 use serde_json::{Value, json};

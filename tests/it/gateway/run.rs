@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use quilt_proto::call::ReadGateway;
+use quilt_proto::api::ReadGateway;
 use quilt_tests::harness::{Run, World};
 use quilt_tests::stack::{Endpoint, GraphqlRefusal, KeySeed, StackConfig};
 use serde_json::Value;

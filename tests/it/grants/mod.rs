@@ -5,7 +5,7 @@ mod refusals;
 
 use std::time::{Duration, Instant};
 
-use quilt_proto::call::{CreateGrant, ReadAudit, RevokeGrant};
+use quilt_proto::api::{AuditQuery, CreateGrant, ReadAudit, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
 use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
@@ -82,14 +82,14 @@ async fn the_audit_names_the_program_that_asked() {
     assert_eq!(ask(&grant).await.0, 200);
     let entries = world
         .client()
-        .send(&ReadAudit { since: None })
+        .send(&ReadAudit(AuditQuery::default()))
         .await
         .unwrap();
     let mut asked = entries.iter().filter(|entry| entry.grant_id.is_some());
     let asked = asked.find(|entry| entry.action == "credentials").unwrap();
     assert_eq!(asked.pid, Some(std::process::id()));
     let own = std::env::current_exe().unwrap().display().to_string();
-    assert_eq!(asked.executable, Some(own));
+    assert_eq!(asked.program, Some(own));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,9 +98,7 @@ async fn it_listens_only_while_there_are_grants() {
     let (one, two) = (grant(&world, 60).await, grant(&world, 60).await);
     let (authority, _) = place(&one);
     assert_eq!(authority, place(&two).0, "one listener for all");
-    let revoke = |grant: &Grant| RevokeGrant {
-        id: grant.id.clone(),
-    };
+    let revoke = |grant: &Grant| RevokeGrant(grant.id.clone());
     world.client().send(&revoke(&one)).await.unwrap();
     assert_eq!(ask(&one).await.0, 401);
     assert_eq!(ask(&two).await.0, 200);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Client;
 use quilt_proto::ProfileName;
-use quilt_proto::call::SwitchRole;
+use quilt_proto::api::SwitchRole;
 use quilt_proto::wire::RoleChoice;
 use quilt_tests::harness::{Canaries, Home, Sighting, World, can_look};
 use quilt_tests::stack::Endpoint;

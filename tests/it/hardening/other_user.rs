@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use quilt_proto::call::CreateGrant;
+use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::harness::{Home, Run, Users, World, binaries};
 use quilt_tests::stack::StackConfig;
@@ -95,7 +95,7 @@ print(connection.getresponse().read().decode())
     let socket = world.home.socket();
     let args = [socket.to_str().unwrap(), &target, &body];
     let answer = world.home.python(script, &args).await.ok();
-    let answer: <CreateGrant as quilt_proto::call::Call>::Answer =
+    let answer: <CreateGrant as quilt_proto::api::Endpoint>::Answer =
         serde_json::from_str(&answer).unwrap();
     let rest = answer.uri.strip_prefix("http://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap();

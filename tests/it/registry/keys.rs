@@ -20,7 +20,7 @@ async fn an_api_key_goes_where_secrets_went_before() {
     two.refused(two.use_key(&key, &[]).await, "login --api-key");
     assert_eq!(two.kind().await, None);
     // Programs are told the same.
-    let call = quilt_proto::call::UseApiKey(ApiKeyHandover {
+    let call = quilt_proto::api::UseApiKey(ApiKeyHandover {
         key: Secret::new(key.clone()),
         accept_registry: None,
     });

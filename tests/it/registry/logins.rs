@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use quilt_proto::api::{StartWebLogin, WebLoginQuery};
 use quilt_tests::harness::Daemon;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::json;
@@ -91,10 +92,7 @@ async fn an_oauth_server_that_names_another_host_for_its_tokens_is_refused() {
     }
     // The control: as it really is, it works.
     let client = two.world.client();
-    let call = quilt_proto::call::StartWebLogin {
-        connect_url: None,
-        accept_registry: None,
-    };
+    let call = StartWebLogin(WebLoginQuery::default());
     let login = client.send(&call).await.unwrap();
     let redirect = Player::new().authorize(&login.start_url).await;
     assert!(
@@ -109,10 +107,7 @@ async fn an_oauth_server_that_names_another_host_for_its_tokens_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_login_that_nobody_finished_leaves_no_client_behind() {
     let two = Two::start().await;
-    let call = quilt_proto::call::StartWebLogin {
-        connect_url: None,
-        accept_registry: None,
-    };
+    let call = StartWebLogin(WebLoginQuery::default());
     two.world.client().send(&call).await.unwrap();
     assert_eq!(
         two.world.stack.control().calls(Endpoint::ConnectRegister),

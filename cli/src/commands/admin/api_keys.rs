@@ -1,6 +1,6 @@
 //! `admin api-keys`.
 
-use quilt_proto::call::{KeyScope, ListApiKeys, RevokeApiKey};
+use quilt_proto::api::{ListAllApiKeys, ReadAnyApiKey, RevokeAnyApiKey};
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus};
 
 use super::{report, unused};
@@ -52,23 +52,20 @@ pub(crate) struct Filter {
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List(filter) => context.print(&filter.call(), |keys| view::table(&keys)),
-        Command::Get { id } => get(context, KeyScope::All, id),
-        Command::Revoke { id } => {
-            let (scope, id) = (KeyScope::All, parse_id(id)?);
-            context.print(&RevokeApiKey { scope, id }, |()| {
-                output::note("Revoked.");
-                Ok(())
-            })
-        }
+        Command::List(filter) => context.print(&filter.request(), |keys| view::table(&keys)),
+        Command::Get { id } => get(context, &ReadAnyApiKey(parse_id(id)?)),
+        Command::Revoke { id } => context.print(&RevokeAnyApiKey(parse_id(id)?), |()| {
+            output::note("Revoked.");
+            Ok(())
+        }),
         Command::Unused(args) => unused::run(context, args),
         Command::Report => report::run(context),
     }
 }
 
 impl Filter {
-    fn call(&self) -> ListApiKeys {
-        listing(ApiKeyFilter {
+    fn request(&self) -> ListAllApiKeys {
+        ListAllApiKeys(ApiKeyFilter {
             email: self.email.clone(),
             name: self.key_name.clone(),
             fingerprint: self.fingerprint.clone(),
@@ -77,18 +74,13 @@ impl Filter {
     }
 }
 
-fn listing(filter: ApiKeyFilter) -> ListApiKeys {
-    let scope = KeyScope::All;
-    ListApiKeys { scope, filter }
-}
-
 /// Everybody's keys of a state, or of both.
 pub(super) fn all(context: &Context, status: Option<ApiKeyStatus>) -> Result<Vec<ApiKey>, Failure> {
     let filter = ApiKeyFilter {
         status,
         ..ApiKeyFilter::default()
     };
-    context.send(&listing(filter))
+    context.send(&ListAllApiKeys(filter))
 }
 
 /// Prints what was computed here, as the API would.

@@ -5,7 +5,7 @@ use std::env;
 use std::io::Read;
 use std::path::PathBuf;
 
-use quilt_proto::call::ReadConfig;
+use quilt_proto::api::ReadConfig;
 use quilt_proto::locations;
 use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};

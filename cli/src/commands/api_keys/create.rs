@@ -1,6 +1,6 @@
 //! `api-keys create`.
 
-use quilt_proto::call::{CreateApiKey, KeyScope, RevokeApiKey};
+use quilt_proto::api::{CreateApiKey, RevokeApiKey};
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
@@ -83,10 +83,7 @@ pub(super) fn deliver(
 pub(super) fn take_back(context: &Context, id: &str, failure: Failure) -> Failure {
     let (what, _) = failure.apart();
     let shown = quoted::name(id);
-    let revoked = parse_id(id).and_then(|id| {
-        let scope = KeyScope::Own;
-        context.send(&RevokeApiKey { scope, id })
-    });
+    let revoked = parse_id(id).and_then(|id| context.send(&RevokeApiKey(id)));
     if revoked.is_ok() {
         let what = format!("{what}; the new key {shown} is revoked");
         return Failure::new(exit::UNEXPECTED, what);

@@ -1,6 +1,6 @@
 //! `api-keys list`.
 
-use quilt_proto::call::{KeyScope, ListApiKeys};
+use quilt_proto::api::ListApiKeys;
 use quilt_proto::wire::{ApiKeyFilter, ApiKeyStatus};
 
 use super::{parse_status, view};
@@ -25,15 +25,12 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let call = ListApiKeys {
-        scope: KeyScope::Own,
-        filter: ApiKeyFilter {
-            email: None,
-            name: args.name.clone(),
-            fingerprint: args.fingerprint.clone(),
-            status: args.status,
-        },
-    };
+    let call = ListApiKeys(ApiKeyFilter {
+        email: None,
+        name: args.name.clone(),
+        fingerprint: args.fingerprint.clone(),
+        status: args.status,
+    });
     let reply = context.reply(&call)?;
     let keys = reply.answer()?;
     if context.global().json {

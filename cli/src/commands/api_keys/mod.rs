@@ -7,8 +7,8 @@ mod rotate;
 pub(super) mod view;
 
 use quilt_proto::ApiKeyId;
-use quilt_proto::call::{KeyScope, ReadApiKey};
-use quilt_proto::wire::ApiKeyStatus;
+use quilt_proto::api::{Endpoint, ReadApiKey};
+use quilt_proto::wire::{ApiKey, ApiKeyStatus};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -34,16 +34,19 @@ pub(crate) enum Command {
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::List(args) => list::run(context, args),
-        Command::Get { id } => get(context, KeyScope::Own, id),
+        Command::Get { id } => get(context, &ReadApiKey(parse_id(id)?)),
         Command::Create(args) => create::run(context, args),
         Command::Revoke(args) => revoke::run(context, args),
         Command::Rotate(args) => rotate::run(context, args),
     }
 }
 
-pub(super) fn get(context: &Context, scope: KeyScope, id: &str) -> Result<(), Failure> {
-    let id = parse_id(id)?;
-    context.print(&ReadApiKey { scope, id }, |key| view::details(&key))
+/// Shows the key that is asked for.
+pub(super) fn get<E: Endpoint<Answer = ApiKey>>(
+    context: &Context,
+    request: &E,
+) -> Result<(), Failure> {
+    context.print(request, |key| view::details(&key))
 }
 
 /// An id given on the command line.

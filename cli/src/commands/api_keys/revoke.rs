@@ -1,6 +1,6 @@
 //! `api-keys revoke`.
 
-use quilt_proto::call::{KeyScope, RevokeApiKey, RevokeApiKeySecret};
+use quilt_proto::api::{RevokeApiKey, RevokeApiKeySecret};
 use quilt_proto::wire::ApiKeyRevocation;
 
 use super::parse_id;
@@ -29,8 +29,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Ok(())
     };
     if let Some(id) = &args.id {
-        let (scope, id) = (KeyScope::Own, parse_id(id)?);
-        return context.print(&RevokeApiKey { scope, id }, done);
+        return context.print(&RevokeApiKey(parse_id(id)?), done);
     }
     let secret = key_source::prompted()?.secret().clone();
     context.print(&RevokeApiKeySecret(ApiKeyRevocation { secret }), done)

@@ -1,6 +1,6 @@
 //! `api-keys rotate`.
 
-use quilt_proto::call::{KeyScope, ReadSession, ReadToken, RevokeApiKey, RotateApiKey};
+use quilt_proto::api::{ReadSession, ReadToken, RevokeApiKey, RotateApiKey, SessionQuery};
 use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 
@@ -60,8 +60,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         create::hand_over(context, &rotated.secret).map_err(still_works)?;
     }
     let old: ApiKeyId = parse_id(&rotated.replaces.id).map_err(still_works)?;
-    let scope = KeyScope::Own;
-    match context.send(&RevokeApiKey { scope, id: old }) {
+    match context.send(&RevokeApiKey(old)) {
         Ok(()) => {}
         // Somebody else has revoked it meanwhile.
         Err(failure) if failure.code() == exit::NOT_FOUND => {}
@@ -92,7 +91,8 @@ fn again(args: &Args) -> Command {
 
 /// The key the daemon uses, to give it back should the new one be lost.
 fn key_in_use(context: &Context) -> Result<Option<ApiKeySecret>, Failure> {
-    if context.send(&ReadSession)?.status.kind != Some(TokenKind::ApiKey) {
+    let session = context.send(&ReadSession(SessionQuery::default()))?;
+    if session.status.kind != Some(TokenKind::ApiKey) {
         return Ok(None);
     }
     // Where it is refused, the rotation says so.

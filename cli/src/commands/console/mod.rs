@@ -3,7 +3,7 @@
 mod handover;
 
 use quilt_proto::ProfileName;
-use quilt_proto::call::ReadConsoleUrl;
+use quilt_proto::api::{ConsoleQuery, ReadConsoleUrl};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
@@ -27,11 +27,10 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let profile = args.profile.clone();
-    let call = ReadConsoleUrl {
-        profile: profile.unwrap_or_else(ProfileName::default_profile),
+    let call = ReadConsoleUrl(ConsoleQuery {
+        profile: args.profile.clone(),
         destination: args.destination.clone(),
-    };
+    });
     let reply = context.reply(&call)?;
     if context.global().json {
         return output::json(reply.body());

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quilt_client::Error;
 use quilt_client::blocking::Client;
-use quilt_proto::call::{
-    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession,
+use quilt_proto::api::{
+    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession, SessionQuery,
 };
 use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
@@ -98,9 +98,10 @@ pub(super) fn examine(
         left.extend(others.into_iter().filter(|other| !known(other)).map(Some));
     }
     // Last: looking at the stack is how a session comes to know it.
+    let session = ReadSession(SessionQuery::default());
     let session = daemon
         .configured_catalog()
-        .and_then(|catalog| bare.with_catalog(catalog.as_str()).send(&ReadSession).ok());
+        .and_then(|catalog| bare.with_catalog(catalog.as_str()).send(&session).ok());
     daemon.registry = session.and_then(|session| session.registry_url);
     Ok(Some(daemon))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use quilt_client::blocking::Client;
-use quilt_proto::call::ReadCredentials;
+use quilt_proto::api::ReadCredentials;
 use quilt_proto::{ProfileName, locations};
 
 use super::aws_profile::AwsProfile;
@@ -35,6 +35,6 @@ fn ask(socket: PathBuf, catalog: Option<String>, recipe: Option<ProfileName>) ->
         None => client,
     };
     let profile = recipe.unwrap_or_else(ProfileName::default_profile);
-    let credentials = client.send(&ReadCredentials { profile }).ok()?;
+    let credentials = client.send(&ReadCredentials(profile.into())).ok()?;
     Some(credentials.access_key_id)
 }

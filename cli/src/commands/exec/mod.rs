@@ -18,7 +18,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use quilt_proto::call::{CreateGrant, ReadProfiles};
+use quilt_proto::api::{CreateGrant, ReadProfiles};
 use quilt_proto::wire::GrantRequest;
 use quilt_proto::{ProfileName, locations, quoted};
 

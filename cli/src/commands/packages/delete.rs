@@ -1,6 +1,6 @@
 //! `packages delete`: asks on a terminal, says what it did.
 
-use quilt_proto::call::DeletePackage;
+use quilt_proto::api::{DeletePackage, DeletePackageQuery};
 use quilt_proto::{Command, TopHash, quoted};
 
 use super::{PATIENCE, registry};
@@ -57,9 +57,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         );
     }
     let call = DeletePackage {
-        name,
-        registry,
-        top_hash,
+        path: name,
+        query: DeletePackageQuery { registry, top_hash },
     };
     let progress = Progress::start("");
     let reply = context.patient_reply(&call, PATIENCE)?;

@@ -1,7 +1,7 @@
 //! `packages list`: names, as they are found.
 
 use quilt_client::blocking::PackageNames;
-use quilt_proto::call::ListPackages;
+use quilt_proto::api::{ListPackages, RegistryQuery};
 
 use super::{PATIENCE, registry};
 use crate::context::Context;
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let registry = registry::url(args.registry.as_ref())?;
-    let call = ListPackages { registry };
+    let call = ListPackages(RegistryQuery { registry });
     let client = context.client()?.with_timeout(PATIENCE);
     let progress = Progress::start("packages");
     let names = context.started(&client, None, true, |client| client.packages(&call))?;

@@ -1,6 +1,6 @@
 //! `packages versions`: latest first, then the newest.
 
-use quilt_proto::call::ReadPackageVersions;
+use quilt_proto::api::{ReadPackageVersions, RegistryQuery};
 
 use super::{PATIENCE, registry};
 use crate::context::Context;
@@ -24,7 +24,10 @@ pub(crate) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let name = super::name(&args.name)?;
     let registry = registry::url(args.registry.as_ref())?;
-    let call = ReadPackageVersions { name, registry };
+    let call = ReadPackageVersions {
+        path: name,
+        query: RegistryQuery { registry },
+    };
     let progress = Progress::start("");
     let reply = context.patient_reply(&call, PATIENCE)?;
     progress.pause(|| {

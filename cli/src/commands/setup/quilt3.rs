@@ -1,6 +1,6 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
-use quilt_proto::call::{SetUpGateway, UndoGateway};
+use quilt_proto::api::{SetUpGateway, UndoGateway};
 use quilt_proto::command::{Command, sentence};
 use quilt_proto::wire::{Gateway, GatewayRequest, Session};
 use quilt_proto::{locations, quoted};

@@ -18,6 +18,7 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::request::Parts;
+use quilt_proto::api::Action;
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -168,7 +169,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
             let problem = Problem::new(403, ErrorCode::Denied, kept_back.to_string())
                 .with_hint("quiltctl setup quilt3 --help");
             let by = program(visitor.as_ref()).await;
-            desk.note("registry", Err(&problem), &opened, by, Some(noted));
+            desk.note(Action::Registry, Err(&problem), &opened, by, Some(noted));
             return refused_in_graphql(&problem);
         }
     }
@@ -180,7 +181,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
         let (carried, by) = tokio::join!(carried, program(visitor.as_ref()));
         let carried = carried.map_err(|error| Box::new(ApiError::from(error).problem()));
         desk.note(
-            "registry",
+            Action::Registry,
             carried.as_ref().map(drop).map_err(AsRef::as_ref),
             &opened,
             by,

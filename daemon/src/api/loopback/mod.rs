@@ -19,13 +19,14 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http::request::Parts;
 use http::{Extensions, HeaderValue, StatusCode, header};
+use quilt_proto::api::Action;
 use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 
 use self::intake::{Intake, TRY_AGAIN};
+use super::audit;
 use super::error::ApiError;
 use super::meter::{self, metered};
-use super::trail;
 use crate::app::App;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
@@ -142,7 +143,13 @@ impl Desk {
         let vended = vended.map_err(ApiError::from);
         meter::vended(&self.app, Via::Grant, &vended);
         let vended = vended.map_err(|error| error.problem());
-        self.note("credentials", vended.as_ref().map(drop), opened, by, None);
+        self.note(
+            Action::Credentials,
+            vended.as_ref().map(drop),
+            opened,
+            by,
+            None,
+        );
         vended
     }
 
@@ -150,7 +157,7 @@ impl Desk {
     /// connected; where that is not known, of the process it lives with.
     fn note(
         &self,
-        action: &str,
+        action: Action,
         outcome: Result<(), &Problem>,
         opened: &Opened,
         by: Option<Program>,
@@ -158,10 +165,10 @@ impl Desk {
     ) {
         let right = &opened.right;
         let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
-        let profile = right.profile().map(ToString::to_string);
-        let mut entry = trail::entry(action, outcome, Some(right.catalog()), profile);
+        let mut entry = audit::entry(action, outcome, Some(right.catalog()));
+        entry.profile = right.profile().map(ToString::to_string);
         entry.pid = by.as_ref().map(|program| program.pid).or(opened.pid);
-        entry.executable = by
+        entry.program = by
             .and_then(|program| program.executable)
             .map(|path| path.display().to_string());
         entry.grant_id = Some(opened.id.clone());

@@ -5,22 +5,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::operation::Operation;
-use super::operations::operations;
+use super::operation::{Operation, operations};
 use crate::VERSION;
-
-/// What the templates of paths have in braces.
-const PATH_PARAMETERS: &[(&str, &str)] = &[
-    (
-        "id",
-        "Its identifier, as listed or answered when it was made.",
-    ),
-    (
-        "namespace",
-        "The part of the package's name before the slash.",
-    ),
-    ("name", "The part of the package's name after the slash."),
-];
 
 /// The OpenAPI 3.1 document of the API.
 pub(in crate::api) fn document() -> Value {
@@ -29,8 +15,8 @@ pub(in crate::api) fn document() -> Value {
     for operation in operations() {
         let described = describe(&operation, &mut schemas);
         let item = paths
-            .entry(operation.path.clone())
-            .or_insert_with(|| path_item(&operation.path));
+            .entry(operation.path)
+            .or_insert_with(|| path_item(&operation));
         item[operation.method.as_str().to_lowercase()] = described;
     }
     let problem = schemas.answers.subschema_for::<Problem>();
@@ -98,18 +84,16 @@ impl Schemas {
 }
 
 /// What holds for every method of a path.
-fn path_item(path: &str) -> Value {
+fn path_item(operation: &Operation) -> Value {
     let mut parameters = vec![json!({ "$ref": "#/components/parameters/catalog" })];
-    for (name, description) in PATH_PARAMETERS {
-        if path.contains(&format!("{{{name}}}")) {
-            parameters.push(json!({
-                "name": name,
-                "in": "path",
-                "required": true,
-                "description": description,
-                "schema": { "type": "string" },
-            }));
-        }
+    for (name, description) in operation.path_parameters {
+        parameters.push(json!({
+            "name": name,
+            "in": "path",
+            "required": true,
+            "description": description,
+            "schema": { "type": "string" },
+        }));
     }
     json!({ "parameters": parameters })
 }
@@ -131,14 +115,15 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "operationId": id(operation),
         "summary": operation.summary,
         "responses": {
-            operation.status.to_string(): answer,
+            operation.status.as_str(): answer,
             "default": { "$ref": "#/components/responses/Problem" },
         },
     });
     if let Some(description) = operation.description {
         described["description"] = description.into();
     }
-    if let Some((schema, names)) = operation.query {
+    let (schema, names) = operation.query;
+    if !names.is_empty() {
         let schema = schema(&mut schemas.requests);
         described["parameters"] = names.iter().map(|name| parameter(name, &schema)).collect();
     }
@@ -152,7 +137,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
     described
 }
 
-/// A query parameter, as the field of what the handler reads.
+/// A query parameter, as the field of its type.
 fn parameter(name: &str, of: &Schema) -> Value {
     let properties = of.get("properties").and_then(|all| all.get(name));
     let mut schema = properties.cloned().unwrap_or_default();

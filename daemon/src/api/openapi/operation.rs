@@ -1,9 +1,11 @@
-//! One method of one path.
+//! One method of one path, as it is declared.
 
-use std::any::TypeId;
-
-use quilt_proto::call::{Call, Method};
+use http::StatusCode;
+use quilt_proto::api::{self, Endpoint, Method, PathParameters, Visit};
+use quilt_proto::wire::{NDJSON, PackageLine};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::api::endpoint::status;
 
 /// Makes a type's schema.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -12,91 +14,56 @@ pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 pub(super) struct Operation {
     pub(super) method: Method,
     /// The path as the router writes it.
-    pub(super) path: String,
+    pub(super) path: &'static str,
+    /// What is variable in it, and what that is.
+    pub(super) path_parameters: &'static [(&'static str, &'static str)],
     /// What it does, in a line.
     pub(super) summary: &'static str,
     /// More, where a line is too little.
     pub(super) description: Option<&'static str>,
-    /// Query parameters besides `catalog`, and the type the handler reads.
-    pub(super) query: Option<(SchemaOf, &'static [&'static str])>,
+    /// Query parameters besides `catalog`, and the type they are fields of.
+    pub(super) query: (SchemaOf, &'static [&'static str]),
     /// The request's body.
     pub(super) body: Option<SchemaOf>,
     /// The status of an answer that is no problem.
-    pub(super) status: u16,
+    pub(super) status: StatusCode,
     /// The bodies of such an answer, by media type.
     pub(super) answers: Vec<(&'static str, SchemaOf)>,
 }
 
-/// The operation of a call that clients make: its method and answer.
-pub(super) fn of<C>(path: impl Into<String>, summary: &'static str) -> Operation
-where
-    C: Call,
-    C::Answer: JsonSchema + 'static,
-{
-    let operation = Operation::new(C::METHOD, path, summary);
-    if TypeId::of::<C::Answer>() == TypeId::of::<()>() {
-        return Operation {
-            status: 204,
-            ..operation
-        };
-    }
-    operation.answers_also(
-        "application/json",
-        SchemaGenerator::subschema_for::<C::Answer>,
-    )
+/// Every operation.
+pub(super) fn operations() -> Vec<Operation> {
+    let mut operations = Operations(Vec::new());
+    api::visit(&mut operations);
+    operations.0
 }
 
-/// The operation of a path that no call is for, read as `media_type`.
-pub(super) fn reading<A: JsonSchema>(
-    media_type: &'static str,
-    path: impl Into<String>,
-    summary: &'static str,
-) -> Operation {
-    Operation::new(Method::Get, path, summary)
-        .answers_also(media_type, SchemaGenerator::subschema_for::<A>)
-}
+struct Operations(Vec<Operation>);
 
-impl Operation {
-    fn new(method: Method, path: impl Into<String>, summary: &'static str) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            summary,
-            description: None,
-            query: None,
-            body: None,
-            status: 200,
-            answers: Vec::new(),
+impl Visit for Operations {
+    fn endpoint<E: Endpoint>(&mut self) {
+        let body = (!api::is_nothing::<E::Body>()).then_some(subschema::<E::Body> as SchemaOf);
+        let mut answers: Vec<(_, SchemaOf)> = Vec::new();
+        if !api::is_nothing::<E::Answer>() {
+            answers.push((E::MEDIA_TYPE, subschema::<E::Answer>));
         }
+        if E::LINES {
+            answers.push((NDJSON, subschema::<PackageLine>));
+        }
+        self.0.push(Operation {
+            method: E::METHOD,
+            path: E::PATH,
+            path_parameters: E::Path::NAMES,
+            summary: E::SUMMARY,
+            description: E::DESCRIPTION,
+            query: (E::Query::json_schema, api::parameters::<E::Query>()),
+            body,
+            status: status::<E>(),
+            answers,
+        });
     }
+}
 
-    /// Says more.
-    pub(super) fn more(mut self, description: &'static str) -> Self {
-        self.description = Some(description);
-        self
-    }
-
-    /// Takes these query parameters of the type the handler reads.
-    pub(super) fn query<Q: JsonSchema>(mut self, names: &'static [&'static str]) -> Self {
-        self.query = Some((Q::json_schema, names));
-        self
-    }
-
-    /// Takes a JSON body.
-    pub(super) fn takes<B: JsonSchema>(mut self) -> Self {
-        self.body = Some(SchemaGenerator::subschema_for::<B>);
-        self
-    }
-
-    /// Answers with 201.
-    pub(super) fn creates(mut self) -> Self {
-        self.status = 201;
-        self
-    }
-
-    /// Answers in another media type, too.
-    pub(super) fn answers_also(mut self, media_type: &'static str, schema: SchemaOf) -> Self {
-        self.answers.push((media_type, schema));
-        self
-    }
+fn subschema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
 }

@@ -1,146 +1,100 @@
 //! `/v1/api-keys`, `/v1/admin/api-keys` and `/v1/session/api-key`.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
-use quilt_proto::wire::{
-    ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, NewApiKey,
+use quilt_proto::ApiKeySecret;
+use quilt_proto::api::{
+    ClearApiKey, CreateApiKey, ListAllApiKeys, ListApiKeys, ReadAnyApiKey, ReadApiKey,
+    RevokeAnyApiKey, RevokeApiKey, RevokeApiKeySecret, RotateApiKey, UseApiKey,
 };
-use quilt_proto::{ApiKeyId, ApiKeySecret, NameError};
+use quilt_proto::wire::{
+    ApiKey, ApiKeyHandover, ApiKeyRevocation, CreatedApiKey, RotatedApiKey, Session,
+};
 
-use super::last::last;
 use crate::api::arrival::welcome;
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, How};
-use crate::api::extract::{Body, OfCatalog, Params, Segments};
-use crate::app::App;
 use crate::keys::{KeyError, Which};
 
-pub(in crate::api) async fn set(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(handover): Body<ApiKeyHandover>,
-) -> Response {
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served
+        .serve(set)
+        .serve(clear)
+        .serve(list)
+        .serve(create)
+        .serve(show)
+        .serve(revoke)
+        .serve(revoke_secret)
+        .serve(rotate)
+        .serve(list_all)
+        .serve(show_any)
+        .serve(revoke_any)
+}
+
+async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
+    let session = call.session()?;
     let ApiKeyHandover {
         key,
         accept_registry,
-    } = handover;
-    let set = async {
-        let key: ApiKeySecret = key.expose().parse()?;
-        app.keys.set(&session, &key, accept_registry.as_ref()).await
-    };
-    last(
-        set.await
-            .map(|arrival| Json(welcome(&app, &session, arrival)))
-            .map_err(|error| match error {
-                KeyError::Session(error) => ApiError::Login(error, How::ApiKey),
-                error => ApiError::Key(error),
-            }),
-    )
+    } = call.body;
+    let key: ApiKeySecret = key.expose().parse().map_err(KeyError::from)?;
+    let keys = &call.app.keys;
+    match keys.set(&session, &key, accept_registry.as_ref()).await {
+        Ok(arrival) => Ok(welcome(&call.app, &session, arrival)),
+        Err(KeyError::Session(error)) => Err(ApiError::Login(error, How::ApiKey)),
+        Err(error) => Err(error.into()),
+    }
 }
 
-pub(in crate::api) async fn clear(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-) -> StatusCode {
-    app.keys.clear(&session);
-    StatusCode::NO_CONTENT
+async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
+    let session = call.session()?;
+    call.app.keys.clear(&session);
+    Ok(())
 }
 
-pub(in crate::api) async fn list(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Params(filter): Params<ApiKeyFilter>,
-) -> Result<Json<Vec<ApiKey>>, ApiError> {
-    Ok(Json(app.keys.list(&session, &filter).await?))
+async fn list(call: Call<ListApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.list(&session, &call.query).await?)
 }
 
-pub(in crate::api) async fn create(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(new): Body<NewApiKey>,
-) -> Response {
-    let created = app.keys.create(&session, &new).await;
-    last(
-        created
-            .map(|key| (StatusCode::CREATED, Json(key)))
-            .map_err(ApiError::Key),
-    )
+async fn create(call: Call<CreateApiKey>) -> Result<CreatedApiKey, ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.create(&session, &call.body).await?)
 }
 
-pub(in crate::api) async fn show(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Segments(id): Segments<String>,
-) -> Result<Json<ApiKey>, ApiError> {
-    Ok(Json(app.keys.key(&session, &parse(&id)?).await?))
+async fn show(call: Call<ReadApiKey>) -> Result<ApiKey, ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.key(&session, &call.path).await?)
 }
 
-pub(in crate::api) async fn revoke(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Segments(id): Segments<String>,
-) -> Result<StatusCode, ApiError> {
-    let which = Which::Id(parse(&id)?);
-    app.keys.revoke(&session, &which).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
+    let session = call.session()?;
+    let which = Which::Id(call.path);
+    Ok(call.app.keys.revoke(&session, &which).await?)
 }
 
-pub(in crate::api) async fn revoke_secret(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(ApiKeyRevocation { secret }): Body<ApiKeyRevocation>,
-) -> Response {
-    let revoked = async {
-        let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
-        let revoked = app.keys.revoke(&session, &Which::Secret(secret)).await;
-        revoked
-            .map(|()| StatusCode::NO_CONTENT)
-            .map_err(ApiError::Key)
-    };
-    last(revoked.await)
+async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
+    let session = call.session()?;
+    let ApiKeyRevocation { secret } = call.body;
+    let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
+    let which = Which::Secret(secret);
+    Ok(call.app.keys.revoke(&session, &which).await?)
 }
 
-pub(in crate::api) async fn rotate(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(wish): Body<ApiKeyRotation>,
-) -> Response {
-    let rotated = app.keys.rotate(&session, wish).await;
-    last(
-        rotated
-            .map(|key| (StatusCode::CREATED, Json(key)))
-            .map_err(ApiError::Key),
-    )
+async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.rotate(&session, call.body).await?)
 }
 
-pub(in crate::api) async fn list_all(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Params(filter): Params<ApiKeyFilter>,
-) -> Result<Json<Vec<ApiKey>>, ApiError> {
-    Ok(Json(app.keys.list_all(&session, &filter).await?))
+async fn list_all(call: Call<ListAllApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.list_all(&session, &call.query).await?)
 }
 
-pub(in crate::api) async fn show_any(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Segments(id): Segments<String>,
-) -> Result<Json<ApiKey>, ApiError> {
-    Ok(Json(app.keys.any_key(&session, &parse(&id)?).await?))
+async fn show_any(call: Call<ReadAnyApiKey>) -> Result<ApiKey, ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.any_key(&session, &call.path).await?)
 }
 
-pub(in crate::api) async fn revoke_any(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Segments(id): Segments<String>,
-) -> Result<StatusCode, ApiError> {
-    app.keys.revoke_any(&session, &parse(&id)?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn parse(id: &str) -> Result<ApiKeyId, KeyError> {
-    id.parse().map_err(|error: NameError| error.into())
+async fn revoke_any(call: Call<RevokeAnyApiKey>) -> Result<(), ApiError> {
+    let session = call.session()?;
+    Ok(call.app.keys.revoke_any(&session, &call.path).await?)
 }

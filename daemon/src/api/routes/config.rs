@@ -1,47 +1,86 @@
 //! `GET` and `PUT /v1/config`.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
 use quilt_proto::CatalogUrl;
+use quilt_proto::api::{ReadConfig, UpdateConfig};
 use quilt_proto::wire::{ConfigUpdate, ConfigValues};
-use serde::Deserialize;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::Body;
 use crate::api::open_gateway;
-use crate::app::App;
 use crate::catalogs::CatalogError;
 use crate::stack::StackConfig;
 
-pub(in crate::api) async fn show(
-    State(app): State<Arc<App>>,
-) -> Result<Json<ConfigValues>, ApiError> {
-    Ok(Json(app.config.read()?))
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(show).serve(update)
 }
 
-/// A [`ConfigUpdate`] as somebody may write it by hand.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct Wish {
-    catalog_url: Option<String>,
-    values: Option<ConfigValues>,
+async fn show(call: Call<ReadConfig>) -> Result<ConfigValues, ApiError> {
+    Ok(call.app.config.read()?)
 }
 
-impl Wish {
-    /// One of both; in the words of the Python SDK where it has them.
-    fn update(self) -> Result<ConfigUpdate, ApiError> {
-        let input = |what: &str| Err(ApiError::Input(what.to_owned()));
-        match (self.catalog_url, self.values) {
-            (Some(url), None) => Ok(ConfigUpdate::CatalogUrl(url)),
-            (None, Some(values)) => Ok(ConfigUpdate::Values(values)),
-            (Some(_), Some(_)) => {
-                input("Expected either an auto-config URL or key=value pairs, but got both.")
-            }
-            (None, None) => input("the body needs catalog_url or values"),
+/// Refusals are in the words of the Python SDK where it has them.
+async fn update(call: Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
+    let refused = |what: &str| Err(ApiError::Input(what.to_owned()));
+    let ConfigUpdate {
+        catalog_url,
+        values,
+    } = &call.body;
+    match (catalog_url, values) {
+        (Some(url), None) if url.trim().is_empty() => reset(&call).await,
+        (Some(url), None) => configure(&call, url).await,
+        (None, Some(values)) => merge(&call, values),
+        (Some(_), Some(_)) => {
+            refused("Expected either an auto-config URL or key=value pairs, but got both.")
         }
+        (None, None) => refused("the body needs catalog_url or values"),
     }
+}
+
+async fn reset(call: &Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
+    let app = &call.app;
+    let session = app.session(None).ok();
+    if let Some(session) = &session {
+        call.subject.resolved(session.catalog());
+    }
+    if let Err(error) = app.gateway.undo(session.as_ref()).await {
+        tracing::warn!("quilt3 is not undone: {error}");
+    }
+    Ok(app.config.reset()?)
+}
+
+/// Autoconfigures from a catalog.
+async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues, ApiError> {
+    let app = &call.app;
+    let catalog: CatalogUrl = url.parse().map_err(CatalogError::Url)?;
+    call.subject.resolved(&catalog);
+    let published = app
+        .stack
+        .discover(&catalog)
+        .await
+        .map_err(ApiError::NotACatalog)?;
+    is_itself(&catalog, &published)?;
+    // The SDK sends its own secrets where the file says.
+    let session = app.sessions.session(&catalog);
+    let agreed = session.agree_to(published, None).await?;
+    let published = agreed.published();
+    app.config.replace(&catalog, &published.values)?;
+    // Whoever uses quilt3 through the gateway goes on doing so.
+    let open = open_gateway(app);
+    if let Err(error) = app.gateway.follow(&catalog, published, open).await {
+        // The configuration is as asked for; the status says the rest.
+        tracing::warn!("quilt3 does not follow: {error}");
+    }
+    Ok(app.config.read()?)
+}
+
+/// Sets values. What the change is of is the catalog that is configured then.
+fn merge(call: &Call<UpdateConfig>, values: &ConfigValues) -> Result<ConfigValues, ApiError> {
+    let config = &call.app.config;
+    let merged = config.merge(values);
+    if let Ok(Some(catalog)) = config.catalog() {
+        call.subject.resolved(&catalog);
+    }
+    Ok(merged?)
 }
 
 /// Whoever asks for one catalog does not get another one configured unasked.
@@ -55,42 +94,4 @@ fn is_itself(catalog: &CatalogUrl, published: &StackConfig) -> Result<(), ApiErr
         }),
         None => Ok(()),
     }
-}
-
-pub(in crate::api) async fn update(
-    State(app): State<Arc<App>>,
-    Body(wish): Body<Wish>,
-) -> Result<Json<ConfigValues>, ApiError> {
-    let values = match wish.update()? {
-        ConfigUpdate::CatalogUrl(url) if url.trim().is_empty() => {
-            let session = app.session(None).ok();
-            if let Err(error) = app.gateway.undo(session.as_ref()).await {
-                tracing::warn!("quilt3 is not undone: {error}");
-            }
-            app.config.reset()?
-        }
-        ConfigUpdate::CatalogUrl(url) => {
-            let catalog: CatalogUrl = url.parse().map_err(CatalogError::Url)?;
-            let published = app
-                .stack
-                .discover(&catalog)
-                .await
-                .map_err(ApiError::NotACatalog)?;
-            is_itself(&catalog, &published)?;
-            // The SDK sends its own secrets where the file says.
-            let session = app.sessions.session(&catalog);
-            let agreed = session.agree_to(published, None).await?;
-            let published = agreed.published();
-            app.config.replace(&catalog, &published.values)?;
-            // Whoever uses quilt3 through the gateway goes on doing so.
-            let open = open_gateway(&app);
-            if let Err(error) = app.gateway.follow(&catalog, published, open).await {
-                // The configuration is as asked for; the status says the rest.
-                tracing::warn!("quilt3 does not follow: {error}");
-            }
-            app.config.read()?
-        }
-        ConfigUpdate::Values(values) => app.config.merge(&values)?,
-    };
-    Ok(Json(values))
 }

@@ -2,14 +2,14 @@
 //! events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, State};
-use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
-use futures_util::{Stream, stream};
+use axum::response::{IntoResponse, Response, Sse};
+use futures_util::stream;
+use quilt_proto::api::ReadEvents;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::finding;
 use crate::app::App;
@@ -18,17 +18,21 @@ use crate::listen::ConnectionSlot;
 /// How often to look for a change, only while somebody watches.
 const LOOK: Duration = Duration::from_millis(500);
 
-pub(in crate::api) async fn stream(
-    State(app): State<Arc<App>>,
-    Extension(slot): Extension<ConnectionSlot>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    slot.stream()?;
-    let events = stream::unfold((app, None), |(app, last)| async move {
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve_as(stream)
+}
+
+async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
+    if let Some(slot) = call.extension::<ConnectionSlot>() {
+        slot.stream()?;
+    }
+    let events = stream::unfold((call.app, None), |(app, last)| async move {
         let status = next_change(&app, last.as_ref()).await?;
         let event = Event::default().event("status").json_data(&status).ok()?;
-        Some((Ok(event), (app, Some(status))))
+        Some((Ok::<_, Infallible>(event), (app, Some(status))))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+    let events = Sse::new(events).keep_alive(KeepAlive::default());
+    Ok(events.into_response())
 }
 
 /// The status once it differs from `last`; `None` when the daemon stops.

@@ -1,31 +1,32 @@
 //! `/v1/gateway`: leading the Python SDK to the registry gateway, and back.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
+use quilt_proto::api::{Action, ReadGateway, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayRequest};
 
 use crate::api::arrival::welcome;
+use crate::api::audit;
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::{Body, OfCatalog};
 use crate::api::open_gateway;
 use crate::app::App;
 use crate::gateway::{Imported, WiredUp, Wish};
 use crate::session::SessionError;
 
-pub(in crate::api) async fn show(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
-    describe(&app).map(Json)
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(show).serve(set_up).serve(undo)
 }
 
-pub(in crate::api) async fn set_up(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(GatewayRequest {
+async fn show(call: Call<ReadGateway>) -> Result<Gateway, ApiError> {
+    describe(&call.app)
+}
+
+async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
+    let session = call.session()?;
+    let GatewayRequest {
         import,
         without_api_keys,
-    }): Body<GatewayRequest>,
-) -> Result<Json<Gateway>, ApiError> {
+    } = call.body;
+    let Call { app, peer, .. } = call;
     to_its_end(async move {
         let open = open_gateway(&app);
         let wish = Wish {
@@ -43,7 +44,16 @@ pub(in crate::api) async fn set_up(
         }
         let is_imported = imported.is_some();
         let login = match imported {
-            Some(Imported::Now(arrival)) => Some(welcome(&app, &session, *arrival)),
+            Some(Imported::Now(arrival)) => {
+                audit::record(
+                    &app,
+                    Action::Login,
+                    Ok(()),
+                    session.catalog(),
+                    peer.as_ref(),
+                );
+                Some(welcome(&app, &session, *arrival))
+            }
             Some(Imported::Before) | None => None,
         };
         Ok(Gateway {
@@ -58,7 +68,13 @@ pub(in crate::api) async fn set_up(
     .await
 }
 
-pub(in crate::api) async fn undo(State(app): State<Arc<App>>) -> Result<Json<Gateway>, ApiError> {
+async fn undo(call: Call<UndoGateway>) -> Result<Gateway, ApiError> {
+    let app = call.app;
+    if let Ok(state) = app.gateway.state()
+        && let Some(wired) = &state.wired
+    {
+        call.subject.resolved(&wired.catalog_url);
+    }
     to_its_end(async move {
         let changed = app.gateway.undo(app.session(None).ok().as_ref()).await?;
         Ok(Gateway {
@@ -73,11 +89,9 @@ pub(in crate::api) async fn undo(State(app): State<Arc<App>>) -> Result<Json<Gat
 /// files half changed, or unguarded.
 async fn to_its_end(
     change: impl Future<Output = Result<Gateway, ApiError>> + Send + 'static,
-) -> Result<Json<Gateway>, ApiError> {
+) -> Result<Gateway, ApiError> {
     let changed = tokio::spawn(change).await;
-    changed
-        .unwrap_or(Err(ApiError::from(SessionError::Stopping)))
-        .map(Json)
+    changed.unwrap_or(Err(ApiError::from(SessionError::Stopping)))
 }
 
 fn describe(app: &App) -> Result<Gateway, ApiError> {

@@ -3,58 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::{Extension, Json};
-use http::StatusCode;
 use quilt_proto::ProfileName;
+use quilt_proto::api::{CreateGrant, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
-use serde::Deserialize;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::{Body, Params, Segments};
 use crate::api::loopback;
 use crate::app::App;
 use crate::grant::{Holder, HolderError, Life, Right};
 use crate::listen::Peer;
+use crate::session::Session;
 
 /// How long a grant lives when nothing is said, in seconds.
 const DEFAULT_SECONDS: u32 = 3600;
 /// The longest anyone may ask for, in seconds.
 const LONGEST_SECONDS: u32 = 7 * 24 * 3600;
 /// How long to wait for credentials where they are a condition.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-#[derive(Deserialize)]
-pub(in crate::api) struct Asked {
-    catalog: Option<String>,
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(issue).serve(revoke)
 }
 
-pub(in crate::api) async fn issue(
-    State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
-    Params(asked): Params<Asked>,
-    Body(request): Body<GrantRequest>,
-) -> Result<(StatusCode, Json<Grant>), ApiError> {
-    let profile = request.profile.unwrap_or_else(ProfileName::default_profile);
-    let session = app.profile_session(asked.catalog.as_deref(), &profile)?;
-    let life = if request.while_running {
-        let holder = Holder::watch(peer.pid).map_err(|error| match error {
-            HolderError::Unseen => ApiError::Input(error.to_string()),
-            HolderError::System(_) => ApiError::Machine(error.to_string()),
-        })?;
-        Life::While(holder)
-    } else {
-        let seconds = request.ttl_seconds.unwrap_or(DEFAULT_SECONDS);
-        if !(1..=LONGEST_SECONDS).contains(&seconds) {
-            let detail = format!("ttl_seconds must be 1 to {LONGEST_SECONDS}");
-            return Err(ApiError::Input(detail));
-        }
-        Life::Seconds(seconds.into())
-    };
+async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
+    let request = call.body.clone();
+    let profile = request.profile.clone();
+    let profile = profile.unwrap_or_else(ProfileName::default_profile);
+    let session = call.profile_session(&profile)?;
+    let life = life(&request, call.peer.as_ref())?;
+    let app = &call.app;
     if request.ready {
-        app.vault.credentials(&session, &profile, PATIENCE).await?;
+        app.vault.credentials(&session, &profile, TIMEOUT).await?;
     } else {
-        warm_up(&app, &session, &profile);
+        warm_up(app, &session, &profile);
     }
     let region = app.region(session.catalog(), &profile);
     let right = Right::Credentials {
@@ -63,8 +45,9 @@ pub(in crate::api) async fn issue(
     };
     let issued = app
         .grants
-        .issue(right, life, |_| loopback::open_container(&app))?;
-    let grant = Grant {
+        .issue(right, life, |_| loopback::open_container(app))?;
+    call.subject.grant(&issued.id);
+    Ok(Grant {
         uri: format!("http://{}{}", issued.address, loopback::CONTAINER_PATH),
         id: issued.id,
         token: issued.token,
@@ -73,26 +56,49 @@ pub(in crate::api) async fn issue(
             .and_then(|path| path.into_os_string().into_string().ok()),
         expires_at: issued.expires_at,
         region,
-    };
-    Ok((StatusCode::CREATED, Json(grant)))
+    })
+}
+
+/// How long a grant is to live.
+fn life(request: &GrantRequest, peer: Option<&Peer>) -> Result<Life, ApiError> {
+    if request.while_running {
+        let pid = peer.and_then(|peer| peer.pid);
+        let holder = Holder::watch(pid).map_err(|error| match error {
+            HolderError::Unseen => ApiError::Input(error.to_string()),
+            HolderError::System(_) => ApiError::Machine(error.to_string()),
+        })?;
+        return Ok(Life::While(holder));
+    }
+    let seconds = request.ttl_seconds.unwrap_or(DEFAULT_SECONDS);
+    if !(1..=LONGEST_SECONDS).contains(&seconds) {
+        let detail = format!("ttl_seconds must be 1 to {LONGEST_SECONDS}");
+        return Err(ApiError::Input(detail));
+    }
+    Ok(Life::Seconds(seconds.into()))
 }
 
 /// Has credentials fetched before the first program asks, which waits for
 /// nothing.
-fn warm_up(app: &Arc<App>, session: &Arc<crate::session::Session>, profile: &ProfileName) {
+fn warm_up(app: &Arc<App>, session: &Arc<Session>, profile: &ProfileName) {
     let (app, session, profile) = (Arc::clone(app), Arc::clone(session), profile.clone());
     tokio::spawn(async move {
         // A failure is told to whoever asks for them.
-        let _ = app.vault.credentials(&session, &profile, PATIENCE).await;
+        let _ = app.vault.credentials(&session, &profile, TIMEOUT).await;
     });
 }
 
-pub(in crate::api) async fn revoke(
-    State(app): State<Arc<App>>,
-    Segments(id): Segments<String>,
-) -> Result<StatusCode, ApiError> {
-    if app.grants.revoke(&id) {
-        Ok(StatusCode::NO_CONTENT)
+async fn revoke(call: Call<RevokeGrant>) -> Result<(), ApiError> {
+    let grants = &call.app.grants;
+    let id = &call.path;
+    if let Some(grant) = grants.list().iter().find(|grant| grant.id == *id) {
+        call.subject.resolved(&grant.catalog_url);
+        call.subject.grant(id);
+        if let Some(profile) = &grant.profile {
+            call.subject.profile(profile);
+        }
+    }
+    if grants.revoke(id) {
+        Ok(())
     } else {
         Err(ApiError::NoSuchGrant)
     }

@@ -1,26 +1,25 @@
 //! `GET /v1/me`, `PUT /v1/me/role`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::State;
+use quilt_proto::api::{ReadMe, SwitchRole};
 use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::{Body, OfCatalog};
-use crate::app::App;
 
 /// How long a caller waits for a token that has to be fetched first.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(in crate::api) async fn show(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-) -> Result<Json<Me>, ApiError> {
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(show).serve(switch_role)
+}
+
+async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
+    let session = call.session()?;
     let (me, kind) = session
-        .authorized(PATIENCE, true, |bearer| {
-            let stack = &app.stack;
+        .authorized(TIMEOUT, true, |bearer| {
+            let stack = &call.app.stack;
             async move {
                 let me = stack.me(&bearer.registry, &bearer.token).await?;
                 Ok((me, bearer.kind))
@@ -30,20 +29,18 @@ pub(in crate::api) async fn show(
     if kind == TokenKind::Interactive {
         session.learn_user(&me).await;
     }
-    Ok(Json(me))
+    Ok(me)
 }
 
 /// The stack switches the role for the user, everywhere: every AWS credential
 /// of that stack is stale before this answers.
-pub(in crate::api) async fn switch_role(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(RoleChoice { role }): Body<RoleChoice>,
-) -> Result<Json<Me>, ApiError> {
+async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
+    let session = call.session()?;
+    let RoleChoice { role } = call.body;
     if role.is_empty() {
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
     let switched = session.switch_role(role).await;
-    app.vault.flush(session.catalog());
-    Ok(Json(switched.map_err(ApiError::Role)?))
+    call.app.vault.flush(session.catalog());
+    switched.map_err(ApiError::Role)
 }

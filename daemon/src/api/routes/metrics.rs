@@ -1,24 +1,20 @@
 //! `GET /metrics`.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use quilt_proto::Timestamp;
+use quilt_proto::api::{Endpoint, ReadMetrics};
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::app::App;
 
-/// The media type of OpenMetrics text (OpenMetrics 1.0, "Overall structure").
-pub(in crate::api) const OPEN_METRICS: &str =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve_as(show)
+}
 
-pub(in crate::api) async fn show(
-    State(app): State<Arc<App>>,
-) -> Result<impl IntoResponse, ApiError> {
+async fn show(Call { app, .. }: Call<ReadMetrics>) -> Result<Response, ApiError> {
     let (status, dropped) = (app.status(None), app.audit.dropped());
     let text = app.metrics.text(&status, dropped, Timestamp::now());
     let text = text.map_err(|error| ApiError::Machine(error.to_string()))?;
-    Ok(([(CONTENT_TYPE, OPEN_METRICS)], text))
+    Ok(([(CONTENT_TYPE, ReadMetrics::MEDIA_TYPE)], text).into_response())
 }

@@ -1,4 +1,5 @@
-//! One file a path; handlers are verbs.
+//! One file a subject: its handlers, and `serve`, which names them to the
+//! router. Handlers are verbs.
 
 pub(super) mod api_keys;
 pub(super) mod audit;
@@ -9,13 +10,11 @@ pub(super) mod events;
 pub(super) mod gateway;
 pub(super) mod grants;
 pub(super) mod health;
-mod last;
 pub(super) mod me;
 pub(super) mod metrics;
 pub(super) mod openapi;
 pub(super) mod packages;
 pub(super) mod profiles;
-pub(super) mod registry;
 pub(super) mod search;
 pub(super) mod session;
 pub(super) mod shutdown;

@@ -1,71 +1,51 @@
 //! `/v1/packages`: listing, versions, deletion.
 
-use std::sync::Arc;
+use std::fmt::Write;
 
-use axum::Json;
-use axum::extract::State;
 use axum::response::Response;
-use http::HeaderMap;
+use quilt_proto::api::{DeletePackage, Endpoint, ListPackages, ReadPackageVersions};
 use quilt_proto::wire::{DeletedPackage, PackageVersion};
-use quilt_proto::{PackageName, TopHash};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::{Params, Segments};
 use crate::api::listing;
-use crate::app::App;
-use crate::package::{PackageError, Registry};
+use crate::package::Registry;
+use crate::session::Session;
 
-#[derive(Deserialize, JsonSchema)]
-pub(in crate::api) struct Where {
-    catalog: Option<String>,
-    /// The registry, `s3://…` or `file://…`; the configured local one when
-    /// absent.
-    registry: Option<String>,
-    /// The one version to delete, by its hash or how that begins (6 to 64 hex
-    /// digits); all of them when absent.
-    top_hash: Option<String>,
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve_as(list).serve(versions).serve(delete)
 }
 
-impl Where {
-    fn open(&self, app: &App) -> Result<Registry, PackageError> {
-        let session = || app.session(self.catalog.as_deref());
-        app.packages.open(self.registry.as_deref(), session)
-    }
+/// The registry of that URL, with the session's credentials where it needs any.
+fn open<E: Endpoint>(call: &Call<E>, url: Option<&str>) -> Result<Registry, ApiError> {
+    let session = || {
+        let session = call.app.session(call.catalog.as_deref())?;
+        call.subject.resolved(Session::catalog(&session));
+        Ok(session)
+    };
+    Ok(call.app.packages.open(url, session)?)
 }
 
 /// Answers once the first names are there, and goes on while they come.
-pub(in crate::api) async fn list(
-    State(app): State<Arc<App>>,
-    Params(at): Params<Where>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let registry = at.open(&app)?;
-    Ok(listing::answer(registry.names(), &headers).await?)
+async fn list(call: Call<ListPackages>) -> Result<Response, ApiError> {
+    let registry = open(&call, call.query.registry.as_deref())?;
+    Ok(listing::answer(registry.names(), call.headers()).await?)
 }
 
-pub(in crate::api) async fn versions(
-    State(app): State<Arc<App>>,
-    path: Segments<(String, String)>,
-    Params(at): Params<Where>,
-) -> Result<Json<Vec<PackageVersion>>, ApiError> {
-    let name = name(path)?;
-    Ok(Json(at.open(&app)?.versions(&name).await?))
+async fn versions(call: Call<ReadPackageVersions>) -> Result<Vec<PackageVersion>, ApiError> {
+    let registry = open(&call, call.query.registry.as_deref())?;
+    Ok(registry.versions(&call.path).await?)
 }
 
-pub(in crate::api) async fn delete(
-    State(app): State<Arc<App>>,
-    path: Segments<(String, String)>,
-    Params(at): Params<Where>,
-) -> Result<Json<DeletedPackage>, ApiError> {
-    let name = name(path)?;
-    let top_hash: Option<TopHash> = at.top_hash.as_deref().map(str::parse).transpose()?;
-    let registry = at.open(&app)?;
-    let _alone = app.packages.lock(&registry, &name).await;
-    Ok(Json(registry.delete(&name, top_hash.as_ref()).await?))
-}
-
-fn name(Segments((namespace, name)): Segments<(String, String)>) -> Result<PackageName, ApiError> {
-    Ok(format!("{namespace}/{name}").parse()?)
+async fn delete(call: Call<DeletePackage>) -> Result<DeletedPackage, ApiError> {
+    let top_hash = call.query.top_hash.as_ref();
+    let registry = open(&call, call.query.registry.as_deref())?;
+    let mut line = format!("DELETE {} {}", registry.url(), call.path);
+    if let Some(top_hash) = top_hash {
+        // Writing to a String cannot fail.
+        let _ = write!(line, " {top_hash}");
+    }
+    call.subject.request(line);
+    let _alone = call.app.packages.lock(&registry, &call.path).await;
+    Ok(registry.delete(&call.path, top_hash).await?)
 }

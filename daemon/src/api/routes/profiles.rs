@@ -2,28 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
+use quilt_proto::ProfileName;
+use quilt_proto::api::ReadProfiles;
 use quilt_proto::wire::ProfileStatus;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::Params;
-use crate::app::App;
+use crate::settings::Profile;
 
-#[derive(serde::Deserialize)]
-pub(in crate::api) struct Asked {
-    catalog: Option<String>,
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(list)
 }
 
-pub(in crate::api) async fn list(
-    State(app): State<Arc<App>>,
-    Params(asked): Params<Asked>,
-) -> Result<Json<Vec<ProfileStatus>>, ApiError> {
-    let catalog = match asked.catalog.as_deref() {
-        Some(_) => Some(app.session(asked.catalog.as_deref())?.catalog().clone()),
-        None => app.config.catalog().ok().flatten(),
+async fn list(call: Call<ReadProfiles>) -> Result<Vec<ProfileStatus>, ApiError> {
+    let catalog = match call.catalog {
+        Some(_) => Some(call.session()?.catalog().clone()),
+        None => call.app.config.catalog().ok().flatten(),
     };
-    let profile = |(name, profile): (quilt_proto::ProfileName, Arc<crate::settings::Profile>)| {
+    let app = &call.app;
+    let profile = |(name, profile): (ProfileName, Arc<Profile>)| {
         let catalog = profile.catalog.clone().or_else(|| catalog.clone());
         let held = catalog.as_ref().and_then(|catalog| {
             let held = app.vault.status(catalog);
@@ -43,5 +40,5 @@ pub(in crate::api) async fn list(
         }
     };
     let profiles = app.settings.current().profiles();
-    Ok(Json(profiles.into_iter().map(profile).collect()))
+    Ok(profiles.into_iter().map(profile).collect())
 }

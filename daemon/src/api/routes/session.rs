@@ -1,88 +1,71 @@
 //! `/v1/session`: where the login stands, logging in, logging out.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
-use http::StatusCode;
-use quilt_proto::wire::{LoginCode, Session as Answer};
-use quilt_proto::{RegistryHost, RegistryUrl};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use quilt_proto::RegistryUrl;
+use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery};
+use quilt_proto::wire::{LoginCode, RegistryAcceptance, Session as Answer};
 
 use crate::api::arrival::welcome;
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, How};
-use crate::api::extract::{Body, OfCatalog, Params};
-use crate::app::App;
 use crate::session::{Session, SessionError};
 
-#[derive(Deserialize, JsonSchema)]
-pub(in crate::api) struct Wish {
-    /// Asks the catalog where its login page is.
-    #[serde(default)]
-    login_url: bool,
-    /// The host of the registry, where it is another one than before and the
-    /// user agreed to that.
-    accept_registry: Option<RegistryHost>,
+pub(in crate::api) fn serve(served: Served) -> Served {
+    let served = served.serve(show).serve(login).serve(logout);
+    served.serve(accept_registry)
 }
 
-#[derive(Deserialize, JsonSchema)]
-pub(in crate::api) struct Extent {
-    /// Log out of every catalog.
-    #[serde(default)]
-    all: bool,
-}
-
-pub(in crate::api) async fn show(
-    OfCatalog(session): OfCatalog,
-    Params(wish): Params<Wish>,
-) -> Result<Json<Answer>, ApiError> {
-    if !wish.login_url {
-        return Ok(Json(describe(&session, None)));
+async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
+    let session = call.session()?;
+    let SessionQuery {
+        login_url,
+        accept_registry,
+    } = call.query;
+    if !login_url {
+        return Ok(describe(&session, None));
     }
     // The page takes passwords: it is no other registry's unasked either.
-    let agreed = session.agree(wish.accept_registry.as_ref()).await;
+    let agreed = session.agree(accept_registry.as_ref()).await;
     let agreed = agreed.map_err(|error| ApiError::Login(error, How::Code))?;
-    Ok(Json(describe(&session, Some(agreed.registry()))))
+    Ok(describe(&session, Some(agreed.registry())))
 }
 
-pub(in crate::api) async fn login(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Body(login): Body<LoginCode>,
-) -> Result<Json<Answer>, ApiError> {
+async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
+    let session = call.session()?;
     let LoginCode {
         code,
         accept_registry,
-    } = login;
+    } = call.body;
     let arrival = session.login(&code, accept_registry.as_ref()).await;
     let arrival = arrival.map_err(|error| ApiError::Login(error, How::Code))?;
-    app.keys.flush(&session);
-    Ok(Json(welcome(&app, &session, arrival)))
+    call.app.keys.flush(&session);
+    Ok(welcome(&call.app, &session, arrival))
 }
 
-pub(in crate::api) async fn logout(
-    State(app): State<Arc<App>>,
-    Params(extent): Params<Extent>,
-    session: Result<OfCatalog, ApiError>,
-) -> Result<StatusCode, ApiError> {
-    let sessions = if extent.all {
-        app.sessions
-            .everywhere()
-            .await
-            .map_err(SessionError::Store)?
-    } else {
-        vec![session?.0]
-    };
-    let mut outcome = Ok(StatusCode::NO_CONTENT);
-    for session in sessions {
+async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
+    if !call.query.all {
+        let session = call.session()?;
         let logged_out = session.logout().await;
-        app.keys.flush(&session);
-        if let Err(error) = logged_out {
-            outcome = Err(error.into());
-        }
+        call.app.keys.flush(&session);
+        return Ok(logged_out?);
+    }
+    let mut outcome = Ok(());
+    let sessions = call.app.sessions.everywhere().await;
+    for session in sessions.map_err(SessionError::Store)? {
+        let logged_out = session.logout().await.map_err(ApiError::from);
+        call.app.keys.flush(&session);
+        call.subject.one_of(session.catalog(), logged_out.as_ref());
+        outcome = outcome.and(logged_out);
     }
     outcome
+}
+
+/// The user's word for where a registry is.
+async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError> {
+    let session = call.session()?;
+    let RegistryAcceptance { accept_registry } = &call.body;
+    let keys = &call.app.keys;
+    keys.accept_registry(&session, accept_registry).await?;
+    Ok(describe(&session, None))
 }
 
 /// Where a session stands. `page` is the registry whose login page was asked

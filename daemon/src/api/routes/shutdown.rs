@@ -1,14 +1,16 @@
 //! `POST /v1/shutdown`.
 
-use std::sync::Arc;
+use quilt_proto::api::Shutdown;
 
-use axum::extract::State;
-use http::StatusCode;
+use crate::api::endpoint::{Call, Served};
+use crate::api::error::ApiError;
 
-use crate::app::App;
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(stop)
+}
 
-pub(in crate::api) async fn stop(State(app): State<Arc<App>>) -> StatusCode {
+async fn stop(call: Call<Shutdown>) -> Result<(), ApiError> {
     tracing::info!("stopping on request");
-    app.shutdown.cancel();
-    StatusCode::NO_CONTENT
+    call.app.shutdown.cancel();
+    Ok(())
 }

@@ -1,33 +1,25 @@
 //! `GET /v1/status`.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
+use quilt_proto::api::ReadStatus;
 use quilt_proto::wire::Status;
-use serde::Deserialize;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::Params;
 use crate::api::finding;
-use crate::app::App;
 use crate::catalogs;
 
-#[derive(Deserialize)]
-pub(in crate::api) struct Filter {
-    catalog: Option<String>,
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(show)
 }
 
-pub(in crate::api) async fn show(
-    State(app): State<Arc<App>>,
-    Params(filter): Params<Filter>,
-) -> Result<Json<Status>, ApiError> {
-    let catalog = match filter.catalog {
-        Some(_) => Some(catalogs::resolve(filter.catalog.as_deref(), &app.config)?),
+async fn show(call: Call<ReadStatus>) -> Result<Status, ApiError> {
+    let app = &call.app;
+    let catalog = match &call.catalog {
+        Some(catalog) => Some(catalogs::resolve(Some(catalog), &app.config)?),
         None => None,
     };
     if let Some(catalog) = &catalog {
         app.sessions.session(catalog);
     }
-    Ok(Json(finding::status(&app, catalog.as_ref())))
+    Ok(finding::status(app, catalog.as_ref()))
 }

@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use axum::Json;
-use axum::response::Response;
+use quilt_proto::api::ReadToken;
 use quilt_proto::wire::Token;
 
-use super::last::last;
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::OfCatalog;
 
 /// How long a caller waits for a token that has to be fetched.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(in crate::api) async fn show(OfCatalog(session): OfCatalog) -> Result<Response, ApiError> {
-    let bearer = session.bearer(PATIENCE).await?;
-    Ok(last(Json(Token {
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(show)
+}
+
+async fn show(call: Call<ReadToken>) -> Result<Token, ApiError> {
+    let bearer = call.session()?.bearer(TIMEOUT).await?;
+    Ok(Token {
         token: bearer.token,
         expires_at: bearer.expires_at,
         kind: bearer.kind,
-    })))
+    })
 }

@@ -1,57 +1,42 @@
 //! `/v1/session/web`: logging in through the browser.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::{Extension, Json};
+use quilt_proto::CatalogUrl;
+use quilt_proto::api::{AwaitWebLogin, StartWebLogin, WebLoginQuery};
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
-use quilt_proto::{CatalogUrl, RegistryHost};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
+use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::extract::{OfCatalog, Params, Segments};
 use crate::api::web::WebLogins;
-use crate::app::App;
 use crate::catalogs::CatalogError;
-use crate::listen::Peer;
 
-#[derive(Deserialize, JsonSchema)]
-pub(in crate::api) struct Where {
-    /// The stack's OAuth server, if it is not in its usual place.
-    connect_url: Option<String>,
-    /// The host of the registry, where it is another one than before and the
-    /// user agreed to that.
-    accept_registry: Option<RegistryHost>,
+pub(in crate::api) fn serve(served: Served) -> Served {
+    served.serve(start).serve(wait)
 }
 
-pub(in crate::api) async fn start(
-    State(app): State<Arc<App>>,
-    OfCatalog(session): OfCatalog,
-    Params(wish): Params<Where>,
-    Extension(logins): Extension<WebLogins>,
-    peer: Option<Extension<Peer>>,
-) -> Result<Json<WebLogin>, ApiError> {
-    let connect: Option<CatalogUrl> = wish
-        .connect_url
+async fn start(call: Call<StartWebLogin>) -> Result<WebLogin, ApiError> {
+    let session = call.session()?;
+    let logins = call.extension::<WebLogins>().unwrap_or_default();
+    let WebLoginQuery {
+        connect_url,
+        accept_registry,
+    } = call.query;
+    let connect: Option<CatalogUrl> = connect_url
         .map(|url| url.parse().map_err(CatalogError::Url))
         .transpose()?;
-    let peer = peer.map(|Extension(peer)| peer);
-    let accept = wish.accept_registry.as_ref();
-    let started = logins.start(&app, &session, connect, accept, peer).await?;
-    Ok(Json(started))
+    let accept = accept_registry.as_ref();
+    logins
+        .start(&call.app, &session, connect, accept, call.peer)
+        .await
 }
 
-pub(in crate::api) async fn wait(
-    Extension(logins): Extension<WebLogins>,
-    Segments(id): Segments<String>,
-) -> Result<Json<WebLoginState>, ApiError> {
-    let session = logins.wait(&id).await?;
-    Ok(Json(WebLoginState {
+async fn wait(call: Call<AwaitWebLogin>) -> Result<WebLoginState, ApiError> {
+    let logins = call.extension::<WebLogins>().unwrap_or_default();
+    let session = logins.wait(&call.path).await?;
+    Ok(WebLoginState {
         progress: match session {
             None => WebLoginProgress::Pending,
             Some(_) => WebLoginProgress::Done,
         },
         session,
-    }))
+    })
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use quilt_proto::api::Action;
 use quilt_proto::wire::{Session as Answer, WebLogin as Started};
 use quilt_proto::{CatalogUrl, RegistryHost, Secret, Timestamp};
 use tokio::sync::watch;
@@ -15,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::redirect::RedirectListener;
 use super::arrival::welcome;
+use super::audit;
 use super::error::{ApiError, How};
-use super::trail;
 use crate::app::App;
 use crate::listen::{Peer, Words, owners_are_told, serve};
 use crate::session::{Session, SessionError, WebLogin};
@@ -178,9 +179,10 @@ impl Attempt {
         self.app.vault.flush(session.catalog());
         let outcome = outcome.map(|arrival| welcome(&self.app, session, arrival));
         let done = outcome.is_ok();
-        let result = if done { "ok" } else { "error" };
-        let entry = trail::entry("login", result, Some(session.catalog()), None);
-        self.app.audit.record(trail::by(entry, self.peer.as_ref()));
+        let failure = outcome.as_ref().err().cloned().map(ApiError::from);
+        let result = failure.as_ref().map_or(Ok(()), Err);
+        let peer = self.peer.as_ref();
+        audit::record(&self.app, Action::Login, result, session.catalog(), peer);
         self.end(outcome);
         done
     }

@@ -4,7 +4,7 @@ use tokio::io::AsyncReadExt;
 
 use super::*;
 
-fn listener(uid: u32) -> (tempfile::TempDir, PathBuf, PeerListener) {
+fn listener(uid: u32) -> (tempfile::TempDir, std::path::PathBuf, PeerListener) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("quilt/quiltd.sock");
     let (socket, _lock) = super::super::unix::bind(&path).unwrap();
@@ -18,7 +18,7 @@ fn only_the_daemons_own_user_is_served() {
         uid,
         gid: 1000,
         pid: None,
-        program: None,
+        wanted_by: None,
     };
     assert!(peer(1000).is_served_by(1000));
     assert!(!peer(1001).is_served_by(1000));
@@ -34,7 +34,9 @@ async fn knows_its_caller() {
     assert_eq!(peer.uid, geteuid().as_raw());
     assert_eq!(peer.pid, Some(std::process::id()));
     if cfg!(target_os = "linux") {
-        assert_eq!(peer.executable(), std::env::current_exe().ok());
+        let program = peer.wanted_by().unwrap();
+        assert_eq!(program.pid, std::process::id());
+        assert_eq!(program.executable, std::env::current_exe().ok());
     }
 }
 

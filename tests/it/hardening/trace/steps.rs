@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quilt_proto::call::CreateGrant;
+use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::harness::Run;
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};

@@ -16,8 +16,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::api::{ReadConfig, ReadProfiles};
 use quilt_proto::aws::Region;
-use quilt_proto::call::{ReadConfig, ReadProfiles};
 use quilt_proto::{CatalogUrl, Command, ProfileName, quoted};
 
 use self::edit::{Edit, Wanted};

@@ -1,33 +1,28 @@
-//! The commands that mend things.
+//! Commands that mend something, or show why they cannot.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use quilt_proto::locations::NoHome;
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 
-use quilt_trust::Distrust;
-
-use crate::catalogs::CatalogError;
-use crate::instance::InstanceError;
 use crate::keys::KeyNotice;
-use crate::listen::{AcquireError, BindError};
+use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::store::{StoreError, StoreNote};
 
 /// Puts the clock right.
-pub(super) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
+pub(in crate::api) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
     "sudo sntp -sS time.apple.com"
 } else {
     "sudo timedatectl set-ntp true"
 };
 
 /// Names a catalog that is one.
-pub(super) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
+pub(in crate::api) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
 
 /// Shows why the system did not let us: how full the disk is, or whose the
 /// file and its directory are. `reason` is what it said.
-pub(super) fn look(path: &Path, reason: &str) -> Command {
+pub(in crate::api) fn look(path: &Path, reason: &str) -> Command {
     let there = |path: &&Path| path.symlink_metadata().is_ok();
     let nearest = path.ancestors().find(there).unwrap_or(path);
     let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded]
@@ -41,7 +36,7 @@ pub(super) fn look(path: &Path, reason: &str) -> Command {
 }
 
 /// What the token store needs.
-pub fn store(error: &StoreError) -> Command {
+pub(in crate::api) fn store(error: &StoreError) -> Command {
     match error {
         StoreError::Distrusted(distrust) => distrust.remedy(),
         StoreError::Newer(path) => away(path, ".newer"),
@@ -51,29 +46,8 @@ pub fn store(error: &StoreError) -> Command {
     }
 }
 
-/// What a daemon needs that could not start, where this is why.
-pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
-    if let Some(error) = cause.downcast_ref() {
-        return Some(store(error));
-    }
-    if let Some(AcquireError::Bind(error)) = cause.downcast_ref() {
-        return Some(bind(error));
-    }
-    if let Some(error) = cause.downcast_ref::<NoHome>() {
-        return Some(error.hint());
-    }
-    if let Some(error) = cause.downcast_ref::<InstanceError>() {
-        return Some(error.remedy());
-    }
-    if let Some(distrust) = cause.downcast_ref::<Distrust>() {
-        return Some(distrust.remedy());
-    }
-    let error = cause.downcast_ref::<CatalogError>();
-    error.map(|_| CONFIGURE.into())
-}
-
 /// What comes after a note of the token store.
-pub(super) fn note(note: &StoreNote) -> Command {
+pub(in crate::api) fn note(note: &StoreNote) -> Command {
     match note {
         StoreNote::SetAside { .. } => Command::of("quiltctl login"),
         StoreNote::Unkept { error, .. } => store(error),
@@ -81,7 +55,7 @@ pub(super) fn note(note: &StoreNote) -> Command {
 }
 
 /// What a control socket needs that cannot be bound.
-pub(super) fn bind(error: &BindError) -> Command {
+pub(in crate::api) fn bind(error: &BindError) -> Command {
     match error {
         BindError::AlreadyRunning { .. } => Command::of("quiltctl daemon stop"),
         // A directory that is there for the socket; any other one, such as
@@ -99,36 +73,40 @@ fn is_ours(dir: &Path) -> bool {
 }
 
 /// Moves a file away that is not what it should be.
-pub(super) fn away(path: &Path, suffix: &str) -> Command {
+pub(in crate::api) fn away(path: &Path, suffix: &str) -> Command {
     let mut aside = path.as_os_str().to_owned();
     aside.push(suffix);
     Command::of("mv").path(path).path(Path::new(&aside))
 }
 
 /// Logs in to a catalog.
-pub(super) fn login(catalog: &CatalogUrl) -> Command {
+pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").option("--catalog", catalog)
 }
 
 /// A command of `quiltctl` with the user's word for a registry.
-pub(super) fn accept(command: Command, catalog: &CatalogUrl, host: &RegistryHost) -> Command {
+pub(in crate::api) fn accept(
+    command: Command,
+    catalog: &CatalogUrl,
+    host: &RegistryHost,
+) -> Command {
     command
         .option("--catalog", catalog)
         .option("--accept-registry", host)
 }
 
 /// The one that begins nothing.
-pub(super) fn accept_alone(catalog: &CatalogUrl, host: &RegistryHost) -> Command {
+pub(in crate::api) fn accept_alone(catalog: &CatalogUrl, host: &RegistryHost) -> Command {
     accept("quiltctl config".into(), catalog, host)
 }
 
 /// Shows whether a catalog answers.
-pub(super) fn ask(catalog: &CatalogUrl) -> Command {
+pub(in crate::api) fn ask(catalog: &CatalogUrl) -> Command {
     Command::of("curl -sSI").operand(catalog.join("/config.json"))
 }
 
 /// What an API key needs.
-pub(super) fn key(notice: &KeyNotice) -> Command {
+pub(in crate::api) fn key(notice: &KeyNotice) -> Command {
     match notice {
         KeyNotice::Ends { catalog, .. } => {
             Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
@@ -141,19 +119,19 @@ pub(super) fn key(notice: &KeyNotice) -> Command {
 }
 
 /// Shows what there is of a package.
-pub(super) fn versions(name: &PackageName, registry: &str) -> Command {
+pub(in crate::api) fn versions(name: &PackageName, registry: &str) -> Command {
     Command::of("quiltctl packages versions")
         .operand(name)
         .option("--registry", registry)
 }
 
 /// Shows what there is in a registry.
-pub(super) fn list(registry: &str) -> Command {
+pub(in crate::api) fn list(registry: &str) -> Command {
     Command::of("quiltctl packages list").operand(registry)
 }
 
 /// Finishes a deletion that stopped halfway.
-pub(super) fn delete_again(half: &HalfDeleted) -> Command {
+pub(in crate::api) fn delete_again(half: &HalfDeleted) -> Command {
     Command::of("quiltctl packages delete")
         .operand(&half.name)
         .option("--registry", &half.registry)

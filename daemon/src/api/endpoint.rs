@@ -1,0 +1,220 @@
+//! Serves what `quilt_proto::api` declares: route, strict parameters and body,
+//! audit, secrecy and answer all follow from the declaration, a handler does
+//! the rest.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use axum::{Json, Router};
+use http::header::{CACHE_CONTROL, CONNECTION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use quilt_proto::api::{self, Endpoint, Method, PathParameters};
+use quilt_proto::{NameError, ProfileName};
+use serde::de::DeserializeOwned;
+
+use super::audit::{Record, Subject};
+use super::error::ApiError;
+use crate::app::App;
+use crate::keys::KeyError;
+use crate::listen::Peer;
+use crate::session::Session;
+
+/// A request of an endpoint, taken apart: what a handler is given.
+pub(super) struct Call<E: Endpoint> {
+    pub(super) app: Arc<App>,
+    /// What is variable in the path.
+    pub(super) path: E::Path,
+    /// The query parameters of this endpoint.
+    pub(super) query: E::Query,
+    /// The body.
+    pub(super) body: E::Body,
+    /// The catalog as the request names it.
+    pub(super) catalog: Option<String>,
+    /// Who asks.
+    pub(super) peer: Option<Peer>,
+    /// What the audit log will say.
+    pub(super) subject: Subject,
+    parts: Parts,
+}
+
+impl<E: Endpoint> Call<E> {
+    /// The session of the catalog the request is about.
+    pub(super) fn session(&self) -> Result<Arc<Session>, ApiError> {
+        let session = self.app.session(self.catalog.as_deref())?;
+        self.subject.resolved(session.catalog());
+        Ok(session)
+    }
+
+    /// The session a profile's credentials come from.
+    pub(super) fn profile_session(&self, profile: &ProfileName) -> Result<Arc<Session>, ApiError> {
+        self.subject.profile(profile);
+        let catalog = self.catalog.as_deref();
+        let session = self.app.profile_session(catalog, profile)?;
+        self.subject.resolved(session.catalog());
+        Ok(session)
+    }
+
+    /// The headers of the request.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// What the listener or the router knows beyond the request.
+    pub(super) fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.parts.extensions.get().cloned()
+    }
+
+    async fn take(app: Arc<App>, request: Request, subject: Subject) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let (catalog, query) = api::parse_query(parts.uri.query().unwrap_or_default())
+            .map_err(|error| ApiError::Input(error.to_string()))?;
+        let path = path(&mut parts).await?;
+        let body = self::body(&parts, body).await?;
+        Ok(Self {
+            app,
+            path,
+            query,
+            body,
+            catalog,
+            peer: parts.extensions.get().cloned(),
+            subject,
+            parts,
+        })
+    }
+}
+
+/// Endpoints with their handlers.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    pub(super) router: Router<Arc<App>>,
+    /// Methods and paths, in order: axum's router does not say what it holds.
+    #[cfg(test)]
+    pub(super) endpoints: Vec<(&'static str, &'static str)>,
+}
+
+impl Served {
+    /// Serves an endpoint with what a handler answers.
+    pub(super) fn serve<E, H, F>(self, handler: H) -> Self
+    where
+        E: Endpoint,
+        H: Fn(Call<E>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<E::Answer, ApiError>> + Send + 'static,
+    {
+        self.serve_as(move |call| {
+            let answer = handler(call);
+            async move { answer.await.map(|answer| written::<E>(answer)) }
+        })
+    }
+
+    /// Serves an endpoint with a response that a handler writes itself, because
+    /// it comes bit by bit or is no JSON.
+    pub(super) fn serve_as<E, H, F>(mut self, handler: H) -> Self
+    where
+        E: Endpoint,
+        H: Fn(Call<E>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, ApiError>> + Send + 'static,
+    {
+        #[cfg(test)]
+        self.endpoints.push((E::METHOD.as_str(), E::PATH));
+        let filter = match E::METHOD {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        let handle = async move |State(app): State<Arc<App>>, request: Request| {
+            answer::<E, _, _>(app, request, &handler).await
+        };
+        self.router = self.router.route(E::PATH, on(filter, handle));
+        self
+    }
+}
+
+/// A request from its arrival to its answer.
+async fn answer<E, H, F>(app: Arc<App>, request: Request, handler: &H) -> Response
+where
+    E: Endpoint,
+    H: Fn(Call<E>) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    let subject = Subject::default();
+    let peer = request.extensions().get::<Peer>();
+    let record = E::AUDIT.map(|action| Record::begin(action, &app, peer, &subject));
+    let answered = match Call::take(app, request, subject).await {
+        Ok(call) => handler(call).await,
+        Err(error) => Err(error),
+    };
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    if E::SECRET {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if E::LAST {
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(record) = record {
+        record.answered(&response);
+    }
+    response
+}
+
+/// The status of an answer that is no problem.
+pub(super) fn status<E: Endpoint>() -> StatusCode {
+    if api::is_nothing::<E::Answer>() {
+        StatusCode::NO_CONTENT
+    } else if E::CREATES {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    }
+}
+
+fn written<E: Endpoint>(answer: E::Answer) -> Response {
+    let status = status::<E>();
+    if status == StatusCode::NO_CONTENT {
+        return status.into_response();
+    }
+    (status, Json(answer)).into_response()
+}
+
+async fn path<P: PathParameters>(parts: &mut Parts) -> Result<P, ApiError> {
+    let params = RawPathParams::from_request_parts(parts, &())
+        .await
+        .map_err(|_| ApiError::Input("a part of the path is not text".to_owned()))?;
+    let values: Vec<&str> = params.iter().map(|(_, value)| value).collect();
+    P::parse(&values).map_err(|error| match error {
+        NameError::ApiKeyId | NameError::ApiKeyIdIsSecret => KeyError::from(error).into(),
+        error => error.into(),
+    })
+}
+
+/// A JSON body. Rejections never quote it: it may hold a secret.
+async fn body<B: DeserializeOwned + 'static>(parts: &Parts, body: Body) -> Result<B, ApiError> {
+    let what = if api::is_nothing::<B>() {
+        // Whatever was sent, nobody reads it.
+        match serde_json::from_str("null") {
+            Ok(nothing) => return Ok(nothing),
+            Err(_) => "there is no body here",
+        }
+    } else {
+        let request = Request::from_parts(parts.clone(), body);
+        match Json::from_request(request, &()).await {
+            Ok(Json(body)) => return Ok(body),
+            Err(JsonRejection::JsonDataError(_)) => {
+                "the body lacks a field, or has a wrong or unknown one"
+            }
+            Err(JsonRejection::JsonSyntaxError(_)) => "the body is not JSON",
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                "the body needs Content-Type: application/json"
+            }
+            Err(_) => "the body could not be read",
+        }
+    };
+    Err(ApiError::Input(what.to_owned()))
+}

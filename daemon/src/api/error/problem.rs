@@ -1,0 +1,284 @@
+//! The one map from what went wrong to status and code.
+
+use quilt_proto::{ErrorCode, Problem};
+use quilt_trust::Distrust;
+
+use super::ApiError;
+use crate::aws::AwsError;
+use crate::catalogs::CatalogError;
+use crate::credential::CredentialError;
+use crate::gateway::GatewayError;
+use crate::grant::GrantError;
+use crate::keys::KeyError;
+use crate::listen::StreamRefused;
+use crate::package::{PackageError, StoreError as ObjectError};
+use crate::python_sdk::{ConfigError, SdkFileError};
+use crate::session::SessionError;
+use crate::stack::StackError;
+use crate::store::StoreError;
+
+/// The problem, without the command that mends it.
+pub(super) fn of(error: &ApiError) -> Problem {
+    match error {
+        ApiError::Catalog(error) => catalog(error),
+        ApiError::Role(SessionError::Stack(StackError::Refused { message, .. })) => Problem::new(
+            403,
+            ErrorCode::StackRefused,
+            format!("the role was not switched: {message}"),
+        ),
+        ApiError::OtherCatalog { asked, named } => {
+            let detail =
+                format!("{asked} says that it is another catalog, {named}: nothing is configured");
+            Problem {
+                catalog_url: Some(Box::new(named.clone())),
+                ..Problem::new(409, ErrorCode::OtherCatalog, detail)
+            }
+        }
+        ApiError::Session(error)
+        | ApiError::Login(error, _)
+        | ApiError::Role(error)
+        | ApiError::Search(error) => session(error),
+        ApiError::Credential(error) => credential(error),
+        ApiError::Config(error) => config(error),
+        ApiError::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string()),
+        ApiError::NotASecret(error) => {
+            Problem::new(422, ErrorCode::InvalidInput, error.to_string())
+        }
+        ApiError::Key(error) => key(error),
+        ApiError::Package(error) => package(error),
+        ApiError::Name(error) => Problem::new(400, ErrorCode::InvalidInput, error.to_string()),
+        ApiError::NotACatalog(error) => {
+            let (status, code) = match error {
+                StackError::Unreachable { .. } => (503, ErrorCode::StackUnreachable),
+                _ => (422, ErrorCode::InvalidInput),
+            };
+            Problem::new(status, code, error.to_string())
+        }
+        ApiError::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
+        ApiError::NoLoopback(why) => Problem::new(
+            500,
+            ErrorCode::Internal,
+            format!("cannot listen on 127.0.0.1: {why}"),
+        ),
+        ApiError::NoSuchLogin => {
+            Problem::new(404, ErrorCode::NotFound, "there is no such login under way")
+        }
+        ApiError::Aws(error) => aws(error, error.to_string()),
+        ApiError::Grant(error) => grant(error),
+        ApiError::Gateway(error) => gateway(error),
+        ApiError::Machine(detail) => Problem::new(500, ErrorCode::Internal, detail),
+        ApiError::NoSuchGrant => Problem::new(404, ErrorCode::NotFound, "there is no such grant"),
+        ApiError::Streams(refused) => streams(*refused),
+        ApiError::NoSuchPath => {
+            Problem::new(404, ErrorCode::NotFound, "there is no such path in the API")
+        }
+        ApiError::NoSuchMethod => Problem::new(
+            405,
+            ErrorCode::InvalidInput,
+            "this path does not take that method",
+        ),
+    }
+}
+
+fn streams(refused: StreamRefused) -> Problem {
+    let (status, whose) = match refused {
+        StreamRefused::Caller => (429, "this program has"),
+        StreamRefused::Total => (503, "programs have"),
+    };
+    let detail = format!("{whose} as many streams of events open as there may be");
+    Problem::new(status, ErrorCode::Busy, detail)
+}
+
+fn catalog(error: &CatalogError) -> Problem {
+    match error {
+        CatalogError::Url(error) => Problem::new(
+            422,
+            ErrorCode::InvalidInput,
+            format!("the catalog is unusable: {error}"),
+        ),
+        CatalogError::NotConfigured => {
+            Problem::new(422, ErrorCode::InvalidInput, error.to_string())
+        }
+        CatalogError::Config(error) => config(error),
+    }
+}
+
+fn config(error: &ConfigError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ConfigError::Io { .. } => Problem::new(500, ErrorCode::Internal, detail),
+        ConfigError::Distrusted(distrust) => distrusted(distrust),
+        ConfigError::UnknownKey { .. }
+        | ConfigError::BadValue { .. }
+        | ConfigError::Broken { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
+    }
+}
+
+/// A file that may be somebody else's doing.
+fn distrusted(distrust: &Distrust) -> Problem {
+    let what = format!("{distrust}: it is not used");
+    Problem::new(500, ErrorCode::Internal, what)
+}
+
+fn session(error: &SessionError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        SessionError::RegistryChanged { named, .. } | SessionError::OtherRegistry { named, .. } => {
+            Problem {
+                registry_host: Some(named.clone()),
+                ..Problem::new(409, ErrorCode::RegistryChanged, detail)
+            }
+        }
+        SessionError::LoggedOut(_) => Problem::new(401, ErrorCode::LoginRequired, detail),
+        SessionError::Expired(_) => Problem::new(401, ErrorCode::SessionExpired, detail),
+        SessionError::KeyRefused(_) => Problem::new(403, ErrorCode::InvalidApiKey, detail),
+        SessionError::NotACode => Problem::new(422, ErrorCode::InvalidInput, detail),
+        SessionError::NoConnect(_) => Problem::new(404, ErrorCode::NotFound, detail),
+        SessionError::NoOwners(_) => Problem::new(403, ErrorCode::Denied, detail),
+        SessionError::WebLoginDenied => Problem::new(403, ErrorCode::StackRefused, detail),
+        SessionError::WebLoginLate | SessionError::WebLoginReplaced => {
+            Problem::new(401, ErrorCode::LoginRequired, detail)
+        }
+        SessionError::NoRandomness => Problem::new(500, ErrorCode::Internal, detail),
+        SessionError::Stack(error) => stack(error),
+        SessionError::Store(error) => store(error),
+        SessionError::Slow(_) => Problem::new(504, ErrorCode::StackUnreachable, detail),
+        SessionError::ClockSkew { .. } => clock_skew(detail),
+        SessionError::HalfLoggedOut(_) => Problem::new(507, ErrorCode::StoreFailed, detail),
+        SessionError::Stopping => stopping(detail),
+    }
+}
+
+fn grant(error: &GrantError) -> Problem {
+    Problem::new(503, ErrorCode::Internal, error.to_string())
+}
+
+fn gateway(error: &GatewayError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        GatewayError::Session(error) => session(error),
+        GatewayError::NoOwnLogin(_) => Problem::new(404, ErrorCode::NotFound, detail),
+        GatewayError::NotTakenOver { source, .. } => Problem {
+            detail,
+            ..session(source)
+        },
+        GatewayError::RecordLost
+        | GatewayError::Itself(_)
+        | GatewayError::Files(SdkFileError::Broken(_)) => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+        }
+        GatewayError::Grant(error) => grant(error),
+        GatewayError::Files(SdkFileError::Config(error)) => config(error),
+        GatewayError::Files(SdkFileError::Distrusted(distrust)) => distrusted(distrust),
+        GatewayError::Files(SdkFileError::Io { .. }) => {
+            Problem::new(500, ErrorCode::Internal, detail)
+        }
+    }
+}
+
+fn stopping(detail: String) -> Problem {
+    Problem::new(503, ErrorCode::Internal, detail)
+}
+
+fn stack(error: &StackError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        StackError::Unreachable { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
+        StackError::Unauthorized { .. } | StackError::Refused { .. } => {
+            Problem::new(403, ErrorCode::StackRefused, detail)
+        }
+        StackError::Input { .. } | StackError::TooLong { .. } => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+        }
+        StackError::Invalid { .. } => Problem::new(502, ErrorCode::StackInvalid, detail),
+        StackError::Credentials { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
+    }
+}
+
+fn store(error: &StoreError) -> Problem {
+    Problem::new(507, ErrorCode::StoreFailed, error.to_string())
+}
+
+fn clock_skew(detail: String) -> Problem {
+    Problem::new(500, ErrorCode::ClockSkew, detail)
+}
+
+fn credential(error: &CredentialError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        CredentialError::Session(error) => session(error),
+        CredentialError::ClockSkew { .. } => clock_skew(detail),
+        CredentialError::Aws { source, .. } => aws(source, detail),
+        CredentialError::SlowAws(_) => Problem::new(504, ErrorCode::AwsUnreachable, detail),
+        CredentialError::UnknownProfile { .. } => Problem::new(404, ErrorCode::NotFound, detail),
+        CredentialError::Slow(_) => Problem::new(504, ErrorCode::StackUnreachable, detail),
+        CredentialError::Stopping => stopping(detail),
+    }
+}
+
+fn key(error: &KeyError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        KeyError::Session(error) => session(error),
+        KeyError::Name(_) | KeyError::NoName | KeyError::Lifetime => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+        }
+        KeyError::NotFound | KeyError::Unidentified | KeyError::NoKey(_) => {
+            Problem::new(404, ErrorCode::NotFound, detail)
+        }
+        KeyError::NotAdmin(_) => Problem::new(403, ErrorCode::StackRefused, detail),
+        KeyError::Twins { .. } => Problem::new(409, ErrorCode::InvalidInput, detail),
+        KeyError::Useless(source) | KeyError::PerhapsMade { source, .. } => Problem {
+            detail,
+            ..stack(source)
+        },
+    }
+}
+
+fn package(error: &PackageError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        PackageError::Registry(_) | PackageError::NoRegistry => {
+            Problem::new(400, ErrorCode::InvalidInput, detail)
+        }
+        PackageError::Config(error) => config(error),
+        PackageError::Catalog(error) => catalog(error),
+        PackageError::NoSuchPackage { .. }
+        | PackageError::NoSuchVersion { .. }
+        | PackageError::NoMatch { .. } => Problem::new(404, ErrorCode::NotFound, detail),
+        PackageError::ManyMatches { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
+        PackageError::Store(error) => object(error),
+        PackageError::HalfDeleted(half) => Problem {
+            detail,
+            ..object(&half.cause)
+        },
+    }
+}
+
+fn object(error: &ObjectError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ObjectError::Missing(_) | ObjectError::NoSuchBucket(_) => {
+            Problem::new(404, ErrorCode::NotFound, detail)
+        }
+        ObjectError::Refused { .. } => Problem::new(403, ErrorCode::AwsRefused, detail),
+        ObjectError::Denied { .. } => Problem::new(403, ErrorCode::Denied, detail),
+        ObjectError::Stale { .. } | ObjectError::WrongRegion { .. } => {
+            Problem::new(403, ErrorCode::AwsRefused, detail)
+        }
+        ObjectError::Unreachable { .. } => Problem::new(503, ErrorCode::AwsUnreachable, detail),
+        ObjectError::Garbled { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
+        ObjectError::Credentials(error) => credential(error),
+        ObjectError::Invalid { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
+        ObjectError::Io { .. } => Problem::new(500, ErrorCode::Internal, detail),
+    }
+}
+
+fn aws(error: &AwsError, detail: String) -> Problem {
+    let (status, code) = match error {
+        AwsError::Unreachable { .. } => (503, ErrorCode::AwsUnreachable),
+        AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
+        AwsError::Invalid { .. } => (502, ErrorCode::AwsInvalid),
+    };
+    Problem::new(status, code, detail)
+}

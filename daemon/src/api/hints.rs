@@ -1,0 +1,227 @@
+//! The one map from what went wrong to the command that mends it, or shows why
+//! it cannot.
+
+mod commands;
+
+use std::path::Path;
+
+use quilt_proto::locations::NoHome;
+use quilt_proto::{Command, NameError};
+use quilt_trust::Distrust;
+
+use self::commands::{CONFIGURE, accept, away, bind, delete_again, list, login, look, versions};
+pub(super) use self::commands::{SET_CLOCK, ask, key as key_notice, note, store};
+use super::error::ApiError;
+use crate::aws::AwsError;
+use crate::catalogs::CatalogError;
+use crate::credential::CredentialError;
+use crate::gateway::GatewayError;
+use crate::instance::InstanceError;
+use crate::keys::KeyError;
+use crate::listen::AcquireError;
+use crate::package::{PackageError, StoreError as ObjectError};
+use crate::python_sdk::{ConfigError, SdkFileError};
+use crate::session::SessionError;
+use crate::stack::StackError;
+
+/// Shows a registry, whichever it is.
+const LIST: &str = "quiltctl packages list s3://YOUR-BUCKET";
+
+/// What a daemon needs that could not start, where this is why.
+pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
+    if let Some(error) = cause.downcast_ref() {
+        return Some(store(error));
+    }
+    if let Some(AcquireError::Bind(error)) = cause.downcast_ref() {
+        return Some(bind(error));
+    }
+    if let Some(error) = cause.downcast_ref::<NoHome>() {
+        return Some(error.hint());
+    }
+    if let Some(error) = cause.downcast_ref::<InstanceError>() {
+        return Some(error.remedy());
+    }
+    if let Some(distrust) = cause.downcast_ref::<Distrust>() {
+        return Some(distrust.remedy());
+    }
+    let error = cause.downcast_ref::<CatalogError>();
+    error.map(|_| CONFIGURE.into())
+}
+
+/// What a caller of the API needs; `None` where no command helps.
+pub(super) fn hint(error: &ApiError) -> Option<Command> {
+    Some(match error {
+        ApiError::Catalog(error) => catalog(error),
+        ApiError::Role(SessionError::Stack(StackError::Refused { .. })) => {
+            "quiltctl role list".into()
+        }
+        ApiError::Search(SessionError::Stack(
+            StackError::Refused { .. } | StackError::Input { .. } | StackError::TooLong { .. },
+        )) => "quiltctl search --help".into(),
+        ApiError::Login(error, how) => return session_by(error, how.command()),
+        ApiError::Session(error) | ApiError::Role(error) | ApiError::Search(error) => {
+            return session(error);
+        }
+        ApiError::OtherCatalog { named, .. } => Command::of("quiltctl config").operand(named),
+        ApiError::Credential(error) => return credential(error),
+        ApiError::Config(error) => config(error),
+        ApiError::Audit(_) => "quiltctl doctor".into(),
+        ApiError::NotASecret(_) => "quiltctl api-keys revoke --help".into(),
+        ApiError::Key(error) => return key(error),
+        ApiError::Package(error) => return package(error),
+        ApiError::NotACatalog(_) => CONFIGURE.into(),
+        ApiError::NoLoopback(_) => "quiltctl login".into(),
+        ApiError::NoSuchLogin => "quiltctl login --web".into(),
+        ApiError::Aws(error) => aws(error),
+        ApiError::Gateway(error) => return gateway(error),
+        ApiError::Grant(_)
+        | ApiError::Machine(_)
+        | ApiError::NoSuchGrant
+        | ApiError::Streams(_) => "quiltctl status".into(),
+        ApiError::Name(_) | ApiError::Input(_) | ApiError::NoSuchPath | ApiError::NoSuchMethod => {
+            return None;
+        }
+    })
+}
+
+fn catalog(error: &CatalogError) -> Command {
+    match error {
+        CatalogError::Url(_) | CatalogError::NotConfigured => CONFIGURE.into(),
+        CatalogError::Config(error) => config(error),
+    }
+}
+
+fn config(error: &ConfigError) -> Command {
+    match error {
+        ConfigError::Io { path, reason, .. } => look(path, reason),
+        ConfigError::Distrusted(distrust) => distrust.remedy(),
+        ConfigError::BadValue { key, .. } if key == "navigator_url" => CONFIGURE.into(),
+        ConfigError::Broken { .. } => CONFIGURE.into(),
+        ConfigError::UnknownKey { .. } | ConfigError::BadValue { .. } => "quiltctl config".into(),
+    }
+}
+
+fn session(error: &SessionError) -> Option<Command> {
+    session_by(error, "quiltctl config".into())
+}
+
+/// `command` is what takes the user's word for another registry.
+fn session_by(error: &SessionError, command: Command) -> Option<Command> {
+    Some(match error {
+        SessionError::RegistryChanged { catalog, named, .. }
+        | SessionError::OtherRegistry { catalog, named, .. } => accept(command, catalog, named),
+        SessionError::LoggedOut(catalog)
+        | SessionError::Expired(catalog)
+        | SessionError::KeyRefused(catalog)
+        | SessionError::NoConnect(catalog)
+        | SessionError::NoOwners(catalog) => login(catalog),
+        SessionError::NotACode => "quiltctl login".into(),
+        SessionError::WebLoginDenied
+        | SessionError::WebLoginLate
+        | SessionError::WebLoginReplaced => "quiltctl login --web".into(),
+        SessionError::NoRandomness => return None,
+        SessionError::Stack(error) => stack(error),
+        SessionError::Store(error) => store(error),
+        SessionError::Slow(_) => "quiltctl status".into(),
+        SessionError::ClockSkew { .. } => SET_CLOCK.into(),
+        SessionError::HalfLoggedOut(_) => "quiltctl logout".into(),
+        SessionError::Stopping => "quiltctl daemon start".into(),
+    })
+}
+
+fn gateway(error: &GatewayError) -> Option<Command> {
+    Some(match error {
+        GatewayError::Session(error) => return session(error),
+        GatewayError::NoOwnLogin(_) => "quiltctl login".into(),
+        GatewayError::NotTakenOver { catalog, .. } => login(catalog),
+        GatewayError::RecordLost | GatewayError::Itself(_) => CONFIGURE.into(),
+        GatewayError::Grant(_) => "quiltctl status".into(),
+        GatewayError::Files(SdkFileError::Config(error)) => config(error),
+        GatewayError::Files(SdkFileError::Distrusted(distrust)) => distrust.remedy(),
+        GatewayError::Files(SdkFileError::Io { path, reason, .. }) => look(path, reason),
+        GatewayError::Files(SdkFileError::Broken(path)) => away(path, ".broken"),
+    })
+}
+
+fn stack(error: &StackError) -> Command {
+    match error {
+        StackError::Unauthorized { .. } | StackError::Refused { .. } => "quiltctl login",
+        StackError::Input { .. } | StackError::TooLong { .. } => "quiltctl --help",
+        StackError::Unreachable { .. } | StackError::Invalid { .. } => "quiltctl status",
+        StackError::Credentials { .. } => "quiltctl doctor",
+    }
+    .into()
+}
+
+fn credential(error: &CredentialError) -> Option<Command> {
+    Some(match error {
+        CredentialError::Session(error) => return session(error),
+        CredentialError::ClockSkew { .. } => SET_CLOCK.into(),
+        CredentialError::Aws { source, .. } => aws(source),
+        CredentialError::SlowAws(_) | CredentialError::UnknownProfile { .. } => {
+            "quiltctl profiles".into()
+        }
+        CredentialError::Slow(_) => "quiltctl status".into(),
+        CredentialError::Stopping => "quiltctl daemon start".into(),
+    })
+}
+
+fn key(error: &KeyError) -> Option<Command> {
+    Some(match error {
+        KeyError::Session(error) => return session(error),
+        KeyError::Name(NameError::ApiKeyId | NameError::ApiKeyIdIsSecret)
+        | KeyError::NotFound
+        | KeyError::Unidentified
+        | KeyError::Useless(_)
+        | KeyError::PerhapsMade { .. } => "quiltctl api-keys list".into(),
+        KeyError::Name(_) => "quiltctl login --api-key".into(),
+        KeyError::NoName | KeyError::Lifetime => "quiltctl api-keys create --help".into(),
+        KeyError::NoKey(catalog) => {
+            Command::of("quiltctl login --api-key").option("--catalog", catalog)
+        }
+        KeyError::NotAdmin(catalog) => Command::of("quiltctl whoami").option("--catalog", catalog),
+        KeyError::Twins { ids, .. } => {
+            let id = ids.first().map_or("ID", String::as_str);
+            Command::of("quiltctl api-keys revoke").operand(id)
+        }
+    })
+}
+
+fn package(error: &PackageError) -> Option<Command> {
+    Some(match error {
+        PackageError::Registry(_) | PackageError::NoRegistry => LIST.into(),
+        PackageError::Config(error) => config(error),
+        PackageError::Catalog(error) => catalog(error),
+        PackageError::NoSuchPackage { registry, .. } => list(registry),
+        PackageError::NoSuchVersion { name, registry }
+        | PackageError::NoMatch { name, registry, .. }
+        | PackageError::ManyMatches { name, registry, .. } => versions(name, registry),
+        PackageError::Store(error) => return object(error),
+        PackageError::HalfDeleted(half) => delete_again(half),
+    })
+}
+
+fn object(error: &ObjectError) -> Option<Command> {
+    Some(match error {
+        ObjectError::Missing(_) | ObjectError::NoSuchBucket(_) | ObjectError::Invalid { .. } => {
+            LIST.into()
+        }
+        ObjectError::Refused { .. } => "quiltctl role list".into(),
+        ObjectError::Denied { path, reason } | ObjectError::Io { path, reason, .. } => {
+            look(Path::new(path), reason)
+        }
+        ObjectError::Stale { .. }
+        | ObjectError::WrongRegion { .. }
+        | ObjectError::Unreachable { .. }
+        | ObjectError::Garbled { .. } => "quiltctl doctor".into(),
+        ObjectError::Credentials(error) => return credential(error),
+    })
+}
+
+fn aws(error: &AwsError) -> Command {
+    match error {
+        AwsError::Unreachable { .. } | AwsError::Refused { .. } | AwsError::Invalid { .. } => {
+            "quiltctl profiles".into()
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Which program wanted what `quiltctl` asks for: the nearest ancestor that is
+//! no shell (proc(5)). For the audit log, not for decisions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::quoted;
+
+use super::program::Program;
+
+/// How far up it is looked.
+const GENERATIONS: usize = 64;
+
+/// The programs that ask for others.
+const OURS: [&str; 2] = ["quiltctl", "quiltctl-aws"];
+
+/// Programs that run others because somebody wrote or typed so, without the
+/// version that some systems add (`zsh-5.9`, `ksh93`).
+const SHELLS: [&str; 28] = [
+    "ash", "bash", "brush", "busybox", "csh", "dash", "elvish", "es", "fish", "hush", "ion", "ksh",
+    "loksh", "lksh", "mksh", "nu", "oil", "oksh", "osh", "pdksh", "posh", "pwsh", "rbash", "rc",
+    "sh", "tcsh", "yash", "zsh",
+];
+
+/// The longest name that a process gives itself, in bytes (`TASK_COMM_LEN`, and
+/// room for more).
+const NAME: usize = 64;
+
+/// The program that wants what process `asking` asks for: itself, unless it is
+/// one of ours. `None` where the system does not tell.
+pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
+    let executable = executable(proc, asking)?;
+    let itself = Program {
+        pid: asking,
+        executable: Some(executable.clone()),
+    };
+    if !is_one_of(&executable, &OURS) {
+        return Some(itself);
+    }
+    let mut child = asking;
+    for _ in 0..GENERATIONS {
+        let Some(pid) = parent(proc, child) else {
+            break;
+        };
+        let found = self::executable(proc, pid);
+        // The number was the parent's for as long as it is the parent's still.
+        if parent(proc, child) != Some(pid) {
+            continue;
+        }
+        match found {
+            Some(path) if is_one_of(&path, &OURS) || is_one_of(&path, &SHELLS) => child = pid,
+            found => {
+                // What is another user's has a name at least.
+                let executable = found.or_else(|| name(proc, pid));
+                return Some(Program { pid, executable });
+            }
+        }
+    }
+    Some(itself)
+}
+
+fn executable(proc: &Path, pid: u32) -> Option<PathBuf> {
+    fs::read_link(proc.join(pid.to_string()).join("exe")).ok()
+}
+
+/// What a process calls itself, which may be anything.
+fn name(proc: &Path, pid: u32) -> Option<PathBuf> {
+    let name = fs::read(proc.join(pid.to_string()).join("comm")).ok()?;
+    let name = quoted::one_line(String::from_utf8_lossy(&name).trim(), NAME, 4 * NAME);
+    Some(PathBuf::from(name)).filter(|name| name.as_os_str() != "")
+}
+
+/// The parent of a process, where it is to be seen from here.
+fn parent(proc: &Path, pid: u32) -> Option<u32> {
+    let stat = fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
+    // The name before may hold spaces and parentheses.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
+    let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
+    (parent != 0).then_some(parent)
+}
+
+/// Whether a program has one of these names, whatever its version, and also
+/// after its file was replaced.
+fn is_one_of(path: &Path, names: &[&str]) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+    let version = |c: char| c.is_ascii_digit() || c == '.';
+    let bare = name.trim_end_matches(version).trim_end_matches('-');
+    names.contains(&name) || names.contains(&bare)
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A directory of programs under any name: each is a shell.
+    struct Programs(tempfile::TempDir);
+
+    impl Programs {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn named(&self, name: &str) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::copy("/bin/sh", &path).unwrap();
+            path
+        }
+
+        /// A chain of these programs, each started by the one before; and the
+        /// process number of the last.
+        fn chain(&self, names: &[&str]) -> (Child, u32) {
+            let last = "echo $$; read line; :".to_owned();
+            let script = names.iter().skip(1).rev().fold(last, |script, name| {
+                let script = script.replace('\'', "'\\''");
+                format!("{} -c '{script}'; :", self.named(name).display())
+            });
+            let mut child = Command::new(self.named(names[0]))
+                .args(["-c", &script])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            let mut lines = BufReader::new(child.stdout.take().unwrap());
+            lines.read_line(&mut line).unwrap();
+            (child, line.trim().parse().unwrap())
+        }
+
+        /// The name of the program that wanted what the last of a chain asks.
+        fn wanted(&self, names: &[&str]) -> PathBuf {
+            let (mut child, asking) = self.chain(names);
+            let wanted = wanted_by(Path::new("/proc"), asking).unwrap();
+            let own = std::env::current_exe().unwrap();
+            let path = wanted.executable.unwrap();
+            if path == own {
+                assert_eq!(wanted.pid, std::process::id());
+            }
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            path.strip_prefix(self.0.path()).map_or(own, Path::to_owned)
+        }
+    }
+
+    #[test]
+    fn the_nearest_ancestor_that_is_no_shell_wanted_it() {
+        let programs = Programs::new();
+        let us = std::env::current_exe().unwrap();
+        for (chain, wanted) in [
+            (&["quiltctl"][..], us.as_path()),
+            (&["bash", "quiltctl"], us.as_path()),
+            (&["aws", "quiltctl"], Path::new("aws")),
+            (&["aws", "sh", "zsh-5.9", "quiltctl"], Path::new("aws")),
+            (
+                &["aws", "ksh93", "quiltctl", "quiltctl-aws"],
+                Path::new("aws"),
+            ),
+            (&["terraform", "aws", "fish", "quiltctl"], Path::new("aws")),
+            // What asks by itself wanted it itself, a shell included.
+            (&["aws", "python3.12"], Path::new("python3.12")),
+            (&["aws", "bash"], Path::new("bash")),
+            // Alike is not the same.
+            (&["shed", "quiltctl"], Path::new("shed")),
+        ] {
+            assert_eq!(programs.wanted(chain), wanted, "{chain:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_was_replaced_is_still_what_it_was() {
+        let programs = Programs::new();
+        let (mut child, asking) = programs.chain(&["aws", "sh", "quiltctl"]);
+        for name in ["sh", "quiltctl"] {
+            fs::remove_file(programs.0.path().join(name)).unwrap();
+        }
+        let wanted = wanted_by(Path::new("/proc"), asking).unwrap();
+        let path = wanted.executable.unwrap();
+        assert_eq!(path, programs.0.path().join("aws"));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn nobody_to_be_seen_is_nobody() {
+        assert_eq!(wanted_by(Path::new("/nowhere"), 1), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! The daemon itself: what it holds, its configuration, its log.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Action;
+use crate::wire::{AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, Status};
+
+/// How much of the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AuditQuery {
+    /// From when on: an RFC 3339 time, or how long ago (`90s`, `30m`, `1h`,
+    /// `7d`); everything there is when absent.
+    pub since: Option<String>,
+}
+
+endpoints! {
+    /// Is the daemon alive?
+    ReadHealth: Get "/v1/health" -> Health {
+        const SUMMARY: &'static str = "Whether the daemon is alive";
+    }
+
+    /// What is wrong?
+    ReadDiagnosis: Get "/v1/doctor" -> Diagnosis {
+        const SUMMARY: &'static str = "What is wrong, and the commands that mend it";
+    }
+
+    /// What does the daemon hold?
+    ReadStatus: Get "/v1/status" -> Status {
+        const SUMMARY: &'static str = "What the daemon holds";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "Every catalog somebody logged in to, and the configured one; with `catalog`, that one \
+             alone. Never a secret.",
+        );
+    }
+
+    /// The status, again whenever it changes. The answer is a stream of
+    /// server-sent events.
+    ReadEvents: Get "/v1/events" -> String {
+        const SUMMARY: &'static str = "The status, again whenever it changes";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "Server-sent events named `status`; the data of each is what `GET /v1/status` answers. \
+             Beyond a number of streams it answers 429 or 503 with `Retry-After`.",
+        );
+        const MEDIA_TYPE: &'static str = "text/event-stream";
+    }
+
+    /// Counts and durations for operators. The answer is text.
+    ReadMetrics: Get "/metrics" -> String {
+        const SUMMARY: &'static str = "Counts and durations for operators";
+        // OpenMetrics 1.0, "Overall structure".
+        const MEDIA_TYPE: &'static str =
+            "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    }
+
+    /// The OpenAPI document of all this.
+    ReadOpenApi: Get "/v1/openapi.json" -> Map<String, Value> {
+        const SUMMARY: &'static str = "This document";
+    }
+
+    /// The effective configuration.
+    ReadConfig: Get "/v1/config" -> ConfigValues {
+        const SUMMARY: &'static str = "The configuration shared with the Python SDK";
+    }
+
+    /// Change the configuration; answers with the new one.
+    UpdateConfig(body: ConfigUpdate): Put "/v1/config" -> ConfigValues {
+        const SUMMARY: &'static str = "Autoconfigure from a catalog, or set values";
+        const AUDIT: Option<Action> = Some(Action::ConfigUpdate);
+    }
+
+    /// Which local process got what, when.
+    ReadAudit(query: AuditQuery): Get "/v1/audit" -> Vec<AuditEntry> {
+        const SUMMARY: &'static str = "Which local process got what, when";
+    }
+
+    /// Ask the daemon to end.
+    Shutdown: Post "/v1/shutdown" -> () {
+        const SUMMARY: &'static str = "Stop the daemon";
+        const AUDIT: Option<Action> = Some(Action::Shutdown);
+    }
+}

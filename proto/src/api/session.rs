@@ -1,0 +1,130 @@
+//! Sessions: logging in and out, the bearer token, the role.
+
+use serde::{Deserialize, Serialize};
+
+use super::Action;
+use crate::RegistryHost;
+use crate::wire::{
+    ApiKeyHandover, LoginCode, Me, RegistryAcceptance, RoleChoice, Session, Token, WebLogin,
+    WebLoginState,
+};
+
+/// What to find out of a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionQuery {
+    /// Asks the catalog where its login page is.
+    #[serde(default)]
+    pub login_url: bool,
+    /// The host of the registry, where it is another one than before and the
+    /// user agreed to that.
+    pub accept_registry: Option<RegistryHost>,
+}
+
+impl SessionQuery {
+    /// Where the login page is; `accept_registry` is the host that the user
+    /// agreed to.
+    pub fn login_page(accept_registry: Option<RegistryHost>) -> Self {
+        Self {
+            login_url: true,
+            accept_registry,
+        }
+    }
+}
+
+/// Which sessions to forget.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LogoutQuery {
+    /// Log out of every catalog.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// How to log in through the browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WebLoginQuery {
+    /// The stack's OAuth server, if it is not in its usual place.
+    pub connect_url: Option<String>,
+    /// The host of the registry, where it is another one than before and the
+    /// user agreed to that.
+    pub accept_registry: Option<RegistryHost>,
+}
+
+endpoints! {
+    /// Where the login stands, and where the login page is.
+    ReadSession(query: SessionQuery): Get "/v1/session" -> Session {
+        const SUMMARY: &'static str = "Where the login stands";
+    }
+
+    /// Log in with the code from the stack's login page.
+    Login(body: LoginCode): Post "/v1/session" -> Session {
+        const SUMMARY: &'static str = "Log in with the code of the stack's login page";
+        const AUDIT: Option<Action> = Some(Action::Login);
+        const SECRET: bool = true;
+    }
+
+    /// Forget session and key, revoke where the stack can.
+    Logout(query: LogoutQuery): Delete "/v1/session" -> () {
+        const SUMMARY: &'static str = "Forget session and API key, revoke where the stack can";
+        const AUDIT: Option<Action> = Some(Action::Logout);
+    }
+
+    /// Start a login through the browser.
+    StartWebLogin(query: WebLoginQuery): Post "/v1/session/web" -> WebLogin {
+        const SUMMARY: &'static str = "Begin a login through the browser";
+        const AUDIT: Option<Action> = Some(Action::WebLogin);
+    }
+
+    /// Wait for the end of a login through the browser, some seconds at most.
+    /// In the path is what [`StartWebLogin`] called it.
+    AwaitWebLogin(path: String): Get "/v1/session/web/{id}" -> WebLoginState {
+        const SUMMARY: &'static str = "Wait some seconds for the end of such a login";
+    }
+
+    /// Agree to where the catalog says that its registry is now.
+    AcceptRegistry(body: RegistryAcceptance): Put "/v1/session/registry" -> Session {
+        const SUMMARY: &'static str = "Agree to where the catalog says that its registry is now";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "A login or key goes to another registry than the one before only after this, or with \
+             `accept_registry` in its own request. What is logged in stays where it is.",
+        );
+        const AUDIT: Option<Action> = Some(Action::RegistryAccept);
+    }
+
+    /// Use an API key instead of the login.
+    UseApiKey(body: ApiKeyHandover): Put "/v1/session/api-key" -> Session {
+        const SUMMARY: &'static str = "Use an API key instead of the login";
+        const AUDIT: Option<Action> = Some(Action::ApiKeySet);
+        const SECRET: bool = true;
+        const LAST: bool = true;
+    }
+
+    /// Drop the API key, fall back to the login.
+    ClearApiKey: Delete "/v1/session/api-key" -> () {
+        const SUMMARY: &'static str = "Drop the API key, fall back to the login";
+        const AUDIT: Option<Action> = Some(Action::ApiKeyClear);
+    }
+
+    /// A bearer token.
+    ReadToken: Get "/v1/token" -> Token {
+        const SUMMARY: &'static str = "A bearer token, fresh for at least a minute";
+        const AUDIT: Option<Action> = Some(Action::Token);
+        const SECRET: bool = true;
+        const LAST: bool = true;
+    }
+
+    /// Who the stack says you are.
+    ReadMe: Get "/v1/me" -> Me {
+        const SUMMARY: &'static str = "Who the stack says you are";
+    }
+
+    /// Make another role active; answers with the user as it is then.
+    SwitchRole(body: RoleChoice): Put "/v1/me/role" -> Me {
+        const SUMMARY: &'static str = "Make another Quilt role active";
+        const DESCRIPTION: Option<&'static str> =
+            Some("Every AWS credential of that stack is stale before this answers.");
+        const AUDIT: Option<Action> = Some(Action::RoleSwitch);
+    }
+}
