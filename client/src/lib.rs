@@ -30,6 +30,8 @@ mod answer;
 mod error;
 mod lines;
 mod request;
+#[cfg(feature = "blocking")]
+mod stopped;
 
 #[cfg(feature = "aws")]
 mod aws;

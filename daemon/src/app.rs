@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_network::{Network, ProxyUrl};
 use quilt_proto::aws::Region;
-use quilt_proto::wire::{CatalogStatus, Protection, Status};
+use quilt_proto::network::environment;
+use quilt_proto::wire::{CatalogStatus, NetworkStatus, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +27,7 @@ use crate::process::Attempt;
 use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::{StackClient, Timeouts};
+use crate::stack::StackClient;
 use crate::store::{self, StoreChoice, StoreError};
 use crate::{VERSION, catalogs};
 
@@ -80,6 +82,8 @@ impl Config {
 pub struct App {
     /// Upstream.
     pub stack: Arc<StackClient>,
+    /// The way there.
+    pub network: Arc<Network>,
     /// Who the user is.
     pub sessions: Sessions,
     /// Which local process got what, when.
@@ -124,10 +128,12 @@ impl App {
         let clock: SharedClock = Arc::new(SystemClock);
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
-        let stack = Arc::new(StackClient::new(
-            Timeouts::default(),
-            metrics.upstream.stack.clone(),
-        ));
+        let settings = Arc::new(SettingsFile::new(config.settings));
+        let network = {
+            let settings = Arc::clone(&settings);
+            Arc::new(Network::new(move || settings.current().network.clone()))
+        };
+        let stack = Arc::new(StackClient::new(&network, metrics.upstream.stack.clone()));
         let tasks = TaskTracker::new();
         let store = store::open(config.token_store, &config.state_dir).await?;
         let parts = Parts {
@@ -137,8 +143,8 @@ impl App {
             tasks: tasks.clone(),
             meter: metrics.refreshes.access_tokens.clone(),
         };
-        let settings = Arc::new(SettingsFile::new(config.settings));
-        let aws = Arc::new(Aws::new(&metrics.upstream));
+        let aws = Arc::new(Aws::new(&network, &metrics.upstream).await);
+        let s3 = aws.endpoint("S3");
         let vault = Arc::new(Vault::new(credential::Parts {
             stack: Arc::clone(&stack),
             aws: Arc::clone(&aws),
@@ -162,7 +168,7 @@ impl App {
             sessions: Sessions::load(parts).await?,
             audit: AuditLog::open(&config.state_dir),
             metrics,
-            packages: Packages::new(sdk_config.clone(), Arc::clone(&vault)),
+            packages: Packages::new(sdk_config.clone(), Arc::clone(&vault), &network, s3),
             vault,
             keys: Arc::new(keys),
             aws,
@@ -170,6 +176,7 @@ impl App {
             gateway,
             settings,
             stack,
+            network,
             config: sdk_config,
             shutdown,
             protections,
@@ -179,6 +186,9 @@ impl App {
             socket,
             tasks,
         };
+        for ailment in doctor::network(&app.network) {
+            tracing::warn!("{ailment}");
+        }
         for distrust in app.distrusted() {
             tracing::warn!("{distrust}: it is not used");
         }
@@ -311,6 +321,7 @@ impl App {
                 })
                 .collect(),
             grants: self.grants.list(),
+            network: self.network_status(),
             catalogs: self
                 .sessions
                 .all()
@@ -318,6 +329,21 @@ impl App {
                 .filter(|session| asked(session))
                 .map(|session| of(session))
                 .collect(),
+        }
+    }
+
+    fn network_status(&self) -> NetworkStatus {
+        let settings = &self.settings.current().network;
+        let proxy = settings.proxy.as_ref();
+        NetworkStatus {
+            environment: environment(),
+            ca_bundle: settings
+                .ca_bundle
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            proxy: proxy.map(|proxy| proxy.as_ref().map_or_else(String::new, ProxyUrl::address)),
+            no_proxy: settings.no_proxy.clone(),
         }
     }
 
@@ -354,6 +380,7 @@ impl App {
         doctor::examine(Patient {
             session,
             stack: &self.stack,
+            network: &self.network,
             vault: &self.vault,
             keys: &self.keys,
             gateway: &self.gateway,

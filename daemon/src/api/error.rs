@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use axum::response::{IntoResponse, Response};
-use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem};
+use quilt_network::{Failure, SET_CLOCK};
+use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, NetworkFailure, Problem};
 use quilt_trust::Distrust;
 
 use super::mend;
@@ -170,11 +171,21 @@ impl ApiError {
             Self::Package(error) => package(error),
             Self::Name(error) => Problem::new(400, ErrorCode::InvalidInput, error.to_string()),
             Self::NotACatalog(error) => {
-                let (status, code) = match error {
-                    StackError::Unreachable { .. } => (503, ErrorCode::StackUnreachable),
-                    _ => (422, ErrorCode::InvalidInput),
-                };
-                Problem::new(status, code, error.to_string()).with_hint(mend::CONFIGURE)
+                let detail = error.to_string();
+                match error {
+                    // Most pages are of sites that are no catalog.
+                    StackError::Unreachable {
+                        failure: Failure::CaptivePortal,
+                        ..
+                    } => Problem {
+                        network: Some(NetworkFailure::CaptivePortal),
+                        ..Problem::new(422, ErrorCode::InvalidInput, detail)
+                            .with_hint(mend::CONFIGURE)
+                    },
+                    StackError::Unreachable { .. } => stack(error),
+                    _ => Problem::new(422, ErrorCode::InvalidInput, detail)
+                        .with_hint(mend::CONFIGURE),
+                }
             }
             Self::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
             Self::NoLoopback(why) => Problem::new(
@@ -349,9 +360,11 @@ fn stopping(detail: String) -> Problem {
 fn stack(error: &StackError) -> Problem {
     let detail = error.to_string();
     match error {
-        StackError::Unreachable { .. } => {
-            Problem::new(503, ErrorCode::StackUnreachable, detail).with_hint("quiltctl status")
-        }
+        StackError::Unreachable { host, failure } => Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::StackUnreachable, detail)
+                .with_hint(failure.remedy(Some(host)))
+        },
         StackError::Unauthorized { .. } | StackError::Refused { .. } => {
             Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login")
         }
@@ -372,7 +385,7 @@ fn store(error: &StoreError) -> Problem {
 }
 
 fn clock_skew(detail: String) -> Problem {
-    Problem::new(500, ErrorCode::ClockSkew, detail).with_hint(mend::SET_CLOCK)
+    Problem::new(500, ErrorCode::ClockSkew, detail).with_hint(SET_CLOCK)
 }
 
 fn credential(error: &CredentialError) -> Problem {
@@ -478,9 +491,13 @@ fn object(error: &ObjectError) -> Problem {
         ObjectError::Stale { .. } | ObjectError::WrongRegion { .. } => {
             Problem::new(403, ErrorCode::AwsRefused, detail).with_hint("quiltctl doctor")
         }
-        ObjectError::Unreachable { .. } => {
-            Problem::new(503, ErrorCode::AwsUnreachable, detail).with_hint("quiltctl doctor")
-        }
+        ObjectError::Unreachable {
+            origin, failure, ..
+        } => Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::AwsUnreachable, detail)
+                .with_hint(failure.remedy(origin.as_ref()))
+        },
         ObjectError::Garbled { .. } => {
             Problem::new(502, ErrorCode::AwsInvalid, detail).with_hint("quiltctl doctor")
         }
@@ -494,8 +511,18 @@ fn object(error: &ObjectError) -> Problem {
 }
 
 fn aws(error: &AwsError, detail: String) -> Problem {
+    if let AwsError::Unreachable {
+        origin, failure, ..
+    } = error
+    {
+        return Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::AwsUnreachable, detail)
+                .with_hint(failure.remedy(origin.as_ref()))
+        };
+    }
     let (status, code) = match error {
-        AwsError::Unreachable { .. } => (503, ErrorCode::AwsUnreachable),
+        AwsError::Unreachable { .. } | AwsError::Odd { .. } => (503, ErrorCode::AwsUnreachable),
         AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
         AwsError::Invalid { .. } => (502, ErrorCode::AwsInvalid),
     };

@@ -15,13 +15,6 @@ use crate::listen::{AcquireError, BindError};
 use crate::package::HalfDeleted;
 use crate::store::{StoreError, StoreNote};
 
-/// Puts the clock right.
-pub(super) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
-    "sudo sntp -sS time.apple.com"
-} else {
-    "sudo timedatectl set-ntp true"
-};
-
 /// Names a catalog that is one.
 pub(super) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
 

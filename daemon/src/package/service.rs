@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use quilt_network::Network;
 use quilt_proto::PackageName;
 use quilt_proto::aws::Region;
 use tokio::sync::OwnedMutexGuard;
@@ -30,13 +31,18 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Reaches S3 where `AWS_ENDPOINT_URL_S3` and its like say, with the
+    /// Reaches S3 at `endpoint`, where AWS's own is not meant, with the
     /// credentials of `vault`.
-    pub fn new(config: ConfigFile, vault: Arc<Vault>) -> Self {
+    pub fn new(
+        config: ConfigFile,
+        vault: Arc<Vault>,
+        network: &Arc<Network>,
+        endpoint: Option<Url>,
+    ) -> Self {
         Self {
             config,
             vault,
-            connections: Arc::new(Connections::from_env()),
+            connections: Arc::new(Connections::new(network, endpoint)),
             deletions: Mutex::default(),
         }
     }

@@ -23,7 +23,7 @@ pub use self::credentials::StackCredentials;
 pub use self::discovery::StackConfig;
 pub use self::error::StackError;
 pub use self::forward::{Forward, Forwarded};
-pub use self::http::{StackClient, Timeouts};
+pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
 pub use self::payload::Payload;
 pub use self::tokens::Tokens;

@@ -137,7 +137,7 @@ async fn a_stack_that_hangs_or_is_away() {
 
     control.plant(Endpoint::Config, Fault::always(FaultKind::Html));
     assert!(
-        only(&world, "stack_invalid")
+        only(&world, "stack_unreachable")
             .await
             .hint
             .to_string()

@@ -22,6 +22,11 @@ pub(crate) enum Command {
     Launchd(unit::Args),
 }
 
+/// Whether a service manager is told to start the daemon of this user.
+pub(super) fn is_managed() -> bool {
+    systemd::is_set_up() || launchd::is_set_up()
+}
+
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Aws(args) => aws::run(context, args),

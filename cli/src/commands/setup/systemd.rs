@@ -67,6 +67,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     unit::report(context, &paths, done, changed)
 }
 
+/// Whether the units are there.
+pub(super) fn is_set_up() -> bool {
+    units_dir().is_ok_and(|dir| dir.join("quiltd.service").exists())
+}
+
 /// Fails where the user's service manager does not answer, before anything is
 /// changed.
 fn reach_manager() -> Result<(), Failure> {
