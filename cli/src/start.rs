@@ -1,9 +1,8 @@
 //! Starts the daemon when nobody answers on the socket.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
@@ -14,10 +13,10 @@ use quilt_proto::network::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted};
 use quilt_trust::{Access, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 
 use crate::exit::{self, Failure};
+use crate::lock_file::LockFile;
 use crate::{detach, files, owner};
 
 /// Names the daemon's executable.
@@ -140,20 +139,6 @@ pub(crate) fn ensure(place: &Place, deadline: Instant) -> Result<PathBuf, Failur
     result.map(|()| place.now())
 }
 
-/// The right to start the daemon. Its file does not stay behind.
-struct StartLock {
-    path: PathBuf,
-    _file: File,
-}
-
-impl Drop for StartLock {
-    fn drop(&mut self) {
-        // Still locked: whoever waits for it sees that it is gone, and looks
-        // again.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// Fails where the places of a daemon are another user's, or can be replaced
 /// by one.
 fn owned_by_us(socket: &Path) -> Result<(), Failure> {
@@ -174,26 +159,21 @@ fn owned_by_us(socket: &Path) -> Result<(), Failure> {
 }
 
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
-fn lock(place: &Place, deadline: Instant) -> Result<Option<StartLock>, Failure> {
+fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
     let path = start_lock(place)?;
-    let failed = |error: io::Error| {
-        if let Some(failure) = files::is_distrusted(&error) {
-            return failure;
-        }
-        let what = format!("cannot write {}: {error}", quoted::path(&path));
-        Failure::new(exit::DAEMON, what).hint("quiltctl --socket PATH daemon start")
-    };
-    path.parent()
-        .map_or(Ok(()), files::create_private_dir)
-        .map_err(failed)?;
-    let mut file = open_private(&path).map_err(failed)?;
     loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) if is_at(&file, &path) => return Ok(Some(StartLock { path, _file: file })),
-            Ok(()) => file = open_private(&path).map_err(failed)?,
-            Err(_) if place.probe(deadline) => return Ok(None),
-            Err(_) if Instant::now() >= deadline => return Err(too_slow()),
-            Err(_) => thread::sleep(PAUSE),
+        let taken = LockFile::try_take(&path).map_err(|error| {
+            if let Some(failure) = files::is_distrusted(&error) {
+                return failure;
+            }
+            let what = format!("cannot write {}: {error}", quoted::path(&path));
+            Failure::new(exit::DAEMON, what).hint("quiltctl --socket PATH daemon start")
+        })?;
+        match taken {
+            Some(lock) => return Ok(Some(lock)),
+            None if place.probe(deadline) => return Ok(None),
+            None if Instant::now() >= deadline => return Err(too_slow()),
+            None => thread::sleep(PAUSE),
         }
     }
 }
@@ -210,14 +190,6 @@ fn start_lock(place: &Place) -> Result<PathBuf, Failure> {
     };
     name.push(".start.lock");
     Ok(name.into())
-}
-
-/// Whether a path still leads to an open file.
-fn is_at(file: &File, path: &Path) -> bool {
-    let (open, there) = (file.metadata(), fs::symlink_metadata(path));
-    open.is_ok_and(|open| {
-        there.is_ok_and(|there| (open.dev(), open.ino()) == (there.dev(), there.ino()))
-    })
 }
 
 fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
@@ -300,9 +272,7 @@ fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
     if place.is_named {
         command.arg("--socket").arg(&place.socket);
     }
-    command
-        .env(locations::REPORT_ENV, "1")
-        .current_dir("/");
+    command.env(locations::REPORT_ENV, "1").current_dir("/");
     for name in WITHHELD {
         command.env_remove(name);
     }
@@ -313,7 +283,8 @@ fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
             continue;
         };
         if name == "SSL_CERT_DIR" {
-            let dirs: io::Result<Vec<_>> = env::split_paths(&paths).map(std::path::absolute).collect();
+            let dirs: io::Result<Vec<_>> =
+                env::split_paths(&paths).map(std::path::absolute).collect();
             command.env(name, env::join_paths(dirs?).map_err(io::Error::other)?);
         } else {
             command.env(name, std::path::absolute(paths)?);

@@ -22,6 +22,7 @@ impl Client {
     /// first of them; after that the listing lasts as long as it lasts.
     pub async fn packages(&self, registry: Option<&str>) -> Result<PackageNames, Error> {
         let call = ListPackages {
+            layout: None,
             registry: registry.map(str::to_owned),
         };
         let begin = async {
@@ -52,7 +53,12 @@ impl Client {
         registry: Option<&str>,
     ) -> Result<Vec<PackageVersion>, Error> {
         let (name, registry) = (name.clone(), registry.map(str::to_owned));
-        self.send(&ReadPackageVersions { name, registry }).await
+        self.send(&ReadPackageVersions {
+            name,
+            registry,
+            layout: None,
+        })
+        .await
     }
 
     /// Deletes a package, or the one version whose hash is or begins like
@@ -66,6 +72,7 @@ impl Client {
         let (name, registry) = (name.clone(), registry.map(str::to_owned));
         let top_hash = top_hash.cloned();
         self.send(&DeletePackage {
+            layout: None,
             name,
             registry,
             top_hash,

@@ -257,14 +257,21 @@ impl App {
     }
 
     /// The AWS region of a profile: its own, else the catalog's, where known.
-    pub fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
+    pub async fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
         let own = self.vault.profile(profile).ok()?.region.clone();
-        own.or_else(|| {
-            let values = self.config.read().ok()?;
-            let configured = self.config.catalog().ok()??;
-            let region: Region = values.get("region")?.as_str()?.parse().ok()?;
-            (configured == *catalog).then(|| region.to_string())
-        })
+        if let Some(region) = own.or_else(|| self.configured_region(catalog)) {
+            return Some(region);
+        }
+        let region = self.sessions.session(catalog).region().await?;
+        Some(region.to_string())
+    }
+
+    /// The configured region, which is that of the configured catalog.
+    fn configured_region(&self, catalog: &CatalogUrl) -> Option<String> {
+        let values = self.config.read().ok()?;
+        let configured = self.config.catalog().ok()??;
+        let region: Region = values.get("region")?.as_str()?.parse().ok()?;
+        (configured == *catalog).then(|| region.to_string())
     }
 
     /// Notices what another daemon on the same store did: who logged in, out,

@@ -134,9 +134,8 @@ pub fn claim(
 
 /// Whether a path still leads to an open file.
 fn is_at(file: &File, path: &Path) -> bool {
-    let same = |open: &Metadata, there: &Metadata| {
-        (open.dev(), open.ino()) == (there.dev(), there.ino())
-    };
+    let same =
+        |open: &Metadata, there: &Metadata| (open.dev(), open.ino()) == (there.dev(), there.ino());
     let (open, there) = (file.metadata(), fs::symlink_metadata(path));
     open.is_ok_and(|open| there.is_ok_and(|there| same(&open, &there)))
 }

@@ -71,7 +71,9 @@ pub fn endpoint(config: &SdkConfig, service: &str) -> Option<Url> {
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build();
-    let own = key.ok().and_then(|key| config.service_config()?.load_config(key));
+    let own = key
+        .ok()
+        .and_then(|key| config.service_config()?.load_config(key));
     let named = own.or_else(|| config.endpoint_url().map(str::to_owned))?;
     let url = Url::parse(&named).ok()?;
     matches!(url.scheme(), "http" | "https").then_some(url)
@@ -83,8 +85,7 @@ pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Option<(Failure, Option<
         SdkError::TimeoutError(_) => Some(Failure::Timeout),
         SdkError::DispatchFailure(failure) => {
             let connector = failure.as_connector_error()?;
-            let found = crate::failure::chain(connector)
-                .find_map(|it| it.downcast_ref::<Lost>());
+            let found = crate::failure::chain(connector).find_map(|it| it.downcast_ref::<Lost>());
             if let Some(lost) = found {
                 return Some((lost.failure.clone(), Some(lost.origin.clone())));
             }
@@ -145,15 +146,19 @@ impl HttpConnector for Http {
 
 async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let user = |error: Box<dyn StdError + Send + Sync>| ConnectorError::user(error);
-    let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| user(error.into()))?;
     let request = request.map(reqwest::Body::wrap);
-    let request = reqwest::Request::try_from(request)
-        .map_err(|error| user(error.without_url().into()))?;
+    let request =
+        reqwest::Request::try_from(request).map_err(|error| user(error.without_url().into()))?;
     let url = request.url().clone();
-    let lost = |failure| unanswered(Lost {
-        origin: Origin::of(&url),
-        failure,
-    });
+    let lost = |failure| {
+        unanswered(Lost {
+            origin: Origin::of(&url),
+            failure,
+        })
+    };
     let client = clients.of(&url).map_err(lost)?;
     let answer = client.execute(request).await;
     let answer = answer.map_err(|error| lost(clients.failure(&url, &error)))?;
@@ -168,7 +173,11 @@ fn unanswered(lost: Lost) -> ConnectorError {
     match kind {
         K::Timeout | K::ConnectTimeout => ConnectorError::timeout(error),
         // These may pass; to ask again at once is no use for the others.
-        K::NameNotFound | K::ConnectionRefused | K::NoRoute | K::BrokenAnswer | K::TlsFailed
+        K::NameNotFound
+        | K::ConnectionRefused
+        | K::NoRoute
+        | K::BrokenAnswer
+        | K::TlsFailed
         | K::ProxyUnreachable => ConnectorError::io(error),
         _ => ConnectorError::user(error),
     }

@@ -110,7 +110,10 @@ fn config(roots: RootCertStore) -> Option<ClientConfig> {
 /// place of them, and here they are meant to be read beside them.
 fn system() -> Vec<CertificateDer<'static>> {
     #[cfg(not(target_os = "macos"))]
-    if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| env::var_os(name).is_some()) {
+    if ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .iter()
+        .any(|name| env::var_os(name).is_some())
+    {
         let mut files = SYSTEM_FILES.iter().map(Path::new);
         return files.find_map(|file| read(file).ok()).unwrap_or_default();
     }
@@ -120,7 +123,9 @@ fn system() -> Vec<CertificateDer<'static>> {
 /// Every place that is named, and by what.
 fn named(settings: &[PathBuf]) -> Vec<(&'static str, PathBuf)> {
     let set = |name: &&str| env::var_os(name).filter(|value: &OsString| !value.is_empty());
-    let variables = CERTIFICATE_VARIABLES.iter().filter_map(|name| Some((*name, set(name)?)));
+    let variables = CERTIFICATE_VARIABLES
+        .iter()
+        .filter_map(|name| Some((*name, set(name)?)));
     let of_variables = variables.flat_map(|(name, value)| match name {
         "SSL_CERT_DIR" => env::split_paths(&value).map(|dir| (name, dir)).collect(),
         _ => vec![(name, PathBuf::from(value))],
@@ -133,16 +138,26 @@ fn named(settings: &[PathBuf]) -> Vec<(&'static str, PathBuf)> {
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let is_dir = fs::metadata(path).is_ok_and(|it| it.is_dir());
     if !is_dir {
-        let text = fs::read(path).map_err(|error| format!("it cannot be read: {}", error.kind()))?;
+        let text =
+            fs::read(path).map_err(|error| format!("it cannot be read: {}", error.kind()))?;
         return Ok(of_pem(&text));
     }
-    let entries = fs::read_dir(path).map_err(|error| format!("it cannot be read: {}", error.kind()))?;
-    let files = entries.flatten().map(|entry| entry.path()).filter(|it| it.is_file());
-    Ok(files.filter_map(|file| fs::read(file).ok()).flat_map(|text| of_pem(&text)).collect())
+    let entries =
+        fs::read_dir(path).map_err(|error| format!("it cannot be read: {}", error.kind()))?;
+    let files = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|it| it.is_file());
+    Ok(files
+        .filter_map(|file| fs::read(file).ok())
+        .flat_map(|text| of_pem(&text))
+        .collect())
 }
 
 fn of_pem(text: &[u8]) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(text).filter_map(Result::ok).collect()
+    CertificateDer::pem_slice_iter(text)
+        .filter_map(Result::ok)
+        .collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ pub(crate) fn chain<'e>(
     std::iter::from_fn(move || {
         let error = next?;
         // What io's error is about is its inside, which is no source of it.
-        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inside = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
         next = match inside {
             Some(inside) => Some(inside),
             None => error.source(),
@@ -134,8 +136,12 @@ impl Failure {
 
     fn of_io(kind: Option<io::ErrorKind>) -> Self {
         match kind {
-            Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::NetworkDown | io::ErrorKind::AddrNotAvailable) => Self::NoRoute,
+            Some(
+                io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable,
+            ) => Self::NoRoute,
             Some(io::ErrorKind::TimedOut) => Self::ConnectTimeout,
             _ => Self::ConnectionRefused,
         }
@@ -155,7 +161,9 @@ impl Failure {
                 CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. } => Self::WrongCertificateName,
                 // One that signs for itself, and was not meant to.
-                CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                CertificateError::Other(other)
+                    if other.to_string().contains("CaUsedAsEndEntity") =>
+                {
                     Self::UnknownCertificate { unusable: None }
                 }
                 _ => Self::BadCertificate,
@@ -240,7 +248,9 @@ impl fmt::Display for Failure {
                 "cannot be trusted: its certificate is of an authority that this machine does not \
                  know; name that authority's PEM file as ca_bundle under [network]"
             }
-            Self::UnknownCertificate { unusable: Some(unusable) } => {
+            Self::UnknownCertificate {
+                unusable: Some(unusable),
+            } => {
                 return write!(
                     f,
                     "cannot be trusted: its certificate is of an authority that this machine does \
@@ -254,9 +264,7 @@ impl fmt::Display for Failure {
                 "cannot be trusted: its certificate is not valid yet, if this machine's clock is \
                  right"
             }
-            Self::WrongCertificateName => {
-                "cannot be trusted: its certificate is for another name"
-            }
+            Self::WrongCertificateName => "cannot be trusted: its certificate is for another name",
             Self::BadCertificate => "cannot be trusted: its certificate is not a proper one",
             Self::NotTls => "does not speak TLS at that port",
             Self::UnexpectedTls => "speaks TLS at that port, and plain HTTP was asked for",
@@ -284,7 +292,10 @@ impl fmt::Display for Failure {
                  proxy = \"http://USER:PASSWORD@PROXY:PORT\" under [network]"
             }
             Self::ProxyRefused(proxy) => {
-                return write!(f, "cannot be reached: the proxy {proxy} does not let it through");
+                return write!(
+                    f,
+                    "cannot be reached: the proxy {proxy} does not let it through"
+                );
             }
             Self::CaptivePortal => {
                 "answered with a web page: this network may want a login in the browser first"
@@ -309,7 +320,11 @@ impl StdError for Failure {}
 
 /// Whether a body is a web page, which no service of a stack or of AWS sends.
 pub fn is_page(content_type: Option<&str>, body: &[u8]) -> bool {
-    let says = content_type.is_some_and(|it| it.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    let says = content_type.is_some_and(|it| {
+        it.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("text/html")
+    });
     let start = body.trim_ascii_start();
     let start = String::from_utf8_lossy(&start[..start.len().min(64)]).to_ascii_lowercase();
     let looks = ["<!doctype html", "<html", "<head", "<body"];

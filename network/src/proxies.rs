@@ -25,7 +25,9 @@ impl Proxies {
     pub(crate) fn new(settings: &Settings) -> Self {
         let [https, http, all, no] = PROXY_VARIABLES.map(|spellings| variable(&spellings));
         let exceptions = settings.no_proxy.clone();
-        let exceptions = exceptions.or(no.map(|(_, value)| value)).unwrap_or_default();
+        let exceptions = exceptions
+            .or(no.map(|(_, value)| value))
+            .unwrap_or_default();
         if let Some(proxy) = &settings.proxy {
             return Self {
                 https: proxy.clone(),
@@ -57,7 +59,8 @@ impl Proxies {
     /// Why nothing is asked at all: past a proxy that somebody misspelt is not
     /// where they wanted requests to go.
     pub(crate) fn invalid(&self) -> Option<Failure> {
-        self.invalid.map(|variable| Failure::ProxySettings { variable })
+        self.invalid
+            .map(|variable| Failure::ProxySettings { variable })
     }
 
     pub(crate) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
@@ -71,7 +74,9 @@ impl Proxies {
         let exceptions = NoProxy::from_string(&self.exceptions);
         let mut builder = builder.no_proxy();
         let made = [
-            self.https.as_ref().map(|proxy| Proxy::https(proxy.as_str())),
+            self.https
+                .as_ref()
+                .map(|proxy| Proxy::https(proxy.as_str())),
             self.http.as_ref().map(|proxy| Proxy::http(proxy.as_str())),
         ];
         for proxy in made.into_iter().flatten() {
@@ -91,7 +96,11 @@ impl Proxies {
         if let Some(failure) = self.invalid() {
             return Err(failure);
         }
-        let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
+        let proxy = if url.scheme() == "https" {
+            &self.https
+        } else {
+            &self.http
+        };
         let matcher = Matcher::builder()
             .all("http://proxy.invalid")
             .no(self.exceptions.as_str())

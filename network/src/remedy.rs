@@ -61,7 +61,10 @@ mod tests {
         let is = |failure: Failure, line: &str| {
             assert_eq!(failure.remedy(Some(&origin)).to_string(), line);
         };
-        is(Failure::ConnectionRefused, "curl -sSI https://stack.example:8443");
+        is(
+            Failure::ConnectionRefused,
+            "curl -sSI https://stack.example:8443",
+        );
         is(Failure::FutureCertificate, SET_CLOCK);
         is(Failure::ProxyPassword(None), "quiltctl doctor");
         is(

@@ -63,7 +63,8 @@ impl FromStr for ProxyUrl {
             format!("http://{text}")
         };
         let url = Url::parse(&whole).map_err(|_| SettingsError)?;
-        let is_one = SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|h| !h.is_empty());
+        let is_one =
+            SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|h| !h.is_empty());
         is_one.then_some(Self(url)).ok_or(SettingsError)
     }
 }
@@ -116,7 +117,10 @@ mod tests {
         assert_eq!(settings.ca_bundle, [PathBuf::from("/a.pem")]);
         assert_eq!(settings.proxy.unwrap().unwrap().host(), "proxy.example");
         assert_eq!(settings.no_proxy.unwrap(), ".a,.b");
-        assert_eq!(Settings::from_toml("[network]\nproxy = ''\n").proxy, Some(None));
+        assert_eq!(
+            Settings::from_toml("[network]\nproxy = ''\n").proxy,
+            Some(None)
+        );
         assert_eq!(Settings::from_toml("not toml ["), Settings::default());
     }
 
@@ -133,7 +137,14 @@ mod tests {
             assert_eq!(proxy.to_string(), shown);
             assert!(!format!("{proxy:?}").contains("p@"), "{proxy:?}");
         }
-        for text in ["", "ftp://proxy", "http://", "socks://x:1", "http://a b", "file:///x"] {
+        for text in [
+            "",
+            "ftp://proxy",
+            "http://",
+            "socks://x:1",
+            "http://a b",
+            "file:///x",
+        ] {
             assert_eq!(text.parse::<ProxyUrl>(), Err(SettingsError), "{text}");
         }
     }

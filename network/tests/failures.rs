@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+#[allow(unreachable_pub, reason = "tests elsewhere use them, too")]
 mod servers;
 
 use std::sync::Arc;
@@ -45,7 +46,11 @@ async fn ask_with(settings: Settings, url: &str) -> Result<String, Failure> {
     answer.map_err(lost)?.text().await.map_err(lost)
 }
 
-async fn ask(authority: Option<&Authority>, proxy: Option<&str>, url: &str) -> Result<String, Kind> {
+async fn ask(
+    authority: Option<&Authority>,
+    proxy: Option<&str>,
+    url: &str,
+) -> Result<String, Kind> {
     let dir = tempfile::tempdir().unwrap();
     let answer = ask_with(settings(&dir, authority, proxy), url).await;
     answer.map_err(|failure| failure.kind())
@@ -57,12 +62,18 @@ async fn certificates_are_told_apart() {
     let theirs = Authority::new();
     let good = Tls::start(&ours, "localhost", Days::Now).await;
     let at = |tls: &Tls| format!("https://localhost:{}/", tls.port);
-    assert_eq!(ask(Some(&ours), None, &at(&good)).await, Ok("well".to_owned()));
+    assert_eq!(
+        ask(Some(&ours), None, &at(&good)).await,
+        Ok("well".to_owned())
+    );
     assert_eq!(
         ask(Some(&theirs), None, &at(&good)).await,
         Err(Kind::UnknownCertificate)
     );
-    assert_eq!(ask(None, None, &at(&good)).await, Err(Kind::UnknownCertificate));
+    assert_eq!(
+        ask(None, None, &at(&good)).await,
+        Err(Kind::UnknownCertificate)
+    );
     for (days, name, kind) in [
         (Days::Past, "localhost", Kind::ExpiredCertificate),
         (Days::Future, "localhost", Kind::FutureCertificate),
@@ -72,7 +83,10 @@ async fn certificates_are_told_apart() {
         assert_eq!(ask(Some(&ours), None, &at(&tls)).await, Err(kind));
     }
     let alone = Tls::self_signed("localhost").await;
-    assert_eq!(ask(None, None, &at(&alone)).await, Err(Kind::UnknownCertificate));
+    assert_eq!(
+        ask(None, None, &at(&alone)).await,
+        Err(Kind::UnknownCertificate)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,11 +123,17 @@ async fn what_is_spoken_at_a_port_is_told_apart() {
         (at("http", silent), Kind::Timeout),
         (at("http", closed), Kind::ConnectionRefused),
         (at("https", closed), Kind::ConnectionRefused),
-        ("https://no-such-host.invalid/".to_owned(), Kind::NameNotFound),
+        (
+            "https://no-such-host.invalid/".to_owned(),
+            Kind::NameNotFound,
+        ),
     ] {
         assert_eq!(ask(Some(&ours), None, &url).await, Err(kind), "{url}");
     }
-    assert_eq!(ask(None, None, &at("http", plain)).await, Ok("well".to_owned()));
+    assert_eq!(
+        ask(None, None, &at("http", plain)).await,
+        Ok("well".to_owned())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +144,10 @@ async fn proxies_are_told_apart_from_whom_they_lead_to() {
     let ask = async |proxy: &str| ask(Some(&ours), Some(proxy), URL).await;
 
     let open = Proxy::start(stack.port, None).await;
-    assert_eq!(ask(&format!("http://localhost:{}", open.port)).await, Ok("well".to_owned()));
+    assert_eq!(
+        ask(&format!("http://localhost:{}", open.port)).await,
+        Ok("well".to_owned())
+    );
     assert_eq!(open.asked(), ["stack.test:443"]);
 
     let locked = Proxy::start(stack.port, Some("me:secret")).await;
@@ -138,7 +161,10 @@ async fn proxies_are_told_apart_from_whom_they_lead_to() {
     assert_eq!(ask(&at).await, Err(Kind::ProxyRefused));
     let closed = servers::closed().await;
     let unreachable = Err(Kind::ProxyUnreachable);
-    assert_eq!(ask(&format!("http://localhost:{closed}")).await, unreachable);
+    assert_eq!(
+        ask(&format!("http://localhost:{closed}")).await,
+        unreachable
+    );
     assert_eq!(ask("http://no-such-proxy.invalid:3128").await, unreachable);
     // Nobody knows the name but the proxy; without it there is no way.
     let dir = tempfile::tempdir().unwrap();
@@ -159,7 +185,10 @@ async fn socks_is_spoken() {
     let ask = async |proxy: &str| ask(Some(&ours), Some(proxy), URL).await;
 
     let open = Socks::start(Some(stack.port), None).await;
-    assert_eq!(ask(&format!("socks5h://localhost:{}", open.port)).await, Ok("well".to_owned()));
+    assert_eq!(
+        ask(&format!("socks5h://localhost:{}", open.port)).await,
+        Ok("well".to_owned())
+    );
     assert_eq!(open.asked(), ["stack.test:443"]);
     // Without the h the name is looked up here, where nobody knows it.
     assert_eq!(

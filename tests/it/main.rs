@@ -34,6 +34,7 @@ mod packages;
 mod places;
 mod profiles;
 mod programs;
+mod regions;
 mod registry;
 mod roles;
 mod secrets;

@@ -45,7 +45,9 @@ impl Failure {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         if let Some((failure, origin)) = quilt_network::aws::failure(error) {
-            let whom = origin.as_ref().map_or("AWS".to_owned(), ToString::to_string);
+            let whom = origin
+                .as_ref()
+                .map_or("AWS".to_owned(), ToString::to_string);
             let hint = failure.remedy(origin.as_ref());
             return Self::new(5, format!("{what}: {whom} {failure}"), hint);
         }

@@ -9,8 +9,8 @@ use quilt_proto::wire::ApiKeyHandover;
 use quilt_proto::{ApiKeySecret, Command, RegistryHost, Secret};
 use serde::Deserialize;
 
-use crate::{Daemon, network};
 use crate::failure::{Failure, note, one_line, shown_json};
+use crate::{Daemon, network};
 
 /// A secret that is a JSON object, as the AWS console makes them.
 #[derive(Deserialize)]

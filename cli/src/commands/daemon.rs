@@ -113,7 +113,8 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
 fn wait_for_lock(socket: &Path, deadline: Instant) -> Result<(), Failure> {
     while owner::is_there(socket) {
         if Instant::now() >= deadline {
-            let what = "quiltd, which runs where its process cannot be seen from here, does not end";
+            let what =
+                "quiltd, which runs where its process cannot be seen from here, does not end";
             let hint = quilt_proto::Command::of("quiltctl")
                 .path_option("--socket", socket)
                 .words("status");

@@ -451,7 +451,7 @@ fn package(error: &PackageError) -> Problem {
     const LIST: &str = "quiltctl packages list s3://YOUR-BUCKET";
     let detail = error.to_string();
     match error {
-        PackageError::Registry(_) | PackageError::NoRegistry => {
+        PackageError::Registry(_) | PackageError::NoRegistry | PackageError::NoLayout => {
             Problem::new(400, ErrorCode::InvalidInput, detail).with_hint(LIST)
         }
         PackageError::Config(error) => config(error),

@@ -28,7 +28,11 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
                     unreachable("stack_unreachable", summary, failure, Some(host), settings);
                 // The page that was asked for says more than the first.
                 let is_first = found.hint == Command::of("curl -sSI").operand(host.url());
-                let hint = if is_first { mend::ask(&catalog) } else { found.hint };
+                let hint = if is_first {
+                    mend::ask(&catalog)
+                } else {
+                    found.hint
+                };
                 return Finding { hint, ..found };
             }
             Finding::error("stack_invalid", summary, mend::ask(&catalog))
@@ -36,7 +40,13 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
         Ailment::Slow(catalog) => Finding::error("stack_unreachable", summary, mend::ask(&catalog)),
         Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
         Ailment::Session(SessionError::Stack(StackError::Unreachable { host, failure })) => {
-            unreachable("stack_unreachable", summary, &failure, Some(&host), settings)
+            unreachable(
+                "stack_unreachable",
+                summary,
+                &failure,
+                Some(&host),
+                settings,
+            )
         }
         Ailment::Certificates(unusable) => {
             let hint = if unusable.is_setting() {
@@ -143,10 +153,9 @@ fn credential(error: CredentialError, summary: String, settings: &Path) -> Findi
     );
     let lost = match &error {
         CredentialError::Aws {
-            source:
-                AwsError::Unreachable {
-                    origin, failure, ..
-                },
+            source: AwsError::Unreachable {
+                origin, failure, ..
+            },
             ..
         } => Some((failure.clone(), origin.clone())),
         CredentialError::Session(SessionError::Stack(StackError::Unreachable {

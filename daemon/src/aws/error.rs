@@ -46,7 +46,11 @@ pub enum AwsError {
 }
 
 impl AwsError {
-    pub(super) fn unreachable(service: &'static str, origin: Option<Origin>, failure: Failure) -> Self {
+    pub(super) fn unreachable(
+        service: &'static str,
+        origin: Option<Origin>,
+        failure: Failure,
+    ) -> Self {
         Self::Unreachable {
             service,
             origin,

@@ -93,9 +93,7 @@ impl Examination {
 pub fn network(network: &Network) -> Vec<Ailment> {
     let (unusable, failure) = network.check();
     let certificates = unusable.into_iter().map(Ailment::Certificates);
-    certificates
-        .chain(failure.map(Ailment::Network))
-        .collect()
+    certificates.chain(failure.map(Ailment::Network)).collect()
 }
 
 /// Looks at all of it.

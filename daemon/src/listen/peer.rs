@@ -136,17 +136,16 @@ impl PeerListener {
 
     /// The same, and on another socket, too.
     pub fn and_on(mut self, socket: Option<ControlSocket>) -> io::Result<Self> {
-        let also = socket.map(|socket| Listening::on(socket, None)).transpose()?;
+        let also = socket
+            .map(|socket| Listening::on(socket, None))
+            .transpose()?;
         self.listening.extend(also);
         Ok(self)
     }
 
     /// The same, and on every socket that arrives later.
     #[must_use]
-    pub fn and_later_on(
-        self,
-        again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>,
-    ) -> Self {
+    pub fn and_later_on(self, again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>) -> Self {
         let again = Some(again);
         Self { again, ..self }
     }

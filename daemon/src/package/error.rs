@@ -104,6 +104,9 @@ pub enum PackageError {
     /// None was given, and the configuration names none.
     #[error("no registry is given, and default_local_registry is not set")]
     NoRegistry,
+    /// There is no such layout.
+    #[error("there are layouts 1 and 2, and no other")]
+    NoLayout,
     /// The configuration cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),

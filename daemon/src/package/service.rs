@@ -48,11 +48,12 @@ impl Packages {
     }
 
     /// Opens a registry by its URL, or the one the configuration names
-    /// (`default_local_registry`). `session` is asked only where credentials
-    /// are needed.
+    /// (`default_local_registry`), in the layout asked for, or the configured
+    /// one. `session` is asked only where credentials are needed.
     pub fn open(
         &self,
         url: Option<&str>,
+        layout: Option<u8>,
         session: impl FnOnce() -> Result<Arc<Session>, CatalogError>,
     ) -> Result<Registry, PackageError> {
         let url = match url {
@@ -75,7 +76,10 @@ impl Packages {
                 )?)
             }
         };
-        let layout = self.config.registry_version()?.and_then(Layout::numbered);
+        let layout = match layout {
+            Some(number) => Some(Layout::numbered(number.into()).ok_or(PackageError::NoLayout)?),
+            None => self.config.registry_version()?.and_then(Layout::numbered),
+        };
         let url = Url::parse(&url).map_or(url, String::from);
         Ok(Registry::new(url, layout, store))
     }

@@ -52,7 +52,10 @@ mod tests {
                     no_proxy = ['.corp.example', '10.0.0.0/8']\n";
         let network = Settings::parse(text).unwrap().network;
         assert_eq!(network.ca_bundle, [std::path::Path::new("/etc/corp.pem")]);
-        assert_eq!(network.proxy.unwrap().unwrap().to_string(), "127.0.0.1:1080");
+        assert_eq!(
+            network.proxy.unwrap().unwrap().to_string(),
+            "127.0.0.1:1080"
+        );
         assert_eq!(network.no_proxy.unwrap(), ".corp.example,10.0.0.0/8");
         let none = Settings::parse("[network]\nproxy = ''\n").unwrap().network;
         assert_eq!(none.proxy, Some(None));

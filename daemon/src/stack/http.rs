@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
 use quilt_network::{Clients, Failure, Network, Origin, is_page};
 use quilt_proto::aws::NotAws;
+use quilt_proto::catalog::is_loopback;
 use quilt_proto::{Quoted, Reason, Secret, Timestamp};
 use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
@@ -25,6 +26,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// From start to the last byte.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The most redirects that are followed, one after the other.
+const MAX_REDIRECTS: usize = 10;
 
 /// Speaks to stacks. Cheap to share.
 pub struct StackClient {
@@ -60,8 +64,7 @@ impl StackClient {
     /// The client for a URL: https, or on loopback.
     pub(super) fn client(&self, url: &str) -> Result<Client, StackError> {
         let parsed = Url::parse(url).ok();
-        let is_fit =
-            |url: &Url| url.scheme() == "https" || quilt_proto::catalog::is_loopback(url);
+        let is_fit = |url: &Url| url.scheme() == "https" || is_loopback(url);
         let Some(parsed) = parsed.filter(is_fit) else {
             return Err(StackError::Invalid {
                 host: "the stack".to_owned(),
@@ -116,6 +119,37 @@ impl StackClient {
         secrets: &[&Secret],
     ) -> Result<Answer, StackError> {
         let (response, origin) = self.execute(request).await?;
+        self.understand(response, origin, secrets).await
+    }
+
+    /// Asks for what is no secret, with nothing secret, and goes where the
+    /// answer leads, as browsers and the Python SDK do: within https, and on
+    /// loopback. Everything else goes where it is sent, or nowhere.
+    pub(super) async fn get_anywhere(&self, url: &str) -> Result<Answer, StackError> {
+        let outcome = self.follow(url).await;
+        self.meter.note(&outcome, StackError::kind);
+        outcome
+    }
+
+    async fn follow(&self, url: &str) -> Result<Answer, StackError> {
+        let mut url = url.to_owned();
+        let mut left = MAX_REDIRECTS;
+        loop {
+            let (response, origin) = self.execute(self.client(&url)?.get(&url)).await?;
+            match next(&response).filter(|_| left > 0) {
+                Some(next) => url = next.into(),
+                None => return self.understand(response, origin, &[]).await,
+            }
+            left -= 1;
+        }
+    }
+
+    async fn understand(
+        &self,
+        response: Response,
+        origin: Origin,
+        secrets: &[&Secret],
+    ) -> Result<Answer, StackError> {
         let status = response.status();
         let date = date(response.headers());
         let leads_to = leads_to(response.headers());
@@ -280,6 +314,20 @@ async fn read(mut response: Response, host: &Origin) -> Result<Zeroizing<Vec<u8>
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Where a redirect leads that may be followed.
+fn next(response: &Response) -> Option<Url> {
+    if !response.status().is_redirection() {
+        return None;
+    }
+    let here = response.url();
+    let next = here
+        .join(response.headers().get(LOCATION)?.to_str().ok()?)
+        .ok()?;
+    let stays_near = is_loopback(here) && is_loopback(&next);
+    let is_safe = next.scheme() == "https" || stays_near && next.scheme() == "http";
+    (is_safe && next.username().is_empty() && next.password().is_none()).then_some(next)
 }
 
 /// The host an answer leads to.

@@ -1,8 +1,8 @@
 //! The upstream: what a Quilt stack speaks over HTTP.
 //!
 //! Knows requests and answers, nothing of sessions or who asked. Answers are
-//! bounded in size and time, redirects are not followed (a token must not
-//! travel to another host), and nothing an upstream says reaches a message
+//! bounded in size and time, redirects are followed for `config.json` alone (a
+//! token must not travel to another host), and nothing an upstream says reaches a message
 //! before it has been made one harmless line.
 
 mod api_keys;

@@ -309,7 +309,11 @@ fn base64(text: &str) -> String {
         for place in 0..4 {
             let sextet = (bits >> (18 - 6 * place)) & 63;
             let letter = ALPHABET[sextet as usize];
-            encoded.push(if place > chunk.len() { '=' } else { char::from(letter) });
+            encoded.push(if place > chunk.len() {
+                '='
+            } else {
+                char::from(letter)
+            });
         }
     }
     encoded

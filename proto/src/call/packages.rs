@@ -13,6 +13,8 @@ use crate::{PackageName, Secret, TopHash};
 pub struct ListPackages {
     /// The registry's URL; without it the configured local one.
     pub registry: Option<String>,
+    /// Its layout, 1 or 2; without it as configured, or as it turns out to be.
+    pub layout: Option<u8>,
 }
 
 /// The versions of a package: `latest` first, then the newest.
@@ -22,6 +24,8 @@ pub struct ReadPackageVersions {
     pub name: PackageName,
     /// The registry's URL; without it the configured local one.
     pub registry: Option<String>,
+    /// Its layout, 1 or 2; without it as configured, or as it turns out to be.
+    pub layout: Option<u8>,
 }
 
 /// Delete a package or one version of it; never the data.
@@ -31,6 +35,8 @@ pub struct DeletePackage {
     pub name: PackageName,
     /// The registry's URL; without it the configured local one.
     pub registry: Option<String>,
+    /// Its layout, 1 or 2; without it as configured, or as it turns out to be.
+    pub layout: Option<u8>,
     /// The version, by its hash or how that begins; without it all of them.
     pub top_hash: Option<TopHash>,
 }
@@ -48,7 +54,7 @@ impl Call for ListPackages {
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
-        registry(self.registry.as_ref())
+        registry(self.registry.as_ref(), self.layout)
     }
 }
 
@@ -61,7 +67,7 @@ impl Call for ReadPackageVersions {
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
-        registry(self.registry.as_ref())
+        registry(self.registry.as_ref(), self.layout)
     }
 }
 
@@ -74,7 +80,7 @@ impl Call for DeletePackage {
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = registry(self.registry.as_ref());
+        let mut query = registry(self.registry.as_ref(), self.layout);
         query.extend(
             self.top_hash
                 .as_ref()
@@ -97,11 +103,10 @@ impl Call for RunSearch {
     }
 }
 
-fn registry(registry: Option<&String>) -> Vec<(&'static str, String)> {
-    registry
-        .map(|registry| ("registry", registry.clone()))
-        .into_iter()
-        .collect()
+fn registry(registry: Option<&String>, layout: Option<u8>) -> Vec<(&'static str, String)> {
+    let registry = registry.map(|registry| ("registry", registry.clone()));
+    let layout = layout.map(|layout| ("layout", layout.to_string()));
+    registry.into_iter().chain(layout).collect()
 }
 
 /// The path of a package. Names may have letters of any script.
@@ -130,6 +135,7 @@ mod tests {
         let call = ReadPackageVersions {
             name: "né/b-1".parse().unwrap(),
             registry: None,
+            layout: None,
         };
         assert_eq!(call.path(), "/v1/packages/n%C3%A9/b-1/versions");
     }
@@ -139,6 +145,7 @@ mod tests {
         let call = DeletePackage {
             name: "a/b".parse().unwrap(),
             registry: Some("s3://lake".to_owned()),
+            layout: None,
             top_hash: Some("abc123".parse().unwrap()),
         };
         let query = call.query();

@@ -1,15 +1,23 @@
 //! How the daemon reaches the network, and what is said where it does not: told
 //! apart by real servers and proxies, in the error, by `status` and by `doctor`.
 
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "not every test needs every server"
+)]
 #[path = "../../../network/tests/servers/mod.rs"]
 mod servers;
 
 mod environment;
+mod redirects;
 
 use std::fs;
 use std::path::PathBuf;
 
-use quilt_proto::wire::{Diagnosis, Finding};
+use quilt_client::{Client, Error};
+use quilt_proto::call::UpdateConfig;
+use quilt_proto::wire::{ConfigUpdate, Diagnosis, Finding};
 use quilt_proto::{NetworkFailure as Kind, Problem};
 use quilt_tests::harness::{Daemon, Home, Run, binaries};
 use tokio::net::TcpListener;
@@ -36,17 +44,23 @@ impl Machine {
 
     async fn ctl(&self, args: &[&str], variables: &[(&str, &str)]) -> Run {
         let mut command = self.home.command(binaries::quiltctl());
-        command.arg("--no-autostart").args(args).envs(variables.iter().copied());
+        command
+            .arg("--no-autostart")
+            .args(args)
+            .envs(variables.iter().copied());
         command.output().await.unwrap().into()
     }
 
     /// What came of configuring a catalog that is not well.
     async fn problem(&self, catalog: &str) -> Problem {
-        let run = self.ctl(&["--json", "config", catalog], &[]).await;
-        assert_eq!(run.stdout, "", "{run:?}");
-        let problem: Problem = serde_json::from_str(&run.stderr)
-            .unwrap_or_else(|_| panic!("no problem: {run:?}"));
-        assert_eq!(run.code, i32::from(problem.code.exit_code()), "{run:?}");
+        let update = UpdateConfig(ConfigUpdate::CatalogUrl(catalog.to_owned()));
+        let problem = match Client::new(self.home.socket()).send(&update).await {
+            Err(Error::Problem(problem)) => *problem,
+            other => panic!("{catalog}: no problem: {other:?}"),
+        };
+        let run = self.ctl(&["config", catalog], &[]).await;
+        let line = run.failed(problem.code.exit_code().into());
+        assert!(line.contains(&problem.detail), "{line}");
         problem
     }
 
@@ -55,7 +69,9 @@ impl Machine {
     }
 
     async fn findings(&self, catalog: &str, variables: &[(&str, &str)]) -> Vec<Finding> {
-        let run = self.ctl(&["--json", "--catalog", catalog, "doctor"], variables).await;
+        let run = self
+            .ctl(&["--json", "--catalog", catalog, "doctor"], variables)
+            .await;
         let diagnosis: Diagnosis =
             serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("no diagnosis: {run:?}"));
         diagnosis.findings
@@ -64,7 +80,9 @@ impl Machine {
     async fn finding(&self, catalog: &str, code: &str) -> Finding {
         let findings = self.findings(catalog, &[]).await;
         let found = findings.iter().find(|finding| finding.code == code);
-        found.unwrap_or_else(|| panic!("no {code}: {findings:?}")).clone()
+        found
+            .unwrap_or_else(|| panic!("no {code}: {findings:?}"))
+            .clone()
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {
@@ -78,9 +96,20 @@ impl Machine {
         let wanted = self.file("wanted", text);
         let editor = self.file("editor", "#!/bin/sh\ncat \"$WANTED\" > \"$1\"\n");
         let mut chmod = self.home.command("chmod");
-        assert!(chmod.arg("+x").arg(&editor).status().await.unwrap().success());
+        assert!(
+            chmod
+                .arg("+x")
+                .arg(&editor)
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
         let mut command = self.home.command("sh");
-        command.args(["-c", hint]).env("EDITOR", editor).env("WANTED", wanted);
+        command
+            .args(["-c", hint])
+            .env("EDITOR", editor)
+            .env("WANTED", wanted);
         command.output().await.unwrap().into()
     }
 }
@@ -109,7 +138,10 @@ async fn each_failure_is_of_its_own_kind_and_names_a_command_that_shows_it() {
     let ours = Authority::new();
     let machine = Machine::start("", &[]).await;
     let bundle = machine.file("ca.pem", &ours.pem());
-    set(&machine.home, &format!("[network]\nca_bundle = '{}'\n", bundle.display()));
+    set(
+        &machine.home,
+        &format!("[network]\nca_bundle = '{}'\n", bundle.display()),
+    );
     let well = Tls::start(&ours, "localhost", Days::Now).await;
     let at = |scheme: &str, port: u16| format!("{scheme}://localhost:{port}");
     assert!(is_reached(&machine.problem(&at("https", well.port)).await));
@@ -120,10 +152,9 @@ async fn each_failure_is_of_its_own_kind_and_names_a_command_that_shows_it() {
     let other = Tls::start(&ours, "other.example", Days::Now).await;
     let plain = servers::plain().await;
     let closed = servers::closed().await;
-    let portal = answering(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
-    )
-    .await;
+    let portal =
+        answering(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+            .await;
     let firewall = answering(
         b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
     )
@@ -134,7 +165,11 @@ async fn each_failure_is_of_its_own_kind_and_names_a_command_that_shows_it() {
     .await;
     let rude = servers::rude().await;
     let cases = [
-        (at("https", foreign.port), Kind::UnknownCertificate, "quiltctl doctor"),
+        (
+            at("https", foreign.port),
+            Kind::UnknownCertificate,
+            "quiltctl doctor",
+        ),
         (at("https", past.port), Kind::ExpiredCertificate, "curl "),
         (at("https", future.port), Kind::FutureCertificate, "sudo "),
         (at("https", other.port), Kind::WrongCertificateName, "curl "),
@@ -144,7 +179,11 @@ async fn each_failure_is_of_its_own_kind_and_names_a_command_that_shows_it() {
         (at("http", rude), Kind::BrokenAnswer, "curl "),
         (at("http", firewall), Kind::FirewallPage, "curl "),
         (at("http", away), Kind::Redirected, "curl "),
-        ("https://no-such-host.invalid".to_owned(), Kind::NameNotFound, "getent "),
+        (
+            "https://no-such-host.invalid".to_owned(),
+            Kind::NameNotFound,
+            "getent ",
+        ),
     ];
     for (catalog, kind, hint) in cases {
         let problem = machine.problem(&catalog).await;
@@ -157,7 +196,8 @@ async fn each_failure_is_of_its_own_kind_and_names_a_command_that_shows_it() {
         assert_eq!(found.summary, problem.detail);
         let command = found.hint.to_string();
         assert!(!command.contains("doctor"), "{command}");
-        let shows = command.starts_with("curl ") && !matches!(kind, Kind::FirewallPage | Kind::Redirected);
+        let shows =
+            command.starts_with("curl ") && !matches!(kind, Kind::FirewallPage | Kind::Redirected);
         if shows || command.starts_with("getent ") {
             let run = machine.run_hint(&command, "").await;
             assert_ne!(run.code, 0, "it shows no failure: {command}: {run:?}");
@@ -177,7 +217,10 @@ async fn the_command_that_doctor_names_mends_what_settings_mend() {
     let stack = Tls::start(&ours, "localhost", Days::Now).await;
     let catalog = format!("https://localhost:{}", stack.port);
     let found = machine.finding(&catalog, "stack_unreachable").await;
-    assert!(found.summary.contains("ca_bundle under [network]"), "{found:?}");
+    assert!(
+        found.summary.contains("ca_bundle under [network]"),
+        "{found:?}"
+    );
     let text = format!("[network]\nca_bundle = '{}'\n", bundle.display());
     machine.run_hint(&found.hint.to_string(), &text).await.ok();
     assert!(is_reached(&machine.problem(&catalog).await));
@@ -190,23 +233,35 @@ async fn the_command_that_doctor_names_mends_what_settings_mend() {
     let catalog = "https://stack.test";
     assert_eq!(machine.kind(catalog).await, Some(Kind::ProxyPassword));
     let found = machine.finding(catalog, "stack_unreachable").await;
-    machine.run_hint(&found.hint.to_string(), &with("me:secret@")).await.ok();
+    machine
+        .run_hint(&found.hint.to_string(), &with("me:secret@"))
+        .await
+        .ok();
     assert!(is_reached(&machine.problem(catalog).await));
     let status = machine.ctl(&["--json", "status"], &[]).await.ok();
     assert!(!status.contains("secret"), "{status}");
 
     // One that is dead, one that refuses, and one by SOCKS.
     let closed = servers::closed().await;
-    set(&machine.home, &format!("{text}proxy = 'http://localhost:{closed}'\n"));
+    set(
+        &machine.home,
+        &format!("{text}proxy = 'http://localhost:{closed}'\n"),
+    );
     let problem = machine.problem(catalog).await;
     assert_eq!(problem.network, Some(Kind::ProxyUnreachable));
     let line = format!("curl -sSI --proxy http://localhost:{closed} {catalog}");
     assert_eq!(problem.hint.unwrap().to_string(), line);
     let refusing = Proxy::refusing().await;
-    set(&machine.home, &format!("{text}proxy = 'http://localhost:{}'\n", refusing.port));
+    set(
+        &machine.home,
+        &format!("{text}proxy = 'http://localhost:{}'\n", refusing.port),
+    );
     assert_eq!(machine.kind(catalog).await, Some(Kind::ProxyRefused));
     let socks = Socks::start(Some(stack.port), None).await;
-    set(&machine.home, &format!("{text}proxy = 'socks5h://localhost:{}'\n", socks.port));
+    set(
+        &machine.home,
+        &format!("{text}proxy = 'socks5h://localhost:{}'\n", socks.port),
+    );
     assert!(is_reached(&machine.problem(catalog).await));
     assert_eq!(socks.asked(), ["stack.test:443"]);
     // With an exception nobody asks it, and nobody else knows the name.

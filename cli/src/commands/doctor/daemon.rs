@@ -7,8 +7,7 @@ use std::time::Duration;
 use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::call::{
-    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession,
-    ReadStatus,
+    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession, ReadStatus,
 };
 use quilt_proto::wire::{ConfigValues, Finding, NetworkStatus, ProfileStatus};
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};

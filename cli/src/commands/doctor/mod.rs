@@ -85,7 +85,12 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         report.add(catalog::check(context, &daemon));
         if let Some(there) = daemon.network() {
             let is_managed = setup::is_managed();
-            report.add(network::check(context, there, daemon.settings(), is_managed));
+            report.add(network::check(
+                context,
+                there,
+                daemon.settings(),
+                is_managed,
+            ));
         }
         report.add(dead_gateway::check(&daemon));
         if !is_elsewhere {

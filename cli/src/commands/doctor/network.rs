@@ -36,7 +36,9 @@ pub(super) fn check(
 /// One sentence for each variable that is not as the daemon has it.
 fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<String> {
     let there = &daemon.environment;
-    let names = here.keys().chain(there.keys().filter(|name| !here.contains_key(*name)));
+    let names = here
+        .keys()
+        .chain(there.keys().filter(|name| !here.contains_key(*name)));
     let counts = |name: &str, value: Option<&String>| {
         if CERTIFICATE_VARIABLES.contains(&name) {
             // Named there already, by another name.
@@ -56,11 +58,17 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
                 quoted::name(there)
             ),
             (Some(here), None) => {
-                format!("{name} is {} here and not set for the daemon", quoted::name(here))
+                format!(
+                    "{name} is {} here and not set for the daemon",
+                    quoted::name(here)
+                )
             }
             (None, there) => {
                 let there = there.map(String::as_str).unwrap_or_default();
-                format!("{name} is not set here and {} for the daemon", quoted::name(there))
+                format!(
+                    "{name} is not set here and {} for the daemon",
+                    quoted::name(there)
+                )
             }
         })
         .collect()
@@ -68,8 +76,12 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
 
 fn knows(daemon: &NetworkStatus, bundle: &str) -> bool {
     let named = daemon.ca_bundle.iter();
-    let set = CERTIFICATE_VARIABLES.iter().filter_map(|name| daemon.environment.get(*name));
-    named.chain(set).any(|known| Path::new(known) == Path::new(bundle))
+    let set = CERTIFICATE_VARIABLES
+        .iter()
+        .filter_map(|name| daemon.environment.get(*name));
+    named
+        .chain(set)
+        .any(|known| Path::new(known) == Path::new(bundle))
 }
 
 #[cfg(test)]
@@ -78,7 +90,9 @@ mod tests {
 
     fn map(set: &[(&str, &str)]) -> BTreeMap<String, String> {
         let own = |text: &str| text.to_owned();
-        set.iter().map(|(name, value)| (own(name), own(value))).collect()
+        set.iter()
+            .map(|(name, value)| (own(name), own(value)))
+            .collect()
     }
 
     fn daemon(set: &[(&str, &str)]) -> NetworkStatus {
@@ -101,7 +115,10 @@ mod tests {
             differing(&map(&[]), &daemon(&proxy)),
             ["HTTPS_PROXY is not set here and “http://proxy:3128” for the daemon"]
         );
-        assert_eq!(differing(&map(&corp), &daemon(&[("CURL_CA_BUNDLE", "/corp.pem")])), [""; 0]);
+        assert_eq!(
+            differing(&map(&corp), &daemon(&[("CURL_CA_BUNDLE", "/corp.pem")])),
+            [""; 0]
+        );
         let set = NetworkStatus {
             ca_bundle: vec!["/corp.pem".to_owned()],
             proxy: Some("http://other:1".to_owned()),

@@ -15,7 +15,10 @@ const SOCKET: &str = "<string>@HOME@/Library/Application Support/quilt/quiltd.so
 
 /// Whether the agent is there.
 pub(super) fn is_set_up() -> bool {
-    unit::home().is_ok_and(|home| home.join(format!("Library/LaunchAgents/{LABEL}.plist")).exists())
+    unit::home().is_ok_and(|home| {
+        home.join(format!("Library/LaunchAgents/{LABEL}.plist"))
+            .exists()
+    })
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {

@@ -179,13 +179,13 @@ fn registries() -> Vec<Operation> {
             .more(
                 "As `application/x-ndjson`, for whoever accepts that, every line is such a value.",
             )
-            .query::<packages::Where>(&["registry"])
+            .query::<packages::Where>(&["registry", "layout"])
             .answers_also(NDJSON, SchemaGenerator::subschema_for::<PackageLine>),
         of::<DeletePackage>(path::PACKAGE, "Delete a package or one version of it")
             .more("Removes pointers and manifests, never data. After an interruption, do it again.")
-            .query::<packages::Where>(&["registry", "top_hash"]),
+            .query::<packages::Where>(&["registry", "layout", "top_hash"]),
         of::<ReadPackageVersions>(path::PACKAGE_VERSIONS, "The versions of a package")
-            .query::<packages::Where>(&["registry"]),
+            .query::<packages::Where>(&["registry", "layout"]),
         of::<RunSearch>(
             path::SEARCH,
             "Search; the hits as the search service gives them",

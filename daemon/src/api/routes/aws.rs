@@ -63,7 +63,7 @@ pub(in crate::api) async fn console(
     let profile = wanted.profile()?;
     let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
     let credentials = app.vault.credentials(&session, &profile, PATIENCE).await?;
-    let region = app.region(session.catalog(), &profile);
+    let region = app.region(session.catalog(), &profile).await;
     let settings = app.settings.current();
     let console = &settings.console;
     let sign_in = SignIn {

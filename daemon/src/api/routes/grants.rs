@@ -56,7 +56,7 @@ pub(in crate::api) async fn issue(
     } else {
         warm_up(&app, &session, &profile);
     }
-    let region = app.region(session.catalog(), &profile);
+    let region = app.region(session.catalog(), &profile).await;
     let right = Right::Credentials {
         catalog: session.catalog().clone(),
         profile,

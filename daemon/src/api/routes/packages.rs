@@ -23,6 +23,9 @@ pub(in crate::api) struct Where {
     /// The registry, `s3://…` or `file://…`; the configured local one when
     /// absent.
     registry: Option<String>,
+    /// The registry's layout, 1 or 2; as configured, or as it turns out to be,
+    /// when absent.
+    layout: Option<u8>,
     /// The one version to delete, by its hash or how that begins (6 to 64 hex
     /// digits); all of them when absent.
     top_hash: Option<String>,
@@ -31,7 +34,8 @@ pub(in crate::api) struct Where {
 impl Where {
     fn open(&self, app: &App) -> Result<Registry, PackageError> {
         let session = || app.session(self.catalog.as_deref());
-        app.packages.open(self.registry.as_deref(), session)
+        app.packages
+            .open(self.registry.as_deref(), self.layout, session)
     }
 }
 

@@ -23,25 +23,25 @@ pub(in crate::api) async fn list(
         Some(_) => Some(app.session(asked.catalog.as_deref())?.catalog().clone()),
         None => app.config.catalog().ok().flatten(),
     };
-    let profile = |(name, profile): (quilt_proto::ProfileName, Arc<crate::settings::Profile>)| {
+    let mut all = Vec::new();
+    for (name, profile) in app.settings.current().profiles() {
         let catalog = profile.catalog.clone().or_else(|| catalog.clone());
         let held = catalog.as_ref().and_then(|catalog| {
             let held = app.vault.status(catalog);
             held.into_iter().find(|held| held.profile == name)
         });
-        ProfileStatus {
-            region: catalog.as_ref().map_or_else(
-                || profile.region.clone(),
-                |catalog| app.region(catalog, &name),
-            ),
+        all.push(ProfileStatus {
+            region: match &catalog {
+                Some(catalog) => app.region(catalog, &name).await,
+                None => profile.region.clone(),
+            },
             catalog_url: catalog,
             role_arn: profile.roles.iter().map(ToString::to_string).collect(),
             expires_at: held.as_ref().and_then(|held| held.expires_at),
             next_refresh_at: held.as_ref().and_then(|held| held.next_refresh_at),
             last_error: held.and_then(|held| held.last_error),
             name,
-        }
-    };
-    let profiles = app.settings.current().profiles();
-    Ok(Json(profiles.into_iter().map(profile).collect()))
+        });
+    }
+    Ok(Json(all))
 }

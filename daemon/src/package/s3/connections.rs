@@ -79,8 +79,7 @@ impl Connections {
         let parsed = Url::parse(&url).map_err(|_| unreachable(Failure::NameNotFound))?;
         let client = self.clients.of(&parsed).map_err(unreachable)?;
         let answer = client.head(parsed.clone()).send().await;
-        let answer =
-            answer.map_err(|error| unreachable(self.clients.failure(&parsed, &error)))?;
+        let answer = answer.map_err(|error| unreachable(self.clients.failure(&parsed, &error)))?;
         match told_region(&answer).filter(|told| told.as_str() != asked) {
             Some(region) => Ok(region.to_string()),
             None => Err(StoreError::WrongRegion {
