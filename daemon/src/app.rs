@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_network::{Network, ProxyUrl};
+use quilt_network::Network;
 use quilt_proto::aws::Region;
-use quilt_proto::network::environment;
-use quilt_proto::wire::{CatalogStatus, NetworkStatus, Protection, Status};
+use quilt_proto::wire::{CatalogStatus, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio_util::sync::CancellationToken;
@@ -328,7 +327,7 @@ impl App {
                 })
                 .collect(),
             grants: self.grants.list(),
-            network: self.network_status(),
+            network: self.settings.current().network_status(),
             catalogs: self
                 .sessions
                 .all()
@@ -336,21 +335,6 @@ impl App {
                 .filter(|session| asked(session))
                 .map(|session| of(session))
                 .collect(),
-        }
-    }
-
-    fn network_status(&self) -> NetworkStatus {
-        let settings = &self.settings.current().network;
-        let proxy = settings.proxy.as_ref();
-        NetworkStatus {
-            environment: environment(),
-            ca_bundle: settings
-                .ca_bundle
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect(),
-            proxy: proxy.map(|proxy| proxy.as_ref().map_or_else(String::new, ProxyUrl::address)),
-            no_proxy: settings.no_proxy.clone(),
         }
     }
 

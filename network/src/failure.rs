@@ -48,7 +48,7 @@ pub enum Failure {
     /// The certificate is of an authority that is not trusted here.
     UnknownCertificate {
         /// Certificates that were to be trusted, and could not be read.
-        unusable: Option<Unusable>,
+        unusable: Option<Box<Unusable>>,
     },
     /// The certificate has expired.
     ExpiredCertificate,
@@ -319,17 +319,22 @@ impl fmt::Display for Failure {
 impl StdError for Failure {}
 
 /// Whether a body is a web page, which no service of a stack or of AWS sends.
+/// What calls itself one and is JSON, or XML of AWS's kind, is none.
 pub fn is_page(content_type: Option<&str>, body: &[u8]) -> bool {
-    let says = content_type.is_some_and(|it| {
-        it.trim_start()
-            .to_ascii_lowercase()
-            .starts_with("text/html")
-    });
     let start = body.trim_ascii_start();
-    let start = String::from_utf8_lossy(&start[..start.len().min(64)]).to_ascii_lowercase();
-    let looks = ["<!doctype html", "<html", "<head", "<body"];
-    says || looks.iter().any(|begin| start.starts_with(begin))
+    let start = String::from_utf8_lossy(&start[..start.len().min(BEGINNING)]).to_ascii_lowercase();
+    let begins = |with: &[&str]| with.iter().any(|text| start.starts_with(text));
+    if begins(&["{", "["]) {
+        return false;
+    }
+    let is_html = start.contains("<!doctype html") || start.contains("<html");
+    let says = content_type.map(|it| it.trim_start().to_ascii_lowercase());
+    let says_html = says.is_some_and(|it| it.starts_with("text/html"));
+    is_html || says_html && !begins(&["<?xml", "<error"])
 }
+
+/// As much of a body as tells what it is, in bytes.
+const BEGINNING: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -341,5 +346,14 @@ mod tests {
         assert!(is_page(None, b"\n <!DOCTYPE HTML><html>"));
         assert!(!is_page(Some("application/json"), b"{\"a\":\"<html\"}"));
         assert!(!is_page(None, b"<?xml version=\"1.0\"?><Error/>"));
+        // As a stand-in for AWS says it.
+        assert!(!is_page(
+            Some("text/html"),
+            b"<ErrorResponse><Error/></ErrorResponse>"
+        ));
+        assert!(is_page(
+            None,
+            b"<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC>"
+        ));
     }
 }

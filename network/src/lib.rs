@@ -93,7 +93,9 @@ impl Network {
         match failure {
             // A bundle that could not be read may be what is missing.
             Failure::UnknownCertificate { .. } => Failure::UnknownCertificate {
-                unusable: known.tls.and_then(|tls| tls.unusable.first().cloned()),
+                unusable: known
+                    .tls
+                    .and_then(|tls| tls.unusable.first().cloned().map(Box::new)),
             },
             failure => failure,
         }

@@ -1,6 +1,7 @@
 //! Whom a request was for, without path, query or password.
 
 use std::fmt;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -9,8 +10,8 @@ use crate::Failure;
 /// Scheme, host and port of a URL. Shown as host and port, as people say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    scheme: String,
-    host: String,
+    is_secure: bool,
+    host: Arc<str>,
 }
 
 impl Origin {
@@ -18,8 +19,8 @@ impl Origin {
     pub fn of(url: &Url) -> Self {
         let host = url.authority().rsplit('@').next().unwrap_or_default();
         Self {
-            scheme: url.scheme().to_owned(),
-            host: host.to_owned(),
+            is_secure: url.scheme() == "https",
+            host: host.into(),
         }
     }
 
@@ -27,8 +28,8 @@ impl Origin {
     pub fn parse(text: &str) -> Self {
         Url::parse(text).map_or_else(
             |_| Self {
-                scheme: "https".to_owned(),
-                host: "the stack".to_owned(),
+                is_secure: true,
+                host: "the stack".into(),
             },
             |url| Self::of(&url),
         )
@@ -36,7 +37,8 @@ impl Origin {
 
     /// As the beginning of a URL.
     pub fn url(&self) -> String {
-        format!("{}://{}", self.scheme, self.host)
+        let scheme = if self.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
     }
 
     /// The host alone, as a resolver is asked for it.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -42,7 +43,7 @@ impl Settings {
 
 /// The address of a proxy, with a password perhaps.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ProxyUrl(Url);
+pub struct ProxyUrl(Arc<Url>);
 
 /// What is no address of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +66,7 @@ impl FromStr for ProxyUrl {
         let url = Url::parse(&whole).map_err(|_| SettingsError)?;
         let is_one =
             SCHEMES.contains(&url.scheme()) && url.host_str().is_some_and(|h| !h.is_empty());
-        is_one.then_some(Self(url)).ok_or(SettingsError)
+        is_one.then(|| Self(Arc::new(url))).ok_or(SettingsError)
     }
 }
 

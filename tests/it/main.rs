@@ -19,6 +19,7 @@ mod crowds;
 mod doctor;
 mod dotenv;
 mod env;
+mod env_failed;
 mod exec;
 mod fake_stack;
 mod foreign;

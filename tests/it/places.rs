@@ -51,7 +51,7 @@ fn pid_at(socket: &Path) -> Option<u32> {
 
 /// Waits for what is about to happen.
 async fn until(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !happened() {
         assert!(Instant::now() < deadline, "it never came about: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -8,8 +8,10 @@ use quilt_tests::stack::{FakeStack, StackConfig};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {
     let world = World::logged_in().await;
-    let mut config = StackConfig::default();
-    config.region = "ap-southeast-2".to_owned();
+    let config = StackConfig {
+        region: "ap-southeast-2".to_owned(),
+        ..StackConfig::default()
+    };
     let other = FakeStack::bind(config).await.unwrap();
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     let there = async |args: &[&str], input: &str| -> Run {

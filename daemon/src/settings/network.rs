@@ -3,22 +3,42 @@
 
 use std::path::PathBuf;
 
-use quilt_network::{ProxyUrl, Settings};
+use quilt_network::ProxyUrl;
+use quilt_proto::network::environment;
+use quilt_proto::wire::NetworkStatus;
 
-use super::SettingsError;
 use super::document::{Entry, Table};
+use super::{Settings, SettingsError};
 
 /// Parses the table. `proxy = ""` is no proxy, whatever variables say.
-pub(super) fn parse(table: &Table<'_>) -> Result<Settings, SettingsError> {
+pub(super) fn parse(table: &Table<'_>) -> Result<quilt_network::Settings, SettingsError> {
     table.allow(&["ca_bundle", "proxy", "no_proxy"])?;
     let ca_bundle = table.get("ca_bundle").map(|entry| bundles(&entry));
     let proxy = table.get("proxy").map(|entry| proxy(&entry));
     let no_proxy = table.get("no_proxy").map(|entry| entry.strings());
-    Ok(Settings {
+    Ok(quilt_network::Settings {
         ca_bundle: ca_bundle.transpose()?.unwrap_or_default(),
         proxy: proxy.transpose()?,
         no_proxy: no_proxy.transpose()?.map(|names| names.join(",")),
     })
+}
+
+impl Settings {
+    /// How the network is reached, by these settings and the environment.
+    pub fn network_status(&self) -> NetworkStatus {
+        let network = &self.network;
+        let proxy = network.proxy.as_ref();
+        NetworkStatus {
+            environment: environment(),
+            ca_bundle: network
+                .ca_bundle
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            proxy: proxy.map(|proxy| proxy.as_ref().map_or_else(String::new, ProxyUrl::address)),
+            no_proxy: network.no_proxy.clone(),
+        }
+    }
 }
 
 fn bundles(entry: &Entry<'_>) -> Result<Vec<PathBuf>, SettingsError> {

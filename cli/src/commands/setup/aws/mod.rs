@@ -13,7 +13,7 @@ mod record;
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -143,9 +143,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     if let Err(error) = try_write(&path, &result) {
         forget(&mut records, &path, &name)?;
-        use io::ErrorKind as K;
         return Err(match error.kind() {
-            K::PermissionDenied | K::ReadOnlyFilesystem | K::ResourceBusy
+            ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::ResourceBusy
                 if files::is_distrusted(&error).is_none() =>
             {
                 by_hand(&path, &wanted, &error.to_string(), Command::edit(&path))
