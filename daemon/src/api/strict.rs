@@ -76,9 +76,12 @@ mod tests {
     #[test]
     fn parameters_are_known_by_method_and_path() {
         let package = path::PACKAGE;
-        assert_eq!(known(&Method::DELETE, package), ["registry", "top_hash"]);
-        assert_eq!(known(&Method::GET, path::PACKAGES), ["registry"]);
-        assert_eq!(known(&Method::HEAD, path::PACKAGES), ["registry"]);
+        assert_eq!(
+            known(&Method::DELETE, package),
+            ["registry", "layout", "top_hash"]
+        );
+        assert_eq!(known(&Method::GET, path::PACKAGES), ["registry", "layout"]);
+        assert_eq!(known(&Method::HEAD, path::PACKAGES), ["registry", "layout"]);
         assert!(known(&Method::GET, path::TOKEN).is_empty());
     }
 }

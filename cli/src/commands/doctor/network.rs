@@ -109,11 +109,14 @@ mod tests {
         assert_eq!(differing(&map(&corp), &daemon(&corp)), [""; 0]);
         assert_eq!(
             differing(&map(&corp), &daemon(&[])),
-            ["REQUESTS_CA_BUNDLE is “/corp.pem” here and not set for the daemon"]
+            ["REQUESTS_CA_BUNDLE is /corp.pem here and not set for the daemon"]
         );
         assert_eq!(
             differing(&map(&[]), &daemon(&proxy)),
-            ["HTTPS_PROXY is not set here and “http://proxy:3128” for the daemon"]
+            [format!(
+                "HTTPS_PROXY is not set here and {} for the daemon",
+                quoted::name(proxy[0].1)
+            )]
         );
         assert_eq!(
             differing(&map(&corp), &daemon(&[("CURL_CA_BUNDLE", "/corp.pem")])),

@@ -17,7 +17,7 @@ pub(crate) enum Command {
     /// The Python SDK: quilt3 uses the session held here, always fresh
     Quilt3(quilt3::Args),
     /// User units that start the daemon at login, and again on demand
-    Systemd(systemd::Args),
+    Systemd(systemd::SystemdArgs),
     /// A launch agent that starts the daemon at login, and again on demand
     Launchd(unit::Args),
 }

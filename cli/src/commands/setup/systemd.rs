@@ -21,7 +21,7 @@ const WANTED: [&str; 2] = [
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct SystemdArgs {
     #[command(flatten)]
     unit: unit::Args,
 
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     linger: bool,
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     let dir = units_dir()?;
     let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
     unit::require("systemctl", "quiltctl setup launchd")?;
