@@ -43,10 +43,13 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
         if CERTIFICATE_VARIABLES.contains(&name) {
             // Named there already, by another name.
             !value.is_some_and(|value| knows(daemon, value))
-        } else if name == "NO_PROXY" {
-            daemon.no_proxy.is_none()
         } else {
-            daemon.proxy.is_none()
+            match name {
+                // The daemon speaks plain HTTP on loopback alone.
+                "HTTP_PROXY" => false,
+                "NO_PROXY" => daemon.no_proxy.is_none() && (asks(here) || asks(there)),
+                _ => daemon.proxy.is_none(),
+            }
         }
     };
     names
@@ -72,6 +75,13 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
             }
         })
         .collect()
+}
+
+/// Whether a proxy is asked for what matters to the daemon.
+fn asks(environment: &BTreeMap<String, String>) -> bool {
+    ["HTTPS_PROXY", "ALL_PROXY"]
+        .iter()
+        .any(|name| environment.contains_key(*name))
 }
 
 fn knows(daemon: &NetworkStatus, bundle: &str) -> bool {
@@ -122,6 +132,8 @@ mod tests {
             differing(&map(&corp), &daemon(&[("CURL_CA_BUNDLE", "/corp.pem")])),
             [""; 0]
         );
+        let idle = [("HTTP_PROXY", "http://p:1"), ("NO_PROXY", "127.0.0.1")];
+        assert_eq!(differing(&map(&idle), &daemon(&[])), [""; 0]);
         let set = NetworkStatus {
             ca_bundle: vec!["/corp.pem".to_owned()],
             proxy: Some("http://other:1".to_owned()),

@@ -61,7 +61,14 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
             .words("daemon stop");
         Finding::error("two_daemons", what, hint)
     };
-    Ok(others.map(finding).collect())
+    let mut found: Vec<PathBuf> = Vec::new();
+    for socket in others {
+        // It may listen in both places.
+        if !found.iter().any(|known| is_of_one(known, &socket)) {
+            found.push(socket);
+        }
+    }
+    Ok(found.into_iter().map(finding).collect())
 }
 
 /// Where a daemon is looked for when nobody names a place: in this environment,
