@@ -41,8 +41,9 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
         .chain(there.keys().filter(|name| !here.contains_key(*name)));
     let counts = |name: &str, value: Option<&String>| {
         if CERTIFICATE_VARIABLES.contains(&name) {
-            // Named there already, by another name.
-            !value.is_some_and(|value| knows(daemon, value))
+            // Named there already, by another name perhaps; and what is named
+            // there alone is trusted beside the rest.
+            value.is_some_and(|value| !knows(daemon, value))
         } else {
             match name {
                 // The daemon speaks plain HTTP on loopback alone.
