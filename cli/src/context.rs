@@ -11,6 +11,7 @@ use quilt_proto::locations;
 
 use crate::args::Global;
 use crate::exit::{self, Failure};
+use crate::start::Place;
 use crate::{output, start};
 
 /// How long the daemon may take to start.
@@ -39,6 +40,14 @@ impl Context {
                 .map_err(|error| Failure::new(exit::USAGE, format!("--socket: {error}"))),
             None => locations::socket().map_err(|error| Failure::new(exit::UNEXPECTED, error)),
         }
+    }
+
+    /// The daemon's place.
+    pub(crate) fn place(&self) -> Result<Place, Failure> {
+        Ok(Place {
+            socket: self.socket()?,
+            is_named: self.global.socket.is_some() || locations::is_socket_named(),
+        })
     }
 
     /// A client of the chosen socket and catalog.
@@ -130,8 +139,8 @@ impl Context {
                     && (error.is_absent() || only_reads && error.is_hang_up()) =>
             {
                 let deadline = deadline.unwrap_or_else(|| Instant::now() + START_TIMEOUT);
-                start::ensure(client.socket(), deadline)?;
-                Ok(ask(client)?)
+                let socket = start::ensure(&self.place()?, deadline)?;
+                Ok(ask(&client.clone().at(socket))?)
             }
             result => Ok(result?),
         }

@@ -27,6 +27,7 @@ const PROGRAMS: &[&str] = &[
     "ls",
     "mkdir",
     "mv",
+    "sed",
     "su",
     "sudo",
     "systemctl",

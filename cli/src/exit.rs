@@ -141,6 +141,9 @@ impl From<Error> for Failure {
                 let hint = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
                 Self::new(DAEMON, error).hint(hint)
             }
+            Error::Stopped { pid } => {
+                Self::new(DAEMON, error).hint(Command::of("kill -CONT").operand(pid))
+            }
             error if error.is_absent() => Self::new(DAEMON, error).hint("quiltctl daemon start"),
             error => Self::new(DAEMON, error).hint("quiltctl daemon restart"),
         }

@@ -17,6 +17,7 @@ mod files;
 mod helper;
 mod hot_path;
 mod key_source;
+mod lock_file;
 mod output;
 mod owner;
 mod progress;

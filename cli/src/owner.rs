@@ -23,6 +23,13 @@ pub(crate) fn pid(socket: &Path) -> Option<Pid> {
     is_quiltd_of_ours(pid).then_some(pid)
 }
 
+/// A process, where it is a quiltd of this user: a number that comes from
+/// another namespace of processes is anybody's here.
+pub(crate) fn checked(pid: u32) -> Option<Pid> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    is_quiltd_of_ours(pid).then_some(pid)
+}
+
 /// The lock's file, where somebody holds it.
 fn held(socket: &Path) -> Option<File> {
     let mut name = socket.as_os_str().to_owned();

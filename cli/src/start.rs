@@ -9,13 +9,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
-use quilt_proto::{Command as Hint, Problem, Quoted, locations, quoted};
+use quilt_proto::network::CERTIFICATE_VARIABLES;
+use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted};
 use quilt_trust::{Access, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 
 use crate::exit::{self, Failure};
+use crate::lock_file::LockFile;
 use crate::{detach, files, owner};
 
 /// Names the daemon's executable.
@@ -72,25 +73,57 @@ enum Announced {
     Nothing,
 }
 
-/// Makes sure that a daemon listens on `socket`, starting one if need be. Of
-/// many callers at once, one starts it and the others wait.
-pub(crate) fn ensure(socket: &Path, deadline: Instant) -> Result<(), Failure> {
+/// Where a daemon is to be: where the user says, or wherever it is found by
+/// all who name no place.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) socket: PathBuf,
+    pub(crate) is_named: bool,
+}
+
+impl Place {
+    /// Where it is now: whoever starts it may have to listen elsewhere than
+    /// where it was looked for.
+    fn now(&self) -> PathBuf {
+        if self.is_named {
+            return self.socket.clone();
+        }
+        locations::unnamed_socket().unwrap_or_else(|_| self.socket.clone())
+    }
+
+    fn probe(&self, deadline: Instant) -> bool {
+        let client = Client::new(self.now()).with_deadline(deadline);
+        client.probe().is_ok()
+    }
+
+    /// Whether a daemon has the place, be it deaf.
+    fn is_taken(&self) -> bool {
+        if self.is_named {
+            return owner::is_there(&self.socket);
+        }
+        // What lies in a home may be another machine's.
+        locations::state_dir().is_ok_and(|dir| instance::running(&dir).is_some())
+    }
+}
+
+/// Makes sure that a daemon listens, starting one if need be, and says where.
+/// Of many callers at once, one starts it and the others wait.
+pub(crate) fn ensure(place: &Place, deadline: Instant) -> Result<PathBuf, Failure> {
     // Before a lock or a log is made: what root leaves in a user's directories
     // keeps the user's own daemon from starting.
-    owned_by_us(socket)?;
-    let client = Client::new(socket).with_deadline(deadline);
-    let Some(_lock) = lock(socket, &client, deadline)? else {
-        return Ok(());
+    owned_by_us(&place.socket)?;
+    let Some(_lock) = lock(place, deadline)? else {
+        return Ok(place.now());
     };
     // Somebody may have started it before the lock was ours.
-    if client.probe().is_ok() {
-        return Ok(());
+    if place.probe(deadline) {
+        return Ok(place.now());
     }
     // One that ends still holds the socket's lock, and one that lost its socket
     // is about to.
-    while owner::is_there(socket) {
-        if client.probe().is_ok() {
-            return Ok(());
+    while place.is_taken() {
+        if place.probe(deadline) {
+            return Ok(place.now());
         }
         if Instant::now() >= deadline {
             let what = "a quiltd that does not answer holds the socket";
@@ -98,12 +131,12 @@ pub(crate) fn ensure(socket: &Path, deadline: Instant) -> Result<(), Failure> {
         }
         thread::sleep(PAUSE);
     }
-    let result = launch(socket, deadline);
+    let result = launch(place, deadline);
     // Somebody may have started one without the lock: then ours gave way.
-    if result.is_err() && client.probe().is_ok() {
-        return Ok(());
+    if result.is_err() && place.probe(deadline) {
+        return Ok(place.now());
     }
-    result
+    result.map(|()| place.now())
 }
 
 /// Fails where the places of a daemon are another user's, or can be replaced
@@ -126,34 +159,40 @@ fn owned_by_us(socket: &Path) -> Result<(), Failure> {
 }
 
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
-fn lock(socket: &Path, client: &Client, deadline: Instant) -> Result<Option<File>, Failure> {
-    let mut name = socket.as_os_str().to_owned();
-    name.push(".start.lock");
-    let lock = socket
-        .parent()
-        .map_or(Ok(()), files::create_private_dir)
-        .and_then(|()| open_private(Path::new(&name)))
-        .map_err(|error| {
+fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
+    let path = start_lock(place)?;
+    loop {
+        let taken = LockFile::try_take(&path).map_err(|error| {
             if let Some(failure) = files::is_distrusted(&error) {
                 return failure;
             }
-            let what = format!(
-                "cannot write beside the socket {}: {error}",
-                quoted::path(socket)
-            );
+            let what = format!("cannot write {}: {error}", quoted::path(&path));
             Failure::new(exit::DAEMON, what).hint("quiltctl --socket PATH daemon start")
         })?;
-    loop {
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Some(lock)),
-            Err(_) if client.probe().is_ok() => return Ok(None),
-            Err(_) if Instant::now() >= deadline => return Err(too_slow()),
-            Err(_) => thread::sleep(PAUSE),
+        match taken {
+            Some(lock) => return Ok(Some(lock)),
+            None if place.probe(deadline) => return Ok(None),
+            None if Instant::now() >= deadline => return Err(too_slow()),
+            None => thread::sleep(PAUSE),
         }
     }
 }
 
-fn launch(socket: &Path, deadline: Instant) -> Result<(), Failure> {
+/// Beside the socket that is named; else beside the lock of the one daemon that
+/// there is on this machine.
+fn start_lock(place: &Place) -> Result<PathBuf, Failure> {
+    let mut name = if place.is_named {
+        place.socket.clone().into_os_string()
+    } else {
+        let state = locations::state_dir();
+        let state = state.map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+        instance::lock_file(&state).into_os_string()
+    };
+    name.push(".start.lock");
+    Ok(name.into())
+}
+
+fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
     let daemon = executable()?;
     let (path, mut log) = open_log().map_err(|error| {
         if let Some(failure) = files::is_distrusted(&error) {
@@ -166,7 +205,7 @@ fn launch(socket: &Path, deadline: Instant) -> Result<(), Failure> {
     let read_log = Hint::of("tail").path(&path);
     let fail = |what: String| Failure::new(exit::DAEMON, what).hint(&read_log);
     let log_start = log.seek(SeekFrom::End(0)).unwrap_or(0);
-    let mut child = command(&daemon, socket)
+    let mut child = command(&daemon, place)
         .and_then(|mut command| {
             command
                 .stdin(Stdio::null())
@@ -225,22 +264,30 @@ pub(crate) fn executable() -> Result<PathBuf, Failure> {
         })
 }
 
-fn command(daemon: &Path, socket: &Path) -> io::Result<Command> {
+fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command
         .arg(detach::ARGUMENT)
-        .arg(std::path::absolute(daemon)?)
-        .arg("--socket")
-        .arg(socket)
-        .env(locations::REPORT_ENV, "1")
-        .current_dir("/");
+        .arg(std::path::absolute(daemon)?);
+    if place.is_named {
+        command.arg("--socket").arg(&place.socket);
+    }
+    command.env(locations::REPORT_ENV, "1").current_dir("/");
     for name in WITHHELD {
         command.env_remove(name);
     }
     // These may be relative to the directory the daemon does not start in.
-    for name in [locations::STATE_DIR_ENV, locations::CONFIG_ENV] {
-        if let Some(path) = env::var_os(name).filter(|path| !path.is_empty()) {
-            command.env(name, std::path::absolute(path)?);
+    let of_ours = [locations::STATE_DIR_ENV, locations::CONFIG_ENV];
+    for name in of_ours.into_iter().chain(CERTIFICATE_VARIABLES) {
+        let Some(paths) = env::var_os(name).filter(|paths| !paths.is_empty()) else {
+            continue;
+        };
+        if name == "SSL_CERT_DIR" {
+            let dirs: io::Result<Vec<_>> =
+                env::split_paths(&paths).map(std::path::absolute).collect();
+            command.env(name, env::join_paths(dirs?).map_err(io::Error::other)?);
+        } else {
+            command.env(name, std::path::absolute(paths)?);
         }
     }
     Ok(command)

@@ -36,6 +36,13 @@ pub enum Error {
     #[error(transparent)]
     Problem(Box<Problem>),
 
+    /// The daemon is stopped, as by SIGSTOP or a debugger, and answers nobody.
+    #[error("quiltd (pid {pid}) is stopped, and answers nobody")]
+    Stopped {
+        /// Its process, as it is called here.
+        pid: u32,
+    },
+
     /// The daemon did not answer in time.
     #[error("quiltd did not answer within {:.1} s", .0.as_secs_f64())]
     Timeout(Duration),
@@ -72,6 +79,8 @@ pub(crate) enum Fault {
     Io(io::Error),
     /// The deadline passed.
     Late,
+    /// The daemon is stopped.
+    Stopped(u32),
     /// The socket belongs to this user.
     Foreign(u32),
     /// The bytes are not a valid answer.
@@ -85,14 +94,24 @@ impl Fault {
         match self {
             Self::Io(source) => Error::Unreachable { socket, source },
             Self::Late => Error::Timeout(timeout),
+            Self::Stopped(pid) => Error::Stopped { pid },
             Self::Foreign(uid) => Error::ForeignSocket { socket, uid },
             Self::Invalid(why) => Error::InvalidAnswer(why),
         }
     }
 }
 
+/// The daemon that is to answer is stopped; travels inside of an error of io.
+#[derive(Debug, thiserror::Error)]
+#[error("process {0} is stopped")]
+pub(crate) struct Stopped(pub(crate) u32);
+
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(Stopped(pid)) = inner {
+            return Self::Stopped(*pid);
+        }
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Late,
             _ => Self::Io(error),

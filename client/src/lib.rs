@@ -30,6 +30,8 @@ println!("expires {:?}", token.expires_at);
 mod answer;
 mod error;
 mod lines;
+#[cfg(feature = "blocking")]
+mod stopped;
 
 #[cfg(feature = "aws")]
 mod aws;

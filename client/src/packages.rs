@@ -25,6 +25,7 @@ impl Client {
     pub async fn packages(&self, registry: Option<&str>) -> Result<PackageNames, Error> {
         let request = ListPackages(RegistryQuery {
             registry: registry.map(str::to_owned),
+            layout: None,
         });
         let begin = async {
             let exchange = self.begin(&request, NDJSON).await?;
@@ -56,7 +57,10 @@ impl Client {
         let registry = registry.map(str::to_owned);
         self.send(&ReadPackageVersions {
             path: name.clone(),
-            query: RegistryQuery { registry },
+            query: RegistryQuery {
+                registry,
+                layout: None,
+            },
         })
         .await
     }
@@ -73,6 +77,7 @@ impl Client {
             path: name.clone(),
             query: DeletePackageQuery {
                 registry: registry.map(str::to_owned),
+                layout: None,
                 top_hash: top_hash.cloned(),
             },
         })

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_network::Network;
 use quilt_proto::aws::Region;
 use quilt_proto::wire::{CatalogStatus, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
@@ -25,7 +26,7 @@ use crate::process::Attempt;
 use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::{StackClient, Timeouts};
+use crate::stack::StackClient;
 use crate::store::{self, StoreChoice, StoreError};
 use crate::{VERSION, catalogs};
 
@@ -80,6 +81,8 @@ impl Config {
 pub struct App {
     /// Upstream.
     pub stack: Arc<StackClient>,
+    /// The way there.
+    pub network: Arc<Network>,
     /// Who the user is.
     pub sessions: Sessions,
     /// Which local process got what, when.
@@ -124,10 +127,12 @@ impl App {
         let clock: SharedClock = Arc::new(SystemClock);
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
-        let stack = Arc::new(StackClient::new(
-            Timeouts::default(),
-            metrics.upstream.stack.clone(),
-        ));
+        let settings = Arc::new(SettingsFile::new(config.settings));
+        let network = {
+            let settings = Arc::clone(&settings);
+            Arc::new(Network::new(move || settings.current().network.clone()))
+        };
+        let stack = Arc::new(StackClient::new(&network, metrics.upstream.stack.clone()));
         let tasks = TaskTracker::new();
         let store = store::open(config.token_store, &config.state_dir).await?;
         let parts = Parts {
@@ -137,8 +142,8 @@ impl App {
             tasks: tasks.clone(),
             meter: metrics.refreshes.access_tokens.clone(),
         };
-        let settings = Arc::new(SettingsFile::new(config.settings));
-        let aws = Arc::new(Aws::new(&metrics.upstream));
+        let aws = Arc::new(Aws::new(&network, &metrics.upstream).await);
+        let s3 = aws.endpoint("S3");
         let vault = Arc::new(Vault::new(credential::Parts {
             stack: Arc::clone(&stack),
             aws: Arc::clone(&aws),
@@ -162,7 +167,7 @@ impl App {
             sessions: Sessions::load(parts).await?,
             audit: AuditLog::open(&config.state_dir),
             metrics,
-            packages: Packages::new(sdk_config.clone(), Arc::clone(&vault)),
+            packages: Packages::new(sdk_config.clone(), Arc::clone(&vault), &network, s3),
             vault,
             keys: Arc::new(keys),
             aws,
@@ -170,6 +175,7 @@ impl App {
             gateway,
             settings,
             stack,
+            network,
             config: sdk_config,
             shutdown,
             protections,
@@ -179,6 +185,9 @@ impl App {
             socket,
             tasks,
         };
+        for ailment in doctor::network(&app.network) {
+            tracing::warn!("{ailment}");
+        }
         for distrust in app.distrusted() {
             tracing::warn!("{distrust}: it is not used");
         }
@@ -247,14 +256,21 @@ impl App {
     }
 
     /// The AWS region of a profile: its own, else the catalog's, where known.
-    pub fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
+    pub async fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
         let own = self.vault.profile(profile).ok()?.region.clone();
-        own.or_else(|| {
-            let values = self.config.read().ok()?;
-            let configured = self.config.catalog().ok()??;
-            let region: Region = values.get("region")?.as_str()?.parse().ok()?;
-            (configured == *catalog).then(|| region.to_string())
-        })
+        if let Some(region) = own.or_else(|| self.configured_region(catalog)) {
+            return Some(region);
+        }
+        let region = self.sessions.session(catalog).region().await?;
+        Some(region.to_string())
+    }
+
+    /// The configured region, which is that of the configured catalog.
+    fn configured_region(&self, catalog: &CatalogUrl) -> Option<String> {
+        let values = self.config.read().ok()?;
+        let configured = self.config.catalog().ok()??;
+        let region: Region = values.get("region")?.as_str()?.parse().ok()?;
+        (configured == *catalog).then(|| region.to_string())
     }
 
     /// Notices what another daemon on the same store did: who logged in, out,
@@ -311,6 +327,7 @@ impl App {
                 })
                 .collect(),
             grants: self.grants.list(),
+            network: self.settings.current().network_status(),
             catalogs: self
                 .sessions
                 .all()
@@ -354,6 +371,7 @@ impl App {
         doctor::examine(Patient {
             session,
             stack: &self.stack,
+            network: &self.network,
             vault: &self.vault,
             keys: &self.keys,
             gateway: &self.gateway,

@@ -1,8 +1,9 @@
 //! One daemon for a state directory and machine: a lock there, held for the
 //! daemon's life, that says where it listens.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,20 @@ const OLD: Duration = Duration::from_hours(30 * 24);
 /// the process, however that ends.
 #[derive(Debug)]
 pub struct InstanceLock {
+    // Declared first: the name goes while the lock is held.
+    _name: Name,
     _file: File,
+}
+
+/// The lock's file, which does not stay behind.
+#[derive(Debug)]
+struct Name(PathBuf);
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        // Nobody else's: the lock is still held.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Why a daemon must not start.
@@ -71,24 +85,33 @@ fn place(running: Option<&Instance>) -> String {
 }
 
 /// Takes the lock of a state directory, at once or not at all. `socket` is
-/// where this daemon listens.
-pub fn claim(dir: &Path, socket: &Path) -> Result<InstanceLock, InstanceError> {
+/// where this daemon listens, and `also` where else.
+pub fn claim(
+    dir: &Path,
+    socket: &Path,
+    also: Option<&Path>,
+) -> Result<InstanceLock, InstanceError> {
     quilt_trust::make_dir(dir)?;
     let path = lock_file(dir);
-    let mut file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(InstanceError::Running {
-                dir: dir.to_owned(),
-                running: read(&file),
-            });
+    let mut file = loop {
+        let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
+        match file.try_lock() {
+            // Whoever held it may have removed it since it was opened.
+            Ok(()) if is_at(&file, &path) => break file,
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(InstanceError::Running {
+                    dir: dir.to_owned(),
+                    running: read(&file),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(InstanceError::Lock { path, source }),
         }
-        Err(TryLockError::Error(source)) => return Err(InstanceError::Lock { path, source }),
-    }
+    };
     let own = Instance {
         pid: std::process::id(),
         socket: socket.to_owned(),
+        also: also.map(Path::to_owned),
     };
     // Whoever cannot read it still sees the lock. It works as well on a full
     // disk.
@@ -103,7 +126,18 @@ pub fn claim(dir: &Path, socket: &Path) -> Result<InstanceLock, InstanceError> {
         tracing::warn!("cannot write to {}: {error}", path.display());
     }
     sweep(dir, &path);
-    Ok(InstanceLock { _file: file })
+    Ok(InstanceLock {
+        _name: Name(path),
+        _file: file,
+    })
+}
+
+/// Whether a path still leads to an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same =
+        |open: &Metadata, there: &Metadata| (open.dev(), open.ino()) == (there.dev(), there.ino());
+    let (open, there) = (file.metadata(), fs::symlink_metadata(path));
+    open.is_ok_and(|open| there.is_ok_and(|there| same(&open, &there)))
 }
 
 /// Removes the locks of machines, or earlier runs of this one, that have not
@@ -135,13 +169,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let socket = Path::new("/run/it's/quiltd.sock");
-        let held = claim(&state, socket).unwrap();
+        let held = claim(&state, socket, None).unwrap();
         let running = quilt_proto::instance::running(&state).unwrap();
         assert_eq!(
             (running.pid, &*running.socket),
             (std::process::id(), socket)
         );
-        let refused = claim(&state, Path::new("/elsewhere")).unwrap_err();
+        let refused = claim(&state, Path::new("/elsewhere"), None).unwrap_err();
         let line = refused.to_string();
         assert!(
             line.ends_with("/state, on “/run/it's/quiltd.sock”"),
@@ -153,6 +187,7 @@ mod tests {
         );
         drop(held);
         assert_eq!(quilt_proto::instance::running(&state), None);
-        claim(&state, socket).unwrap();
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 0, "left behind");
+        claim(&state, socket, None).unwrap();
     }
 }

@@ -33,8 +33,11 @@ pub mod store;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use app::App;
-use listen::{AllowedHosts, ControlSocket, Limits, PeerListener, Words, guarded, serve};
+use listen::ControlSocket;
+use listen::{AllowedHosts, ControlSockets, Limits, PeerListener, Words, guarded, serve};
 
 /// The daemon's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -43,17 +46,25 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Debug)]
 pub struct Listeners {
     /// The JSON API.
-    pub control: ControlSocket,
+    pub control: ControlSockets,
 }
 
 /// Serves until the app is shut down, then lets requests and token rotations
 /// under way end.
 pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
-    if let Some(watch) = listeners.control.watch() {
-        tokio::spawn(watch.stop_when_lost(app.shutdown.clone()));
+    let ControlSockets { first, also, .. } = listeners.control;
+    let (again, arrivals) = mpsc::unbounded_channel();
+    // One that was handed over is somebody else's to keep.
+    if let Some(watched) = first.watch() {
+        let also = also.as_ref().and_then(ControlSocket::watch);
+        let watched = [watched].into_iter().chain(also).collect();
+        tokio::spawn(listen::watch(watched, again, app.shutdown.clone()));
     }
     let meter = app.metrics.connections.of("control");
-    let control = PeerListener::new(listeners.control)?.metered(meter);
+    let control = PeerListener::new(first)?
+        .and_on(also)?
+        .and_later_on(arrivals)
+        .metered(meter);
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);

@@ -10,10 +10,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use quilt_proto::locations::Places;
 use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::HandedKey;
+use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::process::Attempt;
 use quiltd::store::{StoreChoice, StoreError};
 use quiltd::{Listeners, api, instance, listen, memory, process, raw};
@@ -105,15 +107,19 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
     let key = HandedKey::read(args.api_key_fd)?;
-    let path = args.socket.map_or_else(locations::own_socket, Ok)?;
+    let places = match args.socket {
+        Some(path) => Places::only(path),
+        None => Places::own()?,
+    };
     let config = Config::resolve(args.config, args.token_store.into())?;
     quilt_trust::settings_at(&config.settings);
     // Nothing is made or believed in a directory that others own or may change.
     check_state_dir(&config.state_dir)?;
     // The lock outlives the runtime: the next daemon starts when this one's
     // last write is done.
-    let (control, _lock) = listen::acquire(&path)?;
-    let _instance = only_instance(&config, control.path())?;
+    let mut control = listen::acquire(&places)?;
+    let _locks = control.take_locks();
+    let _instance = only_instance(&config, &control)?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         // What newly arrives goes ahead of what goes on and on: else each
@@ -125,7 +131,7 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
         .context("cannot start the async runtime")?;
     let result = runtime.block_on(async {
         let shutdown = stop_on_signal().context("cannot watch for signals")?;
-        let socket = control.path().to_owned();
+        let socket = control.first.path().to_owned();
         let app = App::build(config, protections, socket, shutdown).await?;
         if let Some(key) = key {
             let catalog = args
@@ -137,7 +143,7 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
         }
         let stopping = app.shutdown.clone();
         tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
-        announce(&control);
+        announce(&control.first);
         quiltd::run(app, Listeners { control }).await?;
         anyhow::Ok(())
     });
@@ -147,8 +153,12 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
 
 /// The right to be the only daemon of this state directory. One that keeps
 /// nothing may do without, where nothing can be written at all.
-fn only_instance(config: &Config, socket: &Path) -> Result<Option<InstanceLock>, InstanceError> {
-    match instance::claim(&config.state_dir, socket) {
+fn only_instance(
+    config: &Config,
+    control: &ControlSockets,
+) -> Result<Option<InstanceLock>, InstanceError> {
+    let also = control.also.as_ref().map(ControlSocket::path);
+    match instance::claim(&config.state_dir, control.first.path(), also) {
         Err(InstanceError::Distrusted(distrust))
             if config.token_store == StoreChoice::Memory && !distrust.is_about_others() =>
         {
@@ -204,7 +214,7 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 /// Tells whoever started us that connections are taken from now on: one JSON
 /// line on stdout, and systemd. Then lets go of stdout, so that a starter that
 /// reads to the end of the pipe is not kept waiting.
-fn announce(control: &listen::ControlSocket) {
+fn announce(control: &ControlSocket) {
     let line = serde_json::json!({
         "socket": control.path().to_string_lossy(),
         "pid": std::process::id(),

@@ -25,7 +25,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "package",
             "python_sdk",
             "session",
-            "settings",
             "stack",
             "store",
         ],

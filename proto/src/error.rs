@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{self, Command};
-use crate::{CatalogUrl, RegistryHost};
+use crate::{CatalogUrl, NetworkFailure, RegistryHost};
 
 /// What went wrong, stable across versions. A code this version does not know
 /// is kept as [`ErrorCode::Unknown`].
@@ -154,6 +154,10 @@ pub struct Problem {
     /// With `other_catalog`: the catalog it says it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog_url: Option<Box<CatalogUrl>>,
+    /// With `stack_unreachable` and `aws_unreachable`: what kept the request
+    /// from its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkFailure>,
 }
 
 impl Problem {
@@ -171,6 +175,7 @@ impl Problem {
             hint: None,
             registry_host: None,
             catalog_url: None,
+            network: None,
         }
     }
 

@@ -17,6 +17,9 @@ pub struct Instance {
     pub pid: u32,
     /// Where it listens.
     pub socket: PathBuf,
+    /// Where else it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<PathBuf>,
 }
 
 /// The lock in a state directory. It has the name of this run of this machine,
@@ -44,7 +47,7 @@ pub fn read(file: &File) -> Option<Instance> {
 }
 
 /// A name for this machine since it was started.
-fn machine() -> String {
+pub fn machine() -> String {
     let places = ["/proc/sys/kernel/random/boot_id", "/etc/hostname"];
     let text = places
         .iter()

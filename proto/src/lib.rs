@@ -12,6 +12,7 @@ pub mod error;
 pub mod instance;
 pub mod locations;
 pub mod names;
+pub mod network;
 pub mod quoted;
 mod registry_host;
 #[cfg(feature = "schema")]
@@ -24,6 +25,7 @@ pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
 pub use command::Command;
 pub use error::{ErrorCode, Problem};
 pub use names::{ApiKeyId, ApiKeySecret, NameError, PackageName, ProfileName, TopHash};
+pub use network::NetworkFailure;
 pub use quoted::{Quoted, Reason};
 pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;

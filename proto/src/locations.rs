@@ -8,6 +8,8 @@ use directories::BaseDirs;
 
 use crate::{Command, instance};
 
+/// What the socket is called where nobody names it.
+const SOCKET_NAME: &str = "quiltd.sock";
 /// Names the socket.
 pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
 /// Names the daemon's settings file.
@@ -42,21 +44,55 @@ pub fn socket() -> Result<PathBuf, NoHome> {
     unnamed_socket()
 }
 
-/// The same where nobody names a socket.
-pub fn unnamed_socket() -> Result<PathBuf, NoHome> {
-    let usual = default_socket()?;
-    if usual.exists() {
-        return Ok(usual);
-    }
-    let running = state_dir().ok().and_then(|dir| instance::running(&dir));
-    let found = running.filter(|running| running.socket.exists());
-    Ok(found.map_or(usual, |running| running.socket))
+/// Whether `QUILTD_SOCKET` names a socket.
+pub fn is_socket_named() -> bool {
+    named_socket().is_some()
 }
 
-/// Where a daemon listens: `QUILTD_SOCKET`, else under the runtime directory,
-/// else under the state directory.
-pub fn own_socket() -> Result<PathBuf, NoHome> {
-    named_socket().map_or_else(default_socket, Ok)
+/// The same where nobody names a socket: where the daemon of this machine
+/// listens, whatever the environment it was started from, else the usual place.
+pub fn unnamed_socket() -> Result<PathBuf, NoHome> {
+    let usual = default_socket()?;
+    let Ok(state) = state_dir() else {
+        return Ok(usual);
+    };
+    let Some(running) = instance::running(&state) else {
+        return Ok(usual);
+    };
+    // Inside of a container some of them are not to be seen, or by other names.
+    let places = [running.socket].into_iter().chain(running.also);
+    let mut places = places.chain([state.join(SOCKET_NAME)]);
+    Ok(places.find(|place| place.exists()).unwrap_or(usual))
+}
+
+/// Where a daemon listens that was told nothing: under the runtime directory,
+/// if there is one, and under the state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The first place.
+    pub socket: PathBuf,
+    /// The other, where it is another, and nobody named the first.
+    pub also: Option<PathBuf>,
+}
+
+impl Places {
+    /// This one alone.
+    pub fn only(socket: PathBuf) -> Self {
+        Self { socket, also: None }
+    }
+
+    /// What `QUILTD_SOCKET` names, else both usual places.
+    pub fn own() -> Result<Self, NoHome> {
+        if let Some(socket) = named_socket() {
+            return Ok(Self::only(socket));
+        }
+        let socket = default_socket()?;
+        let also = state_dir()?.join(SOCKET_NAME);
+        Ok(Self {
+            also: (also != socket).then_some(also),
+            socket,
+        })
+    }
 }
 
 /// A relative one counts from the current directory, and is absolute from then
@@ -71,12 +107,14 @@ fn default_socket() -> Result<PathBuf, NoHome> {
     let dir = if cfg!(target_os = "macos") {
         dirs.data_dir().to_owned()
     } else {
+        // It may be gone while the variable is still set.
         dirs.runtime_dir()
+            .filter(|dir| dir.is_dir())
             .or(dirs.state_dir())
             .unwrap_or(dirs.data_dir())
             .to_owned()
     };
-    Ok(dir.join("quilt").join("quiltd.sock"))
+    Ok(dir.join("quilt").join(SOCKET_NAME))
 }
 
 /// Every place a daemon of this user may be in when nobody names one, whatever
@@ -93,7 +131,7 @@ pub fn usual_sockets() -> Vec<PathBuf> {
         [runtime, state, last]
     });
     dirs.flatten()
-        .map(|dir| dir.join("quilt").join("quiltd.sock"))
+        .map(|dir| dir.join("quilt").join(SOCKET_NAME))
         .collect()
 }
 

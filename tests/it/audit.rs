@@ -183,6 +183,7 @@ async fn every_audited_endpoint_has_its_entry_of_the_catalog_it_was_resolved_to(
     let delete = DeletePackage {
         path: "ns/none".parse().unwrap(),
         query: DeletePackageQuery {
+            layout: None,
             registry: Some("s3://private-bucket".to_owned()),
             top_hash: None,
         },
@@ -301,6 +302,7 @@ async fn changes_of_the_configuration_and_deletions_are_in_it() {
         let delete = DeletePackage {
             path: name.parse().unwrap(),
             query: DeletePackageQuery {
+                layout: None,
                 registry: Some(registry.clone()),
                 top_hash: None,
             },

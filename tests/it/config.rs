@@ -74,7 +74,7 @@ async fn what_is_no_catalog_is_refused_and_changes_nothing() {
         assert!(line.contains("run: quiltctl config"), "{line}");
     }
     let cases = [
-        (FaultKind::Html, "it is not JSON"),
+        (FaultKind::Html, "answered with a web page"),
         (FaultKind::Garbage, "it is not JSON"),
         (
             FaultKind::Status {

@@ -389,9 +389,9 @@ async fn moto_agrees_on_chains_of_one_two_and_three() {
     let world = world_at(StackConfig::default(), &settings, &variables).await;
     let script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])";
     for (name, role) in [
-        ("one", "lake/quiltd"),
+        ("one", "lake/alice"),
         ("two", "vault/me"),
-        ("three", "deep/quiltd"),
+        ("three", "deep/alice"),
     ] {
         let said = python(&world, name, script, &variables).await.ok();
         assert!(

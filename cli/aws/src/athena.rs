@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::Region;
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::{
     QueryExecutionContext, QueryExecutionState as State, ResultSet, ResultSetMetadata,
@@ -13,7 +13,7 @@ use quilt_client::QuiltCredentials;
 use quilt_proto::{Quoted, Reason, quoted};
 
 use crate::failure::{Failure, note, one_line, shown_json};
-use crate::{Daemon, place};
+use crate::{Daemon, network, place};
 
 /// How long a query may take before it is given up.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -45,7 +45,7 @@ pub(crate) async fn run(daemon: &Daemon, query: &Query) -> Result<(), Failure> {
     // A login that is needed is said in the daemon's words, not the SDK's.
     let profile = quilt_proto::ProfileName::default_profile();
     client.credentials(&profile).await?;
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    let config = network::loader()
         .region(Region::new(query.region.clone()))
         .credentials_provider(QuiltCredentials::new(client))
         .load()

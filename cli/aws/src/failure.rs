@@ -44,6 +44,13 @@ impl Failure {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        if let Some((failure, origin)) = quilt_network::aws::failure(error) {
+            let whom = origin
+                .as_ref()
+                .map_or("AWS".to_owned(), ToString::to_string);
+            let hint = failure.remedy(origin.as_ref());
+            return Self::new(5, format!("{what}: {whom} {failure}"), hint);
+        }
         let Some(service) = error.as_service_error() else {
             let reason = match error {
                 SdkError::ConstructionFailure(_) => "there are no AWS credentials".to_owned(),

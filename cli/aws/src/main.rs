@@ -6,6 +6,7 @@
 
 mod athena;
 mod failure;
+mod network;
 mod place;
 mod secret;
 

@@ -3,15 +3,14 @@
 
 use std::io::{Write, stdout};
 
-use aws_config::BehaviorVersion;
 use quilt_client::Error;
 use quilt_proto::api::UseApiKey;
 use quilt_proto::wire::ApiKeyHandover;
 use quilt_proto::{ApiKeySecret, Command, RegistryHost, Secret};
 use serde::Deserialize;
 
-use crate::Daemon;
 use crate::failure::{Failure, note, one_line, shown_json};
+use crate::{Daemon, network};
 
 /// A secret that is a JSON object, as the AWS console makes them.
 #[derive(Deserialize)]
@@ -69,7 +68,7 @@ fn again(error: Error, daemon: &Daemon, id: &str) -> Failure {
 }
 
 async fn read(id: &str) -> Result<ApiKeySecret, Failure> {
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let config = network::loader().load().await;
     let client = aws_sdk_secretsmanager::Client::new(&config);
     let answer = client.get_secret_value().secret_id(id).send().await;
     let answer = answer.map_err(|error| Failure::aws("cannot read the secret", &error))?;

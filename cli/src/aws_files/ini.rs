@@ -136,6 +136,19 @@ pub(crate) fn profile_of(header: &[u8], config: bool) -> Option<String> {
     }
 }
 
+/// A byte order mark in UTF-8.
+pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Whether botocore does not take a header for the profile it names to others:
+/// it has spaces inside its brackets.
+pub(crate) fn is_spaced(header: &[u8], config: bool) -> bool {
+    let header = header.trim_ascii();
+    let inner = header.strip_prefix(b"[").unwrap_or(header);
+    let inner = inner.split(|byte| *byte == b']').next().unwrap_or(inner);
+    let is_split = config && inner.starts_with(b"profile");
+    !is_split && inner.trim_ascii() != inner
+}
+
 /// The key of a `key = value` line, in lower case. An indented line may be
 /// part of the value above it, or not: SDKs disagree, so it counts.
 pub(crate) fn key(line: &[u8]) -> Option<String> {

@@ -1,9 +1,9 @@
 //! `daemon`: its start and its end.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::api::{ReadStatus, Shutdown};
 use quilt_proto::wire::Status;
@@ -57,12 +57,13 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
 }
 
 fn start(context: &Context, client: &Client) -> Result<(), Failure> {
-    match client.probe() {
+    let client = &match client.probe() {
         Err(error) if error.is_absent() => {
-            start::ensure(client.socket(), Instant::now() + TIMEOUT)?;
+            let socket = start::ensure(&context.place()?, Instant::now() + TIMEOUT)?;
+            client.clone().at(socket)
         }
-        result => result?,
-    }
+        result => result.map(|()| client.clone())?,
+    };
     let reply = client.reply(&ReadStatus)?;
     if context.global().json {
         return output::json(reply.body());
@@ -83,12 +84,17 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
     let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
     match quick.send(&ReadStatus) {
         Ok(status) => {
-            let pid = i32::try_from(status.pid).ok().and_then(Pid::from_raw);
-            let pid = pid.ok_or(Error::InvalidAnswer("a pid that is none"))?;
-            let process = Process::open(pid);
+            // In a container it calls itself by a number that is another's here.
+            let pid = quick.listener().and_then(owner::checked);
+            let pid = pid.or_else(|| owner::pid(client.socket()));
+            let pid = pid.or_else(|| owner::checked(status.pid));
+            let process = pid.map(|pid| (pid, Process::open(pid)));
             client.send(&Shutdown)?;
-            if process.is_ok_and(|process| !process.wait(Instant::now() + END_TIMEOUT)) {
-                return Err(endless(pid));
+            let deadline = Instant::now() + END_TIMEOUT;
+            match process {
+                Some((pid, Ok(process))) if !process.wait(deadline) => return Err(endless(pid)),
+                Some(_) => {}
+                None => wait_for_lock(client.socket(), deadline)?,
             }
             warn_of_exec(&status);
             Ok(true)
@@ -100,6 +106,23 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
             None => Err(error.into()),
         },
     }
+}
+
+/// Waits for a daemon whose process cannot be seen from here to let go of its
+/// socket.
+fn wait_for_lock(socket: &Path, deadline: Instant) -> Result<(), Failure> {
+    while owner::is_there(socket) {
+        if Instant::now() >= deadline {
+            let what =
+                "quiltd, which runs where its process cannot be seen from here, does not end";
+            let hint = quilt_proto::Command::of("quiltctl")
+                .path_option("--socket", socket)
+                .words("status");
+            return Err(Failure::new(exit::DAEMON, what).hint(hint));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }
 
 /// Says which programs had a right that ended with the daemon.

@@ -2,6 +2,7 @@
 //! nothing else. They end when they end: `exec` is better where it works.
 
 use std::fmt::Write;
+use std::io::{IsTerminal, stdout};
 
 use quilt_proto::api::{ReadCredentials, ReadProfiles};
 use quilt_proto::aws::{AccessKeyId, NotAws, Region, SecretAccessKey, SessionToken};
@@ -41,6 +42,31 @@ pub(crate) enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let result = print(context, args);
+    if result.is_err() && !context.global().json && !stdout().is_terminal() {
+        // Whoever evaluates this would go on with what an earlier run set.
+        output::bytes(give_up(args.format).as_bytes())?;
+    }
+    result
+}
+
+/// What leaves no credentials behind, and fails: for shells, which evaluate
+/// what is printed whatever the exit code. Nothing for what reads files.
+fn give_up(format: Format) -> String {
+    if matches!(format, Format::Dotenv | Format::Json) {
+        return String::new();
+    }
+    let mut text = String::new();
+    for name in variables::ALL {
+        unset(&mut text, format, name);
+    }
+    if format != Format::Powershell {
+        text.push_str("false\n");
+    }
+    text
+}
+
+fn print(context: &Context, args: &Args) -> Result<(), Failure> {
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let call = ReadCredentials(profile.clone().into());
@@ -109,7 +135,7 @@ fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroiz
             .flat_map(|region| variables::REGIONS.map(|name| (name, region.as_str()))),
     );
     let kept = |name: &str| set.iter().any(|(set, _)| *set == name);
-    let unset = variables::ALL.iter().filter(|name| !kept(name));
+    let gone = variables::ALL.iter().filter(|name| !kept(name));
 
     let mut text = Zeroizing::new(String::with_capacity(8192));
     if format == Format::Json {
@@ -132,18 +158,24 @@ fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroiz
             _ => writeln!(text, "export {name}='{value}'"),
         };
     }
-    for name in unset {
-        let _ = match format {
-            Format::Fish => writeln!(text, "set -e {name}"),
-            Format::Powershell => {
-                writeln!(text, "Remove-Item Env:{name} -ErrorAction SilentlyContinue")
-            }
-            // A file cannot take anything away.
-            Format::Dotenv => Ok(()),
-            _ => writeln!(text, "unset {name}"),
-        };
+    for name in gone {
+        unset(&mut text, format, name);
     }
     text
+}
+
+/// The line that takes a variable away.
+fn unset(text: &mut String, format: Format, name: &str) {
+    // Writing to a String cannot fail.
+    let _ = match format {
+        Format::Fish => writeln!(text, "set -e {name}"),
+        Format::Powershell => {
+            writeln!(text, "Remove-Item Env:{name} -ErrorAction SilentlyContinue")
+        }
+        // A file cannot take anything away.
+        Format::Dotenv | Format::Json => Ok(()),
+        Format::Bash => writeln!(text, "unset {name}"),
+    };
 }
 
 #[cfg(test)]

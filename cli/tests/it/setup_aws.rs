@@ -234,3 +234,151 @@ fn python_reads_what_was_written() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(stdout, format!("{line}{line}'\\nx = 1'\n"));
 }
+
+#[test]
+fn many_at_once_lose_nothing() {
+    let (home, file) = home();
+    fs::write(&file, "# mine\n").unwrap();
+    let names: Vec<String> = (0..10).map(|number| format!("n{number}")).collect();
+    let children: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let mut command = home.command(&["setup", "aws", "--name", name]);
+            command.arg("--no-autostart").spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let text = read(&file);
+    for name in &names {
+        assert!(
+            text.contains(&format!("\n[profile {name}]\ncredential_process")),
+            "{text}"
+        );
+    }
+    for name in &names {
+        home.run(&["setup", "aws", "--name", name, "--undo"]).ok();
+    }
+    assert_eq!(read(&file), "# mine\n");
+    assert!(!home.path().join("state/setup.lock").exists());
+}
+
+/// Ends with code 8, changes nothing, and says what to write by hand.
+fn by_hand(home: &Home, file: &PathBuf, why: &str) -> String {
+    let before = fs::read(file).unwrap();
+    let output = home
+        .command(&["setup", "aws", "--no-autostart"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert_eq!(output.stdout, b"");
+    assert_eq!(fs::read(file).unwrap(), before);
+    for line in [
+        "[profile quilt]",
+        "credential_process = ",
+        "region = eu-west-1",
+    ] {
+        assert!(said.lines().any(|found| found.starts_with(line)), "{said}");
+    }
+    let last = said.lines().last().unwrap();
+    assert!(
+        last.starts_with("quiltctl: ") && last.contains(why),
+        "{said}"
+    );
+    // What was not written is not recorded.
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(fs::read(file).unwrap(), before);
+    last.rsplit_once("; run: ").unwrap().1.to_owned()
+}
+
+#[test]
+fn a_file_that_aws_programs_refuse_is_said_to_be_and_the_command_mends_it() {
+    let (home, file) = home();
+    fs::write(&file, "\u{feff}[default]\nregion = x\n").unwrap();
+    let hint = by_hand(&home, &file, "byte order mark");
+    let mended = Command::new("sh").args(["-c", &hint]).status().unwrap();
+    assert!(mended.success());
+    assert_eq!(read(&file), "[default]\nregion = x\n");
+    home.run(&["setup", "aws"]).ok();
+
+    fs::write(&file, "[default]\nnonsense\n").unwrap();
+    by_hand(&home, &file, "neither a section nor a setting");
+}
+
+#[test]
+fn a_read_only_file_and_one_that_is_mounted_are_left_alone() {
+    let (home, file) = home();
+    fs::write(&file, "[default]\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let hint = by_hand(&home, &file, "read-only");
+    assert!(
+        Command::new("sh")
+            .args(["-c", &hint])
+            .status()
+            .unwrap()
+            .success()
+    );
+    home.run(&["setup", "aws"]).ok();
+    home.run(&["setup", "aws", "--undo"]).ok();
+
+    // As a container gets it: a mount of its own.
+    let outside = home.path().join("outside");
+    fs::write(&outside, "[default]\n").unwrap();
+    let script = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+    let mut command = home.command(&[]);
+    let quiltctl = command.get_program().to_owned();
+    command = {
+        let mut inside = Command::new("unshare");
+        if !rustix::process::getuid().is_root() {
+            inside.args(["--user", "--map-root-user"]);
+        }
+        inside.args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ]);
+        inside
+            .arg(&outside)
+            .arg(&file)
+            .arg(quiltctl)
+            .args(["setup", "aws", "--no-autostart"]);
+        inside.env_clear();
+        for (name, value) in command.get_envs() {
+            inside.env(name, value.unwrap());
+        }
+        inside
+    };
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(
+        said.contains("a mount of its own") && said.contains("\n[profile quilt]\n"),
+        "{said}"
+    );
+    assert_eq!(read(&outside), "[default]\n");
+}
+
+#[test]
+fn a_header_that_some_programs_do_not_read_is_not_relied_upon() {
+    let (home, file) = home();
+    let theirs = "[ profile quilt ]\noutput = json\n";
+    fs::write(&file, theirs).unwrap();
+    home.run(&["setup", "aws"]).ok();
+    let text = read(&file);
+    assert!(
+        text.starts_with(&format!("{theirs}\n[profile quilt]\ncredential_process = ")),
+        "{text}"
+    );
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(read(&file), theirs);
+    // Another way in it wins in those that do.
+    fs::write(&file, "[ profile quilt ]\nrole_arn = x\n").unwrap();
+    let line = home.run(&["setup", "aws"]).failed(8);
+    assert!(line.contains("role_arn"), "{line}");
+}

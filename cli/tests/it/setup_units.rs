@@ -75,6 +75,37 @@ fn systemd_units_come_once_and_go() {
 }
 
 #[test]
+fn lingering_is_explained_and_offered() {
+    let home = home("systemctl");
+    let bin = home.path().join("bin");
+    let tool = format!(
+        "#!/bin/sh\necho loginctl \"$@\" >> {}/asked\n",
+        home.path().display()
+    );
+    fs::write(bin.join("loginctl"), tool).unwrap();
+    fs::set_permissions(bin.join("loginctl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let without = run(&home, &["setup", "systemd"]);
+    assert!(
+        without.stderr.contains("quiltctl setup systemd --linger"),
+        "{without:?}"
+    );
+    without.ok();
+    assert!(
+        !asked(&home).contains("loginctl"),
+        "it is offered, not done"
+    );
+    let with = run(&home, &["setup", "systemd", "--linger"]);
+    assert_eq!(with.stderr, "", "{with:?}");
+    with.ok();
+    assert!(
+        asked(&home).ends_with("loginctl enable-linger\n"),
+        "{}",
+        asked(&home)
+    );
+    run(&home, &["setup", "systemd", "--undo", "--linger"]).failed(2);
+}
+
+#[test]
 fn without_a_bus_nothing_is_touched_and_units_can_go() {
     let home = home("systemctl");
     let requests = home.answer(200, "{}");

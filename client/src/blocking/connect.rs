@@ -9,13 +9,19 @@ use rustix::fd::OwnedFd;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 
-use crate::error::Fault;
+use crate::error::{Fault, Stopped};
+use crate::stopped;
+
+/// How often to look at the daemon while it does not answer.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A connected stream whose reads and writes end at the deadline.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: UnixStream,
     deadline: Option<Instant>,
+    /// The process that listens, where the system tells.
+    pid: Option<u32>,
 }
 
 impl Connection {
@@ -27,11 +33,17 @@ impl Connection {
         set_socket_timeout(&stream, Timeout::Send, Some(remaining(deadline)?))
             .map_err(io::Error::from)?;
         connect(&stream, &address).map_err(io::Error::from)?;
-        check_peer(&stream)?;
+        let pid = check_peer(&stream)?;
         Ok(Self {
             stream,
             deadline: Some(deadline),
+            pid,
         })
+    }
+
+    /// The process that listens, where the system tells.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pid
     }
 
     /// Lets reads wait for ever from now on, for streams.
@@ -45,10 +57,19 @@ impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(deadline) = self.deadline {
-                self.stream.set_read_timeout(Some(remaining(deadline)?))?;
+                let left = remaining(deadline)?;
+                self.stream.set_read_timeout(Some(left.min(LOOK)))?;
             }
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Not the deadline yet: a look at whoever is to answer.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let listener = self.pid.filter(|pid| stopped::is_stopped(*pid));
+                    // A service manager may have listened on its behalf.
+                    if let Some(pid) = listener.or_else(stopped::stopped_daemon) {
+                        return Err(io::Error::other(Stopped(pid)));
+                    }
+                }
                 result => return result,
             }
         }
@@ -100,11 +121,11 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
 /// directory they may write to. Its process may be outside our pid namespace,
 /// and without a number here: only the user counts.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn check_peer(stream: &UnixStream) -> Result<(), Fault> {
+fn check_peer(stream: &UnixStream) -> Result<Option<u32>, Fault> {
     use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
     let peer = getsockopt(stream, PeerCredentials).map_err(io::Error::from)?;
     if peer.uid() == rustix::process::getuid().as_raw() {
-        Ok(())
+        Ok(u32::try_from(peer.pid()).ok().filter(|pid| *pid > 0))
     } else {
         Err(Fault::Foreign(peer.uid()))
     }
@@ -113,10 +134,10 @@ fn check_peer(stream: &UnixStream) -> Result<(), Fault> {
 /// Refuses a socket that another user listens on. Root is let through: launchd
 /// listens on behalf of the user's agents.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn check_peer(stream: &UnixStream) -> Result<(), Fault> {
+fn check_peer(stream: &UnixStream) -> Result<Option<u32>, Fault> {
     let (uid, _) = nix::unistd::getpeereid(stream).map_err(io::Error::from)?;
     if uid.is_root() || uid.as_raw() == rustix::process::getuid().as_raw() {
-        Ok(())
+        Ok(None)
     } else {
         Err(Fault::Foreign(uid.as_raw()))
     }

@@ -92,6 +92,13 @@ impl Client {
         Self { limit, ..self }
     }
 
+    /// The same client talking to another socket.
+    #[must_use]
+    pub fn at(self, socket: impl Into<PathBuf>) -> Self {
+        let socket = socket.into();
+        Self { socket, ..self }
+    }
+
     /// The socket this client talks to.
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -120,6 +127,13 @@ impl Client {
             body,
             endpoint: PhantomData,
         })
+    }
+
+    /// The process that listens on the socket, by its number here, where the
+    /// system tells: the daemon, or who listened on its behalf.
+    pub fn listener(&self) -> Option<u32> {
+        let (_, deadline) = self.limit.start();
+        Connection::open(&self.socket, deadline).ok()?.pid()
     }
 
     /// Whether a daemon of this user listens on the socket; sends nothing.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use quilt_network::{Failure, Origin, SET_CLOCK};
 use quilt_proto::wire::{Finding, Severity, Status};
 use quilt_proto::{CatalogUrl, Command};
 
@@ -22,22 +23,43 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
     let summary = ailment.to_string();
     match ailment {
         Ailment::Unreachable { catalog, source } => {
-            let code = match source {
-                StackError::Unreachable { .. } => "stack_unreachable",
-                _ => "stack_invalid",
-            };
-            Finding::error(code, summary, hints::ask(&catalog))
+            if let StackError::Unreachable { host, failure } = &source {
+                let found =
+                    unreachable("stack_unreachable", summary, failure, Some(host), settings);
+                // The page that was asked for says more than the first.
+                let is_first = found.hint == Command::of("curl -sSI").operand(host.url());
+                let hint = if is_first {
+                    hints::ask(&catalog)
+                } else {
+                    found.hint
+                };
+                return Finding { hint, ..found };
+            }
+            Finding::error("stack_invalid", summary, hints::ask(&catalog))
         }
         Ailment::Slow(catalog) => {
             Finding::error("stack_unreachable", summary, hints::ask(&catalog))
         }
-        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, hints::SET_CLOCK),
-        Ailment::Session(SessionError::Stack(StackError::Unreachable { host, .. })) => {
-            Finding::error(
+        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
+        Ailment::Session(SessionError::Stack(StackError::Unreachable { host, failure })) => {
+            unreachable(
                 "stack_unreachable",
                 summary,
-                Command::of("curl -sSI").operand(host),
+                &failure,
+                Some(&host),
+                settings,
             )
+        }
+        Ailment::Certificates(unusable) => {
+            let hint = if unusable.is_setting() {
+                Command::edit(settings)
+            } else {
+                Command::of("ls -ld").path(&unusable.path)
+            };
+            Finding::error("ca_bundle", summary, hint)
+        }
+        Ailment::Network(failure) => {
+            unreachable("proxy_settings", summary, &failure, None, settings)
         }
         Ailment::Session(SessionError::KeyRefused(catalog)) => {
             // Logging in again would leave the key over the login.
@@ -80,6 +102,22 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
     }
 }
 
+/// What did not answer, and what mends that or shows why not: never doctor,
+/// who says it.
+fn unreachable(
+    code: &str,
+    summary: String,
+    failure: &Failure,
+    origin: Option<&Origin>,
+    settings: &Path,
+) -> Finding {
+    let hint = match origin {
+        Some(_) if !failure.is_for_settings() => failure.remedy(origin),
+        _ => Command::edit(settings),
+    };
+    Finding::error(code, summary, hint)
+}
+
 /// What the daemon holds, and what there is to mend of it without asking
 /// anyone.
 pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
@@ -115,7 +153,23 @@ fn credential(error: CredentialError, summary: String, settings: &Path) -> Findi
             ..
         }
     );
+    let lost = match &error {
+        CredentialError::Aws {
+            source: AwsError::Unreachable {
+                origin, failure, ..
+            },
+            ..
+        } => Some((failure.clone(), origin.clone())),
+        CredentialError::Session(SessionError::Stack(StackError::Unreachable {
+            host,
+            failure,
+        })) => Some((failure.clone(), Some(host.clone()))),
+        _ => None,
+    };
     let finding = problem(&ApiError::from(error));
+    if let Some((failure, origin)) = lost {
+        return unreachable(&finding.code, summary, &failure, origin.as_ref(), settings);
+    }
     let hint = if refused {
         // What AWS refuses is what the profile asks for.
         Command::edit(settings)

@@ -5,12 +5,13 @@ mod commands;
 
 use std::path::Path;
 
+use quilt_network::{Failure, SET_CLOCK};
 use quilt_proto::locations::NoHome;
 use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
 use self::commands::{CONFIGURE, accept, away, bind, delete_again, list, login, look, versions};
-pub(super) use self::commands::{SET_CLOCK, ask, key as key_notice, note, store};
+pub(super) use self::commands::{ask, key as key_notice, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
@@ -69,6 +70,12 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         ApiError::NotASecret(_) => "quiltctl api-keys revoke --help".into(),
         ApiError::Key(error) => return key(error),
         ApiError::Package(error) => return package(error),
+        // Most pages are of sites that are no catalog.
+        ApiError::NotACatalog(StackError::Unreachable { host, failure })
+            if !matches!(failure, Failure::CaptivePortal) =>
+        {
+            failure.remedy(Some(host))
+        }
         ApiError::NotACatalog(_) => CONFIGURE.into(),
         ApiError::NoLoopback(_) => "quiltctl login".into(),
         ApiError::NoSuchLogin => "quiltctl login --web".into(),
@@ -145,12 +152,12 @@ fn gateway(error: &GatewayError) -> Option<Command> {
 
 fn stack(error: &StackError) -> Command {
     match error {
-        StackError::Unauthorized { .. } | StackError::Refused { .. } => "quiltctl login",
-        StackError::Input { .. } | StackError::TooLong { .. } => "quiltctl --help",
-        StackError::Unreachable { .. } | StackError::Invalid { .. } => "quiltctl status",
-        StackError::Credentials { .. } => "quiltctl doctor",
+        StackError::Unreachable { host, failure } => failure.remedy(Some(host)),
+        StackError::Unauthorized { .. } | StackError::Refused { .. } => "quiltctl login".into(),
+        StackError::Input { .. } | StackError::TooLong { .. } => "quiltctl --help".into(),
+        StackError::Invalid { .. } => "quiltctl status".into(),
+        StackError::Credentials { .. } => "quiltctl doctor".into(),
     }
-    .into()
 }
 
 fn credential(error: &CredentialError) -> Option<Command> {
@@ -189,7 +196,9 @@ fn key(error: &KeyError) -> Option<Command> {
 
 fn package(error: &PackageError) -> Option<Command> {
     Some(match error {
-        PackageError::Registry(_) | PackageError::NoRegistry => LIST.into(),
+        PackageError::Registry(_) | PackageError::NoRegistry | PackageError::NoLayout => {
+            LIST.into()
+        }
         PackageError::Config(error) => config(error),
         PackageError::Catalog(error) => catalog(error),
         PackageError::NoSuchPackage { registry, .. } => list(registry),
@@ -210,9 +219,11 @@ fn object(error: &ObjectError) -> Option<Command> {
         ObjectError::Denied { path, reason } | ObjectError::Io { path, reason, .. } => {
             look(Path::new(path), reason)
         }
+        ObjectError::Unreachable {
+            origin, failure, ..
+        } => failure.remedy(origin.as_ref()),
         ObjectError::Stale { .. }
         | ObjectError::WrongRegion { .. }
-        | ObjectError::Unreachable { .. }
         | ObjectError::Garbled { .. } => "quiltctl doctor".into(),
         ObjectError::Credentials(error) => return credential(error),
     })
@@ -220,7 +231,10 @@ fn object(error: &ObjectError) -> Option<Command> {
 
 fn aws(error: &AwsError) -> Command {
     match error {
-        AwsError::Unreachable { .. } | AwsError::Refused { .. } | AwsError::Invalid { .. } => {
+        AwsError::Unreachable {
+            origin, failure, ..
+        } => failure.remedy(origin.as_ref()),
+        AwsError::Odd { .. } | AwsError::Refused { .. } | AwsError::Invalid { .. } => {
             "quiltctl profiles".into()
         }
     }

@@ -1,20 +1,16 @@
 //! Signing in to the AWS console with session keys ("Enable custom identity
 //! broker access to the AWS console", IAM User Guide).
 
-use std::time::Duration;
-
+use quilt_network::{Failure, Origin};
 use quilt_proto::catalog::is_loopback;
 use quilt_proto::{Reason, Secret};
 use serde::Deserialize;
 use url::Url;
 
 use super::error::said;
-use super::{Aws, AwsError, SessionKeys, environment};
+use super::{Aws, AwsError, SessionKeys};
 
 const SERVICE: &str = "AWS sign-in";
-
-/// The whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest answer read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -54,7 +50,7 @@ impl Aws {
             Some(region) if region.starts_with("us-gov-") => "amazonaws-us-gov.com",
             _ => "aws.amazon.com",
         };
-        let named = environment::variable(ENDPOINT_ENV);
+        let named = std::env::var(ENDPOINT_ENV).ok().filter(|it| !it.is_empty());
         let endpoint = named.as_deref().or(sign_in.endpoint).map_or_else(
             || format!("https://signin.{domain}/federation"),
             str::to_owned,
@@ -85,16 +81,13 @@ impl Aws {
             "sessionKey": keys.secret_access_key.secret().expose(),
             "sessionToken": keys.session_token.secret().expose(),
         });
-        let lost = |error: &reqwest::Error| {
-            let reason = if error.is_timeout() {
-                "did not answer in time"
-            } else {
-                "cannot be reached"
-            };
-            AwsError::unreachable(SERVICE, reason)
-        };
+        let unreachable =
+            |failure| AwsError::unreachable(SERVICE, Some(Origin::of(endpoint)), failure);
+        let lost = |error: &reqwest::Error| unreachable(self.console.failure(endpoint, error));
         let mut response = self
-            .browserless(endpoint)?
+            .console
+            .of(endpoint)
+            .map_err(unreachable)?
             .get(endpoint.clone())
             .query(&[
                 ("Action", "getSigninToken"),
@@ -107,12 +100,17 @@ impl Aws {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
             if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(AwsError::unreachable(
-                    SERVICE,
-                    "gave an answer without measure",
-                ));
+                return Err(AwsError::odd(SERVICE, "gave an answer without measure"));
             }
             body.extend_from_slice(&chunk);
+        }
+        let content_type = response.headers().get(http::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|it| it.to_str().ok());
+        if quilt_network::is_page(content_type, &body) && status.is_success() {
+            return Err(unreachable(Failure::CaptivePortal));
+        }
+        if status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(unreachable(Failure::ProxyPassword(None)));
         }
         if status.is_client_error() {
             let secrets = [keys.secret_access_key.secret(), keys.session_token.secret()];
@@ -130,34 +128,11 @@ impl Aws {
             });
         }
         if !status.is_success() {
-            return Err(AwsError::unreachable(SERVICE, format!("answered {status}")));
+            return Err(unreachable(Failure::Status(status.to_string())));
         }
         serde_json::from_slice(&body)
             .map(|answer: Answer| answer.signin_token)
-            .map_err(|_| AwsError::unreachable(SERVICE, "gave an answer without a token"))
-    }
-
-    fn browserless(&self, endpoint: &Url) -> Result<&reqwest::Client, AwsError> {
-        if let Some(client) = self.console.get() {
-            return Ok(client);
-        }
-        let no_tls = || AwsError::unreachable(SERVICE, "cannot be asked: no TLS on this machine");
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            // An idle connection's buffers hold what was last sent: the keys.
-            .pool_max_idle_per_host(0)
-            .referer(false);
-        if let Some(pem) = environment::ca_bundle()? {
-            let bundle = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| no_tls())?;
-            builder = builder.tls_certs_only(bundle);
-        }
-        if is_loopback(endpoint) {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|_| no_tls())?;
-        Ok(self.console.get_or_init(|| client))
+            .map_err(|_| AwsError::odd(SERVICE, "gave an answer without a token"))
     }
 }
 
@@ -165,5 +140,5 @@ impl Aws {
 fn safe(endpoint: &str) -> Result<Url, AwsError> {
     let url = Url::parse(endpoint).ok();
     url.filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
-        .ok_or_else(|| AwsError::unreachable(SERVICE, "has an endpoint that is not https"))
+        .ok_or_else(|| AwsError::odd(SERVICE, "has an endpoint that is not https"))
 }

@@ -1,5 +1,6 @@
 //! How AWS can fail.
 
+use quilt_network::{Failure, Origin};
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason, Secret};
 
@@ -7,12 +8,22 @@ use quilt_proto::{Quoted, Reason, Secret};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AwsError {
     /// No answer, a broken one, or a 5xx: may pass.
-    #[error("{service} {reason}")]
+    #[error("{service} {failure}")]
     Unreachable {
         /// Whom we asked.
-        service: String,
+        service: &'static str,
+        /// Where, if it got as far as that.
+        origin: Option<Origin>,
         /// What happened.
-        reason: String,
+        failure: Failure,
+    },
+    /// It cannot be asked like this, or its answer is none.
+    #[error("{service} {reason}")]
+    Odd {
+        /// Who.
+        service: &'static str,
+        /// What is odd.
+        reason: &'static str,
     },
     /// AWS understood and said no.
     #[error("{service} refused: {message}")]
@@ -35,17 +46,26 @@ pub enum AwsError {
 }
 
 impl AwsError {
-    pub(super) fn unreachable(service: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub(super) fn unreachable(
+        service: &'static str,
+        origin: Option<Origin>,
+        failure: Failure,
+    ) -> Self {
         Self::Unreachable {
-            service: service.into(),
-            reason: reason.into(),
+            service,
+            origin,
+            failure,
         }
+    }
+
+    pub(super) fn odd(service: &'static str, reason: &'static str) -> Self {
+        Self::Odd { service, reason }
     }
 
     /// The kind of failure, for those who count them.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => "unreachable",
+            Self::Unreachable { .. } | Self::Odd { .. } => "unreachable",
             Self::Refused { .. } => "refused",
             Self::Invalid { .. } => "invalid",
         }

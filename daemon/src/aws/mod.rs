@@ -1,20 +1,23 @@
 //! AWS itself, beside the stack: STS and console sign-in.
 //!
 //! Uses what it is given and nothing ambient: no profile, key or role of the
-//! environment is ever read. Only where AWS is (`AWS_ENDPOINT_URL*`,
-//! `AWS_CA_BUNDLE`, proxies) comes from there.
+//! environment is ever read. Only where AWS is (`AWS_ENDPOINT_URL*`) and the
+//! way there (certificates, proxies) come from there.
 
 mod bounded;
 mod console;
-mod environment;
 mod error;
 mod sts;
 
-use std::sync::OnceLock;
+use std::sync::Arc;
+use std::time::Duration;
 
-use aws_sdk_sts::config::SharedHttpClient;
+use aws_config::SdkConfig;
+use quilt_network::aws::CONNECT_TIMEOUT;
+use quilt_network::{Clients, Network};
 use quilt_proto::Timestamp;
 use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
+use url::Url;
 
 pub use self::console::SignIn;
 pub use self::error::AwsError;
@@ -34,23 +37,44 @@ pub struct SessionKeys {
     pub expires_at: Timestamp,
 }
 
+/// Until the last byte of an answer of the sign-in service.
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection waits for the next call; meanwhile its buffers hold
+/// the session token that was last sent.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// The way to AWS. Nothing is connected, and no certificate read, before the
 /// first request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Aws {
-    sts: OnceLock<SharedHttpClient>,
-    console: OnceLock<reqwest::Client>,
+    config: SdkConfig,
+    console: Clients,
     sts_meter: UpstreamMeter,
     console_meter: UpstreamMeter,
 }
 
 impl Aws {
     /// Counts what it asks for.
-    pub fn new(upstream: &Upstream) -> Self {
+    pub async fn new(network: &Arc<Network>, upstream: &Upstream) -> Self {
+        let clients = Clients::new(network, |builder| {
+            builder
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(IDLE)
+        });
         Self {
+            config: quilt_network::aws::config(&Arc::new(clients)).await,
+            console: Clients::new(network, |builder| {
+                // An idle connection's buffers hold what was last sent: the keys.
+                builder.timeout(SIGN_IN_TIMEOUT).pool_max_idle_per_host(0)
+            }),
             sts_meter: upstream.sts.clone(),
             console_meter: upstream.sign_in.clone(),
-            ..Self::default()
         }
+    }
+
+    /// Where a service is, if the standard variables name another place than
+    /// AWS's own.
+    pub fn endpoint(&self, service: &str) -> Option<Url> {
+        quilt_network::aws::endpoint(&self.config, service)
     }
 }

@@ -1,39 +1,22 @@
 //! AssumeRole, by the AWS SDK.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::config::retry::RetryConfig;
-use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{BehaviorVersion, Region, RuntimeComponents, SharedHttpClient};
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::Region;
+use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
-use aws_sdk_sts::{Client, Config};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
+use quilt_network::Failure;
 use quilt_proto::aws::NotAws;
-use quilt_proto::catalog::is_loopback;
 use quilt_proto::{Secret, Timestamp, quoted};
-use url::Url;
 
 use super::bounded::Bounded;
 use super::error::said;
-use super::{Aws, AwsError, SessionKeys, environment};
+use super::{Aws, AwsError, SessionKeys};
 
 const SERVICE: &str = "STS";
-
-/// Until connected, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// One attempt; a caller of a vend has given up by then, the next finds the result.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection waits for the next call; meanwhile its buffers hold
-/// the session token that was last sent.
-const IDLE: Duration = Duration::from_secs(30);
-/// All attempts of one call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What to ask STS for.
 #[derive(Debug, Clone)]
@@ -68,7 +51,7 @@ impl Aws {
         wanted: &AssumeRole<'_>,
     ) -> Result<SessionKeys, AwsError> {
         let mut call = self
-            .client(keys, wanted)?
+            .client(keys, wanted)
             .assume_role()
             .role_arn(wanted.role_arn)
             .role_session_name(wanted.session_name)
@@ -81,7 +64,7 @@ impl Aws {
         }
         for (key, value) in wanted.tags {
             let tag = Tag::builder().key(key).value(value).build();
-            call = call.tags(tag.map_err(|_| AwsError::unreachable(SERVICE, "takes no such tag"))?);
+            call = call.tags(tag.map_err(|_| AwsError::odd(SERVICE, "takes no such tag"))?);
         }
         let answer = call.send().await.map_err(|error| explain(&error, keys));
         self.sts_meter.note(&answer, AwsError::kind);
@@ -100,12 +83,11 @@ impl Aws {
         })
     }
 
-    fn client(&self, keys: &SessionKeys, wanted: &AssumeRole<'_>) -> Result<Client, AwsError> {
-        let endpoint = environment::endpoint(SERVICE);
-        let region = wanted.region.map(str::to_owned);
-        let region = region
-            .or_else(environment::region)
-            .unwrap_or_else(|| wanted.default_region.to_owned());
+    fn client(&self, keys: &SessionKeys, wanted: &AssumeRole<'_>) -> Client {
+        let named = wanted.region.map(|name| Region::new(name.to_owned()));
+        let region = named
+            .or_else(|| self.config.region().cloned())
+            .unwrap_or_else(|| Region::new(wanted.default_region.to_owned()));
         let credentials = Credentials::new(
             keys.access_key_id.as_str(),
             keys.secret_access_key.secret().expose(),
@@ -113,81 +95,27 @@ impl Aws {
             None,
             "quiltd",
         );
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        let retries = RetryConfig::standard()
-            .with_max_attempts(2)
-            .with_initial_backoff(Duration::from_millis(100));
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http(endpoint.as_deref())?)
-            .region(Region::new(region))
-            .retry_config(retries)
+        let config = aws_sdk_sts::config::Builder::from(&self.config)
+            .region(region)
             .interceptor(Bounded)
-            .timeout_config(timeouts)
             .credentials_provider(credentials);
-        config.set_endpoint_url(endpoint);
-        Ok(Client::from_conf(config.build()))
-    }
-
-    fn http(&self, endpoint: Option<&str>) -> Result<SharedHttpClient, AwsError> {
-        if let Some(client) = self.sts.get() {
-            return Ok(client.clone());
-        }
-        let endpoint = endpoint.and_then(|url| Url::parse(url).ok());
-        let plain = endpoint.as_ref().is_some_and(|url| url.scheme() == "http");
-        let trust = match environment::ca_bundle()? {
-            Some(pem) => TrustStore::empty().with_pem_certificate(pem),
-            None => TrustStore::empty().with_native_roots(!plain),
-        };
-        let tls = TlsContext::builder()
-            .with_trust_store(trust)
-            .build()
-            .map_err(|_| {
-                AwsError::unreachable(SERVICE, "cannot be asked: no TLS on this machine")
-            })?;
-        let proxy = if endpoint.as_ref().is_some_and(is_loopback) {
-            ProxyConfig::disabled()
-        } else {
-            ProxyConfig::from_env()
-        };
-        let client = Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder()
-                .proxy_config(proxy.clone())
-                .pool_idle_timeout(IDLE);
-            if let Some(settings) = settings {
-                connector = connector.connector_settings(settings.clone());
-            }
-            if let Some(sleep) = components.and_then(RuntimeComponents::sleep_impl) {
-                connector = connector.sleep_impl(sleep);
-            }
-            connector
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(tls.clone())
-                .build()
-        });
-        Ok(self.sts.get_or_init(|| client).clone())
+        Client::from_conf(config.build())
     }
 }
 
 /// What became of a call, in words that hold nothing we sent.
-fn explain<E>(error: &SdkError<E>, keys: &SessionKeys) -> AwsError
+fn explain<E>(error: &SdkError<E, HttpResponse>, keys: &SessionKeys) -> AwsError
 where
     E: ProvideErrorMetadata,
 {
+    if let Some((failure, origin)) = quilt_network::aws::failure(error) {
+        return AwsError::unreachable(SERVICE, origin, failure);
+    }
     let SdkError::ServiceError(answer) = error else {
-        let reason = match error {
-            SdkError::TimeoutError(_) => "did not answer in time",
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => "did not answer in time",
-            SdkError::DispatchFailure(failure) if failure.is_io() => "cannot be reached",
-            SdkError::ResponseError(_) => "broke off its answer",
-            SdkError::ConstructionFailure(_) => "cannot be asked this",
-            _ => "cannot be reached",
+        return match error {
+            SdkError::ConstructionFailure(_) => AwsError::odd(SERVICE, "cannot be asked this"),
+            _ => AwsError::unreachable(SERVICE, None, Failure::BrokenAnswer),
         };
-        return AwsError::unreachable(SERVICE, reason);
     };
     let status = answer.raw().status().as_u16();
     let body = answer.raw().body().bytes().unwrap_or_default();
@@ -195,10 +123,11 @@ where
     let code = answer.err().code().or_else(|| element(&body, "Code"));
     let code = code.unwrap_or("refusal without a code");
     if status >= 500 || status == 429 || code.contains("Throttl") {
-        return AwsError::unreachable(SERVICE, format!("answered {status} {}", quoted::name(code)));
+        let said = format!("{status} {}", quoted::name(code));
+        return AwsError::unreachable(SERVICE, None, Failure::Status(said));
     }
     if status < 400 {
-        return AwsError::unreachable(SERVICE, "gave an answer that is not its own");
+        return AwsError::odd(SERVICE, "gave an answer that is not its own");
     }
     let secrets = [keys.secret_access_key.secret(), keys.session_token.secret()];
     let message = answer.err().message();

@@ -20,8 +20,12 @@ const STACK_PATIENCE: Duration = Duration::from_secs(30);
 /// shortest AWS gives.
 const HOP_SECONDS: i64 = 900;
 
-/// The name of sessions where the profile gives none.
+/// The name of sessions where the profile gives none, and nobody knows whose
+/// they are.
 const SESSION_NAME: &str = "quiltd";
+
+/// The longest and the shortest name AWS takes.
+const NAME_LETTERS: std::ops::RangeInclusive<usize> = 2..=64;
 
 /// Asks STS, once for every role of the chain.
 pub(super) struct RoleSource {
@@ -74,6 +78,8 @@ impl RoleSource {
 
     async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
         let none = BTreeMap::new();
+        let user = self.session.user_so_far().await;
+        let user = user.as_deref().and_then(session_name);
         let profile = &self.profile;
         let last = profile.roles.len().saturating_sub(1);
         let mut keys = SessionKeys::from(base);
@@ -81,7 +87,11 @@ impl RoleSource {
             let is_last = index == last;
             let wanted = AssumeRole {
                 role_arn: role.as_str(),
-                session_name: profile.session_name.as_deref().unwrap_or(SESSION_NAME),
+                session_name: profile
+                    .session_name
+                    .as_deref()
+                    .or(user.as_deref())
+                    .unwrap_or(SESSION_NAME),
                 duration: if is_last {
                     profile.effective_duration()
                 } else {
@@ -101,6 +111,16 @@ impl RoleSource {
     }
 }
 
+/// A user's name in AWS's alphabet for names of sessions, so that CloudTrail
+/// says who it was.
+fn session_name(user: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    let name = user.trim().chars().map(|c| if fits(c) { c } else { '-' });
+    let name: String = name.take(*NAME_LETTERS.end()).collect();
+    let says_something = name.chars().any(|c| c.is_ascii_alphanumeric());
+    (says_something && NAME_LETTERS.contains(&name.len())).then_some(name)
+}
+
 impl From<&AwsCredentials> for SessionKeys {
     fn from(credentials: &AwsCredentials) -> Self {
         Self {
@@ -108,6 +128,23 @@ impl From<&AwsCredentials> for SessionKeys {
             secret_access_key: credentials.secret_access_key.clone(),
             session_token: credentials.session_token.clone(),
             expires_at: credentials.expires_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_users_become_names_of_sessions() {
+        let name = |user: &str| session_name(user);
+        assert_eq!(name("alice").as_deref(), Some("alice"));
+        assert_eq!(name("a.b+c@x.example").as_deref(), Some("a.b+c@x.example"));
+        assert_eq!(name("J\u{fc}rg O'Neil").as_deref(), Some("J-rg-O-Neil"));
+        assert_eq!(name(&"x".repeat(200)).map(|name| name.len()), Some(64));
+        for none in ["", "a", "  ", "\u{738b}\u{5c0f}\u{660e}"] {
+            assert_eq!(name(none), None, "{none}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use quilt_network::{Failure, Unusable};
 use quilt_proto::{CatalogUrl, ProfileName, quoted};
 use quilt_trust::Distrust;
 
@@ -79,6 +80,12 @@ pub enum Ailment {
     /// The state directory is gone.
     #[error("the state directory {} is gone", quoted::path(.0))]
     NoStateDir(PathBuf),
+    /// Certificates that were named cannot be used.
+    #[error("{0}")]
+    Certificates(Unusable),
+    /// Requests cannot even be made.
+    #[error("the network {0}")]
+    Network(Failure),
     /// The settings are not in force, or not as they are written.
     #[error("{problem}")]
     Settings {

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_network::Network;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
@@ -47,6 +48,8 @@ pub struct Patient<'a> {
     pub keys: &'a Keys,
     /// The registry, for the Python SDK.
     pub gateway: &'a Gateway,
+    /// The way to all that is not on this machine.
+    pub network: &'a Network,
     /// What the user set.
     pub settings: &'a SettingsFile,
     /// What protects the process.
@@ -86,6 +89,13 @@ impl Examination {
     }
 }
 
+/// What was named for the way to the network, and is of no use.
+pub fn network(network: &Network) -> Vec<Ailment> {
+    let (unusable, failure) = network.check();
+    let certificates = unusable.into_iter().map(Ailment::Certificates);
+    certificates.chain(failure.map(Ailment::Network)).collect()
+}
+
 /// Looks at all of it.
 pub async fn examine(patient: Patient<'_>) -> Examination {
     let deadline = Instant::now() + LIMIT;
@@ -93,6 +103,7 @@ pub async fn examine(patient: Patient<'_>) -> Examination {
         ailments: settings(patient.settings),
         ..Examination::default()
     };
+    found.ailments.extend(network(patient.network));
     let distrusted = patient.distrusted.iter().cloned();
     found.ailments.extend(distrusted.map(Ailment::Distrusted));
     let refused = patient.protections.iter().filter(|it| it.refusal.is_some());

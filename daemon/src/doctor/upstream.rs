@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quilt_network::{Failure, Origin};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Ailment, Patient};
@@ -32,8 +33,8 @@ pub(super) async fn check(
         Ok(answer) => answer.map_err(unreachable)?,
         Err(_) => {
             return Err(unreachable(StackError::Unreachable {
-                host: catalog.to_string(),
-                reason: "did not answer in time".to_owned(),
+                host: Origin::parse(catalog.as_str()),
+                failure: Failure::Timeout,
             }));
         }
     };

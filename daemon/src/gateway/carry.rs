@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
+use quilt_network::{Failure, Origin};
 use quilt_proto::{Reason, Secret};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -98,8 +99,8 @@ async fn look(
             return Ok((whole, is_doubtful));
         };
         let frame = frame.map_err(|_| StackError::Unreachable {
-            host: "the stack".to_owned(),
-            reason: "broke off its answer".to_owned(),
+            host: Origin::parse("the stack"),
+            failure: Failure::BrokenAnswer,
         })?;
         if let Ok(data) = frame.into_data() {
             begun.extend_from_slice(&data);

@@ -7,6 +7,25 @@ use quilt_proto::quoted;
 use quilt_trust::Distrust;
 use rustix::fs::Mode;
 
+impl BindError {
+    /// Whether nothing can be made there at all, as in a runtime directory
+    /// that is gone. What somebody else may have done is no such thing.
+    pub fn is_no_place(&self) -> bool {
+        use io::ErrorKind as K;
+        let (Self::CreateDirectory { source, .. }
+        | Self::OpenDirectory { source, .. }
+        | Self::Lock { source, .. }
+        | Self::System { source, .. }) = self
+        else {
+            return false;
+        };
+        matches!(
+            source.kind(),
+            K::NotFound | K::PermissionDenied | K::ReadOnlyFilesystem | K::StorageFull
+        )
+    }
+}
+
 /// Why a socket could not be bound. Every message is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

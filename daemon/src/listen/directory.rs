@@ -62,6 +62,13 @@ impl PrivateDir {
     }
 }
 
+impl PrivateDir {
+    /// The same directory, held for longer.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+}
+
 impl AsFd for PrivateDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

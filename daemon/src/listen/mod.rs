@@ -26,6 +26,9 @@ mod watch;
 
 use std::path::Path;
 
+use quilt_proto::instance::machine;
+use quilt_proto::locations::Places;
+
 pub use activation::ActivationError;
 pub use bind_error::BindError;
 pub use guard::{AllowedHosts, guarded, guarded_by};
@@ -39,7 +42,10 @@ pub(crate) use serve::{come_again, problem_response};
 pub use tracked::Stream;
 pub use turn_away::TurnAway;
 pub use unix::ControlSocket;
-pub use watch::Watch;
+pub use watch::{Watch, watch};
+
+/// As much of a machine's name as tells it from another.
+const MACHINE_LETTERS: usize = 8;
 
 /// There is no socket to listen on.
 #[derive(Debug, thiserror::Error)]
@@ -52,14 +58,80 @@ pub enum AcquireError {
     Bind(#[from] BindError),
 }
 
-/// Takes the socket systemd or launchd offers; where neither does, binds `path`.
-///
-/// The lock is held by whoever bound the socket: keep it until the last request
-/// is served and everything is on disk.
-pub fn acquire(path: &Path) -> Result<(ControlSocket, Option<SocketLock>), AcquireError> {
-    if let Some(socket) = activation::take()? {
-        return Ok((socket, None));
+/// Where the daemon listens, bound before anything starts.
+#[derive(Debug)]
+pub struct ControlSockets {
+    /// The first.
+    pub first: ControlSocket,
+    /// The one in the state directory, where that is another.
+    pub also: Option<ControlSocket>,
+    /// Held by whoever bound a socket.
+    locks: Vec<SocketLock>,
+}
+
+impl ControlSockets {
+    /// The locks: keep them until the last request is served and everything is
+    /// on disk.
+    pub fn take_locks(&mut self) -> Vec<SocketLock> {
+        std::mem::take(&mut self.locks)
     }
-    let (socket, lock) = unix::bind(path)?;
-    Ok((socket, Some(lock)))
+}
+
+/// Takes the socket systemd or launchd offers; where neither does, binds the
+/// first of the places. A runtime directory that is gone, or cannot be written,
+/// costs nothing where there is another place.
+pub fn acquire(places: &Places) -> Result<ControlSockets, AcquireError> {
+    let (first, lock) = match activation::take()? {
+        Some(socket) => (socket, None),
+        None => match (unix::bind(&places.socket), &places.also) {
+            (Ok((socket, lock)), _) => (socket, Some(lock)),
+            (Err(error), Some(also)) if error.is_no_place() => {
+                tracing::warn!("{error}; listening on {} alone", also.display());
+                return Ok(alone(bind_shared(also)?));
+            }
+            // Another machine's, which shares the home, may have taken it.
+            (Err(_), None) if is_shared(&places.socket) => {
+                return Ok(alone(bind_shared(&places.socket)?));
+            }
+            (Err(error), _) => return Err(error.into()),
+        },
+    };
+    let mut locks: Vec<_> = lock.into_iter().collect();
+    let also = places.also.as_deref().filter(|also| *also != first.path());
+    let also = also.and_then(|also| match bind_shared(also) {
+        Ok((socket, lock)) => {
+            locks.push(lock);
+            Some(socket)
+        }
+        Err(error) => {
+            tracing::warn!("{error}: quiltd is found by those who know of the other place alone");
+            None
+        }
+    });
+    Ok(ControlSockets { first, also, locks })
+}
+
+fn alone((first, lock): (ControlSocket, SocketLock)) -> ControlSockets {
+    ControlSockets {
+        first,
+        also: None,
+        locks: vec![lock],
+    }
+}
+
+/// Binds a place in the state directory, or where another machine that shares
+/// it was first, beside it.
+fn bind_shared(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
+    match unix::bind(path) {
+        Err(BindError::AlreadyRunning { .. } | BindError::InUse { .. }) => {
+            let machine: String = machine().chars().take(MACHINE_LETTERS).collect();
+            unix::bind(&path.with_file_name(format!("quiltd-{machine}.sock")))
+        }
+        bound => bound,
+    }
+}
+
+/// Whether a place is one that machines which share a home share.
+fn is_shared(path: &Path) -> bool {
+    quilt_proto::locations::state_dir().is_ok_and(|dir| path.parent() == Some(&dir))
 }

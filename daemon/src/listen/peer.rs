@@ -1,15 +1,18 @@
 //! Who is on the other end, as the kernel says.
 
+use std::future::poll_fn;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
 use super::ancestry::wanted_by;
-use super::{Caller, ControlSocket, Listener, Origin, Program};
+use super::{Caller, ControlSocket, Listener, Origin, Program, SocketLock};
 use crate::metrics::ConnectionMeter;
 
 /// Connections that may wait to be accepted. They are at once, so few do but in
@@ -89,11 +92,32 @@ fn is_open(stream: &UnixStream) -> bool {
 /// byte is read.
 #[derive(Debug)]
 pub struct PeerListener {
-    listener: UnixListener,
+    listening: Vec<Listening>,
+    /// Places that are there again.
+    again: Option<mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>>,
     uid: u32,
     meter: ConnectionMeter,
+}
+
+#[derive(Debug)]
+struct Listening {
+    listener: UnixListener,
     // Removes the file when dropped.
     _socket: ControlSocket,
+    _lock: Option<SocketLock>,
+}
+
+impl Listening {
+    fn on(socket: ControlSocket, lock: Option<SocketLock>) -> io::Result<Self> {
+        let listener = socket.listener().try_clone()?;
+        rustix::net::listen(&listener, BACKLOG)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener)?,
+            _socket: socket,
+            _lock: lock,
+        })
+    }
 }
 
 impl PeerListener {
@@ -109,16 +133,49 @@ impl PeerListener {
         Self { meter, ..self }
     }
 
+    /// The same, and on another socket, too.
+    pub fn and_on(mut self, socket: Option<ControlSocket>) -> io::Result<Self> {
+        let also = socket
+            .map(|socket| Listening::on(socket, None))
+            .transpose()?;
+        self.listening.extend(also);
+        Ok(self)
+    }
+
+    /// The same, and on every socket that arrives later.
+    #[must_use]
+    pub fn and_later_on(self, again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>) -> Self {
+        let again = Some(again);
+        Self { again, ..self }
+    }
+
     fn serving(socket: ControlSocket, uid: u32) -> io::Result<Self> {
-        let listener = socket.listener().try_clone()?;
-        rustix::net::listen(&listener, BACKLOG)?;
-        listener.set_nonblocking(true)?;
         Ok(Self {
-            listener: UnixListener::from_std(listener)?,
+            listening: vec![Listening::on(socket, None)?],
+            again: None,
             uid,
             meter: ConnectionMeter::default(),
-            _socket: socket,
         })
+    }
+
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        while let Some(again) = &mut self.again {
+            match again.poll_recv(context) {
+                Poll::Ready(Some((socket, lock))) => {
+                    self.listening.push(Listening::on(socket, Some(lock))?);
+                }
+                Poll::Ready(None) => self.again = None,
+                Poll::Pending => break,
+            }
+        }
+        for at in 0..self.listening.len() {
+            if let Poll::Ready(accepted) = self.listening[at].listener.poll_accept(context) {
+                // Whoever comes next by another way is next.
+                self.listening.rotate_left(at + 1);
+                return Poll::Ready(accepted.map(|(stream, _)| stream));
+            }
+        }
+        Poll::Pending
     }
 }
 
@@ -132,7 +189,7 @@ impl Listener for PeerListener {
 
     async fn accept(&mut self) -> io::Result<(UnixStream, Peer)> {
         loop {
-            let (stream, _) = self.listener.accept().await?;
+            let stream = poll_fn(|context| self.poll_accept(context)).await?;
             match Peer::of(&stream) {
                 Ok(peer) if peer.is_served_by(self.uid) => return Ok((stream, peer)),
                 Ok(peer) => tracing::warn!(

@@ -4,11 +4,14 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+
+use super::{ControlSocket, SocketLock, unix};
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -20,20 +23,59 @@ pub struct Watch {
     pub(super) inode: u64,
 }
 
-impl Watch {
-    /// Cancels `shutdown` once the file is deleted or replaced, its directory
-    /// included; ends with `shutdown`.
-    pub async fn stop_when_lost(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Some(what) = self.lost() {
-                tracing::warn!(socket = ?self.path, "stopping: the socket was {what}");
-                shutdown.cancel();
-            }
-        }
-    }
+/// What tells of places that are there again.
+type Again = mpsc::UnboundedSender<(ControlSocket, SocketLock)>;
 
+/// Cancels `shutdown` once none of the files is left as it was made, their
+/// directories included; ends with `shutdown`. While there is another, a place
+/// that was lost is taken again as soon as it can be: the runtime directory
+/// goes with a user's last login, and comes back with the next.
+pub async fn watch(watched: Vec<Watch>, again: Again, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut left = watched;
+    let mut lost: Vec<PathBuf> = Vec::new();
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        left.retain(|watch| {
+            let what = watch.lost();
+            if let Some(what) = what {
+                tracing::warn!(socket = ?watch.path, "the socket was {what}");
+                lost.push(watch.path.clone());
+            }
+            what.is_none()
+        });
+        if left.is_empty() {
+            tracing::warn!("stopping: there is no socket left");
+            shutdown.cancel();
+            return;
+        }
+        lost.retain(|path| match come_back(path) {
+            Some((socket, lock)) => {
+                tracing::info!(socket = ?path, "listening there again");
+                left.extend(socket.watch());
+                // It ends with the listener.
+                let _ = again.send((socket, lock));
+                false
+            }
+            None => true,
+        });
+    }
+}
+
+/// Binds a place anew, if whoever owns it has made it again.
+fn come_back(path: &Path) -> Option<(ControlSocket, SocketLock)> {
+    let above = path.parent()?.parent()?;
+    if !above.is_dir() {
+        return None;
+    }
+    let bound = unix::bind(path);
+    if let Err(error) = &bound {
+        tracing::debug!("{error}");
+    }
+    bound.ok()
+}
+
+impl Watch {
     /// What happened to the file; nothing where that cannot be told.
     fn lost(&self) -> Option<&'static str> {
         match fs::symlink_metadata(&self.path) {

@@ -34,6 +34,7 @@ fn catalog(url: &str, token_left: i64) -> CatalogStatus {
 
 fn status(catalogs: Vec<CatalogStatus>) -> Status {
     Status {
+        network: quilt_proto::wire::NetworkStatus::default(),
         version: "1.2.3".to_owned(),
         pid: 1,
         started_at: Timestamp::from_unix(NOW),

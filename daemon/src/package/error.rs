@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use quilt_network::{Failure, Origin};
 use quilt_proto::aws::Region;
 use quilt_proto::{PackageName, Reason, TopHash, quoted};
 
@@ -53,12 +54,14 @@ pub enum StoreError {
         told: Option<Region>,
     },
     /// No answer, a broken one, or a 5xx: may pass.
-    #[error("{place} {reason}")]
+    #[error("{place} {failure}")]
     Unreachable {
         /// The bucket.
         place: String,
+        /// Where it was asked for, if it got as far as that.
+        origin: Option<Origin>,
         /// What happened.
-        reason: String,
+        failure: Failure,
     },
     /// An answer came, but not one S3 gives.
     #[error("{place}: {reason}")]
@@ -101,6 +104,9 @@ pub enum PackageError {
     /// None was given, and the configuration names none.
     #[error("no registry is given, and default_local_registry is not set")]
     NoRegistry,
+    /// There is no such layout.
+    #[error("there are layouts 1 and 2, and no other")]
+    NoLayout,
     /// The configuration cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),

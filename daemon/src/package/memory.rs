@@ -63,7 +63,8 @@ impl Memory {
         state.requests += 1;
         let down = Err(StoreError::Unreachable {
             place: "memory".to_owned(),
-            reason: "is down".to_owned(),
+            origin: None,
+            failure: quilt_network::Failure::ConnectionRefused,
         });
         match state.fault {
             Some((from, Fault::LostAnswer)) if at == from => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use quilt_network::Network;
 use quilt_proto::PackageName;
 use quilt_proto::aws::Region;
 use tokio::sync::OwnedMutexGuard;
@@ -30,23 +31,29 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Reaches S3 where `AWS_ENDPOINT_URL_S3` and its like say, with the
+    /// Reaches S3 at `endpoint`, where AWS's own is not meant, with the
     /// credentials of `vault`.
-    pub fn new(config: ConfigFile, vault: Arc<Vault>) -> Self {
+    pub fn new(
+        config: ConfigFile,
+        vault: Arc<Vault>,
+        network: &Arc<Network>,
+        endpoint: Option<Url>,
+    ) -> Self {
         Self {
             config,
             vault,
-            connections: Arc::new(Connections::from_env()),
+            connections: Arc::new(Connections::new(network, endpoint)),
             deletions: Mutex::default(),
         }
     }
 
     /// Opens a registry by its URL, or the one the configuration names
-    /// (`default_local_registry`). `session` is asked only where credentials
-    /// are needed.
+    /// (`default_local_registry`), in the layout asked for, or the configured
+    /// one. `session` is asked only where credentials are needed.
     pub fn open(
         &self,
         url: Option<&str>,
+        layout: Option<u8>,
         session: impl FnOnce() -> Result<Arc<Session>, CatalogError>,
     ) -> Result<Registry, PackageError> {
         let url = match url {
@@ -69,7 +76,10 @@ impl Packages {
                 )?)
             }
         };
-        let layout = self.config.registry_version()?.and_then(Layout::numbered);
+        let layout = match layout {
+            Some(number) => Some(Layout::numbered(number.into()).ok_or(PackageError::NoLayout)?),
+            None => self.config.registry_version()?.and_then(Layout::numbered),
+        };
         let url = Url::parse(&url).map_or(url, String::from);
         Ok(Registry::new(url, layout, store))
     }

@@ -5,11 +5,17 @@
 //! secret goes to the registry that one has succeeded at before. Another one
 //! needs the user's word, except for the first.
 
+use std::time::Duration;
+
+use quilt_proto::aws::Region;
 use quilt_proto::{RegistryHost, RegistryUrl};
 
 use super::{Session, SessionError};
 use crate::stack::StackConfig;
 use crate::store::StoreError;
+
+/// How long a catalog may take to say in which region it is.
+const REGION_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A registry that a secret may be sent to now. There is no other way to get
 /// one than to ask [`Session::agree`].
@@ -40,7 +46,34 @@ impl Session {
 
     /// What the catalog says of itself now.
     pub async fn published(&self) -> Result<StackConfig, SessionError> {
-        Ok(self.parts.stack.discover(&self.catalog).await?)
+        let published = self.parts.stack.discover(&self.catalog).await?;
+        self.remember_region(published.region.as_ref()).await;
+        Ok(published)
+    }
+
+    /// The AWS region the catalog is in: as it last said, else as it says when
+    /// asked, which is not waited for long.
+    pub async fn region(&self) -> Option<Region> {
+        let known = self.parts.store.known(&self.catalog).await.ok();
+        if let Some(region) = known.and_then(|known| known.region?.parse().ok()) {
+            return Some(region);
+        }
+        let asked = tokio::time::timeout(REGION_PATIENCE, self.published()).await;
+        asked.ok()?.ok()?.region
+    }
+
+    async fn remember_region(&self, region: Option<&Region>) {
+        let Some(region) = region.map(ToString::to_string) else {
+            return;
+        };
+        let known = self.parts.store.known(&self.catalog).await;
+        if known.is_ok_and(|known| known.region.as_ref() == Some(&region)) {
+            return;
+        }
+        let remember = |known: &mut crate::store::Known| known.region = Some(region);
+        if let Err(error) = self.parts.store.remember(&self.catalog, remember).await {
+            tracing::debug!("cannot keep where the catalog is: {error}");
+        }
     }
 
     /// The same with what the catalog has just said.

@@ -9,6 +9,7 @@ mod arn;
 mod document;
 mod error;
 mod file;
+mod network;
 mod profile;
 mod security;
 #[cfg(test)]
@@ -32,6 +33,8 @@ pub struct Settings {
     profiles: BTreeMap<ProfileName, Arc<Profile>>,
     /// Signing in to the AWS console.
     pub console: Console,
+    /// How the network is reached, where that is not as the environment says.
+    pub network: quilt_network::Settings,
 }
 
 /// `[console]`.
@@ -48,7 +51,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let document = Document::parse(text)?;
         let root = document.root();
-        root.allow(&["profiles", "console", "security"])?;
+        root.allow(&["profiles", "console", "network", "security"])?;
         let mut settings = Self::default();
         if let Some(profiles) = root.get("profiles") {
             for entry in profiles.table()?.entries() {
@@ -67,6 +70,9 @@ impl Settings {
                 endpoint: table.parsed("endpoint")?,
                 destination: table.string("destination")?.map(str::to_owned),
             };
+        }
+        if let Some(network) = root.get("network") {
+            settings.network = network::parse(&network.table()?)?;
         }
         if let Some(security) = root.get("security") {
             security::check(text, &security.table()?)?;

@@ -26,7 +26,7 @@ impl StackClient {
     /// unusable `registryUrl` is an error.
     pub async fn discover(&self, catalog: &CatalogUrl) -> Result<StackConfig, StackError> {
         let url = catalog.join("/config.json");
-        let answer = self.send(self.client(&url)?.get(&url), &[]).await?;
+        let answer = self.get_anywhere(&url).await?;
         let mut values: Map<String, Value> = answer.json()?;
         let registry = match values.get("registryUrl") {
             Some(Value::String(text)) if !text.is_empty() => text,

@@ -1,5 +1,6 @@
 //! How a stack can fail.
 
+use quilt_network::{Failure, Origin};
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason};
 
@@ -7,12 +8,12 @@ use quilt_proto::{Quoted, Reason};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StackError {
     /// No answer, a broken one, or a 5xx: may pass.
-    #[error("{host} {reason}")]
+    #[error("{host} {failure}")]
     Unreachable {
         /// Whom we asked.
-        host: String,
+        host: Origin,
         /// What happened.
-        reason: String,
+        failure: Failure,
     },
     /// 401 or 403.
     #[error("{host} refused: {message}")]

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use quilt_network::{Failure, Origin};
 use quilt_proto::{Reason, RegistryUrl, Secret};
 use url::Url;
 
-use super::http::host;
+use super::http::{host, leads_to};
 use super::{Payload, StackClient, StackError};
 
 /// How long a whole exchange may take: longer than our own, because its answer
@@ -91,15 +92,18 @@ impl StackClient {
 
 /// An answer that is one: clients would follow a redirect with what they sent,
 /// to wherever it leads.
-fn leads_nowhere(answer: Forwarded, host: String) -> Result<Forwarded, StackError> {
+fn leads_nowhere(answer: Forwarded, host: Origin) -> Result<Forwarded, StackError> {
     let status = answer.status();
     if status.is_informational() {
         let reason = format!("it answered {status}");
-        return Err(StackError::Invalid { host, reason });
+        return Err(StackError::Invalid {
+            host: host.to_string(),
+            reason,
+        });
     }
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-        let reason = "redirected elsewhere".to_owned();
-        return Err(StackError::Unreachable { host, reason });
+        let failure = Failure::Redirected(leads_to(answer.headers()));
+        return Err(StackError::Unreachable { host, failure });
     }
     Ok(answer)
 }

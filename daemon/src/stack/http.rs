@@ -1,14 +1,16 @@
 //! One request, bounded in time and size, and what its outcome means.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AGE, DATE};
+use http::header::{AGE, CONTENT_TYPE, DATE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
+use quilt_network::{Clients, Failure, Network, Origin, is_page};
 use quilt_proto::aws::NotAws;
-use quilt_proto::{Quoted, Reason, Secret, Timestamp, catalog};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use quilt_proto::catalog::is_loopback;
+use quilt_proto::{Quoted, Reason, Secret, Timestamp};
+use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
@@ -19,91 +21,62 @@ use crate::metrics::UpstreamMeter;
 /// Largest answer accepted, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// How long to wait for a connection, and for a whole exchange.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// Until connected, TLS included.
-    pub connect: Duration,
-    /// From start to the last byte.
-    pub total: Duration,
-}
+/// Until connected, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            total: Duration::from_secs(15),
-        }
-    }
-}
+/// From start to the last byte.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The most redirects that are followed, one after the other.
+const MAX_REDIRECTS: usize = 10;
 
 /// Speaks to stacks. Cheap to share.
 pub struct StackClient {
-    timeouts: Timeouts,
     pub(super) meter: UpstreamMeter,
-    loopback: Mutex<Option<Client>>,
-    remote: Mutex<Option<Client>>,
+    clients: Clients,
 }
 
 impl Default for StackClient {
     fn default() -> Self {
-        Self::new(Timeouts::default(), UpstreamMeter::default())
+        Self::new(&Arc::default(), UpstreamMeter::default())
     }
 }
 
 impl StackClient {
     /// Connects to nothing yet; TLS roots are loaded by the first https request.
-    pub fn new(timeouts: Timeouts, meter: UpstreamMeter) -> Self {
-        Self {
-            timeouts,
-            meter,
-            loopback: Mutex::default(),
-            remote: Mutex::default(),
-        }
+    pub fn new(network: &Arc<Network>, meter: UpstreamMeter) -> Self {
+        let clients = Clients::new(network, |builder| {
+            builder
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TOTAL_TIMEOUT)
+                .pool_max_idle_per_host(2)
+                .pool_idle_timeout(Duration::from_secs(30))
+        });
+        Self { meter, clients }
     }
 
     /// Closes idle connections: their buffers hold what was last sent on them,
     /// bearer tokens included, for as long as they live.
     pub fn forget_connections(&self) {
-        for slot in [&self.loopback, &self.remote] {
-            slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        }
+        self.clients.forget();
     }
 
-    /// The client for a host: loopback is never sent through a proxy.
+    /// The client for a URL: https, or on loopback.
     pub(super) fn client(&self, url: &str) -> Result<Client, StackError> {
-        let parsed = Url::parse(url).map_err(|_| StackError::Invalid {
-            host: "the stack".to_owned(),
-            reason: "a URL in its configuration is not one".to_owned(),
-        })?;
-        let is_loopback = catalog::is_loopback(&parsed);
-        let slot = if is_loopback {
-            &self.loopback
-        } else {
-            &self.remote
+        let parsed = Url::parse(url).ok();
+        let is_fit = |url: &Url| url.scheme() == "https" || is_loopback(url);
+        let Some(parsed) = parsed.filter(is_fit) else {
+            return Err(StackError::Invalid {
+                host: "the stack".to_owned(),
+                reason: "a URL in its configuration is not one".to_owned(),
+            });
         };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = &*slot {
-            return Ok(client.clone());
-        }
-        let builder = Client::builder()
-            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(self.timeouts.connect)
-            .timeout(self.timeouts.total)
-            .pool_max_idle_per_host(2)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .referer(false);
-        let builder = if is_loopback {
-            builder.no_proxy()
-        } else {
-            builder.https_only(true)
-        };
-        let client = builder.build().map_err(|_| StackError::Unreachable {
-            host: host(url),
-            reason: "cannot be asked: no TLS on this machine".to_owned(),
-        })?;
-        Ok(slot.insert(client).clone())
+        self.clients
+            .of(&parsed)
+            .map_err(|failure| StackError::Unreachable {
+                host: Origin::of(&parsed),
+                failure,
+            })
     }
 
     /// Sends a request; the answer's body is still to be read. Also tells the
@@ -111,16 +84,20 @@ impl StackClient {
     pub(super) async fn execute(
         &self,
         request: RequestBuilder,
-    ) -> Result<(Response, String), StackError> {
+    ) -> Result<(Response, Origin), StackError> {
         let (client, request) = request.build_split();
         let request = request.map_err(|_| StackError::Invalid {
             host: "the stack".to_owned(),
             reason: "a URL or token that HTTP cannot carry".to_owned(),
         })?;
-        let host = host(request.url().as_str());
+        let url = request.url().clone();
+        let host = Origin::of(&url);
         match client.execute(request).await {
             Ok(response) => Ok((response, host)),
-            Err(error) => Err(lost(&host, &error)),
+            Err(error) => Err(StackError::Unreachable {
+                host,
+                failure: self.clients.failure(&url, &error),
+            }),
         }
     }
 
@@ -141,15 +118,76 @@ impl StackClient {
         request: RequestBuilder,
         secrets: &[&Secret],
     ) -> Result<Answer, StackError> {
-        let (response, host) = self.execute(request).await?;
+        let (response, origin) = self.execute(request).await?;
+        self.understand(response, origin, secrets).await
+    }
+
+    /// Asks for what is no secret, with nothing secret, and goes where the
+    /// answer leads, as browsers and the Python SDK do: within https, and on
+    /// loopback. Everything else goes where it is sent, or nowhere.
+    pub(super) async fn get_anywhere(&self, url: &str) -> Result<Answer, StackError> {
+        let outcome = self.follow(url).await;
+        self.meter.note(&outcome, StackError::kind);
+        outcome
+    }
+
+    async fn follow(&self, url: &str) -> Result<Answer, StackError> {
+        let mut url = url.to_owned();
+        let mut left = MAX_REDIRECTS;
+        loop {
+            let (response, origin) = self.execute(self.client(&url)?.get(&url)).await?;
+            match next(&response).filter(|_| left > 0) {
+                Some(next) => url = next.into(),
+                None => return self.understand(response, origin, &[]).await,
+            }
+            left -= 1;
+        }
+    }
+
+    async fn understand(
+        &self,
+        response: Response,
+        origin: Origin,
+        secrets: &[&Secret],
+    ) -> Result<Answer, StackError> {
         let status = response.status();
         let date = date(response.headers());
-        let body = read(response, &host).await.map_err(|error| match error {
-            Unread::Lost(error) => lost(&host, &error),
+        let leads_to = leads_to(response.headers());
+        let is_html = response.headers().get(CONTENT_TYPE).cloned();
+        let url = response.url().clone();
+        let body = read(response, &origin).await.map_err(|error| match error {
+            Unread::Lost(error) => StackError::Unreachable {
+                host: origin.clone(),
+                failure: self.clients.failure(&url, &error),
+            },
             Unread::TooLarge(error) => error,
         })?;
-        let answer = Answer { host, date, body };
+        let is_page = is_page(is_html.as_ref().and_then(|it| it.to_str().ok()), &body);
+        let answer = Answer {
+            host: origin.to_string(),
+            origin,
+            date,
+            body,
+        };
         match status {
+            // Whoever speaks in web pages, or of proxies, is not the stack.
+            status if status.is_success() && is_page => {
+                Err(answer.unreachable(Failure::CaptivePortal))
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                if is_page =>
+            {
+                Err(answer.unreachable(Failure::FirewallPage(status.as_u16())))
+            }
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(answer.unreachable(Failure::ProxyPassword(None)))
+            }
+            StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
+                Err(answer.unreachable(Failure::CaptivePortal))
+            }
+            status if status.is_redirection() => {
+                Err(answer.unreachable(Failure::Redirected(leads_to)))
+            }
             status if status.is_success() => Ok(answer),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
                 message: answer.message(status, secrets),
@@ -175,6 +213,7 @@ impl StackClient {
 /// A 2xx answer.
 pub(super) struct Answer {
     pub(super) host: String,
+    origin: Origin,
     /// When it was given, by the clock of whoever gave it.
     pub(super) date: Option<Timestamp>,
     body: Zeroizing<Vec<u8>>,
@@ -210,9 +249,13 @@ impl Answer {
     }
 
     fn failed(&self, status: StatusCode) -> StackError {
+        self.unreachable(Failure::Status(status.to_string()))
+    }
+
+    fn unreachable(&self, failure: Failure) -> StackError {
         StackError::Unreachable {
-            host: self.host.clone(),
-            reason: format!("answered {status}"),
+            host: self.origin.clone(),
+            failure,
         }
     }
 
@@ -259,12 +302,12 @@ enum Unread {
     TooLarge(StackError),
 }
 
-async fn read(mut response: Response, host: &str) -> Result<Zeroizing<Vec<u8>>, Unread> {
+async fn read(mut response: Response, host: &Origin) -> Result<Zeroizing<Vec<u8>>, Unread> {
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
         if body.len() + chunk.len() > MAX_ANSWER {
             return Err(Unread::TooLarge(StackError::Invalid {
-                host: host.to_owned(),
+                host: host.to_string(),
                 reason: "it is too large".to_owned(),
             }));
         }
@@ -273,11 +316,24 @@ async fn read(mut response: Response, host: &str) -> Result<Zeroizing<Vec<u8>>, 
     Ok(body)
 }
 
-fn lost(host: &str, error: &reqwest::Error) -> StackError {
-    StackError::Unreachable {
-        host: host.to_owned(),
-        reason: describe(error).to_owned(),
+/// Where a redirect leads that may be followed.
+fn next(response: &Response) -> Option<Url> {
+    if !response.status().is_redirection() {
+        return None;
     }
+    let here = response.url();
+    let next = here
+        .join(response.headers().get(LOCATION)?.to_str().ok()?)
+        .ok()?;
+    let stays_near = is_loopback(here) && is_loopback(&next);
+    let is_safe = next.scheme() == "https" || stays_near && next.scheme() == "http";
+    (is_safe && next.username().is_empty() && next.password().is_none()).then_some(next)
+}
+
+/// The host an answer leads to.
+pub(super) fn leads_to(headers: &HeaderMap) -> Option<String> {
+    let url = Url::parse(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    url.has_host().then(|| Origin::of(&url).to_string())
 }
 
 /// The time of an answer (RFC 9110, `Date`), with what it spent in caches on
@@ -291,29 +347,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 
 /// Host and port of a URL, for messages.
 pub(super) fn host(url: &str) -> String {
-    Url::parse(url).map_or_else(
-        |_| "the stack".to_owned(),
-        |url| {
-            url.authority()
-                .rsplit('@')
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        },
-    )
-}
-
-/// What went wrong, without the URL or anything sent.
-fn describe(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "did not answer in time"
-    } else if error.is_connect() {
-        "cannot be reached"
-    } else if error.is_redirect() {
-        "redirected elsewhere"
-    } else {
-        "broke off its answer"
-    }
+    Origin::parse(url).to_string()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The upstream: what a Quilt stack speaks over HTTP.
 //!
 //! Knows requests and answers, nothing of sessions or who asked. Answers are
-//! bounded in size and time, redirects are not followed (a token must not
-//! travel to another host), and nothing an upstream says reaches a message
+//! bounded in size and time, redirects are followed for `config.json` alone (a
+//! token must not travel to another host), and nothing an upstream says reaches a message
 //! before it has been made one harmless line.
 
 mod api_keys;
@@ -23,7 +23,7 @@ pub use self::credentials::StackCredentials;
 pub use self::discovery::StackConfig;
 pub use self::error::StackError;
 pub use self::forward::{Forward, Forwarded};
-pub use self::http::{StackClient, Timeouts};
+pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
 pub use self::payload::Payload;
 pub use self::tokens::Tokens;

@@ -21,6 +21,9 @@ pub struct Known {
     /// Where a login or key last succeeded, or what the user agreed to since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry_url: Option<RegistryUrl>,
+    /// The AWS region it last said it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Whose the stored login is, as far as the stack said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_user: Option<String>,

@@ -14,6 +14,9 @@ pub struct RegistryQuery {
     /// The registry, `s3://…` or `file://…`; the configured local one when
     /// absent.
     pub registry: Option<String>,
+    /// The registry's layout, 1 or 2; as configured, or as it turns out to be,
+    /// when absent.
+    pub layout: Option<u8>,
 }
 
 /// What to delete of a package.
@@ -23,6 +26,9 @@ pub struct DeletePackageQuery {
     /// The registry, `s3://…` or `file://…`; the configured local one when
     /// absent.
     pub registry: Option<String>,
+    /// The registry's layout, 1 or 2; as configured, or as it turns out to be,
+    /// when absent.
+    pub layout: Option<u8>,
     /// The one version to delete, by its hash or how that begins (6 to 64 hex
     /// digits); all of them when absent.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]

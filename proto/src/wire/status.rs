@@ -1,5 +1,7 @@
 //! What the daemon holds.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::TokenKind;
@@ -41,8 +43,30 @@ pub struct Status {
     /// Rights to use some of it over loopback.
     #[serde(default)]
     pub grants: Vec<super::GrantStatus>,
+    /// How the daemon reaches the network.
+    #[serde(default)]
+    pub network: NetworkStatus,
     /// Every catalog the daemon knows.
     pub catalogs: Vec<CatalogStatus>,
+}
+
+/// How the daemon reaches the network, in [`Status`]; passwords of proxies are
+/// not shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NetworkStatus {
+    /// The variables it was started with.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Certificates that its settings name.
+    #[serde(default)]
+    pub ca_bundle: Vec<String>,
+    /// The proxy that its settings name; empty is none at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Whom that proxy is not for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_proxy: Option<String>,
 }
 
 /// A protection of the daemon's process in [`Status`].

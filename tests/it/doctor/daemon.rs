@@ -137,7 +137,7 @@ async fn a_stack_that_hangs_or_is_away() {
 
     control.plant(Endpoint::Config, Fault::always(FaultKind::Html));
     assert!(
-        only(&world, "stack_invalid")
+        only(&world, "stack_unreachable")
             .await
             .hint
             .to_string()
@@ -207,7 +207,12 @@ async fn settings_that_are_elsewhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_daemons() {
-    let world = healthy().await;
+    let mut world = healthy().await;
+    // One that leaves the other usual place free.
+    world.daemon.take().unwrap().stop().await;
+    let first = world.home.socket();
+    let first = ["--socket", first.to_str().unwrap(), "--token-store", "file"];
+    world.daemon = Some(Daemon::start(&world.home, &first).await);
     let place = world.home.state().join("quiltd.sock");
     let socket = place.to_str().unwrap();
     let args = ["--socket", socket, "--token-store", "memory"];
@@ -233,7 +238,10 @@ async fn no_daemon_and_one_that_is_deaf() {
     let daemon = Daemon::start(&world.home, &["--token-store", "file"]).await;
     kill_process(Pid::from_raw(daemon.pid()).unwrap(), Signal::STOP).unwrap();
     let deaf = only(&world, "daemon_deaf").await;
-    assert_eq!(deaf.hint.to_string(), "quiltctl daemon restart");
+    assert_eq!(
+        deaf.hint.to_string(),
+        format!("kill -CONT {}", daemon.pid())
+    );
     assert_eq!(found_after(&world, &[], &deaf.hint.to_string()).await, []);
     sh(&world, &[], "quiltctl daemon stop").await.ok();
 }

@@ -4,6 +4,7 @@ mod fake;
 mod faults;
 mod hang_up;
 mod many;
+mod meant;
 mod moto;
 mod pair;
 mod random;

@@ -137,8 +137,8 @@ async fn what_is_not_s3s_answer_is_told_and_read_no_further() {
             "the answer is too large",
         ),
         (FaultKind::Garbage, "the answer is not S3's"),
-        (FaultKind::Truncated, "cannot be reached"),
-        (FaultKind::Html, "the answer is not S3's"),
+        (FaultKind::Truncated, "broke off its answer"),
+        (FaultKind::Html, "answered with a web page"),
     ] {
         for command in [list, versions, delete] {
             let control = world.stack.control();
@@ -147,7 +147,8 @@ async fn what_is_not_s3s_answer_is_told_and_read_no_further() {
             control.clear_faults();
             let context = format!("{kind:?}, {command:?}: {line}");
             assert!(line.contains(message), "{context}");
-            assert!(line.contains("; run: quiltctl doctor"), "{context}");
+            let hints = ["; run: quiltctl doctor", "; run: curl -sSI http"];
+            assert!(hints.iter().any(|hint| line.contains(hint)), "{context}");
         }
     }
     assert_eq!(state(&world, 1), before);

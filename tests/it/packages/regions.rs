@@ -74,7 +74,7 @@ async fn a_bucket_is_followed_to_its_region_and_remembered() {
             .ctl(&["config", "--set", "default_registry_version=2"])
             .await
             .ok();
-        let list = ["packages", "list", "s3://far-away"];
+        let list = ["packages", "list", "s3://far-away", "--layout", "2"];
         if manner == Manner::Never {
             let line = world.ctl(&list).await.failed(6);
             assert!(

@@ -9,15 +9,12 @@ use super::aws_profile::{AwsFile, AwsFiles};
 use super::mend;
 use crate::aws_files::ini::{self, Line, Part};
 
-/// A byte order mark in UTF-8.
-const MARK: &[u8] = b"\xEF\xBB\xBF";
-
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
 }
 
 fn of(file: &AwsFile) -> Vec<Finding> {
-    let (bytes, has_mark) = match file.bytes.strip_prefix(MARK) {
+    let (bytes, has_mark) = match file.bytes.strip_prefix(ini::MARK) {
         Some(rest) => (rest, true),
         None => (&file.bytes[..], false),
     };
@@ -56,7 +53,9 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         let (header, rest) = (&section[0], &section[1..]);
         let name = ini::profile_of(header.text, !file.is_credentials);
         let is_ours = rest.iter().any(|line| ini::is_ours(line.text));
-        if let Some(name) = name.filter(|_| is_ours && is_spaced(header.text, file)) {
+        if let Some(name) =
+            name.filter(|_| is_ours && ini::is_spaced(header.text, !file.is_credentials))
+        {
             let what = format!(
                 "{} has spaces inside its brackets, and boto3 does not take it for profile {}",
                 at(header),
@@ -95,15 +94,6 @@ fn odd<'a>(lines: &[Line<'a>]) -> Odd<'a> {
         }
     }
     Odd { stray, continued }
-}
-
-/// botocore splits what follows `profile` into words, and no other name.
-fn is_spaced(header: &[u8], file: &AwsFile) -> bool {
-    let header = header.trim_ascii();
-    let inner = header.strip_prefix(b"[").unwrap_or(header);
-    let inner = inner.split(|byte| *byte == b']').next().unwrap_or(inner);
-    let is_split = !file.is_credentials && inner.starts_with(b"profile");
-    !is_split && inner.trim_ascii() != inner
 }
 
 #[cfg(test)]

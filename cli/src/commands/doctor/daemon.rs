@@ -7,9 +7,10 @@ use std::time::Duration;
 use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::api::{
-    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession, SessionQuery,
+    ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession, ReadStatus,
+    SessionQuery,
 };
-use quilt_proto::wire::{ConfigValues, Finding, ProfileStatus};
+use quilt_proto::wire::{ConfigValues, Finding, NetworkStatus, ProfileStatus};
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
 
 use super::aws_profile::AwsProfile;
@@ -35,6 +36,7 @@ pub(super) struct Daemon {
     registry: Option<RegistryUrl>,
     leads_quilt3: bool,
     settings: Option<PathBuf>,
+    network: Option<NetworkStatus>,
 }
 
 /// Asks about every catalog that is used: here, and by profiles.
@@ -67,6 +69,7 @@ pub(super) fn examine(
         leads_quilt3: !bare
             .send(&ReadGateway)
             .is_ok_and(|gateway| gateway.catalog_url.is_none()),
+        network: bare.send(&ReadStatus).ok().map(|status| status.network),
         ..Daemon::default()
     };
     let mut left: BTreeSet<Option<String>> = aws
@@ -141,7 +144,9 @@ fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
 fn deaf(context: &Context, error: Error) -> Finding {
     let restart = mend::quiltctl(context, "daemon restart");
     let (what, hint) = match error {
-        Error::Problem(_) | Error::ForeignSocket { .. } => Failure::from(error).apart(),
+        Error::Problem(_) | Error::ForeignSocket { .. } | Error::Stopped { .. } => {
+            Failure::from(error).apart()
+        }
         error => (error.to_string(), None),
     };
     Finding::error("daemon_deaf", what, hint.unwrap_or(restart))
@@ -164,6 +169,11 @@ impl Daemon {
             let mut regions = profiles.iter().filter(|profile| profile.region.is_some());
             regions.any(|profile| profile.name == *name)
         })
+    }
+
+    /// How it reaches the network.
+    pub(super) fn network(&self) -> Option<&NetworkStatus> {
+        self.network.as_ref()
     }
 
     /// Its quiltd.toml.

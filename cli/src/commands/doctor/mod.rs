@@ -15,6 +15,7 @@ mod elsewhere;
 mod loose_files;
 mod mend;
 mod named_profile;
+mod network;
 mod nothing_wired;
 mod other_ways;
 mod process;
@@ -34,6 +35,7 @@ use quilt_proto::wire::Finding;
 use self::aws_profile::AwsFiles;
 use self::report::Report;
 use self::variables::Variables;
+use super::setup;
 use crate::context::Context;
 use crate::exit::Failure;
 
@@ -81,6 +83,15 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
         report.add(catalog::check(context, &daemon));
+        if let Some(there) = daemon.network() {
+            let is_managed = setup::is_managed();
+            report.add(network::check(
+                context,
+                there,
+                daemon.settings(),
+                is_managed,
+            ));
+        }
         report.add(dead_gateway::check(&daemon));
         if !is_elsewhere {
             report.add(nothing_wired::check(&profiles, &daemon));

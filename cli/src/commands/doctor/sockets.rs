@@ -4,8 +4,9 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use quilt_client::blocking::Client;
 use quilt_proto::wire::Finding;
-use quilt_proto::{Command, locations, quoted};
+use quilt_proto::{Command, instance, locations, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::mend;
@@ -23,7 +24,7 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
     let Some(asked) = call.socket.or_else(|| locations::unnamed_socket().ok()) else {
         return Ok(None);
     };
-    if same(&here, &asked) {
+    if same(&here, &asked) || is_of_one(&here, &asked) {
         return Ok(None);
     }
     let what = format!(
@@ -44,7 +45,10 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
     let here = context.socket()?;
     let others = usual()
         .into_iter()
-        .filter(|socket| !same(socket, &here) && owner::is_there(socket));
+        .filter(|socket| !same(socket, &here) && !is_of_one(socket, &here))
+        // What another machine that shares the home has locked answers nobody
+        // here.
+        .filter(|socket| owner::is_there(socket) && Client::new(socket).probe().is_ok());
     let finding = |socket: PathBuf| {
         let what = format!(
             "a second quiltd runs on {}, and some programs ask that one; this quiltctl \
@@ -57,7 +61,14 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
             .words("daemon stop");
         Finding::error("two_daemons", what, hint)
     };
-    Ok(others.map(finding).collect())
+    let mut found: Vec<PathBuf> = Vec::new();
+    for socket in others {
+        // It may listen in both places.
+        if !found.iter().any(|known| is_of_one(known, &socket)) {
+            found.push(socket);
+        }
+    }
+    Ok(found.into_iter().map(finding).collect())
 }
 
 /// Where a daemon is looked for when nobody names a place: in this environment,
@@ -69,6 +80,19 @@ fn usual() -> Vec<PathBuf> {
         places.push(format!("/run/user/{uid}/quilt/quiltd.sock").into());
     }
     places
+}
+
+/// Whether both are places of this machine's one daemon.
+fn is_of_one(a: &Path, b: &Path) -> bool {
+    let running = locations::state_dir().ok();
+    let Some(running) = running.and_then(|dir| instance::running(&dir)) else {
+        return false;
+    };
+    let is_its = |socket: &Path| {
+        let mut its = [Some(&running.socket), running.also.as_ref()].into_iter();
+        its.any(|its| its.is_some_and(|its| same(its, socket)))
+    };
+    is_its(a) && is_its(b)
 }
 
 fn same(a: &Path, b: &Path) -> bool {

@@ -21,6 +21,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     registry: Option<String>,
 
+    /// The registry's layout, instead of the configured one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    layout: Option<u8>,
+
     /// Only the version with this hash, or the one whose hash begins like this
     #[arg(long, value_name = "HASH")]
     top_hash: Option<String>,
@@ -58,7 +62,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     let call = DeletePackage {
         path: name,
-        query: DeletePackageQuery { registry, top_hash },
+        query: DeletePackageQuery {
+            registry,
+            layout: args.layout,
+            top_hash,
+        },
     };
     let progress = Progress::start("");
     let reply = context.patient_reply(&call, PATIENCE)?;

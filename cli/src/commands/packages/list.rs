@@ -2,6 +2,7 @@
 
 use quilt_client::blocking::PackageNames;
 use quilt_proto::api::{ListPackages, RegistryQuery};
+use quilt_proto::{Command, quoted};
 
 use super::{PATIENCE, registry};
 use crate::context::Context;
@@ -14,49 +15,102 @@ use crate::progress::Progress;
 pub(crate) struct Args {
     /// The registry, s3://… or a directory, instead of the configured local one
     registry: Option<String>,
+
+    /// The registry's layout, instead of the configured one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    layout: Option<u8>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let registry = registry::url(args.registry.as_ref())?;
-    let call = ListPackages(RegistryQuery { registry });
+    let call = ListPackages(RegistryQuery {
+        registry,
+        layout: args.layout,
+    });
     let client = context.client()?.with_timeout(PATIENCE);
     let progress = Progress::start("packages");
     let names = context.started(&client, None, true, |client| client.packages(&call))?;
-    if context.global().json {
+    let found = if context.global().json {
         array(names, &progress)
     } else {
         lines(names, &progress)
+    };
+    let is_empty = found? == 0;
+    drop(progress);
+    if is_empty && let Some(remark) = why_none(context, args, &call) {
+        output::note(remark);
     }
+    Ok(())
 }
 
-fn lines(mut names: PackageNames, progress: &Progress) -> Result<(), Failure> {
+/// What may have been meant by a listing that is empty.
+fn why_none(context: &Context, args: &Args, call: &ListPackages) -> Option<String> {
+    let typed = args.registry.as_deref();
+    if let Some(bucket) = typed.filter(|typed| registry::may_be_bucket(typed)) {
+        let meant = Command::of("quiltctl packages list").operand(format_args!("s3://{bucket}"));
+        let bucket = quoted::name(bucket);
+        return Some(format!(
+            "there is no directory {bucket} here; a bucket is listed by: {meant}"
+        ));
+    }
+    if args.layout.is_some() {
+        return None;
+    }
+    let client = context.client().ok()?.with_timeout(PATIENCE);
+    let holds = |layout: &u8| {
+        let call = ListPackages {
+            layout: Some(*layout),
+            ..call.clone()
+        };
+        let first = client
+            .packages(&call)
+            .ok()
+            .and_then(|mut names| names.next());
+        first.is_some_and(|name| name.is_ok())
+    };
+    let layout = [1, 2].into_iter().find(holds)?;
+    let meant = Command::of("quiltctl packages list");
+    let meant = match typed {
+        Some(typed) => meant.operand(typed),
+        None => meant,
+    };
+    let meant = meant.option("--layout", layout);
+    Some(format!(
+        "there are packages in layout {layout}, which is not the configured one: {meant}"
+    ))
+}
+
+fn lines(mut names: PackageNames, progress: &Progress) -> Result<usize, Failure> {
     let mut text = String::new();
+    let mut count = 0;
     while let Some(name) = names.next() {
         text.push_str(&output::clean(&name?));
         text.push('\n');
+        count += 1;
         progress.count(1);
         if !names.is_ready() {
             progress.pause(|| output::bytes(text.as_bytes()))?;
             text.clear();
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 /// One JSON document, also when the listing fails: then it has what was found
 /// until then, and the exit code tells.
-fn array(mut names: PackageNames, progress: &Progress) -> Result<(), Failure> {
+fn array(mut names: PackageNames, progress: &Progress) -> Result<usize, Failure> {
     let mut text = "[".to_owned();
     let mut separator = "";
     let mut outcome = Ok(());
-    let mut empty = true;
+    let mut count = 0;
     while let Some(name) = names.next() {
         match name {
             Ok(name) => {
                 text.push_str(separator);
                 let name = serde_json::Value::String(name).to_string();
                 text.push_str(&output::shown_json(&name));
-                (separator, empty) = (",", false);
+                separator = ",";
+                count += 1;
                 progress.count(1);
             }
             Err(error) => outcome = Err(Failure::from(error)),
@@ -66,10 +120,11 @@ fn array(mut names: PackageNames, progress: &Progress) -> Result<(), Failure> {
             text.clear();
         }
     }
-    if empty && outcome.is_err() {
-        return outcome;
+    if count == 0 {
+        outcome?;
+        outcome = Ok(());
     }
     text.push_str("]\n");
     output::bytes(text.as_bytes())?;
-    outcome
+    outcome.map(|()| count)
 }

@@ -19,6 +19,10 @@ pub(crate) struct Args {
     /// The registry, s3://… or a directory, instead of the configured local one
     #[arg(long, value_name = "URL")]
     registry: Option<String>,
+
+    /// The registry's layout, instead of the configured one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    layout: Option<u8>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -26,7 +30,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let registry = registry::url(args.registry.as_ref())?;
     let call = ReadPackageVersions {
         path: name,
-        query: RegistryQuery { registry },
+        query: RegistryQuery {
+            registry,
+            layout: args.layout,
+        },
     };
     let progress = Progress::start("");
     let reply = context.patient_reply(&call, PATIENCE)?;

@@ -13,6 +13,14 @@ const LABEL: &str = "com.quiltdata.quiltd";
 const DAEMON: &str = "<string>@QUILTD@</string>";
 const SOCKET: &str = "<string>@HOME@/Library/Application Support/quilt/quiltd.sock</string>";
 
+/// Whether the agent is there.
+pub(super) fn is_set_up() -> bool {
+    unit::home().is_ok_and(|home| {
+        home.join(format!("Library/LaunchAgents/{LABEL}.plist"))
+            .exists()
+    })
+}
+
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let path = unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist"));
     let paths = [path.clone()];

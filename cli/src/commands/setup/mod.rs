@@ -17,9 +17,14 @@ pub(crate) enum Command {
     /// The Python SDK: quilt3 uses the session held here, always fresh
     Quilt3(quilt3::Args),
     /// User units that start the daemon at login, and again on demand
-    Systemd(unit::Args),
+    Systemd(systemd::SystemdArgs),
     /// A launch agent that starts the daemon at login, and again on demand
     Launchd(unit::Args),
+}
+
+/// Whether a service manager is told to start the daemon of this user.
+pub(super) fn is_managed() -> bool {
+    systemd::is_set_up() || launchd::is_set_up()
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {

@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::unit::{self, Args, Unit};
+use super::unit::{self, Unit};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::files;
+use crate::{files, output};
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
@@ -19,13 +19,25 @@ const WANTED: [&str; 2] = [
     "sockets.target.wants/quiltd.socket",
 ];
 
-pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
+/// Whether to set up or to take it back.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct SystemdArgs {
+    #[command(flatten)]
+    unit: unit::Args,
+
+    /// Keep the daemon while you are logged out, as cron and batch jobs need it
+    /// (loginctl enable-linger)
+    #[arg(long, conflicts_with = "undo")]
+    linger: bool,
+}
+
+pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     let dir = units_dir()?;
     let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
     unit::require("systemctl", "quiltctl setup launchd")?;
     // What enabling links is written, too, by this user's rights.
     files::may_write(paths.iter().map(PathBuf::as_path))?;
-    if args.undo {
+    if args.unit.undo {
         let changed = unit::any_exists(&paths);
         let is_there = changed && reach_manager().is_ok();
         if is_there {
@@ -64,7 +76,33 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     } else {
         "is set up already"
     };
-    unit::report(context, &paths, done, changed)
+    unit::report(context, &paths, done, changed)?;
+    if args.linger {
+        return unit::manage("loginctl", &["enable-linger"]);
+    }
+    if !lingers() {
+        output::note(
+            "systemd ends your services, and the directory of the socket, with your last logout. \
+             Where cron or batch jobs need the daemon meanwhile, let it linger: \
+             quiltctl setup systemd --linger",
+        );
+    }
+    Ok(())
+}
+
+/// Whether this user's services outlive their logins (logind keeps a file for
+/// each such user).
+fn lingers() -> bool {
+    let name = env::var("USER").or_else(|_| env::var("LOGNAME"));
+    let name = name
+        .ok()
+        .filter(|name| !name.is_empty() && !name.contains('/'));
+    name.is_some_and(|name| Path::new("/var/lib/systemd/linger").join(name).exists())
+}
+
+/// Whether the units are there.
+pub(super) fn is_set_up() -> bool {
+    units_dir().is_ok_and(|dir| dir.join("quiltd.service").exists())
 }
 
 /// Fails where the user's service manager does not answer, before anything is

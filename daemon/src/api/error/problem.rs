@@ -1,6 +1,7 @@
 //! The one map from what went wrong to status and code.
 
-use quilt_proto::{ErrorCode, Problem};
+use quilt_network::Failure;
+use quilt_proto::{ErrorCode, NetworkFailure, Problem};
 use quilt_trust::Distrust;
 
 use super::ApiError;
@@ -48,11 +49,19 @@ pub(super) fn of(error: &ApiError) -> Problem {
         ApiError::Package(error) => package(error),
         ApiError::Name(error) => Problem::new(400, ErrorCode::InvalidInput, error.to_string()),
         ApiError::NotACatalog(error) => {
-            let (status, code) = match error {
-                StackError::Unreachable { .. } => (503, ErrorCode::StackUnreachable),
-                _ => (422, ErrorCode::InvalidInput),
-            };
-            Problem::new(status, code, error.to_string())
+            let odd = Problem::new(422, ErrorCode::InvalidInput, error.to_string());
+            match error {
+                // Most pages are of sites that are no catalog.
+                StackError::Unreachable {
+                    failure: Failure::CaptivePortal,
+                    ..
+                } => Problem {
+                    network: Some(NetworkFailure::CaptivePortal),
+                    ..odd
+                },
+                StackError::Unreachable { .. } => stack(error),
+                _ => odd,
+            }
         }
         ApiError::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
         ApiError::NoLoopback(why) => Problem::new(
@@ -183,7 +192,10 @@ fn stopping(detail: String) -> Problem {
 fn stack(error: &StackError) -> Problem {
     let detail = error.to_string();
     match error {
-        StackError::Unreachable { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
+        StackError::Unreachable { failure, .. } => Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::StackUnreachable, detail)
+        },
         StackError::Unauthorized { .. } | StackError::Refused { .. } => {
             Problem::new(403, ErrorCode::StackRefused, detail)
         }
@@ -238,7 +250,7 @@ fn key(error: &KeyError) -> Problem {
 fn package(error: &PackageError) -> Problem {
     let detail = error.to_string();
     match error {
-        PackageError::Registry(_) | PackageError::NoRegistry => {
+        PackageError::Registry(_) | PackageError::NoRegistry | PackageError::NoLayout => {
             Problem::new(400, ErrorCode::InvalidInput, detail)
         }
         PackageError::Config(error) => config(error),
@@ -266,7 +278,10 @@ fn object(error: &ObjectError) -> Problem {
         ObjectError::Stale { .. } | ObjectError::WrongRegion { .. } => {
             Problem::new(403, ErrorCode::AwsRefused, detail)
         }
-        ObjectError::Unreachable { .. } => Problem::new(503, ErrorCode::AwsUnreachable, detail),
+        ObjectError::Unreachable { failure, .. } => Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::AwsUnreachable, detail)
+        },
         ObjectError::Garbled { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
         ObjectError::Credentials(error) => credential(error),
         ObjectError::Invalid { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
@@ -276,9 +291,16 @@ fn object(error: &ObjectError) -> Problem {
 
 fn aws(error: &AwsError, detail: String) -> Problem {
     let (status, code) = match error {
-        AwsError::Unreachable { .. } => (503, ErrorCode::AwsUnreachable),
+        AwsError::Unreachable { .. } | AwsError::Odd { .. } => (503, ErrorCode::AwsUnreachable),
         AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
         AwsError::Invalid { .. } => (502, ErrorCode::AwsInvalid),
     };
-    Problem::new(status, code, detail)
+    let network = match error {
+        AwsError::Unreachable { failure, .. } => Some(failure.kind()),
+        _ => None,
+    };
+    Problem {
+        network,
+        ..Problem::new(status, code, detail)
+    }
 }

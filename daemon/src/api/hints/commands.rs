@@ -10,13 +10,6 @@ use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::store::{StoreError, StoreNote};
 
-/// Puts the clock right.
-pub(in crate::api) const SET_CLOCK: &str = if cfg!(target_os = "macos") {
-    "sudo sntp -sS time.apple.com"
-} else {
-    "sudo timedatectl set-ntp true"
-};
-
 /// Names a catalog that is one.
 pub(in crate::api) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
 

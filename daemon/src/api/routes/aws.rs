@@ -43,7 +43,7 @@ async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
     let session = call.profile_session(&profile)?;
     let app = &call.app;
     let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
-    let region = app.region(session.catalog(), &profile);
+    let region = app.region(session.catalog(), &profile).await;
     let settings = app.settings.current();
     let console = &settings.console;
     let sign_in = SignIn {

@@ -38,7 +38,7 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
     } else {
         warm_up(app, &session, &profile);
     }
-    let region = app.region(session.catalog(), &profile);
+    let region = app.region(session.catalog(), &profile).await;
     let right = Right::Credentials {
         catalog: session.catalog().clone(),
         profile,

@@ -17,29 +17,33 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 }
 
 /// The registry of that URL, with the session's credentials where it needs any.
-fn open<E: Endpoint>(call: &Call<E>, url: Option<&str>) -> Result<Registry, ApiError> {
+fn open<E: Endpoint>(
+    call: &Call<E>,
+    url: Option<&str>,
+    layout: Option<u8>,
+) -> Result<Registry, ApiError> {
     let session = || {
         let session = call.app.session(call.catalog.as_deref())?;
         call.subject.resolved(Session::catalog(&session));
         Ok(session)
     };
-    Ok(call.app.packages.open(url, session)?)
+    Ok(call.app.packages.open(url, layout, session)?)
 }
 
 /// Answers once the first names are there, and goes on while they come.
 async fn list(call: Call<ListPackages>) -> Result<Response, ApiError> {
-    let registry = open(&call, call.query.registry.as_deref())?;
+    let registry = open(&call, call.query.registry.as_deref(), call.query.layout)?;
     Ok(listing::answer(registry.names(), call.headers()).await?)
 }
 
 async fn versions(call: Call<ReadPackageVersions>) -> Result<Vec<PackageVersion>, ApiError> {
-    let registry = open(&call, call.query.registry.as_deref())?;
+    let registry = open(&call, call.query.registry.as_deref(), call.query.layout)?;
     Ok(registry.versions(&call.path).await?)
 }
 
 async fn delete(call: Call<DeletePackage>) -> Result<DeletedPackage, ApiError> {
     let top_hash = call.query.top_hash.as_ref();
-    let registry = open(&call, call.query.registry.as_deref())?;
+    let registry = open(&call, call.query.registry.as_deref(), call.query.layout)?;
     let mut line = format!("DELETE {} {}", registry.url(), call.path);
     if let Some(top_hash) = top_hash {
         // Writing to a String cannot fail.

@@ -1,14 +1,10 @@
 //! `GET /v1/profiles`.
 
-use std::sync::Arc;
-
-use quilt_proto::ProfileName;
 use quilt_proto::api::ReadProfiles;
 use quilt_proto::wire::ProfileStatus;
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::settings::Profile;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(list)
@@ -20,25 +16,25 @@ async fn list(call: Call<ReadProfiles>) -> Result<Vec<ProfileStatus>, ApiError> 
         None => call.app.config.catalog().ok().flatten(),
     };
     let app = &call.app;
-    let profile = |(name, profile): (ProfileName, Arc<Profile>)| {
+    let mut all = Vec::new();
+    for (name, profile) in app.settings.current().profiles() {
         let catalog = profile.catalog.clone().or_else(|| catalog.clone());
         let held = catalog.as_ref().and_then(|catalog| {
             let held = app.vault.status(catalog);
             held.into_iter().find(|held| held.profile == name)
         });
-        ProfileStatus {
-            region: catalog.as_ref().map_or_else(
-                || profile.region.clone(),
-                |catalog| app.region(catalog, &name),
-            ),
+        all.push(ProfileStatus {
+            region: match &catalog {
+                Some(catalog) => app.region(catalog, &name).await,
+                None => profile.region.clone(),
+            },
             catalog_url: catalog,
             role_arn: profile.roles.iter().map(ToString::to_string).collect(),
             expires_at: held.as_ref().and_then(|held| held.expires_at),
             next_refresh_at: held.as_ref().and_then(|held| held.next_refresh_at),
             last_error: held.and_then(|held| held.last_error),
             name,
-        }
-    };
-    let profiles = app.settings.current().profiles();
-    Ok(profiles.into_iter().map(profile).collect())
+        });
+    }
+    Ok(all)
 }

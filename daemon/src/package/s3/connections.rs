@@ -1,9 +1,11 @@
 //! What all buckets share: the HTTP client, and where each was found.
 
 use std::collections::HashMap;
-use std::env;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use quilt_network::{Clients, Failure, Network, Origin};
+use url::Url;
 
 use super::endpoint::Endpoint;
 use super::refusal::told_region;
@@ -26,46 +28,25 @@ const MAX_REGIONS: usize = 1000;
 #[derive(Debug)]
 pub(in crate::package) struct Connections {
     pub(super) endpoint: Endpoint,
-    client: OnceLock<reqwest::Client>,
+    pub(super) clients: Arc<Clients>,
     regions: Mutex<HashMap<String, String>>,
 }
 
 impl Connections {
-    /// As the standard variables say: the endpoint's, and `AWS_CA_BUNDLE`.
-    pub(in crate::package) fn from_env() -> Self {
+    /// To `endpoint`, where AWS's own is not meant.
+    pub(in crate::package) fn new(network: &Arc<Network>, endpoint: Option<Url>) -> Self {
+        let clients = Clients::new(network, |builder| {
+            builder
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(READ_TIMEOUT)
+                .timeout(TOTAL_TIMEOUT)
+                .pool_idle_timeout(Duration::from_secs(30))
+        });
         Self {
-            endpoint: Endpoint::from_variables(|name| env::var(name).ok()),
-            client: OnceLock::new(),
+            endpoint: endpoint.map_or(Endpoint::Aws, Endpoint::Custom),
+            clients: Arc::new(clients),
             regions: Mutex::default(),
         }
-    }
-
-    pub(super) fn client(&self) -> Result<reqwest::Client, StoreError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client.clone());
-        }
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .referer(false);
-        let builder = match env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-            Some(path) => builder.tls_certs_only(ca_bundle(&path)?),
-            None => builder,
-        };
-        let builder = if self.endpoint.is_loopback() {
-            builder.no_proxy()
-        } else {
-            builder
-        };
-        let client = builder.build().map_err(|_| StoreError::Unreachable {
-            place: "S3".to_owned(),
-            reason: "cannot be asked: no TLS on this machine".to_owned(),
-        })?;
-        Ok(self.client.get_or_init(|| client).clone())
     }
 
     fn regions(&self) -> MutexGuard<'_, HashMap<String, String>> {
@@ -90,11 +71,15 @@ impl Connections {
     /// or not (HeadBucket).
     pub(super) async fn locate(&self, bucket: &str, asked: &str) -> Result<String, StoreError> {
         let url = self.endpoint.bucket_url(bucket, asked);
-        let answer = self.client()?.head(url).send().await;
-        let answer = answer.map_err(|_| StoreError::Unreachable {
+        let unreachable = |failure| StoreError::Unreachable {
             place: format!("bucket '{bucket}'"),
-            reason: "cannot be reached".to_owned(),
-        })?;
+            origin: Some(Origin::parse(&url)),
+            failure,
+        };
+        let parsed = Url::parse(&url).map_err(|_| unreachable(Failure::NameNotFound))?;
+        let client = self.clients.of(&parsed).map_err(unreachable)?;
+        let answer = client.head(parsed.clone()).send().await;
+        let answer = answer.map_err(|error| unreachable(self.clients.failure(&parsed, &error)))?;
         match told_region(&answer).filter(|told| told.as_str() != asked) {
             Some(region) => Ok(region.to_string()),
             None => Err(StoreError::WrongRegion {
@@ -104,15 +89,4 @@ impl Connections {
             }),
         }
     }
-}
-
-fn ca_bundle(path: &std::ffi::OsStr) -> Result<Vec<reqwest::Certificate>, StoreError> {
-    let failed = |reason: String| StoreError::Io {
-        action: "read AWS_CA_BUNDLE at",
-        path: path.to_string_lossy().into_owned(),
-        reason,
-    };
-    let pem = std::fs::read(path).map_err(|error| failed(error.kind().to_string()))?;
-    reqwest::Certificate::from_pem_bundle(&pem)
-        .map_err(|_| failed("it holds no certificates".to_owned()))
 }

@@ -1,6 +1,5 @@
 //! Where S3 answers.
 
-use quilt_proto::catalog::is_loopback;
 use url::Url;
 
 /// The region asked first where the configuration names none.
@@ -16,26 +15,6 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// As the AWS SDKs read them: `AWS_ENDPOINT_URL_S3` before
-    /// `AWS_ENDPOINT_URL`, neither with `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`.
-    pub(super) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let ignored = set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-        if ignored.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            return Self::Aws;
-        }
-        set("AWS_ENDPOINT_URL_S3")
-            .or_else(|| set("AWS_ENDPOINT_URL"))
-            .and_then(|url| Url::parse(&url).ok())
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .map_or(Self::Aws, Self::Custom)
-    }
-
-    /// Whether no proxy may come between.
-    pub(super) fn is_loopback(&self) -> bool {
-        matches!(self, Self::Custom(url) if is_loopback(url))
-    }
-
     /// The origin for a bucket, and whether it has the bucket's name in it.
     /// Names with dots do not match AWS's certificate, and a custom server
     /// need not have a name for every bucket: these go into the path.
@@ -67,32 +46,14 @@ impl Endpoint {
 mod tests {
     use super::*;
 
-    fn from(variables: &[(&str, &str)]) -> Endpoint {
-        Endpoint::from_variables(|wanted| {
-            let found = variables.iter().find(|(name, _)| *name == wanted);
-            found.map(|(_, value)| (*value).to_owned())
-        })
-    }
-
     #[test]
-    fn the_service_goes_before_the_general_variable() {
-        let both = [
-            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2/"),
-        ];
+    fn one_server_for_all_has_them_in_the_path() {
+        let custom = Endpoint::Custom("http://127.0.0.1:2/".parse().unwrap());
         assert_eq!(
-            from(&both).bucket_url("lake", "us-east-1"),
+            custom.bucket_url("lake", "us-east-1"),
             "http://127.0.0.1:2/lake"
         );
-        assert!(from(&both).is_loopback());
-        assert_eq!(from(&both[..1]).origin("b", "r").0, "http://127.0.0.1:1");
-        let ignored = [
-            both[0],
-            both[1],
-            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE"),
-        ];
-        assert_eq!(from(&ignored), Endpoint::Aws);
-        assert_eq!(from(&[("AWS_ENDPOINT_URL_S3", "ftp://x")]), Endpoint::Aws);
+        assert_eq!(custom.origin("b", "r").0, "http://127.0.0.1:2");
     }
 
     #[test]

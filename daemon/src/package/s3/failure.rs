@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use http::StatusCode;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
+use quilt_network::{Failure, Lost};
 
 use quilt_proto::Reason;
 
@@ -26,6 +27,13 @@ impl Asked<'_> {
         if let Some(error) = cause::<CredentialError>(error) {
             return error.clone().into();
         }
+        if let Some(lost) = cause::<Lost>(error) {
+            return StoreError::Unreachable {
+                place: self.place(),
+                origin: Some(lost.origin.clone()),
+                failure: lost.failure.clone(),
+            };
+        }
         if let Some(refusal) = cause::<Refusal>(error) {
             return self.refused(refusal);
         }
@@ -33,8 +41,8 @@ impl Asked<'_> {
             return self.garbled(&error.to_string());
         }
         match cause::<HttpError>(error).map(HttpError::kind) {
-            Some(HttpErrorKind::Timeout) => self.unreachable("does not answer in time"),
-            Some(_) => self.unreachable("cannot be reached"),
+            Some(HttpErrorKind::Timeout) => self.unreachable(Failure::Timeout),
+            Some(_) => self.unreachable(Failure::BrokenAnswer),
             None => self.garbled("the answer is not S3's"),
         }
     }
@@ -57,7 +65,7 @@ impl Asked<'_> {
             StatusCode::NOT_FOUND => StoreError::Missing(format!("such object in '{bucket}'")),
             status if status.is_redirection() => self.wrong_region(refusal),
             status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => {
-                self.unreachable(&format!("answered {status}"))
+                self.unreachable(Failure::Status(status.to_string()))
             }
             status if status.is_client_error() => StoreError::Refused {
                 place: self.place(),
@@ -71,7 +79,7 @@ impl Asked<'_> {
                     Reason::Theirs,
                 ),
             },
-            status => self.unreachable(&format!("answered {status}")),
+            status => self.unreachable(Failure::Status(status.to_string())),
         }
     }
 
@@ -79,10 +87,11 @@ impl Asked<'_> {
         format!("bucket '{}'", self.bucket)
     }
 
-    fn unreachable(self, reason: &str) -> StoreError {
+    fn unreachable(self, failure: Failure) -> StoreError {
         StoreError::Unreachable {
             place: self.place(),
-            reason: reason.to_owned(),
+            origin: None,
+            failure,
         }
     }
 

@@ -1,5 +1,7 @@
 //! object_store's requests over the daemon's one HTTP client.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Limited};
 use object_store::ClientOptions;
@@ -8,7 +10,11 @@ use object_store::client::{
     HttpResponseBody, HttpService,
 };
 
-use super::refusal::Refusal;
+use quilt_network::{Clients, Failure, Lost, Origin, is_page};
+use quilt_proto::NetworkFailure;
+use url::Url;
+
+use super::refusal::{Read, Refusal};
 
 /// Largest answer accepted, in bytes: a thousand keys of S3's longest (1024
 /// bytes), each with what a listing says of it, are less than half of it.
@@ -24,7 +30,7 @@ pub(super) struct Garbled(&'static str);
 
 /// Sends requests.
 #[derive(Debug, Clone)]
-pub(super) struct Transport(pub(super) reqwest::Client);
+pub(super) struct Transport(pub(super) Arc<Clients>);
 
 impl HttpConnector for Transport {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
@@ -38,21 +44,35 @@ impl HttpService for Transport {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let request = http::Request::from_parts(parts, reqwest::Body::from(body));
-        let request = reqwest::Request::try_from(request).map_err(lost)?;
+        let request = reqwest::Request::try_from(request)
+            .map_err(|_| garbled("it cannot be asked for that"))?;
+        let url = request.url().clone();
         let lists = request
             .url()
             .query_pairs()
             .any(|(name, _)| name == "list-type");
-        let response = self.0.execute(request).await.map_err(lost)?;
+        let client = self.0.of(&url).map_err(|failure| lost(&url, failure))?;
+        let response = client.execute(request).await;
+        let response = response.map_err(|error| lost(&url, self.0.failure(&url, &error)))?;
 
+        if response.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(lost(&url, Failure::ProxyPassword(None)));
+        }
         if !response.status().is_success() {
-            return Err(Refusal::read(response).await.into());
+            return match Refusal::read(response).await {
+                Read::Refusal(refusal) => Err(refusal.into()),
+                Read::Page(status) => Err(lost(&url, Failure::FirewallPage(status))),
+            };
         }
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-        let body = Limited::new(body, MAX_ANSWER).map_err(unread);
+        let body = Limited::new(body, MAX_ANSWER).map_err(unread(&self.0, &url));
         if lists {
             // A page of a proxy's would pass for an empty listing.
             let page = body.collect().await?.to_bytes();
+            let content_type = parts.headers.get(http::header::CONTENT_TYPE);
+            if is_page(content_type.and_then(|it| it.to_str().ok()), &page) {
+                return Err(lost(&url, Failure::CaptivePortal));
+            }
             if !page.windows(LISTING.len()).any(|at| at == LISTING) {
                 return Err(garbled("the answer is not S3's"));
             }
@@ -62,9 +82,14 @@ impl HttpService for Transport {
     }
 }
 
-fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> HttpError {
-    match error.downcast::<reqwest::Error>() {
-        Ok(error) => lost(*error),
+/// Why the rest of an answer does not come.
+fn unread(
+    clients: &Arc<Clients>,
+    url: &Url,
+) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> HttpError + Send + Sync + 'static {
+    let (clients, url) = (Arc::clone(clients), url.clone());
+    move |error| match error.downcast::<reqwest::Error>() {
+        Ok(error) => lost(&url, clients.failure(&url, &error)),
         // The limit is all else that can go wrong.
         Err(_) => garbled("the answer is too large"),
     }
@@ -75,12 +100,17 @@ fn garbled(what: &'static str) -> HttpError {
 }
 
 /// Whatever was under way may be tried again: reading changes nothing, and
-/// pointers are replaced and removed as a whole.
-fn lost(error: reqwest::Error) -> HttpError {
-    let kind = if error.is_timeout() {
-        HttpErrorKind::Timeout
-    } else {
-        HttpErrorKind::Request
+/// pointers are replaced and removed as a whole. What a second try does not
+/// change is not tried again.
+fn lost(url: &Url, failure: Failure) -> HttpError {
+    use NetworkFailure as K;
+    let kind = match failure.kind() {
+        K::Timeout | K::ConnectTimeout => HttpErrorKind::Timeout,
+        K::ConnectionRefused | K::NameNotFound | K::NoRoute | K::BrokenAnswer | K::TlsFailed => {
+            HttpErrorKind::Request
+        }
+        _ => HttpErrorKind::Unknown,
     };
-    HttpError::new(kind, error.without_url())
+    let origin = Origin::of(url);
+    HttpError::new(kind, Lost { origin, failure })
 }

@@ -22,9 +22,16 @@ pub(super) struct Refusal {
     pub(super) region: Option<Region>,
 }
 
+/// What an answer is that is no success.
+pub(super) enum Read {
+    Refusal(Refusal),
+    /// A web page of something on the way, with this status.
+    Page(u16),
+}
+
 impl Refusal {
     /// Reads as much of an answer as matters.
-    pub(super) async fn read(mut response: Response) -> Self {
+    pub(super) async fn read(mut response: Response) -> Read {
         let region = told_region(&response);
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -33,7 +40,12 @@ impl Refusal {
                 break;
             }
         }
-        Self::parse(response.status(), region, &String::from_utf8_lossy(&body))
+        let content_type = response.headers().get(http::header::CONTENT_TYPE);
+        if quilt_network::is_page(content_type.and_then(|it| it.to_str().ok()), &body) {
+            return Read::Page(response.status().as_u16());
+        }
+        let text = String::from_utf8_lossy(&body);
+        Read::Refusal(Self::parse(response.status(), region, &text))
     }
 
     pub(super) fn parse(status: StatusCode, region: Option<Region>, body: &str) -> Self {

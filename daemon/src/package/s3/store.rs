@@ -192,7 +192,7 @@ fn locate(
     region: String,
 ) -> Result<Located, StoreError> {
     let (origin, has_bucket) = connections.endpoint.origin(bucket, &region);
-    let transport = Transport(connections.client()?);
+    let transport = Transport(Arc::clone(&connections.clients));
     let built = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(&region)

@@ -1,8 +1,9 @@
 //! Edits of an AWS configuration file, byte for byte.
 
 use std::fmt;
+use std::path::Path;
 
-use quilt_proto::quoted;
+use quilt_proto::{Command, quoted};
 use serde::{Deserialize, Serialize};
 
 use crate::aws_files::ini::{self, Line, headers, is_ours, key, leading_space, lines, sections};
@@ -51,7 +52,11 @@ impl Edit {
     pub(super) fn plan(file: &[u8], wanted: &Wanted<'_>) -> Result<Self, Conflict> {
         let lines = lines(file);
         let sections = sections(&lines, wanted.profile, true);
-        for section in &sections {
+        // Some programs take these for the profile, and some do not.
+        let (spaced, sections): (Vec<_>, Vec<_>) = sections
+            .into_iter()
+            .partition(|section| ini::is_spaced(section[0].text, true));
+        for section in spaced.iter().chain(&sections) {
             let foreign = section.iter().find_map(|line| {
                 let key = key(line.text)?;
                 let process = key == "credential_process" && !is_ours(line.text);
@@ -84,15 +89,7 @@ impl Edit {
             }
             after.push_str(eol);
         }
-        let header = match wanted.profile {
-            "default" => "[default]".to_owned(),
-            name => format!("[profile {name}]"),
-        };
-        after.push_str(&header);
-        after.push_str(eol);
-        for (key, value) in wanted.lines {
-            after.extend([key.as_str(), " = ", value, eol]);
-        }
+        after.push_str(&section(wanted).replace('\n', eol));
         Self {
             offset: file.len(),
             before: Vec::new(),
@@ -178,10 +175,58 @@ impl Edit {
     }
 }
 
+/// The profile as a section of its own.
+pub(super) fn section(wanted: &Wanted<'_>) -> String {
+    let mut text = match wanted.profile {
+        "default" => "[default]\n".to_owned(),
+        name => format!("[profile {name}]\n"),
+    };
+    for (key, value) in wanted.lines {
+        text.extend([key.as_str(), " = ", value, "\n"]);
+    }
+    text
+}
+
+/// Why AWS programs would not read a file.
+pub(super) struct Unreadable {
+    pub(super) what: &'static str,
+    has_mark: bool,
+}
+
+impl Unreadable {
+    /// What makes it readable.
+    pub(super) fn hint(&self, path: &Path) -> Command {
+        if self.has_mark && !cfg!(target_os = "macos") {
+            // Three bytes at the start of the first line.
+            return Command::of("sed -i '1s/^\\xEF\\xBB\\xBF//'").path(path);
+        }
+        Command::edit(path)
+    }
+}
+
+/// Whether botocore, the strictest of the SDKs, would refuse the whole file.
+pub(super) fn unreadable(file: &[u8]) -> Option<Unreadable> {
+    if file.starts_with(ini::MARK) {
+        return Some(Unreadable {
+            what: "it begins with a byte order mark, and AWS programs refuse such a file",
+            has_mark: true,
+        });
+    }
+    let lines = lines(file);
+    let mut parts = ini::parts(&lines).into_iter();
+    let is_stray = parts.any(|(_, part)| matches!(part, ini::Part::Stray));
+    is_stray.then_some(Unreadable {
+        what: "it has a line that is neither a section nor a setting, and AWS programs refuse such \
+               a file",
+        has_mark: false,
+    })
+}
+
 /// Whether the profile has every key that is wanted, whoever wrote it.
 pub(super) fn is_complete(file: &[u8], wanted: &Wanted<'_>) -> bool {
     let lines = lines(file);
-    let sections = sections(&lines, wanted.profile, true);
+    let mut sections = sections(&lines, wanted.profile, true);
+    sections.retain(|section| !ini::is_spaced(section[0].text, true));
     let keys = sections.iter().copied().flatten();
     let keys: Vec<String> = keys.filter_map(|line| key(line.text)).collect();
     wanted.lines.iter().all(|(key, _)| keys.contains(key))

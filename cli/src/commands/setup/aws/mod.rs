@@ -13,12 +13,14 @@ mod record;
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use quilt_proto::api::{ReadConfig, ReadProfiles};
 use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, Command, ProfileName, quoted};
+use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted};
 
 use self::edit::{Edit, Wanted};
 use self::record::{Record, Records};
@@ -26,7 +28,11 @@ use super::unit;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::lock_file::LockFile;
 use crate::{files, output};
+
+/// How long others that set up may take.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which profile, and what it gives.
 #[derive(Debug, clap::Args)]
@@ -59,6 +65,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     files::may_write([path.as_path()])?;
     files::may_keep_state()?;
     let name = args.section_name();
+    // Asked before the lock is taken: the daemon may have to be started.
+    let wanted_lines = if args.undo {
+        Vec::new()
+    } else {
+        lines(context, args)?
+    };
+    // Whoever else sets up at this moment reads what this run has written.
+    let _alone = alone()?;
     let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
     let current = read(&path)?;
     let bytes = current.clone().unwrap_or_default();
@@ -82,7 +96,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let created = record
         .as_ref()
         .map_or(current.is_none(), |record| record.created);
-    let lines = lines(context, args)?;
+    let lines = wanted_lines;
     refuse_static_keys(&name)?;
     let wanted = Wanted {
         profile: &name,
@@ -99,6 +113,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Failure::new(exit::INPUT, what).hint(by_another_name(&name))
     })?;
     let result = edit.apply(&original);
+    if let Some(why) = edit::unreadable(&result) {
+        return Err(by_hand(&path, &wanted, why.what, why.hint(&path)));
+    }
     if result == bytes {
         return report(context, &path, &name, "is set up already", false);
     }
@@ -114,8 +131,79 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     records
         .save()
         .map_err(|error| failed("the record of set-ups", &error))?;
-    write(&path, &result)?;
+    let wanted = Wanted {
+        profile: &name,
+        lines: &records
+            .find(&path, &name)
+            .map_or_else(Vec::new, |it| it.lines.clone()),
+    };
+    if let Some((what, hint)) = unwritable_file(&path) {
+        forget(&mut records, &path, &name)?;
+        return Err(by_hand(&path, &wanted, what, hint));
+    }
+    if let Err(error) = try_write(&path, &result) {
+        forget(&mut records, &path, &name)?;
+        return Err(match error.kind() {
+            ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::ResourceBusy
+                if files::is_distrusted(&error).is_none() =>
+            {
+                by_hand(&path, &wanted, &error.to_string(), Command::edit(&path))
+            }
+            _ => failed_at(&path, &error),
+        });
+    }
     report(context, &path, &name, "is set up", true)
+}
+
+/// The right to set up, alone among all that do.
+fn alone() -> Result<LockFile, Failure> {
+    let state = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    LockFile::take(&state.join("setup.lock"), Instant::now() + LOCK_PATIENCE)
+        .map_err(|error| failed("the lock of set-ups", &error))
+}
+
+/// What was not written is not to be undone.
+fn forget(records: &mut Records, path: &Path, name: &str) -> Result<(), Failure> {
+    records.remove(path, name);
+    records
+        .save()
+        .map_err(|error| failed("the record of set-ups", &error))
+}
+
+/// The lines to add, and why this program does not.
+fn by_hand(path: &Path, wanted: &Wanted<'_>, what: &str, hint: Command) -> Failure {
+    output::note(format_args!(
+        "These lines belong into {}:",
+        quoted::path(path)
+    ));
+    for line in edit::section(wanted).lines() {
+        output::note(line);
+    }
+    let what = format!("{}: {what}: nothing was changed", quoted::path(path));
+    Failure::new(exit::INPUT, what).hint(hint)
+}
+
+/// Why a file is not to be replaced: its owner wants it read-only, or it is
+/// mounted there, as into a container.
+fn unwritable_file(path: &Path) -> Option<(&'static str, Command)> {
+    let target = fs::canonicalize(path).ok()?;
+    let file = fs::metadata(&target).ok()?;
+    if file.permissions().readonly() {
+        return Some(("it is read-only", Command::of("chmod u+w").path(path)));
+    }
+    let dir = fs::metadata(target.parent()?).ok()?;
+    let is_mounted = file.dev() != dir.dev() || is_mount_point(&target);
+    is_mounted.then(|| ("it is a mount of its own", Command::edit(path)))
+}
+
+/// Whether something is mounted right there (proc(5), `mountinfo`).
+fn is_mount_point(path: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let plain = |place: &str| place.replace("\\040", " ").replace("\\011", "\t");
+    places.map(plain).any(|place| Path::new(&place) == path)
 }
 
 fn undo(
@@ -215,8 +303,15 @@ fn region(
     let configured = text("navigator_url").and_then(|url| url.parse::<CatalogUrl>().ok());
     // The configured region is that of the configured catalog.
     let known = catalog.is_none() || catalog == configured.as_ref();
-    let region = text("region").filter(|_| known).map(str::to_owned);
-    Ok(region.filter(plain))
+    if let Some(region) = text("region").filter(|_| known).map(str::to_owned) {
+        return Ok(Some(region).filter(plain));
+    }
+    // Another catalog says itself where it is.
+    let profiles = context.send(&ReadProfiles).unwrap_or_default();
+    let own = profiles
+        .into_iter()
+        .find(|profile| profile.name.is_default());
+    Ok(own.and_then(|profile| profile.region).filter(plain))
 }
 
 /// This program, by the name that survives an upgrade: package managers keep
@@ -260,10 +355,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    try_write(path, bytes).map_err(|error| failed_at(path, &error))
+}
+
+fn try_write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent()
         .map_or(Ok(()), files::create_private_dir)
         .and_then(|()| files::replace(path, bytes))
-        .map_err(|error| failed_at(path, &error))
 }
 
 fn report(

@@ -38,11 +38,11 @@ fn a_missing_section_is_added_at_the_end() {
 
 #[test]
 fn a_section_of_the_user_keeps_its_values() {
-    let file = "# mine\n[ profile  \"quilt\" ] ; x\nregion=us-east-1\noutput = json\n[b]\n";
+    let file = "# mine\n[profile  \"quilt\" ] ; x\nregion=us-east-1\noutput = json\n[b]\n";
     assert_eq!(
         set_up(file, "quilt"),
         format!(
-            "# mine\n[ profile  \"quilt\" ] ; x\ncredential_process = {LINE}\n\
+            "# mine\n[profile  \"quilt\" ] ; x\ncredential_process = {LINE}\n\
              region=us-east-1\noutput = json\n[b]\n"
         )
     );

@@ -1,0 +1,146 @@
+//! A shell whose way to the network is not the daemon's: what is exported after
+//! the daemon was started does not count for it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::network::{CERTIFICATE_VARIABLES, environment};
+use quilt_proto::wire::{Finding, NetworkStatus};
+use quilt_proto::{Command, quoted};
+
+use super::mend;
+use crate::context::Context;
+
+/// Compares this shell with the daemon. A daemon that a service manager starts
+/// gets no shell's variables: what it needs is for its settings.
+pub(super) fn check(
+    context: &Context,
+    daemon: &NetworkStatus,
+    settings: Option<PathBuf>,
+    is_managed: bool,
+) -> Option<Finding> {
+    let differing = differing(&environment(), daemon);
+    let first = differing.first()?;
+    let others = match differing.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    let what = format!("{first}{others}: the daemon reaches the network otherwise than this shell");
+    let hint = match settings.filter(|_| is_managed) {
+        Some(settings) => Command::edit(&settings),
+        None => mend::quiltctl(context, "daemon restart"),
+    };
+    Some(Finding::warning("network_differs", what, hint))
+}
+
+/// One sentence for each variable that is not as the daemon has it.
+fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<String> {
+    let there = &daemon.environment;
+    let names = here
+        .keys()
+        .chain(there.keys().filter(|name| !here.contains_key(*name)));
+    let counts = |name: &str, value: Option<&String>| {
+        if CERTIFICATE_VARIABLES.contains(&name) {
+            // Named there already, by another name perhaps; and what is named
+            // there alone is trusted beside the rest.
+            value.is_some_and(|value| !knows(daemon, value))
+        } else {
+            match name {
+                // The daemon speaks plain HTTP on loopback alone.
+                "HTTP_PROXY" => false,
+                "NO_PROXY" => daemon.no_proxy.is_none() && (asks(here) || asks(there)),
+                _ => daemon.proxy.is_none(),
+            }
+        }
+    };
+    names
+        .filter(|name| here.get(*name) != there.get(*name) && counts(name, here.get(*name)))
+        .map(|name| match (here.get(name), there.get(name)) {
+            (Some(here), Some(there)) => format!(
+                "{name} is {} here and {} for the daemon",
+                quoted::name(here),
+                quoted::name(there)
+            ),
+            (Some(here), None) => {
+                format!(
+                    "{name} is {} here and not set for the daemon",
+                    quoted::name(here)
+                )
+            }
+            (None, there) => {
+                let there = there.map(String::as_str).unwrap_or_default();
+                format!(
+                    "{name} is not set here and {} for the daemon",
+                    quoted::name(there)
+                )
+            }
+        })
+        .collect()
+}
+
+/// Whether a proxy is asked for what matters to the daemon.
+fn asks(environment: &BTreeMap<String, String>) -> bool {
+    ["HTTPS_PROXY", "ALL_PROXY"]
+        .iter()
+        .any(|name| environment.contains_key(*name))
+}
+
+fn knows(daemon: &NetworkStatus, bundle: &str) -> bool {
+    let named = daemon.ca_bundle.iter();
+    let set = CERTIFICATE_VARIABLES
+        .iter()
+        .filter_map(|name| daemon.environment.get(*name));
+    named
+        .chain(set)
+        .any(|known| Path::new(known) == Path::new(bundle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(set: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let own = |text: &str| text.to_owned();
+        set.iter()
+            .map(|(name, value)| (own(name), own(value)))
+            .collect()
+    }
+
+    fn daemon(set: &[(&str, &str)]) -> NetworkStatus {
+        NetworkStatus {
+            environment: map(set),
+            ..NetworkStatus::default()
+        }
+    }
+
+    #[test]
+    fn only_what_counts_is_told() {
+        let corp = [("REQUESTS_CA_BUNDLE", "/corp.pem")];
+        let proxy = [("HTTPS_PROXY", "http://proxy:3128")];
+        assert_eq!(differing(&map(&corp), &daemon(&corp)), [""; 0]);
+        assert_eq!(
+            differing(&map(&corp), &daemon(&[])),
+            ["REQUESTS_CA_BUNDLE is /corp.pem here and not set for the daemon"]
+        );
+        assert_eq!(
+            differing(&map(&[]), &daemon(&proxy)),
+            [format!(
+                "HTTPS_PROXY is not set here and {} for the daemon",
+                quoted::name(proxy[0].1)
+            )]
+        );
+        assert_eq!(
+            differing(&map(&corp), &daemon(&[("CURL_CA_BUNDLE", "/corp.pem")])),
+            [""; 0]
+        );
+        let idle = [("HTTP_PROXY", "http://p:1"), ("NO_PROXY", "127.0.0.1")];
+        assert_eq!(differing(&map(&idle), &daemon(&[])), [""; 0]);
+        let set = NetworkStatus {
+            ca_bundle: vec!["/corp.pem".to_owned()],
+            proxy: Some("http://other:1".to_owned()),
+            ..NetworkStatus::default()
+        };
+        assert_eq!(differing(&map(&corp), &set), [""; 0]);
+        assert_eq!(differing(&map(&proxy), &set), [""; 0]);
+    }
+}

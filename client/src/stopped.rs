@@ -1,0 +1,36 @@
+//! Whether a daemon that does not answer has been stopped, as by SIGSTOP.
+
+use quilt_proto::{instance, locations};
+
+/// Whether the process that listens is stopped, or where somebody listened on
+/// its behalf, the daemon itself.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    state(pid) == Some('T')
+}
+
+/// The daemon of this user, where it is the one that is stopped.
+pub(crate) fn stopped_daemon() -> Option<u32> {
+    let running = instance::running(&locations::state_dir().ok()?)?;
+    is_stopped(running.pid).then_some(running.pid)
+}
+
+/// What the scheduler says of a process (proc(5), `State`).
+#[cfg(target_os = "linux")]
+fn state(pid: u32) -> Option<char> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
+    // In another namespace of processes the number may be anybody's.
+    let is_quiltd = field("Name:")?.trim() == "quiltd";
+    let state = field("State:")?.trim_start().chars().next();
+    state.filter(|_| is_quiltd)
+}
+
+/// What `ps` says of a process.
+#[cfg(not(target_os = "linux"))]
+fn state(pid: u32) -> Option<char> {
+    let output = std::process::Command::new("/bin/ps")
+        .args(["-o", "state=", "-p", &pid.to_string()])
+        .output();
+    let text = String::from_utf8(output.ok()?.stdout).ok()?;
+    text.trim_start().chars().next()
+}

@@ -1,0 +1,184 @@
+//! AWS by the same way as everything else: its SDKs over this crate's clients,
+//! and one configuration for all services.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_types::service_config::ServiceConfigKey;
+use quilt_proto::NetworkFailure;
+use url::Url;
+
+use crate::{Clients, Failure, Lost, Origin};
+
+/// Until connected, TLS included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// One attempt; a caller of a vend has given up by then, the next finds the result.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// All attempts of one call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the standard variables say of AWS (endpoints, region, FIPS, dual
+/// stack), and nothing of who anybody is: no profile, key or role of the
+/// environment, and no file, is ever read.
+pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
+    // The loader wants files; these are empty.
+    let none = EnvConfigFiles::builder()
+        .with_contents(EnvConfigFileKind::Config, "")
+        .with_contents(EnvConfigFileKind::Credentials, "")
+        .build();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(Duration::from_millis(100));
+    loader(clients)
+        .no_credentials()
+        .profile_files(none)
+        .profile_name("default")
+        .region(EnvironmentVariableRegionProvider::new())
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// The usual configuration of an SDK, over these clients.
+pub fn loader(clients: &Arc<Clients>) -> ConfigLoader {
+    let http = Http(Arc::clone(clients));
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http)
+}
+
+/// The endpoint that the standard variables name for a service, if they do.
+pub fn endpoint(config: &SdkConfig, service: &str) -> Option<Url> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let own = key
+        .ok()
+        .and_then(|key| config.service_config()?.load_config(key));
+    let named = own.or_else(|| config.endpoint_url().map(str::to_owned))?;
+    let url = Url::parse(&named).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
+/// What kept a call from its answer, if that was the network.
+pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Option<(Failure, Option<Origin>)> {
+    let failure = match error {
+        SdkError::TimeoutError(_) => Some(Failure::Timeout),
+        SdkError::DispatchFailure(failure) => {
+            let connector = failure.as_connector_error()?;
+            let found = crate::failure::chain(connector).find_map(|it| it.downcast_ref::<Lost>());
+            if let Some(lost) = found {
+                return Some((lost.failure.clone(), Some(lost.origin.clone())));
+            }
+            failure.is_timeout().then_some(Failure::Timeout)
+        }
+        SdkError::ResponseError(answer) => {
+            let raw = answer.raw();
+            let status = raw.status().as_u16();
+            let content_type = raw.headers().get("content-type");
+            let body = raw.body().bytes().unwrap_or_default();
+            of_answer(status, content_type, body)
+        }
+        SdkError::ServiceError(answer) => {
+            let raw = answer.raw();
+            let content_type = raw.headers().get("content-type");
+            let body = raw.body().bytes().unwrap_or_default();
+            of_answer(raw.status().as_u16(), content_type, body)
+        }
+        _ => None,
+    };
+    Some((failure?, None))
+}
+
+/// What stands between us and whoever was asked, if this answer is its.
+fn of_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Failure> {
+    if status == 407 {
+        return Some(Failure::ProxyPassword(None));
+    }
+    if !crate::is_page(content_type, body) {
+        return None;
+    }
+    Some(match status {
+        200..300 => Failure::CaptivePortal,
+        _ => Failure::FirewallPage(status),
+    })
+}
+
+/// The SDK's HTTP, over this crate's clients.
+#[derive(Debug, Clone)]
+struct Http(Arc<Clients>);
+
+impl HttpClient for Http {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let clients = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move { send(&clients, request).await })
+    }
+}
+
+async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let user = |error: Box<dyn StdError + Send + Sync>| ConnectorError::user(error);
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| user(error.into()))?;
+    let request = request.map(reqwest::Body::wrap);
+    let request =
+        reqwest::Request::try_from(request).map_err(|error| user(error.without_url().into()))?;
+    let url = request.url().clone();
+    let lost = |failure| {
+        unanswered(Lost {
+            origin: Origin::of(&url),
+            failure,
+        })
+    };
+    let client = clients.of(&url).map_err(lost)?;
+    let answer = client.execute(request).await;
+    let answer = answer.map_err(|error| lost(clients.failure(&url, &error)))?;
+    let answer = http::Response::<reqwest::Body>::from(answer).map(SdkBody::from_body_1_x);
+    HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+fn unanswered(lost: Lost) -> ConnectorError {
+    use NetworkFailure as K;
+    let kind = lost.failure.kind();
+    let error = Box::new(lost);
+    match kind {
+        K::Timeout | K::ConnectTimeout => ConnectorError::timeout(error),
+        // These may pass; to ask again at once is no use for the others.
+        K::NameNotFound
+        | K::ConnectionRefused
+        | K::NoRoute
+        | K::BrokenAnswer
+        | K::TlsFailed
+        | K::ProxyUnreachable => ConnectorError::io(error),
+        _ => ConnectorError::user(error),
+    }
+}

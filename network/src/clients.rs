@@ -1,0 +1,59 @@
+//! Clients made when they are needed, and made again when settings change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quilt_proto::catalog::is_loopback;
+use reqwest::{Client, ClientBuilder};
+use url::Url;
+
+use crate::{Failure, Network};
+
+/// HTTP clients that are alike but for where they lead. Cheap to share.
+#[derive(Debug)]
+pub struct Clients {
+    network: Arc<Network>,
+    shape: fn(ClientBuilder) -> ClientBuilder,
+    /// By whether they are for loopback, and for https; each with the version
+    /// of the settings it was made for.
+    made: Mutex<HashMap<(bool, bool), (u64, Client)>>,
+}
+
+impl Clients {
+    /// `shape` says what is particular to them: how long they wait, above all.
+    pub fn new(network: &Arc<Network>, shape: fn(ClientBuilder) -> ClientBuilder) -> Self {
+        Self {
+            network: Arc::clone(network),
+            shape,
+            made: Mutex::default(),
+        }
+    }
+
+    /// The client for a URL.
+    pub fn of(&self, url: &Url) -> Result<Client, Failure> {
+        let way = (is_loopback(url), url.scheme() == "https");
+        let version = self.network.version();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = made.get(&way).filter(|(of, _)| *of == version) {
+            return Ok(client.clone());
+        }
+        let builder = (self.shape)(self.network.builder(url)?);
+        let client = builder.build().map_err(|_| Failure::NoTls)?;
+        made.insert(way, (version, client.clone()));
+        Ok(client)
+    }
+
+    /// Why a request of such a client came to nothing.
+    pub fn failure(&self, url: &Url, error: &reqwest::Error) -> Failure {
+        self.network.failure(url, error)
+    }
+
+    /// Closes idle connections: their buffers hold what was last sent on them,
+    /// bearer tokens included, for as long as they live.
+    pub fn forget(&self) {
+        self.made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}

@@ -1,0 +1,161 @@
+//! How this project's programs reach the network, said once for all of them:
+//! which certificates they trust, which proxies they ask, and what went wrong
+//! when no answer came.
+//!
+//! Certificates are the system's and those that the usual variables and
+//! `[network]` in `quiltd.toml` name. Proxies are what the variables and the
+//! settings name; loopback never goes through one. Redirects are followed by
+//! nobody in here.
+
+pub mod aws;
+mod certificates;
+mod clients;
+mod failure;
+mod origin;
+mod proxies;
+mod remedy;
+mod resolver;
+mod settings;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quilt_proto::catalog::is_loopback;
+use reqwest::{ClientBuilder, redirect};
+use rustls::ClientConfig;
+use url::Url;
+
+pub use self::certificates::Unusable;
+pub use self::clients::Clients;
+pub use self::failure::{Failure, is_page};
+pub use self::origin::{Lost, Origin};
+pub use self::remedy::SET_CLOCK;
+pub use self::settings::{ProxyUrl, Settings, SettingsError};
+
+use self::proxies::Proxies;
+
+/// The way to the network, as environment and settings describe it. Nothing is
+/// read before the first request; changed settings count from the next one on.
+pub struct Network {
+    settings: Box<dyn Fn() -> Settings + Send + Sync>,
+    known: Mutex<Option<Known>>,
+}
+
+/// What follows from settings.
+#[derive(Clone)]
+struct Known {
+    settings: Settings,
+    version: u64,
+    proxies: Arc<Proxies>,
+    tls: Option<Arc<Tls>>,
+}
+
+struct Tls {
+    config: ClientConfig,
+    unusable: Vec<Unusable>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new(Settings::default)
+    }
+}
+
+impl Network {
+    /// As the environment says, and as `settings` answers from time to time.
+    pub fn new(settings: impl Fn() -> Settings + Send + Sync + 'static) -> Self {
+        Self {
+            settings: Box::new(settings),
+            known: Mutex::default(),
+        }
+    }
+
+    /// What is wrong with what was set: certificates that cannot be used, and
+    /// a proxy whose address is none. Reads what is named, and nothing of the
+    /// system's.
+    pub fn check(&self) -> (Vec<Unusable>, Option<Failure>) {
+        let known = self.known();
+        let (_, unusable) = certificates::read_named(&known.settings.ca_bundle);
+        (unusable, known.proxies.invalid())
+    }
+
+    /// Why a request to `url` came to nothing.
+    pub fn failure(&self, url: &Url, error: &reqwest::Error) -> Failure {
+        let known = self.known();
+        let proxy = known.proxies.of(url).ok().flatten();
+        let failure = Failure::of(error, url, proxy.as_ref());
+        match failure {
+            // A bundle that could not be read may be what is missing.
+            Failure::UnknownCertificate { .. } => Failure::UnknownCertificate {
+                unusable: known
+                    .tls
+                    .and_then(|tls| tls.unusable.first().cloned().map(Box::new)),
+            },
+            failure => failure,
+        }
+    }
+
+    /// Begins a client for `url` and whatever else is as near or far, and as
+    /// secret, as that.
+    fn builder(&self, url: &Url) -> Result<ClientBuilder, Failure> {
+        let known = self.known();
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .dns_resolver(Arc::new(resolver::System))
+            .referer(false);
+        let builder = if is_loopback(url) {
+            builder.no_proxy()
+        } else {
+            known.proxies.apply(builder)?
+        };
+        if is_loopback(url) && url.scheme() == "http" {
+            // Certificates are not read for what needs none.
+            return Ok(builder.tls_backend_preconfigured(certificates::none()?));
+        }
+        let tls = self.tls().ok_or(Failure::NoTls)?;
+        Ok(certificates::apply(builder, &tls.config))
+    }
+
+    /// Changes with the settings.
+    fn version(&self) -> u64 {
+        self.known().version
+    }
+
+    fn tls(&self) -> Option<Arc<Tls>> {
+        let known = self.known();
+        if let Some(tls) = known.tls {
+            return Some(tls);
+        }
+        let (config, unusable) = certificates::load(&known.settings.ca_bundle)?;
+        let tls = Arc::new(Tls { config, unusable });
+        let mut slot = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slot.as_mut().filter(|it| it.version == known.version) {
+            slot.tls = Some(Arc::clone(&tls));
+        }
+        Some(tls)
+    }
+
+    fn known(&self) -> Known {
+        let settings = (self.settings)();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(known) if known.settings == settings => known.clone(),
+            before => {
+                let now = Known {
+                    proxies: Arc::new(Proxies::new(&settings)),
+                    settings,
+                    version: before.as_ref().map_or(0, |before| before.version + 1),
+                    tls: None,
+                };
+                known.insert(now).clone()
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The commands that mend what went wrong, or show why nothing here does.
+
+use quilt_proto::{Command, NetworkFailure};
+
+use crate::{Failure, Origin};
+
+/// Puts the clock right.
+pub const SET_CLOCK: &str = if cfg!(target_os = "macos") {
+    "sudo sntp -sS time.apple.com"
+} else {
+    "sudo timedatectl set-ntp true"
+};
+
+/// Asks the system for a name's address.
+const LOOK_UP: &str = if cfg!(target_os = "macos") {
+    "dscacheutil -q host -a name"
+} else {
+    "getent ahosts"
+};
+
+impl Failure {
+    /// What a request to `origin` needs. What settings mend is told by doctor,
+    /// who knows where they are.
+    pub fn remedy(&self, origin: Option<&Origin>) -> Command {
+        use NetworkFailure as K;
+        if self.is_for_settings() {
+            return "quiltctl doctor".into();
+        }
+        if self.kind() == K::FutureCertificate {
+            return SET_CLOCK.into();
+        }
+        let Some(origin) = origin else {
+            return "quiltctl doctor".into();
+        };
+        match self.proxy() {
+            _ if self.kind() == K::NameNotFound => Command::of(LOOK_UP).operand(origin.name()),
+            Some(proxy) => Command::of("curl -sSI")
+                .option("--proxy", proxy.address())
+                .operand(origin.url()),
+            None => Command::of("curl -sSI").operand(origin.url()),
+        }
+    }
+
+    /// Whether `[network]` in the settings is what mends it.
+    pub fn is_for_settings(&self) -> bool {
+        use NetworkFailure as K;
+        matches!(
+            self.kind(),
+            K::UnknownCertificate | K::ProxyPassword | K::ProxySettings
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_run_shows_the_same_failure() {
+        let origin = Origin::parse("https://stack.example:8443/config.json");
+        let is = |failure: Failure, line: &str| {
+            assert_eq!(failure.remedy(Some(&origin)).to_string(), line);
+        };
+        is(
+            Failure::ConnectionRefused,
+            "curl -sSI https://stack.example:8443",
+        );
+        is(Failure::FutureCertificate, SET_CLOCK);
+        is(Failure::ProxyPassword(None), "quiltctl doctor");
+        is(
+            Failure::ProxyUnreachable("http://u:geheim@proxy:3128".parse().unwrap()),
+            "curl -sSI --proxy http://proxy:3128 https://stack.example:8443",
+        );
+        if cfg!(target_os = "linux") {
+            is(Failure::NameNotFound, "getent ahosts stack.example");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Every kind of failure, made by a real listener, beside the same request
+//! where all is well.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+#[allow(unreachable_pub, reason = "tests elsewhere use them, too")]
+mod servers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_network::{Clients, Failure, Network, Settings};
+use quilt_proto::NetworkFailure as Kind;
+use tempfile::TempDir;
+
+use servers::{Authority, Days, Proxy, Socks, Tls};
+
+/// Settings that trust an authority, and ask a proxy if there is one.
+fn settings(dir: &TempDir, authority: Option<&Authority>, proxy: Option<&str>) -> Settings {
+    let bundle = authority.map(|authority| {
+        let path = dir.path().join("ca.pem");
+        std::fs::write(&path, authority.pem()).unwrap();
+        path
+    });
+    Settings {
+        ca_bundle: bundle.into_iter().collect(),
+        proxy: Some(proxy.map(|proxy| proxy.parse().unwrap())),
+        no_proxy: Some(String::new()),
+    }
+}
+
+async fn ask_with(settings: Settings, url: &str) -> Result<String, Failure> {
+    let network = Arc::new(Network::new(move || settings.clone()));
+    let clients = Clients::new(&network, |builder| {
+        builder
+            .connect_timeout(Duration::from_secs(2))
+            .timeout(Duration::from_secs(4))
+    });
+    let url = url.parse().unwrap();
+    let lost = |error: reqwest::Error| clients.failure(&url, &error);
+    let answer = clients.of(&url)?.get(url.clone()).send().await;
+    answer.map_err(lost)?.text().await.map_err(lost)
+}
+
+async fn ask(
+    authority: Option<&Authority>,
+    proxy: Option<&str>,
+    url: &str,
+) -> Result<String, Kind> {
+    let dir = tempfile::tempdir().unwrap();
+    let answer = ask_with(settings(&dir, authority, proxy), url).await;
+    answer.map_err(|failure| failure.kind())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_told_apart() {
+    let ours = Authority::new();
+    let theirs = Authority::new();
+    let good = Tls::start(&ours, "localhost", Days::Now).await;
+    let at = |tls: &Tls| format!("https://localhost:{}/", tls.port);
+    assert_eq!(
+        ask(Some(&ours), None, &at(&good)).await,
+        Ok("well".to_owned())
+    );
+    assert_eq!(
+        ask(Some(&theirs), None, &at(&good)).await,
+        Err(Kind::UnknownCertificate)
+    );
+    assert_eq!(
+        ask(None, None, &at(&good)).await,
+        Err(Kind::UnknownCertificate)
+    );
+    for (days, name, kind) in [
+        (Days::Past, "localhost", Kind::ExpiredCertificate),
+        (Days::Future, "localhost", Kind::FutureCertificate),
+        (Days::Now, "other.example", Kind::WrongCertificateName),
+    ] {
+        let tls = Tls::start(&ours, name, days).await;
+        assert_eq!(ask(Some(&ours), None, &at(&tls)).await, Err(kind));
+    }
+    let alone = Tls::self_signed("localhost").await;
+    assert_eq!(
+        ask(None, None, &at(&alone)).await,
+        Err(Kind::UnknownCertificate)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_that_cannot_be_read_is_named() {
+    let ours = Authority::new();
+    let tls = Tls::start(&ours, "localhost", Days::Now).await;
+    let missing = Settings {
+        ca_bundle: vec!["/nowhere/corp.pem".into()],
+        ..Settings::default()
+    };
+    let url = format!("https://localhost:{}/", tls.port);
+    let failure = ask_with(missing, &url).await.unwrap_err().to_string();
+    assert!(
+        failure.contains("/nowhere/corp.pem") && failure.contains("cannot be read"),
+        "{failure}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_spoken_at_a_port_is_told_apart() {
+    let ours = Authority::new();
+    let tls = Tls::start(&ours, "localhost", Days::Now).await;
+    let plain = servers::plain().await;
+    let silent = servers::silent().await;
+    let rude = servers::rude().await;
+    let closed = servers::closed().await;
+    let at = |scheme: &str, port: u16| format!("{scheme}://localhost:{port}/");
+    for (url, kind) in [
+        (at("https", plain), Kind::NotTls),
+        (at("http", tls.port), Kind::UnexpectedTls),
+        (at("https", rude), Kind::TlsFailed),
+        (at("http", rude), Kind::BrokenAnswer),
+        (at("https", silent), Kind::ConnectTimeout),
+        (at("http", silent), Kind::Timeout),
+        (at("http", closed), Kind::ConnectionRefused),
+        (at("https", closed), Kind::ConnectionRefused),
+        (
+            "https://no-such-host.invalid/".to_owned(),
+            Kind::NameNotFound,
+        ),
+    ] {
+        assert_eq!(ask(Some(&ours), None, &url).await, Err(kind), "{url}");
+    }
+    assert_eq!(
+        ask(None, None, &at("http", plain)).await,
+        Ok("well".to_owned())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_are_told_apart_from_whom_they_lead_to() {
+    const URL: &str = "https://stack.test/";
+    let ours = Authority::new();
+    let stack = Tls::start(&ours, "stack.test", Days::Now).await;
+    let ask = async |proxy: &str| ask(Some(&ours), Some(proxy), URL).await;
+
+    let open = Proxy::start(stack.port, None).await;
+    assert_eq!(
+        ask(&format!("http://localhost:{}", open.port)).await,
+        Ok("well".to_owned())
+    );
+    assert_eq!(open.asked(), ["stack.test:443"]);
+
+    let locked = Proxy::start(stack.port, Some("me:secret")).await;
+    let at = |user: &str| format!("http://{user}localhost:{}", locked.port);
+    assert_eq!(ask(&at("me:secret@")).await, Ok("well".to_owned()));
+    assert_eq!(ask(&at("")).await, Err(Kind::ProxyPassword));
+    assert_eq!(ask(&at("me:wrong@")).await, Err(Kind::ProxyPassword));
+
+    let refusing = Proxy::refusing().await;
+    let at = format!("http://localhost:{}", refusing.port);
+    assert_eq!(ask(&at).await, Err(Kind::ProxyRefused));
+    let closed = servers::closed().await;
+    let unreachable = Err(Kind::ProxyUnreachable);
+    assert_eq!(
+        ask(&format!("http://localhost:{closed}")).await,
+        unreachable
+    );
+    assert_eq!(ask("http://no-such-proxy.invalid:3128").await, unreachable);
+    // Nobody knows the name but the proxy; without it there is no way.
+    let dir = tempfile::tempdir().unwrap();
+    let direct = ask_with(settings(&dir, Some(&ours), None), URL).await;
+    assert_eq!(direct.unwrap_err().kind(), Kind::NameNotFound);
+    // What lies behind it is still told apart.
+    let foreign = Tls::start(&Authority::new(), "stack.test", Days::Now).await;
+    let open = Proxy::start(foreign.port, None).await;
+    let at = format!("http://localhost:{}", open.port);
+    assert_eq!(ask(&at).await, Err(Kind::UnknownCertificate));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn socks_is_spoken() {
+    const URL: &str = "https://stack.test/";
+    let ours = Authority::new();
+    let stack = Tls::start(&ours, "stack.test", Days::Now).await;
+    let ask = async |proxy: &str| ask(Some(&ours), Some(proxy), URL).await;
+
+    let open = Socks::start(Some(stack.port), None).await;
+    assert_eq!(
+        ask(&format!("socks5h://localhost:{}", open.port)).await,
+        Ok("well".to_owned())
+    );
+    assert_eq!(open.asked(), ["stack.test:443"]);
+    // Without the h the name is looked up here, where nobody knows it.
+    assert_eq!(
+        ask(&format!("socks5://localhost:{}", open.port)).await,
+        Err(Kind::NameNotFound)
+    );
+    let locked = Socks::start(Some(stack.port), Some(("me", "secret"))).await;
+    let at = |user: &str| format!("socks5h://{user}localhost:{}", locked.port);
+    assert_eq!(ask(&at("me:secret@")).await, Ok("well".to_owned()));
+    assert_eq!(ask(&at("")).await, Err(Kind::ProxyPassword));
+    assert_eq!(ask(&at("me:wrong@")).await, Err(Kind::ProxyPassword));
+    let refusing = Socks::start(None, None).await;
+    assert_eq!(
+        ask(&format!("socks5h://localhost:{}", refusing.port)).await,
+        Err(Kind::ProxyRefused)
+    );
+    let closed = servers::closed().await;
+    assert_eq!(
+        ask(&format!("socks5h://localhost:{closed}")).await,
+        Err(Kind::ProxyUnreachable)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_settings_count_from_the_next_request_on() {
+    let ours = Authority::new();
+    let tls = Tls::start(&ours, "localhost", Days::Now).await;
+    let dir = tempfile::tempdir().unwrap();
+    let current = Arc::new(std::sync::Mutex::new(Settings::default()));
+    let network = {
+        let current = Arc::clone(&current);
+        Arc::new(Network::new(move || current.lock().unwrap().clone()))
+    };
+    let clients = Clients::new(&network, |builder| builder);
+    let url: url::Url = format!("https://localhost:{}/", tls.port).parse().unwrap();
+    let ask = async || clients.of(&url).unwrap().get(url.clone()).send().await;
+    assert!(ask().await.is_err());
+    *current.lock().unwrap() = settings(&dir, Some(&ours), None);
+    assert!(ask().await.is_ok());
+}

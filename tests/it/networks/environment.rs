@@ -1,0 +1,204 @@
+//! What variables say, and doctor's word where a shell's are not the daemon's.
+
+use std::time::{Duration, Instant};
+
+use quilt_proto::NetworkFailure as Kind;
+use quilt_tests::harness::{Daemon, Home, World, binaries};
+use quilt_tests::stack::{FakeStack, StackConfig};
+
+use super::servers::{Authority, Days, Proxy, Socks, Tls};
+use super::{Machine, is_reached};
+use crate::roles::{arn, set};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_any_variable_are_trusted() {
+    let ours = Authority::new();
+    let stack = Tls::start(&ours, "localhost", Days::Now).await;
+    let catalog = format!("https://localhost:{}", stack.port);
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = dir.path().join("ca.pem");
+    std::fs::write(&bundle, ours.pem()).unwrap();
+    let (file, folder) = (bundle.to_str().unwrap(), dir.path().to_str().unwrap());
+    let without = Machine::start("", &[]).await;
+    assert_eq!(without.kind(&catalog).await, Some(Kind::UnknownCertificate));
+    for (name, value) in [
+        ("SSL_CERT_FILE", file),
+        ("SSL_CERT_DIR", folder),
+        ("REQUESTS_CA_BUNDLE", file),
+        ("REQUESTS_CA_BUNDLE", folder),
+        ("CURL_CA_BUNDLE", file),
+        ("AWS_CA_BUNDLE", file),
+    ] {
+        let machine = Machine::start("", &[(name, value)]).await;
+        assert!(
+            is_reached(&machine.problem(&catalog).await),
+            "{name}={value}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_of_any_variable_are_asked() {
+    let ours = Authority::new();
+    let stack = Tls::start(&ours, "stack.test", Days::Now).await;
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = dir.path().join("ca.pem");
+    std::fs::write(&bundle, ours.pem()).unwrap();
+    let ca = ("SSL_CERT_FILE", bundle.to_str().unwrap());
+    let proxy = Proxy::start(stack.port, None).await;
+    let socks = Socks::start(Some(stack.port), None).await;
+    let http = format!("http://localhost:{}", proxy.port);
+    let bare = format!("localhost:{}", proxy.port);
+    let socks = format!("socks5h://localhost:{}", socks.port);
+    let catalog = "https://stack.test";
+    for (name, value) in [
+        ("HTTPS_PROXY", http.as_str()),
+        ("https_proxy", &http),
+        ("ALL_PROXY", &bare),
+        ("all_proxy", &socks),
+    ] {
+        let machine = Machine::start("", &[ca, (name, value)]).await;
+        assert!(
+            is_reached(&machine.problem(catalog).await),
+            "{name}={value}"
+        );
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let variables = [ca, ("HTTPS_PROXY", http.as_str()), (name, ".test")];
+        let machine = Machine::start("", &variables).await;
+        assert_eq!(machine.kind(catalog).await, Some(Kind::NameNotFound));
+    }
+    // Past what is no proxy's address nobody is asked.
+    let machine = Machine::start("", &[("HTTPS_PROXY", "ftp://x")]).await;
+    let problem = machine.problem(catalog).await;
+    assert_eq!(problem.network, Some(Kind::ProxySettings));
+    assert!(
+        problem
+            .detail
+            .contains("HTTPS_PROXY is not the URL of a proxy"),
+        "{problem:?}"
+    );
+    machine.finding(catalog, "proxy_settings").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_that_cannot_be_used_are_told_of() {
+    let machine = Machine::start("", &[("REQUESTS_CA_BUNDLE", "/nowhere/corp.pem")]).await;
+    let log = std::fs::read_to_string(machine.home.path().join("quiltd.log")).unwrap();
+    let line = "REQUESTS_CA_BUNDLE names “/nowhere/corp.pem”";
+    assert!(log.contains("REQUESTS_CA_BUNDLE names"), "{log}");
+    let found = machine.finding("http://127.0.0.1:1", "ca_bundle").await;
+    assert!(
+        found.summary.starts_with(line) || found.summary.contains("/nowhere/corp.pem"),
+        "{found:?}"
+    );
+    let words = machine.file("words.pem", "no certificate\n");
+    set(
+        &machine.home,
+        &format!("[network]\nca_bundle = '{}'\n", words.display()),
+    );
+    let findings = machine.findings("http://127.0.0.1:1", &[]).await;
+    let of_settings = findings
+        .iter()
+        .find(|found| found.summary.contains("words.pem"))
+        .unwrap();
+    assert!(
+        of_settings.summary.contains("holds no certificate"),
+        "{of_settings:?}"
+    );
+    assert!(
+        of_settings.hint.to_string().starts_with("${EDITOR:-vi} "),
+        "{of_settings:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_that_goes_another_way_than_the_daemon_is_told_and_a_restart_mends_it() {
+    let world = World::start().await;
+    let world = World {
+        daemon: None,
+        ..world
+    };
+    let home = &world.home;
+    let ctl = async |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(binaries::quiltctl());
+        command.env("QUILTD_BIN", home.program(binaries::quiltd()));
+        command.args(args).envs(variables.iter().copied());
+        quilt_tests::harness::Run::from(command.output().await.unwrap())
+    };
+    ctl(&["daemon", "start"], &[]).await.ok();
+    let later = [("HTTPS_PROXY", "http://me:geheim@proxy.example:3128")];
+    let differs = async |variables: &[(&str, &str)]| {
+        let said = ctl(&["doctor", "--json"], variables).await.stdout;
+        assert!(!said.contains("geheim"), "{said}");
+        let diagnosis: quilt_proto::wire::Diagnosis = serde_json::from_str(&said).unwrap();
+        let mut found = diagnosis.findings.into_iter();
+        found.find(|finding| finding.code == "network_differs")
+    };
+    assert_eq!(differs(&[]).await, None);
+    let found = differs(&later).await.expect("a finding");
+    assert!(
+        found.summary.contains("HTTPS_PROXY") && found.summary.contains("not set for the daemon")
+    );
+    let hint = found.hint.to_string();
+    assert_eq!(hint, "quiltctl daemon restart");
+    ctl(&["daemon", "restart"], &later).await.ok();
+    assert_eq!(differs(&later).await, None);
+    ctl(&["daemon", "stop"], &[]).await.ok();
+}
+
+/// The SDK and S3 go the same way as the stack: the certificate of a server in
+/// AWS's place is judged alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_is_reached_the_same_way() {
+    let ours = Authority::new();
+    let tls = Tls::start(&ours, "localhost", Days::Now).await;
+    let at = format!("https://localhost:{}", tls.port);
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let home = Home::new();
+    let bundle = home.path().join("ca.pem");
+    std::fs::write(&bundle, ours.pem()).unwrap();
+    let profile = format!("[profiles.lake]\nrole_arn = '{}'\n", arn("lake"));
+    set(&home, &profile);
+    let variables = [
+        ("AWS_ENDPOINT_URL_STS", at.as_str()),
+        ("AWS_ENDPOINT_URL", at.as_str()),
+        ("QUILTD_CONSOLE_ENDPOINT", at.as_str()),
+    ];
+    let daemon = Daemon::start_with(&home, &["--token-store", "memory"], &variables).await;
+    let world = World {
+        stack,
+        home,
+        daemon: Some(daemon),
+    };
+    world.login().await;
+    let asks: [&[&str]; 3] = [
+        &["credential-process", "--profile", "lake"],
+        &["packages", "list", "s3://some-bucket"],
+        &["console", "--json"],
+    ];
+    for ask in asks {
+        let run = world.ctl(ask).await;
+        assert!(
+            run.stderr
+                .contains("an authority that this machine does not know"),
+            "{ask:?}: {run:?}"
+        );
+        assert_eq!(run.code, 5, "{ask:?}: {run:?}");
+    }
+    let text = format!("{profile}[network]\nca_bundle = '{}'\n", bundle.display());
+    set(&world.home, &text);
+    for ask in asks {
+        // What failed just now is not tried again at once.
+        let deadline = Instant::now() + Duration::from_secs(90);
+        let run = loop {
+            let run = world.ctl(ask).await;
+            if !run.stderr.contains("an authority that") {
+                break run;
+            }
+            assert!(Instant::now() < deadline, "{ask:?}: {run:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        assert_ne!(run.code, 0, "{ask:?}: it is not AWS: {run:?}");
+    }
+}

@@ -1,0 +1,48 @@
+//! The region of a catalog that is not the configured one.
+
+use std::fs;
+
+use quilt_tests::harness::{Run, World, binaries};
+use quilt_tests::stack::{FakeStack, StackConfig};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {
+    let world = World::logged_in().await;
+    let config = StackConfig {
+        region: "ap-southeast-2".to_owned(),
+        ..StackConfig::default()
+    };
+    let other = FakeStack::bind(config).await.unwrap();
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let there = async |args: &[&str], input: &str| -> Run {
+        let args = [args, &["--catalog", other.catalog_url()]].concat();
+        world.ctl_with_input(&args, input).await
+    };
+    let code = other.control().login_code("alice").unwrap();
+    there(&["login", "--code-stdin"], &code).await.ok();
+
+    let text = there(&["env"], "").await.ok();
+    assert!(
+        text.contains("export AWS_REGION='ap-southeast-2'"),
+        "{text}"
+    );
+    there(&["setup", "aws", "--name", "other"], "").await.ok();
+    let written = fs::read_to_string(world.home.aws_config()).unwrap();
+    assert!(written.contains("region = ap-southeast-2"), "{written}");
+    let script = "echo \"$AWS_REGION\"";
+    let mut exec = world.home.command(binaries::quiltctl());
+    exec.args([
+        "--catalog",
+        other.catalog_url(),
+        "exec",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    let run = Run::from(exec.output().await.unwrap());
+    assert_eq!(run.ok(), "ap-southeast-2\n");
+    // The configured one keeps its own.
+    let text = world.ctl(&["env"]).await.ok();
+    assert!(!text.contains("ap-southeast-2"), "{text}");
+}
