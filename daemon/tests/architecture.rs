@@ -36,9 +36,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audit",
             "aws",
             "catalogs",
+            "changes",
             "clock",
             "credential",
             "doctor",
+            "files",
             "gateway",
             "keys",
             "metrics",
@@ -55,11 +57,38 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["files"]),
     ("aws", &["metrics"]),
     ("catalogs", &["python_sdk"]),
+    // Tests of several rooms at once.
+    (
+        "chaos",
+        &[
+            "aws",
+            "clock",
+            "credential",
+            "keys",
+            "metrics",
+            "python_sdk",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
+    ("changes", &[]),
     ("clock", &[]),
     (
         "credential",
         &[
-            "aws", "clock", "metrics", "refresh", "session", "settings", "stack",
+            "aws",
+            "catalogs",
+            "changes",
+            "clock",
+            "metrics",
+            "python_sdk",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
         ],
     ),
     (
@@ -79,8 +108,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("instance", &[]),
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
-    ("grant", &["clock", "files"]),
-    ("keys", &["clock", "credential", "raw", "session", "stack"]),
+    ("grant", &["changes", "clock", "files"]),
+    ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["metrics", "raw"]),
     ("memory", &["raw"]),
     ("metrics", &[]),
@@ -92,11 +121,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A grant is told by its looks in the SDK's files.
     ("python_sdk", &["files", "grant", "raw"]),
     ("raw", &[]),
-    ("refresh", &["clock", "metrics"]),
+    ("refresh", &["changes", "clock", "metrics"]),
     (
         "session",
         &[
-            "clock", "files", "metrics", "raw", "refresh", "stack", "store",
+            "changes", "clock", "files", "metrics", "raw", "refresh", "stack", "store",
         ],
     ),
     ("settings", &[]),
@@ -105,7 +134,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "listen"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -7,7 +7,6 @@ use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem};
 use quilt_trust::Distrust;
 
 use super::mend;
-use crate::app::ProfileError;
 use crate::audit::AuditError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
@@ -107,15 +106,6 @@ from!(
     Gateway(GatewayError),
     Streams(StreamRefused)
 );
-
-impl From<ProfileError> for ApiError {
-    fn from(error: ProfileError) -> Self {
-        match error {
-            ProfileError::Credential(error) => Self::Credential(error),
-            ProfileError::Catalog(error) => Self::Catalog(error),
-        }
-    }
-}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -273,14 +263,25 @@ fn session_by(error: &SessionError, command: Command) -> Problem {
                 ..Problem::new(409, ErrorCode::RegistryChanged, detail).with_hint(hint)
             }
         }
-        SessionError::LoggedOut(catalog) => {
+        SessionError::LoggedOut(catalog) | SessionError::Overtaken(catalog) => {
             Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(mend::login(catalog))
+        }
+        SessionError::KeyForgotten(catalog) => {
+            Problem::new(401, ErrorCode::LoginRequired, detail).with_hint(mend::new_key(catalog))
         }
         SessionError::Expired(catalog) => {
             Problem::new(401, ErrorCode::SessionExpired, detail).with_hint(mend::login(catalog))
         }
-        SessionError::KeyRefused(catalog) => {
-            Problem::new(403, ErrorCode::InvalidApiKey, detail).with_hint(mend::login(catalog))
+        SessionError::KeyRefused {
+            catalog,
+            login_beneath,
+        } => {
+            let hint = mend::refused_key(catalog, *login_beneath);
+            Problem::new(403, ErrorCode::InvalidApiKey, detail).with_hint(hint)
+        }
+
+        SessionError::NotAccepted { .. } => {
+            Problem::new(503, ErrorCode::StackUnreachable, detail).with_hint("quiltctl doctor")
         }
         SessionError::NotACode => {
             Problem::new(422, ErrorCode::InvalidInput, detail).with_hint("quiltctl login")
@@ -352,7 +353,10 @@ fn stack(error: &StackError) -> Problem {
         StackError::Unreachable { .. } => {
             Problem::new(503, ErrorCode::StackUnreachable, detail).with_hint("quiltctl status")
         }
-        StackError::Unauthorized { .. } | StackError::Refused { .. } => {
+        StackError::Unauthorized { .. }
+        | StackError::Forbidden { .. }
+        | StackError::TokenRejected { .. }
+        | StackError::Refused { .. } => {
             Problem::new(403, ErrorCode::StackRefused, detail).with_hint("quiltctl login")
         }
         StackError::Input { .. } | StackError::TooLong { .. } => {
@@ -379,6 +383,10 @@ fn credential(error: &CredentialError) -> Problem {
     let detail = error.to_string();
     match error {
         CredentialError::Session(error) => session(error),
+        CredentialError::Catalog(error) => catalog(error),
+        CredentialError::OtherCatalog { .. } => {
+            Problem::new(403, ErrorCode::Denied, detail).with_hint("quiltctl profiles")
+        }
         CredentialError::ClockSkew { .. } => clock_skew(detail),
         CredentialError::Aws { source, .. } => aws(source, detail),
         CredentialError::SlowAws(_) => {
@@ -401,7 +409,10 @@ fn key(error: &KeyError) -> Problem {
         Problem::new(status, code, detail).with_hint(hint)
     };
     match error {
-        KeyError::Session(error) => session(error),
+        KeyError::NotSet(SessionError::KeyRefused { catalog, .. }) => {
+            Problem::new(403, ErrorCode::InvalidApiKey, detail).with_hint(mend::new_key(catalog))
+        }
+        KeyError::Session(error) | KeyError::NotSet(error) => session(error),
         KeyError::Name(NameError::ApiKeyId | NameError::ApiKeyIdIsSecret) => {
             problem(422, ErrorCode::InvalidInput, "quiltctl api-keys list")
         }

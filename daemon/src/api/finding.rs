@@ -37,11 +37,6 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
                 Command::of("curl -sSI").operand(host),
             )
         }
-        Ailment::Session(SessionError::KeyRefused(catalog)) => {
-            // Logging in again would leave the key over the login.
-            let hint = Command::of("quiltctl clear-api-key").option("--catalog", catalog);
-            Finding::error("invalid_api_key", summary, hint)
-        }
         Ailment::Session(error) => problem(&ApiError::from(error)),
         Ailment::Key(notice) => Finding {
             severity: if notice.is_over() {

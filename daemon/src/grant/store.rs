@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::{CatalogUrl, ProfileName, Secret, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -16,6 +16,7 @@ use super::kept::KeptFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
+use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::files::{self, Stamp};
 
@@ -109,6 +110,7 @@ pub struct Grants {
     pub(super) clock: SharedClock,
     pub(super) file: Option<KeptFile>,
     token_files: Option<TokenFiles>,
+    changes: Changes,
     state: Mutex<State>,
 }
 
@@ -145,6 +147,7 @@ impl Grants {
             clock,
             file: None,
             token_files: None,
+            changes: Changes::default(),
             state: Mutex::default(),
         }
     }
@@ -155,6 +158,12 @@ impl Grants {
             file: Some(KeptFile::in_dir(dir)),
             ..Self::new(clock)
         }
+    }
+
+    /// Tells of every grant that is made or ends.
+    #[must_use]
+    pub fn announcing(self, changes: Changes) -> Self {
+        Self { changes, ..self }
     }
 
     /// Has tokens of grants that live with a process in files beside `socket`.
@@ -235,6 +244,7 @@ impl Grants {
             }
         }
         drop(state);
+        self.changes.announce();
         tokio::spawn(Arc::clone(self).attend(id.clone(), holder, now, ended));
         Ok(Issued {
             id,
@@ -261,6 +271,7 @@ impl Grants {
             state.port = None;
             self.strike(None);
         }
+        self.changes.announce();
         ended
     }
 
@@ -278,6 +289,7 @@ impl Grants {
         };
         tracing::info!(id, reason, "grant ended");
         drop(state);
+        self.changes.announce();
         if grant.is_kept {
             self.strike(Some(id));
         }
@@ -324,6 +336,15 @@ impl Grants {
     /// The port programs have been told, whether somebody listens there or not.
     pub fn port(&self) -> Option<u16> {
         self.state().port
+    }
+
+    /// Whether a program may come for these credentials any time.
+    pub fn wants(&self, catalog: &CatalogUrl, profile: &ProfileName) -> bool {
+        let now = self.clock.now();
+        self.state().grants.values().any(|grant| {
+            let lives = !grant.expires.reached(now);
+            lives && grant.right.catalog() == catalog && grant.right.profile() == Some(profile)
+        })
     }
 
     /// Every grant, without its token.

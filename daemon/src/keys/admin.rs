@@ -66,7 +66,11 @@ impl Keys {
         };
         let is_refusal = matches!(
             error,
-            SessionError::Stack(StackError::Refused { .. } | StackError::Unauthorized { .. })
+            SessionError::Stack(
+                StackError::Refused { .. }
+                    | StackError::Unauthorized { .. }
+                    | StackError::Forbidden { .. }
+            )
         );
         if is_refusal {
             let me = session.authorized(PATIENCE, true, |bearer| async move {

@@ -7,7 +7,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use super::held::Held;
-use super::{Failure, Policy, RefreshError, Snapshot, Source, backoff};
+use super::{Failure, Policy, RefreshError, Snapshot, Source, Watched, backoff};
+use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
 
@@ -44,6 +45,7 @@ pub(super) struct Inner<S: Source> {
     tasks: TaskTracker,
     meter: RefreshMeter,
     changed: Arc<Notify>,
+    changes: Changes,
     state: Mutex<State<S>>,
 }
 
@@ -57,8 +59,51 @@ struct State<S: Source> {
     failed_at: Option<Moment>,
     retry: Option<Deadline>,
     last_error: Option<S::Error>,
-    /// The last failure was definite.
-    dead: bool,
+    /// The issuer said no.
+    dead: Option<Dead>,
+    /// When somebody last asked.
+    asked: Option<Moment>,
+    /// Nobody has asked for so long that nothing is fetched until somebody does.
+    is_idle: bool,
+}
+
+/// Since when the issuer says no, and when it is asked whether it still does.
+#[derive(Clone, Copy)]
+struct Dead {
+    /// Seconds it had been saying so at `at`.
+    age: i64,
+    at: Moment,
+    /// The age at which to probe; never, if it is for good.
+    probe_at: Option<i64>,
+}
+
+impl Dead {
+    fn for_good(now: Moment) -> Self {
+        Self {
+            age: 0,
+            at: now,
+            probe_at: None,
+        }
+    }
+
+    fn since(age: i64, now: Moment) -> Self {
+        Self {
+            age,
+            at: now,
+            probe_at: backoff::probe_after(age),
+        }
+    }
+
+    /// After a probe that changed nothing.
+    fn probed(self, now: Moment) -> Self {
+        let passed = now.uptime.saturating_sub(self.at.uptime).as_secs();
+        let age = self.age.saturating_add_unsigned(passed);
+        Self::since(self.probe_at.map_or(age, |due| due.max(age)), now)
+    }
+
+    fn next_probe(self) -> Option<Deadline> {
+        Some(self.at.after(self.probe_at? - self.age))
+    }
 }
 
 /// A fetch under way.
@@ -77,7 +122,9 @@ impl<S: Source> Default for State<S> {
             failed_at: None,
             retry: None,
             last_error: None,
-            dead: false,
+            dead: None,
+            asked: None,
+            is_idle: false,
         }
     }
 }
@@ -86,14 +133,57 @@ impl<S: Source> State<S> {
     fn clear(&mut self) {
         *self = Self {
             generation: self.generation + 1,
+            asked: self.asked,
             ..Self::default()
         };
     }
 
-    fn die(&mut self, error: S::Error) {
+    fn die(&mut self, error: S::Error, dead: Dead) {
         self.clear();
         self.last_error = Some(error);
-        self.dead = true;
+        self.dead = Some(dead);
+    }
+
+    fn fail(&mut self, failure: Failure<S::Error>, now: Moment) {
+        if let Some(dead) = self.dead
+            && !matches!(failure, Failure::Definite(_))
+        {
+            // A probe: what is known stays known.
+            self.dead = Some(dead.probed(now));
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = Some(now);
+        self.retry = None;
+        let (error, dead) = match failure {
+            Failure::Transient(error) => {
+                let pause = backoff::pause(self.failures, random());
+                self.retry = Some(now.after(pause));
+                (error, None)
+            }
+            Failure::Refused(error) => (error, Some(Dead::since(0, now))),
+            Failure::Definite(error) => (error, Some(Dead::for_good(now))),
+        };
+        self.last_error = Some(error);
+        self.dead = dead;
+        if dead.is_some() {
+            self.held = None;
+        }
+    }
+
+    /// Somebody asks; answers whether nobody had for long.
+    fn ask(&mut self, now: Moment) -> bool {
+        self.asked = Some(now);
+        std::mem::take(&mut self.is_idle)
+    }
+
+    /// Whether nobody has asked for as long as what is held lives.
+    fn is_unasked(&self, now: Moment) -> bool {
+        let life = self.held.as_ref().map(|held| held.lifetime);
+        match (self.asked, life) {
+            (Some(asked), Some(life)) => asked.after(life).reached(now),
+            _ => false,
+        }
     }
 
     fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
@@ -101,15 +191,19 @@ impl<S: Source> State<S> {
     }
 
     fn next_attempt(&self) -> Option<Deadline> {
-        if self.flight.is_some() || self.dead {
+        if self.flight.is_some() || self.is_idle {
             return None;
+        }
+        if let Some(dead) = self.dead {
+            return dead.next_probe();
         }
         self.retry.or(self.held.as_ref().map(|held| held.refresh))
     }
 
     /// The known failure, when asking again now would be pointless.
     fn known_failure(&self, now: Moment) -> Option<S::Error> {
-        let useless = self.dead || self.has_just_failed(now);
+        let just_failed = || self.flight.is_none() && self.has_just_failed(now);
+        let useless = self.dead.is_some() || just_failed();
         self.last_error.clone().filter(|_| useless)
     }
 
@@ -129,23 +223,23 @@ impl<S: Source> State<S> {
 }
 
 impl<S: Source> Inner<S> {
-    pub(super) fn new(
-        source: S,
-        policy: Policy,
-        clock: SharedClock,
-        tasks: TaskTracker,
-        meter: RefreshMeter,
-    ) -> Self {
-        let changed = Arc::new(Notify::new());
+    pub(super) fn new(source: S, policy: Policy, watched: Watched) -> Self {
         Self {
             source,
-            clock,
             policy,
-            tasks,
-            meter,
-            changed,
+            changed: Arc::new(Notify::new()),
             state: Mutex::new(State::default()),
+            clock: watched.clock,
+            tasks: watched.tasks,
+            meter: watched.meter,
+            changes: watched.changes,
         }
+    }
+
+    /// Wakes the schedule, and tells whoever shows what is held.
+    fn wake(&self) {
+        self.changed.notify_waiters();
+        self.changes.announce();
     }
 
     fn state(&self) -> MutexGuard<'_, State<S>> {
@@ -162,14 +256,15 @@ impl<S: Source> Inner<S> {
     pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, Landing<S>> {
         let now = self.clock.now();
         let mut state = self.state();
+        if state.ask(now) {
+            self.wake();
+        }
         if let Some(held) = state.valid(now)
             && (held.is_fresh(now) || state.is_source_down(now))
         {
             return Ok(held.value.clone());
         }
-        if state.flight.is_none()
-            && let Some(error) = state.known_failure(now)
-        {
+        if let Some(error) = state.known_failure(now) {
             return Err(Landing::Known(error));
         }
         Err(Landing::Pending(self.join(&mut state)))
@@ -182,12 +277,15 @@ impl<S: Source> Inner<S> {
     ) -> Result<S::Value, Landing<S>> {
         let now = self.clock.now();
         let mut state = self.state();
+        if state.ask(now) {
+            self.wake();
+        }
         if let Some(held) = state.valid(now)
             && !refused(&held.value)
         {
             return Ok(held.value.clone());
         }
-        if state.dead
+        if state.dead.is_some()
             && let Some(error) = state.last_error.clone()
         {
             return Err(Landing::Known(error));
@@ -212,17 +310,22 @@ impl<S: Source> Inner<S> {
         });
         let held = state.held.as_ref().map(|held| held.value.clone());
         let (inner, generation) = (Arc::clone(self), state.generation);
+        let is_probe = state.dead.is_some();
         self.tasks.spawn(async move {
             let landing = Clearing {
                 inner: &inner,
                 generation,
                 started: Instant::now(),
             };
-            let result = inner.source.fetch(held).await;
+            let result = if is_probe {
+                inner.source.probe().await
+            } else {
+                inner.source.fetch(held).await
+            };
             let outcome = match &result {
                 Ok(_) => RefreshOutcome::Ok,
                 Err(Failure::Transient(_)) => RefreshOutcome::Failed,
-                Err(Failure::Definite(_)) => RefreshOutcome::Refused,
+                Err(Failure::Refused(_) | Failure::Definite(_)) => RefreshOutcome::Refused,
             };
             inner.meter.record(outcome, landing.started.elapsed());
             drop(sender.send_replace(Some(inner.land(result, generation))));
@@ -248,35 +351,28 @@ impl<S: Source> Inner<S> {
                     *state = State {
                         held: Some(held),
                         generation,
+                        asked: state.asked,
                         ..State::default()
                     };
                 }
                 Ok(value)
             }
             Err(failure) => {
-                let (error, definite) = match failure {
-                    Failure::Transient(error) => (error, false),
-                    Failure::Definite(error) => (error, true),
-                };
                 if current {
-                    state.failures = state.failures.saturating_add(1);
-                    state.failed_at = Some(now);
-                    state.last_error = Some(error.clone());
-                    state.dead = definite;
-                    state.retry =
-                        (!definite).then(|| now.after(backoff::pause(state.failures, random())));
-                    if definite {
-                        state.held = None;
-                    }
+                    state.fail(failure.clone(), now);
                 }
-                Err(error)
+                Err(match failure {
+                    Failure::Transient(error)
+                    | Failure::Refused(error)
+                    | Failure::Definite(error) => error,
+                })
             }
         };
         if current {
             state.flight = None;
         }
         drop(state);
-        self.changed.notify_waiters();
+        self.wake();
         outcome
     }
 
@@ -286,31 +382,38 @@ impl<S: Source> Inner<S> {
         state.clear();
         state.held = Some(held);
         drop(state);
-        self.changed.notify_waiters();
+        self.wake();
     }
 
     pub(super) fn reset(&self) {
         self.state().clear();
-        self.changed.notify_waiters();
+        self.wake();
     }
 
     pub(super) fn kill(&self, error: S::Error) {
-        self.state().die(error);
-        self.changed.notify_waiters();
+        let now = self.clock.now();
+        self.state().die(error, Dead::for_good(now));
+        self.wake();
     }
 
-    pub(super) fn kill_if(&self, error: S::Error, condemned: impl Fn(&S::Value) -> bool) -> bool {
+    pub(super) fn refuse(&self, error: S::Error, age: i64) {
+        let now = self.clock.now();
+        self.state().die(error, Dead::since(age, now));
+        self.wake();
+    }
+
+    pub(super) fn nudge(&self) {
+        let now = self.clock.now();
         let mut state = self.state();
-        let held = state
-            .held
-            .as_ref()
-            .is_some_and(|held| condemned(&held.value));
-        if held {
-            state.die(error);
+        let waits = state.retry.is_some();
+        if waits {
+            state.retry = Some(now.after(0));
+            state.failed_at = None;
         }
         drop(state);
-        self.changed.notify_waiters();
-        held
+        if waits {
+            self.wake();
+        }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
@@ -318,7 +421,9 @@ impl<S: Source> Inner<S> {
         let retry = state.retry.map(|retry| retry.wall);
         Snapshot {
             value: state.held.as_ref().map(|held| held.value.clone()),
-            refresh_at: retry.or(state.held.as_ref().map(|held| held.refresh.wall)),
+            refresh_at: retry
+                .or(state.held.as_ref().map(|held| held.refresh.wall))
+                .filter(|_| !state.is_idle),
             last_error: state.last_error.clone(),
         }
     }
@@ -333,7 +438,14 @@ impl<S: Source> Inner<S> {
         // Looked at and done as one: what was due may have been ended since.
         let mut state = self.state();
         let due = state.next_attempt();
-        if due.is_some_and(|deadline| deadline.reached(now)) {
+        if !due.is_some_and(|deadline| deadline.reached(now)) {
+            return;
+        }
+        if state.is_unasked(now) && !self.source.is_wanted() {
+            state.is_idle = true;
+            drop(state);
+            self.changes.announce();
+        } else {
             drop(self.join(&mut state));
         }
     }
@@ -357,11 +469,15 @@ impl<S: Source> Drop for Clearing<'_, S> {
         if state.generation == self.generation {
             state.flight = None;
             state.failures = state.failures.saturating_add(1);
-            let pause = backoff::pause(state.failures, random());
-            state.retry = Some(self.inner.clock.now().after(pause));
+            let (now, pause) = (
+                self.inner.clock.now(),
+                backoff::pause(state.failures, random()),
+            );
+            state.retry = Some(now.after(pause));
+            state.dead = state.dead.map(|dead| dead.probed(now));
         }
         drop(state);
-        self.inner.changed.notify_waiters();
+        self.inner.wake();
     }
 }
 
@@ -384,6 +500,10 @@ pub(super) async fn wait<S: Source>(
 
 /// Uniform over 0 to 1, from the system's generator.
 fn random() -> f64 {
+    #[cfg(test)]
+    if let Some(fixed) = super::FIXED.get() {
+        return fixed;
+    }
     let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(bits) / f64::from(u32::MAX)
 }

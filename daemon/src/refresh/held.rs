@@ -13,6 +13,8 @@ pub(super) struct Held<V> {
     pub(super) expires: Deadline,
     pub(super) stale: Deadline,
     pub(super) refresh: Deadline,
+    /// Seconds it lived from when it came.
+    pub(super) lifetime: i64,
 }
 
 impl<V: Perishable> Held<V> {
@@ -22,6 +24,7 @@ impl<V: Perishable> Held<V> {
             expires: now.after(lifetime - MARGIN),
             stale: now.after(policy.stale_after(lifetime.max(0))),
             refresh: now.after(policy.refresh_after(lifetime.max(0), jitter)),
+            lifetime,
             value,
         }
     }

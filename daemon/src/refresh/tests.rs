@@ -79,7 +79,7 @@ impl World {
     fn new(permits: usize, script: Vec<Step>) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let source = Arc::new(Scripted {
-            clock: Arc::clone(&clock),
+            clock: Arc::<ManualClock>::clone(&clock),
             calls: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             gate: Semaphore::new(permits),
@@ -88,9 +88,12 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&source),
             Policy::AWS_CREDENTIALS,
-            Arc::clone(&clock) as SharedClock,
-            TaskTracker::new(),
-            RefreshMeter::default(),
+            Watched {
+                clock: Arc::<ManualClock>::clone(&clock),
+                tasks: TaskTracker::new(),
+                meter: RefreshMeter::default(),
+                changes: Changes::default(),
+            },
         );
         Self {
             clock,

@@ -8,8 +8,9 @@ use http::{HeaderMap, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason, Secret, Timestamp, catalog};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, Request, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -41,6 +42,8 @@ impl Default for Timeouts {
 pub struct StackClient {
     timeouts: Timeouts,
     pub(super) meter: UpstreamMeter,
+    #[cfg(test)]
+    in_flight: std::sync::atomic::AtomicUsize,
     loopback: Mutex<Option<Client>>,
     remote: Mutex<Option<Client>>,
 }
@@ -57,6 +60,8 @@ impl StackClient {
         Self {
             timeouts,
             meter,
+            #[cfg(test)]
+            in_flight: std::sync::atomic::AtomicUsize::new(0),
             loopback: Mutex::default(),
             remote: Mutex::default(),
         }
@@ -68,6 +73,12 @@ impl StackClient {
         for slot in [&self.loopback, &self.remote] {
             slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
+    }
+
+    /// Requests that wait for their answers.
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// The client for a host: loopback is never sent through a proxy.
@@ -90,7 +101,6 @@ impl StackClient {
             .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(self.timeouts.connect)
-            .timeout(self.timeouts.total)
             .pool_max_idle_per_host(2)
             .pool_idle_timeout(Duration::from_secs(30))
             .referer(false);
@@ -112,11 +122,7 @@ impl StackClient {
         &self,
         request: RequestBuilder,
     ) -> Result<(Response, String), StackError> {
-        let (client, request) = request.build_split();
-        let request = request.map_err(|_| StackError::Invalid {
-            host: "the stack".to_owned(),
-            reason: "a URL or token that HTTP cannot carry".to_owned(),
-        })?;
+        let (client, request) = prepared(request)?;
         let host = host(request.url().as_str());
         match client.execute(request).await {
             Ok(response) => Ok((response, host)),
@@ -131,48 +137,97 @@ impl StackClient {
         request: RequestBuilder,
         secrets: &[&Secret],
     ) -> Result<Answer, StackError> {
-        let outcome = self.ask(request, secrets).await;
+        let judge = |status, answer: Answer| answer.judged(status, secrets);
+        self.send_judged(request, judge).await
+    }
+
+    /// The same where `judge` says what an answer of this status means.
+    pub(super) async fn send_judged(
+        &self,
+        request: RequestBuilder,
+        judge: impl FnOnce(StatusCode, Answer) -> Result<Answer, StackError>,
+    ) -> Result<Answer, StackError> {
+        #[cfg(test)]
+        self.in_flight
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let answered = self.ask(request).await;
+        #[cfg(test)]
+        self.in_flight
+            .fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        let outcome = answered.and_then(|(status, answer)| judge(status, answer));
         self.meter.note(&outcome, StackError::kind);
         outcome
     }
 
-    async fn ask(
-        &self,
-        request: RequestBuilder,
-        secrets: &[&Secret],
-    ) -> Result<Answer, StackError> {
-        let (response, host) = self.execute(request).await?;
-        let status = response.status();
-        let date = date(response.headers());
-        let body = read(response, &host).await.map_err(|error| match error {
-            Unread::Lost(error) => lost(&host, &error),
-            Unread::TooLarge(error) => error,
-        })?;
-        let answer = Answer { host, date, body };
-        match status {
-            status if status.is_success() => Ok(answer),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
-                message: answer.message(status, secrets),
-                host: answer.host,
-            }),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                Err(answer.failed(status))
-            }
-            StatusCode::BAD_REQUEST => Err(StackError::Refused {
-                message: answer.message(status, secrets),
-                host: answer.host,
-            }),
-            // An ingress in the middle of a deploy says such things; the stack
-            // itself does not.
-            status if status.is_client_error() => {
-                Err(answer.invalid(&format!("it answered {status}")))
-            }
-            status => Err(answer.failed(status)),
-        }
+    async fn ask(&self, request: RequestBuilder) -> Result<(StatusCode, Answer), StackError> {
+        let (client, request) = prepared(request)?;
+        let host = host(request.url().as_str());
+        let asked = converse(client, request, host.clone());
+        let answered = in_time(self.timeouts.total, asked).await;
+        answered.unwrap_or_else(|| {
+            Err(StackError::Unreachable {
+                host,
+                reason: "did not answer in time".to_owned(),
+            })
+        })
     }
 }
 
-/// A 2xx answer.
+/// Sends a request and reads its answer, whatever it is.
+async fn converse(
+    client: Client,
+    request: Request,
+    host: String,
+) -> Result<(StatusCode, Answer), StackError> {
+    let response = client.execute(request).await;
+    let response = response.map_err(|error| lost(&host, &error))?;
+    let status = response.status();
+    let date = date(response.headers());
+    let body = read(response, &host).await.map_err(|error| match error {
+        Unread::Lost(error) => lost(&host, &error),
+        Unread::TooLarge(error) => error,
+    })?;
+    Ok((status, Answer { host, date, body }))
+}
+
+fn prepared(request: RequestBuilder) -> Result<(Client, Request), StackError> {
+    let (client, request) = request.build_split();
+    let request = request.map_err(|_| StackError::Invalid {
+        host: "the stack".to_owned(),
+        reason: "a URL or token that HTTP cannot carry".to_owned(),
+    })?;
+    Ok((client, request))
+}
+
+/// A timer that is late by this much was not kept waiting by other work.
+const FROZEN: Duration = Duration::from_secs(1);
+
+/// How long it takes to see what lies in the buffer.
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
+/// The same after a freeze, when everything is late.
+const LOOK_AFTER_FREEZE: Duration = Duration::from_secs(3);
+
+/// What comes in time. An answer that lies in the buffer when the time is over
+/// is read all the same: a process that was frozen finds all its timers over
+/// once it goes on, and with a token that was rotated meanwhile the login would
+/// be lost.
+async fn in_time<T>(total: Duration, asked: impl Future<Output = T>) -> Option<T> {
+    let deadline = Instant::now() + total;
+    tokio::pin!(asked);
+    if let Ok(answer) = timeout_at(deadline, &mut asked).await {
+        return Some(answer);
+    }
+    let was_frozen = deadline.elapsed() > FROZEN;
+    let look = if was_frozen {
+        LOOK_AFTER_FREEZE
+    } else {
+        LAST_LOOK
+    };
+    tokio::time::timeout(look, asked).await.ok()
+}
+
+/// An answer, read to its end.
 pub(super) struct Answer {
     pub(super) host: String,
     /// When it was given, by the clock of whoever gave it.
@@ -181,6 +236,61 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Itself where it is a 2xx; else what it means. A refusal counts as the
+    /// stack's only in the stack's voice, which is JSON: load balancers and
+    /// firewalls in front of it refuse with pages.
+    pub(super) fn judged(
+        self,
+        status: StatusCode,
+        secrets: &[&Secret],
+    ) -> Result<Self, StackError> {
+        if status.is_success() {
+            return Ok(self);
+        }
+        let message = self.message(status, secrets);
+        let is_stacks = self.is_stacks();
+        Err(match status {
+            StatusCode::UNAUTHORIZED if is_stacks => StackError::Unauthorized {
+                message,
+                host: self.host,
+            },
+            StatusCode::FORBIDDEN if is_stacks => StackError::Forbidden {
+                message,
+                host: self.host,
+            },
+            StatusCode::BAD_REQUEST if is_stacks => StackError::Refused {
+                message,
+                host: self.host,
+            },
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::BAD_REQUEST
+            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS => self.failed(status),
+            // An ingress in the middle of a deploy says such things; the stack
+            // itself does not.
+            status if status.is_client_error() => self.invalid(&format!("it answered {status}")),
+            status => self.failed(status),
+        })
+    }
+
+    /// Whether a refusal is in the stack's own voice: a JSON object.
+    pub(super) fn is_stacks(&self) -> bool {
+        let text = self.body.trim_ascii_start();
+        text.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+    }
+
+    /// The code of an OAuth error (RFC 6749, section 5.2).
+    pub(super) fn oauth_error(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Refusal {
+            error: String,
+        }
+        let refusal = serde_json::from_slice::<Refusal>(&self.body).ok()?;
+        Some(refusal.error)
+    }
+
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, StackError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             // The category only: serde's text may quote the body.
@@ -217,7 +327,7 @@ impl Answer {
     }
 
     /// What the stack said, without our secrets; else the status.
-    fn message(&self, status: StatusCode, secrets: &[&Secret]) -> Reason {
+    pub(super) fn message(&self, status: StatusCode, secrets: &[&Secret]) -> Reason {
         #[derive(serde::Deserialize)]
         struct Said {
             #[serde(alias = "error_description", alias = "detail")]

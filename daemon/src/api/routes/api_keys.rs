@@ -45,7 +45,7 @@ pub(in crate::api) async fn clear(
     State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
 ) -> StatusCode {
-    app.keys.clear(&session);
+    app.keys.clear(&session).await;
     StatusCode::NO_CONTENT
 }
 

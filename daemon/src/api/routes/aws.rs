@@ -15,7 +15,7 @@ use crate::api::extract::Params;
 use crate::api::meter;
 use crate::app::App;
 use crate::aws::{SessionKeys, SignIn};
-use crate::credential::AwsCredentials;
+use crate::credential::{AwsCredentials, Issued};
 use crate::metrics::Via;
 
 /// A `credential_process` may take 4 s all in all.
@@ -52,8 +52,9 @@ pub(in crate::api) async fn credentials(
 
 async fn vend(app: &App, wanted: &Wanted) -> Result<AwsCredentials, ApiError> {
     let profile = wanted.profile()?;
-    let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
-    Ok(app.vault.credentials(&session, &profile, PATIENCE).await?)
+    let asked = wanted.catalog.as_deref();
+    let issued = app.vault.credentials(&profile, asked, PATIENCE).await?;
+    Ok(issued.credentials)
 }
 
 pub(in crate::api) async fn console(
@@ -61,8 +62,11 @@ pub(in crate::api) async fn console(
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<ConsoleUrl>, ApiError> {
     let profile = wanted.profile()?;
-    let session = app.profile_session(wanted.catalog.as_deref(), &profile)?;
-    let credentials = app.vault.credentials(&session, &profile, PATIENCE).await?;
+    let asked = wanted.catalog.as_deref();
+    let Issued {
+        credentials,
+        session,
+    } = app.vault.credentials(&profile, asked, PATIENCE).await?;
     let region = app.region(session.catalog(), &profile);
     let settings = app.settings.current();
     let console = &settings.console;

@@ -38,9 +38,6 @@ pub(in crate::api) async fn set_up(
             imported,
             own_login,
         } = app.gateway.set_up(&session, wish, open).await?;
-        if imported.is_some() {
-            app.keys.flush(&session);
-        }
         let is_imported = imported.is_some();
         let login = match imported {
             Some(Imported::Now(arrival)) => Some(welcome(&app, &session, *arrival)),

@@ -36,7 +36,7 @@ pub(in crate::api) async fn issue(
     Body(request): Body<GrantRequest>,
 ) -> Result<(StatusCode, Json<Grant>), ApiError> {
     let profile = request.profile.unwrap_or_else(ProfileName::default_profile);
-    let session = app.profile_session(asked.catalog.as_deref(), &profile)?;
+    let session = app.vault.session(&profile, asked.catalog.as_deref())?;
     let life = if request.while_running {
         let holder = Holder::watch(peer.pid).map_err(|error| match error {
             HolderError::Unseen => ApiError::Input(error.to_string()),
@@ -52,7 +52,9 @@ pub(in crate::api) async fn issue(
         Life::Seconds(seconds.into())
     };
     if request.ready {
-        app.vault.credentials(&session, &profile, PATIENCE).await?;
+        app.vault
+            .credentials_of(&session, &profile, PATIENCE)
+            .await?;
     } else {
         warm_up(&app, &session, &profile);
     }
@@ -83,7 +85,7 @@ fn warm_up(app: &Arc<App>, session: &Arc<crate::session::Session>, profile: &Pro
     let (app, session, profile) = (Arc::clone(app), Arc::clone(session), profile.clone());
     tokio::spawn(async move {
         // A failure is told to whoever asks for them.
-        let _ = app.vault.credentials(&session, &profile, PATIENCE).await;
+        let _ = app.vault.credentials_of(&session, &profile, PATIENCE).await;
     });
 }
 

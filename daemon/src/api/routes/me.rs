@@ -36,7 +36,6 @@ pub(in crate::api) async fn show(
 /// The stack switches the role for the user, everywhere: every AWS credential
 /// of that stack is stale before this answers.
 pub(in crate::api) async fn switch_role(
-    State(app): State<Arc<App>>,
     OfCatalog(session): OfCatalog,
     Body(RoleChoice { role }): Body<RoleChoice>,
 ) -> Result<Json<Me>, ApiError> {
@@ -44,6 +43,5 @@ pub(in crate::api) async fn switch_role(
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
     let switched = session.switch_role(role).await;
-    app.vault.flush(session.catalog());
     Ok(Json(switched.map_err(ApiError::Role)?))
 }

@@ -57,7 +57,6 @@ pub(in crate::api) async fn login(
     } = login;
     let arrival = session.login(&code, accept_registry.as_ref()).await;
     let arrival = arrival.map_err(|error| ApiError::Login(error, How::Code))?;
-    app.keys.flush(&session);
     Ok(Json(welcome(&app, &session, arrival)))
 }
 
@@ -77,7 +76,6 @@ pub(in crate::api) async fn logout(
     let mut outcome = Ok(StatusCode::NO_CONTENT);
     for session in sessions {
         let logged_out = session.logout().await;
-        app.keys.flush(&session);
         if let Err(error) = logged_out {
             outcome = Err(error.into());
         }
@@ -99,5 +97,6 @@ pub(in crate::api) fn describe(session: &Session, page: Option<&RegistryUrl>) ->
         me_error: None,
         previous_user: None,
         configured: false,
+        findings: Vec::new(),
     }
 }
