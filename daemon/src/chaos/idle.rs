@@ -48,7 +48,8 @@ async fn who_asks_now_and_then_never_waits() {
     let world = World::new(Login::Code).await;
     for _ in 0..12 {
         world.outcome(world.credentials()).await.unwrap();
-        world.pass_hours(1).await;
+        world.leap(HOUR / 3).await;
+        world.leap(HOUR / 3).await;
     }
     let before = world.fake.calls(Endpoint::GetCredentials);
     world.outcome(world.credentials()).await.unwrap();

@@ -39,6 +39,8 @@ pub(super) enum Answer {
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) access: String,
+    /// The one before it, which is good as well.
+    previous: String,
     pub(super) refresh: String,
     pub(super) key: String,
     serial: u64,
@@ -88,12 +90,19 @@ impl Inner {
     /// A new pair of tokens.
     fn renew(&mut self) {
         self.serial += 1;
+        self.previous = std::mem::take(&mut self.access);
         self.access = format!("access.{}.token", self.serial);
         self.refresh = format!("refresh{}", self.serial);
     }
 
+    /// No access token issued so far is good any more.
+    pub(super) fn outdate(&mut self) {
+        self.access = "outdated".to_owned();
+        self.previous = self.access.clone();
+    }
+
     fn is_known(&self, request: &str) -> bool {
-        [&self.access, &self.key]
+        [&self.access, &self.previous, &self.key]
             .iter()
             .any(|token| request == format!("Bearer {token}"))
     }

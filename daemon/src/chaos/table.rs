@@ -84,7 +84,7 @@ async fn try_out(
         inner.trouble.push((at, answer));
         if is_token {
             // Whoever asks has to go to the token endpoint.
-            inner.access = "outdated".to_owned();
+            inner.outdate();
         }
         inner.calls.clear();
     }

@@ -277,7 +277,9 @@ impl Session {
     /// Whether a restart forgot an API key, and nobody has said since that it
     /// is not needed.
     pub fn is_key_forgotten(&self) -> bool {
-        self.state().key_forgotten && !self.api_key.is_set()
+        // One lock at a time.
+        let forgotten = self.state().key_forgotten;
+        forgotten && !self.api_key.is_set()
     }
 
     /// Remembers that there is a key, or that there is none, so that a later
@@ -300,10 +302,10 @@ impl Session {
 
     /// Whether there is a login that counts once there is no key.
     pub fn is_login_beneath(&self) -> bool {
-        self.state().login.is_some()
-            && self.tokens.snapshot().last_error.is_none_or(|error| {
-                !matches!(error, SessionError::Expired(_) | SessionError::LoggedOut(_))
-            })
+        use SessionError::{Expired, LoggedOut};
+        let over = self.tokens.snapshot().last_error;
+        let is_over = matches!(over, Some(Expired(_) | LoggedOut(_)));
+        !is_over && self.state().login.is_some()
     }
 
     /// Sets an API key over the interactive login, for everything, at once.
@@ -343,8 +345,8 @@ impl Session {
 
     /// What may be shown.
     pub fn status(&self) -> SessionStatus {
-        let refused = || self.key_refused().to_string();
-        if let Some(status) = self.api_key.status(refused) {
+        let refused = self.key_refused();
+        if let Some(status) = self.api_key.status(|| refused.to_string()) {
             return status;
         }
         let tokens = self.tokens.snapshot();
