@@ -1,7 +1,9 @@
 //! Builds and owns the services, in the order they depend on each other.
 
+mod follow;
+
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_proto::aws::Region;
@@ -18,7 +20,6 @@ use crate::changes::Changes;
 use crate::clock::{SharedClock, SystemClock};
 use crate::credential::{self, Vault};
 use crate::doctor::{self, Ailment, Examination, Patient};
-use crate::files::Stamp;
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::Keys;
@@ -39,11 +40,6 @@ const LAST_WORDS: Duration = Duration::from_secs(25);
 
 /// How long it waits for the audit log, which a disk may hold up.
 const AUDIT_LAST_WORDS: Duration = Duration::from_secs(1);
-/// How often to look whether files have changed.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// The same while somebody watches the status.
-const WATCHED_LOOK: Duration = Duration::from_millis(500);
 
 /// What the daemon is built from.
 #[derive(Clone, Debug)]
@@ -70,17 +66,6 @@ impl Config {
             state_dir: locations::state_dir()?,
             python_sdk_dir: locations::python_sdk_dir()?,
         })
-    }
-}
-
-/// Closes idle connections whenever a session is somebody else: their buffers
-/// hold the bearer token of the one before.
-async fn forget_connections(stack: Weak<StackClient>, mut identities: watch::Receiver<u64>) {
-    while identities.changed().await.is_ok() {
-        let Some(stack) = stack.upgrade() else {
-            return;
-        };
-        stack.forget_connections();
     }
 }
 
@@ -166,7 +151,7 @@ impl App {
             meter: metrics.refreshes.aws_credentials.clone(),
             changes: news.changes.clone(),
         });
-        tokio::spawn(forget_connections(
+        tokio::spawn(follow::forget_connections(
             Arc::downgrade(&stack),
             sessions.identities(),
         ));
@@ -269,43 +254,6 @@ impl App {
     /// Hears of everything that may make the status another one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
-    }
-
-    /// Takes up changes of files although nobody asks for anything: settings
-    /// always, and where somebody watches, what others write.
-    pub fn follow_files(self: &Arc<Self>) {
-        let app = Arc::clone(self);
-        tokio::spawn(async move {
-            let shutdown = app.shutdown.clone();
-            let follow = async {
-                let mut seen = Vec::new();
-                loop {
-                    app.vault.follow_settings();
-                    let is_watched = app.changes.is_watched();
-                    if is_watched {
-                        app.look_at_files(&mut seen).await;
-                    }
-                    tokio::time::sleep(if is_watched { WATCHED_LOOK } else { LOOK }).await;
-                }
-            };
-            shutdown.run_until_cancelled(follow).await;
-        });
-    }
-
-    /// Announces what somebody else wrote since the last look.
-    async fn look_at_files(&self, seen: &mut Vec<Option<Stamp>>) {
-        let own = ["catalogs.json", "grants.json", "python-sdk.json"];
-        let own = own.map(|name| self.state_dir.join(name));
-        let shared = self.gateway.files().into_iter();
-        let shared = shared.chain([self.settings.path().to_owned()]);
-        let files = own.into_iter().chain(shared);
-        let mut now: Vec<_> = files.map(|path| Stamp::of(&path)).collect();
-        now.push(self.sessions.store().stamp());
-        if now != *seen {
-            *seen = now;
-            self.follow_store().await;
-            self.changes.announce();
-        }
     }
 
     /// What the daemon holds: every catalog somebody logged in to or out of,

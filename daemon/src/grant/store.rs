@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{CatalogUrl, ProfileName, Secret, Timestamp};
+use quilt_proto::{Secret, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -110,7 +110,7 @@ pub struct Grants {
     pub(super) clock: SharedClock,
     pub(super) file: Option<KeptFile>,
     token_files: Option<TokenFiles>,
-    changes: Changes,
+    pub(super) changes: Changes,
     state: Mutex<State>,
 }
 
@@ -158,12 +158,6 @@ impl Grants {
             file: Some(KeptFile::in_dir(dir)),
             ..Self::new(clock)
         }
-    }
-
-    /// Tells of every grant that is made or ends.
-    #[must_use]
-    pub fn announcing(self, changes: Changes) -> Self {
-        Self { changes, ..self }
     }
 
     /// Has tokens of grants that live with a process in files beside `socket`.
@@ -336,15 +330,6 @@ impl Grants {
     /// The port programs have been told, whether somebody listens there or not.
     pub fn port(&self) -> Option<u16> {
         self.state().port
-    }
-
-    /// Whether a program may come for these credentials any time.
-    pub fn wants(&self, catalog: &CatalogUrl, profile: &ProfileName) -> bool {
-        let now = self.clock.now();
-        self.state().grants.values().any(|grant| {
-            let lives = !grant.expires.reached(now);
-            lives && grant.right.catalog() == catalog && grant.right.profile() == Some(profile)
-        })
     }
 
     /// Every grant, without its token.

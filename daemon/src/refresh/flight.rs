@@ -7,28 +7,15 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use super::held::Held;
+use super::random::random;
+use super::state::{Dead, Flight, State, Ticket};
 use super::{Failure, Policy, RefreshError, Snapshot, Source, Watched, backoff};
 use crate::changes::Changes;
-use crate::clock::{Deadline, Moment, SharedClock};
+use crate::clock::{Deadline, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
 
 #[cfg(test)]
 mod storm;
-
-/// With nothing fresh to hand out, a new attempt is made this soon after a
-/// failed one, in seconds: whoever asks once the cause is mended should not
-/// wait out a backoff.
-const ASKED_PAUSE: i64 = 1;
-
-/// A fetch under way for this long, in seconds, is not waited for by those who
-/// can have something valid at once.
-const HANGING: i64 = 3;
-
-/// The outcome of a fetch, `None` while it is under way.
-type Outcome<S> = Option<Result<<S as Source>::Value, <S as Source>::Error>>;
-
-/// Where to learn the outcome of a fetch.
-pub(super) type Ticket<S> = watch::Receiver<Outcome<S>>;
 
 /// The answer to a question that cannot be met from what is held.
 pub(super) enum Landing<S: Source> {
@@ -47,179 +34,6 @@ pub(super) struct Inner<S: Source> {
     changed: Arc<Notify>,
     changes: Changes,
     state: Mutex<State<S>>,
-}
-
-struct State<S: Source> {
-    held: Option<Held<S::Value>>,
-    flight: Option<Flight<S>>,
-    /// Rises whenever what is held is replaced from outside; a fetch started
-    /// before that publishes nothing.
-    generation: u64,
-    failures: u32,
-    failed_at: Option<Moment>,
-    retry: Option<Deadline>,
-    last_error: Option<S::Error>,
-    /// The issuer said no.
-    dead: Option<Dead>,
-    /// When somebody last asked.
-    asked: Option<Moment>,
-    /// Nobody has asked for so long that nothing is fetched until somebody does.
-    is_idle: bool,
-}
-
-/// Since when the issuer says no, and when it is asked whether it still does.
-#[derive(Clone, Copy)]
-struct Dead {
-    /// Seconds it had been saying so at `at`.
-    age: i64,
-    at: Moment,
-    /// The age at which to probe; never, if it is for good.
-    probe_at: Option<i64>,
-}
-
-impl Dead {
-    fn for_good(now: Moment) -> Self {
-        Self {
-            age: 0,
-            at: now,
-            probe_at: None,
-        }
-    }
-
-    fn since(age: i64, now: Moment) -> Self {
-        Self {
-            age,
-            at: now,
-            probe_at: backoff::probe_after(age),
-        }
-    }
-
-    /// After a probe that changed nothing.
-    fn probed(self, now: Moment) -> Self {
-        let passed = now.uptime.saturating_sub(self.at.uptime).as_secs();
-        let age = self.age.saturating_add_unsigned(passed);
-        Self::since(self.probe_at.map_or(age, |due| due.max(age)), now)
-    }
-
-    fn next_probe(self) -> Option<Deadline> {
-        Some(self.at.after(self.probe_at? - self.age))
-    }
-}
-
-/// A fetch under way.
-struct Flight<S: Source> {
-    ticket: Ticket<S>,
-    since: Moment,
-}
-
-impl<S: Source> Default for State<S> {
-    fn default() -> Self {
-        Self {
-            held: None,
-            flight: None,
-            generation: 0,
-            failures: 0,
-            failed_at: None,
-            retry: None,
-            last_error: None,
-            dead: None,
-            asked: None,
-            is_idle: false,
-        }
-    }
-}
-
-impl<S: Source> State<S> {
-    fn clear(&mut self) {
-        *self = Self {
-            generation: self.generation + 1,
-            asked: self.asked,
-            ..Self::default()
-        };
-    }
-
-    fn die(&mut self, error: S::Error, dead: Dead) {
-        self.clear();
-        self.last_error = Some(error);
-        self.dead = Some(dead);
-    }
-
-    fn fail(&mut self, failure: Failure<S::Error>, now: Moment) {
-        if let Some(dead) = self.dead
-            && !matches!(failure, Failure::Definite(_))
-        {
-            // A probe: what is known stays known.
-            self.dead = Some(dead.probed(now));
-            return;
-        }
-        self.failures = self.failures.saturating_add(1);
-        self.failed_at = Some(now);
-        self.retry = None;
-        let (error, dead) = match failure {
-            Failure::Transient(error) => {
-                let pause = backoff::pause(self.failures, random());
-                self.retry = Some(now.after(pause));
-                (error, None)
-            }
-            Failure::Refused(error) => (error, Some(Dead::since(0, now))),
-            Failure::Definite(error) => (error, Some(Dead::for_good(now))),
-        };
-        self.last_error = Some(error);
-        self.dead = dead;
-        if dead.is_some() {
-            self.held = None;
-        }
-    }
-
-    /// Somebody asks; answers whether nobody had for long.
-    fn ask(&mut self, now: Moment) -> bool {
-        self.asked = Some(now);
-        std::mem::take(&mut self.is_idle)
-    }
-
-    /// Whether nobody has asked for as long as what is held lives.
-    fn is_unasked(&self, now: Moment) -> bool {
-        let life = self.held.as_ref().map(|held| held.lifetime);
-        match (self.asked, life) {
-            (Some(asked), Some(life)) => asked.after(life).reached(now),
-            _ => false,
-        }
-    }
-
-    fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
-        self.held.as_ref().filter(|held| held.is_valid(now))
-    }
-
-    fn next_attempt(&self) -> Option<Deadline> {
-        if self.flight.is_some() || self.is_idle {
-            return None;
-        }
-        if let Some(dead) = self.dead {
-            return dead.next_probe();
-        }
-        self.retry.or(self.held.as_ref().map(|held| held.refresh))
-    }
-
-    /// The known failure, when asking again now would be pointless.
-    fn known_failure(&self, now: Moment) -> Option<S::Error> {
-        let just_failed = || self.flight.is_none() && self.has_just_failed(now);
-        let useless = self.dead.is_some() || just_failed();
-        self.last_error.clone().filter(|_| useless)
-    }
-
-    fn has_just_failed(&self, now: Moment) -> bool {
-        self.failed_at
-            .is_some_and(|at| !at.after(ASKED_PAUSE).reached(now))
-    }
-
-    /// Whether a valid value should be handed out rather than a fresh one
-    /// waited for: the source has just failed, or hangs.
-    fn is_source_down(&self, now: Moment) -> bool {
-        match &self.flight {
-            Some(flight) => flight.since.after(HANGING).reached(now),
-            None => self.has_just_failed(now),
-        }
-    }
 }
 
 impl<S: Source> Inner<S> {
@@ -496,14 +310,4 @@ pub(super) async fn wait<S: Source>(
             None => Err(RefreshError::Interrupted),
         },
     }
-}
-
-/// Uniform over 0 to 1, from the system's generator.
-fn random() -> f64 {
-    #[cfg(test)]
-    if let Some(fixed) = super::FIXED.get() {
-        return fixed;
-    }
-    let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
-    f64::from(bits) / f64::from(u32::MAX)
 }

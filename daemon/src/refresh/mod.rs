@@ -12,6 +12,8 @@ mod backoff;
 mod flight;
 mod held;
 mod policy;
+mod random;
+mod state;
 #[cfg(test)]
 mod tests;
 

@@ -20,6 +20,7 @@ mod source;
 mod story;
 #[cfg(test)]
 mod tests;
+mod under_key;
 mod web;
 
 use std::collections::HashMap;

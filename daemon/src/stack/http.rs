@@ -10,11 +10,11 @@ use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason, Secret, Timestamp, catalog};
 use reqwest::{Client, Request, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout_at};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::StackError;
+use super::in_time::in_time;
 use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
@@ -199,98 +199,15 @@ fn prepared(request: RequestBuilder) -> Result<(Client, Request), StackError> {
     Ok((client, request))
 }
 
-/// A timer that is late by this much was not kept waiting by other work.
-const FROZEN: Duration = Duration::from_secs(1);
-
-/// How long it takes to see what lies in the buffer.
-const LAST_LOOK: Duration = Duration::from_millis(100);
-
-/// The same after a freeze, when everything is late.
-const LOOK_AFTER_FREEZE: Duration = Duration::from_secs(3);
-
-/// What comes in time. An answer that lies in the buffer when the time is over
-/// is read all the same: a process that was frozen finds all its timers over
-/// once it goes on, and with a token that was rotated meanwhile the login would
-/// be lost.
-async fn in_time<T>(total: Duration, asked: impl Future<Output = T>) -> Option<T> {
-    let deadline = Instant::now() + total;
-    tokio::pin!(asked);
-    if let Ok(answer) = timeout_at(deadline, &mut asked).await {
-        return Some(answer);
-    }
-    let was_frozen = deadline.elapsed() > FROZEN;
-    let look = if was_frozen {
-        LOOK_AFTER_FREEZE
-    } else {
-        LAST_LOOK
-    };
-    tokio::time::timeout(look, asked).await.ok()
-}
-
 /// An answer, read to its end.
 pub(super) struct Answer {
     pub(super) host: String,
     /// When it was given, by the clock of whoever gave it.
     pub(super) date: Option<Timestamp>,
-    body: Zeroizing<Vec<u8>>,
+    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
-    /// Itself where it is a 2xx; else what it means. A refusal counts as the
-    /// stack's only in the stack's voice, which is JSON: load balancers and
-    /// firewalls in front of it refuse with pages.
-    pub(super) fn judged(
-        self,
-        status: StatusCode,
-        secrets: &[&Secret],
-    ) -> Result<Self, StackError> {
-        if status.is_success() {
-            return Ok(self);
-        }
-        let message = self.message(status, secrets);
-        let is_stacks = self.is_stacks();
-        Err(match status {
-            StatusCode::UNAUTHORIZED if is_stacks => StackError::Unauthorized {
-                message,
-                host: self.host,
-            },
-            StatusCode::FORBIDDEN if is_stacks => StackError::Forbidden {
-                message,
-                host: self.host,
-            },
-            StatusCode::BAD_REQUEST if is_stacks => StackError::Refused {
-                message,
-                host: self.host,
-            },
-            StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::BAD_REQUEST
-            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            | StatusCode::REQUEST_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS => self.failed(status),
-            // An ingress in the middle of a deploy says such things; the stack
-            // itself does not.
-            status if status.is_client_error() => self.invalid(&format!("it answered {status}")),
-            status => self.failed(status),
-        })
-    }
-
-    /// Whether a refusal is in the stack's own voice: a JSON object.
-    pub(super) fn is_stacks(&self) -> bool {
-        let text = self.body.trim_ascii_start();
-        text.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
-    }
-
-    /// The code of an OAuth error (RFC 6749, section 5.2).
-    pub(super) fn oauth_error(&self) -> Option<String> {
-        #[derive(serde::Deserialize)]
-        struct Refusal {
-            error: String,
-        }
-        let refusal = serde_json::from_slice::<Refusal>(&self.body).ok()?;
-        Some(refusal.error)
-    }
-
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, StackError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             // The category only: serde's text may quote the body.
@@ -319,7 +236,7 @@ impl Answer {
         }
     }
 
-    fn failed(&self, status: StatusCode) -> StackError {
+    pub(super) fn failed(&self, status: StatusCode) -> StackError {
         StackError::Unreachable {
             host: self.host.clone(),
             reason: format!("answered {status}"),
