@@ -3,7 +3,7 @@
 use quilt_proto::ApiKeyId;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
-use super::own::{Which, not_found};
+use super::user_keys::{Which, not_found};
 use super::{KeyError, Keys, PATIENCE};
 use crate::session::{Session, SessionError};
 use crate::stack::{Revoked, Scope, StackError};

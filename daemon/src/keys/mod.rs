@@ -1,13 +1,13 @@
 //! API keys: the one in use, one's own, and for admins everybody's.
 
+mod active_key;
 mod admin;
-mod current;
 mod error;
 mod handed;
 mod keeper;
 mod notice;
-mod own;
 mod rotate;
+mod user_keys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use self::error::KeyError;
 pub use self::handed::{HandedKey, HandoverError};
 pub use self::notice::KeyNotice;
-pub use self::own::Which;
+pub use self::user_keys::Which;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;
 use tokio_util::task::TaskTracker;

@@ -21,7 +21,7 @@ use quilt_proto::wire::{
 };
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
-use super::own::{Which, checked};
+use super::user_keys::{Which, checked};
 use super::{KeyError, Keys};
 use crate::raw::Locked;
 use crate::session::{Rotation, Session, SessionError};

@@ -18,7 +18,7 @@ use crate::metrics::{RefreshMeter, RefreshOutcome};
 mod storm;
 
 /// The answer to a question that cannot be met from what is held.
-pub(super) enum Landing<S: Source> {
+pub(super) enum FetchState<S: Source> {
     /// It is known not to work.
     Known(S::Error),
     /// A fetch is under way.
@@ -67,7 +67,7 @@ impl<S: Source> Inner<S> {
 
     /// What is held if fresh enough, or valid while the source is failing;
     /// else a ticket for the fetch that will bring it.
-    pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, Landing<S>> {
+    pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, FetchState<S>> {
         let now = self.clock.now();
         let mut state = self.state();
         if state.ask(now) {
@@ -79,16 +79,16 @@ impl<S: Source> Inner<S> {
             return Ok(held.value.clone());
         }
         if let Some(error) = state.known_failure(now) {
-            return Err(Landing::Known(error));
+            return Err(FetchState::Known(error));
         }
-        Err(Landing::Pending(self.join(&mut state)))
+        Err(FetchState::Pending(self.join(&mut state)))
     }
 
     /// What is held unless `refused`; else a ticket.
     pub(super) fn ask_other(
         self: &Arc<Self>,
         refused: impl Fn(&S::Value) -> bool,
-    ) -> Result<S::Value, Landing<S>> {
+    ) -> Result<S::Value, FetchState<S>> {
         let now = self.clock.now();
         let mut state = self.state();
         if state.ask(now) {
@@ -102,9 +102,9 @@ impl<S: Source> Inner<S> {
         if state.dead.is_some()
             && let Some(error) = state.last_error.clone()
         {
-            return Err(Landing::Known(error));
+            return Err(FetchState::Known(error));
         }
-        Err(Landing::Pending(self.join(&mut state)))
+        Err(FetchState::Pending(self.join(&mut state)))
     }
 
     pub(super) fn valid_value(&self) -> Option<S::Value> {
@@ -204,7 +204,7 @@ impl<S: Source> Inner<S> {
         self.wake();
     }
 
-    pub(super) fn kill(&self, error: S::Error) {
+    pub(super) fn invalidate(&self, error: S::Error) {
         let now = self.clock.now();
         self.state().die(error, Dead::for_good(now));
         self.wake();

@@ -1,6 +1,6 @@
 //! A value with its deadlines, drawn once when it arrives.
 
-use super::{Perishable, Policy};
+use super::{Expires, Policy};
 use crate::clock::{Deadline, Moment};
 
 /// Seconds before expiry from which a value counts as expired: requests signed
@@ -17,7 +17,7 @@ pub(super) struct Held<V> {
     pub(super) lifetime: i64,
 }
 
-impl<V: Perishable> Held<V> {
+impl<V: Expires> Held<V> {
     pub(super) fn new(value: V, policy: Policy, now: Moment, jitter: f64) -> Self {
         let lifetime = value.expires_at().seconds_since(now.wall);
         Self {

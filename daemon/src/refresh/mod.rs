@@ -26,7 +26,7 @@ use quilt_proto::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use self::flight::{Inner, Landing};
+use self::flight::{FetchState, Inner};
 pub use self::policy::Policy;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
@@ -45,7 +45,7 @@ pub(crate) fn without_jitter() {
 }
 
 /// Something with an end.
-pub trait Perishable: Clone + Send + Sync + 'static {
+pub trait Expires: Clone + Send + Sync + 'static {
     /// When it stops working, by the issuer's clock.
     fn expires_at(&self) -> Timestamp;
 }
@@ -67,7 +67,7 @@ pub enum Failure<E> {
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
     /// What is kept fresh.
-    type Value: Perishable;
+    type Value: Expires;
     /// Why it could not be.
     type Error: Clone + fmt::Display + Send + Sync + 'static;
 
@@ -153,8 +153,8 @@ impl<S: Source> Refresher<S> {
     pub async fn value(&self, patience: Duration) -> Result<S::Value, RefreshError<S::Error>> {
         let landing = match self.inner.ask() {
             Ok(value) => return Ok(value),
-            Err(Landing::Known(error)) => return Err(RefreshError::Source(error)),
-            Err(Landing::Pending(landing)) => landing,
+            Err(FetchState::Known(error)) => return Err(RefreshError::Source(error)),
+            Err(FetchState::Pending(landing)) => landing,
         };
         let outcome = flight::wait::<S>(landing, patience).await;
         outcome.or_else(|error| self.inner.valid_value().ok_or(error))
@@ -169,8 +169,8 @@ impl<S: Source> Refresher<S> {
     ) -> Result<S::Value, RefreshError<S::Error>> {
         match self.inner.ask_other(refused) {
             Ok(value) => Ok(value),
-            Err(Landing::Known(error)) => Err(RefreshError::Source(error)),
-            Err(Landing::Pending(landing)) => flight::wait::<S>(landing, patience).await,
+            Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
+            Err(FetchState::Pending(landing)) => flight::wait::<S>(landing, patience).await,
         }
     }
 
@@ -185,8 +185,8 @@ impl<S: Source> Refresher<S> {
     }
 
     /// Drops what is held, for good, because of `error`.
-    pub fn kill(&self, error: S::Error) {
-        self.inner.kill(error);
+    pub fn invalidate(&self, error: S::Error) {
+        self.inner.invalidate(error);
     }
 
     /// Drops what is held because the issuer refused it `age` seconds ago; the

@@ -20,7 +20,7 @@ struct Value {
     expires_at: Timestamp,
 }
 
-impl Perishable for Value {
+impl Expires for Value {
     fn expires_at(&self) -> Timestamp {
         self.expires_at
     }

@@ -195,7 +195,7 @@ impl Session {
                 .or(state.forgotten.take());
         }
         self.tokens
-            .kill(SessionError::LoggedOut(self.catalog.clone()));
+            .invalidate(SessionError::LoggedOut(self.catalog.clone()));
         self.change_identity();
     }
 

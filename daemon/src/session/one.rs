@@ -63,7 +63,7 @@ impl Session {
                 changes: parts.news.changes.clone(),
             },
         );
-        tokens.kill(SessionError::LoggedOut(catalog.clone()));
+        tokens.invalidate(SessionError::LoggedOut(catalog.clone()));
         Self {
             catalog,
             parts,
@@ -133,7 +133,7 @@ impl Session {
             let age = record.ended_at.map_or(0, |at| now.seconds_since(at));
             self.tokens.refuse(error, age.max(0));
         } else {
-            self.tokens.kill(error);
+            self.tokens.invalidate(error);
         }
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::{Parts, SessionError};
-use crate::refresh::{Failure, Perishable, Source};
+use crate::refresh::{Expires, Failure, Source};
 use crate::stack::{StackError, Tokens};
 use crate::store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
 
@@ -52,7 +52,7 @@ impl AccessToken {
     }
 }
 
-impl Perishable for AccessToken {
+impl Expires for AccessToken {
     fn expires_at(&self) -> Timestamp {
         self.expires_at
     }

@@ -245,7 +245,7 @@ async fn once_killed_nothing_is_fetched_however_due() {
             std::hint::spin_loop();
         }
         let at = world.upstream.wall();
-        world.refresher.kill(Trouble {
+        world.refresher.invalidate(Trouble {
             began: 0,
             ended: 0,
             at,
