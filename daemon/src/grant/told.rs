@@ -8,8 +8,9 @@ use crate::changes::Changes;
 impl Grants {
     /// Tells of every grant that is made or ends.
     #[must_use]
-    pub fn announcing(self, changes: Changes) -> Self {
-        Self { changes, ..self }
+    pub fn announcing(mut self, changes: Changes) -> Self {
+        self.changes = changes;
+        self
     }
 
     /// Whether a program may come for these credentials any time.
