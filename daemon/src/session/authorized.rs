@@ -53,7 +53,7 @@ impl Session {
         if self.refuses(&outcome, &second, decisive).await
             && let Err(refusal) = outcome
         {
-            return Err(self.reject(&second, refusal));
+            return Err(self.reject(&second, refusal).await);
         }
         self.answered(&second, outcome).await
     }
@@ -125,9 +125,14 @@ impl Session {
     }
 
     /// The stack refuses a token that it has just issued, or the key, twice.
-    fn reject(&self, bearer: &Bearer, refusal: StackError) -> SessionError {
+    async fn reject(&self, bearer: &Bearer, refusal: StackError) -> SessionError {
         let now = self.parts.clock.now();
         if bearer.kind == TokenKind::ApiKey {
+            // What a stack refuses to a key that it knows is about what was asked.
+            let stack = &self.parts.stack;
+            if !stack.disowns(&bearer.registry, &bearer.token, "").await {
+                return refusal.into();
+            }
             return self.key_rejected(bearer);
         }
         let error = SessionError::NotAccepted {
