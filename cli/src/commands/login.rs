@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use quilt_proto::call::{AwaitWebLogin, Login, ReadLoginPage, StartWebLogin, UseApiKey};
 use quilt_proto::command::sentence;
-use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, TokenKind, WebLoginProgress};
+use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, WebLoginProgress};
 use quilt_proto::{ApiKeySecret, RegistryHost};
 
 use crate::context::Context;
