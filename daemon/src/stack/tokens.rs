@@ -49,6 +49,8 @@ impl StackClient {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED if answer.is_stacks() => {
                 Err(rejected(&answer, status, &secrets))
             }
+            // Who may not even ask has been stopped on the way.
+            StatusCode::FORBIDDEN => Err(answer.failed(status)),
             status => answer.judged(status, &secrets),
         };
         let answer = self.send_judged(request, judge).await?;
@@ -115,6 +117,7 @@ impl StackClient {
             (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED, Some("invalid_grant")) => {
                 Err(rejected(&answer, status, secrets))
             }
+            (StatusCode::FORBIDDEN, _) => Err(answer.failed(status)),
             _ => answer.judged(status, secrets),
         };
         let answer = self.send_judged(request, judge).await?;
