@@ -113,6 +113,16 @@ async fn try_out(
     }
 }
 
+/// A number of requests; of many, how many they are at most: one more or less
+/// is a question of what comes first within a second.
+fn about(requests: usize) -> String {
+    if requests <= 8 {
+        requests.to_string()
+    } else {
+        format!("at most {}", requests.next_power_of_two())
+    }
+}
+
 #[tokio::test]
 async fn trouble_passes_and_costs_little() {
     let upstream = stack();
@@ -123,11 +133,13 @@ async fn trouble_passes_and_costs_little() {
             write!(table, "  {name:<18}").unwrap();
             for (lasts, seconds, every) in DURATIONS {
                 let outcome = try_out(&upstream, (*login, *at), *answer, (*seconds, *every)).await;
-                let recovers = outcome
-                    .recovers
-                    .map_or_else(|| "never".to_owned(), |seconds| format!("{seconds} s"));
+                let recovers = outcome.recovers.map_or_else(
+                    || format!("over {GIVE_UP} s"),
+                    |seconds| format!("{seconds} s"),
+                );
                 let shown = format!("{:?}", outcome.shown);
-                let cell = format!("{shown}, {} asked, back in {recovers}", outcome.requests);
+                let asked = about(outcome.requests);
+                let cell = format!("{shown}, {asked} asked, back in {recovers}");
                 write!(table, " | {lasts}: {cell:<38}").unwrap();
             }
             writeln!(table).unwrap();
