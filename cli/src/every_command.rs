@@ -71,11 +71,22 @@ fn sources() -> Vec<(PathBuf, String)> {
             && !path.ends_with("every_command.rs")
         {
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let code = code_of(&text);
             found.push((path, code.to_owned()));
         }
     }
     found
+}
+
+/// A file without its tests.
+fn code_of(text: &str) -> &str {
+    let is_tests = |(at, mark): &(usize, &str)| {
+        let rest = &text[at + mark.len()..];
+        let line = rest.lines().next().unwrap_or_default();
+        line.ends_with("mod tests {")
+    };
+    let tests = text.match_indices("#[cfg(test)]\n").find(is_tests);
+    tests.map_or(text, |(at, _)| &text[..at])
 }
 
 /// The string literal that a text begins with, and what follows it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_proto::aws::Region;
-use quilt_proto::wire::{CatalogStatus, Protection, Status};
+use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use crate::session::{Parts, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, Timeouts};
 use crate::store::{self, StoreChoice, StoreError};
+use crate::users::Users;
 use crate::{VERSION, catalogs};
 
 /// How long a stopping daemon waits for tokens that are being rotated.
@@ -107,6 +108,7 @@ pub struct App {
     /// What protects the process.
     pub protections: Vec<Attempt>,
     clock: SharedClock,
+    users: Users,
     state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
@@ -175,6 +177,7 @@ impl App {
             protections,
             started_at,
             clock,
+            users: Users::default(),
             state_dir: config.state_dir,
             socket,
             tasks,
@@ -216,9 +219,29 @@ impl App {
 
     /// The session a request is about.
     pub fn session(&self, catalog: Option<&str>) -> Result<Arc<Session>, catalogs::CatalogError> {
-        Ok(self
-            .sessions
-            .session(&catalogs::resolve(catalog, &self.config)?))
+        Ok(self.sessions.session(&self.catalog(catalog)?))
+    }
+
+    /// The catalog asked for, else the configured one, else the only one that
+    /// somebody is logged in to.
+    pub fn catalog(&self, asked: Option<&str>) -> Result<CatalogUrl, catalogs::CatalogError> {
+        let resolved = catalogs::resolve(asked, &self.settings.current(), &self.config);
+        match resolved {
+            Err(catalogs::CatalogError::NotConfigured) => {
+                let sessions = self.sessions.all();
+                let mut usable = sessions.iter().filter(|session| session.check().is_ok());
+                match (usable.next(), usable.next()) {
+                    (Some(only), None) => Ok(only.catalog().clone()),
+                    _ => resolved,
+                }
+            }
+            _ => resolved,
+        }
+    }
+
+    /// Takes note of who the stack says the user of a session is.
+    pub fn note_user(&self, catalog: &CatalogUrl, me: Option<&Me>) {
+        self.users.note(catalog, me, self.clock.now().wall);
     }
 
     /// Uses a key the daemon was started with, for `catalog` or the configured
@@ -286,11 +309,14 @@ impl App {
         if let (Ok(Some(configured)), None) = (self.config.catalog(), catalog) {
             drop(self.sessions.session(&configured));
         }
+        let settings = self.settings.current();
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.shown_registry(),
             session: session.status(),
             credentials: self.vault.status(session.catalog()),
+            alias: settings.alias(session.catalog()).map(str::to_owned),
+            user: self.users.of(session.catalog(), session.check().is_ok()),
         };
         let asked = |session: &Arc<Session>| catalog.is_none_or(|only| only == session.catalog());
         Status {
@@ -311,6 +337,7 @@ impl App {
                 })
                 .collect(),
             grants: self.grants.list(),
+            default_catalog: self.catalog(None).ok(),
             catalogs: self
                 .sessions
                 .all()

@@ -50,11 +50,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "store",
+            "users",
         ],
     ),
     ("audit", &["files"]),
     ("aws", &["metrics"]),
-    ("catalogs", &["python_sdk"]),
+    ("catalogs", &["python_sdk", "settings"]),
     ("clock", &[]),
     (
         "credential",
@@ -102,6 +103,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("stack", &["metrics"]),
     ("store", &["files"]),
+    ("users", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.

@@ -17,12 +17,14 @@ pub(crate) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.all {
         context.print(&LogoutAll, |()| {
-            output::note("Logged out of every catalog.");
+            output::note("Logged out of every catalog: programs get no more credentials.");
+            output::note("Next:  quiltctl login");
             Ok(())
         })
     } else {
         context.print(&Logout, |()| {
-            output::note("Logged out.");
+            output::note("Logged out: programs get no more credentials of it.");
+            output::note("Next:  quiltctl login");
             Ok(())
         })
     }

@@ -29,6 +29,8 @@ fn catalog(url: &str, token_left: i64) -> CatalogStatus {
             next_refresh_at: None,
             last_error: None,
         }],
+        alias: None,
+        user: None,
     }
 }
 
@@ -43,6 +45,7 @@ fn status(catalogs: Vec<CatalogStatus>) -> Status {
         findings: Vec::new(),
         protections: Vec::new(),
         grants: Vec::new(),
+        default_catalog: None,
         catalogs,
     }
 }

@@ -32,5 +32,6 @@ pub use session::{
     WebLoginState,
 };
 pub use status::{
-    CatalogStatus, CredentialStatus, Health, Protection, SessionState, SessionStatus, Status,
+    CatalogStatus, CredentialStatus, Health, Protection, SessionState, SessionStatus, SessionUser,
+    Status,
 };

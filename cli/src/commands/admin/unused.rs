@@ -7,7 +7,6 @@ use super::api_keys::{all, print_json};
 use crate::commands::api_keys::view;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -29,7 +28,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if context.global().json {
         return print_json(&unused);
     }
-    view::table(&unused)?;
-    output::note(format_args!("Found {} unused keys", unused.len()));
-    Ok(())
+    let look = context.look();
+    let mut screen = view::screen(&look, &unused, "Every active key has been used lately.");
+    if !unused.is_empty() {
+        screen.say(format!("Found {} unused keys", unused.len()));
+    }
+    screen.print(&look)
 }

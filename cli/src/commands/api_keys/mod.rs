@@ -21,6 +21,7 @@ pub(crate) enum Command {
     /// Show one of your API keys
     Get {
         /// The key's id
+        #[arg(add = crate::completion::keys())]
         id: String,
     },
     /// Make an API key; its secret is shown this once
@@ -43,7 +44,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 
 pub(super) fn get(context: &Context, scope: KeyScope, id: &str) -> Result<(), Failure> {
     let id = parse_id(id)?;
-    context.print(&ReadApiKey { scope, id }, |key| view::details(&key))
+    context.show(&ReadApiKey { scope, id }, view::details)
 }
 
 /// An id given on the command line.

@@ -50,7 +50,15 @@ pub(super) fn proxy_in_the_way() -> Option<Finding> {
     proxy::check(&Variables::from_environment())
 }
 
-pub(super) fn run(context: &Context) -> Result<(), Failure> {
+/// How much is shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Also list what was checked and is well
+    #[arg(long)]
+    verbose: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let variables = Variables::from_environment();
     let mut report = Report::default();
     let files = AwsFiles::read(&mut report);
@@ -91,5 +99,5 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         }
         programs::prove(&variables, &profiles, &mut report);
     }
-    report.print(context)
+    report.print(context, args.verbose)
 }

@@ -6,13 +6,14 @@ use quilt_proto::call::ListPackages;
 use super::{PATIENCE, registry};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
 use crate::progress::Progress;
+use crate::{look, output};
 
 /// Where to look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The registry, s3://… or a directory, instead of the configured local one
+    #[arg(add = crate::completion::registries())]
     registry: Option<String>,
 }
 
@@ -31,14 +32,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 fn lines(mut names: PackageNames, progress: &Progress) -> Result<(), Failure> {
     let mut text = String::new();
+    let mut is_empty = true;
     while let Some(name) = names.next() {
-        text.push_str(&output::clean(&name?));
+        is_empty = false;
+        text.push_str(look::name(&name?).as_str());
         text.push('\n');
         progress.count(1);
         if !names.is_ready() {
             progress.pause(|| output::bytes(text.as_bytes()))?;
             text.clear();
         }
+    }
+    if is_empty {
+        output::note("There are no packages; they appear when they are pushed.");
     }
     Ok(())
 }

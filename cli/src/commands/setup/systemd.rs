@@ -21,23 +21,12 @@ const WANTED: [&str; 2] = [
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let dir = units_dir()?;
-    let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
+    let paths = units(&dir);
     unit::require("systemctl", "quiltctl setup launchd")?;
     // What enabling links is written, too, by this user's rights.
     files::may_write(paths.iter().map(PathBuf::as_path))?;
     if args.undo {
-        let changed = unit::any_exists(&paths);
-        let is_there = changed && reach_manager().is_ok();
-        if is_there {
-            systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
-        }
-        if changed {
-            unit::remove(&paths)?;
-            unlink_wanted(&dir)?;
-        }
-        if is_there {
-            systemctl(&["daemon-reload"])?;
-        }
+        let changed = undo()?;
         let done = if changed { "removed" } else { "was not set up" };
         return unit::report(context, &paths, done, changed);
     }
@@ -65,6 +54,29 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         "is set up already"
     };
     unit::report(context, &paths, done, changed)
+}
+
+fn units(dir: &Path) -> [PathBuf; 2] {
+    [dir.join("quiltd.service"), dir.join("quiltd.socket")]
+}
+
+/// Takes the units back; whether there were any.
+pub(super) fn undo() -> Result<bool, Failure> {
+    let dir = units_dir()?;
+    let paths = units(&dir);
+    let changed = unit::any_exists(&paths);
+    let is_there = changed && reach_manager().is_ok();
+    if is_there {
+        systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
+    }
+    if changed {
+        unit::remove(&paths)?;
+        unlink_wanted(&dir)?;
+    }
+    if is_there {
+        systemctl(&["daemon-reload"])?;
+    }
+    Ok(changed)
 }
 
 /// Fails where the user's service manager does not answer, before anything is

@@ -46,6 +46,7 @@ pub(in crate::api) async fn clear(
     OfCatalog(session): OfCatalog,
 ) -> StatusCode {
     app.keys.clear(&session);
+    app.note_user(session.catalog(), None);
     StatusCode::NO_CONTENT
 }
 

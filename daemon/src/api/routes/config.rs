@@ -12,7 +12,7 @@ use crate::api::error::ApiError;
 use crate::api::extract::Body;
 use crate::api::open_gateway;
 use crate::app::App;
-use crate::catalogs::CatalogError;
+use crate::catalogs::{self, CatalogError};
 use crate::stack::StackConfig;
 
 pub(in crate::api) async fn show(
@@ -70,7 +70,8 @@ pub(in crate::api) async fn update(
             app.config.reset()?
         }
         ConfigUpdate::CatalogUrl(url) => {
-            let catalog: CatalogUrl = url.parse().map_err(CatalogError::Url)?;
+            let catalog =
+                catalogs::typed(&url, &app.settings.current()).map_err(CatalogError::Url)?;
             let published = app
                 .stack
                 .discover(&catalog)

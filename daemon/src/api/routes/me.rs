@@ -30,6 +30,7 @@ pub(in crate::api) async fn show(
     if kind == TokenKind::Interactive {
         session.learn_user(&me).await;
     }
+    app.note_user(session.catalog(), Some(&me));
     Ok(Json(me))
 }
 
@@ -45,5 +46,8 @@ pub(in crate::api) async fn switch_role(
     }
     let switched = session.switch_role(role).await;
     app.vault.flush(session.catalog());
+    if let Ok(me) = &switched {
+        app.note_user(session.catalog(), Some(me));
+    }
     Ok(Json(switched.map_err(ApiError::Role)?))
 }

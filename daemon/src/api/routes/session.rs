@@ -78,6 +78,7 @@ pub(in crate::api) async fn logout(
     for session in sessions {
         let logged_out = session.logout().await;
         app.keys.flush(&session);
+        app.note_user(session.catalog(), None);
         if let Err(error) = logged_out {
             outcome = Err(error.into());
         }

@@ -11,7 +11,6 @@ use crate::api::error::ApiError;
 use crate::api::extract::Params;
 use crate::api::finding;
 use crate::app::App;
-use crate::catalogs;
 
 #[derive(Deserialize)]
 pub(in crate::api) struct Filter {
@@ -23,7 +22,7 @@ pub(in crate::api) async fn show(
     Params(filter): Params<Filter>,
 ) -> Result<Json<Status>, ApiError> {
     let catalog = match filter.catalog {
-        Some(_) => Some(catalogs::resolve(filter.catalog.as_deref(), &app.config)?),
+        Some(_) => Some(app.catalog(filter.catalog.as_deref())?),
         None => None,
     };
     if let Some(catalog) = &catalog {

@@ -11,7 +11,6 @@
 mod edit;
 mod record;
 
-use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,13 +25,13 @@ use super::unit;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, output};
+use crate::{files, helper, output};
 
 /// Which profile, and what it gives.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The profile of quiltd.toml whose credentials it gives
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = crate::completion::profiles())]
     profile: Option<ProfileName>,
 
     /// The name AWS programs know it by: PROFILE where one is named, else quilt
@@ -118,6 +117,26 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report(context, &path, &name, "is set up", true)
 }
 
+/// Takes back every profile that was set up; whether there was one.
+pub(super) fn undo_all() -> Result<bool, Failure> {
+    let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
+    let mut changed = false;
+    for record in records.all() {
+        files::may_write([record.config.as_path()])?;
+        let bytes = read(&record.config)?.unwrap_or_default();
+        let taken_back = record.edit.revert(&bytes);
+        changed |= take_back(
+            &record.config,
+            &record.profile,
+            &mut records,
+            taken_back,
+            Some(&record),
+            &bytes,
+        )?;
+    }
+    Ok(changed)
+}
+
 fn undo(
     context: &Context,
     path: &Path,
@@ -127,6 +146,24 @@ fn undo(
     record: Option<&Record>,
     bytes: &[u8],
 ) -> Result<(), Failure> {
+    let changed = take_back(path, name, records, taken_back, record, bytes)?;
+    let done = if changed {
+        "is as before"
+    } else {
+        "was not set up"
+    };
+    report(context, path, name, done, changed)
+}
+
+/// Puts a file back as it was before a profile was set up in it.
+fn take_back(
+    path: &Path,
+    name: &str,
+    records: &mut Records,
+    taken_back: Option<Vec<u8>>,
+    record: Option<&Record>,
+    bytes: &[u8],
+) -> Result<bool, Failure> {
     let changed = match (taken_back, record) {
         (Some(original), Some(record)) => {
             if record.created && original.is_empty() {
@@ -152,12 +189,7 @@ fn undo(
             .save()
             .map_err(|error| failed("the record of set-ups", &error))?;
     }
-    let done = if changed {
-        "is as before"
-    } else {
-        "was not set up"
-    };
-    report(context, path, name, done, changed)
+    Ok(changed)
 }
 
 fn parse_catalog(catalog: &str) -> Result<CatalogUrl, Failure> {
@@ -187,7 +219,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     if let Some(socket) = unit::chosen_socket(context)? {
         words.extend(["--socket".to_owned(), socket]);
     }
-    let line = command_line::write(&program()?, &words).ok_or_else(unwritable)?;
+    let line = command_line::write(&helper::program()?, &words).ok_or_else(unwritable)?;
     let mut lines = vec![("credential_process".to_owned(), line)];
     if let Some(region) = region(context, args, catalog.as_ref())? {
         lines.push(("region".to_owned(), region));
@@ -217,18 +249,6 @@ fn region(
     let known = catalog.is_none() || catalog == configured.as_ref();
     let region = text("region").filter(|_| known).map(str::to_owned);
     Ok(region.filter(plain))
-}
-
-/// This program, by the name that survives an upgrade: package managers keep
-/// a symlink on the path and replace what it points to.
-fn program() -> Result<PathBuf, Failure> {
-    let exe = env::current_exe().map_err(|error| failed("the place of quiltctl", &error))?;
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    Ok(env::split_paths(&on_path)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join("quiltctl"))
-        .find(|path| fs::canonicalize(path).is_ok_and(|found| found == exe))
-        .unwrap_or(exe))
 }
 
 /// Static keys of the same name in the credentials file win over ours.
