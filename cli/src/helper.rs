@@ -21,7 +21,7 @@ const NAME: &str = "quiltctl-aws";
 pub(crate) fn program() -> Result<PathBuf, Failure> {
     let exe = env::current_exe().map_err(|error| {
         let what = format!("the place of quiltctl: {error}");
-        Failure::new(exit::UNEXPECTED, what).hint("quiltctl --version")
+        Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup --help")
     })?;
     let on_path = env::var_os("PATH").unwrap_or_default();
     Ok(env::split_paths(&on_path)

@@ -337,6 +337,7 @@ impl App {
                 })
                 .collect(),
             grants: self.grants.list(),
+            audited: self.audit.recorded(),
             default_catalog: self.catalog(None).ok(),
             catalogs: self
                 .sessions

@@ -41,7 +41,7 @@ fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
         Column::of_importance("PROFILE", 4).unless_same(),
         Column::of_importance("CATALOG", 2),
         Column::of_importance("TIMES", 1).right(),
-        Column::of_importance("OUTCOME", 5),
+        Column::key("OUTCOME"),
     ]);
     for entry in entries {
         table.row(row(look, entry));

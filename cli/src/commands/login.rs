@@ -19,7 +19,7 @@ use crate::look::{self, host};
 use crate::{browser, completion, consent, key_source, output, prompt};
 
 /// How to log in.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// The catalog: its address, its host, or its name in quiltd.toml
     #[arg(value_name = "CATALOG", value_parser = catalog, conflicts_with = "all", add = completion::catalogs())]
@@ -54,7 +54,7 @@ pub(crate) struct Args {
 }
 
 /// An API key, and where it comes from.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[expect(clippy::struct_field_names, reason = "the names of the flags")]
 #[group(multiple = false, conflicts_with_all = ["code_stdin", "no_browser"])]
 struct KeySource {
@@ -87,6 +87,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(catalog) => one(&context.of_catalog(catalog), args),
         None => one(context, args),
     }
+}
+
+/// The login of somebody at a terminal, with a code.
+pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
+    one(context, &Args::default())
 }
 
 /// What is typed as a catalog. Whatever else somebody gives by mistake is a
@@ -207,11 +212,7 @@ fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Fail
     if context.global().json {
         return output::json(body);
     }
-    let lines = session.welcome();
-    if lines.is_empty() {
-        output::note(format_args!("Logged in to {}.", host(&session.catalog_url)));
-    }
-    for line in lines {
+    for line in session.welcome() {
         output::note(line);
     }
     // For a person; a script reads the catalog below.

@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     };
     let opened = quilt_trust::open(&path, Role::State, Access::Read);
     let Some(mut log) = opened.map_err(|error| failed(&error.into()))? else {
-        let what = "quiltctl has started no daemon here; a service manager keeps its own log";
+        let what = "no log is kept here: a service manager that starts the daemon keeps its own";
         let hint = if cfg!(target_os = "macos") {
             "quiltctl daemon start"
         } else {

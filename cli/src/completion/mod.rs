@@ -36,16 +36,21 @@ pub(crate) fn answer(args: &[OsString]) -> Option<Result<(), Failure>> {
     let mut words = args.to_vec();
     let index = env::var(INDEX_ENV).ok().and_then(|text| text.parse().ok());
     let index = index.unwrap_or(words.len().saturating_sub(1));
-    if words.len() <= index && index < 10_000 {
+    if words.is_empty() || words.len() <= index && index < 10_000 {
         words.resize(index + 1, OsString::new());
     }
     ask::about(&words, index);
+    // Options are many; they are offered to whoever begins one.
+    let is_option = words[index.min(words.len() - 1)]
+        .to_string_lossy()
+        .starts_with('-');
     let mut command = Cli::command();
     // Nothing is said where something fails: the line belongs to the user.
     let found = clap_complete::engine::complete(&mut command, words, index, None);
     let lines = found.unwrap_or_default();
     let text: String = lines
         .iter()
+        .filter(|found| is_option || !found.get_value().to_string_lossy().starts_with('-'))
         .filter_map(|candidate| line(shell, candidate))
         .collect();
     Some(output::bytes(text.as_bytes()))

@@ -62,7 +62,7 @@ impl Line {
     /// A command to run, alone on its line.
     pub(crate) fn command(indent: usize, command: &quilt_proto::Command) -> Self {
         let mut line = Self::indented(indent)
-            .quiet("run: ")
+            .quiet(quilt_proto::command::RUN)
             .with(command.to_string());
         line.whole = true;
         line

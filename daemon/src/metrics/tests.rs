@@ -45,6 +45,7 @@ fn status(catalogs: Vec<CatalogStatus>) -> Status {
         findings: Vec::new(),
         protections: Vec::new(),
         grants: Vec::new(),
+        audited: 0,
         default_catalog: None,
         catalogs,
     }

@@ -41,6 +41,10 @@ pub struct Status {
     /// Rights to use some of it over loopback.
     #[serde(default)]
     pub grants: Vec<super::GrantStatus>,
+    /// How much was audited since the daemon started: `/v1/audit` has more to
+    /// say whenever this has grown.
+    #[serde(default)]
+    pub audited: u64,
     /// The catalog that is meant where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_catalog: Option<CatalogUrl>,

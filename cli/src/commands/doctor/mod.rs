@@ -58,6 +58,11 @@ pub(crate) struct Args {
     verbose: bool,
 }
 
+/// The short form, for somebody who watches.
+pub(super) fn briefly(context: &Context) -> Result<(), Failure> {
+    run(context, &Args { verbose: false })
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let variables = Variables::from_environment();
     let mut report = Report::default();

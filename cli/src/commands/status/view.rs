@@ -322,6 +322,7 @@ pub(in crate::commands) mod tests {
                 pid: None,
                 without_api_keys: false,
             }],
+            audited: 0,
             default_catalog: Some(demo.catalog_url.clone()),
             catalogs: vec![demo, lab, key],
         }
