@@ -142,7 +142,7 @@ fn shell(home: &Home, name: &str) -> Terminal {
         std::fs::create_dir_all(&config).unwrap();
         std::fs::write(
             config.join("config.fish"),
-            "function fish_prompt; echo 'ready> '; end\nset fish_greeting\n",
+            "function fish_prompt; echo 'ready> '; end\nset fish_greeting\nset -g fish_autosuggestion_enabled 0\n",
         )
         .unwrap();
     } else {
@@ -170,9 +170,9 @@ fn completes(name: &str) {
         terminal.write("\t");
         terminal.wait_for(completed);
         // The whole line goes, and the next prompt comes.
-        terminal.write("\u{3}");
-        terminal.wait("a prompt", |terminal| {
-            terminal.text().trim_end().ends_with("ready>")
+        terminal.write("\u{15}");
+        terminal.wait("an empty line", |terminal| {
+            !terminal.text().contains(completed)
         });
         terminal.write("clear\r");
         terminal.wait("a fresh prompt", |terminal| {
@@ -183,7 +183,7 @@ fn completes(name: &str) {
     // Nothing a stack says is run, however it is asked for.
     terminal.write("quiltctl role switch \t\t");
     terminal.wait_for("ReadWriteAll");
-    terminal.write("\u{3}");
+    terminal.write("\u{15}");
     assert!(!home.path().join("pwned").exists());
     // It is taken back as it was put there.
     home.run(&["setup", "completions", name, "--undo"]).ok();

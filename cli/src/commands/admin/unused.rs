@@ -7,6 +7,7 @@ use super::api_keys::{all, print_json};
 use crate::commands::api_keys::view;
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::output;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -29,9 +30,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         return print_json(&unused);
     }
     let look = context.look();
-    let mut screen = view::screen(&look, &unused, "Every active key has been used lately.");
-    if !unused.is_empty() {
-        screen.say(format!("Found {} unused keys", unused.len()));
-    }
-    screen.print(&look)
+    let none = "Every active key has been used lately.";
+    view::screen(&look, &unused, none).print(&look)?;
+    output::note(format_args!("Found {} unused keys", unused.len()));
+    Ok(())
 }

@@ -11,7 +11,7 @@ use quilt_proto::wire::{CatalogStatus, Finding, SessionState, SessionUser, Statu
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::{look, output};
 
 /// How long the stacks may take to say who is logged in.
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -35,6 +35,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         let profiles = context.send(&ReadProfiles).unwrap_or_default();
         let look = context.look();
         ask_who(context, &mut status);
+        if !look::is_seen() {
+            // For whoever reads only the result; somebody at a screen sees them
+            // where they belong.
+            warn(&std::mem::take(&mut status.findings));
+        }
         view::screen(&look, &status, &profiles).print(&look)
     })
 }
@@ -74,8 +79,13 @@ pub(super) fn warn_of_settings(context: &Context) {
     // Without an answer there is nothing to warn of.
     if let Ok(status) = context.of_all_catalogs().send(&ReadStatus) {
         let is_about_it = |finding: &&Finding| finding.code == "settings_broken";
-        for finding in status.findings.iter().filter(is_about_it) {
-            output::note(format_args!("warning: {finding}"));
-        }
+        warn(status.findings.iter().filter(is_about_it));
+    }
+}
+
+/// One line each, on stderr.
+fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+    for finding in findings {
+        output::note(format_args!("warning: {finding}"));
     }
 }

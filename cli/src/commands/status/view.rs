@@ -206,7 +206,7 @@ fn users(screen: &mut Screen, status: &Status, catalog: &CatalogStatus) {
             .strong("quilt3")
             .with("   uses this login");
         if grant.without_api_keys {
-            line = line.quiet(", without its API keys");
+            line = line.quiet(": registry without API keys");
         }
         screen.line(line);
     }
