@@ -34,6 +34,7 @@ mod profiles;
 mod programs;
 mod registry;
 mod roles;
+mod screens;
 mod secrets;
 mod sessions;
 mod trust;
