@@ -126,15 +126,14 @@ impl Failure {
 
     /// The failure as the API says one.
     fn problem(&self) -> Problem {
-        let mut problem = match &self.problem {
-            Some(problem) => (**problem).clone(),
-            None => {
-                let (status, code) = kind(self.code);
-                Problem::new(status, code, "")
-            }
+        let mut problem = if let Some(problem) = &self.problem {
+            (**problem).clone()
+        } else {
+            let (status, code) = kind(self.code);
+            Problem::new(status, code, "")
         };
         problem.detail = output::one_line(self.what());
-        problem.hint = self.hint.clone();
+        problem.hint.clone_from(&self.hint);
         problem
     }
 

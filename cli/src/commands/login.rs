@@ -20,6 +20,7 @@ use crate::{browser, completion, consent, key_source, output, prompt};
 
 /// How to log in.
 #[derive(Debug, Default, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     /// The catalog: its address, its host, or its name in quiltd.toml
     #[arg(value_name = "CATALOG", value_parser = catalog, conflicts_with = "all", add = completion::catalogs())]

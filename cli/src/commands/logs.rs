@@ -53,8 +53,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     for line in &lines[lines.len().saturating_sub(args.lines)..] {
         output::line(line)?;
     }
+    if !args.follow {
+        return Ok(());
+    }
     let mut rest = String::new();
-    while args.follow {
+    loop {
         thread::sleep(PAUSE);
         let mut bytes = Vec::new();
         log.read_to_end(&mut bytes)
@@ -65,7 +68,6 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
             rest = after.to_owned();
         }
     }
-    Ok(())
 }
 
 fn tail(log: &mut File) -> io::Result<String> {

@@ -18,12 +18,12 @@ pub(crate) enum Shell {
     Fish,
     /// PowerShell
     #[value(name = "powershell")]
-    PowerShell,
+    Pwsh,
 }
 
 impl Shell {
     /// Every shell.
-    pub(crate) const ALL: [Self; 4] = [Self::Bash, Self::Zsh, Self::Fish, Self::PowerShell];
+    pub(crate) const ALL: [Self; 4] = [Self::Bash, Self::Zsh, Self::Fish, Self::Pwsh];
 
     /// The name.
     pub(crate) fn name(self) -> &'static str {
@@ -31,7 +31,7 @@ impl Shell {
             Self::Bash => "bash",
             Self::Zsh => "zsh",
             Self::Fish => "fish",
-            Self::PowerShell => "powershell",
+            Self::Pwsh => "powershell",
         }
     }
 
@@ -45,7 +45,7 @@ impl Shell {
     pub(super) fn can_insert(self, value: &str) -> bool {
         let is_plain = |c: char| c.is_alphanumeric() || "-_./@%+,:=".contains(c);
         let is_harmless = value.chars().all(|c| c != '\t' && quoted::is_harmless(c));
-        let inserts_raw = matches!(self, Self::Bash | Self::PowerShell);
+        let inserts_raw = matches!(self, Self::Bash | Self::Pwsh);
         let can_begin = !value.starts_with(['=', '@', '%']);
         !value.is_empty()
             && is_harmless
@@ -63,7 +63,7 @@ pub(crate) fn script(shell: Shell, program: &Path) -> String {
             include_str!("quiltctl.fish"),
             format!("'{}'", program.replace('\\', r"\\").replace('\'', r"\'")),
         ),
-        Shell::PowerShell => (
+        Shell::Pwsh => (
             include_str!("quiltctl.ps1"),
             format!("'{}'", program.replace('\'', "''")),
         ),
@@ -85,7 +85,7 @@ mod tests {
             "$(id)", "`id`", "a;b", "a b", "'", "*", "a|b", "=ls", "~", "!x", "",
         ] {
             assert!(!Shell::Bash.can_insert(hostile), "{hostile}");
-            assert!(!Shell::PowerShell.can_insert(hostile), "{hostile}");
+            assert!(!Shell::Pwsh.can_insert(hostile), "{hostile}");
         }
         for shell in Shell::ALL {
             assert!(shell.can_insert("ns/name-1_é.x:y@z"));

@@ -179,20 +179,12 @@ impl Table {
             let row = at.checked_sub(usize::from(self.headings));
             let line = line.trim_end();
             match row {
-                None => text.push_str(&self.paint_heading(look, line)),
+                None => text.push_str(&paint_heading(look, line)),
                 Some(row) => text.push_str(&self.paint_row(look, line, row, shown)),
             }
             text.push('\n');
         }
         text
-    }
-
-    fn paint_heading(&self, look: &Look, line: &str) -> String {
-        if look.color {
-            Paint::Quiet.on(line)
-        } else {
-            line.to_owned()
-        }
     }
 
     /// Colours are put in after the layout, which must not count them.
@@ -258,5 +250,13 @@ impl Table {
             }
         }
         text
+    }
+}
+
+fn paint_heading(look: &Look, line: &str) -> String {
+    if look.color {
+        Paint::Quiet.on(line)
+    } else {
+        line.to_owned()
     }
 }

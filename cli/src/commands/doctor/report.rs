@@ -78,10 +78,7 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
     for (finding, count) in &causes {
         view::finding(look, &mut screen, finding);
         if *count > 1 {
-            let more = format!(
-                "the same {} times in all; doctor --verbose shows each",
-                count
-            );
+            let more = format!("the same {count} times in all; doctor --verbose shows each");
             screen.line(Line::indented(4).quiet(more));
         }
     }

@@ -135,7 +135,7 @@ impl Place {
                     rc: Some(or("ZDOTDIR", "").join(".zshrc")),
                 }
             }
-            Shell::PowerShell => {
+            Shell::Pwsh => {
                 let script = scripts.join("quiltctl.ps1");
                 let file = format!("'{}'", text(&script)?.replace('\'', "''"));
                 Self {
