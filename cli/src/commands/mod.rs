@@ -36,11 +36,11 @@ use crate::exit::Failure;
 /// What the program is asked to do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Read the configuration, take it over from a catalog, or set values
+    /// Read, take over or set the configuration
     Config(config::Args),
     /// Make another catalog the default one
     Use(use_catalog::Args),
-    /// Log in: opens the browser, then takes the code it shows; or use an API key
+    /// Log in with the browser, or with an API key
     Login(login::Args),
     /// Drop the API key, fall back to the interactive session
     ClearApiKey,
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     LoggedIn,
     /// Forget session and API key, and revoke it where the stack can
     Logout(logout::Args),
-    /// Show what the daemon holds
+    /// Show who is logged in, and what lasts how long
     Status(status::Args),
     /// Show who the stack says you are
     Whoami,
@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Exec(exec::Args),
     /// Print AWS credentials as variables
     Env(env::Args),
-    /// Take back rights to use credentials over loopback
+    /// List and take back what running programs may use
     #[command(subcommand)]
     Grants(grants::Command),
     /// Sign in to the AWS console
@@ -84,14 +84,14 @@ pub(crate) enum Command {
     /// Wire other programs up
     #[command(subcommand)]
     Setup(setup::Command),
-    /// Find what keeps programs from quiltd's credentials, and what mends it
+    /// Find what keeps programs from credentials, and what mends it
     #[command(after_long_help = doctor::HELP)]
     Doctor(doctor::Args),
     /// Show which local process got what, when
     Audit(audit::Args),
-    /// Follow what changes in the daemon
+    /// The same, alive, with what programs ask for
     Watch,
-    /// Start, stop or restart the daemon
+    /// Start, stop or restart the daemon, or read its log
     #[command(subcommand)]
     Daemon(daemon::Command),
     /// Undo every setup, and on request remove what is kept

@@ -10,6 +10,7 @@ use ratatui::widgets::Paragraph;
 use super::model::Model;
 use crate::commands::audit;
 use crate::look::{Look, Symbol, host, name};
+use crate::output::clean;
 
 /// Cells of a bar.
 const BAR: usize = 16;
@@ -38,8 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look) {
     frame.render_widget(Paragraph::new(footer(model)), keys);
 }
 
-fn strong(look: &Look) -> Style {
-    let _ = look;
+fn strong() -> Style {
     Style::new().add_modifier(Modifier::BOLD)
 }
 
@@ -147,7 +147,7 @@ fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look) -> Line<'stati
         Span::styled(look.symbol(symbol), accent(look, symbol)),
         Span::raw(" "),
         if is_marked {
-            Span::styled(host, strong(look))
+            Span::styled(host, strong())
         } else {
             Span::raw(host)
         },
@@ -172,7 +172,7 @@ fn bar(look: &Look, share: f64) -> String {
 
 /// What was asked for, the newest first, as far as there is room.
 fn asked(model: &Model, look: &Look, area: Rect) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::raw(""), Line::styled("Asked for", strong(look))];
+    let mut lines = vec![Line::raw(""), Line::styled("Asked for", strong())];
     let matching = model.asked.iter().filter(|entry| {
         let texts = [
             Some(&entry.action),
@@ -198,19 +198,21 @@ fn event(entry: &AuditEntry, look: &Look) -> Line<'static> {
     };
     let profile = entry.profile.as_deref();
     let profile = profile.map_or_else(String::new, |profile| format!("  {}", name(profile)));
-    let mut spans = vec![
-        Span::styled(format!("{:>10}  ", look.when(entry.time)), quiet()),
-        Span::raw(format!(
-            "{}  {}{profile}{times}",
-            audit::program(entry),
-            audit::what(entry)
-        )),
-    ];
+    let mut spans = vec![Span::styled(
+        format!("{:>10}  ", look.when(entry.time)),
+        quiet(),
+    )];
+    // Before what may not fit.
     if entry.outcome != "ok" {
         let mark = look.symbol(Symbol::Bad);
-        let outcome = format!("  {mark} {}", name(&entry.outcome));
+        let outcome = format!("{mark} {}  ", name(&entry.outcome));
         spans.push(Span::styled(outcome, accent(look, Symbol::Bad)));
     }
+    spans.push(Span::raw(format!(
+        "{}  {}{profile}{times}",
+        audit::program(entry),
+        audit::what(entry)
+    )));
     if let Some(catalog) = &entry.catalog_url {
         spans.push(Span::styled(
             format!("  {}", audit::catalog(catalog)),
@@ -225,7 +227,7 @@ fn grants(model: &Model, look: &Look) -> Vec<Line<'static>> {
     let shown: Vec<&GrantStatus> = all.collect();
     let mut lines = vec![
         Line::raw(""),
-        Line::styled(format!("Grants: {}", shown.len()), strong(look)),
+        Line::styled(format!("Grants: {}", shown.len()), strong()),
     ];
     lines.extend(shown.into_iter().map(|grant| {
         let what = grant.profile.as_ref().map_or_else(
@@ -249,22 +251,18 @@ fn footer(model: &Model) -> Line<'static> {
     if model.is_filtering {
         return Line::raw(format!(
             "/{}_  Enter keeps it, Esc drops it",
-            name_or_nothing(&model.filter)
+            clean(&model.filter)
         ));
     }
     let filter = if model.filter.is_empty() {
         String::new()
     } else {
-        format!("  filter: {}", name_or_nothing(&model.filter))
+        format!("  filter: {}", clean(&model.filter))
     };
     Line::styled(
         format!("up/down  / filter  l log in  d doctor  q quit{filter}"),
         quiet(),
     )
-}
-
-fn name_or_nothing(text: &str) -> String {
-    crate::output::clean(text)
 }
 
 #[cfg(test)]
