@@ -34,9 +34,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.print(&ReadStatus, |mut status| {
         let profiles = context.send(&ReadProfiles).unwrap_or_default();
         let look = context.look();
-        ask_who(context, &mut status);
-        if !look::is_seen() {
-            // For whoever reads only the result; somebody at a screen sees them
+        if look::is_seen() {
+            ask_who(context, &mut status);
+        } else {
+            // Scripts cause no requests by looking. For whoever reads only the result; somebody at a screen sees them
             // where they belong.
             warn(&std::mem::take(&mut status.findings));
         }

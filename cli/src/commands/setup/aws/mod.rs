@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::aws::Region;
-use quilt_proto::call::{ReadConfig, ReadProfiles};
+use quilt_proto::call::{ReadConfig, ReadProfiles, ReadSession};
 use quilt_proto::{CatalogUrl, Command, ProfileName, quoted};
 
 use self::edit::{Edit, Wanted};
@@ -192,9 +192,16 @@ fn take_back(
     Ok(changed)
 }
 
-fn parse_catalog(catalog: &str) -> Result<CatalogUrl, Failure> {
-    let parsed = catalog.parse();
-    parsed.map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help"))
+/// The catalog that is meant. What is written into the file is its URL: a name
+/// may mean another one later.
+fn parse_catalog(context: &Context, catalog: &str) -> Result<CatalogUrl, Failure> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match CatalogUrl::from_typed(catalog) {
+        Ok(url) => Ok(url),
+        // The names in quiltd.toml are the daemon's to know.
+        Err(_) if catalog.chars().all(is_name) => Ok(context.send(&ReadSession)?.catalog_url),
+        Err(error) => Err(Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help")),
+    }
 }
 
 /// The lines the profile is made of.
@@ -211,7 +218,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     // neither.
     let catalog = context
         .catalog()?
-        .map(|catalog| parse_catalog(&catalog))
+        .map(|catalog| parse_catalog(context, &catalog))
         .transpose()?;
     if let Some(catalog) = &catalog {
         words.extend(["--catalog".to_owned(), catalog.to_string()]);
