@@ -37,8 +37,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         if look::is_seen() {
             ask_who(context, &mut status);
         } else {
-            // Scripts cause no requests by looking. For whoever reads only the result; somebody at a screen sees them
-            // where they belong.
+            // A script that looks causes no requests, and reads only the
+            // result: what is to be mended goes beside it.
             warn(&std::mem::take(&mut status.findings));
         }
         view::screen(&look, &status, &profiles).print(&look)
