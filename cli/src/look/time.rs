@@ -50,12 +50,20 @@ impl Look {
         }
     }
 
-    /// The same with the time of the day wherever a date is told.
-    pub(crate) fn moment(&self, time: Timestamp) -> String {
+    /// On which day something was; exact with `--utc`.
+    pub(crate) fn day(&self, time: Timestamp) -> String {
         if self.utc {
             return time.to_string();
         }
-        self.local(time, "%Y-%m-%d %H:%M")
+        self.local(time, "%Y-%m-%d")
+    }
+
+    /// At what time of the day; nothing where [`Self::day`] says it.
+    pub(crate) fn clock(&self, time: Timestamp) -> String {
+        if self.utc {
+            return String::new();
+        }
+        self.local(time, "%H:%M")
     }
 
     /// How long something lasts from now: `47 min`; exact with `--utc`.

@@ -41,20 +41,27 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 fn screen(look: &Look, versions: &[PackageVersion]) -> Screen {
     let mut table = Table::new([
-        Column::of_importance("VERSION", 2),
-        Column::of_importance("PUSHED", 1),
+        Column::key("VERSION"),
+        Column::of_importance("TIME", 2),
+        Column::of_importance("SECONDS", 1),
         Column::key("TOP HASH"),
     ]);
     for found in versions {
         let seconds: Option<i64> = found.version.parse().ok();
-        let time = seconds.map(Timestamp::from_unix);
-        let said = time.map_or_else(String::new, |time| look.moment(time));
-        // The exact name of a version is its hash, or these seconds.
-        table.row([
-            Span::painted(name(&found.version), Paint::Quiet),
-            said.into(),
-            name(&found.top_hash).into(),
-        ]);
+        // The registry's own name of a version is when it was pushed, in seconds.
+        let [version, time, seconds] = match seconds.map(Timestamp::from_unix) {
+            Some(time) => [
+                look.day(time).into(),
+                look.clock(time).into(),
+                Span::painted(name(&found.version), Paint::Quiet),
+            ],
+            None => [
+                name(&found.version).into(),
+                Span::default(),
+                Span::default(),
+            ],
+        };
+        table.row([version, time, seconds, name(&found.top_hash).into()]);
     }
     let mut screen = Screen::new();
     if versions.is_empty() {
