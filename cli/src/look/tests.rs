@@ -43,7 +43,7 @@ pub(crate) fn widths(screen: impl Fn(&Look) -> Screen) -> String {
             );
             assert_eq!(line, line.trim_end(), "blanks at the end");
         }
-        all += &format!("──── {cells}\n{text}");
+        all = format!("{all}──── {cells}\n{text}");
         let painted = screen(&look(cells, true)).render(&look(cells, true));
         assert_eq!(unpainted(&painted), text, "colour changes the text");
     }
