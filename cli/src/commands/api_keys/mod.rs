@@ -44,7 +44,10 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 
 pub(super) fn get(context: &Context, scope: KeyScope, id: &str) -> Result<(), Failure> {
     let id = parse_id(id)?;
-    context.show(&ReadApiKey { scope, id }, view::details)
+    context.show(&ReadApiKey { scope, id }, |look, key| {
+        view::note_end(key);
+        view::details(look, key)
+    })
 }
 
 /// An id given on the command line.

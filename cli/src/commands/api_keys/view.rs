@@ -78,10 +78,14 @@ pub(crate) fn details(look: &Look, key: &ApiKey) -> Screen {
     field("Created:", look.when(key.created_at).into());
     field("Expires:", ends(look, key));
     field("Last used:", last_used(look, key).into());
-    if key.status == ApiKeyStatus::Expired {
-        screen.say("This key has expired and needs to be rotated.");
-    }
     screen
+}
+
+/// Says what is to be done about a key.
+pub(crate) fn note_end(key: &ApiKey) {
+    if key.status == ApiKeyStatus::Expired {
+        output::note("This key has expired and needs to be rotated.");
+    }
 }
 
 pub(crate) fn last_used(look: &Look, key: &ApiKey) -> String {
