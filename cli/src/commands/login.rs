@@ -360,7 +360,9 @@ fn say_how_to_leave(page: &str) {
             return;
         }
     }
-    output::note(
-        "Waiting for the browser; Ctrl-C gives up, `quiltctl login` takes a code instead.",
-    );
+    if prompt::is_somebody_there() {
+        output::note(
+            "Waiting for the browser; Ctrl-C gives up, `quiltctl login` takes a code instead.",
+        );
+    }
 }
