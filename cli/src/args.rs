@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::look::ColorWhen;
+use crate::{completion, help, look, output};
 
 /// Log in to Quilt once; tokens and AWS credentials for everything else.
 #[derive(Debug, Parser)]
@@ -28,8 +30,22 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    /// Show exact times, in UTC
+    #[arg(long, global = true)]
+    pub(crate) utc: bool,
+
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub(crate) color: ColorWhen,
+
     /// The catalog, instead of QUILT_CATALOG or the configured one
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "CATALOG", add = completion::catalogs())]
     pub(crate) catalog: Option<String>,
 
     /// The daemon's socket
@@ -44,8 +60,18 @@ pub(crate) struct Global {
 /// Parses the arguments after the program's name; `None` after printing help.
 pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
     let named = std::iter::once(OsString::from("quiltctl")).chain(args.iter().cloned());
+    if args.is_empty() {
+        let mut command = help::command();
+        output::bytes(written(&command.render_help()).as_bytes())?;
+        return Ok(None);
+    }
     let parsed = Cli::command()
-        .try_get_matches_from(named)
+        .try_get_matches_from(named.clone())
+        // The help costs more than the command: it is made where it is read.
+        .or_else(|error| match error.kind() {
+            ErrorKind::DisplayHelp => help::command().try_get_matches_from(named),
+            _ => Err(error),
+        })
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
@@ -55,10 +81,19 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             ) =>
         {
-            output::bytes(error.render().to_string().as_bytes())?;
+            output::bytes(written(&error.render()).as_bytes())?;
             Ok(None)
         }
         Err(error) => Err(usage_failure(&error, args)),
+    }
+}
+
+/// What clap writes, with its styles where there is colour.
+fn written(text: &StyledStr) -> String {
+    if look::is_colored() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
     }
 }
 
@@ -86,11 +121,40 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         ErrorKind::ArgumentConflict => named("conflicting argument"),
         _ => None,
     };
+    let known = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) if !values.is_empty() => {
+            format!(": give one of {}", values.join(", "))
+        }
+        _ => String::new(),
+    };
+    let below = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::InvalidSubcommand => below(args),
+        _ => String::new(),
+    };
     let suggestion = context(ContextKind::SuggestedSubcommand)
         .or_else(|| context(ContextKind::SuggestedArg))
         .map(|name| format!(" (did you mean {name}?)"));
     let what = what.unwrap_or_else(|| "unexpected argument".to_owned());
-    Failure::new(exit::USAGE, what + &suggestion.unwrap_or_default()).hint(help_for(args))
+    let what = what + &suggestion.unwrap_or_default() + &known + &below;
+    Failure::new(exit::USAGE, what).hint(help_for(args))
+}
+
+/// The commands below the one that was meant, where they are few.
+fn below(args: &[OsString]) -> String {
+    let mut command = &Cli::command();
+    for arg in args.iter().filter_map(|arg| arg.to_str()) {
+        command = command.find_subcommand(arg).unwrap_or(command);
+    }
+    let names: Vec<&str> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    if command.get_name() == "quiltctl" || names.is_empty() {
+        return String::new();
+    }
+    format!(": give one of {}", names.join(", "))
 }
 
 /// `--flag=value` and `--flag <VALUE>` as `--flag`.
@@ -134,7 +198,15 @@ mod tests {
 
     #[test]
     fn usage_errors_are_one_line_with_the_help_to_read() {
-        assert_eq!(failure(&[]), "no command given; run: quiltctl --help");
+        assert_eq!(
+            failure(&["role"]),
+            "no command given: give one of list, switch; run: quiltctl role --help"
+        );
+        assert_eq!(
+            failure(&["completions", "csh"]),
+            "invalid value for <SHELL>: give one of bash, zsh, fish, powershell; run: quiltctl \
+             completions --help"
+        );
         assert_eq!(
             failure(&["tokn"]),
             "there is no such command (did you mean token?); run: quiltctl --help"

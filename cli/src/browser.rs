@@ -20,11 +20,35 @@ pub(crate) fn open(url: &str) -> bool {
     })
 }
 
+/// Whether the user sits at another machine.
+pub(crate) fn is_remote() -> bool {
+    is_set("SSH_CONNECTION")
+}
+
+/// This machine as the one at the other end of SSH knows it: the user, and the
+/// address that was connected to (sshd(8), `SSH_CONNECTION`).
+pub(crate) fn this_machine() -> String {
+    let connection = env::var("SSH_CONNECTION").unwrap_or_default();
+    let address = connection.split(' ').nth(2).unwrap_or_default();
+    let address: Option<std::net::IpAddr> = address.parse().ok();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let user = env::var("USER").unwrap_or_default();
+    let user = Some(user).filter(|user| {
+        user.starts_with(|c: char| c.is_ascii_alphanumeric()) && user.chars().all(plain)
+    });
+    let address = address.map_or_else(|| "THIS-MACHINE".to_owned(), |address| address.to_string());
+    user.map_or_else(|| address.clone(), |user| format!("{user}@{address}"))
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
 fn has_screen() -> bool {
-    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    if set("SSH_CONNECTION") {
+    if is_remote() {
         return false;
     }
+    let set = is_set;
     // A BROWSER that needs no display is the user's to choose.
     cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY") || set("BROWSER")
 }

@@ -11,6 +11,7 @@ use quilt_proto::locations;
 
 use crate::args::Global;
 use crate::exit::{self, Failure};
+use crate::look::{Look, Screen};
 use crate::start::Place;
 use crate::{output, start};
 
@@ -31,6 +32,20 @@ impl Context {
     /// The flags as given.
     pub(crate) fn global(&self) -> &Global {
         &self.global
+    }
+
+    /// Fails where JSON is asked for: what the command prints is none.
+    pub(crate) fn refuse_json(&self, command: &str) -> Result<(), Failure> {
+        if !self.global.json {
+            return Ok(());
+        }
+        let what = format!("{command} prints no JSON");
+        Err(Failure::new(exit::USAGE, what))
+    }
+
+    /// How this run shows things.
+    pub(crate) fn look(&self) -> Look {
+        Look::of_stdout(&self.global)
     }
 
     /// The daemon's socket.
@@ -159,6 +174,19 @@ impl Context {
         let mut global = self.global.clone();
         global.catalog = Some(catalog.to_owned());
         Self::new(global)
+    }
+
+    /// Sends a request and shows its answer: the body with `--json`, else the
+    /// screen that `draw` makes of it.
+    pub(crate) fn show<E: Endpoint>(
+        &self,
+        request: &E,
+        draw: impl FnOnce(&Look, &E::Answer) -> Screen,
+    ) -> Result<(), Failure> {
+        self.print(request, |answer| {
+            let look = self.look();
+            draw(&look, &answer).print(&look)
+        })
     }
 
     /// Sends a request and prints its answer: the body with `--json`, else as

@@ -1,5 +1,6 @@
 //! How a command ends: an exit code and at most one line on stderr.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ pub(crate) struct Failure {
     hint: Option<Command>,
     /// What the user may agree to, so that it does not fail.
     question: Option<Question>,
+    /// What the daemon said, as it said it.
+    problem: Option<Box<Problem>>,
 }
 
 /// What somebody at a terminal can be asked.
@@ -58,6 +61,7 @@ impl Failure {
             what: Some(what.to_string()),
             hint: None,
             question: None,
+            problem: None,
         }
     }
 
@@ -68,6 +72,15 @@ impl Failure {
             what: None,
             hint: None,
             question: None,
+            problem: None,
+        }
+    }
+
+    /// The same failure, as the daemon said it.
+    fn said(self, problem: Problem) -> Self {
+        Self {
+            problem: Some(Box::new(problem)),
+            ..self
         }
     }
 
@@ -109,6 +122,19 @@ impl Failure {
             Some(Question::Catalog(catalog)) => Some(catalog),
             _ => None,
         }
+    }
+
+    /// The failure as the API says one.
+    fn problem(&self) -> Problem {
+        let mut problem = if let Some(problem) = &self.problem {
+            (**problem).clone()
+        } else {
+            let (status, code) = kind(self.code);
+            Problem::new(status, code, "")
+        };
+        problem.detail = output::one_line(self.what());
+        problem.hint.clone_from(&self.hint);
+        problem
     }
 
     /// The exit code.
@@ -154,15 +180,19 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let hint = default_hint(&problem.code).map(Command::of);
         let question = match problem.code {
-            ErrorCode::RegistryChanged => problem.registry_host.map(Question::Registry),
-            ErrorCode::OtherCatalog => problem.catalog_url.map(|url| Question::Catalog(*url)),
+            ErrorCode::RegistryChanged => problem.registry_host.clone().map(Question::Registry),
+            ErrorCode::OtherCatalog => {
+                let other = problem.catalog_url.clone();
+                other.map(|url| Question::Catalog(*url))
+            }
             _ => None,
         };
         Self {
-            hint: problem.hint.or(hint),
+            hint: problem.hint.clone().or(hint),
             question,
-            ..Self::new(problem.code.exit_code(), problem.detail)
+            ..Self::new(problem.code.exit_code(), &problem.detail)
         }
+        .said(problem)
     }
 }
 
@@ -176,15 +206,49 @@ fn default_hint(code: &ErrorCode) -> Option<&'static str> {
     }
 }
 
-/// Reports the end of the program.
-pub(crate) fn finish(result: Result<(), Failure>) -> ExitCode {
+/// The HTTP status and the code that stand for an exit code, where the failure
+/// is this program's own.
+fn kind(exit: u8) -> (u16, ErrorCode) {
+    let own = |name: &str| ErrorCode::Unknown(name.to_owned());
+    match exit {
+        USAGE => (400, own("usage")),
+        LOGIN => (401, ErrorCode::LoginRequired),
+        DAEMON => (503, own("daemon_unreachable")),
+        5 => (502, ErrorCode::StackUnreachable),
+        6 => (403, ErrorCode::Denied),
+        NOT_FOUND => (404, ErrorCode::NotFound),
+        INPUT => (422, ErrorCode::InvalidInput),
+        NOT_RUNNABLE => (422, own("not_runnable")),
+        NO_PROGRAM => (404, own("no_program")),
+        _ => (500, ErrorCode::Internal),
+    }
+}
+
+/// Reports the end of the program: a line for people, or for `--json` the
+/// problem document, on one line too.
+pub(crate) fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
     let Err(failure) = result else {
         return ExitCode::SUCCESS;
     };
     if failure.what.is_some() {
-        output::remark(&format!("quiltctl: {failure}\n"));
+        let document = json.then(|| serde_json::to_string(&failure.problem()));
+        match document {
+            Some(Ok(document)) => {
+                // Nobody's terminal is steered by it, wherever it is shown.
+                let shown = quilt_proto::quoted::json_for_terminal(&document);
+                output::remark(&format!("{shown}\n"));
+            }
+            _ => output::remark(&format!("quiltctl: {failure}\n")),
+        }
     }
     ExitCode::from(failure.code)
+}
+
+/// Whether a command line asks for JSON, also one that is none otherwise.
+pub(crate) fn wants_json(args: &[OsString]) -> bool {
+    args.iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--json")
 }
 
 #[cfg(test)]

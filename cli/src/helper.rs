@@ -3,6 +3,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,6 +15,21 @@ use crate::exit::{self, Failure};
 
 /// Its name, beside this program.
 const NAME: &str = "quiltctl-aws";
+
+/// This program, by the name that survives an upgrade: package managers keep
+/// a symlink on the path and replace what it points to.
+pub(crate) fn program() -> Result<PathBuf, Failure> {
+    let exe = env::current_exe().map_err(|error| {
+        let what = format!("the place of quiltctl: {error}");
+        Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup --help")
+    })?;
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    Ok(env::split_paths(&on_path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join("quiltctl"))
+        .find(|path| fs::canonicalize(path).is_ok_and(|found| found == exe))
+        .unwrap_or(exe))
+}
 
 /// A run of it for this daemon, which is started if need be, and this catalog.
 pub(crate) struct Helper {

@@ -7,6 +7,7 @@ mod args;
 mod aws_files;
 mod browser;
 mod commands;
+mod completion;
 mod consent;
 mod context;
 mod detach;
@@ -14,10 +15,12 @@ mod detach;
 mod every_command;
 mod exit;
 mod files;
+mod help;
 mod helper;
 mod hot_path;
 mod key_source;
 mod lock_file;
+mod look;
 mod output;
 mod owner;
 mod progress;
@@ -43,7 +46,7 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     keep_to_ourselves();
     let args: Vec<OsString> = env::args_os().skip(1).collect();
-    exit::finish(run(&args))
+    exit::finish(run(&args), exit::wants_json(&args))
 }
 
 /// No core dump and no tracer of the same user: a secret may pass through.
@@ -67,6 +70,9 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
         .and_then(|(first, rest)| Some((first.to_str()?, rest)))
     {
         return detach::run(command);
+    }
+    if let Some(answered) = completion::answer(args) {
+        return answered;
     }
     match args::parse(args)? {
         Some(cli) => commands::run(&Context::new(cli.global), &cli.command)

@@ -158,35 +158,6 @@ pub(crate) fn remark(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Writes rows under their headings, columns aligned.
-pub(crate) fn table<const N: usize>(
-    headings: [&str; N],
-    rows: &[[String; N]],
-) -> Result<(), Failure> {
-    let rows: Vec<[String; N]> = std::iter::once(headings.map(str::to_owned))
-        .chain(rows.iter().cloned())
-        .map(|row| row.map(|cell| clean(&cell)))
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    bytes(text.as_bytes())
-}
-
-/// A value, or a dash where there is none.
-pub(crate) fn or_dash<T: Display>(value: Option<T>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
 /// The text without what could steer a terminal or cannot be seen; of bounded
 /// length.
 pub(crate) fn clean(text: &str) -> String {

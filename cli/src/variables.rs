@@ -14,6 +14,9 @@ pub(crate) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The same token in a file; object_store (polars, deltalake) reads nothing else.
 pub(crate) const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
+/// The profile that a program under `exec` acts as, for prompts.
+pub(crate) const PROFILE: &str = "QUILT_PROFILE";
+
 /// Everything that says where credentials come from, in the SDKs of every
 /// generation. Whoever sets some of it has to unset the rest: SDKs differ in
 /// what they look at first, pair one way's key id with another's secret, and

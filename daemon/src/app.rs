@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quilt_network::Network;
 use quilt_proto::aws::Region;
-use quilt_proto::wire::{CatalogStatus, Protection, Status};
+use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
@@ -32,6 +32,7 @@ use crate::session::{News, Parts, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 use crate::store::{self, StoreChoice, StoreError};
+use crate::users::Users;
 use crate::{VERSION, catalogs};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
@@ -104,6 +105,7 @@ pub struct App {
     pub protections: Vec<Attempt>,
     changes: Changes,
     clock: SharedClock,
+    users: Users,
     state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
@@ -182,6 +184,7 @@ impl App {
             started_at,
             changes: news.changes,
             clock,
+            users: Users::default(),
             state_dir: config.state_dir,
             socket,
             tasks,
@@ -226,9 +229,19 @@ impl App {
 
     /// The session a request is about.
     pub fn session(&self, catalog: Option<&str>) -> Result<Arc<Session>, catalogs::CatalogError> {
-        Ok(self
-            .sessions
-            .session(&catalogs::resolve(catalog, &self.config)?))
+        Ok(self.sessions.session(&self.catalog(catalog)?))
+    }
+
+    /// The catalog asked for, else the configured one, else the only one that
+    /// somebody is logged in to.
+    pub fn catalog(&self, asked: Option<&str>) -> Result<CatalogUrl, catalogs::CatalogError> {
+        let settings = self.settings.current();
+        catalogs::resolve(asked, &settings, &self.config, || self.sessions.only())
+    }
+
+    /// Takes note of who the stack says the user of a session is.
+    pub fn note_user(&self, catalog: &CatalogUrl, me: Option<&Me>) {
+        self.users.note(catalog, me, self.clock.now().wall);
     }
 
     /// Uses a key the daemon was started with, for `catalog` or the configured
@@ -278,11 +291,14 @@ impl App {
         if let (Ok(Some(configured)), None) = (self.config.catalog(), catalog) {
             drop(self.sessions.session(&configured));
         }
+        let settings = self.settings.current();
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.shown_registry(),
             session: session.status(),
             credentials: self.vault.status(session.catalog()),
+            alias: settings.alias(session.catalog()).map(str::to_owned),
+            user: self.users.of(session.catalog(), session.check().is_ok()),
         };
         let asked = |session: &Arc<Session>| catalog.is_none_or(|only| only == session.catalog());
         Status {
@@ -304,6 +320,8 @@ impl App {
                 .collect(),
             grants: self.grants.list(),
             network: self.settings.current().network_status(),
+            audited: self.audit.recorded(),
+            default_catalog: self.catalog(None).ok(),
             catalogs: self
                 .sessions
                 .all()

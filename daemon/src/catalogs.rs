@@ -3,11 +3,12 @@
 use quilt_proto::{CatalogUrl, UrlError};
 
 use crate::python_sdk::{ConfigError, ConfigFile};
+use crate::settings::Settings;
 
 /// Why no catalog could be told.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CatalogError {
-    /// What was asked for is not a catalog's URL.
+    /// What was asked for is neither a catalog's URL nor its name in the settings.
     #[error("{0}")]
     Url(#[from] UrlError),
     /// Nothing was asked for and nothing is configured.
@@ -18,10 +19,28 @@ pub enum CatalogError {
     Config(#[from] ConfigError),
 }
 
-/// The catalog asked for, else the configured one.
-pub fn resolve(asked: Option<&str>, config: &ConfigFile) -> Result<CatalogUrl, CatalogError> {
+/// The catalog asked for, else the configured one, else the `only` one that is
+/// logged in.
+pub fn resolve(
+    asked: Option<&str>,
+    settings: &Settings,
+    config: &ConfigFile,
+    only: impl FnOnce() -> Option<CatalogUrl>,
+) -> Result<CatalogUrl, CatalogError> {
     match asked {
-        Some(text) if !text.trim().is_empty() => Ok(text.parse()?),
-        _ => config.catalog()?.ok_or(CatalogError::NotConfigured),
+        Some(text) if !text.trim().is_empty() => Ok(typed(text, settings)?),
+        _ => match config.catalog()? {
+            Some(configured) => Ok(configured),
+            None => only().ok_or(CatalogError::NotConfigured),
+        },
+    }
+}
+
+/// The catalog that a text means: its name in the settings, its URL, its host,
+/// or the address of a page on it.
+pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, UrlError> {
+    match settings.catalog(text.trim()) {
+        Some(catalog) => Ok(catalog.clone()),
+        None => CatalogUrl::from_typed(text),
     }
 }

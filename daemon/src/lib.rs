@@ -33,6 +33,7 @@ pub mod session;
 pub mod settings;
 pub mod stack;
 pub mod store;
+pub mod users;
 
 use std::sync::Arc;
 

@@ -51,11 +51,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "store",
+            "users",
         ],
     ),
     ("audit", &["files"]),
     ("aws", &["metrics"]),
-    ("catalogs", &["python_sdk"]),
+    ("catalogs", &["python_sdk", "settings"]),
     // Tests of several rooms at once.
     (
         "chaos",
@@ -130,6 +131,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("stack", &["metrics"]),
     ("store", &["files"]),
+    ("users", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.

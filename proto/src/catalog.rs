@@ -42,6 +42,85 @@ pub enum UrlError {
 
 /// The longest URL of a catalog or registry, in bytes.
 pub const MAX_URL: usize = 2048;
+/// Where the pages of a catalog begin; what follows is not part of its name.
+const PAGES: &[&str] = &[
+    "about",
+    "admin",
+    "b",
+    "code",
+    "connect",
+    "install",
+    "oauth-callback",
+    "pass-change",
+    "pass-reset",
+    "profile",
+    "search",
+    "signin",
+    "signout",
+    "signup",
+    "sso",
+    "uri",
+];
+
+impl CatalogUrl {
+    /// The catalog that somebody means who types its URL, its host, or the
+    /// address of any page on it.
+    ///
+    /// ```
+    /// use quilt_proto::CatalogUrl;
+    ///
+    /// for typed in [
+    ///     "demo.quilt.example",
+    ///     "https://demo.quilt.example/b/lake/tree/?prefix=x",
+    /// ] {
+    ///     let catalog = CatalogUrl::from_typed(typed).unwrap();
+    ///     assert_eq!(catalog.as_str(), "https://demo.quilt.example");
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Where it is none of these.
+    pub fn from_typed(text: &str) -> Result<Self, UrlError> {
+        let text = text.trim();
+        let url = if text.contains("://") {
+            text.to_owned()
+        } else if looks_like_host(text) {
+            let scheme = if is_local(text) { "http" } else { "https" };
+            format!("{scheme}://{text}")
+        } else {
+            return Err(UrlError::NotAUrl);
+        };
+        let (scheme, rest) = url.split_once("://").ok_or(UrlError::NotAUrl)?;
+        let mut segments = rest.split('/');
+        let mut kept = vec![segments.next().unwrap_or_default()];
+        for segment in segments {
+            let name = segment.split(['?', '#']).next().unwrap_or_default();
+            if PAGES.contains(&name) {
+                break;
+            }
+            kept.push(segment);
+        }
+        format!("{scheme}://{}", kept.join("/")).parse()
+    }
+}
+
+/// Whether a text without scheme begins with the name of a host: one with a
+/// dot, or this machine.
+fn looks_like_host(text: &str) -> bool {
+    let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = host.split(':').next().unwrap_or_default();
+    let is_label = |label: &str| {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(legal)
+    };
+    host.len() <= 253
+        && name.split('.').all(is_label)
+        && (name.contains('.') || name == "localhost")
+}
+
+fn is_local(text: &str) -> bool {
+    text.starts_with("localhost") || text.starts_with("127.")
+}
 
 /// Checks scheme, host and shape; returns the URL without trailing slashes.
 fn parse(text: &str) -> Result<String, UrlError> {
@@ -181,6 +260,36 @@ mod tests {
             catalog("http://127.0.0.1.evil.example"),
             Err(UrlError::Insecure)
         );
+    }
+
+    #[test]
+    fn hosts_and_pages_are_their_catalog() {
+        let typed = |text: &str| CatalogUrl::from_typed(text).map(|url| url.to_string());
+        for text in [
+            "demo.example",
+            " demo.example/ ",
+            "https://demo.example/b/lake/tree/a/b",
+            "demo.example/search?q=b/c",
+            "https://demo.example/code#x",
+        ] {
+            assert_eq!(typed(text), Ok("https://demo.example".into()), "{text}");
+        }
+        assert_eq!(
+            typed("https://x.example/quilt/b/y"),
+            Ok("https://x.example/quilt".into())
+        );
+        assert_eq!(typed("127.0.0.1:80/x"), Ok("http://127.0.0.1/x".into()));
+        for text in [
+            "demo",
+            "",
+            "qk_secret",
+            "a b.example",
+            "-x.y; id",
+            "x.y?q",
+            "s3://b",
+        ] {
+            assert!(typed(text).is_err(), "{text}");
+        }
     }
 
     #[test]

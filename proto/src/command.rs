@@ -172,11 +172,14 @@ impl Part {
     }
 }
 
+/// What stands before a command that somebody may run.
+pub const RUN: &str = "run: ";
+
 /// A sentence and the command that goes with it: the one form in which both
 /// are printed.
 pub fn sentence(what: &str, hint: Option<&Command>) -> String {
     match hint {
-        Some(hint) => format!("{what}; run: {hint}"),
+        Some(hint) => format!("{what}; {RUN}{hint}"),
         None => what.to_owned(),
     }
 }

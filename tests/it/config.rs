@@ -65,7 +65,7 @@ async fn what_is_no_catalog_is_refused_and_changes_nothing() {
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     let before = fs::read(world.home.config_yml()).unwrap();
     for bad in [
-        "demo.quilt.example",
+        "demo",
         "s3://bucket",
         "http://quilt.example",
         "https://u:p@x.example",

@@ -252,17 +252,13 @@ async fn names_from_a_stack_are_shown_and_not_obeyed() {
     control.plant(Endpoint::Graphql, answer(200, json!({"data": {"me": me}})));
     for args in [&["whoami"][..], &["role", "list"]] {
         let shown = world.ctl(args).await.ok();
-        assert!(shown.contains("evil"), "{shown}");
-        assert!(
-            !shown.contains(|c| !quoted::is_harmless(c) && c != '\n'),
-            "{shown:?}"
-        );
+        is_spoken(&shown);
         // Through a pipe, JSON is what the stack said.
         let exact = world.ctl(&["whoami", "--json"]).await.ok();
         let exact: Value = serde_json::from_str(&exact).unwrap();
         assert_eq!(exact["name"], HOSTILE);
     }
-    let report = world.ctl(&["doctor"]).await.stdout;
+    let report = world.ctl(&["doctor", "--verbose"]).await.stdout;
     let proven = report.lines().find(|line| line.contains("is logged in"));
     is_spoken(proven.unwrap_or_else(|| panic!("{report}")));
 
@@ -307,12 +303,7 @@ async fn names_from_a_stack_are_shown_and_not_obeyed() {
         Endpoint::Search,
         answer(200, json!({"hits": {"hits": [hit]}})),
     );
-    let shown = world.ctl(&["search", "x"]).await.ok();
-    assert!(shown.contains("evil"), "{shown}");
-    assert!(
-        !shown.contains(|c| !quoted::is_harmless(c) && c != '\n'),
-        "{shown:?}"
-    );
+    is_spoken(&world.ctl(&["search", "x"]).await.ok());
 }
 
 /// What a program shows on a terminal.

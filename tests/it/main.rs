@@ -39,6 +39,7 @@ mod programs;
 mod regions;
 mod registry;
 mod roles;
+mod screens;
 mod secrets;
 mod sessions;
 mod trust;

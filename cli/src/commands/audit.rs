@@ -5,7 +5,7 @@ use quilt_proto::wire::AuditEntry;
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output::{self, or_dash};
+use crate::look::{Column, Look, Paint, Screen, Span, Symbol, Table, name, page};
 
 /// How far back.
 #[derive(Debug, clap::Args)]
@@ -19,28 +19,128 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let call = ReadAudit(AuditQuery {
         since: args.since.clone(),
     });
-    context.print(&call, |entries| show(&entries))
+    context.show(&call, |look, entries| {
+        screen(look, entries, args.since.is_some())
+    })
 }
 
-fn show(entries: &[AuditEntry]) -> Result<(), Failure> {
-    let rows: Vec<[String; 9]> = entries
-        .iter()
-        .map(|entry| {
-            [
-                entry.time.to_string(),
-                entry.action.clone(),
-                entry.outcome.clone(),
-                entry.count.to_string(),
-                or_dash(entry.profile.as_ref()),
-                or_dash(entry.pid),
-                or_dash(entry.program.as_ref()),
-                or_dash(entry.catalog_url.as_ref()),
-                or_dash(entry.request.as_ref()),
-            ]
-        })
-        .collect();
-    let headings = [
-        "TIME", "ACTION", "OUTCOME", "TIMES", "PROFILE", "PID", "PROGRAM", "CATALOG", "REQUEST",
-    ];
-    output::table(headings, &rows)
+fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
+    let mut screen = Screen::new();
+    if entries.is_empty() {
+        screen.say(if is_narrowed {
+            "Nobody asked for anything since then."
+        } else {
+            "Nobody has asked for anything yet: what programs get is listed here."
+        });
+        return screen;
+    }
+    let mut table = Table::new([
+        Column::key("WHEN"),
+        Column::key("PROGRAM"),
+        Column::key("WHAT"),
+        Column::of_importance("PROFILE", 4).unless_same(),
+        Column::of_importance("CATALOG", 2),
+        Column::of_importance("TIMES", 1).right(),
+        Column::key("OUTCOME"),
+    ]);
+    for entry in entries {
+        table.row(row(look, entry));
+    }
+    screen.table(table);
+    screen
+}
+
+fn row(look: &Look, entry: &AuditEntry) -> [Span; 7] {
+    let is_good = entry.outcome == "ok";
+    let times = if entry.count > 1 {
+        format!("{}{}", look.symbol(Symbol::Times), entry.count)
+    } else {
+        String::new()
+    };
+    let outcome = if is_good {
+        Span::default()
+    } else {
+        let mark = look.symbol(Symbol::Bad);
+        Span::painted(format!("{mark} {}", name(&entry.outcome)), Paint::Bad)
+    };
+    let profile = entry.profile.as_deref().map(name);
+    let catalog = entry.catalog_url.as_deref().map(catalog);
+    [
+        Span::painted(look.when(entry.time), Paint::Quiet),
+        program(entry).into(),
+        what(entry).into(),
+        profile.map_or_else(Span::default, Into::into),
+        Span::painted(catalog.unwrap_or_default(), Paint::Quiet),
+        times.into(),
+        outcome,
+    ]
+}
+
+/// `python3 (4242)`: the program's name; where it lies is in the JSON.
+pub(super) fn program(entry: &AuditEntry) -> String {
+    let path = entry.program.as_deref();
+    let file = path.and_then(|path| path.rsplit('/').find(|part| !part.is_empty()));
+    let shown = file.map(|file| name(file).to_string());
+    match (shown, entry.pid) {
+        (Some(program), Some(pid)) => format!("{program} ({pid})"),
+        (Some(program), None) => program,
+        (None, Some(pid)) => format!("process {pid}"),
+        (None, None) => "unknown".to_owned(),
+    }
+}
+
+/// What was asked for: the request where one was carried, else the action.
+pub(super) fn what(entry: &AuditEntry) -> String {
+    match &entry.request {
+        // Method and path are words of the protocol; what is in them is not.
+        Some(request) => request
+            .split(' ')
+            .map(|word| name(word).to_string())
+            .collect::<Vec<_>>()
+            .join(" "),
+        None => name(&entry.action).to_string(),
+    }
+}
+
+/// A catalog's URL as its host.
+pub(super) fn catalog(url: &str) -> String {
+    page(url.strip_prefix("https://").unwrap_or(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::tests::{at, widths};
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let entry =
+            |ago: i64, program: &str, action: &str, profile: Option<&str>, count| AuditEntry {
+                time: at(-ago),
+                action: action.to_owned(),
+                outcome: if count == 3 { "login_required" } else { "ok" }.to_owned(),
+                catalog_url: Some("https://demo.quilt.example".to_owned()),
+                profile: profile.map(str::to_owned),
+                grant_id: None,
+                request: (profile.is_none())
+                    .then(|| "POST /graphql mutation apiKeyCreate".to_owned()),
+                pid: Some(4242),
+                uid: 1000,
+                program: Some(program.to_owned()),
+                count,
+            };
+        let entries = [
+            entry(
+                120,
+                "/usr/bin/python3.13",
+                "credentials",
+                Some("default"),
+                14,
+            ),
+            entry(300, "/opt/漢字 tools/aws", "credentials", Some("lake"), 3),
+            entry(86_400 * 3, "/home/x/x; run: evil", "registry", None, 1),
+        ];
+        insta::assert_snapshot!(widths(|look| screen(look, &entries, false)));
+        insta::assert_snapshot!("audit_empty", widths(|look| screen(look, &[], true)));
+    }
 }

@@ -1,21 +1,20 @@
 //! `completions`: scripts that make shells complete this program's arguments.
 
-use clap::CommandFactory;
-use clap_complete::Shell;
-
-use crate::args::Cli;
+use crate::completion::{self, Shell};
+use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::{helper, output};
 
 /// Which shell.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell
+    #[arg(value_enum)]
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "quiltctl", &mut script);
-    output::bytes(&script)
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    context.refuse_json("completions")?;
+    let script = completion::script(args.shell, &helper::program()?);
+    output::bytes(script.as_bytes())
 }

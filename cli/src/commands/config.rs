@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{consent, output};
+use crate::{completion, consent, look, output};
 
 /// What to do with the configuration; nothing shows it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Take the configuration over from this catalog; "" resets it
+    #[arg(add = completion::catalogs())]
     url: Option<String>,
 
     /// Set a value
@@ -62,6 +63,32 @@ fn accept(context: &Context, host: &RegistryHost) -> Result<(), Failure> {
     })
 }
 
+/// Takes a catalog's configuration over; the values that are configured then.
+pub(super) fn switch(context: &Context, catalog: &str) -> Result<ConfigValues, Failure> {
+    let mut catalog = catalog.to_owned();
+    loop {
+        let update = UpdateConfig(ConfigUpdate::catalog(catalog.clone()));
+        let asked = context.of_catalog(&catalog);
+        match consent::told(&asked, || context.send(&update)) {
+            Err(failure) => catalog = other(failure)?,
+            done => return done,
+        }
+    }
+}
+
+/// The catalog that the one asked for says it is, if the user agrees to it.
+fn other(failure: Failure) -> Result<String, Failure> {
+    let Some(other) = failure.other_catalog().map(ToString::to_string) else {
+        return Err(failure);
+    };
+    let question = format!("{}.\nConfigure {other} instead? [y/N] ", failure.what());
+    if consent::is_agreed(&question)? {
+        Ok(other)
+    } else {
+        Err(failure)
+    }
+}
+
 /// Takes a catalog's configuration over. Asks where that is another catalog's,
 /// or names another registry than before.
 fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Result<(), Failure> {
@@ -73,18 +100,10 @@ fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Res
         let update = UpdateConfig(ConfigUpdate::catalog(&url));
         let asked = context.of_catalog(&url);
         let outcome = consent::told(&asked, || context.print(&update, |values| show(&values)));
-        let failure = match outcome {
-            Err(failure) => failure,
+        match outcome {
+            Err(failure) => url = other(failure)?,
             done => return done,
-        };
-        let Some(other) = failure.other_catalog().map(ToString::to_string) else {
-            return Err(failure);
-        };
-        let question = format!("{}.\nConfigure {other} instead? [y/N] ", failure.what());
-        if !consent::is_agreed(&question)? {
-            return Err(failure);
         }
-        url = other;
     }
 }
 
@@ -109,14 +128,23 @@ fn tell_where_quilt3_is_led(context: &Context) {
 
 /// One `key: value` a line.
 fn show(values: &ConfigValues) -> Result<(), Failure> {
-    let width = values.keys().map(String::len).max().unwrap_or(0) + 1;
+    if values.is_empty() {
+        output::note(
+            "Nothing is configured; take it over from a catalog: quiltctl config https://YOUR-CATALOG",
+        );
+    }
+    // Values are what others wrote into the file: one line each, whatever is
+    // in them.
+    let shown = |key: &str| look::name(key).to_string() + ":";
+    let width = values.keys().map(|key| shown(key).chars().count()).max();
+    let width = width.unwrap_or(0);
     for (key, value) in values {
         let value = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => look::name(text).to_string(),
             Value::Null => "-".to_owned(),
-            other => other.to_string(),
+            other => look::says(&other.to_string()).to_string(),
         };
-        output::line(format_args!("{:width$} {value}", format!("{key}:")))?;
+        output::line(format_args!("{:width$} {value}", shown(key)))?;
     }
     Ok(())
 }

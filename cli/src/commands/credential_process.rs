@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_millis(3700);
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct Args {
     /// A profile of quiltd.toml, instead of the stack's own credentials
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = crate::completion::profiles())]
     pub(crate) profile: Option<ProfileName>,
 }
 

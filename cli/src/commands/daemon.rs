@@ -9,6 +9,7 @@ use quilt_proto::api::{ReadStatus, Shutdown};
 use quilt_proto::wire::Status;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::logs;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{output, owner, start};
@@ -31,9 +32,14 @@ pub(crate) enum Command {
     Stop,
     /// Stop it, then start it
     Restart,
+    /// Show what the daemon wrote, where quiltctl started it
+    Logs(logs::Args),
 }
 
 pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    if let Command::Logs(args) = command {
+        return logs::run(context, args);
+    }
     let client = context.client()?.with_timeout(TIMEOUT);
     match command {
         Command::Start => start(context, &client),
@@ -53,6 +59,7 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
             stop(&client)?;
             start(context, &client)
         }
+        Command::Logs(_) => Ok(()),
     }
 }
 

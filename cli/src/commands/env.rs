@@ -18,7 +18,7 @@ use crate::{output, variables};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile of quiltd.toml, instead of the stack's own credentials
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = crate::completion::profiles())]
     profile: Option<ProfileName>,
 
     /// For which reader

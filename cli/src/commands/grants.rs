@@ -1,24 +1,119 @@
 //! `grants`: rights to use something over loopback.
 
-use quilt_proto::api::RevokeGrant;
+use quilt_proto::api::{ReadStatus, RevokeGrant};
+use quilt_proto::wire::{GrantKind, GrantStatus};
 
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
+use crate::look::{Column, Look, Paint, Screen, Span, Table, host, name};
 use crate::output;
 
-/// What to do with grants; `status` lists them.
+/// What to do with grants.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// List the grants, and which process holds each
+    List,
     /// Take a grant back: whoever holds it gets nothing more
     Revoke {
-        /// Its name, as `quiltctl status` shows it
+        /// Its name, as `quiltctl grants list` shows it
+        #[arg(add = crate::completion::grants())]
         id: String,
     },
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
-    let Command::Revoke { id } = command;
-    context.print(&RevokeGrant(id.clone()), |()| {
-        output::line("the grant is revoked")
-    })
+    match command {
+        Command::List => list(context),
+        Command::Revoke { id } => context.print(&RevokeGrant(id.clone()), |()| {
+            output::line("The grant is revoked: whoever holds it gets nothing more.")
+        }),
+    }
+}
+
+fn list(context: &Context) -> Result<(), Failure> {
+    let status = context.of_all_catalogs().send(&ReadStatus)?;
+    if context.global().json {
+        let body = serde_json::to_vec(&status.grants)
+            .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+        return output::json(&body);
+    }
+    let look = context.look();
+    screen(&look, &status.grants).print(&look)
+}
+
+fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
+    let mut screen = Screen::new();
+    if grants.is_empty() {
+        screen.say("No grants: programs under quiltctl exec and quilt3 hold one each.");
+        return screen;
+    }
+    let mut table = Table::new([
+        Column::key("FOR"),
+        Column::of_importance("HELD BY", 4),
+        Column::of_importance("ENDS", 2),
+        Column::of_importance("LAST USED", 3),
+        Column::of_importance("CATALOG", 1),
+        Column::key("ID"),
+    ]);
+    for grant in grants {
+        let held = match grant.pid {
+            Some(pid) => format!("process {pid}"),
+            None if grant.kind == GrantKind::Registry => "quilt3".to_owned(),
+            None => "whoever has it".to_owned(),
+        };
+        let used = grant.last_used_at;
+        table.row([
+            Span::painted(purpose(grant), Paint::Strong),
+            held.into(),
+            if grant.pid.is_some() {
+                Span::painted("with it", Paint::Quiet)
+            } else {
+                look.when(grant.expires_at).into()
+            },
+            used.map_or_else(|| "never".to_owned(), |used| look.when(used))
+                .into(),
+            Span::painted(host(&grant.catalog_url), Paint::Quiet),
+            name(&grant.id).into(),
+        ]);
+    }
+    screen.table(table);
+    screen
+}
+
+/// What a grant opens.
+fn purpose(grant: &GrantStatus) -> String {
+    match (grant.kind, &grant.profile, grant.without_api_keys) {
+        (GrantKind::Credentials, Some(profile), _) => format!("profile {}", name(profile.as_str())),
+        (GrantKind::Credentials, None, _) => "credentials".to_owned(),
+        (GrantKind::Registry, _, false) => "registry".to_owned(),
+        (GrantKind::Registry, _, true) => "registry without API keys".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::tests::{at, widths};
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let grant = |kind, profile: Option<&str>, pid| GrantStatus {
+            id: "0b9e7a526b1f4f0e".to_owned(),
+            kind,
+            catalog_url: "https://demo.quilt.example".parse().unwrap(),
+            profile: profile.map(|profile| profile.parse().unwrap()),
+            created_at: at(-3600),
+            expires_at: at(3600),
+            last_used_at: Some(at(-40)),
+            pid,
+            without_api_keys: pid.is_none(),
+        };
+        let grants = [
+            grant(GrantKind::Credentials, Some("lake"), Some(4242)),
+            grant(GrantKind::Credentials, Some("default"), None),
+            grant(GrantKind::Registry, None, None),
+        ];
+        insta::assert_snapshot!(widths(|look| screen(look, &grants)));
+        insta::assert_snapshot!("no_grants", widths(|look| screen(look, &[])));
+    }
 }

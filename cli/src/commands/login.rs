@@ -4,20 +4,33 @@
 use std::path::PathBuf;
 
 use quilt_proto::api::{
-    AwaitWebLogin, Login, ReadSession, SessionQuery, StartWebLogin, UseApiKey, WebLoginQuery,
+    AwaitWebLogin, Login, ReadSession, ReadStatus, SessionQuery, StartWebLogin, UseApiKey,
+    WebLoginQuery,
 };
 use quilt_proto::command::sentence;
-use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, WebLoginProgress};
-use quilt_proto::{ApiKeySecret, RegistryHost};
+use quilt_proto::wire::{
+    ApiKeyHandover, CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress,
+};
+use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryHost};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::helper::Helper;
-use crate::{browser, consent, key_source, output, prompt};
+use crate::look::{self, host};
+use crate::{browser, completion, consent, key_source, output, prompt};
 
 /// How to log in.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
+    /// The catalog: its address, its host, or its name in quiltd.toml
+    #[arg(value_name = "CATALOG", value_parser = catalog, conflicts_with = "all", add = completion::catalogs())]
+    named: Option<String>,
+
+    /// Log in to every catalog that needs it, one after another
+    #[arg(long, conflicts_with_all = ["code_stdin", "api_key", "api_key_env", "api_key_dotenv", "api_key_secret", "accept_registry"])]
+    all: bool,
+
     /// Read the code from stdin; ask for nothing, open nothing
     #[arg(long)]
     code_stdin: bool,
@@ -43,7 +56,7 @@ pub(crate) struct Args {
 }
 
 /// An API key, and where it comes from.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[expect(clippy::struct_field_names, reason = "the names of the flags")]
 #[group(multiple = false, conflicts_with_all = ["code_stdin", "no_browser"])]
 struct KeySource {
@@ -65,6 +78,74 @@ struct KeySource {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    if args.all {
+        return every(context, args);
+    }
+    match &args.named {
+        Some(_) if context.global().catalog.is_some() => {
+            let what = "the catalog is given twice";
+            Err(Failure::new(exit::USAGE, what))
+        }
+        Some(catalog) => one(&context.of_catalog(catalog), args),
+        None => one(context, args),
+    }
+}
+
+/// The login of somebody at a terminal, with a code.
+pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
+    one(context, &Args::default())
+}
+
+/// What is typed as a catalog. Whatever else somebody gives by mistake is a
+/// code or a key, and is not repeated.
+fn catalog(text: &str) -> Result<String, &'static str> {
+    let legal = |c: char| c.is_ascii_graphic() && !"'\"`$;&|<>(){}\\".contains(c);
+    let is_name = text.len() <= 64 && !text.contains(['.', '/']);
+    let is_address = CatalogUrl::from_typed(text).is_ok();
+    if text.starts_with("qk_") || text.is_empty() || !text.chars().all(legal) {
+        return Err("a catalog");
+    }
+    if is_address || is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("a catalog")
+    }
+}
+
+/// Every catalog where nobody is logged in any more, or nobody ever was.
+fn every(context: &Context, args: &Args) -> Result<(), Failure> {
+    let everywhere = context.of_all_catalogs();
+    let status = everywhere.send(&ReadStatus)?;
+    let needs = |catalog: &&CatalogStatus| catalog.session.state != SessionState::Active;
+    let needing: Vec<&CatalogStatus> = status.catalogs.iter().filter(needs).collect();
+    if needing.is_empty() {
+        output::note("Every catalog is logged in.");
+        if context.global().json {
+            return output::json(b"[]");
+        }
+        return Ok(());
+    }
+    let count = needing.len();
+    let mut outcome = Ok(());
+    for (at, catalog) in needing.into_iter().enumerate() {
+        let url = &catalog.catalog_url;
+        output::note(format_args!("{} of {count}: {}", at + 1, host(url)));
+        // One that fails does not keep the user from the others.
+        if let Err(failure) = one(&context.of_catalog(url.as_str()), args) {
+            if failure.code() == exit::INTERRUPTED {
+                return Err(failure);
+            }
+            output::note(format_args!("{}: {failure}", host(url)));
+            outcome = Err(
+                Failure::new(failure.code(), "not every catalog is logged in")
+                    .hint("quiltctl login --all"),
+            );
+        }
+    }
+    outcome
+}
+
+fn one(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.web {
         return through_browser(context, args);
     }
@@ -134,6 +215,11 @@ fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Fail
     for line in session.welcome() {
         output::note(line);
     }
+    // For a person; a script reads the catalog below.
+    if look::is_seen() {
+        output::note("Next:  quiltctl setup aws      for every AWS program");
+        output::note("       quiltctl setup quilt3   for Python");
+    }
     output::line(&session.catalog_url)
 }
 
@@ -147,6 +233,7 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
         }))
     })?;
     offer(&login.start_url, args.no_browser);
+    say_how_to_leave(&login.start_url);
     let call = AwaitWebLogin(login.id);
     loop {
         let reply = context.reply(&call)?;
@@ -243,9 +330,35 @@ fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Fai
 
 /// Opens a page, or says where it is.
 fn offer(page: &str, no_browser: bool) {
+    let shown = look::page(page);
     if !no_browser && browser::open(page) {
-        output::note(format_args!("Opening {page}"));
+        output::note(format_args!("Opening {shown}"));
     } else {
-        output::note(format_args!("Open this page and log in: {page}"));
+        output::note(format_args!("Open this page and log in: {shown}"));
+    }
+}
+
+/// What a person can do who waits: over SSH, the page is on this machine, and
+/// the browser is on another.
+fn say_how_to_leave(page: &str) {
+    if browser::is_remote() {
+        let port = page
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split(['/', '?']).next())
+            .and_then(|host| host.rsplit(':').next()?.parse::<u16>().ok());
+        if let Some(port) = port {
+            output::note("The browser is on another machine: there, first run");
+            output::note(format_args!(
+                "    ssh -N -L {port}:127.0.0.1:{port} {}",
+                browser::this_machine()
+            ));
+            output::note("or press Ctrl-C and log in with a code to paste: quiltctl login");
+            return;
+        }
+    }
+    if prompt::is_somebody_there() {
+        output::note(
+            "Waiting for the browser; Ctrl-C gives up, `quiltctl login` takes a code instead.",
+        );
     }
 }

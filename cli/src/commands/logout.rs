@@ -17,10 +17,11 @@ pub(crate) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.print(&Logout(LogoutQuery { all: args.all }), |()| {
         output::note(if args.all {
-            "Logged out of every catalog."
+            "Logged out of every catalog: programs get no more credentials."
         } else {
-            "Logged out."
+            "Logged out: programs get no more credentials of it."
         });
+        output::note("Next:  quiltctl login");
         Ok(())
     })
 }

@@ -3,7 +3,9 @@
 use clap::CommandFactory;
 
 use crate::args::Cli;
+use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::help::man;
 use crate::output;
 
 /// Which page.
@@ -13,19 +15,23 @@ pub(crate) struct Args {
     command: Vec<String>,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    context.refuse_json("man")?;
     let mut all = Cli::command();
     // Gives nested commands their full names.
     all.build();
     let mut command = &all;
     for name in &args.command {
         command = command.find_subcommand(name).ok_or_else(|| {
-            Failure::new(exit::USAGE, "there is no such command").hint("quiltctl --help")
+            let names = all.get_subcommands().map(clap::Command::get_name);
+            let known: Vec<&str> = names.collect();
+            let what = format!("there is no such command; there are {}", known.join(", "));
+            Failure::new(exit::USAGE, what).hint("quiltctl --help")
         })?;
     }
+    let more = command.get_after_long_help().map(ToString::to_string);
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
-        .render(&mut page)
+    man::write(command, &args.command.join(" "), more.as_deref(), &mut page)
         .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
     output::bytes(&page)
 }

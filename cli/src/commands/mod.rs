@@ -16,6 +16,7 @@ mod grants;
 mod logged_in;
 mod login;
 mod logout;
+mod logs;
 mod man;
 mod packages;
 mod profiles;
@@ -24,6 +25,8 @@ mod search;
 mod setup;
 mod status;
 mod token;
+mod uninstall;
+mod use_catalog;
 mod watch;
 mod whoami;
 
@@ -33,9 +36,11 @@ use crate::exit::Failure;
 /// What the program is asked to do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Read the configuration, take it over from a catalog, or set values
+    /// Read, take over or set the configuration
     Config(config::Args),
-    /// Log in: opens the browser, then takes the code it shows; or use an API key
+    /// Make another catalog the default one
+    Use(use_catalog::Args),
+    /// Log in with the browser, or with an API key
     Login(login::Args),
     /// Drop the API key, fall back to the interactive session
     ClearApiKey,
@@ -43,8 +48,8 @@ pub(crate) enum Command {
     LoggedIn,
     /// Forget session and API key, and revoke it where the stack can
     Logout(logout::Args),
-    /// Show what the daemon holds
-    Status,
+    /// Show who is logged in, and what lasts how long
+    Status(status::Args),
     /// Show who the stack says you are
     Whoami,
     /// Show or switch the active role
@@ -69,7 +74,7 @@ pub(crate) enum Command {
     Exec(exec::Args),
     /// Print AWS credentials as variables
     Env(env::Args),
-    /// Take back rights to use credentials over loopback
+    /// List and take back what running programs may use
     #[command(subcommand)]
     Grants(grants::Command),
     /// Sign in to the AWS console
@@ -79,16 +84,18 @@ pub(crate) enum Command {
     /// Wire other programs up
     #[command(subcommand)]
     Setup(setup::Command),
-    /// Find what keeps programs from quiltd's credentials, and what mends it
+    /// Find what keeps programs from credentials, and what mends it
     #[command(after_long_help = doctor::HELP)]
-    Doctor,
+    Doctor(doctor::Args),
     /// Show which local process got what, when
     Audit(audit::Args),
-    /// Follow what changes in the daemon
+    /// The same, alive, with what programs ask for
     Watch,
-    /// Start, stop or restart the daemon
+    /// Start, stop or restart the daemon, or read its log
     #[command(subcommand)]
     Daemon(daemon::Command),
+    /// Undo every setup, and on request remove what is kept
+    Uninstall(uninstall::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page of a command
@@ -99,13 +106,15 @@ pub(crate) enum Command {
 pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Config(args) => config::run(context, args),
+        Command::Use(args) => use_catalog::run(context, args),
+        Command::Uninstall(args) => uninstall::run(context, args),
         Command::Login(args) => login::run(context, args),
         Command::ClearApiKey => clear_api_key::run(context),
         Command::ApiKeys(command) => api_keys::run(context, command),
         Command::Admin(command) => admin::run(context, command),
         Command::LoggedIn => logged_in::run(context),
         Command::Logout(args) => logout::run(context, args),
-        Command::Status => status::run(context),
+        Command::Status(args) => status::run(context, args),
         Command::Whoami => whoami::run(context),
         Command::Role(command) => role::run(context, command),
         Command::Token => token::run(context),
@@ -118,12 +127,12 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Console(args) => console::run(context, args),
         Command::Profiles => profiles::run(context),
         Command::Setup(command) => setup::run(context, command),
-        Command::Doctor => doctor::run(context),
+        Command::Doctor(args) => doctor::run(context, args),
         Command::Audit(args) => audit::run(context, args),
         Command::Watch => watch::run(context),
         Command::Daemon(command) => daemon::run(context, *command),
-        Command::Completions(args) => completions::run(args),
-        Command::Man(args) => man::run(args),
+        Command::Completions(args) => completions::run(context, args),
+        Command::Man(args) => man::run(context, args),
     }
 }
 

@@ -1,40 +1,108 @@
 //! `profiles`: the profiles of quiltd.toml and what each last gave.
 
+use quilt_proto::Command;
 use quilt_proto::api::ReadProfiles;
+use quilt_proto::wire::ProfileStatus;
 
 use super::status;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output::{self, or_dash};
+use crate::look::{
+    Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, names, says,
+};
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    context.print(&ReadProfiles, |profiles| {
-        let rows: Vec<[String; 6]> = profiles
-            .iter()
-            .map(|profile| {
-                let roles = profile.role_arn.join(" > ");
-                [
-                    profile.name.to_string(),
-                    or_dash(profile.catalog_url.as_ref()),
-                    or_dash(Some(roles).filter(|roles| !roles.is_empty())),
-                    or_dash(profile.region.as_ref()),
-                    or_dash(profile.expires_at),
-                    or_dash(profile.last_error.as_ref()),
-                ]
-            })
-            .collect();
-        output::table(
-            [
-                "PROFILE",
-                "CATALOG",
-                "ROLES",
-                "REGION",
-                "CREDENTIALS UNTIL",
-                "PROBLEM",
-            ],
-            &rows,
-        )?;
+    context.show(&ReadProfiles, |look, profiles| screen(look, profiles))?;
+    if !context.global().json {
         status::warn_of_settings(context);
-        Ok(())
-    })
+    }
+    Ok(())
+}
+
+fn screen(look: &Look, profiles: &[ProfileStatus]) -> Screen {
+    let mut screen = Screen::new();
+    let mut table = Table::new([
+        Column::key("PROFILE"),
+        Column::of_importance("CREDENTIALS", 3),
+        Column::of_importance("REGION", 2),
+        Column::of_importance("CATALOG", 1).unless_same(),
+        Column::key("ROLE"),
+    ]);
+    for profile in profiles {
+        let between = format!(" {} ", look.symbol(Symbol::Leads));
+        let held = match (profile.expires_at, &profile.last_error) {
+            (Some(end), _) => look.left(end).into(),
+            (None, Some(_)) => {
+                Span::painted(format!("{} none", look.symbol(Symbol::Bad)), Paint::Bad)
+            }
+            (None, None) => Span::painted("not asked for yet", Paint::Quiet),
+        };
+        let role = if profile.role_arn.is_empty() {
+            Span::painted("the stack's own", Paint::Quiet)
+        } else {
+            names(&profile.role_arn, &between).into()
+        };
+        let region = profile.region.as_deref().map(name);
+        let catalog = profile.catalog_url.as_ref().map(host);
+        table.row([
+            Span::painted(name(profile.name.as_str()), Paint::Strong),
+            held,
+            region.map_or_else(Span::default, Into::into),
+            Span::painted(catalog.unwrap_or_default(), Paint::Quiet),
+            role,
+        ]);
+    }
+    screen.table(table);
+    for profile in profiles {
+        if let Some(error) = &profile.last_error {
+            let line = Line::default().with(look.mark(Symbol::Bad)).with(" ");
+            screen.line(
+                line.with(name(profile.name.as_str()))
+                    .with(": ")
+                    .with(says(error)),
+            );
+        }
+    }
+    if profiles.len() < 2 {
+        screen.line(Line::default().quiet("Roles of yours are profiles in quiltd.toml."));
+        screen.line(Line::command(4, &Command::of("quiltctl exec --help")));
+    }
+    screen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::tests::{at, widths};
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let profile = |name: &str, roles: &[&str]| ProfileStatus {
+            name: name.parse().unwrap(),
+            catalog_url: Some("https://demo.quilt.example".parse().unwrap()),
+            role_arn: roles.iter().map(|role| (*role).to_owned()).collect(),
+            region: Some("eu-west-1".to_owned()),
+            expires_at: Some(at(47 * 60)),
+            next_refresh_at: None,
+            last_error: None,
+        };
+        let mut profiles = vec![
+            profile("default", &[]),
+            profile(
+                "lake",
+                &[
+                    "arn:aws:iam::111111111111:role/hop",
+                    "arn:aws:iam::222222222222:role/lake",
+                ],
+            ),
+        ];
+        insta::assert_snapshot!("profiles_one", widths(|look| screen(look, &profiles[..1])));
+        profiles.push(ProfileStatus {
+            expires_at: None,
+            last_error: Some("AWS says “no \u{1b}[31mluck”".to_owned()),
+            catalog_url: Some("https://lab.quilt.example".parse().unwrap()),
+            ..profile("broken", &["arn:aws:iam::222222222222:role/broken"])
+        });
+        insta::assert_snapshot!(widths(|look| screen(look, &profiles)));
+    }
 }

@@ -1,11 +1,12 @@
 //! `role`: the active role, which decides what the credentials may do.
 
 use quilt_proto::api::{ReadMe, SwitchRole};
-use quilt_proto::wire::RoleChoice;
+use quilt_proto::wire::{Me, RoleChoice};
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output::{self, or_dash};
+use crate::look::{Line, Paint, Screen, Span, name};
+use crate::{completion, look, output};
 
 /// What to do about roles.
 #[derive(Debug, clap::Subcommand)]
@@ -15,28 +16,70 @@ pub(crate) enum Command {
     /// Make another role active, everywhere you are logged in
     Switch {
         /// The role
+        #[arg(add = completion::roles())]
         name: String,
     },
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List => context.print(&ReadMe, |me| {
-            for role in &me.roles {
-                let mark = if me.role.as_ref() == Some(role) {
-                    '*'
-                } else {
-                    ' '
-                };
-                output::line(format_args!("{mark} {role}"))?;
-            }
-            Ok(())
-        }),
+        Command::List => context.show(&ReadMe, |_, me| screen(me)),
         Command::Switch { name } => {
             let role = name.clone();
             context.print(&SwitchRole(RoleChoice { role }), |me| {
-                output::line(or_dash(me.role))
+                let host = context.catalog()?;
+                let place = host.map_or_else(String::new, |at| format!(" on {}", look::name(&at)));
+                match me.role.as_deref() {
+                    Some(role) => {
+                        output::note(format_args!(
+                            "Your role{place} is {} now, everywhere you are logged in; programs \
+                             get its credentials from their next request on.",
+                            look::name(role)
+                        ));
+                        output::line(look::name(role))
+                    }
+                    None => output::line("none"),
+                }
             })
         }
+    }
+}
+
+/// The roles, the active one marked.
+fn screen(me: &Me) -> Screen {
+    let mut screen = Screen::new();
+    if me.roles.is_empty() {
+        screen.say("You have no role; an administrator of the stack gives one.");
+    }
+    for role in &me.roles {
+        let line = if me.role.as_ref() == Some(role) {
+            Line::default()
+                .with(Span::painted("* ", Paint::Good))
+                .strong(name(role))
+        } else {
+            Line::default().with("  ").with(name(role))
+        };
+        screen.line(line);
+    }
+    screen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::tests::widths;
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let me = Me {
+            name: "me".to_owned(),
+            email: String::new(),
+            is_admin: false,
+            role: Some("b".to_owned()),
+            roles: ["a", "b", "Read Write", "* b", "漢字"]
+                .map(str::to_owned)
+                .to_vec(),
+        };
+        insta::assert_snapshot!(widths(|_| screen(&me)));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::look::{Column, Paint, Screen, Span, Table, name};
 
 /// The longest query accepted, in bytes.
 const MAX_QUERY: u64 = 1024 * 1024;
@@ -41,10 +41,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         query,
         limit: Some(args.limit),
     };
-    context.print(&RunSearch(search), |hits| {
-        let rows: Vec<[String; 3]> = hits.iter().map(row).collect();
-        output::table(["SCORE", "INDEX", "FOUND"], &rows)
-    })
+    context.show(&RunSearch(search), |_, hits| screen(hits))
 }
 
 /// A DSL query, checked before anything is asked.
@@ -71,18 +68,72 @@ fn dsl(file: &PathBuf) -> Result<serde_json::Map<String, Value>, Failure> {
     })
 }
 
-/// Objects are found by key, packages by handle; anything has an id.
-fn row(hit: &Value) -> [String; 3] {
+/// An address a hit, in the order of how well it matches.
+fn screen(hits: &[Value]) -> Screen {
+    let mut screen = Screen::new();
+    if hits.is_empty() {
+        screen.say("Nothing matches; fewer words, or a * at the end of one, find more.");
+        return screen;
+    }
+    let mut table = Table::new([
+        Column::key("FOUND"),
+        Column::of_importance("VERSION", 1),
+        Column::of_importance("SCORE", 2).right(),
+    ]);
+    for hit in hits {
+        table.row(row(hit));
+    }
+    screen.table(table);
+    screen
+}
+
+/// Objects are at a key of a bucket, packages have a handle; anything has an
+/// id. The index of a bucket is named after it, that of its packages too.
+fn row(hit: &Value) -> [Span; 3] {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let source = &hit["_source"];
-    let found = ["key", "handle", "ptr_name", "name"]
+    let index = text(&hit["_index"]).unwrap_or_default();
+    let index = index.split("-reindex-").next().unwrap_or_default();
+    let bucket = index.strip_suffix("_packages").unwrap_or(index);
+    let package = ["handle", "ptr_name", "name"]
         .iter()
-        .find_map(|field| text(&source[*field]))
-        .or_else(|| text(&hit["_id"]));
+        .find_map(|field| text(&source[*field]));
+    let found = match (text(&source["key"]), package) {
+        (Some(key), _) if !bucket.is_empty() => format!("s3://{bucket}/{key}"),
+        (Some(key), _) => key,
+        (None, Some(package)) if !bucket.is_empty() => {
+            // As the Python SDK and the catalog write a package.
+            format!("quilt+s3://{bucket}#package={package}")
+        }
+        (None, Some(package)) => package,
+        (None, None) => text(&hit["_id"]).unwrap_or_default(),
+    };
+    let version = text(&source["version_id"]).filter(|version| version != "null");
     let score = hit["_score"].as_f64().map(|score| format!("{score:.2}"));
     [
-        output::or_dash(score),
-        output::or_dash(text(&hit["_index"])),
-        output::or_dash(found),
+        Span::painted(name(&found), Paint::Strong),
+        version.map_or_else(Span::default, |version| name(&version).into()),
+        Span::painted(score.unwrap_or_default(), Paint::Quiet),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::look::tests::widths;
+
+    #[test]
+    fn hits_are_addresses_at_every_width() {
+        let hits = [
+            json!({"_index": "lake", "_score": 3.217, "_source": {"key": "a/b/reads_1.fastq.gz"}}),
+            json!({"_index": "lake-reindex-v1", "_score": 2.0,
+                   "_source": {"key": "names with blanks/漢字 x; run: evil", "version_id": "null"}}),
+            json!({"_index": "lake_packages", "_score": 1.5, "_source": {"handle": "team/data"}}),
+            json!({"_id": "bare"}),
+        ];
+        insta::assert_snapshot!(widths(|_| screen(&hits)));
+        insta::assert_snapshot!("search_empty", widths(|_| screen(&[])));
+    }
 }

@@ -97,18 +97,49 @@ fn a_token_is_printed_bare_and_as_json() {
     assert_eq!(home.run(&["token", "--json"]).ok(), format!("{body}\n"));
 }
 
+/// The server knows one answer; a second question finds no other.
+fn status_server(home: &Home) {
+    home.serve(|request, mut stream| {
+        let body = if request.starts_with("GET /v1/status") {
+            STATUS
+        } else {
+            "[]"
+        };
+        let _ = stream.write_all(http(200, body).as_bytes());
+    });
+}
+
 #[test]
-fn status_is_aligned_and_harmless() {
+fn status_says_who_and_is_harmless() {
     let home = Home::new();
-    home.answer(200, STATUS);
+    status_server(&home);
     let text = home.run(&["status"]).ok();
-    assert!(
-        text.contains("\nCATALOG            SESSION  KIND         TOKEN UNTIL"),
-        "{text}"
-    );
-    assert!(text.contains("\nhttps://x.example  active   interactive  2030-01-01T00:00:00Z  -\n"));
+    assert!(text.contains("x.example  renews itself\n"), "{text}");
+    assert!(text.contains("default  nothing held"), "{text}");
+    assert!(text.contains("no [31mluck"), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
     assert_eq!(home.run(&["--json", "status"]).ok(), format!("{STATUS}\n"));
+}
+
+#[test]
+fn colour_is_as_asked_for() {
+    let home = Home::new();
+    status_server(&home);
+    let run = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(args);
+        command.envs(variables.iter().copied());
+        Ran::from(&command.output().unwrap()).ok()
+    };
+    let always = ["status", "--color", "always"];
+    assert!(run(&always, &[]).contains("\u{1b}["));
+    assert!(!run(&["status"], &[]).contains('\u{1b}'), "a pipe");
+    assert!(!run(&["status", "--color", "never"], &[("CLICOLOR_FORCE", "1")]).contains('\u{1b}'));
+    assert!(run(&["status"], &[("CLICOLOR_FORCE", "1")]).contains('\u{1b}'));
+    let refused = [("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")];
+    assert!(!run(&["status"], &refused).contains('\u{1b}'));
+    // Symbols only where the locale has them.
+    assert!(run(&["status"], &[("LANG", "C.UTF-8")]).contains('\u{b7}'));
+    assert!(run(&["status"], &[]).contains("! x.example") || run(&["status"], &[]).is_ascii());
 }
 
 #[test]
@@ -144,6 +175,7 @@ fn who_you_are_and_which_roles_you_have() {
     let requests = home.answer(200, ME);
     assert!(home.run(&["whoami"]).ok().contains("me@x.example"));
     assert_eq!(home.run(&["role", "list"]).ok(), "  a\n* b\n");
+    assert_eq!(home.run(&["role", "list", "--utc"]).ok(), "  a\n* b\n");
     assert_eq!(home.run(&["role", "switch", "b"]).ok(), "b\n");
     let last = requests.try_iter().last().unwrap();
     assert!(last.starts_with("PUT /v1/me/role "), "{last}");
@@ -251,12 +283,20 @@ fn a_full_disk_is_an_error() {
 fn shells_and_manuals_are_served_without_a_daemon() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            home.run(&["completions", shell])
-                .ok()
-                .contains("credential-process")
-        );
+        let script = home.run(&["completions", shell]).ok();
+        assert!(script.contains("QUILTCTL_COMPLETE="), "{script}");
     }
+    for command in [&["completions", "bash", "--json"][..], &["man", "--json"]] {
+        let ran = home.run(command);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.stderr.contains("prints no JSON"), "{ran:?}");
+    }
+    assert!(
+        Ran::from(&home.command(&[]).output().unwrap())
+            .ok()
+            .contains("Log in:"),
+        "alone, it shows the help"
+    );
     assert!(home.run(&["man"]).ok().contains(".TH"));
     assert!(home.run(&["man", "role", "switch"]).ok().contains("switch"));
     home.run(&["man", "nonsense"]).failed(2);

@@ -14,15 +14,40 @@ fn every_error_code_has_its_exit_code() {
         let home = Home::new();
         let problem = Problem::new(400, code.clone(), "it is\nwrong").with_hint("quiltctl login");
         home.answer(400, &serde_json::to_string(&problem).unwrap());
-        for command in [
-            &["credential-process"][..],
-            &["token"],
-            &["status", "--json"],
-        ] {
+        for command in [&["credential-process"][..], &["token"], &["status"]] {
             let line = home.run(command).failed(code.exit_code().into());
             assert_eq!(line, "quiltctl: it is wrong; run: quiltctl login\n");
         }
+        for command in [&["credential-process", "--json"][..], &["--json", "status"]] {
+            let said = document(&home, command, code.exit_code().into());
+            assert_eq!(said.code, code);
+            assert_eq!((said.status, said.detail.as_str()), (400, "it is wrong"));
+            assert_eq!(said.hint.unwrap(), "quiltctl login");
+        }
     }
+}
+
+/// The problem document of a failure: one line on stderr, nothing on stdout.
+fn document(home: &Home, args: &[&str], code: i32) -> Problem {
+    let ran = home.run(args);
+    assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    serde_json::from_str(&ran.stderr).unwrap()
+}
+
+#[test]
+fn our_own_failures_are_documents_too() {
+    let home = Home::new();
+    let gone = document(&home, &["status", "--json"], 4);
+    assert_eq!(gone.code.as_str(), "daemon_unreachable");
+    assert_eq!(gone.hint.unwrap(), "quiltctl daemon start");
+    let usage = document(&home, &["--json", "tokn"], 2);
+    assert_eq!(usage.code.as_str(), "usage");
+    let usage = document(&home, &["man", "--json", "nonsense"], 2);
+    assert!(usage.hint.is_some());
+    // What follows is the program's own.
+    let ran = home.run(&["exec", "--", "--json"]);
+    assert!(ran.stderr.starts_with("quiltctl: "), "{ran:?}");
 }
 
 #[test]
@@ -70,7 +95,7 @@ fn nobody_reading_errors_changes_no_exit_code() {
 fn mistakes_are_2_and_never_repeated() {
     let home = Home::new();
     for args in [
-        &["login", "canary"][..],
+        &["login", "qk_canary"][..],
         &["canary"],
         &["token", "--canary=canary"],
         &["credential-process", "--profile", "can ary"],

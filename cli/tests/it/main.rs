@@ -4,6 +4,7 @@
 
 mod autostart;
 mod calls;
+mod completion;
 mod doctor;
 mod errors;
 mod login;
@@ -12,3 +13,5 @@ mod owner;
 mod server;
 mod setup_aws;
 mod setup_units;
+mod terminal;
+mod watch;

@@ -19,6 +19,7 @@ pub(super) fn welcome(app: &App, session: &Session, arrival: Arrival) -> Answer 
             false
         })
     });
+    app.note_user(session.catalog(), arrival.me.as_ref().ok());
     let (me, me_error) = match arrival.me {
         Ok(me) => (Some(me), None),
         Err(why) => (None, Some(why)),

@@ -37,6 +37,7 @@ pub struct AuditLog {
     path: PathBuf,
     orders: Option<SyncSender<Order>>,
     dropped: Arc<AtomicU64>,
+    recorded: Arc<AtomicU64>,
 }
 
 impl AuditLog {
@@ -55,11 +56,13 @@ impl AuditLog {
             path,
             orders: started.is_ok().then_some(orders),
             dropped: Arc::default(),
+            recorded: Arc::default(),
         }
     }
 
     /// Notes an event; never waits and never fails.
     pub fn record(&self, entry: AuditEntry) {
+        self.recorded.fetch_add(1, Ordering::Relaxed);
         let noted = self
             .orders
             .as_ref()
@@ -67,6 +70,11 @@ impl AuditLog {
         if !noted && self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("events are not audited: too many at once");
         }
+    }
+
+    /// Events so far.
+    pub fn recorded(&self) -> u64 {
+        self.recorded.load(Ordering::Relaxed)
     }
 
     /// Events that were too many to be noted.

@@ -113,7 +113,7 @@ impl Vault {
     }
 
     /// The session a profile's credentials come from: of the catalog the
-    /// profile names, else the one asked for, else the configured one.
+    /// profile names, else the one asked for, else the one that is meant.
     pub fn session(
         &self,
         profile: &ProfileName,
@@ -121,7 +121,10 @@ impl Vault {
     ) -> Result<Arc<Session>, CredentialError> {
         let catalog = match &self.profile(profile)?.catalog {
             Some(catalog) => catalog.clone(),
-            None => catalogs::resolve(asked, &self.parts.config)?,
+            None => {
+                let (settings, config) = (self.parts.settings.current(), &self.parts.config);
+                catalogs::resolve(asked, &settings, config, || self.parts.sessions.only())?
+            }
         };
         Ok(self.parts.sessions.session(&catalog))
     }

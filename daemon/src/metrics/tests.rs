@@ -29,6 +29,8 @@ fn catalog(url: &str, token_left: i64) -> CatalogStatus {
             next_refresh_at: None,
             last_error: None,
         }],
+        alias: None,
+        user: None,
     }
 }
 
@@ -44,6 +46,8 @@ fn status(catalogs: Vec<CatalogStatus>) -> Status {
         findings: Vec::new(),
         protections: Vec::new(),
         grants: Vec::new(),
+        audited: 0,
+        default_catalog: None,
         catalogs,
     }
 }

@@ -139,6 +139,16 @@ impl Sessions {
         all
     }
 
+    /// The catalog that is logged in, where there is one alone.
+    pub fn only(&self) -> Option<CatalogUrl> {
+        let all = self.all();
+        let mut usable = all.iter().filter(|session| session.check().is_ok());
+        match (usable.next(), usable.next()) {
+            (Some(only), None) => Some(only.catalog().clone()),
+            _ => None,
+        }
+    }
+
     /// Tells when some session is somebody else now, or works again.
     pub fn identities(&self) -> watch::Receiver<u64> {
         self.parts.news.identities.subscribe()

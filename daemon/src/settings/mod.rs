@@ -6,6 +6,7 @@
 //! a broken file changes nothing but the status.
 
 mod arn;
+mod catalog;
 mod document;
 mod error;
 mod file;
@@ -18,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quilt_proto::{ProfileName, RegistryUrl};
+use quilt_proto::{CatalogUrl, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
@@ -31,6 +32,7 @@ use self::document::Document;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     profiles: BTreeMap<ProfileName, Arc<Profile>>,
+    catalogs: BTreeMap<String, CatalogUrl>,
     /// Signing in to the AWS console.
     pub console: Console,
     /// How the network is reached, where that is not as the environment says.
@@ -51,15 +53,22 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let document = Document::parse(text)?;
         let root = document.root();
-        root.allow(&["profiles", "console", "network", "security"])?;
+        root.allow(&["profiles", "catalogs", "console", "network", "security"])?;
         let mut settings = Self::default();
+        if let Some(catalogs) = root.get("catalogs") {
+            for entry in catalogs.table()?.entries() {
+                let name = catalog::name(entry.key()).map_err(|what| entry.error(what))?;
+                let url = catalog::url(&entry)?;
+                settings.catalogs.insert(name, url);
+            }
+        }
         if let Some(profiles) = root.get("profiles") {
             for entry in profiles.table()?.entries() {
                 let name: ProfileName = entry
                     .key()
                     .parse()
                     .map_err(|error: quilt_proto::NameError| entry.error(error.to_string()))?;
-                let profile = Profile::parse(&name, &entry.table()?)?;
+                let profile = Profile::parse(&name, &entry.table()?, &settings.catalogs)?;
                 settings.profiles.insert(name, Arc::new(profile));
             }
         }
@@ -96,6 +105,22 @@ impl Settings {
         std::iter::once((default, first))
             .chain(others.map(|(name, profile)| (name.clone(), Arc::clone(profile))))
             .collect()
+    }
+
+    /// The catalog of this name.
+    pub fn catalog(&self, name: &str) -> Option<&CatalogUrl> {
+        self.catalogs.get(name)
+    }
+
+    /// The name of a catalog, the first where it has several.
+    pub fn alias(&self, catalog: &CatalogUrl) -> Option<&str> {
+        let named = self.catalogs.iter().find(|(_, url)| *url == catalog);
+        named.map(|(name, _)| name.as_str())
+    }
+
+    /// Every catalog that has a name, by name.
+    pub fn catalogs(&self) -> impl Iterator<Item = (&str, &CatalogUrl)> {
+        self.catalogs.iter().map(|(name, url)| (name.as_str(), url))
     }
 
     /// What is legal but will not be as written, one line each.

@@ -61,8 +61,30 @@ pub struct Profile {
     pub min_ttl: Option<i64>,
 }
 
+/// The catalog that is named, or meant by what is typed.
+fn catalog(
+    table: &Table<'_>,
+    catalogs: &BTreeMap<String, CatalogUrl>,
+) -> Result<Option<CatalogUrl>, SettingsError> {
+    let Some(entry) = table.get("catalog") else {
+        return Ok(None);
+    };
+    let text = entry.string()?;
+    match catalogs.get(text) {
+        Some(catalog) => Ok(Some(catalog.clone())),
+        None => CatalogUrl::from_typed(text)
+            .map(Some)
+            .map_err(|error| entry.error(error.to_string())),
+    }
+}
+
 impl Profile {
-    pub(super) fn parse(name: &ProfileName, table: &Table<'_>) -> Result<Self, SettingsError> {
+    /// A profile's table. Its catalog may be one of `catalogs`, by name.
+    pub(super) fn parse(
+        name: &ProfileName,
+        table: &Table<'_>,
+        catalogs: &BTreeMap<String, CatalogUrl>,
+    ) -> Result<Self, SettingsError> {
         if name.is_default() {
             let other = |entry: &Entry<'_>| {
                 KEYS.contains(&entry.key()) && !DEFAULT_KEYS.contains(&entry.key())
@@ -75,7 +97,7 @@ impl Profile {
         }
         table.allow(KEYS)?;
         let profile = Self {
-            catalog: table.parsed("catalog")?,
+            catalog: catalog(table, catalogs)?,
             roles: roles(table)?,
             session_name: table.checked("role_session_name", session_name)?,
             external_id: table.checked("external_id", external_id)?,

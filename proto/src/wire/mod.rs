@@ -33,5 +33,5 @@ pub use session::{
 };
 pub use status::{
     CatalogStatus, CredentialStatus, Health, NetworkStatus, Protection, SessionState,
-    SessionStatus, Status,
+    SessionStatus, SessionUser, Status,
 };

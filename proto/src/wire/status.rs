@@ -46,6 +46,13 @@ pub struct Status {
     /// How the daemon reaches the network.
     #[serde(default)]
     pub network: NetworkStatus,
+    /// How much was audited since the daemon started: `/v1/audit` has more to
+    /// say whenever this has grown.
+    #[serde(default)]
+    pub audited: u64,
+    /// The catalog that is meant where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_catalog: Option<CatalogUrl>,
     /// Every catalog the daemon knows.
     pub catalogs: Vec<CatalogStatus>,
 }
@@ -94,6 +101,26 @@ pub struct CatalogStatus {
     pub session: SessionStatus,
     /// AWS credentials held for it.
     pub credentials: Vec<CredentialStatus>,
+    /// Its name in `quiltd.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Who is logged in, as the stack last said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<SessionUser>,
+}
+
+/// The user of a session in [`CatalogStatus`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionUser {
+    /// User name.
+    pub name: String,
+    /// The active role.
+    pub role: Option<String>,
+    /// Whether the user administers the stack.
+    pub is_admin: bool,
+    /// When the stack said so.
+    pub seen_at: Timestamp,
 }
 
 /// A session in [`Status`].

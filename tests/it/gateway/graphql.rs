@@ -364,5 +364,5 @@ async fn quilt3_makes_keys_or_shows_why_not_and_is_named() {
     }
     let table = world.ctl(&["audit"]).await.ok();
     assert!(table.contains(request), "{table}");
-    assert!(table.contains("/python3"), "{table}");
+    assert!(table.contains(" python3"), "{table}");
 }

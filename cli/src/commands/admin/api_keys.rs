@@ -17,11 +17,13 @@ pub(crate) enum Command {
     /// Show an API key
     Get {
         /// The key's id
+        #[arg(add = crate::completion::admin_keys())]
         id: String,
     },
     /// Revoke an API key for good
     Revoke {
         /// The key's id
+        #[arg(add = crate::completion::admin_keys())]
         id: String,
     },
     /// List the active API keys nobody has used lately
@@ -52,7 +54,9 @@ pub(crate) struct Filter {
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List(filter) => context.print(&filter.request(), |keys| view::table(&keys)),
+        Command::List(filter) => context.show(&filter.request(), |look, keys| {
+            view::screen(look, keys, "No API keys match; nobody has made such a key.")
+        }),
         Command::Get { id } => get(context, &ReadAnyApiKey(parse_id(id)?)),
         Command::Revoke { id } => context.print(&RevokeAnyApiKey(parse_id(id)?), |()| {
             output::note("Revoked.");

@@ -9,7 +9,7 @@ use super::api_keys::{all, print_json};
 use crate::commands::api_keys::view;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::look::{Column, Line, Look, Screen, Table, name};
 
 /// How many of the newest keys are shown.
 const NEWEST: usize = 10;
@@ -28,20 +28,33 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     if context.global().json {
         return print_json(&report);
     }
-    output::line("API Key Usage Report")?;
-    output::line(format_args!("Total keys: {}", report.total))?;
-    output::line(format_args!("Active: {}", report.active))?;
-    output::line(format_args!("Expired: {}", report.expired))?;
-    output::line("")?;
-    let owners: Vec<[String; 2]> = report
-        .by_owner
-        .iter()
-        .map(|(owner, keys)| [owner.clone(), keys.to_string()])
-        .collect();
-    output::table(["OWNER", "KEYS"], &owners)?;
-    output::line("")?;
-    output::line("Recently created keys:")?;
-    view::table(&report.newest)
+    let look = context.look();
+    screen(&look, &report).print(&look)
+}
+
+fn screen(look: &Look, report: &Report) -> Screen {
+    let mut screen = Screen::new();
+    screen.line(Line::default().strong("API Key Usage Report"));
+    for (what, count) in [
+        ("Total keys", report.total),
+        ("Active", report.active),
+        ("Expired", report.expired),
+    ] {
+        screen.say(format!("{what}: {count}"));
+    }
+    if report.total == 0 {
+        return screen;
+    }
+    let mut owners = Table::new([Column::key("OWNER"), Column::key("KEYS").right()]);
+    for (owner, keys) in &report.by_owner {
+        owners.row([name(owner).into(), keys.to_string().into()]);
+    }
+    screen.gap();
+    screen.table(owners);
+    screen.gap();
+    screen.say("Recently created keys:");
+    screen.table(view::table(look, &report.newest));
+    screen
 }
 
 impl Report {
@@ -68,6 +81,14 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_screen_at_every_width() {
+        use crate::commands::api_keys::view::tests::key;
+        let report = Report::of(vec![key("ci", 9), key("ci 2", 80), key("old", -2)]);
+        let widths = crate::look::tests::widths(|look| screen(look, &report));
+        insta::assert_snapshot!(widths);
+    }
 
     #[test]
     fn keys_are_counted_and_the_ten_newest_kept() {

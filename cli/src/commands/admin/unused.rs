@@ -29,7 +29,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if context.global().json {
         return print_json(&unused);
     }
-    view::table(&unused)?;
+    let look = context.look();
+    let none = "Every active key has been used lately.";
+    view::screen(&look, &unused, none).print(&look)?;
     output::note(format_args!("Found {} unused keys", unused.len()));
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::parse_id;
 use crate::commands::login;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::{look, output};
 
 /// The key to make.
 #[derive(Debug, clap::Args)]
@@ -105,15 +105,14 @@ pub(super) fn check_days(days: i64) -> Result<(), Failure> {
 /// that goes away with half of it would have the secret or not.
 fn shown(key: &ApiKey, secret: &Secret) -> Result<Zeroizing<String>, Failure> {
     let parsed = parse(secret)?;
-    let clean = |text: &dyn std::fmt::Display| output::clean(&text.to_string());
     Ok(Zeroizing::new(format!(
         "Key ID: {}\nName: {}\nOwner: {}\nSecret: {}\nFingerprint: {}\nExpires: {}\n",
-        clean(&key.id),
-        clean(&key.name),
-        clean(&key.user_email),
+        look::name(&key.id),
+        look::name(&key.name),
+        look::name(&key.user_email),
         parsed.secret().expose(),
-        clean(&key.fingerprint),
-        clean(&key.expires_at),
+        look::name(&key.fingerprint),
+        key.expires_at,
     )))
 }
 

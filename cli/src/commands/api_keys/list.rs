@@ -36,7 +36,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if context.global().json {
         output::json(reply.body())?;
     } else {
-        view::table(&keys)?;
+        let look = context.look();
+        let none = "You have no such API keys; make one: quiltctl api-keys create NAME";
+        view::screen(&look, &keys, none).print(&look)?;
     }
     view::note_twins(&keys);
     Ok(())

@@ -21,6 +21,7 @@ pub(crate) enum Command {
     /// Show one of your API keys
     Get {
         /// The key's id
+        #[arg(add = crate::completion::keys())]
         id: String,
     },
     /// Make an API key; its secret is shown this once
@@ -46,7 +47,10 @@ pub(super) fn get<E: Endpoint<Answer = ApiKey>>(
     context: &Context,
     request: &E,
 ) -> Result<(), Failure> {
-    context.print(request, |key| view::details(&key))
+    context.show(request, |look, key| {
+        view::note_end(key);
+        view::details(look, key)
+    })
 }
 
 /// An id given on the command line.

@@ -14,7 +14,8 @@ pub(crate) struct Args {
     /// The key's id
     #[arg(
         required_unless_present = "secret_stdin",
-        conflicts_with = "secret_stdin"
+        conflicts_with = "secret_stdin",
+        add = crate::completion::keys()
     )]
     id: Option<String>,
 

@@ -14,7 +14,7 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The id of the key to replace
-    #[arg(required_unless_present = "current", conflicts_with = "current")]
+    #[arg(required_unless_present = "current", conflicts_with = "current", add = crate::completion::keys())]
     id: Option<String>,
 
     /// Replace the key in use

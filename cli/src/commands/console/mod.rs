@@ -14,7 +14,7 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A profile of quiltd.toml, instead of the stack's own credentials
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = crate::completion::profiles())]
     profile: Option<ProfileName>,
 
     /// Print the URL, which signs in whoever opens it, instead of opening it

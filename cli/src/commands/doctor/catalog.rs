@@ -2,6 +2,7 @@
 
 use std::env;
 
+use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_proto::wire::Finding;
 use quilt_proto::{CatalogUrl, locations};
 
@@ -16,7 +17,19 @@ pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
         return None;
     }
     let named = env::var(NAME).ok().filter(|named| !named.is_empty())?;
-    let Ok(named) = named.parse::<CatalogUrl>() else {
+    // A name of quiltd.toml is the daemon's to know.
+    let typed = CatalogUrl::from_typed(&named);
+    let known = typed.or_else(|error| {
+        let session = context
+            .client()
+            .map(|client| client.send(&ReadSession(SessionQuery::default())));
+        session
+            .ok()
+            .and_then(Result::ok)
+            .map(|session| session.catalog_url)
+            .ok_or(error)
+    });
+    let Ok(named) = known else {
         let what = format!("{NAME} is not the URL of a catalog");
         return Some(Finding::error(
             "catalog_invalid",

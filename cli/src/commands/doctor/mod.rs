@@ -52,7 +52,20 @@ pub(super) fn proxy_in_the_way() -> Option<Finding> {
     proxy::check(&Variables::from_environment())
 }
 
-pub(super) fn run(context: &Context) -> Result<(), Failure> {
+/// How much is shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Also list what was checked and is well
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// The short form, for somebody who watches.
+pub(super) fn briefly(context: &Context) -> Result<(), Failure> {
+    run(context, &Args { verbose: false })
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let variables = Variables::from_environment();
     let mut report = Report::default();
     let files = AwsFiles::read(&mut report);
@@ -102,5 +115,5 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         }
         programs::prove(&variables, &profiles, &mut report);
     }
-    report.print(context)
+    report.print(context, args.verbose)
 }

@@ -1,10 +1,11 @@
 //! What was found and what was proven.
 
-use quilt_proto::command::sentence;
 use quilt_proto::wire::{Diagnosis, Finding, Severity};
 
+use crate::commands::status::view;
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::look::{Line, Look, Screen, Symbol, says};
 use crate::output;
 
 /// In the order it was found.
@@ -40,39 +41,120 @@ impl Report {
     }
 
     /// Prints it; with errors among it, that is how the program ends.
-    pub(super) fn print(&self, context: &Context) -> Result<(), Failure> {
+    pub(super) fn print(&self, context: &Context, is_verbose: bool) -> Result<(), Failure> {
         if context.global().json {
             let body = serde_json::to_vec(&self.0)
                 .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
             output::json(&body)?;
         } else {
-            self.show()?;
+            let look = context.look();
+            screen(&look, &self.0, is_verbose).print(&look)?;
         }
         if self.has_errors() {
             return Err(Failure::quiet(exit::UNWELL));
         }
         Ok(())
     }
+}
 
-    fn show(&self) -> Result<(), Failure> {
-        let Diagnosis {
-            findings, proven, ..
-        } = &self.0;
-        for finding in findings {
-            let kind = match finding.severity {
-                Severity::Error => "",
-                Severity::Warning => "warning: ",
-            };
-            let summary = output::one_line(&finding.summary);
-            let line = sentence(&summary, Some(&finding.hint));
-            output::line(format_args!("{kind}{line}"))?;
+/// Errors first, one cause once, what is well in a line, then the verdict.
+fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
+    let Diagnosis {
+        findings, proven, ..
+    } = diagnosis;
+    let mut screen = Screen::new();
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.severity != Severity::Error);
+    let mut causes: Vec<(&Finding, usize)> = Vec::new();
+    for finding in sorted {
+        let same = causes.iter_mut().find(|(cause, _)| {
+            !is_verbose && cause.code == finding.code && cause.hint == finding.hint
+        });
+        match same {
+            Some((_, count)) => *count += 1,
+            None => causes.push((finding, 1)),
         }
-        if findings.is_empty() {
-            output::line("nothing is wrong")?;
+    }
+    for (finding, count) in &causes {
+        view::finding(look, &mut screen, finding);
+        if *count > 1 {
+            let more = format!("the same {count} times in all; doctor --verbose shows each");
+            screen.line(Line::indented(4).quiet(more));
         }
+    }
+    if is_verbose {
         for line in proven {
-            output::line(format_args!("proven: {}", output::one_line(line)))?;
+            let mark = look.mark(Symbol::Good);
+            screen.line(Line::default().with(mark).with(" ").with(says(line)));
         }
-        Ok(())
+    } else if !proven.is_empty() {
+        let (count, s) = (proven.len(), if proven.len() == 1 { "" } else { "s" });
+        let well = format!(" {count} thing{s} well; doctor --verbose lists what was checked");
+        screen.line(Line::default().with(look.mark(Symbol::Good)).quiet(well));
+    }
+    screen.gap();
+    screen.line(verdict(look, &causes));
+    screen
+}
+
+fn verdict(look: &Look, causes: &[(&Finding, usize)]) -> Line {
+    let errors = |(finding, _): &&(&Finding, usize)| finding.severity == Severity::Error;
+    let (symbol, text) = match (causes.iter().filter(errors).count(), causes.len()) {
+        (0, 0) => (
+            Symbol::Good,
+            "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),
+        ),
+        (0, 1) => (
+            Symbol::Beware,
+            "Programs get their credentials; one thing may surprise.".to_owned(),
+        ),
+        (0, count) => (
+            Symbol::Beware,
+            format!("Programs get their credentials; {count} things may surprise."),
+        ),
+        (1, _) => (
+            Symbol::Bad,
+            "One thing keeps programs from their credentials; its command is above.".to_owned(),
+        ),
+        (count, _) => (
+            Symbol::Bad,
+            format!("{count} things keep programs from their credentials; begin with the first."),
+        ),
+    };
+    Line::default()
+        .with(look.mark(symbol))
+        .with(" ")
+        .strong(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::tests::widths;
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let of = |findings: Vec<Finding>| Diagnosis {
+            findings,
+            proven: vec!["the clock agrees with the stack's".to_owned(); 3],
+            settings: None,
+        };
+        let login = |what: &str| {
+            let what = format!("{what}: nobody is logged in to https://demo.quilt.example");
+            Finding::error("login_required", what, "quiltctl login")
+        };
+        let ill = of(vec![
+            Finding::warning("store_note", "tokens are in a file", "quiltctl status"),
+            login("the session"),
+            login("profile lake"),
+            Finding::error(
+                "loose_file",
+                "others may write to ~/.aws",
+                "chmod go-w ~/.aws",
+            ),
+        ]);
+        insta::assert_snapshot!(widths(|look| screen(look, &ill, false)));
+        insta::assert_snapshot!("verbose", widths(|look| screen(look, &ill, true)));
+        insta::assert_snapshot!("well", widths(|look| screen(look, &of(Vec::new()), false)));
     }
 }

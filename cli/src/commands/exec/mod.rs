@@ -31,7 +31,7 @@ use crate::variables;
 #[command(after_long_help = HELP)]
 pub(crate) struct Args {
     /// A profile of quiltd.toml, instead of the stack's own credentials
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = crate::completion::profiles())]
     profile: Option<ProfileName>,
 
     /// Hand on the daemon's socket instead of an endpoint: for containers
@@ -43,7 +43,8 @@ pub(crate) struct Args {
         value_name = "COMMAND",
         required = true,
         trailing_var_arg = true,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        add = crate::completion::programs()
     )]
     command: Vec<OsString>,
 }
@@ -96,6 +97,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             command.env(name, &region);
         }
     }
+    name_what_it_is(context, args, &mut command);
     let error = command.exec();
     let code = if error.kind() == io::ErrorKind::NotFound {
         exit::NO_PROGRAM
@@ -107,6 +109,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         quoted::name(&program.to_string_lossy())
     );
     Err(Failure::new(code, what).hint("quiltctl exec --help"))
+}
+
+/// Tells prompts and programs below as which profile of which catalog they act.
+fn name_what_it_is(context: &Context, args: &Args, command: &mut Command) {
+    let profile = args.profile.clone();
+    let profile = profile.unwrap_or_else(ProfileName::default_profile);
+    command.env(variables::PROFILE, profile.as_str());
+    // Where the daemon does not say, whoever asks below says which they mean.
+    let profiles = context.send(&ReadProfiles).unwrap_or_default();
+    let used = profiles.into_iter().find(|known| known.name == profile);
+    if let Some(catalog) = used.and_then(|profile| profile.catalog_url) {
+        command.env(locations::CATALOG_ENV, catalog.as_str());
+    }
 }
 
 /// A grant for this process, in the variables SDKs read.
@@ -138,8 +153,5 @@ fn hand_on_socket(
     let profile = profiles.into_iter().find(|profile| profile.name == wanted);
     let profile = profile.ok_or_else(|| super::no_profile(&wanted))?;
     command.env(locations::SOCKET_ENV, context.socket()?);
-    if let Some(catalog) = &profile.catalog_url {
-        command.env(locations::CATALOG_ENV, catalog.as_str());
-    }
     Ok(profile.region)
 }

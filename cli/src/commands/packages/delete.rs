@@ -7,18 +7,18 @@ use super::{PATIENCE, registry};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::progress::Progress;
-use crate::{output, prompt};
+use crate::{look, output, prompt};
 
 /// What to delete.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The package, NAMESPACE/NAME
     // A name may begin with a hyphen.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, add = crate::completion::packages())]
     name: String,
 
     /// The registry, s3://… or a directory, instead of the configured local one
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", add = crate::completion::registries())]
     registry: Option<String>,
 
     /// The registry's layout, instead of the configured one
@@ -77,17 +77,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         let done = reply.answer()?;
         let version = done
             .top_hash
-            .map(|hash| format!(" version {hash} of"))
+            .map(|hash| format!(" version {} of", look::name(&hash)))
             .unwrap_or_default();
         output::line(format_args!(
             "deleted{version} {} from {}",
-            done.name, done.registry
+            look::name(done.name.as_str()),
+            look::name(&done.registry)
         ))?;
         for object in done.deleted {
-            output::line(format_args!("  {object}"))?;
+            output::line(format_args!("  {}", look::name(&object)))?;
         }
         match done.latest {
-            Some(hash) => output::line(format_args!("latest is {hash} now")),
+            Some(hash) => output::line(format_args!("latest is {} now", look::name(&hash))),
             None => Ok(()),
         }
     })

@@ -7,13 +7,14 @@ use quilt_proto::{Command, quoted};
 use super::{PATIENCE, registry};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
 use crate::progress::Progress;
+use crate::{look, output};
 
 /// Where to look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The registry, s3://… or a directory, instead of the configured local one
+    #[arg(add = crate::completion::registries())]
     registry: Option<String>,
 
     /// The registry's layout, instead of the configured one
@@ -84,7 +85,7 @@ fn lines(mut names: PackageNames, progress: &Progress) -> Result<usize, Failure>
     let mut text = String::new();
     let mut count = 0;
     while let Some(name) = names.next() {
-        text.push_str(&output::clean(&name?));
+        text.push_str(look::name(&name?).as_str());
         text.push('\n');
         count += 1;
         progress.count(1);

@@ -1,6 +1,6 @@
 //! `setup launchd`: a launch agent with socket activation, started at login.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::unit::{self, Args, Unit};
 use crate::context::Context;
@@ -22,19 +22,14 @@ pub(super) fn is_set_up() -> bool {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
-    let path = unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist"));
+    let path = agent_path()?;
     let paths = [path.clone()];
     unit::require("launchctl", "quiltctl setup systemd")?;
     files::may_write([path.as_path()])?;
-    let domain = format!("gui/{}", rustix::process::getuid().as_raw());
+    let domain = domain();
     let service = format!("{domain}/{LABEL}");
     if args.undo {
-        let changed = unit::any_exists(&paths);
-        if changed {
-            // Fails when it is not loaded, which is what is wanted.
-            let _ = unit::manage("launchctl", &["bootout", &service]);
-            unit::remove(&paths)?;
-        }
+        let changed = undo()?;
         let done = if changed { "removed" } else { "was not set up" };
         return unit::report(context, &paths, done, changed);
     }
@@ -72,6 +67,27 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         "is set up already"
     };
     unit::report(context, &paths, done, changed)
+}
+
+fn agent_path() -> Result<PathBuf, Failure> {
+    Ok(unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist")))
+}
+
+fn domain() -> String {
+    format!("gui/{}", rustix::process::getuid().as_raw())
+}
+
+/// Takes the agent back; whether there was one.
+pub(super) fn undo() -> Result<bool, Failure> {
+    let paths = [agent_path()?];
+    let changed = unit::any_exists(&paths);
+    if changed {
+        // Fails when it is not loaded, which is what is wanted.
+        let service = format!("{}/{LABEL}", domain());
+        let _ = unit::manage("launchctl", &["bootout", &service]);
+        unit::remove(&paths)?;
+    }
+    Ok(changed)
 }
 
 fn agent(daemon: &str, socket: &str) -> String {

@@ -1,6 +1,7 @@
 //! `setup`: wires other programs up; every part can be undone.
 
 mod aws;
+mod completions;
 mod launchd;
 mod quilt3;
 mod systemd;
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Aws(aws::Args),
     /// The Python SDK: quilt3 uses the session held here, always fresh
     Quilt3(quilt3::Args),
+    /// Shells that complete what is typed after quiltctl
+    Completions(completions::Args),
     /// User units that start the daemon at login, and again on demand
     Systemd(systemd::SystemdArgs),
     /// A launch agent that starts the daemon at login, and again on demand
@@ -31,7 +34,27 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Aws(args) => aws::run(context, args),
         Command::Quilt3(args) => quilt3::run(context, *args),
+        Command::Completions(args) => completions::run(context, args),
         Command::Systemd(args) => systemd::run(context, *args),
         Command::Launchd(args) => launchd::run(context, *args),
+    }
+}
+
+/// Takes back every profile of AWS programs; whether there was one.
+pub(super) fn undo_aws() -> Result<bool, Failure> {
+    aws::undo_all()
+}
+
+/// Takes back the completion of every shell; whether there was any.
+pub(super) fn undo_completions() -> Result<bool, Failure> {
+    completions::undo_all()
+}
+
+/// Takes the daemon out of the service manager's hands; whether it was there.
+pub(super) fn undo_service() -> Result<bool, Failure> {
+    if cfg!(target_os = "macos") {
+        launchd::undo()
+    } else {
+        systemd::undo()
     }
 }

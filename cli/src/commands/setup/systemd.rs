@@ -33,23 +33,12 @@ pub(crate) struct SystemdArgs {
 
 pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     let dir = units_dir()?;
-    let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
+    let paths = units(&dir);
     unit::require("systemctl", "quiltctl setup launchd")?;
     // What enabling links is written, too, by this user's rights.
     files::may_write(paths.iter().map(PathBuf::as_path))?;
     if args.unit.undo {
-        let changed = unit::any_exists(&paths);
-        let is_there = changed && reach_manager().is_ok();
-        if is_there {
-            systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
-        }
-        if changed {
-            unit::remove(&paths)?;
-            unlink_wanted(&dir)?;
-        }
-        if is_there {
-            systemctl(&["daemon-reload"])?;
-        }
+        let changed = undo()?;
         let done = if changed { "removed" } else { "was not set up" };
         return unit::report(context, &paths, done, changed);
     }
@@ -103,6 +92,29 @@ fn lingers() -> bool {
 /// Whether the units are there.
 pub(super) fn is_set_up() -> bool {
     units_dir().is_ok_and(|dir| dir.join("quiltd.service").exists())
+}
+
+fn units(dir: &Path) -> [PathBuf; 2] {
+    [dir.join("quiltd.service"), dir.join("quiltd.socket")]
+}
+
+/// Takes the units back; whether there were any.
+pub(super) fn undo() -> Result<bool, Failure> {
+    let dir = units_dir()?;
+    let paths = units(&dir);
+    let changed = unit::any_exists(&paths);
+    let is_there = changed && reach_manager().is_ok();
+    if is_there {
+        systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
+    }
+    if changed {
+        unit::remove(&paths)?;
+        unlink_wanted(&dir)?;
+    }
+    if is_there {
+        systemctl(&["daemon-reload"])?;
+    }
+    Ok(changed)
 }
 
 /// Fails where the user's service manager does not answer, before anything is

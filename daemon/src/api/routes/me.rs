@@ -29,6 +29,7 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     if kind == TokenKind::Interactive {
         session.learn_user(&me).await;
     }
+    call.app.note_user(session.catalog(), Some(&me));
     Ok(me)
 }
 
@@ -41,5 +42,8 @@ async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
     let switched = session.switch_role(role).await;
+    if let Ok(me) = &switched {
+        call.app.note_user(session.catalog(), Some(me));
+    }
     switched.map_err(ApiError::Role)
 }

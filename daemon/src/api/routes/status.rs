@@ -6,7 +6,6 @@ use quilt_proto::wire::Status;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::finding;
-use crate::catalogs;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show)
@@ -15,7 +14,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn show(call: Call<ReadStatus>) -> Result<Status, ApiError> {
     let app = &call.app;
     let catalog = match &call.catalog {
-        Some(catalog) => Some(catalogs::resolve(Some(catalog), &app.config)?),
+        Some(catalog) => Some(app.catalog(Some(catalog))?),
         None => None,
     };
     if let Some(catalog) = &catalog {

@@ -11,14 +11,13 @@
 mod edit;
 mod record;
 
-use std::env;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use quilt_proto::api::{ReadConfig, ReadProfiles};
+use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
 use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted};
 
@@ -29,7 +28,7 @@ use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{files, output};
+use crate::{files, helper, output};
 
 /// How long others that set up may take.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -38,7 +37,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The profile of quiltd.toml whose credentials it gives
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = crate::completion::profiles())]
     profile: Option<ProfileName>,
 
     /// The name AWS programs know it by: PROFILE where one is named, else quilt
@@ -206,6 +205,26 @@ fn is_mount_point(path: &Path) -> bool {
     places.map(plain).any(|place| Path::new(&place) == path)
 }
 
+/// Takes back every profile that was set up; whether there was one.
+pub(super) fn undo_all() -> Result<bool, Failure> {
+    let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
+    let mut changed = false;
+    for record in records.all() {
+        files::may_write([record.config.as_path()])?;
+        let bytes = read(&record.config)?.unwrap_or_default();
+        let taken_back = record.edit.revert(&bytes);
+        changed |= take_back(
+            &record.config,
+            &record.profile,
+            &mut records,
+            taken_back,
+            Some(&record),
+            &bytes,
+        )?;
+    }
+    Ok(changed)
+}
+
 fn undo(
     context: &Context,
     path: &Path,
@@ -215,6 +234,24 @@ fn undo(
     record: Option<&Record>,
     bytes: &[u8],
 ) -> Result<(), Failure> {
+    let changed = take_back(path, name, records, taken_back, record, bytes)?;
+    let done = if changed {
+        "is as before"
+    } else {
+        "was not set up"
+    };
+    report(context, path, name, done, changed)
+}
+
+/// Puts a file back as it was before a profile was set up in it.
+fn take_back(
+    path: &Path,
+    name: &str,
+    records: &mut Records,
+    taken_back: Option<Vec<u8>>,
+    record: Option<&Record>,
+    bytes: &[u8],
+) -> Result<bool, Failure> {
     let changed = match (taken_back, record) {
         (Some(original), Some(record)) => {
             if record.created && original.is_empty() {
@@ -240,17 +277,21 @@ fn undo(
             .save()
             .map_err(|error| failed("the record of set-ups", &error))?;
     }
-    let done = if changed {
-        "is as before"
-    } else {
-        "was not set up"
-    };
-    report(context, path, name, done, changed)
+    Ok(changed)
 }
 
-fn parse_catalog(catalog: &str) -> Result<CatalogUrl, Failure> {
-    let parsed = catalog.parse();
-    parsed.map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help"))
+/// The catalog that is meant. What is written into the file is its URL: a name
+/// may mean another one later.
+fn parse_catalog(context: &Context, catalog: &str) -> Result<CatalogUrl, Failure> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match CatalogUrl::from_typed(catalog) {
+        Ok(url) => Ok(url),
+        // The names in quiltd.toml are the daemon's to know.
+        Err(_) if catalog.chars().all(is_name) => Ok(context
+            .send(&ReadSession(SessionQuery::default()))?
+            .catalog_url),
+        Err(error) => Err(Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help")),
+    }
 }
 
 /// The lines the profile is made of.
@@ -267,7 +308,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     // neither.
     let catalog = context
         .catalog()?
-        .map(|catalog| parse_catalog(&catalog))
+        .map(|catalog| parse_catalog(context, &catalog))
         .transpose()?;
     if let Some(catalog) = &catalog {
         words.extend(["--catalog".to_owned(), catalog.to_string()]);
@@ -275,7 +316,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     if let Some(socket) = unit::chosen_socket(context)? {
         words.extend(["--socket".to_owned(), socket]);
     }
-    let line = command_line::write(&program()?, &words).ok_or_else(unwritable)?;
+    let line = command_line::write(&helper::program()?, &words).ok_or_else(unwritable)?;
     let mut lines = vec![("credential_process".to_owned(), line)];
     if let Some(region) = region(context, args, catalog.as_ref())? {
         lines.push(("region".to_owned(), region));
@@ -312,18 +353,6 @@ fn region(
         .into_iter()
         .find(|profile| profile.name.is_default());
     Ok(own.and_then(|profile| profile.region).filter(plain))
-}
-
-/// This program, by the name that survives an upgrade: package managers keep
-/// a symlink on the path and replace what it points to.
-fn program() -> Result<PathBuf, Failure> {
-    let exe = env::current_exe().map_err(|error| failed("the place of quiltctl", &error))?;
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    Ok(env::split_paths(&on_path)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join("quiltctl"))
-        .find(|path| fs::canonicalize(path).is_ok_and(|found| found == exe))
-        .unwrap_or(exe))
 }
 
 /// Static keys of the same name in the credentials file win over ours.

@@ -55,6 +55,11 @@ impl Records {
         Ok(Self { path, records })
     }
 
+    /// Every edit.
+    pub(super) fn all(&self) -> Vec<Record> {
+        self.records.clone()
+    }
+
     /// The edit of a profile in a file.
     pub(super) fn find(&self, config: &Path, profile: &str) -> Option<&Record> {
         self.records

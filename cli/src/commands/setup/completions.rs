@@ -1,0 +1,259 @@
+//! `setup completions`: shells that complete this program's arguments.
+//!
+//! fish reads a directory; the others get two lines in the file they read at
+//! their start, between marks, so that `--undo` finds them again.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use quilt_proto::quoted;
+
+use super::unit;
+use crate::completion::{self, Shell};
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{files, helper, output};
+
+/// For which shells.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shells; the one in SHELL where none is named
+    #[arg(value_enum)]
+    shells: Vec<Shell>,
+
+    /// Take it back, for every shell where none is named
+    #[arg(long)]
+    undo: bool,
+}
+
+const BEGIN: &str = "# >>> completion of quiltctl >>>\n";
+const END: &str = "# <<< completion of quiltctl <<<\n";
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let shells = match (&args.shells[..], args.undo) {
+        ([], true) => Shell::ALL.to_vec(),
+        ([], false) => vec![own_shell()?],
+        (named, _) => named.to_vec(),
+    };
+    let mut changed = Vec::new();
+    for shell in shells {
+        let place = Place::of(shell)?;
+        let paths = place.rc.iter().chain([&place.script]);
+        files::may_write(paths.map(PathBuf::as_path))?;
+        changed.extend(if args.undo {
+            place.undo()?
+        } else {
+            place.set_up(shell)?
+        });
+    }
+    report(context, args, &changed)
+}
+
+/// Takes it back for every shell; whether there was anything.
+pub(in crate::commands) fn undo_all() -> Result<bool, Failure> {
+    let mut changed = false;
+    for shell in Shell::ALL {
+        changed |= !Place::of(shell)?.undo()?.is_empty();
+    }
+    Ok(changed)
+}
+
+fn report(context: &Context, args: &Args, changed: &[PathBuf]) -> Result<(), Failure> {
+    if context.global().json {
+        let body = serde_json::json!({ "files": changed, "changed": !changed.is_empty() });
+        return output::json(body.to_string().as_bytes());
+    }
+    for path in changed {
+        let what = if args.undo { "taken back" } else { "written" };
+        output::line(format_args!("{}: {what}", quoted::path(path)))?;
+    }
+    output::note(match (args.undo, changed.is_empty()) {
+        (true, true) => "Completion was not set up.",
+        (true, false) => "Shells that start from now on no longer complete quiltctl.",
+        (false, true) => "Completion is set up already.",
+        (false, false) => "Shells that start from now on complete quiltctl.",
+    });
+    Ok(())
+}
+
+/// The shell the user logs in with.
+fn own_shell() -> Result<Shell, Failure> {
+    let shell = env::var("SHELL").unwrap_or_default();
+    let name = shell.rsplit('/').next().unwrap_or_default();
+    let known = Shell::ALL.into_iter().find(|shell| shell.name() == name);
+    known.ok_or_else(|| {
+        let what = "SHELL names no shell that can complete; name one: bash, zsh, fish, powershell";
+        Failure::new(exit::USAGE, what).hint("quiltctl setup completions bash")
+    })
+}
+
+/// Where a shell finds it.
+struct Place {
+    script: PathBuf,
+    /// The file that a shell reads at its start, where it has to be told.
+    rc: Option<PathBuf>,
+    lines: String,
+}
+
+impl Place {
+    fn of(shell: Shell) -> Result<Self, Failure> {
+        let home = unit::home()?;
+        let or = |variable: &str, usual: &str| {
+            let named = env::var_os(variable).map(PathBuf::from);
+            named
+                .filter(|dir| dir.is_absolute())
+                .unwrap_or_else(|| home.join(usual))
+        };
+        let config = or("XDG_CONFIG_HOME", ".config");
+        let scripts = or("XDG_DATA_HOME", ".local/share").join("quiltd/completions");
+        Ok(match shell {
+            Shell::Fish => Self {
+                script: config.join("fish/completions/quiltctl.fish"),
+                rc: None,
+                lines: String::new(),
+            },
+            Shell::Bash => {
+                let script = scripts.join("quiltctl.bash");
+                let file = posix(&script)?;
+                Self {
+                    lines: format!("[ -r {file} ] && . {file}\n"),
+                    script,
+                    rc: Some(home.join(".bashrc")),
+                }
+            }
+            Shell::Zsh => {
+                let script = scripts.join("quiltctl.zsh");
+                let file = posix(&script)?;
+                Self {
+                    lines: format!(
+                        "(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit -i }}\n\
+                         [[ -r {file} ]] && . {file}\n"
+                    ),
+                    script,
+                    rc: Some(or("ZDOTDIR", "").join(".zshrc")),
+                }
+            }
+            Shell::Pwsh => {
+                let script = scripts.join("quiltctl.ps1");
+                let file = format!("'{}'", text(&script)?.replace('\'', "''"));
+                Self {
+                    lines: format!("if (Test-Path {file}) {{ . {file} }}\n"),
+                    script,
+                    rc: Some(config.join("powershell/Microsoft.PowerShell_profile.ps1")),
+                }
+            }
+        })
+    }
+
+    /// The script, and the lines that read it; what was changed.
+    fn set_up(&self, shell: Shell) -> Result<Vec<PathBuf>, Failure> {
+        let mut changed = Vec::new();
+        let script = completion::script(shell, &helper::program()?);
+        if read(&self.script)?.as_deref() != Some(script.as_bytes()) {
+            write(&self.script, script.as_bytes())?;
+            changed.push(self.script.clone());
+        }
+        if let Some(rc) = &self.rc {
+            let before = read(rc)?.unwrap_or_default();
+            let mut after = without_block(&before).unwrap_or_else(|| before.clone());
+            if !after.is_empty() && !after.ends_with(b"\n") {
+                after.push(b'\n');
+            }
+            for part in [BEGIN, &self.lines, END] {
+                after.extend(part.as_bytes());
+            }
+            if after != before {
+                write(rc, &after)?;
+                changed.push(rc.clone());
+            }
+        }
+        Ok(changed)
+    }
+
+    /// What was changed.
+    fn undo(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut changed = Vec::new();
+        if let Some(rc) = &self.rc
+            && let Some(after) = read(rc)?.and_then(|before| without_block(&before))
+        {
+            if after.is_empty() {
+                remove(rc)?;
+            } else {
+                write(rc, &after)?;
+            }
+            changed.push(rc.clone());
+        }
+        let is_ours = |bytes: &Vec<u8>| {
+            let mark = completion::PROGRAM_NAME.as_bytes();
+            bytes.windows(mark.len()).any(|part| part == mark)
+        };
+        if read(&self.script)?.as_ref().is_some_and(is_ours) {
+            remove(&self.script)?;
+            changed.push(self.script.clone());
+        }
+        Ok(changed)
+    }
+}
+
+/// The file without what is between our marks; `None` where they are not.
+fn without_block(bytes: &[u8]) -> Option<Vec<u8>> {
+    let find = |text: &[u8], what: &str| {
+        let what = what.as_bytes();
+        text.windows(what.len()).position(|part| part == what)
+    };
+    let begin = find(bytes, BEGIN)?;
+    let end = begin + find(&bytes[begin..], END)? + END.len();
+    Some([&bytes[..begin], &bytes[end..]].concat())
+}
+
+fn posix(path: &Path) -> Result<String, Failure> {
+    Ok(format!("'{}'", text(path)?.replace('\'', r"'\''")))
+}
+
+fn text(path: &Path) -> Result<&str, Failure> {
+    let text = path.to_str();
+    text.filter(|text| !text.chars().any(char::is_control))
+        .ok_or_else(|| {
+            let what = "the path of the completions cannot be written into a shell's file";
+            Failure::new(exit::INPUT, what).hint("quiltctl completions --help")
+        })
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unit::failed(path, &error)),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    path.parent()
+        .map_or(Ok(()), files::create_private_dir)
+        .and_then(|()| files::replace(path, bytes))
+        .map_err(|error| unit::failed(path, &error))
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    fs::remove_file(path).map_err(|error| unit::failed(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn taking_it_back_leaves_the_file_as_it_was(text in "([a-z#>\\n]{0,20}\\n)?") {
+            let before = text.into_bytes();
+            prop_assert_eq!(without_block(&before), None);
+            let block = [BEGIN, "x\n", END].concat();
+            let after = [&before[..], block.as_bytes()].concat();
+            prop_assert_eq!(without_block(&after), Some(before));
+        }
+    }
+}

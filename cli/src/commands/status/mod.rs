@@ -1,0 +1,92 @@
+//! `status`: what the daemon holds, and what will go wrong next.
+
+mod prompt;
+pub(super) mod view;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use quilt_proto::api::{ReadMe, ReadProfiles, ReadStatus};
+use quilt_proto::wire::{CatalogStatus, Finding, SessionState, SessionUser, Status};
+
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::{look, output};
+
+/// How long the stacks may take to say who is logged in.
+const TIMEOUT: Duration = Duration::from_millis(1500);
+/// How old an answer of theirs may be, in seconds.
+const MAX_AGE: i64 = 300;
+
+/// For whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// One word for a shell's prompt, or nothing; starts no daemon, asks no stack
+    #[arg(long, conflicts_with_all = ["json", "utc"])]
+    prompt: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    if args.prompt {
+        return prompt::run(context);
+    }
+    let context = &context.of_all_catalogs();
+    context.print(&ReadStatus, |mut status| {
+        let profiles = context.send(&ReadProfiles).unwrap_or_default();
+        let look = context.look();
+        if look::is_seen() {
+            ask_who(context, &mut status);
+        } else {
+            // A script that looks causes no requests, and reads only the
+            // result: what is to be mended goes beside it.
+            warn(&std::mem::take(&mut status.findings));
+        }
+        view::screen(&look, &status, &profiles).print(&look)
+    })
+}
+
+/// Asks the stacks that have not said for a while who is logged in. One that
+/// does not answer is left out: the rest is known.
+fn ask_who(context: &Context, status: &mut Status) {
+    let now = quilt_proto::Timestamp::now();
+    let deadline = Instant::now() + TIMEOUT;
+    let is_stale = |catalog: &&mut CatalogStatus| {
+        let age = catalog
+            .user
+            .as_ref()
+            .map(|user| now.seconds_since(user.seen_at));
+        catalog.session.state == SessionState::Active && age.is_none_or(|age| age > MAX_AGE)
+    };
+    thread::scope(|scope| {
+        for catalog in status.catalogs.iter_mut().filter(is_stale) {
+            scope.spawn(move || {
+                let asked = context.of_catalog(catalog.catalog_url.as_str());
+                let me = asked.reply_by(&ReadMe, deadline);
+                if let Ok(me) = me.and_then(|reply| Ok(reply.answer()?)) {
+                    catalog.user = Some(SessionUser {
+                        name: me.name,
+                        role: me.role,
+                        is_admin: me.is_admin,
+                        seen_at: now,
+                    });
+                }
+            });
+        }
+    });
+}
+
+/// Says what of quiltd.toml is not in force, as `status` does.
+pub(super) fn warn_of_settings(context: &Context) {
+    // Without an answer there is nothing to warn of.
+    if let Ok(status) = context.of_all_catalogs().send(&ReadStatus) {
+        let is_about_it = |finding: &&Finding| finding.code == "settings_broken";
+        warn(status.findings.iter().filter(is_about_it));
+    }
+}
+
+/// One line each, on stderr.
+fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+    for finding in findings {
+        output::note(format_args!("warning: {finding}"));
+    }
+}

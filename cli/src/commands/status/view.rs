@@ -1,0 +1,351 @@
+//! The status as a screen: sessions with what they give, what to do, the rest.
+
+use quilt_proto::Command;
+use quilt_proto::wire::{
+    CatalogStatus, Finding, ProfileStatus, SessionState, SessionStatus, Severity, Status, TokenKind,
+};
+
+use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says};
+
+/// A key that ends sooner is worth a word, in seconds.
+const SOON: i64 = 14 * 86_400;
+
+pub(in crate::commands) fn screen(
+    look: &Look,
+    status: &Status,
+    profiles: &[ProfileStatus],
+) -> Screen {
+    let mut screen = Screen::new();
+    if status.catalogs.is_empty() {
+        screen.say("Nobody is logged in.");
+        let login = Command::of("quiltctl login https://YOUR-CATALOG");
+        screen.line(Line::command(4, &login));
+    }
+    let several = status.catalogs.len() > 1;
+    let mut said: Vec<String> = Vec::new();
+    for catalog in &status.catalogs {
+        let is_default = several && status.default_catalog.as_ref() == Some(&catalog.catalog_url);
+        session(look, &mut screen, catalog, is_default, &mut said);
+        credentials(look, &mut screen, catalog, profiles);
+        users(&mut screen, status, catalog);
+    }
+    // Errors first, and nothing twice that stands at its session.
+    let mut findings: Vec<&Finding> = status
+        .findings
+        .iter()
+        .filter(|finding| {
+            !said
+                .iter()
+                .any(|said| finding.summary.contains(said.as_str()))
+        })
+        .collect();
+    findings.sort_by_key(|finding| finding.severity != Severity::Error);
+    for finding in findings {
+        self::finding(look, &mut screen, finding);
+    }
+    screen.gap();
+    screen.line(footer(look, status));
+    screen
+}
+
+/// A thing to mend, and its command below it.
+pub(in crate::commands) fn finding(look: &Look, screen: &mut Screen, finding: &Finding) {
+    let symbol = match finding.severity {
+        Severity::Error => Symbol::Bad,
+        Severity::Warning => Symbol::Beware,
+    };
+    let line = Line::default().with(look.mark(symbol)).with(" ");
+    screen.line(line.with(says(&finding.summary)));
+    screen.line(Line::command(4, &finding.hint));
+}
+
+/// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
+fn session(
+    look: &Look,
+    screen: &mut Screen,
+    catalog: &CatalogStatus,
+    is_default: bool,
+    said: &mut Vec<String>,
+) {
+    let session = &catalog.session;
+    let symbol = match session.state {
+        SessionState::Active if session.last_error.is_none() => Symbol::Good,
+        SessionState::Active => Symbol::Beware,
+        SessionState::LoggedOut => Symbol::Beside,
+        SessionState::Expired => Symbol::Bad,
+    };
+    let mut line = Line::default().with(look.mark(symbol)).with(" ");
+    line = line.strong(host(&catalog.catalog_url));
+    let mut names = Vec::new();
+    names.extend(
+        catalog
+            .alias
+            .as_deref()
+            .map(|alias| name(alias).to_string()),
+    );
+    names.extend(is_default.then(|| "default".to_owned()));
+    if !names.is_empty() {
+        line = line.quiet(format!(" ({})", names.join(", ")));
+    }
+    line = line.with("  ");
+    let between = format!(" {} ", look.symbol(Symbol::Beside));
+    let mut facts: Vec<String> = Vec::new();
+    if session.state == SessionState::Active
+        && let Some(user) = &catalog.user
+    {
+        facts.push(name(&user.name).to_string());
+        facts.push(match user.role.as_deref() {
+            Some(role) => name(role).to_string(),
+            None => "no role".to_owned(),
+        });
+        facts.extend(user.is_admin.then(|| "admin".to_owned()));
+    }
+    facts.push(state(look, session));
+    screen.line(line.with(facts.join(&between)));
+    if let Some(error) = &session.last_error {
+        screen.line(Line::indented(4).with(says(error)));
+        said.push(error.clone());
+    }
+    let login = || Command::of("quiltctl login").operand(host(&catalog.catalog_url));
+    match (session.state, session.kind) {
+        (SessionState::Expired, Some(TokenKind::ApiKey)) => {
+            let clear = Command::of("quiltctl clear-api-key");
+            let clear = clear.option("--catalog", &catalog.catalog_url);
+            screen.line(Line::command(4, &clear));
+        }
+        (SessionState::Expired | SessionState::LoggedOut, _) => {
+            screen.line(Line::command(4, &login()));
+        }
+        (SessionState::Active, _) => {}
+    }
+}
+
+/// How long it lasts.
+fn state(look: &Look, session: &SessionStatus) -> String {
+    match (session.state, session.kind) {
+        (SessionState::LoggedOut, _) => "logged out".to_owned(),
+        (SessionState::Expired, Some(TokenKind::ApiKey)) => format!("{} refused", key(session)),
+        (SessionState::Expired, _) => "ended: the stack refused it".to_owned(),
+        (SessionState::Active, Some(TokenKind::ApiKey)) => match session.api_key_expires_at {
+            Some(end) => {
+                let soon = end.seconds_since(look.now) < SOON;
+                let mark = if soon { " !" } else { "" };
+                format!("{}, ends {}{mark}", key(session), look.when(end))
+            }
+            None => key(session),
+        },
+        (SessionState::Active, _) => "renews itself".to_owned(),
+    }
+}
+
+/// The key in use.
+fn key(session: &SessionStatus) -> String {
+    match session.api_key_fingerprint.as_deref() {
+        Some(fingerprint) => format!("API key {}", name(fingerprint)),
+        None => "API key".to_owned(),
+    }
+}
+
+/// What is held for each profile, and until when.
+fn credentials(
+    look: &Look,
+    screen: &mut Screen,
+    catalog: &CatalogStatus,
+    profiles: &[ProfileStatus],
+) {
+    let mut table = Table::new([
+        Column::key("PROFILE"),
+        Column::key("LEFT"),
+        Column::of_importance("REGION", 1),
+        Column::of_importance("ROLE", 2),
+    ])
+    .bare(4);
+    for held in &catalog.credentials {
+        let profile = profiles.iter().find(|profile| profile.name == held.profile);
+        let region = profile.and_then(|profile| profile.region.as_deref());
+        let role = profile.and_then(|profile| profile.role_arn.last());
+        let role = role.map(|role| format!("{} {}", look.symbol(Symbol::Leads), name(role)));
+        let left = match (held.expires_at, held.next_refresh_at) {
+            (Some(end), Some(next)) if next > look.now && !look.utc => {
+                format!("{}, renewed {}", look.left(end), look.when(next))
+            }
+            (Some(end), _) => look.left(end),
+            (None, _) => "nothing held".to_owned(),
+        };
+        table.row([
+            Span::painted(name(held.profile.as_str()), Paint::Strong),
+            left.into(),
+            Span::painted(
+                region.map_or_else(String::new, |region| name(region).into()),
+                Paint::Quiet,
+            ),
+            Span::painted(role.unwrap_or_default(), Paint::Quiet),
+        ]);
+    }
+    screen.table(table);
+    for held in &catalog.credentials {
+        if let Some(error) = &held.last_error {
+            let line = Line::indented(4).with(look.mark(Symbol::Beware)).with(" ");
+            screen.line(
+                line.with(name(held.profile.as_str()))
+                    .with(": ")
+                    .with(says(error)),
+            );
+        }
+    }
+}
+
+/// Who lives from this login beside the programs with credentials.
+fn users(screen: &mut Screen, status: &Status, catalog: &CatalogStatus) {
+    let is_gateway = |grant: &&quilt_proto::wire::GrantStatus| {
+        grant.kind == quilt_proto::wire::GrantKind::Registry
+            && grant.catalog_url == catalog.catalog_url
+    };
+    if let Some(grant) = status.grants.iter().find(is_gateway) {
+        let mut line = Line::indented(4)
+            .strong("quilt3")
+            .with("   uses this login");
+        if grant.without_api_keys {
+            line = line.quiet(": registry without API keys");
+        }
+        screen.line(line);
+    }
+}
+
+/// `3 programs hold grants · quiltd 0.2.0, up 3 days, tokens in keyring`.
+fn footer(look: &Look, status: &Status) -> Line {
+    let grants = match status.grants.len() {
+        0 => "no grants".to_owned(),
+        1 => "1 grant".to_owned(),
+        count => format!("{count} grants"),
+    };
+    let between = look.symbol(Symbol::Beside);
+    Line::default().quiet(format!(
+        "{grants} {between} quiltd {}, {}, tokens in {}",
+        name(&status.version),
+        look.age(status.started_at),
+        name(&status.token_store),
+    ))
+}
+
+#[cfg(test)]
+pub(in crate::commands) mod tests {
+    use quilt_proto::wire::{CredentialStatus, GrantKind, GrantStatus, SessionUser};
+
+    use super::*;
+    use crate::look::tests::{at, widths};
+
+    fn session(state: SessionState, kind: Option<TokenKind>) -> SessionStatus {
+        SessionStatus {
+            state,
+            kind,
+            access_token_expires_at: None,
+            last_error: None,
+            api_key_fingerprint: None,
+            api_key_expires_at: None,
+        }
+    }
+
+    fn catalog(host: &str, session: SessionStatus) -> CatalogStatus {
+        CatalogStatus {
+            catalog_url: format!("https://{host}").parse().unwrap(),
+            registry_url: None,
+            session,
+            credentials: Vec::new(),
+            alias: None,
+            user: None,
+        }
+    }
+
+    fn held(profile: &str, minutes: i64) -> CredentialStatus {
+        CredentialStatus {
+            profile: profile.parse().unwrap(),
+            expires_at: Some(at(minutes * 60)),
+            next_refresh_at: Some(at((minutes - 30) * 60)),
+            last_error: None,
+        }
+    }
+
+    /// A status with something of everything.
+    pub(in crate::commands) fn status() -> Status {
+        let mut demo = catalog(
+            "demo.quilt.example",
+            session(SessionState::Active, Some(TokenKind::Interactive)),
+        );
+        demo.alias = Some("prod".to_owned());
+        demo.user = Some(SessionUser {
+            name: "alice".to_owned(),
+            role: Some("Read Write; run: id".to_owned()),
+            is_admin: true,
+            seen_at: at(0),
+        });
+        demo.credentials = vec![held("default", 47), held("lake", 52)];
+        let mut lab = catalog(
+            "lab.quilt.example",
+            session(SessionState::Expired, Some(TokenKind::Interactive)),
+        );
+        lab.session.last_error = Some("the stack says “\u{1b}[31mno”".to_owned());
+        let mut key = catalog(
+            "key.quilt.example",
+            session(SessionState::Active, Some(TokenKind::ApiKey)),
+        );
+        key.session.api_key_fingerprint = Some("qk_1a2...f9c".to_owned());
+        key.session.api_key_expires_at = Some(at(9 * 86_400 + 60));
+        Status {
+            network: quilt_proto::wire::NetworkStatus::default(),
+            version: "0.2.0".to_owned(),
+            pid: 7,
+            started_at: at(-3 * 86_400 - 60),
+            socket: "/run/user/1000/quilt/quiltd.sock".to_owned(),
+            token_store: "keyring".to_owned(),
+            warnings: Vec::new(),
+            findings: vec![
+                Finding::warning(
+                    "api_key",
+                    "the API key ci-nightly of https://key.quilt.example expires in 9 days",
+                    "quiltctl api-keys rotate --current",
+                ),
+                Finding::error(
+                    "loose_file",
+                    "others may write to ~/.aws",
+                    "chmod go-w ~/.aws",
+                ),
+            ],
+            protections: Vec::new(),
+            grants: vec![GrantStatus {
+                id: "g1".to_owned(),
+                kind: GrantKind::Registry,
+                catalog_url: demo.catalog_url.clone(),
+                profile: None,
+                created_at: at(0),
+                expires_at: at(3600),
+                last_used_at: None,
+                pid: None,
+                without_api_keys: false,
+            }],
+            audited: 0,
+            default_catalog: Some(demo.catalog_url.clone()),
+            catalogs: vec![demo, lab, key],
+        }
+    }
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let lake = ProfileStatus {
+            name: "lake".parse().unwrap(),
+            catalog_url: None,
+            role_arn: vec!["arn:aws:iam::222222222222:role/lake".to_owned()],
+            region: Some("eu-west-1".to_owned()),
+            expires_at: None,
+            next_refresh_at: None,
+            last_error: None,
+        };
+        let profiles = [lake];
+        insta::assert_snapshot!(widths(|look| screen(look, &status(), &profiles)));
+        let mut nobody = status();
+        nobody.catalogs.clear();
+        nobody.findings.clear();
+        nobody.grants.clear();
+        insta::assert_snapshot!("status_nobody", widths(|look| screen(look, &nobody, &[])));
+    }
+}

@@ -1,0 +1,141 @@
+//! `uninstall`: every `setup … --undo`, and on request what is kept.
+
+use std::fs;
+use std::io;
+
+use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
+use quilt_proto::{locations, quoted};
+
+use super::{daemon, setup};
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{output, prompt};
+
+/// How much.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+
+    /// Also log out of every catalog and remove what is kept: logins, keys, the audit log
+    #[arg(long)]
+    state: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let question = if args.state {
+        "Undo every setup, log out of every catalog and remove what is kept? [y/N] "
+    } else {
+        "Undo every setup and stop the daemon? Logins stay. [y/N] "
+    };
+    if !args.yes {
+        if !prompt::is_somebody_there() {
+            let hint = if args.state {
+                "quiltctl uninstall --state --yes"
+            } else {
+                "quiltctl uninstall --yes"
+            };
+            let what = "nobody is there to be asked; nothing was changed";
+            return Err(Failure::new(exit::USAGE, what).hint(hint));
+        }
+        if !prompt::agreed(question)? {
+            let what = "nothing was changed";
+            return Err(Failure::new(exit::UNEXPECTED, what).hint("quiltctl uninstall --help"));
+        }
+    }
+    // What fails does not keep the rest from being undone.
+    let mut done: Vec<(&str, Result<bool, Failure>)> = Vec::new();
+    let all = context.of_all_catalogs();
+    done.push((
+        "quilt3",
+        all.send(&UndoGateway).map(|gateway| gateway.changed),
+    ));
+    done.push(("AWS programs", setup::undo_aws()));
+    done.push(("shell completion", setup::undo_completions()));
+    if args.state {
+        done.push((
+            "logins and keys",
+            all.send(&Logout(LogoutQuery { all: true })).map(|()| true),
+        ));
+    }
+    done.push(("the service", setup::undo_service()));
+    let client = context.client()?;
+    done.push(("the daemon", daemon::stop(&client)));
+    // A daemon that lives on would write it again.
+    let failed = done.iter().any(|(_, outcome)| outcome.is_err());
+    if args.state && !failed {
+        done.push(("what was kept", remove_state()));
+    }
+    report(context, args, done)
+}
+
+fn report(
+    context: &Context,
+    args: &Args,
+    done: Vec<(&str, Result<bool, Failure>)>,
+) -> Result<(), Failure> {
+    let mut undone = Vec::new();
+    let mut failed = None;
+    for (what, outcome) in done {
+        match outcome {
+            Ok(true) => undone.push(what),
+            Ok(false) => {}
+            Err(failure) => {
+                if !context.global().json {
+                    output::note(format_args!("{what}: {failure}"));
+                }
+                failed = Some(failure);
+            }
+        }
+    }
+    if let Some(failure) = failed {
+        let what = "not everything could be undone; the rest was";
+        let failure = Failure::new(failure.code(), what);
+        return Err(failure.hint(if args.state {
+            "quiltctl uninstall --state --yes"
+        } else {
+            "quiltctl uninstall --yes"
+        }));
+    }
+    if context.global().json {
+        let body = serde_json::json!({ "undone": undone });
+        return output::json(body.to_string().as_bytes());
+    }
+    if undone.is_empty() {
+        output::line("Nothing was set up.")?;
+    } else {
+        output::line(format_args!("Undone: {}.", undone.join(", ")))?;
+    }
+    if !args.state {
+        output::note("Logins are kept; to remove them too: quiltctl uninstall --state");
+    }
+    output::note("The programs themselves go the way they came.");
+    Ok(())
+}
+
+/// Removes the daemon's files; the directory goes where nothing else is in it.
+fn remove_state() -> Result<bool, Failure> {
+    let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let failed = |error: io::Error| {
+        let what = format!("cannot remove {}: {error}", quoted::path(&dir));
+        let hint = quilt_proto::Command::of("ls -la").path(&dir);
+        Failure::new(exit::UNEXPECTED, what).hint(hint)
+    };
+    quilt_trust::check(&dir).map_err(|distrust| crate::files::distrusted(&distrust))?;
+    let entries = match fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut removed = false;
+    for entry in entries.flatten() {
+        // The directory is the daemon's own; what it made are files.
+        if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+            fs::remove_file(entry.path()).map_err(failed)?;
+            removed = true;
+        }
+    }
+    let _ = fs::remove_dir(&dir);
+    Ok(removed)
+}

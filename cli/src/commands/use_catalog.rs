@@ -1,0 +1,31 @@
+//! `use`: another catalog as the default one.
+
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::look::page;
+use crate::{completion, output};
+
+use super::config;
+
+/// Which catalog.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Its name in quiltd.toml, its host or its address
+    #[arg(value_name = "CATALOG", add = completion::catalogs())]
+    named: String,
+}
+
+/// Takes the catalog's configuration over, as `config` does, and says what is
+/// true now.
+pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let values = config::switch(context, &args.named)?;
+    if context.global().json {
+        let body = serde_json::to_vec(&values)
+            .map_err(|error| Failure::new(crate::exit::UNEXPECTED, error))?;
+        return output::json(&body);
+    }
+    let catalog = values.get("navigator_url").and_then(|url| url.as_str());
+    let catalog = catalog.unwrap_or(&args.named);
+    let host = page(catalog.strip_prefix("https://").unwrap_or(catalog));
+    output::line(format_args!("{host} is the default catalog now."))
+}

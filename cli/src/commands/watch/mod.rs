@@ -1,0 +1,40 @@
+//! `watch`: what the daemon holds and what is asked of it, as it happens.
+
+mod feed;
+mod keys;
+mod lines;
+mod model;
+mod terminal;
+mod view;
+
+use std::time::Duration;
+
+use quilt_client::blocking::Client;
+
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{look, output};
+
+/// How long the daemon may take to begin.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let context = &context.of_all_catalogs();
+    if context.global().json {
+        return as_json(context);
+    }
+    if look::is_seen() {
+        terminal::run(context)
+    } else {
+        lines::run(context)
+    }
+}
+
+/// Every event as the daemon sends it, until it ends.
+fn as_json(context: &Context) -> Result<(), Failure> {
+    let limited = context.client()?.with_timeout(TIMEOUT);
+    for event in context.started(&limited, None, true, Client::events)? {
+        output::json(event?.data.as_bytes())?;
+    }
+    Err(Failure::new(exit::DAEMON, "quiltd ended").hint("quiltctl watch"))
+}

@@ -1,0 +1,136 @@
+//! The terminal: taken for a while, and given back as it was, however it ends.
+
+use std::io::{self, BufRead};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use quilt_client::blocking::Client;
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::TIMEOUT;
+use super::feed::{News, listen};
+use super::keys::{Wish, press};
+use super::model::Model;
+use super::view::draw;
+use crate::commands::{doctor, login};
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::output;
+
+/// How soon a key, a change or a signal is seen.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often times on the screen move on.
+const TICK: Duration = Duration::from_secs(1);
+/// What a shell adds to a signal that ended a program.
+const SIGNALED: usize = 128;
+
+/// Shows it until somebody leaves.
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let client = context.client()?;
+    // A daemon is started here, by the rules of every command, or it is said
+    // why not; the screen only waits for one.
+    let limited = client.clone().with_timeout(TIMEOUT);
+    context.started(&limited, None, true, Client::probe)?;
+    let signal = signals().map_err(|error| broken(&error))?;
+    let news = listen(client);
+    let mut model = Model::default();
+    loop {
+        let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
+        let wish = show(context, &mut terminal, &mut model, &news, &signal);
+        ratatui::restore();
+        match wish.map_err(|error| broken(&error))? {
+            Wish::Quit | Wish::Stay => break,
+            Wish::LogIn => step_aside(|| match model.marked() {
+                Some(catalog) => login::interactively(&context.of_catalog(catalog.as_str())),
+                None => login::interactively(context),
+            }),
+            Wish::Doctor => step_aside(|| match model.marked() {
+                Some(catalog) => doctor::briefly(&context.of_catalog(catalog.as_str())),
+                None => doctor::briefly(context),
+            }),
+        }
+    }
+    match signal.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        number => {
+            let code = u8::try_from(SIGNALED + number).unwrap_or(exit::UNEXPECTED);
+            Err(Failure::quiet(code))
+        }
+    }
+}
+
+/// One stretch on the screen, until something else is to be done.
+fn show(
+    context: &Context,
+    terminal: &mut DefaultTerminal,
+    model: &mut Model,
+    news: &Receiver<News>,
+    signal: &AtomicUsize,
+) -> io::Result<Wish> {
+    let mut drawn: Option<Instant> = None;
+    loop {
+        if signal.load(Ordering::SeqCst) != 0 {
+            return Ok(Wish::Quit);
+        }
+        let mut look = context.look();
+        let mut changed = drawn.is_none_or(|drawn| drawn.elapsed() >= TICK);
+        loop {
+            match news.try_recv() {
+                Ok(said) => {
+                    model.hear(said, look.now);
+                    changed = true;
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Ok(Wish::Quit),
+            }
+        }
+        if changed {
+            look.width = None;
+            terminal.draw(|frame| draw(frame, model, &look))?;
+            drawn = Some(Instant::now());
+        }
+        if event::poll(PAUSE)? {
+            match event::read()? {
+                Event::Key(key) if key.kind != KeyEventKind::Release => match press(model, key) {
+                    Wish::Stay => drawn = None,
+                    wish => return Ok(wish),
+                },
+                // Drawn anew at the new size.
+                Event::Resize(..) => drawn = None,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Does something on the terminal as it is otherwise, then waits for the user.
+fn step_aside(task: impl FnOnce() -> Result<(), Failure>) {
+    if let Err(failure) = task()
+        && !failure.what().is_empty()
+    {
+        output::note(&failure);
+    }
+    output::note("");
+    output::note("Enter goes back to the view.");
+    // Where nothing can be read, there is nothing to wait for.
+    let _ = io::stdin().lock().read_line(&mut String::new());
+}
+
+/// Which signal asked to end, once one has.
+fn signals() -> io::Result<Arc<AtomicUsize>> {
+    let last = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        let number = usize::try_from(signal).unwrap_or_default();
+        signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?;
+    }
+    Ok(last)
+}
+
+fn broken(error: &io::Error) -> Failure {
+    let what = format!("the terminal cannot be used: {error}");
+    Failure::new(exit::UNEXPECTED, what).hint("quiltctl watch --json")
+}

@@ -1,0 +1,318 @@
+//! The model as a screen: sessions, what is asked, grants, the keys.
+
+use quilt_proto::wire::{AuditEntry, CatalogStatus, GrantStatus, SessionState};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::model::Model;
+use crate::commands::audit;
+use crate::look::{Look, Symbol, host, name};
+use crate::output::clean;
+
+/// Cells of a bar.
+const BAR: usize = 16;
+
+/// Draws it.
+pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look) {
+    let sessions = sessions(model, look);
+    let grants = grants(model, look);
+    let area = frame.area();
+    let rows = |lines: &[Line<'_>], share: u16| {
+        let lines = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        Constraint::Length(lines.min(area.height.saturating_mul(share) / 10).max(1))
+    };
+    let [title, top, middle, bottom, keys] = Layout::vertical([
+        Constraint::Length(2),
+        rows(&sessions, 5),
+        Constraint::Min(3),
+        rows(&grants, 2),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    frame.render_widget(Paragraph::new(heading(model, look)), title);
+    frame.render_widget(Paragraph::new(sessions), top);
+    frame.render_widget(Paragraph::new(asked(model, look, middle)), middle);
+    frame.render_widget(Paragraph::new(grants), bottom);
+    frame.render_widget(Paragraph::new(footer(model)), keys);
+}
+
+fn strong() -> Style {
+    Style::new().add_modifier(Modifier::BOLD)
+}
+
+fn quiet() -> Style {
+    Style::new().add_modifier(Modifier::DIM)
+}
+
+/// A colour, where there is any.
+fn accent(look: &Look, symbol: Symbol) -> Style {
+    match symbol {
+        _ if !look.color => Style::new(),
+        Symbol::Good => Style::new().green(),
+        Symbol::Bad | Symbol::Beware => Style::new().red(),
+        _ => quiet(),
+    }
+}
+
+fn heading(model: &Model, look: &Look) -> Vec<Line<'static>> {
+    let text = match (&model.status, model.is_away) {
+        (_, true) => {
+            let mark = look.symbol(Symbol::Bad);
+            let text = format!("{mark} quiltd does not answer; waiting for it");
+            return vec![Line::styled(text, accent(look, Symbol::Bad))];
+        }
+        (None, false) => "asking quiltd".to_owned(),
+        (Some(status), false) => format!(
+            "quiltd {}, {}, tokens in {}",
+            name(&status.version),
+            look.age(status.started_at),
+            name(&status.token_store)
+        ),
+    };
+    vec![Line::styled(text, quiet())]
+}
+
+/// A line a session, and one below it for each profile it gives.
+fn sessions(model: &Model, look: &Look) -> Vec<Line<'static>> {
+    let catalogs = model.catalogs();
+    let marked = model.marked();
+    let mut lines = Vec::new();
+    if catalogs.is_empty() && model.status.is_some() {
+        lines.push(Line::raw(if model.filter.is_empty() {
+            "Nobody is logged in."
+        } else {
+            "No session matches."
+        }));
+    }
+    for catalog in catalogs {
+        let is_marked = marked.as_ref() == Some(&catalog.catalog_url);
+        lines.push(session(catalog, is_marked, look));
+        for held in &catalog.credentials {
+            lines.push(match held.expires_at {
+                Some(end) => {
+                    let left = end.seconds_since(look.now);
+                    let share = model.share(&catalog.catalog_url, held.profile.as_str(), left);
+                    let symbol = if share < 0.1 {
+                        Symbol::Bad
+                    } else {
+                        Symbol::Good
+                    };
+                    Line::from(vec![
+                        Span::raw(format!(
+                            "    {:12} ",
+                            name(held.profile.as_str()).to_string()
+                        )),
+                        Span::styled(bar(look, share), accent(look, symbol)),
+                        Span::raw(format!(" {}", look.left(end))),
+                    ])
+                }
+                None => Line::styled(
+                    format!(
+                        "    {:12} nothing held",
+                        name(held.profile.as_str()).to_string()
+                    ),
+                    quiet(),
+                ),
+            });
+        }
+    }
+    lines
+}
+
+fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look) -> Line<'static> {
+    let session = &catalog.session;
+    let (symbol, state) = match session.state {
+        SessionState::Active if session.last_error.is_none() => (Symbol::Good, "renews itself"),
+        SessionState::Active => (Symbol::Beware, "does not renew"),
+        SessionState::LoggedOut => (Symbol::Beside, "logged out"),
+        SessionState::Expired => (Symbol::Bad, "ended: press l to log in"),
+    };
+    let between = format!(" {} ", look.symbol(Symbol::Beside));
+    let mut facts: Vec<String> = Vec::new();
+    if let Some(user) = &catalog.user {
+        facts.push(name(&user.name).to_string());
+        facts.extend(user.role.as_deref().map(|role| name(role).to_string()));
+    }
+    facts.push(state.to_owned());
+    let host = host(&catalog.catalog_url);
+    let called = catalog
+        .alias
+        .as_deref()
+        .map_or_else(String::new, |alias| format!(" ({})", name(alias)));
+    Line::from(vec![
+        Span::raw(if is_marked { "> " } else { "  " }),
+        Span::styled(look.symbol(symbol), accent(look, symbol)),
+        Span::raw(" "),
+        if is_marked {
+            Span::styled(host, strong())
+        } else {
+            Span::raw(host)
+        },
+        Span::styled(called, quiet()),
+        Span::raw(format!("  {}", facts.join(&between))),
+    ])
+}
+
+fn bar(look: &Look, share: f64) -> String {
+    let (full, empty) = if look.unicode {
+        ('█', '░')
+    } else {
+        ('#', '.')
+    };
+    (0..BAR)
+        .map(|cell| {
+            let at = (f64::from(u8::try_from(cell).unwrap_or(0)) + 0.5) / 16.0;
+            if at < share { full } else { empty }
+        })
+        .collect()
+}
+
+/// What was asked for, the newest first, as far as there is room.
+fn asked(model: &Model, look: &Look, area: Rect) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::raw(""), Line::styled("Asked for", strong())];
+    let matching = model.asked.iter().filter(|entry| {
+        let texts = [
+            Some(&entry.action),
+            entry.program.as_ref(),
+            entry.profile.as_ref(),
+        ];
+        let more = [entry.catalog_url.as_ref(), entry.request.as_ref()];
+        model.lets_through(texts.into_iter().chain(more).flatten().map(String::as_str))
+    });
+    lines.extend(matching.map(|entry| event(entry, look)));
+    if lines.len() == 2 {
+        lines.push(Line::styled("nothing in the last hour", quiet()));
+    }
+    lines.truncate(usize::from(area.height));
+    lines
+}
+
+fn event(entry: &AuditEntry, look: &Look) -> Line<'static> {
+    let times = if entry.count > 1 {
+        format!("  {}{}", look.symbol(Symbol::Times), entry.count)
+    } else {
+        String::new()
+    };
+    let profile = entry.profile.as_deref();
+    let profile = profile.map_or_else(String::new, |profile| format!("  {}", name(profile)));
+    let mut spans = vec![Span::styled(
+        format!("{:>10}  ", look.when(entry.time)),
+        quiet(),
+    )];
+    // Before what may not fit.
+    if entry.outcome != "ok" {
+        let mark = look.symbol(Symbol::Bad);
+        let outcome = format!("{mark} {}  ", name(&entry.outcome));
+        spans.push(Span::styled(outcome, accent(look, Symbol::Bad)));
+    }
+    spans.push(Span::raw(format!(
+        "{}  {}{profile}{times}",
+        audit::program(entry),
+        audit::what(entry)
+    )));
+    if let Some(catalog) = &entry.catalog_url {
+        spans.push(Span::styled(
+            format!("  {}", audit::catalog(catalog)),
+            quiet(),
+        ));
+    }
+    Line::from(spans)
+}
+
+fn grants(model: &Model, look: &Look) -> Vec<Line<'static>> {
+    let all = model.status.iter().flat_map(|status| &status.grants);
+    let shown: Vec<&GrantStatus> = all.collect();
+    let mut lines = vec![
+        Line::raw(""),
+        Line::styled(format!("Grants: {}", shown.len()), strong()),
+    ];
+    lines.extend(shown.into_iter().map(|grant| {
+        let what = grant.profile.as_ref().map_or_else(
+            || "registry".to_owned(),
+            |profile| name(profile.as_str()).to_string(),
+        );
+        let holder = grant
+            .pid
+            .map_or_else(|| "quilt3".to_owned(), |pid| format!("process {pid}"));
+        let ends = if grant.pid.is_some() {
+            "as long as it runs".to_owned()
+        } else {
+            look.left(grant.expires_at)
+        };
+        Line::raw(format!("    {what:12} {holder}  {ends}"))
+    }));
+    lines
+}
+
+fn footer(model: &Model) -> Line<'static> {
+    if model.is_filtering {
+        return Line::raw(format!(
+            "/{}_  Enter keeps it, Esc drops it",
+            clean(&model.filter)
+        ));
+    }
+    let filter = if model.filter.is_empty() {
+        String::new()
+    } else {
+        format!("  filter: {}", clean(&model.filter))
+    };
+    Line::styled(
+        format!("up/down  / filter  l log in  d doctor  q quit{filter}"),
+        quiet(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::super::feed::News;
+    use super::*;
+    use crate::commands::status::view::tests::status;
+    use crate::look::tests::{at, look};
+
+    fn screen(width: u16, model: &Model) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, 24)).unwrap();
+        let look = look(usize::from(width), false);
+        terminal.draw(|frame| draw(frame, model, &look)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn the_screen_at_every_width() {
+        let mut model = Model::default();
+        model.hear(News::Status(Box::new(status())), at(-20 * 60));
+        model.hear(
+            News::Asked(vec![AuditEntry {
+                time: at(-120),
+                action: "credentials".to_owned(),
+                outcome: "login_required".to_owned(),
+                catalog_url: Some("https://demo.quilt.example".to_owned()),
+                profile: Some("default".to_owned()),
+                grant_id: None,
+                request: None,
+                pid: Some(4242),
+                uid: 1000,
+                program: Some("/usr/bin/py\u{202e}thon 漢字".to_owned()),
+                count: 14,
+            }]),
+            at(0),
+        );
+        for width in [60, 80, 120, 200] {
+            insta::assert_snapshot!(format!("watch_{width}"), screen(width, &model));
+        }
+        model.hear(News::Away, at(0));
+        assert!(screen(60, &model).contains("quiltd does not answer"));
+        // However little room there is, it is drawn.
+        for (width, height) in [(1, 1), (20, 3), (5, 40)] {
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+            terminal
+                .draw(|frame| draw(frame, &model, &look(20, true)))
+                .unwrap();
+        }
+    }
+}

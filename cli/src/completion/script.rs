@@ -1,0 +1,106 @@
+//! The scripts that make shells ask.
+
+use std::path::Path;
+
+use quilt_proto::quoted;
+
+/// What is completed.
+pub(crate) const PROGRAM_NAME: &str = "quiltctl";
+
+/// Shells that can ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Shell {
+    /// bash, 3.2 and later
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    #[value(name = "powershell")]
+    Pwsh,
+}
+
+impl Shell {
+    /// Every shell.
+    pub(crate) const ALL: [Self; 4] = [Self::Bash, Self::Zsh, Self::Fish, Self::Pwsh];
+
+    /// The name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Zsh => "zsh",
+            Self::Fish => "fish",
+            Self::Pwsh => "powershell",
+        }
+    }
+
+    /// Whether it shows what a candidate is.
+    pub(super) fn shows_help(self) -> bool {
+        self != Self::Bash
+    }
+
+    /// Whether a candidate becomes one word of the line and nothing else. Those
+    /// that put it there as it is get only what means nothing to them.
+    pub(super) fn can_insert(self, value: &str) -> bool {
+        let is_plain = |c: char| c.is_alphanumeric() || "-_./@%+,:=".contains(c);
+        let is_harmless = value.chars().all(|c| c != '\t' && quoted::is_harmless(c));
+        let inserts_raw = matches!(self, Self::Bash | Self::Pwsh);
+        let can_begin = !value.starts_with(['=', '@', '%']);
+        !value.is_empty()
+            && is_harmless
+            && (!inserts_raw || can_begin && value.chars().all(is_plain))
+    }
+}
+
+/// The script for a shell, which asks this program.
+pub(crate) fn script(shell: Shell, program: &Path) -> String {
+    let program = program.to_string_lossy();
+    let (template, quoted) = match shell {
+        Shell::Bash => (include_str!("quiltctl.bash"), posix(&program)),
+        Shell::Zsh => (include_str!("quiltctl.zsh"), posix(&program)),
+        Shell::Fish => (
+            include_str!("quiltctl.fish"),
+            format!("'{}'", program.replace('\\', r"\\").replace('\'', r"\'")),
+        ),
+        Shell::Pwsh => (
+            include_str!("quiltctl.ps1"),
+            format!("'{}'", program.replace('\'', "''")),
+        ),
+    };
+    template.replace("@PROGRAM@", &quoted)
+}
+
+fn posix(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_could_obey_is_not_put_on_its_line() {
+        for hostile in [
+            "$(id)", "`id`", "a;b", "a b", "'", "*", "a|b", "=ls", "~", "!x", "",
+        ] {
+            assert!(!Shell::Bash.can_insert(hostile), "{hostile}");
+            assert!(!Shell::Pwsh.can_insert(hostile), "{hostile}");
+        }
+        for shell in Shell::ALL {
+            assert!(shell.can_insert("ns/name-1_é.x:y@z"));
+            assert!(!shell.can_insert("a\nb"));
+            assert!(!shell.can_insert("a\u{202e}b"));
+        }
+        assert!(Shell::Fish.can_insert("Read Write"));
+    }
+
+    #[test]
+    fn the_program_is_one_word_whatever_its_path() {
+        for shell in Shell::ALL {
+            let script = script(shell, Path::new("/opt/it's $(id)/quiltctl"));
+            assert!(!script.contains("@PROGRAM@"));
+            assert!(script.contains("$(id)/quiltctl'"), "{script}");
+        }
+    }
+}

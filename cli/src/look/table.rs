@@ -1,0 +1,262 @@
+//! Tables: columns go by importance where there is no room, then rows become
+//! paragraphs. Nothing is cut.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, presets};
+
+use super::screen::Span;
+use super::width::{width, wrap};
+use super::{Look, Paint};
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// To which side the cells of a column go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Text.
+    #[default]
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    heading: &'static str,
+    importance: u8,
+    align: Align,
+    only_if_it_differs: bool,
+}
+
+impl Column {
+    /// A column that is always there: without it, the rows are paragraphs.
+    pub(crate) const fn key(heading: &'static str) -> Self {
+        Self {
+            heading,
+            importance: u8::MAX,
+            align: Align::Left,
+            only_if_it_differs: false,
+        }
+    }
+
+    /// A column that goes where there is no room, the least important first.
+    pub(crate) const fn of_importance(heading: &'static str, importance: u8) -> Self {
+        Self {
+            importance,
+            ..Self::key(heading)
+        }
+    }
+
+    /// Cells to the right.
+    #[must_use]
+    pub(crate) const fn right(self) -> Self {
+        Self {
+            align: Align::Right,
+            ..self
+        }
+    }
+
+    /// Goes where every row says the same.
+    #[must_use]
+    pub(crate) const fn unless_same(self) -> Self {
+        Self {
+            only_if_it_differs: true,
+            ..self
+        }
+    }
+}
+
+/// Rows under their headings.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Span>>,
+    indent: usize,
+    headings: bool,
+}
+
+impl Table {
+    /// A table of these columns.
+    pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Self {
+            columns: columns.into_iter().collect(),
+            rows: Vec::new(),
+            indent: 0,
+            headings: true,
+        }
+    }
+
+    /// So far in, and without headings: what is beside each other says itself.
+    #[must_use]
+    pub(crate) fn bare(self, indent: usize) -> Self {
+        Self {
+            indent,
+            headings: false,
+            ..self
+        }
+    }
+
+    /// Adds a row: a cell a column.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Span>) {
+        let mut cells: Vec<Span> = cells.into_iter().collect();
+        cells.resize(self.columns.len(), Span::default());
+        self.rows.push(cells);
+    }
+
+    pub(super) fn render(&self, look: &Look) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let mut shown: Vec<usize> = (0..self.columns.len())
+            .filter(|column| !self.says_nothing(*column))
+            .collect();
+        if let Some(room) = look.width {
+            while self.indent + self.width(&shown) > room {
+                let least = shown
+                    .iter()
+                    .copied()
+                    .filter(|column| self.columns[*column].importance < u8::MAX)
+                    .min_by_key(|column| self.columns[*column].importance);
+                let Some(least) = least else {
+                    return self.paragraphs(look, room);
+                };
+                shown.retain(|column| *column != least);
+            }
+        }
+        self.grid(look, &shown)
+    }
+
+    /// Whether a column is empty, or the same in every row where that says
+    /// nothing.
+    fn says_nothing(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().map(|row| row[column].text.as_str());
+        let first = cells.next().unwrap_or_default();
+        let same = cells.all(|cell| cell == first);
+        let differs = self.columns[column].only_if_it_differs && self.rows.len() > 1;
+        same && (first.is_empty() || differs)
+    }
+
+    fn heading(&self, column: usize) -> &'static str {
+        if self.headings {
+            self.columns[column].heading
+        } else {
+            ""
+        }
+    }
+
+    fn width(&self, shown: &[usize]) -> usize {
+        let cells = |column: &usize| {
+            let cells = self.rows.iter().map(|row| width(&row[*column].text));
+            cells.max().unwrap_or(0).max(width(self.heading(*column)))
+        };
+        let all: usize = shown.iter().map(cells).sum();
+        all + GAP * shown.len().saturating_sub(1)
+    }
+
+    fn grid(&self, look: &Look, shown: &[usize]) -> String {
+        let mut grid = comfy_table::Table::new();
+        grid.load_preset(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        if self.headings {
+            grid.set_header(shown.iter().map(|column| Cell::new(self.heading(*column))));
+        }
+        for row in &self.rows {
+            grid.add_row(shown.iter().map(|column| Cell::new(&row[*column].text)));
+        }
+        for (at, column) in shown.iter().enumerate() {
+            if let Some(cells) = grid.column_mut(at) {
+                let gap = if at + 1 == shown.len() { 0 } else { GAP };
+                cells.set_padding((0, u16::try_from(gap).unwrap_or(0)));
+                if self.columns[*column].align == Align::Right {
+                    cells.set_cell_alignment(CellAlignment::Right);
+                }
+            }
+        }
+        let mut text = String::new();
+        for (at, line) in grid.lines().enumerate() {
+            text.push_str(&" ".repeat(self.indent));
+            let row = at.checked_sub(usize::from(self.headings));
+            let line = line.trim_end();
+            match row {
+                None => text.push_str(&paint_heading(look, line)),
+                Some(row) => text.push_str(&self.paint_row(look, line, row, shown)),
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Colours are put in after the layout, which must not count them.
+    fn paint_row(&self, look: &Look, line: &str, row: usize, shown: &[usize]) -> String {
+        if !look.color {
+            return line.to_owned();
+        }
+        let mut painted = String::new();
+        let mut rest = line;
+        for column in shown {
+            let span = &self.rows[row][*column];
+            if span.text.is_empty() {
+                continue;
+            }
+            let Some((before, after)) = rest.split_once(span.text.as_str()) else {
+                break;
+            };
+            painted.push_str(before);
+            painted.push_str(&span.paint.on(&span.text));
+            rest = after;
+        }
+        painted + rest
+    }
+
+    /// A row a paragraph: its first cell, then a line a field.
+    fn paragraphs(&self, look: &Look, room: usize) -> String {
+        let mut text = String::new();
+        let indent = " ".repeat(self.indent);
+        let paint = |span: &Span, part: &str| {
+            if look.color {
+                span.paint.on(part)
+            } else {
+                part.to_owned()
+            }
+        };
+        for (at, row) in self.rows.iter().enumerate() {
+            if at > 0 && self.headings {
+                text.push('\n');
+            }
+            let mut first = true;
+            for (number, (column, cell)) in self.columns.iter().zip(row).enumerate() {
+                if cell.text.is_empty() || self.says_nothing(number) {
+                    continue;
+                }
+                let label = if first || !self.headings {
+                    String::new()
+                } else {
+                    format!("{}: ", column.heading.to_lowercase())
+                };
+                let start = if first {
+                    indent.clone()
+                } else {
+                    format!("{indent}  {label}")
+                };
+                let hang = format!("{indent}      ");
+                let cells = room.saturating_sub(width(&start).max(width(&hang)));
+                for (at, part) in wrap(&cell.text, cells).iter().enumerate() {
+                    text.push_str(if at == 0 { &start } else { &hang });
+                    text.push_str(&paint(cell, part));
+                    text.push('\n');
+                }
+                first = false;
+            }
+        }
+        text
+    }
+}
+
+fn paint_heading(look: &Look, line: &str) -> String {
+    if look.color {
+        Paint::Quiet.on(line)
+    } else {
+        line.to_owned()
+    }
+}

@@ -1,0 +1,119 @@
+//! Times as people say them: how long it is, or when it was in their zone.
+
+use jiff::tz::TimeZone;
+use quilt_proto::Timestamp;
+
+use super::Look;
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// The zone in which times are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Zone(TimeZone);
+
+impl Zone {
+    /// The user's.
+    pub(super) fn of_system() -> Self {
+        Self(TimeZone::system())
+    }
+
+    #[cfg(test)]
+    pub(super) fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
+impl Look {
+    /// When something was or will be: `2 min ago`, `yesterday 18:04`, `in 9
+    /// days`; exact with `--utc`.
+    pub(crate) fn when(&self, time: Timestamp) -> String {
+        let ahead = time.seconds_since(self.now);
+        if self.utc {
+            return time.to_string();
+        }
+        if ahead > 0 {
+            return format!("in {}", span(ahead));
+        }
+        let ago = -ahead;
+        match ago {
+            0..5 => "now".to_owned(),
+            5..DAY if self.days_ago(time) == Some(0) || ago < 12 * HOUR => {
+                format!("{} ago", span(ago))
+            }
+            _ => match self.days_ago(time) {
+                Some(0 | 1) => format!("yesterday {}", self.local(time, "%H:%M")),
+                Some(2..=6) => self.local(time, "%a %H:%M"),
+                _ => self.local(time, "%Y-%m-%d"),
+            },
+        }
+    }
+
+    /// On which day something was; exact with `--utc`.
+    pub(crate) fn day(&self, time: Timestamp) -> String {
+        if self.utc {
+            return time.to_string();
+        }
+        self.local(time, "%Y-%m-%d")
+    }
+
+    /// At what time of the day; nothing where [`Self::day`] says it.
+    pub(crate) fn clock(&self, time: Timestamp) -> String {
+        if self.utc {
+            return String::new();
+        }
+        self.local(time, "%H:%M")
+    }
+
+    /// How long something lasts from now: `47 min`; exact with `--utc`.
+    pub(crate) fn left(&self, until: Timestamp) -> String {
+        if self.utc {
+            return format!("until {until}");
+        }
+        match until.seconds_since(self.now) {
+            left @ 1.. => format!("{} left", span(left)),
+            _ => "ended".to_owned(),
+        }
+    }
+
+    /// How long ago something began: `3 days`; since when, with `--utc`.
+    pub(crate) fn age(&self, since: Timestamp) -> String {
+        if self.utc {
+            return format!("since {since}");
+        }
+        format!("up {}", span(self.now.seconds_since(since).max(0)))
+    }
+
+    /// How many calendar days ago, where the user is.
+    fn days_ago(&self, time: Timestamp) -> Option<i32> {
+        let date = |time: Timestamp| {
+            let time = jiff::Timestamp::from_second(time.unix()).ok()?;
+            Some(time.to_zoned(self.zone.0.clone()).date())
+        };
+        let days = date(self.now)?.since((jiff::Unit::Day, date(time)?)).ok()?;
+        Some(days.get_days())
+    }
+
+    fn local(&self, time: Timestamp, format: &str) -> String {
+        let told = jiff::Timestamp::from_second(time.unix()).ok().map(|time| {
+            let zoned = time.to_zoned(self.zone.0.clone());
+            zoned.strftime(format).to_string()
+        });
+        told.unwrap_or_else(|| time.to_string())
+    }
+}
+
+/// A length of time in its largest unit.
+pub(crate) fn span(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        ..MINUTE => (seconds, "s"),
+        MINUTE..HOUR => (seconds / MINUTE, "min"),
+        HOUR..DAY => (seconds / HOUR, "h"),
+        _ => {
+            let days = seconds / DAY;
+            (days, if days == 1 { "day" } else { "days" })
+        }
+    };
+    format!("{count} {unit}")
+}

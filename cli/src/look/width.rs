@@ -1,0 +1,52 @@
+//! How many cells there are, and how many a text takes.
+
+use std::env;
+
+use rustix::stdio::stdout;
+use rustix::termios::{isatty, tcgetwinsize};
+use unicode_width::UnicodeWidthStr;
+
+/// The narrowest screen that anything is laid out for.
+const NARROWEST: usize = 20;
+/// What a terminal has that does not say.
+const USUAL: usize = 80;
+
+/// Cells that a text takes; wide characters take two.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The width of stdout: `COLUMNS`, else the terminal's; nothing where it is no
+/// terminal.
+pub(super) fn of_stdout() -> Option<usize> {
+    if let Some(columns) = env::var("COLUMNS").ok().and_then(|text| text.parse().ok()) {
+        return Some(NARROWEST.max(columns));
+    }
+    if !isatty(stdout()) {
+        return None;
+    }
+    let said = tcgetwinsize(stdout()).map_or(0, |size| usize::from(size.ws_col));
+    Some(if said == 0 {
+        USUAL
+    } else {
+        said.max(NARROWEST)
+    })
+}
+
+/// A text as lines of at most so many cells, broken between words. A word that
+/// is longer stands whole: somebody may have to copy it.
+pub(super) fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= cells {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}

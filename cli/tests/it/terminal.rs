@@ -1,0 +1,148 @@
+//! A terminal of our own, with a program in it, and what it shows.
+
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fd::OwnedFd;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
+
+/// How long a screen may take on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub(crate) struct Terminal {
+    master: OwnedFd,
+    slave: OwnedFd,
+    screen: Arc<Mutex<vt100::Parser>>,
+    pub(crate) child: Child,
+}
+
+impl Terminal {
+    /// Runs a program in a terminal of this size, as its leader.
+    pub(crate) fn run(command: &mut Command, rows: u16, columns: u16) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let open = || -> OwnedFd {
+            let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+            rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).unwrap()
+        };
+        let slave = open();
+        tcsetwinsize(&slave, size(rows, columns)).unwrap();
+        // `setsid` makes the terminal the program's own, with signals from keys.
+        let mut leader = Command::new("setsid");
+        leader
+            .args(["--ctty", "--wait"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .env("TERM", "xterm-256color")
+            .stdin(Stdio::from(open()))
+            .stdout(Stdio::from(open()))
+            .stderr(Stdio::from(open()))
+            .process_group(0);
+        if let Some(dir) = command.get_current_dir() {
+            leader.current_dir(dir);
+        }
+        let child = leader.spawn().unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 1000)));
+        let shown = Arc::clone(&screen);
+        let mut reader = std::fs::File::from(master.try_clone().unwrap());
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                shown.lock().unwrap().process(&bytes[..count]);
+            }
+        });
+        Self {
+            master,
+            slave,
+            screen,
+            child,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Whether the program has the screen for itself.
+    pub(crate) fn is_full_screen(&self) -> bool {
+        self.screen.lock().unwrap().screen().alternate_screen()
+    }
+
+    pub(crate) fn has_cursor(&self) -> bool {
+        !self.screen.lock().unwrap().screen().hide_cursor()
+    }
+
+    pub(crate) fn mode(&self) -> Termios {
+        tcgetattr(&self.slave).unwrap()
+    }
+
+    pub(crate) fn write(&self, keys: &str) {
+        let mut writer = std::fs::File::from(self.master.try_clone().unwrap());
+        writer.write_all(keys.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn resize(&self, rows: u16, columns: u16) {
+        self.screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(rows, columns);
+        tcsetwinsize(&self.master, size(rows, columns)).unwrap();
+    }
+
+    /// Waits until the screen is as it should be.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            assert!(Instant::now() < end, "not {what}:\n{}", self.text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_for(&self, text: &str) {
+        self.wait(text, |terminal| terminal.text().contains(text));
+    }
+
+    /// The exit code, once the program has ended.
+    pub(crate) fn end(&mut self) -> i32 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < end, "it does not end:\n{}", self.text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn size(rows: u16, columns: u16) -> Winsize {
+    Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}

@@ -1,0 +1,34 @@
+//! `[catalogs.NAME]`: names for catalogs.
+
+use quilt_proto::CatalogUrl;
+
+use super::SettingsError;
+use super::document::Entry;
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 64;
+
+/// A catalog's name: one that is no host, no URL and no API key.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins_well || text.len() > MAX_NAME || !text.chars().all(legal) || text == "localhost" {
+        return Err(format!(
+            "a catalog's name is letters, digits, - and _, at most {MAX_NAME} of them"
+        ));
+    }
+    if text.starts_with("qk_") {
+        return Err("a catalog's name does not begin like an API key".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Its URL.
+pub(super) fn url(entry: &Entry<'_>) -> Result<CatalogUrl, SettingsError> {
+    let table = entry.table()?;
+    table.allow(&["url"])?;
+    let Some(url) = table.get("url") else {
+        return Err(entry.error("url is missing"));
+    };
+    CatalogUrl::from_typed(url.string()?).map_err(|error| url.error(error.to_string()))
+}
