@@ -259,7 +259,7 @@ async fn a_profile_says_of_which_catalog_and_nothing_is_merged_over_two() {
     assert_eq!(credentials, [default, other.clone()]);
     let tokens = two.of(Action::Token).await;
     assert_eq!(tokens, [(text(a), None, 3), (text(b), None, 3)]);
-    assert_eq!(two.of(Action::Grant).await, [other.clone()]);
+    assert_eq!(two.of(Action::Grant).await, std::slice::from_ref(&other));
     assert_eq!(two.of(Action::GrantRevoke).await, [other]);
     let entries = two.entries().await;
     let grants: BTreeSet<_> = entries.iter().filter_map(|e| e.grant_id.as_ref()).collect();

@@ -119,14 +119,13 @@ impl Vault {
         profile: &ProfileName,
         asked: Option<&str>,
     ) -> Result<Arc<Session>, CredentialError> {
-        let catalog = match &self.profile(profile)?.catalog {
-            Some(catalog) => catalog.clone(),
-            None => {
-                let (settings, config) = (self.parts.settings.current(), &self.parts.config);
-                catalogs::resolve(asked, &settings, config, || self.parts.sessions.only())?
-            }
-        };
-        Ok(self.parts.sessions.session(&catalog))
+        let sessions = &self.parts.sessions;
+        if let Some(catalog) = &self.profile(profile)?.catalog {
+            return Ok(sessions.session(catalog));
+        }
+        let (settings, config) = (self.parts.settings.current(), &self.parts.config);
+        let catalog = catalogs::resolve(asked, &settings, config, || sessions.only())?;
+        Ok(sessions.session(&catalog))
     }
 
     /// Credentials of a profile, of the session it decides on, for whoever

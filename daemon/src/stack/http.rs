@@ -175,13 +175,11 @@ impl StackClient {
         let mut left = MAX_REDIRECTS;
         loop {
             let (response, origin) = self.execute(self.client(&url)?.get(&url)).await?;
-            match next(&response).filter(|_| left > 0) {
-                Some(next) => url = next.into(),
-                None => {
-                    let (status, answer) = self.read(response, origin).await?;
-                    return answer.judged(status, &[]);
-                }
-            }
+            let Some(next) = next(&response).filter(|_| left > 0) else {
+                let (status, answer) = self.read(response, origin).await?;
+                return answer.judged(status, &[]);
+            };
+            url = next.into();
             left -= 1;
         }
     }

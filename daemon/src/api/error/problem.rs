@@ -138,9 +138,6 @@ fn session(error: &SessionError) -> Problem {
                 ..Problem::new(409, ErrorCode::RegistryChanged, detail)
             }
         }
-        SessionError::LoggedOut(_) | SessionError::Overtaken(_) | SessionError::KeyForgotten(_) => {
-            Problem::new(401, ErrorCode::LoginRequired, detail)
-        }
         SessionError::Expired(_) => Problem::new(401, ErrorCode::SessionExpired, detail),
         SessionError::KeyRefused { .. } => Problem::new(403, ErrorCode::InvalidApiKey, detail),
         SessionError::NotAccepted { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
@@ -148,9 +145,11 @@ fn session(error: &SessionError) -> Problem {
         SessionError::NoConnect(_) => Problem::new(404, ErrorCode::NotFound, detail),
         SessionError::NoOwners(_) => Problem::new(403, ErrorCode::Denied, detail),
         SessionError::WebLoginDenied => Problem::new(403, ErrorCode::StackRefused, detail),
-        SessionError::WebLoginLate | SessionError::WebLoginReplaced => {
-            Problem::new(401, ErrorCode::LoginRequired, detail)
-        }
+        SessionError::LoggedOut(_)
+        | SessionError::Overtaken(_)
+        | SessionError::KeyForgotten(_)
+        | SessionError::WebLoginLate
+        | SessionError::WebLoginReplaced => Problem::new(401, ErrorCode::LoginRequired, detail),
         SessionError::NoRandomness => Problem::new(500, ErrorCode::Internal, detail),
         SessionError::Stack(error) => stack(error),
         SessionError::Store(error) => store(error),
