@@ -5,6 +5,7 @@
 //! client library and the command line.
 
 pub mod aws;
+pub mod build;
 pub mod call;
 pub mod catalog;
 pub mod command;

@@ -1,5 +1,7 @@
 //! `man`: manual pages, in the format `man -l -` reads.
 
+use std::path::PathBuf;
+
 use clap::CommandFactory;
 
 use crate::args::Cli;
@@ -11,12 +13,20 @@ use crate::output;
 pub(crate) struct Args {
     /// A command, such as `login` or `role switch`; none is the overview
     command: Vec<String>,
+
+    /// Write the pages of all commands into this directory
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    all: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut all = Cli::command();
     // Gives nested commands their full names.
     all.build();
+    if let Some(dir) = &args.all {
+        return clap_mangen::generate_to(all, dir)
+            .map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl man --help"));
+    }
     let mut command = &all;
     for name in &args.command {
         command = command.find_subcommand(name).ok_or_else(|| {
