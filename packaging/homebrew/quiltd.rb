@@ -26,6 +26,6 @@ class Quiltd < Formula
 
   test do
     assert_match version.to_s, shell_output("#{bin}/quiltctl --version")
-    assert_match "no daemon", shell_output("#{bin}/quiltctl --no-autostart status 2>&1", 4)
+    assert_match "not reachable", shell_output("#{bin}/quiltctl --no-autostart status 2>&1", 4)
   end
 end
