@@ -11,7 +11,7 @@ use quilt_proto::locations;
 
 use crate::args::Global;
 use crate::exit::{self, Failure};
-use crate::{output, start};
+use crate::{output, start, version};
 
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,6 +86,7 @@ impl Context {
         self.started(&client, None, C::METHOD == Method::Get, |client| {
             client.reply(call)
         })
+        .map_err(|failure| version::explain(&client, failure))
     }
 
     /// Like [`Self::reply`], for what may take this long.

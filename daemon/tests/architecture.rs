@@ -44,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "package",
             "process",
+            "program",
             "grant",
             "python_sdk",
             "session",
@@ -70,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "gateway",
             "keys",
             "process",
+            "program",
             "session",
             "settings",
             "stack",
@@ -89,6 +91,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &["raw"]),
+    ("program", &[]),
     // A grant is told by its looks in the SDK's files.
     ("python_sdk", &["files", "grant", "raw"]),
     ("raw", &[]),

@@ -9,6 +9,7 @@ use quilt_proto::wire::{
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output::{self, or_dash};
+use crate::version;
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     context
@@ -99,12 +100,22 @@ fn show(status: &Status) -> Result<(), Failure> {
         )?;
     }
     warn(&status.findings);
+    warn_of_version(status);
     Ok(())
 }
 
-fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+/// One line each, on stderr.
+pub(super) fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
     for finding in findings {
         output::note(format_args!("warning: {finding}"));
+    }
+}
+
+/// Says that the daemon is of another version.
+pub(super) fn warn_of_version(status: &Status) {
+    if let Some(difference) = version::difference(&status.version) {
+        let finding = Finding::warning("daemon_version", difference, "quiltctl daemon restart");
+        warn([&finding]);
     }
 }
 
