@@ -25,6 +25,7 @@ mod repeated_keys;
 mod report;
 mod sockets;
 mod static_keys;
+mod units;
 mod variables;
 mod vended;
 mod web_identity;
@@ -76,6 +77,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         report.add(sockets::check(context, profile)?);
     }
     report.add(sockets::second_daemon(context)?);
+    report.add(units::check(context)?);
 
     let daemon = daemon::examine(context, &profiles, &mut report)?;
     report.add(loose_files::check_daemon(context, daemon.is_some())?);

@@ -2,8 +2,9 @@
 
 mod aws;
 mod launchd;
+mod packaged;
 mod quilt3;
-mod systemd;
+pub(super) mod systemd;
 mod unit;
 
 use crate::context::Context;
