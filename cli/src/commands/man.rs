@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut all = Cli::command();
+    let mut all = without_help(Cli::command());
     // Gives nested commands their full names.
     all.build();
     if let Some(dir) = &args.all {
@@ -38,4 +38,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .render(&mut page)
         .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
     output::bytes(&page)
+}
+
+/// Without the commands that print help: their pages would be many and empty.
+fn without_help(command: clap::Command) -> clap::Command {
+    command
+        .disable_help_subcommand(true)
+        .mut_subcommands(without_help)
 }
