@@ -45,7 +45,7 @@ Root-Is-Purelib: false
 
 def deflate(content):
     """Smaller than zlib makes it; without the frame that a zip file has no use for."""
-    return zopfli.zlib.compress(content, numiterations=5)[2:-4]
+    return zopfli.zlib.compress(content, numiterations=15)[2:-4]
 
 
 def archive(files, when):
