@@ -17,6 +17,7 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = re.compile(r"^(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORECASE)
+HOLDER = re.compile(r"^\s*Copyright (\(c\)|©|\d{4})", re.IGNORECASE)
 
 
 def cargo(*arguments):
@@ -117,9 +118,11 @@ def licences(target, programs):
             without.append(package)
         for path in files:
             text = path.read_text(errors="replace").replace("\r\n", "\n").strip()
-            # One text, however its lines are broken.
-            same = texts.setdefault(" ".join(text.split()), (text, []))
-            same[1].append(f"{package['name']} {package['version']}")
+            # One text, however its lines are broken and whoever holds the rights.
+            notices = [line.strip() for line in text.split("\n") if HOLDER.match(line)]
+            body = "\n".join(line for line in text.split("\n") if not HOLDER.match(line))
+            same = texts.setdefault(" ".join(body.split()), (body.strip(), []))
+            same[1].append((f"{package['name']} {package['version']}", notices))
     lines = [
         "quiltd is licensed under Apache-2.0 or MIT, as you like. Its programs contain the",
         "parts below and Rust's standard library (Apache-2.0 or MIT); static programs contain",
@@ -135,7 +138,10 @@ def licences(target, programs):
             *(f"{p['name']} {p['version']} ({p['license']})" for p in without),
         ]
     for text, users in sorted(texts.values(), key=lambda item: item[1]):
-        lines += ["", "=" * 80, *dict.fromkeys(users), "-" * 80, text]
+        lines += ["", "=" * 80]
+        for user, notices in users:
+            lines += [user, *(f"    {notice}" for notice in notices)]
+        lines += ["-" * 80, text]
     return "\n".join(lines) + "\n"
 
 
