@@ -12,3 +12,4 @@ mod owner;
 mod server;
 mod setup_aws;
 mod setup_units;
+mod versions;
