@@ -14,7 +14,7 @@ use crate::{completion, help, look, output};
 
 /// Log in to Quilt once; tokens and AWS credentials for everything else.
 #[derive(Debug, Parser)]
-#[command(name = "quiltctl", version, max_term_width = 100)]
+#[command(name = "quiltctl", version = quilt_proto::build::long_version(), max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

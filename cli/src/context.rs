@@ -13,7 +13,7 @@ use crate::args::Global;
 use crate::exit::{self, Failure};
 use crate::look::{Look, Screen};
 use crate::start::Place;
-use crate::{output, start};
+use crate::{output, start, version};
 
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -110,6 +110,7 @@ impl Context {
         self.started(&client, None, E::METHOD == Method::Get, |client| {
             client.reply(request)
         })
+        .map_err(|failure| version::explain(&client, failure))
     }
 
     /// Like [`Self::reply`], for what may take this long.

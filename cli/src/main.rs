@@ -27,6 +27,7 @@ mod progress;
 mod prompt;
 mod start;
 mod variables;
+mod version;
 
 use std::alloc::System;
 use std::env;

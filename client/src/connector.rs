@@ -8,12 +8,12 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyperlocal::{UnixConnector, UnixStream};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
 use tower_service::Service;
 
 use crate::error::Fault;
@@ -66,12 +66,13 @@ impl OwnSocket {
             .read(true)
             .custom_flags(flags.bits().cast_signed())
             .open(dir)?;
-        let about = held.metadata()?;
-        let mode = Mode::from_raw_mode(about.mode());
+        // Not the standard library's metadata: its mode is wider than macOS has it.
+        let about = fstat(&held).map_err(io::Error::from)?;
+        let mode = Mode::from_raw_mode(about.st_mode);
         // In a sticky directory others cannot replace what is not theirs.
         let loose = mode.intersects(Mode::WGRP | Mode::WOTH) && !mode.contains(Mode::SVTX);
-        if loose || about.uid() != ROOT {
-            check_peer(about.uid())?;
+        if loose || about.st_uid != ROOT {
+            check_peer(about.st_uid)?;
         }
         if loose {
             let what = "its directory is open to other users";

@@ -27,6 +27,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::package::Packages;
 use crate::process::Attempt;
+use crate::program::Program;
 use crate::python_sdk::{ConfigFile, Wiring};
 use crate::session::{News, Parts, Session, Sessions};
 use crate::settings::SettingsFile;
@@ -104,6 +105,7 @@ pub struct App {
     /// What protects the process.
     pub protections: Vec<Attempt>,
     changes: Changes,
+    program: Option<Program>,
     clock: SharedClock,
     users: Users,
     state_dir: PathBuf,
@@ -181,6 +183,7 @@ impl App {
             config: sdk_config,
             shutdown,
             protections,
+            program: Program::running(),
             started_at,
             changes: news.changes,
             clock,
@@ -346,6 +349,8 @@ impl App {
         ailments.extend(distrusted.into_iter().map(Ailment::Distrusted));
         let refused = self.protections.iter().filter(|it| it.refusal.is_some());
         ailments.extend(refused.cloned().map(Ailment::Unprotected));
+        let replaced = self.program.as_ref().and_then(Program::replaced);
+        ailments.extend(replaced.map(Ailment::Replaced));
         for session in self.sessions.all() {
             ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
         }
@@ -371,6 +376,7 @@ impl App {
             gateway: &self.gateway,
             settings: &self.settings,
             protections: &self.protections,
+            program: self.program.as_ref(),
             distrusted: &distrusted,
             store: self.sessions.store(),
             state_dir: &self.state_dir,

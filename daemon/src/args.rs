@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Local daemon that owns Quilt sessions and vends AWS credentials.
 #[derive(Debug, Parser)]
-#[command(name = "quiltd", version)]
+#[command(name = "quiltd", version = quilt_proto::build::long_version())]
 pub(crate) struct Args {
     /// Listen here [default: QUILTD_SOCKET, else quilt/quiltd.sock in the runtime directory]
     #[arg(long, value_name = "PATH")]

@@ -26,6 +26,7 @@ pub mod memory;
 pub mod metrics;
 pub mod package;
 pub mod process;
+pub mod program;
 pub mod python_sdk;
 pub mod raw;
 pub mod refresh;

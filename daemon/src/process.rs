@@ -155,9 +155,13 @@ fn lock_all() -> std::io::Result<()> {
     Ok(mlockall(flags)?)
 }
 
+/// Only the pages of keys, as under a limit.
 #[cfg(not(target_os = "linux"))]
 fn lock_all() -> std::io::Result<()> {
-    Ok(())
+    if Locked::holds() {
+        return Ok(());
+    }
+    Err(std::io::Error::other("the system refuses it"))
 }
 
 #[cfg(target_os = "linux")]

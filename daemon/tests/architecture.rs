@@ -45,6 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "package",
             "process",
+            "program",
             "grant",
             "python_sdk",
             "session",
@@ -99,6 +100,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "gateway",
             "keys",
             "process",
+            "program",
             "session",
             "settings",
             "stack",
@@ -118,6 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &["raw"]),
+    ("program", &[]),
     // A grant is told by its looks in the SDK's files.
     ("python_sdk", &["files", "grant", "raw"]),
     ("raw", &[]),

@@ -1,9 +1,10 @@
 //! In a process of its own: hardening cannot be undone.
 
+#![cfg(target_os = "linux")]
+
 use quiltd::process::harden;
 
 #[test]
-#[cfg(target_os = "linux")]
 fn leaves_nothing_open() {
     use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
     use rustix::thread::no_new_privs;

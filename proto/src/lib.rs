@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod build;
 pub mod catalog;
 pub mod command;
 pub mod error;

@@ -5,12 +5,10 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use rustix::fs::inotify;
 use serde::Serialize;
 
 use crate::session::Session;
@@ -64,11 +62,14 @@ impl Window {
 }
 
 /// The moments at which a file comes to its name by renaming.
+#[cfg(target_os = "linux")]
 fn watch(dir: &Path, name: &'static str) -> anyhow::Result<Receiver<Instant>> {
+    use rustix::fs::inotify;
+
     let inotify = inotify::init(inotify::CreateFlags::CLOEXEC)?;
     inotify::add_watch(&inotify, dir, inotify::WatchFlags::MOVED_TO)?;
-    let (sender, moments) = channel();
-    thread::spawn(move || {
+    let (sender, moments) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&inotify, &mut buffer);
         while let Ok(event) = reader.next() {
@@ -82,6 +83,12 @@ fn watch(dir: &Path, name: &'static str) -> anyhow::Result<Receiver<Instant>> {
         }
     });
     Ok(moments)
+}
+
+/// Other systems do not tell such moments exactly.
+#[cfg(not(target_os = "linux"))]
+fn watch(_dir: &Path, _name: &'static str) -> anyhow::Result<Receiver<Instant>> {
+    anyhow::bail!("the window of a rotation is measured on Linux alone")
 }
 
 /// The least that has to be done.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::wire::Status;
-use quilt_tests::harness::toolchain::{Python, Reading, Venv, not_run};
+use quilt_tests::harness::toolchain::{Python, Reading, Venv};
 use quilt_tests::harness::{Run, World, binaries};
 use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
@@ -499,7 +499,7 @@ async fn in_a_container_the_mounted_socket_serves_a_static_quiltctl() {
     possible.args(&enter[1..]).arg("true");
     let possible = possible.output().await;
     if !possible.is_ok_and(|output| output.status.success()) {
-        not_run(
+        quilt_tests::harness::toolchain::not_run(
             "containers",
             "this machine does not let its users make namespaces",
         );

@@ -44,6 +44,7 @@ mod secrets;
 mod sessions;
 mod trust;
 mod two_daemons;
+mod upgrade;
 mod users;
 mod web_login;
 mod web_users;

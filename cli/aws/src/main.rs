@@ -27,7 +27,7 @@ use crate::failure::Failure;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 #[derive(Debug, Parser)]
-#[command(name = "quiltctl-aws", version)]
+#[command(name = "quiltctl-aws", version = quilt_proto::build::long_version())]
 struct Args {
     #[command(subcommand)]
     task: Task,

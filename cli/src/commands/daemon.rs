@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::api::{ReadStatus, Shutdown};
-use quilt_proto::wire::Status;
+use quilt_proto::wire::{Finding, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::logs;
@@ -81,7 +81,16 @@ fn start(context: &Context, client: &Client) -> Result<(), Failure> {
         status.version,
         status.pid,
         quilt_proto::quoted::name(&status.socket)
-    ))
+    ))?;
+    warn_of_upgrade(&status);
+    Ok(())
+}
+
+/// Says that the daemon which runs is not the one that is installed.
+fn warn_of_upgrade(status: &Status) {
+    super::status::warn_of_version(status);
+    let is_about_it = |finding: &&Finding| finding.code == "program_replaced";
+    super::status::warn(status.findings.iter().filter(is_about_it));
 }
 
 /// Ends the daemon and waits until it is gone; false when there was none.

@@ -300,6 +300,14 @@ fn shells_and_manuals_are_served_without_a_daemon() {
     assert!(home.run(&["man"]).ok().contains(".TH"));
     assert!(home.run(&["man", "role", "switch"]).ok().contains("switch"));
     home.run(&["man", "nonsense"]).failed(2);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    home.run(&["man", "--all", path]).ok();
+    let nested = std::fs::read_to_string(dir.path().join("quiltctl-role-switch.1")).unwrap();
+    assert!(nested.contains("switch"), "{nested}");
+    let mut pages = std::fs::read_dir(dir.path()).unwrap();
+    assert!(!pages.any(|page| page.unwrap().file_name().to_string_lossy().contains("help")));
+    home.run(&["man", "--all", "/dev/null"]).failed(8);
     assert!(home.run(&["--help"]).ok().contains("Usage"));
     let help = home.run(&["packages", "delete", "--help"]).ok();
     assert!(

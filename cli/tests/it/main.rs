@@ -14,4 +14,5 @@ mod server;
 mod setup_aws;
 mod setup_units;
 mod terminal;
+mod versions;
 mod watch;

@@ -65,13 +65,102 @@ fn systemd_units_come_once_and_go() {
         asked(&home),
         "--user show-environment\n\
          --user daemon-reload\n\
+         --user reset-failed quiltd.socket quiltd.service\n\
          --user enable --now quiltd.socket quiltd.service\n\
          --user show-environment\n\
+         --user reset-failed quiltd.socket quiltd.service\n\
          --user enable --now quiltd.socket quiltd.service\n\
          --user show-environment\n\
          --user disable --now quiltd.socket quiltd.service\n\
          --user daemon-reload\n"
     );
+}
+
+/// Units as a package brings them, in a place that the service manager looks at.
+fn package(home: &Home, program: &str) -> std::path::PathBuf {
+    let dir = home.path().join("share/systemd/user");
+    fs::create_dir_all(&dir).unwrap();
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd");
+    let service = fs::read_to_string(source.join("quiltd.service")).unwrap();
+    let service = service.replace("%h/.local/bin/quiltd", program);
+    fs::write(dir.join("quiltd.service"), service).unwrap();
+    fs::copy(source.join("quiltd.socket"), dir.join("quiltd.socket")).unwrap();
+    dir
+}
+
+fn run_beside_package(home: &Home, args: &[&str]) -> Ran {
+    let bin = home.path().join("bin");
+    let output = home
+        .command(args)
+        .env_remove("QUILTD_SOCKET")
+        .env("XDG_RUNTIME_DIR", home.path())
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("QUILTD_BIN", bin.join("my quiltd"))
+        .env("XDG_DATA_DIRS", home.path().join("share"))
+        .output();
+    Ran::from(&output.unwrap())
+}
+
+#[test]
+fn units_of_a_package_are_used_and_not_hidden() {
+    let home = home("systemctl");
+    let units = home.path().join(".config/systemd/user");
+    let daemon = home.path().join("bin/my quiltd");
+    let outdated = |home: &Home| {
+        let said = run_beside_package(home, &["doctor", "--no-autostart"]);
+        said.stdout.contains("quiltctl setup systemd")
+    };
+    // Without one, and with one that starts another program, there are our own.
+    run_beside_package(&home, &["setup", "systemd"]).ok();
+    assert!(units.join("quiltd.service").exists());
+    package(&home, "/elsewhere/quiltd");
+    run_beside_package(&home, &["setup", "systemd"]).ok();
+    assert!(units.join("quiltd.service").exists());
+    assert!(!outdated(&home));
+
+    let dir = package(&home, daemon.to_str().unwrap());
+    assert!(outdated(&home), "ours hide the package's now");
+    let said = run_beside_package(&home, &["setup", "systemd"]).ok();
+    assert!(said.contains(dir.to_str().unwrap()), "{said}");
+    assert!(!units.join("quiltd.service").exists() && !units.join("quiltd.socket").exists());
+    assert!(!outdated(&home));
+    // A socket of the user's choice is in no package.
+    let line = ["setup", "systemd", "--socket", "/tmp/q.sock"];
+    run_beside_package(&home, &line).ok();
+    assert!(units.join("quiltd.socket").exists());
+    assert!(!outdated(&home));
+}
+
+#[test]
+fn units_of_another_version_are_found() {
+    let home = home("systemctl");
+    run(&home, &["setup", "systemd"]).ok();
+    let said = |home: &Home| run(home, &["doctor", "--no-autostart"]).stdout;
+    assert!(!said(&home).contains("setup systemd"), "{}", said(&home));
+    let service = home.path().join(".config/systemd/user/quiltd.service");
+    let text = fs::read_to_string(&service).unwrap();
+    fs::write(&service, text.replace("RestartSec=1\n", "")).unwrap();
+    assert!(said(&home).contains("setup systemd"), "{}", said(&home));
+    run(&home, &["setup", "systemd"]).ok();
+    assert!(!said(&home).contains("setup systemd"), "{}", said(&home));
+}
+
+#[test]
+fn what_systemd_gave_up_on_is_found_and_set_up_again() {
+    let home = home("systemctl");
+    let tool = home.path().join("bin/systemctl");
+    let state = home.path().join("failed");
+    fs::write(&state, "").unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase $2 in\nshow) [ ! -e {0} ] || echo ActiveState=failed ;;\n\
+         reset-failed) rm {0} ;;\nesac\n",
+        state.display()
+    );
+    fs::write(&tool, script).unwrap();
+    let said = |home: &Home| run(home, &["doctor", "--no-autostart"]).stdout;
+    assert!(said(&home).contains("has given up on"), "{}", said(&home));
+    run(&home, &["setup", "systemd"]).ok();
+    assert!(!said(&home).contains("has given up on"), "{}", said(&home));
 }
 
 #[test]

@@ -80,6 +80,9 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             Finding::error("file_not_trusted", summary, distrust.remedy())
         }
         Ailment::Unprotected(attempt) => Finding::warning("unprotected", summary, attempt.remedy()),
+        Ailment::Replaced(_) => {
+            Finding::warning("program_replaced", summary, "quiltctl daemon restart")
+        }
         Ailment::Store(error) => Finding::error("store_failed", summary, hints::store(&error)),
         Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
         Ailment::StoreNote(note) => Finding::warning("store_note", summary, hints::note(&note)),

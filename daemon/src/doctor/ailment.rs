@@ -10,6 +10,7 @@ use crate::credential::CredentialError;
 use crate::gateway::Trouble;
 use crate::keys::KeyNotice;
 use crate::process::Attempt;
+use crate::program::Replaced;
 use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::store::{StoreError, StoreNote};
@@ -68,6 +69,9 @@ pub enum Ailment {
     /// The system refuses the process a protection.
     #[error("{}", .0.warning().unwrap_or_default())]
     Unprotected(Attempt),
+    /// The daemon's program is not what is installed any more.
+    #[error("{0}")]
+    Replaced(Replaced),
     /// The token store cannot be read or written.
     #[error(transparent)]
     Store(StoreError),

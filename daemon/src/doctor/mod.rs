@@ -27,6 +27,7 @@ use crate::credential::Vault;
 use crate::gateway::Gateway;
 use crate::keys::Keys;
 use crate::process::Attempt;
+use crate::program::Program;
 use crate::session::Session;
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
@@ -54,6 +55,8 @@ pub struct Patient<'a> {
     pub settings: &'a SettingsFile,
     /// What protects the process.
     pub protections: &'a [Attempt],
+    /// What the daemon runs.
+    pub program: Option<&'a Program>,
     /// Files that are not used, because somebody else may have changed them.
     pub distrusted: &'a [Distrust],
     /// Where refresh tokens are kept.
@@ -109,6 +112,8 @@ pub async fn examine(patient: Patient<'_>) -> Examination {
     let refused = patient.protections.iter().filter(|it| it.refusal.is_some());
     let refused = refused.cloned().map(Ailment::Unprotected);
     found.ailments.extend(refused);
+    let replaced = patient.program.and_then(Program::replaced);
+    found.ailments.extend(replaced.map(Ailment::Replaced));
     match patient.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
         Err(troubles) => {

@@ -64,7 +64,8 @@ impl Holder {
 
 #[cfg(not(target_os = "linux"))]
 impl Holder {
-    fn of(number: u32, _pid: Pid) -> Result<Self, HolderError> {
+    fn of(number: u32, pid: Pid) -> Result<Self, HolderError> {
+        rustix::process::test_kill_process(pid).map_err(std::io::Error::from)?;
         Ok(Self { pid: number })
     }
 

@@ -98,7 +98,10 @@ fn secret_bodies_are_kept_apart_from_the_head() {
 
 #[test]
 fn parameters_are_known_by_their_type() {
-    assert_eq!(parameters::<DeletePackageQuery>(), ["registry", "top_hash"]);
+    assert_eq!(
+        parameters::<DeletePackageQuery>(),
+        ["registry", "layout", "top_hash"]
+    );
     assert_eq!(
         parameters::<SessionQuery>(),
         ["login_url", "accept_registry"]

@@ -98,7 +98,6 @@ async fn burst(world: &World, form: Form, size: usize, times: usize) {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_bodies_is_bounded_in_sum_and_its_memory_comes_back() {
     for (form, size, times) in [

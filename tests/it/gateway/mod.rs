@@ -1,5 +1,6 @@
 //! The registry gateway: the real quilt3, untouched, on the daemon's session.
 
+#[cfg(target_os = "linux")]
 mod burst;
 mod files;
 mod graphql;

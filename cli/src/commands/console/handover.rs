@@ -35,10 +35,7 @@ pub(super) fn to_browser(url: &str) -> bool {
 /// A path nobody guesses.
 fn path() -> io::Result<String> {
     let mut bytes = [0u8; 16];
-    let flags = rustix::rand::GetRandomFlags::empty();
-    if rustix::rand::getrandom(&mut bytes, flags)? != bytes.len() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("/{}", hex.concat()))
 }

@@ -18,14 +18,12 @@ use super::mend;
 use super::report::Report;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::owner;
+use crate::{owner, version};
 
 /// How long a daemon that is well may take to say so.
 const ALIVE: Duration = Duration::from_secs(3);
 /// How long it may take to look at itself and at one stack.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a daemon that answers said. Catalogs are by the name they were asked
 /// about with; nothing is the configured one.
@@ -54,11 +52,7 @@ pub(super) fn examine(
             return Ok(None);
         }
     };
-    if health.version != VERSION {
-        let what = format!(
-            "quiltd is of version {}, and quiltctl of {VERSION}",
-            quoted::name(&health.version)
-        );
+    if let Some(what) = version::difference(&health.version) {
         let hint = mend::quiltctl(context, "daemon restart");
         report.add([Finding::error("daemon_version", what, hint)]);
     }
@@ -126,7 +120,7 @@ fn diagnose(
         }
         // One of an older version cannot; that is a finding already.
         Err(Error::Problem(problem))
-            if version != VERSION && problem.code == ErrorCode::NotFound => {}
+            if version::difference(version).is_some() && problem.code == ErrorCode::NotFound => {}
         Err(error) => report.add([deaf(context, error)]),
     }
     None

@@ -26,6 +26,7 @@ mod repeated_keys;
 mod report;
 mod sockets;
 mod static_keys;
+mod units;
 mod variables;
 mod vended;
 mod web_identity;
@@ -91,6 +92,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         report.add(sockets::check(context, profile)?);
     }
     report.add(sockets::second_daemon(context)?);
+    report.add(units::check(context)?);
 
     let daemon = daemon::examine(context, &profiles, &mut report)?;
     report.add(loose_files::check_daemon(context, daemon.is_some())?);

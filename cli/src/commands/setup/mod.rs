@@ -3,8 +3,9 @@
 mod aws;
 mod completions;
 mod launchd;
+mod packaged;
 mod quilt3;
-mod systemd;
+pub(super) mod systemd;
 mod unit;
 
 use crate::context::Context;

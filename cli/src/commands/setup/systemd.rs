@@ -4,11 +4,14 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use super::packaged;
 use super::unit::{self, Unit};
+use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, output};
+use crate::{files, output, owner};
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
@@ -44,10 +47,21 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     }
     reach_manager()?;
     let socket = unit::chosen_socket(context)?;
-    let contents = [
-        service(&unit::daemon_path()?),
-        socket_unit(socket.as_deref()),
-    ];
+    let own_program = unit::daemon_path()?;
+    // A package's units are upgraded with it; copies of ours would hide that.
+    let packaged = packaged::units(&own_program).filter(|_| socket.is_none());
+    if let Some(packaged) = packaged {
+        let changed = unit::any_exists(&paths);
+        if changed {
+            daemon::stop(&context.client()?)?;
+            unit::remove(&paths)?;
+            systemctl(&["daemon-reload"])?;
+        }
+        take_over(context)?;
+        let done = "of the package is enabled";
+        return unit::report(context, &packaged, done, changed);
+    }
+    let contents = [service(&own_program), socket_unit(socket.as_deref())];
     let units: Vec<Unit> = paths
         .iter()
         .cloned()
@@ -58,8 +72,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     if changed {
         systemctl(&["daemon-reload"])?;
     }
-    // Harmless when it is enabled, and mends a run that ended half-way.
-    systemctl(&["enable", "--now", "quiltd.socket", "quiltd.service"])?;
+    take_over(context)?;
     let done = if changed {
         "is set up"
     } else {
@@ -102,7 +115,7 @@ fn units(dir: &Path) -> [PathBuf; 2] {
 pub(super) fn undo() -> Result<bool, Failure> {
     let dir = units_dir()?;
     let paths = units(&dir);
-    let changed = unit::any_exists(&paths);
+    let changed = unit::any_exists(&paths) || is_wanted(&dir);
     let is_there = changed && reach_manager().is_ok();
     if is_there {
         systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
@@ -115,6 +128,100 @@ pub(super) fn undo() -> Result<bool, Failure> {
         systemctl(&["daemon-reload"])?;
     }
     Ok(changed)
+}
+
+/// Has the service manager run the daemon. Harmless when it does; mends a run
+/// that ended half-way, units that failed, and a daemon that is not the unit's.
+fn take_over(context: &Context) -> Result<(), Failure> {
+    // Says so where nothing failed, too.
+    let _ = systemctl(&["reset-failed", "quiltd.socket", "quiltd.service"]);
+    if let Some(pid) = owner::pid(&context.socket()?)
+        && State::read().is_some_and(|state| state.main_pid != Some(pid.as_raw_nonzero().get()))
+    {
+        daemon::stop(&context.client()?)?;
+    }
+    systemctl(&["enable", "--now", "quiltd.socket", "quiltd.service"])
+}
+
+/// How the service manager has the units.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::commands) struct State {
+    /// The process of the service.
+    pub(in crate::commands) main_pid: Option<i32>,
+    /// Whether one of them is to be started at login.
+    pub(in crate::commands) enabled: bool,
+    /// Whether one of them failed, and stays so.
+    pub(in crate::commands) failed: bool,
+}
+
+impl State {
+    /// Nothing where there is no service manager, or none that answers.
+    pub(in crate::commands) fn read() -> Option<Self> {
+        let output = Command::new("systemctl")
+            .args(["--user", "show", "quiltd.service", "quiltd.socket"])
+            .arg("--property=MainPID,ActiveState,UnitFileState")
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then(|| Self::parse(&text))
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut state = Self::default();
+        for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            match (name, value) {
+                ("MainPID", pid) => state.main_pid = pid.parse().ok().filter(|pid| *pid != 0),
+                ("ActiveState", "failed") => state.failed = true,
+                ("UnitFileState", "enabled") => state.enabled = true,
+                _ => {}
+            }
+        }
+        state
+    }
+}
+
+/// The units below the user's own configuration that this program would write
+/// otherwise now: of another version, or in the way of a package's.
+pub(in crate::commands) fn stale() -> Option<PathBuf> {
+    let dir = units_dir().ok()?;
+    let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
+    let texts = paths.each_ref().map(|path| fs::read_to_string(path).ok());
+    let ours = |text: &String| text.contains("Description=Quilt session daemon");
+    let [service, socket] = texts.map(|text| text.filter(ours));
+    let path = paths.into_iter().next()?;
+    let starts = |text: &str| {
+        let mut lines = text.lines();
+        lines.find_map(|line| {
+            Some(
+                line.strip_prefix("ExecStart=")?
+                    .trim_matches('"')
+                    .to_owned(),
+            )
+        })
+    };
+    let (service, socket) = (service?, socket?);
+    let shadows = packaged::units(&starts(&service)?).is_some()
+        && socket_line(&socket) == socket_line(SOCKET);
+    let old = same_but(&service, "ExecStart=") != same_but(SERVICE, "ExecStart=")
+        || same_but(&socket, "ListenStream=") != same_but(SOCKET, "ListenStream=");
+    (shadows || old).then_some(path)
+}
+
+fn socket_line(text: &str) -> Option<&str> {
+    text.lines().find(|line| line.starts_with("ListenStream="))
+}
+
+/// A text without the line that differs from user to user.
+fn same_but(text: &str, start: &str) -> String {
+    replace_line(text, start, start)
+}
+
+/// Whether enabling left a link.
+fn is_wanted(dir: &Path) -> bool {
+    WANTED
+        .iter()
+        .any(|link| dir.join(link).symlink_metadata().is_ok())
 }
 
 /// Fails where the user's service manager does not answer, before anything is
@@ -202,6 +309,24 @@ fn replace_line(text: &str, start: &str, line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_manager_says_is_read() {
+        let state = State::parse(
+            "MainPID=0\nActiveState=failed\nUnitFileState=enabled\n\nActiveState=inactive\n",
+        );
+        let (main_pid, enabled, failed) = (None, true, true);
+        assert_eq!(
+            state,
+            State {
+                main_pid,
+                enabled,
+                failed
+            }
+        );
+        assert_eq!(State::parse("MainPID=7\n").main_pid, Some(7));
+        assert_eq!(State::parse("").main_pid, None);
+    }
 
     #[test]
     fn the_units_hold_the_paths() {

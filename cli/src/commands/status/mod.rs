@@ -11,7 +11,7 @@ use quilt_proto::wire::{CatalogStatus, Finding, SessionState, SessionUser, Statu
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{look, output};
+use crate::{look, output, version};
 
 /// How long the stacks may take to say who is logged in.
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -33,6 +33,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let context = &context.of_all_catalogs();
     context.print(&ReadStatus, |mut status| {
         let profiles = context.send(&ReadProfiles).unwrap_or_default();
+        // Among what is to be mended, wherever that is shown.
+        status.findings.extend(version_finding(&status));
         let look = context.look();
         if look::is_seen() {
             ask_who(context, &mut status);
@@ -84,8 +86,20 @@ pub(super) fn warn_of_settings(context: &Context) {
     }
 }
 
+/// That the daemon is of another version.
+fn version_finding(status: &Status) -> Option<Finding> {
+    let difference = version::difference(&status.version)?;
+    let hint = "quiltctl daemon restart";
+    Some(Finding::warning("daemon_version", difference, hint))
+}
+
+/// Says that the daemon is of another version.
+pub(super) fn warn_of_version(status: &Status) {
+    warn(version_finding(status).as_ref());
+}
+
 /// One line each, on stderr.
-fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+pub(super) fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
     for finding in findings {
         output::note(format_args!("warning: {finding}"));
     }

@@ -1,0 +1,40 @@
+//! Units that failed, that are not those of this version, or beside which the
+//! daemon runs.
+
+use quilt_proto::quoted;
+use quilt_proto::wire::Finding;
+
+use super::mend;
+use crate::commands::setup::systemd::{self, State};
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::owner;
+
+pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
+    let again = || mend::quiltctl(context, "setup systemd");
+    let mut found = Vec::new();
+    if let Some(unit) = systemd::stale() {
+        let what = format!(
+            "{} is not as this version or its package has it",
+            quoted::path(&unit)
+        );
+        found.push(Finding::warning("units_outdated", what, again()));
+    }
+    let Some(state) = State::read() else {
+        return Ok(found);
+    };
+    if state.failed {
+        let what = "systemd has given up on quiltd.service or quiltd.socket";
+        found.push(Finding::error("unit_failed", what, again()));
+    } else if let Some(pid) = owner::pid(&context.socket()?)
+        && state.enabled
+        && state.main_pid != Some(pid.as_raw_nonzero().get())
+    {
+        let what = format!(
+            "the daemon (pid {}) is not the one that systemd starts",
+            pid.as_raw_nonzero()
+        );
+        found.push(Finding::warning("beside_unit", what, again()));
+    }
+    Ok(found)
+}

@@ -1,0 +1,130 @@
+//! The program is replaced under a daemon that runs: it is said, and one
+//! command brings the new one, without a new login and without a failed call.
+
+use std::fs;
+use std::path::PathBuf;
+
+use quilt_proto::wire::Status;
+use quilt_tests::harness::{Daemon, Run, World, binaries};
+
+/// Programs installed in this home, and a daemon of them that somebody is
+/// logged in to.
+struct Installed {
+    world: World,
+    bin: PathBuf,
+}
+
+impl Installed {
+    async fn new() -> Self {
+        let mut world = World::start().await;
+        world.daemon.take().unwrap().stop().await;
+        let bin = world.home.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let installed = Self { world, bin };
+        installed.install();
+        let command = installed.world.home.command(installed.bin.join("quiltd"));
+        let arguments = ["--token-store", "file"];
+        let daemon = Daemon::start_by(command, &installed.world.home, &arguments).await;
+        // The test restarts it: whoever runs then is nobody's child.
+        installed.world.login().await;
+        Self {
+            world: World {
+                daemon: Some(daemon),
+                ..installed.world
+            },
+            bin: installed.bin,
+        }
+    }
+
+    /// Puts the programs in their places as package managers do, by renaming.
+    fn install(&self) {
+        for program in [binaries::quiltd(), binaries::quiltctl()] {
+            let place = self.bin.join(program.file_name().unwrap());
+            let beside = place.with_extension("new");
+            fs::copy(program, &beside).unwrap();
+            fs::rename(&beside, &place).unwrap();
+        }
+    }
+
+    async fn sh(&self, line: &str) -> Run {
+        let mut command = self.world.home.command("sh");
+        let path = format!("{}:/usr/bin:/bin", self.bin.display());
+        command
+            .args(["-c", line])
+            .env("PATH", path)
+            .env("QUILT_CATALOG", self.world.stack.catalog_url());
+        command.output().await.unwrap().into()
+    }
+
+    async fn status(&self) -> Status {
+        let said = self.sh("quiltctl status --json").await.ok();
+        serde_json::from_str(&said).unwrap()
+    }
+
+    /// The hint about the program, if there is one.
+    async fn replaced(&self) -> Option<String> {
+        let status = self.status().await;
+        let mut found = status.findings.into_iter();
+        let found = found.find(|finding| finding.code == "program_replaced");
+        found.map(|finding| finding.hint.to_string())
+    }
+
+    async fn end(self) {
+        self.sh("quiltctl daemon stop").await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_program_is_named_and_its_daemon_restarted_without_a_login() {
+    let installed = Installed::new().await;
+    assert_eq!(installed.replaced().await, None);
+    let before = installed.status().await.pid;
+
+    installed.install();
+    let hint = installed.replaced().await.expect("a finding");
+    let said = installed.sh("quiltctl status").await;
+    assert!(said.stderr.contains("was replaced"), "{said:?}");
+    let said = installed.sh("quiltctl daemon start").await;
+    assert!(said.stderr.contains("was replaced"), "{said:?}");
+    let said = installed.sh("quiltctl doctor").await;
+    assert!(said.stdout.contains("was replaced"), "{said:?}");
+
+    installed.sh(&hint).await.ok();
+    assert_eq!(installed.replaced().await, None);
+    assert_ne!(installed.status().await.pid, before);
+    let who = installed.sh("quiltctl whoami").await.ok();
+    assert!(who.contains("alice"), "{who}");
+    installed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_gone_is_named() {
+    let installed = Installed::new().await;
+    fs::remove_file(installed.bin.join("quiltd")).unwrap();
+    assert!(installed.replaced().await.is_some());
+    let said = installed.sh("quiltctl status").await;
+    assert!(said.stderr.contains("is gone"), "{said:?}");
+    installed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_fails_over_a_restart() {
+    const CALLERS: usize = 50;
+    let installed = Installed::new().await;
+    installed.sh("quiltctl credential-process").await.ok();
+    // Each goes on calling until the restart is over, and once more.
+    let line = format!(
+        "for caller in $(seq {CALLERS}); do (
+             while :; do
+                 last=$(test -e over && echo yes)
+                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
+                 [ -z \"$last\" ] || break
+             done
+         ) & done
+         quiltctl daemon restart >&2; touch over; wait"
+    );
+    let run = installed.sh(&line).await;
+    assert_eq!(run.stdout, "", "{run:?}");
+    assert!(run.stderr.contains("(pid "), "{run:?}");
+    installed.end().await;
+}
