@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+#[cfg(target_os = "linux")]
 use std::path::PathBuf;
 
 use quilt_client::{Client, Error};

@@ -81,8 +81,10 @@ async fn look(
     }
     let status = answer.status();
     let is_refusal = status == StatusCode::UNAUTHORIZED;
+    // What is refused may be refused by quoting it.
+    let may_quote = status.is_client_error();
     let may_refuse = is_refusal || is_graphql && status == StatusCode::OK;
-    if !may_refuse {
+    if !may_refuse && !may_quote {
         return Ok((answer, false));
     }
     // Never closed.
@@ -94,7 +96,7 @@ async fn look(
             if contains(&begun, bearer) {
                 return Err(quotes_the_token());
             }
-            let is_doubtful = is_refusal || is_doubtful(&begun);
+            let is_doubtful = is_refusal || may_refuse && is_doubtful(&begun);
             let whole = Forwarded::from_parts(parts, begun.into());
             return Ok((whole, is_doubtful));
         };

@@ -37,7 +37,9 @@ fn descriptors() -> usize {
 /// and what is read from `/proc`, and for connections on their way out.
 fn slots_within(descriptors: usize) -> usize {
     let each = descriptors.saturating_sub(others(descriptors)) / LISTENERS;
-    (each - each / 4).clamp(LEAST, MOST)
+    // Who comes next needs a place to be heard in, too.
+    let for_waiting = (each / 4).max((each / 2).min(8));
+    (each - for_waiting).clamp(LEAST, MOST)
 }
 
 fn others(descriptors: usize) -> usize {

@@ -193,6 +193,7 @@ impl<'de> Deserializer<'de> for Parameter<'_> {
     parsed! {
         deserialize_bool visit_bool
         deserialize_i64 visit_i64
+        deserialize_u8 visit_u8
         deserialize_u32 visit_u32
         deserialize_u64 visit_u64
     }
@@ -220,7 +221,7 @@ impl<'de> Deserializer<'de> for Parameter<'_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u8 u16 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        i8 i16 i32 i128 u16 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
         tuple tuple_struct map struct identifier ignored_any
     }
 }

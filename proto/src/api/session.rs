@@ -37,7 +37,7 @@ impl SessionQuery {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogoutQuery {
     /// Log out of every catalog.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
 }
 

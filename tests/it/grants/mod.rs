@@ -5,7 +5,7 @@ mod refusals;
 
 use std::time::{Duration, Instant};
 
-use quilt_proto::api::{AuditQuery, CreateGrant, ReadAudit, RevokeGrant};
+use quilt_proto::api::{CreateGrant, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
 use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
@@ -82,7 +82,9 @@ async fn the_audit_names_the_program_that_asked() {
     assert_eq!(ask(&grant).await.0, 200);
     let entries = world
         .client()
-        .send(&ReadAudit(AuditQuery::default()))
+        .send(&quilt_proto::api::ReadAudit(
+            quilt_proto::api::AuditQuery::default(),
+        ))
         .await
         .unwrap();
     let mut asked = entries.iter().filter(|entry| entry.grant_id.is_some());

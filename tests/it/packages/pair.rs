@@ -59,7 +59,7 @@ impl Pair {
             theirs.unwrap_or_else(|error| panic!("{context}: {error}"));
             let done = run.ok();
             assert!(
-                done.contains(&format!("{name} from {}", self.ours)),
+                done.contains(name) && done.contains(&format!("from {}", self.ours)),
                 "{done}"
             );
         } else {

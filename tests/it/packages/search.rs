@@ -8,8 +8,8 @@ use serde_json::Value;
 async fn text_and_dsl_find_the_same() {
     let world = World::logged_in().await;
     let table = world.ctl(&["search", "iris"]).await.ok();
-    assert!(table.starts_with("SCORE"), "{table}");
-    assert!(table.contains("data/iris.csv"), "{table}");
+    assert!(table.starts_with("FOUND"), "{table}");
+    assert!(table.contains("s3://demo-bucket/data/iris.csv"), "{table}");
     let hits = async |args: &[&str], input: &str| -> Vec<Value> {
         let args = [&["search", "--json"], args].concat();
         serde_json::from_str(&world.ctl_with_input(&args, input).await.ok()).unwrap()

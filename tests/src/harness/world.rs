@@ -71,7 +71,13 @@ impl Run {
             !line.is_empty() && !line.contains('\n'),
             "one line, not: {line:?}"
         );
-        assert!(line.contains("; run: "), "no command to run: {line}");
+        // With --json it is a problem document (RFC 9457).
+        let document: Option<serde_json::Value> = serde_json::from_str(&line).ok();
+        let has_hint = document.is_some_and(|document| document["hint"].is_string());
+        assert!(
+            has_hint || line.contains("; run: "),
+            "no command to run: {line}"
+        );
         line
     }
 }
