@@ -28,7 +28,7 @@ use super::{Desk, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::gateway::{Asked, carry};
-use crate::grant::{Endpoint, Opened, Right};
+use crate::grant::{Endpoint, Opened, Right, SAID_SECONDS};
 use crate::listen::{Limits, LoopbackListener, Visitor};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -38,10 +38,6 @@ const HINT: &str = "quiltctl setup quilt3";
 
 /// How long the SDK waits for AWS credentials that have to be fetched.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the SDK may keep a grant before it asks for it again, in seconds.
-/// It reads its files once a process: this outlives any of them.
-const ASK_AGAIN: i64 = 10 * 365 * 24 * 3600;
 
 /// The largest request carried, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -101,7 +97,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }
-    let expires_at = Timestamp::now().plus_seconds(ASK_AGAIN).unix();
+    let expires_at = Timestamp::now().plus_seconds(SAID_SECONDS).unix();
     private(
         Json(json!({
             "access_token": token, "refresh_token": token, "expires_at": expires_at,
