@@ -1,5 +1,7 @@
 //! Builds and owns the services, in the order they depend on each other.
 
+mod follow;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +11,15 @@ use quilt_proto::aws::Region;
 use quilt_proto::wire::{CatalogStatus, Protection, Status};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::AuditLog;
 use crate::aws::Aws;
+use crate::changes::Changes;
 use crate::clock::{SharedClock, SystemClock};
-use crate::credential::{self, CredentialError, Vault};
+use crate::credential::{self, Vault};
 use crate::doctor::{self, Ailment, Examination, Patient};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
@@ -24,30 +28,19 @@ use crate::metrics::Metrics;
 use crate::package::Packages;
 use crate::process::Attempt;
 use crate::python_sdk::{ConfigFile, Wiring};
-use crate::session::{Parts, Session, Sessions};
+use crate::session::{News, Parts, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 use crate::store::{self, StoreChoice, StoreError};
 use crate::{VERSION, catalogs};
 
-/// How long a stopping daemon waits for tokens that are being rotated.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How long a stopping daemon waits for tokens that are being rotated: until
+/// the request that was sent is over by itself (15 s, more after a freeze), and
+/// what it brought is stored. `TimeoutStopSec` of the unit is longer.
+const LAST_WORDS: Duration = Duration::from_secs(25);
 
 /// How long it waits for the audit log, which a disk may hold up.
 const AUDIT_LAST_WORDS: Duration = Duration::from_secs(1);
-/// How often to look whether the settings have changed.
-const SETTINGS_LOOK: Duration = Duration::from_secs(5);
-
-/// Why a profile has no session.
-#[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
-    /// The profile itself.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// Its catalog.
-    #[error(transparent)]
-    Catalog(#[from] catalogs::CatalogError),
-}
 
 /// What the daemon is built from.
 #[derive(Clone, Debug)]
@@ -84,7 +77,7 @@ pub struct App {
     /// The way there.
     pub network: Arc<Network>,
     /// Who the user is.
-    pub sessions: Sessions,
+    pub sessions: Arc<Sessions>,
     /// Which local process got what, when.
     pub audit: AuditLog,
     /// Counts for operators.
@@ -109,6 +102,7 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// What protects the process.
     pub protections: Vec<Attempt>,
+    changes: Changes,
     clock: SharedClock,
     state_dir: PathBuf,
     started_at: Timestamp,
@@ -133,7 +127,7 @@ impl App {
             Arc::new(Network::new(move || settings.current().network.clone()))
         };
         let stack = Arc::new(StackClient::new(&network, metrics.upstream.stack.clone()));
-        let tasks = TaskTracker::new();
+        let (tasks, news) = (TaskTracker::new(), News::default());
         let store = store::open(config.token_store, &config.state_dir).await?;
         let parts = Parts {
             stack: Arc::clone(&stack),
@@ -141,30 +135,36 @@ impl App {
             clock: Arc::clone(&clock),
             tasks: tasks.clone(),
             meter: metrics.refreshes.access_tokens.clone(),
+            news: news.clone(),
         };
+        let sessions = Arc::new(Sessions::load(parts).await?);
+        let sdk_config = ConfigFile::new(config.python_sdk_dir.clone());
+        let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
+        let grants = grants.announcing(news.changes.clone());
+        let grants = Arc::new(grants.with_token_files_beside(&socket));
         let aws = Arc::new(Aws::new(&network, &metrics.upstream).await);
         let s3 = aws.endpoint("S3");
-        let vault = Arc::new(Vault::new(credential::Parts {
+        let wanted = Arc::clone(&grants);
+        let vault = Vault::new(credential::Parts {
+            sessions: Arc::clone(&sessions),
+            config: sdk_config.clone(),
             stack: Arc::clone(&stack),
             aws: Arc::clone(&aws),
             settings: Arc::clone(&settings),
+            wanted: Arc::new(move |catalog, profile| wanted.wants(catalog, profile)),
             clock: Arc::clone(&clock),
-            tasks: tasks.clone(),
             meter: metrics.refreshes.aws_credentials.clone(),
-        }));
-        let keys = Keys::new(
-            Arc::clone(&stack),
-            Arc::clone(&vault),
-            Arc::clone(&clock),
-            tasks.clone(),
-        );
-        let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
-        let grants = Arc::new(grants.with_token_files_beside(&socket));
+            changes: news.changes.clone(),
+        });
+        tokio::spawn(follow::forget_connections(
+            Arc::downgrade(&stack),
+            sessions.identities(),
+        ));
+        let keys = Keys::new(Arc::clone(&stack), Arc::clone(&clock), tasks.clone());
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
         let gateway = Gateway::new(Arc::clone(&grants), wiring);
-        let sdk_config = ConfigFile::new(config.python_sdk_dir);
         let app = Self {
-            sessions: Sessions::load(parts).await?,
+            sessions,
             audit: AuditLog::open(&config.state_dir),
             metrics,
             packages: Packages::new(sdk_config.clone(), Arc::clone(&vault), &network, s3),
@@ -180,6 +180,7 @@ impl App {
             shutdown,
             protections,
             started_at,
+            changes: news.changes,
             clock,
             state_dir: config.state_dir,
             socket,
@@ -242,19 +243,6 @@ impl App {
         Ok(())
     }
 
-    /// The session a profile's credentials come from: of the catalog the
-    /// profile names, else the one asked for.
-    pub fn profile_session(
-        &self,
-        catalog: Option<&str>,
-        profile: &ProfileName,
-    ) -> Result<Arc<Session>, ProfileError> {
-        match &self.vault.profile(profile)?.catalog {
-            Some(catalog) => Ok(self.sessions.session(catalog)),
-            None => Ok(self.session(catalog)?),
-        }
-    }
-
     /// The AWS region of a profile: its own, else the catalog's, where known.
     pub async fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
         let own = self.vault.profile(profile).ok()?.region.clone();
@@ -276,24 +264,12 @@ impl App {
     /// Notices what another daemon on the same store did: who logged in, out,
     /// or switched the role there is who acts here from now on.
     pub async fn follow_store(&self) {
-        for session in self.sessions.follow_store().await {
-            self.keys.flush(&session);
-        }
+        self.sessions.follow_store().await;
     }
 
-    /// Takes up changes of the settings although nobody asks for anything.
-    pub fn follow_settings(self: &Arc<Self>) {
-        let app = Arc::clone(self);
-        tokio::spawn(async move {
-            let shutdown = app.shutdown.clone();
-            let follow = async {
-                loop {
-                    app.vault.follow_settings();
-                    tokio::time::sleep(SETTINGS_LOOK).await;
-                }
-            };
-            shutdown.run_until_cancelled(follow).await;
-        });
+    /// Hears of everything that may make the status another one.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// What the daemon holds: every catalog somebody logged in to or out of,

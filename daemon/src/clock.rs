@@ -72,6 +72,10 @@ pub trait Clock: Send + Sync + 'static {
     /// Returns when the deadline has come, within 2 s of waking from suspend
     /// or of a change of the wall clock.
     async fn sleep_until(&self, deadline: Deadline);
+
+    /// Returns after a while, for pauses shorter than the clock on the wall
+    /// tells apart.
+    async fn sleep(&self, pause: Duration);
 }
 
 /// A shared clock.
@@ -101,6 +105,10 @@ impl Clock for SystemClock {
             let nap = if left == 0 { 50 } else { 1000 };
             tokio::time::sleep(Duration::from_millis(nap)).await;
         }
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -161,6 +169,12 @@ pub(crate) mod manual {
         async fn sleep_until(&self, deadline: Deadline) {
             let mut changes = self.0.subscribe();
             let _ = changes.wait_for(|now| deadline.reached(*now)).await;
+        }
+
+        async fn sleep(&self, pause: Duration) {
+            let end = self.now().uptime + pause;
+            let mut changes = self.0.subscribe();
+            let _ = changes.wait_for(|now| now.uptime >= end).await;
         }
     }
 }

@@ -10,6 +10,9 @@ pub mod app;
 pub mod audit;
 pub mod aws;
 pub mod catalogs;
+pub mod changes;
+#[cfg(test)]
+mod chaos;
 pub mod clock;
 pub mod credential;
 pub mod doctor;
@@ -68,7 +71,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);
-    app.follow_settings();
+    app.follow_files();
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), Words::problems());

@@ -35,9 +35,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audit",
             "aws",
             "catalogs",
+            "changes",
             "clock",
             "credential",
             "doctor",
+            "files",
             "gateway",
             "keys",
             "metrics",
@@ -54,11 +56,38 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["files"]),
     ("aws", &["metrics"]),
     ("catalogs", &["python_sdk"]),
+    // Tests of several rooms at once.
+    (
+        "chaos",
+        &[
+            "aws",
+            "clock",
+            "credential",
+            "keys",
+            "metrics",
+            "python_sdk",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
+    ("changes", &[]),
     ("clock", &[]),
     (
         "credential",
         &[
-            "aws", "clock", "metrics", "refresh", "session", "settings", "stack",
+            "aws",
+            "catalogs",
+            "changes",
+            "clock",
+            "metrics",
+            "python_sdk",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
         ],
     ),
     (
@@ -78,8 +107,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("instance", &[]),
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
-    ("grant", &["clock", "files"]),
-    ("keys", &["clock", "credential", "raw", "session", "stack"]),
+    ("grant", &["changes", "clock", "files"]),
+    ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["metrics", "raw"]),
     ("memory", &["raw"]),
     ("metrics", &[]),
@@ -91,11 +120,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A grant is told by its looks in the SDK's files.
     ("python_sdk", &["files", "grant", "raw"]),
     ("raw", &[]),
-    ("refresh", &["clock", "metrics"]),
+    ("refresh", &["changes", "clock", "metrics"]),
     (
         "session",
         &[
-            "clock", "files", "metrics", "raw", "refresh", "stack", "store",
+            "changes", "clock", "files", "metrics", "raw", "refresh", "stack", "store",
         ],
     ),
     ("settings", &[]),
@@ -104,7 +133,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "listen"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -35,10 +35,19 @@ pub enum UrlError {
     /// A query or a fragment.
     #[error("the URL must not carry a query or a fragment")]
     Query,
+    /// Longer than any server takes.
+    #[error("the URL is longer than {MAX_URL} bytes")]
+    TooLong,
 }
+
+/// The longest URL of a catalog or registry, in bytes.
+pub const MAX_URL: usize = 2048;
 
 /// Checks scheme, host and shape; returns the URL without trailing slashes.
 fn parse(text: &str) -> Result<String, UrlError> {
+    if text.len() > MAX_URL {
+        return Err(UrlError::TooLong);
+    }
     let url = Url::parse(text.trim()).map_err(|_| UrlError::NotAUrl)?;
     match url.scheme() {
         "https" => {}
@@ -183,6 +192,8 @@ mod tests {
             Err(UrlError::Credentials)
         );
         assert_eq!(catalog("https://demo.example/?q"), Err(UrlError::Query));
+        let long = format!("https://demo.example/{}", "x".repeat(MAX_URL));
+        assert_eq!(catalog(&long), Err(UrlError::TooLong));
     }
 
     proptest! {

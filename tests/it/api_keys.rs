@@ -425,8 +425,9 @@ async fn a_key_that_dies_says_so_and_leaves_the_login_alone() {
     control.expire_key(&id);
     let line = world.ctl(&["whoami"]).await.failed(6);
     assert!(line.contains(REFUSED), "{line}");
+    assert!(line.contains("run: quiltctl clear-api-key"), "{line}");
     control.reset_counts();
-    for _ in 0..20 {
+    for _ in 0..10 {
         world.ctl(&["whoami"]).await.failed(6);
         world.ctl(&["credential-process"]).await.failed(6);
     }
@@ -436,6 +437,53 @@ async fn a_key_that_dies_says_so_and_leaves_the_login_alone() {
     assert_eq!(session.last_error.as_deref(), Some(REFUSED));
     world.ctl(&["clear-api-key"]).await.ok();
     assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_restart_forgot_is_told_from_no_login() {
+    let mut world = World::start().await;
+    let (_, secret) = planted(&world, "ci");
+    let before = world.ctl(&["whoami"]).await.failed(3);
+    assert!(before.contains("not logged in"), "the control: {before}");
+    world
+        .ctl_with_input(&["login", "--api-key"], &secret)
+        .await
+        .ok();
+    world.ctl(&["whoami"]).await.ok();
+    world.crash_and_restart().await;
+    let line = world.ctl(&["credential-process"]).await.failed(3);
+    assert!(
+        line.contains("was forgotten when quiltd was restarted"),
+        "{line}"
+    );
+    assert!(line.contains("run: quiltctl login --api-key"), "{line}");
+    world
+        .ctl_with_input(&["login", "--api-key"], &secret)
+        .await
+        .ok();
+    world.ctl(&["clear-api-key"]).await.ok();
+    world.crash_and_restart().await;
+    let after = world.ctl(&["whoami"]).await.failed(3);
+    assert!(after.contains("not logged in"), "{after}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_without_a_login_names_what_mends() {
+    let world = World::start().await;
+    let (id, secret) = planted(&world, "ci");
+    world
+        .ctl_with_input(&["login", "--api-key"], &secret)
+        .await
+        .ok();
+    world.stack.control().expire_key(&id);
+    let line = world.ctl(&["whoami"]).await.failed(6);
+    assert!(line.contains("run: quiltctl login --api-key"), "{line}");
+    let (_, next) = planted(&world, "next");
+    world
+        .ctl_with_input(&["login", "--api-key"], &next)
+        .await
+        .ok();
+    world.ctl(&["whoami"]).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a daemon that is well may take to say who it is.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it may take to end: it first stores tokens that are being rotated.
-const END_TIMEOUT: Duration = Duration::from_secs(20);
+const END_TIMEOUT: Duration = Duration::from_secs(40);
 /// How often to look whether it has ended.
 const PAUSE: Duration = Duration::from_millis(10);
 

@@ -7,7 +7,7 @@ use quilt_proto::api::{
     AwaitWebLogin, Login, ReadSession, SessionQuery, StartWebLogin, UseApiKey, WebLoginQuery,
 };
 use quilt_proto::command::sentence;
-use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, TokenKind, WebLoginProgress};
+use quilt_proto::wire::{ApiKeyHandover, LoginCode, Session, WebLoginProgress};
 use quilt_proto::{ApiKeySecret, RegistryHost};
 
 use crate::context::Context;
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }))
     })?;
     let session = reply.answer()?;
-    note_key_in_use(&session);
+    note_findings(&session);
     welcome(context, reply.body(), &session)
 }
 
@@ -153,7 +153,7 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
         let state = reply.answer()?;
         match state.session {
             Some(session) if state.progress == WebLoginProgress::Done => {
-                note_key_in_use(&session);
+                note_findings(&session);
                 return welcome(context, reply.body(), &session);
             }
             _ => {}
@@ -188,11 +188,10 @@ fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApi
     })
 }
 
-/// A login does not count while a key does.
-fn note_key_in_use(session: &Session) {
-    if session.status.kind == Some(TokenKind::ApiKey) {
-        let what = "The API key in use goes before this login";
-        output::note(sentence(what, Some(&"quiltctl clear-api-key".into())));
+/// What keeps the login from being what counts.
+fn note_findings(session: &Session) {
+    for finding in &session.findings {
+        output::note(sentence(&finding.summary, Some(&finding.hint)));
     }
 }
 

@@ -1,7 +1,8 @@
 //! After a login: what the API says of it, and the configuration of a home
 //! that had none.
 
-use quilt_proto::wire::Session as Answer;
+use quilt_proto::Command;
+use quilt_proto::wire::{Finding, Session as Answer};
 
 use super::routes::describe;
 use crate::app::App;
@@ -22,7 +23,14 @@ pub(super) fn welcome(app: &App, session: &Session, arrival: Arrival) -> Answer 
         Ok(me) => (Some(me), None),
         Err(why) => (None, Some(why)),
     };
+    let is_under_key = !arrival.is_key && session.api_key().is_set();
+    let key_counts = || {
+        let what = "the API key in use goes before this login";
+        let hint = Command::of("quiltctl clear-api-key").option("--catalog", session.catalog());
+        Finding::warning("key_over_login", what, hint)
+    };
     Answer {
+        findings: is_under_key.then(key_counts).into_iter().collect(),
         me,
         me_error,
         previous_user: arrival.previous,

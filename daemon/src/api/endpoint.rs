@@ -54,7 +54,7 @@ impl<E: Endpoint> Call<E> {
     pub(super) fn profile_session(&self, profile: &ProfileName) -> Result<Arc<Session>, ApiError> {
         self.subject.profile(profile);
         let catalog = self.catalog.as_deref();
-        let session = self.app.profile_session(catalog, profile)?;
+        let session = self.app.vault.session(profile, catalog)?;
         self.subject.resolved(session.catalog());
         Ok(session)
     }

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem};
 
 use super::hints;
-use crate::app::ProfileError;
 use crate::audit::AuditError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
@@ -106,15 +105,6 @@ from!(
     Gateway(GatewayError),
     Streams(StreamRefused)
 );
-
-impl From<ProfileError> for ApiError {
-    fn from(error: ProfileError) -> Self {
-        match error {
-            ProfileError::Credential(error) => Self::Credential(error),
-            ProfileError::Catalog(error) => Self::Catalog(error),
-        }
-    }
-}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {

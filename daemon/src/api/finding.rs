@@ -61,11 +61,6 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
         Ailment::Network(failure) => {
             unreachable("proxy_settings", summary, &failure, None, settings)
         }
-        Ailment::Session(SessionError::KeyRefused(catalog)) => {
-            // Logging in again would leave the key over the login.
-            let hint = Command::of("quiltctl clear-api-key").option("--catalog", catalog);
-            Finding::error("invalid_api_key", summary, hint)
-        }
         Ailment::Session(error) => problem(&ApiError::from(error)),
         Ailment::Key(notice) => Finding {
             severity: if notice.is_over() {

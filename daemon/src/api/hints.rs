@@ -10,7 +10,9 @@ use quilt_proto::locations::NoHome;
 use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
-use self::commands::{CONFIGURE, accept, away, bind, delete_again, list, login, look, versions};
+use self::commands::{
+    CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
+};
 pub(super) use self::commands::{ask, key as key_notice, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
@@ -118,10 +120,16 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::RegistryChanged { catalog, named, .. }
         | SessionError::OtherRegistry { catalog, named, .. } => accept(command, catalog, named),
         SessionError::LoggedOut(catalog)
+        | SessionError::Overtaken(catalog)
         | SessionError::Expired(catalog)
-        | SessionError::KeyRefused(catalog)
         | SessionError::NoConnect(catalog)
         | SessionError::NoOwners(catalog) => login(catalog),
+        SessionError::KeyForgotten(catalog) => new_key(catalog),
+        SessionError::KeyRefused {
+            catalog,
+            login_beneath,
+        } => refused_key(catalog, *login_beneath),
+        SessionError::NotAccepted { .. } => "quiltctl doctor".into(),
         SessionError::NotACode => "quiltctl login".into(),
         SessionError::WebLoginDenied
         | SessionError::WebLoginLate
@@ -153,7 +161,10 @@ fn gateway(error: &GatewayError) -> Option<Command> {
 fn stack(error: &StackError) -> Command {
     match error {
         StackError::Unreachable { host, failure } => failure.remedy(Some(host)),
-        StackError::Unauthorized { .. } | StackError::Refused { .. } => "quiltctl login".into(),
+        StackError::Unauthorized { .. }
+        | StackError::Forbidden { .. }
+        | StackError::TokenRejected { .. }
+        | StackError::Refused { .. } => "quiltctl login".into(),
         StackError::Input { .. } | StackError::TooLong { .. } => "quiltctl --help".into(),
         StackError::Invalid { .. } => "quiltctl status".into(),
         StackError::Credentials { .. } => "quiltctl doctor".into(),
@@ -163,6 +174,8 @@ fn stack(error: &StackError) -> Command {
 fn credential(error: &CredentialError) -> Option<Command> {
     Some(match error {
         CredentialError::Session(error) => return session(error),
+        CredentialError::Catalog(error) => catalog(error),
+        CredentialError::OtherCatalog { .. } => "quiltctl profiles".into(),
         CredentialError::ClockSkew { .. } => SET_CLOCK.into(),
         CredentialError::Aws { source, .. } => aws(source),
         CredentialError::SlowAws(_) | CredentialError::UnknownProfile { .. } => {
@@ -175,7 +188,8 @@ fn credential(error: &CredentialError) -> Option<Command> {
 
 fn key(error: &KeyError) -> Option<Command> {
     Some(match error {
-        KeyError::Session(error) => return session(error),
+        KeyError::NotSet(SessionError::KeyRefused { catalog, .. }) => new_key(catalog),
+        KeyError::Session(error) | KeyError::NotSet(error) => return session(error),
         KeyError::Name(NameError::ApiKeyId | NameError::ApiKeyIdIsSecret)
         | KeyError::NotFound
         | KeyError::Unidentified

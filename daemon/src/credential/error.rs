@@ -3,6 +3,7 @@
 use quilt_proto::{CatalogUrl, ProfileName, Timestamp};
 
 use crate::aws::AwsError;
+use crate::catalogs::CatalogError;
 use crate::refresh::RefreshError;
 use crate::session::SessionError;
 
@@ -22,6 +23,22 @@ pub enum CredentialError {
         expired_at: Timestamp,
         /// What the clock here says.
         now: Timestamp,
+    },
+    /// No catalog could be told.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The profile is another catalog's than the right to use it.
+    #[error(
+        "profile '{profile}' is of {catalog} by now, not of {asked}: a program that was started \
+         for the old one has to be started again"
+    )]
+    OtherCatalog {
+        /// The profile.
+        profile: ProfileName,
+        /// Its catalog now.
+        catalog: CatalogUrl,
+        /// The catalog it was asked for.
+        asked: CatalogUrl,
     },
     /// There is no such profile.
     #[error("there is no profile '{name}'{}", because(problem.as_deref()))]

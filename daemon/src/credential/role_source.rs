@@ -1,12 +1,12 @@
 //! Roles assumed from the stack's credentials, one after the other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use quilt_proto::ProfileName;
 
-use super::vault::Entry;
+use super::vault::Vault;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
 use crate::clock::SharedClock;
@@ -32,25 +32,22 @@ pub(super) struct RoleSource {
     pub(super) name: ProfileName,
     pub(super) profile: Arc<Profile>,
     pub(super) session: Arc<Session>,
-    /// Holds the stack's credentials.
-    pub(super) stack: Arc<Entry>,
+    /// Holds the stack's credentials, which are asked for each time: the entry
+    /// may be another one by then.
+    pub(super) vault: Weak<Vault>,
     pub(super) aws: Arc<Aws>,
     pub(super) clock: SharedClock,
 }
 
 impl RoleSource {
     pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
-        let base = self
-            .stack
-            .credentials(&self.session, STACK_PATIENCE)
-            .await?;
+        let vault = self.vault.upgrade().ok_or(CredentialError::Stopping)?;
+        let stack = vault.stack_entry(&self.session)?;
+        let base = stack.credentials(STACK_PATIENCE).await?;
         let (base, issued) = match self.walk(&base).await {
             // Revoked, although they look valid: the stack may have others.
             Err(error) if error.means_stale_keys() => {
-                let other = self
-                    .stack
-                    .other(&self.session, &base, STACK_PATIENCE)
-                    .await?;
+                let other = stack.other(&base, STACK_PATIENCE).await?;
                 let issued = self.walk(&other).await;
                 (other, issued)
             }

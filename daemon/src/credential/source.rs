@@ -1,9 +1,12 @@
 //! Where a profile's credentials come from.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::role_source::RoleSource;
 use super::stack_source::StackSource;
+use super::vault::{Key, Wanted};
 use super::{AwsCredentials, CredentialError};
 use crate::refresh::{Failure, Source};
 
@@ -15,8 +18,15 @@ pub(super) enum ProfileSource {
     Roles(RoleSource),
 }
 
+/// The source of one profile's credentials.
+pub(super) struct Issuer {
+    pub(super) source: ProfileSource,
+    pub(super) of: Key,
+    pub(super) wanted: Arc<Wanted>,
+}
+
 #[async_trait]
-impl Source for ProfileSource {
+impl Source for Issuer {
     type Value = AwsCredentials;
     type Error = CredentialError;
 
@@ -27,10 +37,15 @@ impl Source for ProfileSource {
         &self,
         _held: Option<AwsCredentials>,
     ) -> Result<AwsCredentials, Failure<CredentialError>> {
-        let issued = match self {
-            Self::Stack(source) => source.issue().await,
-            Self::Roles(source) => source.issue().await,
+        let issued = match &self.source {
+            ProfileSource::Stack(source) => source.issue().await,
+            ProfileSource::Roles(source) => source.issue().await,
         };
         issued.map_err(Failure::Transient)
+    }
+
+    fn is_wanted(&self) -> bool {
+        let (catalog, profile) = &self.of;
+        (self.wanted)(catalog, profile)
     }
 }

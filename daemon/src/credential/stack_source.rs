@@ -9,7 +9,7 @@ use quilt_proto::wire::{ContainerCredentials, CredentialProcess, CredentialProce
 
 use super::CredentialError;
 use crate::clock::SharedClock;
-use crate::refresh::Perishable;
+use crate::refresh::Expires;
 use crate::session::{Identity, Session};
 use crate::stack::StackClient;
 
@@ -31,7 +31,7 @@ pub struct AwsCredentials {
     pub identity: Identity,
 }
 
-impl Perishable for AwsCredentials {
+impl Expires for AwsCredentials {
     fn expires_at(&self) -> Timestamp {
         self.expires_at
     }

@@ -1,70 +1,101 @@
 //! The cache: one refresher a catalog and profile.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, ProfileName};
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::role_source::RoleSource;
-use super::source::ProfileSource;
+use super::source::{Issuer, ProfileSource};
 use super::stack_source::StackSource;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::Aws;
+use crate::catalogs;
+use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
-use crate::refresh::{Policy, RefreshError, Refresher};
-use crate::session::{Identity, Session};
+use crate::python_sdk::ConfigFile;
+use crate::refresh::{Policy, RefreshError, Refresher, Watched};
+use crate::session::{Identity, Session, Sessions};
 use crate::settings::{Profile, SettingsFile};
 use crate::stack::StackClient;
 
 /// Somebody may log in and out while we ask; after this many times we give up.
 const TRIES: usize = 3;
 
-type Key = (CatalogUrl, ProfileName);
+pub(super) type Key = (CatalogUrl, ProfileName);
 type Entries = BTreeMap<Key, Arc<Entry>>;
+
+/// Whether something that lives on its own, a grant, counts as asking for a
+/// profile's credentials.
+pub type Wanted = dyn Fn(&CatalogUrl, &ProfileName) -> bool + Send + Sync;
 
 /// What the vault is made of.
 pub struct Parts {
+    /// Who the user is.
+    pub sessions: Arc<Sessions>,
+    /// Names the catalog where nobody does.
+    pub config: ConfigFile,
     /// The stack.
     pub stack: Arc<StackClient>,
     /// AWS.
     pub aws: Arc<Aws>,
     /// The profiles.
     pub settings: Arc<SettingsFile>,
+    /// Which credentials are kept although nobody asks.
+    pub wanted: Arc<Wanted>,
     /// Time.
     pub clock: SharedClock,
-    /// Fetches a stopping daemon waits for.
-    pub tasks: TaskTracker,
     /// Counts fetches.
     pub meter: RefreshMeter,
+    /// Told when what is held changes.
+    pub changes: Changes,
 }
 
 /// Holds and refreshes AWS credentials.
 pub struct Vault {
     parts: Parts,
     entries: Mutex<Entries>,
+    me: Weak<Self>,
+    /// A stopping daemon waits for none of them: nothing is lost with them.
+    fetches: TaskTracker,
+}
+
+/// Credentials, and whose they are.
+pub struct Issued {
+    /// The credentials.
+    pub credentials: AwsCredentials,
+    /// The session they come from.
+    pub session: Arc<Session>,
 }
 
 /// The credentials of one profile.
 pub(super) struct Entry {
     name: ProfileName,
     profile: Arc<Profile>,
-    refresher: Refresher<ProfileSource>,
+    session: Arc<Session>,
+    refresher: Refresher<Issuer>,
     /// For whom the refresher works; when the session is somebody else it
     /// starts afresh.
     identity: Mutex<Identity>,
 }
 
 impl Vault {
-    /// Holds nothing yet.
-    pub fn new(parts: Parts) -> Self {
-        Self {
+    /// Holds nothing yet. Must be called inside a tokio runtime.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let identities = parts.sessions.identities();
+        let vault = Arc::new_cyclic(|me| Self {
             parts,
             entries: Mutex::default(),
-        }
+            me: Weak::clone(me),
+            fetches: TaskTracker::new(),
+        });
+        tokio::spawn(follow_identities(Arc::downgrade(&vault), identities));
+        vault
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -81,16 +112,46 @@ impl Vault {
         })
     }
 
-    /// Credentials of a profile for whoever the session is now, by the
-    /// freshness promise of [`Policy::AWS_CREDENTIALS`].
+    /// The session a profile's credentials come from: of the catalog the
+    /// profile names, else the one asked for, else the configured one.
+    pub fn session(
+        &self,
+        profile: &ProfileName,
+        asked: Option<&str>,
+    ) -> Result<Arc<Session>, CredentialError> {
+        let catalog = match &self.profile(profile)?.catalog {
+            Some(catalog) => catalog.clone(),
+            None => catalogs::resolve(asked, &self.parts.config)?,
+        };
+        Ok(self.parts.sessions.session(&catalog))
+    }
+
+    /// Credentials of a profile, of the session it decides on, for whoever
+    /// that is now, by the freshness promise of [`Policy::AWS_CREDENTIALS`].
     pub async fn credentials(
+        &self,
+        profile: &ProfileName,
+        asked: Option<&str>,
+        patience: Duration,
+    ) -> Result<Issued, CredentialError> {
+        let session = self.session(profile, asked)?;
+        let credentials = self.credentials_of(&session, profile, patience).await?;
+        Ok(Issued {
+            credentials,
+            session,
+        })
+    }
+
+    /// Credentials of a profile for whoever has a right to those of this
+    /// session. A profile that is another catalog's by now gives none.
+    pub async fn credentials_of(
         &self,
         session: &Arc<Session>,
         profile: &ProfileName,
         patience: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
-        entry.credentials(session, patience).await
+        entry.credentials(patience).await
     }
 
     /// Credentials other than those AWS no longer accepts although they look
@@ -103,7 +164,7 @@ impl Vault {
         patience: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
-        entry.follow(session.identity());
+        entry.follow();
         let replaced = entry.refresher.replace(refused, patience).await;
         replaced.map_err(|error| CredentialError::from_refresh(error, session.catalog()))
     }
@@ -116,6 +177,16 @@ impl Vault {
         name: &ProfileName,
     ) -> Result<Arc<Entry>, CredentialError> {
         let profile = self.profile(name)?;
+        let others = profile.catalog.as_ref();
+        if let Some(other) = others.filter(|other| *other != session.catalog())
+            && !name.is_default()
+        {
+            return Err(CredentialError::OtherCatalog {
+                profile: name.clone(),
+                catalog: other.clone(),
+                asked: session.catalog().clone(),
+            });
+        }
         let mut entries = self.entries();
         if let Some(entry) = current(&entries, session, name, &profile) {
             return Ok(entry);
@@ -128,7 +199,7 @@ impl Vault {
                 name: name.clone(),
                 profile: Arc::clone(&profile),
                 session: Arc::clone(session),
-                stack: self.stack_entry(&mut entries, session)?,
+                vault: Weak::clone(&self.me),
                 aws: Arc::clone(&self.parts.aws),
                 clock: Arc::clone(&self.parts.clock),
             })
@@ -137,18 +208,11 @@ impl Vault {
     }
 
     /// The stack's own credentials, which every chain of roles starts from.
-    fn stack_entry(
+    pub(super) fn stack_entry(
         &self,
-        entries: &mut Entries,
         session: &Arc<Session>,
     ) -> Result<Arc<Entry>, CredentialError> {
-        let name = ProfileName::default_profile();
-        let profile = self.profile(&name)?;
-        if let Some(entry) = current(entries, session, &name, &profile) {
-            return Ok(entry);
-        }
-        let source = ProfileSource::Stack(self.stack_source(session));
-        Ok(self.put(entries, session, &name, profile, source))
+        self.entry(session, &ProfileName::default_profile())
     }
 
     fn stack_source(&self, session: &Arc<Session>) -> StackSource {
@@ -170,35 +234,49 @@ impl Vault {
         let policy = profile
             .min_ttl
             .map_or(Policy::AWS_CREDENTIALS, |min_left| Policy { min_left });
-        let (clock, tasks) = (Arc::clone(&self.parts.clock), self.parts.tasks.clone());
-        let meter = self.parts.meter.clone();
+        let key = (session.catalog().clone(), name.clone());
+        let issuer = Issuer {
+            source,
+            of: key.clone(),
+            wanted: Arc::clone(&self.parts.wanted),
+        };
+        let watched = Watched {
+            clock: Arc::clone(&self.parts.clock),
+            tasks: self.fetches.clone(),
+            meter: self.parts.meter.clone(),
+            changes: self.parts.changes.clone(),
+        };
         let entry = Arc::new(Entry {
             name: name.clone(),
             profile,
-            refresher: Refresher::new(source, policy, clock, tasks, meter),
+            session: Arc::clone(session),
+            refresher: Refresher::new(issuer, policy, watched),
             identity: Mutex::new(session.identity()),
         });
-        let key = (session.catalog().clone(), name.clone());
         entries.insert(key, Arc::clone(&entry));
         entry
     }
 
-    /// Drops every credential of a catalog, at once.
-    pub fn flush(&self, catalog: &CatalogUrl) {
-        self.entries().retain(|(held, _), entry| {
-            let keep = held != catalog;
-            if !keep {
+    /// Drops what was obtained for somebody else; what failed for whoever is
+    /// there now may work by now.
+    fn follow_identities(&self) {
+        self.entries().retain(|_, entry| {
+            let keep = entry.is_current();
+            if keep {
+                entry.refresher.nudge();
+            } else {
                 entry.refresher.reset();
             }
             keep
         });
+        self.parts.changes.announce();
     }
 
     /// Drops what profiles gave that are gone or mean something else now.
     pub fn follow_settings(&self) {
         let settings = self.parts.settings.current();
-        self.entries().retain(|(_, name), entry| {
-            let profile = settings.profile(name);
+        self.entries().retain(|_, entry| {
+            let profile = settings.profile(&entry.name);
             profile.is_some_and(|profile| profile == entry.profile)
         });
     }
@@ -208,9 +286,19 @@ impl Vault {
         self.follow_settings();
         self.entries()
             .iter()
-            .filter(|((of, _), _)| of == catalog)
+            .filter(|((of, _), entry)| of == catalog && entry.is_current())
             .map(|(_, entry)| entry.status())
             .collect()
+    }
+}
+
+/// For as long as there is a vault.
+async fn follow_identities(vault: Weak<Vault>, mut identities: watch::Receiver<u64>) {
+    while identities.changed().await.is_ok() {
+        let Some(vault) = vault.upgrade() else {
+            return;
+        };
+        vault.follow_identities();
     }
 }
 
@@ -226,50 +314,56 @@ fn current(
 }
 
 impl Entry {
-    fn follow(&self, identity: Identity) {
-        let mut current = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        if *current != identity {
-            *current = identity;
+    fn held_for(&self) -> MutexGuard<'_, Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_current(&self) -> bool {
+        *self.held_for() == self.session.identity()
+    }
+
+    fn follow(&self) {
+        let (mut held, now) = (self.held_for(), self.session.identity());
+        if *held != now {
+            *held = now;
             self.refresher.reset();
         }
     }
 
     pub(super) async fn credentials(
         &self,
-        session: &Session,
         patience: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let deadline = Instant::now() + patience;
         for _ in 0..TRIES {
-            self.follow(session.identity());
+            self.follow();
             let left = deadline.saturating_duration_since(Instant::now());
             match self.refresher.value(left).await {
-                Ok(credentials) if credentials.identity != session.identity() => {}
-                outcome => return outcome.map_err(|error| self.explain(error, session)),
+                Ok(credentials) if credentials.identity != self.session.identity() => {}
+                outcome => return outcome.map_err(|error| self.explain(error)),
             }
         }
-        Err(CredentialError::Slow(session.catalog().clone()))
+        Err(CredentialError::Slow(self.session.catalog().clone()))
     }
 
     /// Credentials other than those AWS no longer accepts although they look
     /// valid. Fetches unless somebody already did.
     pub(super) async fn other(
         &self,
-        session: &Session,
         refused: &AwsCredentials,
         patience: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let is_refused = |held: &AwsCredentials| held.access_key_id == refused.access_key_id;
         let other = self.refresher.replace(is_refused, patience).await;
-        other.map_err(|error| self.explain(error, session))
+        other.map_err(|error| self.explain(error))
     }
 
-    fn explain(&self, error: RefreshError<CredentialError>, session: &Session) -> CredentialError {
+    fn explain(&self, error: RefreshError<CredentialError>) -> CredentialError {
         match error {
             RefreshError::Slow if !self.profile.roles.is_empty() => {
                 CredentialError::SlowAws(self.name.clone())
             }
-            error => CredentialError::from_refresh(error, session.catalog()),
+            error => CredentialError::from_refresh(error, self.session.catalog()),
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) fn known(session: &Session) -> Option<Ailment> {
     match session.check() {
         // A refused key may be good again: the stack is asked, where its pause
         // allows.
-        Ok(()) | Err(SessionError::KeyRefused(_)) => None,
+        Ok(()) | Err(SessionError::KeyRefused { .. }) => None,
         Err(error) => Some(Ailment::Session(error)),
     }
 }

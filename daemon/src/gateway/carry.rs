@@ -80,7 +80,7 @@ async fn look(
         return Err(quotes_the_token());
     }
     let status = answer.status();
-    let is_refusal = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let is_refusal = status == StatusCode::UNAUTHORIZED;
     let may_refuse = is_refusal || is_graphql && status == StatusCode::OK;
     if !may_refuse {
         return Ok((answer, false));

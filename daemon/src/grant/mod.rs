@@ -16,6 +16,7 @@ mod store;
 mod tests;
 mod token;
 mod token_files;
+mod told;
 
 pub use self::holder::{Holder, HolderError};
 pub use self::right::{Kind, Right};

@@ -16,6 +16,7 @@ use super::kept::KeptFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
+use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::files::{self, Stamp};
 
@@ -109,6 +110,7 @@ pub struct Grants {
     pub(super) clock: SharedClock,
     pub(super) file: Option<KeptFile>,
     token_files: Option<TokenFiles>,
+    pub(super) changes: Changes,
     state: Mutex<State>,
 }
 
@@ -145,6 +147,7 @@ impl Grants {
             clock,
             file: None,
             token_files: None,
+            changes: Changes::default(),
             state: Mutex::default(),
         }
     }
@@ -236,6 +239,7 @@ impl Grants {
             }
         }
         drop(state);
+        self.changes.announce();
         tokio::spawn(Arc::clone(self).attend(id.clone(), holder, now, ended));
         Ok(Issued {
             id,
@@ -262,6 +266,7 @@ impl Grants {
             state.port = None;
             self.strike(None);
         }
+        self.changes.announce();
         ended
     }
 
@@ -279,6 +284,7 @@ impl Grants {
         };
         tracing::info!(id, reason, "grant ended");
         drop(state);
+        self.changes.announce();
         if grant.is_kept {
             self.strike(Some(id));
         }

@@ -3,7 +3,7 @@
 use quilt_proto::ApiKeyId;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
-use super::own::{Which, not_found};
+use super::user_keys::{Which, not_found};
 use super::{KeyError, Keys, PATIENCE};
 use crate::session::{Session, SessionError};
 use crate::stack::{Revoked, Scope, StackError};
@@ -66,7 +66,11 @@ impl Keys {
         };
         let is_refusal = matches!(
             error,
-            SessionError::Stack(StackError::Refused { .. } | StackError::Unauthorized { .. })
+            SessionError::Stack(
+                StackError::Refused { .. }
+                    | StackError::Unauthorized { .. }
+                    | StackError::Forbidden { .. }
+            )
         );
         if is_refusal {
             let me = session.authorized(PATIENCE, true, |bearer| async move {

@@ -11,6 +11,9 @@ pub enum KeyError {
     /// The session below it, or the stack.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The stack refuses a key that was to be set; what was in use stays.
+    #[error(transparent)]
+    NotSet(SessionError),
     /// What was given is no key, or no id of one.
     #[error(transparent)]
     Name(#[from] NameError),

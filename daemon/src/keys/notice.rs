@@ -22,6 +22,8 @@ pub enum KeyNotice {
         at: Timestamp,
         /// Whether it has.
         is_over: bool,
+        /// Whether there is a login that counts once there is no key.
+        login_beneath: bool,
     },
     /// The key in use is sent nowhere.
     #[error("the API key for {catalog} is not used: {why}")]
@@ -32,6 +34,15 @@ pub enum KeyNotice {
         named: RegistryHost,
         /// In words.
         why: String,
+    },
+    /// A restart forgot the key in use; what is not a key counts since.
+    #[error(
+        "the API key for {catalog} was forgotten when quiltd was restarted: keys are kept in \
+         memory only"
+    )]
+    Forgotten {
+        /// Where it was used.
+        catalog: CatalogUrl,
     },
     /// A rotation left a key behind.
     #[error("a rotation at {catalog} is not finished, another API key named {name} still works")]

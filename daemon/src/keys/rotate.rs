@@ -21,7 +21,7 @@ use quilt_proto::wire::{
 };
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
-use super::own::{Which, checked};
+use super::user_keys::{Which, checked};
 use super::{KeyError, Keys};
 use crate::raw::Locked;
 use crate::session::{Rotation, Session, SessionError};
@@ -53,10 +53,11 @@ impl Keys {
     }
 
     async fn succeed(
-        &self,
-        session: &Session,
+        self: &Arc<Self>,
+        session: &Arc<Session>,
         wish: ApiKeyRotation,
     ) -> Result<RotatedApiKey, KeyError> {
+        let begun = session.begun();
         let _turn = self.rotating.lock().await;
         let id: Option<ApiKeyId> = wish.id.as_deref().map(str::parse).transpose()?;
         if let Some(under_way) = resumed(session, id.as_ref()) {
@@ -66,7 +67,7 @@ impl Keys {
         let old = match (&id, &current) {
             (Some(id), _) => self.key(session, id).await?,
             (None, Some((_, current))) => current.clone(),
-            (None, None) if session.key().is_some() => return Err(KeyError::Unidentified),
+            (None, None) if session.api_key().is_set() => return Err(KeyError::Unidentified),
             (None, None) => return Err(KeyError::NoKey(session.catalog().clone())),
         };
         self.refuse_twins(session, &old).await?;
@@ -100,9 +101,9 @@ impl Keys {
         let replaced = current
             .filter(|(_, record)| record.id == old.id)
             .map(|(secret, _)| secret);
-        let in_use = session.succeed(replaced.as_ref(), &works, rotation);
+        let in_use = session.succeed(begun, replaced.as_ref(), &works, rotation);
         if in_use {
-            self.flush(session);
+            self.look_after(session);
         }
         Ok(RotatedApiKey {
             api_key,
@@ -179,7 +180,7 @@ fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey
             in_use: rotation.in_use,
         })
     };
-    session.rotation(answer).flatten()
+    session.api_key().rotation(answer).flatten()
 }
 
 /// The life a key was made for, in days.

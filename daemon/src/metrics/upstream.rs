@@ -31,7 +31,7 @@ impl UpstreamMeter {
 }
 
 /// The meters of those the daemon asks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upstream {
     /// Quilt stacks.
     pub stack: UpstreamMeter,

@@ -14,6 +14,24 @@ pub(super) fn pause(failures: u32, random: f64) -> i64 {
     drawn.max(1)
 }
 
+/// How long after a refusal it is first looked whether it was taken back, in
+/// seconds; each further look waits twice as long.
+const FIRST_PROBE: i64 = 30;
+
+/// For how long after a refusal that is done, in seconds.
+const PROBED_FOR: i64 = 24 * 3600;
+
+/// The age of a refusal, in seconds, at which it is next looked whether it was
+/// taken back, when it is `age` old; never again after a day.
+pub(super) fn probe_after(age: i64) -> Option<i64> {
+    let (mut due, mut pause) = (FIRST_PROBE, FIRST_PROBE);
+    while due <= age && due <= PROBED_FOR {
+        pause *= 2;
+        due += pause;
+    }
+    (due <= PROBED_FOR).then_some(due)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -25,6 +43,17 @@ mod tests {
         assert_eq!(pause(1, 1.0), 2);
         assert_eq!(pause(4, 1.0), 16);
         assert_eq!(pause(40, 1.0), 300);
+    }
+
+    #[test]
+    fn a_refusal_is_looked_at_ever_more_rarely_for_a_day() {
+        let mut looks = Vec::new();
+        while let Some(next) = probe_after(looks.last().copied().unwrap_or(0)) {
+            looks.push(next);
+        }
+        assert_eq!(looks[..4], [30, 90, 210, 450]);
+        assert_eq!(looks.len(), 11);
+        assert_eq!(probe_after(0), probe_after(29));
     }
 
     proptest! {

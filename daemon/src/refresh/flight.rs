@@ -7,30 +7,18 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use super::held::Held;
-use super::{Failure, Policy, RefreshError, Snapshot, Source, backoff};
-use crate::clock::{Deadline, Moment, SharedClock};
+use super::random::random;
+use super::state::{Dead, Flight, State, Ticket};
+use super::{Failure, Policy, RefreshError, Snapshot, Source, Watched, backoff};
+use crate::changes::Changes;
+use crate::clock::{Deadline, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
 
 #[cfg(test)]
 mod storm;
 
-/// With nothing fresh to hand out, a new attempt is made this soon after a
-/// failed one, in seconds: whoever asks once the cause is mended should not
-/// wait out a backoff.
-const ASKED_PAUSE: i64 = 1;
-
-/// A fetch under way for this long, in seconds, is not waited for by those who
-/// can have something valid at once.
-const HANGING: i64 = 3;
-
-/// The outcome of a fetch, `None` while it is under way.
-type Outcome<S> = Option<Result<<S as Source>::Value, <S as Source>::Error>>;
-
-/// Where to learn the outcome of a fetch.
-pub(super) type Ticket<S> = watch::Receiver<Outcome<S>>;
-
 /// The answer to a question that cannot be met from what is held.
-pub(super) enum Landing<S: Source> {
+pub(super) enum FetchState<S: Source> {
     /// It is known not to work.
     Known(S::Error),
     /// A fetch is under way.
@@ -44,108 +32,28 @@ pub(super) struct Inner<S: Source> {
     tasks: TaskTracker,
     meter: RefreshMeter,
     changed: Arc<Notify>,
+    changes: Changes,
     state: Mutex<State<S>>,
 }
 
-struct State<S: Source> {
-    held: Option<Held<S::Value>>,
-    flight: Option<Flight<S>>,
-    /// Rises whenever what is held is replaced from outside; a fetch started
-    /// before that publishes nothing.
-    generation: u64,
-    failures: u32,
-    failed_at: Option<Moment>,
-    retry: Option<Deadline>,
-    last_error: Option<S::Error>,
-    /// The last failure was definite.
-    dead: bool,
-}
-
-/// A fetch under way.
-struct Flight<S: Source> {
-    ticket: Ticket<S>,
-    since: Moment,
-}
-
-impl<S: Source> Default for State<S> {
-    fn default() -> Self {
-        Self {
-            held: None,
-            flight: None,
-            generation: 0,
-            failures: 0,
-            failed_at: None,
-            retry: None,
-            last_error: None,
-            dead: false,
-        }
-    }
-}
-
-impl<S: Source> State<S> {
-    fn clear(&mut self) {
-        *self = Self {
-            generation: self.generation + 1,
-            ..Self::default()
-        };
-    }
-
-    fn die(&mut self, error: S::Error) {
-        self.clear();
-        self.last_error = Some(error);
-        self.dead = true;
-    }
-
-    fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
-        self.held.as_ref().filter(|held| held.is_valid(now))
-    }
-
-    fn next_attempt(&self) -> Option<Deadline> {
-        if self.flight.is_some() || self.dead {
-            return None;
-        }
-        self.retry.or(self.held.as_ref().map(|held| held.refresh))
-    }
-
-    /// The known failure, when asking again now would be pointless.
-    fn known_failure(&self, now: Moment) -> Option<S::Error> {
-        let useless = self.dead || self.has_just_failed(now);
-        self.last_error.clone().filter(|_| useless)
-    }
-
-    fn has_just_failed(&self, now: Moment) -> bool {
-        self.failed_at
-            .is_some_and(|at| !at.after(ASKED_PAUSE).reached(now))
-    }
-
-    /// Whether a valid value should be handed out rather than a fresh one
-    /// waited for: the source has just failed, or hangs.
-    fn is_source_down(&self, now: Moment) -> bool {
-        match &self.flight {
-            Some(flight) => flight.since.after(HANGING).reached(now),
-            None => self.has_just_failed(now),
-        }
-    }
-}
-
 impl<S: Source> Inner<S> {
-    pub(super) fn new(
-        source: S,
-        policy: Policy,
-        clock: SharedClock,
-        tasks: TaskTracker,
-        meter: RefreshMeter,
-    ) -> Self {
-        let changed = Arc::new(Notify::new());
+    pub(super) fn new(source: S, policy: Policy, watched: Watched) -> Self {
         Self {
             source,
-            clock,
             policy,
-            tasks,
-            meter,
-            changed,
+            changed: Arc::new(Notify::new()),
             state: Mutex::new(State::default()),
+            clock: watched.clock,
+            tasks: watched.tasks,
+            meter: watched.meter,
+            changes: watched.changes,
         }
+    }
+
+    /// Wakes the schedule, and tells whoever shows what is held.
+    fn wake(&self) {
+        self.changed.notify_waiters();
+        self.changes.announce();
     }
 
     fn state(&self) -> MutexGuard<'_, State<S>> {
@@ -159,40 +67,44 @@ impl<S: Source> Inner<S> {
 
     /// What is held if fresh enough, or valid while the source is failing;
     /// else a ticket for the fetch that will bring it.
-    pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, Landing<S>> {
+    pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, FetchState<S>> {
         let now = self.clock.now();
         let mut state = self.state();
+        if state.ask(now) {
+            self.wake();
+        }
         if let Some(held) = state.valid(now)
             && (held.is_fresh(now) || state.is_source_down(now))
         {
             return Ok(held.value.clone());
         }
-        if state.flight.is_none()
-            && let Some(error) = state.known_failure(now)
-        {
-            return Err(Landing::Known(error));
+        if let Some(error) = state.known_failure(now) {
+            return Err(FetchState::Known(error));
         }
-        Err(Landing::Pending(self.join(&mut state)))
+        Err(FetchState::Pending(self.join(&mut state)))
     }
 
     /// What is held unless `refused`; else a ticket.
     pub(super) fn ask_other(
         self: &Arc<Self>,
         refused: impl Fn(&S::Value) -> bool,
-    ) -> Result<S::Value, Landing<S>> {
+    ) -> Result<S::Value, FetchState<S>> {
         let now = self.clock.now();
         let mut state = self.state();
+        if state.ask(now) {
+            self.wake();
+        }
         if let Some(held) = state.valid(now)
             && !refused(&held.value)
         {
             return Ok(held.value.clone());
         }
-        if state.dead
+        if state.dead.is_some()
             && let Some(error) = state.last_error.clone()
         {
-            return Err(Landing::Known(error));
+            return Err(FetchState::Known(error));
         }
-        Err(Landing::Pending(self.join(&mut state)))
+        Err(FetchState::Pending(self.join(&mut state)))
     }
 
     pub(super) fn valid_value(&self) -> Option<S::Value> {
@@ -212,17 +124,22 @@ impl<S: Source> Inner<S> {
         });
         let held = state.held.as_ref().map(|held| held.value.clone());
         let (inner, generation) = (Arc::clone(self), state.generation);
+        let is_probe = state.dead.is_some();
         self.tasks.spawn(async move {
             let landing = Clearing {
                 inner: &inner,
                 generation,
                 started: Instant::now(),
             };
-            let result = inner.source.fetch(held).await;
+            let result = if is_probe {
+                inner.source.probe().await
+            } else {
+                inner.source.fetch(held).await
+            };
             let outcome = match &result {
                 Ok(_) => RefreshOutcome::Ok,
                 Err(Failure::Transient(_)) => RefreshOutcome::Failed,
-                Err(Failure::Definite(_)) => RefreshOutcome::Refused,
+                Err(Failure::Refused(_) | Failure::Definite(_)) => RefreshOutcome::Refused,
             };
             inner.meter.record(outcome, landing.started.elapsed());
             drop(sender.send_replace(Some(inner.land(result, generation))));
@@ -248,35 +165,28 @@ impl<S: Source> Inner<S> {
                     *state = State {
                         held: Some(held),
                         generation,
+                        asked: state.asked,
                         ..State::default()
                     };
                 }
                 Ok(value)
             }
             Err(failure) => {
-                let (error, definite) = match failure {
-                    Failure::Transient(error) => (error, false),
-                    Failure::Definite(error) => (error, true),
-                };
                 if current {
-                    state.failures = state.failures.saturating_add(1);
-                    state.failed_at = Some(now);
-                    state.last_error = Some(error.clone());
-                    state.dead = definite;
-                    state.retry =
-                        (!definite).then(|| now.after(backoff::pause(state.failures, random())));
-                    if definite {
-                        state.held = None;
-                    }
+                    state.fail(failure.clone(), now);
                 }
-                Err(error)
+                Err(match failure {
+                    Failure::Transient(error)
+                    | Failure::Refused(error)
+                    | Failure::Definite(error) => error,
+                })
             }
         };
         if current {
             state.flight = None;
         }
         drop(state);
-        self.changed.notify_waiters();
+        self.wake();
         outcome
     }
 
@@ -286,31 +196,38 @@ impl<S: Source> Inner<S> {
         state.clear();
         state.held = Some(held);
         drop(state);
-        self.changed.notify_waiters();
+        self.wake();
     }
 
     pub(super) fn reset(&self) {
         self.state().clear();
-        self.changed.notify_waiters();
+        self.wake();
     }
 
-    pub(super) fn kill(&self, error: S::Error) {
-        self.state().die(error);
-        self.changed.notify_waiters();
+    pub(super) fn invalidate(&self, error: S::Error) {
+        let now = self.clock.now();
+        self.state().die(error, Dead::for_good(now));
+        self.wake();
     }
 
-    pub(super) fn kill_if(&self, error: S::Error, condemned: impl Fn(&S::Value) -> bool) -> bool {
+    pub(super) fn refuse(&self, error: S::Error, age: i64) {
+        let now = self.clock.now();
+        self.state().die(error, Dead::since(age, now));
+        self.wake();
+    }
+
+    pub(super) fn nudge(&self) {
+        let now = self.clock.now();
         let mut state = self.state();
-        let held = state
-            .held
-            .as_ref()
-            .is_some_and(|held| condemned(&held.value));
-        if held {
-            state.die(error);
+        let waits = state.retry.is_some();
+        if waits {
+            state.retry = Some(now.after(0));
+            state.failed_at = None;
         }
         drop(state);
-        self.changed.notify_waiters();
-        held
+        if waits {
+            self.wake();
+        }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
@@ -318,7 +235,9 @@ impl<S: Source> Inner<S> {
         let retry = state.retry.map(|retry| retry.wall);
         Snapshot {
             value: state.held.as_ref().map(|held| held.value.clone()),
-            refresh_at: retry.or(state.held.as_ref().map(|held| held.refresh.wall)),
+            refresh_at: retry
+                .or(state.held.as_ref().map(|held| held.refresh.wall))
+                .filter(|_| !state.is_idle),
             last_error: state.last_error.clone(),
         }
     }
@@ -333,7 +252,14 @@ impl<S: Source> Inner<S> {
         // Looked at and done as one: what was due may have been ended since.
         let mut state = self.state();
         let due = state.next_attempt();
-        if due.is_some_and(|deadline| deadline.reached(now)) {
+        if !due.is_some_and(|deadline| deadline.reached(now)) {
+            return;
+        }
+        if state.is_unasked(now) && !self.source.is_wanted() {
+            state.is_idle = true;
+            drop(state);
+            self.changes.announce();
+        } else {
             drop(self.join(&mut state));
         }
     }
@@ -357,11 +283,15 @@ impl<S: Source> Drop for Clearing<'_, S> {
         if state.generation == self.generation {
             state.flight = None;
             state.failures = state.failures.saturating_add(1);
-            let pause = backoff::pause(state.failures, random());
-            state.retry = Some(self.inner.clock.now().after(pause));
+            let (now, pause) = (
+                self.inner.clock.now(),
+                backoff::pause(state.failures, random()),
+            );
+            state.retry = Some(now.after(pause));
+            state.dead = state.dead.map(|dead| dead.probed(now));
         }
         drop(state);
-        self.inner.changed.notify_waiters();
+        self.inner.wake();
     }
 }
 
@@ -380,10 +310,4 @@ pub(super) async fn wait<S: Source>(
             None => Err(RefreshError::Interrupted),
         },
     }
-}
-
-/// Uniform over 0 to 1, from the system's generator.
-fn random() -> f64 {
-    let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
-    f64::from(bits) / f64::from(u32::MAX)
 }

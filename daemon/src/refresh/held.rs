@@ -1,6 +1,6 @@
 //! A value with its deadlines, drawn once when it arrives.
 
-use super::{Perishable, Policy};
+use super::{Expires, Policy};
 use crate::clock::{Deadline, Moment};
 
 /// Seconds before expiry from which a value counts as expired: requests signed
@@ -13,15 +13,18 @@ pub(super) struct Held<V> {
     pub(super) expires: Deadline,
     pub(super) stale: Deadline,
     pub(super) refresh: Deadline,
+    /// Seconds it lived from when it came.
+    pub(super) lifetime: i64,
 }
 
-impl<V: Perishable> Held<V> {
+impl<V: Expires> Held<V> {
     pub(super) fn new(value: V, policy: Policy, now: Moment, jitter: f64) -> Self {
         let lifetime = value.expires_at().seconds_since(now.wall);
         Self {
             expires: now.after(lifetime - MARGIN),
             stale: now.after(policy.stale_after(lifetime.max(0))),
             refresh: now.after(policy.refresh_after(lifetime.max(0), jitter)),
+            lifetime,
             value,
         }
     }

@@ -12,6 +12,8 @@ mod backoff;
 mod flight;
 mod held;
 mod policy;
+mod random;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -24,13 +26,26 @@ use quilt_proto::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use self::flight::{Inner, Landing};
+use self::flight::{FetchState, Inner};
 pub use self::policy::Policy;
+use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
 
+#[cfg(test)]
+thread_local! {
+    /// What is drawn on this thread in place of a random number.
+    static FIXED: std::cell::Cell<Option<f64>> = const { std::cell::Cell::new(None) };
+}
+
+/// Every pause on this thread is the longest that could be drawn.
+#[cfg(test)]
+pub(crate) fn without_jitter() {
+    FIXED.set(Some(1.0));
+}
+
 /// Something with an end.
-pub trait Perishable: Clone + Send + Sync + 'static {
+pub trait Expires: Clone + Send + Sync + 'static {
     /// When it stops working, by the issuer's clock.
     fn expires_at(&self) -> Timestamp;
 }
@@ -40,6 +55,9 @@ pub trait Perishable: Clone + Send + Sync + 'static {
 pub enum Failure<E> {
     /// It may work later: what is held stays, and attempts go on.
     Transient(E),
+    /// The issuer said no, which it may take back: what is held is dropped, no
+    /// caller causes an attempt, and the issuer is probed ever more rarely.
+    Refused(E),
     /// The issuer said no for good: what is held is dropped, and nobody asks
     /// again until [`Refresher::reset`] or [`Refresher::publish`].
     Definite(E),
@@ -49,13 +67,23 @@ pub enum Failure<E> {
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
     /// What is kept fresh.
-    type Value: Perishable;
+    type Value: Expires;
     /// Why it could not be.
     type Error: Clone + fmt::Display + Send + Sync + 'static;
 
     /// Brings a value newer than `held`. Runs in a task of its own that no
     /// caller can cancel, one at a time per generation.
     async fn fetch(&self, held: Option<Self::Value>) -> Result<Self::Value, Failure<Self::Error>>;
+
+    /// Whether it is kept fresh although nobody asks for it.
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    /// Finds out whether the issuer has taken a [`Failure::Refused`] back.
+    async fn probe(&self) -> Result<Self::Value, Failure<Self::Error>> {
+        self.fetch(None).await
+    }
 }
 
 /// Why [`Refresher::value`] has nothing to give.
@@ -83,6 +111,19 @@ pub struct Snapshot<V, E> {
     pub last_error: Option<E>,
 }
 
+/// What a [`Refresher`] lives by, and who watches it.
+#[derive(Clone)]
+pub struct Watched {
+    /// Time.
+    pub clock: SharedClock,
+    /// Where fetches run, so that a stopping daemon can wait for them.
+    pub tasks: TaskTracker,
+    /// Counts fetches.
+    pub meter: RefreshMeter,
+    /// Told when what is held changes.
+    pub changes: Changes,
+}
+
 /// Keeps one value fresh. Dropping it stops the schedule, not a fetch under way.
 pub struct Refresher<S: Source> {
     inner: Arc<Inner<S>>,
@@ -91,16 +132,9 @@ pub struct Refresher<S: Source> {
 
 impl<S: Source> Refresher<S> {
     /// Holds nothing yet; the first [`Self::value`] fetches. Must be called
-    /// inside a tokio runtime. Fetches run in `tasks`, so that a stopping
-    /// daemon can wait for them, and are counted by `meter`.
-    pub fn new(
-        source: S,
-        policy: Policy,
-        clock: SharedClock,
-        tasks: TaskTracker,
-        meter: RefreshMeter,
-    ) -> Self {
-        let inner = Arc::new(Inner::new(source, policy, clock, tasks, meter));
+    /// inside a tokio runtime.
+    pub fn new(source: S, policy: Policy, watched: Watched) -> Self {
+        let inner = Arc::new(Inner::new(source, policy, watched));
         let schedule = tokio::spawn(keep_ahead(Arc::clone(&inner)));
         Self {
             inner,
@@ -119,8 +153,8 @@ impl<S: Source> Refresher<S> {
     pub async fn value(&self, patience: Duration) -> Result<S::Value, RefreshError<S::Error>> {
         let landing = match self.inner.ask() {
             Ok(value) => return Ok(value),
-            Err(Landing::Known(error)) => return Err(RefreshError::Source(error)),
-            Err(Landing::Pending(landing)) => landing,
+            Err(FetchState::Known(error)) => return Err(RefreshError::Source(error)),
+            Err(FetchState::Pending(landing)) => landing,
         };
         let outcome = flight::wait::<S>(landing, patience).await;
         outcome.or_else(|error| self.inner.valid_value().ok_or(error))
@@ -135,8 +169,8 @@ impl<S: Source> Refresher<S> {
     ) -> Result<S::Value, RefreshError<S::Error>> {
         match self.inner.ask_other(refused) {
             Ok(value) => Ok(value),
-            Err(Landing::Known(error)) => Err(RefreshError::Source(error)),
-            Err(Landing::Pending(landing)) => flight::wait::<S>(landing, patience).await,
+            Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
+            Err(FetchState::Pending(landing)) => flight::wait::<S>(landing, patience).await,
         }
     }
 
@@ -151,14 +185,19 @@ impl<S: Source> Refresher<S> {
     }
 
     /// Drops what is held, for good, because of `error`.
-    pub fn kill(&self, error: S::Error) {
-        self.inner.kill(error);
+    pub fn invalidate(&self, error: S::Error) {
+        self.inner.invalidate(error);
     }
 
-    /// The same, if what is held is still what `condemned` says; answers
-    /// whether it was.
-    pub fn kill_if(&self, error: S::Error, condemned: impl Fn(&S::Value) -> bool) -> bool {
-        self.inner.kill_if(error, condemned)
+    /// Drops what is held because the issuer refused it `age` seconds ago; the
+    /// issuer is probed as after a [`Failure::Refused`].
+    pub fn refuse(&self, error: S::Error, age: i64) {
+        self.inner.refuse(error, age);
+    }
+
+    /// Tries again at once what failed: the cause may be gone.
+    pub fn nudge(&self) {
+        self.inner.nudge();
     }
 
     /// What is held, for display.

@@ -1,5 +1,7 @@
 //! The mechanism under a manual clock, scripted sources and hostile callers.
 
+mod refused;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +22,7 @@ struct Value {
     expires_at: Timestamp,
 }
 
-impl Perishable for Value {
+impl Expires for Value {
     fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
@@ -79,7 +81,7 @@ impl World {
     fn new(permits: usize, script: Vec<Step>) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
         let source = Arc::new(Scripted {
-            clock: Arc::clone(&clock),
+            clock: Arc::<ManualClock>::clone(&clock),
             calls: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             gate: Semaphore::new(permits),
@@ -88,9 +90,12 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&source),
             Policy::AWS_CREDENTIALS,
-            Arc::clone(&clock) as SharedClock,
-            TaskTracker::new(),
-            RefreshMeter::default(),
+            Watched {
+                clock: Arc::<ManualClock>::clone(&clock),
+                tasks: TaskTracker::new(),
+                meter: RefreshMeter::default(),
+                changes: Changes::default(),
+            },
         );
         Self {
             clock,

@@ -23,15 +23,18 @@ pub struct Arrival {
     pub previous: Option<String>,
     /// What the catalog said of itself, where it was asked.
     pub published: Option<StackConfig>,
+    /// It is an API key.
+    pub is_key: bool,
 }
 
 impl Session {
     /// Who this session is, or where nobody is logged in, who was last.
     pub async fn user_so_far(&self) -> Option<String> {
         let known = self.parts.store.known(&self.catalog).await.ok()?;
+        let facts = self.api_key().facts();
         let state = self.state();
-        match (&state.key, &state.login) {
-            (Some(key), _) => key.known.me.as_ref().map(name),
+        match (&facts, &state.login) {
+            (Some(facts), _) => facts.me.as_ref().map(name),
             (None, Some(_)) => known.login_user,
             (None, None) => known.last_user,
         }
@@ -54,6 +57,7 @@ impl Session {
             previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
             me,
             published: Some(agreed.published().clone()),
+            is_key: false,
         }
     }
 
@@ -71,6 +75,7 @@ impl Session {
             previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
             me,
             published: agreed.map(|agreed| agreed.published().clone()),
+            is_key: true,
         }
     }
 

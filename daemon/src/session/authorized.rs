@@ -6,18 +6,27 @@ use std::time::Duration;
 use quilt_proto::wire::TokenKind;
 
 use super::one::interactive;
-use super::source::{AccessToken, SECOND_OPINION};
-use super::{Bearer, Session, SessionError};
+use super::source::AccessToken;
+use super::{Bearer, RECHECK, Session, SessionError};
+use crate::clock::{Deadline, Moment};
 use crate::stack::StackError;
 
+/// For how long refusals rotate nothing after a rotation did not help, in
+/// seconds; twice as long each further time.
+const FIRST_DOUBT: i64 = 30;
+
+/// The longest such while, in seconds.
+const LONGEST_DOUBT: i64 = 300;
+
 impl Session {
-    /// Runs a request of this session. A 401 or 403 on a token that looks
-    /// valid is answered by a forced refresh and one more try. When the
-    /// refreshed one came from another daemon, it may be as old: then once
-    /// more. After that the session has ended. Where a refusal is not
-    /// `decisive`, because it may be about what was asked for, the stack is
-    /// first asked whose the token is: what is not allowed neither rotates
-    /// tokens nor ends a login.
+    /// Runs a request of this session. A 401 on a token that looks valid is
+    /// answered by a forced refresh and one more try; when the refreshed one
+    /// came from another daemon, it may be as old: then once more. If that is
+    /// refused, too, an API key counts as refused. A login does not: the token
+    /// endpoint has just renewed it, so it stands, and for a while no further
+    /// refusal rotates its tokens. Where a refusal is not `decisive`, because
+    /// it may be about what was asked for, the stack is first asked whose the
+    /// token is.
     pub async fn authorized<T, F>(
         &self,
         patience: Duration,
@@ -32,14 +41,19 @@ impl Session {
         if !self.refuses(&outcome, &first, decisive).await {
             return self.answered(&first, outcome).await;
         }
+        if let Some(known) = self.doubt(&first) {
+            return Err(known);
+        }
         let mut second = self.renew(&first, patience).await?;
         let mut outcome = request(second.clone()).await;
         if second.second_hand && self.refuses(&outcome, &second, decisive).await {
             second = self.renew(&second, patience).await?;
             outcome = request(second.clone()).await;
         }
-        if self.refuses(&outcome, &second, decisive).await {
-            return Err(self.reject(&second).await);
+        if self.refuses(&outcome, &second, decisive).await
+            && let Err(refusal) = outcome
+        {
+            return Err(self.reject(&second, refusal).await);
         }
         self.answered(&second, outcome).await
     }
@@ -62,14 +76,22 @@ impl Session {
                 .await
     }
 
-    /// An answer to somebody the stack knows clears the doubts about a key.
+    /// An answer to somebody the stack knows clears the doubts.
     async fn answered<T>(
         &self,
         bearer: &Bearer,
         outcome: Result<T, StackError>,
     ) -> Result<T, SessionError> {
-        if outcome.is_ok() && bearer.kind == TokenKind::ApiKey {
-            self.settle_key(bearer).await;
+        if outcome.is_ok() {
+            match bearer.kind {
+                TokenKind::ApiKey => self.key_accepted(bearer).await,
+                TokenKind::Interactive => {
+                    let doubted = self.state().doubt.take();
+                    if doubted.is_some() {
+                        self.announce();
+                    }
+                }
+            }
         }
         Ok(outcome?)
     }
@@ -77,7 +99,7 @@ impl Session {
     /// A bearer token other than the refused one; an API key is its own.
     async fn renew(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, SessionError> {
         if refused.kind == TokenKind::ApiKey {
-            tokio::time::sleep(SECOND_OPINION).await;
+            self.parts.clock.sleep(RECHECK).await;
             return self.bearer(patience).await;
         }
         let is_refused = |token: &AccessToken| token.token == refused.token;
@@ -92,28 +114,60 @@ impl Session {
         Ok(interactive(token, refused.identity))
     }
 
-    /// The stack refuses fresh tokens: the session, or the key, is dead.
-    async fn reject(&self, bearer: &Bearer) -> SessionError {
+    /// Why a refusal of the login's token rotates nothing, if that did not help
+    /// just now.
+    fn doubt(&self, refused: &Bearer) -> Option<SessionError> {
+        let now = self.parts.clock.now();
+        let state = self.state();
+        let doubt = state.doubt.as_ref()?;
+        let counts = refused.kind == TokenKind::Interactive && !doubt.until.reached(now);
+        counts.then(|| doubt.error.clone())
+    }
+
+    /// The stack refuses a token that it has just issued, or the key, twice.
+    async fn reject(&self, bearer: &Bearer, refusal: StackError) -> SessionError {
+        let now = self.parts.clock.now();
         if bearer.kind == TokenKind::ApiKey {
-            let now = self.parts.clock.now();
-            if let Some(key) = &mut self.state().key
-                && key.is(&bearer.token)
-            {
-                key.refused(now);
+            // What a stack refuses to a key that it knows is about what was asked.
+            let stack = &self.parts.stack;
+            if !stack.disowns(&bearer.registry, &bearer.token, "").await {
+                return refusal.into();
             }
-            return SessionError::KeyRefused(self.catalog.clone());
+            return self.key_rejected(bearer);
         }
-        let login = self.state().login.as_ref().map(|login| login.id.clone());
-        let expired = SessionError::Expired(self.catalog.clone());
-        // Only if it still is the token in use: somebody may have logged in
-        // since, and that login is a good one.
-        let refused = |token: &AccessToken| token.token == bearer.token;
-        if self.tokens.kill_if(expired.clone(), refused)
-            && let Some(id) = login
-            && let Err(error) = self.source.mark_ended(&id, &bearer.token).await
-        {
-            tracing::warn!("cannot note that the session ended: {error}");
+        let error = SessionError::NotAccepted {
+            catalog: self.catalog.clone(),
+            refusal: Box::new(refusal),
+        };
+        if bearer.identity == self.identity() {
+            tracing::warn!("{error}");
+            let mut state = self.state();
+            state.doubt = Some(Doubt::again(state.doubt.take(), error.clone(), now));
         }
-        expired
+        error
+    }
+}
+
+/// Why the login's fresh tokens are refused, and until when no refusal rotates
+/// them again.
+pub(super) struct Doubt {
+    until: Deadline,
+    pause: i64,
+    pub(super) error: SessionError,
+}
+
+impl Doubt {
+    fn again(before: Option<Self>, error: SessionError, now: Moment) -> Self {
+        let pause = match before {
+            None => FIRST_DOUBT,
+            // Several callers found it out at once.
+            Some(before) if !before.until.reached(now) => before.pause,
+            Some(before) => (before.pause * 2).min(LONGEST_DOUBT),
+        };
+        Self {
+            until: now.after(pause),
+            pause,
+            error,
+        }
     }
 }

@@ -12,12 +12,37 @@ pub enum SessionError {
     /// Nobody is logged in.
     #[error("not logged in to {0}")]
     LoggedOut(CatalogUrl),
+    /// Nobody is logged in; there was an API key, which a restart forgot.
+    #[error(
+        "the API key for {0} was forgotten when quiltd was restarted: keys are kept in memory only"
+    )]
+    KeyForgotten(CatalogUrl),
     /// The stack ended the session.
     #[error("the session at {0} has ended")]
     Expired(CatalogUrl),
     /// The stack does not accept the API key; the text is the Python SDK's.
     #[error("Authentication failed. Check your credentials or API key.")]
-    KeyRefused(CatalogUrl),
+    KeyRefused {
+        /// The catalog it is used for.
+        catalog: CatalogUrl,
+        /// Whether there is a login that counts once there is no key.
+        login_beneath: bool,
+    },
+    /// A logout, or clearing the key, ended a login or key that was on its way.
+    #[error("{0} was logged out of meanwhile: nothing was set")]
+    Overtaken(CatalogUrl),
+    /// The stack refuses tokens that it has just issued: it may be unable to ask
+    /// the company's own identity provider.
+    #[error(
+        "{catalog} has just renewed the login, and still does not accept it: {refusal}; you stay \
+         logged in, and quiltd tries again"
+    )]
+    NotAccepted {
+        /// The catalog.
+        catalog: CatalogUrl,
+        /// What its registry said.
+        refusal: Box<StackError>,
+    },
     /// What was pasted cannot be a code.
     #[error("that is not a login code: copy the whole code from the login page, and nothing else")]
     NotACode,

@@ -3,22 +3,29 @@
 use quilt_proto::wire::{ApiKey, Me, SessionState, SessionStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, RegistryHost, RegistryUrl, Secret};
 
+use super::SessionError;
 use crate::clock::{Deadline, Moment};
 use crate::raw::Locked;
 
 /// How long a refused key is left alone at first, in seconds. Each further
 /// refusal doubles it: a deploy's hiccup passes by itself, and a dead key is
 /// not asked about in a loop.
-const FIRST_PAUSE: i64 = 30;
+const FIRST_PAUSE: i64 = 20;
 
 /// The longest such pause, in seconds.
 const LONGEST_PAUSE: i64 = 3600;
+
+/// Between attempts to get the stack's opinion of a key that could not be
+/// checked, in seconds.
+const UNCHECKED_PAUSE: i64 = 20;
 
 /// A key in use.
 pub(super) struct Key {
     secret: Locked,
     fingerprint: String,
     refusal: Option<Refusal>,
+    /// When to ask about a key that could not be checked yet.
+    unchecked_until: Option<Deadline>,
     pub(super) known: KeyFacts,
     /// Where it is sent; not settled before it has succeeded somewhere.
     pub(super) registry: Option<RegistryUrl>,
@@ -67,13 +74,28 @@ struct Refusal {
     pause: i64,
 }
 
+impl HeldBack {
+    /// What is to be known of a key for which there is no registry.
+    pub(super) fn because_of(error: &SessionError) -> Option<Self> {
+        match error {
+            SessionError::RegistryChanged { named, .. } => Some(Self {
+                named: named.clone(),
+                why: error.to_string(),
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Key {
     pub(super) fn new(
         secret: &ApiKeySecret,
         registry: Option<RegistryUrl>,
         known: KeyFacts,
+        now: Moment,
     ) -> Self {
         Self {
+            unchecked_until: known.unchecked.is_some().then(|| now.after(0)),
             secret: Locked::new(secret.secret()),
             fingerprint: secret.fingerprint(),
             refusal: None,
@@ -91,33 +113,46 @@ impl Key {
         self.secret.copy()
     }
 
-    /// A copy to ask the stack with, unless it refused the key just now. After
-    /// a pause one caller may try again.
-    pub(super) fn try_use(&mut self, now: Moment) -> Option<Secret> {
-        if let Some(refusal) = &mut self.refusal {
-            if !refusal.until.reached(now) {
-                return None;
-            }
-            refusal.pause = (refusal.pause * 2).min(LONGEST_PAUSE);
-            refusal.until = now.after(refusal.pause);
-        }
-        Some(self.secret.copy())
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// When the stack is to be asked about it without anybody's doing.
+    pub(super) fn check_due(&self) -> Option<Deadline> {
+        self.refusal
+            .map(|refusal| refusal.until)
+            .or(self.unchecked_until)
     }
 
     /// The stack said no, twice.
     pub(super) fn refused(&mut self, now: Moment) {
-        if self.refusal.is_none() {
-            self.refusal = Some(Refusal {
-                until: now.after(FIRST_PAUSE),
-                pause: FIRST_PAUSE,
-            });
+        let pause = match self.refusal {
+            None => FIRST_PAUSE,
+            // Several callers found it out at once.
+            Some(refusal) if !refusal.until.reached(now) => return,
+            Some(refusal) => (refusal.pause * 2).min(LONGEST_PAUSE),
+        };
+        self.refusal = Some(Refusal {
+            until: now.after(pause),
+            pause,
+        });
+    }
+
+    /// The stack could not be asked.
+    pub(super) fn unanswered(&mut self, now: Moment) {
+        match &mut self.refusal {
+            Some(refusal) => refusal.until = now.after(refusal.pause.min(UNCHECKED_PAUSE)),
+            None => self.unchecked_until = Some(now.after(UNCHECKED_PAUSE)),
         }
     }
 
-    /// The stack said yes.
-    pub(super) fn accepted(&mut self) {
+    /// The stack said yes; answers whether that is news.
+    pub(super) fn accepted(&mut self) -> bool {
+        let is_news = self.refusal.is_some() || self.known.unchecked.is_some();
         self.refusal = None;
+        self.unchecked_until = None;
         self.known.unchecked = None;
+        is_news
     }
 
     /// What may be shown, with the text of a refusal.
@@ -147,24 +182,25 @@ mod tests {
     use crate::clock::manual::ManualClock;
 
     #[test]
-    fn a_refused_key_is_tried_again_ever_more_rarely_until_it_works() {
+    fn a_refused_key_is_asked_about_ever_more_rarely_until_it_works() {
         let clock = ManualClock::at(1_000_000);
         let secret = "qk_abcdefghijklmnop".parse().unwrap();
-        let mut key = Key::new(&secret, None, KeyFacts::default());
+        let mut key = Key::new(&secret, None, KeyFacts::default(), clock.now());
+        assert_eq!(key.check_due(), None);
         key.refused(clock.now());
-        let mut tries = 0;
+        assert!(key.check_due().unwrap().seconds_left(clock.now()) <= 30);
+        let mut checks = 0;
         for _ in 0..24 * 60 {
             clock.advance(60);
-            if key.try_use(clock.now()).is_some() {
-                tries += 1;
+            if key.check_due().unwrap().reached(clock.now()) {
+                checks += 1;
                 key.refused(clock.now());
             }
         }
-        assert!((5..=30).contains(&tries), "{tries} tries in a day");
-        clock.advance(3600);
-        assert!(key.try_use(clock.now()).is_some());
-        key.accepted();
-        assert!(key.try_use(clock.now()).is_some());
+        assert!((5..=32).contains(&checks), "{checks} checks in a day");
+        assert!(key.accepted() && !key.accepted());
+        assert!(!key.is_refused());
+        assert_eq!(key.check_due(), None);
         assert_eq!(key.status(String::new).state, SessionState::Active);
     }
 }

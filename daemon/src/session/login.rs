@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use quilt_proto::{RegistryHost, Secret};
 
-use super::source::{SECOND_OPINION, Unsaved};
-use super::{Agreed, Arrival, Session, SessionError};
+use super::source::{RECHECK, Unsaved};
+use super::{Agreed, Arrival, Begun, Session, SessionError};
 use crate::stack::Tokens;
 use crate::store::{LoginMethod, Record, Reservation};
 
@@ -23,9 +23,10 @@ impl Session {
         code: &Secret,
         accept: Option<&RegistryHost>,
     ) -> Result<Arrival, SessionError> {
+        let begun = self.begun();
         let code = parse_code(code)?;
         let agreed = self.agree(accept).await?;
-        self.login_at(agreed, &code).await
+        self.login_since(begun, agreed, code).await
     }
 
     /// Logs in with a code, there. Runs in a task of its own: a caller that
@@ -36,21 +37,39 @@ impl Session {
         code: &Secret,
     ) -> Result<Arrival, SessionError> {
         let code = parse_code(code)?;
+        self.login_since(self.begun(), agreed, code).await
+    }
+
+    async fn login_since(
+        self: &Arc<Self>,
+        begun: Begun,
+        agreed: Agreed,
+        code: Secret,
+    ) -> Result<Arrival, SessionError> {
         let session = Arc::clone(self);
         let task = self
             .parts
             .tasks
-            .spawn(async move { session.exchange(&agreed, code).await });
-        task.await.unwrap_or(Err(SessionError::Stopping))
+            .spawn(async move { session.exchange(begun, &agreed, code).await });
+        // What the stack grants to one that was ended is taken back by the task.
+        tokio::select! {
+            ended = self.login_ended(begun) => Err(ended),
+            outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
+        }
     }
 
-    async fn exchange(&self, agreed: &Agreed, code: Secret) -> Result<Arrival, SessionError> {
+    async fn exchange(
+        &self,
+        begun: Begun,
+        agreed: &Agreed,
+        code: Secret,
+    ) -> Result<Arrival, SessionError> {
         let registry_url = agreed.registry().clone();
         let room = self.parts.store.reserve().await?;
         let stack = &self.parts.stack;
         let tokens = match stack.exchange(&registry_url, &code).await {
-            Err(error) if error.is_refusal() => {
-                tokio::time::sleep(SECOND_OPINION).await;
+            Err(error) if error.rejects_token() => {
+                self.parts.clock.sleep(RECHECK).await;
                 stack.exchange(&registry_url, &code).await
             }
             outcome => outcome,
@@ -69,19 +88,41 @@ impl Session {
             access_token_expires_at: expires_at,
             obtained_at: self.parts.clock.now().wall,
             ended: false,
+            ended_at: None,
             role_switches: 0,
         };
-        self.adopt(agreed, record, room).await
+        self.adopt(begun, agreed, record, room).await
     }
 
     /// Stores a fresh login, makes it this session's, and asks whose it is.
+    /// One that a logout ended meanwhile is given back.
     pub(super) async fn adopt(
         &self,
+        begun: Begun,
         agreed: &Agreed,
         record: Record,
         room: Reservation,
     ) -> Result<Arrival, SessionError> {
         let so_far = self.user_so_far().await;
+        let (expired_at, now) = (record.access_token_expires_at, self.parts.clock.now().wall);
+        let token = record.access_token.clone();
+        let turn = self.story.turn().await;
+        if self.story.is_login_over(begun) {
+            drop(turn);
+            self.revoke(&record).await;
+            return Err(self.overtaken());
+        }
+        self.settle_login(record, room).await?;
+        drop(turn);
+        self.trust(agreed.registry()).await;
+        if expired_at <= now {
+            return Err(SessionError::ClockSkew { expired_at, now });
+        }
+        Ok(self.arrive(agreed, &token, so_far).await)
+    }
+
+    /// In its turn.
+    async fn settle_login(&self, record: Record, room: Reservation) -> Result<(), SessionError> {
         let unsaved = Unsaved {
             record: record.clone(),
             is_login: true,
@@ -97,19 +138,14 @@ impl Session {
             self.change_identity();
             return Err(error.into());
         }
-        let (expired_at, now) = (record.access_token_expires_at, self.parts.clock.now().wall);
-        let token = record.access_token.clone();
         self.begin(record);
-        self.trust(agreed.registry()).await;
-        if expired_at <= now {
-            return Err(SessionError::ClockSkew { expired_at, now });
-        }
-        Ok(self.arrive(agreed, &token, so_far).await)
+        Ok(())
     }
 
     /// Forgets login and API key, here and in the store, and revokes the
-    /// login where the stack can.
+    /// login where the stack can. Ends logins and keys that are on their way.
     pub async fn logout(self: &Arc<Self>) -> Result<(), SessionError> {
+        self.story.end_all();
         let session = Arc::clone(self);
         let task = self
             .parts
@@ -123,6 +159,7 @@ impl Session {
         if let Ok(Some(registry)) = self.trusted().await {
             self.trust(&registry).await;
         }
+        let turn = self.story.turn().await;
         self.clear_key();
         self.source.forget();
         self.end();
@@ -137,13 +174,10 @@ impl Session {
             .as_ref()
             .err()
             .map(|error| SessionError::HalfLoggedOut(error.clone()).to_string());
+        drop(turn);
+        self.note_key().await;
         let record = removed.map_err(SessionError::HalfLoggedOut)?;
         if let Some(record) = record {
-            // It may have been taken up from the store meanwhile.
-            let is_back = self.login_id().as_ref() == Some(&record.login_id);
-            if is_back {
-                self.end();
-            }
             self.revoke(&record).await;
         }
         Ok(())
@@ -153,6 +187,7 @@ impl Session {
     pub(super) fn end(&self) {
         {
             let mut state = self.state();
+            state.doubt = None;
             state.forgotten = state
                 .login
                 .take()
@@ -160,7 +195,7 @@ impl Session {
                 .or(state.forgotten.take());
         }
         self.tokens
-            .kill(SessionError::LoggedOut(self.catalog.clone()));
+            .invalidate(SessionError::LoggedOut(self.catalog.clone()));
         self.change_identity();
     }
 

@@ -4,10 +4,12 @@
 //! key while one is set. Every change of who that is raises its
 //! [`Identity`], by which whatever was obtained before is told apart.
 
+mod api_key;
 mod arrival;
 mod authorized;
 mod bearer;
 mod error;
+mod identity;
 mod key;
 mod login;
 mod news;
@@ -15,23 +17,30 @@ mod one;
 mod registry;
 mod role;
 mod source;
+mod story;
 #[cfg(test)]
 mod tests;
+mod under_key;
 mod web;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::CatalogUrl;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+pub use self::api_key::{ApiKeySlot, KeySerial};
 pub use self::arrival::Arrival;
 pub use self::bearer::{Bearer, Identity};
 pub use self::error::SessionError;
+pub use self::identity::News;
 pub use self::key::{HeldBack, KeyFacts, Rotation};
 pub(crate) use self::login::new_login_id;
 pub use self::one::Session;
 pub use self::registry::Agreed;
+pub use self::source::RECHECK;
+pub use self::story::Begun;
 pub use self::web::{Connect, WebLogin};
 use crate::clock::SharedClock;
 use crate::files::Stamp;
@@ -55,6 +64,8 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// Counts rotations.
     pub meter: RefreshMeter,
+    /// Where sessions announce what they become.
+    pub news: News,
 }
 
 /// All sessions.
@@ -80,6 +91,9 @@ impl Sessions {
         };
         for (catalog, record) in document.sessions {
             sessions.session(&catalog).resume(record);
+        }
+        for catalog in sessions.parts.store.keys_in_use() {
+            sessions.session(&catalog).state().key_forgotten = true;
         }
         Ok(sessions)
     }
@@ -123,6 +137,11 @@ impl Sessions {
         let mut all: Vec<_> = self.map().values().cloned().collect();
         all.sort_by(|a, b| a.catalog().cmp(b.catalog()));
         all
+    }
+
+    /// Tells when some session is somebody else now, or works again.
+    pub fn identities(&self) -> watch::Receiver<u64> {
+        self.parts.news.identities.subscribe()
     }
 
     /// The token store.

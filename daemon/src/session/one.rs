@@ -1,16 +1,18 @@
 //! One catalog's session.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
-use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
+use quilt_proto::{CatalogUrl, RegistryUrl};
 
-use super::key::{HeldBack, Key, KeyFacts, Rotation};
+use super::api_key::ApiKeySlot;
+use super::authorized::Doubt;
+use super::identity::Announcer;
 use super::source::{AccessToken, TokenSource};
+use super::story::Story;
 use super::{Bearer, Identity, Parts, SessionError};
-use crate::refresh::{Policy, Refresher};
+use crate::refresh::{Policy, Refresher, Watched};
 use crate::store::Record;
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
@@ -19,22 +21,25 @@ pub struct Session {
     pub(super) parts: Parts,
     pub(super) tokens: Refresher<Arc<TokenSource>>,
     pub(super) source: Arc<TokenSource>,
+    pub(super) story: Story,
+    pub(super) api_key: ApiKeySlot,
     state: Mutex<State>,
-    identity: AtomicU64,
+    identity: Announcer,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     /// The login, without its tokens.
     pub(super) login: Option<Login>,
-    pub(super) key: Option<Key>,
+    /// The stack refuses the login's tokens although it has just issued them.
+    pub(super) doubt: Option<Doubt>,
     /// Why a logout is not stored yet: a restart would undo it.
     pub(super) half_logged_out: Option<String>,
     /// The login that was logged out of last: while that is not stored yet, it
     /// is not taken up again.
     pub(super) forgotten: Option<String>,
-    /// A key's successor that is not known to be kept yet.
-    rotation: Option<Rotation>,
+    /// A restart forgot an API key that was in use.
+    pub(super) key_forgotten: bool,
     /// Where login or key are, or were last; to be shown.
     registry: Option<RegistryUrl>,
 }
@@ -46,22 +51,28 @@ pub(super) struct Login {
 
 impl Session {
     pub(super) fn new(catalog: CatalogUrl, parts: Parts) -> Self {
+        let identity = Announcer::new(parts.news.clone());
         let source = Arc::new(TokenSource::new(catalog.clone(), parts.clone()));
         let tokens = Refresher::new(
             Arc::clone(&source),
             Policy::ACCESS_TOKEN,
-            Arc::clone(&parts.clock),
-            parts.tasks.clone(),
-            parts.meter.clone(),
+            Watched {
+                clock: Arc::clone(&parts.clock),
+                tasks: parts.tasks.clone(),
+                meter: parts.meter.clone(),
+                changes: parts.news.changes.clone(),
+            },
         );
-        tokens.kill(SessionError::LoggedOut(catalog.clone()));
+        tokens.invalidate(SessionError::LoggedOut(catalog.clone()));
         Self {
             catalog,
             parts,
             tokens,
             source,
+            story: Story::default(),
+            api_key: ApiKeySlot::new(identity.clone()),
             state: Mutex::default(),
-            identity: AtomicU64::new(1),
+            identity,
         }
     }
 
@@ -72,12 +83,22 @@ impl Session {
 
     /// Who this session is now.
     pub fn identity(&self) -> Identity {
-        Identity(self.identity.load(Ordering::SeqCst))
+        self.identity.current()
     }
 
     /// Everything obtained so far belongs to somebody else now.
     pub fn change_identity(&self) {
-        self.identity.fetch_add(1, Ordering::SeqCst);
+        self.identity.change();
+    }
+
+    /// What was refused works again.
+    pub(super) fn announce(&self) {
+        self.identity.announce();
+    }
+
+    /// The place of its API key.
+    pub fn api_key(&self) -> &ApiKeySlot {
+        &self.api_key
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -88,11 +109,11 @@ impl Session {
     /// how long it was issued for, and so how old it may be, is not stored.
     pub(super) fn resume(&self, record: Record) {
         let token = AccessToken::from(&record);
-        let (now, ended) = (self.parts.clock.now().wall, record.ended);
+        let now = self.parts.clock.now().wall;
+        let ended = record.ended.then(|| record.clone());
         self.enter(record);
-        if ended {
-            self.tokens
-                .kill(SessionError::Expired(self.catalog.clone()));
+        if let Some(record) = ended {
+            self.be_ended(&record);
         } else if token.is_worth_taking_up(now) {
             self.tokens.publish(AccessToken {
                 second_hand: true,
@@ -102,6 +123,18 @@ impl Session {
             self.tokens.reset();
         }
         self.change_identity();
+    }
+
+    /// The stack ended the stored login.
+    pub(super) fn be_ended(&self, record: &Record) {
+        let error = SessionError::Expired(self.catalog.clone());
+        if record.may_come_back() {
+            let now = self.parts.clock.now().wall;
+            let age = record.ended_at.map_or(0, |at| now.seconds_since(at));
+            self.tokens.refuse(error, age.max(0));
+        } else {
+            self.tokens.invalidate(error);
+        }
     }
 
     /// Takes up a login the stack has just granted.
@@ -117,18 +150,24 @@ impl Session {
         state.registry = Some(record.registry_url);
         state.half_logged_out = None;
         state.forgotten = None;
+        state.doubt = None;
         state.login = Some(Login {
             id: record.login_id,
             role_switches: record.role_switches,
         });
     }
 
+    /// The login that counts where there is no key.
+    #[cfg(test)]
+    pub(crate) fn login_id(&self) -> Option<String> {
+        self.state().login.as_ref().map(|login| login.id.clone())
+    }
+
     /// The registry of login or key, to be shown. Secrets are sent where their
     /// [`Bearer`] says.
     pub fn shown_registry(&self) -> Option<RegistryUrl> {
-        let state = self.state();
-        let of_key = state.key.as_ref().and_then(|key| key.registry.clone());
-        of_key.or_else(|| state.registry.clone())
+        let of_key = self.api_key.registry();
+        of_key.or_else(|| self.state().registry.clone())
     }
 
     /// A bearer token with at least a minute left, or half its life.
@@ -150,8 +189,11 @@ impl Session {
                 self.follow(token);
             }
             if identity == self.identity() {
-                let token = token.map_err(|e| SessionError::from_refresh(e, &self.catalog))?;
-                return Ok(interactive(token, identity));
+                let token = token.map_err(|e| SessionError::from_refresh(e, &self.catalog));
+                return match token {
+                    Err(SessionError::LoggedOut(_)) => Err(self.logged_out()),
+                    token => Ok(interactive(token?, identity)),
+                };
             }
         }
         Err(SessionError::Slow(self.catalog.clone()))
@@ -159,6 +201,11 @@ impl Session {
 
     /// Another daemon on the same store may have logged somebody else in.
     pub(super) fn follow(&self, token: &AccessToken) {
+        // One that was fetched before somebody logged in here says nothing.
+        let held = self.tokens.snapshot().value;
+        if held.is_none_or(|held| held.token != token.token) {
+            return;
+        }
         let mut state = self.state();
         let Some(login) = &mut state.login else {
             return;
@@ -172,161 +219,14 @@ impl Session {
         }
     }
 
-    /// The key in use, if there is one, with where it may be sent. That of one
-    /// which has not succeeded anywhere is asked for each time.
-    async fn key_bearer(&self) -> Result<Option<Bearer>, SessionError> {
-        loop {
-            let identity = {
-                let mut state = self.state();
-                let identity = self.identity();
-                let Some(key) = &mut state.key else {
-                    return Ok(None);
-                };
-                if let Some(registry) = key.registry.clone() {
-                    return self.use_key(key, registry, identity).map(Some);
-                }
-                identity
-            };
-            let registry = self.registry_for_key().await;
-            let mut state = self.state();
-            // It has to be the same key still: identity and key change together.
-            if let Some(key) = state.key.as_mut().filter(|_| self.identity() == identity) {
-                key.held_back = registry.as_ref().err().and_then(held_back);
-                return self.use_key(key, registry?, identity).map(Some);
-            }
-        }
-    }
-
-    fn use_key(
-        &self,
-        key: &mut Key,
-        registry: RegistryUrl,
-        identity: Identity,
-    ) -> Result<Bearer, SessionError> {
-        let token = key.try_use(self.parts.clock.now());
-        let token = token.ok_or_else(|| SessionError::KeyRefused(self.catalog.clone()))?;
-        Ok(Bearer {
-            token,
-            registry,
-            expires_at: None,
-            kind: TokenKind::ApiKey,
-            identity,
-            second_hand: false,
-        })
-    }
-
-    /// Keeps to the registry that the key in use has succeeded at.
-    pub(super) async fn settle_key(&self, bearer: &Bearer) {
-        {
-            let mut state = self.state();
-            let Some(key) = state.key.as_mut().filter(|key| key.is(&bearer.token)) else {
-                return;
-            };
-            key.accepted();
-            if key.registry.is_some() {
-                return;
-            }
-            key.registry = Some(bearer.registry.clone());
-        }
-        self.trust(&bearer.registry).await;
-    }
-
-    /// Sets an API key over the interactive login, for everything, at once.
-    /// `registry` is where it is sent, if that is settled.
-    pub fn set_key(&self, secret: &ApiKeySecret, registry: Option<RegistryUrl>, known: KeyFacts) {
-        let mut state = self.state();
-        state.key = Some(Key::new(secret, registry, known));
-        state.rotation = None;
-        self.change_identity();
-    }
-
-    /// Drops the API key; answers whether there was one.
-    pub fn clear_key(&self) -> bool {
-        let mut state = self.state();
-        state.rotation = None;
-        let had = state.key.take().is_some();
-        if had {
-            self.change_identity();
-        }
-        had
-    }
-
-    /// A copy of the key in use, refused or not.
-    pub fn key(&self) -> Option<Secret> {
-        self.state().key.as_ref().map(Key::copy)
-    }
-
-    /// Where the key in use has succeeded, with a copy of it.
-    pub fn settled_key(&self) -> Option<(RegistryUrl, Secret)> {
-        let state = self.state();
-        let key = state.key.as_ref()?;
-        Some((key.registry.clone()?, key.copy()))
-    }
-
-    /// Why the key in use is sent nowhere, if it is not.
-    pub fn held_back(&self) -> Option<HeldBack> {
-        self.state().key.as_ref()?.held_back.clone()
-    }
-
-    /// What the stack said of the key in use.
-    pub fn key_facts(&self) -> Option<KeyFacts> {
-        self.state().key.as_ref().map(|key| key.known.clone())
-    }
-
-    /// Keeps what the stack says of a key, if it still is the one in use.
-    pub fn learn(&self, secret: &Secret, known: KeyFacts) {
-        if let Some(key) = &mut self.state().key
-            && key.is(secret)
-        {
-            key.known = known;
-        }
-    }
-
-    /// Keeps a key's successor until it is known to be kept, and uses it from
-    /// now on where `old` is the key in use. Answers whether it does.
-    pub fn succeed(&self, old: Option<&Secret>, new: &ApiKeySecret, rotation: Rotation) -> bool {
-        let mut state = self.state();
-        let replaced = old.and_then(|old| state.key.take_if(|key| key.is(old)));
-        let in_use = replaced.is_some();
-        if let Some(old) = replaced {
-            let known = KeyFacts {
-                record: Some(rotation.new.clone()),
-                me: old.known.me,
-                ..KeyFacts::default()
-            };
-            // Where the old one is, the new one was made.
-            state.key = Some(Key::new(new, old.registry, known));
-            self.change_identity();
-        }
-        state.rotation = Some(Rotation { in_use, ..rotation });
-        in_use
-    }
-
-    /// Looks at the rotation whose successor is not known to be kept.
-    pub fn rotation<T>(&self, look: impl FnOnce(&Rotation) -> T) -> Option<T> {
-        self.state().rotation.as_ref().map(look)
-    }
-
-    /// A key of this id is gone, which settles a rotation it had part in.
-    pub fn settle(&self, id: &str) {
-        let mut state = self.state();
-        if let Some(rotation) = &state.rotation
-            && (rotation.old.id == id || rotation.new.id == id)
-        {
-            state.rotation = None;
-        }
-        if let Some(key) = &mut state.key {
-            key.known.twins.retain(|twin| twin.id != id);
-        }
-    }
-
     /// What may be shown.
     pub fn status(&self) -> SessionStatus {
+        let refused = self.key_refused();
+        if let Some(status) = self.api_key.status(|| refused.to_string()) {
+            return status;
+        }
         let tokens = self.tokens.snapshot();
         let state = self.state();
-        if let Some(key) = &state.key {
-            return key.status(|| SessionError::KeyRefused(self.catalog.clone()).to_string());
-        }
         let (session_state, kind) = match (&state.login, &tokens.last_error) {
             (None, _) | (_, Some(SessionError::LoggedOut(_))) => (SessionState::LoggedOut, None),
             (_, Some(SessionError::Expired(_))) => {
@@ -341,8 +241,13 @@ impl Session {
             last_error: tokens
                 .last_error
                 .filter(|error| !matches!(error, SessionError::LoggedOut(_)))
+                .or_else(|| state.doubt.as_ref().map(|doubt| doubt.error.clone()))
                 .map(|error| error.to_string())
-                .or_else(|| state.half_logged_out.clone()),
+                .or_else(|| state.half_logged_out.clone())
+                .or_else(|| {
+                    let forgotten = state.key_forgotten;
+                    forgotten.then(|| SessionError::KeyForgotten(self.catalog.clone()).to_string())
+                }),
             api_key_fingerprint: None,
             api_key_expires_at: None,
         }
@@ -358,23 +263,10 @@ impl Session {
         let status = self.status();
         match (status.state, status.kind) {
             (SessionState::Active, _) => Ok(()),
-            (SessionState::LoggedOut, _) => Err(SessionError::LoggedOut(self.catalog.clone())),
-            (SessionState::Expired, Some(TokenKind::ApiKey)) => {
-                Err(SessionError::KeyRefused(self.catalog.clone()))
-            }
+            (SessionState::LoggedOut, _) => Err(self.logged_out()),
+            (SessionState::Expired, Some(TokenKind::ApiKey)) => Err(self.key_refused()),
             (SessionState::Expired, _) => Err(SessionError::Expired(self.catalog.clone())),
         }
-    }
-}
-
-/// What is to be known of a key for which there is no registry.
-fn held_back(error: &SessionError) -> Option<HeldBack> {
-    match error {
-        SessionError::RegistryChanged { named, .. } => Some(HeldBack {
-            named: named.clone(),
-            why: error.to_string(),
-        }),
-        _ => None,
     }
 }
 

@@ -48,6 +48,7 @@ impl Session {
     /// on the same store.
     pub async fn role_switched(&self) {
         self.change_identity();
+        let _turn = self.story.turn().await;
         let count = |document: &mut Document| {
             let record = document.sessions.get_mut(&self.catalog)?;
             record.role_switches += 1;

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::{Parts, SessionError};
-use crate::refresh::{Failure, Perishable, Source};
+use crate::refresh::{Expires, Failure, Source};
 use crate::stack::{StackError, Tokens};
-use crate::store::{LoginMethod, Record, Reservation, StoreError};
+use crate::store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
 
-/// A refusal of the token endpoint can be a hiccup (a deploy, a stale
-/// replica); this long later it is asked once more.
-pub(super) const SECOND_OPINION: Duration = Duration::from_millis(700);
+/// A refusal can be a hiccup (a deploy, a stale replica); this long later the
+/// stack is asked once more, before anything is concluded from it.
+pub const RECHECK: Duration = Duration::from_millis(1200);
 
 /// A stored token with less left than this is not taken up, in seconds.
 const TAKE_UP: i64 = 60;
@@ -52,7 +52,7 @@ impl AccessToken {
     }
 }
 
-impl Perishable for AccessToken {
+impl Expires for AccessToken {
     fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
@@ -140,10 +140,14 @@ impl TokenSource {
         login_id: &str,
         refused: &Secret,
     ) -> Result<(), StoreError> {
+        let now = self.parts.clock.now().wall;
         let mark = |document: &mut crate::store::Document| {
             let record = document.sessions.get_mut(&self.catalog)?;
-            (record.login_id == login_id && record.access_token == *refused && !record.ended)
-                .then(|| record.ended = true)
+            let is_it = record.login_id == login_id && record.access_token == *refused;
+            (is_it && !record.ended).then(|| {
+                record.ended = true;
+                record.ended_at = Some(now);
+            })
         };
         self.parts
             .store
@@ -152,19 +156,26 @@ impl TokenSource {
             .map(drop)
     }
 
+    /// Rotates the refresh token. A refusal is asked about again before the
+    /// login counts as ended.
     async fn rotate(&self, record: Record) -> Result<AccessToken, Failure<SessionError>> {
+        let is_stopping = || self.parts.tasks.is_closed();
+        if is_stopping() {
+            return Err(transient(SessionError::Stopping));
+        }
         let room = self.parts.store.reserve().await.map_err(transient)?;
         let tokens = match self.refresh(&record).await {
-            Err(error) if error.is_refusal() => {
+            Err(error) if error.rejects_token() && is_stopping() => return Err(transient(error)),
+            Err(error) if error.rejects_token() => {
                 tracing::info!(catalog = %self.catalog, "refresh refused, asking once more");
-                tokio::time::sleep(SECOND_OPINION).await;
+                self.parts.clock.sleep(RECHECK).await;
                 self.refresh(&record).await
             }
             outcome => outcome,
         };
-        let tokens = match tokens {
-            Ok(tokens) => tokens,
-            Err(error) if error.is_refusal() => {
+        match tokens {
+            Ok(tokens) => self.keep(record, tokens, room).await,
+            Err(error) if error.rejects_token() => {
                 tracing::warn!(catalog = %self.catalog, "the stack ended the session: {error}");
                 if let Err(error) = self
                     .mark_ended(&record.login_id, &record.access_token)
@@ -172,25 +183,27 @@ impl TokenSource {
                 {
                     tracing::warn!("cannot note that the session ended: {error}");
                 }
-                return Err(Failure::Definite(SessionError::Expired(
-                    self.catalog.clone(),
-                )));
+                Err(self.ended(&record))
             }
-            Err(error) => return Err(transient(error)),
-        };
+            Err(error) => Err(transient(error)),
+        }
+    }
+
+    /// Stores what the stack gave for a refresh token.
+    async fn keep(
+        &self,
+        record: Record,
+        tokens: Tokens,
+        room: Reservation,
+    ) -> Result<AccessToken, Failure<SessionError>> {
         let now = self.parts.clock.now().wall;
         let record = rotated(record, tokens, now);
         let token = AccessToken::from(&record);
-        match self
-            .save(
-                Unsaved {
-                    record,
-                    is_login: false,
-                },
-                room,
-            )
-            .await
-        {
+        let unsaved = Unsaved {
+            record,
+            is_login: false,
+        };
+        match self.save(unsaved, room).await {
             Ok(true) if token.expires_at <= now => Err(transient(SessionError::ClockSkew {
                 expired_at: token.expires_at,
                 now,
@@ -238,6 +251,38 @@ impl TokenSource {
         }
     }
 
+    /// The login that the stored tokens belong to, and its right to rotate them.
+    async fn stored(&self) -> Result<(LockGuard, Record), Failure<SessionError>> {
+        // Two processes that rotate at once lose the login: one at a time, and
+        // whoever comes second takes up what the first one stored.
+        let turn = self.parts.store.rotation(&self.catalog).await;
+        let turn = turn.map_err(transient)?;
+        self.save_leftover().await?;
+        let record = self.parts.store.record(&self.catalog).await;
+        let record = record.map_err(transient)?;
+        Ok((turn, record.ok_or_else(|| self.logged_out())?))
+    }
+
+    fn worth_taking_up(&self, record: &Record) -> Option<AccessToken> {
+        let stored = AccessToken::from(record);
+        let worth = stored.is_worth_taking_up(self.parts.clock.now().wall);
+        worth.then_some(AccessToken {
+            second_hand: true,
+            ..stored
+        })
+    }
+
+    /// What it means for a login that the stack ended it. An OAuth server is
+    /// not asked again: a spent token that comes back raises alarms there.
+    fn ended(&self, record: &Record) -> Failure<SessionError> {
+        let error = SessionError::Expired(self.catalog.clone());
+        if record.may_come_back() {
+            Failure::Refused(error)
+        } else {
+            Failure::Definite(error)
+        }
+    }
+
     fn logged_out(&self) -> Failure<SessionError> {
         Failure::Definite(SessionError::LoggedOut(self.catalog.clone()))
     }
@@ -255,6 +300,7 @@ fn rotated(record: Record, tokens: Tokens, now: Timestamp) -> Record {
         access_token_expires_at: tokens.expires_at,
         obtained_at: now,
         ended: false,
+        ended_at: None,
         ..record
     }
 }
@@ -265,37 +311,35 @@ impl Source for Arc<TokenSource> {
     type Error = SessionError;
 
     async fn fetch(&self, held: Option<AccessToken>) -> Result<AccessToken, Failure<SessionError>> {
-        // Two processes that rotate at once lose the login: one at a time, and
-        // whoever comes second takes up what the first one stored.
-        let _turn = self
-            .parts
-            .store
-            .rotation(&self.catalog)
-            .await
-            .map_err(transient)?;
-        self.save_leftover().await?;
-        let record = self
-            .parts
-            .store
-            .record(&self.catalog)
-            .await
-            .map_err(transient)?;
-        let Some(record) = record else {
-            return Err(self.logged_out());
-        };
+        let (_turn, record) = self.stored().await?;
         if record.ended {
-            return Err(Failure::Definite(SessionError::Expired(
-                self.catalog.clone(),
-            )));
+            return Err(self.ended(&record));
         }
         let news = held.is_none_or(|held| held.token != record.access_token);
-        let stored = AccessToken::from(&record);
-        if news && stored.is_worth_taking_up(self.parts.clock.now().wall) {
-            return Ok(AccessToken {
-                second_hand: true,
-                ..stored
-            });
+        match self.worth_taking_up(&record) {
+            Some(stored) if news => Ok(stored),
+            _ => self.rotate(record).await,
         }
-        self.rotate(record).await
+    }
+
+    /// One request: what is refused again is no news.
+    async fn probe(&self) -> Result<AccessToken, Failure<SessionError>> {
+        let (_turn, record) = self.stored().await?;
+        if !record.ended
+            && let Some(stored) = self.worth_taking_up(&record)
+        {
+            return Ok(stored);
+        }
+        let room = self.parts.store.reserve().await.map_err(transient)?;
+        match self.refresh(&record).await {
+            Ok(tokens) => {
+                tracing::info!(catalog = %self.catalog, "the stack takes the session back");
+                let token = self.keep(record, tokens, room).await?;
+                self.parts.news.identities.announce();
+                Ok(token)
+            }
+            Err(error) if error.rejects_token() => Err(self.ended(&record)),
+            Err(error) => Err(transient(error)),
+        }
     }
 }

@@ -11,6 +11,7 @@ async fn sessions() -> Sessions {
         clock: Arc::new(SystemClock),
         tasks: TaskTracker::new(),
         meter: RefreshMeter::default(),
+        news: News::default(),
     };
     Sessions::load(parts).await.unwrap()
 }
@@ -36,11 +37,14 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
         sessions.session(&catalog("b")),
     );
     let before = session.identity();
-    session.set_key(
-        &"qk_abcdefghijklmnop".parse().unwrap(),
-        Some("https://registry.example".parse().unwrap()),
-        KeyFacts::default(),
-    );
+    session
+        .set_key(
+            session.begun(),
+            &"qk_abcdefghijklmnop".parse().unwrap(),
+            Some("https://registry.example".parse().unwrap()),
+            KeyFacts::default(),
+        )
+        .unwrap();
     assert_ne!(session.identity(), before);
     let bearer = session.bearer(Duration::from_secs(1)).await.unwrap();
     assert_eq!(bearer.token.expose(), "qk_abcdefghijklmnop");
@@ -54,11 +58,10 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
 async fn asking_about_many_catalogs_does_not_fill_the_memory() {
     let sessions = sessions().await;
     let kept = sessions.session(&catalog("kept"));
-    kept.set_key(
-        &"qk_abcdefghijklmnop".parse().unwrap(),
-        None,
-        KeyFacts::default(),
-    );
+    let begun = kept.begun();
+    let key = "qk_abcdefghijklmnop".parse().unwrap();
+    kept.set_key(begun, &key, None, KeyFacts::default())
+        .unwrap();
     drop(kept);
     for n in 0..1000 {
         sessions.session(&catalog(&format!("c{n}")));

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use url::Url;
 
 use super::login::new_login_id;
-use super::{Agreed, Arrival, Session, SessionError};
+use super::{Agreed, Arrival, Begun, Session, SessionError};
 use crate::stack::{
     Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
 };
@@ -20,6 +20,7 @@ use crate::store::{LoginMethod, OAuthClient, Record, Reservation};
 pub struct Connect {
     server: OAuthServer,
     registered: Option<OAuthClient>,
+    begun: Begun,
 }
 
 impl Connect {
@@ -34,6 +35,7 @@ impl Connect {
 /// A login that waits for the browser to come back.
 pub struct WebLogin {
     session: Arc<Session>,
+    begun: Begun,
     server: OAuthServer,
     client: OAuthClient,
     agreed: Agreed,
@@ -45,13 +47,14 @@ pub struct WebLogin {
 impl Session {
     /// Finds the stack's OAuth server: at `connect`, else in its usual place.
     pub async fn connect(&self, connect: Option<CatalogUrl>) -> Result<Connect, SessionError> {
-        let catalog = &self.catalog;
+        let (catalog, begun) = (&self.catalog, self.begun());
         let connect = connect.or_else(|| usual_connect_url(catalog));
         let connect = connect.ok_or_else(|| SessionError::NoConnect(catalog.clone()))?;
         let server = match self.parts.stack.oauth_server(&connect, catalog).await {
             Err(
                 StackError::Refused { .. }
                 | StackError::Unauthorized { .. }
+                | StackError::Forbidden { .. }
                 | StackError::Invalid { .. },
             ) => {
                 return Err(SessionError::NoConnect(catalog.clone()));
@@ -62,6 +65,7 @@ impl Session {
         Ok(Connect {
             registered: stored.oauth_clients.remove(&server.issuer),
             server,
+            begun,
         })
     }
 
@@ -73,7 +77,11 @@ impl Session {
         redirect_uri: String,
         accept: Option<&RegistryHost>,
     ) -> Result<WebLogin, SessionError> {
-        let Connect { server, registered } = connect;
+        let Connect {
+            server,
+            registered,
+            begun,
+        } = connect;
         let agreed = self.agree(accept).await?;
         let client = match registered {
             Some(client) if client.redirect_uri == redirect_uri => client,
@@ -91,6 +99,7 @@ impl Session {
             .ok_or_else(|| SessionError::NoConnect(self.catalog.clone()))?;
         Ok(WebLogin {
             session: Arc::clone(self),
+            begun,
             server,
             client,
             agreed,
@@ -119,6 +128,11 @@ impl WebLogin {
         &self.session
     }
 
+    /// Returns once a logout has ended this login.
+    pub async fn ended(&self) -> SessionError {
+        self.session.login_ended(self.begun).await
+    }
+
     /// The page the browser has to open.
     pub fn authorize_url(&self) -> &str {
         &self.authorize_url
@@ -142,11 +156,17 @@ impl WebLogin {
         let login = Arc::clone(self);
         let tasks = &self.session.parts.tasks;
         let task = tasks.spawn(async move { login.exchange(code).await });
-        task.await.unwrap_or(Err(SessionError::Stopping))
+        tokio::select! {
+            ended = self.ended() => Err(ended),
+            outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
+        }
     }
 
     async fn exchange(&self, code: Secret) -> Result<Arrival, SessionError> {
         let parts = &self.session.parts;
+        if self.session.story.is_login_over(self.begun) {
+            return Err(self.session.overtaken());
+        }
         let room = parts.store.reserve().await?;
         let wish = Authorization {
             client_id: &self.client.client_id,
@@ -159,7 +179,7 @@ impl WebLogin {
             .stack
             .oauth_redeem(&self.server, &wish, &code, &self.verifier, now)
             .await;
-        if redeemed.as_ref().is_err_and(StackError::is_refusal) {
+        if redeemed.as_ref().is_err_and(is_refusal) {
             self.forget_client().await;
         }
         let (tokens, refresh_token) = redeemed?;
@@ -176,9 +196,13 @@ impl WebLogin {
             access_token_expires_at: tokens.expires_at,
             obtained_at: now,
             ended: false,
+            ended_at: None,
             role_switches: 0,
         };
-        let arrival = self.session.adopt(&self.agreed, record, room).await?;
+        let arrival = self
+            .session
+            .adopt(self.begun, &self.agreed, record, room)
+            .await?;
         self.keep_client().await;
         Ok(arrival)
     }
@@ -209,6 +233,17 @@ impl WebLogin {
             tracing::warn!("cannot forget the OAuth client: {error}");
         }
     }
+}
+
+/// Whether the stack may have forgotten the client.
+fn is_refusal(error: &StackError) -> bool {
+    matches!(
+        error,
+        StackError::TokenRejected { .. }
+            | StackError::Refused { .. }
+            | StackError::Unauthorized { .. }
+            | StackError::Forbidden { .. }
+    )
 }
 
 /// 256 random bits, as text for a URL.

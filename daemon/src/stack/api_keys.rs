@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::graphql::Operation;
 use super::http::host;
+use super::me::LONGEST_NAME;
 use super::{StackClient, StackError};
 
 macro_rules! operation {
@@ -62,15 +63,21 @@ impl From<Listed> for ApiKey {
     fn from(key: Listed) -> Self {
         Self {
             id: key.id.to_string(),
-            name: key.name,
-            fingerprint: key.fingerprint,
+            name: bounded(key.name),
+            fingerprint: bounded(key.fingerprint),
             created_at: key.created_at,
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
             status: key.status,
-            user_email: key.user_email,
+            user_email: bounded(key.user_email),
         }
     }
+}
+
+/// A text of the stack, cut where no honest one is as long.
+fn bounded(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_NAME));
+    text
 }
 
 impl StackClient {

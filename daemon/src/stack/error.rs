@@ -15,9 +15,27 @@ pub enum StackError {
         /// What happened.
         failure: Failure,
     },
-    /// 401 or 403.
+    /// 401 in the stack's own voice, or an answer to nobody: the bearer token
+    /// is not accepted, whatever the reason.
     #[error("{host} refused: {message}")]
     Unauthorized {
+        /// Who refused.
+        host: String,
+        /// Why, as it says.
+        message: Reason,
+    },
+    /// 403 in the stack's own voice: it knows who asks, who may not do that.
+    #[error("{host} refused: {message}")]
+    Forbidden {
+        /// Who refused.
+        host: String,
+        /// Why, as it says.
+        message: Reason,
+    },
+    /// A token endpoint does not accept a code or refresh token, in the stack's
+    /// own voice.
+    #[error("{host} refused: {message}")]
+    TokenRejected {
         /// Who refused.
         host: String,
         /// Why, as it says.
@@ -72,16 +90,20 @@ impl StackError {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Refused { .. } | Self::Input { .. } | Self::TooLong { .. } => "refused",
+            Self::Unauthorized { .. } | Self::TokenRejected { .. } => "unauthorized",
+            Self::Forbidden { .. }
+            | Self::Refused { .. }
+            | Self::Input { .. }
+            | Self::TooLong { .. } => "refused",
             Self::Invalid { .. } | Self::Credentials { .. } => "invalid",
         }
     }
 
-    /// Whether a token endpoint that says this means the token (RFC 6749
-    /// `400 invalid_grant`, or 401 and 403 as Quilt's registry answers).
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Unauthorized { .. })
+    /// Whether the stack itself does not accept the code or refresh token.
+    /// Nothing else ends a login: a firewall's page, a portal's or a proxy's is
+    /// trouble on the way, and passes.
+    pub fn rejects_token(&self) -> bool {
+        matches!(self, Self::TokenRejected { .. })
     }
 
     /// Whether the input named something the stack does not have.

@@ -10,12 +10,13 @@ use quilt_network::{Clients, Failure, Network, Origin, is_page};
 use quilt_proto::aws::NotAws;
 use quilt_proto::catalog::is_loopback;
 use quilt_proto::{Quoted, Reason, Secret, Timestamp};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::StackError;
+use super::in_time::in_time;
 use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
@@ -34,6 +35,8 @@ const MAX_REDIRECTS: usize = 10;
 pub struct StackClient {
     pub(super) meter: UpstreamMeter,
     clients: Clients,
+    #[cfg(test)]
+    in_flight: std::sync::atomic::AtomicUsize,
 }
 
 impl Default for StackClient {
@@ -48,17 +51,27 @@ impl StackClient {
         let clients = Clients::new(network, |builder| {
             builder
                 .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(TOTAL_TIMEOUT)
                 .pool_max_idle_per_host(2)
                 .pool_idle_timeout(Duration::from_secs(30))
         });
-        Self { meter, clients }
+        Self {
+            meter,
+            clients,
+            #[cfg(test)]
+            in_flight: std::sync::atomic::AtomicUsize::new(0),
+        }
     }
 
     /// Closes idle connections: their buffers hold what was last sent on them,
     /// bearer tokens included, for as long as they live.
     pub fn forget_connections(&self) {
         self.clients.forget();
+    }
+
+    /// Requests that wait for their answers.
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// The client for a URL: https, or on loopback.
@@ -85,11 +98,7 @@ impl StackClient {
         &self,
         request: RequestBuilder,
     ) -> Result<(Response, Origin), StackError> {
-        let (client, request) = request.build_split();
-        let request = request.map_err(|_| StackError::Invalid {
-            host: "the stack".to_owned(),
-            reason: "a URL or token that HTTP cannot carry".to_owned(),
-        })?;
+        let (client, request) = prepared(request)?;
         let url = request.url().clone();
         let host = Origin::of(&url);
         match client.execute(request).await {
@@ -108,25 +117,55 @@ impl StackClient {
         request: RequestBuilder,
         secrets: &[&Secret],
     ) -> Result<Answer, StackError> {
-        let outcome = self.ask(request, secrets).await;
+        let judge = |status, answer: Answer| answer.judged(status, secrets);
+        self.send_judged(request, judge).await
+    }
+
+    /// The same where `judge` says what an answer of this status means.
+    pub(super) async fn send_judged(
+        &self,
+        request: RequestBuilder,
+        judge: impl FnOnce(StatusCode, Answer) -> Result<Answer, StackError>,
+    ) -> Result<Answer, StackError> {
+        #[cfg(test)]
+        self.in_flight
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let answered = self.ask(request).await;
+        #[cfg(test)]
+        self.in_flight
+            .fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        let outcome = answered.and_then(|(status, answer)| judge(status, answer));
         self.meter.note(&outcome, StackError::kind);
         outcome
     }
 
-    async fn ask(
-        &self,
-        request: RequestBuilder,
-        secrets: &[&Secret],
-    ) -> Result<Answer, StackError> {
-        let (response, origin) = self.execute(request).await?;
-        self.understand(response, origin, secrets).await
+    async fn ask(&self, request: RequestBuilder) -> Result<(StatusCode, Answer), StackError> {
+        let (client, request) = prepared(request)?;
+        let host = Origin::of(request.url());
+        let request = RequestBuilder::from_parts(client, request);
+        let asked = async {
+            let (response, origin) = self.execute(request).await?;
+            self.read(response, origin).await
+        };
+        in_time(TOTAL_TIMEOUT, asked).await.unwrap_or_else(|| {
+            Err(StackError::Unreachable {
+                host,
+                failure: Failure::Timeout,
+            })
+        })
     }
 
     /// Asks for what is no secret, with nothing secret, and goes where the
     /// answer leads, as browsers and the Python SDK do: within https, and on
     /// loopback. Everything else goes where it is sent, or nowhere.
     pub(super) async fn get_anywhere(&self, url: &str) -> Result<Answer, StackError> {
-        let outcome = self.follow(url).await;
+        let outcome = in_time(TOTAL_TIMEOUT, self.follow(url)).await;
+        let outcome = outcome.unwrap_or_else(|| {
+            Err(StackError::Unreachable {
+                host: Origin::parse(url),
+                failure: Failure::Timeout,
+            })
+        });
         self.meter.note(&outcome, StackError::kind);
         outcome
     }
@@ -138,22 +177,25 @@ impl StackClient {
             let (response, origin) = self.execute(self.client(&url)?.get(&url)).await?;
             match next(&response).filter(|_| left > 0) {
                 Some(next) => url = next.into(),
-                None => return self.understand(response, origin, &[]).await,
+                None => {
+                    let (status, answer) = self.read(response, origin).await?;
+                    return answer.judged(status, &[]);
+                }
             }
             left -= 1;
         }
     }
 
-    async fn understand(
+    /// Reads an answer to its end, whatever it is.
+    async fn read(
         &self,
         response: Response,
         origin: Origin,
-        secrets: &[&Secret],
-    ) -> Result<Answer, StackError> {
+    ) -> Result<(StatusCode, Answer), StackError> {
         let status = response.status();
         let date = date(response.headers());
         let leads_to = leads_to(response.headers());
-        let is_html = response.headers().get(CONTENT_TYPE).cloned();
+        let content_type = response.headers().get(CONTENT_TYPE).cloned();
         let url = response.url().clone();
         let body = read(response, &origin).await.map_err(|error| match error {
             Unread::Lost(error) => StackError::Unreachable {
@@ -162,61 +204,39 @@ impl StackClient {
             },
             Unread::TooLarge(error) => error,
         })?;
-        let is_page = is_page(is_html.as_ref().and_then(|it| it.to_str().ok()), &body);
+        let content_type = content_type.as_ref().and_then(|it| it.to_str().ok());
         let answer = Answer {
             host: origin.to_string(),
+            is_page: is_page(content_type, &body),
             origin,
+            leads_to,
             date,
             body,
         };
-        match status {
-            // Whoever speaks in web pages, or of proxies, is not the stack.
-            status if status.is_success() && is_page => {
-                Err(answer.unreachable(Failure::CaptivePortal))
-            }
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-                if is_page =>
-            {
-                Err(answer.unreachable(Failure::FirewallPage(status.as_u16())))
-            }
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(answer.unreachable(Failure::ProxyPassword(None)))
-            }
-            StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
-                Err(answer.unreachable(Failure::CaptivePortal))
-            }
-            status if status.is_redirection() => {
-                Err(answer.unreachable(Failure::Redirected(leads_to)))
-            }
-            status if status.is_success() => Ok(answer),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(StackError::Unauthorized {
-                message: answer.message(status, secrets),
-                host: answer.host,
-            }),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                Err(answer.failed(status))
-            }
-            StatusCode::BAD_REQUEST => Err(StackError::Refused {
-                message: answer.message(status, secrets),
-                host: answer.host,
-            }),
-            // An ingress in the middle of a deploy says such things; the stack
-            // itself does not.
-            status if status.is_client_error() => {
-                Err(answer.invalid(&format!("it answered {status}")))
-            }
-            status => Err(answer.failed(status)),
-        }
+        Ok((status, answer))
     }
 }
 
-/// A 2xx answer.
+fn prepared(request: RequestBuilder) -> Result<(Client, Request), StackError> {
+    let (client, request) = request.build_split();
+    let request = request.map_err(|_| StackError::Invalid {
+        host: "the stack".to_owned(),
+        reason: "a URL or token that HTTP cannot carry".to_owned(),
+    })?;
+    Ok((client, request))
+}
+
+/// An answer, read to its end.
 pub(super) struct Answer {
     pub(super) host: String,
     origin: Origin,
+    /// It is a web page, which a stack's answers are not.
+    pub(super) is_page: bool,
+    /// The host it leads to, where it is a redirect.
+    pub(super) leads_to: Option<String>,
     /// When it was given, by the clock of whoever gave it.
     pub(super) date: Option<Timestamp>,
-    body: Zeroizing<Vec<u8>>,
+    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
@@ -248,11 +268,11 @@ impl Answer {
         }
     }
 
-    fn failed(&self, status: StatusCode) -> StackError {
+    pub(super) fn failed(&self, status: StatusCode) -> StackError {
         self.unreachable(Failure::Status(status.to_string()))
     }
 
-    fn unreachable(&self, failure: Failure) -> StackError {
+    pub(super) fn unreachable(&self, failure: Failure) -> StackError {
         StackError::Unreachable {
             host: self.origin.clone(),
             failure,
@@ -260,7 +280,7 @@ impl Answer {
     }
 
     /// What the stack said, without our secrets; else the status.
-    fn message(&self, status: StatusCode, secrets: &[&Secret]) -> Reason {
+    pub(super) fn message(&self, status: StatusCode, secrets: &[&Secret]) -> Reason {
         #[derive(serde::Deserialize)]
         struct Said {
             #[serde(alias = "error_description", alias = "detail")]

@@ -9,6 +9,12 @@ use super::graphql::Operation;
 use super::http::host;
 use super::{StackClient, StackError};
 
+/// The longest name of a user or role, in bytes.
+pub(super) const LONGEST_NAME: usize = 1024;
+
+/// The most roles a user has.
+const MOST_ROLES: usize = 1000;
+
 const ME: Operation = Operation {
     name: "me",
     document: include_str!("queries/me.graphql"),
@@ -103,10 +109,19 @@ impl StackClient {
 }
 
 fn read_user(registry: &RegistryUrl, value: Value) -> Result<Me, StackError> {
-    serde_json::from_value::<User>(value)
-        .map(Me::from)
-        .map_err(|_| StackError::Invalid {
-            host: host(registry.as_str()),
-            reason: "its description of the user is incomplete".to_owned(),
-        })
+    let invalid = |reason: &str| StackError::Invalid {
+        host: host(registry.as_str()),
+        reason: reason.to_owned(),
+    };
+    let user: User = serde_json::from_value(value)
+        .map_err(|_| invalid("its description of the user is incomplete"))?;
+    let me = Me::from(user);
+    let names = [&me.name, &me.email].into_iter().chain(&me.role);
+    let are_names = names
+        .chain(&me.roles)
+        .all(|name| name.len() <= LONGEST_NAME);
+    if !are_names || me.roles.len() > MOST_ROLES {
+        return Err(invalid("its description of the user is longer than any"));
+    }
+    Ok(me)
 }

@@ -12,11 +12,13 @@ mod error;
 mod forward;
 mod graphql;
 mod http;
+mod in_time;
 mod me;
 mod oauth;
 mod payload;
 mod search;
 mod tokens;
+mod verdict;
 
 pub use self::api_keys::{Revoked, Scope};
 pub use self::credentials::StackCredentials;

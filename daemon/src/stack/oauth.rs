@@ -1,7 +1,7 @@
 //! The stack's OAuth 2.1 server, "Connect": where it is, and what a public
 //! client asks of it.
 
-use quilt_proto::{CatalogUrl, Secret, Timestamp, catalog};
+use quilt_proto::{CatalogUrl, Secret, Timestamp, catalog as urls};
 use serde::Deserialize;
 use serde_json::json;
 use url::{Host, Url};
@@ -47,7 +47,7 @@ pub struct Authorization<'a> {
 /// On loopback, and for bare addresses, it is the catalog's own origin.
 pub fn usual_connect_url(catalog: &CatalogUrl) -> Option<CatalogUrl> {
     let mut url = Url::parse(catalog.as_str()).ok()?;
-    if !catalog::is_loopback(&url)
+    if !urls::is_loopback(&url)
         && let Some(Host::Domain(name)) = url.host()
         && let Some((first, rest)) = name.split_once('.')
     {
@@ -99,6 +99,9 @@ impl StackClient {
         let metadata: Metadata = answer.json()?;
         let here = origin(connect.as_str());
         let ours = |url: &String| {
+            if url.len() > urls::MAX_URL {
+                return false;
+            }
             let at = origin(url);
             at.is_some() && (at == here || at == origin(catalog.as_str()))
         };

@@ -1,17 +1,19 @@
 //! Token endpoints: the registry's own, and OAuth's.
 
+use http::StatusCode;
 use quilt_proto::aws::{is_bearer, is_token};
 use quilt_proto::{Quoted, Reason, RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
 
+use super::http::Answer;
 use super::{StackClient, StackError};
 
 /// Lifetime of an OAuth access token whose answer does not say, in seconds
 /// (RFC 6749 leaves it to documentation; Quilt's clients assume an hour).
 const OAUTH_DEFAULT_LIFETIME: i64 = 3600;
 
-/// What is said of a token that HTTP could not carry.
-const NO_TOKEN: &str = "a token has characters that no token has";
+/// What is said of a token that is none.
+const NO_TOKEN: &str = "a token is longer than any token, or has characters that no token has";
 
 /// What a token endpoint gave.
 #[derive(Debug, Clone)]
@@ -42,11 +44,20 @@ impl StackClient {
         let url = registry.join("/api/token");
         let form = [("refresh_token", refresh_token.expose())];
         let request = self.client(&url)?.post(&url).form(&form);
-        let answer = self.send(request, &[refresh_token]).await?;
+        let secrets = [refresh_token];
+        let judge = |status, answer: Answer| match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED if answer.is_stacks() => {
+                Err(rejected(&answer, status, &secrets))
+            }
+            // Who may not even ask has been stopped on the way.
+            StatusCode::FORBIDDEN if answer.is_stacks() => Err(answer.failed(status)),
+            status => answer.judged(status, &secrets),
+        };
+        let answer = self.send_judged(request, judge).await?;
         let granted: Granted = answer.json()?;
         if let Some(error) = granted.error {
             let said = Quoted::without_tokens(&error, &[refresh_token]);
-            return Err(StackError::Refused {
+            return Err(StackError::TokenRejected {
                 host: answer.host,
                 message: Reason::theirs_or(said, "the login"),
             });
@@ -102,7 +113,14 @@ impl StackClient {
             expires_in: Option<f64>,
         }
         let request = self.client(endpoint)?.post(endpoint).form(form);
-        let answer = self.send(request, secrets).await?;
+        let judge = |status, answer: Answer| match (status, answer.oauth_error().as_deref()) {
+            (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED, Some("invalid_grant")) => {
+                Err(rejected(&answer, status, secrets))
+            }
+            (StatusCode::FORBIDDEN, _) if answer.is_stacks() => Err(answer.failed(status)),
+            _ => answer.judged(status, secrets),
+        };
+        let answer = self.send_judged(request, judge).await?;
         let granted: Granted = answer.json()?;
         let refresh_token = granted
             .refresh_token
@@ -130,6 +148,14 @@ impl StackClient {
         let form = [("token", token.expose()), ("client_id", client_id)];
         let request = self.client(endpoint)?.post(endpoint).form(&form);
         self.send(request, &[token]).await.map(drop)
+    }
+}
+
+/// The stack's own no to a code or refresh token.
+fn rejected(answer: &Answer, status: StatusCode, secrets: &[&Secret]) -> StackError {
+    StackError::TokenRejected {
+        host: answer.host.clone(),
+        message: answer.message(status, secrets),
     }
 }
 

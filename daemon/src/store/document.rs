@@ -71,6 +71,9 @@ pub struct Record {
     /// The stack ended this session.
     #[serde(default)]
     pub ended: bool,
+    /// When it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// How often its active role was switched: tells other daemons that what
     /// they hold is another role's.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -86,6 +89,11 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Record {
+    /// Whether the stack may take back that it ended this session.
+    pub fn may_come_back(&self) -> bool {
+        matches!(self.method, LoginMethod::Code)
+    }
+
     /// Whether this one should be kept of two logins to the same catalog.
     pub(super) fn outdoes(&self, other: &Self) -> bool {
         (!self.ended, self.obtained_at) > (!other.ended, other.obtained_at)

@@ -22,7 +22,7 @@ const ROOM: usize = 64 * 1024;
 const PREFIX: &str = ".sessions-";
 
 /// A sessions file larger than this is not ours, in bytes.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct FileBackend {
     dir: PathBuf,
@@ -192,6 +192,9 @@ impl Backend for FileBackend {
             .map_err(|error| {
                 StoreError::io("write", self.path(), &io::Error::other(error.to_string()))
             })?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(StoreError::TooLarge(self.path()));
+        }
         let written = tokio::task::block_in_place(|| self.write_now(&text, room.0));
         match written {
             // Forgetting must work on a full disk, too.

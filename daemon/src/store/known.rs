@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde::{Deserialize, Serialize};
 
-use super::file::read_file;
+use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
 use super::{StoreError, StoreNote};
 use crate::files;
@@ -30,6 +30,10 @@ pub struct Known {
     /// Who was last there, by login or key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_user: Option<String>,
+    /// The machine on which an API key was in use last, if it was not dropped
+    /// since. Never the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_on: Option<String>,
 }
 
 type Catalogs = BTreeMap<CatalogUrl, Known>;
@@ -84,6 +88,11 @@ impl KnownCatalogs {
     /// write it too.
     pub(super) fn of(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
         Ok(self.read()?.remove(catalog).unwrap_or_default())
+    }
+
+    /// What is known of every catalog.
+    pub(super) fn all(&self) -> Result<BTreeMap<CatalogUrl, Known>, StoreError> {
+        self.read()
     }
 
     /// Changes what is known of a catalog. Where that cannot be written, it is
@@ -182,6 +191,9 @@ async fn write(path: PathBuf, catalogs: Catalogs) -> Result<(), StoreError> {
     };
     // Strings always serialise.
     let text = serde_json::to_vec(&document).unwrap_or_default();
+    if text.len() as u64 > MAX_BYTES {
+        return Err(StoreError::TooLarge(path));
+    }
     let there = path.clone();
     let written = tokio::task::spawn_blocking(move || files::replace_private(&there, &text)).await;
     written

@@ -52,6 +52,9 @@ pub enum StoreError {
         quoted::path(.0)
     )]
     Newer(PathBuf),
+    /// What would be written could not be read again.
+    #[error("what there is to keep is too large for {}: nothing was changed", quoted::path(.0))]
+    TooLarge(PathBuf),
     /// Another daemon holds the lock for too long.
     #[error("another quiltd is using {} and does not let go", quoted::path(.0))]
     Busy(PathBuf),
@@ -168,6 +171,23 @@ impl Store {
         })
     }
 
+    /// The catalogs for which an API key was in use on this machine, and was
+    /// not dropped since.
+    pub fn keys_in_use(&self) -> Vec<CatalogUrl> {
+        let known = self.known.all().unwrap_or_default().into_iter();
+        let here = Some(machine());
+        known
+            .filter(|(_, known)| known.api_key_on == here)
+            .map(|(catalog, _)| catalog)
+            .collect()
+    }
+
+    /// Remembers whether an API key is in use on this machine.
+    pub async fn note_key(&self, catalog: &CatalogUrl, in_use: bool) -> Result<(), StoreError> {
+        let note = |known: &mut Known| known.api_key_on = in_use.then(machine);
+        self.known.update(catalog, note).await
+    }
+
     /// Changes what is known of a catalog, for good where that can be written.
     pub async fn remember(
         &self,
@@ -203,4 +223,12 @@ impl Store {
     pub async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
         self.locks.rotation(catalog).await
     }
+}
+
+/// What this machine calls itself.
+fn machine() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }

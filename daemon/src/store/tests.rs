@@ -21,6 +21,7 @@ fn record(token: &str) -> Record {
         access_token_expires_at: Timestamp::from_unix(1_800_000_000),
         obtained_at: Timestamp::from_unix(1_800_000_000),
         ended: false,
+        ended_at: None,
         role_switches: 0,
     }
 }

@@ -51,6 +51,7 @@ fn paths_and_queries_are_encoded_and_joined() {
     let deletion = DeletePackage {
         path: "a/b".parse().unwrap(),
         query: DeletePackageQuery {
+            layout: None,
             registry: Some("s3://lake".to_owned()),
             top_hash: Some("abc123".parse().unwrap()),
         },

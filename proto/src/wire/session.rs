@@ -54,6 +54,9 @@ pub struct Session {
     /// Whether this login made the catalog the configured one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub configured: bool,
+    /// After a login: what keeps it from being what counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<super::Finding>,
 }
 
 /// `GET /v1/token`: a bearer token, fresh for at least a minute.

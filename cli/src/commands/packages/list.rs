@@ -58,10 +58,10 @@ fn why_none(context: &Context, args: &Args, call: &ListPackages) -> Option<Strin
     }
     let client = context.client().ok()?.with_timeout(PATIENCE);
     let holds = |layout: &u8| {
-        let call = ListPackages {
+        let call = ListPackages(RegistryQuery {
             layout: Some(*layout),
-            ..call.clone()
-        };
+            ..call.0.clone()
+        });
         let first = client
             .packages(&call)
             .ok()

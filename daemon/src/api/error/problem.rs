@@ -138,9 +138,12 @@ fn session(error: &SessionError) -> Problem {
                 ..Problem::new(409, ErrorCode::RegistryChanged, detail)
             }
         }
-        SessionError::LoggedOut(_) => Problem::new(401, ErrorCode::LoginRequired, detail),
+        SessionError::LoggedOut(_) | SessionError::Overtaken(_) | SessionError::KeyForgotten(_) => {
+            Problem::new(401, ErrorCode::LoginRequired, detail)
+        }
         SessionError::Expired(_) => Problem::new(401, ErrorCode::SessionExpired, detail),
-        SessionError::KeyRefused(_) => Problem::new(403, ErrorCode::InvalidApiKey, detail),
+        SessionError::KeyRefused { .. } => Problem::new(403, ErrorCode::InvalidApiKey, detail),
+        SessionError::NotAccepted { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
         SessionError::NotACode => Problem::new(422, ErrorCode::InvalidInput, detail),
         SessionError::NoConnect(_) => Problem::new(404, ErrorCode::NotFound, detail),
         SessionError::NoOwners(_) => Problem::new(403, ErrorCode::Denied, detail),
@@ -196,9 +199,10 @@ fn stack(error: &StackError) -> Problem {
             network: Some(failure.kind()),
             ..Problem::new(503, ErrorCode::StackUnreachable, detail)
         },
-        StackError::Unauthorized { .. } | StackError::Refused { .. } => {
-            Problem::new(403, ErrorCode::StackRefused, detail)
-        }
+        StackError::Unauthorized { .. }
+        | StackError::Forbidden { .. }
+        | StackError::TokenRejected { .. }
+        | StackError::Refused { .. } => Problem::new(403, ErrorCode::StackRefused, detail),
         StackError::Input { .. } | StackError::TooLong { .. } => {
             Problem::new(422, ErrorCode::InvalidInput, detail)
         }
@@ -219,6 +223,8 @@ fn credential(error: &CredentialError) -> Problem {
     let detail = error.to_string();
     match error {
         CredentialError::Session(error) => session(error),
+        CredentialError::Catalog(error) => catalog(error),
+        CredentialError::OtherCatalog { .. } => Problem::new(403, ErrorCode::Denied, detail),
         CredentialError::ClockSkew { .. } => clock_skew(detail),
         CredentialError::Aws { source, .. } => aws(source, detail),
         CredentialError::SlowAws(_) => Problem::new(504, ErrorCode::AwsUnreachable, detail),
@@ -231,7 +237,10 @@ fn credential(error: &CredentialError) -> Problem {
 fn key(error: &KeyError) -> Problem {
     let detail = error.to_string();
     match error {
-        KeyError::Session(error) => session(error),
+        KeyError::NotSet(SessionError::KeyRefused { .. }) => {
+            Problem::new(403, ErrorCode::InvalidApiKey, detail)
+        }
+        KeyError::Session(error) | KeyError::NotSet(error) => session(error),
         KeyError::Name(_) | KeyError::NoName | KeyError::Lifetime => {
             Problem::new(422, ErrorCode::InvalidInput, detail)
         }

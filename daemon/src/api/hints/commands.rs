@@ -34,6 +34,7 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
         StoreError::Distrusted(distrust) => distrust.remedy(),
         StoreError::Newer(path) => away(path, ".newer"),
         StoreError::Io { path, reason, .. } => look(path, reason),
+        StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
         // A new daemon takes the keyring if it answers, else the file.
         StoreError::Busy(_) | StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
     }
@@ -77,6 +78,20 @@ pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").option("--catalog", catalog)
 }
 
+/// Sets an API key.
+pub(super) fn new_key(catalog: &CatalogUrl) -> Command {
+    Command::of("quiltctl login --api-key").option("--catalog", catalog)
+}
+
+/// What a refused key needs: a login does not help while the key overrides it.
+pub(super) fn refused_key(catalog: &CatalogUrl, login_beneath: bool) -> Command {
+    if login_beneath {
+        Command::of("quiltctl clear-api-key").option("--catalog", catalog)
+    } else {
+        new_key(catalog)
+    }
+}
+
 /// A command of `quiltctl` with the user's word for a registry.
 pub(in crate::api) fn accept(
     command: Command,
@@ -101,9 +116,17 @@ pub(in crate::api) fn ask(catalog: &CatalogUrl) -> Command {
 /// What an API key needs.
 pub(in crate::api) fn key(notice: &KeyNotice) -> Command {
     match notice {
+        // One that has ended cannot make its own successor.
+        KeyNotice::Ends {
+            catalog,
+            login_beneath,
+            is_over: true,
+            ..
+        } => refused_key(catalog, *login_beneath),
         KeyNotice::Ends { catalog, .. } => {
             Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
         }
+        KeyNotice::Forgotten { catalog } => new_key(catalog),
         KeyNotice::HeldBack { catalog, named, .. } => accept_alone(catalog, named),
         KeyNotice::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
             .operand(id)

@@ -173,7 +173,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     // must not leave credentials of the other one behind, nor go unnoted.
     let changes_role = asked.is_some_and(|asked| asked.may_change_role());
     let carried = tokio::spawn(async move {
-        let carried = carry_and_flush(&desk.app, opened.right.catalog(), request, changes_role);
+        let carried = carry_on(&desk.app, opened.right.catalog(), request, changes_role);
         let (carried, by) = tokio::join!(carried, program(visitor.as_ref()));
         let carried = carried.map_err(|error| Box::new(ApiError::from(error).problem()));
         desk.note(
@@ -199,7 +199,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     }
 }
 
-async fn carry_and_flush(
+async fn carry_on(
     app: &App,
     catalog: &CatalogUrl,
     request: Forward,
@@ -211,7 +211,6 @@ async fn carry_and_flush(
     // Whoever switches the role this way has stale credentials, too.
     if changes_role {
         session.role_switched().await;
-        app.vault.flush(catalog);
     }
     carried
 }

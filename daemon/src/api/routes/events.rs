@@ -2,21 +2,19 @@
 //! events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::stream;
 use quilt_proto::api::ReadEvents;
+use quilt_proto::wire::Status;
+use tokio::sync::watch;
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::finding;
 use crate::app::App;
 use crate::listen::ConnectionSlot;
-
-/// How often to look for a change, only while somebody watches.
-const LOOK: Duration = Duration::from_millis(500);
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve_as(stream)
@@ -26,11 +24,15 @@ async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
     if let Some(slot) = call.extension::<ConnectionSlot>() {
         slot.stream()?;
     }
-    let events = stream::unfold((call.app, None), |(app, last)| async move {
-        let status = next_change(&app, last.as_ref()).await?;
-        let event = Event::default().event("status").json_data(&status).ok()?;
-        Some((Ok::<_, Infallible>(event), (app, Some(status))))
-    });
+    let watched = (call.app.changes(), None);
+    let events = stream::unfold(
+        (call.app, watched),
+        |(app, (mut changes, last))| async move {
+            let status = next_change(&app, &mut changes, last.as_ref()).await?;
+            let event = Event::default().event("status").json_data(&status).ok()?;
+            Some((Ok::<_, Infallible>(event), (app, (changes, Some(status)))))
+        },
+    );
     let events = Sse::new(events).keep_alive(KeepAlive::default());
     Ok(events.into_response())
 }
@@ -38,16 +40,17 @@ async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
 /// The status once it differs from `last`; `None` when the daemon stops.
 async fn next_change(
     app: &App,
-    last: Option<&quilt_proto::wire::Status>,
-) -> Option<quilt_proto::wire::Status> {
+    changes: &mut watch::Receiver<u64>,
+    last: Option<&Status>,
+) -> Option<Status> {
     loop {
-        app.follow_store().await;
+        changes.borrow_and_update();
         let status = finding::status(app, None);
         if last != Some(&status) {
             return Some(status);
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            told = changes.changed() => told.ok()?,
             () = app.shutdown.cancelled() => return None,
         }
     }

@@ -39,9 +39,6 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
             imported,
             own_login,
         } = app.gateway.set_up(&session, wish, open).await?;
-        if imported.is_some() {
-            app.keys.flush(&session);
-        }
         let is_imported = imported.is_some();
         let login = match imported {
             Some(Imported::Now(arrival)) => {

@@ -41,6 +41,5 @@ async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
     let switched = session.switch_role(role).await;
-    call.app.vault.flush(session.catalog());
     switched.map_err(ApiError::Role)
 }

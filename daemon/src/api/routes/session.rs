@@ -37,22 +37,18 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     } = call.body;
     let arrival = session.login(&code, accept_registry.as_ref()).await;
     let arrival = arrival.map_err(|error| ApiError::Login(error, How::Code))?;
-    call.app.keys.flush(&session);
     Ok(welcome(&call.app, &session, arrival))
 }
 
 async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
     if !call.query.all {
         let session = call.session()?;
-        let logged_out = session.logout().await;
-        call.app.keys.flush(&session);
-        return Ok(logged_out?);
+        return Ok(session.logout().await?);
     }
     let mut outcome = Ok(());
     let sessions = call.app.sessions.everywhere().await;
     for session in sessions.map_err(SessionError::Store)? {
         let logged_out = session.logout().await.map_err(ApiError::from);
-        call.app.keys.flush(&session);
         call.subject.one_of(session.catalog(), logged_out.as_ref());
         outcome = outcome.and(logged_out);
     }
@@ -82,5 +78,6 @@ pub(in crate::api) fn describe(session: &Session, page: Option<&RegistryUrl>) ->
         me_error: None,
         previous_user: None,
         configured: false,
+        findings: Vec::new(),
     }
 }

@@ -125,7 +125,16 @@ impl WebLogins {
 /// Gives an attempt up when its time is over, and forgets it a while after
 /// its end.
 async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
-    if attempt.outcome_within(PATIENCE).await.is_none() {
+    let ended = tokio::select! {
+        ended = attempt.login.ended() => Some(ended),
+        outcome = attempt.outcome_within(PATIENCE) => {
+            let late = outcome.is_none();
+            late.then_some(SessionError::WebLoginLate)
+        }
+    };
+    if let Some(SessionError::Overtaken(catalog)) = ended {
+        attempt.end(Err(SessionError::Overtaken(catalog)));
+    } else if ended.is_some() {
         attempt.end(Err(SessionError::WebLoginLate));
         // Perhaps the stack no longer knows our client and said so in the browser.
         attempt.login.forget_client().await;
@@ -176,7 +185,6 @@ impl Attempt {
             Err(refused) => Err(refused),
         };
         let session = self.login.session();
-        self.app.vault.flush(session.catalog());
         let outcome = outcome.map(|arrival| welcome(&self.app, session, arrival));
         let done = outcome.is_ok();
         let failure = outcome.as_ref().err().cloned().map(ApiError::from);

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use self::upstream::{Trouble, Upstream, Value, Weather, below, life};
 use super::*;
 use crate::clock::manual::ManualClock;
-use crate::refresh::Refresher;
+use crate::refresh::{Refresher, Watched};
 
 const LONG: Duration = Duration::from_hours(1);
 const CALLERS: usize = 12;
@@ -35,9 +35,12 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&upstream),
             Policy::AWS_CREDENTIALS,
-            clock,
-            tasks.clone(),
-            RefreshMeter::default(),
+            Watched {
+                clock,
+                tasks: tasks.clone(),
+                meter: RefreshMeter::default(),
+                changes: Changes::default(),
+            },
         );
         let world = Self {
             upstream,
@@ -242,7 +245,7 @@ async fn once_killed_nothing_is_fetched_however_due() {
             std::hint::spin_loop();
         }
         let at = world.upstream.wall();
-        world.refresher.kill(Trouble {
+        world.refresher.invalidate(Trouble {
             began: 0,
             ended: 0,
             at,

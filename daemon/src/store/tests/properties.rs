@@ -122,6 +122,32 @@ proptest! {
     }
 
     #[test]
+    fn what_could_not_be_read_back_is_not_written(length in 0usize..3 * 1024 * 1024, fill in any::<char>()) {
+        block_on(async {
+            let dir = TempDir::new().unwrap();
+            let store = file_store(dir.path()).await;
+            let write = |name: &str, token: &str| {
+                let (catalog, record) = (format!("https://{name}.example"), record(token));
+                store.update(Reservation::default(), move |document: &mut Document| {
+                    document.sessions.insert(catalog.parse().unwrap(), record);
+                    Some(())
+                })
+            };
+            write("first", "token").await.unwrap();
+            let before = store.load().await.unwrap();
+            let written = write("other", &fill.to_string().repeat(length)).await;
+            let after = file_store(dir.path()).await.load().await.unwrap();
+            if written.is_ok() {
+                prop_assert_eq!(after.sessions.len(), 2);
+            } else {
+                prop_assert!(matches!(written, Err(StoreError::TooLarge(_))), "{written:?}");
+                prop_assert_eq!(after, before);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
     fn nothing_is_lost_whatever_the_file_holds(bytes in bytes()) {
         block_on(async {
             let dir = TempDir::new().unwrap();

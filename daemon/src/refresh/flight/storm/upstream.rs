@@ -11,7 +11,7 @@ use tokio::task::yield_now;
 
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
-use crate::refresh::{Failure, Perishable, Source};
+use crate::refresh::{Expires, Failure, Source};
 
 /// What the world does beside asking.
 #[derive(Clone, Copy, Default)]
@@ -34,7 +34,7 @@ pub(super) struct Value {
     pub(super) expires_at: Timestamp,
 }
 
-impl Perishable for Value {
+impl Expires for Value {
     fn expires_at(&self) -> Timestamp {
         self.expires_at
     }

@@ -130,9 +130,9 @@ impl Keys {
 
     /// Drops the key in use where it was the one revoked.
     pub(super) async fn forget_revoked(&self, session: &Session, which: &Which, revoked: bool) {
-        let in_use = session.key_facts();
+        let in_use = session.api_key().facts();
         let was_in_use = match which {
-            Which::Secret(secret) => session.key().as_ref() == Some(secret.secret()),
+            Which::Secret(secret) => session.api_key().secret().as_ref() == Some(secret.secret()),
             Which::Id(id) => match in_use.and_then(|facts| facts.record) {
                 Some(record) => record.id == id.as_str(),
                 // Not known by its id, so see whether it still works.
@@ -140,25 +140,25 @@ impl Keys {
             },
         };
         match which {
-            Which::Id(id) => session.settle(id.as_str()),
+            Which::Id(id) => session.api_key().settle(id.as_str()),
             Which::Secret(secret) => {
                 let successor = session
+                    .api_key()
                     .rotation(|r| r.secret.is(secret.secret()).then(|| r.new.id.clone()))
                     .flatten();
                 if let Some(id) = successor {
-                    session.settle(&id);
+                    session.api_key().settle(&id);
                 }
             }
         }
         if revoked && was_in_use {
-            self.clear(session);
-        } else {
-            self.stack.forget_connections();
+            self.clear(session).await;
         }
+        self.stack.forget_connections();
     }
 
     async fn is_dead(&self, session: &Session) -> bool {
-        let Some((registry, secret)) = session.settled_key() else {
+        let Some((registry, secret)) = session.api_key().settled() else {
             return false;
         };
         let answer = self.stack.me(&registry, &secret).await;
@@ -178,7 +178,10 @@ impl Which {
 /// Whether nobody is logged in, or somebody whose key it is not.
 fn is_somebody_elses(error: &SessionError) -> bool {
     match error {
-        SessionError::LoggedOut(_) | SessionError::Expired(_) | SessionError::KeyRefused(_) => true,
+        SessionError::LoggedOut(_)
+        | SessionError::KeyForgotten(_)
+        | SessionError::Expired(_)
+        | SessionError::KeyRefused { .. } => true,
         SessionError::Stack(error) => error.is_not_found(),
         _ => false,
     }

@@ -7,7 +7,7 @@ use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
 use super::{KeyError, KeyNotice, Keys, PATIENCE};
-use crate::session::{Agreed, Arrival, KeyFacts, Session, SessionError};
+use crate::session::{Agreed, Arrival, Begun, KeyFacts, RECHECK, Session, SessionError};
 use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
 
@@ -17,23 +17,31 @@ const OPINION: Duration = Duration::from_secs(8);
 /// Why it was not waited for longer.
 const SLOW: &str = "the stack takes too long to answer";
 
-/// One refusal may be a hiccup; this long later the stack is asked once more.
-const SECOND_OPINION: Duration = Duration::from_millis(700);
-
 /// How long before a key's end to say so, in seconds: two weeks.
 const NOTICE: i64 = 14 * 86_400;
-
-/// Between attempts to get the stack's opinion of a key that could not be
-/// checked, in seconds.
-const ASK_AGAIN: i64 = 30;
 
 impl Keys {
     /// Uses a key instead of the login from now on, at a registry the user has
     /// agreed to. A key the stack refuses is not set. One that cannot be
     /// checked is, because a laptop that starts without network must be able to
     /// take its key; the status says so until it was checked.
+    /// A logout meanwhile, or clearing the key, ends it.
     pub async fn set(
         self: &Arc<Self>,
+        session: &Arc<Session>,
+        secret: &ApiKeySecret,
+        accept: Option<&RegistryHost>,
+    ) -> Result<Arrival, KeyError> {
+        let begun = session.begun();
+        tokio::select! {
+            ended = session.key_ended(begun) => Err(ended.into()),
+            set = self.set_since(begun, session, secret, accept) => set,
+        }
+    }
+
+    async fn set_since(
+        self: &Arc<Self>,
+        begun: Begun,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         accept: Option<&RegistryHost>,
@@ -41,13 +49,14 @@ impl Keys {
         let so_far = session.user_so_far().await;
         let agreed = match timeout(OPINION, session.agree(accept)).await {
             Ok(Ok(agreed)) => agreed,
-            Ok(Err(SessionError::Stack(error @ StackError::Unreachable { .. })))
-                if accept.is_none() =>
-            {
-                return Ok(self.set_blindly(session, secret, &error.to_string()).await);
+            Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
+                let doubts = error.to_string();
+                return self.set_blindly(begun, session, secret, &doubts).await;
             }
             Ok(Err(error)) => return Err(error.into()),
-            Err(_) if accept.is_none() => return Ok(self.set_blindly(session, secret, SLOW).await),
+            Err(_) if accept.is_none() => {
+                return self.set_blindly(begun, session, secret, SLOW).await;
+            }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
         let opinion = timeout(OPINION, self.opinion(&agreed, secret.secret())).await;
@@ -56,14 +65,18 @@ impl Keys {
         let doubts = match opinion {
             Ok(Ok(facts)) => {
                 let me = facts.me.clone().ok_or_else(|| SLOW.to_owned());
-                self.adopt(session, secret, Some(agreed.registry()), facts);
+                self.adopt(begun, session, secret, Some(agreed.registry()), facts)?;
                 session.trust(agreed.registry()).await;
                 return Ok(session.arrive_by_key(me, so_far, Some(&agreed)).await);
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
-                return Err(SessionError::KeyRefused(session.catalog().clone()).into());
+                let refused = SessionError::KeyRefused {
+                    catalog: session.catalog().clone(),
+                    login_beneath: session.is_login_beneath(),
+                };
+                return Err(KeyError::NotSet(refused));
             }
-            Ok(Err(error @ StackError::Unreachable { .. })) => error.to_string(),
+            Ok(Err(error)) if is_trouble(&error) => error.to_string(),
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => SLOW.to_owned(),
         };
@@ -75,7 +88,7 @@ impl Keys {
             .map_err(SessionError::from)?
             .is_none();
         let settled = Some(agreed.registry()).filter(|_| !is_first || accept.is_some());
-        self.adopt(session, secret, settled, unchecked(&doubts));
+        self.adopt(begun, session, secret, settled, unchecked(&doubts))?;
         Ok(session.arrive_by_key(Err(doubts), None, None).await)
     }
 
@@ -83,22 +96,25 @@ impl Keys {
     /// the trusted one, if there is one.
     async fn set_blindly(
         self: &Arc<Self>,
+        begun: Begun,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         doubts: &str,
-    ) -> Arrival {
+    ) -> Result<Arrival, KeyError> {
         let trusted = session.trusted().await.ok().flatten();
-        self.adopt(session, secret, trusted.as_ref(), unchecked(doubts));
-        session
-            .arrive_by_key(Err(doubts.to_owned()), None, None)
-            .await
+        let doubted = unchecked(doubts);
+        self.adopt(begun, session, secret, trusted.as_ref(), doubted)?;
+        let arrival = session.arrive_by_key(Err(doubts.to_owned()), None, None);
+        Ok(arrival.await)
     }
 
     /// Uses a key without waiting for the stack's opinion, for daemons that are
     /// started with one. It is sent nowhere before the catalog has said that
     /// its registry is the trusted one, where there is one.
     pub fn set_unchecked(self: &Arc<Self>, session: &Arc<Session>, secret: &ApiKeySecret) {
-        self.adopt(session, secret, None, unchecked("the daemon just started"));
+        let doubted = unchecked("the daemon just started");
+        // Nobody logs out before anything is served.
+        let _ = self.adopt(session.begun(), session, secret, None, doubted);
     }
 
     /// Takes the user's word for where a catalog's registry is; a key that was
@@ -109,42 +125,36 @@ impl Keys {
         host: &RegistryHost,
     ) -> Result<(), KeyError> {
         session.accept_registry(host).await?;
-        if session.held_back().is_some()
-            && let Err(error) = self.ask(session).await
-        {
-            tracing::debug!("cannot check the API key yet: {error}");
+        if session.api_key().held_back().is_some() {
+            self.recheck(session, session.api_key().serial()).await;
         }
         Ok(())
     }
 
     fn adopt(
         self: &Arc<Self>,
+        begun: Begun,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         registry: Option<&RegistryUrl>,
         facts: KeyFacts,
-    ) {
-        let is_unchecked = facts.unchecked.is_some();
-        session.set_key(secret, registry.cloned(), facts);
-        self.flush(session);
-        if is_unchecked {
-            let (keys, session) = (Arc::clone(self), Arc::clone(session));
-            // Not among the tasks a stopping daemon waits for.
-            tokio::spawn(async move { keys.ask_later(&session).await });
-        }
+    ) -> Result<(), SessionError> {
+        session.set_key(begun, secret, registry.cloned(), facts)?;
+        self.look_after(session);
+        Ok(())
     }
 
     /// Drops the key in use; the login counts again.
-    pub fn clear(&self, session: &Session) {
+    pub async fn clear(&self, session: &Session) {
         session.clear_key();
-        self.flush(session);
+        session.note_key().await;
     }
 
     /// What to mend about the keys of a session.
     pub fn notices(&self, session: &Session) -> Vec<KeyNotice> {
         let mut notices = Vec::new();
         let catalog = session.catalog();
-        let facts = session.key_facts().unwrap_or_default();
+        let facts = session.api_key().facts().unwrap_or_default();
         if let Some(key) = &facts.record {
             let left = key.expires_at.seconds_since(self.clock.now().wall);
             if left < NOTICE {
@@ -154,17 +164,23 @@ impl Keys {
                     catalog: catalog.clone(),
                     at: key.expires_at,
                     is_over: left <= 0,
+                    login_beneath: session.is_login_beneath(),
                 });
             }
         }
-        if let Some(held_back) = session.held_back() {
+        if session.is_key_forgotten() {
+            notices.push(KeyNotice::Forgotten {
+                catalog: catalog.clone(),
+            });
+        }
+        if let Some(held_back) = session.api_key().held_back() {
             notices.push(KeyNotice::HeldBack {
                 why: held_back.why,
                 named: held_back.named,
                 catalog: catalog.clone(),
             });
         }
-        let unfinished = session.rotation(|rotation| rotation.old.clone());
+        let unfinished = session.api_key().rotation(|rotation| rotation.old.clone());
         notices.extend(
             unfinished
                 .iter()
@@ -184,7 +200,7 @@ impl Keys {
         let first = self.facts(agreed.registry(), secret).await;
         match first {
             Err(StackError::Unauthorized { .. }) => {
-                tokio::time::sleep(SECOND_OPINION).await;
+                self.clock.sleep(RECHECK).await;
                 self.facts(agreed.registry(), secret).await
             }
             outcome => outcome,
@@ -193,7 +209,11 @@ impl Keys {
 
     /// Fails where the key does not work. That a stack does not tell about its
     /// keys is no failure.
-    async fn facts(&self, registry: &RegistryUrl, secret: &Secret) -> Result<KeyFacts, StackError> {
+    pub(super) async fn facts(
+        &self,
+        registry: &RegistryUrl,
+        secret: &Secret,
+    ) -> Result<KeyFacts, StackError> {
         let me = self.stack.me(registry, secret).await?;
         let filter = ApiKeyFilter {
             status: Some(ApiKeyStatus::Active),
@@ -215,19 +235,6 @@ impl Keys {
         })
     }
 
-    /// Asks until the stack has answered or the key is not in use any more.
-    async fn ask_later(&self, session: &Session) {
-        let identity = session.identity();
-        while session.identity() == identity {
-            match self.ask(session).await {
-                Ok(()) | Err(SessionError::KeyRefused(_)) => return,
-                Err(error) => tracing::debug!("cannot check the API key yet: {error}"),
-            }
-            let again = self.clock.now().after(ASK_AGAIN);
-            self.clock.sleep_until(again).await;
-        }
-    }
-
     async fn ask(&self, session: &Session) -> Result<(), SessionError> {
         let asked = session.authorized(PATIENCE, true, |bearer| async move {
             let facts = match bearer.kind {
@@ -237,7 +244,7 @@ impl Keys {
             Ok((bearer.token, facts))
         });
         if let (token, Some(facts)) = asked.await? {
-            session.learn(&token, facts);
+            session.api_key().learn(&token, facts);
         }
         Ok(())
     }
@@ -247,16 +254,17 @@ impl Keys {
         &self,
         session: &Session,
     ) -> Result<Option<(Secret, ApiKey)>, KeyError> {
-        let Some(secret) = session.key() else {
+        let Some(secret) = session.api_key().secret() else {
             return Ok(None);
         };
         if session
-            .key_facts()
+            .api_key()
+            .facts()
             .is_none_or(|facts| facts.record.is_none())
         {
             self.ask(session).await?;
         }
-        let record = session.key_facts().and_then(|facts| facts.record);
+        let record = session.api_key().facts().and_then(|facts| facts.record);
         Ok(record.map(|record| (secret, record)))
     }
 }
@@ -269,6 +277,14 @@ fn recognise(keys: &[ApiKey], secret: &Secret) -> Option<ApiKey> {
         (Some(key), None) => Some(key.clone()),
         _ => None,
     }
+}
+
+/// Whether a failure says nothing of a key: its owner may use it unchecked.
+fn is_trouble(error: &StackError) -> bool {
+    !matches!(
+        error,
+        StackError::Unauthorized { .. } | StackError::Refused { .. } | StackError::Input { .. }
+    )
 }
 
 fn unchecked(why: &str) -> KeyFacts {

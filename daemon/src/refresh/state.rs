@@ -1,0 +1,196 @@
+//! What a refresher knows: what is held, what is under way, what failed.
+
+use tokio::sync::watch;
+
+use super::held::Held;
+use super::random::random;
+use super::{Failure, Source, backoff};
+use crate::clock::{Deadline, Moment};
+
+/// With nothing fresh to hand out, a new attempt is made this soon after a
+/// failed one, in seconds: whoever asks once the cause is mended should not
+/// wait out a backoff.
+const ASKED_PAUSE: i64 = 1;
+
+/// A fetch under way for this long, in seconds, is not waited for by those who
+/// can have something valid at once.
+const HANGING: i64 = 3;
+
+/// The outcome of a fetch, `None` while it is under way.
+pub(super) type Outcome<S> = Option<Result<<S as Source>::Value, <S as Source>::Error>>;
+
+/// Where to learn the outcome of a fetch.
+pub(super) type Ticket<S> = watch::Receiver<Outcome<S>>;
+
+pub(super) struct State<S: Source> {
+    pub(super) held: Option<Held<S::Value>>,
+    pub(super) flight: Option<Flight<S>>,
+    /// Rises whenever what is held is replaced from outside; a fetch started
+    /// before that publishes nothing.
+    pub(super) generation: u64,
+    pub(super) failures: u32,
+    pub(super) failed_at: Option<Moment>,
+    pub(super) retry: Option<Deadline>,
+    pub(super) last_error: Option<S::Error>,
+    /// The issuer said no.
+    pub(super) dead: Option<Dead>,
+    /// When somebody last asked.
+    pub(super) asked: Option<Moment>,
+    /// Nobody has asked for so long that nothing is fetched until somebody does.
+    pub(super) is_idle: bool,
+}
+
+/// Since when the issuer says no, and when it is asked whether it still does.
+#[derive(Clone, Copy)]
+pub(super) struct Dead {
+    /// Seconds it had been saying so at `at`.
+    pub(super) age: i64,
+    pub(super) at: Moment,
+    /// The age at which to probe; never, if it is for good.
+    pub(super) probe_at: Option<i64>,
+}
+
+impl Dead {
+    pub(super) fn for_good(now: Moment) -> Self {
+        Self {
+            age: 0,
+            at: now,
+            probe_at: None,
+        }
+    }
+
+    pub(super) fn since(age: i64, now: Moment) -> Self {
+        Self {
+            age,
+            at: now,
+            probe_at: backoff::probe_after(age),
+        }
+    }
+
+    /// After a probe that changed nothing.
+    pub(super) fn probed(self, now: Moment) -> Self {
+        let passed = now.uptime.saturating_sub(self.at.uptime).as_secs();
+        let age = self.age.saturating_add_unsigned(passed);
+        Self::since(self.probe_at.map_or(age, |due| due.max(age)), now)
+    }
+
+    pub(super) fn next_probe(self) -> Option<Deadline> {
+        Some(self.at.after(self.probe_at? - self.age))
+    }
+}
+
+/// A fetch under way.
+pub(super) struct Flight<S: Source> {
+    pub(super) ticket: Ticket<S>,
+    pub(super) since: Moment,
+}
+
+impl<S: Source> Default for State<S> {
+    fn default() -> Self {
+        Self {
+            held: None,
+            flight: None,
+            generation: 0,
+            failures: 0,
+            failed_at: None,
+            retry: None,
+            last_error: None,
+            dead: None,
+            asked: None,
+            is_idle: false,
+        }
+    }
+}
+
+impl<S: Source> State<S> {
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            generation: self.generation + 1,
+            asked: self.asked,
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn die(&mut self, error: S::Error, dead: Dead) {
+        self.clear();
+        self.last_error = Some(error);
+        self.dead = Some(dead);
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure<S::Error>, now: Moment) {
+        if let Some(dead) = self.dead
+            && !matches!(failure, Failure::Definite(_))
+        {
+            // A probe: what is known stays known.
+            self.dead = Some(dead.probed(now));
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = Some(now);
+        self.retry = None;
+        let (error, dead) = match failure {
+            Failure::Transient(error) => {
+                let pause = backoff::pause(self.failures, random());
+                self.retry = Some(now.after(pause));
+                (error, None)
+            }
+            Failure::Refused(error) => (error, Some(Dead::since(0, now))),
+            Failure::Definite(error) => (error, Some(Dead::for_good(now))),
+        };
+        self.last_error = Some(error);
+        self.dead = dead;
+        if dead.is_some() {
+            self.held = None;
+        }
+    }
+
+    /// Somebody asks; answers whether nobody had for long.
+    pub(super) fn ask(&mut self, now: Moment) -> bool {
+        self.asked = Some(now);
+        std::mem::take(&mut self.is_idle)
+    }
+
+    /// Whether nobody has asked for as long as what is held lives.
+    pub(super) fn is_unasked(&self, now: Moment) -> bool {
+        let life = self.held.as_ref().map(|held| held.lifetime);
+        match (self.asked, life) {
+            (Some(asked), Some(life)) => asked.after(life).reached(now),
+            _ => false,
+        }
+    }
+
+    pub(super) fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
+        self.held.as_ref().filter(|held| held.is_valid(now))
+    }
+
+    pub(super) fn next_attempt(&self) -> Option<Deadline> {
+        if self.flight.is_some() || self.is_idle {
+            return None;
+        }
+        if let Some(dead) = self.dead {
+            return dead.next_probe();
+        }
+        self.retry.or(self.held.as_ref().map(|held| held.refresh))
+    }
+
+    /// The known failure, when asking again now would be pointless.
+    pub(super) fn known_failure(&self, now: Moment) -> Option<S::Error> {
+        let just_failed = || self.flight.is_none() && self.has_just_failed(now);
+        let useless = self.dead.is_some() || just_failed();
+        self.last_error.clone().filter(|_| useless)
+    }
+
+    pub(super) fn has_just_failed(&self, now: Moment) -> bool {
+        self.failed_at
+            .is_some_and(|at| !at.after(ASKED_PAUSE).reached(now))
+    }
+
+    /// Whether a valid value should be handed out rather than a fresh one
+    /// waited for: the source has just failed, or hangs.
+    pub(super) fn is_source_down(&self, now: Moment) -> bool {
+        match &self.flight {
+            Some(flight) => flight.since.after(HANGING).reached(now),
+            None => self.has_just_failed(now),
+        }
+    }
+}

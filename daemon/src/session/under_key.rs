@@ -1,0 +1,145 @@
+//! What an API key makes of a session.
+
+use quilt_proto::wire::TokenKind;
+use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
+
+use super::api_key::{KeySerial, Usable};
+use super::key::{KeyFacts, Rotation};
+use super::story::Begun;
+use super::{Bearer, Identity, Session, SessionError};
+
+impl Session {
+    /// The key in use, if there is one, with where it may be sent. That of one
+    /// which has not succeeded anywhere is asked for each time.
+    pub(super) async fn key_bearer(&self) -> Result<Option<Bearer>, SessionError> {
+        loop {
+            let serial = match self.api_key.usable() {
+                Usable::None => return Ok(None),
+                Usable::Refused => return Err(self.key_refused()),
+                Usable::At(registry, token, identity) => {
+                    return Ok(Some(key(token, registry, identity)));
+                }
+                Usable::Anywhere(serial) => serial,
+            };
+            let registry = self.registry_for_key().await;
+            if let Some((token, identity)) = self.api_key.usable_at(serial, &registry) {
+                return Ok(Some(key(token, registry?, identity)));
+            }
+        }
+    }
+
+    /// The key in use to ask the stack about it, refused or not; nothing where
+    /// it is another one by now.
+    pub async fn key_to_check(&self, serial: KeySerial) -> Result<Option<Bearer>, SessionError> {
+        let settled = self.api_key.registry();
+        let registry = match settled {
+            Some(registry) => Ok(registry),
+            None => self.registry_for_key().await,
+        };
+        match self.api_key.usable_at(serial, &registry) {
+            Some((token, identity)) => Ok(Some(key(token, registry?, identity))),
+            None => Ok(None),
+        }
+    }
+
+    /// The stack said of a key that it works; that of this registry is kept to.
+    pub async fn key_accepted(&self, bearer: &Bearer) {
+        if self.api_key.accepted(&bearer.token, &bearer.registry) {
+            self.trust(&bearer.registry).await;
+        }
+    }
+
+    /// The stack said no to a key, twice.
+    pub fn key_rejected(&self, bearer: &Bearer) -> SessionError {
+        self.api_key.refused(&bearer.token, self.parts.clock.now());
+        self.key_refused()
+    }
+
+    pub(super) fn logged_out(&self) -> SessionError {
+        if self.is_key_forgotten() {
+            SessionError::KeyForgotten(self.catalog.clone())
+        } else {
+            SessionError::LoggedOut(self.catalog.clone())
+        }
+    }
+
+    /// Whether a restart forgot an API key, and nobody has said since that it
+    /// is not needed.
+    pub fn is_key_forgotten(&self) -> bool {
+        // One lock at a time.
+        let forgotten = self.state().key_forgotten;
+        forgotten && !self.api_key.is_set()
+    }
+
+    /// Remembers that there is a key, or that there is none, so that a later
+    /// daemon can tell.
+    pub async fn note_key(&self) {
+        let _turn = self.story.turn().await;
+        let is_set = self.api_key.is_set();
+        self.state().key_forgotten = false;
+        if let Err(error) = self.parts.store.note_key(&self.catalog, is_set).await {
+            tracing::warn!("cannot note whether an API key is in use: {error}");
+        }
+    }
+
+    pub(super) fn key_refused(&self) -> SessionError {
+        SessionError::KeyRefused {
+            catalog: self.catalog.clone(),
+            login_beneath: self.is_login_beneath(),
+        }
+    }
+
+    /// Whether there is a login that counts once there is no key.
+    pub fn is_login_beneath(&self) -> bool {
+        use SessionError::{Expired, LoggedOut};
+        let over = self.tokens.snapshot().last_error;
+        let is_over = matches!(over, Some(Expired(_) | LoggedOut(_)));
+        !is_over && self.state().login.is_some()
+    }
+
+    /// Sets an API key over the interactive login, for everything, at once.
+    /// `registry` is where it is sent, if that is settled. One whose setting
+    /// was ended meanwhile is not set.
+    pub fn set_key(
+        &self,
+        begun: Begun,
+        secret: &ApiKeySecret,
+        registry: Option<RegistryUrl>,
+        known: KeyFacts,
+    ) -> Result<(), SessionError> {
+        let (now, is_over) = (self.parts.clock.now(), || self.story.is_key_over(begun));
+        let set = self.api_key.set(secret, registry, known, now, is_over);
+        set.then_some(()).ok_or_else(|| self.overtaken())
+    }
+
+    /// Drops the API key, and every one that is being set; answers whether
+    /// there was one.
+    pub fn clear_key(&self) -> bool {
+        self.story.end_keys();
+        self.api_key.clear()
+    }
+
+    /// Keeps a key's successor until it is known to be kept, and uses it from
+    /// now on where `old` is the key in use. Answers whether it does.
+    pub fn succeed(
+        &self,
+        begun: Begun,
+        old: Option<&Secret>,
+        new: &ApiKeySecret,
+        rotation: Rotation,
+    ) -> bool {
+        let (now, is_over) = (self.parts.clock.now(), || self.story.is_key_over(begun));
+        self.api_key.succeed(old, new, rotation, now, is_over)
+    }
+}
+
+fn key(token: Secret, registry: RegistryUrl, identity: Identity) -> Bearer {
+    Bearer {
+        token,
+        registry,
+        expires_at: None,
+        kind: TokenKind::ApiKey,
+        identity,
+        second_hand: false,
+    }
+}
