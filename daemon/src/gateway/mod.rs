@@ -9,6 +9,7 @@
 mod carry;
 mod error;
 mod graphql;
+mod published;
 mod wire_up;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::carry::carry;
 pub use self::error::GatewayError;
 pub use self::graphql::Asked;
+use self::published::LastPublished;
 pub use self::wire_up::{Imported, State, Trouble, WiredUp, Wish};
 use crate::grant::{Endpoint, Grants};
 use crate::python_sdk::Wiring;
@@ -38,6 +40,7 @@ pub struct Gateway {
     guard: Mutex<Option<Guard>>,
     /// One change of the SDK's files at a time.
     changing: tokio::sync::Mutex<()>,
+    last_published: LastPublished,
 }
 
 /// The task that keeps credentials out of the SDK's files.
@@ -54,6 +57,7 @@ impl Gateway {
             wiring,
             guard: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            last_published: LastPublished::default(),
         }
     }
 

@@ -5,6 +5,7 @@ mod files;
 mod graphql;
 mod headers;
 mod kills;
+mod mcp;
 mod requests;
 mod run;
 
@@ -81,6 +82,15 @@ fn sdk_files(world: &World) -> Vec<(String, String)> {
         .collect();
     files.sort();
     files
+}
+
+/// How every grant of a registry begins.
+const GRANT: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6InF1aWx0ZCIsInR5cCI6IkpXVCJ9.";
+
+/// Whether a text holds a JWT that is no grant: each grant has two parts that
+/// begin like one.
+fn holds_a_stacks_token(text: &str) -> bool {
+    text.matches("eyJ").count() != 2 * text.matches(GRANT).count()
 }
 
 /// The grant in the SDK's files, and where it is good.

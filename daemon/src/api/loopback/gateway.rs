@@ -52,6 +52,7 @@ pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoin
         .route("/api/auth/get_credentials", get(credentials))
         .route("/api/{*path}", any(forward))
         .route("/graphql", any(forward))
+        .route("/config.json", get(config_json))
         .route("/login", any(login))
         .route("/code", any(login));
     super::open(app, "gateway", port, limits(), routes)
@@ -124,6 +125,25 @@ async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
             private(Json(body).into_response())
         }
         Err(problem) => answer(&problem),
+    }
+}
+
+/// `/config.json`, the catalog's own but for the registry, which is here. It is
+/// public, so whoever asks needs no grant; one that is shown tells which
+/// catalog is meant.
+async fn config_json(State(desk): State<Desk>, request: Parts) -> Response {
+    let app = &desk.app;
+    let catalog = match granted(&desk, &request) {
+        Some(opened) => Some(opened.right.catalog().clone()),
+        None => app.gateway.catalog(),
+    };
+    let Some(catalog) = catalog else {
+        return desk.refuse(HINT);
+    };
+    let session = app.sessions.session(&catalog);
+    match app.gateway.config_json(&session).await {
+        Ok(values) => private(Json(values).into_response()),
+        Err(error) => answer(&ApiError::from(error).problem()),
     }
 }
 
