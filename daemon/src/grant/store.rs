@@ -186,7 +186,7 @@ impl Grants {
         let now = self.clock.now();
         let token = match right.kind() {
             Kind::Registry => token::for_registry(now.wall),
-            _ => token::random(),
+            Kind::Credentials => token::random(),
         };
         let (id, token) = (token::id().map_err(random)?, token.map_err(random)?);
         let (seconds, holder, is_kept) = match life {

@@ -4,6 +4,7 @@ mod auth_file;
 mod config_file;
 mod error;
 mod modes;
+mod opens;
 mod placeholder;
 mod taking_over;
 mod template;
