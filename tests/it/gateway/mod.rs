@@ -5,7 +5,9 @@ mod files;
 mod graphql;
 mod headers;
 mod kills;
+mod led_back;
 mod mcp;
+mod own_keys;
 mod requests;
 mod run;
 
@@ -47,11 +49,15 @@ async fn once(world: &World) -> Run {
 async fn own_login(world: &World, user: &str) {
     let code = world.stack.control().login_code(user).unwrap();
     let mut command = quilt3(world, &["--login"]).await;
+    with_input(&mut command, &code).await.ok();
+}
+
+async fn with_input(command: &mut Command, input: &str) -> Run {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(code.as_bytes()).await.unwrap();
+    stdin.write_all(input.as_bytes()).await.unwrap();
     drop(stdin);
-    Run::from(child.wait_with_output().await.unwrap()).ok();
+    child.wait_with_output().await.unwrap().into()
 }
 
 async fn set_up(config: StackConfig) -> World {
