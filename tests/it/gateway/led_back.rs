@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quilt_tests::harness::{Run, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use quilt_tests::stack::{KeySeed, StackConfig};
 
 use super::files::until;
@@ -32,7 +32,7 @@ async fn configuring_the_same_catalog_in_quilt3_is_led_back_at_once() {
     world.daemon.take().unwrap().stop().await;
     configure(&world).await;
     assert!(names(&world, world.stack.registry_url()), "the probe works");
-    world.restart().await;
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
     until(|| names(&world, &authority)).await;
     once(&world).await.ok();
     world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
