@@ -29,8 +29,10 @@ async fn calls(world: &World, registry: &str, calls: &[Value]) -> Run {
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let lines: String = calls.iter().map(|call| format!("{call}\n")).collect();
-    stdin.write_all(lines.as_bytes()).await.unwrap();
+    for call in calls {
+        let line = format!("{call}\n");
+        stdin.write_all(line.as_bytes()).await.unwrap();
+    }
     drop(stdin);
     child.wait_with_output().await.unwrap().into()
 }

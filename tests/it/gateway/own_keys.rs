@@ -73,7 +73,7 @@ async fn a_key_is_filtered_like_a_grant() {
     let create = r#"{"query": "mutation { apiKeyCreate(input: {name: \"x\"}) { __typename } }"}"#;
     let headers = [
         format!("Host: {authority}"),
-        format!("Authorization: Bearer {}", secret),
+        format!("Authorization: Bearer {secret}"),
         "Content-Type: application/json".to_owned(),
     ];
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
