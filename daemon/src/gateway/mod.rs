@@ -113,7 +113,9 @@ impl Gateway {
             stop.clone(),
         );
         let guarding = self.wiring.clone().guard(stop.clone());
-        let task = tokio::spawn(async { drop(tokio::join!(guarding, leading)) });
+        let task = tokio::spawn(async {
+            tokio::join!(guarding, leading);
+        });
         *guard = Some(Guard { task, stop });
     }
 
