@@ -100,13 +100,19 @@ pub fn sweep(dir: &Path) {
 
 /// A file with this content in the directory of `path`, synced and closed.
 pub fn written_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
+    let written = drafted_beside(path, content, mode)?;
+    File::open(&written)?.sync_all()?;
+    Ok(written)
+}
+
+/// The same where nothing is lost if it is lost: not synced.
+pub fn drafted_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
     quilt_trust::check(path)?;
     let mut file = tempfile::Builder::new()
         .prefix(PREFIX)
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory(path))?;
     file.write_all(content)?;
-    file.as_file().sync_all()?;
     Ok(file.into_temp_path())
 }
 

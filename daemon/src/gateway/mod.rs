@@ -9,6 +9,8 @@
 mod carry;
 mod error;
 mod graphql;
+mod lead_back;
+mod published;
 mod wire_up;
 
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub use self::carry::carry;
 pub use self::error::GatewayError;
 pub use self::graphql::Asked;
+use self::lead_back::Changing;
+use self::published::LastPublished;
 pub use self::wire_up::{Imported, State, Trouble, WiredUp, Wish};
 use crate::grant::{Endpoint, Grants};
 use crate::python_sdk::Wiring;
@@ -37,7 +41,8 @@ pub struct Gateway {
     wiring: Wiring,
     guard: Mutex<Option<Guard>>,
     /// One change of the SDK's files at a time.
-    changing: tokio::sync::Mutex<()>,
+    changing: Changing,
+    last_published: LastPublished,
 }
 
 /// The task that keeps credentials out of the SDK's files.
@@ -53,7 +58,8 @@ impl Gateway {
             grants,
             wiring,
             guard: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
+            changing: Changing::default(),
+            last_published: LastPublished::default(),
         }
     }
 
@@ -65,10 +71,11 @@ impl Gateway {
         if !self.grants.resume() {
             return;
         }
+        let reopened = self.grants.reopen(|port| open(port));
         if matches!(self.wiring.wired(), Ok(Some(_))) {
             self.start_guard();
         }
-        let Err(error) = self.grants.reopen(|port| open(port)) else {
+        let Err(error) = reopened else {
             return;
         };
         tracing::warn!("the registry gateway cannot listen yet: {error}");
@@ -99,7 +106,16 @@ impl Gateway {
             return;
         }
         let stop = CancellationToken::new();
-        let task = tokio::spawn(self.wiring.clone().guard(stop.clone()));
+        let leading = lead_back::keep_leading(
+            self.wiring.clone(),
+            Arc::clone(&self.grants),
+            Arc::clone(&self.changing),
+            stop.clone(),
+        );
+        let guarding = self.wiring.clone().guard(stop.clone());
+        let task = tokio::spawn(async {
+            tokio::join!(guarding, leading);
+        });
         *guard = Some(Guard { task, stop });
     }
 

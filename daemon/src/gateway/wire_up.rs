@@ -200,6 +200,12 @@ impl Gateway {
         })
     }
 
+    /// The catalog the SDK is led to, if it is to one.
+    pub fn catalog(&self) -> Option<CatalogUrl> {
+        let wired = self.wiring.wired().ok()?;
+        wired.map(|wired| wired.catalog_url)
+    }
+
     /// Whether API keys and logins are kept back from the SDK.
     fn keeps_back_api_keys(&self) -> bool {
         self.grants.without_api_keys().unwrap_or_default()

@@ -21,4 +21,4 @@ mod told;
 pub use self::holder::{Holder, HolderError};
 pub use self::right::{Kind, Right};
 pub use self::store::{Endpoint, GrantError, Grants, Issued, Life, Opened};
-pub use self::token::is_token;
+pub use self::token::{SAID_SECONDS, is_token};

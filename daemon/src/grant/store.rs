@@ -183,11 +183,12 @@ impl Grants {
         open: impl FnOnce(Option<u16>) -> io::Result<Endpoint>,
     ) -> Result<Issued, GrantError> {
         let random = |_| GrantError::System(io::Error::other("no random numbers"));
-        let (id, token) = (
-            token::id().map_err(random)?,
-            token::random().map_err(random)?,
-        );
         let now = self.clock.now();
+        let token = match right.kind() {
+            Kind::Registry => token::for_registry(now.wall),
+            Kind::Credentials => token::random(),
+        };
+        let (id, token) = (token::id().map_err(random)?, token.map_err(random)?);
         let (seconds, holder, is_kept) = match life {
             Life::Seconds(seconds) => (seconds, None, false),
             Life::While(holder) => (HELD_SECONDS, Some(holder), false),

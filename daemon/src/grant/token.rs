@@ -1,8 +1,14 @@
 //! Tokens of grants: 256 random bits, kept as a hash alone.
+//!
+//! Those of a registry have the three parts of a JWT (RFC 7519), because some of
+//! its clients look into a bearer token before they send it. The random bits
+//! stand where a signature would; nobody is named in the rest.
 
 use std::fmt::Write;
 
-use quilt_proto::Secret;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use quilt_proto::{Secret, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -44,14 +50,43 @@ impl TokenHash {
     }
 }
 
+/// The header of a registry's token. Its key is nobody's: who verifies
+/// signatures refuses it.
+const HEADER: &str = r#"{"alg":"HS256","kid":"quiltd","typ":"JWT"}"#;
+
+/// How long a registry's token says it is good, in seconds. Clients keep it as
+/// long as they run, so this outlives any of them; when it really ends is for
+/// the daemon alone to say.
+pub const SAID_SECONDS: i64 = 10 * 365 * 24 * 3600;
+
 /// A new token: 64 hex digits, which every header, variable and file can hold.
 pub(super) fn random() -> Result<Secret, getrandom::Error> {
     Ok(Secret::from(hex(&*bytes::<32>()?)))
 }
 
-/// Whether a text looks like a token.
+/// A new token of a registry.
+pub(super) fn for_registry(now: Timestamp) -> Result<Secret, getrandom::Error> {
+    let claims = format!(r#"{{"exp":{}}}"#, now.plus_seconds(SAID_SECONDS).unix());
+    let [header, claims] = [HEADER, &claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+    let random = random()?;
+    let mut token = String::with_capacity(header.len() + claims.len() + 66);
+    for part in [&header, ".", &claims, ".", random.expose()] {
+        token.push_str(part);
+    }
+    Ok(Secret::from(token))
+}
+
+/// Whether a text looks like a token: random digits alone, which is what a
+/// registry's were once, too, or with the two parts of its header before them.
 pub fn is_token(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+    let random = match text.split_once('.') {
+        None => text,
+        Some((header, rest)) if header == BASE64_URL_SAFE_NO_PAD.encode(HEADER) => {
+            rest.split_once('.').map_or("", |(_claims, random)| random)
+        }
+        Some(_) => "",
+    };
+    random.len() == 64 && random.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// A new name of a grant; not a secret.
@@ -72,4 +107,52 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(hex, "{byte:02x}");
     }
     hex
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_token_of_a_registry_has_the_parts_of_a_jwt_and_names_nobody() {
+        let now = Timestamp::from_unix(1_700_000_000);
+        let token = for_registry(now).unwrap();
+        let parts: Vec<&str> = token.expose().split('.').collect();
+        let [header, claims, random] = parts[..] else {
+            panic!("{} parts", parts.len())
+        };
+        let json = |part: &str| {
+            let text = BASE64_URL_SAFE_NO_PAD.decode(part).unwrap();
+            serde_json::from_slice::<Value>(&text).unwrap()
+        };
+        assert_eq!(json(header)["typ"], "JWT");
+        let exp = now.plus_seconds(SAID_SECONDS).unix();
+        assert_eq!(json(claims), json!({ "exp": exp }));
+        assert!(BASE64_URL_SAFE_NO_PAD.decode(random).is_ok());
+        let other = for_registry(now).unwrap();
+        assert_ne!(token.expose(), other.expose());
+        assert!(!other.expose().contains(random));
+    }
+
+    #[test]
+    fn tokens_old_and_new_are_told_from_those_of_a_stack() {
+        let new = for_registry(Timestamp::from_unix(0)).unwrap();
+        assert!(is_token(new.expose()));
+        let plain = random().unwrap();
+        assert!(is_token(plain.expose()));
+        let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+        for other in [
+            "",
+            "..",
+            "eyJ0.eyJz.c2ln",
+            &format!("{header}.e30.{}", plain.expose()),
+            &plain.expose()[1..],
+            &new.expose()[..new.expose().len() - 1],
+            &format!("{}.x", new.expose()),
+        ] {
+            assert!(!is_token(other), "{other}");
+        }
+    }
 }

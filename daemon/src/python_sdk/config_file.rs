@@ -172,6 +172,11 @@ impl ConfigFile {
         Ok(registry.and_then(|registry| registry.as_str().map(str::to_owned)))
     }
 
+    /// By what this version of the file is told from another.
+    pub(super) fn stamp(&self) -> Option<files::Stamp> {
+        files::Stamp::of(&self.path())
+    }
+
     /// Whether a text says the same as the file, the registry aside.
     pub(super) fn differs_in_registry_only(&self, text: &str) -> Result<bool, ConfigError> {
         let effective = |text: Option<&str>| {

@@ -6,10 +6,11 @@
 //! a placeholder that has expired, which makes botocore ask the gateway. On
 //! Linux it also holds a lease on the file: who opens it for writing waits
 //! until another placeholder has its name, and then writes into a file without
-//! one, which is gone when it is closed. It waits a little longer: who opened
-//! that file for reading while it had the name must not find there what is
-//! written now. Elsewhere, and where a file system knows no leases, what was
-//! written is replaced within a second.
+//! one, which is gone when it is closed. Who opened that file for reading while
+//! it had the name must not find there what is written now: so a placeholder
+//! that somebody has read is replaced at once, and a writer gets one that
+//! nobody ever opened, or waits until its readers are done. Elsewhere, and where
+//! a file system knows no leases, what was written is replaced within a second.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,10 +20,11 @@ use std::time::Duration;
 
 use quilt_trust::Role;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::SdkFileError;
+use super::opens::{Opens, Watched};
 use crate::files;
 use crate::raw::ReadLease;
 
@@ -36,6 +38,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long readers of a placeholder that was replaced may still take.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long who was opening one as it was replaced may take to be seen.
+const SETTLE: Duration = Duration::from_millis(3);
+
+/// How often a placeholder is replaced because it was read.
+const REST: Duration = Duration::from_millis(5);
+
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -45,12 +53,17 @@ pub(super) struct Placeholder {
     path: PathBuf,
     aside: PathBuf,
     grace: Duration,
+    rest: Duration,
 }
 
 /// A placeholder that lies in its place.
 struct Laid {
     inode: u64,
     lease: io::Result<ReadLease>,
+    /// Nothing where it cannot be watched.
+    watched: Option<Watched>,
+    /// It was replaced, and is known to have had readers.
+    is_settled: bool,
 }
 
 impl Placeholder {
@@ -59,6 +72,7 @@ impl Placeholder {
             path: dir.join("credentials.json"),
             aside: dir.join("credentials.json.before-quiltd"),
             grace: GRACE,
+            rest: REST,
         }
     }
 
@@ -89,7 +103,10 @@ impl Placeholder {
         if let Some(dir) = self.path.parent() {
             quilt_trust::make_dir(dir)?;
         }
-        self.lay().map(drop).map_err(fail("write"))
+        let written = files::written_beside(&self.path, TEXT.as_bytes(), files::PRIVATE);
+        written
+            .and_then(|written| files::put(written, &self.path))
+            .map_err(fail("write"))
     }
 
     /// Takes it away and puts back what lay there before.
@@ -104,14 +121,24 @@ impl Placeholder {
         undone.map_err(|error| SdkFileError::io("restore", &self.path, &error))
     }
 
-    fn lay(&self) -> io::Result<Laid> {
-        let written = files::written_beside(&self.path, TEXT.as_bytes(), files::PRIVATE)?;
+    /// Not synced: the next daemon lays it again.
+    fn lay(&self, opens: Option<&Opens>) -> io::Result<Laid> {
+        let written = files::drafted_beside(&self.path, TEXT.as_bytes(), files::PRIVATE)?;
         let file = File::open(&written)?;
         let inode = file.metadata()?.ino();
-        // Before it has its name, so that nobody can write to it without.
+        // Both before it has its name: nobody can open it unseen, or write to
+        // it without asking.
         let lease = ReadLease::take(file);
-        files::put(written, &self.path)?;
-        Ok(Laid { inode, lease })
+        // Without a lease it is looked into over and over, by ourselves.
+        let opens = opens.filter(|_| lease.is_ok());
+        let watched = opens.and_then(|opens| opens.watch(&written).ok());
+        written.persist(&self.path).map_err(|error| error.error)?;
+        Ok(Laid {
+            inode,
+            lease,
+            watched,
+            is_settled: false,
+        })
     }
 
     /// Keeps it in its place until `stop`. While the SDK is not to be served,
@@ -126,34 +153,62 @@ impl Placeholder {
                 return;
             }
         };
+        let mut opens = Opens::new().ok();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut laid: Option<Laid> = None;
+        let mut laid_at = Instant::now();
+        // Replaced ones, and until when each keeps its lease.
+        let mut replaced: Vec<(Laid, Instant)> = Vec::new();
         loop {
-            if laid.as_ref().is_none_or(|laid| self.is_lost(laid)) {
+            let is_read = laid.as_ref().is_some_and(|laid| is_read(&mut opens, laid));
+            let is_due = is_read && laid_at.elapsed() >= self.rest;
+            if is_due || laid.as_ref().is_none_or(|laid| self.is_lost(laid)) {
                 let new = tokio::task::block_in_place(|| {
-                    let new = is_wanted().then(|| self.lay()).transpose();
+                    let new = is_wanted().then(|| self.lay(opens.as_ref())).transpose();
                     new.unwrap_or_else(|error| {
                         tracing::debug!("cannot write {}: {error}", self.path.display());
                         None
                     })
                 });
+                laid_at = Instant::now();
                 if let Some(old) = std::mem::replace(&mut laid, new) {
-                    // The old lease goes once the new file has the name, and
-                    // those who read the old one are done.
-                    let (grace, stop) = (self.grace, stop.clone());
-                    tokio::spawn(async move {
-                        let _ = tokio::time::timeout(grace, stop.cancelled()).await;
-                        drop(old);
-                    });
+                    replaced.push((old, laid_at + SETTLE.min(self.grace)));
                 }
             }
+            self.let_go(&mut replaced, &mut opens);
+            let next = replaced.iter().map(|(_, until)| *until);
+            let next = next.chain(is_read.then(|| laid_at + self.rest)).min();
+            let has_read = is_read && laid.is_some();
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = asked.recv() => {}
                 _ = ticks.tick() => {}
+                () = news(&mut opens), if !has_read => {}
+                () = sleep_until(next) => {}
             }
         }
+    }
+
+    /// Gives the leases of replaced ones back, each once its readers are done:
+    /// at once where it had none.
+    fn let_go(&self, replaced: &mut Vec<(Laid, Instant)>, opens: &mut Option<Opens>) {
+        let now = Instant::now();
+        replaced.retain_mut(|(old, until)| {
+            if now < *until {
+                return true;
+            }
+            let rest = self.grace.saturating_sub(SETTLE);
+            if may_be_read(opens, old) && !rest.is_zero() && !old.is_settled {
+                old.is_settled = true;
+                *until += rest;
+                return true;
+            }
+            if let (Some(opens), Some(watched)) = (opens.as_mut(), old.watched) {
+                opens.forget(watched);
+            }
+            false
+        });
     }
 
     /// Whether somebody wants to write to it, or another file has its name.
@@ -165,6 +220,32 @@ impl Placeholder {
                 Ok(lease) => lease.is_wanted(),
                 Err(_) => !self.is_there(),
             }
+    }
+}
+
+/// Whether anybody has opened one, for certain.
+fn is_read(opens: &mut Option<Opens>, laid: &Laid) -> bool {
+    let opens = opens.as_mut().zip(laid.watched);
+    opens.is_some_and(|(opens, watched)| opens.is_opened(watched))
+}
+
+/// The same; in doubt, somebody has.
+fn may_be_read(opens: &mut Option<Opens>, laid: &Laid) -> bool {
+    let opens = opens.as_mut().zip(laid.watched);
+    opens.is_none_or(|(opens, watched)| opens.may_be_opened(watched))
+}
+
+async fn news(opens: &mut Option<Opens>) {
+    match opens {
+        Some(opens) => opens.news().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -241,6 +322,7 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let placeholder = Placeholder {
             grace: Duration::from_mins(10),
+            rest: Duration::from_mins(10),
             ..Placeholder::in_dir(dir.path())
         };
         let path = placeholder.path().to_owned();
@@ -268,6 +350,39 @@ mod tests {
         keeping.await.unwrap();
         writer.join().unwrap();
         assert!(placeholder.is_there());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_writer_waits_for_no_reader_that_there_is_not() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let placeholder = Placeholder {
+            grace: Duration::from_mins(10),
+            ..Placeholder::in_dir(dir.path())
+        };
+        let path = placeholder.path().to_owned();
+        let stop = CancellationToken::new();
+        let keeping = tokio::spawn(placeholder.clone().keep(|| true, stop.clone()));
+        while !placeholder.is_there() {
+            tokio::task::yield_now().await;
+        }
+        let writers = tokio::task::spawn_blocking(move || {
+            let inode = || fs::metadata(&path).unwrap().ino();
+            for _ in 0..20 {
+                // As the SDK does: it reads, asks the gateway, and writes.
+                let file = File::open(&path).unwrap();
+                let before = file.metadata().unwrap().ino();
+                assert_eq!(io::read_to_string(file).unwrap(), TEXT);
+                while inode() == before {
+                    std::thread::yield_now();
+                }
+                sdk_writes(&path);
+            }
+        });
+        let all = tokio::time::timeout(Duration::from_mins(2), writers);
+        all.await.expect("they waited for nobody").unwrap();
+        stop.cancel();
+        keeping.await.unwrap();
     }
 
     #[test]

@@ -103,6 +103,10 @@ impl Wiring {
         }
     }
 
+    pub(super) fn config(&self) -> &ConfigFile {
+        &self.config
+    }
+
     /// What is wired; nothing where nothing is. A record that cannot be
     /// understood is set aside.
     pub fn wired(&self) -> Result<Option<Wired>, SdkFileError> {
@@ -349,6 +353,26 @@ impl Wiring {
             Err(_) => true,
         };
         self.placeholder.keep(is_wanted, stop).await;
+    }
+
+    /// Leads the SDK back where `config.yml` names the catalog's own registry
+    /// again, as `quilt3.config(URL)` writes it. Not where `auth.json` was
+    /// emptied: that is the user's word. Answers whether it did.
+    pub fn lead_back(&self) -> Result<bool, SdkFileError> {
+        let Some(wired) = self.wired()? else {
+            return Ok(false);
+        };
+        let named = self.config.registry()?;
+        let named = named.and_then(|url| url.parse::<RegistryUrl>().ok());
+        if named.as_ref() != Some(&wired.registry_url)
+            || self.config.catalog()?.as_ref() != Some(&wired.catalog_url)
+            || self.grant(&wired.gateway_url)?.is_none()
+        {
+            return Ok(false);
+        }
+        let text = self.config.with_registry(&wired.gateway_url)?;
+        self.config.write(&text, false)?;
+        Ok(true)
     }
 
     /// Removes what a daemon that was killed was writing.

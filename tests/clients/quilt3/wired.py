@@ -2,10 +2,12 @@
 """The real quilt3, used as anybody would, for some seconds in one process.
 
     wired.py --catalog URL [--name NAME] [--seconds N]
-    wired.py --catalog URL --login
+    wired.py --catalog URL --login | --configure | --api-key
 
 Reads the SDK's files where they are; logs in nowhere. Does everything that needs a login, again
-and again, and prints how often. With --login, logs in with the code on stdin instead and ends.
+and again, and prints how often. With --login, logs in with the code on stdin instead and ends; with
+--configure, does what a notebook begins with; with --api-key, uses the key on stdin and prints whose
+it is.
 """
 
 import argparse
@@ -66,10 +68,19 @@ def main():
     parser.add_argument("--name", default="one")
     parser.add_argument("--seconds", type=float, default=0, help="begin the last round after these")
     parser.add_argument("--login", action="store_true")
+    parser.add_argument("--configure", action="store_true")
+    parser.add_argument("--api-key", action="store_true")
     options = parser.parse_args()
     if options.login:
         quilt3.config(options.catalog)
         quilt3.session.login_with_token(sys.stdin.read().strip())
+        return
+    if options.configure:
+        quilt3.config(options.catalog)
+        return
+    if options.api_key:
+        quilt3.login_with_api_key(sys.stdin.read().strip())
+        print(quilt3.api_keys.list()[0].user_email)
         return
     end, number = time.monotonic() + options.seconds, 0
     while True:

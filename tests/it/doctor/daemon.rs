@@ -335,12 +335,13 @@ async fn a_python_sdk_that_was_led_here_and_went_astray() {
     let said = world.ctl(&["doctor", "--verbose"]).await.ok();
     assert!(said.contains("quilt3 is led to"), "{said}");
     let sdk = |name: &str| world.home.config_yml().with_file_name(name);
-    let registry = format!("registryUrl={}", world.stack.registry_url());
+    // The catalog's own would be led back.
+    let registry = "registryUrl=https://registry.elsewhere.example";
     let auth = fs::read_to_string(sdk("auth.json")).unwrap();
     for stray in 0..3 {
         match stray {
-            // As `quilt3.config(URL)` does it.
-            0 => drop(world.ctl(&["config", "--set", &registry]).await.ok()),
+            // As `quilt3.config(registryUrl=…)` does it.
+            0 => drop(world.ctl(&["config", "--set", registry]).await.ok()),
             // As `quilt3.logout()` does it.
             1 => fs::write(sdk("auth.json"), "{}").unwrap(),
             // A copy from another time.

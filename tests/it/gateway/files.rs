@@ -8,13 +8,15 @@ use quilt_tests::harness::{Daemon, Run, World};
 use quilt_tests::stack::StackConfig;
 use serde_json::json;
 
-use super::{grant, once, own_login, sdk_file, sdk_files, set_up};
+use super::{grant, holds_a_stacks_token, once, own_login, sdk_file, sdk_files, set_up};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
     let world = World::start().await;
     own_login(&world, "alice").await;
     let before = sdk_files(&world);
+    let auth = before.iter().find(|(name, _)| name == "auth.json");
+    assert!(holds_a_stacks_token(&auth.unwrap().1), "the probe works");
     world.ctl(&["logged-in"]).await.code_is(3);
     let said = world.ctl(&["setup", "quilt3", "--import"]).await;
     assert!(said.stderr.contains("took over"), "{}", said.stderr);
@@ -25,7 +27,7 @@ async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
         // Moved aside, not copied: where the SDK's own credentials were.
         if name != "credentials.json.before-quiltd" {
             assert!(
-                !text.contains("eyJ") && !text.contains("ASIA"),
+                !holds_a_stacks_token(&text) && !text.contains("ASIA"),
                 "{name}: {text}"
             );
         }

@@ -6,6 +6,9 @@ mod files;
 mod graphql;
 mod headers;
 mod kills;
+mod led_back;
+mod mcp;
+mod own_keys;
 mod requests;
 mod run;
 
@@ -47,11 +50,15 @@ async fn once(world: &World) -> Run {
 async fn own_login(world: &World, user: &str) {
     let code = world.stack.control().login_code(user).unwrap();
     let mut command = quilt3(world, &["--login"]).await;
+    with_input(&mut command, &code).await.ok();
+}
+
+async fn with_input(command: &mut Command, input: &str) -> Run {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(code.as_bytes()).await.unwrap();
+    stdin.write_all(input.as_bytes()).await.unwrap();
     drop(stdin);
-    Run::from(child.wait_with_output().await.unwrap()).ok();
+    child.wait_with_output().await.unwrap().into()
 }
 
 async fn set_up(config: StackConfig) -> World {
@@ -82,6 +89,15 @@ fn sdk_files(world: &World) -> Vec<(String, String)> {
         .collect();
     files.sort();
     files
+}
+
+/// How every grant of a registry begins.
+const GRANT: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6InF1aWx0ZCIsInR5cCI6IkpXVCJ9.";
+
+/// Whether a text holds a JWT that is no grant: each grant has two parts that
+/// begin like one.
+fn holds_a_stacks_token(text: &str) -> bool {
+    text.matches("eyJ").count() != 2 * text.matches(GRANT).count()
 }
 
 /// The grant in the SDK's files, and where it is good.

@@ -74,7 +74,7 @@ async fn it_carries_the_registrys_paths_and_no_others() {
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     for outside in [
         "GET /",
-        "GET /config.json",
+        "GET /config.json/x",
         "GET /api/../login",
         "GET /api/%2e%2e/login",
     ] {

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Parser)]
 #[command(name = "fake-stack", version)]
 struct Options {
-    /// First of five consecutive ports: catalog, registry, S3, STS, control [default: free ones]
+    /// First of five consecutive ports: catalog, registry, S3, STS, control [default, and for 0: free ones]
     #[arg(long)]
     port: Option<u16>,
     /// Port of the catalog
@@ -174,8 +174,13 @@ fn config(options: &Options) -> anyhow::Result<StackConfig> {
         ..StackConfig::default()
     };
     let at = |own: Option<u16>, offset: u16| {
-        own.or_else(|| options.port.and_then(|port| port.checked_add(offset)))
-            .unwrap_or(0)
+        own.or_else(|| {
+            options
+                .port
+                .filter(|port| *port != 0)
+                .and_then(|port| port.checked_add(offset))
+        })
+        .unwrap_or(0)
     };
     config.ports = Ports {
         catalog: at(options.catalog_port, 0),

@@ -97,5 +97,11 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     if gateway.changed {
         output::note("programs that use quilt3 have to be started anew");
     }
+    if let (Some(catalog), Some(here)) = (&gateway.catalog_url, &gateway.gateway_url) {
+        output::note(format_args!(
+            "for Quilt's MCP server, set these in its environment: \
+             QUILT_CATALOG_URL={catalog} QUILT_REGISTRY_URL={here}"
+        ));
+    }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! credentials is answered here, so that none of the stack's reaches the SDK's
 //! files.
 
+mod caller;
 mod paths;
 
 use std::io::Read;
@@ -18,17 +19,17 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::request::Parts;
-use quilt_proto::api::Action;
-use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
+use quilt_proto::{ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use self::caller::{Caller, caller, granted};
 use self::paths::{is_carried, is_encoded, noted};
 use super::{Desk, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::gateway::{Asked, carry};
-use crate::grant::{Endpoint, Opened, Right};
+use crate::gateway::Asked;
+use crate::grant::{Endpoint, Right, SAID_SECONDS};
 use crate::listen::{Limits, LoopbackListener, Visitor};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -38,10 +39,6 @@ const HINT: &str = "quiltctl setup quilt3";
 
 /// How long the SDK waits for AWS credentials that have to be fetched.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the SDK may keep a grant before it asks for it again, in seconds.
-/// It reads its files once a process: this outlives any of them.
-const ASK_AGAIN: i64 = 10 * 365 * 24 * 3600;
 
 /// The largest request carried, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -56,6 +53,7 @@ pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoin
         .route("/api/auth/get_credentials", get(credentials))
         .route("/api/{*path}", any(forward))
         .route("/graphql", any(forward))
+        .route("/config.json", get(config_json))
         .route("/login", any(login))
         .route("/code", any(login));
     super::open(app, "gateway", port, limits(), routes)
@@ -68,12 +66,6 @@ fn limits() -> Limits {
         request_time: Duration::from_mins(2),
         ..LoopbackListener::limits()
     }
-}
-
-/// The grant in a request, if it is one of a registry.
-fn granted(desk: &Desk, request: &Parts) -> Option<Opened> {
-    let opened = desk.opened(request, Some("Bearer"))?;
-    matches!(opened.right, Right::Registry { .. }).then_some(opened)
 }
 
 /// `/api/token`: a grant is its own successor. A 200 with an `error` is what
@@ -101,7 +93,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }
-    let expires_at = Timestamp::now().plus_seconds(ASK_AGAIN).unix();
+    let expires_at = Timestamp::now().plus_seconds(SAID_SECONDS).unix();
     private(
         Json(json!({
             "access_token": token, "refresh_token": token, "expires_at": expires_at,
@@ -111,9 +103,13 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
-async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
-    let Some(opened) = granted(&desk, &request) else {
-        return desk.refuse(HINT);
+/// Those of a key of the caller's own are the registry's to give.
+async fn credentials(State(desk): State<Desk>, request: Request) -> Response {
+    let (request, stream) = request.into_parts();
+    let opened = match caller(&desk, &request) {
+        Some(Caller::Holder(opened)) => opened,
+        Some(caller) => return pass_on(desk, caller, request, stream).await,
+        None => return desk.refuse(HINT),
     };
     let profile = ProfileName::default_profile();
     let visitor = request.extensions.get();
@@ -131,11 +127,30 @@ async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
     }
 }
 
+/// `/config.json`, the catalog's own but for the registry, which is here. It is
+/// public, so whoever asks needs no grant; one that is shown tells which
+/// catalog is meant.
+async fn config_json(State(desk): State<Desk>, request: Parts) -> Response {
+    let app = &desk.app;
+    let catalog = match granted(&desk, &request) {
+        Some(opened) => Some(opened.right.catalog().clone()),
+        None => app.gateway.catalog(),
+    };
+    let Some(catalog) = catalog else {
+        return desk.refuse(HINT);
+    };
+    let session = app.sessions.session(&catalog);
+    match app.gateway.config_json(&session).await {
+        Ok(values) => private(Json(values).into_response()),
+        Err(error) => answer(&ApiError::from(error).problem()),
+    }
+}
+
 /// Everything else the registry serves to programs. The grant is looked at
 /// before the body is read.
 async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let Some(opened) = granted(&desk, &parts) else {
+    let Some(caller) = caller(&desk, &parts) else {
         return desk.refuse(HINT);
     };
     if !is_carried(&parts.method, parts.uri.path()) {
@@ -147,6 +162,11 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
         let problem = Problem::new(415, ErrorCode::InvalidInput, detail);
         return answer(&problem.with_hint("quiltctl --help"));
     }
+    pass_on(desk, caller, parts, stream).await
+}
+
+/// Carries a request that is one to be carried, and notes it.
+async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Response {
     let body = match desk.intake.take(stream, MAX_BODY).await {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
@@ -163,13 +183,13 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let asked = Asked::by(&request).await;
     if let Some(asked) = &asked {
         noted = format!("{noted} {asked}");
-        if opened.right.without_api_keys()
+        if caller.without_api_keys()
             && let Err(kept_back) = asked.leaves_logins_alone()
         {
             let problem = Problem::new(403, ErrorCode::Denied, kept_back.to_string())
                 .with_hint("quiltctl setup quilt3 --help");
             let by = program(visitor.as_ref()).await;
-            desk.note(Action::Registry, Err(&problem), &opened, by, Some(noted));
+            caller.note(&desk, Err(&problem), by, noted);
             return refused_in_graphql(&problem);
         }
     }
@@ -177,16 +197,12 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     // must not leave credentials of the other one behind, nor go unnoted.
     let changes_role = asked.is_some_and(|asked| asked.may_change_role());
     let carried = tokio::spawn(async move {
-        let carried = carry_on(&desk.app, opened.right.catalog(), request, changes_role);
+        let carried = caller.carry_on(&desk.app, request, changes_role);
         let (carried, by) = tokio::join!(carried, program(visitor.as_ref()));
         let carried = carried.map_err(|error| Box::new(ApiError::from(error).problem()));
-        desk.note(
-            Action::Registry,
-            carried.as_ref().map(drop).map_err(AsRef::as_ref),
-            &opened,
-            by,
-            Some(noted),
-        );
+        let outcome = carried.as_ref().map(Forwarded::status);
+        let outcome = outcome.map_err(AsRef::as_ref);
+        caller.note(&desk, outcome, by, noted);
         carried
     });
     let stopping = |_| Err(Box::new(ApiError::from(SessionError::Stopping).problem()));
@@ -201,22 +217,6 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
             ..*problem
         }),
     }
-}
-
-async fn carry_on(
-    app: &App,
-    catalog: &CatalogUrl,
-    request: Forward,
-    changes_role: bool,
-) -> Result<Forwarded, SessionError> {
-    app.follow_store().await;
-    let session = app.sessions.session(catalog);
-    let carried = carry(&app.stack, &session, request).await;
-    // Whoever switches the role this way has stale credentials, too.
-    if changes_role {
-        session.role_switched().await;
-    }
-    carried
 }
 
 /// The login pages: a browser would be refused, so whoever comes here is told

@@ -93,22 +93,9 @@ fn router(desk: Desk, address: SocketAddr, routes: Router<Desk>, refused: Say) -
 }
 
 impl Desk {
-    /// What the token in the request opens: verbatim in its header, or after
-    /// `scheme` (RFC 9110, section 11.4). More than one is nobody's.
+    /// What the token in the request opens.
     fn opened(&self, request: &Parts, scheme: Option<&str>) -> Option<Opened> {
-        let mut given = request.headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (given.next(), given.next()) else {
-            return None;
-        };
-        let value = value.to_str().ok()?;
-        let token = match scheme {
-            None => value,
-            Some(scheme) => {
-                let (named, token) = value.split_once(' ')?;
-                Some(token).filter(|_| named.eq_ignore_ascii_case(scheme))?
-            }
-        };
-        self.open(token, &request.extensions)
+        self.open(shown_token(request, scheme)?, &request.extensions)
     }
 
     /// What a token opens. Whoever has one that does is no stranger.
@@ -174,6 +161,23 @@ impl Desk {
         entry.grant_id = Some(opened.id.clone());
         entry.request = request;
         self.app.audit.record(entry);
+    }
+}
+
+/// The token in a request: verbatim in its header, or after `scheme` (RFC 9110,
+/// section 11.4). More than one is nobody's.
+fn shown_token<'a>(request: &'a Parts, scheme: Option<&str>) -> Option<&'a str> {
+    let mut given = request.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let value = value.to_str().ok()?;
+    match scheme {
+        None => Some(value),
+        Some(scheme) => {
+            let (named, token) = value.split_once(' ')?;
+            Some(token).filter(|_| named.eq_ignore_ascii_case(scheme))
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Venv {
     Sdk,
     /// AWS CLI version 1, whose dependencies clash with boto3's.
     AwsCliV1,
+    /// Quilt's MCP server, and quilt3 as it uses it.
+    Mcp,
 }
 
 impl Venv {
@@ -21,6 +23,7 @@ impl Venv {
         match self {
             Self::Sdk => "python",
             Self::AwsCliV1 => "aws-cli-v1",
+            Self::Mcp => "mcp",
         }
     }
 
@@ -28,6 +31,7 @@ impl Venv {
         match self {
             Self::Sdk => "boto3, quilt3 and moto from PyPI",
             Self::AwsCliV1 => "AWS CLI v1 from PyPI",
+            Self::Mcp => "Quilt's MCP server from PyPI",
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct BucketConfig {
     skip_meta_data_indexing: Option<bool>,
     file_extensions_to_index: Option<Vec<String>>,
     index_content_bytes: Option<i32>,
+    browsable: bool,
     prefixes: Vec<String>,
 }
 
@@ -75,6 +76,7 @@ impl BucketConfig {
             skip_meta_data_indexing: None,
             file_extensions_to_index: None,
             index_content_bytes: None,
+            browsable: false,
             prefixes: vec![String::new()],
         }
     }

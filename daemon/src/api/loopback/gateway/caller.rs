@@ -1,0 +1,148 @@
+//! Who asks the gateway: somebody with a grant, as whoever is logged in here;
+//! or with an API key of their own, as themselves.
+
+use http::StatusCode;
+use http::request::Parts;
+use quilt_proto::api::Action;
+use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
+
+use super::super::{Desk, audit, shown_token};
+use crate::app::App;
+use crate::gateway::carry;
+use crate::grant::{Opened, Right};
+use crate::listen::{ConnectionSlot, Program};
+use crate::session::SessionError;
+use crate::stack::{Forward, Forwarded};
+
+/// Who asks.
+pub(super) enum Caller {
+    /// Somebody with a grant of a registry.
+    Holder(Opened),
+    /// Somebody with an API key, which is all the right they have.
+    Key(KeyHolder),
+}
+
+/// An API key that is the caller's, not the daemon's.
+pub(super) struct KeyHolder {
+    key: ApiKeySecret,
+    catalog: CatalogUrl,
+    without_api_keys: bool,
+    slot: Option<ConnectionSlot>,
+}
+
+/// The grant in a request, if it is one of a registry.
+pub(super) fn granted(desk: &Desk, request: &Parts) -> Option<Opened> {
+    let opened = desk.opened(request, Some("Bearer"))?;
+    matches!(opened.right, Right::Registry { .. }).then_some(opened)
+}
+
+/// Whose request it is.
+pub(super) fn caller(desk: &Desk, request: &Parts) -> Option<Caller> {
+    match granted(desk, request) {
+        Some(opened) => Some(Caller::Holder(opened)),
+        None => KeyHolder::of(desk, request).map(Caller::Key),
+    }
+}
+
+impl Caller {
+    pub(super) fn without_api_keys(&self) -> bool {
+        match self {
+            Self::Holder(opened) => opened.right.without_api_keys(),
+            Self::Key(holder) => holder.without_api_keys,
+        }
+    }
+
+    /// Notes a request that was carried and how that was answered, or why not.
+    pub(super) fn note(
+        &self,
+        desk: &Desk,
+        outcome: Result<StatusCode, &Problem>,
+        by: Option<Program>,
+        request: String,
+    ) {
+        match self {
+            Self::Holder(opened) => {
+                let outcome = outcome.map(drop);
+                desk.note(Action::Registry, outcome, opened, by, Some(request));
+            }
+            Self::Key(holder) => {
+                let outcome = match outcome {
+                    Ok(StatusCode::UNAUTHORIZED) => ErrorCode::InvalidApiKey.as_str(),
+                    Ok(_) => "ok",
+                    Err(problem) => problem.code.as_str(),
+                };
+                holder.note(desk, outcome, by, &request);
+            }
+        }
+    }
+
+    pub(super) async fn carry_on(
+        &self,
+        app: &App,
+        request: Forward,
+        changes_role: bool,
+    ) -> Result<Forwarded, SessionError> {
+        app.follow_store().await;
+        let (session, carried) = match self {
+            Self::Holder(opened) => {
+                let session = app.sessions.session(opened.right.catalog());
+                let carried = carry(&app.stack, &session, request).await;
+                (session, carried)
+            }
+            Self::Key(holder) => {
+                let session = app.sessions.session(&holder.catalog);
+                let carried = holder.carry(app, request).await;
+                (session, carried)
+            }
+        };
+        // Whoever switches the role this way has stale credentials, too.
+        if changes_role {
+            session.role_switched().await;
+        }
+        carried
+    }
+}
+
+impl KeyHolder {
+    fn of(desk: &Desk, request: &Parts) -> Option<Self> {
+        let token = shown_token(request, Some("Bearer"))?;
+        if !token.starts_with("qk_") {
+            return None;
+        }
+        Some(Self {
+            key: token.parse().ok()?,
+            catalog: desk.app.gateway.catalog()?,
+            without_api_keys: desk.app.grants.without_api_keys().unwrap_or_default(),
+            slot: request.extensions.get().cloned(),
+        })
+    }
+
+    /// Sends it as it is, to where secrets of the catalog go. What the registry
+    /// says to it is between it and the caller: no session is touched.
+    async fn carry(&self, app: &App, request: Forward) -> Result<Forwarded, SessionError> {
+        let session = app.sessions.session(&self.catalog);
+        let registry = match session.trusted().await? {
+            Some(registry) => registry,
+            None => session.registry_for_key().await?,
+        };
+        let answer = app.stack.forward(&registry, self.key.secret(), &request);
+        let answer = answer.await?;
+        if answer.status() != StatusCode::UNAUTHORIZED
+            && let Some(slot) = &self.slot
+        {
+            slot.authenticated(&self.key.fingerprint());
+        }
+        Ok(answer)
+    }
+
+    fn note(&self, desk: &Desk, outcome: &str, by: Option<Program>, request: &str) {
+        let mut entry = audit::entry(Action::Registry, outcome, Some(&self.catalog));
+        entry.pid = by.as_ref().map(|program| program.pid);
+        entry.program = by
+            .and_then(|program| program.executable)
+            .map(|path| path.display().to_string());
+        let fingerprint = self.key.fingerprint();
+        entry.request = Some(format!("{request} with API key {fingerprint}"));
+        desk.app.audit.record(entry);
+    }
+}

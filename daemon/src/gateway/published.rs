@@ -1,0 +1,79 @@
+//! What the catalog publishes of itself, with the gateway as its registry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::RegistryUrl;
+use quilt_proto::wire::GrantKind;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::Gateway;
+use crate::session::{Session, SessionError};
+
+/// For how long an answer counts. Anybody on the machine may ask, and must not
+/// make the catalog be asked each time.
+const FRESH: Duration = Duration::from_mins(1);
+
+/// For how long a failure counts.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What was last published.
+#[derive(Default)]
+pub(super) struct LastPublished(tokio::sync::Mutex<Option<Seen>>);
+
+struct Seen {
+    session: Arc<Session>,
+    at: Instant,
+    outcome: Result<Map<String, Value>, SessionError>,
+    /// The last that was no failure.
+    good: Option<Map<String, Value>>,
+}
+
+impl Gateway {
+    /// `config.json` as programs are to see it that use the gateway: the
+    /// catalog's own, as it last said, but for the registry.
+    pub async fn config_json(
+        &self,
+        session: &Arc<Session>,
+    ) -> Result<Map<String, Value>, SessionError> {
+        let mut values = self.published(session).await?;
+        // A client that takes this for a catalog's own goes on with the right one.
+        values.insert("navigator_url".to_owned(), json!(session.catalog()));
+        if let Some(address) = self.grants.address(GrantKind::Registry) {
+            let here = RegistryUrl::on_loopback(address.port());
+            values.insert("registryUrl".to_owned(), json!(here));
+        }
+        Ok(values)
+    }
+
+    async fn published(&self, session: &Arc<Session>) -> Result<Map<String, Value>, SessionError> {
+        let mut last = self.last_published.0.lock().await;
+        let known = last
+            .take()
+            .filter(|seen| Arc::ptr_eq(&seen.session, session));
+        let is_fresh = |seen: &Seen| {
+            let life = if seen.outcome.is_ok() { FRESH } else { AGAIN };
+            seen.at.elapsed() < life
+        };
+        let seen = match known {
+            Some(seen) if is_fresh(&seen) => seen,
+            known => {
+                let outcome = session.published().await.map(|config| config.values);
+                let before = known.and_then(|known| known.good);
+                Seen {
+                    session: Arc::clone(session),
+                    at: Instant::now(),
+                    good: outcome.as_ref().ok().cloned().or(before),
+                    outcome,
+                }
+            }
+        };
+        let values = match &seen.good {
+            Some(good) => Ok(good.clone()),
+            None => seen.outcome.clone(),
+        };
+        *last = Some(seen);
+        values
+    }
+}

@@ -1,0 +1,90 @@
+//! Programs that show the gateway an API key of their own.
+
+use quilt_tests::harness::World;
+use quilt_tests::stack::{Endpoint, KeySeed, StackConfig};
+use serde_json::Value;
+
+use super::{grant, raw, set_up};
+
+const ME: &str = r#"{"query": "query me { me { email } }"}"#;
+
+async fn me(world: &World, key: &str) -> (u16, String) {
+    let (authority, _) = grant(world);
+    let headers = [
+        format!("Host: {authority}"),
+        format!("Authorization: Bearer {key}"),
+        "Content-Type: application/json".to_owned(),
+    ];
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    raw(&authority, "POST /graphql", &headers, ME).await
+}
+
+/// Identifier and secret of a user's key.
+fn key_of(world: &World, user: &str) -> (String, String) {
+    let key = world.stack.control().add_key(&KeySeed::new(user, "own"));
+    let key = key.unwrap();
+    (key.id, key.secret.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_callers_own_is_its_right_and_nobody_elses() {
+    let world = set_up(StackConfig::default()).await;
+    let (id, secret) = key_of(&world, "bob");
+    let (status, body) = me(&world, &secret).await;
+    assert_eq!(
+        (status, body.contains("bob@example.com")),
+        (200, true),
+        "{body}"
+    );
+
+    let rotations = world.stack.control().calls(Endpoint::Token);
+    world.stack.control().revoke_key(&id);
+    let (status, body) = me(&world, &secret).await;
+    assert!(status == 401 || !body.contains("bob@"), "{status} {body}");
+    let (status, _) = me(&world, "qk_of_nobody_at_all").await;
+    assert_eq!(status, 401);
+    // The daemon's own session has noticed nothing.
+    assert_eq!(world.stack.control().calls(Endpoint::Token), rotations);
+    let whoami = world.ctl(&["whoami"]).await.ok();
+    assert!(whoami.contains("alice"), "{whoami}");
+
+    let audit = world.ctl(&["audit", "--json"]).await.ok();
+    assert!(!audit.contains(&secret), "{audit}");
+    let audit: Vec<Value> = serde_json::from_str(&audit).unwrap();
+    let of_keys = audit.iter().filter(|entry| {
+        let request = entry["request"].as_str().unwrap_or_default();
+        request.contains("with API key qk_")
+    });
+    let outcomes: Vec<&str> = of_keys
+        .map(|entry| {
+            assert!(entry.get("grant_id").is_none(), "{entry}");
+            entry["outcome"].as_str().unwrap()
+        })
+        .collect();
+    assert!(outcomes.contains(&"ok"), "{outcomes:?}");
+    assert!(outcomes.contains(&"invalid_api_key"), "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_filtered_like_a_grant() {
+    let world = set_up(StackConfig::default()).await;
+    let (_, secret) = key_of(&world, "alice");
+    let (authority, _) = grant(&world);
+    let create = r#"{"query": "mutation { apiKeyCreate(input: {name: \"x\"}) { __typename } }"}"#;
+    let headers = [
+        format!("Host: {authority}"),
+        format!("Authorization: Bearer {secret}"),
+        "Content-Type: application/json".to_owned(),
+    ];
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let (status, _) = raw(&authority, "POST /graphql", &headers, create).await;
+    assert_eq!(status, 200, "the probe works");
+    let (status, _) = raw(&authority, "POST /api/code", &headers, "").await;
+    assert_eq!(status, 404);
+    world
+        .ctl(&["setup", "quilt3", "--without-api-keys"])
+        .await
+        .ok();
+    let (status, body) = raw(&authority, "POST /graphql", &headers, create).await;
+    assert_eq!(status, 403, "{body}");
+}
