@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
@@ -49,6 +50,8 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
         .with_initial_backoff(Duration::from_millis(100));
     loader(clients)
         .no_credentials()
+        // Else the keys of every call would be kept.
+        .identity_cache(IdentityCache::no_cache())
         .profile_files(none)
         .profile_name("default")
         .region(EnvironmentVariableRegionProvider::new())

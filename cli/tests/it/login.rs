@@ -48,10 +48,7 @@ fn a_code_on_stdin_is_trimmed_and_sent() {
     assert_eq!(ran.ok(), "https://x.example\n");
     let request = requests.recv().unwrap();
     assert!(request.starts_with("POST /v1/session HTTP"), "{request}");
-    assert!(
-        request.ends_with(" {\"code\":\"the-code\"}"),
-        "{request}"
-    );
+    assert!(request.ends_with(" {\"code\":\"the-code\"}"), "{request}");
 }
 
 #[test]
