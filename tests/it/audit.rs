@@ -13,6 +13,8 @@ use quilt_proto::wire::{
     GrantRequest, LoginCode, NewApiKey, RegistryAcceptance, RoleChoice,
 };
 use quilt_proto::{ApiKeyId, ProfileName, Secret};
+#[cfg(target_os = "linux")]
+use quilt_tests::harness::Users;
 use quilt_tests::harness::{Daemon, Home, World};
 use quilt_tests::stack::{FakeStack, StackConfig};
 
@@ -383,4 +385,29 @@ async fn the_program_is_the_one_that_called_quiltctl() {
         .map(|entry| PathBuf::from(entry.program.clone().unwrap()))
         .collect();
     assert_eq!(programs, [aws, terraform], "{entries:#?}");
+}
+
+/// What the system tells to root it does not tell to everybody.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_of_an_ordinary_user_names_the_program_too() {
+    let Some(Users { a, .. }) = Users::find("a test of an ordinary user").await else {
+        return;
+    };
+    let world = World::of(&a, StackConfig::default()).await;
+    world.login().await;
+    let quiltctl = world.ctl_command(&[]);
+    let quiltctl = quiltctl
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
+    let script = "import subprocess, sys\n\
+                  subprocess.run([sys.argv[1], '--no-autostart', 'credential-process'], check=True)";
+    world.home.python(script, &[&quiltctl]).await.ok();
+    let entries = world.client().send(&ReadAudit(AuditQuery::default())).await;
+    let entries = entries.unwrap();
+    let asked = entries.iter().find(|entry| entry.action == "credentials");
+    let program = asked.unwrap().program.clone().unwrap_or_default();
+    assert!(program.contains("python3"), "{entries:#?}");
 }

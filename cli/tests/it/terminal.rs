@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
@@ -19,6 +21,8 @@ pub(crate) struct Terminal {
     slave: OwnedFd,
     screen: Arc<Mutex<vt100::Parser>>,
     pub(crate) child: Child,
+    reader: Option<JoinHandle<()>>,
+    is_gone: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -58,10 +62,20 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 1000)));
         let shown = Arc::clone(&screen);
         let mut reader = std::fs::File::from(master.try_clone().unwrap());
-        thread::spawn(move || {
+        let is_gone = Arc::<AtomicBool>::default();
+        let stop = Arc::clone(&is_gone);
+        let reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut bytes) {
-                shown.lock().unwrap().process(&bytes[..count]);
+            while !stop.load(Ordering::SeqCst) {
+                let mut polled = [PollFd::new(&reader, PollFlags::IN)];
+                let pause = Timespec::try_from(Duration::from_millis(50)).unwrap();
+                if matches!(poll(&mut polled, Some(&pause)), Ok(0)) {
+                    continue;
+                }
+                match reader.read(&mut bytes) {
+                    Ok(count @ 1..) => shown.lock().unwrap().process(&bytes[..count]),
+                    _ => break,
+                }
             }
         });
         Self {
@@ -69,7 +83,18 @@ impl Terminal {
             slave,
             screen,
             child,
+            reader: Some(reader),
+            is_gone,
         }
+    }
+
+    /// Closes it, as a window that is closed does.
+    pub(crate) fn hang_up(&mut self) {
+        self.is_gone.store(true, Ordering::SeqCst);
+        self.reader.take().unwrap().join().unwrap();
+        let nothing = std::fs::File::open("/dev/null").unwrap();
+        self.master = nothing.try_clone().unwrap().into();
+        self.slave = nothing.into();
     }
 
     pub(crate) fn text(&self) -> String {

@@ -150,6 +150,27 @@ fn the_terminal_is_given_back_to_a_signal() {
 }
 
 #[test]
+fn it_ends_with_its_terminal() {
+    let home = Home::new();
+    let (_say, _) = daemon(&home);
+    let mut terminal = watch(&home, 24, 80);
+    terminal.wait_for("alice");
+    let leader = terminal.child.id().to_string();
+    let found = Command::new("pgrep").args(["-P", &leader]).output();
+    let pid = String::from_utf8(found.unwrap().stdout).unwrap();
+    let place = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
+    assert!(pid.trim().parse::<u32>().is_ok(), "{pid:?}");
+    terminal.hang_up();
+    terminal.end();
+    // The program itself, and not only what waits for it.
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while place.exists() {
+        assert!(std::time::Instant::now() < end, "it goes on alone");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn keys_lead_to_other_commands_and_back() {
     let home = Home::new();
     let (_say, _) = daemon(&home);

@@ -25,13 +25,17 @@ impl Desk {
     }
 
     fn issue(&self, life: Life) -> Issued {
+        self.try_issue(life).unwrap()
+    }
+
+    fn try_issue(&self, life: Life) -> Result<Issued, GrantError> {
         let right = Right::Credentials {
             catalog: "https://demo.quilt.example".parse().unwrap(),
             profile: ProfileName::default_profile(),
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let open = |_| Ok(Endpoint::new(address, self.stop.clone()));
-        self.grants.issue(right, life, open).unwrap()
+        self.grants.issue(right, life, open)
     }
 
     async fn until(&self, done: impl Fn(&Grants) -> bool) {
@@ -177,4 +181,23 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     std::fs::write(&state, "").unwrap();
     assert!(grants.keep_back_api_keys(false).is_err());
     assert_eq!(are_kept_back(&grants), [true; 2]);
+}
+
+#[tokio::test]
+async fn nobody_takes_the_room_of_programs_that_run() {
+    let desk = Desk::new();
+    let timed = (0..1000).map_while(|_| desk.try_issue(Life::Seconds(60)).ok());
+    assert_eq!(timed.count(), 500);
+    let own = std::process::id();
+    let held = || Holder::watch(Some(own)).unwrap();
+    let of_one = (0..500).map_while(|_| desk.try_issue(Life::While(held())).ok());
+    assert_eq!(of_one.count(), 64);
+    let mut other = std::process::Command::new("sleep")
+        .arg("60")
+        .spawn()
+        .unwrap();
+    let of_other = Holder::watch(Some(other.id())).unwrap();
+    assert!(desk.try_issue(Life::While(of_other)).is_ok());
+    other.kill().unwrap();
+    other.wait().unwrap();
 }

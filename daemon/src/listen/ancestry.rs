@@ -29,7 +29,9 @@ const NAME: usize = 64;
 /// The program that wants what process `asking` asks for: itself, unless it is
 /// one of ours. `None` where the system does not tell.
 pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
-    let executable = executable(proc, asking)?;
+    // Where the program is not told, as of a process that hides its memory from
+    // other processes of this user, it has a name.
+    let executable = executable(proc, asking).or_else(|| name(proc, asking))?;
     let itself = Program {
         pid: asking,
         executable: Some(executable.clone()),
@@ -42,18 +44,14 @@ pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
         let Some(pid) = parent(proc, child) else {
             break;
         };
-        let found = self::executable(proc, pid);
+        let found = self::executable(proc, pid).or_else(|| name(proc, pid));
         // The number was the parent's for as long as it is the parent's still.
         if parent(proc, child) != Some(pid) {
             continue;
         }
         match found {
             Some(path) if is_one_of(&path, &OURS) || is_one_of(&path, &SHELLS) => child = pid,
-            found => {
-                // What is another user's has a name at least.
-                let executable = found.or_else(|| name(proc, pid));
-                return Some(Program { pid, executable });
-            }
+            executable => return Some(Program { pid, executable }),
         }
     }
     Some(itself)

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::TIMEOUT;
@@ -93,7 +95,10 @@ fn show(
             terminal.draw(|frame| draw(frame, model, &look))?;
             drawn = Some(Instant::now());
         }
-        if event::poll(PAUSE)? {
+        if has_hung_up()? {
+            return Ok(Wish::Quit);
+        }
+        if event::poll(Duration::ZERO)? {
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => match press(model, key) {
                     Wish::Stay => drawn = None,
@@ -104,6 +109,22 @@ fn show(
                 _ => {}
             }
         }
+    }
+}
+
+/// Waits for a key, no longer than for the next look; whether the terminal is
+/// gone. Whoever reads from one that is gone reads for ever.
+fn has_hung_up() -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+    let pause = Timespec::try_from(PAUSE).map_err(io::Error::other)?;
+    match poll(&mut polled, Some(&pause)) {
+        // A signal: the caller looks which.
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(polled[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)),
     }
 }
 

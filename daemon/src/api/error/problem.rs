@@ -161,7 +161,13 @@ fn session(error: &SessionError) -> Problem {
 }
 
 fn grant(error: &GrantError) -> Problem {
-    Problem::new(503, ErrorCode::Internal, error.to_string())
+    let code = match error {
+        GrantError::TooMany => ErrorCode::Busy,
+        GrantError::System(_) | GrantError::NoTokenFile(_) | GrantError::Unkept(_) => {
+            ErrorCode::Internal
+        }
+    };
+    Problem::new(503, code, error.to_string())
 }
 
 fn gateway(error: &GatewayError) -> Problem {
