@@ -43,6 +43,13 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     loop {
         let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
         let wish = show(context, &mut terminal, &mut model, &news, &signal);
+        if has_hung_up(Duration::ZERO).unwrap_or(true) {
+            // There is nothing to give back, and nobody to complain to.
+            std::mem::forget(terminal);
+            let code = SIGNALED + usize::try_from(SIGHUP).unwrap_or_default();
+            let code = u8::try_from(code).unwrap_or(exit::UNEXPECTED);
+            return Err(Failure::quiet(code));
+        }
         ratatui::restore();
         match wish.map_err(|error| broken(&error))? {
             Wish::Quit | Wish::Stay => break,
@@ -95,10 +102,10 @@ fn show(
             terminal.draw(|frame| draw(frame, model, &look))?;
             drawn = Some(Instant::now());
         }
-        if has_hung_up()? {
+        if has_hung_up(PAUSE)? {
             return Ok(Wish::Quit);
         }
-        if event::poll(Duration::ZERO)? {
+        while event::poll(Duration::ZERO)? {
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => match press(model, key) {
                     Wish::Stay => drawn = None,
@@ -112,12 +119,12 @@ fn show(
     }
 }
 
-/// Waits for a key, no longer than for the next look; whether the terminal is
-/// gone. Whoever reads from one that is gone reads for ever.
-fn has_hung_up() -> io::Result<bool> {
+/// Waits for a key, no longer than this; whether the terminal is gone. Whoever
+/// reads from one that is gone reads for ever.
+fn has_hung_up(pause: Duration) -> io::Result<bool> {
     let stdin = io::stdin();
     let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
-    let pause = Timespec::try_from(PAUSE).map_err(io::Error::other)?;
+    let pause = Timespec::try_from(pause).map_err(io::Error::other)?;
     match poll(&mut polled, Some(&pause)) {
         // A signal: the caller looks which.
         Err(Errno::INTR) => Ok(false),
