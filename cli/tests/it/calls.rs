@@ -258,7 +258,12 @@ fn a_reader_that_goes_away_is_no_error() {
         .read_to_string(&mut said)
         .unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(said, "");
+    // Of what was to be read, that is: the daemon here is of no version.
+    let said: Vec<_> = said
+        .lines()
+        .filter(|line| !line.contains("of version"))
+        .collect();
+    assert_eq!(said, [""; 0]);
 }
 
 #[cfg(target_os = "linux")]
