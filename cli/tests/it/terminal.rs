@@ -29,6 +29,8 @@ impl Terminal {
     /// Runs a program in a terminal of this size, as its leader.
     pub(crate) fn run(command: &mut Command, rows: u16, columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        // It is gone once it is closed here.
+        rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();

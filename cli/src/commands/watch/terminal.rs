@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::TIMEOUT;
@@ -39,17 +38,11 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     context.started(&limited, None, true, Client::probe)?;
     let signal = signals().map_err(|error| broken(&error))?;
     let news = listen(client);
+    std::thread::spawn(end_with_terminal);
     let mut model = Model::default();
     loop {
         let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
         let wish = show(context, &mut terminal, &mut model, &news, &signal);
-        if has_hung_up(Duration::ZERO).unwrap_or(true) {
-            // There is nothing to give back, and nobody to complain to.
-            std::mem::forget(terminal);
-            let code = SIGNALED + usize::try_from(SIGHUP).unwrap_or_default();
-            let code = u8::try_from(code).unwrap_or(exit::UNEXPECTED);
-            return Err(Failure::quiet(code));
-        }
         ratatui::restore();
         match wish.map_err(|error| broken(&error))? {
             Wish::Quit | Wish::Stay => break,
@@ -102,10 +95,7 @@ fn show(
             terminal.draw(|frame| draw(frame, model, &look))?;
             drawn = Some(Instant::now());
         }
-        if has_hung_up(PAUSE)? {
-            return Ok(Wish::Quit);
-        }
-        while event::poll(Duration::ZERO)? {
+        if event::poll(PAUSE)? {
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => match press(model, key) {
                     Wish::Stay => drawn = None,
@@ -119,19 +109,18 @@ fn show(
     }
 }
 
-/// Waits for a key, no longer than this; whether the terminal is gone. Whoever
-/// reads from one that is gone reads for ever.
-fn has_hung_up(pause: Duration) -> io::Result<bool> {
+/// Ends this program with its terminal: whoever reads from one that is gone
+/// reads for ever, and has nobody to complain to.
+fn end_with_terminal() {
     let stdin = io::stdin();
-    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
-    let pause = Timespec::try_from(pause).map_err(io::Error::other)?;
-    match poll(&mut polled, Some(&pause)) {
-        // A signal: the caller looks which.
-        Err(Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
-        Ok(_) => Ok(polled[0]
-            .revents()
-            .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)),
+    loop {
+        let mut polled = [PollFd::new(&stdin, PollFlags::empty())];
+        let result = poll(&mut polled, None);
+        let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        if result.is_ok() && polled[0].revents().intersects(gone) {
+            let hang_up = usize::try_from(SIGHUP).unwrap_or_default();
+            std::process::exit(i32::try_from(SIGNALED + hang_up).unwrap_or(1));
+        }
     }
 }
 
