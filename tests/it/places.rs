@@ -120,20 +120,8 @@ async fn a_runtime_directory_that_cannot_be_written_costs_nothing() {
     let home = Home::new();
     // Read-only for root, too.
     let mount = "mount -t tmpfs -o ro,mode=700 none \"$XDG_RUNTIME_DIR\" && exec \"$@\"";
-    let mut command = home.command("unshare");
-    if !rustix::process::getuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
+    let mut command = home.in_mounts_of_its_own(mount);
     command
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            mount,
-            "sh",
-        ])
         .arg(binaries::quiltctl())
         .args(["status", "--json"])
         .env("QUILTD_BIN", binaries::quiltd());

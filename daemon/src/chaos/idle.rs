@@ -23,7 +23,7 @@ impl World {
     async fn credentials_of(&self, profile: &str) -> Result<(), CredentialError> {
         let (vault, session) = (self.vault.clone(), self.session.clone());
         let profile: ProfileName = profile.parse().unwrap();
-        let asked = async move { vault.credentials_of(&session, &profile, LONG).await };
+        let asked = async move { vault.credentials(&session, &profile, LONG).await };
         self.outcome(asked).await.map(drop)
     }
 }

@@ -116,7 +116,7 @@ impl World {
         let (vault, session) = (Arc::clone(&self.vault), Arc::clone(&self.session));
         async move {
             let profile = ProfileName::default_profile();
-            vault.credentials_of(&session, &profile, LONG).await
+            vault.credentials(&session, &profile, LONG).await
         }
     }
 

@@ -8,4 +8,4 @@ mod vault;
 
 pub use self::error::CredentialError;
 pub use self::stack_source::AwsCredentials;
-pub use self::vault::{Issued, Parts, Vault, Wanted};
+pub use self::vault::{Parts, Vault, Wanted};

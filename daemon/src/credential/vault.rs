@@ -65,14 +65,6 @@ pub struct Vault {
     fetches: TaskTracker,
 }
 
-/// Credentials, and whose they are.
-pub struct Issued {
-    /// The credentials.
-    pub credentials: AwsCredentials,
-    /// The session they come from.
-    pub session: Arc<Session>,
-}
-
 /// The credentials of one profile.
 pub(super) struct Entry {
     name: ProfileName,
@@ -128,25 +120,9 @@ impl Vault {
         Ok(sessions.session(&catalog))
     }
 
-    /// Credentials of a profile, of the session it decides on, for whoever
-    /// that is now, by the freshness promise of [`Policy::AWS_CREDENTIALS`].
-    pub async fn credentials(
-        &self,
-        profile: &ProfileName,
-        asked: Option<&str>,
-        patience: Duration,
-    ) -> Result<Issued, CredentialError> {
-        let session = self.session(profile, asked)?;
-        let credentials = self.credentials_of(&session, profile, patience).await?;
-        Ok(Issued {
-            credentials,
-            session,
-        })
-    }
-
     /// Credentials of a profile for whoever has a right to those of this
     /// session. A profile that is another catalog's by now gives none.
-    pub async fn credentials_of(
+    pub async fn credentials(
         &self,
         session: &Arc<Session>,
         profile: &ProfileName,

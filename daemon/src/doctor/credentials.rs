@@ -25,10 +25,7 @@ pub(super) async fn check(
     let mut outcomes = Vec::new();
     for profile in profiles {
         let patience = deadline.saturating_duration_since(Instant::now());
-        let asked = patient
-            .vault
-            .credentials_of(session, &profile, patience)
-            .await;
+        let asked = patient.vault.credentials(session, &profile, patience).await;
         outcomes.push(match asked {
             Ok(credentials) => Ok(format!(
                 "profile '{profile}' has AWS credentials until {}",

@@ -8,6 +8,7 @@
 mod attend;
 mod holder;
 mod kept;
+mod quota;
 mod restrict;
 mod resume;
 mod right;

@@ -20,15 +20,6 @@ use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::files::{self, Stamp};
 
-/// More than anybody needs, and bounded.
-const MOST: usize = 1000;
-
-/// Those that end by themselves after a while leave room for programs that run.
-const MOST_TIMED: usize = MOST / 2;
-
-/// Those that end with one and the same process.
-const MOST_OF_ONE: usize = 64;
-
 /// A grant tied to a process is good for this long at a time, in seconds, and
 /// renewed at half of it: should the watch ever fail, the grant ends too.
 pub(super) const HELD_SECONDS: i64 = 3600;
@@ -144,27 +135,6 @@ pub(super) struct Grant {
     pub(super) _token_file: Option<TempPath>,
     /// Ends the task that waits for the grant's end.
     pub(super) _ended: DropGuard,
-}
-
-impl State {
-    /// Whether there may be one more: of those that outlive the daemon, of
-    /// those that end with a process, or of those that end by time.
-    fn has_room(&self, is_kept: bool, holder: Option<u32>) -> bool {
-        let all = self.grants.values();
-        let (like_it, most) = match holder {
-            _ if is_kept => (0, MOST),
-            Some(_) => (
-                all.filter(|grant| grant.holder == holder).count(),
-                MOST_OF_ONE,
-            ),
-            None => (
-                all.filter(|grant| grant.holder.is_none() && !grant.is_kept)
-                    .count(),
-                MOST_TIMED,
-            ),
-        };
-        self.grants.len() < MOST && like_it < most
-    }
 }
 
 impl Grants {

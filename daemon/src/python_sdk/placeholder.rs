@@ -314,6 +314,17 @@ mod tests {
         keeping.await.unwrap();
     }
 
+    /// What keeps a placeholder there until it is stopped, once it is there.
+    #[cfg(target_os = "linux")]
+    async fn kept(placeholder: &Placeholder) -> (tokio::task::JoinHandle<()>, CancellationToken) {
+        let stop = CancellationToken::new();
+        let keeping = tokio::spawn(placeholder.clone().keep(|| true, stop.clone()));
+        while !placeholder.is_there() {
+            tokio::task::yield_now().await;
+        }
+        (keeping, stop)
+    }
+
     #[cfg(target_os = "linux")]
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_slow_reader_never_finds_what_the_sdk_writes() {
@@ -326,11 +337,7 @@ mod tests {
             ..Placeholder::in_dir(dir.path())
         };
         let path = placeholder.path().to_owned();
-        let stop = CancellationToken::new();
-        let keeping = tokio::spawn(placeholder.clone().keep(|| true, stop.clone()));
-        while !placeholder.is_there() {
-            tokio::task::yield_now().await;
-        }
+        let (keeping, stop) = kept(&placeholder).await;
         let inode = || fs::metadata(&path).unwrap().ino();
         let mut reader = File::open(&path).unwrap();
         let before = inode();
@@ -361,11 +368,7 @@ mod tests {
             ..Placeholder::in_dir(dir.path())
         };
         let path = placeholder.path().to_owned();
-        let stop = CancellationToken::new();
-        let keeping = tokio::spawn(placeholder.clone().keep(|| true, stop.clone()));
-        while !placeholder.is_there() {
-            tokio::task::yield_now().await;
-        }
+        let (keeping, stop) = kept(&placeholder).await;
         let writers = tokio::task::spawn_blocking(move || {
             let inode = || fs::metadata(&path).unwrap().ino();
             for _ in 0..20 {

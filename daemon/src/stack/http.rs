@@ -99,6 +99,14 @@ impl StackClient {
         request: RequestBuilder,
     ) -> Result<(Response, Origin), StackError> {
         let (client, request) = prepared(request)?;
+        self.dispatch(client, request).await
+    }
+
+    async fn dispatch(
+        &self,
+        client: Client,
+        request: Request,
+    ) -> Result<(Response, Origin), StackError> {
         let url = request.url().clone();
         let host = Origin::of(&url);
         match client.execute(request).await {
@@ -142,9 +150,8 @@ impl StackClient {
     async fn ask(&self, request: RequestBuilder) -> Result<(StatusCode, Answer), StackError> {
         let (client, request) = prepared(request)?;
         let host = Origin::of(request.url());
-        let request = RequestBuilder::from_parts(client, request);
         let asked = async {
-            let (response, origin) = self.execute(request).await?;
+            let (response, origin) = self.dispatch(client, request).await?;
             self.read(response, origin).await
         };
         in_time(TOTAL_TIMEOUT, asked).await.unwrap_or_else(|| {

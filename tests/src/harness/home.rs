@@ -161,6 +161,18 @@ impl Home {
         command
     }
 
+    /// A command that runs `script` by `sh` where what it mounts nobody else
+    /// sees; what is added to it are the script's `$@`.
+    pub fn in_mounts_of_its_own(&self, script: &str) -> Command {
+        let mut command = self.command("unshare");
+        if !rustix::process::getuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "--propagation", "private"]);
+        command.args(["sh", "-c", script, "sh"]);
+        command
+    }
+
     /// Runs a program of Python's standard library to its end, as this home's
     /// user.
     pub async fn python(&self, script: &str, args: &[&str]) -> Run {

@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use rustix::process::getuid;
-
 use super::{Daemon, Home, binaries};
 
 /// What tells one machine, and one run of it, from another.
@@ -33,21 +31,9 @@ impl Daemon {
         let id = home.path().join("other-boot-id");
         let text = uuid::Uuid::new_v4().to_string();
         fs::write(&id, format!("{text}\n")).expect("a file in the home");
-        let mut command = home.command("unshare");
-        command.envs(variables.iter().copied());
-        if !getuid().is_root() {
-            command.args(["--user", "--map-root-user"]);
-        }
+        let mut command = home.in_mounts_of_its_own(START);
         command
-            .args([
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-c",
-                START,
-                "sh",
-            ])
+            .envs(variables.iter().copied())
             .arg(id)
             .arg(BOOT_ID)
             .arg(binaries::quiltd());

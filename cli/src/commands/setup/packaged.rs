@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::systemd;
+
 /// Where packages put units of users (systemd.unit(5)), besides data directories.
 const DIRS: [&str; 3] = [
     "/etc/systemd/user",
@@ -19,7 +21,7 @@ pub(super) fn units(daemon: &str) -> Option<[PathBuf; 2]> {
         .map(|dir| dir.join("systemd/user"));
     let mut all = data.chain(DIRS.map(PathBuf::from));
     all.find_map(|dir| {
-        let units = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
+        let units = systemd::units(&dir);
         (starts(&units[0], daemon) && units[1].is_file()).then_some(units)
     })
 }

@@ -104,10 +104,11 @@ fn lingers() -> bool {
 
 /// Whether the units are there.
 pub(super) fn is_set_up() -> bool {
-    units_dir().is_ok_and(|dir| dir.join("quiltd.service").exists())
+    units_dir().is_ok_and(|dir| units(&dir)[0].exists())
 }
 
-fn units(dir: &Path) -> [PathBuf; 2] {
+/// The units in a directory, service first.
+pub(super) fn units(dir: &Path) -> [PathBuf; 2] {
     [dir.join("quiltd.service"), dir.join("quiltd.socket")]
 }
 
@@ -185,7 +186,7 @@ impl State {
 /// otherwise now: of another version, or in the way of a package's.
 pub(in crate::commands) fn stale() -> Option<PathBuf> {
     let dir = units_dir().ok()?;
-    let paths = [dir.join("quiltd.service"), dir.join("quiltd.socket")];
+    let paths = units(&dir);
     let texts = paths.each_ref().map(|path| fs::read_to_string(path).ok());
     let ours = |text: &String| text.contains("Description=Quilt session daemon");
     let [service, socket] = texts.map(|text| text.filter(ours));

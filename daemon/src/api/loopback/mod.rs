@@ -125,7 +125,7 @@ impl Desk {
         self.app.follow_store().await;
         let session = self.app.sessions.session(opened.right.catalog());
         let vault = &self.app.vault;
-        let vended = vault.credentials_of(&session, profile, patience);
+        let vended = vault.credentials(&session, profile, patience);
         let (vended, by) = tokio::join!(vended, program(visitor));
         let vended = vended.map_err(ApiError::from);
         meter::vended(&self.app, Via::Grant, &vended);

@@ -31,7 +31,7 @@ async fn vend(call: &Call<ReadCredentials>) -> Result<AwsCredentials, ApiError> 
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let session = call.profile_session(&profile)?;
     let vault = &call.app.vault;
-    Ok(vault.credentials_of(&session, &profile, TIMEOUT).await?)
+    Ok(vault.credentials(&session, &profile, TIMEOUT).await?)
 }
 
 async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
@@ -42,10 +42,7 @@ async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let session = call.profile_session(&profile)?;
     let app = &call.app;
-    let credentials = app
-        .vault
-        .credentials_of(&session, &profile, TIMEOUT)
-        .await?;
+    let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
     let region = app.region(session.catalog(), &profile).await;
     let settings = app.settings.current();
     let console = &settings.console;

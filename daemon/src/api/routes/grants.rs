@@ -34,9 +34,7 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
     let life = life(&request, call.peer.as_ref())?;
     let app = &call.app;
     if request.ready {
-        app.vault
-            .credentials_of(&session, &profile, TIMEOUT)
-            .await?;
+        app.vault.credentials(&session, &profile, TIMEOUT).await?;
     } else {
         warm_up(app, &session, &profile);
     }
@@ -85,7 +83,7 @@ fn warm_up(app: &Arc<App>, session: &Arc<Session>, profile: &ProfileName) {
     let (app, session, profile) = (Arc::clone(app), Arc::clone(session), profile.clone());
     tokio::spawn(async move {
         // A failure is told to whoever asks for them.
-        let _ = app.vault.credentials_of(&session, &profile, TIMEOUT).await;
+        let _ = app.vault.credentials(&session, &profile, TIMEOUT).await;
     });
 }
 

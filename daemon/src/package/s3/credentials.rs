@@ -62,7 +62,7 @@ impl CredentialProvider for Vended {
         let profile = ProfileName::default_profile();
         let held = self
             .vault
-            .credentials_of(&self.session, &profile, PATIENCE)
+            .credentials(&self.session, &profile, PATIENCE)
             .await;
         let held = held.map_err(|error| object_store::Error::Generic {
             store: "vault",

@@ -10,10 +10,10 @@
 
 mod edit;
 mod record;
+mod writable;
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted};
 
 use self::edit::{Edit, Wanted};
 use self::record::{Record, Records};
+use self::writable::{by_hand, unwritable_file};
 use super::unit;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
@@ -169,40 +170,6 @@ fn forget(records: &mut Records, path: &Path, name: &str) -> Result<(), Failure>
     records
         .save()
         .map_err(|error| failed("the record of set-ups", &error))
-}
-
-/// The lines to add, and why this program does not.
-fn by_hand(path: &Path, wanted: &Wanted<'_>, what: &str, hint: Command) -> Failure {
-    output::note(format_args!(
-        "These lines belong into {}:",
-        quoted::path(path)
-    ));
-    for line in edit::section(wanted).lines() {
-        output::note(line);
-    }
-    let what = format!("{}: {what}: nothing was changed", quoted::path(path));
-    Failure::new(exit::INPUT, what).hint(hint)
-}
-
-/// Why a file is not to be replaced: its owner wants it read-only, or it is
-/// mounted there, as into a container.
-fn unwritable_file(path: &Path) -> Option<(&'static str, Command)> {
-    let target = fs::canonicalize(path).ok()?;
-    let file = fs::metadata(&target).ok()?;
-    if file.permissions().readonly() {
-        return Some(("it is read-only", Command::of("chmod u+w").path(path)));
-    }
-    let dir = fs::metadata(target.parent()?).ok()?;
-    let is_mounted = file.dev() != dir.dev() || is_mount_point(&target);
-    is_mounted.then(|| ("it is a mount of its own", Command::edit(path)))
-}
-
-/// Whether something is mounted right there (proc(5), `mountinfo`).
-fn is_mount_point(path: &Path) -> bool {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    let plain = |place: &str| place.replace("\\040", " ").replace("\\011", "\t");
-    places.map(plain).any(|place| Path::new(&place) == path)
 }
 
 /// Takes back every profile that was set up; whether there was one.

@@ -82,6 +82,9 @@ impl Book {
             return;
         };
         let was = std::mem::replace(&mut entry.load, load);
+        if was == load {
+            return;
+        }
         let origin = entry.origin.clone();
         let tally = self.tallies.entry(origin).or_default();
         let counts = [

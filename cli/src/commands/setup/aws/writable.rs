@@ -1,0 +1,45 @@
+//! Files that are not to be replaced, and the lines to add to them by hand.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use quilt_proto::{Command, quoted};
+
+use super::edit::{self, Wanted};
+use crate::exit::{self, Failure};
+use crate::output;
+
+/// The lines to add, and why this program does not.
+pub(super) fn by_hand(path: &Path, wanted: &Wanted<'_>, what: &str, hint: Command) -> Failure {
+    output::note(format_args!(
+        "These lines belong into {}:",
+        quoted::path(path)
+    ));
+    for line in edit::section(wanted).lines() {
+        output::note(line);
+    }
+    let what = format!("{}: {what}: nothing was changed", quoted::path(path));
+    Failure::new(exit::INPUT, what).hint(hint)
+}
+
+/// Why a file is not to be replaced: its owner wants it read-only, or it is
+/// mounted there, as into a container.
+pub(super) fn unwritable_file(path: &Path) -> Option<(&'static str, Command)> {
+    let target = fs::canonicalize(path).ok()?;
+    let file = fs::metadata(&target).ok()?;
+    if file.permissions().readonly() {
+        return Some(("it is read-only", Command::of("chmod u+w").path(path)));
+    }
+    let dir = fs::metadata(target.parent()?).ok()?;
+    let is_mounted = file.dev() != dir.dev() || is_mount_point(&target);
+    is_mounted.then(|| ("it is a mount of its own", Command::edit(path)))
+}
+
+/// Whether something is mounted right there (proc(5), `mountinfo`).
+fn is_mount_point(path: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let plain = |place: &str| place.replace("\\040", " ").replace("\\011", "\t");
+    places.map(plain).any(|place| Path::new(&place) == path)
+}
