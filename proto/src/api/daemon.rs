@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Action;
-use crate::wire::{AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, Status};
+use crate::wire::{
+    AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, PasswordComparison, ProxyPasswords,
+    Status,
+};
 
 /// How much of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,16 @@ endpoints! {
     /// What is wrong?
     ReadDiagnosis: Get "/v1/doctor" -> Diagnosis {
         const SUMMARY: &'static str = "What is wrong, and the commands that mend it";
+    }
+
+    /// Which proxies does the daemon know by another password?
+    ComparePasswords(body: ProxyPasswords): Post "/v1/network/comparison" -> PasswordComparison {
+        const SUMMARY: &'static str = "Which proxies the daemon knows by another password";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "For `doctor`: the status shows no passwords, and a password that changed after the \
+             daemon was started does not count for it.",
+        );
+        const SECRET: bool = true;
     }
 
     /// What does the daemon hold?

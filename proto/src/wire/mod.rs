@@ -22,7 +22,7 @@ pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use config::{ConfigUpdate, ConfigValues};
 pub use doctor::{Diagnosis, Finding, Severity};
-pub use gateway::{Gateway, GatewayRequest};
+pub use gateway::{Gateway, GatewayAddress, GatewayRequest};
 pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantKind, GrantRequest, GrantStatus};
 pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
@@ -32,6 +32,6 @@ pub use session::{
     WebLoginState,
 };
 pub use status::{
-    CatalogStatus, CredentialStatus, Health, NetworkStatus, Protection, SessionState,
-    SessionStatus, SessionUser, Status,
+    CatalogStatus, CredentialStatus, Health, NetworkStatus, PasswordComparison, Protection,
+    ProxyPasswords, SessionState, SessionStatus, SessionUser, Status,
 };
