@@ -75,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let mut command = Command::new(program);
     command.args(rest);
-    for name in variables::ALL {
+    for name in variables::all() {
         command.env_remove(name);
     }
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
