@@ -125,12 +125,13 @@ mod tests {
     #[test]
     fn quotes_are_told_where_they_are_not_needed() {
         let dir = tempfile::tempdir().unwrap();
-        let link = |name: &str| {
-            let file = dir.path().join(name);
+        let link = |folder: &str| {
+            let file = dir.path().join(folder).join("quiltctl");
+            fs::create_dir(dir.path().join(folder)).unwrap();
             std::os::unix::fs::symlink(env::current_exe().unwrap(), &file).unwrap();
             file.to_str().unwrap().to_owned()
         };
-        let (plain, spaced) = (link("quiltctl"), link("quilt ctl"));
+        let (plain, spaced) = (link("plain"), link("with space"));
         let code = |program: &str| found(program).map(|(code, _)| code);
         for quoted in [format!("\"{plain}\""), format!("'{plain}'")] {
             assert_eq!(code(&quoted).as_deref(), Some("process_quoted"), "{quoted}");
