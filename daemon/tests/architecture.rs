@@ -117,7 +117,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     (
         "package",
-        &["catalogs", "credential", "python_sdk", "session"],
+        &["aws", "catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &["raw"]),
     ("program", &[]),
