@@ -25,7 +25,7 @@ async fn two_catalogs() -> (World, FakeStack) {
     let world = World::logged_in().await;
     let mut config = StackConfig::default();
     for user in config.users.iter_mut().filter(|user| user.name == "alice") {
-        user.email = THERE.to_owned();
+        THERE.clone_into(&mut user.email);
     }
     let other = FakeStack::bind(config).await.unwrap();
     (world, other)
