@@ -1,15 +1,16 @@
 //! Builds and owns the services, in the order they depend on each other.
 
 mod follow;
+mod hand_over;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use quilt_network::Network;
 use quilt_proto::aws::Region;
 use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
-use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
+use quilt_proto::{CatalogUrl, ProfileName, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ use crate::credential::{self, Vault};
 use crate::doctor::{self, Ailment, Examination, Patient};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
-use crate::keys::Keys;
+use crate::keys::{HandoverError, Keys, StartupSource};
 use crate::metrics::Metrics;
 use crate::package::Packages;
 use crate::process::Attempt;
@@ -108,6 +109,8 @@ pub struct App {
     program: Option<Program>,
     clock: SharedClock,
     users: Users,
+    /// Keys that could not be taken at the start.
+    not_taken: OnceLock<Vec<(StartupSource, Arc<HandoverError>)>>,
     state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
@@ -188,6 +191,7 @@ impl App {
             changes: news.changes,
             clock,
             users: Users::default(),
+            not_taken: OnceLock::new(),
             state_dir: config.state_dir,
             socket,
             tasks,
@@ -245,18 +249,6 @@ impl App {
     /// Takes note of who the stack says the user of a session is.
     pub fn note_user(&self, catalog: &CatalogUrl, me: Option<&Me>) {
         self.users.note(catalog, me, self.clock.now().wall);
-    }
-
-    /// Uses a key the daemon was started with, for `catalog` or the configured
-    /// one. Needs the runtime.
-    pub fn take_key(
-        &self,
-        catalog: Option<&str>,
-        key: &ApiKeySecret,
-    ) -> Result<(), catalogs::CatalogError> {
-        let session = self.session(catalog)?;
-        self.keys.set_unchecked(&session, key);
-        Ok(())
     }
 
     /// The AWS region of a profile: its own, else the catalog's, where known.
@@ -351,6 +343,7 @@ impl App {
         ailments.extend(refused.cloned().map(Ailment::Unprotected));
         let replaced = self.program.as_ref().and_then(Program::replaced);
         ailments.extend(replaced.map(Ailment::Replaced));
+        ailments.extend(self.keys_not_taken());
         for session in self.sessions.all() {
             ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
         }

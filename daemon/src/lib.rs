@@ -34,6 +34,7 @@ pub mod session;
 pub mod settings;
 pub mod stack;
 pub mod store;
+pub mod succession;
 pub mod users;
 
 use std::sync::Arc;

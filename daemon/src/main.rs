@@ -18,6 +18,7 @@ use quiltd::keys::HandedKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::process::Attempt;
 use quiltd::store::{StoreChoice, StoreError};
+use quiltd::succession::{self, CarriedKey, Kept, Visit};
 use quiltd::{Listeners, api, instance, listen, memory, process, raw};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,13 +44,23 @@ const MAX_LINE: usize = 8 * 1024;
 /// of it is logged at any level.
 const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
 
+/// The first argument of a quiltd that carries API keys to the next.
+const CARRY_KEYS: &str = "__carry-keys";
+
 /// The exit code for a wrong command line, as of `quiltctl`.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    let given: Vec<_> = std::env::args_os().collect();
+    if let [_, first, path] = &given[..]
+        && first == CARRY_KEYS
+    {
+        return carry_keys(Path::new(path));
+    }
+    let before = predecessor();
     let protections = process::harden();
     raw::give_large_blocks_back();
-    let given: Vec<_> = std::env::args_os().collect();
+    let before = before.and_then(take_keys);
     let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
     let args = match args::parse(given) {
         Ok(Some(args)) => args,
@@ -59,7 +70,7 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    match scrubbed.and_then(|()| serve(args, protections)) {
+    match scrubbed.and_then(|()| serve(args, protections, before)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let (what, hint) = explain(&error);
@@ -98,7 +109,45 @@ fn last_words(what: &str, hint: Option<Command>) {
     }
 }
 
-fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
+/// Carries API keys from a daemon that ends to the next, for `quiltctl daemon
+/// restart`.
+fn carry_keys(path: &Path) -> ExitCode {
+    log_to_stderr("warn");
+    match succession::carry(path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            last_words(&error.to_string(), Some("quiltctl status".into()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Who has API keys for this daemon, if anybody does. They look at this process
+/// before it protects itself.
+fn predecessor() -> Option<Visit> {
+    // Else this program runs itself again first.
+    if HandedKey::is_in_environment() {
+        return None;
+    }
+    Visit::knock(&succession::socket(&locations::state_dir().ok()?))
+}
+
+fn take_keys(visit: Visit) -> Option<(Vec<CarriedKey>, Kept)> {
+    match visit.take() {
+        Ok(taken) => Some(taken),
+        Err(error) => {
+            // Nothing logs yet.
+            let _ = writeln!(io::stderr(), "quiltd: no API keys taken over: {error}");
+            None
+        }
+    }
+}
+
+fn serve(
+    args: Args,
+    protections: Vec<Attempt>,
+    before: Option<(Vec<CarriedKey>, Kept)>,
+) -> anyhow::Result<()> {
     log_to_stderr(&args.log);
     for warning in protections.iter().filter_map(Attempt::warning) {
         tracing::warn!("{warning}");
@@ -141,9 +190,17 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
                 "an API key was given, but its catalog is not known; give --catalog URL",
             )?;
         }
+        app.take_startup_keys();
+        let kept = before.map(|(keys, kept)| {
+            app.take_over(keys);
+            kept
+        });
         let stopping = app.shutdown.clone();
         tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
         announce(&control.first);
+        if let Some(kept) = kept {
+            kept.say();
+        }
         quiltd::run(app, Listeners { control }).await?;
         anyhow::Ok(())
     });

@@ -27,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "session",
             "stack",
             "store",
+            "succession",
         ],
     ),
     (
@@ -52,6 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "store",
+            "succession",
             "users",
         ],
     ),
@@ -134,6 +136,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("stack", &["metrics"]),
     ("store", &["files"]),
+    ("succession", &["process", "raw"]),
     ("users", &[]),
 ];
 

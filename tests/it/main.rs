@@ -27,6 +27,7 @@ mod foreign;
 mod full_disk;
 mod gateway;
 mod grants;
+mod handover;
 mod hardening;
 mod keyring;
 mod metrics;

@@ -10,6 +10,7 @@ use quilt_proto::wire::{Finding, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::logs;
+use crate::carrier::KeyCarrier;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{output, owner, start};
@@ -56,8 +57,11 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Restart => {
+            let keys = KeyCarrier::send_for(&client);
             stop(&client)?;
-            start(context, &client)
+            start(context, &client)?;
+            keys.arrive();
+            Ok(())
         }
         Command::Logs(_) => Ok(()),
     }
@@ -91,6 +95,13 @@ fn warn_of_upgrade(status: &Status) {
     super::status::warn_of_version(status);
     let is_about_it = |finding: &&Finding| finding.code == "program_replaced";
     super::status::warn(status.findings.iter().filter(is_about_it));
+}
+
+/// Ends the daemon so that the one that is started next has its API keys.
+pub(super) fn stop_for_next(client: &Client) -> Result<bool, Failure> {
+    // Whoever carries them needs nobody to wait.
+    let _keys = KeyCarrier::send_for(client);
+    stop(client)
 }
 
 /// Ends the daemon and waits until it is gone; false when there was none.

@@ -17,6 +17,7 @@ mod security;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use quilt_proto::{CatalogUrl, ProfileName, RegistryUrl};
@@ -33,6 +34,8 @@ use self::document::Document;
 pub struct Settings {
     profiles: BTreeMap<ProfileName, Arc<Profile>>,
     catalogs: BTreeMap<String, CatalogUrl>,
+    /// Files of API keys, by catalog.
+    pub key_files: BTreeMap<CatalogUrl, PathBuf>,
     /// Signing in to the AWS console.
     pub console: Console,
     /// How the network is reached, where that is not as the environment says.
@@ -59,6 +62,9 @@ impl Settings {
             for entry in catalogs.table()?.entries() {
                 let name = catalog::name(entry.key()).map_err(|what| entry.error(what))?;
                 let url = catalog::url(&entry)?;
+                if let Some(file) = catalog::api_key_file(&entry)? {
+                    settings.key_files.insert(url.clone(), file);
+                }
                 settings.catalogs.insert(name, url);
             }
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Action;
-use crate::wire::{AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, Status};
+use crate::wire::{AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, KeyOffer, Status};
 
 /// How much of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,17 @@ endpoints! {
     /// Which local process got what, when.
     ReadAudit(query: AuditQuery): Get "/v1/audit" -> Vec<AuditEntry> {
         const SUMMARY: &'static str = "Which local process got what, when";
+    }
+
+    /// Ask the daemon to offer its API keys to the one that follows: to
+    /// quiltd alone, over a socket of its own, for some seconds.
+    OfferKeys: Post "/v1/handover" -> KeyOffer {
+        const SUMMARY: &'static str = "Offer the API keys to the daemon that follows";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "For `quiltctl daemon restart`. The answer holds no key: the socket that it names gives \
+             them to another process of the same program alone, once.",
+        );
+        const AUDIT: Option<Action> = Some(Action::KeysOffer);
     }
 
     /// Ask the daemon to end.
