@@ -33,6 +33,7 @@ const MAX_SAID: u64 = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct KeyCarrier {
     catalogs: Vec<CatalogUrl>,
+    comes_again: bool,
     process: Option<(Child, BufReader<std::io::Take<ChildStdout>>)>,
 }
 
@@ -42,6 +43,7 @@ impl KeyCarrier {
     pub(crate) fn send_for(client: &Client) -> Self {
         let mut carrier = Self {
             catalogs: Vec::new(),
+            comes_again: false,
             process: None,
         };
         let offer = match client.send(&OfferKeys) {
@@ -57,6 +59,7 @@ impl KeyCarrier {
             }
             Err(_) => return carrier,
         };
+        carrier.comes_again = offer.comes_again;
         let Some(socket) = &offer.socket else {
             return carrier;
         };
@@ -66,6 +69,11 @@ impl KeyCarrier {
             Err(why) => carrier.warn(&why),
         }
         carrier
+    }
+
+    /// Whether a service manager starts the next daemon by itself.
+    pub(crate) fn comes_again(&self) -> bool {
+        self.comes_again
     }
 
     fn start(&mut self, offer: &KeyOffer, socket: &Path) -> Result<(), String> {

@@ -91,7 +91,7 @@ impl Place {
         locations::unnamed_socket().unwrap_or_else(|_| self.socket.clone())
     }
 
-    fn probe(&self, deadline: Instant) -> bool {
+    pub(crate) fn probe(&self, deadline: Instant) -> bool {
         let client = Client::new(self.now()).with_deadline(deadline);
         client.probe().is_ok()
     }
@@ -159,7 +159,7 @@ fn owned_by_us(socket: &Path) -> Result<(), Failure> {
 }
 
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
-fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
+pub(crate) fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
     let path = start_lock(place)?;
     loop {
         let taken = LockFile::try_take(&path).map_err(|error| {

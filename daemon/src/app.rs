@@ -4,6 +4,7 @@ mod follow;
 mod hand_over;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -103,6 +104,10 @@ pub struct App {
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
     pub shutdown: CancellationToken,
+    /// Set when a service manager is to start the daemon again.
+    pub again: Arc<AtomicBool>,
+    /// Whether a service manager holds the socket, and wakes the daemon by it.
+    pub is_socket_handed_over: bool,
     /// What protects the process.
     pub protections: Vec<Attempt>,
     changes: Changes,
@@ -185,6 +190,8 @@ impl App {
             network,
             config: sdk_config,
             shutdown,
+            again: Arc::default(),
+            is_socket_handed_over: false,
             protections,
             program: Program::running(),
             started_at,

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -47,6 +49,10 @@ const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
 /// The first argument of a quiltd that carries API keys to the next.
 const CARRY_KEYS: &str = "__carry-keys";
 
+/// The exit code at which a service manager starts the daemon again; that of
+/// `quiltd@.service`, and of every unit with `Restart=on-failure`.
+const AGAIN: u8 = 75;
+
 /// The exit code for a wrong command line, as of `quiltctl`.
 const USAGE: u8 = 2;
 
@@ -71,7 +77,7 @@ fn main() -> ExitCode {
         }
     };
     match scrubbed.and_then(|()| serve(args, protections, before)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let (what, hint) = explain(&error);
             last_words(&what, hint);
@@ -147,7 +153,7 @@ fn serve(
     args: Args,
     protections: Vec<Attempt>,
     before: Option<(Vec<CarriedKey>, Kept)>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     log_to_stderr(&args.log);
     for warning in protections.iter().filter_map(Attempt::warning) {
         tracing::warn!("{warning}");
@@ -181,7 +187,9 @@ fn serve(
     let result = runtime.block_on(async {
         let shutdown = stop_on_signal().context("cannot watch for signals")?;
         let socket = control.first.path().to_owned();
-        let app = App::build(config, protections, socket, shutdown).await?;
+        let mut app = App::build(config, protections, socket, shutdown).await?;
+        app.is_socket_handed_over = !control.first.owns_file();
+        let again = Arc::clone(&app.again);
         if let Some(key) = key {
             let catalog = args
                 .catalog
@@ -202,7 +210,11 @@ fn serve(
             kept.say();
         }
         quiltd::run(app, Listeners { control }).await?;
-        anyhow::Ok(())
+        anyhow::Ok(if again.load(Ordering::Relaxed) {
+            ExitCode::from(AGAIN)
+        } else {
+            ExitCode::SUCCESS
+        })
     });
     stop(runtime);
     result

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
-use quilt_proto::api::{ReadStatus, Shutdown};
+use quilt_proto::api::{ReadStatus, Shutdown, ShutdownQuery};
 use quilt_proto::wire::{Finding, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -58,7 +58,11 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         }
         Command::Restart => {
             let keys = KeyCarrier::send_for(&client);
-            stop(&client)?;
+            if keys.comes_again() {
+                stop_in_unit(context, &client)?;
+            } else {
+                stop(&client)?;
+            }
             start(context, &client)?;
             keys.arrive();
             Ok(())
@@ -108,6 +112,26 @@ pub(super) fn stop_for_next(client: &Client) -> Result<bool, Failure> {
 /// Waits for the process, not for the socket: connecting to a socket that
 /// systemd or launchd holds would start the daemon again.
 pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
+    stop_as(client, ShutdownQuery::default())
+}
+
+/// Ends a daemon that its service manager starts again, and waits for that:
+/// whoever asks meanwhile starts none beside it.
+fn stop_in_unit(context: &Context, client: &Client) -> Result<(), Failure> {
+    let deadline = Instant::now() + END_TIMEOUT;
+    let place = context.place()?;
+    let lock = start::lock(&place, deadline)?;
+    stop_as(client, ShutdownQuery { again: true })?;
+    let deadline = Instant::now() + TIMEOUT;
+    while Instant::now() < deadline && !place.probe(deadline) {
+        std::thread::sleep(PAUSE);
+    }
+    // Where it does not come, one is started as for everybody else.
+    drop(lock);
+    Ok(())
+}
+
+fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
     let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
     match quick.send(&ReadStatus) {
         Ok(status) => {
@@ -116,7 +140,7 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
             let pid = pid.or_else(|| owner::pid(client.socket()));
             let pid = pid.or_else(|| owner::checked(status.pid));
             let process = pid.map(|pid| (pid, Process::open(pid)));
-            client.send(&Shutdown)?;
+            client.send(&Shutdown(how))?;
             let deadline = Instant::now() + END_TIMEOUT;
             match process {
                 Some((pid, Ok(process))) if !process.wait(deadline) => return Err(endless(pid)),

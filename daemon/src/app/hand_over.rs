@@ -92,8 +92,12 @@ impl App {
                 })
             })
             .collect();
+        let comes_again = self.comes_again();
         if keys.is_empty() {
-            return Ok(KeyOffer::default());
+            return Ok(KeyOffer {
+                comes_again,
+                ..KeyOffer::default()
+            });
         }
         let program = self.program.as_ref().map(Program::path);
         let path = succession::socket(&self.state_dir);
@@ -111,8 +115,17 @@ impl App {
         });
         Ok(KeyOffer {
             catalogs,
+            comes_again,
             socket: Some(socket),
             program: program.and_then(|path| path.to_str()).map(str::to_owned),
         })
+    }
+
+    /// Whether a service manager runs the daemon that is not asked through a
+    /// socket to start it (systemd.exec(5), "Environment Variables Set").
+    fn comes_again(&self) -> bool {
+        let executed = std::env::var("SYSTEMD_EXEC_PID").ok();
+        executed.and_then(|pid| pid.parse().ok()) == Some(std::process::id())
+            && !self.is_socket_handed_over
     }
 }

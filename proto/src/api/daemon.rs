@@ -15,6 +15,15 @@ pub struct AuditQuery {
     pub since: Option<String>,
 }
 
+/// How to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShutdownQuery {
+    /// With an exit code at which a service manager starts it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
 endpoints! {
     /// Is the daemon alive?
     ReadHealth: Get "/v1/health" -> Health {
@@ -87,7 +96,7 @@ endpoints! {
     }
 
     /// Ask the daemon to end.
-    Shutdown: Post "/v1/shutdown" -> () {
+    Shutdown(query: ShutdownQuery): Post "/v1/shutdown" -> () {
         const SUMMARY: &'static str = "Stop the daemon";
         const AUDIT: Option<Action> = Some(Action::Shutdown);
     }

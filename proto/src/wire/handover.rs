@@ -13,6 +13,10 @@ pub struct KeyOffer {
     pub catalogs: Vec<CatalogUrl>,
     /// Where it offers them; null where there are none.
     pub socket: Option<String>,
+    /// Whether a service manager started it, and starts the next one once it
+    /// ends as [`ShutdownQuery::again`](crate::api::ShutdownQuery) has it.
+    #[serde(default)]
+    pub comes_again: bool,
     /// The program that it expects to come, where that can be said.
     pub program: Option<String>,
 }

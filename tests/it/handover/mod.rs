@@ -177,6 +177,59 @@ async fn nothing_of_a_key_is_left_in_memory_after_it_was_handed_over() {
     end(world).await;
 }
 
+/// A service manager as quiltd@USER has it: no socket wakes the daemon, and
+/// after an exit with 75 it is started again, a second later.
+#[cfg(target_os = "linux")]
+const MANAGER: &str = "
+while :; do
+    sh -c 'SYSTEMD_EXEC_PID=$$ exec quiltd --token-store file' 2>>managed.log
+    test $? = 75 || break
+    echo again >>managed
+    sleep 1
+done";
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_of_a_service_manager_without_a_socket_stays_its_own() {
+    let mut world = World::start().await;
+    world.daemon.take().unwrap().stop().await;
+    let bin = binaries::quiltctl();
+    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+    let sh = |line: &str| {
+        let mut command = world.home.command("sh");
+        command.args(["-c", line]).env("PATH", &path);
+        command.env("QUILT_CATALOG", world.stack.catalog_url());
+        command
+    };
+    let mut manager = sh(MANAGER).spawn().unwrap();
+    let up = "until quiltctl --no-autostart status >/dev/null 2>&1; do sleep 0.05; done";
+    assert!(sh(up).status().await.unwrap().success());
+    let key = key_at(&world.stack);
+    set(&world, world.stack.catalog_url(), &key).await;
+    let before = status(&world).await.pid;
+    // Whoever meets the gap starts none beside it.
+    let line = "for caller in $(seq 20); do (
+             while :; do
+                 last=$(test -e over && echo yes)
+                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
+                 [ -z \"$last\" ] || break
+             done
+         ) & done
+         quiltctl daemon restart >&2; touch over; wait";
+    let run: Run = sh(line).output().await.unwrap().into();
+    assert_eq!(run.stdout, "", "{run:?}");
+    assert_ne!(status(&world).await.pid, before);
+    let again = fs::read_to_string(world.home.path().join("managed")).unwrap();
+    assert_eq!(again, "again\n");
+    assert!(
+        !world.home.state().join("quiltd.log").exists(),
+        "one beside"
+    );
+    assert_eq!(token(&world, world.stack.catalog_url()).await, key);
+    world.ctl(&["daemon", "stop"]).await.ok();
+    manager.wait().await.unwrap();
+}
+
 /// One who starts the daemon anew without quiltctl is told what is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_follows_a_crash_has_no_key_and_says_so() {
