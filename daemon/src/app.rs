@@ -27,6 +27,7 @@ use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::{HandoverError, Keys, StartupSource};
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
@@ -100,6 +101,8 @@ pub struct App {
     pub gateway: Gateway,
     /// What the user set.
     pub settings: Arc<SettingsFile>,
+    /// What was told to the user.
+    pub notifier: Notifier,
     /// The configuration shared with the Python SDK.
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
@@ -186,6 +189,7 @@ impl App {
             grants,
             gateway,
             settings,
+            notifier: Notifier::kept_in(&config.state_dir),
             stack,
             network,
             config: sdk_config,
@@ -222,6 +226,7 @@ impl App {
             "python-sdk.import",
             "audit.jsonl",
             "audit.jsonl.1",
+            "notified.json",
             "quiltd.log",
         ];
         let own = own.map(|name| (self.state_dir.join(name), Role::State));

@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "grant",
             "listen",
             "metrics",
+            "notify",
             "package",
             "python_sdk",
             "session",
@@ -44,6 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "gateway",
             "keys",
             "metrics",
+            "notify",
             "package",
             "process",
             "program",
@@ -117,6 +119,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("listen", &["metrics", "raw"]),
     ("memory", &["raw"]),
     ("metrics", &[]),
+    ("notify", &["files", "settings", "store"]),
     (
         "package",
         &["catalogs", "credential", "python_sdk", "session"],

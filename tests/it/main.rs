@@ -32,6 +32,7 @@ mod hardening;
 mod keyring;
 mod metrics;
 mod networks;
+mod notify;
 mod openapi;
 mod packages;
 mod places;

@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod file;
 mod network;
+mod notify;
 mod profile;
 mod security;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use quilt_proto::{CatalogUrl, ProfileName, RegistryUrl};
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
 pub use self::file::SettingsFile;
+pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
 
 use self::document::Document;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub key_files: BTreeMap<CatalogUrl, PathBuf>,
     /// Signing in to the AWS console.
     pub console: Console,
+    /// How the user is told what needs a person.
+    pub notify: Notify,
     /// How the network is reached, where that is not as the environment says.
     pub network: quilt_network::Settings,
 }
@@ -56,7 +60,9 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let document = Document::parse(text)?;
         let root = document.root();
-        root.allow(&["profiles", "catalogs", "console", "network", "security"])?;
+        root.allow(&[
+            "profiles", "catalogs", "console", "network", "notify", "security",
+        ])?;
         let mut settings = Self::default();
         if let Some(catalogs) = root.get("catalogs") {
             for entry in catalogs.table()?.entries() {
@@ -88,6 +94,9 @@ impl Settings {
         }
         if let Some(network) = root.get("network") {
             settings.network = network::parse(&network.table()?)?;
+        }
+        if let Some(notify) = root.get("notify") {
+            settings.notify = notify::parse(&notify.table()?)?;
         }
         if let Some(security) = root.get("security") {
             security::check(text, &security.table()?)?;

@@ -92,6 +92,7 @@ async fn the_only_keys_catalog_is_the_one_that_is_meant() {
     let variables = [
         ("QUILT_CATALOG", stack.catalog_url()),
         ("QUILT_API_KEY", &*key.secret),
+        ("AWS_ENDPOINT_URL_S3", stack.s3_url()),
     ];
     let daemon = Some(start_in(&home, &variables).await);
     let world = World {
@@ -117,6 +118,8 @@ async fn the_only_keys_catalog_is_the_one_that_is_meant() {
         &["packages", "list", "s3://demo-bucket"],
         &["env", "--format", "json"],
         &["config"],
+        &["setup", "quilt3"],
+        &["setup", "aws"],
         &["status"],
         &["doctor"],
     ] {
