@@ -34,6 +34,7 @@ mod metrics;
 mod networks;
 mod notify;
 mod openapi;
+mod outlook;
 mod packages;
 mod places;
 mod profiles;
