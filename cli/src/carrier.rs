@@ -23,6 +23,8 @@ const ARGUMENT: &str = "__carry-keys";
 const CARRIED: &str = "carried";
 /// What it says once the next daemon has them.
 const HANDED_OVER: &str = "handed over";
+/// How long a daemon that is well may take to offer them.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it may take to get them, and after that the next daemon.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most that it says, in bytes.
@@ -46,7 +48,8 @@ impl KeyCarrier {
             comes_again: false,
             process: None,
         };
-        let offer = match client.send(&OfferKeys) {
+        let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
+        let offer = match quick.send(&OfferKeys) {
             Ok(offer) => offer,
             // One that does not answer has nothing to tell, and an older one
             // knows of no successor.

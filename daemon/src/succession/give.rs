@@ -165,7 +165,7 @@ impl Socket {
             Ok(listener)
         };
         if let Some(dir) = path.parent() {
-            let checked = quilt_trust::check_dir(dir);
+            let checked = quilt_trust::make_dir(dir);
             checked.map_err(|distrust| SuccessionError::Unfit(distrust.to_string()))?;
         }
         let listener = bind().map_err(SuccessionError::io("cannot offer the API keys"))?;

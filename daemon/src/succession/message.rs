@@ -76,3 +76,40 @@ impl Message {
         Ok((message.program, keys.collect::<Result<_, _>>()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_arrive_as_they_were_sent_and_nothing_else_does() {
+        let key = CarriedKey {
+            catalog: "https://demo.quilt.example".parse().unwrap(),
+            registry: Some("https://registry.quilt.example".parse().unwrap()),
+            secret: Locked::new(&Secret::new("qk_abcdefghijklmnop")),
+        };
+        let program = Path::new("/usr/bin/quiltd");
+        let sent = Message::encode(Some(program), &[key]).unwrap();
+        let (found, keys) = Message::decode(&sent).unwrap();
+        assert_eq!(found.as_deref(), Some(program));
+        assert_eq!(keys.len(), 1);
+        assert!(keys[0].secret.is(&Secret::new("qk_abcdefghijklmnop")));
+        assert_eq!(
+            keys[0].registry.as_ref().unwrap().as_str(),
+            "https://registry.quilt.example"
+        );
+        assert!(!format!("{keys:?}").contains("abcdefgh"));
+
+        let broken = [
+            &sent[..sent.len() - 1],
+            b"",
+            b"qk_canary",
+            br#"{"program":null,"keys":[{"catalog":"https://x.example","registry":null,"key":"canary"}]}"#,
+            br#"{"program":null,"keys":[{"catalog":"canary","registry":null,"key":"qk_abcdefghijklmnop"}]}"#,
+        ];
+        for broken in broken {
+            let error = Message::decode(broken).unwrap_err().to_string();
+            assert_eq!(error, "what was handed over is no API keys");
+        }
+    }
+}

@@ -90,6 +90,7 @@ async fn a_program_of_the_same_user_gets_no_keys() {
     assert!(run.stdout.contains("connected"), "{run:?}");
     refused(&run, "which is not expected", &world, &key);
 
+    super::offer(&world).await;
     // The right program at one end, somebody else at the other.
     let run = world
         .home
@@ -106,6 +107,7 @@ async fn a_program_of_the_same_user_gets_no_keys() {
     assert!(run.stdout.contains("connected"), "{run:?}");
     refused(&run, "", &world, &key);
 
+    super::offer(&world).await;
     // A copy, which its user may have changed.
     let copy = world.home.path().join("quiltd");
     fs::copy(&genuine, &copy).unwrap();
@@ -120,10 +122,12 @@ async fn a_program_of_the_same_user_gets_no_keys() {
         ("LD_PRELOAD", library.to_str().unwrap()),
         ("LOADED_TO", mark.to_str().unwrap()),
     ];
+    super::offer(&world).await;
     let run = carry(&world, &genuine, &path, &variables).await;
     assert!(mark.exists(), "the control: it was loaded: {run:?}");
     refused(&run, "has code from", &world, &key);
 
+    super::offer(&world).await;
     // The program itself, traced.
     let traced = world
         .home
