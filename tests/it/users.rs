@@ -76,6 +76,8 @@ async fn a_users_world_is_that_users() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("quiltctl: "), "{said}");
 
+    // Where the runtime directory is, is no secret.
+    fs::set_permissions(world.home.path(), fs::Permissions::from_mode(0o711)).unwrap();
     // With an environment of the other user's, as su leaves it, the command that
     // is named brings a daemon of one's own.
     let token = async |line: &str| {
