@@ -1,8 +1,9 @@
 //! `exec --for`: whether what a long job lives on outlives it.
 
 use quilt_proto::api::{ReadProfiles, ReadStatus};
+use quilt_proto::command::{Command, sentence};
 use quilt_proto::wire::{CatalogStatus, ProfileStatus, SessionState, TokenKind};
-use quilt_proto::{Command, ProfileName, Timestamp};
+use quilt_proto::{ProfileName, Timestamp};
 
 use crate::context::Context;
 use crate::look::{Look, host, name, span};
@@ -70,7 +71,7 @@ fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) ->
     let session = &catalog.session;
     if session.state != SessionState::Active {
         let login = Command::of("quiltctl login").option("--catalog", &catalog.catalog_url);
-        return format!("! nobody is logged in to {at}; run: {login}");
+        return sentence(&format!("! nobody is logged in to {at}"), Some(&login));
     }
     if session.kind != Some(TokenKind::ApiKey) {
         return format!(
@@ -83,10 +84,9 @@ fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) ->
         Some(end) if end.seconds_since(now) < length => {
             let rotate = Command::of("quiltctl api-keys rotate --current")
                 .option("--catalog", &catalog.catalog_url);
-            format!(
-                "! {key} ends {}, before {job} are over; run: {rotate}",
-                look.when(end)
-            )
+            let when = look.when(end);
+            let what = format!("! {key} ends {when}, before {job} are over");
+            sentence(&what, Some(&rotate))
         }
         Some(end) => format!("{key} ends {}, after {job}", look.when(end)),
         None => format!("when {key} ends, the stack has not said"),
