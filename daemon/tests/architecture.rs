@@ -28,7 +28,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "session",
             "stack",
             "store",
-            "succession",
         ],
     ),
     (

@@ -10,7 +10,6 @@ use crate::catalogs::{self, CatalogError};
 use crate::doctor::Ailment;
 use crate::keys::{HandedKey, StartupKeys, StartupSource};
 use crate::program::Program;
-use crate::raw::Locked;
 use crate::succession::{self, CarriedKey, Offer, SuccessionError};
 
 impl App {
@@ -85,11 +84,8 @@ impl App {
             .iter()
             .filter_map(|session| {
                 let (secret, registry) = session.api_key().to_carry()?;
-                Some(CarriedKey {
-                    catalog: session.catalog().clone(),
-                    registry,
-                    secret: Locked::new(&secret),
-                })
+                let catalog = session.catalog().clone();
+                Some(CarriedKey::new(catalog, registry, &secret))
             })
             .collect();
         let comes_again = self.comes_again();

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{CarriedKey, SuccessionError};
-use crate::raw::Locked;
 
 /// What a taker says once the keys are in its hands.
 pub(super) const KEPT: &str = "kept";
@@ -67,11 +66,8 @@ impl Message {
         let message: Self = serde_json::from_slice(bytes).map_err(|_| unfit())?;
         let keys = message.keys.into_iter().map(|key| {
             let secret: ApiKeySecret = key.key.expose().parse().map_err(|_| unfit())?;
-            Ok(CarriedKey {
-                catalog: key.catalog,
-                registry: key.registry,
-                secret: Locked::new(secret.secret()),
-            })
+            let (catalog, registry) = (key.catalog, key.registry);
+            Ok(CarriedKey::new(catalog, registry, secret.secret()))
         });
         Ok((message.program, keys.collect::<Result<_, _>>()?))
     }
@@ -83,11 +79,11 @@ mod tests {
 
     #[test]
     fn keys_arrive_as_they_were_sent_and_nothing_else_does() {
-        let key = CarriedKey {
-            catalog: "https://demo.quilt.example".parse().unwrap(),
-            registry: Some("https://registry.quilt.example".parse().unwrap()),
-            secret: Locked::new(&Secret::new("qk_abcdefghijklmnop")),
-        };
+        let key = CarriedKey::new(
+            "https://demo.quilt.example".parse().unwrap(),
+            Some("https://registry.quilt.example".parse().unwrap()),
+            &Secret::new("qk_abcdefghijklmnop"),
+        );
         let program = Path::new("/usr/bin/quiltd");
         let sent = Message::encode(Some(program), &[key]).unwrap();
         let (found, keys) = Message::decode(&sent).unwrap();

@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::instance::machine;
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
 
 use crate::raw::Locked;
 
@@ -61,6 +61,17 @@ pub struct CarriedKey {
     pub registry: Option<RegistryUrl>,
     /// The key.
     pub secret: Locked,
+}
+
+impl CarriedKey {
+    /// Puts a key to rest for the way.
+    pub fn new(catalog: CatalogUrl, registry: Option<RegistryUrl>, secret: &Secret) -> Self {
+        Self {
+            catalog,
+            registry,
+            secret: Locked::new(secret),
+        }
+    }
 }
 
 impl fmt::Debug for CarriedKey {
