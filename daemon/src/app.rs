@@ -2,6 +2,7 @@
 
 mod follow;
 mod hand_over;
+mod region;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -9,9 +10,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use quilt_network::Network;
-use quilt_proto::aws::Region;
 use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
-use quilt_proto::{CatalogUrl, ProfileName, Timestamp, locations};
+use quilt_proto::{CatalogUrl, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -261,24 +261,6 @@ impl App {
     /// Takes note of who the stack says the user of a session is.
     pub fn note_user(&self, catalog: &CatalogUrl, me: Option<&Me>) {
         self.users.note(catalog, me, self.clock.now().wall);
-    }
-
-    /// The AWS region of a profile: its own, else the catalog's, where known.
-    pub async fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
-        let own = self.vault.profile(profile).ok()?.region.clone();
-        if let Some(region) = own.or_else(|| self.configured_region(catalog)) {
-            return Some(region);
-        }
-        let region = self.sessions.session(catalog).region().await?;
-        Some(region.to_string())
-    }
-
-    /// The configured region, which is that of the configured catalog.
-    fn configured_region(&self, catalog: &CatalogUrl) -> Option<String> {
-        let values = self.config.read().ok()?;
-        let configured = self.config.catalog().ok()??;
-        let region: Region = values.get("region")?.as_str()?.parse().ok()?;
-        (configured == *catalog).then(|| region.to_string())
     }
 
     /// Notices what another daemon on the same store did: who logged in, out,
