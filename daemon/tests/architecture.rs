@@ -121,7 +121,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("notify", &["files", "settings", "store"]),
     (
         "package",
-        &["catalogs", "credential", "python_sdk", "session"],
+        &["aws", "catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &["raw"]),
     ("program", &[]),
