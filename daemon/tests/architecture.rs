@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "grant",
             "listen",
             "metrics",
+            "notify",
             "package",
             "python_sdk",
             "session",
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "gateway",
             "keys",
             "metrics",
+            "notify",
             "package",
             "process",
             "program",
@@ -52,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "store",
+            "succession",
             "users",
         ],
     ),
@@ -115,6 +118,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("listen", &["metrics", "raw"]),
     ("memory", &["raw"]),
     ("metrics", &[]),
+    ("notify", &["files", "settings", "store"]),
     (
         "package",
         &["aws", "catalogs", "credential", "python_sdk", "session"],
@@ -134,6 +138,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("stack", &["metrics"]),
     ("store", &["files"]),
+    ("succession", &["process", "raw"]),
     ("users", &[]),
 ];
 
