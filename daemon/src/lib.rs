@@ -22,6 +22,7 @@ pub mod grant;
 pub mod instance;
 pub mod keys;
 pub mod listen;
+pub mod log;
 pub mod memory;
 pub mod metrics;
 pub mod package;
@@ -35,6 +36,7 @@ pub mod settings;
 pub mod stack;
 pub mod store;
 pub mod users;
+pub mod watchdog;
 
 use std::sync::Arc;
 

@@ -113,6 +113,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["metrics", "raw"]),
+    ("log", &[]),
     ("memory", &["raw"]),
     ("metrics", &[]),
     (
@@ -122,7 +123,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("process", &["raw"]),
     ("program", &[]),
     // A grant is told by its looks in the SDK's files.
-    ("python_sdk", &["files", "grant", "raw"]),
+    ("python_sdk", &["files", "grant", "raw", "watchdog"]),
     ("raw", &[]),
     ("refresh", &["changes", "clock", "metrics"]),
     (
@@ -131,10 +132,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "changes", "clock", "files", "metrics", "raw", "refresh", "stack", "store",
         ],
     ),
-    ("settings", &[]),
+    ("settings", &["files"]),
     ("stack", &["metrics"]),
-    ("store", &["files"]),
+    ("store", &["files", "watchdog"]),
     ("users", &[]),
+    ("watchdog", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.

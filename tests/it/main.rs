@@ -30,6 +30,7 @@ mod grants;
 mod hardening;
 mod keyring;
 mod metrics;
+mod moments;
 mod networks;
 mod openapi;
 mod packages;

@@ -113,11 +113,14 @@ impl Gateway {
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
         if wish.without_api_keys {
-            self.grants.keep_back_api_keys(true)?;
+            self.grants.keep_back_api_keys(true).await?;
         }
         let published = agreed.published();
-        let changed = self.lead(session.catalog(), published, &open, wish.without_api_keys)?;
-        self.grants.keep_back_api_keys(wish.without_api_keys)?;
+        let lead = self.lead(session.catalog(), published, &open, wish.without_api_keys);
+        let changed = lead.await?;
+        self.grants
+            .keep_back_api_keys(wish.without_api_keys)
+            .await?;
         self.start_guard();
         let own_login = self.wiring.own_login(agreed.registry())?.is_some();
         Ok(WiredUp {
@@ -138,7 +141,7 @@ impl Gateway {
         let _alone = self.changing.lock().await;
         if self.wiring.wired()?.is_some() {
             let keep_back = self.keeps_back_api_keys();
-            self.lead(catalog, published, &open, keep_back)?;
+            self.lead(catalog, published, &open, keep_back).await?;
             self.start_guard();
         }
         Ok(())
@@ -154,7 +157,7 @@ impl Gateway {
         if undone.is_err() {
             self.start_guard();
         }
-        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry) > 0))
+        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry).await? > 0))
     }
 
     async fn undo_files(&self, session: Option<&Arc<Session>>) -> Result<bool, GatewayError> {
@@ -273,7 +276,7 @@ impl Gateway {
         ))
     }
 
-    fn lead(
+    async fn lead(
         &self,
         catalog: &CatalogUrl,
         published: &StackConfig,
@@ -297,12 +300,13 @@ impl Gateway {
             catalog: catalog.clone(),
             without_api_keys,
         };
-        let issued = self.issue(right, open)?;
+        let issued = self.issue(right, open).await?;
         let gateway = RegistryUrl::on_loopback(issued.address.port());
         let grant = (&issued.token, issued.expires_at.unix());
         let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
         if changed.is_err() {
-            self.grants.revoke(&issued.id);
+            // What failed first is told; this is logged.
+            let _ = self.grants.revoke(&issued.id).await;
         }
         Ok(changed?)
     }
@@ -326,13 +330,13 @@ impl Gateway {
     }
 
     /// A grant, on the port programs know if that can be had.
-    fn issue(&self, right: Right, open: &Open) -> Result<Issued, GatewayError> {
+    async fn issue(&self, right: Right, open: &Open) -> Result<Issued, GatewayError> {
         let open = |known: Option<u16>| match known.map(|port| open(port)) {
             Some(Ok(endpoint)) => Ok(endpoint),
             // Whoever has it now, the SDK's files are about to be written anew.
             Some(Err(_)) | None => new_port(open),
         };
-        Ok(self.grants.issue(right, Life::Kept, open)?)
+        Ok(self.grants.issue(right, Life::Kept, open).await?)
     }
 
     /// Makes a login of the SDK's own the session's, unless that has one; ends

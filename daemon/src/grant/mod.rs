@@ -18,6 +18,7 @@ mod tests;
 mod token;
 mod token_files;
 mod told;
+mod written;
 
 pub use self::holder::{Holder, HolderError};
 pub use self::right::{Kind, Right};

@@ -223,6 +223,7 @@ impl<S: Source> Inner<S> {
         if waits {
             state.retry = Some(now.after(0));
             state.failed_at = None;
+            state.quiet_until = None;
         }
         drop(state);
         if waits {

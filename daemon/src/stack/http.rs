@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AGE, CONTENT_TYPE, DATE, LOCATION};
+use http::header::{AGE, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
 use quilt_network::{Clients, Failure, Network, Origin, is_page};
@@ -200,6 +200,7 @@ impl StackClient {
         let status = response.status();
         let date = date(response.headers());
         let leads_to = leads_to(response.headers());
+        let retry_after = retry_after(response.headers(), Timestamp::now());
         let content_type = response.headers().get(CONTENT_TYPE).cloned();
         let url = response.url().clone();
         let body = read(response, &origin).await.map_err(|error| match error {
@@ -215,6 +216,7 @@ impl StackClient {
             is_page: is_page(content_type, &body),
             origin,
             leads_to,
+            retry_after,
             date,
             body,
         };
@@ -239,6 +241,8 @@ pub(super) struct Answer {
     pub(super) is_page: bool,
     /// The host it leads to, where it is a redirect.
     pub(super) leads_to: Option<String>,
+    /// For how many seconds not to ask again.
+    retry_after: Option<u32>,
     /// When it was given, by the clock of whoever gave it.
     pub(super) date: Option<Timestamp>,
     pub(super) body: Zeroizing<Vec<u8>>,
@@ -274,7 +278,11 @@ impl Answer {
     }
 
     pub(super) fn failed(&self, status: StatusCode) -> StackError {
-        self.unreachable(Failure::Status(status.to_string()))
+        let status = status.to_string();
+        self.unreachable(match self.retry_after {
+            Some(seconds) => Failure::Busy { status, seconds },
+            None => Failure::Status(status),
+        })
     }
 
     pub(super) fn unreachable(&self, failure: Failure) -> StackError {
@@ -370,6 +378,18 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
     Some(Timestamp::from_unix(date.as_second()).plus_seconds(age.unwrap_or(0)))
 }
 
+/// For how long whoever answers is not to be asked again, in seconds (RFC 9110,
+/// section 10.2.3): a number, or a time by its own clock.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.parse().unwrap_or(u32::MAX));
+    }
+    let time = DateTimeParser::new().parse_timestamp(text).ok()?;
+    let seconds = time.as_second() - date(headers).unwrap_or(now).unix();
+    u32::try_from(seconds.max(0)).ok()
+}
+
 /// Host and port of a URL, for messages.
 pub(super) fn host(url: &str) -> String {
     Origin::parse(url).to_string()
@@ -391,6 +411,33 @@ mod tests {
         assert_eq!(date(&headers), Some(fresh.plus_seconds(3600)));
         headers.insert(DATE, of("yesterday"));
         assert_eq!(date(&headers), None);
+    }
+
+    #[test]
+    fn whoever_wants_to_be_left_alone_says_for_how_long() {
+        let now: Timestamp = "1994-11-06T08:49:37Z".parse().unwrap();
+        let of = |pairs: &[(http::HeaderName, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(name, value.parse().unwrap());
+            }
+            retry_after(&headers, now)
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(RETRY_AFTER, " 120 ")]), Some(120));
+        assert_eq!(of(&[(RETRY_AFTER, "0")]), Some(0));
+        let huge = "99999999999999999999";
+        assert_eq!(of(&[(RETRY_AFTER, huge)]), Some(u32::MAX));
+        for odd in ["", "-1", "1.5", "soon", "1 s"] {
+            assert_eq!(of(&[(RETRY_AFTER, odd)]), None, "{odd}");
+        }
+        let later = "Sun, 06 Nov 1994 08:50:07 GMT";
+        assert_eq!(of(&[(RETRY_AFTER, later)]), Some(30), "by our clock");
+        let theirs = "Sun, 06 Nov 1994 08:50:00 GMT";
+        let by_theirs = [(RETRY_AFTER, later), (DATE, theirs)];
+        assert_eq!(of(&by_theirs), Some(7));
+        let past = "Sun, 06 Nov 1994 08:00:00 GMT";
+        assert_eq!(of(&[(RETRY_AFTER, past)]), Some(0));
     }
 
     #[test]

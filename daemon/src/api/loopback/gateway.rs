@@ -17,7 +17,6 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use http::StatusCode;
 use http::request::Parts;
 use quilt_proto::{ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::json;
@@ -89,7 +88,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
     let opened = desk.open(token.expose(), &parts.extensions);
     if !opened.is_some_and(|opened| matches!(opened.right, Right::Registry { .. })) {
         if !desk.throttle.pass() {
-            return private(StatusCode::TOO_MANY_REQUESTS.into_response());
+            return super::too_often();
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }
