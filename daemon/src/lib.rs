@@ -17,6 +17,8 @@ pub mod clock;
 pub mod credential;
 pub mod doctor;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gateway;
 pub mod grant;
 pub mod instance;

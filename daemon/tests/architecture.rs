@@ -108,6 +108,22 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("files", &[]),
+    // What fuzzers try.
+    (
+        "fuzz",
+        &[
+            "api",
+            "app",
+            "gateway",
+            "grant",
+            "listen",
+            "package",
+            "python_sdk",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
     ("instance", &[]),
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
     ("grant", &["changes", "clock", "files"]),
@@ -140,7 +156,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "chaos", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "fuzz", "listen"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

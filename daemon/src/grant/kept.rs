@@ -144,6 +144,18 @@ impl KeptFile {
     }
 }
 
+/// `grants.json`, made up: what can be read can be written, and read again.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+pub(crate) fn fuzz_kept(data: &[u8]) {
+    let Ok(kept) = serde_json::from_slice::<Kept>(data) else {
+        return;
+    };
+    let text = serde_json::to_vec(&kept).expect("it can be written");
+    let again: Kept = serde_json::from_slice(&text).expect("it can be read again");
+    assert!(again == kept);
+}
+
 #[cfg(test)]
 mod properties;
 

@@ -99,7 +99,7 @@ impl<S: Source> Inner<S> {
         {
             return Ok(held.value.clone());
         }
-        if state.dead.is_some()
+        if (state.dead.is_some() || state.wants_quiet(now))
             && let Some(error) = state.last_error.clone()
         {
             return Err(FetchState::Known(error));

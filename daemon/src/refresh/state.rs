@@ -188,8 +188,13 @@ impl<S: Source> State<S> {
 
     pub(super) fn has_just_failed(&self, now: Moment) -> bool {
         let just_now = |at: Moment| !at.after(ASKED_PAUSE).reached(now);
-        let is_quiet = self.quiet_until.is_some_and(|until| !until.reached(now));
-        is_quiet || self.failed_at.is_some_and(just_now)
+        self.wants_quiet(now) || self.failed_at.is_some_and(just_now)
+    }
+
+    /// Whether the source has asked to be left alone.
+    pub(super) fn wants_quiet(&self, now: Moment) -> bool {
+        let until = self.quiet_until.filter(|until| !until.reached(now));
+        until.is_some() && self.flight.is_none()
     }
 
     /// Whether a valid value should be handed out rather than a fresh one

@@ -240,3 +240,11 @@ fn machine() -> String {
         .to_string_lossy()
         .into_owned()
 }
+
+/// `catalogs.json` in a directory, made up.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_known(dir: &Path) {
+    let known = known::KnownCatalogs::in_dir(dir);
+    let all = known.all().unwrap_or_default();
+    assert!(all.len() < 100_000);
+}

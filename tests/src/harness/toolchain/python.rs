@@ -16,6 +16,8 @@ pub enum Venv {
     AwsCliV1,
     /// Quilt's MCP server, and quilt3 as it uses it.
     Mcp,
+    /// Schemathesis, which tries an API by its description.
+    Schemathesis,
 }
 
 impl Venv {
@@ -24,6 +26,7 @@ impl Venv {
             Self::Sdk => "python",
             Self::AwsCliV1 => "aws-cli-v1",
             Self::Mcp => "mcp",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -32,6 +35,7 @@ impl Venv {
             Self::Sdk => "boto3, quilt3 and moto from PyPI",
             Self::AwsCliV1 => "AWS CLI v1 from PyPI",
             Self::Mcp => "Quilt's MCP server from PyPI",
+            Self::Schemathesis => "Schemathesis from PyPI",
         }
     }
 }
