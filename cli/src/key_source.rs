@@ -117,11 +117,7 @@ mod tests {
             "QUILT_API_KEY=qk_old\nQUILT_API_KEY=\" qk_abc \"\n",
             "this is no setting\nQUILT_API_KEY = qk_abc",
         ] {
-            assert_eq!(
-                read(text.as_bytes()),
-                Ok("qk_abc".to_owned()),
-                "{text}"
-            );
+            assert_eq!(read(text.as_bytes()), Ok("qk_abc".to_owned()), "{text}");
         }
     }
 

@@ -74,7 +74,11 @@ impl Lines {
     /// Whether a line is to be written: it and those like it were not just now.
     fn is_new(&mut self, line: &[u8], now: Instant) -> bool {
         let text = without_time(line);
-        let alike: Vec<u8> = text.iter().copied().filter(|it| !it.is_ascii_digit()).collect();
+        let alike: Vec<u8> = text
+            .iter()
+            .copied()
+            .filter(|it| !it.is_ascii_digit())
+            .collect();
         self.counts(b"=", text, line, 1, now) && self.counts(b"~", &alike, line, ALIKE, now)
     }
 
@@ -231,7 +235,8 @@ mod tests {
         }
         assert_eq!(kept.lines(), ["T a", "T b", "T c"]);
         for number in 0..1000 {
-            log.line(format!("T port {number}\n").as_bytes(), now).unwrap();
+            log.line(format!("T port {number}\n").as_bytes(), now)
+                .unwrap();
         }
         assert_eq!(kept.lines().len(), 3 + 30);
         let later = now + Duration::from_secs(61);
@@ -247,7 +252,11 @@ mod tests {
         let log = Merging::new(io::sink);
         let now = Instant::now();
         for number in 0..10_000_u32 {
-            let name: String = number.to_string().bytes().map(|it| (it + 20) as char).collect();
+            let name: String = number
+                .to_string()
+                .bytes()
+                .map(|it| (it + 20) as char)
+                .collect();
             log.line(format!("T {name}\n").as_bytes(), now).unwrap();
         }
         assert!(log.lines.lock().unwrap().by_text.len() <= MOST);

@@ -175,7 +175,10 @@ async fn a_grant_that_is_not_taken_back_for_good_is_said_not_to_be() {
     cramped.disk.fill();
     let line = cramped.world.ctl(&revoke).await.failed(1);
     let again = format!("; run: quiltctl grants revoke {id}");
-    assert!(line.contains("not for good") && line.ends_with(&again), "{line}");
+    assert!(
+        line.contains("not for good") && line.ends_with(&again),
+        "{line}"
+    );
     assert!(!opens(&gateway, &token).await, "until the next start");
     let status = cramped.world.client().status().await.unwrap();
     assert_eq!(status.grants, []);

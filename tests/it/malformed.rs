@@ -41,12 +41,46 @@ const SOUND: &[&str] = &[
 
 /// What is put where it does not belong.
 const ODD: &[&str] = &[
-    "\0", "\r", "\n", "\r\n\r\n", " ", "\t", ":", "\u{feff}", "%00", "%zz", "../", "//", "?", "#", "{", "[[[[",
-    "\"", "\\ud800", "1e999", "Content-Length: -1\r\n", "Content-Length: 99999999999999999999\r\n",
-    "Content-Length: 5\r\nContent-Length: 6\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: x, chunked\r\n",
-    "Host: evil.example\r\n", "Host: localhost\r\n", " folded\r\n", "HTTP/9.9", "HTTP/0.9", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "Upgrade: h2c\r\n", "Connection: Upgrade, HTTP2-Settings\r\n", "\u{16}\u{3}\u{1}", "CONNECT localhost:1 ", "GET http://localhost/v1/health ",
-    "FFFFFFFFFFFFFFFF\r\n", "0\r\n\r\n", "-1\r\n", "Expect: 200-ok\r\n", "Range: bytes=0-\r\n",
+    "\0",
+    "\r",
+    "\n",
+    "\r\n\r\n",
+    " ",
+    "\t",
+    ":",
+    "\u{feff}",
+    "%00",
+    "%zz",
+    "../",
+    "//",
+    "?",
+    "#",
+    "{",
+    "[[[[",
+    "\"",
+    "\\ud800",
+    "1e999",
+    "Content-Length: -1\r\n",
+    "Content-Length: 99999999999999999999\r\n",
+    "Content-Length: 5\r\nContent-Length: 6\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: x, chunked\r\n",
+    "Host: evil.example\r\n",
+    "Host: localhost\r\n",
+    " folded\r\n",
+    "HTTP/9.9",
+    "HTTP/0.9",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "Upgrade: h2c\r\n",
+    "Connection: Upgrade, HTTP2-Settings\r\n",
+    "\u{16}\u{3}\u{1}",
+    "CONNECT localhost:1 ",
+    "GET http://localhost/v1/health ",
+    "FFFFFFFFFFFFFFFF\r\n",
+    "0\r\n\r\n",
+    "-1\r\n",
+    "Expect: 200-ok\r\n",
+    "Range: bytes=0-\r\n",
 ];
 
 /// A number from the environment.
@@ -79,7 +113,9 @@ impl Random {
 fn request(seed: u64, number: u64) -> Vec<u8> {
     let mut random = Random(seed ^ number.wrapping_mul(0xd134_2543_de82_ef95));
     if random.below(20) == 0 {
-        return (0..random.below(400)).map(|_| random.next().to_le_bytes()[0]).collect();
+        return (0..random.below(400))
+            .map(|_| random.next().to_le_bytes()[0])
+            .collect();
     }
     let mut bytes = random.one_of(SOUND).to_vec();
     for _ in 0..=random.below(3) {

@@ -215,7 +215,11 @@ fn step() -> (u64, u64) {
 }
 
 async fn kill_everywhere(rotation: Rotation, acts: &[Act]) {
-    if std::process::Command::new("strace").arg("-V").output().is_err() {
+    if std::process::Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_err()
+    {
         not_run("kills at system calls", "there is no strace");
         return;
     }
@@ -223,7 +227,10 @@ async fn kill_everywhere(rotation: Rotation, acts: &[Act]) {
     let strict = rotation == Rotation::Strict;
     let mut ground = Ground::new(rotation).await;
     let (mut tried, mut killed) = (0, 0);
-    for (kind, act) in KINDS.iter().flat_map(|kind| acts.iter().map(move |act| (*kind, *act))) {
+    for (kind, act) in KINDS
+        .iter()
+        .flat_map(|kind| acts.iter().map(move |act| (*kind, *act)))
+    {
         let first = 1 + (seed ^ tried) % step;
         for at in (first..MOST).step_by(usize::try_from(step).unwrap()) {
             tried += 1;
@@ -251,7 +258,11 @@ async fn where_tokens_work_once_a_login_is_lost_between_answer_and_disk_alone() 
 /// `setup aws` and its `--undo` change files by themselves.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_call_setup_leaves_whole_files_and_can_be_run_again() {
-    if std::process::Command::new("strace").arg("-V").output().is_err() {
+    if std::process::Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_err()
+    {
         not_run("kills at system calls", "there is no strace");
         return;
     }
@@ -279,7 +290,14 @@ async fn killed_at_any_call_setup_leaves_whole_files_and_can_be_run_again() {
             let mut command = world.home.command("strace");
             let run = command
                 .env("QUILT_CATALOG", world.stack.catalog_url())
-                .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={kind}")])
+                .args([
+                    "-f",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={kind}"),
+                ])
                 .args(["-e", &format!("inject={kind}:signal=KILL:when={at}")])
                 .arg(binaries::quiltctl())
                 .arg("--no-autostart")

@@ -85,9 +85,9 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         ApiError::Aws(error) => aws(error),
         ApiError::Gateway(error) => return gateway(error),
         ApiError::Grant(error) => grant(error),
-        ApiError::Machine(_)
-        | ApiError::NoSuchGrant
-        | ApiError::Streams(_) => "quiltctl status".into(),
+        ApiError::Machine(_) | ApiError::NoSuchGrant | ApiError::Streams(_) => {
+            "quiltctl status".into()
+        }
         ApiError::Name(_) | ApiError::Input(_) | ApiError::NoSuchPath | ApiError::NoSuchMethod => {
             return None;
         }

@@ -69,7 +69,10 @@ fn answer(mut stream: std::net::TcpStream) {
             Ok(length) => asked.extend_from_slice(&part[..length]),
         }
     }
-    let answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let answer = ANSWER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let _ = stream.write_all(&answer);
     let _ = stream.shutdown(std::net::Shutdown::Write);
     while matches!(stream.read(&mut part), Ok(1..)) {}

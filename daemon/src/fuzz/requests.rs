@@ -12,9 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
+use super::is_a_line;
 use crate::api;
 use crate::app::{App, Config};
-use super::is_a_line;
 use crate::gateway::Asked;
 use crate::listen::{AllowedHosts, guarded};
 use crate::stack::{Forward, Payload};
@@ -62,7 +62,9 @@ fn served() -> &'static Served {
 fn reaches_out(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data).to_ascii_lowercase();
     let names = ["packages", "%", "http", "catalog", "doctor", "console"];
-    names.iter().any(|name| text.contains(name) && *name != "http")
+    names
+        .iter()
+        .any(|name| text.contains(name) && *name != "http")
         || text.matches("http").count() > text.matches("http/1.").count()
 }
 
@@ -100,7 +102,10 @@ pub(super) fn http(data: &[u8]) {
         answer.unwrap_or_default()
     });
     let answer = String::from_utf8_lossy(&answer);
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1."), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1."),
+        "{answer}"
+    );
     assert!(!answer.contains("HTTP/1.1 500"), "{answer}");
 }
 

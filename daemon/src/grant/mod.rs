@@ -21,8 +21,8 @@ mod told;
 mod written;
 
 pub use self::holder::{Holder, HolderError};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::kept::fuzz_kept;
 pub use self::right::{Kind, Right};
 pub use self::store::{Endpoint, GrantError, Grants, Issued, Life, Opened};
 pub use self::token::{SAID_SECONDS, is_token};
-#[cfg(any(test, fuzzing))]
-pub(crate) use self::kept::fuzz_kept;

@@ -86,7 +86,8 @@ pub enum GrantError {
     /// It is taken back until the daemon ends.
     #[error(
         "taken back, but not for good: that cannot be written down ({}), so it would work again \
-         after a restart", files::words(source)
+         after a restart",
+        files::words(source)
     )]
     HalfRevoked {
         /// Which; all of the registry's where there is none.

@@ -147,17 +147,17 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     clock.advance(90 * 24 * 3600);
     let grants = start();
     grants.resume();
-    assert!(grants.open(issued.token.expose()).is_none(), "nobody used it");
+    assert!(
+        grants.open(issued.token.expose()).is_none(),
+        "nobody used it"
+    );
     assert!(grants.list().is_empty());
     clock.advance(25 * 3600);
     while kept_until(dir.path()).is_some() {
         tokio::task::yield_now().await;
     }
     let grants = start();
-    grants
-        .issue(right, Life::Kept, |_| at(8))
-        .await
-        .unwrap();
+    grants.issue(right, Life::Kept, |_| at(8)).await.unwrap();
     assert_eq!(grants.revoke_kind(Kind::Registry).await.unwrap(), 1);
     assert!(!start().resume());
     assert!(!dir.path().join("grants.json").exists());
@@ -249,7 +249,10 @@ async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
     assert_eq!(looking, (0, None), "it is taken back at once");
     let error = revoking.unwrap_err();
     assert!(matches!(error, GrantError::HalfRevoked { .. }), "{error}");
-    assert!(error.to_string().contains("another program holds"), "{error}");
+    assert!(
+        error.to_string().contains("another program holds"),
+        "{error}"
+    );
     assert!(grants.issue(right(), Life::Kept, at).await.is_err());
     assert!(grants.list().is_empty(), "none that would be lost");
     assert!(kept_until(dir.path()).is_some());
@@ -288,7 +291,10 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     };
     for keep_back in [true, false, true] {
         assert!(grants.keep_back_api_keys(keep_back).await.unwrap());
-        assert!(!grants.keep_back_api_keys(keep_back).await.unwrap(), "it was");
+        assert!(
+            !grants.keep_back_api_keys(keep_back).await.unwrap(),
+            "it was"
+        );
         assert_eq!(grants.without_api_keys(), Some(keep_back));
         assert_eq!(are_kept_back(&grants), [keep_back; 2]);
         let later = start();

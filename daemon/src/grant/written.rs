@@ -46,8 +46,7 @@ impl Grants {
         let change = move |kept: &mut Kept| {
             kept.port = port;
             kept.grants.retain(|kept| {
-                !unstruck.contains(&kept.id)
-                    && changed.iter().all(|changed| changed.id != kept.id)
+                !unstruck.contains(&kept.id) && changed.iter().all(|changed| changed.id != kept.id)
             });
             kept.grants.extend(changed);
         };
@@ -86,7 +85,10 @@ impl Grants {
         };
         let _turn = self.turn().await?;
         let struck = id.to_owned();
-        Self::update(file, move |kept| kept.grants.retain(|kept| kept.id != struck)).await?;
+        Self::update(file, move |kept| {
+            kept.grants.retain(|kept| kept.id != struck)
+        })
+        .await?;
         self.state().unstruck.remove(id);
         Ok(())
     }

@@ -15,11 +15,16 @@ async fn a_broken_settings_file_and_a_restart_take_no_profile_away() {
     let mut world = world(StackConfig::default(), &profile).await;
     let ask = ["credential-process", "--profile", "lake"];
     world.ctl(&ask).await.ok();
-    fs::write(world.home.settings(), profile.replace("role_arn", "role_arm")).unwrap();
+    fs::write(
+        world.home.settings(),
+        profile.replace("role_arn", "role_arm"),
+    )
+    .unwrap();
     for _ in 0..2 {
         world.daemon.take().unwrap().stop().await;
         let args = ["--token-store", "file"];
-        world.daemon = Some(Daemon::start(&world.home, &args).await);
+        let sts = [("AWS_ENDPOINT_URL_STS", world.stack.sts_url())];
+        world.daemon = Some(Daemon::start_with(&world.home, &args, &sts).await);
         world.ctl(&ask).await.ok();
         let status = world.client().status().await.unwrap();
         let warning = status.warnings.iter().find(|it| it.contains("role_arm"));

@@ -36,7 +36,11 @@ async fn a_program_with_a_dead_grant_fills_no_log_and_is_always_told_why() {
     world.ctl(&["setup", "quilt3"]).await.ok();
     let (gateway, _) = crate::gateway::grant(&world);
     let (alive, dead) = (grant(&world).await, grant(&world).await);
-    world.client().send(&RevokeGrant(dead.id.clone())).await.unwrap();
+    world
+        .client()
+        .send(&RevokeGrant(dead.id.clone()))
+        .await
+        .unwrap();
     let place = alive.uri.strip_prefix("http://").unwrap();
     let (authority, path) = place.split_once('/').unwrap();
     let token = format!("Authorization: {}\r\n", dead.token.expose());
@@ -53,7 +57,10 @@ async fn a_program_with_a_dead_grant_fills_no_log_and_is_always_told_why() {
             let status = head.split(' ').nth(1).unwrap();
             let body: Value = serde_json::from_str(&body).unwrap_or_default();
             // The Python SDK reads a refused token as a 200 with an error.
-            assert!(body["message"].is_string() || body["error"].is_string(), "{head} {body}");
+            assert!(
+                body["message"].is_string() || body["error"].is_string(),
+                "{head} {body}"
+            );
             if ["429", "503"].contains(&status) {
                 throttled += 1;
                 assert_eq!(body["code"], "busy");
@@ -63,7 +70,9 @@ async fn a_program_with_a_dead_grant_fills_no_log_and_is_always_told_why() {
     }
     assert!(throttled > 0, "it can be told");
     let log = world.log();
-    let refused = log[before..].matches("refused a request on loopback").count();
+    let refused = log[before..]
+        .matches("refused a request on loopback")
+        .count();
     assert!((1..10).contains(&refused), "{refused} lines");
 }
 
@@ -76,7 +85,11 @@ async fn a_catalog_that_was_only_mistyped_is_forgotten() {
         assert_ne!(run.code, 0, "{run:?}");
     }
     let status = world.client().status().await.unwrap();
-    let shown: Vec<_> = status.catalogs.iter().map(|it| it.catalog_url.to_string()).collect();
+    let shown: Vec<_> = status
+        .catalogs
+        .iter()
+        .map(|it| it.catalog_url.to_string())
+        .collect();
     assert_eq!(shown.len(), 1, "{shown:?}");
     // The configured one is there, whoever is logged in; and one logged out of.
     world.ctl(&["logout"]).await.ok();

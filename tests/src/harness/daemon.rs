@@ -144,7 +144,10 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let mut log = Vec::new();
         let read = self.logged.rewind();
-        if read.and_then(|()| self.logged.read_to_end(&mut log)).is_err() {
+        if read
+            .and_then(|()| self.logged.read_to_end(&mut log))
+            .is_err()
+        {
             return;
         }
         let log = String::from_utf8_lossy(&log);
