@@ -120,7 +120,9 @@ impl SettingsFile {
             Ok((_, text)) if is_first => self.keep(&text),
             Ok(_) => {}
             Err(error) => {
-                let kept = self.last_good.as_ref().filter(|_| is_first);
+                // What others may have written is no slip of the user's.
+                let is_slip = !matches!(error, SettingsError::Distrusted(_));
+                let kept = self.last_good.as_ref().filter(|_| is_first && is_slip);
                 if let Some(settings) = kept.and_then(LastGood::load) {
                     tracing::info!("the settings from before are in force");
                     state.settings = Arc::new(settings);
