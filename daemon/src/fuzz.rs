@@ -43,6 +43,7 @@ fn is_a_line(text: &str) {
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -76,6 +77,79 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Numbers that a seed decides (splitmix64).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.0;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            usize::try_from((mixed ^ (mixed >> 31)) % (end.max(1) as u64)).expect("below a usize")
+        }
+
+        fn mutated(&mut self, sound: &[Vec<u8>]) -> Vec<u8> {
+            let mut bytes = sound[self.below(sound.len())].clone();
+            for _ in 0..=self.below(4) {
+                let (at, other) = (self.below(bytes.len()), &sound[self.below(sound.len())]);
+                let end = (at + self.below(30)).min(bytes.len());
+                match self.below(6) {
+                    0 => drop(bytes.drain(at..end)),
+                    1 if !bytes.is_empty() => bytes[at] = self.below(256).to_le_bytes()[0],
+                    2 => {
+                        let copy = bytes[at..end].to_vec();
+                        drop(bytes.splice(at..at, copy));
+                    }
+                    3 if !other.is_empty() => {
+                        let from = self.below(other.len());
+                        let part = &other[from..(from + self.below(60)).min(other.len())];
+                        drop(bytes.splice(at..end, part.iter().copied()));
+                    }
+                    4 => bytes.truncate(at),
+                    _ => {
+                        let odd = [
+                            "\\u0000", "\"", "{", "[[", "\u{feff}", "1e999", "\r\n", "-1",
+                        ];
+                        let odd = odd[self.below(odd.len())].bytes();
+                        drop(bytes.splice(at..at, odd));
+                    }
+                }
+            }
+            bytes
+        }
+    }
+
+    /// Without coverage to go by, and so only the first few steps of a fuzzer:
+    /// for `QUILT_FUZZ_SECONDS` each, or a tenth of one.
+    #[test]
+    fn what_a_seed_makes_of_the_corpora_passes() {
+        let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+        let seed = number("QUILT_SEED").unwrap_or_else(|| getrandom::u64().expect("a seed"));
+        let seconds = number("QUILT_FUZZ_SECONDS");
+        let time = seconds.map_or(Duration::from_millis(100), Duration::from_secs);
+        println!("QUILT_SEED={seed}");
+        let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus");
+        for (name, target) in TARGETS {
+            let mut paths: Vec<_> = fs::read_dir(corpora.join(name)).expect(name).collect();
+            paths.sort_by_key(|entry| entry.as_ref().map(fs::DirEntry::path).ok());
+            let read = |entry: std::io::Result<fs::DirEntry>| fs::read(entry?.path());
+            let sound: Result<Vec<_>, _> = paths.into_iter().map(read).collect();
+            let sound = sound.expect(name);
+            let mut random = Random(seed);
+            let (begun, mut runs) = (Instant::now(), 0_u64);
+            while begun.elapsed() < time {
+                let data = random.mutated(&sound);
+                if let Err(panic) = std::panic::catch_unwind(|| target(&data)) {
+                    println!("{name}, run {runs}: {}", data.escape_ascii());
+                    std::panic::resume_unwind(panic);
+                }
+                runs += 1;
+            }
+            println!("{name}: {runs} runs");
         }
     }
 
