@@ -92,7 +92,7 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -101,7 +101,7 @@ impl Random {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
+        usize::try_from(self.draw() % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 
     fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a [u8] {
@@ -114,7 +114,7 @@ fn request(seed: u64, number: u64) -> Vec<u8> {
     let mut random = Random(seed ^ number.wrapping_mul(0xd134_2543_de82_ef95));
     if random.below(20) == 0 {
         return (0..random.below(400))
-            .map(|_| random.next().to_le_bytes()[0])
+            .map(|_| random.draw().to_le_bytes()[0])
             .collect();
     }
     let mut bytes = random.one_of(SOUND).to_vec();
@@ -127,7 +127,7 @@ fn request(seed: u64, number: u64) -> Vec<u8> {
                 let end = (at + random.below(20)).min(bytes.len());
                 drop(bytes.drain(at..end));
             }
-            3 if !bytes.is_empty() => bytes[at] = random.next().to_le_bytes()[0],
+            3 if !bytes.is_empty() => bytes[at] = random.draw().to_le_bytes()[0],
             4 => {
                 let end = (at + random.below(60)).min(bytes.len());
                 let copy = bytes[at..end].to_vec();
@@ -140,7 +140,7 @@ fn request(seed: u64, number: u64) -> Vec<u8> {
                 drop(bytes.splice(at..at, random.one_of(ODD).iter().copied()));
             }
             6 => {
-                let many = vec![b'a' + random.next().to_le_bytes()[0] % 26; random.below(70_000)];
+                let many = vec![b'a' + random.draw().to_le_bytes()[0] % 26; random.below(70_000)];
                 drop(bytes.splice(at..at, many));
             }
             _ => bytes.extend_from_slice(random.one_of(SOUND)),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ type Busy = HashMap<i32, u64>;
 
 static BUSY: Mutex<Option<Busy>> = Mutex::new(None);
 
+/// How often any of them has.
+static WOKEN: AtomicU64 = AtomicU64::new(0);
+
 fn busy() -> MutexGuard<'static, Option<Busy>> {
     BUSY.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -37,9 +41,8 @@ pub(super) fn watch(builder: &mut Builder) {
     if !fs::exists("/proc/self/task").unwrap_or(false) {
         return;
     }
-    static WOKEN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     builder.on_thread_unpark(|| {
-        let turn = WOKEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let turn = WOKEN.fetch_add(1, Ordering::Relaxed);
         busy().get_or_insert_default().insert(this_thread(), turn);
     });
     builder.on_thread_park(|| {

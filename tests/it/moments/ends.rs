@@ -55,9 +55,7 @@ async fn who_changes_while_credentials_are_fetched_keeps_nobody_waiting() {
                 .wait_for_counts(move |now| now.calls(Endpoint::GetCredentials) >= turn)
                 .await;
             let role = &roles[usize::try_from(turn).unwrap() % 2];
-            let choice = RoleChoice {
-                role: role.to_owned(),
-            };
+            let choice = RoleChoice { role: role.clone() };
             world.client().send(&SwitchRole(choice)).await.unwrap();
             // What was asked for as somebody else comes now, and too late.
             let next = hold();
