@@ -12,13 +12,14 @@ use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::error::GrantError;
 use super::kept::KeptFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
 use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
-use crate::files::{self, Stamp};
+use crate::files::Stamp;
 
 /// A grant tied to a process is good for this long at a time, in seconds, and
 /// renewed at half of it: should the watch ever fail, the grant ends too.
@@ -28,7 +29,7 @@ pub(super) const HELD_SECONDS: i64 = 3600;
 pub(super) const KEPT_SECONDS: i64 = 90 * DAY;
 
 /// Such a renewal is written down this often, in seconds.
-const DAY: i64 = 24 * 3600;
+pub(super) const DAY: i64 = 24 * 3600;
 
 /// How long a grant lives.
 #[derive(Debug)]
@@ -66,36 +67,6 @@ pub struct Issued {
     /// A file that holds the token and goes with the grant, where it lives
     /// with a process.
     pub token_file: Option<PathBuf>,
-}
-
-/// Why there is no grant.
-#[derive(Debug, thiserror::Error)]
-pub enum GrantError {
-    /// Nothing more is kept.
-    #[error("there are as many grants of that kind as there may be")]
-    TooMany,
-    /// No listener, or no randomness.
-    #[error("cannot listen on 127.0.0.1: {0}")]
-    System(#[from] io::Error),
-    /// The token cannot be put where programs read it.
-    #[error("cannot write the grant's token to a file: {}", .0.kind())]
-    NoTokenFile(#[source] io::Error),
-    /// It would not survive the daemon.
-    #[error("cannot write down the grant: {}", files::words(.0))]
-    Unkept(#[source] io::Error),
-    /// It is taken back until the daemon ends.
-    #[error(
-        "taken back, but not for good: that cannot be written down ({}), so it would work again \
-         after a restart",
-        files::words(source)
-    )]
-    HalfRevoked {
-        /// Which; all of the registry's where there is none.
-        id: Option<String>,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
 }
 
 /// A running listener; it stops when this is dropped.
@@ -401,9 +372,6 @@ impl Grants {
     }
 }
 
-/// How a grant was before it was retired.
-type Retired = (String, bool, Deadline);
-
 impl State {
     /// The live grant of a token. Takes as long for any token of the same
     /// length, whether it is nearly right or not at all.
@@ -417,30 +385,6 @@ impl State {
             }
         }
         found
-    }
-
-    /// One kept grant is in use at a time: programs that still have an older
-    /// one are given a day to end.
-    fn retire_others(&mut self, id: &str, now: Moment) -> Vec<Retired> {
-        let mut retired = Vec::new();
-        for (other, grant) in &mut self.grants {
-            if grant.is_kept && other != id {
-                retired.push((other.clone(), grant.is_retired, grant.expires));
-                grant.is_retired = true;
-                grant.expires = grant.expires.min(now.after(DAY));
-            }
-        }
-        retired
-    }
-
-    /// There is no newer one after all.
-    fn call_back(&mut self, retired: Vec<Retired>) {
-        for (id, is_retired, expires) in retired {
-            if let Some(grant) = self.grants.get_mut(&id) {
-                grant.is_retired = is_retired;
-                grant.expires = expires;
-            }
-        }
     }
 
     /// Takes a grant out, and with the last of its kind the listener.
