@@ -100,7 +100,7 @@ impl Lines {
             return true;
         }
         seen.counted = seen.counted.saturating_add(1);
-        seen.last = line.to_owned();
+        line.clone_into(&mut seen.last);
         false
     }
 

@@ -76,16 +76,18 @@ mod tests {
         tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
         let while_ = Duration::from_millis(300);
         in_runtime(async move {
+            tokio::time::sleep(while_).await;
             let begun = Instant::now();
             while begun.elapsed() < while_ {
                 std::hint::spin_loop();
             }
-            tokio::time::sleep(while_).await;
             may_block(|| std::thread::sleep(while_));
         });
         assert!(!log.is_caught());
         let seen = log.clone();
         in_runtime(async move {
+            // Threads are known from when they had nothing to do.
+            tokio::time::sleep(while_).await;
             let begun = Instant::now();
             // Until it is seen, however busy the machine is.
             while !seen.is_caught() && begun.elapsed() < Duration::from_mins(1) {

@@ -86,7 +86,7 @@ impl Grants {
         let _turn = self.turn().await?;
         let struck = id.to_owned();
         Self::update(file, move |kept| {
-            kept.grants.retain(|kept| kept.id != struck)
+            kept.grants.retain(|kept| kept.id != struck);
         })
         .await?;
         self.state().unstruck.remove(id);
