@@ -136,7 +136,8 @@ impl App {
         let clock: SharedClock = Arc::new(SystemClock);
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
-        let settings = Arc::new(SettingsFile::new(config.settings));
+        let settings = SettingsFile::new(config.settings).kept_in(&config.state_dir);
+        let settings = Arc::new(settings);
         let network = {
             let settings = Arc::clone(&settings);
             Arc::new(Network::new(move || settings.current().network.clone()))
@@ -228,6 +229,7 @@ impl App {
             "audit.jsonl.1",
             "notified.json",
             "quiltd.log",
+            "quiltd.toml.last",
         ];
         let own = own.map(|name| (self.state_dir.join(name), Role::State));
         let shared = self.gateway.files().into_iter();
@@ -289,7 +291,12 @@ impl App {
             alias: settings.alias(session.catalog()).map(str::to_owned),
             user: self.users.of(session.catalog(), session.check().is_ok()),
         };
-        let asked = |session: &Arc<Session>| catalog.is_none_or(|only| only == session.catalog());
+        let configured = self.config.catalog().ok().flatten();
+        let asked = |session: &Arc<Session>| match catalog {
+            Some(only) => only == session.catalog(),
+            // A name that was only mistyped is nobody's catalog.
+            None => session.was_in_use() || configured.as_ref() == Some(session.catalog()),
+        };
         Status {
             version: VERSION.to_owned(),
             pid: std::process::id(),

@@ -17,11 +17,14 @@ pub mod clock;
 pub mod credential;
 pub mod doctor;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gateway;
 pub mod grant;
 pub mod instance;
 pub mod keys;
 pub mod listen;
+pub mod log;
 pub mod memory;
 pub mod metrics;
 pub mod notify;
@@ -37,6 +40,7 @@ pub mod stack;
 pub mod store;
 pub mod succession;
 pub mod users;
+pub mod watchdog;
 
 use std::sync::Arc;
 

@@ -18,10 +18,11 @@ use quiltd::app::{App, Config};
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::HandedKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
+use quiltd::log::Merging;
 use quiltd::process::Attempt;
 use quiltd::store::{StoreChoice, StoreError};
 use quiltd::succession::{self, CarriedKey, Kept, Visit};
-use quiltd::{Listeners, api, instance, listen, memory, process, raw};
+use quiltd::{Listeners, api, instance, listen, memory, process, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -175,19 +176,27 @@ fn serve(
     let mut control = listen::acquire(&places)?;
     let _locks = control.take_locks();
     let _instance = only_instance(&config, &control)?;
-    let runtime = Builder::new_multi_thread()
+    let mut builder = Builder::new_multi_thread();
+    builder
         .worker_threads(2)
         // What newly arrives goes ahead of what goes on and on: else each
         // newcomer waits for rounds of whoever sends request upon request.
         .global_queue_interval(3)
         .event_interval(17)
-        .enable_all()
-        .build()
-        .context("cannot start the async runtime")?;
+        .enable_all();
+    if cfg!(debug_assertions) {
+        watchdog::watch(&mut builder);
+    }
+    let runtime = builder.build().context("cannot start the async runtime")?;
     let result = runtime.block_on(async {
         let shutdown = stop_on_signal().context("cannot watch for signals")?;
         let socket = control.first.path().to_owned();
-        let mut app = App::build(config, protections, socket, shutdown).await?;
+        let stopped = shutdown.clone();
+        let mut app = tokio::select! {
+            app = App::build(config, protections, socket, shutdown) => app?,
+            // Nothing is under way yet that would have to end first.
+            () = stopped.cancelled() => return Ok(ExitCode::SUCCESS),
+        };
         app.is_socket_handed_over = !control.first.owns_file();
         let again = Arc::clone(&app.again);
         if let Some(key) = key {
@@ -255,7 +264,7 @@ fn stop(runtime: Runtime) {
 fn log_to_stderr(filter: &str) {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(io::stderr)
+        .with_writer(Merging::new(io::stderr))
         .with_ansi(io::stderr().is_terminal())
         // Its own complaint about a closed stderr would go to stderr and panic.
         .log_internal_errors(false)
@@ -264,20 +273,47 @@ fn log_to_stderr(filter: &str) {
         .init();
 }
 
-/// A token cancelled by the first SIGTERM or SIGINT. Needs the runtime.
+/// A token cancelled by the first signal that ends programs. Needs the runtime.
 fn stop_on_signal() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let hang_up = hang_up()?;
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
             _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
+            _ = quit.recv() => tracing::info!("stopping on SIGQUIT"),
+            () = hang_up => tracing::info!("stopping: the terminal is gone"),
         }
         token.cancel();
     });
     Ok(shutdown)
+}
+
+/// Comes to an end with the terminal that the daemon runs at. Without one a
+/// hangup is what asks daemons to read their settings again, which this one does
+/// by itself; and whoever has it ignored has that.
+fn hang_up() -> io::Result<impl Future<Output = ()> + Send> {
+    let ignored = raw::ignores_hangups();
+    let at_terminal = File::open("/dev/tty").is_ok();
+    let mut hang_up = if ignored {
+        None
+    } else {
+        Some(signal(SignalKind::hangup())?)
+    };
+    Ok(async move {
+        while let Some(signals) = &mut hang_up {
+            match signals.recv().await {
+                Some(()) if at_terminal => return,
+                Some(()) => tracing::info!("SIGHUP: settings are taken up without it"),
+                None => break,
+            }
+        }
+        std::future::pending().await
+    })
 }
 
 /// Tells whoever started us that connections are taken from now on: one JSON

@@ -111,11 +111,28 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("files", &[]),
+    // What fuzzers try.
+    (
+        "fuzz",
+        &[
+            "api",
+            "app",
+            "gateway",
+            "grant",
+            "listen",
+            "package",
+            "python_sdk",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
     ("instance", &[]),
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["metrics", "raw"]),
+    ("log", &[]),
     ("memory", &["raw"]),
     ("metrics", &[]),
     ("notify", &["files", "settings", "store"]),
@@ -126,7 +143,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("process", &["raw"]),
     ("program", &[]),
     // A grant is told by its looks in the SDK's files.
-    ("python_sdk", &["files", "grant", "raw"]),
+    ("python_sdk", &["files", "grant", "raw", "watchdog"]),
     ("raw", &[]),
     ("refresh", &["changes", "clock", "metrics"]),
     (
@@ -135,15 +152,16 @@ const ROOMS: &[(&str, &[&str])] = &[
             "changes", "clock", "files", "metrics", "raw", "refresh", "stack", "store",
         ],
     ),
-    ("settings", &[]),
+    ("settings", &["files"]),
     ("stack", &["metrics"]),
-    ("store", &["files"]),
+    ("store", &["files", "watchdog"]),
     ("succession", &["process", "raw"]),
     ("users", &[]),
+    ("watchdog", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "chaos", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "fuzz", "listen"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

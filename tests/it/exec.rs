@@ -409,7 +409,7 @@ print("done")
         .arg(&python)
         .args(["-c", inner])
         .env("QUILT_CATALOG", world.stack.catalog_url());
-    let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
+    let output = tokio::time::timeout(Duration::from_mins(2), command.output()).await;
     let run: Run = output.expect("no hang").unwrap().into();
     assert_eq!(run.ok().trim(), "done");
     no_grants(&world).await;

@@ -68,6 +68,7 @@ impl Gateway {
             Ok(Some(wired)) if wired.catalog_url != *catalog => {
                 let keep_back = self.keeps_back_api_keys();
                 self.give_address(catalog, &wired.gateway_url, &open, keep_back)
+                    .await
             }
             Ok(_) => return,
             Err(error) => Err(error.into()),
@@ -80,7 +81,7 @@ impl Gateway {
     }
 
     /// Answers whether the catalog had none.
-    pub(super) fn give_address(
+    pub(super) async fn give_address(
         &self,
         catalog: &CatalogUrl,
         gateway: &RegistryUrl,
@@ -100,10 +101,11 @@ impl Gateway {
             self.wiring.hold(&own, &held, lasting())?;
             return Ok(true);
         }
-        let issued = self.issue(catalog, open, without_api_keys)?;
+        let issued = self.issue(catalog, open, without_api_keys).await?;
         let held = self.wiring.hold(&own, &issued.token, lasting());
         if held.is_err() {
-            self.grants.revoke(&issued.id);
+            // What failed first is told; this is logged.
+            let _ = self.grants.revoke(&issued.id).await;
         }
         held.map(|()| true).map_err(GatewayError::from)
     }
@@ -126,7 +128,7 @@ impl Gateway {
     }
 
     /// A grant, on the port programs know if that can be had.
-    pub(super) fn issue(
+    pub(super) async fn issue(
         &self,
         catalog: &CatalogUrl,
         open: &Open,
@@ -141,7 +143,7 @@ impl Gateway {
             // Whoever has it now, the SDK's files are about to be written anew.
             Some(Err(_)) | None => new_port(open),
         };
-        Ok(self.grants.issue(right, Life::Kept, open)?)
+        Ok(self.grants.issue(right, Life::Kept, open).await?)
     }
 
     /// Where the gateway listens, while it does.

@@ -110,17 +110,21 @@ impl Gateway {
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
         if wish.without_api_keys {
-            self.grants.keep_back_api_keys(true)?;
+            self.grants.keep_back_api_keys(true).await?;
         }
         let published = agreed.published();
-        let mut changed = self.lead(session.catalog(), published, &open, wish.without_api_keys)?;
+        let lead = self.lead(session.catalog(), published, &open, wish.without_api_keys);
+        let mut changed = lead.await?;
         if let Some(wired) = self.wiring.wired()? {
             for catalog in logged_in {
                 let gateway = &wired.gateway_url;
-                changed |= self.give_address(catalog, gateway, &open, wish.without_api_keys)?;
+                let given = self.give_address(catalog, gateway, &open, wish.without_api_keys);
+                changed |= given.await?;
             }
         }
-        self.grants.keep_back_api_keys(wish.without_api_keys)?;
+        self.grants
+            .keep_back_api_keys(wish.without_api_keys)
+            .await?;
         self.start_guard();
         let own_login = self.wiring.own_login(agreed.registry())?.is_some();
         Ok(WiredUp {
@@ -141,7 +145,7 @@ impl Gateway {
         let _alone = self.changing.lock().await;
         if self.wiring.wired()?.is_some() {
             let keep_back = self.keeps_back_api_keys();
-            self.lead(catalog, published, &open, keep_back)?;
+            self.lead(catalog, published, &open, keep_back).await?;
             self.start_guard();
         }
         Ok(())
@@ -157,7 +161,7 @@ impl Gateway {
         if undone.is_err() {
             self.start_guard();
         }
-        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry) > 0))
+        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry).await? > 0))
     }
 
     async fn undo_files(&self, session: Option<&Arc<Session>>) -> Result<bool, GatewayError> {
@@ -276,7 +280,7 @@ impl Gateway {
         ))
     }
 
-    fn lead(
+    async fn lead(
         &self,
         catalog: &CatalogUrl,
         published: &StackConfig,
@@ -301,15 +305,17 @@ impl Gateway {
         {
             return Ok(self.wiring.set_up(&lead(gateway), Some((&token, until)))?);
         }
-        let issued = self.issue(catalog, open, without_api_keys)?;
+        let issued = self.issue(catalog, open, without_api_keys).await?;
         let gateway = RegistryUrl::on_loopback(issued.address.port());
         let grant = (&issued.token, issued.expires_at.unix());
         let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
         if changed.is_err() {
-            self.grants.revoke(&issued.id);
+            // What failed first is told; this is logged.
+            let _ = self.grants.revoke(&issued.id).await;
         }
         changed?;
         self.give_address(catalog, &gateway, open, without_api_keys)
+            .await
     }
 
     /// A registry that is the gateway itself is never followed.

@@ -260,11 +260,11 @@ impl ApiKeySlot {
     }
 
     /// The stack could not be asked about the key.
-    pub fn unanswered(&self, serial: KeySerial, now: Moment) {
+    pub fn unanswered(&self, serial: KeySerial, now: Moment, retry_after: Option<u32>) {
         if self.serial() == serial
             && let Some(key) = &mut self.state().key
         {
-            key.unanswered(now);
+            key.unanswered(now, retry_after);
         }
     }
 

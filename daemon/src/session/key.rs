@@ -19,6 +19,9 @@ const LONGEST_PAUSE: i64 = 3600;
 /// checked, in seconds.
 const UNCHECKED_PAUSE: i64 = 20;
 
+/// The longest a stack may have itself left alone, in seconds.
+const LONGEST_WISH: i64 = 300;
+
 /// A key in use.
 pub(super) struct Key {
     secret: Locked,
@@ -141,11 +144,16 @@ impl Key {
         });
     }
 
-    /// The stack could not be asked.
-    pub(super) fn unanswered(&mut self, now: Moment) {
+    /// The stack could not be asked, and may have said for how many seconds not
+    /// to ask again.
+    pub(super) fn unanswered(&mut self, now: Moment, retry_after: Option<u32>) {
+        let wished = retry_after.map_or(0, i64::from).min(LONGEST_WISH);
         match &mut self.refusal {
-            Some(refusal) => refusal.until = now.after(refusal.pause.min(UNCHECKED_PAUSE)),
-            None => self.unchecked_until = Some(now.after(UNCHECKED_PAUSE)),
+            Some(refusal) => {
+                let pause = refusal.pause.min(UNCHECKED_PAUSE);
+                refusal.until = now.after(pause.max(wished));
+            }
+            None => self.unchecked_until = Some(now.after(UNCHECKED_PAUSE.max(wished))),
         }
     }
 

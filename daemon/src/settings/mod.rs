@@ -10,6 +10,7 @@ mod catalog;
 mod document;
 mod error;
 mod file;
+mod kept;
 mod network;
 mod notify;
 mod profile;

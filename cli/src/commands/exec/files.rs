@@ -298,5 +298,18 @@ fn in_memory(_name: &str, _content: &[u8]) -> io::Result<PathBuf> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
+/// A file, made up: what is hidden once leaves nothing to hide.
+#[cfg(any(test, fuzzing))]
+pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
+    for kind in [Kind::Config, Kind::Credentials, Kind::Boto] {
+        if let Some(copy) = without_default_credentials(file, kind) {
+            assert!(copy.len() < file.len());
+            let again = without_default_credentials(&copy, kind);
+            assert!(again.is_none(), "nothing is left to hide");
+        }
+    }
+    let _ = with_default_region(file, "eu-west-1");
+}
+
 #[cfg(test)]
 mod tests;

@@ -164,3 +164,6 @@ fn hand_on_socket(
     command.env(locations::SOCKET_ENV, context.socket()?);
     Ok(profile.region)
 }
+
+#[cfg(any(test, fuzzing))]
+pub(super) use self::files::fuzz_aws_config;

