@@ -21,6 +21,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const LOGIN: u8 = 3;
 /// The daemon does not answer.
 pub(crate) const DAEMON: u8 = 4;
+/// The stack, AWS or the daemon said no.
+pub(crate) const REFUSED: u8 = 6;
 /// The input cannot be used.
 pub(crate) const INPUT: u8 = 8;
 /// The thing named does not exist.
@@ -96,6 +98,12 @@ impl Failure {
             (Some(_), None) => self.hint(command()),
             _ => self,
         }
+    }
+
+    /// The same failure, which also says what there is to choose from.
+    pub(crate) fn with_choice(self, of: &str) -> Self {
+        let what = self.what.map(|what| format!("{what}; {of}"));
+        Self { what, ..self }
     }
 
     /// What failed, and what to run.
@@ -215,7 +223,7 @@ fn kind(exit: u8) -> (u16, ErrorCode) {
         LOGIN => (401, ErrorCode::LoginRequired),
         DAEMON => (503, own("daemon_unreachable")),
         5 => (502, ErrorCode::StackUnreachable),
-        6 => (403, ErrorCode::Denied),
+        REFUSED => (403, ErrorCode::Denied),
         NOT_FOUND => (404, ErrorCode::NotFound),
         INPUT => (422, ErrorCode::InvalidInput),
         NOT_RUNNABLE => (422, own("not_runnable")),

@@ -240,13 +240,19 @@ async fn the_guide_on_managing_keys() {
         .await
         .failed(7);
     // quilt3.api_keys.revoke(id=…), revoke(secret=…)
-    world.ctl(&["api-keys", "revoke", &old.id]).await.ok();
+    world
+        .ctl(&["api-keys", "revoke", &old.id, "--yes"])
+        .await
+        .ok();
     world
         .ctl_with_input(&["api-keys", "revoke", "--secret-stdin"], &secret)
         .await
         .ok();
     assert_eq!(control.key_count(), 0);
-    world.ctl(&["api-keys", "revoke", &id]).await.failed(7);
+    world
+        .ctl(&["api-keys", "revoke", &id, "--yes"])
+        .await
+        .failed(7);
     world
         .ctl_with_input(&["api-keys", "revoke", "--secret-stdin"], &secret)
         .await
@@ -325,7 +331,7 @@ async fn the_guide_for_administrators() {
         assert!(text.contains(line), "{text}");
     }
     world
-        .ctl(&["admin", "api-keys", "revoke", &stale])
+        .ctl(&["admin", "api-keys", "revoke", &stale, "--yes"])
         .await
         .ok();
     world
@@ -333,7 +339,7 @@ async fn the_guide_for_administrators() {
         .await
         .failed(7);
     world
-        .ctl(&["admin", "api-keys", "revoke", &stale])
+        .ctl(&["admin", "api-keys", "revoke", &stale, "--yes"])
         .await
         .failed(7);
 }
@@ -592,7 +598,7 @@ async fn revoking_the_key_in_use_drops_it() {
                 .await
                 .ok();
         } else {
-            world.ctl(&["api-keys", "revoke", &id]).await.ok();
+            world.ctl(&["api-keys", "revoke", &id, "--yes"]).await.ok();
         }
         assert_eq!(kind(&world).await, None);
     }

@@ -23,6 +23,9 @@ pub(crate) use self::screen::{Line, Screen, Span};
 pub(crate) use self::table::{Column, Table};
 pub(crate) use self::time::Zone;
 pub(crate) use self::url::{host, page};
+#[cfg(test)]
+pub(crate) use self::width::width;
+pub(crate) use self::width::{of_stdout as width_of_stdout, wrap};
 
 use crate::args::Global;
 

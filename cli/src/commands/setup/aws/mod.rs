@@ -302,8 +302,7 @@ fn region(
         // One nobody knows would fail in whatever program uses it, later and
         // with less to say.
         let profiles = context.send(&ReadProfiles)?;
-        let profile = profiles.into_iter().find(|known| known.name == *wanted);
-        let profile = profile.ok_or_else(|| super::super::no_profile(wanted))?;
+        let profile = super::super::profile_named(profiles, wanted)?;
         return Ok(profile.region.filter(plain));
     }
     let config = context.send(&ReadConfig)?;
