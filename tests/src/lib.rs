@@ -2,6 +2,7 @@
 //! against it.
 
 pub mod harness;
+pub mod showcase;
 pub mod stack;
 
 /// Compiles the README's samples.

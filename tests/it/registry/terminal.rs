@@ -59,14 +59,14 @@ async fn at_a_terminal_it_is_asked_before_anything_is_given_away() {
 }
 
 /// A person's terminal with quiltctl in it.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     person: File,
     child: tokio::process::Child,
     shown: String,
 }
 
 impl Terminal {
-    pub(super) fn open(world: &World, args: &[&str]) -> Self {
+    pub(crate) fn open(world: &World, args: &[&str]) -> Self {
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
@@ -115,19 +115,19 @@ impl Terminal {
         self
     }
 
-    pub(super) async fn shows(self, until: &str) -> Self {
+    pub(crate) async fn shows(self, until: &str) -> Self {
         let terminal = self.read_to(Some(until.to_owned())).await;
         assert!(terminal.shown.ends_with(until), "{}", terminal.shown);
         terminal
     }
 
-    pub(super) fn types(mut self, keys: &str) -> Self {
+    pub(crate) fn types(mut self, keys: &str) -> Self {
         self.person.write_all(keys.as_bytes()).unwrap();
         self
     }
 
     /// Its exit code, and all that the terminal showed.
-    pub(super) async fn end(self) -> (i32, String) {
+    pub(crate) async fn end(self) -> (i32, String) {
         let mut terminal = self.read_to(None).await;
         let status = terminal.child.wait().await.unwrap();
         (status.code().unwrap(), terminal.shown)
