@@ -263,6 +263,23 @@ pub(crate) fn wants_json(args: &[OsString]) -> bool {
 mod tests {
     use super::*;
 
+    /// Whoever has a code looks for it there.
+    #[test]
+    fn every_code_is_in_the_document_about_trouble() {
+        let document = include_str!("../../docs/troubleshooting.md");
+        let own = (0..=u8::MAX).map(|exit| kind(exit).1);
+        for code in ErrorCode::all().chain(own) {
+            let heading = format!("\n### `{code}`\n");
+            assert!(document.contains(&heading), "{code}");
+        }
+        for (code, what) in crate::help::EXIT_CODES {
+            assert!(
+                document.contains(&format!("| {code} | {what}")),
+                "{code} {what}"
+            );
+        }
+    }
+
     #[test]
     fn every_code_of_the_daemon_names_a_command() {
         for code in ErrorCode::all() {

@@ -5,7 +5,7 @@ pub mod harness;
 pub mod showcase;
 pub mod stack;
 
-/// Compiles the README's samples.
+/// Compiles the samples of the documents.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/programs.md")]
+struct Documents;

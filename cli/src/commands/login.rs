@@ -210,8 +210,8 @@ fn agreed_beforehand(
     }
 }
 
-/// Says who is logged in now, and who was before. The catalog alone on stdout,
-/// for scripts.
+/// Says who is logged in now, and who was before. Where nobody reads it on a
+/// screen, the catalog alone on stdout, for scripts.
 fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Failure> {
     if context.global().json {
         return output::json(body);
@@ -219,10 +219,11 @@ fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Fail
     for line in session.welcome() {
         output::note(line);
     }
-    // For a person; a script reads the catalog below.
-    if look::is_seen() {
+    // For a person; a script reads the catalog.
+    if look::is_seen() && session.me.is_some() {
         output::note("Next:  quiltctl setup aws      for every AWS program");
         output::note("       quiltctl setup quilt3   for Python");
+        return Ok(());
     }
     output::line(&session.catalog_url)
 }

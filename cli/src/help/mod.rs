@@ -1,5 +1,7 @@
 //! The help: commands in groups, and for each what it is like to use it.
 
+#[cfg(test)]
+mod book;
 mod examples;
 mod groups;
 pub(crate) mod man;

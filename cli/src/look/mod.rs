@@ -12,8 +12,9 @@ mod url;
 mod width;
 
 use std::env;
+use std::path::Path;
 
-use quilt_proto::Timestamp;
+use quilt_proto::{Timestamp, quoted};
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
@@ -117,6 +118,15 @@ fn speaks_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
         }
         // Programs of the desktop are started without one there.
         None => cfg!(target_os = "macos"),
+    }
+}
+
+/// A file's path: for somebody who sees it, from their home on.
+pub(crate) fn file(path: &Path) -> String {
+    let home = env::var_os("HOME").filter(|home| is_seen() && home.len() > 1);
+    match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
+        Some(below) => quoted::path(&Path::new("~").join(below)).to_string(),
+        None => quoted::path(path).to_string(),
     }
 }
 

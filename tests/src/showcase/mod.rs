@@ -124,7 +124,7 @@ impl Showcase {
         let mut shell = self.command("setsid");
         shell.args(["--ctty", "--wait", "sh", "-i"]);
         shell.envs([
-            ("PS1", "$ "),
+            ("PS1", "\n$ "),
             ("TERM", "xterm-256color"),
             ("LANG", "C.UTF-8"),
         ]);

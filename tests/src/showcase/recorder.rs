@@ -140,13 +140,18 @@ impl Recorder {
             starts.push(end);
         }
         let shown = lock(&self.screen);
-        let end = starts.last().copied().unwrap_or_default();
-        let rows = (0..end).map(|row| pieces(shown.screen(), row)).collect();
+        // Above each prompt is an empty row.
+        let first = starts.first().copied().unwrap_or_default();
+        let end = starts.last().copied().unwrap_or_default().saturating_sub(1);
+        let rows = (first..end)
+            .map(|row| pieces(shown.screen(), row))
+            .collect();
         drop(shown);
         self.type_in("exit\n")?;
+        let at = |row: u16| usize::from(row.saturating_sub(first));
         let steps = starts
             .windows(2)
-            .map(|pair| usize::from(pair[0])..usize::from(pair[1]));
+            .map(|pair| at(pair[0])..at(pair[1]).saturating_sub(1));
         Ok(Transcript {
             rows,
             steps: steps.collect(),
