@@ -166,6 +166,7 @@ impl Store {
         // A login made before such things were kept.
         let record = self.record(catalog).await?;
         Ok(Known {
+            is_lost: known.is_lost && record.is_none(),
             registry_url: record.map(|record| record.registry_url),
             ..known
         })

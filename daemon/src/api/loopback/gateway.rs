@@ -153,16 +153,18 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     let Some(caller) = caller(&desk, &parts) else {
         return desk.refuse(HINT);
     };
-    if !is_carried(&parts.method, parts.uri.path()) {
-        let problem = Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this");
-        return answer(&problem.with_hint("quiltctl --help"));
-    }
-    if is_encoded(&parts.headers) {
+    let refused = if !is_carried(&parts.method, parts.uri.path()) {
+        Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this")
+    } else if is_encoded(&parts.headers) {
         let detail = "the gateway carries no body with a content encoding";
-        let problem = Problem::new(415, ErrorCode::InvalidInput, detail);
-        return answer(&problem.with_hint("quiltctl --help"));
-    }
-    pass_on(desk, caller, parts, stream).await
+        Problem::new(415, ErrorCode::InvalidInput, detail)
+    } else {
+        return pass_on(desk, caller, parts, stream).await;
+    };
+    let by = program(parts.extensions.get()).await;
+    let noted = noted(&parts.method, parts.uri.path());
+    caller.note(&desk, Err(&refused), by, noted);
+    answer(&refused.with_hint("quiltctl --help"))
 }
 
 /// Carries a request that is one to be carried, and notes it.
