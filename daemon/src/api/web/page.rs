@@ -78,7 +78,7 @@ impl Page {
             title: "The login failed",
             text: vec![
                 capital(&problem.detail),
-                "Nothing of it was kept; whoever was logged in before still is.".to_owned(),
+                "Nothing of it was kept.".to_owned(),
             ],
             next: problem
                 .hint
