@@ -147,7 +147,8 @@ async fn every_command_of_the_readme_does_what_it_says() {
         "as alice (role ReadWriteQuiltBucket)",
         "hello.txt",
         "my-service",
-        "python",
+        "now uses quiltd's session",
+        "\"email\"",
         "Undone: ",
         "alice@example.com",
     ] {

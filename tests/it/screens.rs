@@ -139,8 +139,12 @@ async fn all_that_need_a_login_are_logged_in_one_after_another() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&browser, mode).unwrap();
     let login = || {
-        let mut login = world.home.command(quilt_tests::harness::binaries::quiltctl());
-        login.args(["login", "--all", "--web"]).env("BROWSER", &browser);
+        let mut login = world
+            .home
+            .command(quilt_tests::harness::binaries::quiltctl());
+        login
+            .args(["login", "--all", "--web"])
+            .env("BROWSER", &browser);
         login.stdin(std::process::Stdio::null());
         login
     };
@@ -152,7 +156,10 @@ async fn all_that_need_a_login_are_logged_in_one_after_another() {
     }
     assert_eq!(said.matches("as alice").count(), 2, "{said}");
     let run: Run = login().output().await.unwrap().into();
-    assert!(run.stderr.contains("Every catalog is logged in."), "{run:?}");
+    assert!(
+        run.stderr.contains("Every catalog is logged in."),
+        "{run:?}"
+    );
     // One that fails does not keep the user from the other.
     world.ctl(&["logout", "--all"]).await.ok();
     other.control().update(|settings| {
@@ -175,18 +182,32 @@ async fn what_the_daemon_wrote_is_shown_where_quiltctl_started_it() {
     assert!(line.contains("a service manager"), "{line}");
     world.daemon.take().unwrap().stop().await;
     let quiltctl = |args: &[&str]| {
-        let mut command = world.home.command(quilt_tests::harness::binaries::quiltctl());
+        let mut command = world
+            .home
+            .command(quilt_tests::harness::binaries::quiltctl());
         command.args(args).stdin(std::process::Stdio::null());
         command
     };
-    let run: Run = quiltctl(&["daemon", "start"]).output().await.unwrap().into();
+    let run: Run = quiltctl(&["daemon", "start"])
+        .output()
+        .await
+        .unwrap()
+        .into();
     run.ok();
     let logs: Run = quiltctl(&["daemon", "logs"]).output().await.unwrap().into();
     let logs = logs.ok();
     assert!(!logs.trim().is_empty(), "it wrote something");
-    let one: Run = quiltctl(&["daemon", "logs", "--lines", "1"]).output().await.unwrap().into();
+    let one: Run = quiltctl(&["daemon", "logs", "--lines", "1"])
+        .output()
+        .await
+        .unwrap()
+        .into();
     assert_eq!(one.ok().lines().count(), 1);
-    let refused: Run = quiltctl(&["daemon", "logs", "--json"]).output().await.unwrap().into();
+    let refused: Run = quiltctl(&["daemon", "logs", "--json"])
+        .output()
+        .await
+        .unwrap()
+        .into();
     refused.failed(2);
     let stop: Run = quiltctl(&["daemon", "stop"]).output().await.unwrap().into();
     stop.code_is(0);
@@ -206,6 +227,9 @@ async fn a_prompt_gets_a_word_and_never_a_failure() {
     assert!(!world.ctl(&["status", "--prompt"]).await.ok().is_empty());
     world.daemon.take().unwrap().stop().await;
     let run = world.ctl(&["status", "--prompt"]).await;
-    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "", "")
+    );
     assert!(!world.home.socket().exists(), "a prompt starts no daemon");
 }

@@ -5,8 +5,7 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
-use quilt_tests::harness::World;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use quilt_tests::harness::{World, terminal};
 
 use super::Two;
 
@@ -67,15 +66,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn open(world: &World, args: &[&str]) -> Self {
-        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&person).unwrap();
-        unlockpt(&person).unwrap();
-        let name = ptsname(&person, Vec::new()).unwrap();
-        let program = File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap());
-        let program = program.unwrap();
+        let (person, program) = terminal().unwrap();
         let mut command = world.ctl_command(args);
         let child = command
             .stdin(Stdio::from(program.try_clone().unwrap()))
@@ -86,7 +77,7 @@ impl Terminal {
         // The command keeps copies of the program's side.
         drop(command);
         Self {
-            person: File::from(person),
+            person,
             child,
             shown: String::new(),
         }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::process::{Child, Command};
 
 use super::Step;
+use crate::harness::terminal;
 
 /// Wide enough for what is shown, and narrow enough to be read on a page.
 const COLUMNS: u16 = 92;
@@ -82,34 +82,19 @@ pub(super) struct Recorder {
 impl Recorder {
     /// Starts a shell on a terminal of its own.
     pub(super) fn open(mut shell: Command) -> anyhow::Result<Self> {
-        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-        grantpt(&person)?;
-        unlockpt(&person)?;
-        let name = ptsname(&person, Vec::new())?;
+        let (person, program) = terminal()?;
         let size = Winsize {
             ws_row: ROWS,
             ws_col: COLUMNS,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        let name = name.to_str()?.to_owned();
-        let open = || {
-            let mut options = File::options();
-            options
-                .read(true)
-                .write(true)
-                .open(&name)
-                .context("cannot open the terminal")
-        };
-        let program = open()?;
         tcsetwinsize(&program, size)?;
-        shell
-            .stdin(Stdio::from(open()?))
-            .stdout(Stdio::from(open()?));
+        shell.stdin(Stdio::from(program.try_clone()?));
+        shell.stdout(Stdio::from(program.try_clone()?));
         shell.stderr(Stdio::from(program));
         let shell = shell.spawn().context("cannot start a shell")?;
         let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 0)));
-        let person = File::from(person);
         let (mut reader, shown) = (person.try_clone()?, Arc::clone(&screen));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
