@@ -15,7 +15,13 @@ fn lasting(text: &str) -> Vec<String> {
                 lasting.push(char);
             }
         }
-        lasting.split_whitespace().collect::<Vec<_>>().join(" ")
+        let words: Vec<&str> = lasting.split_whitespace().collect();
+        // A slow machine takes longer, and counts in other units.
+        let mut lasting = words.join(" ").replace("no grants", "# grant");
+        for unit in ["# s", "# min", "# h"] {
+            lasting = lasting.replace(unit, "#");
+        }
+        lasting
     };
     text.lines().map(line).collect()
 }
