@@ -123,8 +123,9 @@ async fn every_command_of_the_readme_does_what_it_says() {
         path: format!(
             "{}:{}:{}:/usr/local/bin:/usr/bin:/bin",
             dir(binaries::quiltctl()),
-            dir(&aws.program("aws")),
+            // Each has a Python; the one with quilt3 is the reader's.
             dir(&sdk.program("python")),
+            dir(&aws.program("aws")),
         ),
     };
     let mut said = String::new();
