@@ -14,6 +14,9 @@ const QUIET: Duration = Duration::from_secs(1);
 /// How often to say something after that.
 const EVERY: Duration = Duration::from_millis(200);
 
+/// Cells of a terminal that does not say.
+const USUAL: usize = 80;
+
 /// Back to the start of the line, and the line wiped.
 const WIPE: &str = "\r\x1b[K";
 
@@ -129,7 +132,8 @@ impl State {
             What::Answer(answer) => format!("Waiting for quiltd: {answer} ({seconds} s)"),
         };
         // A line that is broken could not be wiped.
-        let room = tcgetwinsize(stderr()).map_or(80, |size| usize::from(size.ws_col));
+        let room = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
+        let room = if room == 0 { USUAL } else { room };
         let text: String = text.chars().take(room.saturating_sub(1)).collect();
         say(&format!("{WIPE}{text}"));
     }

@@ -170,10 +170,9 @@ async fn a_wrong_name_is_answered_with_the_right_ones() {
     for role in ["ReadWriteQuiltBucket", "ReadQuiltBucket"] {
         assert!(line.contains(role), "{line}");
     }
-    let profile: [&[&str]; 5] = [
+    let profile: [&[&str]; 4] = [
         &["credential-process", "--profile", "lak"],
         &["exec", "--profile", "lak", "--", "true"],
-        &["env", "--profile", "lak"],
         &["console", "--profile", "lak"],
         &["setup", "aws", "--profile", "lak"],
     ];

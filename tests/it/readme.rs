@@ -163,7 +163,7 @@ async fn every_command_of_the_readme_does_what_it_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_ends_well() {
     if let Err(reason) = Python::prepare(Venv::AwsCliV1) {
-        not_run("the demonstration", &reason.to_string());
+        not_run("the demonstration", reason);
         return;
     }
     let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));

@@ -38,7 +38,7 @@ fn description(svg: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_what_the_programs_print() {
     if let Err(reason) = Python::prepare(Venv::AwsCliV1) {
-        not_run("the recording", &reason.to_string());
+        not_run("the recording", reason);
         return;
     }
     let showcase = Showcase::prepare().await.unwrap();

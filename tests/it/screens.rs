@@ -148,6 +148,22 @@ async fn all_that_need_a_login_are_logged_in_one_after_another() {
         login.stdin(std::process::Stdio::null());
         login
     };
+    for catalog in ["one", "two"] {
+        let mut first = world.ctl_command(&["login", catalog, "--web"]);
+        let run: Run = first
+            .env("BROWSER", &browser)
+            .output()
+            .await
+            .unwrap()
+            .into();
+        run.ok();
+    }
+    let run: Run = login().output().await.unwrap().into();
+    assert!(
+        run.stderr.contains("Every catalog is logged in."),
+        "{run:?}"
+    );
+    world.ctl(&["logout", "--all"]).await.ok();
     let run: Run = login().output().await.unwrap().into();
     let said = run.stderr.clone();
     run.ok();
