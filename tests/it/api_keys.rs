@@ -355,7 +355,7 @@ async fn who_is_no_admin_is_told_so() {
     for args in [
         &["list"][..],
         &["get", "some-id"],
-        &["revoke", "some-id"],
+        &["revoke", "some-id", "--yes"],
         &["unused"],
         &["report"],
     ] {
@@ -578,7 +578,10 @@ async fn what_is_no_key_changes_nothing() {
     world.ctl(&["api-keys", "create", " "]).await.failed(8);
     let bobs = control.add_key(&KeySeed::new("bob", "bobs")).unwrap();
     world.ctl(&["api-keys", "get", &bobs.id]).await.failed(7);
-    world.ctl(&["api-keys", "revoke", &bobs.id]).await.failed(7);
+    world
+        .ctl(&["api-keys", "revoke", &bobs.id, "--yes"])
+        .await
+        .failed(7);
     let line = world
         .ctl(&["api-keys", "revoke", &bobs.secret])
         .await
