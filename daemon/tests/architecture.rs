@@ -1,4 +1,4 @@
-//! Which room may use which: the picture in the README, checked.
+//! Which room may use which: the picture in docs/architecture.md, checked.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};

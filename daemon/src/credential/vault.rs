@@ -95,9 +95,12 @@ impl Vault {
     pub fn profile(&self, name: &ProfileName) -> Result<Arc<Profile>, CredentialError> {
         let settings = &self.parts.settings;
         settings.current().profile(name).ok_or_else(|| {
-            let problem = settings.problem();
-            let name = name.clone();
-            CredentialError::UnknownProfile { name, problem }
+            let known = settings.current().profiles().into_iter();
+            CredentialError::UnknownProfile {
+                name: name.clone(),
+                known: known.map(|(name, _)| name).collect(),
+                problem: settings.problem(),
+            }
         })
     }
 
