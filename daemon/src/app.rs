@@ -122,7 +122,7 @@ impl App {
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
-        let clock: SharedClock = Arc::new(SystemClock);
+        let clock: SharedClock = Arc::new(SystemClock::default());
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
         let settings = Arc::new(SettingsFile::new(config.settings));

@@ -1,6 +1,7 @@
 //! Small files, replaced as a whole: never torn, never half written.
 
 mod cached;
+mod events;
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -14,7 +15,9 @@ use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
 
+use self::cached::is_of_this_machine;
 pub use self::cached::{Cached, Lookout};
+pub use self::events::FileEvents;
 
 /// Only the owner may read or write.
 pub const PRIVATE: u32 = 0o600;

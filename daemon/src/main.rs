@@ -141,8 +141,12 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
                 "an API key was given, but its catalog is not known; give --catalog URL",
             )?;
         }
-        let stopping = app.shutdown.clone();
-        tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
+        let (stopping, activity) = (app.shutdown.clone(), app.metrics.connections.activity());
+        let activity = Arc::clone(activity);
+        tokio::spawn(async move {
+            let give_back = memory::give_back(&activity);
+            stopping.run_until_cancelled(give_back).await
+        });
         announce(&control.first);
         quiltd::run(app, Listeners { control }).await?;
         anyhow::Ok(())

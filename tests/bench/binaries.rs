@@ -6,6 +6,8 @@ use anyhow::Context;
 use escargot::CargoBuild;
 use quilt_tests::harness::binaries::quiltctl_as_shipped;
 
+use crate::row::{Row, Target};
+
 /// Where they are.
 #[derive(Debug)]
 pub(crate) struct Binaries {
@@ -23,6 +25,24 @@ impl Binaries {
             quiltctl: quiltctl.map_or_else(shipped_quiltctl, absolute)?,
             quiltd: quiltd.map_or_else(release_quiltd, absolute)?,
         })
+    }
+}
+
+impl Binaries {
+    /// Their sizes beside what they may have.
+    pub(crate) fn rows(&self) -> anyhow::Result<Vec<Row>> {
+        // The profile line runs quiltctl itself.
+        [
+            (&self.quiltd, "quiltd", 14.),
+            (&self.quiltctl, "quiltctl", 2.5),
+        ]
+        .into_iter()
+        .map(|(path, name, most)| {
+            #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+            let mib = std::fs::metadata(path)?.len() as f64 / f64::from(1 << 20);
+            Ok(Row::once(name, "MiB", mib, Target::AtMost(most)))
+        })
+        .collect()
     }
 }
 

@@ -8,11 +8,19 @@
 mod agent;
 mod binaries;
 mod crowd;
+mod idle;
+mod load;
+mod many;
 mod memory;
+mod nginx;
 mod packages;
 mod pair;
+mod plot;
+mod programs;
 mod report;
+mod row;
 mod session;
+mod throughput;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +37,7 @@ use memory::Memory;
 use packages::Packages;
 use pair::Pair;
 use report::Report;
+use row::Row;
 use session::Session;
 use window::Window;
 
@@ -53,6 +62,21 @@ struct Options {
     /// Rotations of the refresh token whose storing is timed.
     #[arg(long, default_value_t = 100)]
     rotations: usize,
+    /// Half seconds of load on each server.
+    #[arg(long, default_value_t = 9)]
+    load_rounds: usize,
+    /// How long to count wake-ups, in seconds.
+    #[arg(long, default_value_t = 60)]
+    idle_seconds: u64,
+    /// Clients that come at once where nothing is cached.
+    #[arg(long, default_value_t = 10_000)]
+    cold_clients: usize,
+    /// Profiles that are cached at once.
+    #[arg(long, default_value_t = 10_000)]
+    profiles: usize,
+    /// Where to write a picture of each row.
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
     /// Vends alone, and as many beside a crowd.
     #[arg(long, default_value_t = 1000)]
     vends: usize,
@@ -67,6 +91,13 @@ struct Options {
     check: bool,
 }
 
+/// Rows that this program does not measure.
+const NOT_HERE: [(&str, &str); 3] = [
+    ("aws-vault, granted, aws-sso", "not built here"),
+    ("quilt3 through the gateway", "not measured"),
+    ("a simulated day of 10,000 profiles", "not measured"),
+];
+
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     if let Some(socket) = &options.crowd_on {
@@ -76,8 +107,22 @@ fn main() -> anyhow::Result<ExitCode> {
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
     let runtime = tokio::runtime::Runtime::new()?;
     let session = runtime.block_on(Session::start(&binaries))?;
-    let report = measure(&options, &session)?;
+    let mut report = measure(&options, &session)?;
+    report.rows.extend(binaries.rows()?);
+    drop(session);
+    let cold = || {
+        runtime
+            .block_on(Session::start(&binaries))
+            .and_then(|session| many::cold(&session, options.cold_clients))
+    };
+    report.take("a cold crowd", cold());
+    for (what, why) in NOT_HERE {
+        report.skipped.push(format!("{what}: {why}"));
+    }
 
+    if let Some(dir) = &options.plots {
+        plot::write(dir, &report.rows)?;
+    }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -102,17 +147,48 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
             &credential_process,
             &|| cat(session, &document),
         )
-        .at_most(1.5)
+        .at_most(0.75)
         .run(options.rounds)?,
     ];
     let mut skipped = Vec::new();
+    let mut rows = vec![memory.row()];
 
+    match programs::noop(session.home()).context("a program that does nothing") {
+        Ok(noop) => comparisons.push(
+            Pair::new("a program that does nothing", &credential_process, &|| {
+                session.command(&noop)
+            })
+            .at_most(2.0)
+            .run(options.rounds)?,
+        ),
+        Err(error) => skipped.push(format!("{error:#}")),
+    }
     match SshAgent::start(session.home()).context("ssh-agent") {
         Ok(agent) => comparisons.push(
-            Pair::new("ssh-add -l", &credential_process, &|| agent.list()).run(options.rounds)?,
+            Pair::new("ssh-add -l", &credential_process, &|| agent.list())
+                .at_most(0.2)
+                .run(options.rounds)?,
         ),
         Err(error) => skipped.push(format!("ssh-add -l: {error:#}")),
     }
+    rows.extend(comparisons.iter().filter_map(pair::Comparison::row));
+    let mut take = |what: &str, found: anyhow::Result<Vec<Row>>| match found {
+        Ok(found) => rows.extend(found),
+        Err(error) => skipped.push(format!("{what}: {error:#}")),
+    };
+    take(
+        "python3 -c pass",
+        programs::first_answer(session, options.slow_rounds),
+    );
+    take(
+        "64 clients",
+        throughput::measure(session, options.load_rounds),
+    );
+    take(
+        "memory after 64 clients",
+        memory::after_load(session.daemon_pid()),
+    );
+    take("idle", idle::measure(session, options.idle_seconds));
     match toolchain::aws_cli_v2() {
         Ok(aws) => comparisons.push(
             Pair::new(
@@ -138,6 +214,13 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
             None
         }
     };
+    if let Some(packages) = &packages {
+        rows.extend(packages.rows());
+    }
+    match many::profiles(session, options.profiles) {
+        Ok(found) => rows.extend(found),
+        Err(error) => skipped.push(format!("profiles: {error:#}")),
+    }
     // Last: what it leaves behind would count for the others.
     let crowd = match Crowd::measure(session, options.vends) {
         Ok(crowd) => Some(crowd),
@@ -152,6 +235,7 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         window,
         crowd,
         memory,
+        rows,
         skipped,
     })
 }

@@ -4,8 +4,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use quilt_client::blocking::Client;
+use quilt_proto::api::ReadToken;
 use quilt_tests::harness::Home;
 use quilt_tests::stack::{FakeStack, StackConfig};
 
@@ -15,6 +18,7 @@ use crate::binaries::Binaries;
 #[derive(Debug)]
 pub(crate) struct Session {
     quiltctl: PathBuf,
+    quiltd: PathBuf,
     daemon: Daemon,
     home: Home,
     stack: FakeStack,
@@ -32,6 +36,7 @@ impl Session {
         let daemon = Daemon::start(&binaries.quiltd, &home, stack.s3_url())?;
         let session = Self {
             quiltctl: binaries.quiltctl.clone(),
+            quiltd: binaries.quiltd.clone(),
             daemon,
             home,
             stack,
@@ -48,6 +53,21 @@ impl Session {
         Ok(session)
     }
 
+    /// How long a daemon takes, which has a state directory of its own with the
+    /// same login, from `began` to its first answer of whoever is logged in.
+    pub(crate) fn second_daemon(&self, began: Instant) -> anyhow::Result<Duration> {
+        let home = Home::new();
+        fs::copy(
+            self.state().join("sessions.json"),
+            home.state().join("sessions.json"),
+        )?;
+        let setup = began.elapsed();
+        let _daemon = Daemon::start(&self.quiltd, &home, self.stack.s3_url())?;
+        let client = Client::new(home.socket()).with_catalog(self.stack.catalog_url());
+        client.send(&ReadToken)?;
+        Ok(began.elapsed() - setup)
+    }
+
     /// The daemon's process id.
     pub(crate) fn daemon_pid(&self) -> u32 {
         self.daemon.0.id()
@@ -61,6 +81,11 @@ impl Session {
     /// The daemon's socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.home.socket()
+    }
+
+    /// Where the daemon's settings are.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.home.settings()
     }
 
     /// Where the daemon keeps the login.

@@ -76,7 +76,7 @@ impl Lookout {
 
 /// Whether nobody but this machine's kernel changes what is there (statfs(2)).
 #[cfg(target_os = "linux")]
-fn is_of_this_machine(path: &Path) -> bool {
+pub(super) fn is_of_this_machine(path: &Path) -> bool {
     /// ext2 to ext4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs, zfs, bcachefs.
     const LOCAL: [u32; 9] = [
         0xef53,
@@ -103,7 +103,7 @@ fn matches(found: impl TryInto<i64>, local: u32) -> bool {
 
 /// Other systems do not say it alike.
 #[cfg(not(target_os = "linux"))]
-fn is_of_this_machine(_path: &Path) -> bool {
+pub(super) fn is_of_this_machine(_path: &Path) -> bool {
     false
 }
 

@@ -181,6 +181,10 @@ impl Backend for FileBackend {
         self.lookout.stamp()
     }
 
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.path())
+    }
+
     // The file is a few kilobytes on a local disk; the thread pool is entered
     // where fsync may wait.
     async fn read(&self) -> Result<Document, StoreError> {

@@ -3,7 +3,7 @@
 //! Keyrings hang, ask questions, or are absent. One thread speaks to it, every
 //! call has a deadline, and no bus is ever started for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -143,6 +143,10 @@ impl Backend for KeyringBackend {
 
     fn stamp(&self) -> Option<Stamp> {
         self.generation.stamp()
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.generation.path().to_owned())
     }
 
     async fn read(&self) -> Result<Document, StoreError> {
