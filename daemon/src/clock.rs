@@ -149,15 +149,14 @@ impl Clock for SystemClock {
 
 /// Time since boot, suspend included.
 fn uptime() -> Duration {
-    use rustix::time::{ClockId, clock_gettime};
+    use nix::time::{ClockId, clock_gettime};
     #[cfg(target_os = "linux")]
-    let id = ClockId::Boottime;
+    let id = ClockId::CLOCK_BOOTTIME;
     // Darwin's CLOCK_MONOTONIC goes on while the machine sleeps.
     #[cfg(not(target_os = "linux"))]
-    let id = ClockId::Monotonic;
-    let time = clock_gettime(id);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+    let id = ClockId::CLOCK_MONOTONIC;
+    // Of a clock that there is, the system tells the time.
+    clock_gettime(id).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]

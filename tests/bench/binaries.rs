@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use escargot::CargoBuild;
 use quilt_tests::harness::binaries::quiltctl_as_shipped;
+use quilt_tests::harness::toolchain::target_dir;
 
 use crate::row::{Row, Target};
 
@@ -28,22 +29,23 @@ impl Binaries {
     }
 }
 
-impl Binaries {
-    /// Their sizes beside what they may have.
-    pub(crate) fn rows(&self) -> anyhow::Result<Vec<Row>> {
-        // The profile line runs quiltctl itself.
-        [
-            (&self.quiltd, "quiltd", 14.),
-            (&self.quiltctl, "quiltctl", 2.5),
-        ]
+/// The sizes of the programs as they are shipped, where they were made.
+pub(crate) fn sizes() -> anyhow::Result<Vec<Row>> {
+    let dir = target_dir()
+        .join("dist/programs")
+        .join(std::env::consts::ARCH)
+        .join("bin");
+    // The profile line runs quiltctl itself.
+    [("quiltd", 14.), ("quiltctl", 2.5)]
         .into_iter()
-        .map(|(path, name, most)| {
+        .map(|(name, most)| {
+            let made = std::fs::metadata(dir.join(name));
+            let made = made.with_context(|| format!("{name}: run packaging/compile first"))?;
             #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-            let mib = std::fs::metadata(path)?.len() as f64 / f64::from(1 << 20);
+            let mib = made.len() as f64 / f64::from(1 << 20);
             Ok(Row::once(name, "MiB", mib, Target::AtMost(most)))
         })
         .collect()
-    }
 }
 
 fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
@@ -51,7 +53,7 @@ fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
 }
 
 fn shipped_quiltctl() -> anyhow::Result<PathBuf> {
-    let built = quiltctl_as_shipped().release().run();
+    let built = quiltctl_as_shipped().args(["--profile", "dist-cli"]).run();
     Ok(built.context("building quiltctl")?.path().to_owned())
 }
 

@@ -134,6 +134,24 @@ fn answered(clients: &[(Stream, Instant)]) -> anyhow::Result<Vec<usize>> {
     Ok(ready.map(|(index, _)| index).collect())
 }
 
+/// Asks so many times, one after the other, on one connection.
+pub(crate) fn repeat(server: &Server, request: &[u8], times: u64) -> anyhow::Result<()> {
+    let mut stream = Stream::connect(server)?;
+    let mut buffer = [0; 16 * 1024];
+    for _ in 0..times {
+        stream.write(request)?;
+        let length = stream.read(&mut buffer)?;
+        let answer = &buffer[..length];
+        let shown = || String::from_utf8_lossy(answer).into_owned();
+        ensure!(
+            answer.starts_with(b"HTTP/1.1 200"),
+            "no success: {}",
+            shown()
+        );
+    }
+    Ok(())
+}
+
 /// As many clients as `clients`, each of which asks once; how long until the
 /// last was answered, and how many were.
 pub(crate) fn storm(

@@ -9,6 +9,7 @@ mod agent;
 mod binaries;
 mod crowd;
 mod idle;
+mod instructions;
 mod load;
 mod many;
 mod memory;
@@ -33,6 +34,7 @@ use quilt_tests::harness::toolchain;
 use agent::SshAgent;
 use binaries::Binaries;
 use crowd::Crowd;
+use instructions::Instructions;
 use memory::Memory;
 use packages::Packages;
 use pair::Pair;
@@ -83,6 +85,12 @@ struct Options {
     /// Be the crowd on this socket: what this program runs itself for.
     #[arg(long, value_name = "SOCKET", hide = true)]
     crowd_on: Option<PathBuf>,
+    /// Count instructions alone, by callgrind, and hold them to what is recorded.
+    #[arg(long)]
+    instructions: bool,
+    /// Record what was counted.
+    #[arg(long, requires = "instructions")]
+    record: bool,
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
@@ -106,9 +114,18 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let session = runtime.block_on(Session::start(&binaries))?;
+    let mut session = runtime.block_on(Session::start(&binaries))?;
+    if options.instructions {
+        let counted = Instructions::count(&mut session)?;
+        print!("{counted}");
+        if options.record {
+            counted.record()?;
+        }
+        counted.hold(&Instructions::recorded()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut report = measure(&options, &session)?;
-    report.rows.extend(binaries.rows()?);
+    report.take("sizes", binaries::sizes());
     drop(session);
     let cold = || {
         runtime

@@ -11,6 +11,7 @@ use quilt_client::blocking::Client;
 use quilt_proto::api::ReadToken;
 use quilt_tests::harness::Home;
 use quilt_tests::stack::{FakeStack, StackConfig};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::binaries::Binaries;
 
@@ -19,13 +20,14 @@ use crate::binaries::Binaries;
 pub(crate) struct Session {
     quiltctl: PathBuf,
     quiltd: PathBuf,
-    daemon: Daemon,
+    daemon: Option<Daemon>,
     home: Home,
     stack: FakeStack,
 }
 
+/// A daemon; it ends with this value.
 #[derive(Debug)]
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Session {
     /// Starts the stack and the daemon, logs in as `alice`, and sets up the AWS profile
@@ -37,7 +39,7 @@ impl Session {
         let session = Self {
             quiltctl: binaries.quiltctl.clone(),
             quiltd: binaries.quiltd.clone(),
-            daemon,
+            daemon: Some(daemon),
             home,
             stack,
         };
@@ -70,7 +72,27 @@ impl Session {
 
     /// The daemon's process id.
     pub(crate) fn daemon_pid(&self) -> u32 {
-        self.daemon.0.id()
+        self.daemon.as_ref().map_or(0, |daemon| daemon.0.id())
+    }
+
+    /// Ends the daemon; the login stays.
+    pub(crate) fn end_daemon(&mut self) {
+        self.daemon = None;
+    }
+
+    /// Another daemon in its place, run by a program with these arguments.
+    pub(crate) fn daemon_under(&self, program: &Path, args: &[String]) -> anyhow::Result<Daemon> {
+        let mut command = command(program, &self.home);
+        command.args(args).arg(&self.quiltd);
+        // What a library does with memory depends on the processor else.
+        let plain = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM";
+        command.env("GLIBC_TUNABLES", plain);
+        Daemon::start_by(command, &self.home, self.stack.s3_url())
+    }
+
+    /// The program.
+    pub(crate) fn quiltctl_path(&self) -> &Path {
+        &self.quiltctl
     }
 
     /// The throw-away home.
@@ -140,15 +162,20 @@ impl Session {
 impl Daemon {
     /// Returns once it listens, which it says in a line on its standard output.
     fn start(quiltd: &Path, home: &Home, s3_url: &str) -> anyhow::Result<Self> {
+        Self::start_by(command(quiltd, home), home, s3_url)
+    }
+
+    fn start_by(mut command: Command, home: &Home, s3_url: &str) -> anyhow::Result<Self> {
+        let program = command.get_program().to_owned();
         let log = home.path().join("quiltd.log");
-        let mut child = command(quiltd, home)
+        let mut child = command
             .args(["--token-store", "file"])
             .env("AWS_ENDPOINT_URL_S3", s3_url)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log)?)
             .spawn()
-            .with_context(|| quiltd.display().to_string())?;
+            .with_context(|| program.display().to_string())?;
         let stdout = child.stdout.take();
         let daemon = Self(child);
         let mut line = String::new();
@@ -159,6 +186,16 @@ impl Daemon {
             fs::read_to_string(&log).unwrap_or_default()
         );
         Ok(daemon)
+    }
+}
+
+impl Daemon {
+    /// Has it end by itself, and waits until it has.
+    pub(crate) fn end_gently(mut self) -> anyhow::Result<()> {
+        let pid = Pid::from_child(&self.0);
+        kill_process(pid, Signal::TERM)?;
+        ensure!(self.0.wait()?.success(), "quiltd failed");
+        Ok(())
     }
 }
 

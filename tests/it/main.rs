@@ -28,6 +28,7 @@ mod full_disk;
 mod gateway;
 mod grants;
 mod hardening;
+mod idle;
 mod keyring;
 mod metrics;
 mod networks;
