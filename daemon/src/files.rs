@@ -15,7 +15,6 @@ use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
 
-use self::cached::is_of_this_machine;
 pub use self::cached::{Cached, Lookout};
 pub use self::events::FileEvents;
 

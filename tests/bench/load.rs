@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::pair::quantile;
 
@@ -159,6 +160,9 @@ pub(crate) fn storm(
     request: &[u8],
     clients: usize,
 ) -> anyhow::Result<(Duration, usize)> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
     let began = Instant::now();
     let mut all = Vec::with_capacity(clients);
     for _ in 0..clients {

@@ -99,13 +99,6 @@ struct Options {
     check: bool,
 }
 
-/// Rows that this program does not measure.
-const NOT_HERE: [(&str, &str); 3] = [
-    ("aws-vault, granted, aws-sso", "not built here"),
-    ("quilt3 through the gateway", "not measured"),
-    ("a simulated day of 10,000 profiles", "not measured"),
-];
-
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     if let Some(socket) = &options.crowd_on {
@@ -133,9 +126,6 @@ fn main() -> anyhow::Result<ExitCode> {
             .and_then(|session| many::cold(&session, options.cold_clients))
     };
     report.take("a cold crowd", cold());
-    for (what, why) in NOT_HERE {
-        report.skipped.push(format!("{what}: {why}"));
-    }
 
     if let Some(dir) = &options.plots {
         plot::write(dir, &report.rows)?;
@@ -157,7 +147,12 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
     let document = document(session)?;
     let memory = Memory::of(session.daemon_pid())?;
 
-    let credential_process = || session.quiltctl(&["credential-process"]);
+    let line = session.profile_line()?;
+    let credential_process = || {
+        let mut command = session.command(&line[0]);
+        command.args(&line[1..]);
+        command
+    };
     let mut comparisons = vec![
         Pair::new(
             "/bin/cat of the same document",

@@ -11,6 +11,13 @@ use crate::pair::Comparison;
 use crate::row::Row;
 use crate::window::Window;
 
+/// What there are targets for, and no row.
+const LEFT_OUT: [&str; 3] = [
+    "aws-vault, granted, aws-sso",
+    "quilt3 through the gateway",
+    "10,000 profiles over a simulated day",
+];
+
 /// All findings of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -103,6 +110,9 @@ impl fmt::Display for Report {
         writeln!(f)?;
         for row in &self.rows {
             writeln!(f, "{row}")?;
+        }
+        for what in LEFT_OUT {
+            writeln!(f, "not measured by this program: {what}")?;
         }
         for skipped in &self.skipped {
             writeln!(f, "NOT RUN: {skipped}")?;

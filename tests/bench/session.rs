@@ -127,6 +127,16 @@ impl Session {
         command
     }
 
+    /// What AWS programs run for the profile, as `setup aws` wrote it.
+    pub(crate) fn profile_line(&self) -> anyhow::Result<Vec<String>> {
+        let config = fs::read_to_string(self.home.aws_config())?;
+        let mut lines = config.lines();
+        let line = lines.find_map(|line| line.trim().strip_prefix("credential_process = "));
+        let line = line.context("no credential_process in the profile")?;
+        // No path here needs quotes.
+        Ok(line.split(' ').map(str::to_owned).collect())
+    }
+
     /// Any program in this session's environment.
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         command(program.as_ref(), &self.home)

@@ -147,6 +147,10 @@ impl ConnectionSlot {
     /// no processor from others.
     pub(in crate::listen) async fn answering<F: Future>(&self, answer: F) -> F::Output {
         let mut answer = pin!(answer);
+        // Most are there at once, and need no timer.
+        if let Poll::Ready(output) = futures_util::poll!(answer.as_mut()) {
+            return output;
+        }
         tokio::select! {
             biased;
             output = answer.as_mut() => return output,
