@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use quilt_proto::Timestamp;
-use tokio::sync::watch;
 
 use self::jumps::Jumps;
 
@@ -163,7 +162,9 @@ fn uptime() -> Duration {
 pub(crate) mod manual {
     //! A clock that moves when told to.
 
-    use super::{Clock, Deadline, Duration, Moment, Timestamp, async_trait, watch};
+    use tokio::sync::watch;
+
+    use super::{Clock, Deadline, Duration, Moment, Timestamp, async_trait};
 
     #[derive(Debug)]
     pub(crate) struct ManualClock(watch::Sender<Moment>);
@@ -214,6 +215,8 @@ pub(crate) mod manual {
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
+
+    use tokio::sync::watch;
 
     use super::manual::ManualClock;
     use super::*;

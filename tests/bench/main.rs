@@ -227,7 +227,7 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         }
     };
     if let Some(packages) = &packages {
-        rows.extend(packages.rows());
+        rows.extend(packages.beside_quilt3());
     }
     match many::profiles(session, options.profiles) {
         Ok(found) => rows.extend(found),

@@ -33,7 +33,7 @@ pub(crate) struct Packages {
 
 impl Packages {
     /// Beside quilt3, which shows nothing before it has everything.
-    pub(crate) fn rows(&self) -> [Row; 2] {
+    pub(crate) fn beside_quilt3(&self) -> [Row; 2] {
         let row = |what: &str, ms: f64, most: f64| {
             let what = format!("packages list of {PACKAGES}, {what}");
             Row::once(
