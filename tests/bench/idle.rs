@@ -1,5 +1,7 @@
 //! How often the daemon wakes up while nobody asks anything.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -24,7 +26,7 @@ pub(crate) fn measure(session: &Session, seconds: u64) -> anyhow::Result<Vec<Row
         let before = wake_ups(pid)?;
         thread::sleep(Duration::from_secs(seconds));
         #[expect(clippy::cast_precision_loss, reason = "they are few")]
-        let counted = (wake_ups(pid)?.saturating_sub(before)) as f64;
+        let counted = since(&before, pid)? as f64;
         #[expect(clippy::cast_precision_loss, reason = "minutes")]
         let minutes = seconds as f64 / 60.;
         Ok(counted / minutes)
@@ -52,19 +54,29 @@ pub(crate) fn measure(session: &Session, seconds: u64) -> anyhow::Result<Vec<Row
     ])
 }
 
-/// Whatever any thread has woken up for so far.
-fn wake_ups(pid: u32) -> anyhow::Result<u64> {
-    let mut sum = 0;
+/// What every thread has woken up for so far.
+fn wake_ups(pid: u32) -> anyhow::Result<HashMap<OsString, u64>> {
+    let mut all = HashMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task")).context("no count of wake-ups here")? {
-        let status = fs::read_to_string(task?.path().join("status")).unwrap_or_default();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        sum += line
-            .and_then(|line| line.trim().parse::<u64>().ok())
-            .unwrap_or(0);
+        let task = task?;
+        // It may end meanwhile.
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        if let Some(count) = line.and_then(|line| line.trim().parse().ok()) {
+            all.insert(task.file_name(), count);
+        }
     }
-    Ok(sum)
+    Ok(all)
+}
+
+/// What they have woken up for since.
+fn since(before: &HashMap<OsString, u64>, pid: u32) -> anyhow::Result<u64> {
+    let now = wake_ups(pid)?.into_iter();
+    let of = |(task, count): (OsString, u64)| {
+        count.saturating_sub(before.get(&task).copied().unwrap_or(0))
+    };
+    Ok(now.map(of).sum())
 }
 
 /// `quiltctl watch`; it ends with this value.

@@ -125,8 +125,12 @@ mod tests {
     fn issued() -> AwsCredentials {
         let issued = Issued {
             access_key_id: "ASIAQUILT0000000000A".parse().unwrap(),
-            secret_access_key: Secret::new("c4n4ry/secret0000000000000000000000000000").try_into().unwrap(),
-            session_token: Secret::new("c4n4ry/token00000000000000000000000000000").try_into().unwrap(),
+            secret_access_key: Secret::new("c4n4ry/secret0000000000000000000000000000")
+                .try_into()
+                .unwrap(),
+            session_token: Secret::new("c4n4ry/token00000000000000000000000000000")
+                .try_into()
+                .unwrap(),
             expires_at: Timestamp::from_unix(1_800_000_000),
             identity: Identity::default(),
         };
