@@ -59,6 +59,7 @@ impl Session {
     /// same login, from `began` to its first answer of whoever is logged in.
     pub(crate) fn second_daemon(&self, began: Instant) -> anyhow::Result<Duration> {
         let home = Home::new();
+        fs::create_dir_all(home.state())?;
         fs::copy(
             self.state().join("sessions.json"),
             home.state().join("sessions.json"),
