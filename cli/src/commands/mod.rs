@@ -141,3 +141,10 @@ fn no_profile(name: &quilt_proto::ProfileName) -> Failure {
     let what = format!("there is no profile '{name}'");
     Failure::new(crate::exit::NOT_FOUND, what).hint("quiltctl profiles")
 }
+
+/// `~/.aws/config`, made up.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_aws_config(data: &[u8]) {
+    setup::fuzz_aws_config(data);
+    exec::fuzz_aws_config(data);
+}

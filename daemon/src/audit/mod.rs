@@ -6,6 +6,7 @@
 
 mod event;
 mod file;
+mod shares;
 mod tally;
 mod writer;
 

@@ -7,18 +7,37 @@ use tempfile::TempDir;
 
 use super::*;
 
-fn entry(action: &str, pid: u32) -> Event<'_> {
-    Event {
+fn entry(action: &str, pid: u32) -> AuditEntry {
+    AuditEntry {
         time: Timestamp::now(),
-        action,
-        outcome: "ok",
+        action: action.to_owned(),
+        outcome: "ok".to_owned(),
         catalog_url: None,
         profile: None,
         pid: Some(pid),
         uid: 1000,
-        program: Some("/usr/bin/aws".into()),
+        program: Some("/usr/bin/aws".to_owned()),
         grant_id: None,
         request: None,
+        count: 1,
+    }
+}
+
+impl AuditLog {
+    fn note(&self, entry: AuditEntry) {
+        let AuditEntry { time, pid, uid, .. } = entry;
+        self.record(&Event {
+            time,
+            action: &entry.action,
+            outcome: &entry.outcome,
+            catalog_url: entry.catalog_url.as_deref(),
+            profile: entry.profile.as_deref(),
+            grant_id: entry.grant_id.as_deref(),
+            request: entry.request.as_deref(),
+            pid,
+            uid,
+            program: entry.program.as_deref().map(Into::into),
+        });
     }
 }
 
@@ -27,9 +46,9 @@ async fn equal_events_become_one_line_more() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(&dir.path().join("deep"));
     for pid in 1..=500 {
-        log.record(&entry("credentials", pid));
+        log.note(entry("credentials", pid));
     }
-    log.record(&entry("token", 1));
+    log.note(entry("token", 1));
     let entries = log.read(None).await.unwrap();
     let seen: Vec<_> = entries
         .iter()
@@ -48,32 +67,158 @@ async fn equal_events_become_one_line_more() {
 #[tokio::test]
 async fn the_log_survives_and_torn_lines_are_passed_over() {
     let dir = TempDir::new().unwrap();
-    AuditLog::open(dir.path()).record(&entry("login", 1));
+    AuditLog::open(dir.path()).note(entry("login", 1));
     let log = AuditLog::open(dir.path());
     while log.read(None).await.unwrap().is_empty() {}
     let path = dir.path().join("audit.jsonl");
     let torn = fs::read_to_string(&path).unwrap() + "{\"time\":\"2026-\n";
     fs::write(&path, torn).unwrap();
-    log.record(&entry("logout", 2));
+    log.note(entry("logout", 2));
     assert_eq!(log.read(None).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn the_log_is_bounded() {
-    let dir = TempDir::new().unwrap();
-    let log = AuditLog::open(dir.path());
-    let padding = "x".repeat(64 * 1024);
-    for n in 0..200 {
-        log.record(&entry(&format!("{n}{padding}"), 1));
-        log.finish().await;
+/// Writes lines of a program that all differ, together so many bytes.
+async fn flood(log: &AuditLog, program: Option<&str>, bytes: usize) {
+    for n in 0..bytes / 600 {
+        log.note(AuditEntry {
+            request: Some(format!("GET /api/{n:0>400}")),
+            action: "registry".to_owned(),
+            program: program.map(str::to_owned),
+            ..entry("", 1)
+        });
+        // As fast as they are written.
+        if n % 500 == 0 {
+            log.finish().await;
+        }
     }
-    let bytes: u64 = fs::read_dir(dir.path())
+    log.finish().await;
+}
+
+fn bytes_on_disk(dir: &TempDir) -> u64 {
+    fs::read_dir(dir.path())
         .unwrap()
         .map(|file| file.unwrap().metadata().unwrap().len())
-        .sum();
-    assert!(bytes <= 8 * 1024 * 1024, "{bytes}");
+        .sum()
+}
+
+#[tokio::test]
+async fn a_flood_takes_nobody_elses_lines_and_is_bounded() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let ours = 50;
+    for n in 0..ours {
+        log.note(AuditEntry {
+            profile: Some(format!("p{n}")),
+            ..entry("credentials", 1)
+        });
+    }
+    // What hides its own doings is a program like others.
+    log.note(AuditEntry {
+        program: Some("/bin/evil".to_owned()),
+        ..entry("token", 2)
+    });
+    flood(&log, Some("/bin/evil"), 10 * 1024 * 1024).await;
+    flood(&log, None, 5 * 1024 * 1024).await;
+    assert!(
+        bytes_on_disk(&dir) <= 2 * file::MAX_BYTES,
+        "{}",
+        bytes_on_disk(&dir)
+    );
+    let entries = log.read(None).await.unwrap();
+    let count = |action: &str| {
+        entries
+            .iter()
+            .filter(|entry| entry.action == action)
+            .count()
+    };
+    assert_eq!((count("credentials"), count("token")), (ours, 1));
+    assert!(count("registry") > 5000, "the newest of the flood stay");
+}
+
+#[tokio::test]
+async fn two_daemons_lose_none_of_each_others_lines() {
+    let dir = TempDir::new().unwrap();
+    let logs = [AuditLog::open(dir.path()), AuditLog::open(dir.path())];
+    let wanted = 3 * 4000;
+    for n in 0..wanted {
+        logs[n % 2].note(AuditEntry {
+            request: Some(format!("GET /api/{n:0>200}")),
+            ..entry("registry", 1)
+        });
+        if n % 250 < 2 {
+            logs[n % 2].finish().await;
+        }
+    }
+    logs[0].finish().await;
+    logs[1].finish().await;
+    assert!(
+        dir.path().join("audit.jsonl.1").exists(),
+        "it never got full"
+    );
+    assert_eq!(logs[0].read(None).await.unwrap().len(), wanted);
+}
+
+#[tokio::test]
+async fn what_a_killed_daemon_left_half_joined_is_there_once() {
+    let dir = TempDir::new().unwrap();
+    AuditLog::open(dir.path()).note(entry("login", 1));
+    let log = AuditLog::open(dir.path());
+    while log.read(None).await.unwrap().is_empty() {}
+    let [path, full, older] =
+        ["audit.jsonl", "audit.jsonl.full", "audit.jsonl.1"].map(|name| dir.path().join(name));
+    fs::rename(&path, &full).unwrap();
+    assert_eq!(
+        log.read(None).await.unwrap().len(),
+        1,
+        "before it is joined"
+    );
+    fs::copy(&full, &older).unwrap();
+    flood(&log, Some("/bin/other"), 5 * 1024 * 1024).await;
+    assert!(!full.exists());
+    let entries = log.read(None).await.unwrap();
+    assert_eq!(
+        entries
+            .iter()
+            .filter(|entry| entry.action == "login")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_neither_stops_it_nor_lets_it_grow() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let held = fs::File::create(dir.path().join("audit.lock")).unwrap();
+    held.lock().unwrap();
+    let padding = "x".repeat(500);
+    for n in 0..5 * 1024 * 2 {
+        log.note(AuditEntry {
+            request: Some(format!("{n}{padding}")),
+            ..entry("registry", 1)
+        });
+    }
+    log.finish().await;
+    assert!(bytes_on_disk(&dir) <= file::MAX_BYTES);
+    held.unlock().unwrap();
+    log.note(entry("login", 1));
     let newest = log.read(None).await.unwrap().pop().unwrap();
-    assert!(newest.action.starts_with("199"));
+    assert_eq!(newest.action, "login");
+}
+
+#[tokio::test]
+async fn what_others_chose_is_cut() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    log.note(AuditEntry {
+        program: Some(format!("/{}/aws", "é".repeat(4000))),
+        request: Some(format!("GET /{}", "é".repeat(4000))),
+        ..entry("registry", 1)
+    });
+    let entry = log.read(None).await.unwrap().pop().unwrap();
+    assert!(entry.program.unwrap().ends_with("é/aws"));
+    assert!(entry.request.unwrap().starts_with("GET /é"));
+    assert!(bytes_on_disk(&dir) < 1600, "{}", bytes_on_disk(&dir));
 }
 
 #[tokio::test]
@@ -83,7 +228,7 @@ async fn a_symlink_is_not_followed_and_nobody_is_held_up() {
     fs::write(&elsewhere, "").unwrap();
     symlink(&elsewhere, dir.path().join("audit.jsonl")).unwrap();
     let log = AuditLog::open(dir.path());
-    log.record(&entry("token", 1));
+    log.note(entry("token", 1));
     assert!(log.read(None).await.is_err());
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
 }
@@ -92,14 +237,14 @@ async fn a_symlink_is_not_followed_and_nobody_is_held_up() {
 async fn entries_are_in_order_of_time_however_they_came() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(dir.path());
-    let at = |seconds: i64, action: &'static str| Event {
+    let at = |seconds: i64, action: &str| AuditEntry {
         time: Timestamp::from_unix(seconds),
         ..entry(action, 1)
     };
     // Repeats are written after what came between them, and two threads may
     // come in the other order.
     for (seconds, action) in [(10, "token"), (11, "token"), (30, "login"), (20, "logout")] {
-        log.record(&at(seconds, action));
+        log.note(at(seconds, action));
     }
     let entries = log.read(None).await.unwrap();
     let seen: Vec<_> = entries.iter().map(|entry| entry.time.unix()).collect();
@@ -111,48 +256,49 @@ async fn what_differs_in_anything_but_the_process_is_a_line_of_its_own() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(dir.path());
     let same = || entry("credentials", 1);
+    let text = |text: &str| Some(text.to_owned());
     let others = [
-        Event {
-            catalog_url: Some("https://a.example"),
+        AuditEntry {
+            catalog_url: text("https://a.example"),
             ..same()
         },
-        Event {
-            catalog_url: Some("https://b.example"),
+        AuditEntry {
+            catalog_url: text("https://b.example"),
             ..same()
         },
-        Event {
-            profile: Some("lake"),
+        AuditEntry {
+            profile: text("lake"),
             ..same()
         },
-        Event {
-            program: Some("/bin/other".into()),
+        AuditEntry {
+            program: text("/bin/other"),
             ..same()
         },
-        Event {
+        AuditEntry {
             program: None,
             ..same()
         },
-        Event {
-            grant_id: Some("g"),
+        AuditEntry {
+            grant_id: text("g"),
             ..same()
         },
-        Event {
-            request: Some("DELETE a/b"),
+        AuditEntry {
+            request: text("DELETE a/b"),
             ..same()
         },
-        Event {
-            outcome: "denied",
+        AuditEntry {
+            outcome: "denied".to_owned(),
             ..same()
         },
-        Event { uid: 7, ..same() },
-        Event {
-            action: "token",
+        AuditEntry { uid: 7, ..same() },
+        AuditEntry {
+            action: "token".to_owned(),
             ..same()
         },
     ];
     for _ in 0..3 {
-        for event in &others {
-            log.record(event);
+        for entry in &others {
+            log.note(entry.clone());
         }
     }
     let entries = log.read(None).await.unwrap();
@@ -163,7 +309,7 @@ async fn what_differs_in_anything_but_the_process_is_a_line_of_its_own() {
                 time: other.time,
                 count: 1,
                 ..(*entry).clone()
-            } == other.entry(1)
+            } == *other
         });
         assert_eq!(alike.map(|entry| entry.count).sum::<u64>(), 3, "{other:?}");
     }
@@ -178,7 +324,7 @@ async fn events_are_counted_while_nobody_writes() {
             let log = log.clone();
             std::thread::spawn(move || {
                 for pid in 0..20_000 {
-                    log.record(&entry("credentials", pid));
+                    log.note(entry("credentials", pid));
                 }
             })
         })
@@ -196,11 +342,9 @@ async fn events_are_counted_while_nobody_writes() {
 async fn more_kinds_than_are_gathered_are_all_written() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(dir.path());
-    let requests: Vec<_> = (0..600).map(|number| number.to_string()).collect();
-    for request in requests.iter().chain(&requests) {
-        let request = Some(request.as_str());
-        log.record(&Event {
-            request,
+    for number in (0..600).chain(0..600) {
+        log.note(AuditEntry {
+            request: Some(number.to_string()),
             ..entry("registry", 1)
         });
         log.finish().await;
