@@ -133,7 +133,7 @@ impl App {
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
-        let clock: SharedClock = Arc::new(SystemClock);
+        let clock: SharedClock = Arc::new(SystemClock::default());
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
         let settings = SettingsFile::new(config.settings).kept_in(&config.state_dir);

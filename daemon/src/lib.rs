@@ -84,7 +84,9 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), Words::problems());
-    let cut = serve(control, router, limits, words, app.shutdown.clone()).await;
+    // On a worker: who arrives is served by the thread that saw it come.
+    let serving = serve(control, router, limits, words, app.shutdown.clone());
+    let cut = tokio::spawn(serving).await.map_err(std::io::Error::other)?;
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off to stop in time");
     }

@@ -212,8 +212,12 @@ fn serve(
             app.take_over(keys);
             kept
         });
-        let stopping = app.shutdown.clone();
-        tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
+        let (stopping, activity) = (app.shutdown.clone(), app.metrics.connections.activity());
+        let activity = Arc::clone(activity);
+        tokio::spawn(async move {
+            let give_back = memory::give_back(&activity);
+            stopping.run_until_cancelled(give_back).await
+        });
         announce(&control.first);
         if let Some(kept) = kept {
             kept.say();

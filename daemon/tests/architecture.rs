@@ -131,7 +131,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
-    ("listen", &["metrics", "raw"]),
+    ("listen", &["files", "metrics", "raw"]),
     ("log", &[]),
     ("memory", &["raw"]),
     ("metrics", &[]),

@@ -31,6 +31,7 @@ mod gateway;
 mod grants;
 mod handover;
 mod hardening;
+mod idle;
 mod keyring;
 mod malformed;
 mod metrics;

@@ -312,8 +312,11 @@ impl Grants {
     pub fn open(self: &Arc<Self>, token: &str) -> Option<Opened> {
         let now = self.clock.now();
         let mut state = self.state();
-        self.follow_file(&mut state);
         let id = state.find(token, now)?;
+        if state.grants.get(&id)?.is_kept {
+            // Another daemon may have taken it back.
+            self.follow_file(&mut state);
+        }
         let grant = state.grants.get_mut(&id)?;
         grant.last_used_at = Some(now.wall);
         let is_renewed = grant.is_kept && !grant.is_retired;

@@ -156,6 +156,11 @@ impl Store {
         self.backend.stamp()
     }
 
+    /// The file that is replaced with every change, where there is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.backend.file()
+    }
+
     /// The record of one catalog.
     pub async fn record(&self, catalog: &CatalogUrl) -> Result<Option<Record>, StoreError> {
         Ok(self.load().await?.sessions.remove(catalog))

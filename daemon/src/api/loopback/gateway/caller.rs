@@ -9,6 +9,7 @@ use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
 use super::super::{Desk, audit, shown_token};
 use super::{is_for, meant};
 use crate::app::App;
+use crate::audit::Event;
 use crate::gateway::carry;
 use crate::grant::Opened;
 use crate::listen::{ConnectionSlot, Program};
@@ -137,13 +138,13 @@ impl KeyHolder {
     }
 
     fn note(&self, desk: &Desk, outcome: &str, by: Option<Program>, request: &str) {
-        let mut entry = audit::entry(Action::Registry, outcome, Some(&self.catalog));
-        entry.pid = by.as_ref().map(|program| program.pid);
-        entry.program = by
-            .and_then(|program| program.executable)
-            .map(|path| path.display().to_string());
-        let fingerprint = self.key.fingerprint();
-        entry.request = Some(format!("{request} with API key {fingerprint}"));
-        desk.app.audit.record(entry);
+        let executable = by.as_ref().and_then(|program| program.executable.as_ref());
+        let request = format!("{request} with API key {}", self.key.fingerprint());
+        desk.app.audit.record(&Event {
+            pid: by.as_ref().map(|program| program.pid),
+            program: executable.map(|path| path.to_string_lossy()),
+            request: Some(&request),
+            ..audit::event(Action::Registry, outcome, Some(&self.catalog))
+        });
     }
 }
