@@ -10,6 +10,7 @@ use quilt_proto::Timestamp;
 use quilt_trust::{Access, Role};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use zeroize::Zeroizing;
 
 /// Only the owner may read or write.
@@ -67,6 +68,15 @@ impl Stamp {
             found.ctime(),
             found.ctime_nsec(),
         ])))
+    }
+}
+
+/// Does what may wait for a disk, while other threads take over the tasks of
+/// this one, where there are others.
+pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

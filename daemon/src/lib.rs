@@ -32,8 +32,11 @@ pub mod raw;
 pub mod refresh;
 pub mod session;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod stack;
 pub mod store;
+mod sync;
 pub mod users;
 
 use std::sync::Arc;

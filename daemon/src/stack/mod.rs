@@ -19,6 +19,8 @@ mod payload;
 mod search;
 mod tokens;
 mod verdict;
+#[cfg(test)]
+mod wire;
 
 pub use self::api_keys::{Revoked, Scope};
 pub use self::credentials::StackCredentials;
@@ -29,3 +31,5 @@ pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
 pub use self::payload::Payload;
 pub use self::tokens::Tokens;
+#[cfg(test)]
+pub(crate) use self::wire::Wire;

@@ -183,7 +183,7 @@ impl Backend for FileBackend {
     }
 
     async fn reserve(&self) -> Result<Reservation, StoreError> {
-        tokio::task::block_in_place(|| self.reserve_now()).map(|file| Reservation(Some(file)))
+        files::in_place(|| self.reserve_now()).map(|file| Reservation(Some(file)))
     }
 
     async fn write(&self, document: &Document, room: Reservation) -> Result<(), StoreError> {
@@ -195,7 +195,7 @@ impl Backend for FileBackend {
         if text.len() as u64 > MAX_BYTES {
             return Err(StoreError::TooLarge(self.path()));
         }
-        let written = tokio::task::block_in_place(|| self.write_now(&text, room.0));
+        let written = files::in_place(|| self.write_now(&text, room.0));
         match written {
             // Forgetting must work on a full disk, too.
             Err(_) if document.is_empty() => fs::remove_file(self.path())

@@ -120,7 +120,7 @@ impl KnownCatalogs {
             return Ok(());
         }
         let written = match prepared {
-            Ok(()) => write(dir.join(FILE), catalogs).await,
+            Ok(()) => write(&dir.join(FILE), catalogs),
             Err(error) => Err(error),
         };
         match written {
@@ -184,7 +184,7 @@ impl KnownCatalogs {
 /// The file's name.
 const FILE: &str = "catalogs.json";
 
-async fn write(path: PathBuf, catalogs: Catalogs) -> Result<(), StoreError> {
+fn write(path: &Path, catalogs: Catalogs) -> Result<(), StoreError> {
     let document = Document {
         version: VERSION,
         catalogs,
@@ -192,13 +192,10 @@ async fn write(path: PathBuf, catalogs: Catalogs) -> Result<(), StoreError> {
     // Strings always serialise.
     let text = serde_json::to_vec(&document).unwrap_or_default();
     if text.len() as u64 > MAX_BYTES {
-        return Err(StoreError::TooLarge(path));
+        return Err(StoreError::TooLarge(path.to_owned()));
     }
-    let there = path.clone();
-    let written = tokio::task::spawn_blocking(move || files::replace_private(&there, &text)).await;
-    written
-        .unwrap_or_else(|_| Err(std::io::Error::other("the write was given up")))
-        .map_err(|error| StoreError::io("write", &path, &error))
+    files::in_place(|| files::replace_private(path, &text))
+        .map_err(|error| StoreError::io("write", path, &error))
 }
 
 #[cfg(test)]
