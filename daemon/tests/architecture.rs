@@ -124,7 +124,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A grant is told by its looks in the SDK's files.
     ("python_sdk", &["files", "grant", "raw"]),
     ("raw", &[]),
-    ("refresh", &["changes", "clock", "metrics"]),
+    ("refresh", &["changes", "clock", "metrics", "sync"]),
     (
         "session",
         &[
@@ -132,13 +132,32 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &[]),
+    // The whole daemon, in tests.
+    (
+        "simulation",
+        &[
+            "api",
+            "app",
+            "aws",
+            "clock",
+            "credential",
+            "metrics",
+            "python_sdk",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
     ("stack", &["metrics"]),
     ("store", &["files"]),
+    ("sync", &[]),
     ("users", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "chaos", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "listen", "simulation"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -1,6 +1,6 @@
 //! What was simulated, in figures.
 
-use std::fmt::Write;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Counts over one seed, or many.
@@ -37,31 +37,20 @@ impl Figures {
             took.as_secs()
         )
     }
-
-    /// Writes the figures into the document, where that is asked for.
-    pub(super) fn keep(&self, seeds: u64, took: Duration) {
-        if std::env::var_os("QUILT_BLESS").is_none() {
-            return;
-        }
-        write_figure("simulation", &self.line(seeds, took));
-    }
 }
 
-/// Replaces the line of a figure in the document.
-pub(super) fn write_figure(name: &str, line: &str) {
+/// Tells a figure, and writes it into the document where that is asked for.
+pub(super) fn tell(name: &str, line: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    println!("{line}");
+    if std::env::var_os("QUILT_BLESS").is_none() {
+        return;
+    }
+    let _turn = ONE_AT_A_TIME.lock();
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let mark = format!("<!-- {name} -->");
-    let mut new = String::new();
-    let mut skip = false;
-    for old in text.lines() {
-        if std::mem::take(&mut skip) {
-            continue;
-        }
-        writeln!(new, "{old}").unwrap();
-        if old == mark {
-            writeln!(new, "{line}").unwrap();
-            skip = true;
-        }
-    }
-    std::fs::write(DOCUMENT, new).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| *line == mark).unwrap();
+    lines[at + 1] = line;
+    std::fs::write(DOCUMENT, lines.join("\n") + "\n").unwrap();
 }

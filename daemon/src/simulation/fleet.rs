@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
+use super::figures;
 use super::random::seed_jitter;
 use super::time::{Passed, SimClock};
 use crate::aws::Aws;
@@ -199,5 +200,9 @@ async fn a_thousand_daemons_recover_without_a_herd() {
         "{worst} of {path} in the second {at}, up again at {up}"
     );
     let (after, ..) = counting.worst(up);
-    println!("1,000 daemons: at most {worst} of one kind a second, {after} once it is up again");
+    let line = format!(
+        "1,000 daemons: at most {worst} requests of one kind in a second, {after} once the stack \
+         is up again"
+    );
+    figures::tell("a thousand daemons", &line);
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::client::Client;
 use super::daemon::Daemon;
 use super::fault::{Endpoint, Fault, Trouble};
+use super::figures;
 use super::life::Machine;
 use super::random::{Rng, seed_jitter};
 use super::stack::{LIFE, USERS};
@@ -85,6 +86,7 @@ impl Scene {
 
 #[tokio::test(start_paused = true)]
 async fn while_a_stack_is_down_for_a_day_what_is_valid_is_served_to_its_end() {
+    let mut told = Vec::new();
     for fault in [
         Fault::Refused,
         Fault::Json(503),
@@ -115,7 +117,7 @@ async fn while_a_stack_is_down_for_a_day_what_is_valid_is_served_to_its_end() {
             (1440..3 * 1440).contains(&attempts),
             "{fault:?}: {attempts} in a day"
         );
-        println!("down for a day by {fault:?}: {attempts} attempts");
+        told.push(format!("{attempts} by {fault:?}"));
         scene.world.clear_troubles();
         sleep(Duration::from_secs(2)).await;
         let asked = Instant::now();
@@ -128,6 +130,9 @@ async fn while_a_stack_is_down_for_a_day_what_is_valid_is_served_to_its_end() {
         }
         scene.end().await;
     }
+    let told = told.join(", ");
+    let line = format!("A stack down for a day, asked for each minute: attempts {told}");
+    figures::tell("down for a day", &line);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +144,8 @@ async fn while_nobody_asks_a_stack_that_is_down_is_left_alone() {
     let attempts: u64 = scene.calls().iter().sum::<u64>() - before.iter().sum::<u64>();
     // A pause of up to 5 min after each.
     assert!((288..1000).contains(&attempts), "{attempts} in a day");
-    println!("down for a day, nobody asks: {attempts} attempts");
+    let line = format!("The same, and nobody asks: {attempts} attempts");
+    figures::tell("down for a day, nobody asks", &line);
     scene.world.clear_troubles();
     sleep(Duration::from_mins(6)).await;
     assert!(scene.is_vended().await, "it is not back");
