@@ -51,14 +51,15 @@ pub(super) enum Fault {
     Broken,
     /// Done, and the answer is half a document.
     Garbled,
-    /// Done; tokens and names of four megabytes.
+    /// Done; tokens of four megabytes.
     Huge,
     /// Done; what is issued is over already.
     Dead,
 }
 
 impl Fault {
-    const ALL: [Self; 28] = [
+    /// Those that fit few places are named more often.
+    const ALL: [Self; 33] = [
         Self::Refused,
         Self::Reset,
         Self::Json(400),
@@ -85,6 +86,11 @@ impl Fault {
         Self::Lost,
         Self::Broken,
         Self::Garbled,
+        Self::Huge,
+        Self::Huge,
+        Self::Huge,
+        Self::Huge,
+        Self::Huge,
         Self::Huge,
         Self::Dead,
     ];

@@ -256,7 +256,8 @@ impl Stacks {
         here.access
             .insert(access.clone(), Access { family, expires });
         let (sent, access) = if fault == Some(Fault::Huge) {
-            let much = "x".repeat(3 << 20);
+            // As much as an answer may be.
+            let much = "x".repeat((4 << 20) - 150);
             (format!("{refresh}{much}"), access)
         } else {
             (refresh.clone(), access)
