@@ -6,6 +6,7 @@
 mod args;
 mod aws_files;
 mod browser;
+mod carrier;
 mod commands;
 mod completion;
 mod consent;

@@ -24,6 +24,7 @@ pub mod keys;
 pub mod listen;
 pub mod memory;
 pub mod metrics;
+pub mod notify;
 pub mod package;
 pub mod process;
 pub mod program;
@@ -36,6 +37,7 @@ pub mod settings;
 mod simulation;
 pub mod stack;
 pub mod store;
+pub mod succession;
 mod sync;
 pub mod users;
 
@@ -77,6 +79,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);
     app.follow_files();
+    api::tell_notices(&app);
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), Words::problems());

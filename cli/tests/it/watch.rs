@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -51,6 +52,20 @@ fn watch(home: &Home, rows: u16, columns: u16) -> Terminal {
     let mut command = home.command(&["watch", "--no-autostart"]);
     command.env("LANG", "C.UTF-8");
     Terminal::run(&mut command, rows, columns)
+}
+
+/// The process id of what `setsid` started in it.
+fn program(terminal: &Terminal) -> String {
+    let leader = terminal.child.id().to_string();
+    let found = Command::new("pgrep").args(["-P", &leader]).output();
+    let pid = String::from_utf8(found.unwrap().stdout).unwrap();
+    let pid: u32 = pid.trim().parse().unwrap();
+    pid.to_string()
+}
+
+fn send(signal: &str, pid: &str) {
+    let sent = Command::new("kill").args(["-s", signal, pid]).status();
+    assert!(sent.unwrap().success(), "{pid}");
 }
 
 #[track_caller]
@@ -107,6 +122,31 @@ fn it_shows_what_changes_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_terminal_that_was_narrow_for_a_moment_is_drawn_whole() {
+    let home = Home::new();
+    let (_say, _) = daemon(&home);
+    let mut terminal = watch(&home, 24, 80);
+    let last = "tokens in file";
+    terminal.wait_for(last);
+    let pid = program(&terminal);
+    send("STOP", &pid);
+    let state = PathBuf::from(format!("/proc/{pid}/stat"));
+    terminal.wait("stopped", |_| {
+        std::fs::read_to_string(&state).unwrap().contains(") T ")
+    });
+    terminal.resize(24, 20);
+    assert!(!terminal.text().contains(last), "it fits");
+    terminal.resize(24, 80);
+    // A key in the same moment is not lost either.
+    terminal.write("/");
+    send("CONT", &pid);
+    terminal.wait_for(last);
+    terminal.wait_for("Enter keeps it");
+    terminal.write("\u{3}");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn it_waits_for_a_daemon_that_restarts() {
     let home = Home::new();
     let (say, streams) = daemon(&home);
@@ -134,16 +174,7 @@ fn the_terminal_is_given_back_to_a_signal() {
         let mut terminal = watch(&home, 24, 80);
         let before = terminal.mode();
         terminal.wait_for("alice");
-        let leader = terminal.child.id().to_string();
-        let found = Command::new("pgrep")
-            .args(["-P", &leader])
-            .output()
-            .unwrap();
-        let pid = String::from_utf8(found.stdout).unwrap();
-        let sent = Command::new("kill")
-            .args(["-s", signal, pid.trim()])
-            .status();
-        assert!(sent.unwrap().success(), "{pid}");
+        send(signal, &program(&terminal));
         assert_eq!(terminal.end(), code, "{signal}");
         is_given_back(&terminal, &before);
     }
@@ -155,11 +186,7 @@ fn it_ends_with_its_terminal() {
     let (_say, _) = daemon(&home);
     let mut terminal = watch(&home, 24, 80);
     terminal.wait_for("alice");
-    let leader = terminal.child.id().to_string();
-    let found = Command::new("pgrep").args(["-P", &leader]).output();
-    let pid = String::from_utf8(found.unwrap().stdout).unwrap();
-    let place = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
-    assert!(pid.trim().parse::<u32>().is_ok(), "{pid:?}");
+    let place = PathBuf::from(format!("/proc/{}", program(&terminal)));
     terminal.hang_up();
     terminal.end();
     // The program itself, and not only what waits for it.

@@ -13,7 +13,7 @@ use quilt_trust::Distrust;
 use self::commands::{
     CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
 };
-pub(super) use self::commands::{ask, key as key_notice, note, store};
+pub(super) use self::commands::{ask, key as key_notice, not_taken, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;

@@ -1,18 +1,31 @@
-//! `audit.jsonl`: only ever appended to, and begun anew when it has grown.
+//! `audit.jsonl`: only ever appended to. When it has grown, its lines join the
+//! older ones in `audit.jsonl.1`, of which as many stay as fit.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
 use quilt_trust::{Access, Role};
 
+use super::shares;
 use crate::files;
 
-/// A file larger than this is set aside, in bytes. One is kept: at most twice
-/// this much is on the disk.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// How long either file gets, in bytes: at most twice this much is on the disk,
+/// and half as much more for a moment.
+pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The longest text that somebody else chose, in bytes.
+const MAX_TEXT: usize = 512;
+
+/// How long another daemon may take to make room.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often to look whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) struct AuditFile {
     path: PathBuf,
@@ -40,6 +53,11 @@ impl AuditFile {
         self.path.with_extension("jsonl.1")
     }
 
+    /// What has grown, on its way to the older lines.
+    fn full(&self) -> PathBuf {
+        self.path.with_extension("jsonl.full")
+    }
+
     /// Writes a line. What cannot be written is lost, and said once.
     pub(super) fn append(&mut self, entry: &AuditEntry) {
         match self.try_append(entry) {
@@ -58,13 +76,14 @@ impl AuditFile {
 
     fn try_append(&mut self, entry: &AuditEntry) -> io::Result<()> {
         let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
-        serde_json::to_writer(&mut line, entry)?;
+        serde_json::to_writer(&mut line, &bounded(entry))?;
         line.push(b'\n');
-        if let Some(file) = &self.open
-            && file.metadata()?.len() + line.len() as u64 > MAX_BYTES
+        if self
+            .length()?
+            .is_some_and(|length| length + line.len() as u64 > MAX_BYTES)
         {
-            fs::rename(&self.path, self.older())?;
             self.open = None;
+            self.make_room()?;
         }
         let file = match &mut self.open {
             Some(file) => file,
@@ -76,25 +95,90 @@ impl AuditFile {
         Ok(())
     }
 
+    /// How long the file is that is open, if it is still the one of this name:
+    /// another daemon may have set it aside.
+    fn length(&mut self) -> io::Result<Option<u64>> {
+        let Some(file) = &self.open else {
+            return Ok(fs::metadata(&self.path).ok().map(|found| found.len()));
+        };
+        let (ours, named) = (file.metadata()?, fs::metadata(&self.path));
+        match named {
+            Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => {}
+            _ => self.open = None,
+        }
+        Ok(self.open.is_some().then_some(ours.len()))
+    }
+
+    /// Sets the lines so far aside, to the older ones. Only one daemon does so
+    /// at a time; whoever was second finds it done.
+    fn make_room(&self) -> io::Result<()> {
+        let lock = self.path.with_extension("lock");
+        let lock = quilt_trust::open_or_make(&lock, Role::State, Access::Lock)?;
+        // Whoever keeps it for good is waited for once.
+        let timeout = if self.complained {
+            Duration::ZERO
+        } else {
+            TIMEOUT
+        };
+        let end = Instant::now() + timeout;
+        while lock.try_lock().is_err() {
+            if Instant::now() >= end {
+                return Err(io::Error::other("another daemon keeps its lock"));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        let is_full = fs::metadata(&self.path).is_ok_and(|found| found.len() > MAX_BYTES / 2);
+        // Left by a daemon that was killed here; what it had joined is there twice.
+        if self.full().exists() {
+            self.join(true)?;
+        }
+        if is_full {
+            fs::rename(&self.path, self.full())?;
+            self.join(false)?;
+        }
+        Ok(())
+    }
+
+    fn join(&self, again: bool) -> io::Result<()> {
+        let (before, added) = (text(&self.older())?, text(&self.full())?);
+        let mut lines: Vec<&[u8]> = lines(&before).collect();
+        let known = if again { lines.len() } else { 0 };
+        let known: std::collections::HashSet<&[u8]> = lines[..known].iter().copied().collect();
+        lines.extend(self::lines(&added).filter(|line| !known.contains(line)));
+        let room = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
+        let mut kept = shares::keep(&lines, room).join(&b'\n');
+        kept.push(b'\n');
+        files::replace_private(&self.older(), &kept)?;
+        fs::remove_file(self.full())
+    }
+
     /// Entries since a time, in order of time: a line is written when its event
     /// is over or its repeats are gathered, which may be after later ones. Lines
     /// that are none are passed over.
     pub(super) fn read(&self, since: Option<Timestamp>) -> io::Result<Vec<AuditEntry>> {
         let mut entries = Vec::new();
-        for path in [&self.older(), &self.path] {
-            let mut text = Vec::new();
-            match quilt_trust::open(path, Role::State, Access::Read)? {
-                Some(file) => file.take(2 * MAX_BYTES).read_to_end(&mut text)?,
-                None => continue,
-            };
-            let parsed = text
-                .split(|byte| *byte == b'\n')
-                .filter_map(|line| serde_json::from_slice::<AuditEntry>(line).ok());
+        for path in [&self.older(), &self.full(), &self.path] {
+            let text = text(path)?;
+            let parsed =
+                lines(&text).filter_map(|line| serde_json::from_slice::<AuditEntry>(line).ok());
             entries.extend(parsed.filter(|entry| since.is_none_or(|since| entry.time >= since)));
         }
         entries.sort_by_key(|entry| entry.time);
         Ok(entries)
     }
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+}
+
+fn text(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if let Some(file) = quilt_trust::open(path, Role::State, Access::Read)? {
+        file.take(2 * MAX_BYTES).read_to_end(&mut text)?;
+    }
+    Ok(text)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -103,4 +187,32 @@ fn open(path: &Path) -> io::Result<File> {
     }
     let file = quilt_trust::open_or_make(path, Role::State, Access::Append)?;
     Ok(file)
+}
+
+/// The entry with what is long in it cut: of a path the end says most.
+fn bounded(entry: &AuditEntry) -> AuditEntry {
+    let short = |text: &String| text.len() <= MAX_TEXT;
+    let start = |text: String| {
+        if short(&text) {
+            text
+        } else {
+            format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)])
+        }
+    };
+    let end = |text: String| {
+        if short(&text) {
+            text
+        } else {
+            let from = text.ceil_char_boundary(text.len() - MAX_TEXT);
+            format!("…{}", &text[from..])
+        }
+    };
+    let entry = entry.clone();
+    AuditEntry {
+        catalog_url: entry.catalog_url.map(start),
+        profile: entry.profile.map(start),
+        request: entry.request.map(start),
+        program: entry.program.map(end),
+        ..entry
+    }
 }

@@ -5,6 +5,7 @@
 //! equal events within a minute become one line with a count.
 
 mod file;
+mod shares;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -59,22 +59,148 @@ async fn the_log_survives_and_torn_lines_are_passed_over() {
     assert_eq!(log.read(None).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn the_log_is_bounded() {
-    let dir = TempDir::new().unwrap();
-    let log = AuditLog::open(dir.path());
-    let padding = "x".repeat(64 * 1024);
-    for n in 0..200 {
-        log.record(entry(&format!("{n}{padding}"), 1));
-        log.finish().await;
+/// Writes lines of a program that all differ, together so many bytes.
+async fn flood(log: &AuditLog, program: Option<&str>, bytes: usize) {
+    for n in 0..bytes / 600 {
+        log.record(AuditEntry {
+            request: Some(format!("GET /api/{n:0>400}")),
+            action: "registry".to_owned(),
+            program: program.map(str::to_owned),
+            ..entry("", 1)
+        });
+        // As fast as they are written.
+        if n % 500 == 0 {
+            log.finish().await;
+        }
     }
-    let bytes: u64 = fs::read_dir(dir.path())
+    log.finish().await;
+}
+
+fn bytes_on_disk(dir: &TempDir) -> u64 {
+    fs::read_dir(dir.path())
         .unwrap()
         .map(|file| file.unwrap().metadata().unwrap().len())
-        .sum();
-    assert!(bytes <= 8 * 1024 * 1024, "{bytes}");
+        .sum()
+}
+
+#[tokio::test]
+async fn a_flood_takes_nobody_elses_lines_and_is_bounded() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let ours = 50;
+    for n in 0..ours {
+        log.record(AuditEntry {
+            profile: Some(format!("p{n}")),
+            ..entry("credentials", 1)
+        });
+    }
+    // What hides its own doings is a program like others.
+    log.record(AuditEntry {
+        program: Some("/bin/evil".to_owned()),
+        ..entry("token", 2)
+    });
+    flood(&log, Some("/bin/evil"), 10 * 1024 * 1024).await;
+    flood(&log, None, 5 * 1024 * 1024).await;
+    assert!(
+        bytes_on_disk(&dir) <= 2 * file::MAX_BYTES,
+        "{}",
+        bytes_on_disk(&dir)
+    );
+    let entries = log.read(None).await.unwrap();
+    let count = |action: &str| {
+        entries
+            .iter()
+            .filter(|entry| entry.action == action)
+            .count()
+    };
+    assert_eq!((count("credentials"), count("token")), (ours, 1));
+    assert!(count("registry") > 5000, "the newest of the flood stay");
+}
+
+#[tokio::test]
+async fn two_daemons_lose_none_of_each_others_lines() {
+    let dir = TempDir::new().unwrap();
+    let logs = [AuditLog::open(dir.path()), AuditLog::open(dir.path())];
+    let wanted = 3 * 4000;
+    for n in 0..wanted {
+        logs[n % 2].record(AuditEntry {
+            request: Some(format!("GET /api/{n:0>200}")),
+            ..entry("registry", 1)
+        });
+        if n % 250 < 2 {
+            logs[n % 2].finish().await;
+        }
+    }
+    logs[0].finish().await;
+    logs[1].finish().await;
+    assert!(
+        dir.path().join("audit.jsonl.1").exists(),
+        "it never got full"
+    );
+    assert_eq!(logs[0].read(None).await.unwrap().len(), wanted);
+}
+
+#[tokio::test]
+async fn what_a_killed_daemon_left_half_joined_is_there_once() {
+    let dir = TempDir::new().unwrap();
+    AuditLog::open(dir.path()).record(entry("login", 1));
+    let log = AuditLog::open(dir.path());
+    while log.read(None).await.unwrap().is_empty() {}
+    let [path, full, older] =
+        ["audit.jsonl", "audit.jsonl.full", "audit.jsonl.1"].map(|name| dir.path().join(name));
+    fs::rename(&path, &full).unwrap();
+    assert_eq!(
+        log.read(None).await.unwrap().len(),
+        1,
+        "before it is joined"
+    );
+    fs::copy(&full, &older).unwrap();
+    flood(&log, Some("/bin/other"), 5 * 1024 * 1024).await;
+    assert!(!full.exists());
+    let entries = log.read(None).await.unwrap();
+    assert_eq!(
+        entries
+            .iter()
+            .filter(|entry| entry.action == "login")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_neither_stops_it_nor_lets_it_grow() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let held = fs::File::create(dir.path().join("audit.lock")).unwrap();
+    held.lock().unwrap();
+    let padding = "x".repeat(500);
+    for n in 0..5 * 1024 * 2 {
+        log.record(AuditEntry {
+            request: Some(format!("{n}{padding}")),
+            ..entry("registry", 1)
+        });
+    }
+    log.finish().await;
+    assert!(bytes_on_disk(&dir) <= file::MAX_BYTES);
+    held.unlock().unwrap();
+    log.record(entry("login", 1));
     let newest = log.read(None).await.unwrap().pop().unwrap();
-    assert!(newest.action.starts_with("199"));
+    assert_eq!(newest.action, "login");
+}
+
+#[tokio::test]
+async fn what_others_chose_is_cut() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    log.record(AuditEntry {
+        program: Some(format!("/{}/aws", "é".repeat(4000))),
+        request: Some(format!("GET /{}", "é".repeat(4000))),
+        ..entry("registry", 1)
+    });
+    let entry = log.read(None).await.unwrap().pop().unwrap();
+    assert!(entry.program.unwrap().ends_with("é/aws"));
+    assert!(entry.request.unwrap().starts_with("GET /é"));
+    assert!(bytes_on_disk(&dir) < 1600, "{}", bytes_on_disk(&dir));
 }
 
 #[tokio::test]

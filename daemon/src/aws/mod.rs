@@ -10,6 +10,7 @@ mod calls;
 mod console;
 mod error;
 mod sts;
+mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) use self::calls::Calls;
 pub use self::console::SignIn;
 pub use self::error::AwsError;
 pub use self::sts::AssumeRole;
+pub use self::xml::text_of;
 use crate::metrics::{Upstream, UpstreamMeter};
 
 /// Keys of an AWS session.

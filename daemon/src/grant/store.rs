@@ -1,13 +1,13 @@
 //! Every grant there is, and the listeners that are there for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::{CatalogUrl, Secret, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -330,6 +330,13 @@ impl Grants {
         self.state().port
     }
 
+    /// The catalogs whose registry some grant opens that is kept.
+    pub fn registries(&self) -> BTreeSet<CatalogUrl> {
+        let state = self.state();
+        let kept = state.grants.values().filter(|grant| grant.is_kept);
+        kept.map(|grant| grant.right.catalog().clone()).collect()
+    }
+
     /// Every grant, without its token.
     pub fn list(&self) -> Vec<GrantStatus> {
         self.state()
@@ -365,11 +372,16 @@ impl State {
         found
     }
 
-    /// One kept grant is in use at a time: programs that still have an older
-    /// one are given a day to end.
+    /// One kept grant of a catalog is in use at a time: programs that still have
+    /// an older one are given a day to end.
     fn retire_others(&mut self, id: &str, now: Moment) {
+        let catalog = self
+            .grants
+            .get(id)
+            .map(|grant| grant.right.catalog().clone());
         for (other, grant) in &mut self.grants {
-            if grant.is_kept && other != id {
+            let is_of_it = Some(grant.right.catalog()) == catalog.as_ref();
+            if grant.is_kept && is_of_it && other != id {
                 grant.is_retired = true;
                 grant.expires = grant.expires.min(now.after(DAY));
             }

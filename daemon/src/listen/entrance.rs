@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use rustix::io::Errno;
 
 use super::limiter::{ConnectionLimiter, Origin, Slot};
@@ -13,6 +14,9 @@ use super::{Caller, Listener};
 
 /// How long to wait where nothing can be accepted, at first.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Connections that are let in before one of them is served.
+const TOGETHER: usize = 256;
 
 /// Where connections come in: they are accepted at once, whoever else waits for
 /// a slot.
@@ -39,11 +43,23 @@ impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
         listener: &mut L,
     ) -> ((Io, C), Slot) {
         loop {
+            // Whoever comes next stands in the kernel's queue behind all that
+            // are there: they are let in before any of them is served.
+            for _ in 0..TOGETHER {
+                let Some(accepted) = listener.accept().now_or_never() else {
+                    break;
+                };
+                let is_error = accepted.is_err();
+                self.enter(accepted).await;
+                if self.lobby.is_over() && self.drop_one() {
+                    tracing::debug!("hung up on one of too many that wait");
+                }
+                if is_error {
+                    break;
+                }
+            }
             if let Some(admitted) = self.admit() {
                 return admitted;
-            }
-            if self.lobby.is_over() && self.drop_one() {
-                tracing::debug!("hung up on one of too many that wait");
             }
             tokio::select! {
                 biased;

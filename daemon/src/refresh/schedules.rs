@@ -25,7 +25,7 @@ use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 use crate::metrics::RefreshMeter;
-use crate::sync::checked::{detached_so_far, under_check};
+use crate::sync::checked::{all_ended, detached_so_far, under_check};
 
 const CALLERS: usize = 3;
 const ASKS: usize = 3;
@@ -63,7 +63,6 @@ struct Upstream {
     events: AtomicU64,
     /// What is older is not given to anybody who asks from now on.
     floor: AtomicU64,
-    under_way: AtomicU64,
     /// Fetches under way, by the published value they are to replace.
     lines: Mutex<BTreeMap<u64, u64>>,
     /// Fetches that began to run, of those that were started since the first.
@@ -111,7 +110,6 @@ impl Source for Arc<Upstream> {
         }
         let line = held.and_then(|held| held.line);
         let began = self.event();
-        self.under_way.fetch_add(1, SeqCst);
         if let Some(line) = line {
             let mut lines = self.lines.lock().unwrap();
             let others = lines.entry(line).or_default();
@@ -124,7 +122,6 @@ impl Source for Arc<Upstream> {
         if let Some(line) = line {
             *self.lines.lock().unwrap().entry(line).or_default() -= 1;
         }
-        self.under_way.fetch_sub(1, SeqCst);
         match (self.breaks && chance(40), chance(30)) {
             (false, _) => Ok(self.value(began, line, 3600)),
             (true, false) => Err(Failure::Transient(Trouble { began })),
@@ -145,7 +142,6 @@ impl World {
             clock: Arc::clone(&clock),
             events: AtomicU64::new(1),
             floor: AtomicU64::new(0),
-            under_way: AtomicU64::new(0),
             lines: Mutex::default(),
             begun: AtomicU64::new(0),
             started_before: detached_so_far(),
@@ -282,12 +278,8 @@ async fn scene(breaks: bool, kills: bool) {
         caller.await.unwrap();
     }
     raging.await.unwrap();
-    let up = Arc::clone(&world.upstream);
     drop(world);
-    // The last fetches land.
-    while up.under_way.load(SeqCst) > 0 {
-        yield_now().await;
-    }
+    all_ended().await;
 }
 
 /// The same in many orders.
@@ -328,6 +320,8 @@ fn whoever_goes_first_who_asks_during_a_reset_gets_what_came_after_it() {
         };
         world.reset();
         asking.await.unwrap();
+        drop(world);
+        all_ended().await;
     });
 }
 

@@ -50,16 +50,18 @@ pub enum SessionError {
     #[error("{0} does not offer a login through the browser alone")]
     NoConnect(CatalogUrl),
     /// The catalog names another registry than secrets went to so far.
-    #[error(
-        "{catalog} names another registry than before, {named} instead of {}: nothing secret is \
-         sent there until you agree", so_far.as_deref().unwrap_or("another")
+    #[error("{catalog} names {}: nothing secret is sent there until you agree",
+        match so_far {
+            Some(so_far) => format!("another registry than before, {named} instead of {so_far}"),
+            None => format!("{named} as its registry, and which one it was before was lost"),
+        }
     )]
     RegistryChanged {
         /// The catalog.
         catalog: CatalogUrl,
         /// The registry's host now.
         named: RegistryHost,
-        /// Its host so far.
+        /// Its host so far; `None` where that was lost with a broken file.
         so_far: Option<String>,
     },
     /// The user agreed to another host than the catalog names.

@@ -90,17 +90,22 @@ impl Session {
                 accepted: accept.clone(),
             });
         }
-        match self.trusted().await? {
-            Some(so_far) if accept.is_none() && !so_far.is_same_server(&published.registry_url) => {
-                Err(SessionError::RegistryChanged {
-                    catalog: self.catalog.clone(),
-                    named: named.clone(),
-                    // One that was sent secrets had a host.
-                    so_far: so_far.host().map(|host| host.to_string()),
-                })
-            }
-            _ => Ok(Agreed { published }),
+        let known = self.parts.store.known(&self.catalog).await?;
+        let is_as_before = match &known.registry_url {
+            Some(so_far) => so_far.is_same_server(&published.registry_url),
+            None => !known.is_lost,
+        };
+        if is_as_before || accept.is_some() {
+            return Ok(Agreed { published });
         }
+        Err(SessionError::RegistryChanged {
+            catalog: self.catalog.clone(),
+            named: named.clone(),
+            // One that was sent secrets had a host.
+            so_far: known
+                .registry_url
+                .and_then(|so_far| so_far.host().map(|host| host.to_string())),
+        })
     }
 
     /// Where secrets of this catalog go: where a login or key succeeded last,

@@ -182,14 +182,11 @@ impl Scene<'_> {
         if !self.is_vended(HERE).await {
             world.breach("two refusals of a key that pass have ended it");
         }
-        daemon
-            .app
-            .keys
-            .clear(&daemon.app.session(Some(&catalog(HERE))).unwrap())
-            .await;
+        let session = daemon.app.session(Some(&catalog(HERE))).unwrap();
+        daemon.app.keys.clear(&session).await;
         self.trouble(Fault::Page(403));
         let key = api_key(HERE).parse().unwrap();
-        daemon.app.take_key(Some(&catalog(HERE)), &key).unwrap();
+        daemon.app.keys.set_unchecked(&session, &key, None);
         {
             let place = &mut world.model().keys[0][HERE];
             let deed = place.begin(0, Some(KEY_USER));

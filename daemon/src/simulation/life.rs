@@ -113,7 +113,8 @@ impl Machine {
     fn hand_key(&self, site: usize) {
         let Some(daemon) = self.at(0) else { return };
         let key = api_key(site).parse().unwrap();
-        daemon.app.take_key(Some(&catalog(site)), &key).unwrap();
+        let session = daemon.app.session(Some(&catalog(site))).unwrap();
+        daemon.app.keys.set_unchecked(&session, &key, None);
         let place = &mut self.world.model().keys[0][site];
         let deed = place.begin(0, Some(KEY_USER));
         place.end(deed, Outcome::Done, 0);
@@ -196,6 +197,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
 }
 
 /// The stack knows its access tokens no more, and takes its time for new ones.
+/// Some of those who ask do not wait for that.
 async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
     let Some(daemon) = machine.at(0) else { return };
     for site in 0..SITES {
@@ -203,8 +205,8 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
             site,
             at: Endpoint::Token,
             fault: rng.pick(&[
-                Fault::Slow(13),
-                Fault::Slow(13),
+                Fault::Slow(14),
+                Fault::Slow(14),
                 Fault::Late(4),
                 Fault::Lost,
             ]),
@@ -219,9 +221,14 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
             rng: rng.fork(),
         };
         let daemon = Arc::clone(&daemon);
-        tokio::spawn(async move { client.me(&daemon, site).await });
+        if rng.percent(50) {
+            tokio::spawn(async move { client.me(&daemon, site).await });
+        } else {
+            tokio::spawn(async move { client.vend(&daemon, site, "default").await });
+        }
     }
-    sleep(Duration::from_millis(rng.below(14_000))).await;
+    let longest = rng.pick(&[4_000, 14_000]);
+    sleep(Duration::from_millis(rng.below(longest))).await;
 }
 
 fn trouble(world: &World, rng: &mut Rng) {

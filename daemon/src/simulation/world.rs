@@ -302,6 +302,7 @@ impl World {
             "audit.jsonl",
             "audit.jsonl.1",
             "audit.lock",
+            "notified.json",
             "token",
         ];
         let Ok(entries) = std::fs::read_dir(self.state_dir()) else {

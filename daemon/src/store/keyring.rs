@@ -121,7 +121,7 @@ fn describe(error: &Error) -> String {
 
 /// Whether a session bus exists, without starting one.
 #[cfg(not(target_os = "macos"))]
-fn bus_is_there() -> bool {
+pub(crate) fn bus_is_there() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
         // `autolaunch:` would start a bus that nobody ends.
@@ -131,7 +131,7 @@ fn bus_is_there() -> bool {
 }
 
 #[cfg(target_os = "macos")]
-fn bus_is_there() -> bool {
+pub(crate) fn bus_is_there() -> bool {
     true
 }
 

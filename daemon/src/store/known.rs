@@ -34,6 +34,10 @@ pub struct Known {
     /// since. Never the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_on: Option<String>,
+    /// What was known before was lost with a broken file: where secrets went
+    /// may not be where the catalog says now.
+    #[serde(skip)]
+    pub is_lost: bool,
 }
 
 type Catalogs = BTreeMap<CatalogUrl, Known>;
@@ -41,6 +45,9 @@ type Catalogs = BTreeMap<CatalogUrl, Known>;
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
+    /// There were others, in a file that could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
     catalogs: Catalogs,
 }
 
@@ -87,12 +94,17 @@ impl KnownCatalogs {
     /// What is known of a catalog. Looks at the file each time: other daemons
     /// write it too.
     pub(super) fn of(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
-        Ok(self.read()?.remove(catalog).unwrap_or_default())
+        let mut document = self.read()?;
+        let known = document.catalogs.remove(catalog).unwrap_or_default();
+        Ok(Known {
+            is_lost: document.incomplete && known.registry_url.is_none(),
+            ..known
+        })
     }
 
     /// What is known of every catalog.
     pub(super) fn all(&self) -> Result<BTreeMap<CatalogUrl, Known>, StoreError> {
-        self.read()
+        Ok(self.read()?.catalogs)
     }
 
     /// Changes what is known of a catalog. Where that cannot be written, it is
@@ -111,8 +123,8 @@ impl KnownCatalogs {
             Ok(()) => Some(self.locks.known().await?),
             Err(_) => None,
         };
-        let mut catalogs = self.read()?;
-        let known = catalogs.entry(catalog.clone()).or_default();
+        let mut document = self.read()?;
+        let known = document.catalogs.entry(catalog.clone()).or_default();
         let before = known.clone();
         change(known);
         let now = known.clone();
@@ -120,7 +132,7 @@ impl KnownCatalogs {
             return Ok(());
         }
         let written = match prepared {
-            Ok(()) => write(&dir.join(FILE), catalogs),
+            Ok(()) => write(&dir.join(FILE), &document),
             Err(error) => Err(error),
         };
         match written {
@@ -149,48 +161,65 @@ impl KnownCatalogs {
         }
     }
 
-    fn read(&self) -> Result<Catalogs, StoreError> {
-        let mut catalogs = match &self.dir {
+    fn read(&self) -> Result<Document, StoreError> {
+        let mut document = match &self.dir {
             Some(dir) if dir.exists() => self.read_file(dir)?,
-            _ => Catalogs::new(),
+            _ => Document::new(false),
         };
-        catalogs.extend(self.unwritten().clone());
-        Ok(catalogs)
+        document.catalogs.extend(self.unwritten().clone());
+        Ok(document)
     }
 
-    fn read_file(&self, dir: &Path) -> Result<Catalogs, StoreError> {
+    fn read_file(&self, dir: &Path) -> Result<Document, StoreError> {
         quilt_trust::check_dir(dir)?;
         let path = dir.join(FILE);
         let text = read_file(&path)?;
         let Some(text) = text else {
-            return Ok(Catalogs::new());
+            return Ok(Document::new(false));
         };
         match serde_json::from_slice::<Document>(&text) {
             Ok(document) if document.version > VERSION => Err(StoreError::Newer(path)),
-            Ok(document) => Ok(document.catalogs),
-            Err(_) => {
-                let aside = files::set_aside(&path)
-                    .map_err(|error| StoreError::io("set aside", &path, &error))?;
-                self.note(StoreNote::SetAside {
-                    file: path,
-                    kept_as: aside,
-                });
-                Ok(Catalogs::new())
-            }
+            Ok(document) => Ok(document),
+            Err(_) => self.begin_anew(&path),
         }
+    }
+
+    /// Sets a broken file aside, and has the next one say so: what was known is
+    /// not what was never known.
+    fn begin_anew(&self, path: &Path) -> Result<Document, StoreError> {
+        let aside =
+            files::set_aside(path).map_err(|error| StoreError::io("set aside", path, &error))?;
+        self.note(StoreNote::SetAside {
+            file: path.to_owned(),
+            kept_as: aside,
+        });
+        let document = Document::new(true);
+        files::replace_private(path, &document.text())
+            .map_err(|error| StoreError::io("write", path, &error))?;
+        Ok(document)
+    }
+}
+
+impl Document {
+    fn new(incomplete: bool) -> Self {
+        Self {
+            version: VERSION,
+            incomplete,
+            catalogs: Catalogs::new(),
+        }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        // Strings always serialise.
+        serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
 /// The file's name.
 const FILE: &str = "catalogs.json";
 
-fn write(path: &Path, catalogs: Catalogs) -> Result<(), StoreError> {
-    let document = Document {
-        version: VERSION,
-        catalogs,
-    };
-    // Strings always serialise.
-    let text = serde_json::to_vec(&document).unwrap_or_default();
+fn write(path: &Path, document: &Document) -> Result<(), StoreError> {
+    let text = document.text();
     if text.len() as u64 > MAX_BYTES {
         return Err(StoreError::TooLarge(path.to_owned()));
     }
@@ -262,9 +291,18 @@ mod tests {
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
         std::fs::write(dir.path().join(FILE), "{").unwrap();
         let known = KnownCatalogs::in_dir(dir.path());
-        assert_eq!(known.of(&catalog()).unwrap(), Known::default());
+        let other: CatalogUrl = "https://lab.quilt.example".parse().unwrap();
+        assert!(known.of(&catalog()).unwrap().is_lost);
         assert_eq!(known.notes().len(), 1);
         remember(&known).await;
-        assert_eq!(known.of(&catalog()).unwrap().registry_url, Some(registry()));
+        // For the next daemon as well, and only until it is known again.
+        for known in [known, KnownCatalogs::in_dir(dir.path())] {
+            let found = known.of(&catalog()).unwrap();
+            assert_eq!(
+                (found.registry_url, found.is_lost),
+                (Some(registry()), false)
+            );
+            assert!(known.of(&other).unwrap().is_lost);
+        }
     }
 }

@@ -24,6 +24,8 @@ use quilt_trust::Distrust;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
+#[cfg(target_os = "linux")]
+pub(crate) use self::keyring::bus_is_there;
 pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
@@ -166,6 +168,7 @@ impl Store {
         // A login made before such things were kept.
         let record = self.record(catalog).await?;
         Ok(Known {
+            is_lost: known.is_lost && record.is_none(),
             registry_url: record.map(|record| record.registry_url),
             ..known
         })

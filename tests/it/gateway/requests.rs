@@ -97,6 +97,16 @@ async fn it_carries_the_registrys_paths_and_no_others() {
         assert_eq!(status, 404, "{kept}");
     }
     assert_eq!(world.stack.control().requests().len(), seen);
+    let audit = world.ctl(&["audit", "--json"]).await.ok();
+    let refused = |request: &str, code: &str| {
+        let entries: Vec<Value> = serde_json::from_str(&audit).unwrap();
+        let is_it = |entry: &&Value| entry["request"] == request && entry["outcome"] == code;
+        assert!(
+            entries.iter().any(|entry| is_it(&entry)),
+            "{request}: {audit}"
+        );
+    };
+    refused("POST /api/connect/authorize", "not_found");
     for page in ["GET /login", "GET /code"] {
         let (_, body) = raw(&authority, page, &headers, "").await;
         assert!(body.contains("quiltctl login"), "{body}");

@@ -48,6 +48,40 @@ async fn a_login_of_before_such_things_were_kept_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_of_what_was_known_makes_no_use_the_first() {
+    let mut two = Two::logged_in().await;
+    two.world.ctl(&["logout"]).await.ok();
+    let file = two.world.home.state().join("catalogs.json");
+    fs::write(&file, "{\"version\":1,").unwrap();
+    two.lie();
+    let lost = "which one it was before was lost";
+    for _ in 0..2 {
+        let failed = two.login(&[]).await.failed(6);
+        assert!(
+            failed.contains(lost) && failed.contains(two.host()),
+            "{failed}"
+        );
+        two.world.crash_and_restart().await;
+    }
+    two.untouched();
+    // The truth is asked about as well: nobody knows which is which.
+    two.truth();
+    let failed = two.login(&[]).await.failed(6);
+    assert!(failed.contains(lost), "{failed}");
+    let host = two
+        .world
+        .stack
+        .registry_url()
+        .split_once("://")
+        .unwrap()
+        .1
+        .to_owned();
+    two.login(&["--accept-registry", &host]).await.ok();
+    two.world.ctl(&["logout"]).await.ok();
+    two.login(&[]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_through_the_browser_is_not_begun_there() {
     let two = Two::logged_in().await;
     two.lie();

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use crossterm::event::{self, Event, KeyEventKind};
 use quilt_client::blocking::Client;
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::layout::Rect;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
@@ -101,8 +102,12 @@ fn show(
                     Wish::Stay => drawn = None,
                     wish => return Ok(wish),
                 },
-                // Drawn anew at the new size.
-                Event::Resize(..) => drawn = None,
+                // All of it: a terminal that became narrow and wide again
+                // between two looks has dropped what did not fit.
+                Event::Resize(columns, rows) => {
+                    terminal.resize(Rect::new(0, 0, columns, rows))?;
+                    drawn = None;
+                }
                 _ => {}
             }
         }

@@ -185,7 +185,10 @@ impl Attempt {
             Err(refused) => Err(refused),
         };
         let session = self.login.session();
-        let outcome = outcome.map(|arrival| welcome(&self.app, session, arrival));
+        let outcome = match outcome {
+            Ok(arrival) => Ok(welcome(&self.app, session, arrival).await),
+            Err(error) => Err(error),
+        };
         let done = outcome.is_ok();
         let failure = outcome.as_ref().err().cloned().map(ApiError::from);
         let result = failure.as_ref().map_or(Ok(()), Err);
