@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, ProfileName};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::role_source::RoleSource;
