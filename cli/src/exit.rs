@@ -1,13 +1,16 @@
 //! How a command ends: an exit code and at most one line on stderr.
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
-use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost};
+use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost, locations};
 
 use crate::output;
 
@@ -21,6 +24,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const LOGIN: u8 = 3;
 /// The daemon does not answer.
 pub(crate) const DAEMON: u8 = 4;
+/// The stack, AWS or the daemon said no.
+pub(crate) const REFUSED: u8 = 6;
 /// The input cannot be used.
 pub(crate) const INPUT: u8 = 8;
 /// The thing named does not exist.
@@ -98,6 +103,12 @@ impl Failure {
         }
     }
 
+    /// The same failure, which also says what there is to choose from.
+    pub(crate) fn with_choice(self, of: &str) -> Self {
+        let what = self.what.map(|what| format!("{what}; {of}"));
+        Self { what, ..self }
+    }
+
     /// What failed, and what to run.
     pub(crate) fn apart(self) -> (String, Option<Command>) {
         (self.what.unwrap_or_default(), self.hint)
@@ -167,12 +178,41 @@ impl From<Error> for Failure {
                 let hint = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
                 Self::new(DAEMON, error).hint(hint)
             }
+            Error::Unreachable {
+                ref socket,
+                ref source,
+            } if source.kind() == ErrorKind::PermissionDenied => {
+                let hint = past_others(socket);
+                Self::new(DAEMON, error).hint(hint)
+            }
             Error::Stopped { pid } => {
                 Self::new(DAEMON, error).hint(Command::of("kill -CONT").operand(pid))
             }
             error if error.is_absent() => Self::new(DAEMON, error).hint("quiltctl daemon start"),
             error => Self::new(DAEMON, error).hint("quiltctl daemon restart"),
         }
+    }
+}
+
+/// What helps where the way to a socket is closed: another user's daemon serves
+/// nobody else, so one's own is needed, or to be that user.
+fn past_others(socket: &Path) -> Command {
+    let owner = socket
+        .ancestors()
+        .find_map(|place| place.symlink_metadata().ok())
+        .map(|found| found.uid());
+    if let Some(command) = owner.and_then(quilt_trust::as_owner) {
+        return command;
+    }
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    // As su leaves it.
+    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|dir| socket.starts_with(dir));
+    if is_set(locations::SOCKET_ENV) {
+        "unset QUILTD_SOCKET && quiltctl daemon start".into()
+    } else if runtime.is_some_and(|dir| !dir.is_empty()) {
+        "unset XDG_RUNTIME_DIR && quiltctl daemon start".into()
+    } else {
+        "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start".into()
     }
 }
 
@@ -215,7 +255,7 @@ fn kind(exit: u8) -> (u16, ErrorCode) {
         LOGIN => (401, ErrorCode::LoginRequired),
         DAEMON => (503, own("daemon_unreachable")),
         5 => (502, ErrorCode::StackUnreachable),
-        6 => (403, ErrorCode::Denied),
+        REFUSED => (403, ErrorCode::Denied),
         NOT_FOUND => (404, ErrorCode::NotFound),
         INPUT => (422, ErrorCode::InvalidInput),
         NOT_RUNNABLE => (422, own("not_runnable")),
@@ -254,6 +294,23 @@ pub(crate) fn wants_json(args: &[OsString]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever has a code looks for it there.
+    #[test]
+    fn every_code_is_in_the_document_about_trouble() {
+        let document = include_str!("../../docs/troubleshooting.md");
+        let own = (0..=u8::MAX).map(|exit| kind(exit).1);
+        for code in ErrorCode::all().chain(own) {
+            let heading = format!("\n### `{code}`\n");
+            assert!(document.contains(&heading), "{code}");
+        }
+        for (code, what) in crate::help::EXIT_CODES {
+            assert!(
+                document.contains(&format!("| {code} | {what}")),
+                "{code} {what}"
+            );
+        }
+    }
 
     #[test]
     fn every_code_of_the_daemon_names_a_command() {

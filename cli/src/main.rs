@@ -8,10 +8,12 @@
 mod args;
 mod aws_files;
 mod browser;
+mod carrier;
 mod commands;
 mod completion;
 mod consent;
 mod context;
+mod destroy;
 mod detach;
 #[cfg(test)]
 mod every_command;

@@ -11,6 +11,9 @@ pub enum CatalogError {
     /// What was asked for is neither a catalog's URL nor its name in the settings.
     #[error("{0}")]
     Url(#[from] UrlError),
+    /// What was asked for looks like a name, and there are such.
+    #[error("no catalog has this name; quiltd.toml names {}", .0.join(", "))]
+    Name(Vec<String>),
     /// Nothing was asked for and nothing is configured.
     #[error("no catalog is configured")]
     NotConfigured,
@@ -37,10 +40,21 @@ pub fn resolve(
 }
 
 /// The catalog that a text means: its name in the settings, its URL, its host,
-/// or the address of a page on it.
-pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, UrlError> {
-    match settings.catalog(text.trim()) {
-        Some(catalog) => Ok(catalog.clone()),
-        None => CatalogUrl::from_typed(text),
+/// or the address of a page on it. What was typed is not repeated where it is
+/// none of these: it may be a secret.
+pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError> {
+    if let Some(catalog) = settings.catalog(text.trim()) {
+        return Ok(catalog.clone());
     }
+    CatalogUrl::from_typed(text).map_err(|error| {
+        let known: Vec<String> = settings
+            .catalogs()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        if error == UrlError::NotAUrl && !known.is_empty() {
+            CatalogError::Name(known)
+        } else {
+            error.into()
+        }
+    })
 }

@@ -4,11 +4,15 @@
 //! be set back and timers stop while a laptop sleeps. So every deadline is
 //! kept on two clocks, and whichever reaches it first counts.
 
-use std::sync::Arc;
+mod jumps;
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use quilt_proto::Timestamp;
+
+use self::jumps::Jumps;
 
 /// One instant on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,14 @@ impl Deadline {
             .max(0)
     }
 
+    /// Time until it comes, by the clock that gets there first: at most a second
+    /// too long, as the wall clock here has whole seconds.
+    fn left(self, now: Moment) -> Duration {
+        let wall = self.wall.seconds_since(now.wall);
+        let wall = Duration::from_secs(u64::try_from(wall).unwrap_or(0));
+        wall.min(self.uptime.saturating_sub(now.uptime))
+    }
+
     /// The earlier of two.
     #[must_use]
     pub fn min(self, other: Self) -> Self {
@@ -100,8 +112,19 @@ pub trait Clock: Send + Sync + 'static {
 pub type SharedClock = Arc<dyn Clock>;
 
 /// The machine's clocks.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct SystemClock;
+#[derive(Debug, Default)]
+pub struct SystemClock {
+    /// Tells of suspends and of changes of the wall clock, where the system does.
+    jumps: OnceLock<Option<Jumps>>,
+}
+
+/// How often to look where the system tells of nothing, and for how long to
+/// wait for the last part of a second.
+const LOOK: Duration = Duration::from_secs(1);
+const NAP: Duration = Duration::from_millis(50);
+
+/// How long to sleep at most where it does: should it ever fail to.
+const DOZE: Duration = Duration::from_mins(10);
 
 #[async_trait]
 impl Clock for SystemClock {
@@ -113,15 +136,26 @@ impl Clock for SystemClock {
     }
 
     async fn sleep_until(&self, deadline: Deadline) {
-        // Timers count neither suspend nor clock changes, so look again each second.
+        // Timers count neither suspend nor clock changes.
+        let jumps = self.jumps.get_or_init(Jumps::watch).as_ref();
+        let mut jumps = jumps.map(Jumps::subscribe);
         loop {
             let now = self.now();
             if deadline.reached(now) {
                 return;
             }
-            let left = u64::try_from(deadline.seconds_left(now)).unwrap_or(0);
-            let nap = if left == 0 { 50 } else { 1000 };
-            tokio::time::sleep(Duration::from_millis(nap)).await;
+            let left = deadline.left(now).clamp(NAP, DOZE);
+            let is_told = match &mut jumps {
+                Some(jumps) => tokio::select! {
+                    () = tokio::time::sleep(left) => true,
+                    told = jumps.changed() => told.is_ok(),
+                },
+                None => {
+                    tokio::time::sleep(left.min(LOOK)).await;
+                    false
+                }
+            };
+            jumps = jumps.filter(|_| is_told);
         }
     }
 
@@ -132,15 +166,14 @@ impl Clock for SystemClock {
 
 /// Time since boot, suspend included.
 fn uptime() -> Duration {
-    use rustix::time::{ClockId, clock_gettime};
+    use nix::time::{ClockId, clock_gettime};
     #[cfg(target_os = "linux")]
-    let id = ClockId::Boottime;
+    let id = ClockId::CLOCK_BOOTTIME;
     // Darwin's CLOCK_MONOTONIC goes on while the machine sleeps.
     #[cfg(not(target_os = "linux"))]
-    let id = ClockId::Monotonic;
-    let time = clock_gettime(id);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+    let id = ClockId::CLOCK_MONOTONIC;
+    // Of a clock that there is, the system tells the time.
+    clock_gettime(id).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]
@@ -199,6 +232,10 @@ pub(crate) mod manual {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use tokio::sync::watch;
+
     use super::manual::ManualClock;
     use super::*;
 
@@ -222,8 +259,36 @@ mod tests {
 
     #[tokio::test]
     async fn the_system_clock_wakes_at_a_past_deadline() {
-        let clock = SystemClock;
+        let clock = SystemClock::default();
         clock.sleep_until(clock.now().after(-5)).await;
         assert!(clock.now().uptime > Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_sleep_is_neither_cut_short_nor_much_too_long() {
+        let clock = SystemClock::default();
+        let begun = Instant::now();
+        let deadline = clock.now().after(2);
+        clock.sleep_until(deadline).await;
+        assert!(deadline.reached(clock.now()));
+        assert!(begun.elapsed() >= Duration::from_millis(900), "{begun:?}");
+    }
+
+    #[tokio::test]
+    async fn a_jump_wakes_whoever_sleeps() {
+        let (jump, jumps) = watch::channel(());
+        let clock = SystemClock {
+            jumps: OnceLock::from(Some(Jumps(jumps))),
+        };
+        let clock = Arc::new(clock);
+        let far = clock.now().after(3600);
+        let sleeper = Arc::clone(&clock);
+        let sleep = tokio::spawn(async move { sleeper.sleep_until(far).await });
+        tokio::task::yield_now().await;
+        // Each look finds the deadline where it was.
+        jump.send_replace(());
+        tokio::task::yield_now().await;
+        assert!(!sleep.is_finished());
+        sleep.abort();
     }
 }

@@ -1,16 +1,22 @@
 //! Small files, replaced as a whole: never torn, never half written.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+mod cached;
+mod events;
+
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use quilt_proto::Timestamp;
 use quilt_trust::{Access, Role};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
+
+pub use self::cached::{Cached, Lookout};
+pub use self::events::FileEvents;
 
 /// Only the owner may read or write.
 pub const PRIVATE: u32 = 0o600;
@@ -42,6 +48,9 @@ pub fn read(path: &Path, role: Role, most: u64) -> io::Result<Option<Zeroizing<S
 pub struct Stamp(Option<[i64; 7]>);
 
 impl Stamp {
+    /// There is nothing, and a directory for it.
+    const MISSING: Self = Self(None);
+
     /// Of what is there now; nothing where that cannot be told. Opened and not
     /// only looked at: over NFS, opening asks the server for news.
     pub fn of(path: &Path) -> Option<Self> {
@@ -54,11 +63,24 @@ impl Stamp {
             Ok(found) => found,
             // Gone by itself, or with all that was around it?
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return directory(path).is_dir().then_some(Self(None));
+                return directory(path).is_dir().then_some(Self::MISSING);
             }
             Err(_) => return None,
         };
-        Some(Self(Some([
+        Some(Self::from(&found))
+    }
+
+    /// When what is there last changed.
+    fn changed(self) -> Option<SystemTime> {
+        let [.., seconds, nanos] = self.0?;
+        let since = Duration::new(seconds.try_into().ok()?, nanos.try_into().ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since)
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(found: &Metadata) -> Self {
+        Self(Some([
             found.dev().cast_signed(),
             found.ino().cast_signed(),
             found.size().cast_signed(),
@@ -66,7 +88,7 @@ impl Stamp {
             found.mtime_nsec(),
             found.ctime(),
             found.ctime_nsec(),
-        ])))
+        ]))
     }
 }
 

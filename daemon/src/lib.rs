@@ -27,6 +27,7 @@ pub mod listen;
 pub mod log;
 pub mod memory;
 pub mod metrics;
+pub mod notify;
 pub mod package;
 pub mod process;
 pub mod program;
@@ -37,6 +38,7 @@ pub mod session;
 pub mod settings;
 pub mod stack;
 pub mod store;
+pub mod succession;
 pub mod users;
 pub mod watchdog;
 
@@ -78,10 +80,13 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);
     app.follow_files();
+    api::tell_notices(&app);
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), Words::problems());
-    let cut = serve(control, router, limits, words, app.shutdown.clone()).await;
+    // On a worker: who arrives is served by the thread that saw it come.
+    let serving = serve(control, router, limits, words, app.shutdown.clone());
+    let cut = tokio::spawn(serving).await.map_err(std::io::Error::other)?;
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off to stop in time");
     }

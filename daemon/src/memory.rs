@@ -3,32 +3,37 @@
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::raw;
 
-/// How often to look, and how rarely where it was of no use.
+/// How long after something was done to look, and how rarely where it was of no
+/// use.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_RARELY: Duration = Duration::from_mins(5);
 
 /// How much more than the least it ever used the process may keep, in KiB.
 const SPARE: u64 = 4 * 1024;
 
-/// Looks, and gives back, for as long as it is polled.
-pub async fn give_back() {
+/// Looks and gives back, for as long as it is polled, whenever `activity` tells
+/// that something was done: nothing done leaves nothing behind.
+pub async fn give_back(activity: &Notify) {
     let (mut least, mut pause) = (u64::MAX, LOOK);
     while let Some(held) = tokio::task::spawn_blocking(in_use).await.ok().flatten() {
         least = least.min(held);
-        pause = if held > least + SPARE {
+        let is_back = if held > least + SPARE {
             // What is in use stays, so that it may be of no use for now.
             let after = tokio::task::spawn_blocking(trim).await.ok().flatten();
-            let is_back = after.is_some_and(|after| after <= least + SPARE);
-            if is_back {
-                LOOK
-            } else {
-                (pause * 2).min(LOOK_RARELY)
-            }
+            after.is_some_and(|after| after <= least + SPARE)
         } else {
-            LOOK
+            true
         };
+        if is_back {
+            pause = LOOK;
+            activity.notified().await;
+        } else {
+            pause = (pause * 2).min(LOOK_RARELY);
+        }
         tokio::time::sleep(pause).await;
     }
 }

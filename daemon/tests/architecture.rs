@@ -1,4 +1,4 @@
-//! Which room may use which: the picture in the README, checked.
+//! Which room may use which: the picture in docs/architecture.md, checked.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "grant",
             "listen",
             "metrics",
+            "notify",
             "package",
             "python_sdk",
             "session",
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "gateway",
             "keys",
             "metrics",
+            "notify",
             "package",
             "process",
             "program",
@@ -52,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "store",
+            "succession",
             "users",
         ],
     ),
@@ -128,13 +131,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
-    ("listen", &["metrics", "raw"]),
+    ("listen", &["files", "metrics", "raw"]),
     ("log", &[]),
     ("memory", &["raw"]),
     ("metrics", &[]),
+    ("notify", &["files", "settings", "store"]),
     (
         "package",
-        &["catalogs", "credential", "python_sdk", "session"],
+        &["aws", "catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &["raw"]),
     ("program", &[]),
@@ -151,6 +155,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &["files"]),
     ("stack", &["metrics"]),
     ("store", &["files", "watchdog"]),
+    ("succession", &["process", "raw"]),
     ("users", &[]),
     ("watchdog", &[]),
 ];

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use escargot::CargoBuild;
 use quilt_tests::harness::binaries::quiltctl_as_shipped;
+use quilt_tests::harness::toolchain::target_dir;
+
+use crate::row::{Row, Target};
 
 /// Where they are.
 #[derive(Debug)]
@@ -26,12 +29,31 @@ impl Binaries {
     }
 }
 
+/// The sizes of the programs as they are shipped, where they were made.
+pub(crate) fn sizes() -> anyhow::Result<Vec<Row>> {
+    let dir = target_dir()
+        .join("dist/programs")
+        .join(std::env::consts::ARCH)
+        .join("bin");
+    // The profile line runs quiltctl itself.
+    [("quiltd", 14.), ("quiltctl", 2.5)]
+        .into_iter()
+        .map(|(name, most)| {
+            let made = std::fs::metadata(dir.join(name));
+            let made = made.with_context(|| format!("{name}: run packaging/compile first"))?;
+            #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+            let mib = made.len() as f64 / f64::from(1 << 20);
+            Ok(Row::once(name, "MiB", mib, Target::AtMost(most)))
+        })
+        .collect()
+}
+
 fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
 fn shipped_quiltctl() -> anyhow::Result<PathBuf> {
-    let built = quiltctl_as_shipped().release().run();
+    let built = quiltctl_as_shipped().args(["--profile", "dist-cli"]).run();
     Ok(built.context("building quiltctl")?.path().to_owned())
 }
 

@@ -8,11 +8,20 @@
 mod agent;
 mod binaries;
 mod crowd;
+mod idle;
+mod instructions;
+mod load;
+mod many;
 mod memory;
+mod nginx;
 mod packages;
 mod pair;
+mod plot;
+mod programs;
 mod report;
+mod row;
 mod session;
+mod throughput;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -25,10 +34,12 @@ use quilt_tests::harness::toolchain;
 use agent::SshAgent;
 use binaries::Binaries;
 use crowd::Crowd;
+use instructions::Instructions;
 use memory::Memory;
 use packages::Packages;
 use pair::Pair;
 use report::Report;
+use row::Row;
 use session::Session;
 use window::Window;
 
@@ -53,12 +64,33 @@ struct Options {
     /// Rotations of the refresh token whose storing is timed.
     #[arg(long, default_value_t = 100)]
     rotations: usize,
+    /// Half seconds of load on each server.
+    #[arg(long, default_value_t = 9)]
+    load_rounds: usize,
+    /// How long to count wake-ups, in seconds.
+    #[arg(long, default_value_t = 60)]
+    idle_seconds: u64,
+    /// Clients that come at once where nothing is cached.
+    #[arg(long, default_value_t = 10_000)]
+    cold_clients: usize,
+    /// Profiles that are cached at once.
+    #[arg(long, default_value_t = 10_000)]
+    profiles: usize,
+    /// Where to write a picture of each row.
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
     /// Vends alone, and as many beside a crowd.
     #[arg(long, default_value_t = 1000)]
     vends: usize,
     /// Be the crowd on this socket: what this program runs itself for.
     #[arg(long, value_name = "SOCKET", hide = true)]
     crowd_on: Option<PathBuf>,
+    /// Count instructions alone, by callgrind, and hold them to what is recorded.
+    #[arg(long)]
+    instructions: bool,
+    /// Record what was counted.
+    #[arg(long, requires = "instructions")]
+    record: bool,
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
@@ -75,9 +107,29 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let session = runtime.block_on(Session::start(&binaries))?;
-    let report = measure(&options, &session)?;
+    let mut session = runtime.block_on(Session::start(&binaries))?;
+    if options.instructions {
+        let counted = Instructions::count(&mut session)?;
+        print!("{counted}");
+        if options.record {
+            counted.record()?;
+        }
+        counted.hold(&Instructions::recorded()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = measure(&options, &session)?;
+    report.take("sizes", binaries::sizes());
+    drop(session);
+    let cold = || {
+        runtime
+            .block_on(Session::start(&binaries))
+            .and_then(|session| many::cold(&session, options.cold_clients))
+    };
+    report.take("a cold crowd", cold());
 
+    if let Some(dir) = &options.plots {
+        plot::write(dir, &report.rows)?;
+    }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -95,24 +147,60 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
     let document = document(session)?;
     let memory = Memory::of(session.daemon_pid())?;
 
-    let credential_process = || session.quiltctl(&["credential-process"]);
+    let line = session.profile_line()?;
+    let credential_process = || {
+        let mut command = session.command(&line[0]);
+        command.args(&line[1..]);
+        command
+    };
     let mut comparisons = vec![
         Pair::new(
             "/bin/cat of the same document",
             &credential_process,
             &|| cat(session, &document),
         )
-        .at_most(1.5)
+        .at_most(0.75)
         .run(options.rounds)?,
     ];
     let mut skipped = Vec::new();
+    let mut rows = vec![memory.row()];
 
+    match programs::noop(session.home()).context("a program that does nothing") {
+        Ok(noop) => comparisons.push(
+            Pair::new("a program that does nothing", &credential_process, &|| {
+                session.command(&noop)
+            })
+            .at_most(2.0)
+            .run(options.rounds)?,
+        ),
+        Err(error) => skipped.push(format!("{error:#}")),
+    }
     match SshAgent::start(session.home()).context("ssh-agent") {
         Ok(agent) => comparisons.push(
-            Pair::new("ssh-add -l", &credential_process, &|| agent.list()).run(options.rounds)?,
+            Pair::new("ssh-add -l", &credential_process, &|| agent.list())
+                .at_most(0.2)
+                .run(options.rounds)?,
         ),
         Err(error) => skipped.push(format!("ssh-add -l: {error:#}")),
     }
+    rows.extend(comparisons.iter().filter_map(pair::Comparison::row));
+    let mut take = |what: &str, found: anyhow::Result<Vec<Row>>| match found {
+        Ok(found) => rows.extend(found),
+        Err(error) => skipped.push(format!("{what}: {error:#}")),
+    };
+    take(
+        "python3 -c pass",
+        programs::first_answer(session, options.slow_rounds),
+    );
+    take(
+        "64 clients",
+        throughput::measure(session, options.load_rounds),
+    );
+    take(
+        "memory after 64 clients",
+        memory::after_load(session.daemon_pid()),
+    );
+    take("idle", idle::measure(session, options.idle_seconds));
     match toolchain::aws_cli_v2() {
         Ok(aws) => comparisons.push(
             Pair::new(
@@ -138,6 +226,13 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
             None
         }
     };
+    if let Some(packages) = &packages {
+        rows.extend(packages.beside_quilt3());
+    }
+    match many::profiles(session, options.profiles) {
+        Ok(found) => rows.extend(found),
+        Err(error) => skipped.push(format!("profiles: {error:#}")),
+    }
     // Last: what it leaves behind would count for the others.
     let crowd = match Crowd::measure(session, options.vends) {
         Ok(crowd) => Some(crowd),
@@ -152,6 +247,7 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         window,
         crowd,
         memory,
+        rows,
         skipped,
     })
 }

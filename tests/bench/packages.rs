@@ -9,6 +9,7 @@ use quilt_tests::harness::toolchain::{Python, Venv, source};
 use serde::Serialize;
 
 use crate::memory::Peak;
+use crate::row::{Row, Target};
 use crate::session::Session;
 
 const BUCKET: &str = "private-bucket";
@@ -31,6 +32,23 @@ pub(crate) struct Packages {
 }
 
 impl Packages {
+    /// Beside quilt3, which shows nothing before it has everything.
+    pub(crate) fn beside_quilt3(&self) -> [Row; 2] {
+        let row = |what: &str, ms: f64, most: f64| {
+            let what = format!("packages list of {PACKAGES}, {what}");
+            Row::once(
+                &what,
+                "quilt3",
+                ms / self.list_quilt3_ms,
+                Target::AtMost(most),
+            )
+        };
+        [
+            row("first row", self.first_row_ms, 0.02),
+            row("whole", self.list_ms, 0.05),
+        ]
+    }
+
     /// Fills a registry and measures, both programs in turn. What cannot be
     /// measured is added to `skipped`.
     pub(crate) fn measure(

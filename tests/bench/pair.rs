@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde::Serialize;
 
+use crate::row::{Row, Target};
+
 /// Runs before the first that counts: caches fill, the processor wakes up.
 const WARM_UP: usize = 5;
 
@@ -29,8 +31,20 @@ pub(crate) struct Comparison {
     pub(crate) other_p90_us: f64,
     /// Median of the subject over median of the other.
     pub(crate) ratio: f64,
+    /// Half of the pairs lie between these.
+    pub(crate) ratio_spread: [f64; 2],
     /// The ratio that must not be exceeded.
     pub(crate) at_most: Option<f64>,
+}
+
+impl Comparison {
+    /// A line of the table, where there is a target.
+    pub(crate) fn row(&self) -> Option<Row> {
+        let target = Target::AtMost(self.at_most?);
+        let mut row = Row::once("credential-process", self.other, self.ratio, target);
+        row.spread = self.ratio_spread;
+        Some(row)
+    }
 }
 
 impl<'a> Pair<'a> {
@@ -72,6 +86,12 @@ impl<'a> Pair<'a> {
                 other.push(theirs);
             }
         }
+        let ratios: Vec<f64> = subject
+            .iter()
+            .zip(&other)
+            .map(|(mine, theirs)| mine.as_secs_f64() / theirs.as_secs_f64())
+            .collect();
+        let ratios = Row::of("", "", ratios, Target::AtMost(0.));
         let (subject_median_us, other_median_us) =
             (quantile(&mut subject, 50), quantile(&mut other, 50));
         Ok(Comparison {
@@ -83,6 +103,7 @@ impl<'a> Pair<'a> {
             subject_p90_us: quantile(&mut subject, 90),
             other_p90_us: quantile(&mut other, 90),
             ratio: subject_median_us / other_median_us,
+            ratio_spread: ratios.spread,
             at_most: self.at_most,
         })
     }
@@ -96,14 +117,10 @@ fn time(mut command: Command) -> anyhow::Result<Duration> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let started = Instant::now();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output()?;
+    let Output { status, stderr, .. } = command.output()?;
     let took = started.elapsed();
     ensure!(
-        status.success() && !stdout.is_empty(),
+        status.success(),
         "{command:?}: {status}: {}",
         String::from_utf8_lossy(&stderr)
     );

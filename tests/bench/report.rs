@@ -8,7 +8,15 @@ use crate::crowd::Crowd;
 use crate::memory::Memory;
 use crate::packages::Packages;
 use crate::pair::Comparison;
+use crate::row::Row;
 use crate::window::Window;
+
+/// What there are targets for, and no row.
+const LEFT_OUT: [&str; 3] = [
+    "aws-vault, granted, aws-sso",
+    "quilt3 through the gateway",
+    "10,000 profiles over a simulated day",
+];
 
 /// All findings of a run.
 #[derive(Debug, Serialize)]
@@ -20,15 +28,26 @@ pub(crate) struct Report {
     pub(crate) crowd: Option<Crowd>,
     /// Of the daemon, after a login and a first vend.
     pub(crate) memory: Memory,
+    /// Every figure that has a target, a line each.
+    pub(crate) rows: Vec<Row>,
     /// What could not be measured, and why.
     pub(crate) skipped: Vec<String>,
 }
 
 impl Report {
+    /// Adds what was found, or says why nothing was.
+    pub(crate) fn take(&mut self, what: &str, found: anyhow::Result<Vec<Row>>) {
+        match found {
+            Ok(rows) => self.rows.extend(rows),
+            Err(error) => self.skipped.push(format!("{what}: {error:#}")),
+        }
+    }
+
     /// Nobody knows whether a target is met that was not measured.
     pub(crate) fn targets_met(&self) -> bool {
         self.skipped.is_empty()
             && self.memory.target_met()
+            && self.rows.iter().all(Row::is_met)
             && self.packages.as_ref().is_some_and(Packages::targets_met)
             && self.crowd.as_ref().is_some_and(Crowd::targets_met)
             && self
@@ -88,6 +107,13 @@ impl fmt::Display for Report {
         if let Some(crowd) = &self.crowd {
             writeln!(f, "{crowd}")?;
         }
+        writeln!(f)?;
+        for row in &self.rows {
+            writeln!(f, "{row}")?;
+        }
+        for what in LEFT_OUT {
+            writeln!(f, "not measured by this program: {what}")?;
+        }
         for skipped in &self.skipped {
             writeln!(f, "NOT RUN: {skipped}")?;
         }
@@ -110,6 +136,7 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::Target;
 
     fn fine() -> Report {
         let comparison = Comparison {
@@ -121,6 +148,7 @@ mod tests {
             subject_p90_us: 3.,
             other_p90_us: 2.,
             ratio: 1.5,
+            ratio_spread: [1.5; 2],
             at_most: Some(1.5),
         };
         let packages = Packages {
@@ -155,6 +183,7 @@ mod tests {
             window: None,
             crowd: Some(crowd),
             memory,
+            rows: vec![Row::once("a", "b", 1., Target::AtMost(1.))],
             skipped: Vec::new(),
         }
     }
@@ -166,7 +195,8 @@ mod tests {
 
     #[test]
     fn one_missed_target_is_enough() {
-        let spoil: [fn(&mut Report); 10] = [
+        let spoil: [fn(&mut Report); 11] = [
+            |report| report.rows[0].figure = 1.01,
             |report| report.comparisons[0].ratio = 1.51,
             |report| report.memory.rss_kib += 1,
             |report| packages(report).list_ms = 501.,

@@ -4,10 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use quilt_client::blocking::Client;
+use quilt_proto::api::ReadToken;
 use quilt_tests::harness::Home;
 use quilt_tests::stack::{FakeStack, StackConfig};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::binaries::Binaries;
 
@@ -15,13 +19,15 @@ use crate::binaries::Binaries;
 #[derive(Debug)]
 pub(crate) struct Session {
     quiltctl: PathBuf,
-    daemon: Daemon,
+    quiltd: PathBuf,
+    daemon: Option<Daemon>,
     home: Home,
     stack: FakeStack,
 }
 
+/// A daemon; it ends with this value.
 #[derive(Debug)]
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Session {
     /// Starts the stack and the daemon, logs in as `alice`, and sets up the AWS profile
@@ -32,7 +38,8 @@ impl Session {
         let daemon = Daemon::start(&binaries.quiltd, &home, stack.s3_url())?;
         let session = Self {
             quiltctl: binaries.quiltctl.clone(),
-            daemon,
+            quiltd: binaries.quiltd.clone(),
+            daemon: Some(daemon),
             home,
             stack,
         };
@@ -48,9 +55,45 @@ impl Session {
         Ok(session)
     }
 
+    /// How long a daemon takes, which has a state directory of its own with the
+    /// same login, from `began` to its first answer of whoever is logged in.
+    pub(crate) fn second_daemon(&self, began: Instant) -> anyhow::Result<Duration> {
+        let home = Home::new();
+        fs::create_dir_all(home.state())?;
+        fs::copy(
+            self.state().join("sessions.json"),
+            home.state().join("sessions.json"),
+        )?;
+        let setup = began.elapsed();
+        let _daemon = Daemon::start(&self.quiltd, &home, self.stack.s3_url())?;
+        let client = Client::new(home.socket()).with_catalog(self.stack.catalog_url());
+        client.send(&ReadToken)?;
+        Ok(began.elapsed() - setup)
+    }
+
     /// The daemon's process id.
     pub(crate) fn daemon_pid(&self) -> u32 {
-        self.daemon.0.id()
+        self.daemon.as_ref().map_or(0, |daemon| daemon.0.id())
+    }
+
+    /// Ends the daemon; the login stays.
+    pub(crate) fn end_daemon(&mut self) {
+        self.daemon = None;
+    }
+
+    /// Another daemon in its place, run by a program with these arguments.
+    pub(crate) fn daemon_under(&self, program: &Path, args: &[String]) -> anyhow::Result<Daemon> {
+        let mut command = command(program, &self.home);
+        command.args(args).arg(&self.quiltd);
+        // What a library does with memory depends on the processor else.
+        let plain = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM";
+        command.env("GLIBC_TUNABLES", plain);
+        Daemon::start_by(command, &self.home, self.stack.s3_url())
+    }
+
+    /// The program.
+    pub(crate) fn quiltctl_path(&self) -> &Path {
+        &self.quiltctl
     }
 
     /// The throw-away home.
@@ -61,6 +104,11 @@ impl Session {
     /// The daemon's socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.home.socket()
+    }
+
+    /// Where the daemon's settings are.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.home.settings()
     }
 
     /// Where the daemon keeps the login.
@@ -78,6 +126,16 @@ impl Session {
         let mut command = self.command(&self.quiltctl);
         command.args(args);
         command
+    }
+
+    /// What AWS programs run for the profile, as `setup aws` wrote it.
+    pub(crate) fn profile_line(&self) -> anyhow::Result<Vec<String>> {
+        let config = fs::read_to_string(self.home.aws_config())?;
+        let mut lines = config.lines();
+        let line = lines.find_map(|line| line.trim().strip_prefix("credential_process = "));
+        let line = line.context("no credential_process in the profile")?;
+        // No path here needs quotes.
+        Ok(line.split(' ').map(str::to_owned).collect())
     }
 
     /// Any program in this session's environment.
@@ -115,15 +173,20 @@ impl Session {
 impl Daemon {
     /// Returns once it listens, which it says in a line on its standard output.
     fn start(quiltd: &Path, home: &Home, s3_url: &str) -> anyhow::Result<Self> {
+        Self::start_by(command(quiltd, home), home, s3_url)
+    }
+
+    fn start_by(mut command: Command, home: &Home, s3_url: &str) -> anyhow::Result<Self> {
+        let program = command.get_program().to_owned();
         let log = home.path().join("quiltd.log");
-        let mut child = command(quiltd, home)
+        let mut child = command
             .args(["--token-store", "file"])
             .env("AWS_ENDPOINT_URL_S3", s3_url)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log)?)
             .spawn()
-            .with_context(|| quiltd.display().to_string())?;
+            .with_context(|| program.display().to_string())?;
         let stdout = child.stdout.take();
         let daemon = Self(child);
         let mut line = String::new();
@@ -134,6 +197,16 @@ impl Daemon {
             fs::read_to_string(&log).unwrap_or_default()
         );
         Ok(daemon)
+    }
+}
+
+impl Daemon {
+    /// Has it end by itself, and waits until it has.
+    pub(crate) fn end_gently(mut self) -> anyhow::Result<()> {
+        let pid = Pid::from_child(&self.0);
+        kill_process(pid, Signal::TERM)?;
+        ensure!(self.0.wait()?.success(), "quiltd failed");
+        Ok(())
     }
 }
 

@@ -3,12 +3,14 @@
 
 use std::io::Read;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Fault;
 
 /// Room for the head of an answer, and for what arrives with it.
 const BUFFER: usize = 16 * 1024;
+/// As much of it as most answers need: what is not touched costs nothing.
+const FIRST_BUFFER: usize = 4 * 1024;
 /// The most headers an answer may have.
 const MAX_HEADERS: usize = 64;
 /// The longest line that starts a chunk, and the longest trailer line.
@@ -196,22 +198,32 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Fau
     Ok(if bodiless { Framing::Done } else { framing })
 }
 
-/// A reader with a buffer of fixed size that is wiped when dropped.
+/// A reader with a buffer of bounded size, of which what was ever used is wiped
+/// when dropped.
 #[derive(Debug)]
 struct Buffered<R> {
     inner: R,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// As far as anything was read into the buffer.
+    used: usize,
+}
+
+impl<R> Drop for Buffered<R> {
+    fn drop(&mut self) {
+        self.buffer[..self.used].zeroize();
+    }
 }
 
 impl<R: Read> Buffered<R> {
     fn new(inner: R) -> Self {
         Self {
             inner,
-            buffer: Zeroizing::new(vec![0; BUFFER]),
+            buffer: vec![0; FIRST_BUFFER],
             start: 0,
             end: 0,
+            used: 0,
         }
     }
 
@@ -234,11 +246,23 @@ impl<R: Read> Buffered<R> {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.end == self.buffer.len() {
-            return Err(Fault::Invalid(full));
+            if self.buffer.len() >= BUFFER {
+                return Err(Fault::Invalid(full));
+            }
+            self.grow();
         }
         let length = self.inner.read(&mut self.buffer[self.end..])?;
         self.end += length;
+        self.used = self.used.max(self.end);
         Ok(length)
+    }
+
+    /// Takes all the room there is; what was outgrown is wiped.
+    fn grow(&mut self) {
+        let mut grown = vec![0; BUFFER];
+        grown[..self.end].copy_from_slice(&self.buffer[..self.end]);
+        self.buffer[..self.used].zeroize();
+        self.buffer = grown;
     }
 
     /// Up to `limit` bytes, reading only when none are buffered; empty at the end.

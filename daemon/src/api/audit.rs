@@ -2,17 +2,18 @@
 //! who we are, and of which session. The words come from the endpoint, the
 //! catalog from the session that the request was resolved to.
 
+use std::borrow::Cow;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use axum::response::Response;
 use quilt_proto::api::Action;
-use quilt_proto::wire::AuditEntry;
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, Timestamp};
 use rustix::process::getuid;
 
 use super::error::ApiError;
 use crate::app::App;
+use crate::audit::Event;
 use crate::listen::Peer;
 
 /// The outcome of what went well.
@@ -32,7 +33,7 @@ struct About {
     grant_id: Option<String>,
     request: Option<String>,
     /// Further catalogs, each with its own outcome: an entry each.
-    others: Vec<(CatalogUrl, String)>,
+    others: Vec<(CatalogUrl, Cow<'static, str>)>,
 }
 
 impl Subject {
@@ -73,7 +74,7 @@ pub(super) struct Record {
     app: Arc<App>,
     peer: Option<Peer>,
     subject: Subject,
-    outcome: String,
+    outcome: Cow<'static, str>,
 }
 
 impl Record {
@@ -88,7 +89,7 @@ impl Record {
             app: Arc::clone(app),
             peer: peer.cloned(),
             subject: subject.clone(),
-            outcome: UNANSWERED.to_owned(),
+            outcome: Cow::Borrowed(UNANSWERED),
         }
     }
 
@@ -96,9 +97,9 @@ impl Record {
     pub(super) fn answered(mut self, response: &Response) {
         let status = response.status();
         self.outcome = match response.extensions().get::<ErrorCode>() {
-            Some(code) => code.as_str().to_owned(),
-            None if status.is_client_error() || status.is_server_error() => "error".to_owned(),
-            None => OK.to_owned(),
+            Some(code) => Cow::Owned(code.as_str().to_owned()),
+            None if status.is_client_error() || status.is_server_error() => "error".into(),
+            None => OK.into(),
         };
     }
 }
@@ -106,33 +107,35 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let about = mem::take(&mut *self.subject.about());
-        let entry = AuditEntry {
-            profile: about.profile.map(|profile| profile.to_string()),
-            grant_id: about.grant_id,
-            request: about.request,
-            ..entry(self.action, &self.outcome, about.catalog.as_ref())
+        let event = Event {
+            profile: about.profile.as_ref().map(ProfileName::as_str),
+            grant_id: about.grant_id.as_deref(),
+            request: about.request.as_deref(),
+            ..event(self.action, &self.outcome, None)
         };
-        let entry = by(entry, self.peer.as_ref());
+        let event = by(event, self.peer.as_ref());
         if about.others.is_empty() {
-            self.app.audit.record(entry);
+            self.app.audit.record(&Event {
+                catalog_url: about.catalog.as_ref().map(CatalogUrl::as_str),
+                ..event
+            });
             return;
         }
-        for (catalog, outcome) in about.others {
-            self.app.audit.record(AuditEntry {
-                catalog_url: Some(catalog.to_string()),
+        for (catalog, outcome) in &about.others {
+            self.app.audit.record(&Event {
+                catalog_url: Some(catalog.as_str()),
                 outcome,
-                ..entry.clone()
+                ..event.clone()
             });
         }
     }
 }
 
 /// How something went, as the log says it.
-pub(super) fn outcome<T>(result: Result<T, &ApiError>) -> String {
-    result.err().map_or_else(
-        || OK.to_owned(),
-        |error| error.problem().code.as_str().to_owned(),
-    )
+pub(super) fn outcome<T>(result: Result<T, &ApiError>) -> Cow<'static, str> {
+    result.err().map_or(Cow::Borrowed(OK), |error| {
+        Cow::Owned(error.problem().code.as_str().to_owned())
+    })
 }
 
 /// Notes an event that is no request of its own.
@@ -143,36 +146,41 @@ pub(super) fn record(
     catalog: &CatalogUrl,
     peer: Option<&Peer>,
 ) {
-    let entry = entry(action, &outcome(result), Some(catalog));
-    app.audit.record(by(entry, peer));
+    let outcome = outcome(result);
+    let event = event(action, &outcome, Some(catalog));
+    app.audit.record(&by(event, peer));
 }
 
 /// An event of now, by nobody in particular.
-pub(super) fn entry(action: Action, outcome: &str, catalog: Option<&CatalogUrl>) -> AuditEntry {
-    AuditEntry {
+pub(super) fn event<'a>(
+    action: Action,
+    outcome: &'a str,
+    catalog: Option<&'a CatalogUrl>,
+) -> Event<'a> {
+    static USER: LazyLock<u32> = LazyLock::new(|| getuid().as_raw());
+    Event {
         time: Timestamp::now(),
-        action: action.as_str().to_owned(),
-        outcome: outcome.to_owned(),
-        catalog_url: catalog.map(ToString::to_string),
+        action: action.as_str(),
+        outcome,
+        catalog_url: catalog.map(CatalogUrl::as_str),
         profile: None,
         grant_id: None,
         request: None,
         pid: None,
-        uid: getuid().as_raw(),
+        uid: *USER,
         program: None,
-        count: 1,
     }
 }
 
 /// The event as the doing of a peer: of the program that wanted it.
-pub(super) fn by(entry: AuditEntry, peer: Option<&Peer>) -> AuditEntry {
-    let Some(peer) = peer else { return entry };
+fn by<'a>(event: Event<'a>, peer: Option<&'a Peer>) -> Event<'a> {
+    let Some(peer) = peer else { return event };
     let program = peer.wanted_by();
     let executable = program.and_then(|program| program.executable.as_ref());
-    AuditEntry {
+    Event {
         pid: program.map(|program| program.pid).or(peer.pid),
         uid: peer.uid,
-        program: executable.map(|path| path.display().to_string()),
-        ..entry
+        program: executable.map(|path| path.to_string_lossy()),
+        ..event
     }
 }

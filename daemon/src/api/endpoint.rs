@@ -10,7 +10,8 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request, State
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use axum::{Json, Router};
-use http::header::{CACHE_CONTROL, CONNECTION};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use quilt_proto::api::{self, Endpoint, Method, PathParameters};
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use super::audit::{Record, Subject};
 use super::error::ApiError;
 use crate::app::App;
+use crate::credential::ResolvedProfile;
 use crate::keys::KeyError;
 use crate::listen::Peer;
 use crate::session::Session;
@@ -50,13 +52,14 @@ impl<E: Endpoint> Call<E> {
         Ok(session)
     }
 
-    /// The session a profile's credentials come from.
-    pub(super) fn profile_session(&self, profile: &ProfileName) -> Result<Arc<Session>, ApiError> {
-        self.subject.profile(profile);
-        let catalog = self.catalog.as_deref();
-        let session = self.app.vault.session(profile, catalog)?;
-        self.subject.resolved(session.catalog());
-        Ok(session)
+    /// The profile whose credentials are asked for, the default one where none
+    /// is named.
+    pub(super) fn profile(&self, name: Option<&ProfileName>) -> Result<ResolvedProfile, ApiError> {
+        let name = name.cloned().unwrap_or_else(ProfileName::default_profile);
+        self.subject.profile(&name);
+        let resolved = self.app.vault.resolve(name, self.catalog.as_deref())?;
+        self.subject.resolved(resolved.session.catalog());
+        Ok(resolved)
     }
 
     /// The headers of the request.
@@ -181,6 +184,14 @@ fn written<E: Endpoint>(answer: E::Answer) -> Response {
         return status.into_response();
     }
     (status, Json(answer)).into_response()
+}
+
+/// A JSON document that is written already.
+pub(super) fn json(document: Bytes) -> Response {
+    let mut response = Response::new(Body::from(document));
+    let media_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
 }
 
 async fn path<P: PathParameters>(parts: &mut Parts) -> Result<P, ApiError> {

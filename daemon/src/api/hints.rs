@@ -13,7 +13,7 @@ use quilt_trust::Distrust;
 use self::commands::{
     CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
 };
-pub(super) use self::commands::{ask, key as key_notice, note, store};
+pub(super) use self::commands::{ask, key as key_notice, not_taken, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
@@ -97,6 +97,7 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
 fn catalog(error: &CatalogError) -> Command {
     match error {
         CatalogError::Url(_) | CatalogError::NotConfigured => CONFIGURE.into(),
+        CatalogError::Name(_) => "quiltctl status".into(),
         CatalogError::Config(error) => config(error),
     }
 }

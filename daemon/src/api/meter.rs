@@ -24,6 +24,7 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let counted = app.metrics.requests.start(route, name(request.method()));
     let response = next.run(request).await;
     counted.answered(response.status().as_u16());
+    app.metrics.connections.activity().notify_one();
     response
 }
 

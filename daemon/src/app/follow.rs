@@ -1,19 +1,23 @@
 //! What the app does by itself when others change something.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::App;
-use crate::files::Stamp;
+use crate::files::{FileEvents, Stamp};
 use crate::stack::StackClient;
 
-/// How often to look whether files have changed.
+/// How often to look whether files have changed, where nothing tells.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The same while somebody watches the status.
 const WATCHED_LOOK: Duration = Duration::from_millis(500);
+
+/// How long to leave files alone that change again and again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Closes idle connections whenever a session is somebody else: their buffers
 /// hold the bearer token of the one before.
@@ -39,27 +43,49 @@ impl App {
             let follow = async {
                 let mut seen = Vec::new();
                 loop {
-                    app.vault.follow_settings();
+                    // Somebody may begin to watch, or end, at any time.
                     let is_watched = app.changes.is_watched();
-                    if is_watched {
-                        app.look_at_files(&mut seen).await;
+                    let often = if is_watched { WATCHED_LOOK } else { LOOK };
+                    let mut events = FileEvents::new(often);
+                    loop {
+                        let files = if is_watched {
+                            app.shown_files()
+                        } else {
+                            app.own_files()
+                        };
+                        events.watch(&files);
+                        app.vault.follow_settings();
+                        if is_watched {
+                            app.look_at_files(&files, &mut seen).await;
+                        }
+                        tokio::select! {
+                            () = events.changed() => tokio::time::sleep(PAUSE).await,
+                            () = app.changes.watched_no_longer(is_watched) => break,
+                        }
                     }
-                    tokio::time::sleep(if is_watched { WATCHED_LOOK } else { LOOK }).await;
                 }
             };
             shutdown.run_until_cancelled(follow).await;
         });
     }
 
-    /// Announces what somebody else wrote since the last look.
-    async fn look_at_files(&self, seen: &mut Vec<Option<Stamp>>) {
+    /// What is taken up although nobody asks.
+    fn own_files(&self) -> Vec<PathBuf> {
+        vec![self.settings.path().to_owned()]
+    }
+
+    /// Everything that the status is made of.
+    fn shown_files(&self) -> Vec<PathBuf> {
         let own = ["catalogs.json", "grants.json", "python-sdk.json"];
         let own = own.map(|name| self.state_dir.join(name));
-        let shared = self.gateway.files().into_iter();
-        let shared = shared.chain([self.settings.path().to_owned()]);
-        let files = own.into_iter().chain(shared);
-        let mut now: Vec<_> = files.map(|path| Stamp::of(&path)).collect();
-        now.push(self.sessions.store().stamp());
+        let stored = self.sessions.store().file();
+        let files = own.into_iter().chain(self.gateway.files());
+        files.chain(self.own_files()).chain(stored).collect()
+    }
+
+    /// Announces what somebody else wrote since the last look.
+    async fn look_at_files(&self, files: &[PathBuf], seen: &mut Vec<Option<Stamp>>) {
+        let now: Vec<_> = files.iter().map(|path| Stamp::of(path)).collect();
         if now != *seen {
             *seen = now;
             self.follow_store().await;

@@ -194,16 +194,18 @@ fn bounded(entry: &AuditEntry) -> AuditEntry {
     let short = |text: &String| text.len() <= MAX_TEXT;
     let start = |text: String| {
         if short(&text) {
-            return text;
+            text
+        } else {
+            format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)])
         }
-        format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)])
     };
     let end = |text: String| {
         if short(&text) {
-            return text;
+            text
+        } else {
+            let from = text.ceil_char_boundary(text.len() - MAX_TEXT);
+            format!("…{}", &text[from..])
         }
-        let start = text.ceil_char_boundary(text.len() - MAX_TEXT);
-        format!("…{}", &text[start..])
     };
     let entry = entry.clone();
     AuditEntry {

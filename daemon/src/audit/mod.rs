@@ -2,23 +2,27 @@
 //!
 //! Lines say who and what, never a secret. A thread of its own writes them, so
 //! that a slow or full disk neither delays nor fails whoever gets a token;
-//! equal events within a minute become one line with a count.
+//! equal events within a minute are counted as they come, and become one line.
 
+mod event;
 mod file;
 mod shares;
+mod tally;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{Timestamp, quoted};
 use tokio::sync::oneshot;
 
+pub use self::event::Event;
 use self::file::AuditFile;
-use self::writer::{Order, run};
+use self::tally::Tally;
+use self::writer::{Order, lock, run};
 use crate::files;
 
 /// Events that may wait to be written; more are dropped, and counted.
@@ -37,6 +41,7 @@ pub struct AuditError {
 pub struct AuditLog {
     path: PathBuf,
     orders: Option<SyncSender<Order>>,
+    tally: Arc<Mutex<Tally>>,
     dropped: Arc<AtomicU64>,
     recorded: Arc<AtomicU64>,
 }
@@ -47,28 +52,38 @@ impl AuditLog {
         let (orders, inbox) = sync_channel(BACKLOG);
         let file = AuditFile::new(dir);
         let path = file.path().to_owned();
+        let tally = Arc::<Mutex<Tally>>::default();
+        let counted = Arc::clone(&tally);
         let started = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || run(file, &inbox));
+            .spawn(move || run(file, &inbox, &counted));
         if let Err(error) = &started {
             tracing::warn!("nothing is audited: {error}");
         }
         Self {
             path,
             orders: started.is_ok().then_some(orders),
+            tally,
             dropped: Arc::default(),
             recorded: Arc::default(),
         }
     }
 
     /// Notes an event; never waits and never fails.
-    pub fn record(&self, entry: AuditEntry) {
+    pub fn record(&self, event: &Event<'_>) {
         self.recorded.fetch_add(1, Ordering::Relaxed);
-        let noted = self
-            .orders
-            .as_ref()
-            .is_some_and(|orders| orders.try_send(Order::Record(entry)).is_ok());
-        if !noted && self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+        let mut tally = lock(&self.tally);
+        let Some(line) = tally.count(event) else {
+            return;
+        };
+        let count = line.count;
+        let send = |orders: &SyncSender<Order>| orders.try_send(Order::Record(line)).is_ok();
+        if self.orders.as_ref().is_some_and(send) {
+            return;
+        }
+        tally.forget(event);
+        drop(tally);
+        if self.dropped.fetch_add(count, Ordering::Relaxed) == 0 {
             tracing::warn!("events are not audited: too many at once");
         }
     }

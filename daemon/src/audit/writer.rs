@@ -1,21 +1,16 @@
-//! The thread that writes: equal events within a minute become one line more.
+//! The thread that writes, and sleeps while there is nothing to write.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
 use tokio::sync::oneshot;
 
 use super::file::AuditFile;
-
-/// How long equal events are gathered.
-const GATHER: Duration = Duration::from_mins(1);
-
-/// Kinds of events gathered at once; beyond that, lines are written at once.
-const MAX_KINDS: usize = 256;
+use super::tally::{GATHER, Tally};
 
 pub(super) enum Order {
     Record(AuditEntry),
@@ -25,94 +20,40 @@ pub(super) enum Order {
     ),
 }
 
-/// Equal events after the one that was written at once.
-struct Gathered {
-    since: Instant,
-    repeats: Option<AuditEntry>,
-}
-
-/// What makes events equal: all but the process id, which differs with every
-/// run of a program, and the time.
-type Kind = (String, u32, [Option<String>; 6]);
-
-fn kind(entry: &AuditEntry) -> Kind {
-    let AuditEntry {
-        action,
-        uid,
-        program,
-        catalog_url,
-        profile,
-        grant_id,
-        request,
-        outcome,
-        ..
-    } = entry;
-    let rest = [
-        program.clone(),
-        catalog_url.clone(),
-        profile.clone(),
-        grant_id.clone(),
-        request.clone(),
-        Some(outcome.clone()),
-    ];
-    (action.clone(), *uid, rest)
-}
-
 /// Carries orders out until nobody can give any.
-pub(super) fn run(mut file: AuditFile, inbox: &Receiver<Order>) {
-    let mut gathered: HashMap<Kind, Gathered> = HashMap::new();
+pub(super) fn run(mut file: AuditFile, inbox: &Receiver<Order>, tally: &Arc<Mutex<Tally>>) {
     loop {
-        let oldest = gathered.values().map(|gathered| gathered.since).min();
-        let patience = oldest.map_or(GATHER, |since| GATHER.saturating_sub(since.elapsed()));
-        match inbox.recv_timeout(patience) {
-            Ok(Order::Record(entry)) => record(&mut file, &mut gathered, entry),
+        let due = lock(tally).due_in();
+        let order = match due {
+            Some(due) => inbox.recv_timeout(due),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match order {
+            Ok(Order::Record(entry)) => {
+                flush(&mut file, tally, GATHER);
+                file.append(&entry);
+            }
             Ok(Order::Read(since, answer)) => {
-                flush(&mut file, &mut gathered, Duration::ZERO);
+                flush(&mut file, tally, Duration::ZERO);
                 drop(answer.send(file.read(since)));
             }
-            Err(RecvTimeoutError::Timeout) => flush(&mut file, &mut gathered, GATHER),
+            Err(RecvTimeoutError::Timeout) => flush(&mut file, tally, GATHER),
             Err(RecvTimeoutError::Disconnected) => {
-                flush(&mut file, &mut gathered, Duration::ZERO);
+                flush(&mut file, tally, Duration::ZERO);
                 return;
             }
         }
     }
 }
 
-fn record(file: &mut AuditFile, gathered: &mut HashMap<Kind, Gathered>, entry: AuditEntry) {
-    flush(file, gathered, GATHER);
-    let kind = kind(&entry);
-    if let Some(gathered) = gathered.get_mut(&kind) {
-        let before = gathered.repeats.as_ref().map_or(0, |repeats| repeats.count);
-        gathered.repeats = Some(AuditEntry {
-            count: before + entry.count,
-            ..entry
-        });
-        return;
-    }
-    file.append(&entry);
-    if gathered.len() < MAX_KINDS {
-        let since = Instant::now();
-        gathered.insert(
-            kind,
-            Gathered {
-                since,
-                repeats: None,
-            },
-        );
+/// Writes repeats gathered for at least `age`, while others go on counting.
+fn flush(file: &mut AuditFile, tally: &Mutex<Tally>, age: Duration) {
+    let lines = lock(tally).flush(age);
+    for line in lines {
+        file.append(&line);
     }
 }
 
-/// Writes repeats gathered for at least `age`. The gathering goes on where it
-/// was cut short.
-fn flush(file: &mut AuditFile, gathered: &mut HashMap<Kind, Gathered>, age: Duration) {
-    gathered.retain(|_, gathered| {
-        if gathered.since.elapsed() < age {
-            return true;
-        }
-        if let Some(repeats) = gathered.repeats.take() {
-            file.append(&repeats);
-        }
-        gathered.since.elapsed() < GATHER
-    });
+pub(super) fn lock(tally: &Mutex<Tally>) -> std::sync::MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quilt_proto::ProfileName;
 
+use super::credentials::Issued;
 use super::vault::Vault;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
@@ -64,13 +65,13 @@ impl RoleSource {
                 now,
             });
         }
-        Ok(AwsCredentials {
+        Ok(AwsCredentials::from(Issued {
             access_key_id: issued.access_key_id,
             secret_access_key: issued.secret_access_key,
             session_token: issued.session_token,
             expires_at: issued.expires_at,
             identity: base.identity,
-        })
+        }))
     }
 
     async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {

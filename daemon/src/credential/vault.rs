@@ -1,7 +1,9 @@
 //! The cache: one refresher a catalog and profile.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::CredentialStatus;
@@ -21,11 +23,12 @@ use crate::metrics::RefreshMeter;
 use crate::python_sdk::ConfigFile;
 use crate::refresh::{Policy, RefreshError, Refresher, Watched};
 use crate::session::{Identity, Session, SessionError, Sessions};
-use crate::settings::{Profile, SettingsFile};
+use crate::settings::{Profile, Settings, SettingsFile};
 use crate::stack::StackClient;
 
 pub(super) type Key = (CatalogUrl, ProfileName);
-type Entries = BTreeMap<Key, Arc<Entry>>;
+/// By catalog and profile.
+type Entries = BTreeMap<CatalogUrl, BTreeMap<ProfileName, Arc<Entry>>>;
 
 /// Whether something that lives on its own, a grant, counts as asking for a
 /// profile's credentials.
@@ -53,10 +56,18 @@ pub struct Parts {
     pub changes: Changes,
 }
 
+/// A profile as it was when a request for its credentials came.
+pub struct ResolvedProfile {
+    name: ProfileName,
+    profile: Arc<Profile>,
+    /// Where the credentials come from.
+    pub session: Arc<Session>,
+}
+
 /// Holds and refreshes AWS credentials.
 pub struct Vault {
     parts: Parts,
-    entries: Mutex<Entries>,
+    entries: RwLock<Entries>,
     me: Weak<Self>,
     /// A stopping daemon waits for none of them: nothing is lost with them.
     fetches: TaskTracker,
@@ -79,7 +90,7 @@ impl Vault {
         let identities = parts.sessions.identities();
         let vault = Arc::new_cyclic(|me| Self {
             parts,
-            entries: Mutex::default(),
+            entries: RwLock::default(),
             me: Weak::clone(me),
             fetches: TaskTracker::new(),
         });
@@ -87,34 +98,57 @@ impl Vault {
         vault
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> RwLockReadGuard<'_, Entries> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entries_mut(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a profile's name stands for now.
     pub fn profile(&self, name: &ProfileName) -> Result<Arc<Profile>, CredentialError> {
-        let settings = &self.parts.settings;
-        settings.current().profile(name).ok_or_else(|| {
-            let problem = settings.problem();
-            let name = name.clone();
-            CredentialError::UnknownProfile { name, problem }
+        self.profile_in(&self.parts.settings.current(), name)
+    }
+
+    fn profile_in(
+        &self,
+        settings: &Settings,
+        name: &ProfileName,
+    ) -> Result<Arc<Profile>, CredentialError> {
+        settings.profile(name).ok_or_else(|| {
+            let known = settings.profiles().into_iter();
+            CredentialError::UnknownProfile {
+                name: name.clone(),
+                known: known.map(|(name, _)| name).collect(),
+                problem: self.parts.settings.problem(),
+            }
         })
     }
 
-    /// The session a profile's credentials come from: of the catalog the
-    /// profile names, else the one asked for, else the one that is meant.
-    pub fn session(
+    /// What a request for a profile's credentials is about. They are of the
+    /// catalog the profile names, else the one asked for, else the one that is
+    /// meant.
+    pub fn resolve(
         &self,
-        profile: &ProfileName,
+        name: ProfileName,
         asked: Option<&str>,
-    ) -> Result<Arc<Session>, CredentialError> {
-        let sessions = &self.parts.sessions;
-        if let Some(catalog) = &self.profile(profile)?.catalog {
-            return Ok(sessions.session(catalog));
-        }
+    ) -> Result<ResolvedProfile, CredentialError> {
         let (settings, config) = (self.parts.settings.current(), &self.parts.config);
-        let catalog = catalogs::resolve(asked, &settings, config, || sessions.only())?;
-        Ok(sessions.session(&catalog))
+        let sessions = &self.parts.sessions;
+        let profile = self.profile_in(&settings, &name)?;
+        let session = match &profile.catalog {
+            Some(catalog) => sessions.session(catalog),
+            None => {
+                let catalog = catalogs::resolve(asked, &settings, config, || sessions.only())?;
+                sessions.session(&catalog)
+            }
+        };
+        Ok(ResolvedProfile {
+            name,
+            profile,
+            session,
+        })
     }
 
     /// Credentials of a profile for whoever has a right to those of this
@@ -126,6 +160,16 @@ impl Vault {
         patience: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
+        entry.credentials(patience).await
+    }
+
+    /// The same for what [`Self::resolve`] found.
+    pub async fn credentials_of(
+        &self,
+        of: ResolvedProfile,
+        patience: Duration,
+    ) -> Result<AwsCredentials, CredentialError> {
+        let entry = self.entry_as(&of.session, &of.name, of.profile)?;
         entry.credentials(patience).await
     }
 
@@ -151,7 +195,15 @@ impl Vault {
         session: &Arc<Session>,
         name: &ProfileName,
     ) -> Result<Arc<Entry>, CredentialError> {
-        let profile = self.profile(name)?;
+        self.entry_as(session, name, self.profile(name)?)
+    }
+
+    fn entry_as(
+        &self,
+        session: &Arc<Session>,
+        name: &ProfileName,
+        profile: Arc<Profile>,
+    ) -> Result<Arc<Entry>, CredentialError> {
         let others = profile.catalog.as_ref();
         if let Some(other) = others.filter(|other| *other != session.catalog())
             && !name.is_default()
@@ -162,7 +214,11 @@ impl Vault {
                 asked: session.catalog().clone(),
             });
         }
-        let mut entries = self.entries();
+        if let Some(entry) = current(&self.entries(), session, name, &profile) {
+            return Ok(entry);
+        }
+        let mut entries = self.entries_mut();
+        // Somebody may have been first.
         if let Some(entry) = current(&entries, session, name, &profile) {
             return Ok(entry);
         }
@@ -228,14 +284,15 @@ impl Vault {
             refresher: Refresher::new(issuer, policy, watched),
             identity: Mutex::new(session.identity()),
         });
-        entries.insert(key, Arc::clone(&entry));
+        let of_catalog = entries.entry(key.0).or_default();
+        of_catalog.insert(key.1, Arc::clone(&entry));
         entry
     }
 
     /// Drops what was obtained for somebody else; what failed for whoever is
     /// there now may work by now.
     fn follow_identities(&self) {
-        self.entries().retain(|_, entry| {
+        retain(&mut self.entries_mut(), |entry| {
             let keep = entry.is_current();
             if keep {
                 entry.refresher.nudge();
@@ -250,7 +307,7 @@ impl Vault {
     /// Drops what profiles gave that are gone or mean something else now.
     pub fn follow_settings(&self) {
         let settings = self.parts.settings.current();
-        self.entries().retain(|_, entry| {
+        retain(&mut self.entries_mut(), |entry| {
             let profile = settings.profile(&entry.name);
             profile.is_some_and(|profile| profile == entry.profile)
         });
@@ -260,9 +317,11 @@ impl Vault {
     pub fn status(&self, catalog: &CatalogUrl) -> Vec<CredentialStatus> {
         self.follow_settings();
         self.entries()
-            .iter()
-            .filter(|((of, _), entry)| of == catalog && entry.is_current())
-            .map(|(_, entry)| entry.status())
+            .get(catalog)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .filter(|entry| entry.is_current())
+            .map(|entry| entry.status())
             .collect()
     }
 }
@@ -277,6 +336,13 @@ async fn follow_identities(vault: Weak<Vault>, mut identities: watch::Receiver<u
     }
 }
 
+fn retain(entries: &mut Entries, mut keep: impl FnMut(&Entry) -> bool) {
+    entries.retain(|_, of_catalog| {
+        of_catalog.retain(|_, entry| keep(entry));
+        !of_catalog.is_empty()
+    });
+}
+
 /// The entry of a profile, unless it was made for another meaning of its name.
 fn current(
     entries: &Entries,
@@ -284,7 +350,7 @@ fn current(
     name: &ProfileName,
     profile: &Arc<Profile>,
 ) -> Option<Arc<Entry>> {
-    let entry = entries.get(&(session.catalog().clone(), name.clone()))?;
+    let entry = entries.get(session.catalog())?.get(name)?;
     (entry.profile == *profile).then(|| Arc::clone(entry))
 }
 

@@ -5,7 +5,8 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quilt_proto::{CatalogUrl, Timestamp, quoted};
@@ -13,7 +14,7 @@ use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use super::token::TokenHash;
-use crate::files::{self, Stamp};
+use crate::files::{self, Lookout, Stamp};
 
 /// The largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -54,7 +55,7 @@ pub(super) struct KeptGrant {
 
 /// The file.
 #[derive(Clone, Debug)]
-pub(super) struct KeptFile(PathBuf);
+pub(super) struct KeptFile(Arc<Lookout>);
 
 impl Kept {
     /// The layout of a file in which every grant is whole.
@@ -75,18 +76,18 @@ impl Kept {
 impl KeptFile {
     /// The file in a state directory, which need not exist yet.
     pub(super) fn in_dir(dir: &Path) -> Self {
-        Self(dir.join("grants.json"))
+        Self(Arc::new(Lookout::new(dir.join("grants.json"))))
     }
 
     /// By what this version of the file is told from another.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        Stamp::of(&self.0)
+        self.0.stamp()
     }
 
     /// What is kept; nothing where there is no file. One that cannot be
     /// understood is set aside: whoever holds such a grant needs a new one.
     pub(super) fn load(&self) -> io::Result<Kept> {
-        let kept = match files::read(&self.0, Role::State, MAX_BYTES) {
+        let kept = match files::read(self.0.path(), Role::State, MAX_BYTES) {
             Ok(None) => return Ok(Kept::default()),
             Ok(Some(text)) => serde_json::from_str::<Kept>(&text).ok(),
             // Not even text.
@@ -96,8 +97,8 @@ impl KeptFile {
         match kept {
             Some(kept) if (Kept::WHOLE..=Kept::RESTRICTED).contains(&kept.version) => Ok(kept),
             _ => {
-                let aside = files::set_aside(&self.0)?;
-                let path = self.0.display();
+                let aside = files::set_aside(self.0.path())?;
+                let path = self.0.path().display();
                 tracing::warn!(?aside, "{path} could not be understood and was set aside");
                 Ok(Kept::default())
             }
@@ -108,7 +109,7 @@ impl KeptFile {
     /// daemons on the same directory respect. Nothing is written where it
     /// cannot be read. Waits, so not for the runtime's threads.
     pub(super) fn update(&self, change: impl FnOnce(&mut Kept)) -> io::Result<()> {
-        if let Some(dir) = self.0.parent() {
+        if let Some(dir) = self.0.path().parent() {
             quilt_trust::make_dir(dir)?;
         }
         let _lock = self.lock()?;
@@ -116,15 +117,15 @@ impl KeptFile {
         change(&mut kept);
         kept.version = kept.layout();
         if kept.grants.is_empty() && kept.port.is_none() {
-            return files::remove(&self.0);
+            return files::remove(self.0.path());
         }
         let text = serde_json::to_vec_pretty(&kept)?;
-        files::replace_private(&self.0, &text)
+        files::replace_private(self.0.path(), &text)
     }
 
     /// The lock, which others hold for as long as a small file takes to write.
     fn lock(&self) -> io::Result<File> {
-        let path = self.0.with_extension("lock");
+        let path = self.0.path().with_extension("lock");
         let lock = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
         let begun = Instant::now();
         loop {
@@ -185,11 +186,11 @@ mod tests {
         let file = KeptFile::in_dir(dir.path());
         file.update(|it| *it = kept(true)).unwrap();
         assert_eq!(file.load().unwrap(), kept(true));
-        let text = std::fs::read_to_string(&file.0).unwrap();
+        let text = std::fs::read_to_string(file.0.path()).unwrap();
         assert!(text.contains("\"version\": 2"), "{text}");
         file.update(|it| it.grants[0].without_api_keys = false)
             .unwrap();
-        let text = std::fs::read_to_string(&file.0).unwrap();
+        let text = std::fs::read_to_string(file.0.path()).unwrap();
         assert!(text.contains("\"version\": 1"), "{text}");
         assert!(
             !text.contains("without_api_keys"),
@@ -206,9 +207,13 @@ mod tests {
         let kept = kept(false);
         file.update(|it| *it = kept.clone()).unwrap();
         assert_eq!(file.load().unwrap(), kept);
-        assert!(!std::fs::read_to_string(&file.0).unwrap().contains("canary"));
+        assert!(
+            !std::fs::read_to_string(file.0.path())
+                .unwrap()
+                .contains("canary")
+        );
         file.update(|kept| *kept = Kept::default()).unwrap();
-        assert!(!file.0.exists());
+        assert!(!file.0.path().exists());
     }
 
     #[test]
@@ -216,9 +221,9 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let file = KeptFile::in_dir(dir.path());
         for broken in ["", "{", "{\"version\":3,\"port\":1,\"grants\":[]}"] {
-            std::fs::write(&file.0, broken).unwrap();
+            std::fs::write(file.0.path(), broken).unwrap();
             assert_eq!(file.load().unwrap(), Kept::default());
-            assert!(!file.0.exists());
+            assert!(!file.0.path().exists());
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
     }

@@ -7,12 +7,17 @@ use crate::clock::{Deadline, Moment};
 pub(super) type Retired = (String, bool, Deadline);
 
 impl State {
-    /// One kept grant is in use at a time: programs that still have an older
-    /// one are given a day to end.
+    /// One kept grant of a catalog is in use at a time: programs that still have
+    /// an older one are given a day to end.
     pub(super) fn retire_others(&mut self, id: &str, now: Moment) -> Vec<Retired> {
         let mut retired = Vec::new();
+        let catalog = self
+            .grants
+            .get(id)
+            .map(|grant| grant.right.catalog().clone());
         for (other, grant) in &mut self.grants {
-            if grant.is_kept && other != id {
+            let is_of_it = Some(grant.right.catalog()) == catalog.as_ref();
+            if grant.is_kept && is_of_it && other != id {
                 retired.push((other.clone(), grant.is_retired, grant.expires));
                 grant.is_retired = true;
                 grant.expires = grant.expires.min(now.after(DAY));

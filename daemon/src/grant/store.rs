@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::{CatalogUrl, Secret, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -312,8 +312,11 @@ impl Grants {
     pub fn open(self: &Arc<Self>, token: &str) -> Option<Opened> {
         let now = self.clock.now();
         let mut state = self.state();
-        self.follow_file(&mut state);
         let id = state.find(token, now)?;
+        if state.grants.get(&id)?.is_kept {
+            // Another daemon may have taken it back.
+            self.follow_file(&mut state);
+        }
         let grant = state.grants.get_mut(&id)?;
         grant.last_used_at = Some(now.wall);
         let is_renewed = grant.is_kept && !grant.is_retired;
@@ -348,6 +351,13 @@ impl Grants {
     /// The port programs have been told, whether somebody listens there or not.
     pub fn port(&self) -> Option<u16> {
         self.state().port
+    }
+
+    /// The catalogs whose registry some grant opens that is kept.
+    pub fn registries(&self) -> BTreeSet<CatalogUrl> {
+        let state = self.state();
+        let kept = state.grants.values().filter(|grant| grant.is_kept);
+        kept.map(|grant| grant.right.catalog().clone()).collect()
     }
 
     /// Every grant that is good, without its token.

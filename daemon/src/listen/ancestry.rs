@@ -1,10 +1,15 @@
 //! Which program wanted what `quiltctl` asks for: the nearest ancestor that is
 //! no shell (proc(5)). For the audit log, not for decisions.
 
-use std::fs;
+use std::cell::OnceCell;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::quoted;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags, open, openat, readlinkat};
+use rustix::io::pread;
 
 use super::program::Program;
 
@@ -26,12 +31,18 @@ const SHELLS: [&str; 28] = [
 /// room for more).
 const NAME: usize = 64;
 
+/// Room for the beginning of `stat`, which holds the name and the parent, and
+/// for most paths, in bytes.
+const STAT: usize = 256;
+const PATH: usize = 256;
+
 /// The program that wants what process `asking` asks for: itself, unless it is
 /// one of ours. `None` where the system does not tell.
 pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
+    let mut child = Process::open(proc, asking)?;
     // Where the program is not told, as of a process that hides its memory from
     // other processes of this user, it has a name.
-    let executable = executable(proc, asking).or_else(|| name(proc, asking))?;
+    let executable = child.program()?;
     let itself = Program {
         pid: asking,
         executable: Some(executable.clone()),
@@ -39,43 +50,77 @@ pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
     if !is_one_of(&executable, &OURS) {
         return Some(itself);
     }
-    let mut child = asking;
     for _ in 0..GENERATIONS {
-        let Some(pid) = parent(proc, child) else {
+        let Some(pid) = child.parent() else {
             break;
         };
-        let found = self::executable(proc, pid).or_else(|| name(proc, pid));
-        // The number was the parent's for as long as it is the parent's still.
-        if parent(proc, child) != Some(pid) {
+        let parent = Process::open(proc, pid);
+        // The number was the parent's when it was looked up if it still is.
+        if child.parent() != Some(pid) {
             continue;
         }
-        match found {
-            Some(path) if is_one_of(&path, &OURS) || is_one_of(&path, &SHELLS) => child = pid,
-            executable => return Some(Program { pid, executable }),
+        let found = parent.as_ref().and_then(Process::program);
+        match (found, parent) {
+            (Some(path), Some(parent)) if is_one_of(&path, &OURS) || is_one_of(&path, &SHELLS) => {
+                child = parent;
+            }
+            (executable, _) => return Some(Program { pid, executable }),
         }
     }
     Some(itself)
 }
 
-fn executable(proc: &Path, pid: u32) -> Option<PathBuf> {
-    fs::read_link(proc.join(pid.to_string()).join("exe")).ok()
+/// A process's directory: what is read in it is of no other process, whatever
+/// becomes of the number.
+struct Process {
+    dir: OwnedFd,
+    /// Opened once, read whenever its parent is asked for.
+    stat: OnceCell<Option<OwnedFd>>,
 }
 
-/// What a process calls itself, which may be anything.
-fn name(proc: &Path, pid: u32) -> Option<PathBuf> {
-    let name = fs::read(proc.join(pid.to_string()).join("comm")).ok()?;
-    let name = quoted::one_line(String::from_utf8_lossy(&name).trim(), NAME, 4 * NAME);
-    Some(PathBuf::from(name)).filter(|name| name.as_os_str() != "")
-}
+impl Process {
+    fn open(proc: &Path, pid: u32) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = open(proc.join(pid.to_string()), flags, Mode::empty()).ok()?;
+        let stat = OnceCell::new();
+        Some(Self { dir, stat })
+    }
 
-/// The parent of a process, where it is to be seen from here.
-fn parent(proc: &Path, pid: u32) -> Option<u32> {
-    let stat = fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
-    // The name before may hold spaces and parentheses.
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
-    let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
-    (parent != 0).then_some(parent)
+    /// The program it runs, or else the name it has.
+    fn program(&self) -> Option<PathBuf> {
+        match readlinkat(&self.dir, "exe", Vec::with_capacity(PATH)) {
+            Ok(path) => Some(PathBuf::from(OsString::from_vec(path.into_bytes()))),
+            Err(_) => self.name(),
+        }
+    }
+
+    /// What it calls itself, which may be anything.
+    fn name(&self) -> Option<PathBuf> {
+        let comm = self.open_file("comm")?;
+        let mut buffer = [0; NAME];
+        let length = pread(comm, &mut buffer, 0).ok()?;
+        let name = String::from_utf8_lossy(&buffer[..length]);
+        let name = quoted::one_line(name.trim(), NAME, 4 * NAME);
+        Some(PathBuf::from(name)).filter(|name| name.as_os_str() != "")
+    }
+
+    /// Its parent now, where that is to be seen from here.
+    fn parent(&self) -> Option<u32> {
+        let stat = self.stat.get_or_init(|| self.open_file("stat")).as_ref()?;
+        let mut buffer = [0; STAT];
+        let length = pread(stat, &mut buffer, 0).ok()?;
+        let stat = &buffer[..length];
+        // The name before may hold spaces and parentheses.
+        let end = stat.iter().rposition(|byte| *byte == b')')?;
+        let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
+        let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
+        (parent != 0).then_some(parent)
+    }
+
+    fn open_file(&self, name: &str) -> Option<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        openat(&self.dir, name, flags, Mode::empty()).ok()
+    }
 }
 
 /// Whether a program has one of these names, whatever its version, and also
@@ -91,6 +136,7 @@ fn is_one_of(path: &Path, names: &[&str]) -> bool {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::fs;
     use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, Stdio};
 

@@ -254,8 +254,12 @@ impl Server {
         request: Request<Incoming>,
         slot: &ConnectionSlot,
     ) -> Result<Response, Infallible> {
-        let answer = self.answer_in_turn(request, slot);
-        let answer = tokio::time::timeout(self.limits.request_time, answer).await;
+        let mut answer = pin!(self.answer_in_turn(request, slot));
+        // Most are there at once, and need no timer.
+        let answer = match futures_util::poll!(answer.as_mut()) {
+            Poll::Ready(answer) => Ok(answer),
+            Poll::Pending => tokio::time::timeout(self.limits.request_time, answer).await,
+        };
         let response = answer.unwrap_or_else(|_| {
             let seconds = self.limits.request_time.as_secs();
             let detail = format!("no answer within {seconds} s; try again");

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{ControlSocket, SocketLock, unix};
+use crate::files::FileEvents;
 
-/// How often to look.
+/// How often to look where nothing tells, or a place was lost.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// A socket file as it was made.
@@ -31,11 +31,12 @@ type Again = mpsc::UnboundedSender<(ControlSocket, SocketLock)>;
 /// that was lost is taken again as soon as it can be: the runtime directory
 /// goes with a user's last login, and comes back with the next.
 pub async fn watch(watched: Vec<Watch>, again: Again, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut left = watched;
     let mut lost: Vec<PathBuf> = Vec::new();
-    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+    let mut events = FileEvents::new(INTERVAL);
+    loop {
+        let paths: Vec<_> = left.iter().map(|watch| watch.path.clone()).collect();
+        events.watch(&paths);
         left.retain(|watch| {
             let what = watch.lost();
             if let Some(what) = what {
@@ -59,6 +60,16 @@ pub async fn watch(watched: Vec<Watch>, again: Again, shutdown: CancellationToke
             }
             None => true,
         });
+        let next = async {
+            if lost.is_empty() {
+                events.changed().await;
+            } else {
+                tokio::time::sleep(INTERVAL).await;
+            }
+        };
+        if shutdown.run_until_cancelled(next).await.is_none() {
+            return;
+        }
     }
 }
 

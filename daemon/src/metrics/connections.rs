@@ -1,10 +1,13 @@
 //! Connections to the listeners.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct On {
@@ -23,6 +26,7 @@ pub struct Connections {
     accepted: Family<On, Counter>,
     open: Family<On, Gauge>,
     evicted: Family<Evicted, Counter>,
+    activity: Arc<Notify>,
 }
 
 impl Connections {
@@ -47,6 +51,11 @@ impl Connections {
             connections.evicted.clone(),
         );
         connections
+    }
+
+    /// Told when something was asked, or whoever asked is gone.
+    pub fn activity(&self) -> &Arc<Notify> {
+        &self.activity
     }
 
     /// What the listener of this name fills.
@@ -81,6 +90,7 @@ impl ConnectionMeter {
             listener: self.listener,
         };
         self.connections.open.get_or_create(&on).dec();
+        self.connections.activity.notify_one();
     }
 
     /// One was made to go.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
@@ -10,7 +11,10 @@ use quilt_trust::{Distrust, Role};
 use serde_json::{Map, Value, json};
 
 use super::template;
-use crate::files;
+use crate::files::{self, Cached};
+
+/// What the file is called.
+const NAME: &str = "config.yml";
 
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -63,21 +67,32 @@ pub enum ConfigError {
     },
 }
 
-/// The file. Every read looks at the disk: the SDK writes it too.
+/// The file. Every read looks at the disk: the SDK writes it too. What has not
+/// changed is not read twice.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
     dir: PathBuf,
+    known: Arc<Cached<Known>>,
+}
+
+/// What is in the file.
+#[derive(Debug, Default)]
+struct Known {
+    stored: Map<String, Value>,
+    /// The catalog it names, or why that is none.
+    catalog: Option<Result<CatalogUrl, ConfigError>>,
 }
 
 impl ConfigFile {
     /// The file in the SDK's directory, which need not exist yet.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        let known = Arc::new(Cached::new(dir.join(NAME)));
+        Self { dir, known }
     }
 
     /// Where it is, or would be.
     pub fn path(&self) -> PathBuf {
-        self.dir.join("config.yml")
+        self.dir.join(NAME)
     }
 
     fn io(&self, action: &'static str, error: &io::Error) -> ConfigError {
@@ -94,7 +109,7 @@ impl ConfigFile {
     /// The effective configuration: the SDK's defaults under what is in the file.
     pub fn read(&self) -> Result<ConfigValues, ConfigError> {
         let mut values = template::defaults(&self.dir);
-        values.extend(self.stored()?);
+        values.extend(self.known()?.stored.clone());
         Ok(values)
     }
 
@@ -123,8 +138,22 @@ impl ConfigFile {
     }
 
     /// What is in the file; nothing where there is none.
-    fn stored(&self) -> Result<Map<String, Value>, ConfigError> {
-        self.parse(self.text()?.as_deref())
+    fn known(&self) -> Result<Arc<Known>, ConfigError> {
+        self.known.get(|| {
+            let stored = self.parse(self.text()?.as_deref())?;
+            let catalog = stored.get("navigator_url").and_then(Value::as_str);
+            let catalog = catalog.filter(|text| !text.trim().is_empty());
+            let catalog = catalog.map(|text| self.parse_catalog(text));
+            Ok(Known { stored, catalog })
+        })
+    }
+
+    fn parse_catalog(&self, text: &str) -> Result<CatalogUrl, ConfigError> {
+        text.parse()
+            .map_err(|error: quilt_proto::UrlError| ConfigError::BadValue {
+                key: format!("navigator_url in {}", quoted::path(&self.path())),
+                reason: error.to_string(),
+            })
     }
 
     fn parse(&self, text: Option<&str>) -> Result<Map<String, Value>, ConfigError> {
@@ -153,28 +182,19 @@ impl ConfigFile {
 
     /// The catalog it names.
     pub fn catalog(&self) -> Result<Option<CatalogUrl>, ConfigError> {
-        match self.read()?.get("navigator_url") {
-            Some(Value::String(text)) if !text.trim().is_empty() => {
-                text.parse()
-                    .map(Some)
-                    .map_err(|error: quilt_proto::UrlError| ConfigError::BadValue {
-                        key: format!("navigator_url in {}", quoted::path(&self.path())),
-                        reason: error.to_string(),
-                    })
-            }
-            _ => Ok(None),
-        }
+        self.known()?.catalog.clone().transpose()
     }
 
     /// The registry it names, whatever it is.
     pub(super) fn registry(&self) -> Result<Option<String>, ConfigError> {
-        let registry = self.stored()?.remove("registryUrl");
-        Ok(registry.and_then(|registry| registry.as_str().map(str::to_owned)))
+        let known = self.known()?;
+        let registry = known.stored.get("registryUrl").and_then(Value::as_str);
+        Ok(registry.map(str::to_owned))
     }
 
     /// By what this version of the file is told from another.
     pub(super) fn stamp(&self) -> Option<files::Stamp> {
-        files::Stamp::of(&self.path())
+        self.known.stamp()
     }
 
     /// Whether a text says the same as the file, the registry aside.
@@ -198,8 +218,8 @@ impl ConfigFile {
     /// The layout of registries, where the file itself names one. The default
     /// does not count: it is what the SDK writes into a new file.
     pub fn registry_version(&self) -> Result<Option<u64>, ConfigError> {
-        let version = self.stored()?.remove("default_registry_version");
-        Ok(match version {
+        let known = self.known()?;
+        Ok(match known.stored.get("default_registry_version") {
             Some(Value::Number(number)) => number.as_u64(),
             Some(Value::String(text)) => text.trim().parse().ok(),
             _ => None,

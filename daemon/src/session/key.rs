@@ -35,6 +35,8 @@ pub(super) struct Key {
     /// Why it is sent nowhere: the catalog names this host, to which nobody
     /// has agreed.
     pub(super) held_back: Option<HeldBack>,
+    /// Whether the next daemon reads it again where this one did at its start.
+    pub(super) comes_again: bool,
 }
 
 /// Why a key is sent nowhere.
@@ -105,6 +107,7 @@ impl Key {
             known,
             registry,
             held_back: None,
+            comes_again: false,
         }
     }
 

@@ -8,7 +8,7 @@ async fn sessions() -> Sessions {
     let parts = Parts {
         stack: Arc::default(),
         store: Store::in_memory(),
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SystemClock::default()),
         tasks: TaskTracker::new(),
         meter: RefreshMeter::default(),
         news: News::default(),

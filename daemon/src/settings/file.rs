@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use quilt_proto::{Command, quoted};
@@ -26,6 +26,8 @@ pub struct SettingsFile {
     path: PathBuf,
     last_good: Option<LastGood>,
     state: Mutex<State>,
+    /// What a look at the file may be enough for; nothing where it is not.
+    known: RwLock<Option<(Stamp, Arc<Settings>)>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,7 @@ impl SettingsFile {
             path,
             last_good: None,
             state: Mutex::default(),
+            known: RwLock::default(),
         }
     }
 
@@ -74,6 +77,12 @@ impl SettingsFile {
 
     /// The settings in force.
     pub fn current(&self) -> Arc<Settings> {
+        let (stamp, young) = self.stamp();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, settings)) if *of == stamp && !young => return Arc::clone(settings),
+            _ => drop(known),
+        }
         Arc::clone(&self.look().settings)
     }
 
@@ -134,6 +143,9 @@ impl SettingsFile {
             }
         }
         state.seen = Some(stamp);
+        let is_distrusted = matches!(state.problem, Some(SettingsError::Distrusted(_)));
+        let known = (!young && !is_distrusted).then(|| (stamp, Arc::clone(&state.settings)));
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         state
     }
 

@@ -1,5 +1,7 @@
 //! What a place to store the document must be able to do.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
@@ -23,6 +25,11 @@ pub(super) trait Backend: Send + Sync {
     /// By what this version of the document is told from another without
     /// reading it; nothing where no other process can change it.
     fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+
+    /// The file that is replaced with every change, where there is one.
+    fn file(&self) -> Option<PathBuf> {
         None
     }
 

@@ -13,11 +13,14 @@ use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError, StoreNote};
-use crate::files::{self, Stamp};
+use crate::files::{self, Lookout, Stamp};
 use crate::watchdog::may_block;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
 const ROOM: usize = 64 * 1024;
+
+/// What the document is called.
+const NAME: &str = "sessions.json";
 
 /// How the names of files being written begin.
 const PREFIX: &str = ".sessions-";
@@ -27,6 +30,7 @@ pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct FileBackend {
     dir: PathBuf,
+    lookout: Lookout,
     notes: Mutex<Vec<StoreNote>>,
 }
 
@@ -37,12 +41,13 @@ impl FileBackend {
         sweep(dir);
         Self {
             dir: dir.to_owned(),
+            lookout: Lookout::new(dir.join(NAME)),
             notes: Mutex::default(),
         }
     }
 
     pub(super) fn path(&self) -> PathBuf {
-        self.dir.join("sessions.json")
+        self.dir.join(NAME)
     }
 
     fn note(&self, note: StoreNote) {
@@ -174,7 +179,11 @@ impl Backend for FileBackend {
     }
 
     fn stamp(&self) -> Option<Stamp> {
-        Stamp::of(&self.path())
+        self.lookout.stamp()
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.path())
     }
 
     // The file is a few kilobytes on a local disk; the thread pool is entered

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError};
-use crate::files::{self, Stamp};
+use crate::files::{self, Lookout, Stamp};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ struct Request {
 pub(super) struct KeyringBackend {
     requests: mpsc::Sender<Request>,
     deadline: Duration,
-    generation: PathBuf,
+    generation: Lookout,
 }
 
 impl KeyringBackend {
@@ -57,7 +57,7 @@ impl KeyringBackend {
         let backend = Self {
             requests,
             deadline: patience,
-            generation: dir.join(GENERATION),
+            generation: Lookout::new(dir.join(GENERATION)),
         };
         backend.call(None).await?;
         Ok(Self {
@@ -134,7 +134,7 @@ fn describe(error: &Error) -> String {
 
 /// Whether a session bus exists, without starting one.
 #[cfg(not(target_os = "macos"))]
-pub(super) fn bus_is_there() -> bool {
+pub(crate) fn bus_is_there() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
         // `autolaunch:` would start a bus that nobody ends.
@@ -144,7 +144,7 @@ pub(super) fn bus_is_there() -> bool {
 }
 
 #[cfg(target_os = "macos")]
-pub(super) fn bus_is_there() -> bool {
+pub(crate) fn bus_is_there() -> bool {
     true
 }
 
@@ -155,7 +155,11 @@ impl Backend for KeyringBackend {
     }
 
     fn stamp(&self) -> Option<Stamp> {
-        Stamp::of(&self.generation)
+        self.generation.stamp()
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        Some(self.generation.path().to_owned())
     }
 
     async fn read(&self) -> Result<Document, StoreError> {
@@ -170,8 +174,8 @@ impl Backend for KeyringBackend {
         let bytes = serde_json::to_vec(document)
             .map_err(|_| StoreError::Keyring("entry could not be written".to_owned()))?;
         self.call(Some(Zeroizing::new(bytes))).await?;
-        if let Err(error) = files::replace_private(&self.generation, b"") {
-            let path = self.generation.display();
+        if let Err(error) = files::replace_private(self.generation.path(), b"") {
+            let path = self.generation.path().display();
             tracing::warn!(
                 "other daemons do not notice a change, {path} cannot be written: {}",
                 files::words(&error)

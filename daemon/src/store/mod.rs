@@ -26,6 +26,8 @@ use quilt_trust::Distrust;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
+#[cfg(target_os = "linux")]
+pub(crate) use self::keyring::bus_is_there;
 pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
@@ -152,6 +154,11 @@ impl Store {
     /// no other process can change it, or that cannot be told.
     pub fn stamp(&self) -> Option<Stamp> {
         self.backend.stamp()
+    }
+
+    /// The file that is replaced with every change, where there is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.backend.file()
     }
 
     /// The record of one catalog.

@@ -57,6 +57,20 @@ fn bodies_end_where_they_say() {
 }
 
 #[test]
+fn a_head_larger_than_most_is_read_and_one_without_end_is_not() {
+    let head = |length: usize| {
+        let padding = "x".repeat(length);
+        format!("HTTP/1.1 200 OK\r\nx: {padding}\r\ncontent-length: 2\r\n\r\n{{}}").into_bytes()
+    };
+    for size in [7, 1000, FIRST_BUFFER, BUFFER] {
+        for length in [0, FIRST_BUFFER - 60, FIRST_BUFFER, 2 * FIRST_BUFFER] {
+            assert_eq!(body(&head(length), size).unwrap(), (200, b"{}".to_vec()));
+        }
+        assert!(matches!(body(&head(BUFFER), size), Err(Fault::Invalid(_))));
+    }
+}
+
+#[test]
 fn hostile_answers_are_refused() {
     let ok = "HTTP/1.1 200 OK\r\n";
     for (rest, why) in [

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
 use http::request::Parts;
-use quilt_proto::wire::ContainerCredentials;
 
 use super::{Desk, answer, private};
+use crate::api::endpoint::json;
 use crate::app::App;
 use crate::grant::{Endpoint, Right};
 use crate::listen::LoopbackListener;
@@ -40,7 +40,7 @@ async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
     };
     let visitor = request.extensions.get();
     match desk.vend(&opened, visitor, profile, PATIENCE).await {
-        Ok(credentials) => private(Json(ContainerCredentials::from(credentials)).into_response()),
+        Ok(credentials) => private(json(credentials.container_document())),
         Err(problem) => answer(&problem),
     }
 }

@@ -27,6 +27,7 @@ use super::audit;
 use super::error::ApiError;
 use super::meter::{self, metered};
 use crate::app::App;
+use crate::audit::Event;
 use crate::credential::AwsCredentials;
 use crate::grant::{Endpoint, Opened};
 use crate::listen::{
@@ -151,15 +152,15 @@ impl Desk {
     ) {
         let right = &opened.right;
         let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
-        let mut entry = audit::entry(action, outcome, Some(right.catalog()));
-        entry.profile = right.profile().map(ToString::to_string);
-        entry.pid = by.as_ref().map(|program| program.pid).or(opened.pid);
-        entry.program = by
-            .and_then(|program| program.executable)
-            .map(|path| path.display().to_string());
-        entry.grant_id = Some(opened.id.clone());
-        entry.request = request;
-        self.app.audit.record(entry);
+        let executable = by.as_ref().and_then(|program| program.executable.as_ref());
+        self.app.audit.record(&Event {
+            profile: right.profile().map(ProfileName::as_str),
+            pid: by.as_ref().map(|program| program.pid).or(opened.pid),
+            program: executable.map(|path| path.to_string_lossy()),
+            grant_id: Some(&opened.id),
+            request: request.as_deref(),
+            ..audit::event(action, outcome, Some(right.catalog()))
+        });
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use axum::response::Response;
 use quilt_proto::api::{ConsoleQuery, ReadConsoleUrl, ReadCredentials};
-use quilt_proto::wire::{ConsoleUrl, CredentialProcess};
+use quilt_proto::wire::ConsoleUrl;
 use quilt_proto::{ProfileName, RegistryUrl};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::{Call, Served, json};
 use crate::api::error::ApiError;
 use crate::api::meter;
 use crate::aws::{SessionKeys, SignIn};
@@ -17,21 +18,18 @@ use crate::metrics::Via;
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(credentials).serve(console)
+    served.serve_as(credentials).serve(console)
 }
 
-async fn credentials(call: Call<ReadCredentials>) -> Result<CredentialProcess, ApiError> {
+async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> {
     let vended = vend(&call).await;
     meter::vended(&call.app, Via::Socket, &vended);
-    Ok(vended?.into())
+    Ok(json(vended?.process_document()))
 }
 
 async fn vend(call: &Call<ReadCredentials>) -> Result<AwsCredentials, ApiError> {
-    let profile = call.query.profile.clone();
-    let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    let session = call.profile_session(&profile)?;
-    let vault = &call.app.vault;
-    Ok(vault.credentials(&session, &profile, TIMEOUT).await?)
+    let profile = call.profile(call.query.profile.as_ref())?;
+    Ok(call.app.vault.credentials_of(profile, TIMEOUT).await?)
 }
 
 async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
@@ -40,7 +38,7 @@ async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
         destination,
     } = call.query.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    let session = call.profile_session(&profile)?;
+    let session = call.profile(Some(&profile))?.session;
     let app = &call.app;
     let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
     let region = app.region(session.catalog(), &profile).await;

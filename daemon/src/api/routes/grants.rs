@@ -30,7 +30,7 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
     let request = call.body.clone();
     let profile = request.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    let session = call.profile_session(&profile)?;
+    let session = call.profile(Some(&profile))?.session;
     let life = life(&request, call.peer.as_ref())?;
     let app = &call.app;
     if request.ready {

@@ -107,27 +107,37 @@ impl ConnectionSlot {
     pub(in crate::listen) async fn ask(&self, changes_nothing: bool) -> Turn {
         self.settle();
         let asked = changes_nothing.then(now);
-        self.limiter.state().book.ask(self.id, asked);
-        self.note_stall();
+        let mut turn = self.limiter.state().book.ask(self.id, asked);
+        let has_asked = self.link.has_asked.swap(true, Ordering::Relaxed);
+        if self.is_stalled() {
+            self.note_stall();
+        }
         // Who sends request upon request does so in turn with everybody else.
-        if self.link.has_asked.swap(true, Ordering::Relaxed) {
+        // Whoever waited for this one to come has been passed over already.
+        if has_asked && !self.link.is_read.load(Ordering::Acquire) {
             tokio::task::yield_now().await;
+            turn = self.turn();
         }
         // What was answered before has to be on its way: who does not read
         // answers gets no more of them.
-        futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
-        loop {
-            let turn = self.limiter.state().book.turn(self.id);
-            if turn != Turn::Later {
-                return turn;
-            }
-            self.link.turn.notified().await;
+        if self.link.is_blocked.load(Ordering::Acquire) {
+            futures_util::future::poll_fn(|context| self.poll_flushed(context)).await;
+            turn = self.turn();
         }
+        while turn == Turn::Later {
+            self.link.turn.notified().await;
+            turn = self.turn();
+        }
+        turn
+    }
+
+    fn turn(&self) -> Turn {
+        self.limiter.state().book.turn(self.id)
     }
 
     /// Returns when there is no more time for the request under way.
     pub(in crate::listen) async fn turned_away(&self) {
-        while self.limiter.state().book.turn(self.id) != Turn::Never {
+        while self.turn() != Turn::Never {
             self.link.turn.notified().await;
         }
     }
@@ -137,6 +147,10 @@ impl ConnectionSlot {
     /// no processor from others.
     pub(in crate::listen) async fn answering<F: Future>(&self, answer: F) -> F::Output {
         let mut answer = pin!(answer);
+        // Most are there at once, and need no timer.
+        if let Poll::Ready(output) = futures_util::poll!(answer.as_mut()) {
+            return output;
+        }
         tokio::select! {
             biased;
             output = answer.as_mut() => return output,
@@ -206,10 +220,13 @@ impl ConnectionSlot {
         }
     }
 
-    fn note_stall(&self) {
+    fn is_stalled(&self) -> bool {
         let is_set = |flag: &AtomicBool| flag.load(Ordering::Acquire);
-        let is_stalled = is_set(&self.link.is_blocked) || is_set(&self.link.is_short);
-        let since = is_stalled.then(now);
+        is_set(&self.link.is_blocked) || is_set(&self.link.is_short)
+    }
+
+    fn note_stall(&self) {
+        let since = self.is_stalled().then(now);
         let mut state = self.limiter.state();
         let turns = state.book.stall(self.id, since);
         ConnectionLimiter::wake(&state, turns);

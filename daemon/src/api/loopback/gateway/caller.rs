@@ -7,9 +7,11 @@ use quilt_proto::api::Action;
 use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
 
 use super::super::{Desk, audit, shown_token};
+use super::{is_for, meant};
 use crate::app::App;
+use crate::audit::Event;
 use crate::gateway::carry;
-use crate::grant::{Opened, Right};
+use crate::grant::Opened;
 use crate::listen::{ConnectionSlot, Program};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -30,10 +32,10 @@ pub(super) struct KeyHolder {
     slot: Option<ConnectionSlot>,
 }
 
-/// The grant in a request, if it is one of a registry.
+/// The grant in a request, if it is of the registry that the request is for.
 pub(super) fn granted(desk: &Desk, request: &Parts) -> Option<Opened> {
     let opened = desk.opened(request, Some("Bearer"))?;
-    matches!(opened.right, Right::Registry { .. }).then_some(opened)
+    is_for(&opened, &request.extensions).then_some(opened)
 }
 
 /// Whose request it is.
@@ -111,7 +113,7 @@ impl KeyHolder {
         }
         Some(Self {
             key: token.parse().ok()?,
-            catalog: desk.app.gateway.catalog()?,
+            catalog: meant(desk, request.extensions.get())?,
             without_api_keys: desk.app.grants.without_api_keys().unwrap_or_default(),
             slot: request.extensions.get().cloned(),
         })
@@ -136,13 +138,13 @@ impl KeyHolder {
     }
 
     fn note(&self, desk: &Desk, outcome: &str, by: Option<Program>, request: &str) {
-        let mut entry = audit::entry(Action::Registry, outcome, Some(&self.catalog));
-        entry.pid = by.as_ref().map(|program| program.pid);
-        entry.program = by
-            .and_then(|program| program.executable)
-            .map(|path| path.display().to_string());
-        let fingerprint = self.key.fingerprint();
-        entry.request = Some(format!("{request} with API key {fingerprint}"));
-        desk.app.audit.record(entry);
+        let executable = by.as_ref().and_then(|program| program.executable.as_ref());
+        let request = format!("{request} with API key {}", self.key.fingerprint());
+        desk.app.audit.record(&Event {
+            pid: by.as_ref().map(|program| program.pid),
+            program: executable.map(|path| path.to_string_lossy()),
+            request: Some(&request),
+            ..audit::event(Action::Registry, outcome, Some(&self.catalog))
+        });
     }
 }

@@ -1,0 +1,102 @@
+//! Many clients at once that find nothing cached; many profiles.
+
+use std::fmt::Write;
+use std::fs;
+
+use anyhow::{Context, ensure};
+use quilt_client::blocking::Client;
+use quilt_proto::api::{ProfileQuery, ReadCredentials};
+use quilt_tests::stack::Endpoint;
+
+use crate::load::{self, Load, Server};
+use crate::memory::resident;
+use crate::row::{Row, Target};
+use crate::session::Session;
+
+/// Asks for the credentials of nobody's cache with `clients` connections.
+pub(crate) fn cold(session: &Session, clients: usize) -> anyhow::Result<Vec<Row>> {
+    let request =
+        b"GET /v1/aws/credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let control = session.stack().control();
+    control.reset_counts();
+    let server = Server::Unix(session.socket());
+    let (took, answered) = load::storm(&server, request, clients)?;
+    ensure!(answered == clients, "{answered} of {clients} were answered");
+    #[expect(clippy::cast_precision_loss, reason = "it is one")]
+    let calls = control.calls(Endpoint::GetCredentials) as f64;
+    let what = format!("{clients} clients, nothing cached");
+    Ok(vec![
+        Row::once(&what, "requests to the stack", calls, Target::AtMost(1.)),
+        Row::once(
+            &what,
+            "seconds to the last",
+            took.as_secs_f64(),
+            Target::AtMost(3.),
+        ),
+    ])
+}
+
+/// What each further profile costs: memory, and time of a vend of another.
+pub(crate) fn profiles(session: &Session, profiles: usize) -> anyhow::Result<Vec<Row>> {
+    let client = Client::new(session.socket());
+    let vend = |name: &str| -> anyhow::Result<()> {
+        let query = ProfileQuery::from(name.parse::<quilt_proto::ProfileName>()?);
+        client
+            .send(&ReadCredentials(query))
+            .with_context(|| name.to_owned())?;
+        Ok(())
+    };
+    let write = |count: usize| -> anyhow::Result<()> {
+        let mut text = String::new();
+        for number in 0..count {
+            writeln!(text, "[profiles.p{number}]\nregion = \"eu-west-1\"")?;
+        }
+        let path = session.settings();
+        fs::create_dir_all(path.parent().context("a directory")?)?;
+        Ok(fs::write(path, text)?)
+    };
+    let request: &[u8] = b"GET /v1/aws/credentials HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let server = Server::Unix(session.socket());
+    let one = || {
+        let load = Load {
+            clients: 1,
+            keep_alive: true,
+            time: std::time::Duration::from_millis(300),
+        };
+        load::run(&server, request, load).map(|served| 1. / served.per_second)
+    };
+    write(1)?;
+    vend("p0")?;
+    vend("default")?;
+    let few: Vec<f64> = (0..7).map(|_| one()).collect::<Result<_, _>>()?;
+    let before = resident(session.daemon_pid())?;
+    write(profiles)?;
+    for number in 0..profiles {
+        vend(&format!("p{number}"))?;
+    }
+    let grown = resident(session.daemon_pid())?.saturating_sub(before);
+    // The settings are no longer new by then, and read no more.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let many: Vec<f64> = (0..7).map(|_| one()).collect::<Result<_, _>>()?;
+    #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+    let each = grown as f64 / profiles as f64;
+    let ratios = many
+        .iter()
+        .zip(&few)
+        .map(|(many, few)| many / few)
+        .collect();
+    Ok(vec![
+        Row::once(
+            &format!("each of {profiles} profiles"),
+            "KiB",
+            each,
+            Target::AtMost(4.),
+        ),
+        Row::of(
+            &format!("a vend beside {profiles} profiles"),
+            "a vend beside one",
+            ratios,
+            Target::AtMost(1.1),
+        ),
+    ])
+}
