@@ -1,13 +1,16 @@
 //! How a command ends: an exit code and at most one line on stderr.
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
-use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost};
+use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost, locations};
 
 use crate::output;
 
@@ -175,12 +178,41 @@ impl From<Error> for Failure {
                 let hint = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
                 Self::new(DAEMON, error).hint(hint)
             }
+            Error::Unreachable {
+                ref socket,
+                ref source,
+            } if source.kind() == ErrorKind::PermissionDenied => {
+                let hint = past_others(socket);
+                Self::new(DAEMON, error).hint(hint)
+            }
             Error::Stopped { pid } => {
                 Self::new(DAEMON, error).hint(Command::of("kill -CONT").operand(pid))
             }
             error if error.is_absent() => Self::new(DAEMON, error).hint("quiltctl daemon start"),
             error => Self::new(DAEMON, error).hint("quiltctl daemon restart"),
         }
+    }
+}
+
+/// What helps where the way to a socket is closed: another user's daemon serves
+/// nobody else, so one's own is needed, or to be that user.
+fn past_others(socket: &Path) -> Command {
+    let owner = socket
+        .ancestors()
+        .find_map(|place| place.symlink_metadata().ok())
+        .map(|found| found.uid());
+    if let Some(command) = owner.and_then(quilt_trust::as_owner) {
+        return command;
+    }
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    // As su leaves it.
+    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|dir| socket.starts_with(dir));
+    if is_set(locations::SOCKET_ENV) {
+        "unset QUILTD_SOCKET && quiltctl daemon start".into()
+    } else if runtime.is_some_and(|dir| !dir.is_empty()) {
+        "unset XDG_RUNTIME_DIR && quiltctl daemon start".into()
+    } else {
+        "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start".into()
     }
 }
 

@@ -67,7 +67,12 @@ pub(crate) fn dotenv(path: &Path) -> Result<ApiKeySecret, Failure> {
         let what = format!("{shown} is too large to be a .env file");
         return Err(Failure::new(exit::INPUT, what));
     }
-    let found = dotenvy::from_read_iter(bytes.as_slice())
+    dotenv_of(&bytes, &shown.to_string())
+}
+
+/// The same of what is in a file that is shown under this name.
+pub(crate) fn dotenv_of(bytes: &[u8], shown: &str) -> Result<ApiKeySecret, Failure> {
+    let found = dotenvy::from_read_iter(bytes)
         .filter_map(Result::ok)
         .map(|(name, value)| (name, Secret::from(value)))
         .filter(|(name, _)| name == VARIABLE)
@@ -92,7 +97,7 @@ fn checked(secret: &Secret) -> Result<ApiKeySecret, Failure> {
 mod tests {
     use super::*;
 
-    fn dotenv_of(text: &[u8]) -> Result<String, String> {
+    fn read(text: &[u8]) -> Result<String, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         std::fs::write(&path, text).unwrap();
@@ -112,11 +117,7 @@ mod tests {
             "QUILT_API_KEY=qk_old\nQUILT_API_KEY=\" qk_abc \"\n",
             "this is no setting\nQUILT_API_KEY = qk_abc",
         ] {
-            assert_eq!(
-                dotenv_of(text.as_bytes()),
-                Ok("qk_abc".to_owned()),
-                "{text}"
-            );
+            assert_eq!(read(text.as_bytes()), Ok("qk_abc".to_owned()), "{text}");
         }
     }
 
@@ -131,7 +132,7 @@ mod tests {
             b"\xff\xfe\x00canary",
             &vec![b'x'; 10 << 20],
         ] {
-            let error = dotenv_of(text).unwrap_err();
+            let error = read(text).unwrap_err();
             assert!(!error.contains("canary"), "{error}");
         }
     }

@@ -3,9 +3,12 @@
 //! It asks the daemon and prints; it holds no session, speaks to no stack and
 //! keeps no secret longer than it takes to pass it on.
 
+#![cfg_attr(fuzzing, no_main)]
+
 mod args;
 mod aws_files;
 mod browser;
+mod carrier;
 mod commands;
 mod completion;
 mod consent;
@@ -16,6 +19,8 @@ mod detach;
 mod every_command;
 mod exit;
 mod files;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod help;
 mod helper;
 mod hot_path;
@@ -45,6 +50,7 @@ use crate::exit::Failure;
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
+#[cfg(not(fuzzing))]
 fn main() -> ExitCode {
     keep_to_ourselves();
     let args: Vec<OsString> = env::args_os().skip(1).collect();

@@ -91,7 +91,7 @@ impl Place {
         locations::unnamed_socket().unwrap_or_else(|_| self.socket.clone())
     }
 
-    fn probe(&self, deadline: Instant) -> bool {
+    pub(crate) fn probe(&self, deadline: Instant) -> bool {
         let client = Client::new(self.now()).with_deadline(deadline);
         client.probe().is_ok()
     }
@@ -159,7 +159,7 @@ fn owned_by_us(socket: &Path) -> Result<(), Failure> {
 }
 
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
-fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
+pub(crate) fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
     let path = start_lock(place)?;
     loop {
         let taken = LockFile::try_take(&path).map_err(|error| {
@@ -273,9 +273,7 @@ fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
         command.arg("--socket").arg(&place.socket);
     }
     command.env(locations::REPORT_ENV, "1").current_dir("/");
-    for name in WITHHELD {
-        command.env_remove(name);
-    }
+    withhold(&mut command);
     // These may be relative to the directory the daemon does not start in.
     let of_ours = [locations::STATE_DIR_ENV, locations::CONFIG_ENV];
     for name in of_ours.into_iter().chain(CERTIFICATE_VARIABLES) {
@@ -291,6 +289,13 @@ fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
         }
     }
     Ok(command)
+}
+
+/// Takes from a quiltd's environment what it never gets.
+pub(crate) fn withhold(command: &mut Command) {
+    for name in WITHHELD {
+        command.env_remove(name);
+    }
 }
 
 /// Waits for the daemon's line.

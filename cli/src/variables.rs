@@ -21,8 +21,12 @@ pub(crate) const PROFILE: &str = "QUILT_PROFILE";
 /// generation. Whoever sets some of it has to unset the rest: SDKs differ in
 /// what they look at first, pair one way's key id with another's secret, and
 /// refuse two ways at once.
-pub(crate) const ALL: &[&str] = &[
-    // Every SDK of today (AWS SDKs and Tools Reference Guide).
+pub(crate) fn all() -> impl Iterator<Item = &'static str> + Clone {
+    TODAY.iter().chain(FILES).chain(OLDER).copied()
+}
+
+/// Those that every SDK of today knows (AWS SDKs and Tools Reference Guide).
+const TODAY: &[&str] = &[
     ACCESS_KEY_ID,
     SECRET_ACCESS_KEY,
     SESSION_TOKEN,
@@ -39,10 +43,15 @@ pub(crate) const ALL: &[&str] = &[
     "AWS_ROLE_SESSION_NAME",
     // A bearer token that Bedrock clients prefer to any signature.
     "AWS_BEARER_TOKEN_BEDROCK",
-    // botocore and boto 2: the session token's older name, and files of keys.
+    // botocore and boto 2: the session token's older name.
     "AWS_SECURITY_TOKEN",
-    "AWS_CREDENTIAL_FILE",
-    "BOTO_CONFIG",
+];
+
+/// Those that name files of keys, to botocore and boto 2.
+const FILES: &[&str] = &["AWS_CREDENTIAL_FILE", "BOTO_CONFIG"];
+
+/// Those that hold keys for some programs and mean nothing to others.
+pub(crate) const OLDER: &[&str] = &[
     // SDKs for Java 1, Go 1, Ruby and PHP 2.
     "AWS_ACCESS_KEY",
     "AWS_SECRET_KEY",

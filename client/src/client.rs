@@ -19,7 +19,7 @@ use quilt_proto::{CatalogUrl, ProfileName, Secret};
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
-use crate::{Error, answer, connector};
+use crate::{Error, answer, connector, stopped};
 
 /// How long a call may take unless said otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -177,7 +177,7 @@ impl Client {
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|_| Fault::Invalid("a call that is no request"))?;
 
-        let stream = connector::open(&self.socket).await?;
+        let (stream, pid) = connector::open(&self.socket).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
             .await
             .map_err(fault)?;
@@ -193,6 +193,7 @@ impl Client {
                 Ok(()) => (answer.await, None),
                 Err(error) => return Err(fault(error)),
             },
+            pid = until_stopped(pid) => return Err(Fault::Stopped(pid)),
         };
         let (head, body) = answer.map_err(fault)?.into_parts();
         Ok(Exchange {
@@ -201,6 +202,16 @@ impl Client {
             connection,
             _sender: sender,
         })
+    }
+}
+
+/// Returns once whoever is to answer is stopped.
+async fn until_stopped(listener: Option<u32>) -> u32 {
+    loop {
+        tokio::time::sleep(stopped::LOOK).await;
+        if let Some(pid) = stopped::who_is(listener) {
+            return pid;
+        }
     }
 }
 

@@ -24,13 +24,18 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 /// The user whose files every user trusts.
 const ROOT: u32 = 0;
 
-/// Connects to `socket` once it is certain that this user listens there.
-pub(crate) async fn open(socket: &Path) -> Result<UnixStream, Fault> {
+/// Connects to `socket` once it is certain that this user listens there; with
+/// the process that does, where the system tells.
+pub(crate) async fn open(socket: &Path) -> Result<(UnixStream, Option<u32>), Fault> {
     let socket = OwnSocket::find(socket)?;
     let probe = patiently(|| tokio::net::UnixStream::connect(&socket.address)).await?;
-    check_peer(probe.peer_cred()?.uid())?;
+    let peer = probe.peer_cred()?;
+    check_peer(peer.uid())?;
     let uri: hyper::Uri = hyperlocal::Uri::new(&socket.address, "/").into();
-    Ok(patiently(|| UnixConnector.call(uri.clone())).await?)
+    let stream = patiently(|| UnixConnector.call(uri.clone())).await?;
+    // Outside our pid namespace it has no number here.
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+    Ok((stream, pid.filter(|pid| *pid > 0)))
 }
 
 /// Linux says so at once when the listener's backlog is full.

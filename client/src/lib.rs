@@ -30,7 +30,7 @@ println!("expires {:?}", token.expires_at);
 mod answer;
 mod error;
 mod lines;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "async", feature = "blocking"))]
 mod stopped;
 
 #[cfg(feature = "aws")]

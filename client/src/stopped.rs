@@ -1,15 +1,26 @@
 //! Whether a daemon that does not answer has been stopped, as by SIGSTOP.
 
+use std::time::Duration;
+
 use quilt_proto::{instance, locations};
 
-/// Whether the process that listens is stopped, or where somebody listened on
-/// its behalf, the daemon itself.
-pub(crate) fn is_stopped(pid: u32) -> bool {
+/// How often to look at the daemon while it does not answer.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+
+/// The process that listens, if it is stopped; or where somebody listened on
+/// its behalf, as a service manager does, the daemon itself.
+pub(crate) fn who_is(listener: Option<u32>) -> Option<u32> {
+    listener
+        .filter(|pid| is_stopped(*pid))
+        .or_else(stopped_daemon)
+}
+
+fn is_stopped(pid: u32) -> bool {
     state(pid) == Some('T')
 }
 
 /// The daemon of this user, where it is the one that is stopped.
-pub(crate) fn stopped_daemon() -> Option<u32> {
+fn stopped_daemon() -> Option<u32> {
     let running = instance::running(&locations::state_dir().ok()?)?;
     is_stopped(running.pid).then_some(running.pid)
 }

@@ -1,15 +1,17 @@
 //! Builds and owns the services, in the order they depend on each other.
 
 mod follow;
+mod hand_over;
+mod region;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use quilt_network::Network;
-use quilt_proto::aws::Region;
 use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
-use quilt_proto::{ApiKeySecret, CatalogUrl, ProfileName, Timestamp, locations};
+use quilt_proto::{CatalogUrl, Timestamp, locations};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +25,9 @@ use crate::credential::{self, Vault};
 use crate::doctor::{self, Ailment, Examination, Patient};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
-use crate::keys::Keys;
+use crate::keys::{HandoverError, Keys, StartupSource};
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
@@ -98,16 +101,24 @@ pub struct App {
     pub gateway: Gateway,
     /// What the user set.
     pub settings: Arc<SettingsFile>,
+    /// What was told to the user.
+    pub notifier: Notifier,
     /// The configuration shared with the Python SDK.
     pub config: ConfigFile,
     /// Cancelled when the daemon is to stop.
     pub shutdown: CancellationToken,
+    /// Set when a service manager is to start the daemon again.
+    pub again: Arc<AtomicBool>,
+    /// Whether a service manager holds the socket, and wakes the daemon by it.
+    pub is_socket_handed_over: bool,
     /// What protects the process.
     pub protections: Vec<Attempt>,
     changes: Changes,
     program: Option<Program>,
     clock: SharedClock,
     users: Users,
+    /// Keys that could not be taken at the start.
+    not_taken: OnceLock<Vec<(StartupSource, Arc<HandoverError>)>>,
     state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
@@ -125,7 +136,8 @@ impl App {
         let clock: SharedClock = Arc::new(SystemClock);
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
-        let settings = Arc::new(SettingsFile::new(config.settings));
+        let settings = SettingsFile::new(config.settings).kept_in(&config.state_dir);
+        let settings = Arc::new(settings);
         let network = {
             let settings = Arc::clone(&settings);
             Arc::new(Network::new(move || settings.current().network.clone()))
@@ -178,16 +190,20 @@ impl App {
             grants,
             gateway,
             settings,
+            notifier: Notifier::kept_in(&config.state_dir),
             stack,
             network,
             config: sdk_config,
             shutdown,
+            again: Arc::default(),
+            is_socket_handed_over: false,
             protections,
             program: Program::running(),
             started_at,
             changes: news.changes,
             clock,
             users: Users::default(),
+            not_taken: OnceLock::new(),
             state_dir: config.state_dir,
             socket,
             tasks,
@@ -211,7 +227,9 @@ impl App {
             "python-sdk.import",
             "audit.jsonl",
             "audit.jsonl.1",
+            "notified.json",
             "quiltd.log",
+            "quiltd.toml.last",
         ];
         let own = own.map(|name| (self.state_dir.join(name), Role::State));
         let shared = self.gateway.files().into_iter();
@@ -247,36 +265,6 @@ impl App {
         self.users.note(catalog, me, self.clock.now().wall);
     }
 
-    /// Uses a key the daemon was started with, for `catalog` or the configured
-    /// one. Needs the runtime.
-    pub fn take_key(
-        &self,
-        catalog: Option<&str>,
-        key: &ApiKeySecret,
-    ) -> Result<(), catalogs::CatalogError> {
-        let session = self.session(catalog)?;
-        self.keys.set_unchecked(&session, key);
-        Ok(())
-    }
-
-    /// The AWS region of a profile: its own, else the catalog's, where known.
-    pub async fn region(&self, catalog: &CatalogUrl, profile: &ProfileName) -> Option<String> {
-        let own = self.vault.profile(profile).ok()?.region.clone();
-        if let Some(region) = own.or_else(|| self.configured_region(catalog)) {
-            return Some(region);
-        }
-        let region = self.sessions.session(catalog).region().await?;
-        Some(region.to_string())
-    }
-
-    /// The configured region, which is that of the configured catalog.
-    fn configured_region(&self, catalog: &CatalogUrl) -> Option<String> {
-        let values = self.config.read().ok()?;
-        let configured = self.config.catalog().ok()??;
-        let region: Region = values.get("region")?.as_str()?.parse().ok()?;
-        (configured == *catalog).then(|| region.to_string())
-    }
-
     /// Notices what another daemon on the same store did: who logged in, out,
     /// or switched the role there is who acts here from now on.
     pub async fn follow_store(&self) {
@@ -303,7 +291,12 @@ impl App {
             alias: settings.alias(session.catalog()).map(str::to_owned),
             user: self.users.of(session.catalog(), session.check().is_ok()),
         };
-        let asked = |session: &Arc<Session>| catalog.is_none_or(|only| only == session.catalog());
+        let configured = self.config.catalog().ok().flatten();
+        let asked = |session: &Arc<Session>| match catalog {
+            Some(only) => only == session.catalog(),
+            // A name that was only mistyped is nobody's catalog.
+            None => session.was_in_use() || configured.as_ref() == Some(session.catalog()),
+        };
         Status {
             version: VERSION.to_owned(),
             pid: std::process::id(),
@@ -351,6 +344,7 @@ impl App {
         ailments.extend(refused.cloned().map(Ailment::Unprotected));
         let replaced = self.program.as_ref().and_then(Program::replaced);
         ailments.extend(replaced.map(Ailment::Replaced));
+        ailments.extend(self.keys_not_taken());
         for session in self.sessions.all() {
             ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
         }

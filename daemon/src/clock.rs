@@ -30,6 +30,19 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// A deadline of the wall clock's, at most `longest` seconds from here.
+    pub fn until(self, wall: Timestamp, longest: i64) -> Deadline {
+        let left = wall.seconds_since(self.wall);
+        // One that has passed may be no deadline of the clock that is right.
+        let ahead = if left > 0 { left.min(longest) } else { longest };
+        Deadline {
+            wall,
+            uptime: self.after(ahead).uptime,
+        }
+    }
+}
+
 /// A point in time that has come as soon as either clock says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
@@ -42,6 +55,11 @@ impl Deadline {
     /// Whether it has come.
     pub fn reached(self, now: Moment) -> bool {
         now.wall >= self.wall || now.uptime >= self.uptime
+    }
+
+    /// Whether it has come by the clock that nobody sets.
+    pub fn reached_by_uptime(self, now: Moment) -> bool {
+        now.uptime >= self.uptime
     }
 
     /// Whole seconds until it comes, by the clock that gets there first.

@@ -17,13 +17,17 @@ pub mod clock;
 pub mod credential;
 pub mod doctor;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gateway;
 pub mod grant;
 pub mod instance;
 pub mod keys;
 pub mod listen;
+pub mod log;
 pub mod memory;
 pub mod metrics;
+pub mod notify;
 pub mod package;
 pub mod process;
 pub mod program;
@@ -34,7 +38,9 @@ pub mod session;
 pub mod settings;
 pub mod stack;
 pub mod store;
+pub mod succession;
 pub mod users;
+pub mod watchdog;
 
 use std::sync::Arc;
 
@@ -74,6 +80,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);
     app.follow_files();
+    api::tell_notices(&app);
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), Words::problems());

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,9 +18,11 @@ use quiltd::app::{App, Config};
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::HandedKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
+use quiltd::log::Merging;
 use quiltd::process::Attempt;
 use quiltd::store::{StoreChoice, StoreError};
-use quiltd::{Listeners, api, instance, listen, memory, process, raw};
+use quiltd::succession::{self, CarriedKey, Kept, Visit};
+use quiltd::{Listeners, api, instance, listen, memory, process, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -43,13 +47,27 @@ const MAX_LINE: usize = 8 * 1024;
 /// of it is logged at any level.
 const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
 
+/// The first argument of a quiltd that carries API keys to the next.
+const CARRY_KEYS: &str = "__carry-keys";
+
+/// The exit code at which a service manager starts the daemon again; that of
+/// `quiltd@.service`, and of every unit with `Restart=on-failure`.
+const AGAIN: u8 = 75;
+
 /// The exit code for a wrong command line, as of `quiltctl`.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    let given: Vec<_> = std::env::args_os().collect();
+    if let [_, first, path] = &given[..]
+        && first == CARRY_KEYS
+    {
+        return carry_keys(Path::new(path));
+    }
+    let before = predecessor();
     let protections = process::harden();
     raw::give_large_blocks_back();
-    let given: Vec<_> = std::env::args_os().collect();
+    let before = before.and_then(take_keys);
     let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
     let args = match args::parse(given) {
         Ok(Some(args)) => args,
@@ -59,8 +77,8 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    match scrubbed.and_then(|()| serve(args, protections)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match scrubbed.and_then(|()| serve(args, protections, before)) {
+        Ok(code) => code,
         Err(error) => {
             let (what, hint) = explain(&error);
             last_words(&what, hint);
@@ -98,7 +116,45 @@ fn last_words(what: &str, hint: Option<Command>) {
     }
 }
 
-fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
+/// Carries API keys from a daemon that ends to the next, for `quiltctl daemon
+/// restart`.
+fn carry_keys(path: &Path) -> ExitCode {
+    log_to_stderr("warn");
+    match succession::carry(path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            last_words(&error.to_string(), Some("quiltctl status".into()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Who has API keys for this daemon, if anybody does. They look at this process
+/// before it protects itself.
+fn predecessor() -> Option<Visit> {
+    // Else this program runs itself again first.
+    if HandedKey::is_in_environment() {
+        return None;
+    }
+    Visit::knock(&succession::socket(&locations::state_dir().ok()?))
+}
+
+fn take_keys(visit: Visit) -> Option<(Vec<CarriedKey>, Kept)> {
+    match visit.take() {
+        Ok(taken) => Some(taken),
+        Err(error) => {
+            // Nothing logs yet.
+            let _ = writeln!(io::stderr(), "quiltd: no API keys taken over: {error}");
+            None
+        }
+    }
+}
+
+fn serve(
+    args: Args,
+    protections: Vec<Attempt>,
+    before: Option<(Vec<CarriedKey>, Kept)>,
+) -> anyhow::Result<ExitCode> {
     log_to_stderr(&args.log);
     for warning in protections.iter().filter_map(Attempt::warning) {
         tracing::warn!("{warning}");
@@ -120,19 +176,29 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
     let mut control = listen::acquire(&places)?;
     let _locks = control.take_locks();
     let _instance = only_instance(&config, &control)?;
-    let runtime = Builder::new_multi_thread()
+    let mut builder = Builder::new_multi_thread();
+    builder
         .worker_threads(2)
         // What newly arrives goes ahead of what goes on and on: else each
         // newcomer waits for rounds of whoever sends request upon request.
         .global_queue_interval(3)
         .event_interval(17)
-        .enable_all()
-        .build()
-        .context("cannot start the async runtime")?;
+        .enable_all();
+    if cfg!(debug_assertions) {
+        watchdog::watch(&mut builder);
+    }
+    let runtime = builder.build().context("cannot start the async runtime")?;
     let result = runtime.block_on(async {
         let shutdown = stop_on_signal().context("cannot watch for signals")?;
         let socket = control.first.path().to_owned();
-        let app = App::build(config, protections, socket, shutdown).await?;
+        let stopped = shutdown.clone();
+        let mut app = tokio::select! {
+            app = App::build(config, protections, socket, shutdown) => app?,
+            // Nothing is under way yet that would have to end first.
+            () = stopped.cancelled() => return Ok(ExitCode::SUCCESS),
+        };
+        app.is_socket_handed_over = !control.first.owns_file();
+        let again = Arc::clone(&app.again);
         if let Some(key) = key {
             let catalog = args
                 .catalog
@@ -141,11 +207,23 @@ fn serve(args: Args, protections: Vec<Attempt>) -> anyhow::Result<()> {
                 "an API key was given, but its catalog is not known; give --catalog URL",
             )?;
         }
+        app.take_startup_keys();
+        let kept = before.map(|(keys, kept)| {
+            app.take_over(keys);
+            kept
+        });
         let stopping = app.shutdown.clone();
         tokio::spawn(async move { stopping.run_until_cancelled(memory::give_back()).await });
         announce(&control.first);
+        if let Some(kept) = kept {
+            kept.say();
+        }
         quiltd::run(app, Listeners { control }).await?;
-        anyhow::Ok(())
+        anyhow::Ok(if again.load(Ordering::Relaxed) {
+            ExitCode::from(AGAIN)
+        } else {
+            ExitCode::SUCCESS
+        })
     });
     stop(runtime);
     result
@@ -186,7 +264,7 @@ fn stop(runtime: Runtime) {
 fn log_to_stderr(filter: &str) {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(io::stderr)
+        .with_writer(Merging::new(io::stderr))
         .with_ansi(io::stderr().is_terminal())
         // Its own complaint about a closed stderr would go to stderr and panic.
         .log_internal_errors(false)
@@ -195,20 +273,47 @@ fn log_to_stderr(filter: &str) {
         .init();
 }
 
-/// A token cancelled by the first SIGTERM or SIGINT. Needs the runtime.
+/// A token cancelled by the first signal that ends programs. Needs the runtime.
 fn stop_on_signal() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let hang_up = hang_up()?;
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
             _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
+            _ = quit.recv() => tracing::info!("stopping on SIGQUIT"),
+            () = hang_up => tracing::info!("stopping: the terminal is gone"),
         }
         token.cancel();
     });
     Ok(shutdown)
+}
+
+/// Comes to an end with the terminal that the daemon runs at. Without one a
+/// hangup is what asks daemons to read their settings again, which this one does
+/// by itself; and whoever has it ignored has that.
+fn hang_up() -> io::Result<impl Future<Output = ()> + Send> {
+    let ignored = raw::ignores_hangups();
+    let at_terminal = File::open("/dev/tty").is_ok();
+    let mut hang_up = if ignored {
+        None
+    } else {
+        Some(signal(SignalKind::hangup())?)
+    };
+    Ok(async move {
+        while let Some(signals) = &mut hang_up {
+            match signals.recv().await {
+                Some(()) if at_terminal => return,
+                Some(()) => tracing::info!("SIGHUP: settings are taken up without it"),
+                None => break,
+            }
+        }
+        std::future::pending().await
+    })
 }
 
 /// Tells whoever started us that connections are taken from now on: one JSON

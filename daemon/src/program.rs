@@ -46,6 +46,11 @@ impl Program {
         })
     }
 
+    /// Where it was started from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What became of its file, if that is not what runs.
     pub fn replaced(&self) -> Option<Replaced> {
         match fs::metadata(&self.path) {

@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "grant",
             "listen",
             "metrics",
+            "notify",
             "package",
             "python_sdk",
             "session",
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "gateway",
             "keys",
             "metrics",
+            "notify",
             "package",
             "process",
             "program",
@@ -52,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "store",
+            "succession",
             "users",
         ],
     ),
@@ -108,21 +111,39 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("files", &[]),
+    // What fuzzers try.
+    (
+        "fuzz",
+        &[
+            "api",
+            "app",
+            "gateway",
+            "grant",
+            "listen",
+            "package",
+            "python_sdk",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
     ("instance", &[]),
     ("gateway", &["grant", "python_sdk", "session", "stack"]),
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["metrics", "raw"]),
+    ("log", &[]),
     ("memory", &["raw"]),
     ("metrics", &[]),
+    ("notify", &["files", "settings", "store"]),
     (
         "package",
-        &["catalogs", "credential", "python_sdk", "session"],
+        &["aws", "catalogs", "credential", "python_sdk", "session"],
     ),
     ("process", &["raw"]),
     ("program", &[]),
     // A grant is told by its looks in the SDK's files.
-    ("python_sdk", &["files", "grant", "raw"]),
+    ("python_sdk", &["files", "grant", "raw", "watchdog"]),
     ("raw", &[]),
     ("refresh", &["changes", "clock", "metrics"]),
     (
@@ -131,14 +152,16 @@ const ROOMS: &[(&str, &[&str])] = &[
             "changes", "clock", "files", "metrics", "raw", "refresh", "stack", "store",
         ],
     ),
-    ("settings", &[]),
+    ("settings", &["files"]),
     ("stack", &["metrics"]),
-    ("store", &["files"]),
+    ("store", &["files", "watchdog"]),
+    ("succession", &["process", "raw"]),
     ("users", &[]),
+    ("watchdog", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "chaos", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "fuzz", "listen"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

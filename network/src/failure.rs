@@ -87,6 +87,13 @@ pub enum Failure {
     BrokenAnswer,
     /// Said with a status that it failed, for now.
     Status(String),
+    /// The same, and for how long it is not to be asked again.
+    Busy {
+        /// The status.
+        status: String,
+        /// For so many seconds.
+        seconds: u32,
+    },
 }
 
 impl Failure {
@@ -221,7 +228,16 @@ impl Failure {
             Self::FirewallPage(_) => K::FirewallPage,
             Self::Redirected(_) => K::Redirected,
             Self::BrokenAnswer => K::BrokenAnswer,
-            Self::Status(_) => K::ServerError,
+            Self::Status(_) | Self::Busy { .. } => K::ServerError,
+        }
+    }
+
+    /// For how many seconds whoever was asked is not to be asked again, where it
+    /// said so.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Busy { seconds, .. } => Some(*seconds),
+            _ => None,
         }
     }
 
@@ -311,6 +327,12 @@ impl fmt::Display for Failure {
             Self::Redirected(Some(host)) => return write!(f, "redirected elsewhere, to {host}"),
             Self::BrokenAnswer => "broke off its answer",
             Self::Status(status) => return write!(f, "answered {status}"),
+            Self::Busy { status, seconds } => {
+                return write!(
+                    f,
+                    "answered {status}, and wants to be left alone for {seconds} s"
+                );
+            }
         };
         f.write_str(text)
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{self, Command};
-use crate::{CatalogUrl, NetworkFailure, RegistryHost};
+use crate::{CatalogUrl, NetworkFailure, RegistryHost, quoted};
 
 /// What went wrong, stable across versions. A code this version does not know
 /// is kept as [`ErrorCode::Unknown`].
@@ -189,11 +189,22 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&command::sentence(&self.detail, self.hint.as_ref()))
+        // It may have come over a socket from anybody.
+        let clean;
+        let detail = if self.detail.contains(char::is_control) {
+            clean = quoted::one_line(&self.detail, MAX_DETAIL, MAX_DETAIL);
+            &clean
+        } else {
+            &self.detail
+        };
+        f.write_str(&command::sentence(detail, self.hint.as_ref()))
     }
 }
 
 impl std::error::Error for Problem {}
+
+/// The longest detail that is shown where it has to be cleaned, in bytes.
+const MAX_DETAIL: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -205,6 +216,16 @@ mod tests {
             let text = serde_json::to_string(&code).unwrap();
             assert_eq!(serde_json::from_str::<ErrorCode>(&text).unwrap(), code);
         }
+    }
+
+    #[test]
+    fn a_problem_from_anybody_reads_as_one_line() {
+        let text = r#"{"type":"x","title":"y","status":599,"code":"z",
+            "detail":"a\nb\u001b[31m","hint":"c\nd"}"#;
+        let problem: Problem = serde_json::from_str(text).unwrap();
+        let line = problem.to_string();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.starts_with("a b"), "{line:?}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::env;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::Secret;
+
 /// What kept a request from its answer, stable across versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -103,6 +105,17 @@ pub fn environment() -> BTreeMap<String, String> {
         Some((spellings[0].to_owned(), without_password(&value)))
     });
     certificates.chain(proxies).collect()
+}
+
+/// The variables of this process that name a proxy with a password, whole: by
+/// the first spelling of each name.
+pub fn proxies_with_passwords() -> BTreeMap<String, Secret> {
+    let proxies = PROXY_VARIABLES.iter().filter_map(|spellings| {
+        let (_, value) = variable(spellings)?;
+        let has_password = without_password(&value) != value.trim_end_matches('/');
+        has_password.then(|| (spellings[0].to_owned(), Secret::from(value)))
+    });
+    proxies.collect()
 }
 
 /// A proxy's address as it may be shown; what is no URL stays as it is, up to

@@ -217,7 +217,11 @@ async fn every_audited_endpoint_has_its_entry_of_the_catalog_it_was_resolved_to(
     }
 
     // Read from the file: nobody answers afterwards.
-    calls.call(Shutdown).await.unwrap();
+    calls.call(OfferKeys).await.unwrap();
+    calls
+        .call(Shutdown(ShutdownQuery::default()))
+        .await
+        .unwrap();
     let Two { mut world, .. } = two;
     world.daemon.take().unwrap().stop().await;
     let file = fs::read_to_string(world.home.state().join("audit.jsonl")).unwrap();

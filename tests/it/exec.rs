@@ -246,6 +246,34 @@ async fn default_keys_of_the_user_are_out_of_sight_and_nothing_else_is() {
     assert_eq!(std::fs::read_to_string(aws.join("config")).unwrap(), config);
 }
 
+/// SDKs that look into `~/.aws` whatever the variables of today say are told by
+/// those of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn sdks_of_old_find_the_copies_too() {
+    let world = World::logged_in().await;
+    let aws = world.home.path().join(".aws");
+    std::fs::create_dir_all(&aws).unwrap();
+    let script =
+        "echo \"$AWS_SDK_LOAD_CONFIG\"; cat \"${AWS_CREDENTIAL_PROFILES_FILE:-/dev/null}\"";
+    let seen = async || {
+        let run = world.ctl(&["exec", "--", "sh", "-c", script]).await;
+        run.ok()
+    };
+    // The account's own home, where that is another, may hold what it likes.
+    let hides_nothing = |seen: &str| seen.starts_with('\n') && !seen.contains("AKIAOTHER");
+    assert!(hides_nothing(&seen().await));
+    let keys = "aws_access_key_id = AKIAOTHER\naws_secret_access_key = b3RoZXI\n";
+    let work = format!("[work]\n{keys}");
+    std::fs::write(aws.join("credentials"), &work).unwrap();
+    assert!(hides_nothing(&seen().await));
+    std::fs::write(aws.join("config"), format!("[default]\n{keys}")).unwrap();
+    assert!(hides_nothing(&seen().await), "of both, that is not read");
+    std::fs::write(aws.join("credentials"), format!("[default]\n{keys}{work}")).unwrap();
+    assert_eq!(seen().await, format!("1\n[default]\n{work}"));
+    std::fs::remove_file(aws.join("credentials")).unwrap();
+    assert_eq!(seen().await, "\n[default]\n");
+}
+
 /// What botocore takes for the default profile, however it is spelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_of_a_default_profile_wins() {
@@ -381,7 +409,7 @@ print("done")
         .arg(&python)
         .args(["-c", inner])
         .env("QUILT_CATALOG", world.stack.catalog_url());
-    let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
+    let output = tokio::time::timeout(Duration::from_mins(2), command.output()).await;
     let run: Run = output.expect("no hang").unwrap().into();
     assert_eq!(run.ok().trim(), "done");
     no_grants(&world).await;

@@ -158,3 +158,115 @@ async fn logging_out_needs_no_room() {
     cramped.world.ctl(&["logged-in"]).await.code_is(3);
     assert!(!cramped.disk.path().join("sessions.json").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_not_taken_back_for_good_is_said_not_to_be() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    cramped.world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, token) = crate::gateway::grant(&cramped.world);
+    let status = cramped.world.client().status().await.unwrap();
+    let id = status.grants[0].id.clone();
+    let revoke = ["grants", "revoke", &id];
+    assert!(opens(&gateway, &token).await, "it opens something");
+    cramped.disk.fill();
+    let line = cramped.world.ctl(&revoke).await.failed(1);
+    let again = format!("; run: quiltctl grants revoke {id}");
+    assert!(
+        line.contains("not for good") && line.ends_with(&again),
+        "{line}"
+    );
+    assert!(!opens(&gateway, &token).await, "until the next start");
+    let status = cramped.world.client().status().await.unwrap();
+    assert_eq!(status.grants, []);
+    // Which is what was said.
+    cramped.crash_and_restart().await;
+    assert!(opens(&gateway, &token).await);
+    cramped.world.ctl(&revoke).await.failed(1);
+    cramped.disk.clear();
+    cramped.world.ctl(&revoke).await.ok();
+    cramped.world.ctl(&revoke).await.failed(7);
+    cramped.crash_and_restart().await;
+    assert!(!opens(&gateway, &token).await);
+    cramped.assert_tidy();
+}
+
+/// Whether a grant of the registry is good.
+async fn opens(gateway: &str, token: &str) -> bool {
+    let url = format!("http://{gateway}/api/auth/get_credentials");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = http.get(url).bearer_auth(token).send().await;
+    asked.is_ok_and(|answer| answer.status().is_success())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_the_gateway_needs_no_room() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    cramped.world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, token) = crate::gateway::grant(&cramped.world);
+    assert!(opens(&gateway, &token).await);
+    cramped.disk.fill();
+    cramped.world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    cramped.crash_and_restart().await;
+    assert!(!opens(&gateway, &token).await);
+    assert!(!cramped.disk.path().join("grants.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_logins_ends_for_good_or_is_said_not_to() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    let other = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let code = other.control().login_code("bob").unwrap();
+    let catalog = other.catalog_url();
+    let login = ["--catalog", catalog, "login", "--code-stdin"];
+    cramped.world.ctl_with_input(&login, &code).await.ok();
+    cramped.disk.fill();
+    let logout = ["--catalog", catalog, "logout"];
+    let line = cramped.world.ctl(&logout).await.failed(1);
+    assert!(line.contains("logged out, but not for good"), "{line}");
+    cramped.disk.clear();
+    cramped.world.ctl(&logout).await.ok();
+    cramped.crash_and_restart().await;
+    cramped
+        .world
+        .ctl(&["--catalog", catalog, "logged-in"])
+        .await
+        .code_is(3);
+    cramped.world.ctl(&["whoami"]).await.ok();
+    // All of them need no room.
+    cramped.disk.fill();
+    cramped.world.ctl(&["logout", "--all"]).await.ok();
+    cramped.crash_and_restart().await;
+    cramped.world.ctl(&["logged-in"]).await.code_is(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_dropped_on_a_full_disk_is_dropped() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    let (_, key) = crate::api_keys::planted(&cramped.world, "planted");
+    let set = ["login", "--api-key"];
+    cramped.world.ctl_with_input(&set, &key).await.ok();
+    cramped.disk.fill();
+    cramped.world.ctl(&["clear-api-key"]).await.ok();
+    let token = cramped.world.ctl(&["token"]).await.ok();
+    assert_ne!(token.trim(), key, "the login counts");
+    // Its note is what a restart would go by; it may say of a key, never use it.
+    cramped.crash_and_restart().await;
+    let token = cramped.world.ctl(&["token"]).await.ok();
+    assert_ne!(token.trim(), key);
+}

@@ -206,3 +206,31 @@ async fn refuses_to_start(world: &World, bus: &SessionBus) {
         "{line}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_comes_later_is_taken_with_the_logins_there_are() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    start(&mut world, &bus, "auto").await;
+    assert_eq!(store_in_use(&world).await, "file");
+    world.login().await;
+    let token = world.ctl(&["token"]).await.ok();
+    assert!(world.home.sessions_file().exists());
+    bus.start_keyring(&world.home).await;
+    while store_in_use(&world).await != "keyring" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    while world.home.sessions_file().exists() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(world.ctl(&["token"]).await.ok(), token, "the same login");
+    world.stack.control().outdate_access_tokens();
+    world.ctl(&["whoami"]).await.ok();
+    let rotated = world.ctl(&["token"]).await.ok();
+    assert_ne!(rotated, token);
+    assert!(!holds(world.home.path(), rotated.trim()));
+    stop(&mut world).await;
+    start(&mut world, &bus, "keyring").await;
+    assert_eq!(world.ctl(&["token"]).await.ok(), rotated);
+}

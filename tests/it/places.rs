@@ -232,6 +232,12 @@ async fn a_stopped_daemon_is_said_to_be_and_the_command_named_wakes_it() {
             "{command:?}: {line}"
         );
     }
+    // Programs in Rust are told the same, and no later.
+    let client = quilt_client::Client::new(home.socket());
+    let told = tokio::time::timeout(Duration::from_secs(30), client.status()).await;
+    let told = told.expect("an answer in time").unwrap_err();
+    let is_told = matches!(told, quilt_client::Error::Stopped { pid } if i32::try_from(pid) == Ok(number.get()));
+    assert!(is_told, "{told:?}");
     let said = shell(&home, &["doctor", "--json"]).await.stdout;
     assert!(said.contains(&format!("kill -CONT {number}")), "{said}");
     let mut wake = home.command("sh");

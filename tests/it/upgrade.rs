@@ -128,3 +128,48 @@ async fn no_call_fails_over_a_restart() {
     assert!(run.stderr.contains("(pid "), "{run:?}");
     installed.end().await;
 }
+
+/// A downgrade: what a newer version wrote is not read half, and not lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn state_of_a_newer_version_is_refused_in_words_and_left_as_it_is() {
+    let mut world = World::logged_in().await;
+    world.daemon.take().unwrap().stop().await;
+    let newer = |name: &str| {
+        let path = world.home.state().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(document["version"].is_u64(), "{name}: {text}");
+        document["version"] = 99.into();
+        fs::write(&path, document.to_string()).unwrap();
+        (path, document.to_string(), text)
+    };
+    // The login.
+    let (path, written, before) = newer("sessions.json");
+    let mut command = world.home.command(binaries::quiltd());
+    let output = command.args(["--token-store", "file"]).output().await;
+    let run: Run = output.unwrap().into();
+    assert_ne!(run.code, 0, "{run:?}");
+    let line = run.stderr.lines().last().unwrap();
+    assert!(line.contains("was written by a newer quiltd"), "{line}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), written);
+    let (_, hint) = line.split_once("; run: ").unwrap();
+    let mut command = world.home.command("sh");
+    let output = command.args(["-c", hint]).output().await;
+    Run::from(output.unwrap()).ok();
+    let kept = path.with_extension("json.newer");
+    assert_eq!(fs::read_to_string(kept).unwrap(), written);
+    fs::write(&path, before).unwrap();
+    // Where secrets go.
+    let (path, written, _) = newer("catalogs.json");
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    let code = world.stack.control().login_code("alice").unwrap();
+    let run = world
+        .ctl_with_input(&["login", "--code-stdin"], &code)
+        .await;
+    assert_ne!(run.code, 0, "{run:?}");
+    assert!(
+        run.stderr.contains("was written by a newer quiltd"),
+        "{run:?}"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), written);
+}

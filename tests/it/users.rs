@@ -75,6 +75,42 @@ async fn a_users_world_is_that_users() {
     assert!(!output.status.success() && output.stdout.is_empty());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("quiltctl: "), "{said}");
+
+    // Where the runtime directory is, is no secret.
+    fs::set_permissions(world.home.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    // With an environment of the other user's, as su leaves it, the command that
+    // is named brings a daemon of one's own.
+    let token = async |line: &str| {
+        let mut command = home.command("sh");
+        let bin = home.program(binaries::quiltctl());
+        let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+        command.args(["-c", line]).env("PATH", path);
+        command.env("XDG_RUNTIME_DIR", world.home.path().join("run"));
+        command.env("QUILT_CATALOG", world.stack.catalog_url());
+        let output = command.output().await.unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let program = home.program(binaries::quiltd());
+    assert!(program.exists());
+    for variable in ["XDG_RUNTIME_DIR", "QUILTD_SOCKET"] {
+        let set = format!("export QUILTD_SOCKET={}; ", world.home.socket().display());
+        let set = if variable == "QUILTD_SOCKET" {
+            &*set
+        } else {
+            ""
+        };
+        let said = token(&format!("{set}quiltctl --no-autostart token")).await;
+        assert!(said.contains("ermission denied"), "{said}");
+        let (_, hint) = said.trim_end().split_once("; run: ").unwrap();
+        assert!(hint.contains(variable), "{said}");
+        // It is what the line says, as it stands.
+        let said = token(&format!("{set}{hint} && quiltctl token")).await;
+        assert!(
+            said.contains("not logged in") || said.contains("login"),
+            "{said}"
+        );
+        token(&format!("{set}{hint} && quiltctl daemon stop")).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
-use quilt_proto::api::{ReadStatus, Shutdown};
+use quilt_proto::api::{ReadStatus, Shutdown, ShutdownQuery};
 use quilt_proto::wire::{Finding, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::logs;
+use crate::carrier::KeyCarrier;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{output, owner, start};
@@ -56,8 +57,15 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Restart => {
-            stop(&client)?;
-            start(context, &client)
+            let keys = KeyCarrier::send_for(&client);
+            if keys.comes_again() {
+                stop_in_unit(context, &client)?;
+            } else {
+                stop(&client)?;
+            }
+            start(context, &client)?;
+            keys.arrive();
+            Ok(())
         }
         Command::Logs(_) => Ok(()),
     }
@@ -93,10 +101,37 @@ fn warn_of_upgrade(status: &Status) {
     super::status::warn(status.findings.iter().filter(is_about_it));
 }
 
+/// Ends the daemon so that the one that is started next has its API keys.
+pub(super) fn stop_for_next(client: &Client) -> Result<bool, Failure> {
+    // Whoever carries them needs nobody to wait.
+    let _keys = KeyCarrier::send_for(client);
+    stop(client)
+}
+
 /// Ends the daemon and waits until it is gone; false when there was none.
 /// Waits for the process, not for the socket: connecting to a socket that
 /// systemd or launchd holds would start the daemon again.
 pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
+    stop_as(client, ShutdownQuery::default())
+}
+
+/// Ends a daemon that its service manager starts again, and waits for that:
+/// whoever asks meanwhile starts none beside it.
+fn stop_in_unit(context: &Context, client: &Client) -> Result<(), Failure> {
+    let deadline = Instant::now() + END_TIMEOUT;
+    let place = context.place()?;
+    let lock = start::lock(&place, deadline)?;
+    stop_as(client, ShutdownQuery { again: true })?;
+    let deadline = Instant::now() + TIMEOUT;
+    while Instant::now() < deadline && !place.probe(deadline) {
+        std::thread::sleep(PAUSE);
+    }
+    // Where it does not come, one is started as for everybody else.
+    drop(lock);
+    Ok(())
+}
+
+fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
     let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
     match quick.send(&ReadStatus) {
         Ok(status) => {
@@ -105,7 +140,7 @@ pub(super) fn stop(client: &Client) -> Result<bool, Failure> {
             let pid = pid.or_else(|| owner::pid(client.socket()));
             let pid = pid.or_else(|| owner::checked(status.pid));
             let process = pid.map(|pid| (pid, Process::open(pid)));
-            client.send(&Shutdown)?;
+            client.send(&Shutdown(how))?;
             let deadline = Instant::now() + END_TIMEOUT;
             match process {
                 Some((pid, Ok(process))) if !process.wait(deadline) => return Err(endless(pid)),

@@ -57,7 +57,7 @@ fn give_up(format: Format) -> String {
         return String::new();
     }
     let mut text = String::new();
-    for name in variables::ALL {
+    for name in variables::all() {
         unset(&mut text, format, name);
     }
     if format != Format::Powershell {
@@ -135,7 +135,7 @@ fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroiz
             .flat_map(|region| variables::REGIONS.map(|name| (name, region.as_str()))),
     );
     let kept = |name: &str| set.iter().any(|(set, _)| *set == name);
-    let gone = variables::ALL.iter().filter(|name| !kept(name));
+    let gone = variables::all().filter(|name| !kept(name));
 
     let mut text = Zeroizing::new(String::with_capacity(8192));
     if format == Format::Json {

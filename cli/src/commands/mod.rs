@@ -152,3 +152,10 @@ fn profile_named(
     let found = profiles.into_iter().find(|known| known.name == *wanted);
     found.ok_or_else(|| Failure::new(exit::NOT_FOUND, what).hint("quiltctl profiles"))
 }
+
+/// `~/.aws/config`, made up.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_aws_config(data: &[u8]) {
+    setup::fuzz_aws_config(data);
+    exec::fuzz_aws_config(data);
+}

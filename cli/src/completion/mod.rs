@@ -16,7 +16,8 @@ use clap_complete::engine::CompletionCandidate;
 
 pub(crate) use self::script::{PROGRAM_NAME, Shell, script};
 pub(crate) use self::sources::{
-    admin_keys, catalogs, grants, keys, packages, profiles, programs, registries, roles,
+    admin_key_names, admin_keys, catalogs, grants, key_names, keys, packages, profiles, programs,
+    registries, roles,
 };
 
 use crate::args::Cli;

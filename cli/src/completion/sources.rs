@@ -71,6 +71,23 @@ pub(crate) fn admin_keys() -> ArgValueCandidates {
     ArgValueCandidates::new(|| keys_of(&ListAllApiKeys(ApiKeyFilter::default())))
 }
 
+/// Names of the user's API keys.
+pub(crate) fn key_names() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| names_of(&ListApiKeys(ApiKeyFilter::default())))
+}
+
+/// Names of everybody's.
+pub(crate) fn admin_key_names() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| names_of(&ListAllApiKeys(ApiKeyFilter::default())))
+}
+
+fn names_of<E: Endpoint<Answer = Vec<ApiKey>>>(request: &E) -> Vec<CompletionCandidate> {
+    let keys = ask(request).unwrap_or_default();
+    // Several keys may have one name.
+    let names: BTreeSet<_> = keys.into_iter().map(|key| key.name).collect();
+    candidates(names.into_iter().map(|name| (name, None)))
+}
+
 fn keys_of<E: Endpoint<Answer = Vec<ApiKey>>>(request: &E) -> Vec<CompletionCandidate> {
     let keys = ask(request).unwrap_or_default();
     candidates(keys.into_iter().map(|key| {

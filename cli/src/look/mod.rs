@@ -22,7 +22,7 @@ pub(crate) use self::foreign::{Foreign, name, names, says};
 pub(crate) use self::paint::{ColorWhen, Paint};
 pub(crate) use self::screen::{Line, Screen, Span};
 pub(crate) use self::table::{Column, Table};
-pub(crate) use self::time::Zone;
+pub(crate) use self::time::{Zone, span};
 pub(crate) use self::url::{host, page};
 #[cfg(test)]
 pub(crate) use self::width::width;

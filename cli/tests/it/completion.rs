@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 const STATUS: &str = r#"{"version":"1","pid":7,"started_at":"2030-01-01T00:00:00Z","socket":"/s","token_store":"file","grants":[{"id":"grant0815","kind":"credentials","catalog_url":"https://demo.quilt.example","profile":"lake","created_at":"2030-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z"}],"catalogs":[{"catalog_url":"https://demo.quilt.example","registry_url":null,"alias":"prod","session":{"state":"active","kind":"interactive","access_token_expires_at":null,"last_error":null},"credentials":[]}]}"#;
 const ME: &str = r#"{"name":"me","email":"m","is_admin":false,"role":"ReadWriteAll","roles":["ReadWriteAll","$(touch pwned)","`touch pwned`","-x","Two Words; touch pwned"]}"#;
 const PROFILES: &str = r#"[{"name":"lakehouse","catalog_url":null,"role_arn":[],"region":null,"expires_at":null,"next_refresh_at":null,"last_error":null}]"#;
-const KEYS: &str = r#"[{"id":"key4711","name":"ci","fingerprint":"qk_a...b","created_at":"2030-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z","last_used_at":null,"status":"ACTIVE","user_email":"a"}]"#;
+const KEYS: &str = r#"[{"id":"key4711","name":"nightly","fingerprint":"qk_a...b","created_at":"2030-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z","last_used_at":null,"status":"ACTIVE","user_email":"a"}]"#;
 
 fn daemon(home: &Home) {
     home.serve(|request, mut stream| {
@@ -19,7 +19,7 @@ fn daemon(home: &Home) {
             "/v1/status" => STATUS,
             "/v1/me" => ME,
             "/v1/profiles" => PROFILES,
-            "/v1/api-keys" => KEYS,
+            "/v1/api-keys" | "/v1/admin/api-keys" => KEYS,
             "/v1/packages" => r#"["team/dataset"]"#,
             _ => "{}",
         };
@@ -47,6 +47,27 @@ const LINES: &[(&str, &str)] = &[
         "quiltctl api-keys revoke key4711",
     ),
     (
+        "quiltctl api-keys list --name n",
+        "quiltctl api-keys list --name nightly",
+    ),
+    (
+        "quiltctl admin api-keys list --key-name n",
+        "quiltctl admin api-keys list --key-name nightly",
+    ),
+    (
+        "quiltctl admin api-keys get key",
+        "quiltctl admin api-keys get key4711",
+    ),
+    (
+        "quiltctl api-keys rotate key",
+        "quiltctl api-keys rotate key4711",
+    ),
+    ("quiltctl --catalog pr", "quiltctl --catalog prod"),
+    (
+        "quiltctl packages delete te",
+        "quiltctl packages delete team/dataset",
+    ),
+    (
         "quiltctl packages versions te",
         "quiltctl packages versions team/dataset",
     ),
@@ -69,7 +90,7 @@ fn asked(home: &Home, shell: &str, words: &[&str]) -> String {
 fn it_knows_what_the_daemon_knows_and_puts_nothing_on_the_line_that_is_obeyed() {
     let home = Home::new();
     daemon(&home);
-    for (line, completed) in &LINES[..8] {
+    for (line, completed) in &LINES[..LINES.len() - 1] {
         let words: Vec<&str> = line.split(' ').collect();
         let found = asked(&home, "bash", &words);
         let last = completed.rsplit(' ').next().unwrap();

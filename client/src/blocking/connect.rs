@@ -10,10 +10,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 
 use crate::error::{Fault, Stopped};
-use crate::stopped;
-
-/// How often to look at the daemon while it does not answer.
-const LOOK: Duration = Duration::from_secs(1);
+use crate::stopped::{self, LOOK};
 
 /// A connected stream whose reads and writes end at the deadline.
 #[derive(Debug)]
@@ -64,9 +61,7 @@ impl Read for Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Not the deadline yet: a look at whoever is to answer.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let listener = self.pid.filter(|pid| stopped::is_stopped(*pid));
-                    // A service manager may have listened on its behalf.
-                    if let Some(pid) = listener.or_else(stopped::stopped_daemon) {
+                    if let Some(pid) = stopped::who_is(self.pid) {
                         return Err(io::Error::other(Stopped(pid)));
                     }
                 }

@@ -1,16 +1,20 @@
 //! After a login: what the API says of it, and the configuration of a home
 //! that had none.
 
+use std::sync::Arc;
+
 use quilt_proto::Command;
 use quilt_proto::wire::{Finding, Session as Answer};
 
+use super::open_gateway;
 use super::routes::describe;
 use crate::app::App;
 use crate::session::{Arrival, Session};
 
 /// Where the session stands now, whose it is, and who was there before. The
-/// first login of a home makes its catalog the configured one.
-pub(super) fn welcome(app: &App, session: &Session, arrival: Arrival) -> Answer {
+/// first login of a home makes its catalog the configured one; one that joins
+/// others gets an address of its own at the gateway.
+pub(super) async fn welcome(app: &Arc<App>, session: &Session, arrival: Arrival) -> Answer {
     let configured = arrival.published.as_ref().is_some_and(|published| {
         let adopted = app.config.adopt(session.catalog(), &published.values);
         adopted.unwrap_or_else(|error| {
@@ -20,6 +24,9 @@ pub(super) fn welcome(app: &App, session: &Session, arrival: Arrival) -> Answer 
         })
     });
     app.note_user(session.catalog(), arrival.me.as_ref().ok());
+    app.gateway
+        .reach(session.catalog(), open_gateway(app))
+        .await;
     let (me, me_error) = match arrival.me {
         Ok(me) => (Some(me), None),
         Err(why) => (None, Some(why)),

@@ -70,6 +70,10 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             },
             ..Finding::error("api_key", summary, hints::key_notice(&notice))
         },
+        Ailment::NotTaken { from, error } => {
+            let hint = hints::not_taken(&from, &error, settings);
+            Finding::error("api_key", summary, hint)
+        }
         Ailment::Credential { source, .. } => credential(source, summary, settings),
         Ailment::Gateway {
             source: Trouble::Unreadable(error),

@@ -13,12 +13,13 @@ use quilt_trust::Distrust;
 use self::commands::{
     CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
 };
-pub(super) use self::commands::{ask, key as key_notice, note, store};
+pub(super) use self::commands::{ask, key as key_notice, not_taken, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
 use crate::credential::CredentialError;
 use crate::gateway::GatewayError;
+use crate::grant::GrantError;
 use crate::instance::InstanceError;
 use crate::keys::KeyError;
 use crate::listen::AcquireError;
@@ -83,10 +84,10 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         ApiError::NoSuchLogin => "quiltctl login --web".into(),
         ApiError::Aws(error) => aws(error),
         ApiError::Gateway(error) => return gateway(error),
-        ApiError::Grant(_)
-        | ApiError::Machine(_)
-        | ApiError::NoSuchGrant
-        | ApiError::Streams(_) => "quiltctl status".into(),
+        ApiError::Grant(error) => grant(error),
+        ApiError::Machine(_) | ApiError::NoSuchGrant | ApiError::Streams(_) => {
+            "quiltctl status".into()
+        }
         ApiError::Name(_) | ApiError::Input(_) | ApiError::NoSuchPath | ApiError::NoSuchMethod => {
             return None;
         }
@@ -151,12 +152,26 @@ fn gateway(error: &GatewayError) -> Option<Command> {
         GatewayError::NoOwnLogin(_) => "quiltctl login".into(),
         GatewayError::NotTakenOver { catalog, .. } => login(catalog),
         GatewayError::RecordLost | GatewayError::Itself(_) => CONFIGURE.into(),
-        GatewayError::Grant(_) => "quiltctl status".into(),
+        GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
         GatewayError::Files(SdkFileError::Distrusted(distrust)) => distrust.remedy(),
         GatewayError::Files(SdkFileError::Io { path, reason, .. }) => look(path, reason),
         GatewayError::Files(SdkFileError::Broken(path)) => away(path, ".broken"),
     })
+}
+
+fn grant(error: &GrantError) -> Command {
+    match error {
+        // Again: it is for good once there is room, or the lock is free.
+        GrantError::HalfRevoked { id: Some(id), .. } => {
+            Command::of("quiltctl grants revoke").operand(id)
+        }
+        GrantError::HalfRevoked { id: None, .. } => "quiltctl setup quilt3 --undo".into(),
+        GrantError::TooMany
+        | GrantError::System(_)
+        | GrantError::NoTokenFile(_)
+        | GrantError::Unkept(_) => "quiltctl status".into(),
+    }
 }
 
 fn stack(error: &StackError) -> Command {

@@ -9,10 +9,12 @@ pub mod hints;
 mod listing;
 mod loopback;
 mod meter;
+mod notices;
 mod openapi;
 mod router;
 mod routes;
 mod web;
 
 pub use self::meter::metered;
+pub use self::notices::tell_notices;
 pub use self::router::{open_gateway, router};

@@ -24,6 +24,7 @@ pub(super) fn served() -> Served {
         routes::openapi::serve,
         routes::doctor::serve,
         routes::audit::serve,
+        routes::handover::serve,
         routes::shutdown::serve,
         routes::config::serve,
         routes::session::serve,

@@ -106,7 +106,7 @@ impl AuditFile {
             Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => {}
             _ => self.open = None,
         }
-        Ok(self.open.is_some().then(|| ours.len()))
+        Ok(self.open.is_some().then_some(ours.len()))
     }
 
     /// Sets the lines so far aside, to the older ones. Only one daemon does so
@@ -192,16 +192,20 @@ fn open(path: &Path) -> io::Result<File> {
 /// The entry with what is long in it cut: of a path the end says most.
 fn bounded(entry: &AuditEntry) -> AuditEntry {
     let short = |text: &String| text.len() <= MAX_TEXT;
-    let start = |text: String| match short(&text) {
-        true => text,
-        false => format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)]),
+    let start = |text: String| {
+        if short(&text) {
+            text
+        } else {
+            format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)])
+        }
     };
-    let end = |text: String| match short(&text) {
-        true => text,
-        false => format!(
-            "…{}",
-            &text[text.ceil_char_boundary(text.len() - MAX_TEXT)..]
-        ),
+    let end = |text: String| {
+        if short(&text) {
+            text
+        } else {
+            let from = text.ceil_char_boundary(text.len() - MAX_TEXT);
+            format!("…{}", &text[from..])
+        }
     };
     let entry = entry.clone();
     AuditEntry {

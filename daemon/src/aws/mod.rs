@@ -8,6 +8,7 @@ mod bounded;
 mod console;
 mod error;
 mod sts;
+mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use url::Url;
 pub use self::console::SignIn;
 pub use self::error::AwsError;
 pub use self::sts::AssumeRole;
+pub use self::xml::text_of;
 use crate::metrics::{Upstream, UpstreamMeter};
 
 /// Keys of an AWS session.

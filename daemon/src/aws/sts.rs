@@ -14,6 +14,7 @@ use quilt_proto::{Secret, Timestamp, quoted};
 
 use super::bounded::Bounded;
 use super::error::said;
+use super::xml::text_of;
 use super::{Aws, AwsError, SessionKeys};
 
 const SERVICE: &str = "STS";
@@ -120,8 +121,9 @@ where
     let status = answer.raw().status().as_u16();
     let body = answer.raw().body().bytes().unwrap_or_default();
     let body = String::from_utf8_lossy(body);
-    let code = answer.err().code().or_else(|| element(&body, "Code"));
-    let code = code.unwrap_or("refusal without a code");
+    let meant = |said: Option<&str>, name| said.map(str::to_owned).or_else(|| text_of(&body, name));
+    let code = meant(answer.err().code(), "Code");
+    let code = code.as_deref().unwrap_or("refusal without a code");
     if status >= 500 || status == 429 || code.contains("Throttl") {
         let said = format!("{status} {}", quoted::name(code));
         return AwsError::unreachable(SERVICE, None, Failure::Status(said));
@@ -130,9 +132,8 @@ where
         return AwsError::odd(SERVICE, "gave an answer that is not its own");
     }
     let secrets = [keys.secret_access_key.secret(), keys.session_token.secret()];
-    let message = answer.err().message();
-    let message = message.or_else(|| element(&body, "Message"));
-    let message = message.map_or_else(|| format!("status {status}"), str::to_owned);
+    let message = meant(answer.err().message(), "Message");
+    let message = message.unwrap_or_else(|| format!("status {status}"));
     AwsError::Refused {
         service: SERVICE.to_owned(),
         message: said(&format!("{code}: {message}"), &secrets),
@@ -141,13 +142,4 @@ where
             "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId"
         ),
     }
-}
-
-/// The text of an XML element. Stand-ins for STS nest errors in ways the SDK
-/// does not look for.
-fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
-    let start = document.split_once(&format!("<{name}>"))?.1;
-    start
-        .split_once(&format!("</{name}>"))
-        .map(|(text, _)| text)
 }

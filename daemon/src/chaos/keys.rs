@@ -72,7 +72,7 @@ async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
         let trouble = blocked.iter().map(|at| (*at, answer));
         world.fake.lock().trouble.extend(trouble);
         let key = world.fake.lock().key.parse().unwrap();
-        world.keys.set_unchecked(&world.session, &key);
+        world.keys.set_unchecked(&world.session, &key, None);
         world.pass(90).await;
         assert!(world.outcome(world.credentials()).await.is_err());
         assert_eq!(world.session.status().state, SessionState::Active);

@@ -79,6 +79,14 @@ fn because(problem: Option<&str>) -> String {
 }
 
 impl CredentialError {
+    /// For how many seconds the stack is not to be asked again, where it said so.
+    pub(super) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Session(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
     pub(super) fn from_refresh(error: RefreshError<Self>, catalog: &CatalogUrl) -> Self {
         match error {
             RefreshError::Source(error) => error,

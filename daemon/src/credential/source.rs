@@ -44,6 +44,10 @@ impl Source for Issuer {
         issued.map_err(Failure::Transient)
     }
 
+    fn retry_after(error: &CredentialError) -> Option<u32> {
+        error.retry_after()
+    }
+
     fn is_wanted(&self) -> bool {
         let (catalog, profile) = &self.of;
         (self.wanted)(catalog, profile)

@@ -20,12 +20,9 @@ use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
 use crate::python_sdk::ConfigFile;
 use crate::refresh::{Policy, RefreshError, Refresher, Watched};
-use crate::session::{Identity, Session, Sessions};
+use crate::session::{Identity, Session, SessionError, Sessions};
 use crate::settings::{Profile, SettingsFile};
 use crate::stack::StackClient;
-
-/// Somebody may log in and out while we ask; after this many times we give up.
-const TRIES: usize = 3;
 
 pub(super) type Key = (CatalogUrl, ProfileName);
 type Entries = BTreeMap<Key, Arc<Entry>>;
@@ -316,15 +313,19 @@ impl Entry {
         patience: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let deadline = Instant::now() + patience;
-        for _ in 0..TRIES {
+        // Again whenever somebody logs in or out while we wait.
+        loop {
             self.follow();
             let left = deadline.saturating_duration_since(Instant::now());
             match self.refresher.value(left).await {
                 Ok(credentials) if credentials.identity != self.session.identity() => {}
                 outcome => return outcome.map_err(|error| self.explain(error)),
             }
+            if Instant::now() >= deadline {
+                return Err(self.explain(RefreshError::Slow));
+            }
+            tokio::task::yield_now().await;
         }
-        Err(CredentialError::Slow(self.session.catalog().clone()))
     }
 
     /// Credentials other than those AWS no longer accepts although they look
@@ -341,9 +342,13 @@ impl Entry {
 
     fn explain(&self, error: RefreshError<CredentialError>) -> CredentialError {
         match error {
-            RefreshError::Slow if !self.profile.roles.is_empty() => {
-                CredentialError::SlowAws(self.name.clone())
-            }
+            RefreshError::Slow => match self.session.waits_for() {
+                Some(error) => SessionError::Store(error).into(),
+                None if !self.profile.roles.is_empty() => {
+                    CredentialError::SlowAws(self.name.clone())
+                }
+                None => CredentialError::Slow(self.session.catalog().clone()),
+            },
             error => CredentialError::from_refresh(error, self.session.catalog()),
         }
     }

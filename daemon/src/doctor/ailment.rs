@@ -1,6 +1,7 @@
 //! What can be wrong. No HTTP in here, and no commands.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use quilt_network::{Failure, Unusable};
 use quilt_proto::{CatalogUrl, ProfileName, quoted};
@@ -8,7 +9,7 @@ use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
 use crate::gateway::Trouble;
-use crate::keys::KeyNotice;
+use crate::keys::{HandoverError, KeyNotice, StartupSource};
 use crate::process::Attempt;
 use crate::program::Replaced;
 use crate::session::SessionError;
@@ -47,6 +48,14 @@ pub enum Ailment {
     /// An API key needs its owner.
     #[error(transparent)]
     Key(KeyNotice),
+    /// An API key that the daemon was to start with was not taken.
+    #[error("an API key is not used: {error}")]
+    NotTaken {
+        /// Where it was to come from.
+        from: StartupSource,
+        /// Why not.
+        error: Arc<HandoverError>,
+    },
     /// A profile gives no credentials.
     #[error("profile '{profile}' gives no AWS credentials: {source}")]
     Credential {

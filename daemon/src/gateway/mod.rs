@@ -6,6 +6,7 @@
 //! token and speaks to the real registry with the daemon's own. What the SDK
 //! is left with opens nothing off this machine.
 
+mod addresses;
 mod carry;
 mod error;
 mod graphql;

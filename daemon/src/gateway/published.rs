@@ -1,10 +1,10 @@
 //! What the catalog publishes of itself, with the gateway as its registry.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quilt_proto::RegistryUrl;
-use quilt_proto::wire::GrantKind;
+use quilt_proto::CatalogUrl;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -18,9 +18,12 @@ const FRESH: Duration = Duration::from_mins(1);
 /// For how long a failure counts.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// What was last published.
+/// What each catalog last published.
 #[derive(Default)]
-pub(super) struct LastPublished(tokio::sync::Mutex<Option<Seen>>);
+pub(super) struct LastPublished(Mutex<BTreeMap<CatalogUrl, OfOne>>);
+
+/// One at a time asks a catalog.
+type OfOne = Arc<tokio::sync::Mutex<Option<Seen>>>;
 
 struct Seen {
     session: Arc<Session>,
@@ -30,25 +33,38 @@ struct Seen {
     good: Option<Map<String, Value>>,
 }
 
+impl LastPublished {
+    fn of(&self, catalog: &CatalogUrl) -> OfOne {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(catalog.clone()).or_default())
+    }
+}
+
 impl Gateway {
     /// `config.json` as programs are to see it that use the gateway: the
     /// catalog's own, as it last said, but for the registry.
     pub async fn config_json(
         &self,
         session: &Arc<Session>,
+        at_own_address: bool,
     ) -> Result<Map<String, Value>, SessionError> {
         let mut values = self.published(session).await?;
         // A client that takes this for a catalog's own goes on with the right one.
         values.insert("navigator_url".to_owned(), json!(session.catalog()));
-        if let Some(address) = self.grants.address(GrantKind::Registry) {
-            let here = RegistryUrl::on_loopback(address.port());
+        let here = if at_own_address {
+            self.own_here(session.catalog())
+        } else {
+            self.here()
+        };
+        if let Some(here) = here {
             values.insert("registryUrl".to_owned(), json!(here));
         }
         Ok(values)
     }
 
     async fn published(&self, session: &Arc<Session>) -> Result<Map<String, Value>, SessionError> {
-        let mut last = self.last_published.0.lock().await;
+        let of_one = self.last_published.of(session.catalog());
+        let mut last = of_one.lock().await;
         let known = last
             .take()
             .filter(|seen| Arc::ptr_eq(&seen.session, session));

@@ -8,15 +8,10 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use quilt_trust::Distrust;
 
 use super::{Gateway, GatewayError, Open};
-use crate::grant::{Endpoint, Issued, Life, Right};
+use crate::grant::Right;
 use crate::python_sdk::{ConfigError, Lead, SdkFileError, Stray, Wired};
 use crate::session::{Agreed, Arrival, Session};
 use crate::stack::StackConfig;
-
-/// Ports that are tried for a new gateway, and how often.
-const FIRST_PORT: u16 = 20_000;
-const PORTS: u16 = 10_000;
-const TRIES: usize = 20;
 
 /// How setting up went.
 #[derive(Debug)]
@@ -97,10 +92,12 @@ impl Trouble {
 }
 
 impl Gateway {
-    /// Leads the SDK to the gateway of a session's catalog.
+    /// Leads the SDK to the gateway of a session's catalog, and gives each of
+    /// the others that are logged in an address there.
     pub async fn set_up(
         &self,
         session: &Arc<Session>,
+        logged_in: &[CatalogUrl],
         wish: Wish,
         open: Open,
     ) -> Result<WiredUp, GatewayError> {
@@ -113,11 +110,21 @@ impl Gateway {
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
         if wish.without_api_keys {
-            self.grants.keep_back_api_keys(true)?;
+            self.grants.keep_back_api_keys(true).await?;
         }
         let published = agreed.published();
-        let changed = self.lead(session.catalog(), published, &open, wish.without_api_keys)?;
-        self.grants.keep_back_api_keys(wish.without_api_keys)?;
+        let lead = self.lead(session.catalog(), published, &open, wish.without_api_keys);
+        let mut changed = lead.await?;
+        if let Some(wired) = self.wiring.wired()? {
+            for catalog in logged_in {
+                let gateway = &wired.gateway_url;
+                let given = self.give_address(catalog, gateway, &open, wish.without_api_keys);
+                changed |= given.await?;
+            }
+        }
+        self.grants
+            .keep_back_api_keys(wish.without_api_keys)
+            .await?;
         self.start_guard();
         let own_login = self.wiring.own_login(agreed.registry())?.is_some();
         Ok(WiredUp {
@@ -138,7 +145,7 @@ impl Gateway {
         let _alone = self.changing.lock().await;
         if self.wiring.wired()?.is_some() {
             let keep_back = self.keeps_back_api_keys();
-            self.lead(catalog, published, &open, keep_back)?;
+            self.lead(catalog, published, &open, keep_back).await?;
             self.start_guard();
         }
         Ok(())
@@ -154,7 +161,7 @@ impl Gateway {
         if undone.is_err() {
             self.start_guard();
         }
-        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry) > 0))
+        Ok(undone? | (self.grants.revoke_kind(GrantKind::Registry).await? > 0))
     }
 
     async fn undo_files(&self, session: Option<&Arc<Session>>) -> Result<bool, GatewayError> {
@@ -207,7 +214,7 @@ impl Gateway {
     }
 
     /// Whether API keys and logins are kept back from the SDK.
-    fn keeps_back_api_keys(&self) -> bool {
+    pub(super) fn keeps_back_api_keys(&self) -> bool {
         self.grants.without_api_keys().unwrap_or_default()
     }
 
@@ -261,7 +268,7 @@ impl Gateway {
         Ok(strays)
     }
 
-    fn holds_grant(
+    pub(super) fn holds_grant(
         &self,
         catalog: &CatalogUrl,
         gateway: &RegistryUrl,
@@ -273,7 +280,7 @@ impl Gateway {
         ))
     }
 
-    fn lead(
+    async fn lead(
         &self,
         catalog: &CatalogUrl,
         published: &StackConfig,
@@ -293,18 +300,22 @@ impl Gateway {
         {
             return Ok(self.wiring.set_up(&lead(gateway), None)?);
         }
-        let right = Right::Registry {
-            catalog: catalog.clone(),
-            without_api_keys,
-        };
-        let issued = self.issue(right, open)?;
+        if let Some(gateway) = &here
+            && let Some((token, until)) = self.held_at_own(catalog, gateway)?
+        {
+            return Ok(self.wiring.set_up(&lead(gateway), Some((&token, until)))?);
+        }
+        let issued = self.issue(catalog, open, without_api_keys).await?;
         let gateway = RegistryUrl::on_loopback(issued.address.port());
         let grant = (&issued.token, issued.expires_at.unix());
         let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
         if changed.is_err() {
-            self.grants.revoke(&issued.id);
+            // What failed first is told; this is logged.
+            let _ = self.grants.revoke(&issued.id).await;
         }
-        Ok(changed?)
+        changed?;
+        self.give_address(catalog, &gateway, open, without_api_keys)
+            .await
     }
 
     /// A registry that is the gateway itself is never followed.
@@ -317,22 +328,6 @@ impl Gateway {
             return Err(GatewayError::Itself(catalog.clone()));
         }
         Ok(())
-    }
-
-    /// Where the gateway listens, while it does.
-    fn here(&self) -> Option<RegistryUrl> {
-        let address = self.grants.address(GrantKind::Registry)?;
-        Some(RegistryUrl::on_loopback(address.port()))
-    }
-
-    /// A grant, on the port programs know if that can be had.
-    fn issue(&self, right: Right, open: &Open) -> Result<Issued, GatewayError> {
-        let open = |known: Option<u16>| match known.map(|port| open(port)) {
-            Some(Ok(endpoint)) => Ok(endpoint),
-            // Whoever has it now, the SDK's files are about to be written anew.
-            Some(Err(_)) | None => new_port(open),
-        };
-        Ok(self.grants.issue(right, Life::Kept, open)?)
     }
 
     /// Makes a login of the SDK's own the session's, unless that has one; ends
@@ -375,19 +370,4 @@ impl Gateway {
         self.wiring.forget_own_login(registry)?;
         Ok(Some(Imported::Now(Box::new(arrival))))
     }
-}
-
-/// A listener on a port that no outgoing connection will happen to have taken
-/// at the next start: below those that systems choose for them (RFC 6335,
-/// section 6).
-fn new_port(open: &Open) -> std::io::Result<Endpoint> {
-    for _ in 0..TRIES {
-        let mut random = [0; 2];
-        if getrandom::fill(&mut random).is_ok()
-            && let Ok(endpoint) = open(FIRST_PORT + u16::from_ne_bytes(random) % PORTS)
-        {
-            return Ok(endpoint);
-        }
-    }
-    open(0)
 }

@@ -1,12 +1,20 @@
 //! One task a grant, which ends it when its time has come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Holder;
 use super::store::{Grants, HELD_SECONDS};
 use crate::clock::{Deadline, Moment};
+
+/// For how long the wall clock has to say that a grant is over, while the time
+/// since boot does not, until it is believed.
+const BELIEVED: Duration = Duration::from_hours(24);
+
+/// How often it is looked at meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 impl Grants {
     /// Ends a grant when its time has come.
@@ -18,16 +26,9 @@ impl Grants {
         ended: CancellationToken,
     ) {
         let Some(holder) = holder else {
-            // Again as long as it is renewed meanwhile.
-            while let Some(expires) = self.expires(&id) {
-                if expires.reached(self.clock.now()) {
-                    self.end(&id, "it expired");
-                    return;
-                }
-                tokio::select! {
-                    () = ended.cancelled() => return,
-                    () = self.clock.sleep_until(expires) => {}
-                }
+            let over = self.expired(&id);
+            if ended.run_until_cancelled(over).await.is_some() {
+                self.finish(&id, "it expired").await;
             }
             return;
         };
@@ -36,7 +37,7 @@ impl Grants {
             tokio::select! {
                 () = ended.cancelled() => return,
                 () = holder.ended() => {
-                    self.end(&id, "its program ended");
+                    self.finish(&id, "its program ended").await;
                     return;
                 }
                 () = self.clock.sleep_until(renewed.after(HELD_SECONDS / 2)) => {
@@ -44,6 +45,31 @@ impl Grants {
                 }
             }
         }
+    }
+
+    /// Returns when a grant has expired for good. A wall clock that is ahead for
+    /// a while ends none: meanwhile its token opens nothing.
+    async fn expired(&self, id: &str) {
+        let mut since = None;
+        // Again as long as it is renewed meanwhile.
+        while let Some(expires) = self.expires(id) {
+            let now = self.clock.now();
+            if !expires.reached(now) {
+                since = None;
+                self.clock.sleep_until(expires).await;
+                continue;
+            }
+            let since = *since.get_or_insert(now.uptime);
+            if expires.reached_by_uptime(now) || now.uptime.saturating_sub(since) >= BELIEVED {
+                return;
+            }
+            self.clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// What cannot be written down is logged, and tried again.
+    async fn finish(self: &Arc<Self>, id: &str, reason: &str) {
+        let _ = self.end(id, reason).await;
     }
 
     fn expires(&self, id: &str) -> Option<Deadline> {

@@ -3,10 +3,12 @@
 //! Holds no secret: of a token only its hash is kept, and tokens are too
 //! random to be guessed from it.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_proto::{CatalogUrl, Timestamp, quoted};
 use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,12 @@ use crate::files::{self, Stamp};
 
 /// The largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
+
+/// How long to wait for another process that holds the lock.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often to look whether it let go. `flock` has no timeout of its own.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Everything kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +53,7 @@ pub(super) struct KeptGrant {
 }
 
 /// The file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct KeptFile(PathBuf);
 
 impl Kept {
@@ -98,15 +106,12 @@ impl KeptFile {
 
     /// Reads, changes and replaces what is kept, under a lock that other
     /// daemons on the same directory respect. Nothing is written where it
-    /// cannot be read.
+    /// cannot be read. Waits, so not for the runtime's threads.
     pub(super) fn update(&self, change: impl FnOnce(&mut Kept)) -> io::Result<()> {
         if let Some(dir) = self.0.parent() {
             quilt_trust::make_dir(dir)?;
         }
-        let lock = self.0.with_extension("lock");
-        let lock = quilt_trust::open_or_make(&lock, Role::State, Access::Lock)?;
-        // Held for as long as a small file takes to write.
-        lock.lock()?;
+        let _lock = self.lock()?;
         let mut kept = self.load()?;
         change(&mut kept);
         kept.version = kept.layout();
@@ -116,6 +121,39 @@ impl KeptFile {
         let text = serde_json::to_vec_pretty(&kept)?;
         files::replace_private(&self.0, &text)
     }
+
+    /// The lock, which others hold for as long as a small file takes to write.
+    fn lock(&self) -> io::Result<File> {
+        let path = self.0.with_extension("lock");
+        let lock = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < TIMEOUT => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let path = quoted::path(&path);
+                    let what = format!("another program holds {path} and does not let go");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// `grants.json`, made up: what can be read can be written, and read again.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+pub(crate) fn fuzz_kept(data: &[u8]) {
+    let Ok(kept) = serde_json::from_slice::<Kept>(data) else {
+        return;
+    };
+    let text = serde_json::to_vec(&kept).expect("it can be written");
+    let again: Kept = serde_json::from_slice(&text).expect("it can be read again");
+    assert!(again == kept);
 }
 
 #[cfg(test)]

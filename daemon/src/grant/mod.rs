@@ -6,11 +6,13 @@
 //! route, and shares everything else: tokens, expiry, revocation and guard.
 
 mod attend;
+mod error;
 mod holder;
 mod kept;
 mod quota;
 mod restrict;
 mod resume;
+mod retire;
 mod right;
 mod store;
 #[cfg(test)]
@@ -18,8 +20,12 @@ mod tests;
 mod token;
 mod token_files;
 mod told;
+mod written;
 
+pub use self::error::GrantError;
 pub use self::holder::{Holder, HolderError};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::kept::fuzz_kept;
 pub use self::right::{Kind, Right};
-pub use self::store::{Endpoint, GrantError, Grants, Issued, Life, Opened};
+pub use self::store::{Endpoint, Grants, Issued, Life, Opened};
 pub use self::token::{SAID_SECONDS, is_token};

@@ -15,10 +15,9 @@ impl Grants {
 
     /// Keeps them back from all the registry's grants, or from none: at once,
     /// also for programs that run. Answers whether that is new.
-    pub fn keep_back_api_keys(&self, keep_back: bool) -> Result<bool, GrantError> {
-        let mut state = self.state();
+    pub async fn keep_back_api_keys(&self, keep_back: bool) -> Result<bool, GrantError> {
         let mut changed = Vec::new();
-        for (id, grant) in &mut state.grants {
+        for (id, grant) in &mut self.state().grants {
             if grant.right.keep_back_api_keys(keep_back) {
                 changed.push(id.clone());
             }
@@ -26,10 +25,14 @@ impl Grants {
         if changed.is_empty() {
             return Ok(false);
         }
-        let saved = self.save(&state, &changed);
+        let saved = match self.turn().await {
+            Ok(_turn) => self.save(&changed).await,
+            Err(error) => Err(error),
+        };
         if saved.is_err() && !keep_back {
             // It would be back with the next daemon. A restriction that is not
             // written down holds until then all the same.
+            let mut state = self.state();
             for id in &changed {
                 if let Some(grant) = state.grants.get_mut(id) {
                     grant.right.keep_back_api_keys(true);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::kept::{Kept, KeptFile, KeptGrant};
-use super::store::{Endpoint, Grant, Grants, State};
+use super::kept::{Kept, KeptFile};
+use super::store::{Endpoint, Grant, Grants, KEPT_SECONDS, State};
 use super::{Kind, Right};
 use crate::files;
 
@@ -23,10 +23,8 @@ impl Grants {
         let mut state = self.state();
         state.port = kept.port;
         for kept in kept.grants {
-            let expires = now.after(kept.expires_at.seconds_since(now.wall));
-            if expires.reached(now) {
-                continue;
-            }
+            // One that is over is struck later: the clock may be wrong until then.
+            let expires = now.until(kept.expires_at, KEPT_SECONDS);
             let ended = CancellationToken::new();
             let grant = Grant {
                 right: Right::Registry {
@@ -40,6 +38,8 @@ impl Grants {
                 holder: None,
                 is_kept: true,
                 is_retired: kept.is_retired,
+                written: kept.expires_at,
+                is_being_saved: false,
                 _token_file: None,
                 _ended: ended.clone().drop_guard(),
             };
@@ -88,49 +88,5 @@ impl Grants {
                 .retain(|id, grant| !grant.is_kept || is_there(id));
         }
         Ok(())
-    }
-
-    /// Writes down the kept grants among these, and where they are good.
-    pub(super) fn save<'a>(
-        &self,
-        state: &'a State,
-        ids: impl IntoIterator<Item = &'a String>,
-    ) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        let found = ids
-            .into_iter()
-            .filter_map(|id| Some((id, state.grants.get(id)?)));
-        let changed = found.filter(|(_, grant)| grant.is_kept);
-        let changed: Vec<_> = changed
-            .map(|(id, grant)| KeptGrant {
-                id: id.clone(),
-                token_sha256: grant.hash.clone(),
-                catalog_url: grant.right.catalog().clone(),
-                created_at: grant.created_at,
-                expires_at: grant.expires.wall,
-                is_retired: grant.is_retired,
-                without_api_keys: grant.right.without_api_keys(),
-            })
-            .collect();
-        file.update(|kept| {
-            kept.port = state.port;
-            kept.grants
-                .retain(|kept| changed.iter().all(|changed| changed.id != kept.id));
-            kept.grants.extend(changed);
-        })
-    }
-
-    /// Strikes grants out of what is kept; all of them for `None`.
-    pub(super) fn strike(&self, id: Option<&str>) {
-        let Some(file) = &self.file else { return };
-        let struck = file.update(|kept| match id {
-            Some(id) => kept.grants.retain(|kept| kept.id != id),
-            None => *kept = Kept::default(),
-        });
-        if let Err(error) = struck {
-            tracing::warn!("cannot write down the grants: {}", files::words(&error));
-        }
     }
 }

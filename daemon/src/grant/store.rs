@@ -1,34 +1,35 @@
 //! Every grant there is, and the listeners that are there for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::{CatalogUrl, Secret, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::error::GrantError;
 use super::kept::KeptFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
 use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
-use crate::files::{self, Stamp};
+use crate::files::Stamp;
 
 /// A grant tied to a process is good for this long at a time, in seconds, and
 /// renewed at half of it: should the watch ever fail, the grant ends too.
 pub(super) const HELD_SECONDS: i64 = 3600;
 
 /// A grant that is renewed by use ends after this long without any, in seconds.
-const KEPT_SECONDS: i64 = 90 * DAY;
+pub(super) const KEPT_SECONDS: i64 = 90 * DAY;
 
 /// Such a renewal is written down this often, in seconds.
-const DAY: i64 = 24 * 3600;
+pub(super) const DAY: i64 = 24 * 3600;
 
 /// How long a grant lives.
 #[derive(Debug)]
@@ -68,23 +69,6 @@ pub struct Issued {
     pub token_file: Option<PathBuf>,
 }
 
-/// Why there is no grant.
-#[derive(Debug, thiserror::Error)]
-pub enum GrantError {
-    /// Nothing more is kept.
-    #[error("there are as many grants of that kind as there may be")]
-    TooMany,
-    /// No listener, or no randomness.
-    #[error("cannot listen on 127.0.0.1: {0}")]
-    System(#[from] io::Error),
-    /// The token cannot be put where programs read it.
-    #[error("cannot write the grant's token to a file: {}", .0.kind())]
-    NoTokenFile(#[source] io::Error),
-    /// It would not survive the daemon.
-    #[error("cannot write down the grant: {}", files::words(.0))]
-    Unkept(#[source] io::Error),
-}
-
 /// A running listener; it stops when this is dropped.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -108,6 +92,8 @@ pub struct Grants {
     pub(super) file: Option<KeptFile>,
     token_files: Option<TokenFiles>,
     pub(super) changes: Changes,
+    /// One change of the file at a time.
+    pub(super) changing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -119,6 +105,8 @@ pub(super) struct State {
     pub(super) port: Option<u16>,
     /// The version of the file that kept grants are in line with.
     pub(super) seen: Option<Stamp>,
+    /// Kept grants that were taken back and are still written down.
+    pub(super) unstruck: BTreeSet<String>,
 }
 
 pub(super) struct Grant {
@@ -131,6 +119,9 @@ pub(super) struct Grant {
     pub(super) is_kept: bool,
     /// Its holder has been given another.
     pub(super) is_retired: bool,
+    /// Until when it is good by what is written down.
+    pub(super) written: Timestamp,
+    pub(super) is_being_saved: bool,
     /// Removed with the grant.
     pub(super) _token_file: Option<TempPath>,
     /// Ends the task that waits for the grant's end.
@@ -145,6 +136,7 @@ impl Grants {
             file: None,
             token_files: None,
             changes: Changes::default(),
+            changing: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -173,11 +165,11 @@ impl Grants {
     /// Makes a grant. `open` is called for the first one of its kind, and
     /// starts the listener; it is told the port that programs know, if any.
     /// Must be called inside a tokio runtime.
-    pub fn issue(
+    pub async fn issue(
         self: &Arc<Self>,
         right: Right,
         life: Life,
-        open: impl FnOnce(Option<u16>) -> io::Result<Endpoint>,
+        open: impl FnOnce(Option<u16>) -> io::Result<Endpoint> + Send,
     ) -> Result<Issued, GrantError> {
         let random = |_| GrantError::System(io::Error::other("no random numbers"));
         let now = self.clock.now();
@@ -199,17 +191,10 @@ impl Grants {
         };
         let token_path = token_file.as_ref().map(|file| file.to_path_buf());
         let kind = right.kind();
-        let mut state = self.state();
-        if is_kept {
-            self.drop_struck(&mut state).map_err(GrantError::Unkept)?;
-        }
-        if !state.has_room(is_kept, holder.as_ref().map(Holder::pid)) {
-            return Err(GrantError::TooMany);
-        }
-        let known = state.port.filter(|_| is_kept);
-        let address = match state.endpoints.get(&kind) {
-            Some(endpoint) => endpoint.address,
-            None => state.endpoints.entry(kind).or_insert(open(known)?).address,
+        let turn = if is_kept {
+            Some(self.turn().await.map_err(GrantError::Unkept)?)
+        } else {
+            None
         };
         let expires = now.after(seconds);
         let ended = CancellationToken::new();
@@ -222,20 +207,43 @@ impl Grants {
             holder: holder.as_ref().map(Holder::pid),
             is_kept,
             is_retired: false,
+            written: expires.wall,
+            is_being_saved: false,
             _token_file: token_file,
             _ended: ended.clone().drop_guard(),
         };
-        tracing::info!(id, right = ?grant.right, pid = grant.holder, "grant issued");
-        state.grants.insert(id.clone(), grant);
+        let (address, retired) = {
+            let mut state = self.state();
+            if is_kept {
+                self.drop_struck(&mut state).map_err(GrantError::Unkept)?;
+            }
+            if !state.has_room(is_kept, grant.holder) {
+                return Err(GrantError::TooMany);
+            }
+            let known = state.port.filter(|_| is_kept);
+            let address = match state.endpoints.get(&kind) {
+                Some(endpoint) => endpoint.address,
+                None => state.endpoints.entry(kind).or_insert(open(known)?).address,
+            };
+            tracing::info!(id, right = ?grant.right, pid = grant.holder, "grant issued");
+            state.grants.insert(id.clone(), grant);
+            let mut retired = Vec::new();
+            if is_kept {
+                state.port = Some(address.port());
+                retired = state.retire_others(&id, now);
+            }
+            (address, retired)
+        };
         if is_kept {
-            state.port = Some(address.port());
-            state.retire_others(&id, now);
-            if let Err(error) = self.save(&state, state.grants.keys()) {
+            let kept: Vec<_> = self.state().grants.keys().cloned().collect();
+            if let Err(error) = self.save(&kept).await {
+                let mut state = self.state();
                 state.remove(&id);
+                state.call_back(retired);
                 return Err(GrantError::Unkept(error));
             }
         }
-        drop(state);
+        drop(turn);
         self.changes.announce();
         tokio::spawn(Arc::clone(self).attend(id.clone(), holder, now, ended));
         Ok(Issued {
@@ -247,24 +255,31 @@ impl Grants {
         })
     }
 
-    /// Takes a grant back; false if there is none of that name.
-    pub fn revoke(&self, id: &str) -> bool {
-        self.end(id, "it was revoked")
+    /// Takes a grant back, for good; false if there is none of that name.
+    pub async fn revoke(self: &Arc<Self>, id: &str) -> Result<bool, GrantError> {
+        let ended = self.end(id, "it was revoked").await;
+        ended.map_err(|source| GrantError::HalfRevoked {
+            id: Some(id.to_owned()),
+            source,
+        })
     }
 
     /// Takes back every grant of a kind, for good; answers how many there were.
-    pub fn revoke_kind(&self, kind: Kind) -> usize {
-        let mut state = self.state();
-        let before = state.grants.len();
-        state.grants.retain(|_, grant| grant.right.kind() != kind);
-        state.endpoints.remove(&kind);
-        let ended = before - state.grants.len();
-        if kind == Kind::Registry {
-            state.port = None;
-            self.strike(None);
-        }
+    pub async fn revoke_kind(&self, kind: Kind) -> Result<usize, GrantError> {
+        let ended = {
+            let mut state = self.state();
+            let before = state.grants.len();
+            state.grants.retain(|_, grant| grant.right.kind() != kind);
+            state.endpoints.remove(&kind);
+            before - state.grants.len()
+        };
         self.changes.announce();
-        ended
+        if kind == Kind::Registry {
+            let half = |source| GrantError::HalfRevoked { id: None, source };
+            self.strike_all().await.map_err(half)?;
+            self.state().port = None;
+        }
+        Ok(ended)
     }
 
     /// Stops listening, because the daemon does.
@@ -274,22 +289,27 @@ impl Grants {
         state.endpoints.clear();
     }
 
-    pub(super) fn end(&self, id: &str, reason: &str) -> bool {
-        let mut state = self.state();
-        let Some(grant) = state.remove(id) else {
-            return false;
+    /// Ends a grant at once, and then for good; false if there is none.
+    pub(super) async fn end(self: &Arc<Self>, id: &str, reason: &str) -> io::Result<bool> {
+        let ended = self.state().remove(id);
+        let is_kept = match ended {
+            Some(grant) => {
+                tracing::info!(id, reason, "grant ended");
+                self.changes.announce();
+                grant.is_kept
+            }
+            None if self.is_unstruck(id) => true,
+            None => return Ok(false),
         };
-        tracing::info!(id, reason, "grant ended");
-        drop(state);
-        self.changes.announce();
-        if grant.is_kept {
-            self.strike(Some(id));
+        if is_kept {
+            self.strike(id).await?;
         }
-        true
+        Ok(true)
     }
 
-    /// What a token opens, if it is a grant's, and that it was used.
-    pub fn open(&self, token: &str) -> Option<Opened> {
+    /// What a token opens, if it is a grant's, and that it was used. Must be
+    /// called inside a tokio runtime.
+    pub fn open(self: &Arc<Self>, token: &str) -> Option<Opened> {
         let now = self.clock.now();
         let mut state = self.state();
         self.follow_file(&mut state);
@@ -297,7 +317,7 @@ impl Grants {
         let grant = state.grants.get_mut(&id)?;
         grant.last_used_at = Some(now.wall);
         let is_renewed = grant.is_kept && !grant.is_retired;
-        let is_due = grant.expires.seconds_left(now) < KEPT_SECONDS - DAY;
+        let is_due = grant.written.seconds_since(now.wall) < KEPT_SECONDS - DAY;
         let opened = Opened {
             id: id.clone(),
             right: grant.right.clone(),
@@ -305,8 +325,8 @@ impl Grants {
         };
         if is_renewed && is_due {
             grant.expires = now.after(KEPT_SECONDS);
-            if let Err(error) = self.save(&state, [&id]) {
-                tracing::warn!("cannot write down the grants: {}", files::words(&error));
+            if !std::mem::replace(&mut grant.is_being_saved, true) {
+                self.save_later(id);
             }
         }
         Some(opened)
@@ -330,11 +350,20 @@ impl Grants {
         self.state().port
     }
 
-    /// Every grant, without its token.
+    /// The catalogs whose registry some grant opens that is kept.
+    pub fn registries(&self) -> BTreeSet<CatalogUrl> {
+        let state = self.state();
+        let kept = state.grants.values().filter(|grant| grant.is_kept);
+        kept.map(|grant| grant.right.catalog().clone()).collect()
+    }
+
+    /// Every grant that is good, without its token.
     pub fn list(&self) -> Vec<GrantStatus> {
+        let now = self.clock.now();
         self.state()
             .grants
             .iter()
+            .filter(|(_, grant)| !grant.expires.reached(now))
             .map(|(id, grant)| GrantStatus {
                 id: id.clone(),
                 kind: grant.right.kind(),
@@ -363,17 +392,6 @@ impl State {
             }
         }
         found
-    }
-
-    /// One kept grant is in use at a time: programs that still have an older
-    /// one are given a day to end.
-    fn retire_others(&mut self, id: &str, now: Moment) {
-        for (other, grant) in &mut self.grants {
-            if grant.is_kept && other != id {
-                grant.is_retired = true;
-                grant.expires = grant.expires.min(now.after(DAY));
-            }
-        }
     }
 
     /// Takes a grant out, and with the last of its kind the listener.

@@ -1,11 +1,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use tokio_util::sync::CancellationToken;
 
-use quilt_proto::ProfileName;
+use quilt_proto::{ProfileName, Timestamp};
 
 use super::*;
+use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 
 struct Desk {
@@ -35,7 +38,8 @@ impl Desk {
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let open = |_| Ok(Endpoint::new(address, self.stop.clone()));
-        self.grants.issue(right, life, open)
+        let issued = self.grants.issue(right, life, open).now_or_never();
+        issued.expect("nothing is written down")
     }
 
     async fn until(&self, done: impl Fn(&Grants) -> bool) {
@@ -55,8 +59,8 @@ async fn a_token_opens_what_it_was_given_for_until_it_is_taken_back() {
     assert!(desk.grants.open(one.token.expose()).is_some());
     assert!(desk.grants.open("").is_none());
     assert!(desk.grants.open(&one.token.expose()[1..]).is_none());
-    assert!(desk.grants.revoke(&one.id));
-    assert!(!desk.grants.revoke(&one.id));
+    assert!(desk.grants.revoke(&one.id).await.unwrap());
+    assert!(!desk.grants.revoke(&one.id).await.unwrap());
     assert!(desk.grants.open(one.token.expose()).is_none());
     assert!(desk.grants.open(two.token.expose()).is_some());
 }
@@ -66,9 +70,9 @@ async fn the_listener_goes_with_the_last_grant() {
     let desk = Desk::new();
     assert!(desk.grants.address(Kind::Credentials).is_none());
     let (one, two) = (desk.issue(Life::Seconds(60)), desk.issue(Life::Seconds(60)));
-    desk.grants.revoke(&one.id);
+    desk.grants.revoke(&one.id).await.unwrap();
     assert!(desk.grants.address(Kind::Credentials).is_some() && !desk.stop.is_cancelled());
-    desk.grants.revoke(&two.id);
+    desk.grants.revoke(&two.id).await.unwrap();
     assert!(desk.grants.address(Kind::Credentials).is_none() && desk.stop.is_cancelled());
 }
 
@@ -80,7 +84,8 @@ async fn a_grant_ends_by_itself() {
     assert!(desk.grants.open(issued.token.expose()).is_some());
     desk.clock.advance(1);
     assert!(desk.grants.open(issued.token.expose()).is_none());
-    desk.until(|grants| grants.list().is_empty()).await;
+    desk.until(|grants| grants.address(Kind::Credentials).is_none())
+        .await;
     assert!(desk.stop.is_cancelled());
 }
 
@@ -123,6 +128,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
             assert_eq!(known, None);
             at(7)
         })
+        .await
         .unwrap();
     for _ in 0..3 {
         clock.advance(89 * 24 * 3600);
@@ -133,14 +139,126 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
         assert_eq!(address.port(), 7, "programs know the port");
         let opened = grants.open(issued.token.expose()).unwrap();
         assert_eq!(opened.right, right);
+        let renewed = clock.now().wall.plus_seconds(89 * 24 * 3600);
+        while kept_until(dir.path()) < Some(renewed) {
+            tokio::task::yield_now().await;
+        }
     }
     clock.advance(90 * 24 * 3600);
-    assert!(!start().resume(), "nobody used it");
     let grants = start();
-    grants.issue(right, Life::Kept, |_| at(8)).unwrap();
-    assert_eq!(grants.revoke_kind(Kind::Registry), 1);
+    grants.resume();
+    assert!(
+        grants.open(issued.token.expose()).is_none(),
+        "nobody used it"
+    );
+    assert!(grants.list().is_empty());
+    clock.advance(25 * 3600);
+    while kept_until(dir.path()).is_some() {
+        tokio::task::yield_now().await;
+    }
+    let grants = start();
+    grants.issue(right, Life::Kept, |_| at(8)).await.unwrap();
+    assert_eq!(grants.revoke_kind(Kind::Registry).await.unwrap(), 1);
     assert!(!start().resume());
     assert!(!dir.path().join("grants.json").exists());
+}
+
+/// Until when the first grant that is written down is good.
+fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
+    let kept = kept::KeptFile::in_dir(dir).load().unwrap();
+    kept.grants.first().map(|grant| grant.expires_at)
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let start = || Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let right = Right::Registry {
+        catalog: "https://demo.quilt.example".parse().unwrap(),
+        without_api_keys: false,
+    };
+    let at = |_| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let desk = Desk::new();
+    let timed = desk.issue(Life::Seconds(3600));
+    let grants = start();
+    let kept = grants.issue(right, Life::Kept, at).await.unwrap();
+    let hundred_days = 100 * 24 * 3600;
+    let good = |grants: &Arc<Grants>, issued: &Issued| grants.open(issued.token.expose()).is_some();
+    // The second time, the daemon is started while the clock is wrong.
+    for grants in [Arc::clone(&grants), start()] {
+        for clock in [&clock, &desk.clock] {
+            clock.set_wall_by(hundred_days);
+        }
+        grants.resume();
+        for _ in 0..5 {
+            clock.advance(1);
+            desk.clock.advance(1);
+            assert!(!good(&grants, &kept) && !good(&desk.grants, &timed));
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        }
+        for clock in [&clock, &desk.clock] {
+            clock.set_wall_by(-hundred_days);
+        }
+        assert!(good(&grants, &kept) && good(&desk.grants, &timed));
+        assert!(kept_until(dir.path()).is_some());
+    }
+    // The end comes all the same, and so where the clock stays there.
+    desk.clock.advance(3600);
+    assert!(!good(&desk.grants, &timed));
+    desk.until(|grants| grants.address(Kind::Credentials).is_none())
+        .await;
+    clock.set_wall_by(hundred_days);
+    for _ in 0..25 {
+        clock.advance(3600);
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+    while kept_until(dir.path()).is_some() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let grants = Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let right = || Right::Registry {
+        catalog: "https://demo.quilt.example".parse().unwrap(),
+        without_api_keys: false,
+    };
+    let at = |_| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let issued = grants.issue(right(), Life::Kept, at).await.unwrap();
+    let lock = std::fs::File::open(dir.path().join("grants.lock")).unwrap();
+    lock.lock().unwrap();
+    let (revoking, looking) = tokio::join!(grants.revoke(&issued.id), async {
+        // On the one thread that there is: nobody waits on it.
+        tokio::task::yield_now().await;
+        (grants.list().len(), grants.open(issued.token.expose()))
+    });
+    assert_eq!(looking, (0, None), "it is taken back at once");
+    let error = revoking.unwrap_err();
+    assert!(matches!(error, GrantError::HalfRevoked { .. }), "{error}");
+    assert!(
+        error.to_string().contains("another program holds"),
+        "{error}"
+    );
+    assert!(grants.issue(right(), Life::Kept, at).await.is_err());
+    assert!(grants.list().is_empty(), "none that would be lost");
+    assert!(kept_until(dir.path()).is_some());
+    lock.unlock().unwrap();
+    assert!(grants.revoke(&issued.id).await.unwrap(), "again, for good");
+    assert!(kept_until(dir.path()).is_none());
 }
 
 #[tokio::test]
@@ -160,16 +278,23 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     let grants = start();
     assert_eq!(grants.without_api_keys(), None);
     // The first is retired by the second; a program may still have it.
-    let issued = [(); 2].map(|()| grants.issue(right.clone(), Life::Kept, |_| at(7)).unwrap());
-    let are_kept_back = |grants: &Grants| {
+    let issue = async || {
+        let issued = grants.issue(right.clone(), Life::Kept, |_| at(7)).await;
+        issued.unwrap()
+    };
+    let issued = [issue().await, issue().await];
+    let are_kept_back = |grants: &Arc<Grants>| {
         issued
             .each_ref()
             .map(|issued| grants.open(issued.token.expose()).unwrap())
             .map(|opened| opened.right.without_api_keys())
     };
     for keep_back in [true, false, true] {
-        assert!(grants.keep_back_api_keys(keep_back).unwrap());
-        assert!(!grants.keep_back_api_keys(keep_back).unwrap(), "it was");
+        assert!(grants.keep_back_api_keys(keep_back).await.unwrap());
+        assert!(
+            !grants.keep_back_api_keys(keep_back).await.unwrap(),
+            "it was"
+        );
         assert_eq!(grants.without_api_keys(), Some(keep_back));
         assert_eq!(are_kept_back(&grants), [keep_back; 2]);
         let later = start();
@@ -179,7 +304,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     // What cannot be written down is not lifted.
     std::fs::remove_dir_all(&state).unwrap();
     std::fs::write(&state, "").unwrap();
-    assert!(grants.keep_back_api_keys(false).is_err());
+    assert!(grants.keep_back_api_keys(false).await.is_err());
     assert_eq!(are_kept_back(&grants), [true; 2]);
 }
 

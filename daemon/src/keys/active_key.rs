@@ -111,10 +111,16 @@ impl Keys {
     /// Uses a key without waiting for the stack's opinion, for daemons that are
     /// started with one. It is sent nowhere before the catalog has said that
     /// its registry is the trusted one, where there is one.
-    pub fn set_unchecked(self: &Arc<Self>, session: &Arc<Session>, secret: &ApiKeySecret) {
+    /// `registry` is where it was sent by the daemon before, if that was settled.
+    pub fn set_unchecked(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        secret: &ApiKeySecret,
+        registry: Option<&RegistryUrl>,
+    ) {
         let doubted = unchecked("the daemon just started");
         // Nobody logs out before anything is served.
-        let _ = self.adopt(session.begun(), session, secret, None, doubted);
+        let _ = self.adopt(session.begun(), session, secret, registry, doubted);
     }
 
     /// Takes the user's word for where a catalog's registry is; a key that was

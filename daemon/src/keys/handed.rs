@@ -1,7 +1,8 @@
 //! A key handed over at the start, for services without a person to log in.
 //!
 //! Three ways, in this order: a file descriptor, systemd's credentials
-//! (systemd.exec(5), `LoadCredential=quilt-api-key`), the environment. The
+//! (systemd.exec(5), `LoadCredential=quilt-api-key`), the environment; those of
+//! several catalogs come as [`super::startup`] says. The
 //! environment of a process can be read in `/proc` for as long as it lives,
 //! whatever the process does to its own copy, so there is one honest way to
 //! scrub it: run the program again without it, the key waiting in a pipe.
@@ -16,7 +17,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quilt_proto::{ApiKeySecret, NameError};
+use quilt_proto::{ApiKeySecret, NameError, UrlError};
+use quilt_trust::Distrust;
 use zeroize::Zeroizing;
 
 /// The variable a key may come in.
@@ -26,7 +28,7 @@ const ENVIRONMENT: &str = "QUILT_API_KEY";
 const FD_FLAG: &str = "--api-key-fd";
 
 /// The file among systemd's credentials.
-const CREDENTIAL: &str = "quilt-api-key";
+pub(super) const CREDENTIAL: &str = "quilt-api-key";
 
 /// The most bytes read of a key, white space included. Less than every pipe
 /// takes without a reader.
@@ -43,6 +45,25 @@ pub enum HandoverError {
         /// Why not.
         source: io::Error,
     },
+    /// Others could read it.
+    #[error("{place} can be read by other users (mode {mode:04o})")]
+    Loose {
+        /// Where it was to come from.
+        place: String,
+        /// The file's mode.
+        mode: u32,
+    },
+    /// Others could have written it.
+    #[error("the API key is not read: {0}")]
+    Distrusted(#[from] Distrust),
+    /// It is for no catalog.
+    #[error("{place} is for no catalog: {source}")]
+    NoCatalog {
+        /// Where it came from.
+        place: String,
+        /// What is wrong with what it is named after.
+        source: UrlError,
+    },
     /// It is not a key.
     #[error("{place}: {source}")]
     NotAKey {
@@ -55,7 +76,12 @@ pub enum HandoverError {
 
 /// A key handed over, if one was.
 #[derive(Debug)]
-pub struct HandedKey;
+pub struct HandedKey {
+    /// The key.
+    pub secret: ApiKeySecret,
+    /// Whether the next start finds it again.
+    pub comes_again: bool,
+}
 
 impl HandedKey {
     /// Runs this program again where a key is in its environment. Call it
@@ -86,25 +112,45 @@ impl HandedKey {
         Err(failed(error))
     }
 
+    /// Whether a key is in the environment: then this program runs itself again.
+    pub fn is_in_environment() -> bool {
+        env::var_os(ENVIRONMENT).is_some()
+    }
+
     /// The key from a descriptor, else from systemd's credentials.
-    pub fn read(descriptor: Option<u32>) -> Result<Option<ApiKeySecret>, HandoverError> {
+    pub fn read(descriptor: Option<u32>) -> Result<Option<Self>, HandoverError> {
         if let Some(number) = descriptor {
             let path = PathBuf::from(format!("/dev/fd/{number}"));
-            return read(&path, &format!("descriptor {number}")).map(Some);
+            let secret = read_path(&path, &format!("descriptor {number}"))?;
+            let comes_again = false;
+            return Ok(Some(Self {
+                secret,
+                comes_again,
+            }));
         }
-        let Some(dir) = env::var_os("CREDENTIALS_DIRECTORY").filter(|dir| !dir.is_empty()) else {
+        let Some(dir) = credentials() else {
             return Ok(None);
         };
-        let path = Path::new(&dir).join(CREDENTIAL);
-        match read(&path, "the credential quilt-api-key") {
+        match read_path(&dir.join(CREDENTIAL), "the credential quilt-api-key") {
             Err(HandoverError::Unreadable { source, .. })
                 if source.kind() == io::ErrorKind::NotFound =>
             {
                 Ok(None)
             }
-            outcome => outcome.map(Some),
+            outcome => outcome.map(|secret| {
+                Some(Self {
+                    secret,
+                    comes_again: true,
+                })
+            }),
         }
     }
+}
+
+/// Where systemd puts the credentials of this service, if it does.
+pub(super) fn credentials() -> Option<PathBuf> {
+    let dir = env::var_os("CREDENTIALS_DIRECTORY").filter(|dir| !dir.is_empty())?;
+    Some(PathBuf::from(dir))
 }
 
 fn names_descriptor(args: &[OsString]) -> bool {
@@ -124,15 +170,23 @@ fn in_a_pipe(value: &[u8]) -> io::Result<rustix::fd::OwnedFd> {
     Ok(reader)
 }
 
-fn read(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
-    let unreadable = |source| HandoverError::Unreadable {
+fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
+    let file = File::open(path).map_err(|source| HandoverError::Unreadable {
         place: place.to_owned(),
         source,
-    };
+    })?;
+    read(file, place)
+}
+
+/// The key that is in a file, and nothing else is.
+pub(super) fn read(file: File, place: &str) -> Result<ApiKeySecret, HandoverError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| HandoverError::Unreadable {
+            place: place.to_owned(),
+            source,
+        })?;
     let not_a_key = |source| HandoverError::NotAKey {
         place: place.to_owned(),
         source,
@@ -150,7 +204,8 @@ mod tests {
         let reader = in_a_pipe(b" qk_abcdefghijklmnop\n").unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let key = HandedKey::read(Some(number)).unwrap().unwrap();
-        assert_eq!(key.secret().expose(), "qk_abcdefghijklmnop");
+        assert_eq!(key.secret.secret().expose(), "qk_abcdefghijklmnop");
+        assert!(!key.comes_again);
         let reader = in_a_pipe(b"canary").unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let error = HandedKey::read(Some(number)).unwrap_err().to_string();

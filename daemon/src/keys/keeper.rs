@@ -33,7 +33,9 @@ impl Keys {
             Err(error) => {
                 tracing::debug!("cannot check the API key yet: {error}");
                 let now = self.clock.now();
-                session.api_key().unanswered(serial, now);
+                session
+                    .api_key()
+                    .unanswered(serial, now, error.retry_after());
             }
         }
     }

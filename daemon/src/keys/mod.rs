@@ -7,6 +7,7 @@ mod handed;
 mod keeper;
 mod notice;
 mod rotate;
+mod startup;
 mod user_keys;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use self::error::KeyError;
 pub use self::handed::{HandedKey, HandoverError};
 pub use self::notice::KeyNotice;
+pub use self::startup::{StartupKeys, StartupSource};
 pub use self::user_keys::Which;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;

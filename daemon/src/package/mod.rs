@@ -18,4 +18,6 @@ mod tests;
 
 pub use self::error::{HalfDeleted, PackageError, Progress, StoreError};
 pub use self::registry::{Names, Registry};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::s3::fuzz_refusal;
 pub use self::service::Packages;

@@ -16,6 +16,9 @@ use crate::{files, grant};
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+/// Before a catalog's name in its own address at a gateway.
+pub(super) const CATALOGS: &str = "/catalogs/";
+
 /// The file. Every read looks at the disk: the SDK writes it too.
 #[derive(Clone, Debug)]
 pub(super) struct AuthFile(PathBuf);
@@ -102,13 +105,25 @@ impl AuthFile {
         login.is_some_and(|login| login.is_grant())
     }
 
-    /// Forgets every grant for a gateway on this machine but one.
-    pub(super) fn forget_grants_but(&self, gateway: &str) -> Result<(), SdkFileError> {
+    /// Forgets what is held for a gateway: for its bare address, and for those
+    /// of catalogs below it.
+    pub(super) fn forget_at(&self, gateway: &RegistryUrl) -> Result<(), SdkFileError> {
         for registry in self.read()?.keys() {
-            let is_gateway = registry
-                .parse::<RegistryUrl>()
-                .is_ok_and(|url| is_gateway(&url));
-            if registry != gateway && is_gateway && self.holds_grant(registry) {
+            if is_at(registry, gateway) {
+                self.forget(registry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets every grant for a gateway on this machine but one gateway's.
+    pub(super) fn forget_grants_but(&self, gateway: &RegistryUrl) -> Result<(), SdkFileError> {
+        for registry in self.read()?.keys() {
+            let bare = registry
+                .split_once(CATALOGS)
+                .map_or(&**registry, |(it, _)| it);
+            let is_gateway = bare.parse().is_ok_and(|url| is_gateway(&url));
+            if !is_at(registry, gateway) && is_gateway && self.holds_grant(registry) {
                 self.forget(registry)?;
             }
         }
@@ -150,6 +165,12 @@ impl AuthFile {
         }
         files::replace_private(&self.0, text.as_bytes()).map_err(|error| fail(&error))
     }
+}
+
+/// Whether an address is a gateway's: its bare one, or a catalog's below it.
+fn is_at(address: &str, gateway: &RegistryUrl) -> bool {
+    let below = address.strip_prefix(gateway.as_str());
+    below.is_some_and(|below| below.is_empty() || below.starts_with(CATALOGS))
 }
 
 /// Whether this is how a gateway is named.

@@ -27,6 +27,7 @@ use super::SdkFileError;
 use super::opens::{Opens, Watched};
 use crate::files;
 use crate::raw::ReadLease;
+use crate::watchdog::may_block;
 
 /// What botocore takes for credentials that have expired.
 const TEXT: &str = "{\"access_key\": \"quiltd\", \"secret_key\": \"quiltd\", \
@@ -164,7 +165,7 @@ impl Placeholder {
             let is_read = laid.as_ref().is_some_and(|laid| is_read(&mut opens, laid));
             let is_due = is_read && laid_at.elapsed() >= self.rest;
             if is_due || laid.as_ref().is_none_or(|laid| self.is_lost(laid)) {
-                let new = tokio::task::block_in_place(|| {
+                let new = may_block(|| {
                     let new = is_wanted().then(|| self.lay(opens.as_ref())).transpose();
                     new.unwrap_or_else(|error| {
                         tracing::debug!("cannot write {}: {error}", self.path.display());

@@ -133,6 +133,16 @@ impl Wiring {
         Ok(login.map(|login| login.access_token))
     }
 
+    /// Has the SDK hold a grant for an address at the gateway.
+    pub fn hold(
+        &self,
+        address: &RegistryUrl,
+        token: &Secret,
+        expires_at: i64,
+    ) -> Result<(), SdkFileError> {
+        self.auth.set(address.as_str(), token, expires_at)
+    }
+
     /// The refresh token of a login the SDK made itself.
     pub fn own_login(&self, registry: &RegistryUrl) -> Result<Option<Secret>, SdkFileError> {
         let login = self.auth.login(registry.as_str())?;
@@ -217,11 +227,11 @@ impl Wiring {
         self.placeholder.set_up()?;
         match before {
             Some(before) if before.gateway_url != *lead.gateway => {
-                self.auth.forget(before.gateway_url.as_str())?;
+                self.auth.forget_at(&before.gateway_url)?;
             }
             Some(_) => {}
             // What a daemon whose record is lost left there opens nothing.
-            None => self.auth.forget_grants_but(lead.gateway.as_str())?,
+            None => self.auth.forget_grants_but(lead.gateway)?,
         }
         if let Some((token, expires_at)) = grant {
             self.auth.set(lead.gateway.as_str(), token, expires_at)?;
@@ -276,7 +286,7 @@ impl Wiring {
                 self.point_to(&wired.registry_url)?;
             }
         }
-        self.auth.forget(wired.gateway_url.as_str())?;
+        self.auth.forget_at(&wired.gateway_url)?;
         let modes = wired.modes_before;
         modes.restore(&self.config.path(), self.auth.path())?;
         self.clear(&wired.gateway_url)?;
@@ -293,7 +303,7 @@ impl Wiring {
         if self.leads_to(gateway)? {
             self.point_to(registry)?;
         }
-        self.auth.forget_grants_but(gateway.as_str())?;
+        self.auth.forget_grants_but(gateway)?;
         self.clear(gateway)
     }
 
@@ -325,7 +335,7 @@ impl Wiring {
     }
 
     fn clear(&self, gateway: &RegistryUrl) -> Result<(), SdkFileError> {
-        self.auth.forget(gateway.as_str())?;
+        self.auth.forget_at(gateway)?;
         self.placeholder.undo()?;
         files::remove(&self.record)
             .map_err(|error| SdkFileError::io("remove", &self.record, &error))

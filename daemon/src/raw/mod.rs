@@ -2,13 +2,15 @@
 //! wraps.
 #![allow(
     unsafe_code,
-    reason = "raw pages, a raw system call and the allocator; nothing else"
+    reason = "raw pages, raw system calls and the allocator; nothing else"
 )]
 
 mod allocator;
 mod lease;
 mod locked;
+mod signals;
 
 pub use self::allocator::{give_free_memory_back, give_large_blocks_back};
 pub use self::lease::ReadLease;
 pub use self::locked::Locked;
+pub use self::signals::ignores_hangups;

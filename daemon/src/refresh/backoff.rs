@@ -14,6 +14,12 @@ pub(super) fn pause(failures: u32, random: f64) -> i64 {
     drawn.max(1)
 }
 
+/// Seconds that a source may have itself left alone: no longer than it would be
+/// for failing.
+pub(super) fn wished(retry_after: Option<u32>) -> i64 {
+    retry_after.map_or(0, i64::from).min(CAP.cast_signed())
+}
+
 /// How long after a refusal it is first looked whether it was taken back, in
 /// seconds; each further look waits twice as long.
 const FIRST_PROBE: i64 = 30;

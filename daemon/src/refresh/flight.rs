@@ -99,7 +99,7 @@ impl<S: Source> Inner<S> {
         {
             return Ok(held.value.clone());
         }
-        if state.dead.is_some()
+        if (state.dead.is_some() || state.wants_quiet(now))
             && let Some(error) = state.last_error.clone()
         {
             return Err(FetchState::Known(error));
@@ -223,6 +223,7 @@ impl<S: Source> Inner<S> {
         if waits {
             state.retry = Some(now.after(0));
             state.failed_at = None;
+            state.quiet_until = None;
         }
         drop(state);
         if waits {

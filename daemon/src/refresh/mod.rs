@@ -80,6 +80,11 @@ pub trait Source: Send + Sync + 'static {
         true
     }
 
+    /// For how many seconds the issuer said that it is not to be asked again.
+    fn retry_after(_error: &Self::Error) -> Option<u32> {
+        None
+    }
+
     /// Finds out whether the issuer has taken a [`Failure::Refused`] back.
     async fn probe(&self) -> Result<Self::Value, Failure<Self::Error>> {
         self.fetch(None).await

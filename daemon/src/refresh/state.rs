@@ -31,6 +31,8 @@ pub(super) struct State<S: Source> {
     pub(super) failures: u32,
     pub(super) failed_at: Option<Moment>,
     pub(super) retry: Option<Deadline>,
+    /// Until when the source wants to be left alone, whoever asks.
+    pub(super) quiet_until: Option<Deadline>,
     pub(super) last_error: Option<S::Error>,
     /// The issuer said no.
     pub(super) dead: Option<Dead>,
@@ -94,6 +96,7 @@ impl<S: Source> Default for State<S> {
             failures: 0,
             failed_at: None,
             retry: None,
+            quiet_until: None,
             last_error: None,
             dead: None,
             asked: None,
@@ -128,10 +131,13 @@ impl<S: Source> State<S> {
         self.failures = self.failures.saturating_add(1);
         self.failed_at = Some(now);
         self.retry = None;
+        self.quiet_until = None;
         let (error, dead) = match failure {
             Failure::Transient(error) => {
                 let pause = backoff::pause(self.failures, random());
-                self.retry = Some(now.after(pause));
+                let wished = backoff::wished(S::retry_after(&error));
+                self.retry = Some(now.after(pause.max(wished)));
+                self.quiet_until = (wished > 0).then(|| now.after(wished));
                 (error, None)
             }
             Failure::Refused(error) => (error, Some(Dead::since(0, now))),
@@ -181,8 +187,14 @@ impl<S: Source> State<S> {
     }
 
     pub(super) fn has_just_failed(&self, now: Moment) -> bool {
-        self.failed_at
-            .is_some_and(|at| !at.after(ASKED_PAUSE).reached(now))
+        let just_now = |at: Moment| !at.after(ASKED_PAUSE).reached(now);
+        self.wants_quiet(now) || self.failed_at.is_some_and(just_now)
+    }
+
+    /// Whether the source has asked to be left alone.
+    pub(super) fn wants_quiet(&self, now: Moment) -> bool {
+        let until = self.quiet_until.filter(|until| !until.reached(now));
+        until.is_some() && self.flight.is_none()
     }
 
     /// Whether a valid value should be handed out rather than a fresh one

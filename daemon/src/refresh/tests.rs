@@ -68,6 +68,11 @@ impl Source for Arc<Scripted> {
             Step::Panic => panic!("scripted"),
         }
     }
+
+    /// In the error's own words: "wait 120".
+    fn retry_after(error: &String) -> Option<u32> {
+        error.strip_prefix("wait ")?.parse().ok()
+    }
 }
 
 struct World {
@@ -161,6 +166,29 @@ async fn it_is_replaced_ahead_of_time_without_being_asked() {
     world.settle().await;
     assert_eq!(world.calls(), 2);
     assert_eq!(world.value().await.unwrap().serial, 2);
+}
+
+#[tokio::test]
+async fn a_source_that_wants_to_be_left_alone_is_for_so_long_and_no_longer() {
+    for (said, left_alone) in [("wait 120", 120), ("wait 4294967295", 300), ("wait 0", 1)] {
+        let world = World::new(10, vec![Step::Fail(Failure::Transient(said.into()))]);
+        world.value().await.unwrap_err();
+        // However many ask, and the schedule may pause longer.
+        for _ in 1..left_alone {
+            world.clock.advance(1);
+            world.value().await.unwrap_err();
+            world.settle().await;
+            assert_eq!(world.calls(), 1, "{said}");
+        }
+        world.clock.advance(1);
+        world.value().await.unwrap();
+        assert_eq!(world.calls(), 2, "{said}");
+    }
+    // Without a word of it, whoever asks is soon served.
+    let world = World::new(10, vec![Step::Fail(Failure::Transient("down".into()))]);
+    world.value().await.unwrap_err();
+    world.clock.advance(1);
+    world.value().await.unwrap();
 }
 
 #[tokio::test]

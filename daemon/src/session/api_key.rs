@@ -106,6 +106,21 @@ impl ApiKeySlot {
         self.state().key.as_ref().map(Key::copy)
     }
 
+    /// The next daemon reads the key again where this one did at its start.
+    pub fn comes_again(&self) {
+        if let Some(key) = &mut self.state().key {
+            key.comes_again = true;
+        }
+    }
+
+    /// The key that would be lost with this daemon, and where it is sent, if
+    /// that is settled.
+    pub fn to_carry(&self) -> Option<(Secret, Option<RegistryUrl>)> {
+        let state = self.state();
+        let key = state.key.as_ref().filter(|key| !key.comes_again)?;
+        Some((key.copy(), key.registry.clone()))
+    }
+
     /// Where the key has succeeded, with a copy of it.
     pub fn settled(&self) -> Option<(RegistryUrl, Secret)> {
         let state = self.state();
@@ -245,11 +260,11 @@ impl ApiKeySlot {
     }
 
     /// The stack could not be asked about the key.
-    pub fn unanswered(&self, serial: KeySerial, now: Moment) {
+    pub fn unanswered(&self, serial: KeySerial, now: Moment, retry_after: Option<u32>) {
         if self.serial() == serial
             && let Some(key) = &mut self.state().key
         {
-            key.unanswered(now);
+            key.unanswered(now, retry_after);
         }
     }
 

@@ -110,7 +110,7 @@ impl Session {
         if refused.identity != self.identity() {
             return self.bearer(patience).await;
         }
-        let token = token.map_err(|error| SessionError::from_refresh(error, &self.catalog))?;
+        let token = token.map_err(|error| self.not_refreshed(error))?;
         Ok(interactive(token, refused.identity))
     }
 

@@ -121,6 +121,14 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// For how many seconds the stack is not to be asked again, where it said so.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Stack(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
     /// From the refresh of a token of `catalog`.
     pub(super) fn from_refresh(error: RefreshError<Self>, catalog: &CatalogUrl) -> Self {
         match error {

@@ -19,6 +19,9 @@ const LONGEST_PAUSE: i64 = 3600;
 /// checked, in seconds.
 const UNCHECKED_PAUSE: i64 = 20;
 
+/// The longest a stack may have itself left alone, in seconds.
+const LONGEST_WISH: i64 = 300;
+
 /// A key in use.
 pub(super) struct Key {
     secret: Locked,
@@ -32,6 +35,8 @@ pub(super) struct Key {
     /// Why it is sent nowhere: the catalog names this host, to which nobody
     /// has agreed.
     pub(super) held_back: Option<HeldBack>,
+    /// Whether the next daemon reads it again where this one did at its start.
+    pub(super) comes_again: bool,
 }
 
 /// Why a key is sent nowhere.
@@ -102,6 +107,7 @@ impl Key {
             known,
             registry,
             held_back: None,
+            comes_again: false,
         }
     }
 
@@ -138,11 +144,16 @@ impl Key {
         });
     }
 
-    /// The stack could not be asked.
-    pub(super) fn unanswered(&mut self, now: Moment) {
+    /// The stack could not be asked, and may have said for how many seconds not
+    /// to ask again.
+    pub(super) fn unanswered(&mut self, now: Moment, retry_after: Option<u32>) {
+        let wished = retry_after.map_or(0, i64::from).min(LONGEST_WISH);
         match &mut self.refusal {
-            Some(refusal) => refusal.until = now.after(refusal.pause.min(UNCHECKED_PAUSE)),
-            None => self.unchecked_until = Some(now.after(UNCHECKED_PAUSE)),
+            Some(refusal) => {
+                let pause = refusal.pause.min(UNCHECKED_PAUSE);
+                refusal.until = now.after(pause.max(wished));
+            }
+            None => self.unchecked_until = Some(now.after(UNCHECKED_PAUSE.max(wished))),
         }
     }
 

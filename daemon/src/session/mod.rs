@@ -139,11 +139,22 @@ impl Sessions {
         all
     }
 
-    /// The catalog that is logged in, where there is one alone.
+    /// The catalog that is logged in, where there is one alone; where there is
+    /// none, the only one whose login or key works no more: that is what there
+    /// is to say then.
     pub fn only(&self) -> Option<CatalogUrl> {
         let all = self.all();
-        let mut usable = all.iter().filter(|session| session.check().is_ok());
-        match (usable.next(), usable.next()) {
+        let usable = |session: &Session| session.check().is_ok();
+        let over = |session: &Session| !session.is_logged_out() || session.is_key_forgotten();
+        let is_any = all.iter().any(|session| usable(session));
+        let mut meant = all.iter().filter(|session| {
+            if is_any {
+                usable(session)
+            } else {
+                over(session)
+            }
+        });
+        match (meant.next(), meant.next()) {
             (Some(only), None) => Some(only.catalog().clone()),
             _ => None,
         }

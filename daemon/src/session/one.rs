@@ -12,8 +12,8 @@ use super::identity::Announcer;
 use super::source::{AccessToken, TokenSource};
 use super::story::Story;
 use super::{Bearer, Identity, Parts, SessionError};
-use crate::refresh::{Policy, Refresher, Watched};
-use crate::store::Record;
+use crate::refresh::{Policy, RefreshError, Refresher, Watched};
+use crate::store::{Record, StoreError};
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
 pub struct Session {
@@ -173,8 +173,8 @@ impl Session {
     /// A bearer token with at least a minute left, or half its life.
     pub async fn bearer(&self, patience: Duration) -> Result<Bearer, SessionError> {
         let deadline = Instant::now() + patience;
-        // Once more when somebody logs in or out while we wait.
-        for _ in 0..3 {
+        // Again whenever somebody logs in or out while we wait.
+        loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match tokio::time::timeout(left, self.key_bearer()).await {
                 Ok(Ok(None)) => {}
@@ -189,14 +189,39 @@ impl Session {
                 self.follow(token);
             }
             if identity == self.identity() {
-                let token = token.map_err(|e| SessionError::from_refresh(e, &self.catalog));
+                let token = token.map_err(|error| self.not_refreshed(error));
                 return match token {
                     Err(SessionError::LoggedOut(_)) => Err(self.logged_out()),
                     token => Ok(interactive(token?, identity)),
                 };
             }
+            if Instant::now() >= deadline {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
-        Err(SessionError::Slow(self.catalog.clone()))
+        Err(self.slow())
+    }
+
+    /// Why there is nothing yet: the token store may be what takes its time.
+    fn slow(&self) -> SessionError {
+        match self.waits_for() {
+            Some(error) => SessionError::Store(error),
+            None => SessionError::Slow(self.catalog.clone()),
+        }
+    }
+
+    /// What keeps the login from being renewed, where that is another process.
+    pub fn waits_for(&self) -> Option<StoreError> {
+        self.parts.store.waits_for(&self.catalog)
+    }
+
+    /// Why a refresh brought no token.
+    pub(super) fn not_refreshed(&self, error: RefreshError<SessionError>) -> SessionError {
+        match error {
+            RefreshError::Slow => self.slow(),
+            error => SessionError::from_refresh(error, &self.catalog),
+        }
     }
 
     /// Another daemon on the same store may have logged somebody else in.
@@ -251,6 +276,16 @@ impl Session {
             api_key_fingerprint: None,
             api_key_expires_at: None,
         }
+    }
+
+    /// Whether anybody logged in here, or set a key, since the daemon started;
+    /// or would have to.
+    pub fn was_in_use(&self) -> bool {
+        let status = self.status();
+        status.state != SessionState::LoggedOut
+            || status.last_error.is_some()
+            || self.shown_registry().is_some()
+            || self.state().forgotten.is_some()
     }
 
     pub(super) fn is_logged_out(&self) -> bool {

@@ -322,6 +322,10 @@ impl Source for Arc<TokenSource> {
         }
     }
 
+    fn retry_after(error: &SessionError) -> Option<u32> {
+        error.retry_after()
+    }
+
     /// One request: what is refused again is no news.
     async fn probe(&self) -> Result<AccessToken, Failure<SessionError>> {
         let (_turn, record) = self.stored().await?;

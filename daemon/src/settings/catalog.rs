@@ -1,5 +1,7 @@
 //! `[catalogs.NAME]`: names for catalogs.
 
+use std::path::PathBuf;
+
 use quilt_proto::CatalogUrl;
 
 use super::SettingsError;
@@ -23,10 +25,23 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The file of its API key, if it has one.
+pub(super) fn api_key_file(entry: &Entry<'_>) -> Result<Option<PathBuf>, SettingsError> {
+    let Some(file) = entry.table()?.get("api_key_file") else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(file.string()?);
+    if !path.is_absolute() {
+        // The daemon works elsewhere than whoever wrote it.
+        return Err(file.error("api_key_file is not an absolute path".to_owned()));
+    }
+    Ok(Some(path))
+}
+
 /// Its URL.
 pub(super) fn url(entry: &Entry<'_>) -> Result<CatalogUrl, SettingsError> {
     let table = entry.table()?;
-    table.allow(&["url"])?;
+    table.allow(&["url", "api_key_file"])?;
     let Some(url) = table.get("url") else {
         return Err(entry.error("url is missing"));
     };

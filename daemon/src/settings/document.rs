@@ -148,6 +148,13 @@ impl<'d> Entry<'d> {
         }
     }
 
+    pub(super) fn boolean(&self) -> Result<bool, SettingsError> {
+        match self.value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+
     /// A string, or an array of them.
     pub(super) fn strings(&self) -> Result<Vec<&'d str>, SettingsError> {
         let expected = || self.expected("a string or an array of strings");

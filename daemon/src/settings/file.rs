@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime};
 use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
 
+use super::kept::LastGood;
 use super::{Settings, SettingsError};
 
 /// The largest file read, in bytes.
-const MAX_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 1024 * 1024;
 
 /// A file changed this recently may change again without a newer time stamp.
 const YOUNG: Duration = Duration::from_secs(2);
@@ -23,6 +24,7 @@ const YOUNG: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct SettingsFile {
     path: PathBuf,
+    last_good: Option<LastGood>,
     state: Mutex<State>,
 }
 
@@ -50,7 +52,18 @@ impl SettingsFile {
     pub fn new(path: PathBuf) -> Self {
         Self {
             path,
+            last_good: None,
             state: Mutex::default(),
+        }
+    }
+
+    /// Keeps what is in force in a state directory, and takes that up where what
+    /// is in the file cannot be.
+    #[must_use]
+    pub fn kept_in(self, dir: &Path) -> Self {
+        Self {
+            last_good: Some(LastGood::of(&self.path, dir)),
+            ..self
         }
     }
 
@@ -96,13 +109,24 @@ impl SettingsFile {
             return state;
         }
         let before = state.problem.take();
+        let is_first = state.seen.is_none();
         match self.read() {
-            Ok(settings) if settings != *state.settings => {
+            Ok((settings, text)) if settings != *state.settings => {
                 tracing::info!(path = %self.path.display(), "settings taken up");
                 state.settings = Arc::new(settings);
+                self.keep(&text);
             }
+            // Also when there are none any more.
+            Ok((_, text)) if is_first => self.keep(&text),
             Ok(_) => {}
             Err(error) => {
+                // What others may have written is no slip of the user's.
+                let is_slip = !matches!(error, SettingsError::Distrusted(_));
+                let kept = self.last_good.as_ref().filter(|_| is_first && is_slip);
+                if let Some(settings) = kept.and_then(LastGood::load) {
+                    tracing::info!("the settings from before are in force");
+                    state.settings = Arc::new(settings);
+                }
                 if before.as_ref() != Some(&error) {
                     tracing::warn!("{}", self.complain(&error));
                 }
@@ -130,10 +154,17 @@ impl SettingsFile {
         (stamp, age.is_none_or(|age| age < YOUNG))
     }
 
-    fn read(&self) -> Result<Settings, SettingsError> {
+    fn keep(&self, text: &str) {
+        if let Some(last_good) = &self.last_good {
+            last_good.keep(text);
+        }
+    }
+
+    /// What is in the file, and its text.
+    fn read(&self) -> Result<(Settings, String), SettingsError> {
         let file = match quilt_trust::open(&self.path, Role::Shared, Access::Read) {
             Ok(Some(file)) => file,
-            Ok(None) => return Ok(Settings::default()),
+            Ok(None) => return Ok((Settings::default(), String::new())),
             // Whoever writes it decides where credentials are sent.
             Err(distrust) if distrust.is_about_others() => {
                 return Err(SettingsError::Distrusted(distrust));
@@ -152,7 +183,7 @@ impl SettingsFile {
             line: super::error::line(&bytes[..error.valid_up_to()]),
             what: "not UTF-8".to_owned(),
         })?;
-        Settings::parse(text)
+        Ok((Settings::parse(text)?, text.to_owned()))
     }
 }
 

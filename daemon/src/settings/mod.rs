@@ -10,13 +10,16 @@ mod catalog;
 mod document;
 mod error;
 mod file;
+mod kept;
 mod network;
+mod notify;
 mod profile;
 mod security;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use quilt_proto::{CatalogUrl, ProfileName, RegistryUrl};
@@ -24,6 +27,7 @@ use quilt_proto::{CatalogUrl, ProfileName, RegistryUrl};
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
 pub use self::file::SettingsFile;
+pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
 
 use self::document::Document;
@@ -33,8 +37,12 @@ use self::document::Document;
 pub struct Settings {
     profiles: BTreeMap<ProfileName, Arc<Profile>>,
     catalogs: BTreeMap<String, CatalogUrl>,
+    /// Files of API keys, by catalog.
+    pub key_files: BTreeMap<CatalogUrl, PathBuf>,
     /// Signing in to the AWS console.
     pub console: Console,
+    /// How the user is told what needs a person.
+    pub notify: Notify,
     /// How the network is reached, where that is not as the environment says.
     pub network: quilt_network::Settings,
 }
@@ -53,12 +61,17 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let document = Document::parse(text)?;
         let root = document.root();
-        root.allow(&["profiles", "catalogs", "console", "network", "security"])?;
+        root.allow(&[
+            "profiles", "catalogs", "console", "network", "notify", "security",
+        ])?;
         let mut settings = Self::default();
         if let Some(catalogs) = root.get("catalogs") {
             for entry in catalogs.table()?.entries() {
                 let name = catalog::name(entry.key()).map_err(|what| entry.error(what))?;
                 let url = catalog::url(&entry)?;
+                if let Some(file) = catalog::api_key_file(&entry)? {
+                    settings.key_files.insert(url.clone(), file);
+                }
                 settings.catalogs.insert(name, url);
             }
         }
@@ -82,6 +95,9 @@ impl Settings {
         }
         if let Some(network) = root.get("network") {
             settings.network = network::parse(&network.table()?)?;
+        }
+        if let Some(notify) = root.get("notify") {
+            settings.notify = notify::parse(&notify.table()?)?;
         }
         if let Some(security) = root.get("security") {
             security::check(text, &security.table()?)?;

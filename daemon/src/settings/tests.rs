@@ -190,6 +190,37 @@ fn changes_are_taken_up_and_a_broken_file_keeps_the_old() {
 }
 
 #[test]
+fn a_daemon_that_starts_with_a_broken_file_has_the_settings_from_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let path = dir.path().join("quiltd.toml");
+    let start = |path: &Path| {
+        let file = SettingsFile::new(path.to_owned()).kept_in(&state);
+        (file.current().profiles().len(), file.problem().is_some())
+    };
+    write(&path, "[profiles.one]\nregion = 'eu-west-1'\n");
+    assert_eq!(start(&path), (2, false));
+    for broken in ["[profiles.one]\nregoin = 'x'\n", "[", "\u{0}"] {
+        write(&path, broken);
+        assert_eq!(start(&path), (2, true), "{broken:?}");
+    }
+    fs::write(&path, b"\xff").unwrap();
+    assert_eq!(start(&path), (2, true), "no text");
+    let other = dir.path().join("other.toml");
+    write(&other, "[");
+    assert_eq!(start(&other), (1, true), "those are of another file");
+    write(&path, "[profiles.one]\n[profiles.two]\n");
+    assert_eq!(start(&path), (3, false));
+    write(&path, "[");
+    assert_eq!(start(&path), (3, true));
+    // Taken away is not broken.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(start(&path), (1, false));
+    write(&path, "[");
+    assert_eq!(start(&path), (1, true));
+}
+
+#[test]
 fn a_file_others_can_write_is_not_trusted() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();

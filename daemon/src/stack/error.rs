@@ -99,6 +99,14 @@ impl StackError {
         }
     }
 
+    /// For how many seconds the stack is not to be asked again, where it said so.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Unreachable { failure, .. } => failure.retry_after(),
+            _ => None,
+        }
+    }
+
     /// Whether the stack itself does not accept the code or refresh token.
     /// Nothing else ends a login: a firewall's page, a portal's or a proxy's is
     /// trouble on the way, and passes.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AGE, CONTENT_TYPE, DATE, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
-use jiff::fmt::rfc2822::DateTimeParser;
 use quilt_network::{Clients, Failure, Network, Origin, is_page};
 use quilt_proto::aws::NotAws;
 use quilt_proto::catalog::is_loopback;
@@ -17,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::StackError;
 use super::in_time::in_time;
+use super::times::{date, retry_after};
 use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
@@ -200,6 +200,7 @@ impl StackClient {
         let status = response.status();
         let date = date(response.headers());
         let leads_to = leads_to(response.headers());
+        let retry_after = retry_after(response.headers(), Timestamp::now());
         let content_type = response.headers().get(CONTENT_TYPE).cloned();
         let url = response.url().clone();
         let body = read(response, &origin).await.map_err(|error| match error {
@@ -215,6 +216,7 @@ impl StackClient {
             is_page: is_page(content_type, &body),
             origin,
             leads_to,
+            retry_after,
             date,
             body,
         };
@@ -239,6 +241,8 @@ pub(super) struct Answer {
     pub(super) is_page: bool,
     /// The host it leads to, where it is a redirect.
     pub(super) leads_to: Option<String>,
+    /// For how many seconds not to ask again.
+    retry_after: Option<u32>,
     /// When it was given, by the clock of whoever gave it.
     pub(super) date: Option<Timestamp>,
     pub(super) body: Zeroizing<Vec<u8>>,
@@ -274,7 +278,11 @@ impl Answer {
     }
 
     pub(super) fn failed(&self, status: StatusCode) -> StackError {
-        self.unreachable(Failure::Status(status.to_string()))
+        let status = status.to_string();
+        self.unreachable(match self.retry_after {
+            Some(seconds) => Failure::Busy { status, seconds },
+            None => Failure::Status(status),
+        })
     }
 
     pub(super) fn unreachable(&self, failure: Failure) -> StackError {
@@ -361,15 +369,6 @@ pub(super) fn leads_to(headers: &HeaderMap) -> Option<String> {
     url.has_host().then(|| Origin::of(&url).to_string())
 }
 
-/// The time of an answer (RFC 9110, `Date`), with what it spent in caches on
-/// the way here.
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = |name| headers.get(name)?.to_str().ok();
-    let date = DateTimeParser::new().parse_timestamp(text(DATE)?).ok()?;
-    let age = text(AGE).and_then(|age| age.trim().parse().ok());
-    Some(Timestamp::from_unix(date.as_second()).plus_seconds(age.unwrap_or(0)))
-}
-
 /// Host and port of a URL, for messages.
 pub(super) fn host(url: &str) -> String {
     Origin::parse(url).to_string()
@@ -378,20 +377,6 @@ pub(super) fn host(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_from_a_cache_is_as_old_as_it_says() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(date(&headers), None);
-        let of = |text: &str| text.parse().unwrap();
-        headers.insert(DATE, of("Sun, 06 Nov 1994 08:49:37 GMT"));
-        let fresh = date(&headers).unwrap();
-        assert_eq!(fresh.to_string(), "1994-11-06T08:49:37Z");
-        headers.insert(AGE, of("3600"));
-        assert_eq!(date(&headers), Some(fresh.plus_seconds(3600)));
-        headers.insert(DATE, of("yesterday"));
-        assert_eq!(date(&headers), None);
-    }
 
     #[test]
     fn hosts_show_no_credentials() {

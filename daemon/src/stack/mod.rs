@@ -17,6 +17,7 @@ mod me;
 mod oauth;
 mod payload;
 mod search;
+mod times;
 mod tokens;
 mod verdict;
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError, StoreNote};
 use crate::files::{self, Stamp};
+use crate::watchdog::may_block;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
 const ROOM: usize = 64 * 1024;
@@ -183,7 +184,7 @@ impl Backend for FileBackend {
     }
 
     async fn reserve(&self) -> Result<Reservation, StoreError> {
-        tokio::task::block_in_place(|| self.reserve_now()).map(|file| Reservation(Some(file)))
+        may_block(|| self.reserve_now()).map(|file| Reservation(Some(file)))
     }
 
     async fn write(&self, document: &Document, room: Reservation) -> Result<(), StoreError> {
@@ -195,7 +196,7 @@ impl Backend for FileBackend {
         if text.len() as u64 > MAX_BYTES {
             return Err(StoreError::TooLarge(self.path()));
         }
-        let written = tokio::task::block_in_place(|| self.write_now(&text, room.0));
+        let written = may_block(|| self.write_now(&text, room.0));
         match written {
             // Forgetting must work on a full disk, too.
             Err(_) if document.is_empty() => fs::remove_file(self.path())

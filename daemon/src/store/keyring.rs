@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use ::keyring::{Entry, Error};
 use async_trait::async_trait;
+use keyring_core::{Entry, Error};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -91,8 +91,21 @@ fn serve(account: &str, inbox: &mpsc::Receiver<Request>) {
     }
 }
 
+/// The document's place. The system's keyring is looked for until it is found:
+/// it may come after the daemon.
+fn entry(account: &str) -> Result<Entry, Error> {
+    if keyring_core::get_default_store().is_none() {
+        #[cfg(not(target_os = "macos"))]
+        let store = zbus_secret_service_keyring_store::Store::new()?;
+        #[cfg(target_os = "macos")]
+        let store = apple_native_keyring_store::keychain::Store::new()?;
+        keyring_core::set_default_store(store);
+    }
+    Entry::new(SERVICE, account)
+}
+
 fn perform(account: &str, write: Option<Bytes>) -> Result<Option<Bytes>, String> {
-    let entry = Entry::new(SERVICE, account).map_err(|error| describe(&error))?;
+    let entry = entry(account).map_err(|error| describe(&error))?;
     if let Some(bytes) = write {
         return entry
             .set_secret(&bytes)
@@ -121,7 +134,7 @@ fn describe(error: &Error) -> String {
 
 /// Whether a session bus exists, without starting one.
 #[cfg(not(target_os = "macos"))]
-fn bus_is_there() -> bool {
+pub(crate) fn bus_is_there() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
         // `autolaunch:` would start a bus that nobody ends.
@@ -131,7 +144,7 @@ fn bus_is_there() -> bool {
 }
 
 #[cfg(target_os = "macos")]
-fn bus_is_there() -> bool {
+pub(crate) fn bus_is_there() -> bool {
     true
 }
 

@@ -180,22 +180,22 @@ impl KnownCatalogs {
         match serde_json::from_slice::<Document>(&text) {
             Ok(document) if document.version > VERSION => Err(StoreError::Newer(path)),
             Ok(document) => Ok(document),
-            Err(_) => self.begin_anew(path),
+            Err(_) => self.begin_anew(&path),
         }
     }
 
     /// Sets a broken file aside, and has the next one say so: what was known is
     /// not what was never known.
-    fn begin_anew(&self, path: PathBuf) -> Result<Document, StoreError> {
+    fn begin_anew(&self, path: &Path) -> Result<Document, StoreError> {
         let aside =
-            files::set_aside(&path).map_err(|error| StoreError::io("set aside", &path, &error))?;
+            files::set_aside(path).map_err(|error| StoreError::io("set aside", path, &error))?;
         self.note(StoreNote::SetAside {
-            file: path.clone(),
+            file: path.to_owned(),
             kept_as: aside,
         });
         let document = Document::new(true);
-        files::replace_private(&path, &document.text())
-            .map_err(|error| StoreError::io("write", &path, &error))?;
+        files::replace_private(path, &document.text())
+            .map_err(|error| StoreError::io("write", path, &error))?;
         Ok(document)
     }
 }

@@ -18,6 +18,13 @@ use super::StoreError;
 /// How long to wait for another process, all in all.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long to wait for those of this process that came before: as long as one
+/// of them may wait for another process and for a stack.
+const TURN: Duration = Duration::from_mins(1);
+
+/// The lock of the document.
+const DOCUMENT: &str = "sessions.lock";
+
 /// How often to look whether it let go. `flock` has no timeout of its own, and
 /// a thread stuck in it could not be given up.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -34,13 +41,18 @@ pub struct LockGuard {
 pub(super) struct Locks {
     dir: Option<Arc<Path>>,
     turns: Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>,
+    /// Those that another process has while this one waits.
+    waiting: Waiting,
 }
+
+type Waiting = Arc<Mutex<Vec<PathBuf>>>;
 
 impl Locks {
     pub(super) fn in_process() -> Self {
         Self {
             dir: None,
             turns: Arc::default(),
+            waiting: Arc::default(),
         }
     }
 
@@ -48,11 +60,12 @@ impl Locks {
         Self {
             dir: Some(dir.into()),
             turns: Arc::default(),
+            waiting: Arc::default(),
         }
     }
 
     pub(super) async fn document(&self) -> Result<LockGuard, StoreError> {
-        self.take("sessions.lock".to_owned()).await
+        self.take(DOCUMENT.to_owned()).await
     }
 
     pub(super) async fn known(&self) -> Result<LockGuard, StoreError> {
@@ -60,11 +73,18 @@ impl Locks {
     }
 
     pub(super) async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
-        let digest = Sha256::digest(catalog.as_str());
-        let mut name = [0; 8];
-        name.copy_from_slice(&digest[..8]);
-        let name = format!("{:016x}", u64::from_be_bytes(name));
-        self.take(format!("rotation-{name}.lock")).await
+        self.take(rotation(catalog)).await
+    }
+
+    /// The lock that keeps a catalog's login from being renewed, because another
+    /// process has it.
+    pub(super) fn waits_for(&self, catalog: &CatalogUrl) -> Option<PathBuf> {
+        let names = [rotation(catalog), DOCUMENT.to_owned()];
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = waiting
+            .iter()
+            .find(|path| names.iter().any(|name| path.ends_with(name)));
+        found.cloned()
     }
 
     async fn take(&self, name: String) -> Result<LockGuard, StoreError> {
@@ -72,10 +92,13 @@ impl Locks {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(name.clone()).or_default())
         };
-        let turn = turn.lock_owned().await;
-        let file = match &self.dir {
+        let path = self.dir.as_ref().map(|dir| dir.join(&name));
+        let turn = tokio::time::timeout(TURN, turn.lock_owned()).await;
+        let busy = || StoreError::Busy(path.clone().unwrap_or_else(|| name.into()));
+        let turn = turn.map_err(|_| busy())?;
+        let file = match path {
             None => None,
-            Some(dir) => Some(flock(dir.join(name)).await?),
+            Some(path) => Some(flock(path, &self.waiting).await?),
         };
         Ok(LockGuard {
             _file: file,
@@ -84,13 +107,45 @@ impl Locks {
     }
 }
 
-async fn flock(path: PathBuf) -> Result<File, StoreError> {
+/// The name of the lock of the right to rotate a catalog's refresh token.
+fn rotation(catalog: &CatalogUrl) -> String {
+    let digest = Sha256::digest(catalog.as_str());
+    let mut name = [0; 8];
+    name.copy_from_slice(&digest[..8]);
+    format!("rotation-{:016x}.lock", u64::from_be_bytes(name))
+}
+
+/// Says what is waited for until it is dropped.
+struct WaitsFor<'a>(&'a Waiting, &'a Path);
+
+impl<'a> WaitsFor<'a> {
+    fn new(waiting: &'a Waiting, path: &'a Path) -> Self {
+        let mut paths = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        paths.push(path.to_owned());
+        Self(waiting, path)
+    }
+}
+
+impl Drop for WaitsFor<'_> {
+    fn drop(&mut self) {
+        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = paths.iter().position(|path| path == self.1) {
+            paths.swap_remove(at);
+        }
+    }
+}
+
+async fn flock(path: PathBuf, waiting: &Waiting) -> Result<File, StoreError> {
     let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
     let looking = async {
+        let mut said = None;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(()),
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(TryLockError::WouldBlock) => {
+                    said.get_or_insert_with(|| WaitsFor::new(waiting, &path));
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }

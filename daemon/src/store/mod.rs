@@ -4,6 +4,7 @@
 //! The whole of it is one small document, read and replaced as a unit under a
 //! lock that other daemons on the same state directory respect as well.
 
+mod auto;
 mod backend;
 mod document;
 mod file;
@@ -14,6 +15,7 @@ mod memory;
 mod open;
 #[cfg(test)]
 mod tests;
+mod unlocked;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use quilt_trust::Distrust;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
+#[cfg(target_os = "linux")]
+pub(crate) use self::keyring::bus_is_there;
 pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
@@ -219,6 +223,12 @@ impl Store {
         Ok(Some(answer))
     }
 
+    /// What keeps a catalog's login from being renewed, where that is another
+    /// process.
+    pub fn waits_for(&self, catalog: &CatalogUrl) -> Option<StoreError> {
+        self.locks.waits_for(catalog).map(StoreError::Busy)
+    }
+
     /// The right to rotate a catalog's refresh token, held from reading it to
     /// having stored its successor, across processes.
     pub async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
@@ -232,4 +242,12 @@ fn machine() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
+}
+
+/// `catalogs.json` in a directory, made up.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_known(dir: &Path) {
+    let known = known::KnownCatalogs::in_dir(dir);
+    let all = known.all().unwrap_or_default();
+    assert!(all.len() < 100_000);
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use quilt_proto::quoted;
 
+use super::auto::AutoBackend;
 use super::backend::{Backend, Reservation};
 use super::file::FileBackend;
-use super::keyring::KeyringBackend;
+use super::keyring::{KeyringBackend, bus_is_there};
 use super::lock::Locks;
 use super::{Document, Store, StoreError};
 
@@ -55,7 +56,12 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
         Err(error) if choice == StoreChoice::Keyring => Err(error),
         Err(error) => {
             tracing::info!("{error}; tokens are kept in {}", quoted::path(&file.path()));
-            Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir))
+            let backend = Arc::new(AutoBackend::new(file, dir.to_owned()));
+            let store = Store::new(Arc::clone(&backend) as _, Locks::in_dir(dir)).knowing(dir);
+            if bus_is_there() {
+                tokio::spawn(backend.move_when_it_can(store.clone()));
+            }
+            Ok(store)
         }
     }
 }
@@ -67,22 +73,10 @@ async fn adopt(store: &Store, file: &FileBackend) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());
     }
-    let Document {
-        sessions,
-        oauth_clients,
-        ..
-    } = file.read().await?;
+    let found = file.read().await?;
     store
         .update(Reservation::default(), |document| {
-            for (catalog, record) in sessions {
-                let there = document.sessions.get(&catalog);
-                if there.is_none_or(|there| record.outdoes(there)) {
-                    document.sessions.insert(catalog, record);
-                }
-            }
-            for (issuer, client) in oauth_clients {
-                document.oauth_clients.entry(issuer).or_insert(client);
-            }
+            merge(document, found);
             Some(())
         })
         .await?;
@@ -90,4 +84,23 @@ async fn adopt(store: &Store, file: &FileBackend) -> Result<(), StoreError> {
         std::fs::remove_file(&path).map_err(|error| StoreError::io("remove", &path, &error))?;
     }
     Ok(())
+}
+
+/// Adds what was stored elsewhere; of two logins to one catalog the newer is
+/// kept.
+pub(super) fn merge(document: &mut Document, other: Document) {
+    let Document {
+        sessions,
+        oauth_clients,
+        ..
+    } = other;
+    for (catalog, record) in sessions {
+        let there = document.sessions.get(&catalog);
+        if there.is_none_or(|there| record.outdoes(there)) {
+            document.sessions.insert(catalog, record);
+        }
+    }
+    for (issuer, client) in oauth_clients {
+        document.oauth_clients.entry(issuer).or_insert(client);
+    }
 }

@@ -45,6 +45,8 @@ pub enum Action {
     ConfigUpdate,
     /// A package was deleted, or a version of one.
     PackageDelete,
+    /// API keys were offered to the daemon that follows.
+    KeysOffer,
     /// The daemon was asked to end.
     Shutdown,
     /// A request was carried to the registry.
@@ -74,6 +76,7 @@ impl Action {
             Self::ApiKeyRotate => "api_key_rotate",
             Self::ConfigUpdate => "config_update",
             Self::PackageDelete => "package_delete",
+            Self::KeysOffer => "keys_offer",
             Self::Shutdown => "shutdown",
             Self::Registry => "registry",
         }

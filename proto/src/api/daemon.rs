@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Action;
-use crate::wire::{AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, Status};
+use crate::wire::{
+    AuditEntry, ConfigUpdate, ConfigValues, Diagnosis, Health, KeyOffer, PasswordComparison,
+    ProxyPasswords, Status,
+};
 
 /// How much of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +16,15 @@ pub struct AuditQuery {
     /// From when on: an RFC 3339 time, or how long ago (`90s`, `30m`, `1h`,
     /// `7d`); everything there is when absent.
     pub since: Option<String>,
+}
+
+/// How to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShutdownQuery {
+    /// With an exit code at which a service manager starts it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 endpoints! {
@@ -24,6 +36,16 @@ endpoints! {
     /// What is wrong?
     ReadDiagnosis: Get "/v1/doctor" -> Diagnosis {
         const SUMMARY: &'static str = "What is wrong, and the commands that mend it";
+    }
+
+    /// Which proxies does the daemon know by another password?
+    ComparePasswords(body: ProxyPasswords): Post "/v1/network/comparison" -> PasswordComparison {
+        const SUMMARY: &'static str = "Which proxies the daemon knows by another password";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "For `doctor`: the status shows no passwords, and a password that changed after the \
+             daemon was started does not count for it.",
+        );
+        const SECRET: bool = true;
     }
 
     /// What does the daemon hold?
@@ -75,8 +97,19 @@ endpoints! {
         const SUMMARY: &'static str = "Which local process got what, when";
     }
 
+    /// Ask the daemon to offer its API keys to the one that follows: to
+    /// quiltd alone, over a socket of its own, for some seconds.
+    OfferKeys: Post "/v1/handover" -> KeyOffer {
+        const SUMMARY: &'static str = "Offer the API keys to the daemon that follows";
+        const DESCRIPTION: Option<&'static str> = Some(
+            "For `quiltctl daemon restart`. The answer holds no key: the socket that it names gives \
+             them to another process of the same program alone, once.",
+        );
+        const AUDIT: Option<Action> = Some(Action::KeysOffer);
+    }
+
     /// Ask the daemon to end.
-    Shutdown: Post "/v1/shutdown" -> () {
+    Shutdown(query: ShutdownQuery): Post "/v1/shutdown" -> () {
         const SUMMARY: &'static str = "Stop the daemon";
         const AUDIT: Option<Action> = Some(Action::Shutdown);
     }

@@ -19,8 +19,18 @@ pub struct GatewayRequest {
     pub without_api_keys: bool,
 }
 
-/// How the gateway stands, and what the request changed.
+/// A catalog's own address at the gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GatewayAddress {
+    /// The catalog.
+    pub catalog_url: CatalogUrl,
+    /// Where the SDK finds it, as `quilt3.session.use_registry_url` takes it.
+    pub gateway_url: RegistryUrl,
+}
+
+/// How the gateway stands, and what the request changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(
     clippy::struct_excessive_bools,
@@ -33,6 +43,10 @@ pub struct Gateway {
     pub registry_url: Option<RegistryUrl>,
     /// Where the SDK finds the gateway.
     pub gateway_url: Option<RegistryUrl>,
+    /// Where each catalog is reached that the SDK holds a grant for, this one
+    /// too: for quilt3 8.1, which speaks to several registries.
+    #[serde(default)]
+    pub addresses: Vec<GatewayAddress>,
     /// Whether the gateway takes requests.
     pub listening: bool,
     /// How the SDK's files no longer lead to it, one line each.

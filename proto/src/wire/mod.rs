@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod gateway;
 mod grant;
+mod handover;
 mod me;
 mod packages;
 mod profile;
@@ -22,8 +23,9 @@ pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use config::{ConfigUpdate, ConfigValues};
 pub use doctor::{Diagnosis, Finding, Severity};
-pub use gateway::{Gateway, GatewayRequest};
+pub use gateway::{Gateway, GatewayAddress, GatewayRequest};
 pub use grant::{ConsoleUrl, ContainerCredentials, Grant, GrantKind, GrantRequest, GrantStatus};
+pub use handover::KeyOffer;
 pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
 pub use profile::ProfileStatus;
@@ -32,6 +34,6 @@ pub use session::{
     WebLoginState,
 };
 pub use status::{
-    CatalogStatus, CredentialStatus, Health, NetworkStatus, Protection, SessionState,
-    SessionStatus, SessionUser, Status,
+    CatalogStatus, CredentialStatus, Health, NetworkStatus, PasswordComparison, Protection,
+    ProxyPasswords, SessionState, SessionStatus, SessionUser, Status,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::TokenKind;
-use crate::{CatalogUrl, ProfileName, RegistryUrl, Timestamp};
+use crate::{CatalogUrl, ProfileName, RegistryUrl, Secret, Timestamp};
 
 /// `GET /v1/health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,24 @@ pub struct NetworkStatus {
     /// Whom that proxy is not for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_proxy: Option<String>,
+}
+
+/// `POST /v1/network/comparison`: proxies with their passwords, which no status
+/// shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProxyPasswords {
+    /// Values of a program's variables, by name in capitals.
+    pub variables: BTreeMap<String, Secret>,
+}
+
+/// Which of those the daemon has with another password.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PasswordComparison {
+    /// Their names.
+    pub differing: Vec<String>,
 }
 
 /// A protection of the daemon's process in [`Status`].

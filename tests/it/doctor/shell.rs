@@ -40,6 +40,24 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        variables: &[("AWS_ACCESS_KEY", "AKIA1"), ("AWS_SECRET_KEY", "s")],
+        codes: &["environment_older_keys"],
+        hint: "unset AWS_ACCESS_KEY AWS_SECRET_KEY",
+        ..FAULT
+    },
+    Fault {
+        variables: &[("SECRET_ACCESS_KEY", "s"), ("AWS_SKIP_SIGNATURE", "true")],
+        codes: &["environment_older_keys"],
+        hint: "unset SECRET_ACCESS_KEY AWS_SKIP_SIGNATURE",
+        ..FAULT
+    },
+    Fault {
+        variables: &[("QUILT_REGISTRY_URL", "http://127.0.0.1:1")],
+        codes: &["gateway_elsewhere"],
+        hint: "unset QUILT_REGISTRY_URL",
+        ..FAULT
+    },
+    Fault {
         variables: &[
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"),
             ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r"),
@@ -229,6 +247,15 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        plant: |home| {
+            let program = home.join("tools/quiltctl").display().to_string();
+            replace(home, CONFIG, &program, &format!("\"{program}\""));
+        },
+        codes: &["process_quoted"],
+        hint: "quiltctl setup aws",
+        ..FAULT
+    },
+    Fault {
         plant: no_executable,
         codes: &["process_not_executable"],
         hint: "quiltctl setup aws",
@@ -321,6 +348,19 @@ async fn a_machine_without_profiles_is_told_how_to_get_one() {
         found_after(&world, &[], &findings[0].hint.to_string()).await,
         []
     );
+}
+
+/// What costs nothing is no fault: the daemon is found all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_directory_that_is_gone_or_not_told_of_is_none() {
+    let world = healthy().await;
+    assert_eq!(
+        found(&world, &[("XDG_RUNTIME_DIR", "/nowhere/run")]).await,
+        []
+    );
+    assert_eq!(found(&world, &[("XDG_RUNTIME_DIR", "")]).await, []);
+    let without = "unset XDG_RUNTIME_DIR";
+    assert_eq!(found_after(&world, &[], without).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -133,7 +133,7 @@ async fn a_setup_that_was_killed_is_finished_or_undone() {
         assert_eq!(whole_files(&world), before, "after {moment:?}");
         moments.came(killed);
     }
-    assert!(moments.kills >= 6, "{}", moments.kills);
+    assert!(moments.kills >= 4, "{}", moments.kills);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +151,7 @@ async fn an_undoing_that_was_killed_is_finished() {
         assert_eq!(status.grants, [], "after {moment:?}");
         moments.came(killed);
     }
-    assert!(moments.kills >= 5, "{}", moments.kills);
+    assert!(moments.kills >= 3, "{}", moments.kills);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +175,7 @@ async fn a_login_whose_import_was_killed_is_nobody_elses_and_not_lost() {
         world.ctl(&["logout"]).await.ok();
         moments.came(killed);
     }
-    assert!(moments.kills >= 8, "{}", moments.kills);
+    assert!(moments.kills >= 6, "{}", moments.kills);
 }
 
 #[tokio::test(flavor = "multi_thread")]

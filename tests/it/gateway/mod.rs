@@ -1,5 +1,6 @@
 //! The registry gateway: the real quilt3, untouched, on the daemon's session.
 
+mod admin;
 #[cfg(target_os = "linux")]
 mod burst;
 mod files;
@@ -9,6 +10,7 @@ mod kills;
 mod led_back;
 mod mcp;
 mod own_keys;
+mod registries;
 mod requests;
 mod run;
 

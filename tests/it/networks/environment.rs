@@ -144,6 +144,13 @@ async fn a_shell_that_goes_another_way_than_the_daemon_is_told_and_a_restart_men
     assert_eq!(hint, "quiltctl daemon restart");
     ctl(&["daemon", "restart"], &later).await.ok();
     assert_eq!(differs(&later).await, None);
+    // A password alone is another way, too, and none is shown.
+    let changed = [("HTTPS_PROXY", "http://me:geheimer@proxy.example:3128")];
+    let found = differs(&changed).await.expect("a finding");
+    let what = "HTTPS_PROXY has another password here";
+    assert!(found.summary.contains(what), "{found:?}");
+    ctl(&["daemon", "restart"], &changed).await.ok();
+    assert_eq!(differs(&changed).await, None);
     ctl(&["daemon", "stop"], &[]).await.ok();
 }
 

@@ -8,13 +8,21 @@ use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use super::fake::{BUCKET, fill, seed, world};
 use super::faults::{again, deletion, fall_silent, kinds, layout, undisturbed};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// Longer than anything takes, on a machine that does much else.
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// How often nothing has to be under way. What the daemon sent before it noticed
+/// may be on its way still, and is silenced like what was there.
+const LOOKS: usize = 5;
 
 /// The daemon drops the requests it waits for, and makes no others.
 async fn stops(world: &World, context: &str) {
     let control = world.stack.control();
-    let idle = control.wait_for_counts(|counts| counts.endpoints[&Endpoint::S3].in_flight == 0);
-    tokio::time::timeout(TIMEOUT, idle).await.expect(context);
+    for _ in 0..LOOKS {
+        let idle = control.wait_for_counts(|counts| counts.endpoints[&Endpoint::S3].in_flight == 0);
+        tokio::time::timeout(TIMEOUT, idle).await.expect(context);
+        world.client().health().await.unwrap();
+    }
     let made = control.calls(Endpoint::S3);
     control.clear_faults();
     world.ctl(&["status"]).await.ok();

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::fake::{BUCKET, fill, world};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Back to the start of the line, and the line wiped.
 const WIPE: &str = "\r\x1b[K";

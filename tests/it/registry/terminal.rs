@@ -9,7 +9,7 @@ use quilt_tests::harness::{World, terminal};
 
 use super::Two;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_it_is_asked_before_anything_is_given_away() {

@@ -1,6 +1,7 @@
 //! A running quiltd.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
@@ -15,7 +16,13 @@ use super::{Home, binaries};
 pub struct Daemon {
     child: Child,
     log: PathBuf,
+    /// The same, also when its home is gone.
+    logged: File,
 }
+
+/// What a daemon of a debug build says of itself when something keeps a thread
+/// of its runtime from everything else.
+const CAUGHT: &str = "a runtime thread is blocked";
 
 impl Daemon {
     /// Starts one in `home` and returns once it listens. Its log goes to
@@ -61,7 +68,8 @@ impl Daemon {
             .expect("quiltd can be started");
         let stdout = child.stdout.take().expect("its stdout is piped");
         let ready = BufReader::new(stdout).lines().next_line().await;
-        let daemon = Self { child, log };
+        let logged = File::open(&log).expect("the log file");
+        let daemon = Self { child, log, logged };
         assert!(
             matches!(ready, Ok(Some(_))),
             "quiltd did not start: {}",
@@ -128,5 +136,25 @@ impl Daemon {
         let pid = Pid::from_raw(self.pid()).expect("a process id is not zero");
         kill_process(pid, Signal::TERM).expect("quiltd can be signalled");
         self.child.wait().await.expect("quiltd can be waited for")
+    }
+}
+
+/// No test passes whose daemon had blocked its runtime.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let mut log = Vec::new();
+        let read = self.logged.rewind();
+        if read
+            .and_then(|()| self.logged.read_to_end(&mut log))
+            .is_err()
+        {
+            return;
+        }
+        let log = String::from_utf8_lossy(&log);
+        let caught = log.lines().find(|line| line.contains(CAUGHT));
+        assert!(
+            caught.is_none() || std::thread::panicking(),
+            "quiltd: {caught:?}"
+        );
     }
 }

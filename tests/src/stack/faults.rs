@@ -18,6 +18,13 @@ pub enum FaultKind {
         #[serde(default)]
         body: String,
     },
+    /// An answer with this status code that says when to come again.
+    Busy {
+        /// Status code.
+        status: u16,
+        /// The value of `Retry-After`.
+        retry_after: String,
+    },
     /// A delay, then the real answer.
     Latency {
         /// Milliseconds.

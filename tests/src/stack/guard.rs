@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 
@@ -76,6 +76,17 @@ async fn mistreat(strike: Strike, request: Request, next: Next) -> Response {
                 "text/plain"
             };
             (status, [(CONTENT_TYPE, kind)], body).into_response()
+        }
+        FaultKind::Busy {
+            status,
+            retry_after,
+        } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            let json = [
+                (CONTENT_TYPE, "application/json"),
+                (RETRY_AFTER, retry_after.as_str()),
+            ];
+            (status, json, "{}").into_response()
         }
         FaultKind::Latency { ms } => {
             pause(ms).await;

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod administration;
 mod aws;
 mod catalog;
 mod clock;

@@ -4,6 +4,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use url::Url;
 
+use super::administration::Administration;
 use super::aws::credentials::Credentials;
 use super::aws::roles::AwsRoles;
 use super::clock::Clock;
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) credentials: Shared<Credentials>,
     pub(crate) aws_roles: Shared<AwsRoles>,
     pub(crate) buckets: Shared<Buckets>,
+    pub(crate) administration: Shared<Administration>,
     pub(crate) jwt: Jwt,
     pub(crate) faults: Faults,
     pub(crate) counts: Counter,
@@ -81,7 +83,7 @@ impl Core {
             urls,
             region: config.region,
             settings: Shared::new(config.settings),
-            users: Shared::new(Directory::new(&config.users, &config.roles)),
+            users: Shared::new(Directory::new(&config.users, &config.roles, clock.now())),
             sessions: Shared::default(),
             keys: Shared::default(),
             tickets: Shared::default(),
@@ -89,6 +91,7 @@ impl Core {
             credentials: Shared::new(Credentials::new(&config.iam_users)),
             aws_roles: Shared::new(AwsRoles::new(config.aws_roles)),
             buckets: Shared::new(Buckets::new(&config.buckets, clock.now())),
+            administration: Shared::new(Administration::new(&config.buckets)),
             clock,
             jwt: Jwt::new(),
             faults: Faults::default(),

@@ -45,7 +45,7 @@ pub(crate) struct Filter {
     email: Option<String>,
 
     /// Only keys of this name
-    #[arg(long)]
+    #[arg(long, add = crate::completion::admin_key_names())]
     key_name: Option<String>,
 
     /// Only keys of this fingerprint, such as qk_abc...xyz

@@ -12,7 +12,7 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only keys of this name
-    #[arg(long)]
+    #[arg(long, add = crate::completion::key_names())]
     name: Option<String>,
 
     /// Only keys of this fingerprint, such as qk_abc...xyz

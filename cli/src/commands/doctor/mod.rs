@@ -14,11 +14,13 @@ mod dead_gateway;
 mod documented;
 mod duplicates;
 mod elsewhere;
+mod gateway_elsewhere;
 mod loose_files;
 mod mend;
 mod named_profile;
 mod network;
 mod nothing_wired;
+mod older_keys;
 mod other_ways;
 mod process;
 mod programs;
@@ -78,6 +80,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report.add(static_keys::check(&variables, |key| {
         vended::is_ours(key, context, &profiles)
     }));
+    report.add(older_keys::check(&variables));
     report.add(web_identity::check(&variables));
     report.add(container::check(&variables));
     report.add(proxy::check(&variables));
@@ -110,6 +113,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             ));
         }
         report.add(dead_gateway::check(&daemon));
+        report.add(gateway_elsewhere::check(&variables, context));
         if !is_elsewhere {
             report.add(nothing_wired::check(&profiles, &daemon));
         }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::network::{CERTIFICATE_VARIABLES, environment};
-use quilt_proto::wire::{Finding, NetworkStatus};
+use quilt_proto::api::ComparePasswords;
+use quilt_proto::network::{CERTIFICATE_VARIABLES, environment, proxies_with_passwords};
+use quilt_proto::wire::{Finding, NetworkStatus, ProxyPasswords};
 use quilt_proto::{Command, quoted};
 
 use super::mend;
@@ -19,7 +20,8 @@ pub(super) fn check(
     settings: Option<PathBuf>,
     is_managed: bool,
 ) -> Option<Finding> {
-    let differing = differing(&environment(), daemon);
+    let mut differing = differing(&environment(), daemon);
+    differing.extend(passwords(context, daemon));
     let first = differing.first()?;
     let others = match differing.len() {
         1 => String::new(),
@@ -31,6 +33,20 @@ pub(super) fn check(
         None => mend::quiltctl(context, "daemon restart"),
     };
     Some(Finding::warning("network_differs", what, hint))
+}
+
+/// One sentence for each proxy that the daemon knows by another password, which
+/// only the daemon can tell. One of an older version cannot.
+fn passwords(context: &Context, daemon: &NetworkStatus) -> Vec<String> {
+    let mut variables = proxies_with_passwords();
+    variables.retain(|name, _| name != "HTTP_PROXY" && daemon.environment.contains_key(name));
+    if variables.is_empty() || daemon.proxy.is_some() {
+        return Vec::new();
+    }
+    let comparison = context.send(&ComparePasswords(ProxyPasswords { variables }));
+    let differing = comparison.unwrap_or_default().differing.into_iter();
+    let in_words = |name| format!("{name} has another password here than for the daemon");
+    differing.map(in_words).collect()
 }
 
 /// One sentence for each variable that is not as the daemon has it.

@@ -6,12 +6,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
+use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
 use super::mend;
+use crate::aws_files::command_line;
 
 pub(super) fn check(profile: &AwsProfile) -> Option<Finding> {
     let line = profile.process()?;
@@ -25,12 +26,28 @@ pub(super) fn check(profile: &AwsProfile) -> Option<Finding> {
         );
         return Some(Finding::error("process_garbled", what, hint));
     };
-    let (code, why) = fault(Path::new(&call.program))?;
+    let Some((code, why)) = fault(Path::new(&call.program)) else {
+        return check_quotes(&line.value, &call.program, &profile.name, hint);
+    };
     let what = format!("profile {name} runs {}, {why}", quoted::name(&call.program));
     Some(if code == "process_other_quiltctl" {
         Finding::warning(code, what, hint)
     } else {
         Finding::error(code, what, hint)
+    })
+}
+
+/// Whether the program stands in quotes that it does not need.
+fn check_quotes(line: &str, program: &str, name: &str, hint: Command) -> Option<Finding> {
+    let is_quoted = line.starts_with(['"', '\'']);
+    let is_plain = command_line::quote(program).is_some_and(|it| it == program);
+    (is_quoted && is_plain).then(|| {
+        let what = format!(
+            "profile {} names its program in quotes, which the SDK for Go 1, s5cmd, rclone and \
+             awsume take for part of its name",
+            quoted::name(name)
+        );
+        Finding::warning("process_quoted", what, hint)
     })
 }
 
@@ -103,6 +120,24 @@ mod tests {
         fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink(env::current_exe().unwrap(), &file).unwrap();
         assert_eq!(found(&plain), None);
+    }
+
+    #[test]
+    fn quotes_are_told_where_they_are_not_needed() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = |folder: &str| {
+            let file = dir.path().join(folder).join("quiltctl");
+            fs::create_dir(dir.path().join(folder)).unwrap();
+            std::os::unix::fs::symlink(env::current_exe().unwrap(), &file).unwrap();
+            file.to_str().unwrap().to_owned()
+        };
+        let (plain, spaced) = (link("plain"), link("with space"));
+        let code = |program: &str| found(program).map(|(code, _)| code);
+        for quoted in [format!("\"{plain}\""), format!("'{plain}'")] {
+            assert_eq!(code(&quoted).as_deref(), Some("process_quoted"), "{quoted}");
+        }
+        assert_eq!(code(&plain), None);
+        assert_eq!(code(&format!("\"{spaced}\"")), None, "it needs them");
     }
 
     #[test]

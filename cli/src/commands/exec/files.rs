@@ -18,8 +18,12 @@ use crate::aws_files::ini::{self, Line, all_sections, key, lines};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::exit::{self, Failure};
 
-/// Names the credentials file of the SDK for Java 1.
+/// Names the credentials file of the SDK for Java 1, which knows no other name.
 const JAVA_ENV: &str = "AWS_CREDENTIAL_PROFILES_FILE";
+
+/// Without it, the SDK for JavaScript 2 reads `~/.aws/credentials`, whatever
+/// [`CREDENTIALS_ENV`] names.
+const JAVASCRIPT_ENV: &str = "AWS_SDK_LOAD_CONFIG";
 
 /// Names the file of boto 2, whose keys botocore takes as well.
 const BOTO_ENV: &str = "BOTO_CONFIG";
@@ -55,11 +59,16 @@ pub(super) fn hide_default_credentials(
         let copy = without_default_credentials(&content(&path), Kind::Credentials);
         put(command, CREDENTIALS_ENV, &path, copy)?;
     }
-    // Where the SDK for Java 1 looks first.
-    if let Some(path) = env::var_os(JAVA_ENV).filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
-        let copy = without_default_credentials(&content(&path), Kind::Credentials);
-        put(command, JAVA_ENV, &path, copy)?;
+    if let Some(path) = aws_files::usual_place(CREDENTIALS_ENV)
+        && without_default_credentials(&content(&path), Kind::Credentials).is_some()
+    {
+        command.env(JAVASCRIPT_ENV, "1");
+    }
+    for path in java_files() {
+        let copy = without_default_credentials(&content(&path), Kind::Config);
+        if put(command, JAVA_ENV, &path, copy)? {
+            break;
+        }
     }
     for path in boto_files() {
         let copy = without_default_credentials(&content(&path), Kind::Boto);
@@ -68,6 +77,32 @@ pub(super) fn hide_default_credentials(
         }
     }
     Ok(holds_region)
+}
+
+/// The files the SDK for Java 1 reads: the one its variable names, else the
+/// first there is in the home. That is the account's, whatever `HOME` says,
+/// unless the program was told otherwise.
+fn java_files() -> Vec<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(path) = set(JAVA_ENV) {
+        return vec![path.into()];
+    }
+    let homes = [set("HOME").map(PathBuf::from), account_home()];
+    let first = |home: PathBuf| {
+        let files = ["credentials", "config"].map(|name| home.join(".aws").join(name));
+        files.into_iter().find(|file| file.exists())
+    };
+    homes.into_iter().flatten().filter_map(first).collect()
+}
+
+/// The home that the system's files name for this user.
+fn account_home() -> Option<PathBuf> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2) == Some(&uid.as_str())).then(|| fields.get(5).map(PathBuf::from))?
+    })
 }
 
 /// The files boto 2 reads, the user's own first: where both hold keys, the
@@ -263,123 +298,18 @@ fn in_memory(_name: &str, _content: &[u8]) -> io::Result<PathBuf> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn copy(text: &str, kind: Kind) -> Option<String> {
-        let copy = without_default_credentials(text.as_bytes(), kind)?;
-        Some(String::from_utf8(copy.to_vec()).unwrap())
-    }
-
-    #[test]
-    fn only_what_gives_the_default_profile_credentials_goes() {
-        let config = "# mine\r\n[default]\r\nregion = eu-west-1\r\nsso_session = s\r\n\
-                      SSO_Account_ID = 1\r\ns3 =\r\n  addressing_style = path\r\n\
-                      credential_process = a \\\r\n    b\r\noutput = json\r\n\
-                      [profile default]\r\nrole_arn = r\r\nsource_profile = p\r\n\
-                      [profile p]\r\naws_access_key_id = AKIAP\r\n[sso-session s]\r\nsso_region = x\r\n";
-        assert_eq!(
-            copy(config, Kind::Config).unwrap(),
-            "# mine\r\n[default]\r\nregion = eu-west-1\r\ns3 =\r\n  addressing_style = path\r\n\
-             output = json\r\n[profile default]\r\n\
-             [profile p]\r\naws_access_key_id = AKIAP\r\n[sso-session s]\r\nsso_region = x\r\n"
-        );
-        let credentials = "[work]\naws_access_key_id = A\n[default]\naws_access_key_id = B\n\
-                           aws_secret_access_key = C\naws_session_token = D";
-        assert_eq!(
-            copy(credentials, Kind::Credentials).unwrap(),
-            "[work]\naws_access_key_id = A\n[default]\n"
-        );
-        assert_eq!(
-            copy(
-                "[Credentials]\naws_access_key_id = A\n[Boto]\ndebug = 1\n",
-                Kind::Boto
-            )
-            .unwrap(),
-            "[Credentials]\n[Boto]\ndebug = 1\n"
-        );
-    }
-
-    #[test]
-    fn a_region_goes_into_the_file_where_a_variable_would_win_over_another_profiles() {
-        let with = |text: &str| {
-            let copy = with_default_region(text.as_bytes(), "eu-west-1")?;
-            Some(String::from_utf8(copy.to_vec()).unwrap())
-        };
-        for same in [
-            "",
-            "[default]\nregion = x\n",
-            "[profile a]\nregion = eu-west-1\n",
-        ] {
-            assert_eq!(with(same), None, "{same}");
-        }
-        assert_eq!(
-            with(
-                "# c\n[default]\nregion = x\nrole_arn = r\noutput = json\n[profile a]\nregion = y"
-            )
-            .unwrap(),
-            "# c\n[default]\n\nregion = eu-west-1\noutput = json\n[profile a]\nregion = y"
-        );
-        assert_eq!(
-            with("[profile a]\nregion = y").unwrap(),
-            "[profile a]\nregion = y\n[default]\nregion = eu-west-1\n"
-        );
-    }
-
-    #[test]
-    fn whatever_some_sdk_takes_for_the_default_profile_is_hidden() {
-        let keys = "aws_access_key_id = A\naws_secret_access_key = B\n";
-        for (header, kind) in [
-            ("[DEFAULT]", Kind::Credentials),
-            ("[DEFAULT]", Kind::Config),
-            ("[DEFAULT]", Kind::Boto),
-            ("[Credentials]", Kind::Boto),
-            ("[profiles default]", Kind::Config),
-            ("[profile de\"fau\"lt]", Kind::Config),
-            ("[profile d\\efault]", Kind::Config),
-            ("  [ default ]  # mine", Kind::Credentials),
-        ] {
-            let text = format!("{header}\n{keys}");
-            assert_eq!(copy(&text, kind).unwrap(), format!("{header}\n"));
-        }
-        for header in ["[default-2]", "[profile defaults]", "[mydefault]"] {
-            assert_eq!(
-                copy(&format!("{header}\n{keys}"), Kind::Config),
-                None,
-                "{header}"
-            );
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("credentials");
-        std::fs::write(&file, "[default]\raws_access_key_id = A\r\n[b]\r").unwrap();
-        assert_eq!(
-            *content(&file),
-            b"[default]\naws_access_key_id = A\r\n[b]\n"
-        );
-    }
-
-    #[test]
-    fn a_file_with_nothing_to_hide_stays_the_users_own() {
-        for (text, kind) in [
-            ("", Kind::Config),
-            (
-                "[default]\nregion = x\n[profile a]\nrole_arn = r\n",
-                Kind::Config,
-            ),
-            ("[work]\naws_access_key_id = A\n", Kind::Credentials),
-            ("[Boto]\ndebug = 1\n", Kind::Boto),
-        ] {
-            assert_eq!(copy(text, kind), None, "{text}");
+/// A file, made up: what is hidden once leaves nothing to hide.
+#[cfg(any(test, fuzzing))]
+pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
+    for kind in [Kind::Config, Kind::Credentials, Kind::Boto] {
+        if let Some(copy) = without_default_credentials(file, kind) {
+            assert!(copy.len() < file.len());
+            let again = without_default_credentials(&copy, kind);
+            assert!(again.is_none(), "nothing is left to hide");
         }
     }
-
-    #[test]
-    fn keys_that_some_sdk_takes_for_keys_are_hidden_however_they_are_indented() {
-        let text = "[default]\nregion = x\n  aws_access_key_id = A\n  aws_secret_access_key = B\n";
-        assert_eq!(
-            copy(text, Kind::Credentials).unwrap(),
-            "[default]\nregion = x\n"
-        );
-    }
+    let _ = with_default_region(file, "eu-west-1");
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 //! variable or a file, is taken out of the program's sight.
 
 mod files;
+mod outlook;
 mod proxy;
 
 use std::env;
@@ -37,6 +38,11 @@ pub(crate) struct Args {
     /// Hand on the daemon's socket instead of an endpoint: for containers
     #[arg(long)]
     socket_only: bool,
+
+    /// Say first whether login, key and roles outlive a job of this length,
+    /// such as 14h, 90m or 2d
+    #[arg(long = "for", value_name = "LENGTH", value_parser = outlook::length)]
+    length: Option<i64>,
 
     /// The program and its arguments
     #[arg(
@@ -75,7 +81,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let mut command = Command::new(program);
     command.args(rest);
-    for name in variables::ALL {
+    for name in variables::all() {
         command.env_remove(name);
     }
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -98,6 +104,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
     }
     name_what_it_is(context, args, &mut command);
+    if let Some(length) = args.length {
+        outlook::tell(context, args.profile.as_ref(), length);
+    }
     let error = command.exec();
     let code = if error.kind() == io::ErrorKind::NotFound {
         exit::NO_PROGRAM
@@ -154,3 +163,6 @@ fn hand_on_socket(
     command.env(locations::SOCKET_ENV, context.socket()?);
     Ok(profile.region)
 }
+
+#[cfg(any(test, fuzzing))]
+pub(super) use self::files::fuzz_aws_config;

@@ -59,3 +59,6 @@ pub(super) fn undo_service() -> Result<bool, Failure> {
         systemd::undo()
     }
 }
+
+#[cfg(any(test, fuzzing))]
+pub(super) use self::aws::fuzz_aws_config;

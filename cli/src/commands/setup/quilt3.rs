@@ -2,7 +2,7 @@
 
 use quilt_proto::api::{SetUpGateway, UndoGateway};
 use quilt_proto::command::{Command, sentence};
-use quilt_proto::wire::{Gateway, GatewayRequest, Session};
+use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
 use quilt_proto::{locations, quoted};
 
 use crate::commands::doctor::proxy_in_the_way;
@@ -96,6 +96,13 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     }
     if gateway.changed {
         output::note("programs that use quilt3 have to be started anew");
+    }
+    let is_other = |it: &&GatewayAddress| gateway.catalog_url.as_ref() != Some(&it.catalog_url);
+    for other in gateway.addresses.iter().filter(is_other) {
+        output::note(format_args!(
+            "with quilt3 8.1, {} is reached by use_registry_url(\"{}\")",
+            other.catalog_url, other.gateway_url
+        ));
     }
     if let (Some(catalog), Some(here)) = (&gateway.catalog_url, &gateway.gateway_url) {
         output::note(format_args!(

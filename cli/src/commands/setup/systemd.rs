@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     if let Some(packaged) = packaged {
         let changed = unit::any_exists(&paths);
         if changed {
-            daemon::stop(&context.client()?)?;
+            daemon::stop_for_next(&context.client()?)?;
             unit::remove(&paths)?;
             systemctl(&["daemon-reload"])?;
         }
@@ -139,7 +139,7 @@ fn take_over(context: &Context) -> Result<(), Failure> {
     if let Some(pid) = owner::pid(&context.socket()?)
         && State::read().is_some_and(|state| state.main_pid != Some(pid.as_raw_nonzero().get()))
     {
-        daemon::stop(&context.client()?)?;
+        daemon::stop_for_next(&context.client()?)?;
     }
     systemctl(&["enable", "--now", "quiltd.socket", "quiltd.service"])
 }

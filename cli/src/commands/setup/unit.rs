@@ -51,7 +51,7 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     if changed.is_empty() {
         return Ok(false);
     }
-    daemon::stop(&context.client()?)?;
+    daemon::stop_for_next(&context.client()?)?;
     for unit in changed {
         unit.path
             .parent()

@@ -164,6 +164,9 @@ fn session(error: &SessionError) -> Problem {
 fn grant(error: &GrantError) -> Problem {
     let code = match error {
         GrantError::TooMany => ErrorCode::Busy,
+        GrantError::HalfRevoked { .. } => {
+            return Problem::new(507, ErrorCode::StoreFailed, error.to_string());
+        }
         GrantError::System(_) | GrantError::NoTokenFile(_) | GrantError::Unkept(_) => {
             ErrorCode::Internal
         }

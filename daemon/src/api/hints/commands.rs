@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 
-use crate::keys::KeyNotice;
+use crate::keys::{HandoverError, KeyNotice, StartupSource};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::store::{StoreError, StoreNote};
@@ -35,8 +35,9 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
         StoreError::Newer(path) => away(path, ".newer"),
         StoreError::Io { path, reason, .. } => look(path, reason),
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
+        StoreError::Busy(_) => Command::of("quiltctl doctor"),
         // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Busy(_) | StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
+        StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
     }
 }
 
@@ -76,6 +77,28 @@ pub(in crate::api) fn away(path: &Path, suffix: &str) -> Command {
 /// Logs in to a catalog.
 pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").option("--catalog", catalog)
+}
+
+/// What a key needs that was not taken at the start. The next start takes it.
+pub(in crate::api) fn not_taken(
+    from: &StartupSource,
+    error: &HandoverError,
+    settings: &Path,
+) -> Command {
+    match (from, error) {
+        (_, HandoverError::Distrusted(distrust)) => distrust.remedy(),
+        (StartupSource::File(_, path), HandoverError::Loose { .. }) => Command::of("chmod go=")
+            .path(path)
+            .words("&& quiltctl daemon restart"),
+        (StartupSource::File(_, path), HandoverError::Unreadable { source, .. }) => {
+            look(path, &source.kind().to_string())
+        }
+        (StartupSource::File(catalog, _) | StartupSource::Credential(catalog), _) => {
+            new_key(catalog)
+        }
+        // The settings give names to catalogs.
+        (StartupSource::Unnamed, _) => Command::edit(settings),
+    }
 }
 
 /// Sets an API key.

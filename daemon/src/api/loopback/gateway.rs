@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{RawPathParams, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use http::StatusCode;
+use http::Extensions;
 use http::request::Parts;
-use quilt_proto::{ErrorCode, Problem, ProfileName, Secret, Timestamp};
+use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -28,8 +29,8 @@ use self::paths::{is_carried, is_encoded, noted};
 use super::{Desk, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::gateway::Asked;
-use crate::grant::{Endpoint, Right, SAID_SECONDS};
+use crate::gateway::{Asked, Gateway};
+use crate::grant::{Endpoint, Opened, Right, SAID_SECONDS};
 use crate::listen::{Limits, LoopbackListener, Visitor};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -56,7 +57,24 @@ pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoin
         .route("/config.json", get(config_json))
         .route("/login", any(login))
         .route("/code", any(login));
+    // The same below each catalog's own address.
+    let own = routes.clone().layer(middleware::from_fn(named));
+    let routes = routes.nest("/catalogs/{catalog}", own);
     super::open(app, "gateway", port, limits(), routes)
+}
+
+/// The catalog that a request's path names.
+#[derive(Clone)]
+struct Named(String);
+
+/// Notes which catalog a path names; the rest of the path is what is left.
+async fn named(params: RawPathParams, mut request: Request, next: Next) -> Response {
+    let named = params.iter().find(|(name, _)| *name == "catalog");
+    if let Some((_, name)) = named {
+        let named = Named(name.to_owned());
+        request.extensions_mut().insert(named);
+    }
+    next.run(request).await
 }
 
 /// Requests may be larger and take longer than those for credentials.
@@ -87,9 +105,9 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
             .unwrap_or_default(),
     );
     let opened = desk.open(token.expose(), &parts.extensions);
-    if !opened.is_some_and(|opened| matches!(opened.right, Right::Registry { .. })) {
+    if !opened.is_some_and(|opened| is_for(&opened, &parts.extensions)) {
         if !desk.throttle.pass() {
-            return private(StatusCode::TOO_MANY_REQUESTS.into_response());
+            return super::too_often();
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }
@@ -127,20 +145,39 @@ async fn credentials(State(desk): State<Desk>, request: Request) -> Response {
     }
 }
 
+/// Whether a grant is of a registry, and of the one that the path names.
+fn is_for(opened: &Opened, extensions: &Extensions) -> bool {
+    let Right::Registry { catalog, .. } = &opened.right else {
+        return false;
+    };
+    let named = extensions.get::<Named>();
+    named.is_none_or(|Named(name)| Gateway::is_named(catalog, name))
+}
+
+/// The catalog that is meant by who shows no grant.
+fn meant(desk: &Desk, named: Option<&Named>) -> Option<CatalogUrl> {
+    let gateway = &desk.app.gateway;
+    match named {
+        Some(Named(name)) => gateway.catalog_at(name),
+        None => gateway.catalog(),
+    }
+}
+
 /// `/config.json`, the catalog's own but for the registry, which is here. It is
 /// public, so whoever asks needs no grant; one that is shown tells which
 /// catalog is meant.
 async fn config_json(State(desk): State<Desk>, request: Parts) -> Response {
     let app = &desk.app;
+    let named = request.extensions.get::<Named>();
     let catalog = match granted(&desk, &request) {
         Some(opened) => Some(opened.right.catalog().clone()),
-        None => app.gateway.catalog(),
+        None => meant(&desk, named),
     };
     let Some(catalog) = catalog else {
         return desk.refuse(HINT);
     };
     let session = app.sessions.session(&catalog);
-    match app.gateway.config_json(&session).await {
+    match app.gateway.config_json(&session, named.is_some()).await {
         Ok(values) => private(Json(values).into_response()),
         Err(error) => answer(&ApiError::from(error).problem()),
     }

@@ -14,7 +14,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http::request::Parts;
@@ -186,16 +185,20 @@ async fn program(visitor: Option<&Visitor>) -> Option<Program> {
     visitor?.program().await
 }
 
-/// A refusal of somebody who has no grant. Beyond the rate it says nothing,
-/// neither to them nor to the log.
+/// A refusal of somebody who has no grant. Beyond the rate it says neither to
+/// them why, nor anything to the log.
 fn refuse(throttle: &Throttle, problem: &Problem) -> Response {
     if !throttle.pass() {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-        return private(response);
+        return too_often();
     }
     tracing::warn!(reason = problem.detail, "refused a request on loopback");
     answer(problem)
+}
+
+/// To somebody who asks too often without a grant.
+fn too_often() -> Response {
+    let detail = "too many requests without a grant; try again in a moment";
+    answer(&Problem::new(429, ErrorCode::Busy, detail))
 }
 
 /// A problem in both spellings: AWS SDKs read either, quilt3 the lower one.
@@ -238,7 +241,11 @@ fn spelt(problem: &Problem, in_graphql: bool) -> Response {
     });
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = private((status, body).into_response());
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    let is_busy = [
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    if is_busy.contains(&status) {
         let seconds = HeaderValue::from(TRY_AGAIN);
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }

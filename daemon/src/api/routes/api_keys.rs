@@ -38,7 +38,7 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let key: ApiKeySecret = key.expose().parse().map_err(KeyError::from)?;
     let keys = &call.app.keys;
     match keys.set(&session, &key, accept_registry.as_ref()).await {
-        Ok(arrival) => Ok(welcome(&call.app, &session, arrival)),
+        Ok(arrival) => Ok(welcome(&call.app, &session, arrival).await),
         Err(KeyError::Session(error)) => Err(ApiError::Login(error, How::ApiKey)),
         Err(error) => Err(error.into()),
     }

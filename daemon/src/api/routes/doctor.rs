@@ -1,14 +1,15 @@
-//! `GET /v1/doctor`.
+//! `GET /v1/doctor`, and what it has to ask beside that.
 
-use quilt_proto::api::ReadDiagnosis;
-use quilt_proto::wire::Diagnosis;
+use quilt_proto::api::{ComparePasswords, ReadDiagnosis};
+use quilt_proto::network;
+use quilt_proto::wire::{Diagnosis, PasswordComparison};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::finding::{finding, problem};
 
 pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(examine)
+    served.serve(examine).serve(compare)
 }
 
 /// A catalog that cannot be told is one more finding: the rest is looked at
@@ -24,5 +25,18 @@ async fn examine(Call { app, catalog, .. }: Call<ReadDiagnosis>) -> Result<Diagn
         findings: unknown.into_iter().chain(found).collect(),
         proven: examination.proven,
         settings: Some(settings.display().to_string()),
+    })
+}
+
+/// Only names are told: who asks has shown what they know.
+async fn compare(call: Call<ComparePasswords>) -> Result<PasswordComparison, ApiError> {
+    let own = network::proxies_with_passwords();
+    let differs = |(name, value): &(&String, _)| own.get(*name).is_some_and(|own| own != *value);
+    let asked = call.body.variables.iter();
+    Ok(PasswordComparison {
+        differing: asked
+            .filter(differs)
+            .map(|(name, _)| name.clone())
+            .collect(),
     })
 }

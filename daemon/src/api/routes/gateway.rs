@@ -1,7 +1,8 @@
 //! `/v1/gateway`: leading the Python SDK to the registry gateway, and back.
 
+use quilt_proto::CatalogUrl;
 use quilt_proto::api::{Action, ReadGateway, SetUpGateway, UndoGateway};
-use quilt_proto::wire::{Gateway, GatewayRequest};
+use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest};
 
 use crate::api::arrival::welcome;
 use crate::api::audit;
@@ -9,7 +10,7 @@ use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::open_gateway;
 use crate::app::App;
-use crate::gateway::{Imported, WiredUp, Wish};
+use crate::gateway::{GatewayError, Imported, WiredUp, Wish};
 use crate::session::SessionError;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -38,7 +39,10 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
             rights_changed,
             imported,
             own_login,
-        } = app.gateway.set_up(&session, wish, open).await?;
+        } = app
+            .gateway
+            .set_up(&session, &logged_in(&app).await?, wish, open)
+            .await?;
         let is_imported = imported.is_some();
         let login = match imported {
             Some(Imported::Now(arrival)) => {
@@ -49,7 +53,7 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
                     session.catalog(),
                     peer.as_ref(),
                 );
-                Some(welcome(&app, &session, *arrival))
+                Some(welcome(&app, &session, *arrival).await)
             }
             Some(Imported::Before) | None => None,
         };
@@ -91,15 +95,31 @@ async fn to_its_end(
     changed.unwrap_or(Err(ApiError::from(SessionError::Stopping)))
 }
 
+/// The catalogs that quilt3 could speak to.
+async fn logged_in(app: &App) -> Result<Vec<CatalogUrl>, ApiError> {
+    let sessions = app.sessions.everywhere().await;
+    let sessions = sessions.map_err(SessionError::Store)?.into_iter();
+    let usable = sessions.filter(|session| session.check().is_ok());
+    Ok(usable.map(|session| session.catalog().clone()).collect())
+}
+
 fn describe(app: &App) -> Result<Gateway, ApiError> {
     let state = app.gateway.state()?;
     let strays = state.strays.iter().map(|stray| stray.describe().to_owned());
     let files = state.files.iter().map(|file| file.display().to_string());
     let wired = state.wired.as_ref();
+    let addresses = app.gateway.addresses().map_err(GatewayError::from)?;
+    let addresses = addresses.into_iter();
     Ok(Gateway {
         catalog_url: wired.map(|wired| wired.catalog_url.clone()),
         registry_url: wired.map(|wired| wired.registry_url.clone()),
         gateway_url: wired.map(|wired| wired.gateway_url.clone()),
+        addresses: addresses
+            .map(|(catalog_url, gateway_url)| GatewayAddress {
+                catalog_url,
+                gateway_url,
+            })
+            .collect(),
         listening: state.listening,
         strays: strays.collect(),
         files: files.collect(),

@@ -43,9 +43,8 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
         catalog: session.catalog().clone(),
         profile,
     };
-    let issued = app
-        .grants
-        .issue(right, life, |_| loopback::open_container(app))?;
+    let open = |_| loopback::open_container(app);
+    let issued = app.grants.issue(right, life, open).await?;
     call.subject.grant(&issued.id);
     Ok(Grant {
         uri: format!("http://{}{}", issued.address, loopback::CONTAINER_PATH),
@@ -97,7 +96,7 @@ async fn revoke(call: Call<RevokeGrant>) -> Result<(), ApiError> {
             call.subject.profile(profile);
         }
     }
-    if grants.revoke(id) {
+    if grants.revoke(id).await? {
         Ok(())
     } else {
         Err(ApiError::NoSuchGrant)

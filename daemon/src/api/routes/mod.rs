@@ -9,6 +9,7 @@ pub(super) mod doctor;
 pub(super) mod events;
 pub(super) mod gateway;
 pub(super) mod grants;
+pub(super) mod handover;
 pub(super) mod health;
 pub(super) mod me;
 pub(super) mod metrics;

@@ -13,7 +13,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn list(call: Call<ReadProfiles>) -> Result<Vec<ProfileStatus>, ApiError> {
     let catalog = match call.catalog {
         Some(_) => Some(call.session()?.catalog().clone()),
-        None => call.app.config.catalog().ok().flatten(),
+        None => call.app.catalog(None).ok(),
     };
     let app = &call.app;
     let mut all = Vec::new();

@@ -37,7 +37,7 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     } = call.body;
     let arrival = session.login(&code, accept_registry.as_ref()).await;
     let arrival = arrival.map_err(|error| ApiError::Login(error, How::Code))?;
-    Ok(welcome(&call.app, &session, arrival))
+    Ok(welcome(&call.app, &session, arrival).await)
 }
 
 async fn logout(call: Call<Logout>) -> Result<(), ApiError> {

@@ -1,5 +1,7 @@
 //! `POST /v1/shutdown`.
 
+use std::sync::atomic::Ordering;
+
 use quilt_proto::api::Shutdown;
 
 use crate::api::endpoint::{Call, Served};
@@ -11,6 +13,9 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 
 async fn stop(call: Call<Shutdown>) -> Result<(), ApiError> {
     tracing::info!("stopping on request");
+    if call.query.again {
+        call.app.again.store(true, Ordering::Relaxed);
+    }
     call.app.shutdown.cancel();
     Ok(())
 }

@@ -185,7 +185,10 @@ impl Attempt {
             Err(refused) => Err(refused),
         };
         let session = self.login.session();
-        let outcome = outcome.map(|arrival| welcome(&self.app, session, arrival));
+        let outcome = match outcome {
+            Ok(arrival) => Ok(welcome(&self.app, session, arrival).await),
+            Err(error) => Err(error),
+        };
         let told = outcome.clone().map_err(ApiError::from);
         let result = told.as_ref().map(drop);
         let peer = self.peer.as_ref();

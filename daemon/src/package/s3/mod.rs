@@ -11,3 +11,12 @@ mod store;
 pub(super) use self::connections::Connections;
 pub(super) use self::credentials::Vended;
 pub(super) use self::store::S3Store;
+
+/// What S3 says of a failure, made up.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_refusal(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let refusal = refusal::Refusal::parse(::http::StatusCode::FORBIDDEN, None, &text);
+    let said = refusal.to_string();
+    assert!(!said.contains(char::is_control), "{said:?}");
+}

@@ -6,6 +6,8 @@ use quilt_proto::Quoted;
 use quilt_proto::aws::Region;
 use reqwest::Response;
 
+use crate::aws::text_of;
+
 /// Largest error body read, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
@@ -51,12 +53,11 @@ impl Refusal {
     pub(super) fn parse(status: StatusCode, region: Option<Region>, body: &str) -> Self {
         Self {
             status,
-            code: element(body, "Code")
+            code: text_of(body, "Code")
                 .filter(|code| is_code(code))
-                .unwrap_or_default()
-                .to_owned(),
-            message: element(body, "Message").and_then(|text| Quoted::without_secrets(text, &[])),
-            region: region.or_else(|| element(body, "Region")?.parse().ok()),
+                .unwrap_or_default(),
+            message: text_of(body, "Message").and_then(|text| Quoted::without_secrets(&text, &[])),
+            region: region.or_else(|| text_of(body, "Region")?.parse().ok()),
         }
     }
 
@@ -91,14 +92,6 @@ pub(super) fn told_region(response: &Response) -> Option<Region> {
         .to_str()
         .ok()?;
     told.parse().ok()
-}
-
-/// The content of the first element of a name. Error bodies are flat and
-/// short; one that is not simply says nothing.
-fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = body.split_once(&format!("<{name}>"))?;
-    let (content, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(content)
 }
 
 /// Error codes are one word.

@@ -8,6 +8,7 @@ mod cache;
 mod go;
 mod java;
 mod node;
+mod program;
 mod python;
 mod reading;
 mod rust;
@@ -15,84 +16,15 @@ mod tool;
 mod unready;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use cache::target_dir;
 pub use node::dotenv;
+pub use program::{Profiles, Program};
 pub use python::{Python, Venv};
 pub use reading::Reading;
 pub use unready::{Unready, not_run, say};
-
-/// Every program that must read S3 with what the daemon vends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// AWS CLI version 1, from PyPI.
-    AwsCliV1,
-    /// AWS CLI version 2, as the operating system has it.
-    AwsCliV2,
-    /// The AWS SDK for Python.
-    Boto3,
-    /// The AWS SDK for JavaScript, version 3.
-    JavaScript,
-    /// The AWS SDK for Rust.
-    Rust,
-    /// The AWS SDK for Go, version 2.
-    Go,
-    /// The AWS SDK for Java, version 2.
-    Java,
-}
-
-impl Program {
-    /// All of them, in the order of reports.
-    pub const ALL: [Self; 7] = [
-        Self::AwsCliV1,
-        Self::AwsCliV2,
-        Self::Boto3,
-        Self::JavaScript,
-        Self::Rust,
-        Self::Go,
-        Self::Java,
-    ];
-
-    /// Makes the program ready to run; slow the first time, instant afterwards.
-    pub fn prepare(self) -> Result<Client, Unready> {
-        match self {
-            Self::AwsCliV1 => aws_cli::v1(),
-            Self::AwsCliV2 => aws_cli::v2(),
-            Self::Boto3 => python::client(),
-            Self::JavaScript => node::client(),
-            Self::Rust => rust::client(),
-            Self::Go => go::client(),
-            Self::Java => java::client(),
-        }
-    }
-
-    /// The program, or `None` after saying loudly that it was not run.
-    ///
-    /// Panics where a missing toolchain is no excuse: for Python and JavaScript always, for
-    /// the others when `QUILT_TESTS_REQUIRE=all`. A toolchain that is there but fails is
-    /// never an excuse.
-    pub fn ready(self) -> Option<Client> {
-        let optional = matches!(self, Self::AwsCliV2 | Self::Go | Self::Java);
-        unready::client_or_not_run(self, self.prepare(), optional)
-    }
-}
-
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AwsCliV1 => "AWS CLI v1",
-            Self::AwsCliV2 => "AWS CLI v2",
-            Self::Boto3 => "boto3",
-            Self::JavaScript => "JavaScript SDK v3",
-            Self::Rust => "Rust SDK",
-            Self::Go => "Go SDK v2",
-            Self::Java => "Java SDK v2",
-        })
-    }
-}
 
 /// How to run a program that lists a bucket, reads an object and prints `ok`.
 ///

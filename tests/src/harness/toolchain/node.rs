@@ -15,6 +15,13 @@ const INPUTS: [&str; 4] = [
     "javascript/client.mjs",
 ];
 
+const INPUTS_V2: [&str; 4] = [
+    "javascript-v2/package.json",
+    "javascript-v2/package-lock.json",
+    "javascript-v2/.npmrc",
+    "javascript-v2/client.cjs",
+];
+
 const READER: [&str; 4] = [
     "dotenv/package.json",
     "dotenv/package-lock.json",
@@ -25,6 +32,13 @@ const READER: [&str; 4] = [
 pub(super) fn client() -> Result<Client, Unready> {
     let folder = install("javascript", "the JavaScript SDK from npm", &INPUTS)?;
     Ok(Client::new("node").arg(folder.join("client.mjs")))
+}
+
+/// The client of the SDK's version 2.
+pub(super) fn client_v2() -> Result<Client, Unready> {
+    let what = "version 2 of the JavaScript SDK from npm";
+    let folder = install("javascript-v2", what, &INPUTS_V2)?;
+    Ok(Client::new("node").arg(folder.join("client.cjs")))
 }
 
 /// The reader of `.env` files that Node programs use.

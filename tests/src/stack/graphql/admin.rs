@@ -1,8 +1,11 @@
 //! What only admins may ask and do.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::api_keys::{ApiKey, ApiKeyRevokeResult, ApiKeyStatus};
+use super::sso::{SetSsoConfigResult, SsoConfig};
+use super::tabulator::{BucketSetTabulatorTableResult, rename_table, set_table};
+use super::users::{UserAdminMutations, UserAdminQueries};
 use super::{core, viewer};
 use crate::stack::identity::keys::Filter;
 
@@ -28,7 +31,7 @@ impl AdminMutation {
     }
 }
 
-fn require_admin(context: &Context<'_>) -> async_graphql::Result<()> {
+pub(super) fn require_admin(context: &Context<'_>) -> async_graphql::Result<()> {
     if viewer(context)?.admin {
         return Ok(());
     }
@@ -39,6 +42,25 @@ pub(crate) struct AdminQueries;
 
 #[Object]
 impl AdminQueries {
+    async fn user(&self) -> UserAdminQueries {
+        UserAdminQueries
+    }
+
+    async fn sso_config(&self, context: &Context<'_>) -> async_graphql::Result<Option<SsoConfig>> {
+        SsoConfig::now(core(context)?)
+    }
+
+    async fn is_default_role_setting_disabled(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<bool> {
+        Ok(core(context)?.administration.lock().sso.is_some())
+    }
+
+    async fn tabulator_open_query(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(core(context)?.administration.lock().tabulator_open_query)
+    }
+
     async fn api_keys(&self) -> AdminApiKeys {
         AdminApiKeys
     }
@@ -46,7 +68,7 @@ impl AdminQueries {
 
 pub(crate) struct AdminApiKeys;
 
-#[Object(name = "AdminAPIKeyQueries")]
+#[Object(name = "APIKeyAdminQueries")]
 impl AdminApiKeys {
     async fn list(
         &self,
@@ -89,14 +111,69 @@ pub(crate) struct AdminMutations;
 
 #[Object]
 impl AdminMutations {
+    async fn user(&self) -> UserAdminMutations {
+        UserAdminMutations
+    }
+
+    /// Removes it where there is no text.
+    async fn set_sso_config(
+        &self,
+        context: &Context<'_>,
+        config: Option<String>,
+    ) -> async_graphql::Result<Option<SetSsoConfigResult>> {
+        SsoConfig::set(core(context)?, viewer(context)?, config)
+    }
+
+    async fn bucket_set_tabulator_table(
+        &self,
+        context: &Context<'_>,
+        bucket_name: String,
+        table_name: String,
+        config: Option<String>,
+    ) -> async_graphql::Result<BucketSetTabulatorTableResult> {
+        Ok(set_table(core(context)?, &bucket_name, table_name, config))
+    }
+
+    async fn bucket_rename_tabulator_table(
+        &self,
+        context: &Context<'_>,
+        bucket_name: String,
+        table_name: String,
+        new_table_name: String,
+    ) -> async_graphql::Result<BucketSetTabulatorTableResult> {
+        let core = core(context)?;
+        Ok(rename_table(
+            core,
+            &bucket_name,
+            &table_name,
+            new_table_name,
+        ))
+    }
+
+    async fn set_tabulator_open_query(
+        &self,
+        context: &Context<'_>,
+        enabled: bool,
+    ) -> async_graphql::Result<TabulatorOpenQueryResult> {
+        core(context)?.administration.lock().tabulator_open_query = enabled;
+        Ok(TabulatorOpenQueryResult {
+            tabulator_open_query: enabled,
+        })
+    }
+
     async fn api_keys(&self) -> AdminApiKeyMutations {
         AdminApiKeyMutations
     }
 }
 
+#[derive(SimpleObject)]
+pub(crate) struct TabulatorOpenQueryResult {
+    tabulator_open_query: bool,
+}
+
 pub(crate) struct AdminApiKeyMutations;
 
-#[Object(name = "AdminAPIKeyMutations")]
+#[Object(name = "APIKeyAdminMutations")]
 impl AdminApiKeyMutations {
     /// Revokes anybody's key.
     async fn revoke(

@@ -18,7 +18,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 /// ISO 8601.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Datetime(Timestamp);
+pub(crate) struct Datetime(pub(crate) Timestamp);
 
 #[Scalar(name = "Datetime")]
 impl ScalarType for Datetime {

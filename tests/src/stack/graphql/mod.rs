@@ -10,6 +10,12 @@ mod api_keys;
 mod buckets;
 mod me;
 mod outcome;
+mod policies;
+mod role_changes;
+mod roles;
+mod sso;
+mod tabulator;
+mod users;
 
 use std::sync::Arc;
 
@@ -30,7 +36,13 @@ const DEPTH: usize = 24;
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub(crate) struct Query(me::MeQuery, admin::AdminQuery, buckets::BucketQuery);
+pub(crate) struct Query(
+    me::MeQuery,
+    admin::AdminQuery,
+    buckets::BucketQuery,
+    roles::RoleQuery,
+    policies::PolicyQuery,
+);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
@@ -38,6 +50,9 @@ pub(crate) struct Mutation(
     me::MeMutation,
     api_keys::ApiKeyMutation,
     admin::AdminMutation,
+    buckets::BucketMutation,
+    role_changes::RoleMutation,
+    policies::PolicyMutation,
 );
 
 pub(crate) type StackSchema = Schema<Query, Mutation, EmptySubscription>;
@@ -50,6 +65,12 @@ pub(crate) fn schema(core: &Arc<Core>) -> StackSchema {
         .data(Arc::clone(core))
         .limit_depth(DEPTH)
         .finish()
+}
+
+/// The schema in GraphQL's definition language.
+#[cfg(test)]
+pub(crate) fn definition() -> String {
+    Schema::new(Query::default(), Mutation::default(), EmptySubscription).sdl()
 }
 
 /// Runs a request as whoever the bearer token says.

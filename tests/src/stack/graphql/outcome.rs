@@ -47,3 +47,16 @@ pub(crate) struct OperationError {
     name: String,
     context: Option<Json<Value>>,
 }
+
+/// Types whose name is all they say.
+macro_rules! nothing_to_say {
+    ($($name:ident),* $(,)?) => {$(
+        #[derive(Debug, Default, ::async_graphql::SimpleObject)]
+        pub(crate) struct $name {
+            /// GraphQL types need a field.
+            #[graphql(name = "_")]
+            nothing: Option<bool>,
+        }
+    )*};
+}
+pub(super) use nothing_to_say;

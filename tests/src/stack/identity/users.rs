@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use super::roles::Roles;
 use crate::stack::config::{BucketAccess, RoleConfig, UserConfig};
 
 /// A person, as the stack knows them now.
@@ -16,13 +19,14 @@ pub(crate) struct User {
     pub(crate) role: String,
     /// Every role they may take.
     pub(crate) roles: Vec<String>,
+    pub(crate) joined: Timestamp,
 }
 
 /// Everyone, and what each role opens.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     users: BTreeMap<String, User>,
-    roles: BTreeMap<String, Vec<BucketAccess>>,
+    pub(crate) roles: Roles,
 }
 
 /// Why somebody cannot be given a role.
@@ -42,15 +46,12 @@ pub enum DirectoryError {
 }
 
 impl Directory {
-    pub(crate) fn new(users: &[UserConfig], roles: &[RoleConfig]) -> Self {
+    pub(crate) fn new(users: &[UserConfig], roles: &[RoleConfig], now: Timestamp) -> Self {
         let users = users
             .iter()
-            .map(|user| (user.name.clone(), User::new(user)))
+            .map(|user| (user.name.clone(), User::new(user, now)))
             .collect();
-        let roles = roles
-            .iter()
-            .map(|role| (role.name.clone(), role.buckets.clone()))
-            .collect();
+        let roles = Roles::new(roles);
         Self { users, roles }
     }
 
@@ -88,12 +89,33 @@ impl Directory {
 
     /// What a Quilt role opens; nothing for one that does not exist.
     pub(crate) fn access(&self, role: &str) -> Vec<BucketAccess> {
-        self.roles.get(role).cloned().unwrap_or_default()
+        self.roles.access(role)
+    }
+
+    /// Adds a user, or puts another in the place of the one of that name.
+    pub(crate) fn add(&mut self, config: &UserConfig, now: Timestamp) -> User {
+        let user = User::new(config, now);
+        self.users.insert(user.name.clone(), user.clone());
+        user
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<User> {
+        self.users.remove(name)
+    }
+
+    /// Has everybody's role of one name called by another.
+    pub(crate) fn rename_role(&mut self, from: &str, to: &str) {
+        for user in self.users.values_mut() {
+            let names = user.roles.iter_mut().chain([&mut user.role]);
+            for name in names.filter(|name| *name == from) {
+                to.clone_into(name);
+            }
+        }
     }
 }
 
 impl User {
-    fn new(config: &UserConfig) -> Self {
+    fn new(config: &UserConfig, now: Timestamp) -> Self {
         Self {
             id: crate::stack::random::uuid(),
             name: config.name.clone(),
@@ -102,6 +124,7 @@ impl User {
             active: true,
             role: config.roles.first().cloned().unwrap_or_default(),
             roles: config.roles.clone(),
+            joined: now,
         }
     }
 }

@@ -6,6 +6,7 @@ mod control;
 mod faults;
 mod graphql;
 mod login;
+mod public_schema;
 
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};

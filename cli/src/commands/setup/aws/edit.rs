@@ -285,5 +285,34 @@ mod as_text {
     }
 }
 
+/// A file, made up: what is put into it is there, and can be taken out again to
+/// the byte.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
+    let line = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let lines = [
+        line("credential_process", "/usr/bin/quiltctl credential-process"),
+        line("region", "eu-west-1"),
+    ];
+    for profile in ["quilt", "default"] {
+        let wanted = Wanted {
+            profile,
+            lines: &lines,
+        };
+        if unreadable(file).is_some() {
+            continue;
+        }
+        let Ok(edit) = Edit::plan(file, &wanted) else {
+            continue;
+        };
+        let after = edit.apply(file);
+        assert!(is_set_up(&after, profile), "{profile} is there");
+        assert!(is_complete(&after, &wanted), "{profile} has all of it");
+        let before = edit.revert(&after).expect("it can be found again");
+        assert!(before == file, "{profile} is taken out to the byte");
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -406,3 +406,6 @@ fn unwritable() -> Failure {
     let what = "the path of quiltctl or of the socket cannot be written in an AWS configuration";
     Failure::new(exit::INPUT, what).hint("quiltctl setup aws --help")
 }
+
+#[cfg(any(test, fuzzing))]
+pub(in crate::commands) use self::edit::fuzz_aws_config;

@@ -7,9 +7,10 @@ use quilt_proto::api::Action;
 use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
 
 use super::super::{Desk, audit, shown_token};
+use super::{is_for, meant};
 use crate::app::App;
 use crate::gateway::carry;
-use crate::grant::{Opened, Right};
+use crate::grant::Opened;
 use crate::listen::{ConnectionSlot, Program};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -30,10 +31,10 @@ pub(super) struct KeyHolder {
     slot: Option<ConnectionSlot>,
 }
 
-/// The grant in a request, if it is one of a registry.
+/// The grant in a request, if it is of the registry that the request is for.
 pub(super) fn granted(desk: &Desk, request: &Parts) -> Option<Opened> {
     let opened = desk.opened(request, Some("Bearer"))?;
-    matches!(opened.right, Right::Registry { .. }).then_some(opened)
+    is_for(&opened, &request.extensions).then_some(opened)
 }
 
 /// Whose request it is.
@@ -111,7 +112,7 @@ impl KeyHolder {
         }
         Some(Self {
             key: token.parse().ok()?,
-            catalog: desk.app.gateway.catalog()?,
+            catalog: meant(desk, request.extensions.get())?,
             without_api_keys: desk.app.grants.without_api_keys().unwrap_or_default(),
             slot: request.extensions.get().cloned(),
         })

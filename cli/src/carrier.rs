@@ -1,0 +1,172 @@
+//! API keys over a restart of the daemon: the one that ends offers them, and a
+//! quiltd of their own carries them to the one that follows. None of them ever
+//! gets here.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use quilt_client::Error;
+use quilt_client::blocking::Client;
+use quilt_proto::api::OfferKeys;
+use quilt_proto::command::sentence;
+use quilt_proto::wire::KeyOffer;
+use quilt_proto::{CatalogUrl, Command as Hint, Quoted, quoted};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::{output, start};
+
+/// How quiltd is asked to carry keys.
+const ARGUMENT: &str = "__carry-keys";
+/// What it says once it has them.
+const CARRIED: &str = "carried";
+/// What it says once the next daemon has them.
+const HANDED_OVER: &str = "handed over";
+/// How long a daemon that is well may take to offer them.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to get them, and after that the next daemon.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most that it says, in bytes.
+const MAX_SAID: u64 = 16 * 1024;
+
+/// A quiltd on its way with the keys of a daemon that ends. It ends by itself
+/// once the next daemon has them, or after a minute.
+#[derive(Debug)]
+pub(crate) struct KeyCarrier {
+    catalogs: Vec<CatalogUrl>,
+    comes_again: bool,
+    process: Option<(Child, BufReader<std::io::Take<ChildStdout>>)>,
+}
+
+impl KeyCarrier {
+    /// Has the keys fetched that would be lost with the daemon; says so where
+    /// that cannot be done, for they have to be given again then.
+    pub(crate) fn send_for(client: &Client) -> Self {
+        let mut carrier = Self {
+            catalogs: Vec::new(),
+            comes_again: false,
+            process: None,
+        };
+        let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
+        let offer = match quick.send(&OfferKeys) {
+            Ok(offer) => offer,
+            // One that does not answer has nothing to tell, and an older one
+            // knows of no successor.
+            Err(Error::Problem(problem)) if problem.status == 500 => {
+                output::note(format_args!(
+                    "warning: API keys are not kept over this: {}",
+                    Quoted::new(&problem.detail)
+                ));
+                return carrier;
+            }
+            Err(_) => return carrier,
+        };
+        carrier.comes_again = offer.comes_again;
+        let Some(socket) = &offer.socket else {
+            return carrier;
+        };
+        carrier.catalogs.clone_from(&offer.catalogs);
+        match carrier.start(&offer, Path::new(socket)) {
+            Ok(()) => {}
+            Err(why) => carrier.warn(&why),
+        }
+        carrier
+    }
+
+    /// Whether a service manager starts the next daemon by itself.
+    pub(crate) fn comes_again(&self) -> bool {
+        self.comes_again
+    }
+
+    fn start(&mut self, offer: &KeyOffer, socket: &Path) -> Result<(), String> {
+        // What the daemon was started from, as it is now; where that is gone,
+        // what is started after it.
+        let expected = offer.program.as_ref().map(PathBuf::from);
+        let expected = expected.filter(|path| path.is_absolute() && path.is_file());
+        let program = match expected {
+            Some(program) => program,
+            None => start::executable().map_err(|failure| failure.apart().0)?,
+        };
+        let mut command = Command::new(&program);
+        start::withhold(&mut command);
+        let child = command
+            .arg(ARGUMENT)
+            .arg(socket)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in the terminal is not for it.
+            .process_group(0)
+            .spawn();
+        let mut child =
+            child.map_err(|error| format!("cannot start {}: {error}", quoted::path(&program)))?;
+        let stdout = child.stdout.take().ok_or("it says nothing")?;
+        let mut process = (child, BufReader::new(stdout.take(MAX_SAID)));
+        if says(&mut process.1, CARRIED) {
+            self.process = Some(process);
+            return Ok(());
+        }
+        let _ = process.0.kill();
+        let mut words = String::new();
+        let stderr = process.0.stderr.take();
+        let read = stderr.map(|stderr| stderr.take(MAX_SAID).read_to_string(&mut words));
+        let _ = (read, process.0.wait());
+        Err(last_line(&words))
+    }
+
+    /// Waits until the daemon that follows has the keys, and says if it has not.
+    pub(crate) fn arrive(mut self) {
+        let Some((mut child, mut stdout)) = self.process.take() else {
+            return;
+        };
+        if says(&mut stdout, HANDED_OVER) {
+            let _ = child.wait();
+            return;
+        }
+        let _ = child.kill();
+        let mut words = String::new();
+        let stderr = child.stderr.take();
+        let read = stderr.map(|stderr| stderr.take(MAX_SAID).read_to_string(&mut words));
+        let _ = (read, child.wait());
+        self.warn(&last_line(&words));
+    }
+
+    fn warn(&self, why: &str) {
+        for catalog in &self.catalogs {
+            let hint = Hint::of("quiltctl login --api-key").option("--catalog", catalog);
+            let what = format!("warning: the API key for {catalog} was not handed over: {why}");
+            output::note(sentence(&what, Some(&hint)));
+        }
+    }
+}
+
+/// Whether the next line is this one.
+fn says(stdout: &mut BufReader<std::io::Take<ChildStdout>>, wanted: &str) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    let mut line = String::new();
+    loop {
+        if !stdout.buffer().contains(&b'\n') {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).ok();
+            let pipe = stdout.get_ref().get_ref();
+            match poll(&mut [PollFd::new(pipe, PollFlags::IN)], left.as_ref()) {
+                Ok(0) => return false,
+                Err(rustix::io::Errno::INTR) => continue,
+                _ => {}
+            }
+        }
+        return stdout.read_line(&mut line).is_ok() && line.trim_end() == wanted;
+    }
+}
+
+/// The last thing a program said, as quoted speech.
+fn last_line(words: &str) -> String {
+    let line = words.lines().rev().find(|line| !line.trim().is_empty());
+    line.map_or_else(
+        || "who would carry it said nothing".to_owned(),
+        |line| Quoted::new(line).to_string(),
+    )
+}

@@ -1,0 +1,64 @@
+//! The variables of Quilt's MCP server, where they lead to this machine but not
+//! to where quiltd's gateway is.
+
+use quilt_proto::api::ReadGateway;
+use quilt_proto::wire::{Finding, Gateway};
+use quilt_proto::{Command, quoted};
+
+use super::mend;
+use super::variables::Variables;
+use crate::context::Context;
+
+/// Names the registry that `quilt-mcp` speaks to.
+const REGISTRY: &str = "QUILT_REGISTRY_URL";
+
+pub(super) fn check(variables: &Variables, context: &Context) -> Option<Finding> {
+    let is_here = |url: &&str| url.starts_with("http://127.0.0.1:");
+    let named = variables.get(REGISTRY).filter(is_here)?;
+    // A catalog that is unknown is told of by others.
+    let gateway = context.of_all_catalogs().send(&ReadGateway);
+    gateway.ok().and_then(|gateway| judge(named, &gateway))
+}
+
+fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
+    let named = named.trim_end_matches('/');
+    let own = gateway.addresses.iter().map(|it| &it.gateway_url);
+    let mut known = gateway
+        .gateway_url
+        .iter()
+        .chain(own)
+        .chain(&gateway.registry_url);
+    if known.any(|known| known.as_str() == named) {
+        return None;
+    }
+    let what = format!(
+        "{REGISTRY} is {}, which is not where quiltd's gateway is: Quilt's MCP server finds \
+         nobody there",
+        quoted::name(named)
+    );
+    let hint = match &gateway.gateway_url {
+        Some(here) => Command::of("export").variable(REGISTRY, here),
+        None => mend::unset(&[REGISTRY]),
+    };
+    Some(Finding::warning("gateway_elsewhere", what, hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_neither_the_gateway_nor_a_registry_is_told() {
+        let here = "http://127.0.0.1:20001";
+        let mut gateway = Gateway {
+            gateway_url: here.parse().ok(),
+            ..Gateway::default()
+        };
+        assert_eq!(judge(&format!("{here}/"), &gateway), None);
+        let found = judge("http://127.0.0.1:1", &gateway).unwrap();
+        assert_eq!(found.hint, *format!("export {REGISTRY}={here}").as_str());
+        gateway.gateway_url = None;
+        let found = judge(here, &gateway).unwrap();
+        assert_eq!(found.hint, *format!("unset {REGISTRY}").as_str());
+    }
+}

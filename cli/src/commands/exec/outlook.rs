@@ -1,0 +1,140 @@
+//! `exec --for`: whether what a long job lives on outlives it.
+
+use quilt_proto::api::{ReadProfiles, ReadStatus};
+use quilt_proto::command::{Command, sentence};
+use quilt_proto::wire::{CatalogStatus, ProfileStatus, SessionState, TokenKind};
+use quilt_proto::{ProfileName, Timestamp};
+
+use crate::context::Context;
+use crate::look::{Look, host, name, span};
+use crate::output;
+
+/// The longest job asked about, in seconds: ten years.
+const MAX: i64 = 10 * 365 * 86_400;
+
+/// A length of time: `14h`, `90m`, `1h30m`, `2d`.
+pub(super) fn length(text: &str) -> Result<i64, String> {
+    let wrong = || "a length is a number and s, m, h or d, such as 14h or 1h30m".to_owned();
+    let (mut all, mut number) = (0_i64, None::<i64>);
+    for char in text.chars() {
+        if let Some(digit) = char.to_digit(10) {
+            let so_far = number.unwrap_or(0).checked_mul(10);
+            number = so_far.and_then(|so_far| so_far.checked_add(digit.into()));
+            number.ok_or_else(wrong)?;
+            continue;
+        }
+        let unit = match char {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        let part = number.take().and_then(|number| number.checked_mul(unit));
+        let sum = part.and_then(|part| all.checked_add(part));
+        all = sum.ok_or_else(wrong)?;
+    }
+    if number.is_some() || !(1..=MAX).contains(&all) {
+        return Err(wrong());
+    }
+    Ok(all)
+}
+
+/// Says it, a line for each, on stderr. The job starts either way.
+pub(super) fn tell(context: &Context, profile: Option<&ProfileName>, length: i64) {
+    let profile = profile.cloned();
+    let profile = profile.unwrap_or_else(ProfileName::default_profile);
+    let profiles = context.send(&ReadProfiles).unwrap_or_default();
+    let used = profiles.into_iter().find(|known| known.name == profile);
+    let status = context.of_all_catalogs().send(&ReadStatus).ok();
+    let (Some(used), Some(status)) = (used, status) else {
+        output::note("whether login and roles last that long cannot be told");
+        return;
+    };
+    let of_it = |catalog: &&CatalogStatus| Some(&catalog.catalog_url) == used.catalog_url.as_ref();
+    let look = context.look();
+    for line in status
+        .catalogs
+        .iter()
+        .filter(of_it)
+        .map(|catalog| session(&look, catalog, Timestamp::now(), length))
+        .chain([roles(&used)])
+    {
+        output::note(line);
+    }
+}
+
+/// Whether the login or key lasts.
+fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) -> String {
+    let at = host(&catalog.catalog_url);
+    let job = span(length);
+    let session = &catalog.session;
+    if session.state != SessionState::Active {
+        let login = Command::of("quiltctl login").option("--catalog", &catalog.catalog_url);
+        return sentence(&format!("! nobody is logged in to {at}"), Some(&login));
+    }
+    if session.kind != Some(TokenKind::ApiKey) {
+        return format!(
+            "the login at {at} renews itself for {job} and longer, unless the stack ends it"
+        );
+    }
+    let fingerprint = session.api_key_fingerprint.as_deref().unwrap_or_default();
+    let key = format!("the API key {} at {at}", name(fingerprint));
+    match session.api_key_expires_at {
+        Some(end) if end.seconds_since(now) < length => {
+            let rotate = Command::of("quiltctl api-keys rotate --current")
+                .option("--catalog", &catalog.catalog_url);
+            let when = look.when(end);
+            let what = format!("! {key} ends {when}, before {job} are over");
+            sentence(&what, Some(&rotate))
+        }
+        Some(end) => format!("{key} ends {}, after {job}", look.when(end)),
+        None => format!("when {key} ends, the stack has not said"),
+    }
+}
+
+/// Whether the roles do. What the program fetches is renewed, however short it
+/// lives.
+fn roles(profile: &ProfileStatus) -> String {
+    let roles = match profile.role_arn.len() {
+        0 => String::new(),
+        1 => ", its role assumed anew each time".to_owned(),
+        count => format!(", its {count} roles assumed anew each time"),
+    };
+    format!(
+        "credentials of profile {} are renewed as long as the program runs{roles}",
+        profile.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_numbers_with_units() {
+        for (text, seconds) in [
+            ("14h", 50_400),
+            ("90m", 5_400),
+            ("2d", 172_800),
+            ("1h30m", 5_400),
+            ("45s", 45),
+        ] {
+            assert_eq!(length(text), Ok(seconds), "{text}");
+        }
+        for wrong in [
+            "",
+            "14",
+            "h",
+            "-1h",
+            "1.5h",
+            "0h",
+            "99999999999999999999h",
+            "1h30",
+            "9999999d",
+            "é",
+        ] {
+            assert!(length(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! API keys at the daemon's start and end: those it is started with, those of
+//! the daemon before, and those that the next one gets.
+
+use std::sync::Arc;
+
+use quilt_proto::wire::KeyOffer;
+
+use super::App;
+use crate::catalogs::{self, CatalogError};
+use crate::doctor::Ailment;
+use crate::keys::{HandedKey, StartupKeys, StartupSource};
+use crate::program::Program;
+use crate::succession::{self, CarriedKey, Offer, SuccessionError};
+
+impl App {
+    /// Uses a key the daemon was started with, for `catalog` or the configured
+    /// one. Needs the runtime.
+    pub fn take_key(&self, catalog: Option<&str>, key: &HandedKey) -> Result<(), CatalogError> {
+        let session = self.session(catalog)?;
+        self.keys.set_unchecked(&session, &key.secret, None);
+        if key.comes_again {
+            session.api_key().comes_again();
+        }
+        Ok(())
+    }
+
+    /// Uses the keys that settings and service manager have for catalogs. Needs
+    /// the runtime.
+    pub fn take_startup_keys(&self) {
+        let settings = self.settings.current();
+        let typed = |name: &str| catalogs::typed(name, &settings);
+        let keys = StartupKeys::read(settings.key_files.clone(), typed);
+        for (catalog, key) in &keys.found {
+            let session = self.sessions.session(catalog);
+            self.keys.set_unchecked(&session, key, None);
+            session.api_key().comes_again();
+        }
+        for (_, error) in &keys.failed {
+            tracing::warn!("an API key is not used: {error}");
+        }
+        let failed = keys.failed.into_iter();
+        let failed = failed.map(|(source, error)| (source, Arc::new(error)));
+        let _ = self.not_taken.set(failed.collect());
+    }
+
+    /// Keys that could not be taken at the start, unless others took their
+    /// place.
+    pub(super) fn keys_not_taken(&self) -> Vec<Ailment> {
+        let all = self.not_taken.get().into_iter().flatten();
+        let missed = all.filter(|(source, _)| match source {
+            StartupSource::File(catalog, _) | StartupSource::Credential(catalog) => {
+                !self.sessions.session(catalog).api_key().is_set()
+            }
+            StartupSource::Unnamed => true,
+        });
+        missed
+            .map(|(source, error)| Ailment::NotTaken {
+                from: source.clone(),
+                error: Arc::clone(error),
+            })
+            .collect()
+    }
+
+    /// Uses the keys of the daemon before, over those this one was started
+    /// with: they were set later. Needs the runtime.
+    pub fn take_over(&self, keys: Vec<CarriedKey>) {
+        for key in keys {
+            let session = self.sessions.session(&key.catalog);
+            let Ok(secret) = key.secret.copy().expose().parse() else {
+                continue;
+            };
+            let registry = key.registry.as_ref();
+            self.keys.set_unchecked(&session, &secret, registry);
+            tracing::info!(catalog = %key.catalog, "API key taken over from the daemon before");
+        }
+    }
+
+    /// Offers the keys that would be lost with this daemon to the one that
+    /// follows.
+    pub fn offer_keys(&self) -> Result<KeyOffer, SuccessionError> {
+        let keys: Vec<_> = self
+            .sessions
+            .all()
+            .iter()
+            .filter_map(|session| {
+                let (secret, registry) = session.api_key().to_carry()?;
+                let catalog = session.catalog().clone();
+                Some(CarriedKey::new(catalog, registry, &secret))
+            })
+            .collect();
+        let comes_again = self.comes_again();
+        if keys.is_empty() {
+            return Ok(KeyOffer {
+                comes_again,
+                ..KeyOffer::default()
+            });
+        }
+        let program = self.program.as_ref().map(Program::path);
+        let path = succession::socket(&self.state_dir);
+        // Else there is no word for it in the answer.
+        let Some(socket) = path.to_str().map(str::to_owned) else {
+            let what = "the path of the state directory is no text".to_owned();
+            return Err(SuccessionError::Unfit(what));
+        };
+        let catalogs = keys.iter().map(|key| key.catalog.clone()).collect();
+        let offer = Offer::make(&path, keys, program)?;
+        // Nobody waits for it: a daemon that ends takes it along.
+        std::thread::spawn(move || match offer.serve(succession::OFFER) {
+            Ok(()) => tracing::info!("API keys handed over to the daemon that follows"),
+            Err(error) => tracing::warn!("API keys were not handed over: {error}"),
+        });
+        Ok(KeyOffer {
+            catalogs,
+            comes_again,
+            socket: Some(socket),
+            program: program.and_then(|path| path.to_str()).map(str::to_owned),
+        })
+    }
+
+    /// Whether a service manager runs the daemon that is not asked through a
+    /// socket to start it (systemd.exec(5), "Environment Variables Set").
+    fn comes_again(&self) -> bool {
+        let executed = std::env::var("SYSTEMD_EXEC_PID").ok();
+        executed.and_then(|pid| pid.parse().ok()) == Some(std::process::id())
+            && !self.is_socket_handed_over
+    }
+}

@@ -1,0 +1,53 @@
+//! Desktop Notifications (freedesktop.org, version 1.2).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use zbus::blocking::connection::Builder;
+use zbus::zvariant::Value;
+
+use super::Notice;
+use crate::store::bus_is_there;
+
+/// How long the desktop may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Stays until it is dismissed.
+const FOR_EVER: i32 = 0;
+
+/// Shows a notice on the bus of the session, where there is one.
+pub(super) fn show(notice: &Notice) -> zbus::Result<()> {
+    if !bus_is_there() {
+        return Ok(());
+    }
+    let connection = Builder::session()?.method_timeout(PATIENCE).build()?;
+    let hints: HashMap<&str, Value<'_>> = HashMap::from([("urgency", Value::U8(1))]);
+    let actions: &[&str] = &[];
+    let title = "Quilt needs you";
+    let body = markup(&format!("{}\n{}", notice.summary, notice.hint));
+    let body = body.as_str();
+    connection.call_method(
+        Some("org.freedesktop.Notifications"),
+        "/org/freedesktop/Notifications",
+        Some("org.freedesktop.Notifications"),
+        "Notify",
+        &(
+            "quiltd",
+            0_u32,
+            "dialog-password",
+            title,
+            body,
+            actions,
+            hints,
+            FOR_EVER,
+        ),
+    )?;
+    Ok(())
+}
+
+/// Text as text: bodies may be read as markup.
+fn markup(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

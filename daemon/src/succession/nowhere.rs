@@ -1,0 +1,60 @@
+//! Where the system does not tell what runs in a process: nothing is offered,
+//! and nobody looks.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{CarriedKey, SuccessionError};
+
+/// Keys for whoever follows; there are none.
+#[derive(Debug)]
+pub struct Offer(Infallible);
+
+impl Offer {
+    /// Does not offer anything.
+    pub fn make(
+        _path: &Path,
+        _keys: Vec<CarriedKey>,
+        _program: Option<&Path>,
+    ) -> Result<Self, SuccessionError> {
+        Err(SuccessionError::Unsupported)
+    }
+
+    /// Serves nobody.
+    pub fn serve(self, _patience: Duration) -> Result<(), SuccessionError> {
+        match self.0 {}
+    }
+}
+
+/// A look for keys; there are none.
+#[derive(Debug)]
+pub struct Visit(Infallible);
+
+impl Visit {
+    /// Finds nobody.
+    pub fn knock(_path: &Path) -> Option<Self> {
+        None
+    }
+
+    /// Takes nothing.
+    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), SuccessionError> {
+        match self.0 {}
+    }
+}
+
+/// Says that keys are kept; there are none.
+#[derive(Debug)]
+pub struct Kept(Infallible);
+
+impl Kept {
+    /// Says nothing.
+    pub fn say(self) {
+        match self.0 {}
+    }
+}
+
+/// Carries nothing.
+pub fn carry(_path: &Path) -> Result<(), SuccessionError> {
+    Err(SuccessionError::Unsupported)
+}

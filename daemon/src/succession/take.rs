@@ -1,0 +1,122 @@
+//! The side that gets the keys.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+use zeroize::Zeroizing;
+
+use super::give::pid_of;
+use super::message::{GREETING, KEPT, MAX_BYTES, MOVE, Message};
+use super::proof::is_quiltd;
+use super::{CarriedKey, SuccessionError};
+
+/// The longest greeting, in bytes.
+const MAX_GREETING: u64 = 128;
+
+/// A giver that has seen who comes, and where it gives the keys.
+#[derive(Debug)]
+pub struct Visit {
+    place: PathBuf,
+    giver: u32,
+}
+
+impl Visit {
+    /// Shows this process to whoever offers keys at `path`. Call it before the
+    /// process protects itself: after that nobody can see what it is. `None`
+    /// where nobody offers any.
+    pub fn knock(path: &Path) -> Option<Self> {
+        // Most starts follow nobody.
+        fs::symlink_metadata(path).ok()?;
+        match Self::meet(path) {
+            Ok(visit) => Some(visit),
+            // Left behind by one that was killed.
+            Err(error) if error.is_nobody() => {
+                let _ = fs::remove_file(path);
+                None
+            }
+            Err(error) => {
+                // Nothing logs yet.
+                let _ = writeln!(std::io::stderr(), "quiltd: no API keys taken over: {error}");
+                None
+            }
+        }
+    }
+
+    fn meet(path: &Path) -> Result<Self, SuccessionError> {
+        let (stream, giver) = connect(path)?;
+        let speak = || SuccessionError::io("cannot speak to who offers API keys");
+        stream.set_read_timeout(Some(MOVE)).map_err(speak())?;
+        let mut line = String::new();
+        BufReader::new(stream.take(MAX_GREETING))
+            .read_line(&mut line)
+            .map_err(speak())?;
+        let name = line.trim_end().strip_prefix(GREETING).map(str::trim);
+        let is_name = |name: &&str| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+        };
+        let unfit = || {
+            let what = "who offers API keys does not give them to this process";
+            SuccessionError::Unfit(what.to_owned())
+        };
+        let name = name.filter(is_name).ok_or_else(unfit)?;
+        let place = path.with_file_name(name);
+        Ok(Self { place, giver })
+    }
+
+    /// Takes the keys. Call it once the process has protected itself.
+    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), SuccessionError> {
+        let (_, keys, kept) = self.take_with_program()?;
+        Ok((keys, kept))
+    }
+
+    pub(super) fn take_with_program(
+        self,
+    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>, Kept), SuccessionError> {
+        let (mut stream, giver) = connect(&self.place)?;
+        if giver != self.giver {
+            let what = "API keys are offered by two processes at once";
+            return Err(SuccessionError::Unfit(what.to_owned()));
+        }
+        let speak = || SuccessionError::io("cannot take the API keys");
+        stream.set_read_timeout(Some(MOVE)).map_err(speak())?;
+        let mut bytes = Zeroizing::new(Vec::new());
+        let mut limited = (&mut stream).take(MAX_BYTES);
+        limited.read_to_end(&mut bytes).map_err(speak())?;
+        let (program, keys) = Message::decode(&bytes)?;
+        Ok((program, keys, Kept(stream)))
+    }
+}
+
+/// Says that the keys are in good hands; the giver forgets them then. Where it
+/// is dropped without that, the keys are offered again.
+#[derive(Debug)]
+pub struct Kept(UnixStream);
+
+impl Kept {
+    /// Says so.
+    pub fn say(mut self) {
+        let said = writeln!(self.0, "{KEPT}");
+        if let Err(error) = said {
+            tracing::debug!(%error, "who handed the API keys over is gone");
+        }
+    }
+}
+
+/// A connection to a quiltd of this user, at a socket of this user alone.
+fn connect(path: &Path) -> Result<(UnixStream, u32), SuccessionError> {
+    let speak = || SuccessionError::io("cannot reach who offers API keys");
+    quilt_trust::locate(path).map_err(|it| SuccessionError::Unfit(it.to_string()))?;
+    let about = fs::symlink_metadata(path).map_err(speak())?;
+    if !about.file_type().is_socket() || about.uid() != geteuid().as_raw() {
+        let what = "the socket where API keys are offered is not this user's";
+        return Err(SuccessionError::Unfit(what.to_owned()));
+    }
+    let stream = UnixStream::connect(path).map_err(speak())?;
+    let giver = pid_of(&stream)?;
+    is_quiltd(giver)?;
+    Ok((stream, giver))
+}

@@ -1,0 +1,125 @@
+//! The threads of the runtime, as Linux sees them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+
+use super::CAUGHT;
+
+/// How long a thread may be asleep.
+const MOST: Duration = Duration::from_millis(100);
+
+/// How long it may wait for a mutex.
+const MUTEX: Duration = Duration::from_secs(2);
+
+/// How often to look.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The threads that have something to do, by what the kernel calls them, and how
+/// often they have woken so far.
+type Busy = HashMap<i32, u64>;
+
+static BUSY: Mutex<Option<Busy>> = Mutex::new(None);
+
+/// How often any of them has.
+static WOKEN: AtomicU64 = AtomicU64::new(0);
+
+fn busy() -> MutexGuard<'static, Option<Busy>> {
+    BUSY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn this_thread() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Has a runtime's threads watched.
+pub(super) fn watch(builder: &mut Builder) {
+    if !fs::exists("/proc/self/task").unwrap_or(false) {
+        return;
+    }
+    builder.on_thread_unpark(|| {
+        let turn = WOKEN.fetch_add(1, Ordering::Relaxed);
+        busy().get_or_insert_default().insert(this_thread(), turn);
+    });
+    builder.on_thread_park(|| {
+        busy().get_or_insert_default().remove(&this_thread());
+    });
+    builder.on_thread_stop(|| {
+        busy().get_or_insert_default().remove(&this_thread());
+    });
+    let started = std::thread::Builder::new().name("watchdog".to_owned());
+    if let Err(error) = started.spawn(look_on) {
+        tracing::debug!(%error, "nobody watches the runtime's threads");
+    }
+}
+
+/// The runtime does without this thread for now.
+pub(super) fn leave() {
+    if let Some(busy) = busy().as_mut() {
+        busy.remove(&this_thread());
+    }
+}
+
+/// A thread that was asleep when last looked at.
+struct Asleep {
+    turn: u64,
+    switches: u64,
+    since: Instant,
+    told: bool,
+}
+
+fn look_on() {
+    let mut asleep: HashMap<i32, Asleep> = HashMap::new();
+    loop {
+        std::thread::sleep(LOOK);
+        let now = busy().clone().unwrap_or_default();
+        asleep.retain(|thread, _| now.contains_key(thread));
+        for (thread, turn) in now {
+            let Some(switches) = sleeping(thread) else {
+                asleep.remove(&thread);
+                continue;
+            };
+            let seen = asleep
+                .entry(thread)
+                .or_insert_with(|| Asleep::new(turn, switches));
+            if (seen.turn, seen.switches) != (turn, switches) {
+                *seen = Asleep::new(turn, switches);
+            } else if !seen.told && seen.since.elapsed() >= MOST {
+                let place = fs::read_to_string(format!("/proc/self/task/{thread}/wchan"));
+                let place = place.unwrap_or_default();
+                if !place.contains("futex") || seen.since.elapsed() >= MUTEX {
+                    seen.told = true;
+                    tracing::error!(thread, place, "{CAUGHT}");
+                }
+            }
+        }
+    }
+}
+
+impl Asleep {
+    fn new(turn: u64, switches: u64) -> Self {
+        Self {
+            turn,
+            switches,
+            since: Instant::now(),
+            told: false,
+        }
+    }
+}
+
+/// How often a thread has gone to sleep, while it is asleep (proc(5)).
+fn sleeping(thread: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.trim()))
+    };
+    if !field("State:")?.starts_with('S') {
+        return None;
+    }
+    field("voluntary_ctxt_switches:")?.parse().ok()
+}

@@ -1,0 +1,22 @@
+//! API keys over a restart.
+
+use serde::{Deserialize, Serialize};
+
+use crate::CatalogUrl;
+
+/// What a daemon offers to the one that follows it. Holds no key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeyOffer {
+    /// The catalogs whose keys it has and would be lost; none where the next
+    /// daemon gets all of them as this one did.
+    pub catalogs: Vec<CatalogUrl>,
+    /// Where it offers them; null where there are none.
+    pub socket: Option<String>,
+    /// Whether a service manager started it, and starts the next one once it
+    /// ends as [`ShutdownQuery::again`](crate::api::ShutdownQuery) has it.
+    #[serde(default)]
+    pub comes_again: bool,
+    /// The program that it expects to come, where that can be said.
+    pub program: Option<String>,
+}

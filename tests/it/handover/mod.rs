@@ -1,0 +1,274 @@
+//! API keys over `quiltctl daemon restart`: kept, for every catalog, without a
+//! failed call, on no disk, and for nobody but the daemon that follows.
+
+#[cfg(target_os = "linux")]
+mod pose;
+mod startup;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quilt_proto::wire::{KeyOffer, Status, TokenKind};
+use quilt_tests::harness::{Canaries, Daemon, Home, Run, User, World, binaries, can_look};
+use quilt_tests::stack::{FakeStack, Host, KeySeed, StackConfig};
+
+use crate::api_keys::with_key;
+
+/// A key of alice's at a stack.
+fn key_at(stack: &FakeStack) -> String {
+    let seed = KeySeed::new("alice", "service");
+    stack.control().add_key(&seed).unwrap().secret
+}
+
+/// Sets a key, through quiltctl.
+async fn set(world: &World, catalog: &str, key: &str) {
+    let args = ["--catalog", catalog, "login", "--api-key"];
+    world.ctl_with_input(&args, key).await.ok();
+}
+
+async fn status(world: &World) -> Status {
+    let said = world.ctl(&["status", "--json"]).await.ok();
+    serde_json::from_str(&said).unwrap()
+}
+
+/// The token of a catalog, and what kind it is.
+async fn token(world: &World, catalog: &str) -> String {
+    let token = world.ctl(&["--catalog", catalog, "token"]).await.ok();
+    token.trim().to_owned()
+}
+
+/// Restarts the daemon; whoever runs then is nobody's child.
+async fn restart(world: &World) -> Run {
+    world.ctl(&["daemon", "restart"]).await
+}
+
+async fn end(world: World) {
+    world.ctl(&["daemon", "stop"]).await.ok();
+}
+
+/// Everything in the files below a directory.
+fn contents(dir: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            all.extend(contents(&entry.path()));
+        } else if kind.is_file() {
+            all.extend(fs::read(entry.path()).unwrap());
+        }
+    }
+    all
+}
+
+/// The names in the state directory of sockets that keys go over.
+fn key_sockets(home: &Home) -> Vec<String> {
+    let names = fs::read_dir(home.state()).unwrap().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_socket = |name: &String| name.ends_with(".sock") && name.starts_with('k');
+    names.filter(is_socket).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_every_catalog_and_the_login_outlive_a_restart() {
+    let (world, _, first) = with_key().await;
+    let other = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let third = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let second = key_at(&other);
+    set(&world, other.catalog_url(), &second).await;
+    let code = third.control().login_code("alice").unwrap();
+    let args = ["--catalog", third.catalog_url(), "login", "--code-stdin"];
+    world.ctl_with_input(&args, &code).await.ok();
+
+    for _ in 0..2 {
+        let before = status(&world).await.pid;
+        let said = restart(&world).await;
+        assert!(!said.stderr.contains("warning"), "{said:?}");
+        assert_eq!(said.code, 0, "{said:?}");
+        assert_ne!(status(&world).await.pid, before);
+        assert_eq!(token(&world, world.stack.catalog_url()).await, first);
+        assert_eq!(token(&world, other.catalog_url()).await, second);
+        let args = ["--catalog", third.catalog_url(), "whoami"];
+        assert!(world.ctl(&args).await.ok().contains("alice"));
+        assert_eq!(key_sockets(&world.home), [""; 0]);
+        let held = contents(world.home.path());
+        assert!(!held.is_empty());
+        for key in [&first, &second] {
+            assert!(
+                !held.windows(key.len()).any(|part| part == key.as_bytes()),
+                "a key is in a file"
+            );
+        }
+    }
+    let session = world.client().session().await.unwrap();
+    assert_eq!(session.status.kind, Some(TokenKind::ApiKey));
+    // A key that was dropped does not come back.
+    world.ctl(&["clear-api-key"]).await.ok();
+    restart(&world).await.ok();
+    world.ctl(&["token"]).await.failed(3);
+    assert_eq!(token(&world, other.catalog_url()).await, second);
+    end(world).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_on_where_it_was_and_without_the_stack() {
+    let (world, _, key) = with_key().await;
+    world.ctl(&["credential-process"]).await.ok();
+    let refuse = |refused| {
+        for host in [Host::Catalog, Host::Registry] {
+            world.stack.control().refuse(host, refused);
+        }
+    };
+    refuse(true);
+    world.ctl(&["whoami"]).await.failed(5);
+    restart(&world).await.ok();
+    assert_eq!(token(&world, world.stack.catalog_url()).await, key);
+    refuse(false);
+    world.ctl(&["whoami"]).await.ok();
+    end(world).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_fails_over_a_restart_with_a_key() {
+    const CALLERS: usize = 50;
+    let (world, _, key) = with_key().await;
+    let line = format!(
+        "for caller in $(seq {CALLERS}); do (
+             while :; do
+                 last=$(test -e over && echo yes)
+                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
+                 test \"$(quiltctl token)\" = \"$1\" || echo \"$caller has no key\"
+                 [ -z \"$last\" ] || break
+             done
+         ) & done
+         quiltctl daemon restart >&2; touch over; wait"
+    );
+    let mut command = world.home.command("sh");
+    let bin = binaries::quiltctl();
+    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+    command.args(["-c", &line, "sh", &key]).env("PATH", path);
+    command.env("QUILT_CATALOG", world.stack.catalog_url());
+    let run: Run = command.output().await.unwrap().into();
+    assert_eq!(run.stdout, "", "{run:?}");
+    assert!(run.stderr.contains("(pid "), "{run:?}");
+    end(world).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_key_is_left_in_memory_after_it_was_handed_over() {
+    if !can_look("a look for API keys in the daemon's memory") {
+        return;
+    }
+    let (world, _, key) = with_key().await;
+    restart(&world).await.ok();
+    let pid = i32::try_from(status(&world).await.pid).unwrap();
+    let hits = || Canaries::of([key.as_str()]).in_memory(pid);
+    assert!(!hits().is_empty(), "the control: a key in use is found");
+    world.ctl(&["clear-api-key"]).await.ok();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !hits().is_empty() && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(hits(), []);
+    end(world).await;
+}
+
+/// A service manager as quiltd@USER has it: no socket wakes the daemon, and
+/// after an exit with 75 it is started again, a second later.
+#[cfg(target_os = "linux")]
+const MANAGER: &str = "
+while :; do
+    sh -c 'SYSTEMD_EXEC_PID=$$ exec quiltd --token-store file' 2>>managed.log
+    test $? = 75 || break
+    echo again >>managed
+    sleep 1
+done";
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_of_a_service_manager_without_a_socket_stays_its_own() {
+    let mut world = World::start().await;
+    world.daemon.take().unwrap().stop().await;
+    let bin = binaries::quiltctl();
+    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+    let sh = |line: &str| {
+        let mut command = world.home.command("sh");
+        command.args(["-c", line]).env("PATH", &path);
+        command.env("QUILT_CATALOG", world.stack.catalog_url());
+        command
+    };
+    let mut manager = sh(MANAGER).spawn().unwrap();
+    let up = "until quiltctl --no-autostart status >/dev/null 2>&1; do sleep 0.05; done";
+    assert!(sh(up).status().await.unwrap().success());
+    let key = key_at(&world.stack);
+    set(&world, world.stack.catalog_url(), &key).await;
+    let before = status(&world).await.pid;
+    // Whoever meets the gap starts none beside it.
+    let line = "for caller in $(seq 20); do (
+             while :; do
+                 last=$(test -e over && echo yes)
+                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
+                 [ -z \"$last\" ] || break
+             done
+         ) & done
+         quiltctl daemon restart >&2; touch over; wait";
+    let run: Run = sh(line).output().await.unwrap().into();
+    assert_eq!(run.stdout, "", "{run:?}");
+    assert_ne!(status(&world).await.pid, before);
+    let again = fs::read_to_string(world.home.path().join("managed")).unwrap();
+    assert_eq!(again, "again\n");
+    assert!(
+        !world.home.state().join("quiltd.log").exists(),
+        "one beside"
+    );
+    assert_eq!(token(&world, world.stack.catalog_url()).await, key);
+    world.ctl(&["daemon", "stop"]).await.ok();
+    manager.wait().await.unwrap();
+}
+
+/// One who starts the daemon anew without quiltctl is told what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_follows_a_crash_has_no_key_and_says_so() {
+    let (mut world, _, _) = with_key().await;
+    world.crash_and_restart().await;
+    let line = world.ctl(&["token"]).await.failed(3);
+    assert!(line.contains("was forgotten"), "{line}");
+}
+
+#[cfg(target_os = "linux")]
+const OFFER: &str = "
+import http.client, socket, sys
+connection = http.client.HTTPConnection('localhost')
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect(sys.argv[1])
+connection.request('POST', '/v1/handover')
+print(connection.getresponse().read().decode())
+";
+
+/// What a daemon of an ordinary user offers to whoever asks it for its keys.
+#[cfg(target_os = "linux")]
+async fn offered(what: &str) -> Option<(World, String, KeyOffer)> {
+    let user = User::find(what).await?;
+    let world = World::of(&user, StackConfig::default()).await;
+    let key = key_at(&world.stack);
+    set(&world, world.stack.catalog_url(), &key).await;
+    let offer = offer(&world).await;
+    Some((world, key, offer))
+}
+
+#[cfg(target_os = "linux")]
+async fn offer(world: &World) -> KeyOffer {
+    // As the daemon's own user: it serves nobody else.
+    let socket = world.home.socket().display().to_string();
+    let said = world.home.python(OFFER, &[&socket]).await.ok();
+    serde_json::from_str(&said).unwrap()
+}
+
+/// A daemon of its own in a home, started by quiltctl's rules.
+async fn start_in(home: &Home, variables: &[(&str, &str)]) -> Daemon {
+    Daemon::start_with(home, &["--token-store", "file"], variables).await
+}

@@ -1,0 +1,202 @@
+//! Programs that pose as the daemon that follows, of the same user and of
+//! another one.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use quilt_tests::harness::toolchain::not_run;
+use quilt_tests::harness::{Run, Users, World, binaries};
+use quilt_tests::stack::StackConfig;
+
+use super::{key_at, offer, offered, set};
+
+/// Knocks, and does all that a successor does; prints what it gets. With an
+/// argument, somebody else speaks on the connection of a process that runs that
+/// program by then.
+const POSE: &str = "
+import os, socket, sys, time
+path, genuine = sys.argv[1], sys.argv[2:]
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+if genuine:
+    s.set_inheritable(True)
+    if os.fork():
+        os.execv(genuine[0], genuine)
+    end = time.time() + 5
+    exe = '/proc/%d/exe' % os.getppid()
+s.settimeout(5)
+print('connected', flush=True)
+line = s.makefile().readline()
+print('greeting', line, flush=True)
+if line:
+    b = socket.socket(socket.AF_UNIX)
+    b.connect(os.path.join(os.path.dirname(path), line.split()[1]))
+    b.settimeout(5)
+    print('got', b.makefile().read(), flush=True)
+print('end', flush=True)
+";
+
+/// Says that it was loaded.
+const LOADED: &str = "
+#include <stdio.h>
+#include <stdlib.h>
+__attribute__((constructor)) static void loaded(void) {
+    FILE *f = fopen(getenv(\"LOADED_TO\"), \"w\");
+    if (f) fclose(f);
+}
+";
+
+fn refused(run: &Run, why: &str, world: &World, key: &str) {
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert!(!said.contains(key), "the key was given away: {said}");
+    assert!(!said.contains("carried"), "{said}");
+    let log = world.log();
+    assert!(log.contains(why), "no '{why}': {said}\n{log}");
+}
+
+/// quiltd as it carries keys.
+async fn carry(world: &World, program: &Path, path: &str, variables: &[(&str, &str)]) -> Run {
+    let mut command = world.home.command(program);
+    command.args(["__carry-keys", path]);
+    command.envs(variables.iter().copied()).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    // One that was given them waits for a minute for the daemon that follows.
+    let mut line = String::new();
+    {
+        use tokio::io::{AsyncBufReadExt, BufReader};
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).await.unwrap();
+    }
+    child.start_kill().ok();
+    let mut run: Run = child.wait_with_output().await.unwrap().into();
+    run.stdout = line;
+    run
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_of_the_same_user_gets_no_keys() {
+    let what = "posing as the daemon that follows";
+    let Some((world, key, offer)) = offered(what).await else {
+        return;
+    };
+    let path = offer.socket.unwrap();
+    let genuine = world.home.program(binaries::quiltd());
+
+    // Any program.
+    let run = world.home.python(POSE, &[&path]).await;
+    assert!(run.stdout.contains("connected"), "{run:?}");
+    refused(&run, "which is not expected", &world, &key);
+
+    super::offer(&world).await;
+    // The right program at one end, somebody else at the other.
+    let run = world
+        .home
+        .python(
+            POSE,
+            &[
+                &path,
+                &genuine.display().to_string(),
+                "--socket",
+                "/nowhere/s",
+            ],
+        )
+        .await;
+    assert!(run.stdout.contains("connected"), "{run:?}");
+    refused(&run, "", &world, &key);
+
+    super::offer(&world).await;
+    // A copy, which its user may have changed.
+    let copy = world.home.path().join("quiltd");
+    fs::copy(&genuine, &copy).unwrap();
+    world.home.give(&copy);
+    let run = carry(&world, &copy, &path, &[]).await;
+    refused(&run, "which is not expected", &world, &key);
+
+    // The program itself, with code of somebody else's in it.
+    let library = loaded(&world).await;
+    let mark = world.home.path().join("mark");
+    let variables = [
+        ("LD_PRELOAD", library.to_str().unwrap()),
+        ("LOADED_TO", mark.to_str().unwrap()),
+    ];
+    super::offer(&world).await;
+    let run = carry(&world, &genuine, &path, &variables).await;
+    assert!(mark.exists(), "the control: it was loaded: {run:?}");
+    refused(&run, "has code from", &world, &key);
+
+    super::offer(&world).await;
+    // The program itself, traced.
+    let traced = world
+        .home
+        .command("strace")
+        .args(["-f", "-qq", "-e", "trace=none", "-o", "/dev/null"])
+        .arg(&genuine)
+        .args(["__carry-keys", &path])
+        .output()
+        .await
+        .unwrap();
+    let run: Run = traced.into();
+    if run.stderr.contains("ptrace") {
+        not_run(what, format_args!("nobody may trace here: {}", run.stderr));
+    } else {
+        refused(&run, "is being traced", &world, &key);
+    }
+
+    // The control: the program itself is given them, once.
+    let offer = super::offer(&world).await;
+    assert_eq!(offer.socket.as_deref(), Some(&*path));
+    let run = carry(&world, &genuine, &path, &[]).await;
+    assert_eq!(run.stdout, "carried\n", "{run:?}");
+    let run = carry(&world, &genuine, &path, &[]).await;
+    assert_eq!(run.stdout, "", "a second time: {run:?}");
+    world.ctl(&["token"]).await.ok();
+}
+
+/// A library, made by the machine's C compiler.
+async fn loaded(world: &World) -> PathBuf {
+    let source = world.home.path().join("loaded.c");
+    fs::write(&source, LOADED).unwrap();
+    let library = world.home.path().join("loaded.so");
+    let made = tokio::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .output()
+        .await
+        .unwrap();
+    let made: Run = made.into();
+    made.ok();
+    world.home.give(&library);
+    library
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_gets_no_keys() {
+    let Some(users) = Users::find("posing as another user's next daemon").await else {
+        return;
+    };
+    let world = World::of(&users.a, StackConfig::default()).await;
+    let key = key_at(&world.stack);
+    set(&world, world.stack.catalog_url(), &key).await;
+    let path = offer(&world).await.socket.unwrap();
+    let pose = async || -> Run {
+        let mut command = users.b.command("python3", Path::new("/"));
+        let output = command.args(["-I", "-c", POSE, &path]).output();
+        output.await.unwrap().into()
+    };
+    // As it is, nobody gets there.
+    let run = pose().await;
+    assert!(!run.stdout.contains("connected"), "{run:?}");
+    // With the way open, it is seen who comes.
+    for place in world.home.state().ancestors() {
+        if place.starts_with(world.home.path()) {
+            fs::set_permissions(place, Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    let run = pose().await;
+    assert!(run.stdout.contains("connected"), "{run:?}");
+    refused(&run, "is another user's", &world, &key);
+}

@@ -1,0 +1,142 @@
+//! Daemons that are started with a key for each of several catalogs.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use quilt_tests::harness::{Home, World};
+use quilt_tests::stack::{FakeStack, StackConfig};
+
+use super::{end, key_at, restart, set, start_in, status, token};
+use crate::roles;
+
+fn written(path: &Path, text: &str, mode: u32) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Two catalogs, `one` with its key in a file, `two` with it in a credential,
+/// and a third file that is no key.
+async fn served() -> (World, FakeStack, [String; 2]) {
+    let home = Home::new();
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let other = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let keys = [key_at(&stack), key_at(&other)];
+    let at = |name: &str| home.path().join(name);
+    fs::create_dir(at("credentials")).unwrap();
+    written(&at("one.key"), &format!("{}\n", keys[0]), 0o600);
+    written(&at("loose.key"), &keys[0], 0o644);
+    written(&at("credentials/quilt-api-key.two"), &keys[1], 0o400);
+    let settings = format!(
+        "[catalogs.one]\nurl = '{}'\napi_key_file = '{}'\n\
+         [catalogs.two]\nurl = '{}'\n\
+         [catalogs.three]\nurl = 'https://three.quilt.example'\napi_key_file = '{}'\n",
+        stack.catalog_url(),
+        at("one.key").display(),
+        other.catalog_url(),
+        at("loose.key").display(),
+    );
+    roles::set(&home, &settings);
+    let credentials = at("credentials");
+    let variables = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+    let daemon = Some(start_in(&home, &variables).await);
+    let world = World {
+        stack,
+        home,
+        daemon,
+    };
+    (world, other, keys)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_catalog_has_its_key_and_a_bad_one_is_said() {
+    let (world, other, keys) = served().await;
+    assert_eq!(token(&world, "one").await, keys[0]);
+    assert_eq!(token(&world, "two").await, keys[1]);
+    assert_eq!(token(&world, other.catalog_url()).await, keys[1]);
+    let findings = status(&world).await.findings;
+    let found: Vec<_> = findings.iter().filter(|it| it.code == "api_key").collect();
+    assert_eq!(found.len(), 1, "{findings:#?}");
+    assert!(found[0].summary.contains("loose.key"), "{findings:#?}");
+    let hint = found[0].hint.to_string();
+    assert!(hint.starts_with("chmod go= "), "{hint}");
+    for key in &keys {
+        assert!(!world.log().contains(key.as_str()));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_restart_files_are_read_again_and_what_was_set_since_is_kept() {
+    let (world, other, keys) = served().await;
+    // Set over what the credential says; the file's changes.
+    let set_since = key_at(&other);
+    set(&world, "two", &set_since).await;
+    let newer = key_at(&world.stack);
+    written(&world.home.path().join("one.key"), &newer, 0o600);
+    assert_eq!(token(&world, "one").await, keys[0]);
+    restart(&world).await.ok();
+    assert_eq!(token(&world, "one").await, newer);
+    assert_eq!(token(&world, "two").await, set_since);
+    end(world).await;
+}
+
+/// A service without a configured catalog: the key's is the one that is meant,
+/// by every command, be the key refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_keys_catalog_is_the_one_that_is_meant() {
+    let home = Home::new();
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let seed = quilt_tests::stack::KeySeed::new("alice", "service");
+    let key = stack.control().add_key(&seed).unwrap();
+    let variables = [
+        ("QUILT_CATALOG", stack.catalog_url()),
+        ("QUILT_API_KEY", &*key.secret),
+        ("AWS_ENDPOINT_URL_S3", stack.s3_url()),
+    ];
+    let daemon = Some(start_in(&home, &variables).await);
+    let world = World {
+        stack,
+        home,
+        daemon,
+    };
+    // As other programs of the machine ask, without the variable.
+    let ask = async |args: &[&str]| {
+        let mut command = world.ctl_command(args);
+        let output = command.env_remove("QUILT_CATALOG").output().await.unwrap();
+        quilt_tests::harness::Run::from(output)
+    };
+    for args in [
+        &["logged-in"][..],
+        &["token"],
+        &["whoami"],
+        &["credential-process"],
+        &["role", "list"],
+        &["profiles"],
+        &["api-keys", "list"],
+        &["search", "hello"],
+        &["packages", "list", "s3://demo-bucket"],
+        &["env", "--format", "json"],
+        &["config"],
+        &["setup", "quilt3"],
+        &["setup", "aws"],
+        &["status"],
+        &["doctor"],
+    ] {
+        let run = ask(args).await;
+        assert!(!run.stderr.contains("no catalog"), "{args:?}: {run:?}");
+        assert!(!run.stdout.contains("no catalog"), "{args:?}: {run:?}");
+        if args != ["doctor"] {
+            assert_eq!(run.code, 0, "{args:?}: {run:?}");
+        }
+    }
+    assert!(ask(&["profiles"]).await.ok().contains("127.0.0.1"));
+
+    // Once the stack refuses the key, that is what is wrong.
+    world.stack.control().revoke_key(&key.id);
+    for args in [["whoami"], ["token"], ["logged-in"]] {
+        let run = ask(&args).await;
+        assert_ne!(run.code, 0, "{args:?}: {run:?}");
+        assert!(!run.stderr.contains("no catalog"), "{args:?}: {run:?}");
+    }
+}

