@@ -130,10 +130,7 @@ fn made() -> String {
 }
 
 fn path() -> PathBuf {
-    PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../docs/programs.md"
-    ))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/programs.md"))
 }
 
 #[test]
