@@ -36,7 +36,8 @@ pub fn may_block<R>(work: impl FnOnce() -> R) -> R {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};

@@ -305,7 +305,7 @@ pub(super) async fn wait<S: Source>(
 ) -> Result<S::Value, RefreshError<S::Error>> {
     let landed = sync::timeout(patience, ticket.wait_for(Option::is_some)).await;
     match landed {
-        Err(_) => Err(RefreshError::Slow),
+        Err(_late) => Err(RefreshError::Slow),
         Ok(Err(_)) => Err(RefreshError::Interrupted),
         Ok(Ok(outcome)) => match &*outcome {
             Some(Ok(value)) => Ok(value.clone()),

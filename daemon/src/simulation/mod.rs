@@ -79,10 +79,10 @@ fn tell(seed: u64, mixes: bool) -> Told {
         }
     }
     let figures = world.figures();
-    let mut seen = world.seen();
+    let mut witness = world.seen();
     Told {
-        story: std::mem::take(&mut seen.story),
-        breaches: std::mem::take(&mut seen.breaches),
+        story: std::mem::take(&mut witness.story),
+        breaches: std::mem::take(&mut witness.breaches),
         figures,
     }
 }

@@ -180,7 +180,7 @@ impl World {
         let beside = self.config_dir().join("quiltd.new");
         std::fs::write(&beside, variant.text()).unwrap();
         // One that is young is read again and again.
-        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
+        let old = std::time::SystemTime::now() - Duration::from_hours(1);
         let file = std::fs::File::options().write(true).open(&beside).unwrap();
         file.set_modified(old).unwrap();
         std::fs::rename(&beside, &path).unwrap();
@@ -311,11 +311,11 @@ impl World {
         for entry in entries.flatten() {
             let name = entry.file_name().into_string().unwrap();
             let is_ours = known.contains(&name.as_str())
-                || name.starts_with("rotation-") && name.ends_with(".lock");
+                || name.starts_with("rotation-") && name.strip_suffix(".lock").is_some();
             if !is_ours {
                 self.breach(format!("there is a file {name} in the state directory"));
             }
-            if name.ends_with(".json") {
+            if name.strip_suffix(".json").is_some() {
                 let text = std::fs::read(entry.path()).unwrap_or_default();
                 if serde_json::from_slice::<Value>(&text).is_err() {
                     self.breach(format!("{name} cannot be read"));
