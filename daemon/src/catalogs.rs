@@ -31,7 +31,7 @@ pub fn resolve(
     only: impl FnOnce() -> Option<CatalogUrl>,
 ) -> Result<CatalogUrl, CatalogError> {
     match asked {
-        Some(text) if !text.trim().is_empty() => Ok(typed(text, settings)?),
+        Some(text) if !text.trim().is_empty() => named(text, settings),
         _ => match config.catalog()? {
             Some(configured) => Ok(configured),
             None => only().ok_or(CatalogError::NotConfigured),
@@ -40,17 +40,20 @@ pub fn resolve(
 }
 
 /// The catalog that a text means: its name in the settings, its URL, its host,
-/// or the address of a page on it. What was typed is not repeated where it is
-/// none of these: it may be a secret.
-pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError> {
-    if let Some(catalog) = settings.catalog(text.trim()) {
-        return Ok(catalog.clone());
+/// or the address of a page on it.
+pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, UrlError> {
+    match settings.catalog(text.trim()) {
+        Some(catalog) => Ok(catalog.clone()),
+        None => CatalogUrl::from_typed(text),
     }
-    CatalogUrl::from_typed(text).map_err(|error| {
-        let known: Vec<String> = settings
-            .catalogs()
-            .map(|(name, _)| name.to_owned())
-            .collect();
+}
+
+/// The same; where it means none and there are names, those are said. What was
+/// typed is not repeated: it may be a secret.
+pub fn named(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError> {
+    typed(text, settings).map_err(|error| {
+        let names = settings.catalogs().map(|(name, _)| name.to_owned());
+        let known: Vec<String> = names.collect();
         if error == UrlError::NotAUrl && !known.is_empty() {
             CatalogError::Name(known)
         } else {

@@ -51,7 +51,7 @@ async fn reset(call: &Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
 /// Autoconfigures from a catalog.
 async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues, ApiError> {
     let app = &call.app;
-    let catalog = catalogs::typed(url, &app.settings.current())?;
+    let catalog = catalogs::named(url, &app.settings.current())?;
     call.subject.resolved(&catalog);
     let published = app
         .stack
