@@ -145,15 +145,14 @@ impl Clock for SystemClock {
                 return;
             }
             let left = deadline.left(now).clamp(NAP, DOZE);
-            let is_told = match &mut jumps {
-                Some(jumps) => tokio::select! {
+            let is_told = if let Some(jumps) = &mut jumps {
+                tokio::select! {
                     () = tokio::time::sleep(left) => true,
                     told = jumps.changed() => told.is_ok(),
-                },
-                None => {
-                    tokio::time::sleep(left.min(LOOK)).await;
-                    false
                 }
+            } else {
+                tokio::time::sleep(left.min(LOOK)).await;
+                false
             };
             jumps = jumps.filter(|_| is_told);
         }

@@ -7,5 +7,5 @@ pub mod stack;
 
 /// Compiles the samples of the documents.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/conformance.md")]
+#[doc = include_str!("../../docs/guide.md")]
 struct Documents;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, ProfileName};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::role_source::RoleSource;
@@ -137,12 +138,11 @@ impl Vault {
         let (settings, config) = (self.parts.settings.current(), &self.parts.config);
         let sessions = &self.parts.sessions;
         let profile = self.profile_in(&settings, &name)?;
-        let session = match &profile.catalog {
-            Some(catalog) => sessions.session(catalog),
-            None => {
-                let catalog = catalogs::resolve(asked, &settings, config, || sessions.only())?;
-                sessions.session(&catalog)
-            }
+        let session = if let Some(catalog) = &profile.catalog {
+            sessions.session(catalog)
+        } else {
+            let catalog = catalogs::resolve(asked, &settings, config, || sessions.only())?;
+            sessions.session(&catalog)
         };
         Ok(ResolvedProfile {
             name,

@@ -206,7 +206,8 @@ mod system {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
     use std::path::Path;
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
 
     /// So long that no test gets there.
-    const NEVER: Duration = Duration::from_secs(3600);
+    const NEVER: Duration = Duration::from_hours(1);
     /// Long enough for whatever comes at all.
     const SOON: Duration = Duration::from_secs(20);
     /// Long enough for what came to be seen.

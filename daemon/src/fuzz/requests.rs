@@ -90,7 +90,7 @@ pub(super) fn http(data: &[u8]) {
         let both = async {
             tokio::select! {
                 answer = asking => answer,
-                _ = async { let _ = serving.await; std::future::pending::<()>().await } => {
+                () = async { let _ = serving.await; std::future::pending::<()>().await } => {
                     Vec::new()
                 }
             }

@@ -1,4 +1,4 @@
-//! The table of programs in `docs/conformance.md`, made of what the run saw.
+//! The table of programs in `docs/programs.md`, made of what the run saw.
 
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -63,7 +63,7 @@ pub(super) fn record(row: &str) {
     }
     assert!(
         is_to_be_written(),
-        "docs/conformance.md does not say what was seen; run: cargo conformance\n{row}"
+        "docs/programs.md does not say what was seen; run: cargo conformance\n{row}"
     );
     let text = made_anew(&text);
     let lines = text.split_inclusive('\n').map(|line| {
@@ -130,10 +130,7 @@ fn made() -> String {
 }
 
 fn path() -> PathBuf {
-    PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../docs/conformance.md"
-    ))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/programs.md"))
 }
 
 #[test]

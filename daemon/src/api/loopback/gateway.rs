@@ -200,7 +200,7 @@ async fn forward(State(desk): State<Desk>, request: Request) -> Response {
     };
     let by = program(parts.extensions.get()).await;
     let noted = noted(&parts.method, parts.uri.path());
-    caller.note(&desk, Err(&refused), by, noted);
+    caller.note(&desk, Err(&refused), by.as_ref(), &noted);
     answer(&refused.with_hint("quiltctl --help"))
 }
 
@@ -228,7 +228,7 @@ async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Resp
             let problem = Problem::new(403, ErrorCode::Denied, kept_back.to_string())
                 .with_hint("quiltctl setup quilt3 --help");
             let by = program(visitor.as_ref()).await;
-            caller.note(&desk, Err(&problem), by, noted);
+            caller.note(&desk, Err(&problem), by.as_ref(), &noted);
             return refused_in_graphql(&problem);
         }
     }
@@ -241,7 +241,7 @@ async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Resp
         let carried = carried.map_err(|error| Box::new(ApiError::from(error).problem()));
         let outcome = carried.as_ref().map(Forwarded::status);
         let outcome = outcome.map_err(AsRef::as_ref);
-        caller.note(&desk, outcome, by, noted);
+        caller.note(&desk, outcome, by.as_ref(), &noted);
         carried
     });
     let stopping = |_| Err(Box::new(ApiError::from(SessionError::Stopping).problem()));

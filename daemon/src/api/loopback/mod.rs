@@ -134,7 +134,7 @@ impl Desk {
             Action::Credentials,
             vended.as_ref().map(drop),
             opened,
-            by,
+            by.as_ref(),
             None,
         );
         vended
@@ -147,18 +147,18 @@ impl Desk {
         action: Action,
         outcome: Result<(), &Problem>,
         opened: &Opened,
-        by: Option<Program>,
-        request: Option<String>,
+        by: Option<&Program>,
+        request: Option<&str>,
     ) {
         let right = &opened.right;
         let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
-        let executable = by.as_ref().and_then(|program| program.executable.as_ref());
+        let executable = by.and_then(|program| program.executable.as_ref());
         self.app.audit.record(&Event {
             profile: right.profile().map(ProfileName::as_str),
-            pid: by.as_ref().map(|program| program.pid).or(opened.pid),
+            pid: by.map(|program| program.pid).or(opened.pid),
             program: executable.map(|path| path.to_string_lossy()),
             grant_id: Some(&opened.id),
-            request: request.as_deref(),
+            request,
             ..audit::event(action, outcome, Some(right.catalog()))
         });
     }

@@ -59,8 +59,8 @@ impl Caller {
         &self,
         desk: &Desk,
         outcome: Result<StatusCode, &Problem>,
-        by: Option<Program>,
-        request: String,
+        by: Option<&Program>,
+        request: &str,
     ) {
         match self {
             Self::Holder(opened) => {
@@ -73,7 +73,7 @@ impl Caller {
                     Ok(_) => "ok",
                     Err(problem) => problem.code.as_str(),
                 };
-                holder.note(desk, outcome, by, &request);
+                holder.note(desk, outcome, by, request);
             }
         }
     }
@@ -137,11 +137,11 @@ impl KeyHolder {
         Ok(answer)
     }
 
-    fn note(&self, desk: &Desk, outcome: &str, by: Option<Program>, request: &str) {
-        let executable = by.as_ref().and_then(|program| program.executable.as_ref());
+    fn note(&self, desk: &Desk, outcome: &str, by: Option<&Program>, request: &str) {
+        let executable = by.and_then(|program| program.executable.as_ref());
         let request = format!("{request} with API key {}", self.key.fingerprint());
         desk.app.audit.record(&Event {
-            pid: by.as_ref().map(|program| program.pid),
+            pid: by.map(|program| program.pid),
             program: executable.map(|path| path.to_string_lossy()),
             request: Some(&request),
             ..audit::event(Action::Registry, outcome, Some(&self.catalog))
