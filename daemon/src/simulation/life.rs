@@ -176,7 +176,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
             let slept = rng.pick(&[30, 600, 8 * 3600]);
             world.note(format!("the machine sleeps for {slept} s"));
             world.disturb();
-            clock.suspend(Duration::from_secs(slept));
+            world.sleep(Duration::from_secs(slept));
         }
         66..72 => {
             world.note("everything freezes for 17 s");
@@ -197,7 +197,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
 }
 
 /// The stack knows its access tokens no more, and takes its time for new ones.
-/// Some of those who ask do not wait for that.
+/// Whoever asks does not wait for that.
 async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
     let Some(daemon) = machine.at(0) else { return };
     for site in 0..SITES {
@@ -221,11 +221,7 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
             rng: rng.fork(),
         };
         let daemon = Arc::clone(&daemon);
-        if rng.percent(50) {
-            tokio::spawn(async move { client.me(&daemon, site).await });
-        } else {
-            tokio::spawn(async move { client.vend(&daemon, site, "default").await });
-        }
+        tokio::spawn(async move { client.vend(&daemon, site, "default").await });
     }
     let longest = rng.pick(&[4_000, 14_000]);
     sleep(Duration::from_millis(rng.below(longest))).await;

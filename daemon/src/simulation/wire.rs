@@ -56,6 +56,9 @@ impl Cable {
             return Err(Failure::ConnectionRefused);
         }
         let (fault, latency) = self.world.weather(to);
+        let (site, at) = to;
+        self.world
+            .note(format!("  {at:?} at {site}: {latency:?}, {fault:?}"));
         if fault == Some(Fault::Refused) {
             return Err(Failure::ConnectionRefused);
         }

@@ -137,6 +137,14 @@ impl World {
         self.seen().set_at = Some(now);
     }
 
+    /// The machine sleeps. Trouble of just before is not over for that.
+    pub(super) fn sleep(&self, time: Duration) {
+        self.clock().suspend(time);
+        for site in &mut self.stacks().sites {
+            site.troubled_at += i64::try_from(time.as_secs()).unwrap();
+        }
+    }
+
     /// What is under way may take longer than it should.
     pub(super) fn disturb(&self) {
         self.seen().disturbances.0 += 1;

@@ -14,7 +14,6 @@ use super::real;
 thread_local! {
     static IS_CHECKED: Cell<bool> = const { Cell::new(false) };
     static DETACHED: Cell<u64> = const { Cell::new(0) };
-    static ENDED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs a check of shuttle's.
@@ -33,13 +32,6 @@ pub(crate) fn under_check(check: impl FnOnce()) {
 /// How many tasks were detached on this thread.
 pub(crate) fn detached_so_far() -> u64 {
     DETACHED.get()
-}
-
-/// Returns once all of them have ended: shuttle must not cut them off.
-pub(crate) async fn all_ended() {
-    while ENDED.get() < DETACHED.get() {
-        shuttle::future::yield_now().await;
-    }
 }
 
 fn is_checked() -> bool {
@@ -126,10 +118,7 @@ pub(crate) fn scoped(task: impl Future<Output = ()> + Send + 'static) -> Scoped<
 pub(crate) fn detached(task: impl Future<Output = ()> + Send + 'static) {
     if is_checked() {
         DETACHED.set(DETACHED.get() + 1);
-        drop(shuttle::future::spawn(async move {
-            task.await;
-            ENDED.set(ENDED.get() + 1);
-        }));
+        drop(shuttle::future::spawn(task));
     } else {
         real::detached(task);
     }
