@@ -27,7 +27,7 @@ const HANDED_OVER: &str = "handed over";
 /// How long a daemon that is well may take to offer them.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it may take to get them, and after that the next daemon.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that it says, in bytes.
 const MAX_SAID: u64 = 16 * 1024;
 
@@ -145,7 +145,7 @@ impl KeyCarrier {
 
 /// Whether the next line is this one.
 fn says(stdout: &mut BufReader<std::io::Take<ChildStdout>>, wanted: &str) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut line = String::new();
     loop {
         if !stdout.buffer().contains(&b'\n') {

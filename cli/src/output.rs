@@ -21,7 +21,7 @@ const MAX_LINE: usize = 6000;
 /// The most characters of a line or a cell of a result.
 const MAX_TEXT: usize = 6000;
 /// How long a reader may take to read what is shown only once, or to go away.
-const READER_PATIENCE: Duration = Duration::from_millis(500);
+const READER_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often to look whether it has.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -120,7 +120,7 @@ pub(crate) fn delivered(bytes: &[u8]) -> Result<(), Failure> {
     if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO)) = rustix::fs::fsync(stdout()) {
         return Err(unwritten(error));
     }
-    let deadline = Instant::now() + READER_PATIENCE;
+    let deadline = Instant::now() + READER_TIMEOUT;
     while is_unread() {
         if is_abandoned() {
             return Err(unwritten(Errno::PIPE));

@@ -24,7 +24,7 @@ use crate::aws::Aws;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
-use crate::doctor::{self, Ailment, Examination, Patient};
+use crate::doctor::{self, Diagnostic, DoctorContext, Report};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::{HandoverError, Keys, StartupSource};
@@ -33,11 +33,11 @@ use crate::notify::Notifier;
 use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
-use crate::python_sdk::{ConfigFile, Wiring};
-use crate::session::{News, Parts, Session, Sessions};
+use crate::quilt3::{ConfigFile, Wiring};
+use crate::session::{Dependencies, News, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
-use crate::store::{self, StoreChoice, StoreError};
+use crate::token_store::{self, StoreChoice, StoreError};
 use crate::users::Users;
 use crate::{VERSION, catalogs};
 
@@ -137,8 +137,8 @@ impl App {
     ) -> Result<Self, StoreError> {
         let outside = Outside::default();
         let app = Self::build_in(outside, config, protections, socket, shutdown).await?;
-        for ailment in doctor::network(&app.network) {
-            tracing::warn!("{ailment}");
+        for diagnostic in doctor::network(&app.network) {
+            tracing::warn!("{diagnostic}");
         }
         for distrust in app.distrusted() {
             tracing::warn!("{distrust}: it is not used");
@@ -165,8 +165,8 @@ impl App {
         let stack = outside.stack(StackClient::new(&network, metrics.upstream.stack.clone()));
         let stack = Arc::new(stack);
         let (tasks, news) = (TaskTracker::new(), News::default());
-        let store = store::open(config.token_store, &config.state_dir).await?;
-        let parts = Parts {
+        let store = token_store::open(config.token_store, &config.state_dir).await?;
+        let dependencies = Dependencies {
             stack: Arc::clone(&stack),
             store,
             clock: Arc::clone(&clock),
@@ -174,7 +174,7 @@ impl App {
             meter: metrics.refreshes.access_tokens.clone(),
             news: news.clone(),
         };
-        let sessions = Arc::new(Sessions::load(parts).await?);
+        let sessions = Arc::new(Sessions::load(dependencies).await?);
         let sdk_config = ConfigFile::new(config.python_sdk_dir.clone());
         let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
         let grants = grants.announcing(news.changes.clone());
@@ -183,7 +183,7 @@ impl App {
         let aws = Arc::new(aws);
         let s3 = aws.endpoint("S3");
         let wanted = Arc::clone(&grants);
-        let vault = Vault::new(credential::Parts {
+        let vault = Vault::new(credential::Dependencies {
             sessions: Arc::clone(&sessions),
             config: sdk_config.clone(),
             stack: Arc::clone(&stack),
@@ -344,26 +344,26 @@ impl App {
     }
 
     /// What is wrong as far as the daemon knows without asking anyone.
-    pub fn ailments(&self) -> Vec<Ailment> {
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let notes = self.sessions.store().notes();
-        let mut ailments: Vec<_> = notes.into_iter().map(Ailment::StoreNote).collect();
-        ailments.extend(doctor::settings(&self.settings));
-        let troubles = self.gateway.check().err().unwrap_or_default();
+        let mut diagnostics: Vec<_> = notes.into_iter().map(Diagnostic::StoreNote).collect();
+        diagnostics.extend(doctor::settings(&self.settings));
+        let gateway_diagnostics = self.gateway.check().err().unwrap_or_default();
         let again = self.gateway.set_up_again();
         let distrusted = self.distrusted();
-        let news = troubles.into_iter();
-        let news = news.filter(|trouble| !trouble.is_about(&distrusted));
-        ailments.extend(news.map(|source| Ailment::Gateway { source, again }));
-        ailments.extend(distrusted.into_iter().map(Ailment::Distrusted));
+        let news = gateway_diagnostics.into_iter();
+        let news = news.filter(|gateway_diagnostic| !gateway_diagnostic.is_about(&distrusted));
+        diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
+        diagnostics.extend(distrusted.into_iter().map(Diagnostic::Distrusted));
         let refused = self.protections.iter().filter(|it| it.refusal.is_some());
-        ailments.extend(refused.cloned().map(Ailment::Unprotected));
+        diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
         let replaced = self.program.as_ref().and_then(Program::replaced);
-        ailments.extend(replaced.map(Ailment::Replaced));
-        ailments.extend(self.keys_not_taken());
+        diagnostics.extend(replaced.map(Diagnostic::Replaced));
+        diagnostics.extend(self.keys_not_taken());
         for session in self.sessions.all() {
-            ailments.extend(self.keys.notices(&session).into_iter().map(Ailment::Key));
+            diagnostics.extend(self.keys.notices(&session).into_iter().map(Diagnostic::Key));
         }
-        ailments
+        diagnostics
     }
 
     /// The settings file, as whoever reads of it finds it wherever they are.
@@ -374,9 +374,9 @@ impl App {
 
     /// Looks for what is wrong: with a session, where there is one to look at,
     /// and with what every session needs.
-    pub async fn examine(&self, session: Option<&Arc<Session>>) -> Examination {
+    pub async fn run_checks(&self, session: Option<&Arc<Session>>) -> Report {
         let distrusted = self.distrusted();
-        doctor::examine(Patient {
+        doctor::run_checks(DoctorContext {
             session,
             stack: &self.stack,
             network: &self.network,

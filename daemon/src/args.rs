@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
-use quiltd::store::StoreChoice;
+use quiltd::token_store::StoreChoice;
 use tracing_subscriber::EnvFilter;
 
 /// Local daemon that owns Quilt sessions and vends AWS credentials.

@@ -2,7 +2,7 @@
 
 use quilt_proto::{CatalogUrl, UrlError};
 
-use crate::python_sdk::{ConfigError, ConfigFile};
+use crate::quilt3::{ConfigError, ConfigFile};
 use crate::settings::Settings;
 
 /// Why no catalog could be told.

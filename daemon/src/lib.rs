@@ -31,7 +31,7 @@ pub mod notify;
 pub mod package;
 pub mod process;
 pub mod program;
-pub mod python_sdk;
+pub mod quilt3;
 pub mod raw;
 pub mod refresh;
 pub mod session;
@@ -39,9 +39,9 @@ pub mod settings;
 #[cfg(test)]
 mod simulation;
 pub mod stack;
-pub mod store;
 pub mod succession;
 mod sync;
+pub mod token_store;
 pub mod users;
 pub mod watchdog;
 

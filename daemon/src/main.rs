@@ -16,12 +16,12 @@ use quilt_proto::locations::Places;
 use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
 use quiltd::instance::{InstanceError, InstanceLock};
-use quiltd::keys::HandedKey;
+use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::Merging;
 use quiltd::process::Attempt;
-use quiltd::store::{StoreChoice, StoreError};
 use quiltd::succession::{self, CarriedKey, Kept, Visit};
+use quiltd::token_store::{StoreChoice, StoreError};
 use quiltd::{Listeners, api, instance, listen, memory, process, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     let protections = process::harden();
     raw::give_large_blocks_back();
     let before = before.and_then(take_keys);
-    let scrubbed = HandedKey::scrub_environment(&given).map_err(anyhow::Error::from);
+    let scrubbed = StartupKey::scrub_environment(&given).map_err(anyhow::Error::from);
     let args = match args::parse(given) {
         Ok(Some(args)) => args,
         Ok(None) => return ExitCode::SUCCESS,
@@ -133,7 +133,7 @@ fn carry_keys(path: &Path) -> ExitCode {
 /// before it protects itself.
 fn predecessor() -> Option<Visit> {
     // Else this program runs itself again first.
-    if HandedKey::is_in_environment() {
+    if StartupKey::is_in_environment() {
         return None;
     }
     Visit::knock(&succession::socket(&locations::state_dir().ok()?))
@@ -162,7 +162,7 @@ fn serve(
     if let Err(error) = process::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
-    let key = HandedKey::read(args.api_key_fd)?;
+    let key = StartupKey::read(args.api_key_fd)?;
     let places = match args.socket {
         Some(path) => Places::only(path),
         None => Places::own()?,

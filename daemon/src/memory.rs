@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::raw;
 
@@ -31,10 +32,12 @@ pub async fn give_back(activity: &Notify) {
         if is_back {
             pause = LOOK;
             activity.notified().await;
-        } else {
+        } else if timeout(pause, activity.notified()).await.is_err() {
             pause = (pause * 2).min(LOOK_RARELY);
+            continue;
         }
-        tokio::time::sleep(pause).await;
+        // What was begun by then is over soon.
+        tokio::time::sleep(LOOK).await;
     }
 }
 

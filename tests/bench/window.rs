@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::session::Session;
 
 /// How long a rotation may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What was found, in milliseconds.
 #[derive(Debug, Serialize)]
@@ -42,9 +42,9 @@ impl Window {
             let commit = session.stack().control().last_exchange();
             ensure!(commit != before, "the stack was not asked for a new token");
             let commit = commit.context("the stack gave no token")?;
-            let mut seen = stored.recv_timeout(PATIENCE)?;
+            let mut seen = stored.recv_timeout(TIMEOUT)?;
             while seen < commit {
-                seen = stored.recv_timeout(PATIENCE)?;
+                seen = stored.recv_timeout(TIMEOUT)?;
             }
             windows.push(seen - commit);
             plain.push(write_plainly(&dir, size)?);
@@ -122,7 +122,7 @@ mod tests {
             fs::write(dir.path().join("beside"), "").unwrap();
             fs::rename(dir.path().join("beside"), dir.path().join(name)).unwrap();
         }
-        assert!(seen.recv_timeout(PATIENCE).unwrap() >= begun);
+        assert!(seen.recv_timeout(TIMEOUT).unwrap() >= begun);
         assert!(seen.try_recv().is_err(), "one of the two");
     }
 

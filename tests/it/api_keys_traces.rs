@@ -15,7 +15,7 @@ use quilt_tests::stack::{FakeStack, StackConfig};
 use crate::api_keys::{planted, with_key};
 
 /// How long freed connections may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Places in the memory of a process where a part of `secret` is.
 fn hits(pid: i32, secret: &str) -> Vec<Sighting> {
@@ -24,7 +24,7 @@ fn hits(pid: i32, secret: &str) -> Vec<Sighting> {
 
 /// The hits once there are none, or after a while.
 async fn hits_at_last(pid: i32, secret: &str) -> Vec<Sighting> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let left = hits(pid, secret);
         if left.is_empty() || Instant::now() > deadline {

@@ -21,7 +21,7 @@ use zbus::zvariant::OwnedValue;
 use crate::roles;
 
 /// More than a busy machine needs.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A key's name as a hostile stack would have it.
 const NAME: &str = "<b>ci</b> $(touch pwned) `touch pwned`; touch pwned";
@@ -109,7 +109,7 @@ async fn key(world: &World) {
 
 /// What the script was told, once there are as many lines.
 async fn told(home: &Path, lines: usize) -> Vec<String> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let text = fs::read_to_string(home.join("told")).unwrap();
         let told: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -132,7 +132,7 @@ async fn an_ended_login_and_a_key_near_its_end_are_told_once_on_desktop_and_by_c
     let catalog = world.stack.catalog_url().to_owned();
 
     end_login(&world).await;
-    let first = shown.recv_timeout(PATIENCE).unwrap();
+    let first = shown.recv_timeout(TIMEOUT).unwrap();
     assert!(first.starts_with("quiltd: Quilt needs you\n"), "{first}");
     assert!(first.contains(&catalog), "{first}");
     assert!(first.contains("quiltctl login"), "{first}");
@@ -147,7 +147,7 @@ async fn an_ended_login_and_a_key_near_its_end_are_told_once_on_desktop_and_by_c
     world.daemon.take().unwrap().stop().await;
     world.daemon = Some(start(&world.home, Some(&bus)).await);
     key(&world).await;
-    let second = shown.recv_timeout(PATIENCE).unwrap();
+    let second = shown.recv_timeout(TIMEOUT).unwrap();
     assert!(second.contains("expires at"), "{second}");
     assert!(second.contains("&lt;b&gt;ci&lt;/b&gt;"), "{second}");
     let lines = told(world.home.path(), 2).await;
@@ -164,7 +164,7 @@ async fn an_ended_login_and_a_key_near_its_end_are_told_once_on_desktop_and_by_c
     world.ctl(&["clear-api-key"]).await.ok();
     world.login().await;
     end_login(&world).await;
-    let third = shown.recv_timeout(PATIENCE).unwrap();
+    let third = shown.recv_timeout(TIMEOUT).unwrap();
     assert!(third.contains("quiltctl login"), "{third}");
 }
 
@@ -189,7 +189,7 @@ async fn without_a_bus_the_command_is_run_and_a_broken_one_harms_nothing() {
     assert_eq!(told(world.home.path(), 1).await.len(), 1);
     roles::set(&world.home, "[notify]\ncommand = ['/nowhere/program']\n");
     key(&world).await;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !world
         .log()
         .contains("the command of [notify] cannot be run")

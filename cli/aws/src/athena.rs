@@ -16,7 +16,7 @@ use crate::failure::{Failure, note, one_line, shown_json};
 use crate::{Daemon, network, place};
 
 /// How long a query may take before it is given up.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How often to look, at first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3));
@@ -120,7 +120,7 @@ async fn wait(athena: &Client, id: &str) -> Result<(), Failure> {
             _ => {}
         }
         let seconds = started.elapsed().as_secs();
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             let line = format!(
                 "the query {} is not done after {seconds} s",
                 quoted::name(id)

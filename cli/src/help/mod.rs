@@ -2,16 +2,15 @@
 
 #[cfg(test)]
 mod book;
-mod examples;
-mod groups;
 pub(crate) mod man;
+mod pages;
 
 use std::fmt::Write;
 
 use clap::CommandFactory;
 
-pub(crate) use self::examples::{EXIT_CODES, Page, VARIABLES, page};
-use self::groups::GROUPS;
+use self::pages::groups;
+pub(crate) use self::pages::{EXIT_CODES, Page, VARIABLES, page};
 use crate::args::Cli;
 use crate::look;
 
@@ -46,10 +45,10 @@ fn entry(word: &str, column: usize, what: &str, cells: usize) -> String {
 /// The groups, a command a line with what it does.
 fn overview(command: &clap::Command, cells: usize) -> String {
     let mut text = String::new();
-    for (group, names) in GROUPS {
+    for (group, names) in groups() {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{group}:\n");
-        for name in *names {
+        for name in names {
             let about = command
                 .find_subcommand(name)
                 .and_then(clap::Command::get_about);

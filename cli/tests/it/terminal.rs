@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 /// How long a screen may take on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) struct Terminal {
     master: OwnedFd,
@@ -133,7 +133,7 @@ impl Terminal {
     /// Waits until the screen is as it should be.
     #[track_caller]
     pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while !is_so(self) {
             assert!(Instant::now() < end, "not {what}:\n{}", self.text());
             thread::sleep(Duration::from_millis(20));
@@ -147,7 +147,7 @@ impl Terminal {
 
     /// The exit code, once the program has ended.
     pub(crate) fn end(&mut self) -> i32 {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code().unwrap_or(-1);

@@ -16,7 +16,7 @@ use crate::grant::GrantError;
 use crate::keys::KeyError;
 use crate::listen::{StreamRefused, come_again, problem_response};
 use crate::package::PackageError;
-use crate::python_sdk::ConfigError;
+use crate::quilt3::ConfigError;
 use crate::session::SessionError;
 use crate::stack::StackError;
 

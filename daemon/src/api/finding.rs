@@ -1,4 +1,4 @@
-//! Ailments as findings: how bad, and the command that mends them. What is an
+//! Diagnostics as findings: how bad, and the command that mends them. What is an
 //! error elsewhere has the same code here.
 
 use std::path::Path;
@@ -12,17 +12,17 @@ use super::hints;
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::credential::CredentialError;
-use crate::doctor::Ailment;
-use crate::gateway::Trouble;
-use crate::python_sdk::ConfigError;
+use crate::doctor::Diagnostic;
+use crate::gateway::GatewayDiagnostic;
+use crate::quilt3::ConfigError;
 use crate::session::SessionError;
 use crate::stack::StackError;
 
-/// What a program is told of an ailment. `settings` is the daemon's `quiltd.toml`.
-pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
-    let summary = ailment.to_string();
-    match ailment {
-        Ailment::Unreachable { catalog, source } => {
+/// What a program is told of an diagnostic. `settings` is the daemon's `quiltd.toml`.
+pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
+    let summary = diagnostic.to_string();
+    match diagnostic {
+        Diagnostic::Unreachable { catalog, source } => {
             if let StackError::Unreachable { host, failure } = &source {
                 let found =
                     unreachable("stack_unreachable", summary, failure, Some(host), settings);
@@ -37,11 +37,11 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             }
             Finding::error("stack_invalid", summary, hints::ask(&catalog))
         }
-        Ailment::Slow(catalog) => {
+        Diagnostic::Slow(catalog) => {
             Finding::error("stack_unreachable", summary, hints::ask(&catalog))
         }
-        Ailment::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
-        Ailment::Session(SessionError::Stack(StackError::Unreachable { host, failure })) => {
+        Diagnostic::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
+        Diagnostic::Session(SessionError::Stack(StackError::Unreachable { host, failure })) => {
             unreachable(
                 "stack_unreachable",
                 summary,
@@ -50,7 +50,7 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
                 settings,
             )
         }
-        Ailment::Certificates(unusable) => {
+        Diagnostic::Certificates(unusable) => {
             let hint = if unusable.is_setting() {
                 Command::edit(settings)
             } else {
@@ -58,11 +58,11 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             };
             Finding::error("ca_bundle", summary, hint)
         }
-        Ailment::Network(failure) => {
+        Diagnostic::Network(failure) => {
             unreachable("proxy_settings", summary, &failure, None, settings)
         }
-        Ailment::Session(error) => problem(&ApiError::from(error)),
-        Ailment::Key(notice) => Finding {
+        Diagnostic::Session(error) => problem(&ApiError::from(error)),
+        Diagnostic::Key(notice) => Finding {
             severity: if notice.is_over() {
                 Severity::Error
             } else {
@@ -70,32 +70,33 @@ pub(super) fn finding(ailment: Ailment, settings: &Path) -> Finding {
             },
             ..Finding::error("api_key", summary, hints::key_notice(&notice))
         },
-        Ailment::NotTaken { from, error } => {
+        Diagnostic::NotTaken { from, error } => {
             let hint = hints::not_taken(&from, &error, settings);
             Finding::error("api_key", summary, hint)
         }
-        Ailment::Credential { source, .. } => credential(source, summary, settings),
-        Ailment::Gateway {
-            source: Trouble::Unreadable(error),
+        Diagnostic::Credential { source, .. } => credential(source, summary, settings),
+        Diagnostic::Gateway {
+            source: GatewayDiagnostic::Unreadable(error),
             ..
         } => problem(&ApiError::from(error)),
-        Ailment::Gateway { again, .. } => Finding::error("quilt3_astray", summary, again),
-        Ailment::Distrusted(distrust) => {
+        Diagnostic::Gateway { again, .. } => Finding::error("quilt3_astray", summary, again),
+        Diagnostic::Distrusted(distrust) => {
             Finding::error("file_not_trusted", summary, distrust.remedy())
         }
-        Ailment::Unprotected(attempt) => Finding::warning("unprotected", summary, attempt.remedy()),
-        Ailment::Replaced(_) => {
+        Diagnostic::Unprotected(attempt) => {
+            Finding::warning("unprotected", summary, attempt.remedy())
+        }
+        Diagnostic::Replaced(_) => {
             Finding::warning("program_replaced", summary, "quiltctl daemon restart")
         }
-        Ailment::Store(error) => Finding::error("store_failed", summary, hints::store(&error)),
-        Ailment::StoreHangs => Finding::error("store_failed", summary, "quiltctl daemon restart"),
-        Ailment::StoreNote(note) => Finding::warning("store_note", summary, hints::note(&note)),
-        Ailment::NoStateDir(_) => {
+        Diagnostic::Store(error) => Finding::error("store_failed", summary, hints::store(&error)),
+        Diagnostic::StoreNote(note) => Finding::warning("store_note", summary, hints::note(&note)),
+        Diagnostic::StoreHangs | Diagnostic::NoStateDir(_) => {
             Finding::error("store_failed", summary, "quiltctl daemon restart")
         }
-        Ailment::Settings { in_force, .. } => {
+        Diagnostic::Settings { is_active, .. } => {
             let hint = Command::edit(settings);
-            if in_force {
+            if is_active {
                 Finding::warning("settings_odd", summary, hint)
             } else {
                 Finding::error("settings_broken", summary, hint)
@@ -128,13 +129,13 @@ pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
     let unreadable = app.config.catalog().err();
     let unreadable = unreadable.filter(|error| !matches!(error, ConfigError::Distrusted(_)));
     let unreadable = unreadable.map(ApiError::from);
-    let ailments = app.ailments().into_iter();
+    let diagnostics = app.diagnostics().into_iter();
     // As whoever reads the hint can find it, wherever they are.
     let settings = app.settings_path();
     status.findings = unreadable
         .iter()
         .map(problem)
-        .chain(ailments.map(|ailment| finding(ailment, &settings)))
+        .chain(diagnostics.map(|diagnostic| finding(diagnostic, &settings)))
         .collect();
     status.warnings = status.findings.iter().map(ToString::to_string).collect();
     status

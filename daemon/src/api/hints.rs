@@ -24,7 +24,7 @@ use crate::instance::InstanceError;
 use crate::keys::KeyError;
 use crate::listen::AcquireError;
 use crate::package::{PackageError, StoreError as ObjectError};
-use crate::python_sdk::{ConfigError, SdkFileError};
+use crate::quilt3::{ConfigError, SdkFileError};
 use crate::session::SessionError;
 use crate::stack::StackError;
 

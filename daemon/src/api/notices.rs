@@ -8,7 +8,7 @@ use quilt_proto::wire::{Finding, SessionState, TokenKind};
 use super::error::ApiError;
 use super::finding;
 use crate::app::App;
-use crate::doctor::Ailment;
+use crate::doctor::Diagnostic;
 use crate::keys::KeyNotice;
 use crate::notify::Notice;
 use crate::session::Session;
@@ -67,7 +67,7 @@ fn of_session(app: &App, session: &Arc<Session>) -> Vec<Notice> {
             // Two keys where one is enough can wait.
             KeyNotice::Left { .. } => continue,
         };
-        let found = finding::finding(Ailment::Key(of_key), &app.settings_path());
+        let found = finding::finding(Diagnostic::Key(of_key), &app.settings_path());
         notices.push(notice(id, found));
     }
     notices

@@ -7,15 +7,15 @@ use quilt_proto::wire::KeyOffer;
 
 use super::App;
 use crate::catalogs::{self, CatalogError};
-use crate::doctor::Ailment;
-use crate::keys::{HandedKey, StartupKeys, StartupSource};
+use crate::doctor::Diagnostic;
+use crate::keys::{StartupKey, StartupKeys, StartupSource};
 use crate::program::Program;
 use crate::succession::{self, CarriedKey, Offer, SuccessionError};
 
 impl App {
     /// Uses a key the daemon was started with, for `catalog` or the configured
     /// one. Needs the runtime.
-    pub fn take_key(&self, catalog: Option<&str>, key: &HandedKey) -> Result<(), CatalogError> {
+    pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
         let session = self.session(catalog)?;
         self.keys.set_unchecked(&session, &key.secret, None);
         if key.comes_again {
@@ -45,7 +45,7 @@ impl App {
 
     /// Keys that could not be taken at the start, unless others took their
     /// place.
-    pub(super) fn keys_not_taken(&self) -> Vec<Ailment> {
+    pub(super) fn keys_not_taken(&self) -> Vec<Diagnostic> {
         let all = self.not_taken.get().into_iter().flatten();
         let missed = all.filter(|(source, _)| match source {
             StartupSource::File(catalog, _) | StartupSource::Credential(catalog) => {
@@ -54,7 +54,7 @@ impl App {
             StartupSource::Unnamed => true,
         });
         missed
-            .map(|(source, error)| Ailment::NotTaken {
+            .map(|(source, error)| Diagnostic::NotTaken {
                 from: source.clone(),
                 error: Arc::clone(error),
             })

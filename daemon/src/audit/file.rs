@@ -63,7 +63,7 @@ impl AuditFile {
         match self.try_append(entry) {
             Ok(()) => self.complained = false,
             Err(error) => {
-                // Opened anew next time, in case the file was taken away.
+                // AuthorizedGrant anew next time, in case the file was taken away.
                 self.open = None;
                 if !self.complained {
                     let path = self.path.display();

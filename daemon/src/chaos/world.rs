@@ -15,12 +15,12 @@ use crate::clock::{Clock, SharedClock};
 use crate::credential::{self, AwsCredentials, CredentialError, Vault};
 use crate::keys::Keys;
 use crate::metrics::{RefreshMeter, Upstream};
-use crate::python_sdk::ConfigFile;
+use crate::quilt3::ConfigFile;
 use crate::refresh;
 use crate::session::{self, News, Session, SessionError, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
-use crate::store::{LoginMethod, Record, Reservation, Store};
+use crate::token_store::{LoginMethod, Record, Reservation, Store};
 
 /// Longer than any test.
 pub(super) const LONG: Duration = Duration::from_hours(24);
@@ -61,14 +61,14 @@ impl World {
         let catalog: CatalogUrl = fake.url.parse().unwrap();
         if login != Login::Key {
             let record = record(&fake, &clock, login);
-            let login = |document: &mut crate::store::Document| {
+            let login = |document: &mut crate::token_store::Document| {
                 document.sessions.insert(catalog.clone(), record);
                 Some(())
             };
             store.update(Reservation::default(), login).await.unwrap();
         }
         let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
-        let parts = session::Parts {
+        let dependencies = session::Dependencies {
             stack: Arc::clone(stack),
             store,
             clock: Arc::clone(&shared),
@@ -76,10 +76,10 @@ impl World {
             meter: RefreshMeter::default(),
             news: news.clone(),
         };
-        let sessions = Arc::new(Sessions::load(parts).await.unwrap());
+        let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let session = sessions.session(&catalog);
         let settings = Arc::new(SettingsFile::new(dir.path().join("quiltd.toml")));
-        let vault = Vault::new(credential::Parts {
+        let vault = Vault::new(credential::Dependencies {
             sessions: Arc::clone(&sessions),
             config: ConfigFile::new(dir.path().to_owned()),
             stack: Arc::clone(stack),

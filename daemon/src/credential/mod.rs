@@ -9,4 +9,4 @@ mod vault;
 
 pub use self::credentials::AwsCredentials;
 pub use self::error::CredentialError;
-pub use self::vault::{Parts, ResolvedProfile, Vault, Wanted};
+pub use self::vault::{Dependencies, ResolvedProfile, Vault, Wanted};

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::settings::Profile;
 
 /// How long a fetch waits for the stack's credentials.
-const STACK_PATIENCE: Duration = Duration::from_secs(30);
+const STACK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a session lives that only leads to the next, in seconds: the
 /// shortest AWS gives.
@@ -44,11 +44,11 @@ impl RoleSource {
     pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
         let vault = self.vault.upgrade().ok_or(CredentialError::Stopping)?;
         let stack = vault.stack_entry(&self.session)?;
-        let base = stack.credentials(STACK_PATIENCE).await?;
+        let base = stack.credentials(STACK_TIMEOUT).await?;
         let (base, issued) = match self.walk(&base).await {
             // Revoked, although they look valid: the stack may have others.
             Err(error) if error.means_stale_keys() => {
-                let other = stack.other(&base, STACK_PATIENCE).await?;
+                let other = stack.other(&base, STACK_TIMEOUT).await?;
                 let issued = self.walk(&other).await;
                 (other, issued)
             }

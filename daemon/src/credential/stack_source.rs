@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::stack::StackClient;
 
 /// How long a fetch waits for a bearer token.
-const TOKEN_PATIENCE: Duration = Duration::from_secs(30);
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks the stack.
 pub(super) struct StackSource {
@@ -25,7 +25,7 @@ impl StackSource {
         self.session.check()?;
         let (issued, identity) = self
             .session
-            .authorized(TOKEN_PATIENCE, true, |bearer| async move {
+            .authorized(TOKEN_TIMEOUT, true, |bearer| async move {
                 let (registry, token) = (&bearer.registry, &bearer.token);
                 let issued = self.stack.credentials(registry, token).await?;
                 Ok((issued, bearer.identity))

@@ -21,7 +21,7 @@ use crate::catalogs;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
-use crate::python_sdk::ConfigFile;
+use crate::quilt3::ConfigFile;
 use crate::refresh::{Policy, RefreshError, Refresher, Watched};
 use crate::session::{Identity, Session, SessionError, Sessions};
 use crate::settings::{Profile, Settings, SettingsFile};
@@ -36,7 +36,7 @@ type Entries = BTreeMap<CatalogUrl, BTreeMap<ProfileName, Arc<Entry>>>;
 pub type Wanted = dyn Fn(&CatalogUrl, &ProfileName) -> bool + Send + Sync;
 
 /// What the vault is made of.
-pub struct Parts {
+pub struct Dependencies {
     /// Who the user is.
     pub sessions: Arc<Sessions>,
     /// Names the catalog where nobody does.
@@ -67,7 +67,7 @@ pub struct ResolvedProfile {
 
 /// Holds and refreshes AWS credentials.
 pub struct Vault {
-    parts: Parts,
+    dependencies: Dependencies,
     entries: RwLock<Entries>,
     me: Weak<Self>,
     /// A stopping daemon waits for none of them: nothing is lost with them.
@@ -87,10 +87,10 @@ pub(super) struct Entry {
 
 impl Vault {
     /// Holds nothing yet. Must be called inside a tokio runtime.
-    pub fn new(parts: Parts) -> Arc<Self> {
-        let identities = parts.sessions.identities();
+    pub fn new(dependencies: Dependencies) -> Arc<Self> {
+        let identities = dependencies.sessions.identities();
         let vault = Arc::new_cyclic(|me| Self {
-            parts,
+            dependencies,
             entries: RwLock::default(),
             me: Weak::clone(me),
             fetches: TaskTracker::new(),
@@ -109,7 +109,7 @@ impl Vault {
 
     /// What a profile's name stands for now.
     pub fn profile(&self, name: &ProfileName) -> Result<Arc<Profile>, CredentialError> {
-        self.profile_in(&self.parts.settings.current(), name)
+        self.profile_in(&self.dependencies.settings.current(), name)
     }
 
     fn profile_in(
@@ -122,7 +122,7 @@ impl Vault {
             CredentialError::UnknownProfile {
                 name: name.clone(),
                 known: known.map(|(name, _)| name).collect(),
-                problem: self.parts.settings.problem(),
+                problem: self.dependencies.settings.problem(),
             }
         })
     }
@@ -135,8 +135,11 @@ impl Vault {
         name: ProfileName,
         asked: Option<&str>,
     ) -> Result<ResolvedProfile, CredentialError> {
-        let (settings, config) = (self.parts.settings.current(), &self.parts.config);
-        let sessions = &self.parts.sessions;
+        let (settings, config) = (
+            self.dependencies.settings.current(),
+            &self.dependencies.config,
+        );
+        let sessions = &self.dependencies.sessions;
         let profile = self.profile_in(&settings, &name)?;
         let session = if let Some(catalog) = &profile.catalog {
             sessions.session(catalog)
@@ -231,8 +234,8 @@ impl Vault {
                 profile: Arc::clone(&profile),
                 session: Arc::clone(session),
                 vault: Weak::clone(&self.me),
-                aws: Arc::clone(&self.parts.aws),
-                clock: Arc::clone(&self.parts.clock),
+                aws: Arc::clone(&self.dependencies.aws),
+                clock: Arc::clone(&self.dependencies.clock),
             })
         };
         Ok(self.put(&mut entries, session, name, profile, source))
@@ -249,8 +252,8 @@ impl Vault {
     fn stack_source(&self, session: &Arc<Session>) -> StackSource {
         StackSource {
             session: Arc::clone(session),
-            stack: Arc::clone(&self.parts.stack),
-            clock: Arc::clone(&self.parts.clock),
+            stack: Arc::clone(&self.dependencies.stack),
+            clock: Arc::clone(&self.dependencies.clock),
         }
     }
 
@@ -269,13 +272,13 @@ impl Vault {
         let issuer = Issuer {
             source,
             of: key.clone(),
-            wanted: Arc::clone(&self.parts.wanted),
+            wanted: Arc::clone(&self.dependencies.wanted),
         };
         let watched = Watched {
-            clock: Arc::clone(&self.parts.clock),
+            clock: Arc::clone(&self.dependencies.clock),
             tasks: self.fetches.clone(),
-            meter: self.parts.meter.clone(),
-            changes: self.parts.changes.clone(),
+            meter: self.dependencies.meter.clone(),
+            changes: self.dependencies.changes.clone(),
         };
         let entry = Arc::new(Entry {
             name: name.clone(),
@@ -301,12 +304,12 @@ impl Vault {
             }
             keep
         });
-        self.parts.changes.announce();
+        self.dependencies.changes.announce();
     }
 
     /// Drops what profiles gave that are gone or mean something else now.
     pub fn follow_settings(&self) {
-        let settings = self.parts.settings.current();
+        let settings = self.dependencies.settings.current();
         retain(&mut self.entries_mut(), |entry| {
             let profile = settings.profile(&entry.name);
             profile.is_some_and(|profile| profile == entry.profile)

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use quilt_proto::ProfileName;
 use tokio::time::Instant;
 
-use super::{Ailment, Patient};
+use super::{Diagnostic, DoctorContext};
 use crate::session::Session;
 
 /// Asks for the credentials once more: what failed may have passed.
 pub(super) async fn check(
-    patient: Patient<'_>,
+    context: DoctorContext<'_>,
     session: &Arc<Session>,
     deadline: Instant,
-) -> Vec<Result<String, Ailment>> {
-    let held = patient.vault.status(session.catalog());
+) -> Vec<Result<String, Diagnostic>> {
+    let held = context.vault.status(session.catalog());
     let failing = held.into_iter().filter(|held| held.last_error.is_some());
     let profiles: BTreeSet<_> = failing
         .map(|held| held.profile)
@@ -25,13 +25,13 @@ pub(super) async fn check(
     let mut outcomes = Vec::new();
     for profile in profiles {
         let patience = deadline.saturating_duration_since(Instant::now());
-        let asked = patient.vault.credentials(session, &profile, patience).await;
+        let asked = context.vault.credentials(session, &profile, patience).await;
         outcomes.push(match asked {
             Ok(credentials) => Ok(format!(
                 "profile '{profile}' has AWS credentials until {}",
                 credentials.expires_at
             )),
-            Err(source) => Err(Ailment::Credential { profile, source }),
+            Err(source) => Err(Diagnostic::Credential { profile, source }),
         });
     }
     outcomes

@@ -4,39 +4,43 @@ use std::fs;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Ailment, Patient};
+use super::{Diagnostic, DoctorContext};
 use crate::settings::SettingsFile;
-use crate::store::StoreError;
+use crate::token_store::StoreError;
 
 /// What is wrong with `quiltd.toml`.
-pub fn settings(settings: &SettingsFile) -> Vec<Ailment> {
-    let ailment = |problem, in_force| Ailment::Settings {
+pub fn settings(settings: &SettingsFile) -> Vec<Diagnostic> {
+    let diagnostic = |problem, is_active| Diagnostic::Settings {
         path: settings.path().to_owned(),
         problem,
-        in_force,
+        is_active,
     };
     // One that is distrusted is told of as a file, with what mends that.
     let broken = settings.problem().filter(|_| settings.remedy().is_none());
-    let broken = broken.map(|problem| ailment(problem, false));
+    let broken = broken.map(|problem| diagnostic(problem, false));
     let odd = settings.current().warnings();
     broken
         .into_iter()
-        .chain(odd.into_iter().map(|problem| ailment(problem, true)))
+        .chain(odd.into_iter().map(|problem| diagnostic(problem, true)))
         .collect()
 }
 
 /// Reads the token store, and sees that there is room to write to it.
-pub(super) async fn store(patient: Patient<'_>, deadline: Instant) -> Vec<Ailment> {
-    let Patient {
+pub(super) async fn store(context: DoctorContext<'_>, deadline: Instant) -> Vec<Diagnostic> {
+    let DoctorContext {
         store, state_dir, ..
-    } = patient;
-    let mut ailments: Vec<_> = store.notes().into_iter().map(Ailment::StoreNote).collect();
+    } = context;
+    let mut diagnostics: Vec<_> = store
+        .notes()
+        .into_iter()
+        .map(Diagnostic::StoreNote)
+        .collect();
     if store.kind() == "memory" {
-        return ailments;
+        return diagnostics;
     }
     if !fs::exists(state_dir).unwrap_or(true) {
-        ailments.push(Ailment::NoStateDir(state_dir.to_owned()));
-        return ailments;
+        diagnostics.push(Diagnostic::NoStateDir(state_dir.to_owned()));
+        return diagnostics;
     }
     let work = async {
         quilt_trust::check_dir(state_dir)?;
@@ -47,9 +51,9 @@ pub(super) async fn store(patient: Patient<'_>, deadline: Instant) -> Vec<Ailmen
     match timeout_at(deadline, work).await {
         Ok(Ok(())) => {}
         // Told of as a file already.
-        Ok(Err(StoreError::Distrusted(distrust))) if patient.distrusted.contains(&distrust) => {}
-        Ok(Err(error)) => ailments.push(Ailment::Store(error)),
-        Err(_) => ailments.push(Ailment::StoreHangs),
+        Ok(Err(StoreError::Distrusted(distrust))) if context.distrusted.contains(&distrust) => {}
+        Ok(Err(error)) => diagnostics.push(Diagnostic::Store(error)),
+        Err(_) => diagnostics.push(Diagnostic::StoreHangs),
     }
-    ailments
+    diagnostics
 }

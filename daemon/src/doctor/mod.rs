@@ -1,13 +1,13 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
 //! programs from their credentials: one file a check. A check is called in
-//! [`examine`], says what it found as an [`Ailment`], and `api/finding.rs`
+//! [`run_checks`], says what it found as an [`Diagnostic`], and `api/finding.rs`
 //! names the command that mends it.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
 //! reason to wait.
 
-mod ailment;
 mod credentials;
+mod diagnostic;
 mod machine;
 mod session;
 mod upstream;
@@ -20,7 +20,7 @@ use quilt_network::Network;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
-pub use self::ailment::Ailment;
+pub use self::diagnostic::Diagnostic;
 pub use self::machine::settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
@@ -31,14 +31,14 @@ use crate::program::Program;
 use crate::session::Session;
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
-use crate::store::Store;
+use crate::token_store::Store;
 
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(6);
 
 /// What is looked at.
 #[derive(Clone, Copy)]
-pub struct Patient<'a> {
+pub struct DoctorContext<'a> {
     /// The session in question, where a catalog is known.
     pub session: Option<&'a Arc<Session>>,
     /// Upstream.
@@ -69,23 +69,23 @@ pub struct Patient<'a> {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Examination {
+pub struct Report {
     /// What is wrong.
-    pub ailments: Vec<Ailment>,
+    pub diagnostics: Vec<Diagnostic>,
     /// What works, one line each.
     pub proven: Vec<String>,
 }
 
-impl Examination {
+impl Report {
     /// Takes an outcome up; answers whether it was a good one.
-    fn note(&mut self, outcome: Result<String, Ailment>) -> bool {
+    fn note(&mut self, outcome: Result<String, Diagnostic>) -> bool {
         match outcome {
             Ok(proven) => {
                 self.proven.push(proven);
                 true
             }
-            Err(ailment) => {
-                self.ailments.push(ailment);
+            Err(diagnostic) => {
+                self.diagnostics.push(diagnostic);
                 false
             }
         }
@@ -93,62 +93,69 @@ impl Examination {
 }
 
 /// What was named for the way to the network, and is of no use.
-pub fn network(network: &Network) -> Vec<Ailment> {
+pub fn network(network: &Network) -> Vec<Diagnostic> {
     let (unusable, failure) = network.check();
-    let certificates = unusable.into_iter().map(Ailment::Certificates);
-    certificates.chain(failure.map(Ailment::Network)).collect()
+    let certificates = unusable.into_iter().map(Diagnostic::Certificates);
+    certificates
+        .chain(failure.map(Diagnostic::Network))
+        .collect()
 }
 
 /// Looks at all of it.
-pub async fn examine(patient: Patient<'_>) -> Examination {
+pub async fn run_checks(context: DoctorContext<'_>) -> Report {
     let deadline = Instant::now() + LIMIT;
-    let mut found = Examination {
-        ailments: settings(patient.settings),
-        ..Examination::default()
+    let mut found = Report {
+        diagnostics: settings(context.settings),
+        ..Report::default()
     };
-    found.ailments.extend(network(patient.network));
-    let distrusted = patient.distrusted.iter().cloned();
-    found.ailments.extend(distrusted.map(Ailment::Distrusted));
-    let refused = patient.protections.iter().filter(|it| it.refusal.is_some());
-    let refused = refused.cloned().map(Ailment::Unprotected);
-    found.ailments.extend(refused);
-    let replaced = patient.program.and_then(Program::replaced);
-    found.ailments.extend(replaced.map(Ailment::Replaced));
-    match patient.gateway.check() {
+    found.diagnostics.extend(network(context.network));
+    let distrusted = context.distrusted.iter().cloned();
+    found
+        .diagnostics
+        .extend(distrusted.map(Diagnostic::Distrusted));
+    let refused = context.protections.iter().filter(|it| it.refusal.is_some());
+    let refused = refused.cloned().map(Diagnostic::Unprotected);
+    found.diagnostics.extend(refused);
+    let replaced = context.program.and_then(Program::replaced);
+    found.diagnostics.extend(replaced.map(Diagnostic::Replaced));
+    match context.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
-        Err(troubles) => {
-            let again = patient.gateway.set_up_again();
-            let news = troubles.into_iter();
-            let news = news.filter(|trouble| !trouble.is_about(patient.distrusted));
-            let ailments = news.map(|source| Ailment::Gateway { source, again });
-            found.ailments.extend(ailments);
+        Err(gateway_diagnostics) => {
+            let again = context.gateway.set_up_again();
+            let news = gateway_diagnostics.into_iter();
+            let news =
+                news.filter(|gateway_diagnostic| !gateway_diagnostic.is_about(context.distrusted));
+            let diagnostics = news.map(|source| Diagnostic::Gateway { source, again });
+            found.diagnostics.extend(diagnostics);
         }
     }
     let (store, rest) = tokio::join!(
-        machine::store(patient, deadline),
-        examine_session(patient, deadline)
+        machine::store(context, deadline),
+        examine_session(context, deadline)
     );
-    found.ailments.extend(store);
-    found.ailments.extend(rest.ailments);
+    found.diagnostics.extend(store);
+    found.diagnostics.extend(rest.diagnostics);
     found.proven.extend(rest.proven);
     found
 }
 
 /// Each step needs the one before: a stack that is not there cannot tell who
 /// anyone is.
-async fn examine_session(patient: Patient<'_>, deadline: Instant) -> Examination {
-    let mut found = Examination::default();
-    let Some(session) = patient.session else {
+async fn examine_session(context: DoctorContext<'_>, deadline: Instant) -> Report {
+    let mut found = Report::default();
+    let Some(session) = context.session else {
         return found;
     };
-    found.ailments.extend(session::keys(patient.keys, session));
-    let upstream = upstream::check(patient, session, deadline).await;
-    let is_there = !matches!(upstream, Err(Ailment::Unreachable { .. }));
+    found
+        .diagnostics
+        .extend(session::keys(context.keys, session));
+    let upstream = upstream::check(context, session, deadline).await;
+    let is_there = !matches!(upstream, Err(Diagnostic::Unreachable { .. }));
     found.note(upstream);
     if !is_there {
-        found.ailments.extend(session::known(session));
-    } else if found.note(session::check(patient, session, deadline).await) {
-        for outcome in credentials::check(patient, session, deadline).await {
+        found.diagnostics.extend(session::known(session));
+    } else if found.note(session::check(context, session, deadline).await) {
+        for outcome in credentials::check(context, session, deadline).await {
             found.note(outcome);
         }
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use quilt_network::{Failure, Origin};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Ailment, Patient};
+use super::{Diagnostic, DoctorContext};
 use crate::session::Session;
 use crate::stack::StackError;
 
 /// How long the catalog may take; the rest of the time is for the stack.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How far apart clocks may be, in seconds. AWS takes requests that are up to
 /// five minutes off.
@@ -18,14 +18,14 @@ const TOLERANCE: i64 = 60;
 
 /// Asks the catalog for its configuration, and looks at the clock beside it.
 pub(super) async fn check(
-    patient: Patient<'_>,
+    context: DoctorContext<'_>,
     session: &Session,
     deadline: Instant,
-) -> Result<String, Ailment> {
+) -> Result<String, Diagnostic> {
     let catalog = session.catalog();
-    let deadline = deadline.min(Instant::now() + PATIENCE);
-    let asked = timeout_at(deadline, patient.stack.discover(catalog)).await;
-    let unreachable = |source| Ailment::Unreachable {
+    let deadline = deadline.min(Instant::now() + TIMEOUT);
+    let asked = timeout_at(deadline, context.stack.discover(catalog)).await;
+    let unreachable = |source| Diagnostic::Unreachable {
         catalog: catalog.clone(),
         source,
     };
@@ -38,10 +38,10 @@ pub(super) async fn check(
             }));
         }
     };
-    let now = patient.clock.now().wall;
+    let now = context.clock.now().wall;
     let ahead = config.date.map(|date| now.seconds_since(date));
     match ahead {
-        Some(ahead) if ahead.abs() > TOLERANCE => Err(Ailment::ClockSkew {
+        Some(ahead) if ahead.abs() > TOLERANCE => Err(Diagnostic::ClockSkew {
             catalog: catalog.clone(),
             ahead,
         }),

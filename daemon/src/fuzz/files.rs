@@ -7,9 +7,9 @@ use quilt_proto::wire::ConfigValues;
 use tempfile::TempDir;
 
 use super::is_a_line;
-use crate::python_sdk::{ConfigFile, Wiring};
+use crate::quilt3::{ConfigFile, Wiring};
 use crate::settings::Settings;
-use crate::store::Document;
+use crate::token_store::Document;
 
 fn dir() -> TempDir {
     tempfile::Builder::new()
@@ -96,5 +96,5 @@ pub(super) fn grants(data: &[u8]) {
 pub(super) fn catalogs(data: &[u8]) {
     let dir = dir();
     put(dir.path(), "catalogs.json", data);
-    crate::store::fuzz_known(dir.path());
+    crate::token_store::fuzz_known(dir.path());
 }

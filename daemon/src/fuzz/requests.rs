@@ -18,7 +18,7 @@ use crate::app::{App, Config};
 use crate::gateway::Asked;
 use crate::listen::{AllowedHosts, guarded};
 use crate::stack::{Forward, Payload};
-use crate::store::StoreChoice;
+use crate::token_store::StoreChoice;
 
 /// A daemon without a socket.
 struct Served {

@@ -11,7 +11,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::{Gateway, GatewayError, Open};
 use crate::grant::{Endpoint, Issued, Life, Right, SAID_SECONDS};
-use crate::python_sdk::SdkFileError;
+use crate::quilt3::SdkFileError;
 
 /// Ports that are tried for a new gateway, and how often.
 const FIRST_PORT: u16 = 20_000;

@@ -3,7 +3,7 @@
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
 use crate::grant::GrantError;
-use crate::python_sdk::SdkFileError;
+use crate::quilt3::SdkFileError;
 use crate::session::SessionError;
 
 /// Why the gateway is not set up.

@@ -7,7 +7,7 @@ use quilt_proto::wire::GrantKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::grant::Grants;
-use crate::python_sdk::{ConfigWatch, SdkFileError, Wiring};
+use crate::quilt3::{ConfigWatch, SdkFileError, Wiring};
 
 /// What changes of the SDK's files are made under, one at a time.
 pub(super) type Changing = Arc<tokio::sync::Mutex<()>>;

@@ -7,10 +7,10 @@
 //! is left with opens nothing off this machine.
 
 mod addresses;
-mod carry;
 mod error;
 mod graphql;
 mod lead_back;
+mod proxy;
 mod published;
 mod wire_up;
 
@@ -21,14 +21,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::carry::carry;
 pub use self::error::GatewayError;
 pub use self::graphql::Asked;
 use self::lead_back::Changing;
+pub use self::proxy::forward;
 use self::published::LastPublished;
-pub use self::wire_up::{Imported, State, Trouble, WiredUp, Wish};
+pub use self::wire_up::{GatewayDiagnostic, Imported, State, WiredUp, Wish};
 use crate::grant::{Endpoint, Grants};
-use crate::python_sdk::Wiring;
+use crate::quilt3::Wiring;
 
 /// How often a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use quilt_trust::Distrust;
 
 use super::{Gateway, GatewayError, Open};
 use crate::grant::Right;
-use crate::python_sdk::{ConfigError, Lead, SdkFileError, Stray, Wired};
+use crate::quilt3::{ConfigError, Lead, SdkFileError, Stray, Wired};
 use crate::session::{Agreed, Arrival, Session};
 use crate::stack::StackConfig;
 
@@ -62,7 +62,7 @@ pub struct Wish {
 
 /// What keeps the SDK from the gateway. Setting it up again mends each.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum GatewayDiagnostic {
     /// The SDK's files cannot be understood.
     #[error(transparent)]
     Unreadable(GatewayError),
@@ -77,7 +77,7 @@ pub enum Trouble {
     Astray(Stray),
 }
 
-impl Trouble {
+impl GatewayDiagnostic {
     /// Whether it comes of one of these files, which are told of by themselves.
     pub fn is_about(&self, files: &[Distrust]) -> bool {
         let Self::Unreadable(GatewayError::Files(error)) = self else {
@@ -229,31 +229,31 @@ impl Gateway {
 
     /// That the SDK's files lead here with a grant that is good, where they
     /// should; else what keeps them from it.
-    pub fn check(&self) -> Result<Option<String>, Vec<Trouble>> {
+    pub fn check(&self) -> Result<Option<String>, Vec<GatewayDiagnostic>> {
         let state = match self.state() {
             Ok(state) => state,
-            Err(error) => return Err(vec![Trouble::Unreadable(error)]),
+            Err(error) => return Err(vec![GatewayDiagnostic::Unreadable(error)]),
         };
         let Some(wired) = state.wired else {
             let is_lost = self.wiring.has_placeholder();
             return if is_lost {
-                Err(vec![Trouble::RecordLost])
+                Err(vec![GatewayDiagnostic::RecordLost])
             } else {
                 Ok(None)
             };
         };
-        let mut troubles = Vec::new();
+        let mut gateway_diagnostics = Vec::new();
         if !state.listening && !state.strays.contains(&Stray::Auth) {
-            troubles.push(Trouble::Deaf(wired.gateway_url));
+            gateway_diagnostics.push(GatewayDiagnostic::Deaf(wired.gateway_url));
         }
-        troubles.extend(state.strays.into_iter().map(Trouble::Astray));
-        if troubles.is_empty() {
+        gateway_diagnostics.extend(state.strays.into_iter().map(GatewayDiagnostic::Astray));
+        if gateway_diagnostics.is_empty() {
             let catalog = wired.catalog_url;
             Ok(Some(format!(
                 "quilt3 is led to quiltd's session of {catalog}"
             )))
         } else {
-            Err(troubles)
+            Err(gateway_diagnostics)
         }
     }
 

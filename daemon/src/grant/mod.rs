@@ -5,10 +5,10 @@
 //! token opens is a [`Right`]; a new kind of right is a new variant and a
 //! route, and shares everything else: tokens, expiry, revocation and guard.
 
-mod attend;
 mod error;
 mod holder;
-mod kept;
+mod lifetime;
+mod persistent;
 mod quota;
 mod restrict;
 mod resume;
@@ -25,7 +25,7 @@ mod written;
 pub use self::error::GrantError;
 pub use self::holder::{Holder, HolderError};
 #[cfg(any(test, fuzzing))]
-pub(crate) use self::kept::fuzz_kept;
+pub(crate) use self::persistent::fuzz_kept;
 pub use self::right::{Kind, Right};
-pub use self::store::{Endpoint, Grants, Issued, Life, Opened};
+pub use self::store::{AuthorizedGrant, Endpoint, Grants, Issued, Life};
 pub use self::token::{SAID_SECONDS, is_token};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::kept::{Kept, KeptFile};
+use super::persistent::{Kept, KeptFile};
 use super::store::{Endpoint, Grant, Grants, KEPT_SECONDS, State};
 use super::{Kind, Right};
 use crate::files;
@@ -23,7 +23,7 @@ impl Grants {
         let mut state = self.state();
         state.port = kept.port;
         for kept in kept.grants {
-            // One that is over is struck later: the clock may be wrong until then.
+            // One that is over is revoked later: the clock may be wrong until then.
             let expires = now.until(kept.expires_at, KEPT_SECONDS);
             let ended = CancellationToken::new();
             let grant = Grant {

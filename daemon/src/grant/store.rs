@@ -13,7 +13,7 @@ use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::GrantError;
-use super::kept::KeptFile;
+use super::persistent::KeptFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
 use super::{Holder, Kind, Right};
@@ -44,7 +44,7 @@ pub enum Life {
 
 /// What a token turned out to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
+pub struct AuthorizedGrant {
     /// The grant's name.
     pub id: String,
     /// What it opens.
@@ -309,7 +309,7 @@ impl Grants {
 
     /// What a token opens, if it is a grant's, and that it was used. Must be
     /// called inside a tokio runtime.
-    pub fn open(self: &Arc<Self>, token: &str) -> Option<Opened> {
+    pub fn open(self: &Arc<Self>, token: &str) -> Option<AuthorizedGrant> {
         let now = self.clock.now();
         let mut state = self.state();
         let id = state.find(token, now)?;
@@ -321,7 +321,7 @@ impl Grants {
         grant.last_used_at = Some(now.wall);
         let is_renewed = grant.is_kept && !grant.is_retired;
         let is_due = grant.written.seconds_since(now.wall) < KEPT_SECONDS - DAY;
-        let opened = Opened {
+        let opened = AuthorizedGrant {
             id: id.clone(),
             right: grant.right.clone(),
             pid: grant.holder,

@@ -11,13 +11,13 @@ use super::*;
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 
-struct Desk {
+struct Bench {
     grants: Arc<Grants>,
     clock: Arc<ManualClock>,
     stop: CancellationToken,
 }
 
-impl Desk {
+impl Bench {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::at(1_000_000));
         Self {
@@ -51,63 +51,68 @@ impl Desk {
 
 #[tokio::test]
 async fn a_token_opens_what_it_was_given_for_until_it_is_taken_back() {
-    let desk = Desk::new();
-    let one = desk.issue(Life::Seconds(60));
-    let two = desk.issue(Life::Seconds(60));
+    let bench = Bench::new();
+    let one = bench.issue(Life::Seconds(60));
+    let two = bench.issue(Life::Seconds(60));
     assert_eq!(one.token.expose().len(), 64);
     assert_ne!(one.token, two.token);
-    assert!(desk.grants.open(one.token.expose()).is_some());
-    assert!(desk.grants.open("").is_none());
-    assert!(desk.grants.open(&one.token.expose()[1..]).is_none());
-    assert!(desk.grants.revoke(&one.id).await.unwrap());
-    assert!(!desk.grants.revoke(&one.id).await.unwrap());
-    assert!(desk.grants.open(one.token.expose()).is_none());
-    assert!(desk.grants.open(two.token.expose()).is_some());
+    assert!(bench.grants.open(one.token.expose()).is_some());
+    assert!(bench.grants.open("").is_none());
+    assert!(bench.grants.open(&one.token.expose()[1..]).is_none());
+    assert!(bench.grants.revoke(&one.id).await.unwrap());
+    assert!(!bench.grants.revoke(&one.id).await.unwrap());
+    assert!(bench.grants.open(one.token.expose()).is_none());
+    assert!(bench.grants.open(two.token.expose()).is_some());
 }
 
 #[tokio::test]
 async fn the_listener_goes_with_the_last_grant() {
-    let desk = Desk::new();
-    assert!(desk.grants.address(Kind::Credentials).is_none());
-    let (one, two) = (desk.issue(Life::Seconds(60)), desk.issue(Life::Seconds(60)));
-    desk.grants.revoke(&one.id).await.unwrap();
-    assert!(desk.grants.address(Kind::Credentials).is_some() && !desk.stop.is_cancelled());
-    desk.grants.revoke(&two.id).await.unwrap();
-    assert!(desk.grants.address(Kind::Credentials).is_none() && desk.stop.is_cancelled());
+    let bench = Bench::new();
+    assert!(bench.grants.address(Kind::Credentials).is_none());
+    let (one, two) = (
+        bench.issue(Life::Seconds(60)),
+        bench.issue(Life::Seconds(60)),
+    );
+    bench.grants.revoke(&one.id).await.unwrap();
+    assert!(bench.grants.address(Kind::Credentials).is_some() && !bench.stop.is_cancelled());
+    bench.grants.revoke(&two.id).await.unwrap();
+    assert!(bench.grants.address(Kind::Credentials).is_none() && bench.stop.is_cancelled());
 }
 
 #[tokio::test]
 async fn a_grant_ends_by_itself() {
-    let desk = Desk::new();
-    let issued = desk.issue(Life::Seconds(60));
-    desk.clock.advance(59);
-    assert!(desk.grants.open(issued.token.expose()).is_some());
-    desk.clock.advance(1);
-    assert!(desk.grants.open(issued.token.expose()).is_none());
-    desk.until(|grants| grants.address(Kind::Credentials).is_none())
+    let bench = Bench::new();
+    let issued = bench.issue(Life::Seconds(60));
+    bench.clock.advance(59);
+    assert!(bench.grants.open(issued.token.expose()).is_some());
+    bench.clock.advance(1);
+    assert!(bench.grants.open(issued.token.expose()).is_none());
+    bench
+        .until(|grants| grants.address(Kind::Credentials).is_none())
         .await;
-    assert!(desk.stop.is_cancelled());
+    assert!(bench.stop.is_cancelled());
 }
 
 #[tokio::test]
 async fn a_grant_of_a_process_lives_exactly_as_long() {
-    let desk = Desk::new();
+    let bench = Bench::new();
     let mut child = std::process::Command::new("cat")
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let issued = desk.issue(Life::While(Holder::watch(Some(child.id())).unwrap()));
+    let issued = bench.issue(Life::While(Holder::watch(Some(child.id())).unwrap()));
     for _ in 0..5 {
-        let before = desk.grants.list()[0].expires_at;
-        desk.clock.advance(1800);
-        desk.until(|grants| grants.list()[0].expires_at > before)
+        let before = bench.grants.list()[0].expires_at;
+        bench.clock.advance(1800);
+        bench
+            .until(|grants| grants.list()[0].expires_at > before)
             .await;
     }
-    assert!(desk.grants.open(issued.token.expose()).is_some());
+    assert!(bench.grants.open(issued.token.expose()).is_some());
     child.kill().unwrap();
     child.wait().unwrap();
-    desk.until(|grants| grants.list().is_empty()).await;
-    assert!(desk.grants.open(issued.token.expose()).is_none());
+    bench.until(|grants| grants.list().is_empty()).await;
+    assert!(bench.grants.open(issued.token.expose()).is_none());
 }
 
 #[tokio::test]
@@ -165,7 +170,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
 
 /// Until when the first grant that is written down is good.
 fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
-    let kept = kept::KeptFile::in_dir(dir).load().unwrap();
+    let kept = persistent::KeptFile::in_dir(dir).load().unwrap();
     kept.grants.first().map(|grant| grant.expires_at)
 }
 
@@ -182,36 +187,37 @@ async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
         Ok(Endpoint::new(address, CancellationToken::new()))
     };
-    let desk = Desk::new();
-    let timed = desk.issue(Life::Seconds(3600));
+    let bench = Bench::new();
+    let timed = bench.issue(Life::Seconds(3600));
     let grants = start();
     let kept = grants.issue(right, Life::Kept, at).await.unwrap();
     let hundred_days = 100 * 24 * 3600;
     let good = |grants: &Arc<Grants>, issued: &Issued| grants.open(issued.token.expose()).is_some();
     // The second time, the daemon is started while the clock is wrong.
     for grants in [Arc::clone(&grants), start()] {
-        for clock in [&clock, &desk.clock] {
+        for clock in [&clock, &bench.clock] {
             clock.set_wall_by(hundred_days);
         }
         grants.resume();
         for _ in 0..5 {
             clock.advance(1);
-            desk.clock.advance(1);
-            assert!(!good(&grants, &kept) && !good(&desk.grants, &timed));
+            bench.clock.advance(1);
+            assert!(!good(&grants, &kept) && !good(&bench.grants, &timed));
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }
         }
-        for clock in [&clock, &desk.clock] {
+        for clock in [&clock, &bench.clock] {
             clock.set_wall_by(-hundred_days);
         }
-        assert!(good(&grants, &kept) && good(&desk.grants, &timed));
+        assert!(good(&grants, &kept) && good(&bench.grants, &timed));
         assert!(kept_until(dir.path()).is_some());
     }
     // The end comes all the same, and so where the clock stays there.
-    desk.clock.advance(3600);
-    assert!(!good(&desk.grants, &timed));
-    desk.until(|grants| grants.address(Kind::Credentials).is_none())
+    bench.clock.advance(3600);
+    assert!(!good(&bench.grants, &timed));
+    bench
+        .until(|grants| grants.address(Kind::Credentials).is_none())
         .await;
     clock.set_wall_by(hundred_days);
     for _ in 0..25 {
@@ -310,19 +316,19 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
 
 #[tokio::test]
 async fn nobody_takes_the_room_of_programs_that_run() {
-    let desk = Desk::new();
-    let timed = (0..1000).map_while(|_| desk.try_issue(Life::Seconds(60)).ok());
+    let bench = Bench::new();
+    let timed = (0..1000).map_while(|_| bench.try_issue(Life::Seconds(60)).ok());
     assert_eq!(timed.count(), 500);
     let own = std::process::id();
     let held = || Holder::watch(Some(own)).unwrap();
-    let of_one = (0..500).map_while(|_| desk.try_issue(Life::While(held())).ok());
+    let of_one = (0..500).map_while(|_| bench.try_issue(Life::While(held())).ok());
     assert_eq!(of_one.count(), 64);
     let mut other = std::process::Command::new("sleep")
         .arg("60")
         .spawn()
         .unwrap();
     let of_other = Holder::watch(Some(other.id())).unwrap();
-    assert!(desk.try_issue(Life::While(of_other)).is_ok());
+    assert!(bench.try_issue(Life::While(of_other)).is_ok());
     other.kill().unwrap();
     other.wait().unwrap();
 }

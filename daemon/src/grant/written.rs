@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::MutexGuard;
 
-use super::kept::{Kept, KeptFile, KeptGrant};
+use super::persistent::{Kept, KeptFile, KeptGrant};
 use super::store::{Grants, State};
 use crate::files;
 
@@ -56,8 +56,8 @@ impl Grants {
     /// Strikes a grant out of what is kept. While that cannot be written down,
     /// it is tried again until the daemon ends.
     pub(super) async fn strike(self: &Arc<Self>, id: &str) -> io::Result<()> {
-        let struck = self.try_strike(id).await;
-        if let Err(error) = &struck {
+        let revoked = self.try_strike(id).await;
+        if let Err(error) = &revoked {
             tracing::warn!("cannot write down the grants: {}", files::words(error));
             if self.state().unstruck.insert(id.to_owned()) {
                 let (grants, id) = (Arc::clone(self), id.to_owned());
@@ -71,7 +71,7 @@ impl Grants {
                 });
             }
         }
-        struck
+        revoked
     }
 
     /// Whether a grant was taken back that is still written down.
@@ -84,9 +84,9 @@ impl Grants {
             return Ok(());
         };
         let _turn = self.turn().await?;
-        let struck = id.to_owned();
+        let revoked = id.to_owned();
         Self::update(file, move |kept| {
-            kept.grants.retain(|kept| kept.id != struck);
+            kept.grants.retain(|kept| kept.id != revoked);
         })
         .await?;
         self.state().unstruck.remove(id);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
-use super::{KeyError, KeyNotice, Keys, PATIENCE};
+use super::{KeyError, KeyNotice, Keys, TIMEOUT};
 use crate::session::{Agreed, Arrival, Begun, KeyFacts, RECHECK, Session, SessionError};
 use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
@@ -243,7 +243,7 @@ impl Keys {
     }
 
     async fn ask(&self, session: &Session) -> Result<(), SessionError> {
-        let asked = session.authorized(PATIENCE, true, |bearer| async move {
+        let asked = session.authorized(TIMEOUT, true, |bearer| async move {
             let facts = match bearer.kind {
                 TokenKind::ApiKey => Some(self.facts(&bearer.registry, &bearer.token).await?),
                 TokenKind::Interactive => None,

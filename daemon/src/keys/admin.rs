@@ -4,7 +4,7 @@ use quilt_proto::ApiKeyId;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
 use super::user_keys::{Which, not_found};
-use super::{KeyError, Keys, PATIENCE};
+use super::{KeyError, Keys, TIMEOUT};
 use crate::session::{Session, SessionError};
 use crate::stack::{Revoked, Scope, StackError};
 
@@ -16,7 +16,7 @@ impl Keys {
         filter: &ApiKeyFilter,
     ) -> Result<Vec<ApiKey>, KeyError> {
         // Not decisive: a refusal may be about the admin, not the session.
-        let listing = session.authorized(PATIENCE, false, |bearer| async move {
+        let listing = session.authorized(TIMEOUT, false, |bearer| async move {
             self.stack
                 .api_keys(&bearer.registry, &bearer.token, Scope::All, filter)
                 .await
@@ -27,7 +27,7 @@ impl Keys {
 
     /// One key of anybody.
     pub async fn any_key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
-        let reading = session.authorized(PATIENCE, false, |bearer| async move {
+        let reading = session.authorized(TIMEOUT, false, |bearer| async move {
             self.stack
                 .api_key(&bearer.registry, &bearer.token, Scope::All, id)
                 .await
@@ -39,7 +39,7 @@ impl Keys {
 
     /// Revokes a key of anybody. If it is the one in use here, it is dropped.
     pub async fn revoke_any(&self, session: &Session, id: &ApiKeyId) -> Result<(), KeyError> {
-        let revoking = session.authorized(PATIENCE, false, |bearer| async move {
+        let revoking = session.authorized(TIMEOUT, false, |bearer| async move {
             let revoked = Revoked::Id(id);
             self.stack
                 .revoke_api_key(&bearer.registry, &bearer.token, Scope::All, revoked)
@@ -73,7 +73,7 @@ impl Keys {
             )
         );
         if is_refusal {
-            let me = session.authorized(PATIENCE, true, |bearer| async move {
+            let me = session.authorized(TIMEOUT, true, |bearer| async move {
                 self.stack.me(&bearer.registry, &bearer.token).await
             });
             if !me.await?.is_admin {

@@ -3,27 +3,27 @@
 mod active_key;
 mod admin;
 mod error;
-mod handed;
 mod keeper;
 mod notice;
 mod rotate;
 mod startup;
+mod startup_key;
 mod user_keys;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::error::KeyError;
-pub use self::handed::{HandedKey, HandoverError};
 pub use self::notice::KeyNotice;
 pub use self::startup::{StartupKeys, StartupSource};
+pub use self::startup_key::{HandoverError, StartupKey};
 pub use self::user_keys::Which;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;
 use tokio_util::task::TaskTracker;
 
 /// How long an operation waits for a bearer token.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Manages keys.
 pub struct Keys {

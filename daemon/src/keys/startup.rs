@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{ApiKeySecret, CatalogUrl, quoted};
 use quilt_trust::{Access, Role};
 
-use super::handed::{self, BoxedError, CREDENTIAL, HandoverError};
+use super::startup_key::{self, BoxedError, CREDENTIAL, HandoverError};
 
 /// What keys were found, and which ones could not be taken: one that is wrong
 /// is no reason for the others not to be used.
@@ -45,7 +45,7 @@ impl StartupKeys {
             let read = file(&path);
             keys.add(StartupSource::File(catalog.clone(), path), catalog, read);
         }
-        if let Some(dir) = handed::credentials() {
+        if let Some(dir) = startup_key::credentials() {
             keys.add_credentials(&dir, typed);
         }
         keys
@@ -98,7 +98,7 @@ fn open(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
         place: place.to_owned(),
         source,
     })?;
-    handed::read(file, place)
+    startup_key::read(file, place)
 }
 
 /// A key in a file that others can neither write nor read.
@@ -121,7 +121,7 @@ fn file(path: &Path) -> Result<ApiKeySecret, HandoverError> {
     if mode & others != 0 {
         return Err(HandoverError::Loose { place, mode });
     }
-    handed::read(file, &place)
+    startup_key::read(file, &place)
 }
 
 #[cfg(test)]

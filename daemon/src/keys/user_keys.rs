@@ -3,7 +3,7 @@
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
-use super::{KeyError, Keys, PATIENCE};
+use super::{KeyError, Keys, TIMEOUT};
 use crate::session::{Session, SessionError};
 use crate::stack::{Revoked, Scope, StackError};
 
@@ -26,7 +26,7 @@ impl Keys {
         session: &Session,
         filter: &ApiKeyFilter,
     ) -> Result<Vec<ApiKey>, KeyError> {
-        let listing = session.authorized(PATIENCE, true, |bearer| async move {
+        let listing = session.authorized(TIMEOUT, true, |bearer| async move {
             self.stack
                 .api_keys(&bearer.registry, &bearer.token, Scope::Own, filter)
                 .await
@@ -36,7 +36,7 @@ impl Keys {
 
     /// One of the user's keys.
     pub async fn key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
-        let reading = session.authorized(PATIENCE, true, |bearer| async move {
+        let reading = session.authorized(TIMEOUT, true, |bearer| async move {
             self.stack
                 .api_key(&bearer.registry, &bearer.token, Scope::Own, id)
                 .await
@@ -60,7 +60,7 @@ impl Keys {
         new: &NewApiKey,
     ) -> Result<(CreatedApiKey, RegistryUrl), KeyError> {
         let new = checked(new)?;
-        let making = session.authorized(PATIENCE, true, |bearer| {
+        let making = session.authorized(TIMEOUT, true, |bearer| {
             let new = &new;
             async move {
                 let made = self
@@ -93,7 +93,7 @@ impl Keys {
 
     /// Revokes one of the user's keys. If it is the one in use, it is dropped.
     pub async fn revoke(&self, session: &Session, which: &Which) -> Result<(), KeyError> {
-        let revoking = session.authorized(PATIENCE, true, |bearer| async move {
+        let revoking = session.authorized(TIMEOUT, true, |bearer| async move {
             let revoked = which.as_revoked();
             self.stack
                 .revoke_api_key(&bearer.registry, &bearer.token, Scope::Own, revoked)

@@ -74,7 +74,7 @@ pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
 /// becomes of the number.
 struct Process {
     dir: OwnedFd,
-    /// Opened once, read whenever its parent is asked for.
+    /// AuthorizedGrant once, read whenever its parent is asked for.
     stat: OnceCell<Option<OwnedFd>>,
 }
 

@@ -28,7 +28,7 @@ use crate::metrics::ConnectionMeter;
 use crate::raw;
 
 /// How long newcomers wait before nobody may keep us waiting for long.
-const PATIENCE: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long it is remembered that they waited in vain.
 const PRESSURE: Duration = Duration::from_secs(1);
@@ -128,12 +128,12 @@ impl ConnectionLimiter {
         let now = now();
         let since = |at: Instant| now.saturating_duration_since(at);
         let mut state = self.state();
-        let is_pressed = since(newcomer.began) >= PATIENCE
+        let is_pressed = since(newcomer.began) >= TIMEOUT
             || state.pressed.is_some_and(|at| since(at) < PRESSURE);
         let search = Search {
             ends_requests: newcomer.ended.is_none_or(|at| since(at) >= LOOK),
             // Who does not read its answer may not close.
-            is_owed: newcomer.ended.is_some_and(|at| since(at) < PATIENCE),
+            is_owed: newcomer.ended.is_some_and(|at| since(at) < TIMEOUT),
             pressure: match (is_crowded, is_pressed) {
                 (true, _) => Pressure::Crowded,
                 (false, true) => Pressure::Waited,

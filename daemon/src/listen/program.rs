@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 /// How long looking may take, and how long waiting for others to have looked:
 /// a program waits for its answer meanwhile.
-const PATIENCE: Duration = Duration::from_millis(200);
+const TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How many look at once.
 static LOOKING: Semaphore = Semaphore::const_new(2);
@@ -29,9 +29,9 @@ pub struct Program {
 /// The process of this user that holds a socket. `None` where there is none to
 /// be seen from here; the outer one, where nobody got to look.
 pub(super) async fn holding(inode: u64) -> Option<Option<Program>> {
-    let permit = tokio::time::timeout(PATIENCE, LOOKING.acquire()).await;
+    let permit = tokio::time::timeout(TIMEOUT, LOOKING.acquire()).await;
     let _permit = permit.ok()?.ok()?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let look = move || find(Path::new("/proc"), inode, until);
     tokio::task::spawn_blocking(look).await.ok()
 }
@@ -111,6 +111,6 @@ mod tests {
     fn looking_ends_in_time() {
         let late = Instant::now();
         assert_eq!(find(Path::new("/proc"), 1, late), None);
-        assert_eq!(find(Path::new("/nowhere"), 1, late + PATIENCE), None);
+        assert_eq!(find(Path::new("/nowhere"), 1, late + TIMEOUT), None);
     }
 }

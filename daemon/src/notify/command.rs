@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Notice;
 
 /// How long it may run.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether it has ended.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -37,7 +37,7 @@ pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::R
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);

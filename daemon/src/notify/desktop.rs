@@ -7,10 +7,10 @@ use zbus::blocking::connection::Builder;
 use zbus::zvariant::Value;
 
 use super::Notice;
-use crate::store::bus_is_there;
+use crate::token_store::bus_is_there;
 
 /// How long the desktop may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Stays until it is dismissed.
 const FOR_EVER: i32 = 0;
@@ -20,7 +20,7 @@ pub(super) fn show(notice: &Notice) -> zbus::Result<()> {
     if !bus_is_there() {
         return Ok(());
     }
-    let connection = Builder::session()?.method_timeout(PATIENCE).build()?;
+    let connection = Builder::session()?.method_timeout(TIMEOUT).build()?;
     let hints: HashMap<&str, Value<'_>> = HashMap::from([("urgency", Value::U8(1))]);
     let actions: &[&str] = &[];
     let title = "Quilt needs you";

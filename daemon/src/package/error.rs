@@ -8,7 +8,7 @@ use quilt_proto::aws::Region;
 use quilt_proto::{PackageName, Reason, TopHash, quoted};
 
 use crate::credential::CredentialError;
-use crate::python_sdk::ConfigError;
+use crate::quilt3::ConfigError;
 
 /// Why the store below a registry did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]

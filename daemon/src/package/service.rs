@@ -17,7 +17,7 @@ use super::store::Store;
 use super::{PackageError, Registry};
 use crate::catalogs::CatalogError;
 use crate::credential::Vault;
-use crate::python_sdk::ConfigFile;
+use crate::quilt3::ConfigFile;
 use crate::session::Session;
 
 type Lock = tokio::sync::Mutex<()>;

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::held::Held;
 use super::random::random;
-use super::state::{Dead, Flight, State, Ticket};
+use super::state::{Dead, FetchReceiver, Flight, State};
 use super::{Failure, Policy, RefreshError, Snapshot, Source, Watched, backoff};
 use crate::changes::Changes;
 use crate::clock::{Deadline, SharedClock};
@@ -23,7 +23,7 @@ pub(super) enum FetchState<S: Source> {
     /// It is known not to work.
     Known(S::Error),
     /// A fetch is under way.
-    Pending(Ticket<S>),
+    Pending(FetchReceiver<S>),
 }
 
 pub(super) struct Inner<S: Source> {
@@ -67,7 +67,7 @@ impl<S: Source> Inner<S> {
     }
 
     /// What is held if fresh enough, or valid while the source is failing;
-    /// else a ticket for the fetch that will bring it.
+    /// else a receiver for the fetch that will bring it.
     pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, FetchState<S>> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -85,7 +85,7 @@ impl<S: Source> Inner<S> {
         Err(FetchState::Pending(self.join(&mut state)))
     }
 
-    /// What is held unless `refused`; else a ticket.
+    /// What is held unless `refused`; else a receiver.
     pub(super) fn ask_other(
         self: &Arc<Self>,
         refused: impl Fn(&S::Value) -> bool,
@@ -114,20 +114,20 @@ impl<S: Source> Inner<S> {
     }
 
     /// The fetch under way, or a new one.
-    fn join(self: &Arc<Self>, state: &mut State<S>) -> Ticket<S> {
+    fn join(self: &Arc<Self>, state: &mut State<S>) -> FetchReceiver<S> {
         if let Some(flight) = &state.flight {
-            return flight.ticket.clone();
+            return flight.receiver.clone();
         }
         let (sender, receiver) = watch::channel(None);
         state.flight = Some(Flight {
-            ticket: receiver.clone(),
+            receiver: receiver.clone(),
             since: self.clock.now(),
         });
         let held = state.held.as_ref().map(|held| held.value.clone());
         let (inner, generation) = (Arc::clone(self), state.generation);
         let is_probe = state.dead.is_some();
         let fetch = async move {
-            let landing = Clearing {
+            let pending = Clearing {
                 inner: &inner,
                 generation,
                 started: Instant::now(),
@@ -142,9 +142,9 @@ impl<S: Source> Inner<S> {
                 Err(Failure::Transient(_)) => RefreshOutcome::Failed,
                 Err(Failure::Refused(_) | Failure::Definite(_)) => RefreshOutcome::Refused,
             };
-            inner.meter.record(outcome, landing.started.elapsed());
+            inner.meter.record(outcome, pending.started.elapsed());
             drop(sender.send_replace(Some(inner.land(result, generation))));
-            drop(landing);
+            drop(pending);
         };
         sync::detached(self.tasks.track_future(fetch));
         receiver
@@ -300,10 +300,10 @@ impl<S: Source> Drop for Clearing<'_, S> {
 
 /// Waits for a fetch, no longer than `patience`.
 pub(super) async fn wait<S: Source>(
-    mut ticket: Ticket<S>,
+    mut receiver: FetchReceiver<S>,
     patience: Duration,
 ) -> Result<S::Value, RefreshError<S::Error>> {
-    let landed = sync::timeout(patience, ticket.wait_for(Option::is_some)).await;
+    let landed = sync::timeout(patience, receiver.wait_for(Option::is_some)).await;
     match landed {
         Err(_late) => Err(RefreshError::Slow),
         Ok(Err(_)) => Err(RefreshError::Interrupted),

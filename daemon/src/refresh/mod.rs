@@ -156,12 +156,12 @@ impl<S: Source> Refresher<S> {
     /// held is too old, else what is held; while the source cannot deliver,
     /// what is held as long as it is valid.
     pub async fn value(&self, patience: Duration) -> Result<S::Value, RefreshError<S::Error>> {
-        let landing = match self.inner.ask() {
+        let pending = match self.inner.ask() {
             Ok(value) => return Ok(value),
             Err(FetchState::Known(error)) => return Err(RefreshError::Source(error)),
-            Err(FetchState::Pending(landing)) => landing,
+            Err(FetchState::Pending(pending)) => pending,
         };
-        let outcome = flight::wait::<S>(landing, patience).await;
+        let outcome = flight::wait::<S>(pending, patience).await;
         outcome.or_else(|error| self.inner.valid_value().ok_or(error))
     }
 
@@ -175,7 +175,7 @@ impl<S: Source> Refresher<S> {
         match self.inner.ask_other(refused) {
             Ok(value) => Ok(value),
             Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
-            Err(FetchState::Pending(landing)) => flight::wait::<S>(landing, patience).await,
+            Err(FetchState::Pending(pending)) => flight::wait::<S>(pending, patience).await,
         }
     }
 

@@ -54,7 +54,7 @@ impl Expires for Value {
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{self:?}")]
-struct Trouble {
+struct GatewayDiagnostic {
     began: u64,
 }
 
@@ -100,9 +100,9 @@ fn chance(percent: u64) -> bool {
 #[async_trait]
 impl Source for Arc<Upstream> {
     type Value = Value;
-    type Error = Trouble;
+    type Error = GatewayDiagnostic;
 
-    async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<Trouble>> {
+    async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<GatewayDiagnostic>> {
         self.begun.fetch_add(1, SeqCst);
         if let Some(left) = self.killed.lock().unwrap().as_mut() {
             assert!(*left > 0, "fetched although killed");
@@ -124,8 +124,8 @@ impl Source for Arc<Upstream> {
         }
         match (self.breaks && chance(40), chance(30)) {
             (false, _) => Ok(self.value(began, line, 3600)),
-            (true, false) => Err(Failure::Transient(Trouble { began })),
-            (true, true) => Err(Failure::Refused(Trouble { began })),
+            (true, false) => Err(Failure::Transient(GatewayDiagnostic { began })),
+            (true, true) => Err(Failure::Refused(GatewayDiagnostic { began })),
         }
     }
 }
@@ -181,7 +181,7 @@ impl World {
     fn kill(&self) {
         let up = &self.upstream;
         let began = up.event();
-        self.refresher.invalidate(Trouble { began });
+        self.refresher.invalidate(GatewayDiagnostic { began });
         *up.killed.lock().unwrap() = Some(up.pending());
         up.floor.store(began, SeqCst);
     }
@@ -236,8 +236,11 @@ impl World {
                 );
                 *refused = value.began;
             }
-            Some(Err(RefreshError::Source(trouble))) => {
-                assert!(trouble.began >= floor, "{trouble:?} is from before {floor}");
+            Some(Err(RefreshError::Source(gateway_diagnostic))) => {
+                assert!(
+                    gateway_diagnostic.began >= floor,
+                    "{gateway_diagnostic:?} is from before {floor}"
+                );
             }
             Some(Err(RefreshError::Slow)) => assert_eq!(patience, Duration::ZERO),
             Some(Err(RefreshError::Interrupted)) => panic!("nothing was interrupted"),

@@ -20,7 +20,7 @@ const HANGING: i64 = 3;
 pub(super) type Outcome<S> = Option<Result<<S as Source>::Value, <S as Source>::Error>>;
 
 /// Where to learn the outcome of a fetch.
-pub(super) type Ticket<S> = watch::Receiver<Outcome<S>>;
+pub(super) type FetchReceiver<S> = watch::Receiver<Outcome<S>>;
 
 pub(super) struct State<S: Source> {
     pub(super) held: Option<Held<S::Value>>,
@@ -83,7 +83,7 @@ impl Dead {
 
 /// A fetch under way.
 pub(super) struct Flight<S: Source> {
-    pub(super) ticket: Ticket<S>,
+    pub(super) receiver: FetchReceiver<S>,
     pub(super) since: Moment,
 }
 

@@ -9,7 +9,7 @@ use super::{Agreed, Session};
 use crate::stack::StackConfig;
 
 /// How long a login waits for the stack to say whose it is. It stands without.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The longest name that is remembered, in characters.
 const MAX_NAME: usize = 200;
@@ -30,7 +30,7 @@ pub struct Arrival {
 impl Session {
     /// Who this session is, or where nobody is logged in, who was last.
     pub async fn user_so_far(&self) -> Option<String> {
-        let known = self.parts.store.known(&self.catalog).await.ok()?;
+        let known = self.dependencies.store.known(&self.catalog).await.ok()?;
         let facts = self.api_key().facts();
         let state = self.state();
         match (&facts, &state.login) {
@@ -47,8 +47,8 @@ impl Session {
         token: &Secret,
         so_far: Option<String>,
     ) -> Arrival {
-        let asked = self.parts.stack.me(agreed.registry(), token);
-        let me = match tokio::time::timeout(PATIENCE, asked).await {
+        let asked = self.dependencies.stack.me(agreed.registry(), token);
+        let me = match tokio::time::timeout(TIMEOUT, asked).await {
             Ok(me) => me.map_err(|error| error.to_string()),
             Err(_) => Err("the stack takes too long to answer".to_owned()),
         };
@@ -85,7 +85,7 @@ impl Session {
     }
 
     async fn remember_user(&self, user: Option<String>, is_login: bool) {
-        let remember = |known: &mut crate::store::Known| {
+        let remember = |known: &mut crate::token_store::Known| {
             if user.is_some() {
                 known.last_user.clone_from(&user);
             }
@@ -93,7 +93,12 @@ impl Session {
                 known.login_user = user;
             }
         };
-        if let Err(error) = self.parts.store.remember(&self.catalog, remember).await {
+        if let Err(error) = self
+            .dependencies
+            .store
+            .remember(&self.catalog, remember)
+            .await
+        {
             tracing::warn!("cannot keep who is logged in: {error}");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quilt_proto::wire::TokenKind;
 
-use super::one::interactive;
+use super::session::interactive;
 use super::source::AccessToken;
 use super::{Bearer, RECHECK, Session, SessionError};
 use crate::clock::{Deadline, Moment};
@@ -46,7 +46,7 @@ impl Session {
         }
         let mut second = self.renew(&first, patience).await?;
         let mut outcome = request(second.clone()).await;
-        if second.second_hand && self.refuses(&outcome, &second, decisive).await {
+        if second.is_from_store && self.refuses(&outcome, &second, decisive).await {
             second = self.renew(&second, patience).await?;
             outcome = request(second.clone()).await;
         }
@@ -70,7 +70,7 @@ impl Session {
         }
         decisive
             || self
-                .parts
+                .dependencies
                 .stack
                 .disowns(&bearer.registry, &bearer.token, "")
                 .await
@@ -99,7 +99,7 @@ impl Session {
     /// A bearer token other than the refused one; an API key is its own.
     async fn renew(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, SessionError> {
         if refused.kind == TokenKind::ApiKey {
-            self.parts.clock.sleep(RECHECK).await;
+            self.dependencies.clock.sleep(RECHECK).await;
             return self.bearer(patience).await;
         }
         let is_refused = |token: &AccessToken| token.token == refused.token;
@@ -117,7 +117,7 @@ impl Session {
     /// Why a refusal of the login's token rotates nothing, if that did not help
     /// just now.
     fn doubt(&self, refused: &Bearer) -> Option<SessionError> {
-        let now = self.parts.clock.now();
+        let now = self.dependencies.clock.now();
         let state = self.state();
         let doubt = state.doubt.as_ref()?;
         let counts = refused.kind == TokenKind::Interactive && !doubt.until.reached(now);
@@ -126,10 +126,10 @@ impl Session {
 
     /// The stack refuses a token that it has just issued, or the key, twice.
     async fn reject(&self, bearer: &Bearer, refusal: StackError) -> SessionError {
-        let now = self.parts.clock.now();
+        let now = self.dependencies.clock.now();
         if bearer.kind == TokenKind::ApiKey {
             // What a stack refuses to a key that it knows is about what was asked.
-            let stack = &self.parts.stack;
+            let stack = &self.dependencies.stack;
             if !stack.disowns(&bearer.registry, &bearer.token, "").await {
                 return refusal.into();
             }

@@ -22,5 +22,5 @@ pub struct Bearer {
     /// Whose it is.
     pub identity: Identity,
     /// It was taken up from the store, not just issued by the stack.
-    pub second_hand: bool,
+    pub is_from_store: bool,
 }

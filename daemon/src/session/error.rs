@@ -4,7 +4,7 @@ use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
 
 use crate::refresh::RefreshError;
 use crate::stack::StackError;
-use crate::store::StoreError;
+use crate::token_store::StoreError;
 
 /// Why a session gives no token, or a login did not come about.
 #[derive(Debug, Clone, thiserror::Error)]

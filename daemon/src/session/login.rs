@@ -8,13 +8,13 @@ use quilt_proto::{RegistryHost, Secret};
 use super::source::{RECHECK, Unsaved};
 use super::{Agreed, Arrival, Begun, Session, SessionError};
 use crate::stack::Tokens;
-use crate::store::{LoginMethod, Record, Reservation};
+use crate::token_store::{LoginMethod, Record, Reservation};
 
 /// The longest code accepted, in bytes.
 const MAX_CODE: usize = 16 * 1024;
 
 /// How long a logout waits for the stack to revoke.
-const REVOKE_PATIENCE: Duration = Duration::from_secs(3);
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Session {
     /// Logs in with a pasted code, at a registry the user has agreed to.
@@ -48,7 +48,7 @@ impl Session {
     ) -> Result<Arrival, SessionError> {
         let session = Arc::clone(self);
         let task = self
-            .parts
+            .dependencies
             .tasks
             .spawn(async move { session.exchange(begun, &agreed, code).await });
         // What the stack grants to one that was ended is taken back by the task.
@@ -66,11 +66,11 @@ impl Session {
         code: Secret,
     ) -> Result<Arrival, SessionError> {
         let registry_url = agreed.registry().clone();
-        let room = self.parts.store.reserve().await?;
-        let stack = &self.parts.stack;
+        let room = self.dependencies.store.reserve().await?;
+        let stack = &self.dependencies.stack;
         let tokens = match stack.exchange(&registry_url, &code).await {
             Err(error) if error.rejects_token() => {
-                self.parts.clock.sleep(RECHECK).await;
+                self.dependencies.clock.sleep(RECHECK).await;
                 stack.exchange(&registry_url, &code).await
             }
             outcome => outcome,
@@ -87,7 +87,7 @@ impl Session {
             refresh_token: refresh_token.unwrap_or(code),
             access_token,
             access_token_expires_at: expires_at,
-            obtained_at: self.parts.clock.now().wall,
+            obtained_at: self.dependencies.clock.now().wall,
             ended: false,
             ended_at: None,
             role_switches: 0,
@@ -105,7 +105,10 @@ impl Session {
         room: Reservation,
     ) -> Result<Arrival, SessionError> {
         let so_far = self.user_so_far().await;
-        let (expired_at, now) = (record.access_token_expires_at, self.parts.clock.now().wall);
+        let (expired_at, now) = (
+            record.access_token_expires_at,
+            self.dependencies.clock.now().wall,
+        );
         let token = record.access_token.clone();
         let turn = self.story.turn().await;
         if self.story.is_login_over(begun) {
@@ -131,7 +134,7 @@ impl Session {
         if let Err(error) = self.source.save(unsaved, room).await {
             // The code is spent, so the tokens stay here and are stored by the
             // next attempt; meanwhile nobody uses them.
-            self.state().login = Some(super::one::Login {
+            self.state().login = Some(super::session::Login {
                 id: record.login_id,
                 role_switches: 0,
             });
@@ -149,7 +152,7 @@ impl Session {
         self.story.end_all();
         let session = Arc::clone(self);
         let task = self
-            .parts
+            .dependencies
             .tasks
             .spawn(async move { session.forget().await });
         task.await.unwrap_or(Err(SessionError::Stopping))
@@ -165,9 +168,9 @@ impl Session {
         self.source.forget();
         self.end();
         let remove =
-            |document: &mut crate::store::Document| document.sessions.remove(&self.catalog);
+            |document: &mut crate::token_store::Document| document.sessions.remove(&self.catalog);
         let removed = self
-            .parts
+            .dependencies
             .store
             .update(Reservation::default(), remove)
             .await;
@@ -210,11 +213,11 @@ impl Session {
         else {
             return;
         };
-        let revoking = self
-            .parts
-            .stack
-            .oauth_revoke(endpoint, client_id, &record.refresh_token);
-        match tokio::time::timeout(REVOKE_PATIENCE, revoking).await {
+        let revoking =
+            self.dependencies
+                .stack
+                .oauth_revoke(endpoint, client_id, &record.refresh_token);
+        match tokio::time::timeout(REVOKE_TIMEOUT, revoking).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("the stack did not revoke the login: {error}"),
             Err(_) => tracing::warn!("the stack did not revoke the login in time"),

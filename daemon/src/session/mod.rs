@@ -13,9 +13,13 @@ mod identity;
 mod key;
 mod login;
 mod news;
-mod one;
 mod registry;
 mod role;
+#[expect(
+    clippy::module_inception,
+    reason = "the type that the folder is named after"
+)]
+mod session;
 mod source;
 mod story;
 #[cfg(test)]
@@ -37,8 +41,8 @@ pub use self::error::SessionError;
 pub use self::identity::News;
 pub use self::key::{HeldBack, KeyFacts, Rotation};
 pub(crate) use self::login::new_login_id;
-pub use self::one::Session;
 pub use self::registry::Agreed;
+pub use self::session::Session;
 pub use self::source::RECHECK;
 pub use self::story::Begun;
 pub use self::web::{Connect, WebLogin};
@@ -46,14 +50,14 @@ use crate::clock::SharedClock;
 use crate::files::Stamp;
 use crate::metrics::RefreshMeter;
 use crate::stack::StackClient;
-use crate::store::{Store, StoreError};
+use crate::token_store::{Store, StoreError};
 
 /// How many catalogs without a session are remembered.
 const MAX_IDLE: usize = 64;
 
 /// What sessions are made of.
 #[derive(Clone)]
-pub struct Parts {
+pub struct Dependencies {
     /// The upstream.
     pub stack: Arc<StackClient>,
     /// Where refresh tokens survive.
@@ -70,7 +74,7 @@ pub struct Parts {
 
 /// All sessions.
 pub struct Sessions {
-    parts: Parts,
+    dependencies: Dependencies,
     by_catalog: Mutex<HashMap<CatalogUrl, Arc<Session>>>,
     /// The version of the store that the sessions are in line with.
     seen: Mutex<Option<Stamp>>,
@@ -80,11 +84,11 @@ pub struct Sessions {
 
 impl Sessions {
     /// Takes up the stored logins.
-    pub async fn load(parts: Parts) -> Result<Self, StoreError> {
-        let seen = parts.store.stamp();
-        let document = parts.store.load().await?;
+    pub async fn load(dependencies: Dependencies) -> Result<Self, StoreError> {
+        let seen = dependencies.store.stamp();
+        let document = dependencies.store.load().await?;
         let sessions = Self {
-            parts,
+            dependencies,
             by_catalog: Mutex::default(),
             seen: Mutex::new(seen),
             following: tokio::sync::Mutex::default(),
@@ -92,7 +96,7 @@ impl Sessions {
         for (catalog, record) in document.sessions {
             sessions.session(&catalog).resume(record);
         }
-        for catalog in sessions.parts.store.keys_in_use() {
+        for catalog in sessions.dependencies.store.keys_in_use() {
             sessions.session(&catalog).state().key_forgotten = true;
         }
         Ok(sessions)
@@ -118,14 +122,14 @@ impl Sessions {
             // Whoever names ever new catalogs shall not fill the memory.
             map.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_logged_out());
         }
-        let session = Arc::new(Session::new(catalog.clone(), self.parts.clone()));
+        let session = Arc::new(Session::new(catalog.clone(), self.dependencies.clone()));
         map.insert(catalog.clone(), Arc::clone(&session));
         session
     }
 
     /// Every session there is, those another daemon has stored included.
     pub async fn everywhere(&self) -> Result<Vec<Arc<Session>>, StoreError> {
-        let document = self.parts.store.load().await?;
+        let document = self.dependencies.store.load().await?;
         for catalog in document.sessions.keys() {
             self.session(catalog);
         }
@@ -162,11 +166,11 @@ impl Sessions {
 
     /// Tells when some session is somebody else now, or works again.
     pub fn identities(&self) -> watch::Receiver<u64> {
-        self.parts.news.identities.subscribe()
+        self.dependencies.news.identities.subscribe()
     }
 
     /// The token store.
     pub fn store(&self) -> &Store {
-        &self.parts.store
+        &self.dependencies.store
     }
 }

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use super::{Session, SessionError, Sessions};
-use crate::store::{Record, StoreError};
+use crate::token_store::{Record, StoreError};
 
 /// How long a request waits for news. A store that takes longer hangs: what is
 /// held counts until it answers.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Sessions {
     /// Brings every session in line with the store, if another process may
@@ -17,7 +17,7 @@ impl Sessions {
         if !self.has_news() {
             return;
         }
-        match tokio::time::timeout(PATIENCE, self.take_up_news()).await {
+        match tokio::time::timeout(TIMEOUT, self.take_up_news()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("cannot see what another quiltd stored: {error}"),
             Err(_) => tracing::warn!("the token store takes too long to say what is new"),
@@ -25,7 +25,7 @@ impl Sessions {
     }
 
     fn has_news(&self) -> bool {
-        let stamp = self.parts.store.stamp();
+        let stamp = self.dependencies.store.stamp();
         stamp.is_some_and(|stamp| *self.seen() != Some(stamp))
     }
 
@@ -36,8 +36,8 @@ impl Sessions {
         }
         // Looked at before it is read: what is written in between is seen the
         // next time.
-        let stamp = self.parts.store.stamp();
-        let document = self.parts.store.load().await?;
+        let stamp = self.dependencies.store.stamp();
+        let document = self.dependencies.store.load().await?;
         for catalog in document.sessions.keys() {
             self.session(catalog);
         }
@@ -72,7 +72,7 @@ impl Session {
     /// in or out of here meanwhile is no news.
     async fn take_up_news(&self) -> Result<(), StoreError> {
         let _turn = self.story.turn().await;
-        let record = self.parts.store.record(&self.catalog).await?;
+        let record = self.dependencies.store.record(&self.catalog).await?;
         self.follow_record(record);
         Ok(())
     }

@@ -12,10 +12,10 @@ use quilt_proto::{RegistryHost, RegistryUrl};
 
 use super::{Session, SessionError};
 use crate::stack::StackConfig;
-use crate::store::StoreError;
+use crate::token_store::StoreError;
 
 /// How long a catalog may take to say in which region it is.
-const REGION_PATIENCE: Duration = Duration::from_secs(2);
+const REGION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A registry that a secret may be sent to now. There is no other way to get
 /// one than to ask [`Session::agree`].
@@ -46,7 +46,7 @@ impl Session {
 
     /// What the catalog says of itself now.
     pub async fn published(&self) -> Result<StackConfig, SessionError> {
-        let published = self.parts.stack.discover(&self.catalog).await?;
+        let published = self.dependencies.stack.discover(&self.catalog).await?;
         self.remember_region(published.region.as_ref()).await;
         Ok(published)
     }
@@ -54,11 +54,11 @@ impl Session {
     /// The AWS region the catalog is in: as it last said, else as it says when
     /// asked, which is not waited for long.
     pub async fn region(&self) -> Option<Region> {
-        let known = self.parts.store.known(&self.catalog).await.ok();
+        let known = self.dependencies.store.known(&self.catalog).await.ok();
         if let Some(region) = known.and_then(|known| known.region?.parse().ok()) {
             return Some(region);
         }
-        let asked = tokio::time::timeout(REGION_PATIENCE, self.published()).await;
+        let asked = tokio::time::timeout(REGION_TIMEOUT, self.published()).await;
         asked.ok()?.ok()?.region
     }
 
@@ -66,12 +66,17 @@ impl Session {
         let Some(region) = region.map(ToString::to_string) else {
             return;
         };
-        let known = self.parts.store.known(&self.catalog).await;
+        let known = self.dependencies.store.known(&self.catalog).await;
         if known.is_ok_and(|known| known.region.as_ref() == Some(&region)) {
             return;
         }
-        let remember = |known: &mut crate::store::Known| known.region = Some(region);
-        if let Err(error) = self.parts.store.remember(&self.catalog, remember).await {
+        let remember = |known: &mut crate::token_store::Known| known.region = Some(region);
+        if let Err(error) = self
+            .dependencies
+            .store
+            .remember(&self.catalog, remember)
+            .await
+        {
             tracing::debug!("cannot keep where the catalog is: {error}");
         }
     }
@@ -90,7 +95,7 @@ impl Session {
                 accepted: accept.clone(),
             });
         }
-        let known = self.parts.store.known(&self.catalog).await?;
+        let known = self.dependencies.store.known(&self.catalog).await?;
         let is_as_before = match &known.registry_url {
             Some(so_far) => so_far.is_same_server(&published.registry_url),
             None => !known.is_lost,
@@ -111,7 +116,12 @@ impl Session {
     /// Where secrets of this catalog go: where a login or key succeeded last,
     /// or what the user agreed to since.
     pub async fn trusted(&self) -> Result<Option<RegistryUrl>, StoreError> {
-        Ok(self.parts.store.known(&self.catalog).await?.registry_url)
+        Ok(self
+            .dependencies
+            .store
+            .known(&self.catalog)
+            .await?
+            .registry_url)
     }
 
     /// Takes the user's word for where the catalog's registry is now. What is
@@ -125,8 +135,8 @@ impl Session {
     /// Sends secrets there from now on.
     pub async fn trust(&self, registry: &RegistryUrl) {
         let registry = registry.clone();
-        let trust = |known: &mut crate::store::Known| known.registry_url = Some(registry);
-        if let Err(error) = self.parts.store.remember(&self.catalog, trust).await {
+        let trust = |known: &mut crate::token_store::Known| known.registry_url = Some(registry);
+        if let Err(error) = self.dependencies.store.remember(&self.catalog, trust).await {
             tracing::warn!("cannot keep where the registry is: {error}");
         }
     }

@@ -7,10 +7,10 @@ use quilt_proto::wire::Me;
 
 use super::{Session, SessionError};
 use crate::stack::StackError;
-use crate::store::{Document, Reservation};
+use crate::token_store::{Document, Reservation};
 
 /// How long to wait for a token that has to be fetched first.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Makes `role` the user's active role, for the user everywhere. Whatever
@@ -19,16 +19,16 @@ impl Session {
     pub async fn switch_role(self: &Arc<Self>, role: String) -> Result<Me, SessionError> {
         let session = Arc::clone(self);
         let task = self
-            .parts
+            .dependencies
             .tasks
             .spawn(async move { session.switch(&role).await });
         task.await.unwrap_or(Err(SessionError::Stopping))
     }
 
     async fn switch(&self, role: &str) -> Result<Me, SessionError> {
-        let stack = &self.parts.stack;
+        let stack = &self.dependencies.stack;
         let switched = self
-            .authorized(PATIENCE, true, |bearer| async move {
+            .authorized(TIMEOUT, true, |bearer| async move {
                 stack
                     .switch_role(&bearer.registry, &bearer.token, role)
                     .await
@@ -54,7 +54,7 @@ impl Session {
             record.role_switches += 1;
             Some((record.login_id.clone(), record.role_switches))
         };
-        let store = &self.parts.store;
+        let store = &self.dependencies.store;
         match store.update(Reservation::default(), count).await {
             Ok(Some((id, count))) => {
                 if let Some(login) = &mut self.state().login

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
-use super::{Parts, SessionError};
+use super::{Dependencies, SessionError};
 use crate::refresh::{Expires, Failure, Source};
 use crate::stack::{StackError, Tokens};
-use crate::store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
+use crate::token_store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
 
 /// A refusal can be a hiccup (a deploy, a stale replica); this long later the
 /// stack is asked once more, before anything is concluded from it.
@@ -30,7 +30,7 @@ pub struct AccessToken {
     /// How often the role was switched when it was issued.
     pub(super) role_switches: u64,
     /// It comes from the store, not straight from the stack.
-    pub(super) second_hand: bool,
+    pub(super) is_from_store: bool,
 }
 
 impl From<&Record> for AccessToken {
@@ -41,7 +41,7 @@ impl From<&Record> for AccessToken {
             expires_at: record.access_token_expires_at,
             login_id: record.login_id.clone(),
             role_switches: record.role_switches,
-            second_hand: false,
+            is_from_store: false,
         }
     }
 }
@@ -61,7 +61,7 @@ impl Expires for AccessToken {
 /// Rotates one catalog's refresh token.
 pub struct TokenSource {
     catalog: CatalogUrl,
-    parts: Parts,
+    dependencies: Dependencies,
     /// A login or rotation the stack granted that could not be stored yet.
     unsaved: Mutex<Option<Unsaved>>,
 }
@@ -75,10 +75,10 @@ pub(super) struct Unsaved {
 }
 
 impl TokenSource {
-    pub(super) fn new(catalog: CatalogUrl, parts: Parts) -> Self {
+    pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
         Self {
             catalog,
-            parts,
+            dependencies,
             unsaved: Mutex::default(),
         }
     }
@@ -93,7 +93,7 @@ impl TokenSource {
     ) -> Result<bool, StoreError> {
         let (catalog, mut next) = (self.catalog.clone(), unsaved.record.clone());
         let stored = self
-            .parts
+            .dependencies
             .store
             .update(room, |document| {
                 let current = document.sessions.get(&catalog);
@@ -140,8 +140,8 @@ impl TokenSource {
         login_id: &str,
         refused: &Secret,
     ) -> Result<(), StoreError> {
-        let now = self.parts.clock.now().wall;
-        let mark = |document: &mut crate::store::Document| {
+        let now = self.dependencies.clock.now().wall;
+        let mark = |document: &mut crate::token_store::Document| {
             let record = document.sessions.get_mut(&self.catalog)?;
             let is_it = record.login_id == login_id && record.access_token == *refused;
             (is_it && !record.ended).then(|| {
@@ -149,7 +149,7 @@ impl TokenSource {
                 record.ended_at = Some(now);
             })
         };
-        self.parts
+        self.dependencies
             .store
             .update(Reservation::default(), mark)
             .await
@@ -159,16 +159,16 @@ impl TokenSource {
     /// Rotates the refresh token. A refusal is asked about again before the
     /// login counts as ended.
     async fn rotate(&self, record: Record) -> Result<AccessToken, Failure<SessionError>> {
-        let is_stopping = || self.parts.tasks.is_closed();
+        let is_stopping = || self.dependencies.tasks.is_closed();
         if is_stopping() {
             return Err(transient(SessionError::Stopping));
         }
-        let room = self.parts.store.reserve().await.map_err(transient)?;
+        let room = self.dependencies.store.reserve().await.map_err(transient)?;
         let tokens = match self.refresh(&record).await {
             Err(error) if error.rejects_token() && is_stopping() => return Err(transient(error)),
             Err(error) if error.rejects_token() => {
                 tracing::info!(catalog = %self.catalog, "refresh refused, asking once more");
-                self.parts.clock.sleep(RECHECK).await;
+                self.dependencies.clock.sleep(RECHECK).await;
                 self.refresh(&record).await
             }
             outcome => outcome,
@@ -196,7 +196,7 @@ impl TokenSource {
         tokens: Tokens,
         room: Reservation,
     ) -> Result<AccessToken, Failure<SessionError>> {
-        let now = self.parts.clock.now().wall;
+        let now = self.dependencies.clock.now().wall;
         let record = rotated(record, tokens, now);
         let token = AccessToken::from(&record);
         let unsaved = Unsaved {
@@ -215,7 +215,7 @@ impl TokenSource {
     }
 
     async fn refresh(&self, record: &Record) -> Result<Tokens, StackError> {
-        let stack = &self.parts.stack;
+        let stack = &self.dependencies.stack;
         match &record.method {
             LoginMethod::Code => {
                 stack
@@ -227,7 +227,7 @@ impl TokenSource {
                 token_endpoint,
                 ..
             } => {
-                let now = self.parts.clock.now().wall;
+                let now = self.dependencies.clock.now().wall;
                 stack
                     .oauth_refresh(token_endpoint, client_id, &record.refresh_token, now)
                     .await
@@ -245,7 +245,7 @@ impl TokenSource {
         match leftover {
             None => Ok(()),
             Some(unsaved) => {
-                let room = self.parts.store.reserve().await.map_err(transient)?;
+                let room = self.dependencies.store.reserve().await.map_err(transient)?;
                 self.save(unsaved, room).await.map(drop).map_err(transient)
             }
         }
@@ -255,19 +255,19 @@ impl TokenSource {
     async fn stored(&self) -> Result<(LockGuard, Record), Failure<SessionError>> {
         // Two processes that rotate at once lose the login: one at a time, and
         // whoever comes second takes up what the first one stored.
-        let turn = self.parts.store.rotation(&self.catalog).await;
+        let turn = self.dependencies.store.rotation(&self.catalog).await;
         let turn = turn.map_err(transient)?;
         self.save_leftover().await?;
-        let record = self.parts.store.record(&self.catalog).await;
+        let record = self.dependencies.store.record(&self.catalog).await;
         let record = record.map_err(transient)?;
         Ok((turn, record.ok_or_else(|| self.logged_out())?))
     }
 
     fn worth_taking_up(&self, record: &Record) -> Option<AccessToken> {
         let stored = AccessToken::from(record);
-        let worth = stored.is_worth_taking_up(self.parts.clock.now().wall);
+        let worth = stored.is_worth_taking_up(self.dependencies.clock.now().wall);
         worth.then_some(AccessToken {
-            second_hand: true,
+            is_from_store: true,
             ..stored
         })
     }
@@ -334,12 +334,12 @@ impl Source for Arc<TokenSource> {
         {
             return Ok(stored);
         }
-        let room = self.parts.store.reserve().await.map_err(transient)?;
+        let room = self.dependencies.store.reserve().await.map_err(transient)?;
         match self.refresh(&record).await {
             Ok(tokens) => {
                 tracing::info!(catalog = %self.catalog, "the stack takes the session back");
                 let token = self.keep(record, tokens, room).await?;
-                self.parts.news.identities.announce();
+                self.dependencies.news.identities.announce();
                 Ok(token)
             }
             Err(error) if error.rejects_token() => Err(self.ended(&record)),

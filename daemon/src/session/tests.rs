@@ -5,7 +5,7 @@ use crate::clock::SystemClock;
 use std::time::Duration;
 
 async fn sessions() -> Sessions {
-    let parts = Parts {
+    let dependencies = Dependencies {
         stack: Arc::default(),
         store: Store::in_memory(),
         clock: Arc::new(SystemClock::default()),
@@ -13,7 +13,7 @@ async fn sessions() -> Sessions {
         meter: RefreshMeter::default(),
         news: News::default(),
     };
-    Sessions::load(parts).await.unwrap()
+    Sessions::load(dependencies).await.unwrap()
 }
 
 fn catalog(name: &str) -> CatalogUrl {

@@ -51,7 +51,8 @@ impl Session {
 
     /// The stack said no to a key, twice.
     pub fn key_rejected(&self, bearer: &Bearer) -> SessionError {
-        self.api_key.refused(&bearer.token, self.parts.clock.now());
+        self.api_key
+            .refused(&bearer.token, self.dependencies.clock.now());
         self.key_refused()
     }
 
@@ -77,7 +78,12 @@ impl Session {
         let _turn = self.story.turn().await;
         let is_set = self.api_key.is_set();
         self.state().key_forgotten = false;
-        if let Err(error) = self.parts.store.note_key(&self.catalog, is_set).await {
+        if let Err(error) = self
+            .dependencies
+            .store
+            .note_key(&self.catalog, is_set)
+            .await
+        {
             tracing::warn!("cannot note whether an API key is in use: {error}");
         }
     }
@@ -107,7 +113,9 @@ impl Session {
         registry: Option<RegistryUrl>,
         known: KeyFacts,
     ) -> Result<(), SessionError> {
-        let (now, is_over) = (self.parts.clock.now(), || self.story.is_key_over(begun));
+        let (now, is_over) = (self.dependencies.clock.now(), || {
+            self.story.is_key_over(begun)
+        });
         let set = self.api_key.set(secret, registry, known, now, is_over);
         set.then_some(()).ok_or_else(|| self.overtaken())
     }
@@ -128,7 +136,9 @@ impl Session {
         new: &ApiKeySecret,
         rotation: Rotation,
     ) -> bool {
-        let (now, is_over) = (self.parts.clock.now(), || self.story.is_key_over(begun));
+        let (now, is_over) = (self.dependencies.clock.now(), || {
+            self.story.is_key_over(begun)
+        });
         self.api_key.succeed(old, new, rotation, now, is_over)
     }
 }
@@ -140,6 +150,6 @@ fn key(token: Secret, registry: RegistryUrl, identity: Identity) -> Bearer {
         expires_at: None,
         kind: TokenKind::ApiKey,
         identity,
-        second_hand: false,
+        is_from_store: false,
     }
 }

@@ -13,7 +13,7 @@ use super::{Agreed, Arrival, Begun, Session, SessionError};
 use crate::stack::{
     Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
 };
-use crate::store::{LoginMethod, OAuthClient, Record, Reservation};
+use crate::token_store::{LoginMethod, OAuthClient, Record, Reservation};
 
 /// A stack's OAuth server and the client registered there, if one is.
 #[derive(Debug)]
@@ -50,7 +50,12 @@ impl Session {
         let (catalog, begun) = (&self.catalog, self.begun());
         let connect = connect.or_else(|| usual_connect_url(catalog));
         let connect = connect.ok_or_else(|| SessionError::NoConnect(catalog.clone()))?;
-        let server = match self.parts.stack.oauth_server(&connect, catalog).await {
+        let server = match self
+            .dependencies
+            .stack
+            .oauth_server(&connect, catalog)
+            .await
+        {
             Err(
                 StackError::Refused { .. }
                 | StackError::Unauthorized { .. }
@@ -61,7 +66,7 @@ impl Session {
             }
             server => server?,
         };
-        let mut stored = self.parts.store.load().await?;
+        let mut stored = self.dependencies.store.load().await?;
         Ok(Connect {
             registered: stored.oauth_clients.remove(&server.issuer),
             server,
@@ -114,7 +119,7 @@ impl Session {
         server: &OAuthServer,
         redirect_uri: String,
     ) -> Result<OAuthClient, SessionError> {
-        let stack = &self.parts.stack;
+        let stack = &self.dependencies.stack;
         Ok(OAuthClient {
             client_id: stack.oauth_register(server, &redirect_uri).await?,
             redirect_uri,
@@ -154,7 +159,7 @@ impl WebLogin {
     /// a task of its own: a browser that hangs up must not lose the tokens.
     pub async fn redeem(self: &Arc<Self>, code: Secret) -> Result<Arrival, SessionError> {
         let login = Arc::clone(self);
-        let tasks = &self.session.parts.tasks;
+        let tasks = &self.session.dependencies.tasks;
         let task = tasks.spawn(async move { login.exchange(code).await });
         tokio::select! {
             biased;
@@ -164,19 +169,19 @@ impl WebLogin {
     }
 
     async fn exchange(&self, code: Secret) -> Result<Arrival, SessionError> {
-        let parts = &self.session.parts;
+        let dependencies = &self.session.dependencies;
         if self.session.story.is_login_over(self.begun) {
             return Err(self.session.overtaken());
         }
-        let room = parts.store.reserve().await?;
+        let room = dependencies.store.reserve().await?;
         let wish = Authorization {
             client_id: &self.client.client_id,
             redirect_uri: &self.client.redirect_uri,
             challenge: "",
             state: "",
         };
-        let now = parts.clock.now().wall;
-        let redeemed = parts
+        let now = dependencies.clock.now().wall;
+        let redeemed = dependencies
             .stack
             .oauth_redeem(&self.server, &wish, &code, &self.verifier, now)
             .await;
@@ -211,12 +216,12 @@ impl WebLogin {
     /// Keeps the client for the next login. One that nobody ever logged in by
     /// is not kept: who registered it is not known to be the stack.
     async fn keep_client(&self) {
-        let keep = |document: &mut crate::store::Document| {
+        let keep = |document: &mut crate::token_store::Document| {
             let (issuer, client) = (self.server.issuer.clone(), self.client.clone());
             let kept = document.oauth_clients.insert(issuer, client);
             (kept.as_ref() != Some(&self.client)).then_some(())
         };
-        let store = &self.session.parts.store;
+        let store = &self.session.dependencies.store;
         if let Err(error) = store.update(Reservation::default(), keep).await {
             tracing::warn!("cannot keep the OAuth client: {error}");
         }
@@ -225,11 +230,11 @@ impl WebLogin {
     /// Registers anew the next time: the stack may have forgotten the client,
     /// which it tells the browser and not us.
     pub async fn forget_client(&self) {
-        let forget = |document: &mut crate::store::Document| {
+        let forget = |document: &mut crate::token_store::Document| {
             let kept = document.oauth_clients.get(&self.server.issuer);
             (kept == Some(&self.client)).then(|| document.oauth_clients.remove(&self.server.issuer))
         };
-        let store = &self.session.parts.store;
+        let store = &self.session.dependencies.store;
         if let Err(error) = store.update(Reservation::default(), forget).await {
             tracing::warn!("cannot forget the OAuth client: {error}");
         }

@@ -17,7 +17,7 @@ use super::wire::Cable;
 use super::world::World;
 use crate::api;
 use crate::app::{App, Config, Outside};
-use crate::store::StoreChoice;
+use crate::token_store::StoreChoice;
 
 pub(super) struct Daemon {
     pub(super) index: usize,

@@ -20,11 +20,11 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
 use crate::metrics::{RefreshMeter, Upstream};
-use crate::python_sdk::ConfigFile;
+use crate::quilt3::ConfigFile;
 use crate::session::{self, News, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, Wire};
-use crate::store::{LoginMethod, Record, Reservation, Store};
+use crate::token_store::{LoginMethod, Record, Reservation, Store};
 
 const DAEMONS: usize = 1000;
 
@@ -118,12 +118,12 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
             ended_at: None,
             role_switches: 0,
         };
-        let login = |document: &mut crate::store::Document| {
+        let login = |document: &mut crate::token_store::Document| {
             document.sessions.insert(catalog.clone(), record);
             Some(())
         };
         store.update(Reservation::default(), login).await.unwrap();
-        let parts = session::Parts {
+        let dependencies = session::Dependencies {
             stack: Arc::clone(stack),
             store,
             clock: Arc::clone(clock),
@@ -131,8 +131,8 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
             meter: RefreshMeter::default(),
             news: news.clone(),
         };
-        let sessions = Arc::new(Sessions::load(parts).await.unwrap());
-        let vault = Vault::new(credential::Parts {
+        let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
+        let vault = Vault::new(credential::Dependencies {
             sessions: Arc::clone(&sessions),
             config: ConfigFile::new(dir.to_owned()),
             stack: Arc::clone(stack),

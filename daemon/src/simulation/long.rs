@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::Client;
 use super::daemon::Daemon;
-use super::fault::{Endpoint, Fault, Trouble};
+use super::fault::{Endpoint, Fault, GatewayDiagnostic};
 use super::figures;
 use super::life::Machine;
 use super::random::{Rng, seed_jitter};
@@ -66,7 +66,7 @@ impl Scene {
 
     fn go_down(&self, fault: Fault) {
         for at in Endpoint::ALL {
-            self.world.trouble(Trouble {
+            self.world.gateway_diagnostic(GatewayDiagnostic {
                 site: HERE,
                 at,
                 fault,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quilt_proto::Timestamp;
 use serde_json::Value;
 
-use super::fault::{Endpoint, Fault, Trouble};
+use super::fault::{Endpoint, Fault, GatewayDiagnostic};
 use super::figures::Figures;
 use super::model::{Model, Variant};
 use super::random::Rng;
@@ -137,7 +137,7 @@ impl World {
         self.seen().set_at = Some(now);
     }
 
-    /// The machine sleeps. Trouble of just before is not over for that.
+    /// The machine sleeps. GatewayDiagnostic of just before is not over for that.
     pub(super) fn sleep(&self, time: Duration) {
         self.clock().suspend(time);
         for site in &mut self.stacks().sites {
@@ -222,13 +222,15 @@ impl World {
         let rng = rngs.get_mut(&to).unwrap();
         *stacks.calls.entry(to).or_default() += 1;
         let latency = Duration::from_millis(rng.between(2, 150));
-        stacks.troubles.retain(|trouble| trouble.until > now);
+        stacks
+            .gateway_diagnostics
+            .retain(|gateway_diagnostic| gateway_diagnostic.until > now);
         let here = stacks
-            .troubles
+            .gateway_diagnostics
             .iter()
-            .find(|trouble| (trouble.site, trouble.at) == to)
+            .find(|gateway_diagnostic| (gateway_diagnostic.site, gateway_diagnostic.at) == to)
             .copied();
-        let struck = here.filter(|trouble| rng.percent(trouble.percent));
+        let struck = here.filter(|gateway_diagnostic| rng.percent(gateway_diagnostic.percent));
         if struck.is_some() {
             for site in stacks.sites.iter_mut().skip(to.0) {
                 site.troubled_at = now;
@@ -237,7 +239,10 @@ impl World {
                 }
             }
         }
-        (struck.map(|trouble| trouble.fault), latency)
+        (
+            struck.map(|gateway_diagnostic| gateway_diagnostic.fault),
+            latency,
+        )
     }
 
     pub(super) fn answer(
@@ -263,13 +268,13 @@ impl World {
         }
     }
 
-    pub(super) fn trouble(&self, trouble: Trouble) {
-        self.note(format!("trouble {trouble:?}"));
-        self.stacks().troubles.push(trouble);
+    pub(super) fn gateway_diagnostic(&self, gateway_diagnostic: GatewayDiagnostic) {
+        self.note(format!("gateway_diagnostic {gateway_diagnostic:?}"));
+        self.stacks().gateway_diagnostics.push(gateway_diagnostic);
     }
 
     pub(super) fn clear_troubles(&self) {
-        self.stacks().troubles.clear();
+        self.stacks().gateway_diagnostics.clear();
     }
 
     /// How long ago anything last went wrong with a site, in seconds.

@@ -23,7 +23,7 @@ const ROUNDS: usize = 1000;
 
 /// How long connections that are over may take to be gone: on the socket idle
 /// ones stay for half a minute.
-const PATIENCE: Duration = Duration::from_secs(45);
+const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// What the daemon held, oldest first.
 #[derive(Default)]
@@ -80,7 +80,7 @@ fn signature(token: &str) -> String {
 
 /// Looks until nothing is found any more, or for a while.
 async fn left(pid: i32, canaries: &Canaries) -> Vec<Sighting> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let left = canaries.in_memory(pid);
         if left.is_empty() || Instant::now() > deadline {

@@ -10,7 +10,7 @@ use super::Home;
 use super::toolchain::not_run;
 
 /// How long a page may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Chromium.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Browser {
     pub async fn show(&self, home: &Home, url: &str) -> String {
         let mut command = self.command(home);
         command.arg("--dump-dom").arg(url);
-        let output = tokio::time::timeout(PATIENCE, command.output())
+        let output = tokio::time::timeout(TIMEOUT, command.output())
             .await
             .expect("the browser comes to an end")
             .expect("the browser can be started");

@@ -19,7 +19,7 @@ const COLUMNS: u16 = 92;
 /// All of it, without scrolling.
 const ROWS: u16 = 60;
 /// How long a program may take on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -154,7 +154,7 @@ impl Recorder {
         what: &str,
         is_so: impl Fn(&vt100::Screen) -> Option<T>,
     ) -> anyhow::Result<T> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let shown = lock(&self.screen);
             if let Some(found) = is_so(shown.screen()) {

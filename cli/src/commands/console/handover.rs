@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::browser;
 
 /// How long a browser may take to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether it has.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to say what it wants.
@@ -43,7 +43,7 @@ fn path() -> io::Result<String> {
 /// Answers the one request that is right.
 fn send_on(listener: &TcpListener, path: &str, url: &str) -> io::Result<bool> {
     listener.set_nonblocking(true)?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while Instant::now() < end {
         match listener.accept() {
             Ok((stream, _)) => {
@@ -105,7 +105,7 @@ mod tests {
         assert!(ask(address, &right).contains("Location: https://x/?secret\r\n"));
         assert!(server.join().unwrap().unwrap());
         // Programs that other tests start hold it until they are executed.
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while TcpStream::connect(address).is_ok() {
             assert!(Instant::now() < until, "nobody is sent on twice");
         }

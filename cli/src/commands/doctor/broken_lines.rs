@@ -6,7 +6,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
-use super::mend;
+use super::fix;
 use crate::aws_files::ini::{self, Line, Part};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
@@ -20,7 +20,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     };
     let lines = ini::lines(bytes);
     let at = |line: &Line<'_>| format!("{}:{}", quoted::path(&file.path), line.number);
-    let finding = |code: &str, what: String| Finding::error(code, what, mend::edit(&file.path));
+    let finding = |code: &str, what: String| Finding::error(code, what, fix::edit(&file.path));
     let mut found = Vec::new();
     if has_mark {
         let what = format!(

@@ -7,7 +7,7 @@ use quilt_proto::wire::Finding;
 use quilt_proto::{CatalogUrl, locations};
 
 use super::daemon::Daemon;
-use super::mend;
+use super::fix;
 use crate::context::Context;
 
 /// Programs that do not inherit `QUILT_CATALOG` use the configured one.
@@ -31,15 +31,11 @@ pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
     });
     let Ok(named) = known else {
         let what = format!("{NAME} is not the URL of a catalog");
-        return Some(Finding::error(
-            "catalog_invalid",
-            what,
-            mend::unset(&[NAME]),
-        ));
+        return Some(Finding::error("catalog_invalid", what, fix::unset(&[NAME])));
     };
     let configured = daemon.configured_catalog()?;
     (named != configured).then(|| {
         let what = format!("{NAME} names {named} here, while programs without it use {configured}");
-        Finding::warning("catalog_differs", what, mend::unset(&[NAME]))
+        Finding::warning("catalog_differs", what, fix::unset(&[NAME]))
     })
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use quilt_proto::wire::Finding;
 use zeroize::Zeroizing;
 
-use super::mend;
+use super::fix;
 use super::variables::Variables;
 use crate::variables::{CONTAINER_TOKEN, CONTAINER_TOKEN_FILE as TOKEN_FILE, CONTAINER_URI};
 
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /// How long an endpoint on this machine may take. SDKs wait no longer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn check(variables: &Variables) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
         let what = format!(
             "{CONTAINER_URI} and {RELATIVE_URI} are both set: programs differ in which one they ask"
         );
-        let hint = mend::unset(&[RELATIVE_URI]);
+        let hint = fix::unset(&[RELATIVE_URI]);
         found.push(Finding::error("container_two_uris", what, hint));
     }
     if both(CONTAINER_TOKEN, TOKEN_FILE) && !is_one_token(variables) {
@@ -33,7 +33,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
             "{CONTAINER_TOKEN} and {TOKEN_FILE} say different things: programs differ in which \
              one they send"
         );
-        let hint = mend::unset(&[TOKEN_FILE]);
+        let hint = fix::unset(&[TOKEN_FILE]);
         found.push(Finding::error("container_two_tokens", what, hint));
     }
     if let Some(why) = variables
@@ -41,7 +41,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
         .and_then(|uri| stale(uri, variables))
     {
         let what = format!("{CONTAINER_URI} names an endpoint of this machine that {why}");
-        let hint = mend::unset(&variables.set(&[CONTAINER_URI, CONTAINER_TOKEN, TOKEN_FILE]));
+        let hint = fix::unset(&variables.set(&[CONTAINER_URI, CONTAINER_TOKEN, TOKEN_FILE]));
         found.push(Finding::error("container_stale", what, hint));
     }
     found
@@ -88,9 +88,9 @@ fn status(address: SocketAddr, host: &str, path: &str, token: &str) -> io::Resul
     {
         return Err(invalid());
     }
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     let request = Zeroizing::new(format!(
         "GET /{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
     ));

@@ -14,7 +14,7 @@ use quilt_proto::wire::{ConfigValues, Finding, NetworkStatus, ProfileStatus};
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
 
 use super::aws_profile::AwsProfile;
-use super::mend;
+use super::fix;
 use super::report::Report;
 use crate::context::Context;
 use crate::exit::Failure;
@@ -23,7 +23,7 @@ use crate::{owner, version};
 /// How long a daemon that is well may take to say so.
 const ALIVE: Duration = Duration::from_secs(3);
 /// How long it may take to look at itself and at one stack.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a daemon that answers said. Catalogs are by the name they were asked
 /// about with; nothing is the configured one.
@@ -53,10 +53,10 @@ pub(super) fn examine(
         }
     };
     if let Some(what) = version::difference(&health.version) {
-        let hint = mend::quiltctl(context, "daemon restart");
+        let hint = fix::quiltctl(context, "daemon restart");
         report.add([Finding::error("daemon_version", what, hint)]);
     }
-    let bare = Client::new(client.socket()).with_timeout(PATIENCE);
+    let bare = Client::new(client.socket()).with_timeout(TIMEOUT);
     let mut daemon = Daemon {
         config: bare.send(&ReadConfig).unwrap_or_default(),
         // Files of its that cannot be read are what the diagnosis tells of.
@@ -129,14 +129,14 @@ fn diagnose(
 fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
     if error.is_absent() && !owner::is_there(client.socket()) {
         let what = format!("no daemon answers on {}", quoted::path(client.socket()));
-        let hint = mend::quiltctl(context, "daemon start");
+        let hint = fix::quiltctl(context, "daemon start");
         return Finding::error("no_daemon", what, hint);
     }
     deaf(context, error)
 }
 
 fn deaf(context: &Context, error: Error) -> Finding {
-    let restart = mend::quiltctl(context, "daemon restart");
+    let restart = fix::quiltctl(context, "daemon restart");
     let (what, hint) = match error {
         Error::Problem(_) | Error::ForeignSocket { .. } | Error::Stopped { .. } => {
             Failure::from(error).apart()

@@ -10,7 +10,7 @@ use quilt_proto::{CatalogUrl, Command, RegistryUrl};
 use super::daemon::Daemon;
 
 /// How long a port of this machine may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where quilt3 is led to quiltd, quiltd itself looks after what it reads.
 pub(super) fn check(daemon: &Daemon) -> Option<Finding> {
@@ -32,7 +32,7 @@ fn judge(named: &RegistryUrl, published: &RegistryUrl, catalog: &CatalogUrl) -> 
     }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let hint = Command::of("quiltctl config").operand(catalog);
-    Some(if TcpStream::connect_timeout(&address, PATIENCE).is_ok() {
+    Some(if TcpStream::connect_timeout(&address, TIMEOUT).is_ok() {
         let what = format!(
             "quilt3's config.yml names the registry {named} on this machine, and {catalog} has \
              its at {published}"

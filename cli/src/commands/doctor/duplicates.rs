@@ -7,7 +7,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
-use super::mend;
+use super::fix;
 use crate::aws_files::ini;
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
@@ -33,7 +33,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&name),
                 lines.join(" and ")
             );
-            Finding::error("profile_twice", what, mend::edit(&file.path))
+            Finding::error("profile_twice", what, fix::edit(&file.path))
         })
         .collect()
 }

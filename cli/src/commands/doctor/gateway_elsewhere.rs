@@ -5,7 +5,7 @@ use quilt_proto::api::ReadGateway;
 use quilt_proto::wire::{Finding, Gateway};
 use quilt_proto::{Command, quoted};
 
-use super::mend;
+use super::fix;
 use super::variables::Variables;
 use crate::context::Context;
 
@@ -38,7 +38,7 @@ fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
     );
     let hint = match &gateway.gateway_url {
         Some(here) => Command::of("export").variable(REGISTRY, here),
-        None => mend::unset(&[REGISTRY]),
+        None => fix::unset(&[REGISTRY]),
     };
     Some(Finding::warning("gateway_elsewhere", what, hint))
 }

@@ -4,7 +4,7 @@ use quilt_proto::wire::Finding;
 use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsFiles;
-use super::mend;
+use super::fix;
 use super::variables::Variables;
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
@@ -23,11 +23,11 @@ fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
     let usual = ours.iter().find(|ours| *ours == "quilt");
     let hint = match usual.or(ours.first()) {
         // botocore looks at it before AWS_PROFILE.
-        _ if variable == "AWS_DEFAULT_PROFILE" => mend::unset(&[variable]),
+        _ if variable == "AWS_DEFAULT_PROFILE" => fix::unset(&[variable]),
         None if !exists && name.parse::<ProfileName>().is_ok() => {
             Command::of("quiltctl setup aws").option("--name", name)
         }
-        None => mend::unset(&[variable]),
+        None => fix::unset(&[variable]),
         Some(ours) => Command::of("export").variable(variable, ours),
     };
     let name = quoted::name(name);

@@ -9,7 +9,7 @@ use quilt_proto::network::{CERTIFICATE_VARIABLES, environment, proxies_with_pass
 use quilt_proto::wire::{Finding, NetworkStatus, ProxyPasswords};
 use quilt_proto::{Command, quoted};
 
-use super::mend;
+use super::fix;
 use crate::context::Context;
 
 /// Compares this shell with the daemon. A daemon that a service manager starts
@@ -30,7 +30,7 @@ pub(super) fn check(
     let what = format!("{first}{others}: the daemon reaches the network otherwise than this shell");
     let hint = match settings.filter(|_| is_managed) {
         Some(settings) => Command::edit(&settings),
-        None => mend::quiltctl(context, "daemon restart"),
+        None => fix::quiltctl(context, "daemon restart"),
     };
     Some(Finding::warning("network_differs", what, hint))
 }

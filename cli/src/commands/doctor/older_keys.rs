@@ -3,7 +3,7 @@
 
 use quilt_proto::wire::Finding;
 
-use super::mend;
+use super::fix;
 use super::variables::Variables;
 use crate::variables::OLDER;
 
@@ -17,7 +17,7 @@ pub(super) fn check(variables: &Variables) -> Option<Finding> {
          instead of what quiltd gives them, or mix the two",
         set.join(", ")
     );
-    let hint = mend::unset(&set);
+    let hint = fix::unset(&set);
     Some(Finding::warning("environment_older_keys", what, hint))
 }
 

@@ -7,7 +7,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
 use super::aws_profile::{AwsFile, AwsFiles};
-use super::mend;
+use super::fix;
 use crate::aws_files::ini::{self, Line};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
@@ -26,7 +26,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&key),
                 numbers.join(" and ")
             );
-            Finding::error("key_twice", what, mend::edit(&file.path))
+            Finding::error("key_twice", what, fix::edit(&file.path))
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use quilt_proto::wire::Finding;
 use quilt_proto::{Command, instance, locations, quoted};
 
 use super::aws_profile::AwsProfile;
-use super::mend;
+use super::fix;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::owner;
@@ -34,8 +34,8 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
         quoted::path(&here)
     );
     let hint = match &context.global().socket {
-        Some(socket) => mend::set_up_here(profile).path_option("--socket", socket),
-        None => mend::set_up_here(profile),
+        Some(socket) => fix::set_up_here(profile).path_option("--socket", socket),
+        None => fix::set_up_here(profile),
     };
     Ok(Some(Finding::error("socket_differs", what, hint)))
 }

@@ -2,7 +2,7 @@
 
 use quilt_proto::wire::Finding;
 
-use super::mend;
+use super::fix;
 use super::variables::Variables;
 use crate::variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
 
@@ -30,17 +30,13 @@ pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -
              not be renewed",
             is_or_are(&set)
         );
-        return Some(Finding::warning(OURS, what, mend::unset(&names)));
+        return Some(Finding::warning(OURS, what, fix::unset(&names)));
     }
     let what = format!(
         "{} set in the environment: programs take these keys instead of quiltd's",
         is_or_are(&set)
     );
-    Some(Finding::error(
-        "environment_keys",
-        what,
-        mend::unset(&names),
-    ))
+    Some(Finding::error("environment_keys", what, fix::unset(&names)))
 }
 
 fn is_or_are(names: &[&str]) -> String {

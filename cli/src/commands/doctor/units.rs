@@ -4,14 +4,14 @@
 use quilt_proto::quoted;
 use quilt_proto::wire::Finding;
 
-use super::mend;
+use super::fix;
 use crate::commands::setup::systemd::{self, State};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::owner;
 
 pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
-    let again = || mend::quiltctl(context, "setup systemd");
+    let again = || fix::quiltctl(context, "setup systemd");
     let mut found = Vec::new();
     if let Some(unit) = systemd::stale() {
         let what = format!(

@@ -11,7 +11,7 @@ use super::aws_profile::AwsProfile;
 use crate::context::Context;
 
 /// How long the daemon may take: as long as a `credential_process`.
-const PATIENCE: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What the call of a profile gives.
 pub(super) fn to(profile: &AwsProfile) -> Option<String> {
@@ -29,7 +29,7 @@ pub(super) fn is_ours(key: &str, context: &Context, profiles: &[AwsProfile]) -> 
 }
 
 fn ask(socket: PathBuf, catalog: Option<String>, recipe: Option<ProfileName>) -> Option<String> {
-    let client = Client::new(socket).with_timeout(PATIENCE);
+    let client = Client::new(socket).with_timeout(TIMEOUT);
     let client = match catalog {
         Some(catalog) => client.with_catalog(catalog),
         None => client,

@@ -3,7 +3,7 @@
 use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _};
 use quilt_proto::{Command, TopHash, quoted};
 
-use super::{PATIENCE, registry};
+use super::{TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::progress::Progress;
@@ -74,7 +74,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         },
     };
     let progress = Progress::waiting(DeletePackage::SUMMARY);
-    let reply = context.patient_reply(&call, PATIENCE)?;
+    let reply = context.patient_reply(&call, TIMEOUT)?;
     progress.pause(|| {
         if context.global().json {
             return output::json(reply.body());

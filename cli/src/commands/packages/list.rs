@@ -4,7 +4,7 @@ use quilt_client::blocking::PackageNames;
 use quilt_proto::api::{ListPackages, RegistryQuery};
 use quilt_proto::{Command, quoted};
 
-use super::{PATIENCE, registry};
+use super::{TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::progress::Progress;
@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         registry,
         layout: args.layout,
     });
-    let client = context.client()?.with_timeout(PATIENCE);
+    let client = context.client()?.with_timeout(TIMEOUT);
     let progress = Progress::counting("packages");
     let names = context.started(&client, None, true, |client| client.packages(&call))?;
     let found = if context.global().json {
@@ -57,7 +57,7 @@ fn why_none(context: &Context, args: &Args, call: &ListPackages) -> Option<Strin
     if args.layout.is_some() {
         return None;
     }
-    let client = context.client().ok()?.with_timeout(PATIENCE);
+    let client = context.client().ok()?.with_timeout(TIMEOUT);
     let holds = |layout: &u8| {
         let call = ListPackages(RegistryQuery {
             layout: Some(*layout),

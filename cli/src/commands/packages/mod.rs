@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::exit::{self, Failure};
 
 /// How long the daemon may take over what grows with a registry.
-const PATIENCE: Duration = Duration::from_mins(15);
+const TIMEOUT: Duration = Duration::from_mins(15);
 
 /// What to do with packages.
 #[derive(Debug, clap::Subcommand)]

@@ -4,7 +4,7 @@ use quilt_proto::Timestamp;
 use quilt_proto::api::{Endpoint as _, ReadPackageVersions, RegistryQuery};
 use quilt_proto::wire::PackageVersion;
 
-use super::{PATIENCE, registry};
+use super::{TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Column, Look, Paint, Screen, Span, Table, name};
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         },
     };
     let progress = Progress::waiting(ReadPackageVersions::SUMMARY);
-    let reply = context.patient_reply(&call, PATIENCE)?;
+    let reply = context.patient_reply(&call, TIMEOUT)?;
     progress.pause(|| {
         if context.global().json {
             return output::json(reply.body());

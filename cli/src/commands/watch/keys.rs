@@ -9,7 +9,7 @@ const MAX_FILTER: usize = 60;
 
 /// What is left to do after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum Step {
     /// Go on.
     Stay,
     /// Leave.
@@ -21,21 +21,21 @@ pub(super) enum Wish {
 }
 
 /// Does what a key does.
-pub(super) fn press(model: &mut Model, key: KeyEvent) -> Wish {
+pub(super) fn press(model: &mut Model, key: KeyEvent) -> Step {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
-            KeyCode::Char('c' | 'd') => Wish::Quit,
-            _ => Wish::Stay,
+            KeyCode::Char('c' | 'd') => Step::Quit,
+            _ => Step::Stay,
         };
     }
     if model.is_filtering {
         filter(model, key.code);
-        return Wish::Stay;
+        return Step::Stay;
     }
     match key.code {
-        KeyCode::Char('q') => return Wish::Quit,
-        KeyCode::Char('l') => return Wish::LogIn,
-        KeyCode::Char('d') => return Wish::Doctor,
+        KeyCode::Char('q') => return Step::Quit,
+        KeyCode::Char('l') => return Step::LogIn,
+        KeyCode::Char('d') => return Step::Doctor,
         KeyCode::Char('/') => model.is_filtering = true,
         KeyCode::Esc => model.filter.clear(),
         KeyCode::Up | KeyCode::Char('k') => model.mark(-1),
@@ -44,7 +44,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Wish {
         KeyCode::End => model.mark(isize::MAX),
         _ => {}
     }
-    Wish::Stay
+    Step::Stay
 }
 
 fn filter(model: &mut Model, key: KeyCode) {
@@ -69,11 +69,11 @@ mod tests {
     fn keys_go_into_the_filter_until_it_is_left() {
         let mut model = Model::default();
         let mut press = |code| press(&mut model, KeyEvent::from(code));
-        assert_eq!(press(KeyCode::Char('/')), Wish::Stay);
-        assert_eq!(press(KeyCode::Char('q')), Wish::Stay);
-        assert_eq!(press(KeyCode::Enter), Wish::Stay);
-        assert_eq!(press(KeyCode::Char('d')), Wish::Doctor);
-        assert_eq!(press(KeyCode::Char('q')), Wish::Quit);
+        assert_eq!(press(KeyCode::Char('/')), Step::Stay);
+        assert_eq!(press(KeyCode::Char('q')), Step::Stay);
+        assert_eq!(press(KeyCode::Enter), Step::Stay);
+        assert_eq!(press(KeyCode::Char('d')), Step::Doctor);
+        assert_eq!(press(KeyCode::Char('q')), Step::Quit);
         assert_eq!(model.filter, "q");
     }
 }

@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::TIMEOUT;
 use super::feed::{News, listen};
-use super::keys::{Wish, press};
+use super::keys::{Step, press};
 use super::model::Model;
 use super::view::draw;
 use crate::commands::{doctor, login};
@@ -43,15 +43,15 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let mut model = Model::default();
     loop {
         let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
-        let wish = show(context, &mut terminal, &mut model, &news, &signal);
+        let step = show(context, &mut terminal, &mut model, &news, &signal);
         ratatui::restore();
-        match wish.map_err(|error| broken(&error))? {
-            Wish::Quit | Wish::Stay => break,
-            Wish::LogIn => step_aside(|| match model.marked() {
+        match step.map_err(|error| broken(&error))? {
+            Step::Quit | Step::Stay => break,
+            Step::LogIn => step_aside(|| match model.marked() {
                 Some(catalog) => login::interactively(&context.of_catalog(catalog.as_str())),
                 None => login::interactively(context),
             }),
-            Wish::Doctor => step_aside(|| match model.marked() {
+            Step::Doctor => step_aside(|| match model.marked() {
                 Some(catalog) => doctor::briefly(&context.of_catalog(catalog.as_str())),
                 None => doctor::briefly(context),
             }),
@@ -73,11 +73,11 @@ fn show(
     model: &mut Model,
     news: &Receiver<News>,
     signal: &AtomicUsize,
-) -> io::Result<Wish> {
+) -> io::Result<Step> {
     let mut drawn: Option<Instant> = None;
     loop {
         if signal.load(Ordering::SeqCst) != 0 {
-            return Ok(Wish::Quit);
+            return Ok(Step::Quit);
         }
         let mut look = context.look();
         let mut changed = drawn.is_none_or(|drawn| drawn.elapsed() >= TICK);
@@ -88,7 +88,7 @@ fn show(
                     changed = true;
                 }
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return Ok(Wish::Quit),
+                Err(TryRecvError::Disconnected) => return Ok(Step::Quit),
             }
         }
         if changed {
@@ -99,8 +99,8 @@ fn show(
         if event::poll(PAUSE)? {
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => match press(model, key) {
-                    Wish::Stay => drawn = None,
-                    wish => return Ok(wish),
+                    Step::Stay => drawn = None,
+                    step => return Ok(step),
                 },
                 // All of it: a terminal that became narrow and wide again
                 // between two looks has dropped what did not fit.

@@ -13,10 +13,10 @@ use crate::grant::GrantError;
 use crate::keys::KeyError;
 use crate::listen::StreamRefused;
 use crate::package::{PackageError, StoreError as ObjectError};
-use crate::python_sdk::{ConfigError, SdkFileError};
+use crate::quilt3::{ConfigError, SdkFileError};
 use crate::session::SessionError;
 use crate::stack::StackError;
-use crate::store::StoreError;
+use crate::token_store::StoreError;
 
 /// The problem, without the command that mends it.
 pub(super) fn of(error: &ApiError) -> Problem {

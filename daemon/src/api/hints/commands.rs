@@ -8,7 +8,7 @@ use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 use crate::keys::{HandoverError, KeyNotice, StartupSource};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
-use crate::store::{StoreError, StoreNote};
+use crate::token_store::{StoreError, StoreNote};
 
 /// Names a catalog that is one.
 pub(in crate::api) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";

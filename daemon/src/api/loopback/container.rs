@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::request::Parts;
 
-use super::{Desk, answer, private};
+use super::{LoopbackState, answer, private};
 use crate::api::endpoint::json;
 use crate::app::App;
 use crate::grant::{Endpoint, Right};
@@ -23,7 +23,7 @@ use crate::listen::LoopbackListener;
 pub(in crate::api) const PATH: &str = "/v1/container/credentials";
 
 /// With the answer's way back, under the second that SDKs wait.
-const PATIENCE: Duration = Duration::from_millis(700);
+const TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Starts the listener that grants of credentials are good at.
 pub(in crate::api) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
@@ -31,15 +31,15 @@ pub(in crate::api) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
     super::open(app, "exec", 0, LoopbackListener::limits(), routes)
 }
 
-async fn credentials(State(desk): State<Desk>, request: Parts) -> Response {
-    let Some(opened) = desk.opened(&request, None) else {
-        return desk.refuse("quiltctl exec -- COMMAND");
+async fn credentials(State(loopback): State<LoopbackState>, request: Parts) -> Response {
+    let Some(opened) = loopback.opened(&request, None) else {
+        return loopback.refuse("quiltctl exec -- COMMAND");
     };
     let Right::Credentials { profile, .. } = &opened.right else {
-        return desk.refuse("quiltctl exec -- COMMAND");
+        return loopback.refuse("quiltctl exec -- COMMAND");
     };
     let visitor = request.extensions.get();
-    match desk.vend(&opened, visitor, profile, PATIENCE).await {
+    match loopback.vend(&opened, visitor, profile, TIMEOUT).await {
         Ok(credentials) => private(json(credentials.container_document())),
         Err(problem) => answer(&problem),
     }

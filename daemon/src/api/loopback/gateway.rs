@@ -25,12 +25,12 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use self::caller::{Caller, caller, granted};
-use self::paths::{is_carried, is_encoded, noted};
-use super::{Desk, answer, private, program, refused_in_graphql};
+use self::paths::{is_encoded, is_proxied, noted};
+use super::{LoopbackState, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::gateway::{Asked, Gateway};
-use crate::grant::{Endpoint, Opened, Right, SAID_SECONDS};
+use crate::grant::{AuthorizedGrant, Endpoint, Right, SAID_SECONDS};
 use crate::listen::{Limits, LoopbackListener, Visitor};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -39,7 +39,7 @@ use crate::stack::{Forward, Forwarded};
 const HINT: &str = "quiltctl setup quilt3";
 
 /// How long the SDK waits for AWS credentials that have to be fetched.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest request carried, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -88,13 +88,13 @@ fn limits() -> Limits {
 
 /// `/api/token`: a grant is its own successor. A 200 with an `error` is what
 /// the SDK shows to its user.
-async fn token(State(desk): State<Desk>, request: Request) -> Response {
+async fn token(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
     let mut form = Vec::new();
-    match desk.intake.take(stream, MAX_FORM).await {
+    match loopback.intake.take(stream, MAX_FORM).await {
         // Reading from memory cannot fail.
         Ok(body) => drop(body.reader().read_to_end(&mut form)),
-        Err(problem) => return super::refuse(&desk.throttle, &problem),
+        Err(problem) => return super::refuse(&loopback.throttle, &problem),
     }
     let form = Zeroizing::new(form);
     let mut fields = url::form_urlencoded::parse(&form);
@@ -104,9 +104,9 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
             .map(|(_, token)| token.into_owned())
             .unwrap_or_default(),
     );
-    let opened = desk.open(token.expose(), &parts.extensions);
+    let opened = loopback.open(token.expose(), &parts.extensions);
     if !opened.is_some_and(|opened| is_for(&opened, &parts.extensions)) {
-        if !desk.throttle.pass() {
+        if !loopback.throttle.pass() {
             return super::too_often();
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
@@ -122,16 +122,16 @@ async fn token(State(desk): State<Desk>, request: Request) -> Response {
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
 /// Those of a key of the caller's own are the registry's to give.
-async fn credentials(State(desk): State<Desk>, request: Request) -> Response {
+async fn credentials(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (request, stream) = request.into_parts();
-    let opened = match caller(&desk, &request) {
+    let opened = match caller(&loopback, &request) {
         Some(Caller::Holder(opened)) => opened,
-        Some(caller) => return pass_on(desk, caller, request, stream).await,
-        None => return desk.refuse(HINT),
+        Some(caller) => return pass_on(loopback, caller, request, stream).await,
+        None => return loopback.refuse(HINT),
     };
     let profile = ProfileName::default_profile();
     let visitor = request.extensions.get();
-    match desk.vend(&opened, visitor, &profile, PATIENCE).await {
+    match loopback.vend(&opened, visitor, &profile, TIMEOUT).await {
         Ok(credentials) => {
             let body = json!({
                 "AccessKeyId": credentials.access_key_id.as_str(),
@@ -146,7 +146,7 @@ async fn credentials(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 /// Whether a grant is of a registry, and of the one that the path names.
-fn is_for(opened: &Opened, extensions: &Extensions) -> bool {
+fn is_for(opened: &AuthorizedGrant, extensions: &Extensions) -> bool {
     let Right::Registry { catalog, .. } = &opened.right else {
         return false;
     };
@@ -155,8 +155,8 @@ fn is_for(opened: &Opened, extensions: &Extensions) -> bool {
 }
 
 /// The catalog that is meant by who shows no grant.
-fn meant(desk: &Desk, named: Option<&Named>) -> Option<CatalogUrl> {
-    let gateway = &desk.app.gateway;
+fn meant(loopback: &LoopbackState, named: Option<&Named>) -> Option<CatalogUrl> {
+    let gateway = &loopback.app.gateway;
     match named {
         Some(Named(name)) => gateway.catalog_at(name),
         None => gateway.catalog(),
@@ -166,15 +166,15 @@ fn meant(desk: &Desk, named: Option<&Named>) -> Option<CatalogUrl> {
 /// `/config.json`, the catalog's own but for the registry, which is here. It is
 /// public, so whoever asks needs no grant; one that is shown tells which
 /// catalog is meant.
-async fn config_json(State(desk): State<Desk>, request: Parts) -> Response {
-    let app = &desk.app;
+async fn config_json(State(loopback): State<LoopbackState>, request: Parts) -> Response {
+    let app = &loopback.app;
     let named = request.extensions.get::<Named>();
-    let catalog = match granted(&desk, &request) {
+    let catalog = match granted(&loopback, &request) {
         Some(opened) => Some(opened.right.catalog().clone()),
-        None => meant(&desk, named),
+        None => meant(&loopback, named),
     };
     let Some(catalog) = catalog else {
-        return desk.refuse(HINT);
+        return loopback.refuse(HINT);
     };
     let session = app.sessions.session(&catalog);
     match app.gateway.config_json(&session, named.is_some()).await {
@@ -185,28 +185,28 @@ async fn config_json(State(desk): State<Desk>, request: Parts) -> Response {
 
 /// Everything else the registry serves to programs. The grant is looked at
 /// before the body is read.
-async fn forward(State(desk): State<Desk>, request: Request) -> Response {
+async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let Some(caller) = caller(&desk, &parts) else {
-        return desk.refuse(HINT);
+    let Some(caller) = caller(&loopback, &parts) else {
+        return loopback.refuse(HINT);
     };
-    let refused = if !is_carried(&parts.method, parts.uri.path()) {
+    let refused = if !is_proxied(&parts.method, parts.uri.path()) {
         Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this")
     } else if is_encoded(&parts.headers) {
         let detail = "the gateway carries no body with a content encoding";
         Problem::new(415, ErrorCode::InvalidInput, detail)
     } else {
-        return pass_on(desk, caller, parts, stream).await;
+        return pass_on(loopback, caller, parts, stream).await;
     };
     let by = program(parts.extensions.get()).await;
     let noted = noted(&parts.method, parts.uri.path());
-    caller.note(&desk, Err(&refused), by.as_ref(), &noted);
+    caller.note(&loopback, Err(&refused), by.as_ref(), &noted);
     answer(&refused.with_hint("quiltctl --help"))
 }
 
 /// Carries a request that is one to be carried, and notes it.
-async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Response {
-    let body = match desk.intake.take(stream, MAX_BODY).await {
+async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: Body) -> Response {
+    let body = match loopback.intake.take(stream, MAX_BODY).await {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
@@ -228,7 +228,7 @@ async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Resp
             let problem = Problem::new(403, ErrorCode::Denied, kept_back.to_string())
                 .with_hint("quiltctl setup quilt3 --help");
             let by = program(visitor.as_ref()).await;
-            caller.note(&desk, Err(&problem), by.as_ref(), &noted);
+            caller.note(&loopback, Err(&problem), by.as_ref(), &noted);
             return refused_in_graphql(&problem);
         }
     }
@@ -236,12 +236,12 @@ async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Resp
     // must not leave credentials of the other one behind, nor go unnoted.
     let changes_role = asked.is_some_and(|asked| asked.may_change_role());
     let carried = tokio::spawn(async move {
-        let carried = caller.carry_on(&desk.app, request, changes_role);
+        let carried = caller.send(&loopback.app, request, changes_role);
         let (carried, by) = tokio::join!(carried, program(visitor.as_ref()));
         let carried = carried.map_err(|error| Box::new(ApiError::from(error).problem()));
         let outcome = carried.as_ref().map(Forwarded::status);
         let outcome = outcome.map_err(AsRef::as_ref);
-        caller.note(&desk, outcome, by.as_ref(), &noted);
+        caller.note(&loopback, outcome, by.as_ref(), &noted);
         carried
     });
     let stopping = |_| Err(Box::new(ApiError::from(SessionError::Stopping).problem()));
@@ -260,8 +260,8 @@ async fn pass_on(desk: Desk, caller: Caller, parts: Parts, stream: Body) -> Resp
 
 /// The login pages: a browser would be refused, so whoever comes here is told
 /// where logins are made.
-async fn login(State(desk): State<Desk>) -> Response {
-    super::refuse(&desk.throttle, &logins_are_here())
+async fn login(State(loopback): State<LoopbackState>) -> Response {
+    super::refuse(&loopback.throttle, &logins_are_here())
 }
 
 fn logins_are_here() -> Problem {

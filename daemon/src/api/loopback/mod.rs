@@ -29,7 +29,7 @@ use super::meter::{self, metered};
 use crate::app::App;
 use crate::audit::Event;
 use crate::credential::AwsCredentials;
-use crate::grant::{Endpoint, Opened};
+use crate::grant::{AuthorizedGrant, Endpoint};
 use crate::listen::{
     AllowedHosts, ConnectionSlot, Limits, LoopbackListener, Program, Say, Throttle, Unknown,
     Visitor, Words, guarded_by, serve,
@@ -38,7 +38,7 @@ use crate::metrics::Via;
 
 /// What the handlers of a listener share.
 #[derive(Clone)]
-struct Desk {
+struct LoopbackState {
     app: Arc<App>,
     throttle: Arc<Throttle>,
     intake: Arc<Intake>,
@@ -50,7 +50,7 @@ fn open(
     name: &'static str,
     port: u16,
     limits: Limits,
-    routes: Router<Desk>,
+    routes: Router<LoopbackState>,
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port, Unknown::Serve)?;
     let listener = listener.metered(app.metrics.connections.of(name));
@@ -58,12 +58,12 @@ fn open(
     let throttle = Arc::new(Throttle::new());
     let words = words(&throttle);
     let refused = Arc::clone(&words.refused);
-    let desk = Desk {
+    let loopback = LoopbackState {
         app: Arc::clone(app),
         throttle,
         intake: Arc::new(Intake::new()),
     };
-    let served = metered(router(desk, address, routes, refused), app);
+    let served = metered(router(loopback, address, routes, refused), app);
     tokio::spawn(serve(listener, served, limits, words, stop.clone()));
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
@@ -79,27 +79,35 @@ fn words(throttle: &Arc<Throttle>) -> Words {
     }
 }
 
-fn router(desk: Desk, address: SocketAddr, routes: Router<Desk>, refused: Say) -> Router {
+fn router(
+    loopback: LoopbackState,
+    address: SocketAddr,
+    routes: Router<LoopbackState>,
+    refused: Say,
+) -> Router {
     let nothing_here = |throttle: &Throttle| {
         let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
         refuse(throttle, &problem)
     };
-    let (no_path, no_method) = (Arc::clone(&desk.throttle), Arc::clone(&desk.throttle));
+    let (no_path, no_method) = (
+        Arc::clone(&loopback.throttle),
+        Arc::clone(&loopback.throttle),
+    );
     let served = routes
         .fallback(async move || nothing_here(&no_path))
         .method_not_allowed_fallback(async move || nothing_here(&no_method))
-        .with_state(desk);
+        .with_state(loopback);
     guarded_by(served, AllowedHosts::only([address.to_string()]), refused)
 }
 
-impl Desk {
+impl LoopbackState {
     /// What the token in the request opens.
-    fn opened(&self, request: &Parts, scheme: Option<&str>) -> Option<Opened> {
+    fn opened(&self, request: &Parts, scheme: Option<&str>) -> Option<AuthorizedGrant> {
         self.open(shown_token(request, scheme)?, &request.extensions)
     }
 
     /// What a token opens. Whoever has one that does is no stranger.
-    fn open(&self, token: &str, extensions: &Extensions) -> Option<Opened> {
+    fn open(&self, token: &str, extensions: &Extensions) -> Option<AuthorizedGrant> {
         let opened = self.app.grants.open(token)?;
         if let Some(slot) = extensions.get::<ConnectionSlot>() {
             slot.authenticated(&opened.id);
@@ -117,7 +125,7 @@ impl Desk {
     /// Credentials of a profile for who holds a grant.
     async fn vend(
         &self,
-        opened: &Opened,
+        opened: &AuthorizedGrant,
         visitor: Option<&Visitor>,
         profile: &ProfileName,
         patience: Duration,
@@ -146,7 +154,7 @@ impl Desk {
         &self,
         action: Action,
         outcome: Result<(), &Problem>,
-        opened: &Opened,
+        opened: &AuthorizedGrant,
         by: Option<&Program>,
         request: Option<&str>,
     ) {

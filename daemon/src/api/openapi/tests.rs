@@ -1,6 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use quilt_proto::api::{self, Endpoint, Visit};
+use sha2::{Digest, Sha256};
 
 use super::document;
 use crate::api::router::served;
@@ -90,4 +93,47 @@ fn bodies_of_requests_and_answers_have_names_of_their_own() {
         let is_second = name.ends_with(|c: char| c.is_ascii_digit());
         assert!(!is_second, "two types are called alike: {name}");
     }
+}
+
+/// With the fields of each object in order, whatever serde_json keeps.
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.into_iter().collect();
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, sorted(value)))
+                .collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
+/// Clients read the document, and users the changelog.
+#[test]
+fn a_change_of_what_crosses_the_socket_is_described_and_in_the_changelog() {
+    let text = serde_json::to_string_pretty(&sorted(document())).unwrap() + "\n";
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let kept = root.join("docs/openapi.json");
+    if std::env::var_os("QUILT_BLESS").is_some() {
+        fs::write(&kept, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&kept).unwrap_or_default() == text,
+        "docs/openapi.json is of another API; run: \
+         QUILT_BLESS=1 cargo test -p quiltd --lib openapi, and look at what changed"
+    );
+    let digest = Sha256::digest(text.as_bytes());
+    let digest: String = digest[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let changelog = fs::read_to_string(root.join("CHANGELOG.md")).unwrap();
+    assert!(
+        changelog.contains(&format!("(API {digest})")),
+        "CHANGELOG.md does not say what changed for clients: end the line that does with \
+         (API {digest})"
+    );
 }

@@ -23,7 +23,7 @@ use crate::listen::{Peer, Words, owners_are_told, serve};
 use crate::session::{Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How long a poll waits for news; less than any client's timeout.
 const POLL: Duration = Duration::from_secs(20);
@@ -89,7 +89,7 @@ impl WebLogins {
             stop,
         ));
         tokio::spawn(watch_over(self.clone(), Arc::clone(&attempt), id.clone()));
-        let seconds = i64::try_from(PATIENCE.as_secs()).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(TIMEOUT.as_secs()).unwrap_or(i64::MAX);
         Ok(Started {
             start_url,
             id,
@@ -127,7 +127,7 @@ impl WebLogins {
 async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
     let ended = tokio::select! {
         ended = attempt.login.ended() => Some(ended),
-        outcome = attempt.outcome_within(PATIENCE) => {
+        outcome = attempt.outcome_within(TIMEOUT) => {
             let late = outcome.is_none();
             late.then_some(SessionError::WebLoginLate)
         }
@@ -141,7 +141,7 @@ async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
     }
     attempt.stop.cancel();
     tokio::select! {
-        () = tokio::time::sleep(PATIENCE) => {}
+        () = tokio::time::sleep(TIMEOUT) => {}
         () = attempt.app.shutdown.cancelled() => {}
     }
     logins.map().remove(&id);

@@ -72,30 +72,32 @@ impl RedirectListener {
 
 /// Answers every request to the port.
 pub(super) fn router(attempt: Arc<Attempt>, host: String, id: &str) -> Router {
-    let desk = Desk {
+    let loopback = LoopbackState {
         attempt,
         host,
         start: format!("{START}{id}"),
     };
-    Router::new().fallback(receive).with_state(Arc::new(desk))
+    Router::new()
+        .fallback(receive)
+        .with_state(Arc::new(loopback))
 }
 
 /// What is waited for.
-struct Desk {
+struct LoopbackState {
     attempt: Arc<Attempt>,
     host: String,
     /// The path of the page that leads on.
     start: String,
 }
 
-async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let attempt = &desk.attempt;
+async fn receive(State(loopback): State<Arc<LoopbackState>>, request: Request) -> Response {
+    let attempt = &loopback.attempt;
     let refused = |status| page(status, &Page::refused());
     let over = || page(StatusCode::GONE, &Page::over());
-    if !is_navigation(request.method(), request.headers(), &desk.host) {
+    if !is_navigation(request.method(), request.headers(), &loopback.host) {
         return refused(StatusCode::FORBIDDEN);
     }
-    if request.uri().path() == desk.start {
+    if request.uri().path() == loopback.start {
         return if attempt.is_over() {
             over()
         } else {

@@ -2,9 +2,9 @@
 //!
 //! A layout reads, and plans deletions; it changes nothing itself.
 
-mod one;
 mod pointers;
-mod two;
+mod v1;
+mod v2;
 
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ impl Layout {
     /// The layout a registry has packages in; layout 1, the SDK's default,
     /// where there are none or both.
     pub(super) async fn detect(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut pointers = store.list(one::POINTERS, "");
-        if some(&mut pointers).await?.is_none() && store.has(two::MANIFESTS).await? {
+        let mut pointers = store.list(v1::POINTERS, "");
+        if some(&mut pointers).await?.is_none() && store.has(v2::MANIFESTS).await? {
             Ok(Self::Two)
         } else {
             Ok(Self::One)
@@ -73,10 +73,10 @@ impl Layout {
     pub(super) fn names(self, store: Arc<dyn Store>) -> Batches<String> {
         match self {
             Self::One => {
-                let namespaces = store.list(one::POINTERS, "");
-                one::names(store, namespaces)
+                let namespaces = store.list(v1::POINTERS, "");
+                v1::names(store, namespaces)
             }
-            Self::Two => two::names(store.as_ref()),
+            Self::Two => v2::names(store.as_ref()),
         }
     }
 
@@ -84,13 +84,13 @@ impl Layout {
     /// is not asked for twice.
     pub(super) fn detected_names(store: Arc<dyn Store>) -> Batches<String> {
         stream::once(async move {
-            let mut namespaces = store.list(one::POINTERS, "");
+            let mut namespaces = store.list(v1::POINTERS, "");
             let first = some(&mut namespaces).await?;
-            if first.is_none() && store.has(two::MANIFESTS).await? {
-                return Ok::<_, StoreError>(two::names(store.as_ref()));
+            if first.is_none() && store.has(v2::MANIFESTS).await? {
+                return Ok::<_, StoreError>(v2::names(store.as_ref()));
             }
             let all = stream::iter(first.map(Ok)).chain(namespaces);
-            Ok(one::names(store, all.boxed()))
+            Ok(v1::names(store, all.boxed()))
         })
         .try_flatten()
         .boxed()
@@ -104,8 +104,8 @@ impl Layout {
         name: &PackageName,
     ) -> Result<Option<Vec<PackageVersion>>, StoreError> {
         let (mut versions, folder) = match self {
-            Self::One => (one::versions(store, name).await?, one::folder(name)),
-            Self::Two => (two::versions(store, name).await?, two::folder(name)),
+            Self::One => (v1::versions(store, name).await?, v1::folder(name)),
+            Self::Two => (v2::versions(store, name).await?, v2::folder(name)),
         };
         if versions.is_empty() && !store.has(&folder).await? {
             return Ok(None);
@@ -126,8 +126,8 @@ impl Layout {
             return Ok(vec![hash.to_string()]);
         }
         let (folder, inner) = match self {
-            Self::One => (one::HASHES.to_owned(), false),
-            Self::Two => (two::folder(name), true),
+            Self::One => (v1::HASHES.to_owned(), false),
+            Self::Two => (v2::folder(name), true),
         };
         let mut batches = store.list(&folder, hash.as_str());
         let mut found = Vec::new();
@@ -147,8 +147,8 @@ impl Layout {
         name: &PackageName,
     ) -> Result<Option<Plan>, StoreError> {
         match self {
-            Self::One => one::plan_package(store, name).await,
-            Self::Two => two::plan_package(store, name).await,
+            Self::One => v1::plan_package(store, name).await,
+            Self::Two => v2::plan_package(store, name).await,
         }
     }
 
@@ -160,8 +160,8 @@ impl Layout {
         top_hash: &str,
     ) -> Result<Option<Plan>, StoreError> {
         match self {
-            Self::One => one::plan_version(store, name, top_hash).await,
-            Self::Two => two::plan_version(store, name, top_hash).await,
+            Self::One => v1::plan_version(store, name, top_hash).await,
+            Self::Two => v2::plan_version(store, name, top_hash).await,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::credential::{AwsCredentials, CredentialError, Vault};
 use crate::session::Session;
 
 /// How long a request waits for credentials that have to be fetched.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Credentials of a session's default profile, asked for with each request.
 pub(in crate::package) struct Vended {
@@ -48,7 +48,7 @@ impl Vended {
         let profile = ProfileName::default_profile();
         let refused = |held: &AwsCredentials| Some(held.access_key_id.as_str()) == given.as_deref();
         self.vault
-            .replace(&self.session, &profile, refused, PATIENCE)
+            .replace(&self.session, &profile, refused, TIMEOUT)
             .await?;
         Ok(())
     }
@@ -62,7 +62,7 @@ impl CredentialProvider for Vended {
         let profile = ProfileName::default_profile();
         let held = self
             .vault
-            .credentials(&self.session, &profile, PATIENCE)
+            .credentials(&self.session, &profile, TIMEOUT)
             .await;
         let held = held.map_err(|error| object_store::Error::Generic {
             store: "vault",

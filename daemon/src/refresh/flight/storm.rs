@@ -12,7 +12,7 @@ use std::task::Poll;
 use futures_util::future::join_all;
 use tokio::task::yield_now;
 
-use self::upstream::{Trouble, Upstream, Value, Weather, below, life};
+use self::upstream::{GatewayDiagnostic, Upstream, Value, Weather, below, life};
 use super::*;
 use crate::clock::manual::ManualClock;
 use crate::refresh::{Refresher, Watched};
@@ -99,7 +99,10 @@ impl World {
             return self.upstream.event();
         }
         let held = state.held.as_ref().map(|held| held.value.ended);
-        let failed = state.last_error.as_ref().map(|trouble| trouble.ended);
+        let failed = state
+            .last_error
+            .as_ref()
+            .map(|gateway_diagnostic| gateway_diagnostic.ended);
         held.max(failed).unwrap_or_default()
     }
 
@@ -132,10 +135,16 @@ impl World {
                 assert!(usable || value.ended > asked, "{value:?} at {before}");
                 *refused = value.began;
             }
-            Some(Err(RefreshError::Source(trouble))) => {
-                assert!(trouble.began >= floor, "{trouble:?} is from before {floor}");
-                let known = trouble.definite || trouble.at >= before;
-                assert!(known || trouble.ended > asked, "{trouble:?} at {before}");
+            Some(Err(RefreshError::Source(gateway_diagnostic))) => {
+                assert!(
+                    gateway_diagnostic.began >= floor,
+                    "{gateway_diagnostic:?} is from before {floor}"
+                );
+                let known = gateway_diagnostic.definite || gateway_diagnostic.at >= before;
+                assert!(
+                    known || gateway_diagnostic.ended > asked,
+                    "{gateway_diagnostic:?} at {before}"
+                );
             }
             Some(Err(RefreshError::Interrupted)) => {
                 assert!(up.crashed.load(SeqCst) > asked, "nothing crashed");
@@ -245,7 +254,7 @@ async fn once_killed_nothing_is_fetched_however_due() {
             std::hint::spin_loop();
         }
         let at = world.upstream.wall();
-        world.refresher.invalidate(Trouble {
+        world.refresher.invalidate(GatewayDiagnostic {
             began: 0,
             ended: 0,
             at,

@@ -11,7 +11,7 @@ use quilt_proto::wire::Finding;
 use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
-use super::mend;
+use super::fix;
 use super::report::Report;
 use super::variables::Variables;
 use super::{static_keys, vended};
@@ -103,10 +103,9 @@ fn judge(
             }
             None if report.has_errors() => return,
             _ => {
-                let hint = profile.other_process().map_or_else(
-                    || mend::set_up_again(profile),
-                    |line| mend::edit(&line.file),
-                );
+                let hint = profile
+                    .other_process()
+                    .map_or_else(|| fix::set_up_again(profile), |line| fix::edit(&line.file));
                 elsewhere("from another credential_process", hint)
             }
         },
@@ -116,7 +115,7 @@ fn judge(
             let hint = end_of(&method, profile, variables);
             elsewhere(&format!("from {}", quoted::name(&method)), hint)
         }
-        Source::Nowhere => elsewhere("from nowhere", mend::set_up_again(profile)),
+        Source::Nowhere => elsewhere("from nowhere", fix::set_up_again(profile)),
         // Why is told by whatever else was found.
         Source::Fails if report.has_errors() => return,
         Source::Fails => {
@@ -148,17 +147,17 @@ fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command 
     const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
     let edit = |variable| {
         aws_files::place(variable)
-            .map_or_else(|| mend::set_up_again(profile), |path| mend::edit(&path))
+            .map_or_else(|| fix::set_up_again(profile), |path| fix::edit(&path))
     };
     let other = variables.get(DEFAULT_PROFILE);
     match method {
-        "env" => mend::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
-        _ if other.is_some_and(|other| other != profile.name) => mend::unset(&[DEFAULT_PROFILE]),
+        "env" => fix::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
+        _ if other.is_some_and(|other| other != profile.name) => fix::unset(&[DEFAULT_PROFILE]),
         "shared-credentials-file" => edit(CREDENTIALS_ENV),
         "assume-role-with-web-identity" if variables.get(WEB_IDENTITY).is_some() => {
-            mend::unset(&[WEB_IDENTITY, "AWS_ROLE_ARN"])
+            fix::unset(&[WEB_IDENTITY, "AWS_ROLE_ARN"])
         }
-        "container-role" => mend::unset(&[CONTAINER_URI, CONTAINER_TOKEN]),
+        "container-role" => fix::unset(&[CONTAINER_URI, CONTAINER_TOKEN]),
         _ => edit(CONFIG_ENV),
     }
 }

@@ -32,7 +32,7 @@ use crate::lock_file::LockFile;
 use crate::{files, helper, look, output};
 
 /// How long others that set up may take.
-const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which profile, and what it gives.
 #[derive(Debug, clap::Args)]
@@ -160,7 +160,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 /// The right to set up, alone among all that do.
 fn alone() -> Result<LockFile, Failure> {
     let state = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
-    LockFile::take(&state.join("setup.lock"), Instant::now() + LOCK_PATIENCE)
+    LockFile::take(&state.join("setup.lock"), Instant::now() + LOCK_TIMEOUT)
         .map_err(|error| failed("the lock of set-ups", &error))
 }
 

@@ -6,12 +6,12 @@ use http::request::Parts;
 use quilt_proto::api::Action;
 use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
 
-use super::super::{Desk, audit, shown_token};
+use super::super::{LoopbackState, audit, shown_token};
 use super::{is_for, meant};
 use crate::app::App;
 use crate::audit::Event;
-use crate::gateway::carry;
-use crate::grant::Opened;
+use crate::gateway::forward;
+use crate::grant::AuthorizedGrant;
 use crate::listen::{ConnectionSlot, Program};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded};
@@ -19,7 +19,7 @@ use crate::stack::{Forward, Forwarded};
 /// Who asks.
 pub(super) enum Caller {
     /// Somebody with a grant of a registry.
-    Holder(Opened),
+    Holder(AuthorizedGrant),
     /// Somebody with an API key, which is all the right they have.
     Key(KeyHolder),
 }
@@ -33,16 +33,16 @@ pub(super) struct KeyHolder {
 }
 
 /// The grant in a request, if it is of the registry that the request is for.
-pub(super) fn granted(desk: &Desk, request: &Parts) -> Option<Opened> {
-    let opened = desk.opened(request, Some("Bearer"))?;
+pub(super) fn granted(loopback: &LoopbackState, request: &Parts) -> Option<AuthorizedGrant> {
+    let opened = loopback.opened(request, Some("Bearer"))?;
     is_for(&opened, &request.extensions).then_some(opened)
 }
 
 /// Whose request it is.
-pub(super) fn caller(desk: &Desk, request: &Parts) -> Option<Caller> {
-    match granted(desk, request) {
+pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller> {
+    match granted(loopback, request) {
         Some(opened) => Some(Caller::Holder(opened)),
-        None => KeyHolder::of(desk, request).map(Caller::Key),
+        None => KeyHolder::of(loopback, request).map(Caller::Key),
     }
 }
 
@@ -57,7 +57,7 @@ impl Caller {
     /// Notes a request that was carried and how that was answered, or why not.
     pub(super) fn note(
         &self,
-        desk: &Desk,
+        loopback: &LoopbackState,
         outcome: Result<StatusCode, &Problem>,
         by: Option<&Program>,
         request: &str,
@@ -65,7 +65,7 @@ impl Caller {
         match self {
             Self::Holder(opened) => {
                 let outcome = outcome.map(drop);
-                desk.note(Action::Registry, outcome, opened, by, Some(request));
+                loopback.note(Action::Registry, outcome, opened, by, Some(request));
             }
             Self::Key(holder) => {
                 let outcome = match outcome {
@@ -73,12 +73,12 @@ impl Caller {
                     Ok(_) => "ok",
                     Err(problem) => problem.code.as_str(),
                 };
-                holder.note(desk, outcome, by, request);
+                holder.note(loopback, outcome, by, request);
             }
         }
     }
 
-    pub(super) async fn carry_on(
+    pub(super) async fn send(
         &self,
         app: &App,
         request: Forward,
@@ -88,12 +88,12 @@ impl Caller {
         let (session, carried) = match self {
             Self::Holder(opened) => {
                 let session = app.sessions.session(opened.right.catalog());
-                let carried = carry(&app.stack, &session, request).await;
+                let carried = forward(&app.stack, &session, request).await;
                 (session, carried)
             }
             Self::Key(holder) => {
                 let session = app.sessions.session(&holder.catalog);
-                let carried = holder.carry(app, request).await;
+                let carried = holder.forward(app, request).await;
                 (session, carried)
             }
         };
@@ -106,22 +106,22 @@ impl Caller {
 }
 
 impl KeyHolder {
-    fn of(desk: &Desk, request: &Parts) -> Option<Self> {
+    fn of(loopback: &LoopbackState, request: &Parts) -> Option<Self> {
         let token = shown_token(request, Some("Bearer"))?;
         if !token.starts_with("qk_") {
             return None;
         }
         Some(Self {
             key: token.parse().ok()?,
-            catalog: meant(desk, request.extensions.get())?,
-            without_api_keys: desk.app.grants.without_api_keys().unwrap_or_default(),
+            catalog: meant(loopback, request.extensions.get())?,
+            without_api_keys: loopback.app.grants.without_api_keys().unwrap_or_default(),
             slot: request.extensions.get().cloned(),
         })
     }
 
     /// Sends it as it is, to where secrets of the catalog go. What the registry
     /// says to it is between it and the caller: no session is touched.
-    async fn carry(&self, app: &App, request: Forward) -> Result<Forwarded, SessionError> {
+    async fn forward(&self, app: &App, request: Forward) -> Result<Forwarded, SessionError> {
         let session = app.sessions.session(&self.catalog);
         let registry = match session.trusted().await? {
             Some(registry) => registry,
@@ -137,10 +137,10 @@ impl KeyHolder {
         Ok(answer)
     }
 
-    fn note(&self, desk: &Desk, outcome: &str, by: Option<&Program>, request: &str) {
+    fn note(&self, loopback: &LoopbackState, outcome: &str, by: Option<&Program>, request: &str) {
         let executable = by.and_then(|program| program.executable.as_ref());
         let request = format!("{request} with API key {}", self.key.fingerprint());
-        desk.app.audit.record(&Event {
+        loopback.app.audit.record(&Event {
             pid: by.map(|program| program.pid),
             program: executable.map(|path| path.to_string_lossy()),
             request: Some(&request),

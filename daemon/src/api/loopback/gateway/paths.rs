@@ -36,7 +36,7 @@ const KEPT_BACK: &[&str] = &[
 
 /// Whether a request is one for the gateway: plainly written, of a usual
 /// method, and of none of the parts that are about logins.
-pub(super) fn is_carried(method: &Method, path: &str) -> bool {
+pub(super) fn is_proxied(method: &Method, path: &str) -> bool {
     let usual = [
         Method::GET,
         Method::HEAD,
@@ -84,7 +84,7 @@ mod tests {
             "/api/package_list/x/y",
             "/api/codes",
         ] {
-            assert!(is_carried(&Method::GET, path), "{path}");
+            assert!(is_proxied(&Method::GET, path), "{path}");
         }
         for path in [
             "/api/code",
@@ -100,9 +100,9 @@ mod tests {
             "/api/",
             "/login",
         ] {
-            assert!(!is_carried(&Method::GET, path), "{path}");
+            assert!(!is_proxied(&Method::GET, path), "{path}");
         }
-        assert!(!is_carried(&Method::TRACE, "/api/search"));
+        assert!(!is_proxied(&Method::TRACE, "/api/search"));
     }
 
     #[test]

@@ -79,14 +79,14 @@ pub enum HandoverError {
 
 /// A key handed over, if one was.
 #[derive(Debug)]
-pub struct HandedKey {
+pub struct StartupKey {
     /// The key.
     pub secret: ApiKeySecret,
     /// Whether the next start finds it again.
     pub comes_again: bool,
 }
 
-impl HandedKey {
+impl StartupKey {
     /// Runs this program again where a key is in its environment. Call it
     /// before anything else; it returns where there is nothing to scrub.
     pub fn scrub_environment(args: &[OsString]) -> Result<(), HandoverError> {
@@ -206,12 +206,12 @@ mod tests {
     fn a_key_goes_through_a_pipe_and_errors_do_not_quote_it() {
         let reader = in_a_pipe(b" qk_abcdefghijklmnop\n").unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
-        let key = HandedKey::read(Some(number)).unwrap().unwrap();
+        let key = StartupKey::read(Some(number)).unwrap().unwrap();
         assert_eq!(key.secret.secret().expose(), "qk_abcdefghijklmnop");
         assert!(!key.comes_again);
         let reader = in_a_pipe(b"canary").unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
-        let error = HandedKey::read(Some(number)).unwrap_err().to_string();
+        let error = StartupKey::read(Some(number)).unwrap_err().to_string();
         assert!(
             error.ends_with("API key must start with 'qk_' prefix"),
             "{error}"

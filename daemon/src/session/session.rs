@@ -12,14 +12,14 @@ use super::authorized::Doubt;
 use super::identity::Announcer;
 use super::source::{AccessToken, TokenSource};
 use super::story::Story;
-use super::{Bearer, Identity, Parts, SessionError};
+use super::{Bearer, Dependencies, Identity, SessionError};
 use crate::refresh::{Policy, RefreshError, Refresher, Watched};
-use crate::store::{Record, StoreError};
+use crate::token_store::{Record, StoreError};
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
 pub struct Session {
     pub(super) catalog: CatalogUrl,
-    pub(super) parts: Parts,
+    pub(super) dependencies: Dependencies,
     pub(super) tokens: Refresher<Arc<TokenSource>>,
     pub(super) source: Arc<TokenSource>,
     pub(super) story: Story,
@@ -51,23 +51,23 @@ pub(super) struct Login {
 }
 
 impl Session {
-    pub(super) fn new(catalog: CatalogUrl, parts: Parts) -> Self {
-        let identity = Announcer::new(parts.news.clone());
-        let source = Arc::new(TokenSource::new(catalog.clone(), parts.clone()));
+    pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
+        let identity = Announcer::new(dependencies.news.clone());
+        let source = Arc::new(TokenSource::new(catalog.clone(), dependencies.clone()));
         let tokens = Refresher::new(
             Arc::clone(&source),
             Policy::ACCESS_TOKEN,
             Watched {
-                clock: Arc::clone(&parts.clock),
-                tasks: parts.tasks.clone(),
-                meter: parts.meter.clone(),
-                changes: parts.news.changes.clone(),
+                clock: Arc::clone(&dependencies.clock),
+                tasks: dependencies.tasks.clone(),
+                meter: dependencies.meter.clone(),
+                changes: dependencies.news.changes.clone(),
             },
         );
         tokens.invalidate(SessionError::LoggedOut(catalog.clone()));
         Self {
             catalog,
-            parts,
+            dependencies,
             tokens,
             source,
             story: Story::default(),
@@ -110,14 +110,14 @@ impl Session {
     /// how long it was issued for, and so how old it may be, is not stored.
     pub(super) fn resume(&self, record: Record) {
         let token = AccessToken::from(&record);
-        let now = self.parts.clock.now().wall;
+        let now = self.dependencies.clock.now().wall;
         let ended = record.ended.then(|| record.clone());
         self.enter(record);
         if let Some(record) = ended {
             self.be_ended(&record);
         } else if token.is_worth_taking_up(now) {
             self.tokens.publish(AccessToken {
-                second_hand: true,
+                is_from_store: true,
                 ..token
             });
         } else {
@@ -130,7 +130,7 @@ impl Session {
     pub(super) fn be_ended(&self, record: &Record) {
         let error = SessionError::Expired(self.catalog.clone());
         if record.may_come_back() {
-            let now = self.parts.clock.now().wall;
+            let now = self.dependencies.clock.now().wall;
             let age = record.ended_at.map_or(0, |at| now.seconds_since(at));
             self.tokens.refuse(error, age.max(0));
         } else {
@@ -214,7 +214,7 @@ impl Session {
 
     /// What keeps the login from being renewed, where that is another process.
     pub fn waits_for(&self) -> Option<StoreError> {
-        self.parts.store.waits_for(&self.catalog)
+        self.dependencies.store.waits_for(&self.catalog)
     }
 
     /// Why a refresh brought no token.
@@ -313,6 +313,6 @@ pub(super) fn interactive(token: AccessToken, identity: Identity) -> Bearer {
         expires_at: Some(token.expires_at),
         kind: TokenKind::Interactive,
         identity,
-        second_hand: token.second_hand,
+        is_from_store: token.is_from_store,
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use super::StoreError;
 
 /// How long to wait for another process, all in all.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long to wait for those of this process that came before: as long as one
 /// of them may wait for another process and for a stack.
@@ -150,7 +150,7 @@ async fn flock(path: PathBuf, waiting: &Waiting) -> Result<File, StoreError> {
             }
         }
     };
-    let locked: Result<io::Result<()>, _> = tokio::time::timeout(PATIENCE, looking).await;
+    let locked: Result<io::Result<()>, _> = tokio::time::timeout(TIMEOUT, looking).await;
     match locked {
         Err(_) => Err(StoreError::Busy(path)),
         Ok(Err(error)) => Err(StoreError::io("lock", &path, &error)),

@@ -17,7 +17,7 @@ use crate::session::{Session, SessionError};
 use crate::stack::{Forward, Forwarded, StackClient, StackError};
 
 /// How long a caller waits for a bearer token that has to be fetched first.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest answer that is looked into before it is passed on, in bytes.
 const LOOK: usize = 256 * 1024;
@@ -28,7 +28,7 @@ static LOOKS: Semaphore = Semaphore::const_new(64);
 /// Carries a request as whoever the session is. An answer that may refuse the
 /// bearer token is not believed: the stack is asked whose it is, and only what
 /// it does not know is replaced. Any other refusal comes back as it was said.
-pub async fn carry(
+pub async fn forward(
     stack: &StackClient,
     session: &Session,
     mut request: Forward,
@@ -40,7 +40,7 @@ pub async fn carry(
     }
     let refusal = Mutex::new(None);
     let carried = session
-        .authorized(PATIENCE, false, |bearer| {
+        .authorized(TIMEOUT, false, |bearer| {
             let (request, refusal) = (&request, &refusal);
             async move {
                 let registry = &bearer.registry;

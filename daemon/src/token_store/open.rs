@@ -14,10 +14,10 @@ use super::lock::Locks;
 use super::{Document, Store, StoreError};
 
 /// How long `auto` waits for a keyring before it takes the file.
-const AUTO_PATIENCE: Duration = Duration::from_secs(2);
+const AUTO_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long `keyring` waits at first: the user may have to unlock it.
-const KEYRING_PATIENCE: Duration = Duration::from_secs(20);
+const KEYRING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The value of `--token-store`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,8 +41,8 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     quilt_trust::make_dir(dir)?;
     let file = FileBackend::new(dir);
     let patience = match choice {
-        StoreChoice::Keyring => KEYRING_PATIENCE,
-        _ => AUTO_PATIENCE,
+        StoreChoice::Keyring => KEYRING_TIMEOUT,
+        _ => AUTO_TIMEOUT,
     };
     if choice == StoreChoice::File {
         return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir));

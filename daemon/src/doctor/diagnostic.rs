@@ -8,17 +8,17 @@ use quilt_proto::{CatalogUrl, ProfileName, quoted};
 use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
-use crate::gateway::Trouble;
+use crate::gateway::GatewayDiagnostic;
 use crate::keys::{HandoverError, KeyNotice, StartupSource};
 use crate::process::Attempt;
 use crate::program::Replaced;
 use crate::session::SessionError;
 use crate::stack::StackError;
-use crate::store::{StoreError, StoreNote};
+use crate::token_store::{StoreError, StoreNote};
 
 /// One thing that is wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum Ailment {
+pub enum Diagnostic {
     /// The catalog does not answer as one.
     #[error("{source}")]
     Unreachable {
@@ -68,7 +68,7 @@ pub enum Ailment {
     #[error("{source}")]
     Gateway {
         /// Why not.
-        source: Trouble,
+        source: GatewayDiagnostic,
         /// The command that sets it up as it was.
         again: &'static str,
     },
@@ -107,6 +107,6 @@ pub enum Ailment {
         /// What is wrong with it.
         problem: String,
         /// Whether the file is in force all the same.
-        in_force: bool,
+        is_active: bool,
     },
 }
