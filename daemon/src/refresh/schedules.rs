@@ -84,11 +84,11 @@ impl Upstream {
         detached_so_far() - self.started_before - self.begun.load(SeqCst)
     }
 
-    fn value(&self, began: u64, line: Option<u64>, life: i64) -> Value {
+    fn value(&self, began: u64, line: Option<u64>, seconds: i64) -> Value {
         Value {
             began,
             line,
-            expires_at: self.clock.now().wall.plus_seconds(life),
+            expires_at: self.clock.now().wall.plus_seconds(seconds),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What outlives the daemons: the stacks, the disk, time, what may be believed
 //! of who is logged in, and what was seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::fault::{Endpoint, Fault, Trouble};
 use super::figures::Figures;
 use super::model::{Model, Variant};
-use super::random::Rng;
+use super::random::{Rng, at_time, jitter_by};
 use super::stack::{Reply, SITES, Stacks};
 use super::time::{Passed, SimClock};
 use crate::clock::Clock;
@@ -22,11 +22,10 @@ use crate::clock::Clock;
 pub(super) struct Disturbances(pub(super) u64);
 
 pub(super) struct World {
+    seed: u64,
     pub(super) dir: tempfile::TempDir,
     stacks: Mutex<Stacks>,
     model: Mutex<Model>,
-    /// For each place, so that only the order at that place matters.
-    rngs: Mutex<BTreeMap<(usize, Endpoint), Rng>>,
     passed: Mutex<Passed>,
     clock: Mutex<Option<Arc<SimClock>>>,
     seen: Mutex<Seen>,
@@ -59,13 +58,11 @@ impl World {
         for site in &mut stacks.sites {
             site.strict = rng.percent(50);
         }
-        let places = (0..SITES).flat_map(|site| Endpoint::ALL.map(|at| (site, at)));
-        let rngs = places.map(|place| (place, rng.fork()));
         let world = Self {
+            seed: rng.draw(),
             dir: home(),
             stacks: Mutex::new(stacks),
             model: Mutex::default(),
-            rngs: Mutex::new(rngs.collect()),
             passed: Mutex::default(),
             clock: Mutex::default(),
             seen: Mutex::default(),
@@ -102,6 +99,7 @@ impl World {
     /// Time goes on where it was left. Needs a paused runtime.
     pub(super) fn begin(&self) -> Arc<SimClock> {
         let clock = Arc::new(SimClock::from(*self.passed.lock().unwrap()));
+        jitter_by(self.seed, &clock);
         *self.clock.lock().unwrap() = Some(Arc::clone(&clock));
         clock
     }
@@ -188,7 +186,7 @@ impl World {
         let beside = self.config_dir().join("quiltd.new");
         std::fs::write(&beside, variant.text()).unwrap();
         // One that is young is read again and again.
-        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
+        let old = std::time::SystemTime::now() - Duration::from_hours(1);
         let file = std::fs::File::options().write(true).open(&beside).unwrap();
         file.set_modified(old).unwrap();
         std::fs::rename(&beside, &path).unwrap();
@@ -216,10 +214,12 @@ impl World {
 
     /// What strikes a request, and how long it takes at least.
     pub(super) fn weather(&self, to: (usize, Endpoint)) -> (Option<Fault>, Duration) {
-        let now = self.true_time().unix();
+        let clock = self.clock();
+        let now = clock.true_time().unix();
         let mut stacks = self.stacks();
-        let mut rngs = self.rngs.lock().unwrap();
-        let rng = rngs.get_mut(&to).unwrap();
+        // Whoever asks first in a millisecond does not matter.
+        let place = u64::try_from(to.0 * Endpoint::ALL.len()).unwrap() + to.1 as u64;
+        let mut rng = at_time(self.seed ^ place, &clock);
         *stacks.calls.entry(to).or_default() += 1;
         let latency = Duration::from_millis(rng.between(2, 150));
         stacks.troubles.retain(|trouble| trouble.until > now);
@@ -318,12 +318,11 @@ impl World {
         };
         for entry in entries.flatten() {
             let name = entry.file_name().into_string().unwrap();
-            let is_ours = known.contains(&name.as_str())
-                || name.starts_with("rotation-") && name.ends_with(".lock");
+            let is_ours = known.contains(&name.as_str()) || name.starts_with("rotation-");
             if !is_ours {
                 self.breach(format!("there is a file {name} in the state directory"));
             }
-            if name.ends_with(".json") {
+            if name.contains(".json") {
                 let text = std::fs::read(entry.path()).unwrap_or_default();
                 if serde_json::from_slice::<Value>(&text).is_err() {
                     self.breach(format!("{name} cannot be read"));
