@@ -7,7 +7,7 @@ use super::stack::{Answer, Endpoint};
 use super::world::{Login, World};
 use crate::session::KeyFacts;
 
-/// Within which a key is good again once the gateway_diagnostic has passed, in seconds.
+/// Within which a key is good again once the trouble has passed, in seconds.
 const PROMISE: u64 = 30;
 
 const REFUSED: Answer = Answer::Json(401, "{}");
@@ -16,7 +16,7 @@ const REFUSED: Answer = Answer::Json(401, "{}");
 async fn two_refusals_that_pass_end_no_path() {
     for at in [Endpoint::GetCredentials, Endpoint::Graphql] {
         let world = World::new(Login::Key).await;
-        world.fake.lock().gateway_diagnostic.push((at, REFUSED));
+        world.fake.lock().trouble.push((at, REFUSED));
         if at == Endpoint::Graphql {
             assert!(world.outcome(world.me()).await.is_err());
         } else {
@@ -25,7 +25,7 @@ async fn two_refusals_that_pass_end_no_path() {
         // What the stack refuses to a key that it knows is no refusal of the key.
         let is_refused = world.session.status().state == SessionState::Expired;
         assert_eq!(is_refused, at == Endpoint::Graphql);
-        world.fake.lock().gateway_diagnostic.clear();
+        world.fake.lock().trouble.clear();
         world.fake.lock().calls.clear();
         if is_refused {
             assert!(world.outcome(world.credentials()).await.is_err());
@@ -69,12 +69,8 @@ async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
         Answer::Json(403, "{}"),
         Answer::Page(200),
     ] {
-        let gateway_diagnostic = blocked.iter().map(|at| (*at, answer));
-        world
-            .fake
-            .lock()
-            .gateway_diagnostic
-            .extend(gateway_diagnostic);
+        let trouble = blocked.iter().map(|at| (*at, answer));
+        world.fake.lock().trouble.extend(trouble);
         let key = world.fake.lock().key.parse().unwrap();
         world.keys.set_unchecked(&world.session, &key, None);
         world.pass(90).await;
@@ -82,7 +78,7 @@ async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
         assert_eq!(world.session.status().state, SessionState::Active);
         let unchecked = |facts: KeyFacts| facts.unchecked.is_some();
         assert!(world.session.api_key().facts().is_some_and(unchecked));
-        world.fake.lock().gateway_diagnostic.clear();
+        world.fake.lock().trouble.clear();
         world.pass(PROMISE).await;
         assert!(!world.session.api_key().facts().is_some_and(unchecked));
         assert!(world.outcome(world.credentials()).await.is_ok());

@@ -46,7 +46,7 @@ pub(super) struct Inner {
     serial: u64,
     /// The longest delay before an answer, in milliseconds.
     pub(super) delay: u64,
-    pub(super) gateway_diagnostic: Vec<(Endpoint, Answer)>,
+    pub(super) trouble: Vec<(Endpoint, Answer)>,
     pub(super) calls: BTreeMap<Endpoint, usize>,
 }
 
@@ -136,12 +136,9 @@ async fn answer(State(stack): State<Arc<FakeStack>>, request: Request) -> Respon
     tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
     let mut inner = stack.lock();
     *inner.calls.entry(endpoint).or_default() += 1;
-    let gateway_diagnostic = inner
-        .gateway_diagnostic
-        .iter()
-        .find(|(at, _)| *at == endpoint);
-    if let Some((_, gateway_diagnostic)) = gateway_diagnostic {
-        return instead(*gateway_diagnostic);
+    let trouble = inner.trouble.iter().find(|(at, _)| *at == endpoint);
+    if let Some((_, trouble)) = trouble {
+        return instead(*trouble);
     }
     match endpoint {
         Endpoint::Config => said(
@@ -188,8 +185,8 @@ async fn answer(State(stack): State<Arc<FakeStack>>, request: Request) -> Respon
     }
 }
 
-fn instead(gateway_diagnostic: Answer) -> Response {
-    match gateway_diagnostic {
+fn instead(trouble: Answer) -> Response {
+    match trouble {
         Answer::Json(status, body) => said(status, &serde_json::from_str(body).unwrap()),
         Answer::Page(status) => {
             let page = "<!doctype html><title>Blocked</title>";

@@ -162,11 +162,7 @@ async fn an_overtaken_login_says_so_at_once() {
     let code = Secret::new(world.fake.lock().refresh.clone());
     // One that is asked about again, on a clock that stands still.
     let refused = Answer::Json(401, "{}");
-    world
-        .fake
-        .lock()
-        .gateway_diagnostic
-        .push((Endpoint::Token, refused));
+    world.fake.lock().trouble.push((Endpoint::Token, refused));
     let session = Arc::clone(&world.session);
     let login = tokio::spawn(async move { session.login(&code, None).await });
     world.settle().await;

@@ -31,7 +31,7 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("broken off", Answer::Reset),
 ];
 
-/// The dependencies of a deployment that may be in gateway_diagnostic.
+/// The dependencies of a deployment that may be in trouble.
 const PLACES: &[(Login, Endpoint)] = &[
     (Login::Code, Endpoint::Token),
     (Login::OAuth, Endpoint::ConnectToken),
@@ -41,7 +41,7 @@ const PLACES: &[(Login, Endpoint)] = &[
     (Login::Key, Endpoint::Graphql),
 ];
 
-/// How long the gateway_diagnostic lasts, and how often somebody asks meanwhile, in
+/// How long the trouble lasts, and how often somebody asks meanwhile, in
 /// seconds.
 const DURATIONS: &[(&str, u64, u64)] = &[("1 s", 1, 1), ("1 min", 60, 5), ("1 h", 3600, 30)];
 
@@ -81,7 +81,7 @@ async fn try_out(
     let is_token = matches!(at, Endpoint::Token | Endpoint::ConnectToken);
     {
         let mut inner = world.fake.lock();
-        inner.gateway_diagnostic.push((at, answer));
+        inner.trouble.push((at, answer));
         if is_token {
             // Whoever asks has to go to the token endpoint.
             inner.outdate();
@@ -95,7 +95,7 @@ async fn try_out(
     }
     let shown = world.session.status().state;
     let requests = world.fake.calls(at);
-    world.fake.lock().gateway_diagnostic.clear();
+    world.fake.lock().trouble.clear();
     let (mut recovers, mut waited) = (None, 0);
     while waited < GIVE_UP {
         if world.ask(at).await && world.session.status().last_error.is_none() {

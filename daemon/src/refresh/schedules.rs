@@ -236,11 +236,8 @@ impl World {
                 );
                 *refused = value.began;
             }
-            Some(Err(RefreshError::Source(gateway_diagnostic))) => {
-                assert!(
-                    gateway_diagnostic.began >= floor,
-                    "{gateway_diagnostic:?} is from before {floor}"
-                );
+            Some(Err(RefreshError::Source(trouble))) => {
+                assert!(trouble.began >= floor, "{trouble:?} is from before {floor}");
             }
             Some(Err(RefreshError::Slow)) => assert_eq!(patience, Duration::ZERO),
             Some(Err(RefreshError::Interrupted)) => panic!("nothing was interrupted"),

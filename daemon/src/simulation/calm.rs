@@ -1,4 +1,4 @@
-//! Once all gateway_diagnostic has passed: everything recovers by itself, costs the stack
+//! Once all trouble has passed: everything recovers by itself, costs the stack
 //! what it should and no more, and nothing is kept fresh for nobody.
 
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use tokio::time::sleep;
 
 use super::client::Client;
 use super::daemon::Daemon;
-use super::fault::{Endpoint, Fault, GatewayDiagnostic};
+use super::fault::{Endpoint, Fault, Trouble};
 use super::life::Machine;
 use super::model::{Outcome, Variant};
 use super::random::Rng;
 use super::stack::{KEY_USER, SITES, USERS, api_key, catalog};
 use super::world::World;
 
-/// Within which a key is good again once the gateway_diagnostic has passed.
+/// Within which a key is good again once the trouble has passed.
 const PROMISE: Duration = Duration::from_secs(45);
 
 /// How long a login that the stack takes back may take to come back, in
@@ -156,9 +156,9 @@ impl Scene<'_> {
         }
     }
 
-    fn gateway_diagnostic(&self, fault: Fault) {
+    fn trouble(&self, fault: Fault) {
         for at in [Endpoint::Config, Endpoint::Graphql, Endpoint::Credentials] {
-            self.world.gateway_diagnostic(GatewayDiagnostic {
+            self.world.trouble(Trouble {
                 site: HERE,
                 at,
                 fault,
@@ -174,7 +174,7 @@ impl Scene<'_> {
         if !self.client.set_key(daemon, HERE).await {
             world.breach("a key cannot be set although all is well");
         }
-        self.gateway_diagnostic(Fault::Json(401));
+        self.trouble(Fault::Json(401));
         for _ in 0..2 {
             self.client.vend(daemon, HERE, "default").await;
         }
@@ -186,7 +186,7 @@ impl Scene<'_> {
         }
         let session = daemon.app.session(Some(&catalog(HERE))).unwrap();
         daemon.app.keys.clear(&session).await;
-        self.gateway_diagnostic(Fault::Page(403));
+        self.trouble(Fault::Page(403));
         let key = api_key(HERE).parse().unwrap();
         daemon.app.keys.set_unchecked(&session, &key, None);
         {

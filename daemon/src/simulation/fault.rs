@@ -116,7 +116,7 @@ impl Fault {
 
 /// A fault at a place, for a while, which strikes some of the requests.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct GatewayDiagnostic {
+pub(super) struct Trouble {
     pub(super) site: usize,
     pub(super) at: Endpoint,
     pub(super) fault: Fault,

@@ -9,7 +9,7 @@ use super::model::{Model, Variant, Who};
 use super::stack::{Issue, KEY_USER};
 use super::world::World;
 
-/// How long after the last gateway_diagnostic failures are forgiven, in seconds: nothing
+/// How long after the last trouble failures are forgiven, in seconds: nothing
 /// is asked about more rarely than that for a login that lives.
 pub(super) const FORGIVEN: i64 = 330;
 
@@ -142,7 +142,7 @@ pub(super) fn problem(
         ..
     } = answer;
     Err(format!(
-        "not true, {calm} s after the last gateway_diagnostic: {status} {code} ({detail}), \
+        "not true, {calm} s after the last trouble: {status} {code} ({detail}), \
          logins {logins:?}, keys {keys:?}"
     ))
 }

@@ -1,4 +1,4 @@
-//! What happens around the daemons while they live: gateway_diagnostic, clocks that are
+//! What happens around the daemons while they live: trouble, clocks that are
 //! set, a lid that is closed, freezes, crashes, stops, a second daemon.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::Client;
 use super::daemon::Daemon;
-use super::fault::{Endpoint, Fault, GatewayDiagnostic};
+use super::fault::{Endpoint, Fault, Trouble};
 use super::model::{DAEMONS, Outcome};
 use super::random::Rng;
 use super::stack::{KEY_USER, SITES, api_key, catalog};
@@ -158,7 +158,7 @@ pub(super) async fn life(world: &Arc<World>, rng: &mut Rng) -> End {
 async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
     let clock = world.clock();
     match rng.below(100) {
-        0..50 => gateway_diagnostic(world, rng),
+        0..50 => trouble(world, rng),
         50..58 => {
             rotate_slowly(world, machine, rng).await;
             if rng.percent(50) {
@@ -201,7 +201,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
 async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
     let Some(daemon) = machine.at(0) else { return };
     for site in 0..SITES {
-        world.gateway_diagnostic(GatewayDiagnostic {
+        world.trouble(Trouble {
             site,
             at: Endpoint::Token,
             fault: rng.pick(&[
@@ -227,7 +227,7 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
     sleep(Duration::from_millis(rng.below(longest))).await;
 }
 
-fn gateway_diagnostic(world: &World, rng: &mut Rng) {
+fn trouble(world: &World, rng: &mut Rng) {
     let at = rng.pick(&Endpoint::ALL);
     let fault = Fault::any(rng);
     let fits = match fault {
@@ -243,7 +243,7 @@ fn gateway_diagnostic(world: &World, rng: &mut Rng) {
         _ => usize::try_from(rng.below(SITES as u64)).unwrap(),
     };
     let lasts = rng.pick(&[2, 10, 60, 300, 1200]);
-    world.gateway_diagnostic(GatewayDiagnostic {
+    world.trouble(Trouble {
         site,
         at,
         fault,

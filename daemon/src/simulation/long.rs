@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::Client;
 use super::daemon::Daemon;
-use super::fault::{Endpoint, Fault, GatewayDiagnostic};
+use super::fault::{Endpoint, Fault, Trouble};
 use super::figures;
 use super::life::Machine;
 use super::random::{Rng, seed_jitter};
@@ -66,7 +66,7 @@ impl Scene {
 
     fn go_down(&self, fault: Fault) {
         for at in Endpoint::ALL {
-            self.world.gateway_diagnostic(GatewayDiagnostic {
+            self.world.trouble(Trouble {
                 site: HERE,
                 at,
                 fault,

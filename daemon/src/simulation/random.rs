@@ -1,6 +1,9 @@
 //! Chance that repeats itself.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use super::time::SimClock;
 
 /// Numbers that follow from a seed (SplitMix64).
 #[derive(Clone, Debug)]
@@ -48,16 +51,42 @@ impl Rng {
     }
 }
 
-thread_local! {
-    static JITTER: Cell<u64> = const { Cell::new(0) };
+/// Numbers that follow from a seed and the time: who draws first does not
+/// matter. Tokio wakes those who wait for the same thing in any order.
+pub(super) fn at_time(seed: u64, clock: &SimClock) -> Rng {
+    let now = clock.passed().true_time.as_millis();
+    let mut rng = Rng(seed ^ u64::try_from(now).unwrap() << 16);
+    rng.fork()
 }
 
-/// What the daemon draws on this thread follows from the seed as well.
+thread_local! {
+    static JITTER: Cell<u64> = const { Cell::new(0) };
+    static TIME: RefCell<Option<Arc<SimClock>>> = const { RefCell::new(None) };
+}
+
+fn fraction(drawn: u64) -> f64 {
+    f64::from(u32::try_from(drawn >> 32).unwrap()) / f64::from(u32::MAX)
+}
+
+/// What daemons draw on this thread follows from the seed as well.
 pub(super) fn seed_jitter(seed: u64) {
     JITTER.set(seed);
     crate::refresh::draw_from(|| {
         let (state, drawn) = next(JITTER.get());
         JITTER.set(state);
-        f64::from(u32::try_from(drawn >> 32).unwrap()) / f64::from(u32::MAX)
+        fraction(drawn)
+    });
+}
+
+/// What the daemons of a machine draw follows from the seed and the time.
+pub(super) fn jitter_by(seed: u64, clock: &Arc<SimClock>) {
+    JITTER.set(seed);
+    TIME.replace(Some(Arc::clone(clock)));
+    crate::refresh::draw_from(|| {
+        let drawn = TIME.with_borrow(|clock| {
+            let clock = clock.as_ref();
+            clock.map(|clock| at_time(JITTER.get(), clock).draw())
+        });
+        fraction(drawn.unwrap_or_default())
     });
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quilt_proto::Timestamp;
 use serde_json::{Value, json};
 
-use super::fault::{Endpoint, Fault, GatewayDiagnostic};
+use super::fault::{Endpoint, Fault, Trouble};
 
 /// Seconds that access tokens and AWS credentials live.
 pub(super) const LIFE: i64 = 3600;
@@ -94,7 +94,7 @@ pub(super) struct Site {
 pub(super) struct Stacks {
     pub(super) sites: [Site; SITES],
     pub(super) issues: BTreeMap<String, Issue>,
-    pub(super) gateway_diagnostics: Vec<GatewayDiagnostic>,
+    pub(super) troubles: Vec<Trouble>,
     pub(super) calls: BTreeMap<(usize, Endpoint), u64>,
     /// Refresh tokens that were used although their successor had arrived.
     pub(super) used_twice: u64,

@@ -1,10 +1,11 @@
 //! The machine's clocks, on tokio's paused time: they run when everybody waits.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use quilt_proto::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Deadline, Moment};
@@ -26,7 +27,9 @@ pub(super) struct Passed {
 /// The clocks of one machine.
 pub(super) struct SimClock {
     began: Instant,
-    passed: watch::Sender<Passed>,
+    passed: Mutex<Passed>,
+    /// Wakes sleepers in order, which a watch channel does not.
+    jumped: Notify,
 }
 
 impl SimClock {
@@ -34,12 +37,13 @@ impl SimClock {
     pub(super) fn from(passed: Passed) -> Self {
         Self {
             began: Instant::now(),
-            passed: watch::Sender::new(passed),
+            passed: Mutex::new(passed),
+            jumped: Notify::new(),
         }
     }
 
     pub(super) fn passed(&self) -> Passed {
-        let passed = *self.passed.borrow();
+        let passed = *self.passed.lock().unwrap();
         Passed {
             true_time: passed.true_time + self.began.elapsed(),
             ..passed
@@ -54,12 +58,14 @@ impl SimClock {
 
     /// The machine sleeps; its timers do not notice.
     pub(super) fn suspend(&self, time: Duration) {
-        self.passed.send_modify(|passed| passed.true_time += time);
+        self.passed.lock().unwrap().true_time += time;
+        self.jumped.notify_waiters();
     }
 
     /// Somebody sets the wall clock.
     pub(super) fn set_wall_off(&self, seconds: i64) {
-        self.passed.send_modify(|passed| passed.wall_off = seconds);
+        self.passed.lock().unwrap().wall_off = seconds;
+        self.jumped.notify_waiters();
     }
 }
 
@@ -77,8 +83,8 @@ impl Clock for SimClock {
     /// Like the machine's own, which looks again each second: a suspend, or a
     /// wall clock that is set, is noticed within one.
     async fn sleep_until(&self, deadline: Deadline) {
-        let mut changes = self.passed.subscribe();
         loop {
+            let jumped = self.jumped.notified();
             let now = self.now();
             if deadline.reached(now) {
                 return;
@@ -88,7 +94,7 @@ impl Clock for SimClock {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(Duration::from_millis(nap)) => {}
-                _ = changes.changed() => tokio::time::sleep(Duration::from_secs(1)).await,
+                () = jumped => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What outlives the daemons: the stacks, the disk, time, what may be believed
 //! of who is logged in, and what was seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use quilt_proto::Timestamp;
 use serde_json::Value;
 
-use super::fault::{Endpoint, Fault, GatewayDiagnostic};
+use super::fault::{Endpoint, Fault, Trouble};
 use super::figures::Figures;
 use super::model::{Model, Variant};
-use super::random::Rng;
+use super::random::{Rng, at_time, jitter_by};
 use super::stack::{Reply, SITES, Stacks};
 use super::time::{Passed, SimClock};
 use crate::clock::Clock;
@@ -22,11 +22,10 @@ use crate::clock::Clock;
 pub(super) struct Disturbances(pub(super) u64);
 
 pub(super) struct World {
+    seed: u64,
     pub(super) dir: tempfile::TempDir,
     stacks: Mutex<Stacks>,
     model: Mutex<Model>,
-    /// For each place, so that only the order at that place matters.
-    rngs: Mutex<BTreeMap<(usize, Endpoint), Rng>>,
     passed: Mutex<Passed>,
     clock: Mutex<Option<Arc<SimClock>>>,
     seen: Mutex<Seen>,
@@ -59,13 +58,11 @@ impl World {
         for site in &mut stacks.sites {
             site.strict = rng.percent(50);
         }
-        let places = (0..SITES).flat_map(|site| Endpoint::ALL.map(|at| (site, at)));
-        let rngs = places.map(|place| (place, rng.fork()));
         let world = Self {
+            seed: rng.draw(),
             dir: home(),
             stacks: Mutex::new(stacks),
             model: Mutex::default(),
-            rngs: Mutex::new(rngs.collect()),
             passed: Mutex::default(),
             clock: Mutex::default(),
             seen: Mutex::default(),
@@ -102,6 +99,7 @@ impl World {
     /// Time goes on where it was left. Needs a paused runtime.
     pub(super) fn begin(&self) -> Arc<SimClock> {
         let clock = Arc::new(SimClock::from(*self.passed.lock().unwrap()));
+        jitter_by(self.seed, &clock);
         *self.clock.lock().unwrap() = Some(Arc::clone(&clock));
         clock
     }
@@ -137,7 +135,7 @@ impl World {
         self.seen().set_at = Some(now);
     }
 
-    /// The machine sleeps. GatewayDiagnostic of just before is not over for that.
+    /// The machine sleeps. Trouble of just before is not over for that.
     pub(super) fn sleep(&self, time: Duration) {
         self.clock().suspend(time);
         for site in &mut self.stacks().sites {
@@ -216,21 +214,21 @@ impl World {
 
     /// What strikes a request, and how long it takes at least.
     pub(super) fn weather(&self, to: (usize, Endpoint)) -> (Option<Fault>, Duration) {
-        let now = self.true_time().unix();
+        let clock = self.clock();
+        let now = clock.true_time().unix();
         let mut stacks = self.stacks();
-        let mut rngs = self.rngs.lock().unwrap();
-        let rng = rngs.get_mut(&to).unwrap();
+        // Whoever asks first in a millisecond does not matter.
+        let place = u64::try_from(to.0 * Endpoint::ALL.len()).unwrap() + to.1 as u64;
+        let mut rng = at_time(self.seed ^ place, &clock);
         *stacks.calls.entry(to).or_default() += 1;
         let latency = Duration::from_millis(rng.between(2, 150));
-        stacks
-            .gateway_diagnostics
-            .retain(|gateway_diagnostic| gateway_diagnostic.until > now);
+        stacks.troubles.retain(|trouble| trouble.until > now);
         let here = stacks
-            .gateway_diagnostics
+            .troubles
             .iter()
-            .find(|gateway_diagnostic| (gateway_diagnostic.site, gateway_diagnostic.at) == to)
+            .find(|trouble| (trouble.site, trouble.at) == to)
             .copied();
-        let struck = here.filter(|gateway_diagnostic| rng.percent(gateway_diagnostic.percent));
+        let struck = here.filter(|trouble| rng.percent(trouble.percent));
         if struck.is_some() {
             for site in stacks.sites.iter_mut().skip(to.0) {
                 site.troubled_at = now;
@@ -239,10 +237,7 @@ impl World {
                 }
             }
         }
-        (
-            struck.map(|gateway_diagnostic| gateway_diagnostic.fault),
-            latency,
-        )
+        (struck.map(|trouble| trouble.fault), latency)
     }
 
     pub(super) fn answer(
@@ -268,13 +263,13 @@ impl World {
         }
     }
 
-    pub(super) fn gateway_diagnostic(&self, gateway_diagnostic: GatewayDiagnostic) {
-        self.note(format!("gateway_diagnostic {gateway_diagnostic:?}"));
-        self.stacks().gateway_diagnostics.push(gateway_diagnostic);
+    pub(super) fn trouble(&self, trouble: Trouble) {
+        self.note(format!("trouble {trouble:?}"));
+        self.stacks().troubles.push(trouble);
     }
 
     pub(super) fn clear_troubles(&self) {
-        self.stacks().gateway_diagnostics.clear();
+        self.stacks().troubles.clear();
     }
 
     /// How long ago anything last went wrong with a site, in seconds.

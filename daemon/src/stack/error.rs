@@ -109,7 +109,7 @@ impl StackError {
 
     /// Whether the stack itself does not accept the code or refresh token.
     /// Nothing else ends a login: a firewall's page, a portal's or a proxy's is
-    /// gateway_diagnostic on the way, and passes.
+    /// trouble on the way, and passes.
     pub fn rejects_token(&self) -> bool {
         matches!(self, Self::TokenRejected { .. })
     }

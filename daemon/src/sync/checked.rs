@@ -124,10 +124,13 @@ pub(crate) fn detached(task: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
+/// It took too long.
+pub(crate) struct Late;
+
 /// Under check nobody is impatient but those who do not wait at all.
-pub(crate) async fn timeout<F: Future>(patience: Duration, waiting: F) -> Result<F::Output, ()> {
+pub(crate) async fn timeout<F: Future>(patience: Duration, waiting: F) -> Result<F::Output, Late> {
     if !is_checked() {
-        return real::timeout(patience, waiting).await.map_err(drop);
+        return real::timeout(patience, waiting).await.map_err(|_| Late);
     }
     if !patience.is_zero() {
         return Ok(waiting.await);
@@ -135,7 +138,7 @@ pub(crate) async fn timeout<F: Future>(patience: Duration, waiting: F) -> Result
     let mut waiting = pin!(waiting);
     poll_fn(|context| match waiting.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => Poll::Ready(Err(())),
+        Poll::Pending => Poll::Ready(Err(Late)),
     })
     .await
 }

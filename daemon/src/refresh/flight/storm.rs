@@ -99,10 +99,7 @@ impl World {
             return self.upstream.event();
         }
         let held = state.held.as_ref().map(|held| held.value.ended);
-        let failed = state
-            .last_error
-            .as_ref()
-            .map(|gateway_diagnostic| gateway_diagnostic.ended);
+        let failed = state.last_error.as_ref().map(|trouble| trouble.ended);
         held.max(failed).unwrap_or_default()
     }
 
@@ -135,16 +132,10 @@ impl World {
                 assert!(usable || value.ended > asked, "{value:?} at {before}");
                 *refused = value.began;
             }
-            Some(Err(RefreshError::Source(gateway_diagnostic))) => {
-                assert!(
-                    gateway_diagnostic.began >= floor,
-                    "{gateway_diagnostic:?} is from before {floor}"
-                );
-                let known = gateway_diagnostic.definite || gateway_diagnostic.at >= before;
-                assert!(
-                    known || gateway_diagnostic.ended > asked,
-                    "{gateway_diagnostic:?} at {before}"
-                );
+            Some(Err(RefreshError::Source(trouble))) => {
+                assert!(trouble.began >= floor, "{trouble:?} is from before {floor}");
+                let known = trouble.definite || trouble.at >= before;
+                assert!(known || trouble.ended > asked, "{trouble:?} at {before}");
             }
             Some(Err(RefreshError::Interrupted)) => {
                 assert!(up.crashed.load(SeqCst) > asked, "nothing crashed");

@@ -124,16 +124,16 @@ impl Source for Arc<Upstream> {
         match fate {
             0..=2 => {
                 self.failed_at.fetch_max(at.unix(), SeqCst);
-                let gateway_diagnostic = GatewayDiagnostic {
+                let trouble = GatewayDiagnostic {
                     began,
                     ended,
                     at,
                     definite,
                 };
                 Err(if definite {
-                    Failure::Definite(gateway_diagnostic)
+                    Failure::Definite(trouble)
                 } else {
-                    Failure::Transient(gateway_diagnostic)
+                    Failure::Transient(trouble)
                 })
             }
             3 => {
