@@ -68,7 +68,7 @@ impl Session {
         let _daemon = Daemon::start(&self.quiltd, &home, self.stack.s3_url())?;
         let client = Client::new(home.socket()).with_catalog(self.stack.catalog_url());
         client.send(&ReadToken)?;
-        Ok(began.elapsed() - setup)
+        Ok(began.elapsed().saturating_sub(setup))
     }
 
     /// The daemon's process id.

@@ -24,6 +24,7 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
 }
 
 impl AuditLog {
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is noted")]
     fn note(&self, entry: AuditEntry) {
         let AuditEntry { time, pid, uid, .. } = entry;
         self.record(&Event {
@@ -329,9 +330,9 @@ async fn events_are_counted_while_nobody_writes() {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let entries = log.read(None).await.unwrap();
     let counted: u64 = entries.iter().map(|entry| entry.count).sum();
     // Many times what may wait to be written.

@@ -173,7 +173,7 @@ mod tests {
 
     /// As if it had been changed a while ago.
     fn age(path: &Path) {
-        let past = SystemTime::now() - Duration::from_secs(3600);
+        let past = SystemTime::now() - Duration::from_hours(1);
         fs::File::options()
             .write(true)
             .open(path)
