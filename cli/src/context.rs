@@ -12,6 +12,7 @@ use quilt_proto::locations;
 use crate::args::Global;
 use crate::exit::{self, Failure};
 use crate::look::{Look, Screen};
+use crate::progress::Progress;
 use crate::start::Place;
 use crate::{output, start, version};
 
@@ -107,10 +108,12 @@ impl Context {
     /// Like [`Self::send`], with the body as the daemon wrote it.
     pub(crate) fn reply<E: Endpoint>(&self, request: &E) -> Result<Reply<E>, Failure> {
         let client = self.client()?;
-        self.started(&client, None, E::METHOD == Method::Get, |client| {
+        let progress = Progress::waiting(E::SUMMARY);
+        let reply = self.started(&client, None, E::METHOD == Method::Get, |client| {
             client.reply(request)
-        })
-        .map_err(|failure| version::explain(&client, failure))
+        });
+        drop(progress);
+        reply.map_err(|failure| version::explain(&client, failure))
     }
 
     /// Like [`Self::reply`], for what may take this long.

@@ -45,6 +45,7 @@ fn value(option: &str) -> &'static str {
         "--name" => "-q",
         "--expires-in-days" => "30",
         "--accept-registry" => "registry.example:8443",
+        "--layout" => "2",
         _ => HOSTILE,
     }
 }

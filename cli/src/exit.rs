@@ -24,6 +24,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const LOGIN: u8 = 3;
 /// The daemon does not answer.
 pub(crate) const DAEMON: u8 = 4;
+/// The stack, AWS or the daemon said no.
+pub(crate) const REFUSED: u8 = 6;
 /// The input cannot be used.
 pub(crate) const INPUT: u8 = 8;
 /// The thing named does not exist.
@@ -99,6 +101,12 @@ impl Failure {
             (Some(_), None) => self.hint(command()),
             _ => self,
         }
+    }
+
+    /// The same failure, which also says what there is to choose from.
+    pub(crate) fn with_choice(self, of: &str) -> Self {
+        let what = self.what.map(|what| format!("{what}; {of}"));
+        Self { what, ..self }
     }
 
     /// What failed, and what to run.
@@ -247,7 +255,7 @@ fn kind(exit: u8) -> (u16, ErrorCode) {
         LOGIN => (401, ErrorCode::LoginRequired),
         DAEMON => (503, own("daemon_unreachable")),
         5 => (502, ErrorCode::StackUnreachable),
-        6 => (403, ErrorCode::Denied),
+        REFUSED => (403, ErrorCode::Denied),
         NOT_FOUND => (404, ErrorCode::NotFound),
         INPUT => (422, ErrorCode::InvalidInput),
         NOT_RUNNABLE => (422, own("not_runnable")),
@@ -286,6 +294,23 @@ pub(crate) fn wants_json(args: &[OsString]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever has a code looks for it there.
+    #[test]
+    fn every_code_is_in_the_document_about_trouble() {
+        let document = include_str!("../../docs/troubleshooting.md");
+        let own = (0..=u8::MAX).map(|exit| kind(exit).1);
+        for code in ErrorCode::all().chain(own) {
+            let heading = format!("\n### `{code}`\n");
+            assert!(document.contains(&heading), "{code}");
+        }
+        for (code, what) in crate::help::EXIT_CODES {
+            assert!(
+                document.contains(&format!("| {code} | {what}")),
+                "{code} {what}"
+            );
+        }
+    }
 
     #[test]
     fn every_code_of_the_daemon_names_a_command() {

@@ -13,6 +13,7 @@ mod commands;
 mod completion;
 mod consent;
 mod context;
+mod destroy;
 mod detach;
 #[cfg(test)]
 mod every_command;

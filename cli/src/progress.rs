@@ -6,13 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::stdio::stderr;
-use rustix::termios::isatty;
+use rustix::termios::{isatty, tcgetwinsize};
 
 /// How long to say nothing.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// How often to say something after that.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// Cells of a terminal that does not say.
+const USUAL: usize = 80;
 
 /// Back to the start of the line, and the line wiped.
 const WIPE: &str = "\r\x1b[K";
@@ -28,18 +31,33 @@ struct Shared {
 }
 
 struct State {
-    of: &'static str,
+    what: What,
     count: u64,
     shown: bool,
     ended: bool,
 }
 
+#[derive(Clone, Copy)]
+enum What {
+    Count(&'static str),
+    Answer(&'static str),
+}
+
 impl Progress {
-    /// Counts `of`; nothing is counted where that is empty.
-    pub(crate) fn start(of: &'static str) -> Self {
+    /// Says how many of these there are so far.
+    pub(crate) fn counting(of: &'static str) -> Self {
+        Self::start(What::Count(of))
+    }
+
+    /// Says what is waited for.
+    pub(crate) fn waiting(answer: &'static str) -> Self {
+        Self::start(What::Answer(answer))
+    }
+
+    fn start(what: What) -> Self {
         let shared = isatty(stderr()).then(|| {
             let state = State {
-                of,
+                what,
                 count: 0,
                 shown: false,
                 ended: false,
@@ -109,11 +127,15 @@ impl Shared {
 impl State {
     fn draw(&mut self, seconds: u64) {
         self.shown = true;
-        if self.of.is_empty() {
-            say(&format!("{WIPE}working for {seconds} s"));
-        } else {
-            say(&format!("{WIPE}{} {} in {seconds} s", self.count, self.of));
-        }
+        let text = match self.what {
+            What::Count(of) => format!("{} {of} in {seconds} s", self.count),
+            What::Answer(answer) => format!("Waiting for quiltd: {answer} ({seconds} s)"),
+        };
+        // A line that is broken could not be wiped.
+        let room = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
+        let room = if room == 0 { USUAL } else { room };
+        let text: String = text.chars().take(room.saturating_sub(1)).collect();
+        say(&format!("{WIPE}{text}"));
     }
 
     fn wipe(&mut self) {

@@ -1,6 +1,6 @@
 //! Secrets from the person or the program on stdin, never shown.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,24 +43,6 @@ pub(crate) fn secret(label: &str) -> Result<Secret, Failure> {
         return Err(Failure::new(exit::INPUT, "nothing was given"));
     }
     Ok(Secret::new(text))
-}
-
-/// Asks a yes-or-no question where stdin is a terminal; elsewhere nobody is
-/// there to ask, and the answer is yes.
-pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
-    if !isatty(stdin()) {
-        return Ok(true);
-    }
-    // A prompt has no line ending; nobody may be there to read it.
-    let _ = write!(io::stderr(), "{}", output::clean(question));
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new(exit::UNEXPECTED, format!("cannot read stdin: {error}")))?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
 }
 
 /// Whether somebody sits at a terminal, who reads questions and can answer.

@@ -2,6 +2,7 @@
 
 mod follow;
 mod hand_over;
+mod outside;
 mod region;
 
 use std::path::PathBuf;
@@ -17,10 +18,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::outside::Outside;
 use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::changes::Changes;
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
 use crate::doctor::{self, Ailment, Examination, Patient};
 use crate::gateway::Gateway;
@@ -133,7 +135,25 @@ impl App {
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
-        let clock: SharedClock = Arc::new(SystemClock::default());
+        let outside = Outside::default();
+        let app = Self::build_in(outside, config, protections, socket, shutdown).await?;
+        for ailment in doctor::network(&app.network) {
+            tracing::warn!("{ailment}");
+        }
+        for distrust in app.distrusted() {
+            tracing::warn!("{distrust}: it is not used");
+        }
+        Ok(app)
+    }
+
+    pub(crate) async fn build_in(
+        outside: Outside,
+        config: Config,
+        protections: Vec<Attempt>,
+        socket: PathBuf,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StoreError> {
+        let clock = Arc::clone(&outside.clock);
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
         let settings = SettingsFile::new(config.settings).kept_in(&config.state_dir);
@@ -142,7 +162,8 @@ impl App {
             let settings = Arc::clone(&settings);
             Arc::new(Network::new(move || settings.current().network.clone()))
         };
-        let stack = Arc::new(StackClient::new(&network, metrics.upstream.stack.clone()));
+        let stack = outside.stack(StackClient::new(&network, metrics.upstream.stack.clone()));
+        let stack = Arc::new(stack);
         let (tasks, news) = (TaskTracker::new(), News::default());
         let store = store::open(config.token_store, &config.state_dir).await?;
         let parts = Parts {
@@ -158,7 +179,8 @@ impl App {
         let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
         let grants = grants.announcing(news.changes.clone());
         let grants = Arc::new(grants.with_token_files_beside(&socket));
-        let aws = Arc::new(Aws::new(&network, &metrics.upstream).await);
+        let aws = outside.aws(Aws::new(&network, &metrics.upstream).await);
+        let aws = Arc::new(aws);
         let s3 = aws.endpoint("S3");
         let wanted = Arc::clone(&grants);
         let vault = Vault::new(credential::Parts {
@@ -179,7 +201,7 @@ impl App {
         let keys = Keys::new(Arc::clone(&stack), Arc::clone(&clock), tasks.clone());
         let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
         let gateway = Gateway::new(Arc::clone(&grants), wiring);
-        let app = Self {
+        Ok(Self {
             sessions,
             audit: AuditLog::open(&config.state_dir),
             metrics,
@@ -207,14 +229,7 @@ impl App {
             state_dir: config.state_dir,
             socket,
             tasks,
-        };
-        for ailment in doctor::network(&app.network) {
-            tracing::warn!("{ailment}");
-        }
-        for distrust in app.distrusted() {
-            tracing::warn!("{distrust}: it is not used");
-        }
-        Ok(app)
+        })
     }
 
     /// Files that would be used, were they certain to be the user's own doing.
@@ -382,6 +397,11 @@ impl App {
     /// Waits for what must not be cut off: a token the stack has rotated is
     /// lost unless its successor gets stored.
     pub async fn finish(&self) {
+        self.finish_rotations().await;
+        drop(tokio::time::timeout(AUDIT_LAST_WORDS, self.audit.finish()).await);
+    }
+
+    pub(crate) async fn finish_rotations(&self) {
         self.grants.close();
         self.tasks.close();
         if tokio::time::timeout(LAST_WORDS, self.tasks.wait())
@@ -390,6 +410,5 @@ impl App {
         {
             tracing::warn!("stopped while a request to a stack was under way");
         }
-        drop(tokio::time::timeout(AUDIT_LAST_WORDS, self.audit.finish()).await);
     }
 }

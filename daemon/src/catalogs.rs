@@ -11,6 +11,9 @@ pub enum CatalogError {
     /// What was asked for is neither a catalog's URL nor its name in the settings.
     #[error("{0}")]
     Url(#[from] UrlError),
+    /// What was asked for looks like a name, and there are such.
+    #[error("no catalog has this name; quiltd.toml names {}", .0.join(", "))]
+    Name(Vec<String>),
     /// Nothing was asked for and nothing is configured.
     #[error("no catalog is configured")]
     NotConfigured,
@@ -28,7 +31,7 @@ pub fn resolve(
     only: impl FnOnce() -> Option<CatalogUrl>,
 ) -> Result<CatalogUrl, CatalogError> {
     match asked {
-        Some(text) if !text.trim().is_empty() => Ok(typed(text, settings)?),
+        Some(text) if !text.trim().is_empty() => named(text, settings),
         _ => match config.catalog()? {
             Some(configured) => Ok(configured),
             None => only().ok_or(CatalogError::NotConfigured),
@@ -43,4 +46,18 @@ pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, UrlError> {
         Some(catalog) => Ok(catalog.clone()),
         None => CatalogUrl::from_typed(text),
     }
+}
+
+/// The same; where it means none and there are names, those are said. What was
+/// typed is not repeated: it may be a secret.
+pub fn named(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError> {
+    typed(text, settings).map_err(|error| {
+        let names = settings.catalogs().map(|(name, _)| name.to_owned());
+        let known: Vec<String> = names.collect();
+        if error == UrlError::NotAUrl && !known.is_empty() {
+            CatalogError::Name(known)
+        } else {
+            error.into()
+        }
+    })
 }

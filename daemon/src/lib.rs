@@ -36,9 +36,12 @@ pub mod raw;
 pub mod refresh;
 pub mod session;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod stack;
 pub mod store;
 pub mod succession;
+mod sync;
 pub mod users;
 pub mod watchdog;
 

@@ -316,7 +316,7 @@ fn hang_up() -> io::Result<impl Future<Output = ()> + Send> {
                 None => break,
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
 }
 

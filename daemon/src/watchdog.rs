@@ -7,7 +7,7 @@
 //! thread may sleep for a mutex whose holder waits for a processor: that is
 //! believed after [`MUTEX`] only.
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
 #[cfg(target_os = "linux")]
 mod threads;
@@ -24,16 +24,20 @@ pub fn watch(builder: &mut Builder) {
 }
 
 /// Runs what may wait, for a disk, on a thread that the runtime does without
-/// meanwhile.
+/// meanwhile, where it has others.
 pub fn may_block<R>(work: impl FnOnce() -> R) -> R {
-    tokio::task::block_in_place(|| {
-        #[cfg(target_os = "linux")]
-        threads::leave();
-        work()
-    })
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| {
+            #[cfg(target_os = "linux")]
+            threads::leave();
+            work()
+        }),
+        _ => work(),
+    }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};

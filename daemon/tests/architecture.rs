@@ -1,4 +1,4 @@
-//! Which room may use which: the picture in the README, checked.
+//! Which room may use which: the picture in docs/architecture.md, checked.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,7 +145,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A grant is told by its looks in the SDK's files.
     ("python_sdk", &["files", "grant", "raw", "watchdog"]),
     ("raw", &[]),
-    ("refresh", &["changes", "clock", "metrics"]),
+    ("refresh", &["changes", "clock", "metrics", "sync"]),
     (
         "session",
         &[
@@ -153,15 +153,34 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["files"]),
+    // The whole daemon, in tests.
+    (
+        "simulation",
+        &[
+            "api",
+            "app",
+            "aws",
+            "clock",
+            "credential",
+            "metrics",
+            "python_sdk",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
+            "store",
+        ],
+    ),
     ("stack", &["metrics"]),
     ("store", &["files", "watchdog"]),
     ("succession", &["process", "raw"]),
+    ("sync", &[]),
     ("users", &[]),
     ("watchdog", &[]),
 ];
 
 /// Rooms that know HTTP serving; the others must do without axum.
-const SERVING: &[&str] = &["api", "chaos", "fuzz", "listen"];
+const SERVING: &[&str] = &["api", "chaos", "fuzz", "listen", "simulation"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

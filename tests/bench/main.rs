@@ -86,18 +86,25 @@ struct Options {
     /// Be the crowd on this socket: what this program runs itself for.
     #[arg(long, value_name = "SOCKET", hide = true)]
     crowd_on: Option<PathBuf>,
-    /// Count instructions alone, by callgrind, and hold them to what is recorded.
-    #[arg(long)]
-    instructions: bool,
-    /// Record what was counted.
-    #[arg(long, requires = "instructions")]
-    record: bool,
+    #[command(flatten)]
+    counting: Counting,
     /// Print one JSON document in place of the table.
     #[arg(long)]
     json: bool,
     /// Fail if a target is missed, or something could not be measured.
     #[arg(long)]
     check: bool,
+}
+
+/// How instructions are counted, in place of everything else.
+#[derive(Debug, clap::Args)]
+struct Counting {
+    /// Count instructions alone, by callgrind, and hold them to what is recorded.
+    #[arg(long)]
+    instructions: bool,
+    /// Record what was counted.
+    #[arg(long, requires = "instructions")]
+    record: bool,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -109,10 +116,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
     let runtime = tokio::runtime::Runtime::new()?;
     let mut session = runtime.block_on(Session::start(&binaries))?;
-    if options.instructions {
+    if options.counting.instructions {
         let counted = Instructions::count(&mut session)?;
         print!("{counted}");
-        if options.record {
+        if options.counting.record {
             counted.record()?;
         }
         counted.hold(&Instructions::recorded()?)?;
@@ -143,6 +150,42 @@ fn main() -> anyhow::Result<ExitCode> {
     })
 }
 
+/// `credential-process` beside programs that start fast.
+fn beside_fast_programs(
+    options: &Options,
+    session: &Session,
+    document: &Path,
+    credential_process: &dyn Fn() -> Command,
+    skipped: &mut Vec<String>,
+) -> anyhow::Result<Vec<pair::Comparison>> {
+    let mut comparisons = vec![
+        Pair::new("/bin/cat of the same document", credential_process, &|| {
+            cat(session, document)
+        })
+        .at_most(0.75)
+        .run(options.rounds)?,
+    ];
+    match programs::noop(session.home()).context("a program that does nothing") {
+        Ok(noop) => comparisons.push(
+            Pair::new("a program that does nothing", credential_process, &|| {
+                session.command(&noop)
+            })
+            .at_most(2.0)
+            .run(options.rounds)?,
+        ),
+        Err(error) => skipped.push(format!("{error:#}")),
+    }
+    match SshAgent::start(session.home()).context("ssh-agent") {
+        Ok(agent) => comparisons.push(
+            Pair::new("ssh-add -l", credential_process, &|| agent.list())
+                .at_most(0.2)
+                .run(options.rounds)?,
+        ),
+        Err(error) => skipped.push(format!("ssh-add -l: {error:#}")),
+    }
+    Ok(comparisons)
+}
+
 fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
     // Before anything else: what the daemon holds after a login and a first vend.
     let document = document(session)?;
@@ -154,36 +197,15 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         command.args(&line[1..]);
         command
     };
-    let mut comparisons = vec![
-        Pair::new(
-            "/bin/cat of the same document",
-            &credential_process,
-            &|| cat(session, &document),
-        )
-        .at_most(0.75)
-        .run(options.rounds)?,
-    ];
     let mut skipped = Vec::new();
     let mut rows = vec![memory.row()];
-
-    match programs::noop(session.home()).context("a program that does nothing") {
-        Ok(noop) => comparisons.push(
-            Pair::new("a program that does nothing", &credential_process, &|| {
-                session.command(&noop)
-            })
-            .at_most(2.0)
-            .run(options.rounds)?,
-        ),
-        Err(error) => skipped.push(format!("{error:#}")),
-    }
-    match SshAgent::start(session.home()).context("ssh-agent") {
-        Ok(agent) => comparisons.push(
-            Pair::new("ssh-add -l", &credential_process, &|| agent.list())
-                .at_most(0.2)
-                .run(options.rounds)?,
-        ),
-        Err(error) => skipped.push(format!("ssh-add -l: {error:#}")),
-    }
+    let mut comparisons = beside_fast_programs(
+        options,
+        session,
+        &document,
+        &credential_process,
+        &mut skipped,
+    )?;
     rows.extend(comparisons.iter().filter_map(pair::Comparison::row));
     let mut take = |what: &str, found: anyhow::Result<Vec<Row>>| match found {
         Ok(found) => rows.extend(found),

@@ -240,13 +240,19 @@ async fn the_guide_on_managing_keys() {
         .await
         .failed(7);
     // quilt3.api_keys.revoke(id=…), revoke(secret=…)
-    world.ctl(&["api-keys", "revoke", &old.id]).await.ok();
+    world
+        .ctl(&["api-keys", "revoke", &old.id, "--yes"])
+        .await
+        .ok();
     world
         .ctl_with_input(&["api-keys", "revoke", "--secret-stdin"], &secret)
         .await
         .ok();
     assert_eq!(control.key_count(), 0);
-    world.ctl(&["api-keys", "revoke", &id]).await.failed(7);
+    world
+        .ctl(&["api-keys", "revoke", &id, "--yes"])
+        .await
+        .failed(7);
     world
         .ctl_with_input(&["api-keys", "revoke", "--secret-stdin"], &secret)
         .await
@@ -325,7 +331,7 @@ async fn the_guide_for_administrators() {
         assert!(text.contains(line), "{text}");
     }
     world
-        .ctl(&["admin", "api-keys", "revoke", &stale])
+        .ctl(&["admin", "api-keys", "revoke", &stale, "--yes"])
         .await
         .ok();
     world
@@ -333,7 +339,7 @@ async fn the_guide_for_administrators() {
         .await
         .failed(7);
     world
-        .ctl(&["admin", "api-keys", "revoke", &stale])
+        .ctl(&["admin", "api-keys", "revoke", &stale, "--yes"])
         .await
         .failed(7);
 }
@@ -349,7 +355,7 @@ async fn who_is_no_admin_is_told_so() {
     for args in [
         &["list"][..],
         &["get", "some-id"],
-        &["revoke", "some-id"],
+        &["revoke", "some-id", "--yes"],
         &["unused"],
         &["report"],
     ] {
@@ -572,7 +578,10 @@ async fn what_is_no_key_changes_nothing() {
     world.ctl(&["api-keys", "create", " "]).await.failed(8);
     let bobs = control.add_key(&KeySeed::new("bob", "bobs")).unwrap();
     world.ctl(&["api-keys", "get", &bobs.id]).await.failed(7);
-    world.ctl(&["api-keys", "revoke", &bobs.id]).await.failed(7);
+    world
+        .ctl(&["api-keys", "revoke", &bobs.id, "--yes"])
+        .await
+        .failed(7);
     let line = world
         .ctl(&["api-keys", "revoke", &bobs.secret])
         .await
@@ -592,7 +601,7 @@ async fn revoking_the_key_in_use_drops_it() {
                 .await
                 .ok();
         } else {
-            world.ctl(&["api-keys", "revoke", &id]).await.ok();
+            world.ctl(&["api-keys", "revoke", &id, "--yes"]).await.ok();
         }
         assert_eq!(kind(&world).await, None);
     }

@@ -83,7 +83,7 @@ async fn quilt3_and_quiltctl_see_the_same_keys() {
         .await
         .ok();
     let (id, _) = planted(&world, "another");
-    world.ctl(&["api-keys", "revoke", &id]).await.ok();
+    world.ctl(&["api-keys", "revoke", &id, "--yes"]).await.ok();
     assert_eq!(quilt3(&world, &secret, &["get", &id]).await, Value::Null);
     assert_eq!(
         quilt3(&world, &secret, &["admin-get", &id]).await,

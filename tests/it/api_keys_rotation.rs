@@ -105,7 +105,10 @@ async fn a_lost_answer_is_told_and_the_next_rotation_waits() {
     assert!(line.contains("run: quiltctl api-keys revoke "), "{line}");
     let orphan = line.rsplit(' ').next().unwrap();
     assert_ne!(orphan, id);
-    world.ctl(&["api-keys", "revoke", orphan]).await.ok();
+    world
+        .ctl(&["api-keys", "revoke", orphan, "--yes"])
+        .await
+        .ok();
     world.ctl(&["api-keys", "rotate", "--current"]).await.ok();
     assert_eq!(control.key_count(), 1);
 }
@@ -219,7 +222,10 @@ async fn killed(victim: Victim, step: u32, takes_effect: bool) -> bool {
     assert_eq!(control.key_count(), 2, "{what}: none is added");
     // And mended by what they say to run.
     let other = refused.stderr.trim().rsplit(' ').next().unwrap().to_owned();
-    world.ctl(&["api-keys", "revoke", &other]).await.ok();
+    world
+        .ctl(&["api-keys", "revoke", &other, "--yes"])
+        .await
+        .ok();
     assert_eq!(control.key_count(), 1, "{what}");
     assert_eq!(world.ctl(&["token"]).await.ok().trim(), works.unwrap());
     if other != id {

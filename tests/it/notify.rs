@@ -1,5 +1,10 @@
 //! What needs a person is told to one, once: on a real bus to a desktop, and by
 //! a command of the user's.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::used_underscore_binding,
+    reason = "an interface on a bus is given all there is, to keep"
+)]
 
 use std::collections::HashMap;
 use std::fs;

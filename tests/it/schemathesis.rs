@@ -30,7 +30,15 @@ async fn forwarded(world: &World) -> u16 {
             let socket = socket.clone();
             tokio::spawn(async move {
                 if let Ok(mut daemon) = UnixStream::connect(socket).await {
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut daemon).await;
+                    let (mut from, mut to) = client.split();
+                    let (mut answer, mut request) = daemon.split();
+                    // The daemon may answer without reading all.
+                    let asking = tokio::io::copy(&mut from, &mut request);
+                    let answering = async {
+                        let _ = tokio::io::copy(&mut answer, &mut to).await;
+                        let _ = tokio::io::AsyncWriteExt::shutdown(&mut to).await;
+                    };
+                    let _ = tokio::join!(asking, answering);
                 }
             });
         }

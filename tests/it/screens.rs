@@ -118,3 +118,134 @@ async fn uninstalling_undoes_what_was_set_up_and_asks_first() {
     let state = fs::read_dir(world.home.state());
     assert!(state.is_err() || state.unwrap().next().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_need_a_login_are_logged_in_one_after_another() {
+    let world = World::start().await;
+    let other = quilt_tests::stack::FakeStack::bind(crate::web_login::approving())
+        .await
+        .unwrap();
+    let settings = world.home.settings();
+    fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let (one, two) = (world.stack.catalog_url(), other.catalog_url());
+    let text = format!("[catalogs.one]\nurl = \"{one}\"\n[catalogs.two]\nurl = \"{two}\"\n");
+    fs::write(settings, text).unwrap();
+    world.stack.control().update(|settings| {
+        settings.connect.auto_approve = Some("alice".to_owned());
+    });
+    // A browser that follows wherever it is led.
+    let browser = world.home.path().join("browser");
+    fs::write(&browser, "#!/bin/sh\ncurl --silent --location \"$1\"\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&browser, mode).unwrap();
+    let login = || {
+        let mut login = world
+            .home
+            .command(quilt_tests::harness::binaries::quiltctl());
+        login
+            .args(["login", "--all", "--web"])
+            .env("BROWSER", &browser);
+        login.stdin(std::process::Stdio::null());
+        login
+    };
+    for catalog in ["one", "two"] {
+        let mut first = world.ctl_command(&["login", catalog, "--web"]);
+        let run: Run = first
+            .env("BROWSER", &browser)
+            .output()
+            .await
+            .unwrap()
+            .into();
+        run.ok();
+    }
+    let run: Run = login().output().await.unwrap().into();
+    assert!(
+        run.stderr.contains("Every catalog is logged in."),
+        "{run:?}"
+    );
+    world.ctl(&["logout", "--all"]).await.ok();
+    let run: Run = login().output().await.unwrap().into();
+    let said = run.stderr.clone();
+    run.ok();
+    for seen in ["1 of 2: ", "2 of 2: "] {
+        assert!(said.contains(seen), "{said}");
+    }
+    assert_eq!(said.matches("as alice").count(), 2, "{said}");
+    let run: Run = login().output().await.unwrap().into();
+    assert!(
+        run.stderr.contains("Every catalog is logged in."),
+        "{run:?}"
+    );
+    // One that fails does not keep the user from the other.
+    world.ctl(&["logout", "--all"]).await.ok();
+    other.control().update(|settings| {
+        settings.connect.auto_approve = Some("nobody".to_owned());
+    });
+    let run: Run = login().output().await.unwrap().into();
+    assert_eq!(run.code, 6, "{run:?}");
+    assert_eq!(run.stderr.matches("as alice").count(), 1, "{run:?}");
+    let last = run.stderr.trim_end().lines().last().unwrap();
+    assert!(
+        last.ends_with("not every catalog is logged in; run: quiltctl login --all"),
+        "{last}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_daemon_wrote_is_shown_where_quiltctl_started_it() {
+    let mut world = World::start().await;
+    let line = world.ctl(&["daemon", "logs"]).await.failed(7);
+    assert!(line.contains("a service manager"), "{line}");
+    world.daemon.take().unwrap().stop().await;
+    let quiltctl = |args: &[&str]| {
+        let mut command = world
+            .home
+            .command(quilt_tests::harness::binaries::quiltctl());
+        command.args(args).stdin(std::process::Stdio::null());
+        command
+    };
+    let run: Run = quiltctl(&["daemon", "start"])
+        .output()
+        .await
+        .unwrap()
+        .into();
+    run.ok();
+    let logs: Run = quiltctl(&["daemon", "logs"]).output().await.unwrap().into();
+    let logs = logs.ok();
+    assert!(!logs.trim().is_empty(), "it wrote something");
+    let one: Run = quiltctl(&["daemon", "logs", "--lines", "1"])
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert_eq!(one.ok().lines().count(), 1);
+    let refused: Run = quiltctl(&["daemon", "logs", "--json"])
+        .output()
+        .await
+        .unwrap()
+        .into();
+    refused.failed(2);
+    let stop: Run = quiltctl(&["daemon", "stop"]).output().await.unwrap().into();
+    stop.code_is(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_gets_a_word_and_never_a_failure() {
+    let mut world = World::start().await;
+    let host = world.stack.catalog_url().to_owned();
+    assert_eq!(world.ctl(&["status", "--prompt"]).await.ok(), "", "nobody");
+    world.login().await;
+    assert_eq!(world.ctl(&["status", "--prompt"]).await.ok().trim(), host);
+    name_it(&world);
+    // The stack is gone: the prompt does not ask it.
+    let gone = quilt_tests::stack::Host::Registry;
+    world.stack.control().refuse(gone, true);
+    assert!(!world.ctl(&["status", "--prompt"]).await.ok().is_empty());
+    world.daemon.take().unwrap().stop().await;
+    let run = world.ctl(&["status", "--prompt"]).await;
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "", "")
+    );
+    assert!(!world.home.socket().exists(), "a prompt starts no daemon");
+}

@@ -85,7 +85,6 @@ async fn a_users_world_is_that_users() {
         let bin = home.program(binaries::quiltctl());
         let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
         command.args(["-c", line]).env("PATH", path);
-        command.env("XDG_RUNTIME_DIR", world.home.path().join("run"));
         command.env("QUILT_CATALOG", world.stack.catalog_url());
         let output = command.output().await.unwrap();
         String::from_utf8_lossy(&output.stderr).into_owned()
@@ -93,12 +92,12 @@ async fn a_users_world_is_that_users() {
     let program = home.program(binaries::quiltd());
     assert!(program.exists());
     for variable in ["XDG_RUNTIME_DIR", "QUILTD_SOCKET"] {
-        let set = format!("export QUILTD_SOCKET={}; ", world.home.socket().display());
-        let set = if variable == "QUILTD_SOCKET" {
-            &*set
+        let theirs = if variable == "QUILTD_SOCKET" {
+            world.home.socket()
         } else {
-            ""
+            world.home.path().join("run")
         };
+        let set = format!("export {variable}={}; ", theirs.display());
         let said = token(&format!("{set}quiltctl --no-autostart token")).await;
         assert!(said.contains("ermission denied"), "{said}");
         let (_, hint) = said.trim_end().split_once("; run: ").unwrap();

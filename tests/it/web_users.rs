@@ -257,7 +257,7 @@ async fn a_browser_of_nobody_the_system_tells_is_refused_in_words() {
         let answer = visit(&theirs, url).await;
         assert!(answer.starts_with("403 - "), "{answer}");
         assert!(answer.contains("does not tell whose browser"), "{answer}");
-        assert!(answer.contains("run: quiltctl login"), "{answer}");
+        assert!(answer.contains("<code>quiltctl login</code>"), "{answer}");
     }
     assert_eq!(world.stack.control().calls(Endpoint::ConnectToken), 0);
     // Those that are turned away hold nothing up, however many they are.

@@ -2,9 +2,10 @@
 //! against it.
 
 pub mod harness;
+pub mod showcase;
 pub mod stack;
 
-/// Compiles the README's samples.
+/// Compiles the samples of the documents.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/guide.md")]
+struct Documents;

@@ -2,6 +2,7 @@
 //! alone, or an API key.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use quilt_proto::api::{
     AwaitWebLogin, Login, ReadSession, ReadStatus, SessionQuery, StartWebLogin, UseApiKey,
@@ -18,6 +19,9 @@ use crate::exit::{self, Failure};
 use crate::helper::Helper;
 use crate::look::{self, host};
 use crate::{browser, completion, consent, key_source, output, prompt};
+
+/// How long the daemon may take to say that nothing has happened yet.
+const POLL: Duration = Duration::from_mins(1);
 
 /// How to log in.
 #[derive(Debug, Default, clap::Args)]
@@ -206,8 +210,8 @@ fn agreed_beforehand(
     }
 }
 
-/// Says who is logged in now, and who was before. The catalog alone on stdout,
-/// for scripts.
+/// Says who is logged in now, and who was before. Where nobody reads it on a
+/// screen, the catalog alone on stdout, for scripts.
 fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Failure> {
     if context.global().json {
         return output::json(body);
@@ -215,10 +219,11 @@ fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Fail
     for line in session.welcome() {
         output::note(line);
     }
-    // For a person; a script reads the catalog below.
-    if look::is_seen() {
+    // For a person; a script reads the catalog.
+    if look::is_seen() && session.me.is_some() {
         output::note("Next:  quiltctl setup aws      for every AWS program");
         output::note("       quiltctl setup quilt3   for Python");
+        return Ok(());
     }
     output::line(&session.catalog_url)
 }
@@ -236,7 +241,8 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
     say_how_to_leave(&login.start_url);
     let call = AwaitWebLogin(login.id);
     loop {
-        let reply = context.reply(&call)?;
+        // What is waited for has been said, and how to leave.
+        let reply = context.patient_reply(&call, POLL)?;
         let state = reply.answer()?;
         match state.session {
             Some(session) if state.progress == WebLoginProgress::Done => {

@@ -30,8 +30,11 @@ mod use_catalog;
 mod watch;
 mod whoami;
 
+use quilt_proto::ProfileName;
+use quilt_proto::wire::ProfileStatus;
+
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// What the program is asked to do.
 #[derive(Debug, clap::Subcommand)]
@@ -136,10 +139,18 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// What is said of a profile that is none.
-fn no_profile(name: &quilt_proto::ProfileName) -> Failure {
-    let what = format!("there is no profile '{name}'");
-    Failure::new(crate::exit::NOT_FOUND, what).hint("quiltctl profiles")
+/// The profile of this name; where there is none, those that there are.
+fn profile_named(
+    profiles: Vec<ProfileStatus>,
+    wanted: &ProfileName,
+) -> Result<ProfileStatus, Failure> {
+    let known: Vec<&str> = profiles.iter().map(|known| known.name.as_str()).collect();
+    let what = format!(
+        "there is no profile '{wanted}'; there are {}",
+        known.join(", ")
+    );
+    let found = profiles.into_iter().find(|known| known.name == *wanted);
+    found.ok_or_else(|| Failure::new(exit::NOT_FOUND, what).hint("quiltctl profiles"))
 }
 
 /// `~/.aws/config`, made up.

@@ -4,7 +4,7 @@ use quilt_proto::api::{ReadMe, SwitchRole};
 use quilt_proto::wire::{Me, RoleChoice};
 
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::look::{Line, Paint, Screen, Span, name};
 use crate::{completion, look, output};
 
@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::List => context.show(&ReadMe, |_, me| screen(me)),
         Command::Switch { name } => {
             let role = name.clone();
-            context.print(&SwitchRole(RoleChoice { role }), |me| {
+            let switched = context.print(&SwitchRole(RoleChoice { role }), |me| {
                 let host = context.catalog()?;
                 let place = host.map_or_else(String::new, |at| format!(" on {}", look::name(&at)));
                 match me.role.as_deref() {
@@ -40,8 +40,23 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
                     }
                     None => output::line("none"),
                 }
-            })
+            });
+            switched.map_err(|failure| with_roles(context, name, failure))
         }
+    }
+}
+
+/// The failure, with the roles there are where `asked` is none of them.
+fn with_roles(context: &Context, asked: &str, failure: Failure) -> Failure {
+    if failure.code() != exit::REFUSED && failure.code() != exit::INPUT {
+        return failure;
+    }
+    match context.send(&ReadMe) {
+        Ok(me) if me.roles.is_empty() => failure.with_choice("you have no role"),
+        Ok(me) if !me.roles.iter().any(|role| role == asked) => {
+            failure.with_choice(&format!("your roles: {}", look::names(&me.roles, ", ")))
+        }
+        _ => failure,
     }
 }
 

@@ -4,17 +4,17 @@ use std::fs;
 use std::io;
 
 use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
-use quilt_proto::{locations, quoted};
+use quilt_proto::{Command, locations, quoted};
 
 use super::{daemon, setup};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{output, prompt};
+use crate::{destroy, output};
 
 /// How much.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Do not ask
+    /// Do not ask; needed where nobody is at a terminal
     #[arg(long)]
     yes: bool,
 
@@ -25,25 +25,13 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let question = if args.state {
-        "Undo every setup, log out of every catalog and remove what is kept? [y/N] "
+        "Undo every setup, log out of every catalog and remove what is kept?"
     } else {
-        "Undo every setup and stop the daemon? Logins stay. [y/N] "
+        "Undo every setup and stop the daemon? Logins stay."
     };
-    if !args.yes {
-        if !prompt::is_somebody_there() {
-            let hint = if args.state {
-                "quiltctl uninstall --state --yes"
-            } else {
-                "quiltctl uninstall --yes"
-            };
-            let what = "nobody is there to be asked; nothing was changed";
-            return Err(Failure::new(exit::USAGE, what).hint(hint));
-        }
-        if !prompt::agreed(question)? {
-            let what = "nothing was changed";
-            return Err(Failure::new(exit::UNEXPECTED, what).hint("quiltctl uninstall --help"));
-        }
-    }
+    let again = Command::of("quiltctl uninstall").words_if("--state", args.state);
+    let question = || Ok(question.to_owned());
+    destroy::agreed(args.yes, question, again, "quiltctl uninstall --help")?;
     // What fails does not keep the rest from being undone.
     let mut done: Vec<(&str, Result<bool, Failure>)> = Vec::new();
     let all = context.of_all_catalogs();
@@ -119,7 +107,7 @@ fn remove_state() -> Result<bool, Failure> {
     let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
     let failed = |error: io::Error| {
         let what = format!("cannot remove {}: {error}", quoted::path(&dir));
-        let hint = quilt_proto::Command::of("ls -la").path(&dir);
+        let hint = Command::of("ls -la").path(&dir);
         Failure::new(exit::UNEXPECTED, what).hint(hint)
     };
     quilt_trust::check(&dir).map_err(|distrust| crate::files::distrusted(&distrust))?;

@@ -1,5 +1,7 @@
 //! The help: commands in groups, and for each what it is like to use it.
 
+#[cfg(test)]
+mod book;
 mod examples;
 mod groups;
 pub(crate) mod man;
@@ -11,20 +13,38 @@ use clap::CommandFactory;
 pub(crate) use self::examples::{EXIT_CODES, Page, VARIABLES, page};
 use self::groups::GROUPS;
 use crate::args::Cli;
+use crate::look;
 
-/// The whole command, with everything the help says.
+/// How wide the help is at most: longer lines are hard to read.
+const WIDEST: usize = 100;
+
+/// The whole command, with everything the help says, as wide as stdout.
 pub(crate) fn command() -> clap::Command {
-    let command = explained(Cli::command(), "");
+    command_in(look::width_of_stdout().unwrap_or(WIDEST))
+}
+
+/// The same for a screen of this width.
+fn command_in(cells: usize) -> clap::Command {
+    let cells = cells.min(WIDEST);
+    let command = explained(Cli::command(), "", cells);
+    let more = "Every command: `quiltctl COMMAND --help`, `quiltctl man COMMAND`.";
     let template = format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n{}\n\nOptions:\n{{options}}\n\n{}",
-        overview(&command),
-        "Every command: `quiltctl COMMAND --help`, `quiltctl man COMMAND`."
+        overview(&command, cells),
+        look::wrap(more, cells).join("\n")
     );
-    command.help_template(template)
+    command.help_template(template).term_width(cells)
+}
+
+/// A word and what it says, in two columns; what is too long goes on below.
+fn entry(word: &str, column: usize, what: &str, cells: usize) -> String {
+    let hang = " ".repeat(column + 3);
+    let lines = look::wrap(what, cells.saturating_sub(hang.len()));
+    format!("  {word:column$} {}\n", lines.join(&format!("\n{hang}")))
 }
 
 /// The groups, a command a line with what it does.
-fn overview(command: &clap::Command) -> String {
+fn overview(command: &clap::Command, cells: usize) -> String {
     let mut text = String::new();
     for (group, names) in GROUPS {
         // Writing to a String cannot fail.
@@ -34,14 +54,14 @@ fn overview(command: &clap::Command) -> String {
                 .find_subcommand(name)
                 .and_then(clap::Command::get_about);
             let about = about.map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(text, "  {name:19} {about}");
+            text += &entry(name, 19, &about, cells);
         }
     }
     text.trim_end().to_owned()
 }
 
 /// A command and those below it, each with examples, variables and exit codes.
-fn explained(command: clap::Command, path: &str) -> clap::Command {
+fn explained(command: clap::Command, path: &str, cells: usize) -> clap::Command {
     let name = command.get_name().to_owned();
     let path = match (path, name.as_str()) {
         ("", _) if command.get_name() == "quiltctl" => String::new(),
@@ -55,19 +75,19 @@ fn explained(command: clap::Command, path: &str) -> clap::Command {
     let mut command = command;
     for name in below {
         let path = path.clone();
-        command = command.mut_subcommand(name, move |below| explained(below, &path));
+        command = command.mut_subcommand(name, move |below| explained(below, &path, cells));
     }
     match page(&path) {
         Some(page) => {
             let more = command.get_after_long_help().map(ToString::to_string);
-            command.after_help(text(page, more.as_deref()))
+            command.after_help(text(page, more.as_deref(), cells))
         }
         None => command,
     }
 }
 
 /// What stands below the options.
-fn text(page: &Page, more: Option<&str>) -> String {
+fn text(page: &Page, more: Option<&str>, cells: usize) -> String {
     let mut text = String::new();
     if let Some(more) = more {
         let _ = writeln!(text, "{}\n", more.trim_end());
@@ -75,20 +95,23 @@ fn text(page: &Page, more: Option<&str>) -> String {
     let _ = writeln!(text, "Examples:");
     for (example, what) in page.examples {
         let _ = writeln!(text, "  {example}");
-        let _ = writeln!(text, "      {what}");
+        for line in look::wrap(what, cells.saturating_sub(6)) {
+            let _ = writeln!(text, "      {line}");
+        }
     }
     let variables = VARIABLES
         .iter()
         .filter(|(_, of, _)| of.is_none_or(|of| of.contains(&page.path)));
     let _ = writeln!(text, "\nEnvironment:");
     for (name, _, what) in variables {
-        let _ = writeln!(text, "  {name:20} {what}");
+        text += &entry(name, 20, what, cells);
     }
     let codes: Vec<String> = EXIT_CODES
         .iter()
         .map(|(code, what)| format!("{code} {what}"))
         .collect();
-    let _ = write!(text, "\nExit codes:\n  {}", codes.join(", "));
+    let codes = look::wrap(&codes.join(", "), cells.saturating_sub(2));
+    let _ = write!(text, "\nExit codes:\n  {}", codes.join("\n  "));
     text
 }
 
@@ -98,11 +121,42 @@ mod tests {
 
     #[test]
     fn the_overview_and_a_page_as_people_see_them() {
-        let mut command = command();
+        let mut command = command_in(80);
         insta::assert_snapshot!("overview", command.render_help());
         command.build();
         let role = command.find_subcommand_mut("role").unwrap();
         let switch = role.find_subcommand_mut("switch").unwrap();
         insta::assert_snapshot!("role_switch", switch.render_help());
+    }
+
+    /// Every command, and those below it.
+    fn all(command: &clap::Command, found: &mut Vec<clap::Command>) {
+        found.push(command.clone());
+        for below in command.get_subcommands() {
+            all(below, found);
+        }
+    }
+
+    #[test]
+    fn nothing_but_what_is_copied_is_wider_than_the_screen() {
+        for cells in [60, 80, 120] {
+            let mut commands = Vec::new();
+            let mut command = command_in(cells);
+            command.build();
+            all(&command, &mut commands);
+            assert!(commands.len() > 40, "every command is looked at");
+            for mut command in commands {
+                let help = command.render_help().to_string();
+                let examples = help.split("Examples:").nth(1).unwrap_or_default();
+                for line in help.lines().filter(|line| look::width(line) > cells) {
+                    // An example is one line, however long.
+                    assert!(
+                        examples.contains(line),
+                        "{cells}, {}: {line}",
+                        command.get_name()
+                    );
+                }
+            }
+        }
     }
 }

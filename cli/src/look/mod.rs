@@ -12,8 +12,9 @@ mod url;
 mod width;
 
 use std::env;
+use std::path::Path;
 
-use quilt_proto::Timestamp;
+use quilt_proto::{Timestamp, quoted};
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
@@ -23,6 +24,9 @@ pub(crate) use self::screen::{Line, Screen, Span};
 pub(crate) use self::table::{Column, Table};
 pub(crate) use self::time::{Zone, span};
 pub(crate) use self::url::{host, page};
+#[cfg(test)]
+pub(crate) use self::width::width;
+pub(crate) use self::width::{of_stdout as width_of_stdout, wrap};
 
 use crate::args::Global;
 
@@ -114,6 +118,15 @@ fn speaks_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
         }
         // Programs of the desktop are started without one there.
         None => cfg!(target_os = "macos"),
+    }
+}
+
+/// A file's path: for somebody who sees it, from their home on.
+pub(crate) fn file(path: &Path) -> String {
+    let home = env::var_os("HOME").filter(|home| is_seen() && home.len() > 1);
+    match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
+        Some(below) => quoted::path(&Path::new("~").join(below)).to_string(),
+        None => quoted::path(path).to_string(),
     }
 }
 

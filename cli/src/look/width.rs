@@ -18,7 +18,7 @@ pub(crate) fn width(text: &str) -> usize {
 
 /// The width of stdout: `COLUMNS`, else the terminal's; nothing where it is no
 /// terminal.
-pub(super) fn of_stdout() -> Option<usize> {
+pub(crate) fn of_stdout() -> Option<usize> {
     if let Some(columns) = env::var("COLUMNS").ok().and_then(|text| text.parse().ok()) {
         return Some(NARROWEST.max(columns));
     }
@@ -35,7 +35,7 @@ pub(super) fn of_stdout() -> Option<usize> {
 
 /// A text as lines of at most so many cells, broken between words. A word that
 /// is longer stands whole: somebody may have to copy it.
-pub(super) fn wrap(text: &str, cells: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let Some(line) = lines.last_mut() else { break };

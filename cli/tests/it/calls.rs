@@ -316,7 +316,7 @@ fn shells_and_manuals_are_served_without_a_daemon() {
     assert!(home.run(&["--help"]).ok().contains("Usage"));
     let help = home.run(&["packages", "delete", "--help"]).ok();
     assert!(
-        help.contains("where stdin is no terminal, nothing is asked"),
+        help.contains("needed where nobody is at a terminal"),
         "{help}"
     );
     assert!(home.run(&["--version"]).ok().starts_with("quiltctl "));

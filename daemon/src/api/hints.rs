@@ -97,6 +97,7 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
 fn catalog(error: &CatalogError) -> Command {
     match error {
         CatalogError::Url(_) | CatalogError::NotConfigured => CONFIGURE.into(),
+        CatalogError::Name(_) => "quiltctl status".into(),
         CatalogError::Config(error) => config(error),
     }
 }

@@ -28,7 +28,7 @@ impl App {
     /// the runtime.
     pub fn take_startup_keys(&self) {
         let settings = self.settings.current();
-        let typed = |name: &str| catalogs::typed(name, &settings);
+        let typed = |name: &str| Ok(catalogs::typed(name, &settings)?);
         let keys = StartupKeys::read(settings.key_files.clone(), typed);
         for (catalog, key) in &keys.found {
             let session = self.sessions.session(catalog);

@@ -24,9 +24,8 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
 }
 
 impl AuditLog {
-    #[expect(clippy::needless_pass_by_value, reason = "made where it is noted")]
-    fn note(&self, entry: AuditEntry) {
-        let AuditEntry { time, pid, uid, .. } = entry;
+    fn note(&self, entry: &AuditEntry) {
+        let AuditEntry { time, pid, uid, .. } = *entry;
         self.record(&Event {
             time,
             action: &entry.action,
@@ -47,9 +46,9 @@ async fn equal_events_become_one_line_more() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(&dir.path().join("deep"));
     for pid in 1..=500 {
-        log.note(entry("credentials", pid));
+        log.note(&entry("credentials", pid));
     }
-    log.note(entry("token", 1));
+    log.note(&entry("token", 1));
     let entries = log.read(None).await.unwrap();
     let seen: Vec<_> = entries
         .iter()
@@ -68,20 +67,20 @@ async fn equal_events_become_one_line_more() {
 #[tokio::test]
 async fn the_log_survives_and_torn_lines_are_passed_over() {
     let dir = TempDir::new().unwrap();
-    AuditLog::open(dir.path()).note(entry("login", 1));
+    AuditLog::open(dir.path()).note(&entry("login", 1));
     let log = AuditLog::open(dir.path());
     while log.read(None).await.unwrap().is_empty() {}
     let path = dir.path().join("audit.jsonl");
     let torn = fs::read_to_string(&path).unwrap() + "{\"time\":\"2026-\n";
     fs::write(&path, torn).unwrap();
-    log.note(entry("logout", 2));
+    log.note(&entry("logout", 2));
     assert_eq!(log.read(None).await.unwrap().len(), 2);
 }
 
 /// Writes lines of a program that all differ, together so many bytes.
 async fn flood(log: &AuditLog, program: Option<&str>, bytes: usize) {
     for n in 0..bytes / 600 {
-        log.note(AuditEntry {
+        log.note(&AuditEntry {
             request: Some(format!("GET /api/{n:0>400}")),
             action: "registry".to_owned(),
             program: program.map(str::to_owned),
@@ -108,13 +107,13 @@ async fn a_flood_takes_nobody_elses_lines_and_is_bounded() {
     let log = AuditLog::open(dir.path());
     let ours = 50;
     for n in 0..ours {
-        log.note(AuditEntry {
+        log.note(&AuditEntry {
             profile: Some(format!("p{n}")),
             ..entry("credentials", 1)
         });
     }
     // What hides its own doings is a program like others.
-    log.note(AuditEntry {
+    log.note(&AuditEntry {
         program: Some("/bin/evil".to_owned()),
         ..entry("token", 2)
     });
@@ -142,7 +141,7 @@ async fn two_daemons_lose_none_of_each_others_lines() {
     let logs = [AuditLog::open(dir.path()), AuditLog::open(dir.path())];
     let wanted = 3 * 4000;
     for n in 0..wanted {
-        logs[n % 2].note(AuditEntry {
+        logs[n % 2].note(&AuditEntry {
             request: Some(format!("GET /api/{n:0>200}")),
             ..entry("registry", 1)
         });
@@ -162,7 +161,7 @@ async fn two_daemons_lose_none_of_each_others_lines() {
 #[tokio::test]
 async fn what_a_killed_daemon_left_half_joined_is_there_once() {
     let dir = TempDir::new().unwrap();
-    AuditLog::open(dir.path()).note(entry("login", 1));
+    AuditLog::open(dir.path()).note(&entry("login", 1));
     let log = AuditLog::open(dir.path());
     while log.read(None).await.unwrap().is_empty() {}
     let [path, full, older] =
@@ -194,7 +193,7 @@ async fn a_lock_that_is_held_neither_stops_it_nor_lets_it_grow() {
     held.lock().unwrap();
     let padding = "x".repeat(500);
     for n in 0..5 * 1024 * 2 {
-        log.note(AuditEntry {
+        log.note(&AuditEntry {
             request: Some(format!("{n}{padding}")),
             ..entry("registry", 1)
         });
@@ -202,7 +201,7 @@ async fn a_lock_that_is_held_neither_stops_it_nor_lets_it_grow() {
     log.finish().await;
     assert!(bytes_on_disk(&dir) <= file::MAX_BYTES);
     held.unlock().unwrap();
-    log.note(entry("login", 1));
+    log.note(&entry("login", 1));
     let newest = log.read(None).await.unwrap().pop().unwrap();
     assert_eq!(newest.action, "login");
 }
@@ -211,7 +210,7 @@ async fn a_lock_that_is_held_neither_stops_it_nor_lets_it_grow() {
 async fn what_others_chose_is_cut() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(dir.path());
-    log.note(AuditEntry {
+    log.note(&AuditEntry {
         program: Some(format!("/{}/aws", "é".repeat(4000))),
         request: Some(format!("GET /{}", "é".repeat(4000))),
         ..entry("registry", 1)
@@ -229,7 +228,7 @@ async fn a_symlink_is_not_followed_and_nobody_is_held_up() {
     fs::write(&elsewhere, "").unwrap();
     symlink(&elsewhere, dir.path().join("audit.jsonl")).unwrap();
     let log = AuditLog::open(dir.path());
-    log.note(entry("token", 1));
+    log.note(&entry("token", 1));
     assert!(log.read(None).await.is_err());
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
 }
@@ -245,7 +244,7 @@ async fn entries_are_in_order_of_time_however_they_came() {
     // Repeats are written after what came between them, and two threads may
     // come in the other order.
     for (seconds, action) in [(10, "token"), (11, "token"), (30, "login"), (20, "logout")] {
-        log.note(at(seconds, action));
+        log.note(&at(seconds, action));
     }
     let entries = log.read(None).await.unwrap();
     let seen: Vec<_> = entries.iter().map(|entry| entry.time.unix()).collect();
@@ -299,7 +298,7 @@ async fn what_differs_in_anything_but_the_process_is_a_line_of_its_own() {
     ];
     for _ in 0..3 {
         for entry in &others {
-            log.note(entry.clone());
+            log.note(entry);
         }
     }
     let entries = log.read(None).await.unwrap();
@@ -325,7 +324,7 @@ async fn events_are_counted_while_nobody_writes() {
             let log = log.clone();
             std::thread::spawn(move || {
                 for pid in 0..20_000 {
-                    log.note(entry("credentials", pid));
+                    log.note(&entry("credentials", pid));
                 }
             })
         })
@@ -344,7 +343,7 @@ async fn more_kinds_than_are_gathered_are_all_written() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(dir.path());
     for number in (0..600).chain(0..600) {
-        log.note(AuditEntry {
+        log.note(&AuditEntry {
             request: Some(number.to_string()),
             ..entry("registry", 1)
         });

@@ -5,6 +5,8 @@
 //! way there (certificates, proxies) come from there.
 
 mod bounded;
+#[cfg(test)]
+mod calls;
 mod console;
 mod error;
 mod sts;
@@ -20,6 +22,8 @@ use quilt_proto::Timestamp;
 use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
 use url::Url;
 
+#[cfg(test)]
+pub(crate) use self::calls::Calls;
 pub use self::console::SignIn;
 pub use self::error::AwsError;
 pub use self::sts::AssumeRole;

@@ -41,10 +41,12 @@ pub enum CredentialError {
         asked: CatalogUrl,
     },
     /// There is no such profile.
-    #[error("there is no profile '{name}'{}", because(problem.as_deref()))]
+    #[error("there is no profile '{name}'; there are {}{}", names(known), because(problem.as_deref()))]
     UnknownProfile {
         /// The name asked for.
         name: ProfileName,
+        /// Those there are.
+        known: Vec<ProfileName>,
         /// Why the settings file is not in force, if it is not.
         problem: Option<String>,
     },
@@ -65,6 +67,11 @@ pub enum CredentialError {
     /// The daemon is stopping.
     #[error("quiltd is stopping")]
     Stopping,
+}
+
+fn names(known: &[ProfileName]) -> String {
+    let known: Vec<&str> = known.iter().map(ProfileName::as_str).collect();
+    known.join(", ")
 }
 
 fn because(problem: Option<&str>) -> String {

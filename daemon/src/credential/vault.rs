@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, ProfileName};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::role_source::RoleSource;
@@ -117,9 +118,12 @@ impl Vault {
         name: &ProfileName,
     ) -> Result<Arc<Profile>, CredentialError> {
         settings.profile(name).ok_or_else(|| {
-            let problem = self.parts.settings.problem();
-            let name = name.clone();
-            CredentialError::UnknownProfile { name, problem }
+            let known = settings.profiles().into_iter();
+            CredentialError::UnknownProfile {
+                name: name.clone(),
+                known: known.map(|(name, _)| name).collect(),
+                problem: self.parts.settings.problem(),
+            }
         })
     }
 

@@ -34,6 +34,7 @@ impl Keys {
     ) -> Result<Arrival, KeyError> {
         let begun = session.begun();
         tokio::select! {
+            biased;
             ended = session.key_ended(begun) => Err(ended.into()),
             set = self.set_since(begun, session, secret, accept) => set,
         }

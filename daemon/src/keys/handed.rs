@@ -17,9 +17,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quilt_proto::{ApiKeySecret, NameError, UrlError};
+use quilt_proto::{ApiKeySecret, NameError};
 use quilt_trust::Distrust;
 use zeroize::Zeroizing;
+
+/// An error of whoever knows catalogs by name.
+pub(super) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The variable a key may come in.
 const ENVIRONMENT: &str = "QUILT_API_KEY";
@@ -62,7 +65,7 @@ pub enum HandoverError {
         /// Where it came from.
         place: String,
         /// What is wrong with what it is named after.
-        source: UrlError,
+        source: BoxedError,
     },
     /// It is not a key.
     #[error("{place}: {source}")]

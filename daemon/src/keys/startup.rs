@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{ApiKeySecret, CatalogUrl, UrlError, quoted};
+use quilt_proto::{ApiKeySecret, CatalogUrl, quoted};
 use quilt_trust::{Access, Role};
 
-use super::handed::{self, CREDENTIAL, HandoverError};
+use super::handed::{self, BoxedError, CREDENTIAL, HandoverError};
 
 /// What keys were found, and which ones could not be taken: one that is wrong
 /// is no reason for the others not to be used.
@@ -38,7 +38,7 @@ impl StartupKeys {
     /// catalog a name means.
     pub fn read(
         files: impl IntoIterator<Item = (CatalogUrl, PathBuf)>,
-        typed: impl Fn(&str) -> Result<CatalogUrl, UrlError>,
+        typed: impl Fn(&str) -> Result<CatalogUrl, BoxedError>,
     ) -> Self {
         let mut keys = Self::default();
         for (catalog, path) in files {
@@ -54,7 +54,7 @@ impl StartupKeys {
     fn add_credentials(
         &mut self,
         dir: &Path,
-        typed: impl Fn(&str) -> Result<CatalogUrl, UrlError>,
+        typed: impl Fn(&str) -> Result<CatalogUrl, BoxedError>,
     ) {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -151,8 +151,8 @@ mod tests {
         }
         let mut keys = StartupKeys::default();
         keys.add_credentials(dir.path(), |name| match name {
-            "prod" => "https://prod.quilt.example".parse(),
-            name => CatalogUrl::from_typed(name),
+            "prod" => Ok("https://prod.quilt.example".parse()?),
+            name => Ok(CatalogUrl::from_typed(name)?),
         });
         let found: Vec<_> = keys
             .found

@@ -1,6 +1,6 @@
 //! The state behind a refresher, and the one task that fetches.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -13,6 +13,7 @@ use super::{Failure, Policy, RefreshError, Snapshot, Source, Watched, backoff};
 use crate::changes::Changes;
 use crate::clock::{Deadline, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
+use crate::sync::{self, Mutex, MutexGuard};
 
 #[cfg(test)]
 mod storm;
@@ -125,7 +126,7 @@ impl<S: Source> Inner<S> {
         let held = state.held.as_ref().map(|held| held.value.clone());
         let (inner, generation) = (Arc::clone(self), state.generation);
         let is_probe = state.dead.is_some();
-        self.tasks.spawn(async move {
+        let fetch = async move {
             let landing = Clearing {
                 inner: &inner,
                 generation,
@@ -144,7 +145,8 @@ impl<S: Source> Inner<S> {
             inner.meter.record(outcome, landing.started.elapsed());
             drop(sender.send_replace(Some(inner.land(result, generation))));
             drop(landing);
-        });
+        };
+        sync::detached(self.tasks.track_future(fetch));
         receiver
     }
 
@@ -301,9 +303,9 @@ pub(super) async fn wait<S: Source>(
     mut ticket: Ticket<S>,
     patience: Duration,
 ) -> Result<S::Value, RefreshError<S::Error>> {
-    let landed = tokio::time::timeout(patience, ticket.wait_for(Option::is_some)).await;
+    let landed = sync::timeout(patience, ticket.wait_for(Option::is_some)).await;
     match landed {
-        Err(_) => Err(RefreshError::Slow),
+        Err(_late) => Err(RefreshError::Slow),
         Ok(Err(_)) => Err(RefreshError::Interrupted),
         Ok(Ok(outcome)) => match &*outcome {
             Some(Ok(value)) => Ok(value.clone()),

@@ -13,6 +13,8 @@ mod flight;
 mod held;
 mod policy;
 mod random;
+#[cfg(test)]
+mod schedules;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,25 +26,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use quilt_proto::Timestamp;
 use tokio::sync::Notify;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use self::flight::{FetchState, Inner};
 pub use self::policy::Policy;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
-
-#[cfg(test)]
-thread_local! {
-    /// What is drawn on this thread in place of a random number.
-    static FIXED: std::cell::Cell<Option<f64>> = const { std::cell::Cell::new(None) };
-}
+use crate::sync::{Scoped, scoped};
 
 /// Every pause on this thread is the longest that could be drawn.
 #[cfg(test)]
 pub(crate) fn without_jitter() {
-    FIXED.set(Some(1.0));
+    draw_from(|| 1.0);
 }
+
+#[cfg(test)]
+pub(crate) use self::random::draw_from;
 
 /// Something with an end.
 pub trait Expires: Clone + Send + Sync + 'static {
@@ -132,7 +132,7 @@ pub struct Watched {
 /// Keeps one value fresh. Dropping it stops the schedule, not a fetch under way.
 pub struct Refresher<S: Source> {
     inner: Arc<Inner<S>>,
-    _schedule: AbortOnDropHandle<()>,
+    _schedule: Scoped<()>,
 }
 
 impl<S: Source> Refresher<S> {
@@ -140,10 +140,10 @@ impl<S: Source> Refresher<S> {
     /// inside a tokio runtime.
     pub fn new(source: S, policy: Policy, watched: Watched) -> Self {
         let inner = Arc::new(Inner::new(source, policy, watched));
-        let schedule = tokio::spawn(keep_ahead(Arc::clone(&inner)));
+        let schedule = scoped(keep_ahead(Arc::clone(&inner)));
         Self {
             inner,
-            _schedule: AbortOnDropHandle::new(schedule),
+            _schedule: schedule,
         }
     }
 
@@ -218,6 +218,7 @@ async fn keep_ahead<S: Source>(inner: Arc<Inner<S>>) {
         let changed = changed.notified();
         match inner.next_attempt() {
             Some(deadline) => tokio::select! {
+                biased;
                 () = inner.clock.sleep_until(deadline) => inner.attempt_if_due(),
                 () = changed => {}
             },

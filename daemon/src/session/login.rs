@@ -53,6 +53,7 @@ impl Session {
             .spawn(async move { session.exchange(begun, &agreed, code).await });
         // What the stack grants to one that was ended is taken back by the task.
         tokio::select! {
+            biased;
             ended = self.login_ended(begun) => Err(ended),
             outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
         }

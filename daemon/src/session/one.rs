@@ -1,10 +1,11 @@
 //! One catalog's session.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
+use tokio::time::Instant;
 
 use super::api_key::ApiKeySlot;
 use super::authorized::Doubt;

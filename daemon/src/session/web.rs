@@ -157,6 +157,7 @@ impl WebLogin {
         let tasks = &self.session.parts.tasks;
         let task = tasks.spawn(async move { login.exchange(code).await });
         tokio::select! {
+            biased;
             ended = self.ended() => Err(ended),
             outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
         }

@@ -37,6 +37,9 @@ pub struct StackClient {
     clients: Clients,
     #[cfg(test)]
     in_flight: std::sync::atomic::AtomicUsize,
+    /// Carries requests in place of the network.
+    #[cfg(test)]
+    wire: Option<Arc<dyn super::Wire>>,
 }
 
 impl Default for StackClient {
@@ -59,6 +62,17 @@ impl StackClient {
             clients,
             #[cfg(test)]
             in_flight: std::sync::atomic::AtomicUsize::new(0),
+            #[cfg(test)]
+            wire: None,
+        }
+    }
+
+    /// Over something else than the network.
+    #[cfg(test)]
+    pub(crate) fn over(self, wire: Arc<dyn super::Wire>) -> Self {
+        Self {
+            wire: Some(wire),
+            ..self
         }
     }
 
@@ -84,6 +98,10 @@ impl StackClient {
                 reason: "a URL in its configuration is not one".to_owned(),
             });
         };
+        #[cfg(test)]
+        if self.wire.is_some() {
+            return Ok(super::wire::unused_client());
+        }
         self.clients
             .of(&parsed)
             .map_err(|failure| StackError::Unreachable {
@@ -109,6 +127,14 @@ impl StackClient {
     ) -> Result<(Response, Origin), StackError> {
         let url = request.url().clone();
         let host = Origin::of(&url);
+        #[cfg(test)]
+        if let Some(wire) = &self.wire {
+            let carried = wire.carry(request).await;
+            return match carried {
+                Ok(response) => Ok((response, host)),
+                Err(failure) => Err(StackError::Unreachable { host, failure }),
+            };
+        }
         match client.execute(request).await {
             Ok(response) => Ok((response, host)),
             Err(error) => Err(StackError::Unreachable {

@@ -20,6 +20,8 @@ mod search;
 mod times;
 mod tokens;
 mod verdict;
+#[cfg(test)]
+mod wire;
 
 pub use self::api_keys::{Revoked, Scope};
 pub use self::credentials::StackCredentials;
@@ -30,3 +32,5 @@ pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
 pub use self::payload::Payload;
 pub use self::tokens::Tokens;
+#[cfg(test)]
+pub(crate) use self::wire::Wire;

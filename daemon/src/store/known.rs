@@ -14,6 +14,7 @@ use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
 use super::{StoreError, StoreNote};
 use crate::files;
+use crate::watchdog::may_block;
 
 /// What is known of one catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ impl KnownCatalogs {
             return Ok(());
         }
         let written = match prepared {
-            Ok(()) => write(dir.join(FILE), document).await,
+            Ok(()) => write(&dir.join(FILE), &document),
             Err(error) => Err(error),
         };
         match written {
@@ -218,16 +219,13 @@ impl Document {
 /// The file's name.
 const FILE: &str = "catalogs.json";
 
-async fn write(path: PathBuf, document: Document) -> Result<(), StoreError> {
+fn write(path: &Path, document: &Document) -> Result<(), StoreError> {
     let text = document.text();
     if text.len() as u64 > MAX_BYTES {
-        return Err(StoreError::TooLarge(path));
+        return Err(StoreError::TooLarge(path.to_owned()));
     }
-    let there = path.clone();
-    let written = tokio::task::spawn_blocking(move || files::replace_private(&there, &text)).await;
-    written
-        .unwrap_or_else(|_| Err(std::io::Error::other("the write was given up")))
-        .map_err(|error| StoreError::io("write", &path, &error))
+    may_block(|| files::replace_private(path, &text))
+        .map_err(|error| StoreError::io("write", path, &error))
 }
 
 #[cfg(test)]

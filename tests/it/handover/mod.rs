@@ -65,7 +65,10 @@ fn contents(dir: &Path) -> Vec<u8> {
 fn key_sockets(home: &Home) -> Vec<String> {
     let names = fs::read_dir(home.state()).unwrap().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    let is_socket = |name: &String| name.ends_with(".sock") && name.starts_with('k');
+    let is_socket = |name: &String| {
+        let kind = Path::new(name).extension();
+        kind.is_some_and(|kind| kind == "sock") && name.starts_with('k')
+    };
     names.filter(is_socket).collect()
 }
 

@@ -47,7 +47,7 @@ async fn who_changes_while_credentials_are_fetched_keeps_nobody_waiting() {
         world.ctl(&["role", "switch", &roles[0]]).await.ok();
         control.reset_counts();
         let hold = || control.plant(Endpoint::GetCredentials, Fault::always(FaultKind::Hold));
-        let mut held = hold();
+        let mut planted = hold();
         let mut ask = world.ctl_command(&["credential-process"]);
         let asking = tokio::spawn(async move { ask.output().await.unwrap() });
         for turn in 1..=5_u64 {
@@ -59,10 +59,10 @@ async fn who_changes_while_credentials_are_fetched_keeps_nobody_waiting() {
             world.client().send(&SwitchRole(choice)).await.unwrap();
             // What was asked for as somebody else comes now, and too late.
             let next = hold();
-            control.clear_fault(held);
-            held = next;
+            control.clear_fault(planted);
+            planted = next;
         }
-        control.clear_fault(held);
+        control.clear_fault(planted);
         let output = asking.await.unwrap();
         if output.status.success() {
             return;

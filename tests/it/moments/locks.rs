@@ -19,53 +19,54 @@ async fn used() -> World {
     world
 }
 
+/// Does everything while the lock whose name begins so is held.
+async fn with_held(kind: &str) {
+    let mut world = used().await;
+    world.stack.control().outdate_access_tokens();
+    let names = locks(&world);
+    let found = names.iter().find(|name| name.starts_with(kind));
+    let name = found.expect(kind).as_str();
+    let held = hold(&world, name);
+    let code = world.stack.control().login_code("alice").unwrap();
+    let configure = ["config", world.stack.catalog_url()];
+    // All at once, so that what may wait waits together.
+    let all = async {
+        tokio::join!(
+            world.ctl(&["whoami"]),
+            world.ctl(&["credential-process"]),
+            world.ctl(&["setup", "quilt3", "--without-api-keys"]),
+            world.ctl(&["grants", "list"]),
+            world.ctl(&["exec", "--", "true"]),
+            world.ctl_with_input(&["login", "--code-stdin"], &code),
+            world.ctl_with_input(&["login", "--api-key"], "qk_abcdefghijklmnop"),
+            world.ctl(&configure),
+        )
+    };
+    let asking = in_time(name, all);
+    let looking = async {
+        for _ in 0..20 {
+            in_time(name, world.ctl(&["status"])).await.ok();
+            in_time(name, world.client().health()).await.unwrap();
+        }
+    };
+    tokio::join!(asking, looking);
+    let daemon = world.daemon.take().unwrap();
+    assert!(in_time(name, daemon.stop()).await.success(), "{name}");
+    drop(held);
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    world.ctl(&["whoami"]).await.ok();
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    world.ctl(&["logout"]).await.ok();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lock_that_others_hold_hangs_anything_for_good() {
-    let world = used().await;
-    let names = locks(&world);
-    for expected in ["grants.lock", "sessions.lock", "catalogs.lock", "rotation-"] {
-        assert!(
-            names.iter().any(|name| name.starts_with(expected)),
-            "{names:?}"
-        );
-    }
-    // Those that say that a daemon runs are its own all the time.
-    let is_shared = |name: &&String| !name.starts_with("quiltd") && !name.starts_with("daemon");
-    for name in names.iter().filter(is_shared) {
-        let mut world = used().await;
-        world.stack.control().outdate_access_tokens();
-        let held = hold(&world, name);
-        let code = world.stack.control().login_code("alice").unwrap();
-        let configure = ["config", world.stack.catalog_url()];
-        // All at once, so that what may wait waits together.
-        let all = async {
-            tokio::join!(
-                world.ctl(&["whoami"]),
-                world.ctl(&["credential-process"]),
-                world.ctl(&["setup", "quilt3", "--without-api-keys"]),
-                world.ctl(&["grants", "list"]),
-                world.ctl(&["exec", "--", "true"]),
-                world.ctl_with_input(&["login", "--code-stdin"], &code),
-                world.ctl_with_input(&["login", "--api-key"], "qk_abcdefghijklmnop"),
-                world.ctl(&configure),
-            )
-        };
-        let asking = in_time(name, all);
-        let looking = async {
-            for _ in 0..20 {
-                in_time(name, world.ctl(&["status"])).await.ok();
-                in_time(name, world.client().health()).await.unwrap();
-            }
-        };
-        tokio::join!(asking, looking);
-        let daemon = world.daemon.take().unwrap();
-        assert!(in_time(name, daemon.stop()).await.success(), "{name}");
-        drop(held);
-        world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
-        world.ctl(&["whoami"]).await.ok();
-        world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
-        world.ctl(&["logout"]).await.ok();
-    }
+    tokio::join!(
+        with_held("grants."),
+        with_held("sessions."),
+        with_held("catalogs."),
+        with_held("rotation-"),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

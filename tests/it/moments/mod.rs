@@ -33,7 +33,9 @@ fn hold(world: &World, name: &str) -> File {
 fn locks(world: &World) -> Vec<String> {
     let entries = std::fs::read_dir(world.home.state()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".lock")).collect();
+    let mut names: Vec<_> = names
+        .filter(|name| name.strip_suffix(".lock").is_some())
+        .collect();
     names.sort();
     names
 }

@@ -128,7 +128,14 @@ async fn what_is_not_s3s_answer_is_told_and_read_no_further() {
     let (list, versions, delete): (&[&str], &[&str], &[&str]) = (
         &["packages", "list", &registry],
         &["packages", "versions", "ns/name", "--registry", &registry],
-        &["packages", "delete", "ns/name", "--registry", &registry],
+        &[
+            "packages",
+            "delete",
+            "ns/name",
+            "--registry",
+            &registry,
+            "--yes",
+        ],
     );
     let before = state(&world, 1);
     for (kind, message) in [

@@ -5,9 +5,8 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::Duration;
 
-use quilt_tests::harness::{Run, World};
+use quilt_tests::harness::{Run, World, terminal};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::process::{Child, Command};
 
 use super::fake::{BUCKET, fill, world};
@@ -16,17 +15,6 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Back to the start of the line, and the line wiped.
 const WIPE: &str = "\r\x1b[K";
-
-/// A terminal: the person's side and the program's.
-fn terminal() -> (File, File) {
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap();
-    let mut options = File::options();
-    let program = options.read(true).write(true).open(name.to_str().unwrap());
-    (File::from(person), program.unwrap())
-}
 
 /// Reads on until the terminal shows `until`, or its last program is gone.
 async fn read(mut person: File, until: &'static str) -> (File, String) {
@@ -72,7 +60,7 @@ async fn a_line_counts_what_came_and_goes_away() {
     control.plant(Endpoint::S3, hold());
     let piped = held(&world, list(Stdio::piped()), 4).await;
     control.plant(Endpoint::S3, hold());
-    let (person, program) = terminal();
+    let (person, program) = terminal().unwrap();
     let seen = held(&world, list(program.into()), 8).await;
     let (person, shown) = read(person, "260 packages in ").await;
     assert!(shown.starts_with(WIPE), "{shown:?}");

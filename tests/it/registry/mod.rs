@@ -3,7 +3,7 @@
 mod config;
 mod keys;
 mod logins;
-mod terminal;
+pub(crate) mod terminal;
 
 use quilt_proto::wire::TokenKind;
 use quilt_tests::harness::{Run, World};

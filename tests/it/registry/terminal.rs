@@ -5,8 +5,7 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
-use quilt_tests::harness::World;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use quilt_tests::harness::{World, terminal};
 
 use super::Two;
 
@@ -59,23 +58,15 @@ async fn at_a_terminal_it_is_asked_before_anything_is_given_away() {
 }
 
 /// A person's terminal with quiltctl in it.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     person: File,
     child: tokio::process::Child,
     shown: String,
 }
 
 impl Terminal {
-    pub(super) fn open(world: &World, args: &[&str]) -> Self {
-        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&person).unwrap();
-        unlockpt(&person).unwrap();
-        let name = ptsname(&person, Vec::new()).unwrap();
-        let program = File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap());
-        let program = program.unwrap();
+    pub(crate) fn open(world: &World, args: &[&str]) -> Self {
+        let (person, program) = terminal().unwrap();
         let mut command = world.ctl_command(args);
         let child = command
             .stdin(Stdio::from(program.try_clone().unwrap()))
@@ -86,7 +77,7 @@ impl Terminal {
         // The command keeps copies of the program's side.
         drop(command);
         Self {
-            person: File::from(person),
+            person,
             child,
             shown: String::new(),
         }
@@ -115,19 +106,19 @@ impl Terminal {
         self
     }
 
-    pub(super) async fn shows(self, until: &str) -> Self {
+    pub(crate) async fn shows(self, until: &str) -> Self {
         let terminal = self.read_to(Some(until.to_owned())).await;
         assert!(terminal.shown.ends_with(until), "{}", terminal.shown);
         terminal
     }
 
-    pub(super) fn types(mut self, keys: &str) -> Self {
+    pub(crate) fn types(mut self, keys: &str) -> Self {
         self.person.write_all(keys.as_bytes()).unwrap();
         self
     }
 
     /// Its exit code, and all that the terminal showed.
-    pub(super) async fn end(self) -> (i32, String) {
+    pub(crate) async fn end(self) -> (i32, String) {
         let mut terminal = self.read_to(None).await;
         let status = terminal.child.wait().await.unwrap();
         (status.code().unwrap(), terminal.shown)

@@ -1,17 +1,18 @@
 //! The main job in one command: a fake stack, a daemon in a throw-away home, a
-//! login, a `credential_process` document, and an S3 object read with it by an
-//! unmodified AWS program.
+//! login, and S3 objects read by an unmodified AWS program; what the recording
+//! in the README shows.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
+use std::io::IsTerminal;
 use std::process::Stdio;
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use quilt_tests::harness::toolchain::{Python, Venv};
-use quilt_tests::harness::{Home, Run, binaries};
-use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, FakeStack, StackConfig};
+use quilt_tests::harness::binaries;
+use quilt_tests::showcase::{Showcase, Step};
+use quilt_tests::stack::DEMO_BUCKET;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 /// Shows what quiltd does, on a Quilt stack that runs on this machine only.
 #[derive(Debug, Parser)]
@@ -24,126 +25,126 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    println!("Building quiltd and quiltctl, and installing the AWS CLI from PyPI (once) …");
-    let python = tokio::task::spawn_blocking(|| Python::prepare(Venv::AwsCliV1)).await?;
-    let python = python.map_err(|reason| anyhow::anyhow!("{reason}"))?;
-    let stack = FakeStack::bind(StackConfig::default())
-        .await
-        .context("cannot listen on loopback")?;
-    let demo = Demo {
-        stack,
-        home: Home::new(),
-    };
-    let outcome = demo.show(&python).await;
-    if outcome.is_ok() && args.stay {
-        demo.stay(&python).await?;
-    }
-    demo.ctl(&["daemon", "stop"], None).await?;
-    outcome?;
-    println!(
-        "
-That was everything in a throw-away home, which is gone now. To keep it running and try more:
-  cargo demo --stay
-To use quiltd with your own Quilt catalog, read on in README.md under \"Use it\"."
+    let ink = Ink::of_stdout();
+    ink.stage(1, "building quiltd and quiltctl");
+    let started = Instant::now();
+    // Cargo says what it compiles, where it has anything to.
+    binaries::quiltd();
+    binaries::quiltctl();
+    ink.done(started);
+    ink.stage(
+        2,
+        "installing the AWS CLI from PyPI, once, and starting a Quilt stack",
     );
+    let started = Instant::now();
+    let showcase = Showcase::prepare().await?;
+    ink.done(started);
+    ink.stage(3, "what a person types, in a throw-away home");
+    let outcome = show(&showcase, &ink).await;
+    if outcome.is_ok() && args.stay {
+        stay(&showcase).await?;
+    }
+    showcase.end().await?;
+    outcome?;
+    if !args.stay {
+        println!("\nThat home is gone now. To keep everything running and try more:");
+        println!("  {}", ink.strong("cargo demo --stay"));
+        println!("To use quiltd with your own catalog, go on in README.md at \"Install\".");
+    }
     Ok(())
 }
 
-struct Demo {
-    stack: FakeStack,
-    home: Home,
+/// Colour, where the terminal has it.
+struct Ink(bool);
+
+impl Ink {
+    fn of_stdout() -> Self {
+        let plain = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Self(std::io::stdout().is_terminal() && !plain("NO_COLOR") && !is_dumb)
+    }
+
+    fn painted(&self, code: &str, text: &str) -> String {
+        if self.0 {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn strong(&self, text: &str) -> String {
+        self.painted("1", text)
+    }
+
+    fn stage(&self, number: u8, what: &str) {
+        println!(
+            "{} {}",
+            self.painted("32", &format!("[{number}/3]")),
+            self.strong(what)
+        );
+    }
+
+    fn done(&self, started: Instant) {
+        let seconds = format!("      {:.1} s", started.elapsed().as_secs_f64());
+        println!("{}", self.painted("2", &seconds));
+    }
 }
 
-impl Demo {
-    async fn show(&self, python: &Python) -> anyhow::Result<()> {
-        let catalog = self.stack.catalog_url();
-        println!("\nA complete Quilt stack is running at {catalog}");
-
-        println!("\n$ quiltctl config {catalog}");
-        self.ctl(&["config", catalog], None).await?;
-        println!("$ quiltctl login            # the daemon starts by itself");
-        let code = self.stack.control().login_code("alice")?;
-        print!(
-            "{}",
-            self.ctl(&["login", "--code-stdin"], Some(&code)).await?
-        );
-        println!("$ quiltctl whoami");
-        print!("{}", self.ctl(&["whoami"], None).await?);
-        println!("$ quiltctl credential-process");
-        println!("{}", self.ctl(&["credential-process"], None).await?);
-
-        println!("$ quiltctl setup aws        # once: writes [profile quilt] to ~/.aws/config");
-        self.ctl(&["setup", "aws"], None).await?;
-        let object = format!("s3://{DEMO_BUCKET}/{DEMO_KEY}");
-        println!("$ aws --profile quilt s3 cp {object} -");
-        let mut aws = self.command(python.program("aws"));
-        let read = aws
-            .args(["--profile", "quilt", "s3", "cp", &object, "-"])
-            .output()
-            .await?;
-        let read = Run::from(read);
-        ensure!(
-            read.code == 0,
-            "the AWS CLI could not read the object: {}",
-            read.stderr
-        );
-        print!("{}", read.stdout);
-        Ok(())
+async fn show(showcase: &Showcase, ink: &Ink) -> anyhow::Result<()> {
+    for step in showcase.steps() {
+        println!("\n{} {}", ink.painted("2", "$"), ink.strong(&step.line));
+        run(showcase, &step, ink).await?;
     }
+    Ok(())
+}
 
-    /// Waits for Ctrl-C.
-    async fn stay(&self, python: &Python) -> anyhow::Result<()> {
-        println!("\nStill running, until Ctrl-C. In another terminal:\n");
-        for (name, value) in self.home.environment() {
-            if name.starts_with("XDG_") || name == "HOME" {
-                println!("  export {name}={}", value.to_string_lossy());
-            }
+/// Runs a step on this very terminal. Where it asks for a code, it is given
+/// one, as the login page shows it.
+async fn run(showcase: &Showcase, step: &Step, ink: &Ink) -> anyhow::Result<()> {
+    let line = if step.wants_code {
+        format!("{} --code-stdin", step.line)
+    } else {
+        step.line.clone()
+    };
+    let mut shell = showcase.command("sh");
+    shell.args(["-c", &line]).stdin(Stdio::piped());
+    if ink.0 {
+        shell.env("TERM", "xterm-256color");
+    }
+    for name in ["LC_ALL", "LC_CTYPE", "NO_COLOR"] {
+        if let Some(value) = std::env::var_os(name) {
+            shell.env(name, value);
         }
-        println!("  export AWS_ENDPOINT_URL_S3={}", self.stack.s3_url());
-        println!("  export AWS_ENDPOINT_URL_STS={}", self.stack.sts_url());
-        let here = |program: &std::path::Path| {
-            program
-                .parent()
-                .map(|dir| dir.display().to_string())
-                .unwrap_or_default()
+    }
+    let mut child = shell.spawn().context("cannot start a shell")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let code = if step.wants_code {
+            showcase.code()?
+        } else {
+            String::new()
         };
-        let (ours, theirs) = (here(binaries::quiltctl()), here(&python.program("aws")));
-        println!("  export PATH={ours}:{theirs}:$PATH");
-        println!("  quiltctl status");
-        println!("  aws --profile quilt s3 ls s3://{DEMO_BUCKET}/");
-        tokio::signal::ctrl_c()
-            .await
-            .context("cannot wait for Ctrl-C")
+        stdin.write_all(code.as_bytes()).await?;
     }
+    let status = child.wait().await?;
+    ensure!(status.success(), "`{}` failed", step.line);
+    Ok(())
+}
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = self.home.command(program);
-        command
-            .env("AWS_ENDPOINT_URL_S3", self.stack.s3_url())
-            .stdin(Stdio::null());
-        command
-    }
-
-    async fn ctl(&self, args: &[&str], input: Option<&str>) -> anyhow::Result<String> {
-        let mut command = self.command(binaries::quiltctl());
-        command
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().context("cannot start quiltctl")?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin
-                .write_all(input.unwrap_or_default().as_bytes())
-                .await?;
+/// Waits for Ctrl-C.
+async fn stay(showcase: &Showcase) -> anyhow::Result<()> {
+    println!("\nStill running, until Ctrl-C. In another terminal:\n");
+    for (name, value) in showcase.home.environment() {
+        if name.starts_with("XDG_") || name == "HOME" {
+            println!("  export {name}={}", value.to_string_lossy());
         }
-        let run = Run::from(child.wait_with_output().await?);
-        ensure!(
-            run.code == 0,
-            "quiltctl {} failed: {}",
-            args.join(" "),
-            run.stderr
-        );
-        Ok(run.stdout)
     }
+    for (name, value) in showcase.endpoints() {
+        println!("  export {name}={value}");
+    }
+    println!("  export PATH={}", showcase.path());
+    println!("  quiltctl watch");
+    println!("  aws --profile quilt s3 ls s3://{DEMO_BUCKET}/");
+    tokio::signal::ctrl_c()
+        .await
+        .context("cannot wait for Ctrl-C")
 }

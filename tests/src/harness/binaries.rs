@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -60,8 +61,12 @@ fn built(name: &str) -> PathBuf {
     BUILD.get_or_init(|| {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(["build", "--workspace", "--bins"])
             .current_dir(root());
+        // Somebody who waits sees for what.
+        if !std::io::stderr().is_terminal() {
+            cargo.arg("--quiet");
+        }
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }

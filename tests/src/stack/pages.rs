@@ -5,15 +5,19 @@ use axum::response::Html;
 use super::aws::xml::html;
 use super::identity::users::User;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;\
-    padding:0 1rem}button{font:inherit;padding:.4rem 1rem;margin:.2rem 0}\
-    code{background:#eee;padding:.2rem .4rem;overflow-wrap:anywhere}";
+const STYLE: &str = ":root{color-scheme:light dark}\
+    body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}\
+    h1{line-height:1.2}\
+    button{font:inherit;padding:.4rem 1rem;margin:.2rem 0}\
+    code{background:rgba(127,127,127,.2);padding:.2rem .4rem;overflow-wrap:anywhere;\
+    user-select:all}";
 
 /// A page around ready-made content.
 pub(crate) fn page(title: &str, content: &str) -> Html<String> {
     let title = html(title);
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"referrer\" content=\"no-referrer\"><title>{title}</title>\
          <style>{STYLE}</style></head><body><h1>{title}</h1>{content}</body></html>"
     ))

@@ -4,8 +4,9 @@ use quilt_proto::api::{ListAllApiKeys, ReadAnyApiKey, RevokeAnyApiKey};
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus};
 
 use super::{report, unused};
-use crate::commands::api_keys::{get, parse_id, parse_status, view};
+use crate::commands::api_keys::{get, parse_id, parse_status, revoke, view};
 use crate::context::Context;
+use crate::destroy;
 use crate::exit::Failure;
 use crate::output;
 
@@ -25,6 +26,10 @@ pub(crate) enum Command {
         /// The key's id
         #[arg(add = crate::completion::admin_keys())]
         id: String,
+
+        /// Do not ask; needed where nobody is at a terminal
+        #[arg(long)]
+        yes: bool,
     },
     /// List the active API keys nobody has used lately
     Unused(unused::Args),
@@ -58,13 +63,20 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
             view::screen(look, keys, "No API keys match; nobody has made such a key.")
         }),
         Command::Get { id } => get(context, &ReadAnyApiKey(parse_id(id)?)),
-        Command::Revoke { id } => context.print(&RevokeAnyApiKey(parse_id(id)?), |()| {
-            output::note("Revoked.");
-            Ok(())
-        }),
+        Command::Revoke { id, yes } => revoke(context, id, *yes),
         Command::Unused(args) => unused::run(context, args),
         Command::Report => report::run(context),
     }
+}
+
+fn revoke(context: &Context, id: &str, yes: bool) -> Result<(), Failure> {
+    let id = parse_id(id)?;
+    let again = quilt_proto::Command::of("quiltctl admin api-keys revoke")
+        .operand(&id)
+        .option_if("--catalog", context.global().catalog.as_ref());
+    let question = || Ok(revoke::question(&context.send(&ReadAnyApiKey(id.clone()))?));
+    destroy::agreed(yes, question, again, "quiltctl admin api-keys list")?;
+    revoke::revoke(context, &RevokeAnyApiKey(id))
 }
 
 impl Filter {

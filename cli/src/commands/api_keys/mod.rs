@@ -2,7 +2,7 @@
 
 mod create;
 mod list;
-mod revoke;
+pub(super) mod revoke;
 mod rotate;
 pub(super) mod view;
 

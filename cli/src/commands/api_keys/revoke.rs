@@ -1,12 +1,13 @@
-//! `api-keys revoke`.
+//! `api-keys revoke`: asks first, unless the secret itself is given.
 
-use quilt_proto::api::{RevokeApiKey, RevokeApiKeySecret};
-use quilt_proto::wire::ApiKeyRevocation;
+use quilt_proto::Command;
+use quilt_proto::api::{Endpoint, ReadApiKey, RevokeApiKey, RevokeApiKeySecret};
+use quilt_proto::wire::{ApiKey, ApiKeyRevocation};
 
 use super::parse_id;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{key_source, output};
+use crate::{destroy, key_source, look, output};
 
 /// Which key.
 #[derive(Debug, clap::Args)]
@@ -22,16 +23,43 @@ pub(crate) struct Args {
     /// Revoke the key whose secret is given: typed at a hidden prompt, or on stdin
     #[arg(long)]
     secret_stdin: bool,
+
+    /// Do not ask; needed where nobody is at a terminal
+    #[arg(long, conflicts_with = "secret_stdin")]
+    yes: bool,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let done = |()| {
-        output::note("Revoked.");
-        Ok(())
-    };
     if let Some(id) = &args.id {
-        return context.print(&RevokeApiKey(parse_id(id)?), done);
+        let id = parse_id(id)?;
+        let again = Command::of("quiltctl api-keys revoke")
+            .operand(&id)
+            .option_if("--catalog", context.global().catalog.as_ref());
+        let question = || Ok(question(&context.send(&ReadApiKey(id.clone()))?));
+        destroy::agreed(args.yes, question, again, "quiltctl api-keys list")?;
+        return revoke(context, &RevokeApiKey(id));
     }
     let secret = key_source::prompted()?.secret().clone();
-    context.print(&RevokeApiKeySecret(ApiKeyRevocation { secret }), done)
+    revoke(context, &RevokeApiKeySecret(ApiKeyRevocation { secret }))
+}
+
+/// What somebody is asked before a key goes: which one, by name.
+pub(in crate::commands) fn question(key: &ApiKey) -> String {
+    format!(
+        "Revoke the API key {} ({}) of {} for good? Whoever uses it is refused from then on.",
+        look::name(&key.name),
+        look::name(&key.fingerprint),
+        look::name(&key.user_email)
+    )
+}
+
+/// Does it, and says so.
+pub(in crate::commands) fn revoke<E: Endpoint<Answer = ()>>(
+    context: &Context,
+    call: &E,
+) -> Result<(), Failure> {
+    context.print(call, |()| {
+        output::note("Revoked.");
+        Ok(())
+    })
 }

@@ -10,6 +10,8 @@ mod catalog;
 mod container;
 mod daemon;
 mod dead_gateway;
+#[cfg(test)]
+mod documented;
 mod duplicates;
 mod elsewhere;
 mod gateway_elsewhere;

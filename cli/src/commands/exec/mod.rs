@@ -159,8 +159,7 @@ fn hand_on_socket(
     let wanted = args.profile.clone();
     let wanted = wanted.unwrap_or_else(ProfileName::default_profile);
     let profiles = context.send(&ReadProfiles)?;
-    let profile = profiles.into_iter().find(|profile| profile.name == wanted);
-    let profile = profile.ok_or_else(|| super::no_profile(&wanted))?;
+    let profile = super::profile_named(profiles, &wanted)?;
     command.env(locations::SOCKET_ENV, context.socket()?);
     Ok(profile.region)
 }

@@ -1,13 +1,13 @@
-//! `packages delete`: asks on a terminal, says what it did.
+//! `packages delete`: asks first, says what it did.
 
-use quilt_proto::api::{DeletePackage, DeletePackageQuery};
+use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _};
 use quilt_proto::{Command, TopHash, quoted};
 
 use super::{PATIENCE, registry};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::progress::Progress;
-use crate::{look, output, prompt};
+use crate::{destroy, look, output};
 
 /// What to delete.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HASH")]
     top_hash: Option<String>,
 
-    /// Do not ask; where stdin is no terminal, nothing is asked anyway
+    /// Do not ask; needed where nobody is at a terminal
     #[arg(long)]
     yes: bool,
 }
@@ -55,11 +55,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(hash) => format!("version {hash} of {package} from {place}"),
         None => format!("{package} with all its versions from {place}"),
     };
-    if !args.yes && !prompt::confirm(&format!("Delete {what}? [y/N] "))? {
-        return Err(
-            Failure::new(exit::UNEXPECTED, "nothing was deleted").hint("quiltctl packages list")
-        );
-    }
+    let again = Command::of("quiltctl packages delete")
+        .operand(&name)
+        .option_if("--registry", args.registry.as_ref())
+        .option_if("--layout", args.layout)
+        .option_if("--top-hash", top_hash.as_ref())
+        .option_if("--catalog", context.global().catalog.as_ref());
+    let versions = Command::of("quiltctl packages versions")
+        .operand(&name)
+        .option_if("--registry", args.registry.as_ref());
+    destroy::agreed(args.yes, || Ok(format!("Delete {what}?")), again, versions)?;
     let call = DeletePackage {
         path: name,
         query: DeletePackageQuery {
@@ -68,7 +73,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             top_hash,
         },
     };
-    let progress = Progress::start("");
+    let progress = Progress::waiting(DeletePackage::SUMMARY);
     let reply = context.patient_reply(&call, PATIENCE)?;
     progress.pause(|| {
         if context.global().json {

@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         layout: args.layout,
     });
     let client = context.client()?.with_timeout(PATIENCE);
-    let progress = Progress::start("packages");
+    let progress = Progress::counting("packages");
     let names = context.started(&client, None, true, |client| client.packages(&call))?;
     let found = if context.global().json {
         array(names, &progress)

@@ -1,7 +1,7 @@
 //! `packages versions`: latest first, then the newest.
 
 use quilt_proto::Timestamp;
-use quilt_proto::api::{ReadPackageVersions, RegistryQuery};
+use quilt_proto::api::{Endpoint as _, ReadPackageVersions, RegistryQuery};
 use quilt_proto::wire::PackageVersion;
 
 use super::{PATIENCE, registry};
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             layout: args.layout,
         },
     };
-    let progress = Progress::start("");
+    let progress = Progress::waiting(ReadPackageVersions::SUMMARY);
     let reply = context.patient_reply(&call, PATIENCE)?;
     progress.pause(|| {
         if context.global().json {

@@ -7,7 +7,7 @@ use quilt_proto::wire::{ConfigUpdate, ConfigValues};
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::open_gateway;
-use crate::catalogs::{self, CatalogError};
+use crate::catalogs;
 use crate::stack::StackConfig;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -51,7 +51,7 @@ async fn reset(call: &Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
 /// Autoconfigures from a catalog.
 async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues, ApiError> {
     let app = &call.app;
-    let catalog = catalogs::typed(url, &app.settings.current()).map_err(CatalogError::Url)?;
+    let catalog = catalogs::named(url, &app.settings.current())?;
     call.subject.resolved(&catalog);
     let published = app
         .stack

@@ -179,7 +179,7 @@ impl Attempt {
     }
 
     /// The stack's answer, brought by the browser.
-    async fn answer(&self, code: Result<Secret, SessionError>) -> bool {
+    async fn answer(&self, code: Result<Secret, SessionError>) -> Result<Answer, ApiError> {
         let outcome = match code {
             Ok(code) => self.login.redeem(code).await,
             Err(refused) => Err(refused),
@@ -189,12 +189,11 @@ impl Attempt {
             Ok(arrival) => Ok(welcome(&self.app, session, arrival).await),
             Err(error) => Err(error),
         };
-        let done = outcome.is_ok();
-        let failure = outcome.as_ref().err().cloned().map(ApiError::from);
-        let result = failure.as_ref().map_or(Ok(()), Err);
+        let told = outcome.clone().map_err(ApiError::from);
+        let result = told.as_ref().map(drop);
         let peer = self.peer.as_ref();
         audit::record(&self.app, Action::Login, result, session.catalog(), peer);
         self.end(outcome);
-        done
+        told
     }
 }

@@ -15,7 +15,7 @@ use quilt_proto::Secret;
 use url::form_urlencoded;
 
 use super::Attempt;
-use super::page::{self, lead_on, page};
+use super::page::{self, Page, lead_on, page};
 use crate::listen::{Limits, LoopbackListener, TurnAway, Unknown};
 use crate::session::SessionError;
 
@@ -90,13 +90,14 @@ struct Desk {
 
 async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let attempt = &desk.attempt;
-    let refused = |status| page(status, page::REFUSED);
+    let refused = |status| page(status, &Page::refused());
+    let over = || page(StatusCode::GONE, &Page::over());
     if !is_navigation(request.method(), request.headers(), &desk.host) {
         return refused(StatusCode::FORBIDDEN);
     }
     if request.uri().path() == desk.start {
         return if attempt.is_over() {
-            refused(StatusCode::GONE)
+            over()
         } else {
             lead_on(attempt.login.authorize_url())
         };
@@ -117,13 +118,13 @@ async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         return refused(StatusCode::BAD_REQUEST);
     }
     if !attempt.claim() {
-        return refused(StatusCode::GONE);
+        return over();
     }
-    if attempt.answer(answer.code).await {
-        page(StatusCode::OK, page::DONE)
-    } else {
-        page(StatusCode::OK, page::FAILED)
-    }
+    let shown = match attempt.answer(answer.code).await {
+        Ok(session) => Page::done(&session),
+        Err(failure) => Page::failed(&failure.problem()),
+    };
+    page(StatusCode::OK, &shown)
 }
 
 /// Whether a browser asks for a page because its user, or the stack, sent it

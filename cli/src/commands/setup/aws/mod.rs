@@ -29,7 +29,7 @@ use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{files, helper, output};
+use crate::{files, helper, look, output};
 
 /// How long others that set up may take.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -105,7 +105,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let same = record.as_ref().is_some_and(|record| record.lines == lines);
     // A line that was the user's, and so not part of the edit, may be gone.
     if same && taken_back.is_some() && edit::is_complete(&bytes, &wanted) {
-        return report(context, &path, &name, "is set up already", false);
+        return set_up(context, &path, &name, "is set up already", false);
     }
     let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
@@ -117,7 +117,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         return Err(by_hand(&path, &wanted, why.what, why.hint(&path)));
     }
     if result == bytes {
-        return report(context, &path, &name, "is set up already", false);
+        return set_up(context, &path, &name, "is set up already", false);
     }
     records.put(Record {
         config: path.clone(),
@@ -154,7 +154,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             _ => failed_at(&path, &error),
         });
     }
-    report(context, &path, &name, "is set up", true)
+    set_up(context, &path, &name, "is set up", true)
 }
 
 /// The right to set up, alone among all that do.
@@ -302,8 +302,7 @@ fn region(
         // One nobody knows would fail in whatever program uses it, later and
         // with less to say.
         let profiles = context.send(&ReadProfiles)?;
-        let profile = profiles.into_iter().find(|known| known.name == *wanted);
-        let profile = profile.ok_or_else(|| super::super::no_profile(wanted))?;
+        let profile = super::super::profile_named(profiles, wanted)?;
         return Ok(profile.region.filter(plain));
     }
     let config = context.send(&ReadConfig)?;
@@ -371,10 +370,25 @@ fn report(
         let body = serde_json::json!({ "file": path, "profile": name, "changed": changed });
         return output::json(body.to_string().as_bytes());
     }
-    output::line(format_args!(
-        "{}: profile {name} {done}",
-        quoted::path(path)
-    ))
+    output::line(format_args!("{}: profile {name} {done}", look::file(path)))
+}
+
+/// The same, and how programs use the profile.
+fn set_up(
+    context: &Context,
+    path: &Path,
+    name: &str,
+    done: &str,
+    changed: bool,
+) -> Result<(), Failure> {
+    report(context, path, name, done, changed)?;
+    if look::is_seen() && !context.global().json {
+        output::note(format_args!("Next:  aws --profile {name} s3 ls"));
+        output::note(format_args!(
+            "       AWS_PROFILE={name} for any AWS program"
+        ));
+    }
+    Ok(())
 }
 
 fn failed_at(path: &Path, error: &io::Error) -> Failure {

@@ -1,0 +1,187 @@
+//! A daemon in this process: the app and its API, without sockets.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request, header};
+use quilt_proto::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::wire::Cable;
+use super::world::World;
+use crate::api;
+use crate::app::{App, Config, Outside};
+use crate::store::StoreChoice;
+
+pub(super) struct Daemon {
+    pub(super) index: usize,
+    pub(super) app: Arc<App>,
+    router: Router,
+    cable: Cable,
+    stopping: AtomicBool,
+    under_way: tokio::sync::watch::Sender<usize>,
+}
+
+/// What a request came to.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The code of a problem; empty where it is none.
+    pub(super) code: String,
+    pub(super) detail: String,
+    pub(super) body: Value,
+    /// When it was given, by the machine's clock.
+    pub(super) at: Timestamp,
+}
+
+impl Answer {
+    pub(super) fn is_ok(&self) -> bool {
+        self.status < 300
+    }
+}
+
+/// A request.
+pub(super) struct Asked<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) body: Option<Value>,
+    /// Within which it is answered, whatever happens.
+    pub(super) limit: Duration,
+}
+
+impl Daemon {
+    pub(super) async fn start(world: &Arc<World>, index: usize) -> Arc<Self> {
+        let cable = Cable::new(world);
+        let outside = Outside {
+            clock: world.clock(),
+            wire: Some(Arc::new(cable.clone())),
+            calls: Some(cable.calls()),
+        };
+        let config = Config {
+            settings: world.config_dir().join("quiltd.toml"),
+            token_store: StoreChoice::File,
+            state_dir: world.state_dir(),
+            python_sdk_dir: world.config_dir(),
+        };
+        let socket = world.state_dir().join("quiltd.sock");
+        let app = App::build_in(
+            outside,
+            config,
+            Vec::new(),
+            socket,
+            CancellationToken::new(),
+        );
+        let app = Arc::new(app.await.unwrap());
+        tokio::spawn(follow(Arc::downgrade(&app)));
+        world.note(format!("daemon {index} starts"));
+        Arc::new(Self {
+            index,
+            router: api::router(Arc::clone(&app)),
+            app,
+            cable,
+            stopping: AtomicBool::new(false),
+            under_way: tokio::sync::watch::Sender::new(0),
+        })
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(SeqCst)
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.cable.cut.load(SeqCst)
+    }
+
+    /// Asks, as programs do over the socket. Nothing comes of it where the
+    /// daemon is killed meanwhile.
+    pub(super) async fn ask(&self, world: &World, asked: Asked<'_>) -> Option<Answer> {
+        let mut request = Request::builder().method(asked.method).uri(asked.path);
+        if asked.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = asked
+            .body
+            .map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.body(body).unwrap();
+        let (began, disturbed) = (Instant::now(), world.seen().disturbances);
+        self.under_way.send_modify(|count| *count += 1);
+        let answered = async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
+            let body = axum::body::to_bytes(response.into_body(), 1 << 24)
+                .await
+                .unwrap();
+            (status, body)
+        };
+        let answered = tokio::time::timeout(Duration::from_mins(30), answered).await;
+        self.under_way.send_modify(|count| *count -= 1);
+        if self.is_dead() {
+            return None;
+        }
+        let took = began.elapsed();
+        if took > asked.limit && disturbed == world.seen().disturbances {
+            world.breach(format!("{} was answered after {took:?}", asked.path));
+        }
+        let Ok((status, body)) = answered else {
+            world.breach(format!("{} is never answered", asked.path));
+            return None;
+        };
+        world.seen().answers += 1;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let is_problem = status >= 400;
+        Some(Answer {
+            status,
+            code: if is_problem {
+                text("code")
+            } else {
+                String::new()
+            },
+            detail: if is_problem {
+                text("detail")
+            } else {
+                String::new()
+            },
+            body,
+            at: world.wall(),
+        })
+    }
+
+    /// SIGTERM: no new requests, those under way end, and the daemon with them.
+    pub(super) async fn stop(&self, world: &World) {
+        world.note(format!("daemon {} stops", self.index));
+        self.stopping.store(true, SeqCst);
+        self.app.shutdown.cancel();
+        let mut under_way = self.under_way.subscribe();
+        // As long as the listener lets requests end.
+        let ended = under_way.wait_for(|count| *count == 0);
+        let _ = tokio::time::timeout(Duration::from_secs(5), ended).await;
+        self.app.finish_rotations().await;
+        self.kill(world);
+    }
+
+    /// SIGKILL.
+    pub(super) fn kill(&self, world: &World) {
+        world.note(format!("daemon {} is gone", self.index));
+        self.stopping.store(true, SeqCst);
+        self.cable.cut.store(true, SeqCst);
+        self.app.shutdown.cancel();
+    }
+}
+
+/// Takes up settings although nobody asks, more rarely than daemons do, which
+/// look every few seconds.
+async fn follow(app: Weak<App>) {
+    loop {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        match app.upgrade().filter(|app| !app.shutdown.is_cancelled()) {
+            Some(app) => app.vault.follow_settings(),
+            None => return,
+        }
+    }
+}
