@@ -45,6 +45,7 @@ use window::Window;
 
 /// Measures quiltd and quiltctl beside other programs, paired in one run.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Options {
     /// A built quiltctl; without it a static one is built for release.
     #[arg(long, value_name = "PATH")]
@@ -255,23 +256,23 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         Ok(found) => rows.extend(found),
         Err(error) => skipped.push(format!("profiles: {error:#}")),
     }
-    // Last: what it leaves behind would count for the others.
-    let crowd = match Crowd::measure(session, options.vends) {
-        Ok(crowd) => Some(crowd),
-        Err(error) => {
-            skipped.push(format!("a crowd: {error:#}"));
-            None
-        }
-    };
     Ok(Report {
         comparisons,
         packages,
         window,
-        crowd,
+        crowd: crowd(options, session, &mut skipped),
         memory,
         rows,
         skipped,
     })
+}
+
+/// Last of all: what it leaves behind would count for the others.
+fn crowd(options: &Options, session: &Session, skipped: &mut Vec<String>) -> Option<Crowd> {
+    let crowd = Crowd::measure(session, options.vends);
+    crowd
+        .map_err(|error| skipped.push(format!("a crowd: {error:#}")))
+        .ok()
 }
 
 /// A file with what `credential-process` prints.

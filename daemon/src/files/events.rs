@@ -215,6 +215,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::files::{PRIVATE, replace};
 
     /// So long that no test gets there.
     const NEVER: Duration = Duration::from_hours(1);
@@ -233,10 +234,6 @@ mod tests {
             .is_err()
     }
 
-    fn replace(path: &Path, text: &str) {
-        crate::files::replace(path, text.as_bytes(), 0o600).unwrap();
-    }
-
     #[tokio::test]
     async fn every_way_to_change_a_file_is_told_and_nothing_else() {
         let dir = TempDir::new().unwrap();
@@ -248,7 +245,7 @@ mod tests {
             |path| fs::create_dir(path.parent().unwrap()).unwrap(),
             |path| fs::write(path, "1").unwrap(),
             |path| fs::write(path, "22").unwrap(),
-            |path| replace(path, "333"),
+            |path| replace(path, b"333", PRIVATE).unwrap(),
             |path| fs::rename(path, path.with_file_name("y")).unwrap(),
             |path| fs::rename(path.with_file_name("y"), path).unwrap(),
             |path| fs::remove_dir_all(path.parent().unwrap()).unwrap(),
@@ -275,7 +272,7 @@ mod tests {
         let mut events = FileEvents::new(NEVER);
         events.watch(&[link]);
         assert!(is_quiet(&mut events).await);
-        replace(&real, "2");
+        replace(&real, b"2", PRIVATE).unwrap();
         assert!(is_told(&mut events).await);
     }
 
