@@ -54,7 +54,7 @@ impl Expires for Value {
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{self:?}")]
-struct GatewayDiagnostic {
+struct Trouble {
     began: u64,
 }
 
@@ -100,9 +100,9 @@ fn chance(percent: u64) -> bool {
 #[async_trait]
 impl Source for Arc<Upstream> {
     type Value = Value;
-    type Error = GatewayDiagnostic;
+    type Error = Trouble;
 
-    async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<GatewayDiagnostic>> {
+    async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<Trouble>> {
         self.begun.fetch_add(1, SeqCst);
         if let Some(left) = self.killed.lock().unwrap().as_mut() {
             assert!(*left > 0, "fetched although killed");
@@ -124,8 +124,8 @@ impl Source for Arc<Upstream> {
         }
         match (self.breaks && chance(40), chance(30)) {
             (false, _) => Ok(self.value(began, line, 3600)),
-            (true, false) => Err(Failure::Transient(GatewayDiagnostic { began })),
-            (true, true) => Err(Failure::Refused(GatewayDiagnostic { began })),
+            (true, false) => Err(Failure::Transient(Trouble { began })),
+            (true, true) => Err(Failure::Refused(Trouble { began })),
         }
     }
 }
@@ -181,7 +181,7 @@ impl World {
     fn kill(&self) {
         let up = &self.upstream;
         let began = up.event();
-        self.refresher.invalidate(GatewayDiagnostic { began });
+        self.refresher.invalidate(Trouble { began });
         *up.killed.lock().unwrap() = Some(up.pending());
         up.floor.store(began, SeqCst);
     }

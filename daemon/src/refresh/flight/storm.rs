@@ -12,7 +12,7 @@ use std::task::Poll;
 use futures_util::future::join_all;
 use tokio::task::yield_now;
 
-use self::upstream::{GatewayDiagnostic, Upstream, Value, Weather, below, life};
+use self::upstream::{Trouble, Upstream, Value, Weather, below, life};
 use super::*;
 use crate::clock::manual::ManualClock;
 use crate::refresh::{Refresher, Watched};
@@ -245,7 +245,7 @@ async fn once_killed_nothing_is_fetched_however_due() {
             std::hint::spin_loop();
         }
         let at = world.upstream.wall();
-        world.refresher.invalidate(GatewayDiagnostic {
+        world.refresher.invalidate(Trouble {
             began: 0,
             ended: 0,
             at,

@@ -42,7 +42,7 @@ impl Expires for Value {
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{self:?}")]
-pub(super) struct GatewayDiagnostic {
+pub(super) struct Trouble {
     pub(super) began: u64,
     pub(super) ended: u64,
     pub(super) at: Timestamp,
@@ -104,9 +104,9 @@ impl Upstream {
 #[async_trait]
 impl Source for Arc<Upstream> {
     type Value = Value;
-    type Error = GatewayDiagnostic;
+    type Error = Trouble;
 
-    async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<GatewayDiagnostic>> {
+    async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<Trouble>> {
         self.calls.fetch_add(1, SeqCst);
         if held.is_none() {
             self.from_nothing.fetch_add(1, SeqCst);
@@ -124,7 +124,7 @@ impl Source for Arc<Upstream> {
         match fate {
             0..=2 => {
                 self.failed_at.fetch_max(at.unix(), SeqCst);
-                let trouble = GatewayDiagnostic {
+                let trouble = Trouble {
                     began,
                     ended,
                     at,
