@@ -33,7 +33,7 @@ const KINDS: &[&str] = &[
 ];
 
 /// Which of the calls are tried without being asked for all.
-const STEP: u64 = 11;
+const STEP: u64 = 5;
 
 /// No operation makes more calls of one kind in one thread.
 const MOST: u64 = 400;
@@ -205,12 +205,10 @@ async fn killed_at(ground: &mut Ground, act: Act, kind: &str, at: u64, strict: b
     was_killed
 }
 
-fn step() -> (u64, u64) {
-    let step = if number("QUILT_SYSCALLS").is_some() {
-        1
-    } else {
-        STEP
-    };
+/// The seed, and which of the calls are tried: all where they are `few`.
+fn step(few: bool) -> (u64, u64) {
+    let all = few || number("QUILT_SYSCALLS").is_some();
+    let step = if all { 1 } else { STEP };
     let seed = number("QUILT_SEED").unwrap_or_else(|| u64::from(getrandom::u32().unwrap()));
     println!("QUILT_SEED={seed}, every {step}th call");
     (seed, step)
@@ -225,8 +223,8 @@ async fn kill_everywhere(rotation: Rotation, acts: &[Act]) {
         not_run("kills at system calls", "there is no strace");
         return;
     }
-    let (seed, step) = step();
     let strict = rotation == Rotation::Strict;
+    let (seed, step) = step(strict);
     let mut ground = Ground::new(rotation).await;
     let (mut tried, mut killed) = (0, 0);
     let pairs = KINDS
@@ -271,7 +269,7 @@ async fn killed_at_any_call_setup_leaves_whole_files_and_can_be_run_again() {
         not_run("kills at system calls", "there is no strace");
         return;
     }
-    let (seed, step) = step();
+    let (seed, step) = step(true);
     let world = World::logged_in().await;
     let own = "# mine\n[default]\nregion = eu-west-1\n";
     let config = world.home.aws_config();
