@@ -210,7 +210,9 @@ fn every_command_that_is_named_can_be_run() {
         let program = words
             .iter()
             .find(|word| !word.starts_with("QUILTD_STATE_DIR="));
-        let program = program.unwrap().as_str();
+        let program = program
+            .unwrap_or_else(|| panic!("{place}: no program"))
+            .as_str();
         assert!(
             PROGRAMS.contains(&program) || program == "vi" || line.starts_with("export "),
             "{place}: {line}"

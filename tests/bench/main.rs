@@ -45,7 +45,6 @@ use window::Window;
 
 /// Measures quiltd and quiltctl beside other programs, paired in one run.
 #[derive(Debug, Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Options {
     /// A built quiltctl; without it a static one is built for release.
     #[arg(long, value_name = "PATH")]

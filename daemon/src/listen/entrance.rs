@@ -16,7 +16,7 @@ use super::{Caller, Listener};
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Connections that are let in before one of them is served.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = 16;
 
 /// Where connections come in: they are accepted at once, whoever else waits for
 /// a slot.

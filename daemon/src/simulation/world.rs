@@ -323,7 +323,7 @@ impl World {
             if !is_ours {
                 self.breach(format!("there is a file {name} in the state directory"));
             }
-            if name.strip_suffix(".json").is_some() {
+            if entry.path().extension().is_some_and(|it| it == "json") {
                 let text = std::fs::read(entry.path()).unwrap_or_default();
                 if serde_json::from_slice::<Value>(&text).is_err() {
                     self.breach(format!("{name} cannot be read"));
