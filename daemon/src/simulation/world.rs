@@ -311,6 +311,7 @@ impl World {
             "audit.jsonl.1",
             "audit.lock",
             "notified.json",
+            "quiltd.toml.last",
             "token",
         ];
         let Ok(entries) = std::fs::read_dir(self.state_dir()) else {
