@@ -59,7 +59,7 @@ fn tell(seed: u64, mixes: bool) -> Told {
     let mut rng = Rng::new(seed);
     let world = World::new(&mut rng);
     world.stacks().mixes = mixes;
-    let lives = rng.between(1, 2);
+    let lives = rng.between(1, 3);
     for life in 0..=lives {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
