@@ -128,6 +128,8 @@ pub(super) fn problem(
         "invalid_api_key" => key_refusals > 0 && allowed.keys.contains(&Some(KEY_USER)),
         "stack_unreachable" | "stack_invalid" | "stack_refused" | "aws_unreachable"
         | "aws_refused" | "aws_invalid" => calm < FORGIVEN || is_stopping,
+        // The other daemon has the lock while it waits for the stack.
+        "store_failed" => calm < FORGIVEN && answer.detail.contains("does not let go"),
         "clock_skew" => calm < FORGIVEN || world.was_set(),
         _ => false,
     };
