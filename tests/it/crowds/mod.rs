@@ -159,7 +159,11 @@ async fn is_withstood(kind: &str, who: &str) {
         assert!(evicted >= MANY / 10, "{context}: {evicted} evicted");
         assert!(open >= 400, "{context}: {open} open");
         if who == "one" {
-            let seen = crowd.open().await;
+            // Who is hung up on sees it a while later.
+            let mut seen = crowd.open().await;
+            while seen > 512 + 64 && std::time::Instant::now() < end {
+                seen = crowd.open().await;
+            }
             assert!((400..=512 + 64).contains(&seen), "{context}: {seen} seen");
         }
     }
