@@ -29,6 +29,7 @@ mod foreign;
 mod full_disk;
 mod gateway;
 mod grants;
+#[cfg(target_os = "linux")]
 mod handover;
 mod hardening;
 mod idle;
@@ -49,6 +50,7 @@ mod recording;
 mod regions;
 mod registry;
 mod roles;
+#[cfg(target_os = "linux")]
 mod schemathesis;
 mod screens;
 mod secrets;
