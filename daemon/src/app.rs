@@ -348,11 +348,11 @@ impl App {
         let notes = self.sessions.store().notes();
         let mut diagnostics: Vec<_> = notes.into_iter().map(Diagnostic::StoreNote).collect();
         diagnostics.extend(doctor::settings(&self.settings));
-        let gateway_diagnostics = self.gateway.check().err().unwrap_or_default();
+        let of_gateway = self.gateway.check().err().unwrap_or_default();
         let again = self.gateway.set_up_again();
         let distrusted = self.distrusted();
-        let news = gateway_diagnostics.into_iter();
-        let news = news.filter(|gateway_diagnostic| !gateway_diagnostic.is_about(&distrusted));
+        let news = of_gateway.into_iter();
+        let news = news.filter(|found| !found.is_about(&distrusted));
         diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
         diagnostics.extend(distrusted.into_iter().map(Diagnostic::Distrusted));
         let refused = self.protections.iter().filter(|it| it.refusal.is_some());

@@ -3,13 +3,13 @@
 mod cached;
 mod events;
 
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use quilt_proto::Timestamp;
+use quilt_proto::{Timestamp, quoted};
 use quilt_trust::{Access, Role};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
@@ -26,6 +26,9 @@ const PREFIX: &str = ".quiltd-";
 
 /// Nothing is written for this long.
 const ABANDONED: Duration = Duration::from_mins(1);
+
+/// How often to look whether a lock is free. `flock` has no timeout of its own.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The text of a regular file of at most `most` bytes, where it is believed;
 /// `None` where there is none. A pipe there does not stop the daemon.
@@ -89,6 +92,27 @@ impl From<&Metadata> for Stamp {
             found.ctime(),
             found.ctime_nsec(),
         ]))
+    }
+}
+
+/// The lock that programs take turns by, waited for so long: others hold it for
+/// as long as a small file takes to write. Blocks its thread.
+pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
+    let lock = quilt_trust::open_or_make(path, Role::State, Access::Lock)?;
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < timeout => {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let path = quoted::path(path);
+                let what = format!("another program holds {path} and does not let go");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

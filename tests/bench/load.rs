@@ -95,13 +95,7 @@ pub(crate) fn run(server: &Server, request: &[u8], load: Load) -> anyhow::Result
         for index in answered(&clients)? {
             let (stream, asked) = &mut clients[index];
             let length = stream.read(&mut buffer)?;
-            let answer = &buffer[..length];
-            let shown = || String::from_utf8_lossy(answer).into_owned();
-            ensure!(
-                answer.starts_with(b"HTTP/1.1 200"),
-                "no success: {}",
-                shown()
-            );
+            is_success(&buffer[..length])?;
             times.push(asked.elapsed());
             if load.keep_alive {
                 *asked = Instant::now();
@@ -115,6 +109,15 @@ pub(crate) fn run(server: &Server, request: &[u8], load: Load) -> anyhow::Result
     let per_second = times.len() as f64 / began.elapsed().as_secs_f64();
     let p99_us = quantile(&mut times, 99);
     Ok(Served { per_second, p99_us })
+}
+
+fn is_success(answer: &[u8]) -> anyhow::Result<()> {
+    ensure!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "no success: {}",
+        String::from_utf8_lossy(answer)
+    );
+    Ok(())
 }
 
 /// Which clients have an answer.
@@ -142,13 +145,7 @@ pub(crate) fn repeat(server: &Server, request: &[u8], times: u64) -> anyhow::Res
     for _ in 0..times {
         stream.write(request)?;
         let length = stream.read(&mut buffer)?;
-        let answer = &buffer[..length];
-        let shown = || String::from_utf8_lossy(answer).into_owned();
-        ensure!(
-            answer.starts_with(b"HTTP/1.1 200"),
-            "no success: {}",
-            shown()
-        );
+        is_success(&buffer[..length])?;
     }
     Ok(())
 }

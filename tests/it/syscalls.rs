@@ -214,13 +214,17 @@ fn step(few: bool) -> (u64, u64) {
     (seed, step)
 }
 
-async fn kill_everywhere(rotation: Rotation, acts: &[Act]) {
-    if std::process::Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_err()
-    {
+/// Whether there is what kills at a system call; else it is said.
+fn can_kill() -> bool {
+    let found = std::process::Command::new("strace").arg("-V").output();
+    if found.is_err() {
         not_run("kills at system calls", "there is no strace");
+    }
+    found.is_ok()
+}
+
+async fn kill_everywhere(rotation: Rotation, acts: &[Act]) {
+    if !can_kill() {
         return;
     }
     let strict = rotation == Rotation::Strict;
@@ -261,12 +265,7 @@ async fn where_tokens_work_once_a_login_is_lost_between_answer_and_disk_alone() 
 /// `setup aws` and its `--undo` change files by themselves.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_call_setup_leaves_whole_files_and_can_be_run_again() {
-    if std::process::Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_err()
-    {
-        not_run("kills at system calls", "there is no strace");
+    if !can_kill() {
         return;
     }
     let (seed, step) = step(true);

@@ -107,23 +107,28 @@ async fn a_program_that_is_gone_is_named() {
     installed.end().await;
 }
 
+/// A script that restarts the daemon while so many call, and do what else there
+/// is to do: each until that is over, and once more. It prints who failed.
+pub(crate) fn calling_over_a_restart(callers: usize, also: &str) -> String {
+    format!(
+        "for caller in $(seq {callers}); do (
+             while :; do
+                 last=$(test -e over && echo yes)
+                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
+                 {also}
+                 [ -z \"$last\" ] || break
+             done
+         ) & done
+         quiltctl daemon restart >&2; touch over; wait"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_fails_over_a_restart() {
     const CALLERS: usize = 50;
     let installed = Installed::new().await;
     installed.sh("quiltctl credential-process").await.ok();
-    // Each goes on calling until the restart is over, and once more.
-    let line = format!(
-        "for caller in $(seq {CALLERS}); do (
-             while :; do
-                 last=$(test -e over && echo yes)
-                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
-                 [ -z \"$last\" ] || break
-             done
-         ) & done
-         quiltctl daemon restart >&2; touch over; wait"
-    );
-    let run = installed.sh(&line).await;
+    let run = installed.sh(&calling_over_a_restart(CALLERS, ":")).await;
     assert_eq!(run.stdout, "", "{run:?}");
     assert!(run.stderr.contains("(pid "), "{run:?}");
     installed.end().await;

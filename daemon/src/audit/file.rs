@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
@@ -23,9 +23,6 @@ const MAX_TEXT: usize = 512;
 
 /// How long another daemon may take to make room.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often to look whether it has.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) struct AuditFile {
     path: PathBuf,
@@ -112,21 +109,13 @@ impl AuditFile {
     /// Sets the lines so far aside, to the older ones. Only one daemon does so
     /// at a time; whoever was second finds it done.
     fn make_room(&self) -> io::Result<()> {
-        let lock = self.path.with_extension("lock");
-        let lock = quilt_trust::open_or_make(&lock, Role::State, Access::Lock)?;
         // Whoever keeps it for good is waited for once.
         let timeout = if self.complained {
             Duration::ZERO
         } else {
             TIMEOUT
         };
-        let end = Instant::now() + timeout;
-        while lock.try_lock().is_err() {
-            if Instant::now() >= end {
-                return Err(io::Error::other("another daemon keeps its lock"));
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
+        let _lock = files::lock_within(&self.path.with_extension("lock"), timeout)?;
         let is_full = fs::metadata(&self.path).is_ok_and(|found| found.len() > MAX_BYTES / 2);
         // Left by a daemon that was killed here; what it had joined is there twice.
         if self.full().exists() {

@@ -120,11 +120,10 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
     found.diagnostics.extend(replaced.map(Diagnostic::Replaced));
     match context.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
-        Err(gateway_diagnostics) => {
+        Err(of_gateway) => {
             let again = context.gateway.set_up_again();
-            let news = gateway_diagnostics.into_iter();
-            let news =
-                news.filter(|gateway_diagnostic| !gateway_diagnostic.is_about(context.distrusted));
+            let news = of_gateway.into_iter();
+            let news = news.filter(|found| !found.is_about(context.distrusted));
             let diagnostics = news.map(|source| Diagnostic::Gateway { source, again });
             found.diagnostics.extend(diagnostics);
         }

@@ -242,18 +242,18 @@ impl Gateway {
                 Ok(None)
             };
         };
-        let mut gateway_diagnostics = Vec::new();
+        let mut diagnostics = Vec::new();
         if !state.listening && !state.strays.contains(&Stray::Auth) {
-            gateway_diagnostics.push(GatewayDiagnostic::Deaf(wired.gateway_url));
+            diagnostics.push(GatewayDiagnostic::Deaf(wired.gateway_url));
         }
-        gateway_diagnostics.extend(state.strays.into_iter().map(GatewayDiagnostic::Astray));
-        if gateway_diagnostics.is_empty() {
+        diagnostics.extend(state.strays.into_iter().map(GatewayDiagnostic::Astray));
+        if diagnostics.is_empty() {
             let catalog = wired.catalog_url;
             Ok(Some(format!(
                 "quilt3 is led to quiltd's session of {catalog}"
             )))
         } else {
-            Err(gateway_diagnostics)
+            Err(diagnostics)
         }
     }
 

@@ -3,14 +3,14 @@
 //! Holds no secret: of a token only its hash is kept, and tokens are too
 //! random to be guessed from it.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use quilt_proto::{CatalogUrl, Timestamp, quoted};
-use quilt_trust::{Access, Role};
+use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_trust::Role;
 use serde::{Deserialize, Serialize};
 
 use super::token::TokenHash;
@@ -21,9 +21,6 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// How long to wait for another process that holds the lock.
 const TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How often to look whether it let go. `flock` has no timeout of its own.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Everything kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,23 +122,7 @@ impl KeptFile {
 
     /// The lock, which others hold for as long as a small file takes to write.
     fn lock(&self) -> io::Result<File> {
-        let path = self.0.path().with_extension("lock");
-        let lock = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
-        let begun = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < TIMEOUT => {
-                    std::thread::sleep(LOOK_AGAIN);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let path = quoted::path(&path);
-                    let what = format!("another program holds {path} and does not let go");
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, what));
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
+        files::lock_within(&self.0.path().with_extension("lock"), TIMEOUT)
     }
 }
 

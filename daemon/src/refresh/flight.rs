@@ -16,7 +16,7 @@ use crate::metrics::{RefreshMeter, RefreshOutcome};
 use crate::sync::{self, Mutex, MutexGuard};
 
 #[cfg(test)]
-mod storm;
+pub(super) mod storm;
 
 /// The answer to a question that cannot be met from what is held.
 pub(super) enum FetchState<S: Source> {

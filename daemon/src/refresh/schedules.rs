@@ -7,11 +7,8 @@
 //! channels run under shuttle as they are.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +17,7 @@ use shuttle::future::{JoinHandle, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 use tokio_util::task::TaskTracker;
 
+use super::flight::storm::hanging_up;
 use super::{Expires, Failure, Policy, RefreshError, Refresher, Source, Watched};
 use crate::changes::Changes;
 use crate::clock::Clock;
@@ -243,24 +241,6 @@ impl World {
             Some(Err(RefreshError::Interrupted)) => panic!("nothing was interrupted"),
         }
     }
-}
-
-/// Polls a future so many times, then drops it.
-async fn hanging_up<F: Future>(mut polls: Option<u64>, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(
-        |context| match (future.as_mut().poll(context), &mut polls) {
-            (Poll::Ready(answer), _) => Poll::Ready(Some(answer)),
-            (Poll::Pending, None) => Poll::Pending,
-            (Poll::Pending, Some(0)) => Poll::Ready(None),
-            (Poll::Pending, Some(left)) => {
-                *left -= 1;
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-        },
-    )
-    .await
 }
 
 /// Three callers and a world, to the end of all of them: one that is never

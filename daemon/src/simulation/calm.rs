@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::client::Client;
 use super::daemon::Daemon;
-use super::fault::{Endpoint, Fault, Trouble};
+use super::fault::{Endpoint, Fault};
 use super::life::Machine;
 use super::model::{Outcome, Variant};
 use super::random::Rng;
@@ -157,15 +157,11 @@ impl Scene<'_> {
     }
 
     fn trouble(&self, fault: Fault) {
-        for at in [Endpoint::Config, Endpoint::Graphql, Endpoint::Credentials] {
-            self.world.trouble(Trouble {
-                site: HERE,
-                at,
-                fault,
-                percent: 100,
-                until: i64::MAX,
-            });
-        }
+        self.world.fail(
+            HERE,
+            &[Endpoint::Config, Endpoint::Graphql, Endpoint::Credentials],
+            fault,
+        );
     }
 
     /// A key that was refused, or could not be checked, works again by itself.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::Client;
 use super::daemon::Daemon;
-use super::fault::{Endpoint, Fault, Trouble};
+use super::fault::{Endpoint, Fault};
 use super::figures;
 use super::life::Machine;
 use super::random::{Rng, seed_jitter};
@@ -65,15 +65,7 @@ impl Scene {
     }
 
     fn go_down(&self, fault: Fault) {
-        for at in Endpoint::ALL {
-            self.world.trouble(Trouble {
-                site: HERE,
-                at,
-                fault,
-                percent: 100,
-                until: i64::MAX,
-            });
-        }
+        self.world.fail(HERE, &Endpoint::ALL, fault);
     }
 
     async fn end(self) {

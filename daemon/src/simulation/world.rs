@@ -268,6 +268,19 @@ impl World {
         self.stacks().troubles.push(trouble);
     }
 
+    /// Has endpoints of a stack fail until that is cleared.
+    pub(super) fn fail(&self, site: usize, endpoints: &[Endpoint], fault: Fault) {
+        for at in endpoints {
+            self.trouble(Trouble {
+                site,
+                at: *at,
+                fault,
+                percent: 100,
+                until: i64::MAX,
+            });
+        }
+    }
+
     pub(super) fn clear_troubles(&self) {
         self.stacks().troubles.clear();
     }

@@ -14,6 +14,7 @@ use quilt_tests::harness::{Canaries, Daemon, Home, Run, User, World, binaries, c
 use quilt_tests::stack::{FakeStack, Host, KeySeed, StackConfig};
 
 use crate::api_keys::with_key;
+use crate::upgrade::calling_over_a_restart;
 
 /// A key of alice's at a stack.
 fn key_at(stack: &FakeStack) -> String {
@@ -138,17 +139,8 @@ async fn a_key_goes_on_where_it_was_and_without_the_stack() {
 async fn no_call_fails_over_a_restart_with_a_key() {
     const CALLERS: usize = 50;
     let (world, _, key) = with_key().await;
-    let line = format!(
-        "for caller in $(seq {CALLERS}); do (
-             while :; do
-                 last=$(test -e over && echo yes)
-                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
-                 test \"$(quiltctl token)\" = \"$1\" || echo \"$caller has no key\"
-                 [ -z \"$last\" ] || break
-             done
-         ) & done
-         quiltctl daemon restart >&2; touch over; wait"
-    );
+    let also = r#"test "$(quiltctl token)" = "$1" || echo "$caller has no key""#;
+    let line = calling_over_a_restart(CALLERS, also);
     let mut command = world.home.command("sh");
     let bin = binaries::quiltctl();
     let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
@@ -211,15 +203,11 @@ async fn a_daemon_of_a_service_manager_without_a_socket_stays_its_own() {
     set(&world, world.stack.catalog_url(), &key).await;
     let before = status(&world).await.pid;
     // Whoever meets the gap starts none beside it.
-    let line = "for caller in $(seq 20); do (
-             while :; do
-                 last=$(test -e over && echo yes)
-                 quiltctl credential-process >/dev/null || echo \"$caller failed\"
-                 [ -z \"$last\" ] || break
-             done
-         ) & done
-         quiltctl daemon restart >&2; touch over; wait";
-    let run: Run = sh(line).output().await.unwrap().into();
+    let run: Run = sh(&calling_over_a_restart(20, ":"))
+        .output()
+        .await
+        .unwrap()
+        .into();
     assert_eq!(run.stdout, "", "{run:?}");
     assert_ne!(status(&world).await.pid, before);
     let again = fs::read_to_string(world.home.path().join("managed")).unwrap();

@@ -147,7 +147,10 @@ impl World {
 }
 
 /// Polls a future so many times, at once each time, then drops it.
-async fn hanging_up<F: Future>(mut polls: Option<u64>, future: F) -> Option<F::Output> {
+pub(in crate::refresh) async fn hanging_up<F: Future>(
+    mut polls: Option<u64>,
+    future: F,
+) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(
         |context| match (future.as_mut().poll(context), &mut polls) {
