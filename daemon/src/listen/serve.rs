@@ -50,9 +50,13 @@ pub trait Listener: Send {
 }
 
 /// Who is on the other end of a connection.
-pub trait Caller: Clone + Send + Sync + 'static {
+pub trait Caller: Clone + Send + Sync + Unpin + 'static {
     /// Whom the connection counts for.
     fn origin(&self) -> Origin;
+
+    /// Called when the first bytes have come by `io`: what costs something to
+    /// know is looked up for those who say something.
+    fn speaks(&self, _io: &impl Stream) {}
 }
 
 impl Caller for () {
@@ -187,7 +191,7 @@ impl Server {
             request.extensions_mut().insert(slot.clone());
             self.answer(request, slot)
         });
-        let io = Tracked::new(io, slot.clone());
+        let io = Tracked::new(io, slot.clone(), caller.clone());
         let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);
         let mut connection = pin!(
             http1::Builder::new()

@@ -32,6 +32,10 @@ impl Stream for DuplexStream {
     fn has_unread(&self) -> bool {
         false
     }
+
+    fn is_open(&self) -> bool {
+        true
+    }
 }
 
 impl Listener for Channel {
