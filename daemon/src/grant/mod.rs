@@ -7,6 +7,7 @@
 
 mod error;
 mod holder;
+mod issued;
 mod lifetime;
 mod persistent;
 mod quota;
@@ -24,8 +25,9 @@ mod written;
 
 pub use self::error::GrantError;
 pub use self::holder::{Holder, HolderError};
+pub use self::issued::{AuthorizedGrant, Issued, Life};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::persistent::fuzz_kept;
 pub use self::right::{Kind, Right};
-pub use self::store::{AuthorizedGrant, Endpoint, Grants, Issued, Life};
+pub use self::store::{Endpoint, Grants};
 pub use self::token::{SAID_SECONDS, is_token};

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{CatalogUrl, Secret, Timestamp};
+use quilt_proto::{CatalogUrl, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::GrantError;
+use super::issued::{AuthorizedGrant, Issued, Life};
 use super::persistent::KeptFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
@@ -30,44 +31,6 @@ pub(super) const KEPT_SECONDS: i64 = 90 * DAY;
 
 /// Such a renewal is written down this often, in seconds.
 pub(super) const DAY: i64 = 24 * 3600;
-
-/// How long a grant lives.
-#[derive(Debug)]
-pub enum Life {
-    /// This many seconds.
-    Seconds(i64),
-    /// As long as a process runs.
-    While(Holder),
-    /// 90 days from its last use, restarts of the daemon included.
-    Kept,
-}
-
-/// What a token turned out to open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorizedGrant {
-    /// The grant's name.
-    pub id: String,
-    /// What it opens.
-    pub right: Right,
-    /// The process it lives with.
-    pub pid: Option<u32>,
-}
-
-/// A new grant; the only time its token is seen.
-#[derive(Debug)]
-pub struct Issued {
-    /// Its name.
-    pub id: String,
-    /// What proves it.
-    pub token: Secret,
-    /// When it ends, unless it is renewed or revoked.
-    pub expires_at: Timestamp,
-    /// Where it is good.
-    pub address: SocketAddr,
-    /// A file that holds the token and goes with the grant, where it lives
-    /// with a process.
-    pub token_file: Option<PathBuf>,
-}
 
 /// A running listener; it stops when this is dropped.
 #[derive(Debug)]

@@ -9,20 +9,16 @@
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
-use quilt_trust::Role;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::auth_file::{AuthFile, is_gateway};
 use super::modes::Modes;
 use super::placeholder::Placeholder;
+use super::record::{Record, Wired};
 use super::taking_over::TakingOver;
 use super::{ConfigFile, SdkFileError};
 use crate::files;
-
-/// Largest record read, in bytes: it may hold a whole `config.yml`.
-const MAX_BYTES: u64 = 2 * 1024 * 1024;
 
 /// The SDK's files, and the record of what they were.
 #[derive(Clone, Debug)]
@@ -30,31 +26,8 @@ pub struct Wiring {
     config: ConfigFile,
     auth: AuthFile,
     placeholder: Placeholder,
-    record: PathBuf,
+    record: Record,
     taking_over: TakingOver,
-}
-
-/// What was wired, and what was there before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wired {
-    /// The layout of this document; 1.
-    version: u32,
-    /// The catalog the SDK is led to.
-    pub catalog_url: CatalogUrl,
-    /// Its registry.
-    pub registry_url: RegistryUrl,
-    /// The gateway, as the SDK knows it.
-    pub gateway_url: RegistryUrl,
-    /// The whole `config.yml` as it was, where there was one.
-    config_before: Option<String>,
-    /// As it was written, so that somebody else's changes can be told.
-    config_written: Option<String>,
-    /// As it was before that: what it still is where the writing was cut off.
-    #[serde(default)]
-    config_found: Option<String>,
-    /// The permission bits before.
-    #[serde(default)]
-    modes_before: Modes,
 }
 
 /// What the SDK shall be led to.
@@ -90,15 +63,13 @@ impl Stray {
 }
 
 impl Wiring {
-    const VERSION: u32 = 1;
-
     /// The files in the SDK's directory, the record in the daemon's own.
     pub fn new(sdk_dir: &Path, state_dir: &Path) -> Self {
         Self {
             config: ConfigFile::new(sdk_dir.to_owned()),
             auth: AuthFile::in_dir(sdk_dir),
             placeholder: Placeholder::in_dir(sdk_dir),
-            record: state_dir.join("python-sdk.json"),
+            record: Record::in_dir(state_dir),
             taking_over: TakingOver::in_dir(state_dir),
         }
     }
@@ -110,21 +81,7 @@ impl Wiring {
     /// What is wired; nothing where nothing is. A record that cannot be
     /// understood is set aside.
     pub fn wired(&self) -> Result<Option<Wired>, SdkFileError> {
-        let text = files::read(&self.record, Role::State, MAX_BYTES)
-            .map_err(|error| SdkFileError::io("read", &self.record, &error))?;
-        let Some(text) = text else { return Ok(None) };
-        match serde_json::from_str::<Wired>(&text) {
-            Ok(wired) if wired.version == Self::VERSION => Ok(Some(wired)),
-            _ => {
-                let aside = files::set_aside(&self.record)
-                    .map_err(|error| SdkFileError::io("set aside", &self.record, &error))?;
-                tracing::warn!(
-                    ?aside,
-                    "the record of the Python SDK could not be understood"
-                );
-                Ok(None)
-            }
-        }
+        self.record.read()
     }
 
     /// The grant the SDK holds for the gateway.
@@ -193,7 +150,7 @@ impl Wiring {
             .config
             .led(lead.catalog, lead.published, lead.gateway)?;
         let wired = Wired {
-            version: Self::VERSION,
+            version: Wired::VERSION,
             catalog_url: lead.catalog.clone(),
             registry_url: lead.registry.clone(),
             gateway_url: lead.gateway.clone(),
@@ -206,7 +163,7 @@ impl Wiring {
                 |before| before.modes_before,
             ),
         };
-        self.save(&wired)?;
+        self.record.save(&wired)?;
         let written = self.write(lead, grant, before.as_ref(), &text);
         if written.is_err() && before.is_none() {
             // Undoing can fail for the same reason; the first is to be told.
@@ -337,8 +294,7 @@ impl Wiring {
     fn clear(&self, gateway: &RegistryUrl) -> Result<(), SdkFileError> {
         self.auth.forget_at(gateway)?;
         self.placeholder.undo()?;
-        files::remove(&self.record)
-            .map_err(|error| SdkFileError::io("remove", &self.record, &error))
+        self.record.remove()
     }
 
     /// How the files no longer lead to the gateway; nothing where they do.
@@ -387,7 +343,7 @@ impl Wiring {
 
     /// Removes what a daemon that was killed was writing.
     pub fn sweep(&self) {
-        for file in self.files().iter().chain([&self.record]) {
+        for file in self.files().iter().chain([self.record.path()]) {
             file.parent().map(files::sweep);
         }
     }
@@ -399,15 +355,6 @@ impl Wiring {
             self.auth.path().to_owned(),
             self.placeholder.path().to_owned(),
         ]
-    }
-
-    fn save(&self, wired: &Wired) -> Result<(), SdkFileError> {
-        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.record, error);
-        if let Some(dir) = self.record.parent() {
-            quilt_trust::make_dir(dir)?;
-        }
-        let text = serde_json::to_vec_pretty(wired).map_err(|error| fail(&error.into()))?;
-        files::replace_private(&self.record, &text).map_err(|error| fail(&error))
     }
 }
 
