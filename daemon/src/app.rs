@@ -35,7 +35,7 @@ use crate::notify::Notifier;
 use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
-use crate::quilt3::{ConfigFile, Wiring};
+use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::session::{Dependencies, News, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
@@ -173,8 +173,8 @@ impl App {
             sessions.identities(),
         ));
         let keys = Keys::new(Arc::clone(&stack), Arc::clone(&clock), tasks.clone());
-        let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
-        let gateway = Gateway::new(Arc::clone(&grants), wiring);
+        let sdk_files = SdkFiles::new(&config.python_sdk_dir, &config.state_dir);
+        let gateway = Gateway::new(Arc::clone(&grants), sdk_files);
         Ok(Self {
             sessions,
             audit: AuditLog::open(&config.state_dir),

@@ -62,9 +62,9 @@ impl Entry {
 
     pub(super) async fn credentials(
         &self,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         // Again whenever somebody logs in or out while we wait.
         loop {
             self.follow();
@@ -85,10 +85,10 @@ impl Entry {
     pub(super) async fn other(
         &self,
         refused: &AwsCredentials,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let is_refused = |held: &AwsCredentials| held.access_key_id == refused.access_key_id;
-        let other = self.refresher.replace(is_refused, patience).await;
+        let other = self.refresher.replace(is_refused, timeout).await;
         other.map_err(|error| self.explain(error))
     }
 

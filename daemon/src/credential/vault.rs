@@ -147,20 +147,20 @@ impl Vault {
         &self,
         session: &Arc<Session>,
         profile: &ProfileName,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
-        entry.credentials(patience).await
+        entry.credentials(timeout).await
     }
 
     /// The same for what [`Self::resolve`] found.
     pub async fn credentials_of(
         &self,
         of: ResolvedProfile,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry_as(&of.session, &of.name, of.profile)?;
-        entry.credentials(patience).await
+        entry.credentials(timeout).await
     }
 
     /// Credentials other than those AWS no longer accepts although they look
@@ -170,11 +170,11 @@ impl Vault {
         session: &Arc<Session>,
         profile: &ProfileName,
         refused: impl Fn(&AwsCredentials) -> bool + Send,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
         entry.follow();
-        let replaced = entry.refresher.replace(refused, patience).await;
+        let replaced = entry.refresher.replace(refused, timeout).await;
         replaced.map_err(|error| CredentialError::from_refresh(error, session.catalog()))
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use quilt_proto::{Secret, Timestamp};
 
-use super::{Holder, Right};
+use super::{ProcessHandle, Right};
 
 /// How long a grant lives.
 #[derive(Debug)]
@@ -13,9 +13,9 @@ pub enum Life {
     /// This many seconds.
     Seconds(i64),
     /// As long as a process runs.
-    While(Holder),
+    While(ProcessHandle),
     /// 90 days from its last use, restarts of the daemon included.
-    Kept,
+    Persistent,
 }
 
 /// What a token turned out to open.

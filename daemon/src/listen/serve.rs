@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::aside::Aside;
+use super::acceptor::Acceptor;
 use super::capacity;
-use super::entrance::Entrance;
+use super::early_refusal::EarlyRefusal;
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
@@ -113,21 +113,21 @@ impl Default for Limits {
 }
 
 /// Makes an answer of a problem.
-pub type Say = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
+pub type ErrorResponder = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
 
 /// How a listener tells what its router never gets to tell.
 #[derive(Clone)]
-pub struct Words {
+pub struct ErrorResponders {
     /// A request that is refused unread: too large, or no HTTP.
-    pub refused: Say,
+    pub refused: ErrorResponder,
     /// A request that is not answered in time.
-    pub late: Say,
+    pub late: ErrorResponder,
 }
 
-impl Words {
+impl ErrorResponders {
     /// As problems (RFC 9457).
     pub fn problems() -> Self {
-        let say: Say = Arc::new(problem_response);
+        let say: ErrorResponder = Arc::new(problem_response);
         Self {
             refused: Arc::clone(&say),
             late: say,
@@ -141,22 +141,22 @@ pub async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
     limits: Limits,
-    words: Words,
+    responders: ErrorResponders,
     shutdown: CancellationToken,
 ) -> usize {
     let server = Arc::new(Server {
         router,
         limits,
-        words,
+        responders,
         shutdown,
         cut: AtomicUsize::new(0),
     });
     let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
     let connections = TaskTracker::new();
-    let mut entrance = Entrance::new(limiter, limits.waiting);
+    let mut acceptor = Acceptor::new(limiter, limits.waiting);
     let shutdown = server.shutdown.clone();
     while let Some(admitted) = shutdown
-        .run_until_cancelled(entrance.next(&mut listener))
+        .run_until_cancelled(acceptor.next(&mut listener))
         .await
     {
         let server = Arc::clone(&server);
@@ -167,7 +167,7 @@ pub async fn serve<L: Listener>(
         });
     }
     drop(listener);
-    drop(entrance);
+    drop(acceptor);
     connections.close();
     connections.wait().await;
     server.cut.load(Ordering::Relaxed)
@@ -176,7 +176,7 @@ pub async fn serve<L: Listener>(
 struct Server {
     router: Router,
     limits: Limits,
-    words: Words,
+    responders: ErrorResponders,
     shutdown: CancellationToken,
     cut: AtomicUsize,
 }
@@ -192,7 +192,7 @@ impl Server {
             self.answer(request, slot)
         });
         let io = Tracked::new(io, slot.clone(), caller.clone());
-        let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);
+        let io = EarlyRefusal::new(io, &spoke, self.limits, &*self.responders.refused);
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -268,7 +268,7 @@ impl Server {
             let seconds = self.limits.request_time.as_secs();
             let detail = format!("no answer within {seconds} s; try again");
             let problem = Problem::new(504, ErrorCode::Internal, detail);
-            (self.words.late)(&problem)
+            (self.responders.late)(&problem)
         });
         Ok(response.map(|body| Body::new(Answered::new(body, slot.clone()))))
     }
@@ -277,7 +277,7 @@ impl Server {
         let busy = || {
             let detail = "too much is asked at once; try again";
             let problem = Problem::new(503, ErrorCode::Busy, detail);
-            come_again((self.words.late)(&problem))
+            come_again((self.responders.late)(&problem))
         };
         if slot.ask(request.method().is_safe()).await == Turn::Never {
             return busy();
@@ -286,7 +286,7 @@ impl Server {
         if request.body().size_hint().lower() > limits.body_bytes {
             let detail = format!("the body is larger than {} bytes", limits.body_bytes);
             let problem = Problem::new(413, ErrorCode::InvalidInput, detail);
-            return (self.words.refused)(&problem);
+            return (self.responders.refused)(&problem);
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let request = request.map(|body| {

@@ -228,7 +228,7 @@ impl ConfigFile {
 
     /// The file's text as it would be for a catalog and with this registry in
     /// it; and whether that takes another catalog's values over.
-    pub(super) fn led(
+    pub(super) fn redirected(
         &self,
         catalog: &CatalogUrl,
         published: &Map<String, Value>,

@@ -13,9 +13,9 @@ use crate::files;
 /// Largest record read, in bytes: it may hold a whole `config.yml`.
 const MAX_BYTES: u64 = 2 * 1024 * 1024;
 
-/// What was wired, and what was there before.
+/// What was redirected, and what was there before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wired {
+pub struct Redirection {
     /// The layout of this document; 1.
     pub(super) version: u32,
     /// The catalog the SDK is led to.
@@ -36,7 +36,7 @@ pub struct Wired {
     pub(super) modes_before: Modes,
 }
 
-impl Wired {
+impl Redirection {
     pub(super) const VERSION: u32 = 1;
 }
 
@@ -58,12 +58,12 @@ impl Record {
     }
 
     /// What is recorded, if anything is. What cannot be understood is set aside.
-    pub(super) fn read(&self) -> Result<Option<Wired>, SdkFileError> {
+    pub(super) fn read(&self) -> Result<Option<Redirection>, SdkFileError> {
         let text = files::read(&self.path, Role::State, MAX_BYTES)
             .map_err(|error| SdkFileError::io("read", &self.path, &error))?;
         let Some(text) = text else { return Ok(None) };
-        match serde_json::from_str::<Wired>(&text) {
-            Ok(wired) if wired.version == Wired::VERSION => Ok(Some(wired)),
+        match serde_json::from_str::<Redirection>(&text) {
+            Ok(redirection) if redirection.version == Redirection::VERSION => Ok(Some(redirection)),
             _ => {
                 let aside = files::set_aside(&self.path)
                     .map_err(|error| SdkFileError::io("set aside", &self.path, &error))?;
@@ -77,12 +77,12 @@ impl Record {
     }
 
     /// Replaces what is recorded.
-    pub(super) fn save(&self, wired: &Wired) -> Result<(), SdkFileError> {
+    pub(super) fn save(&self, redirection: &Redirection) -> Result<(), SdkFileError> {
         let fail = |error: &std::io::Error| SdkFileError::io("write", &self.path, error);
         if let Some(dir) = self.path.parent() {
             quilt_trust::make_dir(dir)?;
         }
-        let text = serde_json::to_vec_pretty(wired).map_err(|error| fail(&error.into()))?;
+        let text = serde_json::to_vec_pretty(redirection).map_err(|error| fail(&error.into()))?;
         files::replace_private(&self.path, &text).map_err(|error| fail(&error))
     }
 

@@ -72,7 +72,7 @@ impl Bench {
             listener,
             router(),
             limits,
-            Words::problems(),
+            ErrorResponders::problems(),
             shutdown.clone(),
         );
         let served = tokio::spawn(served);
