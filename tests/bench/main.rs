@@ -22,6 +22,7 @@ mod report;
 mod row;
 mod session;
 mod throughput;
+mod vault;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ use pair::Pair;
 use report::Report;
 use row::Row;
 use session::Session;
+use vault::AwsVault;
 use window::Window;
 
 /// Measures quiltd and quiltctl beside other programs, paired in one run.
@@ -181,6 +183,14 @@ fn beside_fast_programs(
                 .run(options.rounds)?,
         ),
         Err(error) => skipped.push(format!("ssh-add -l: {error:#}")),
+    }
+    match AwsVault::with_a_profile(session) {
+        Ok(vault) => comparisons.push(
+            Pair::new("aws-vault export", credential_process, &|| vault.export())
+                .at_most(0.1)
+                .run(options.slow_rounds)?,
+        ),
+        Err(error) => skipped.push(format!("aws-vault export: {error:#}")),
     }
     Ok(comparisons)
 }
