@@ -8,6 +8,7 @@
 mod agent;
 mod binaries;
 mod crowd;
+mod gateway;
 mod idle;
 mod instructions;
 mod load;
@@ -260,6 +261,11 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
     };
     if let Some(packages) = &packages {
         rows.extend(packages.beside_quilt3());
+    }
+    // Last of those with packages: it has one of its own.
+    match gateway::measure(session, options.slow_rounds) {
+        Ok(found) => rows.extend(found),
+        Err(error) => skipped.push(format!("quilt3 through the gateway: {error:#}")),
     }
     match many::profiles(session, options.profiles) {
         Ok(found) => rows.extend(found),
