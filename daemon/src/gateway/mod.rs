@@ -13,6 +13,7 @@ mod graphql;
 mod proxy;
 mod published;
 mod redirect_again;
+mod withhold;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

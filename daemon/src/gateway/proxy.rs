@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use quilt_network::{Failure, Origin};
 use quilt_proto::{Reason, Secret};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::graphql;
+use super::withhold::{contains, is_encoded, is_quoted, withheld};
 use crate::session::{Session, SessionError};
 use crate::stack::{Forward, Forwarded, StackClient, StackError};
 
@@ -27,17 +28,17 @@ static LOOKS: Semaphore = Semaphore::const_new(64);
 
 /// Carries a request as whoever the session is. An answer that may refuse the
 /// bearer token is not believed: the stack is asked whose it is, and only what
-/// it does not know is replaced. Any other refusal comes back as it was said.
+/// it does not know is replaced. Any other refusal comes back as it was said,
+/// without the token.
 pub async fn forward(
     stack: &StackClient,
     session: &Session,
     mut request: Forward,
 ) -> Result<Forwarded, SessionError> {
     let is_graphql = graphql::is_asked(&request);
-    if is_graphql {
-        // Its answers are looked into.
-        request.headers.remove(header::ACCEPT_ENCODING);
-    }
+    // Answers are looked into.
+    let identity = HeaderValue::from_static("identity");
+    request.headers.insert(header::ACCEPT_ENCODING, identity);
     let refusal = Mutex::new(None);
     let carried = session
         .authorized(TIMEOUT, false, |bearer| {
@@ -71,54 +72,62 @@ async fn look(
     is_graphql: bool,
     bearer: &Secret,
 ) -> Result<(Forwarded, bool), StackError> {
-    let bearer = bearer.expose().as_bytes();
+    let token = bearer.expose().as_bytes();
     if answer
         .headers()
         .values()
-        .any(|value| contains(value.as_bytes(), bearer))
+        .any(|value| contains(value.as_bytes(), token))
     {
-        return Err(quotes_the_token());
+        return Err(not_passed_on("it quotes a secret"));
+    }
+    if is_encoded(answer.headers()) {
+        return Err(not_passed_on("it is encoded, which nobody asked for"));
     }
     let status = answer.status();
     let is_refusal = status == StatusCode::UNAUTHORIZED;
-    // What is refused may be refused by quoting it.
-    let may_quote = status.is_client_error();
     let may_refuse = is_refusal || is_graphql && status == StatusCode::OK;
-    if !may_refuse && !may_quote {
-        return Ok((answer, false));
-    }
-    // Never closed.
-    let _permit = LOOKS.acquire().await;
-    let (parts, mut body) = answer.into_parts();
+    let (parts, body) = answer.into_parts();
+    let mut body = body.into_data_stream();
     let mut begun = Vec::new();
-    while begun.len() <= LOOK {
-        let Some(frame) = body.frame().await else {
-            if contains(&begun, bearer) {
-                return Err(quotes_the_token());
-            }
-            let is_doubtful = is_refusal || may_refuse && is_doubtful(&begun);
-            let whole = Forwarded::from_parts(parts, begun.into());
-            return Ok((whole, is_doubtful));
-        };
-        let frame = frame.map_err(|_| StackError::Unreachable {
-            host: Origin::parse("the stack"),
-            failure: Failure::BrokenAnswer,
-        })?;
-        if let Ok(data) = frame.into_data() {
+    // What is no success may quote what it refuses: it is read before any of it
+    // is passed on, so that it can be said what is wrong with it.
+    if may_refuse || !status.is_success() {
+        // Never closed.
+        let _permit = LOOKS.acquire().await;
+        while begun.len() <= LOOK {
+            let Some(data) = body.next().await else {
+                if contains(&begun, token) {
+                    return Err(not_passed_on("it quotes a secret"));
+                }
+                let is_doubtful = is_refusal || may_refuse && is_doubtful(&begun);
+                let whole = Forwarded::from_parts(parts, begun.into());
+                return Ok((whole, is_doubtful));
+            };
+            let data = data.map_err(|_| StackError::Unreachable {
+                host: Origin::parse("the stack"),
+                failure: Failure::BrokenAnswer,
+            })?;
             begun.extend_from_slice(&data);
         }
     }
     // Nothing so large is about who we are.
-    let begun = stream::once(std::future::ready(Ok(Bytes::from(begun))));
-    let body = reqwest::Body::wrap_stream(begun.chain(body.into_data_stream()));
+    let begun = Some(Bytes::from(begun)).filter(|begun| !begun.is_empty());
+    let body = stream::iter(begun.map(Ok)).chain(body);
+    let mut body = Box::pin(withheld(body, Secret::new(bearer.expose())));
+    // While nothing was passed on, it can be said what is wrong.
+    let first = body.next().await;
+    if matches!(&first, Some(Err(error)) if is_quoted(error)) {
+        return Err(not_passed_on("it quotes a secret"));
+    }
+    let body = reqwest::Body::wrap_stream(stream::iter(first).chain(body));
     Ok((Forwarded::from_parts(parts, body), false))
 }
 
-/// What holds the token must not reach who holds a grant.
-fn quotes_the_token() -> StackError {
+/// What must not reach who holds a grant.
+fn not_passed_on(reason: &str) -> StackError {
     StackError::Invalid {
         host: "the registry".to_owned(),
-        reason: "it quotes a secret".to_owned(),
+        reason: reason.to_owned(),
     }
 }
 
@@ -132,10 +141,6 @@ fn is_doubtful(body: &[u8]) -> bool {
     let errors = answer["errors"].as_array();
     answer["data"].get("me").is_some_and(Value::is_null)
         || errors.is_some_and(|errors| !errors.is_empty())
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]

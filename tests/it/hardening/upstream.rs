@@ -72,35 +72,77 @@ async fn no_redirect_is_followed_with_a_secret() {
     }
 }
 
+/// What the gateway answers to a request with a grant.
+async fn carried(gateway: &str, bearer: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    let request = format!(
+        "{request} HTTP/1.1\r\nHost: {gateway}\r\nAuthorization: Bearer {bearer}\r\n\
+         Accept-Encoding: gzip\r\nContent-Type: application/json\r\n\
+         Content-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_quotes_the_token_does_not_reach_who_holds_a_grant() {
     let world = World::logged_in().await;
     world.ctl(&["setup", "quilt3"]).await.ok();
     let (gateway, bearer) = crate::gateway::grant(&world);
-    for (endpoint, path, status) in [
-        (Endpoint::Graphql, "POST /graphql", 200),
-        (Endpoint::Search, "GET /api/search", 403),
+    // Longer than what is looked into before it is passed on.
+    let long = " ".repeat(300 * 1024);
+    for (endpoint, path, status, before) in [
+        (Endpoint::Graphql, "POST /graphql", 200, ""),
+        (Endpoint::Graphql, "POST /graphql", 500, ""),
+        (Endpoint::Graphql, "POST /graphql", 200, &long),
+        (Endpoint::Search, "GET /api/search", 403, ""),
+        (Endpoint::Search, "GET /api/search", 403, &long),
+        (Endpoint::Search, "GET /api/search", 500, ""),
+        (Endpoint::Search, "GET /api/search", 503, &long),
+        (Endpoint::Search, "GET /api/search", 200, ""),
+        (Endpoint::Search, "GET /api/search", 200, &long),
     ] {
         for arrives in [true, false] {
             let token = world.ctl(&["token"]).await.ok().trim().to_owned();
             let said = if arrives { "nothing secret" } else { &token };
-            let body = json!({ "errors": [{ "message": said }] }).to_string();
-            let fault = FaultKind::Status { status, body };
+            let body = json!({ "errors": [{ "message": format!("{before}{said}") }] });
+            let fault = FaultKind::Status {
+                status,
+                body: body.to_string(),
+            };
             let control = world.stack.control();
             let fault = control.plant(endpoint, Fault::always(fault));
-            let mut stream = TcpStream::connect(&gateway).await.unwrap();
-            let request = format!(
-                "{path} HTTP/1.1\r\nHost: {gateway}\r\nAuthorization: Bearer {bearer}\r\n\
-                 Content-Type: application/json\r\nContent-Length: 2\r\n\
-                 Connection: close\r\n\r\n{{}}"
-            );
-            stream.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
+            let answer = carried(&gateway, &bearer, path).await;
             control.clear_fault(fault);
             assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
-            assert_eq!(answer.contains(said), arrives, "{path} {status}: {answer}");
+            let length = before.len();
+            assert_eq!(answer.contains(said), arrives, "{path} {status} {length}");
+            // Nor most of it.
+            let beginning = &token[..token.len() / 2];
+            assert!(!answer.contains(beginning), "{path} {status} {length}");
             world.login().await;
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_looked_into_does_not_reach_who_holds_a_grant() {
+    let world = World::logged_in().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, bearer) = crate::gateway::grant(&world);
+    let request = "GET /api/search?index=_all&action=search&query=iris&size=1";
+    for (coding, arrives) in [("identity", true), ("gzip", false), ("identity, x", false)] {
+        let headers = vec![("Content-Encoding".to_owned(), coding.to_owned())];
+        let control = world.stack.control();
+        let planted = FaultKind::Headers { headers };
+        let planted = control.plant(Endpoint::Search, Fault::always(planted));
+        let answer = carried(&gateway, &bearer, request).await;
+        control.clear_fault(planted);
+        assert_eq!(answer.contains("iris"), arrives, "{coding}: {answer}");
+        // Nobody asked for it, whatever the client would take.
+        let asked = control.requests().pop().unwrap();
+        assert_eq!(asked.header("accept-encoding"), ["identity"]);
     }
 }
