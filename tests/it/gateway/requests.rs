@@ -90,6 +90,10 @@ async fn it_carries_the_registrys_paths_and_no_others() {
         "POST /api/connect/authorize",
         "POST /api/users/reset_password",
         "POST /api/graphql",
+        "POST /api/v1/graphql",
+        "GET /api/me",
+        "GET /api/nowhere",
+        "GET /api/search/",
         "GET /api/auth/get_credential%73",
         "TRACE /api/search",
     ] {
