@@ -10,6 +10,9 @@ use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_credential_types::provider::error::TokenError;
+use aws_credential_types::provider::future;
+use aws_credential_types::provider::token::ProvideToken;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -33,7 +36,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the standard variables say of AWS (endpoints, region, FIPS, dual
 /// stack), and nothing of who anybody is: no profile, key or role of the
-/// environment, and no file, is ever read.
+/// environment, and no file, is ever read, and nobody is asked.
 pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
     // The loader wants files; these are empty.
     let none = EnvConfigFiles::builder()
@@ -50,6 +53,7 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
         .with_initial_backoff(Duration::from_millis(100));
     loader(clients)
         .no_credentials()
+        .token_provider(NoToken)
         // Else the keys of every call would be kept.
         .identity_cache(IdentityCache::no_cache())
         .profile_files(none)
@@ -59,6 +63,21 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
         .timeout_config(timeouts)
         .load()
         .await
+}
+
+/// Nobody's token. Where a build knows how to look for one, the loader does, and
+/// asks for a region on the way: in the clear, at an address of the local
+/// network (instance metadata), and waits for an answer.
+#[derive(Debug)]
+struct NoToken;
+
+impl ProvideToken for NoToken {
+    fn provide_token<'a>(&'a self) -> future::ProvideToken<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideToken::ready(Err(TokenError::not_loaded("none is used")))
+    }
 }
 
 /// The usual configuration of an SDK, over these clients.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use quilt_tests::harness::World;
+use quilt_tests::harness::{Daemon, World};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind, StackConfig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -70,6 +70,28 @@ async fn no_redirect_is_followed_with_a_secret() {
         );
         assert_eq!(arrived.load(Ordering::SeqCst), 0, "{status} was followed");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_on_the_local_network_is_asked_for_anything() {
+    let mut world = World::start().await;
+    world.daemon.take().unwrap().stop().await;
+    let (metadata, asked) = server("200 OK".to_owned()).await;
+    let variables = [
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*metadata),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*metadata),
+    ];
+    let args = ["--token-store", "file"];
+    world.daemon = Some(Daemon::start_with(&world.home, &args, &variables).await);
+    world.login().await;
+    world.ctl(&["credential-process"]).await.ok();
+    world.ctl(&["doctor"]).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // The control: whoever asks there is counted.
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    client.get(&metadata).send().await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 /// What the gateway answers to a request with a grant.
