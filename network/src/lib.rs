@@ -108,11 +108,13 @@ impl Network {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .dns_resolver(Arc::new(resolver::System))
             .referer(false);
         let builder = if is_loopback(url) {
-            builder.no_proxy()
+            builder
+                .no_proxy()
+                .dns_resolver(Arc::new(resolver::Loopback))
         } else {
+            let builder = builder.dns_resolver(Arc::new(resolver::System));
             known.proxies.apply(builder)?
         };
         if is_loopback(url) && url.scheme() == "http" {

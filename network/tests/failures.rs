@@ -90,6 +90,19 @@ async fn certificates_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_this_machine_leads_nowhere_else() {
+    let port = servers::plain().await;
+    // Most systems ask a name server for it, who may say what it likes.
+    for name in ["nobody.localhost", "localhost", "127.0.0.1"] {
+        let answer = ask(None, None, &format!("http://{name}:{port}/")).await;
+        assert!(answer.is_ok(), "{name}: {answer:?}");
+    }
+    // The probe works: any other name is looked up.
+    let answer = ask(None, None, &format!("https://nobody.invalid:{port}/")).await;
+    assert_eq!(answer, Err(Kind::NameNotFound));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_that_cannot_be_read_is_named() {
     let ours = Authority::new();
     let tls = Tls::start(&ours, "localhost", Days::Now).await;
