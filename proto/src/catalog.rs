@@ -102,6 +102,22 @@ impl CatalogUrl {
         }
         format!("{scheme}://{}", kept.join("/")).parse()
     }
+
+    /// Whether both are on the same server, whatever their paths and however its
+    /// name is spelt: with a dot at the end, or as one of the names of this
+    /// machine.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        let server = |catalog: &Self| {
+            let url = Url::parse(catalog.as_str()).ok()?;
+            let host = if is_loopback(&url) {
+                "localhost"
+            } else {
+                url.host_str()?.trim_end_matches('.')
+            };
+            Some((host.to_owned(), url.port_or_known_default()))
+        };
+        self == other || server(self).is_some_and(|this| Some(this) == server(other))
+    }
 }
 
 /// Whether a text without scheme begins with the name of a host: one with a
@@ -239,6 +255,32 @@ mod tests {
             catalog(" HTTPS://Demo.Quilt.Example:443/// "),
             Ok("https://demo.quilt.example".into())
         );
+    }
+
+    #[test]
+    fn one_server_is_the_same_however_it_is_spelt() {
+        let same = |one: &str, other: &str| {
+            let of = |text: &str| text.parse::<CatalogUrl>().unwrap();
+            of(one).is_same_server(&of(other)) && of(other).is_same_server(&of(one))
+        };
+        for other in [
+            "https://demo.example/x",
+            "https://demo.example.",
+            "https://DEMO.example:443/x/y",
+        ] {
+            assert!(same("https://demo.example", other), "{other}");
+        }
+        for other in [
+            "http://localhost:8080",
+            "http://[::1]:8080/x",
+            "http://127.1.2.3:8080",
+            "http://demo.localhost:8080",
+        ] {
+            assert!(same("http://127.0.0.1:8080", other), "{other}");
+        }
+        assert!(!same("https://demo.example", "https://demo.example:8443"));
+        assert!(!same("https://demo.example", "https://lab.example"));
+        assert!(!same("http://127.0.0.1:8080", "http://localhost:8081"));
     }
 
     #[test]

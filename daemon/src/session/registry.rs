@@ -96,9 +96,17 @@ impl Session {
             });
         }
         let known = self.dependencies.store.known(&self.catalog).await?;
-        let is_as_before = match &known.registry_url {
-            Some(so_far) => so_far.is_same_server(&published.registry_url),
-            None => !known.is_lost,
+        // By another spelling of its name, a catalog is not used for the first
+        // time.
+        let mut so_far = known.registry_url.iter().collect::<Vec<_>>();
+        if so_far.is_empty() {
+            so_far.extend(&known.beside);
+        }
+        let is_there = |so_far: &&RegistryUrl| so_far.is_same_server(&published.registry_url);
+        let is_as_before = if so_far.is_empty() {
+            !known.is_lost
+        } else {
+            so_far.iter().any(is_there)
         };
         if is_as_before || accept.is_some() {
             return Ok(Agreed { published });
@@ -107,8 +115,8 @@ impl Session {
             catalog: self.catalog.clone(),
             named: named.clone(),
             // One that was sent secrets had a host.
-            so_far: known
-                .registry_url
+            so_far: so_far
+                .first()
                 .and_then(|so_far| so_far.host().map(|host| host.to_string())),
         })
     }

@@ -35,6 +35,10 @@ pub struct Known {
     /// since. Never the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_on: Option<String>,
+    /// Where secrets of other catalogs on the same server went: of this one, it
+    /// may be, by another spelling.
+    #[serde(skip)]
+    pub beside: Vec<RegistryUrl>,
     /// What was known before was lost with a broken file: where secrets went
     /// may not be where the catalog says now.
     #[serde(skip)]
@@ -97,7 +101,10 @@ impl KnownCatalogs {
     pub(super) fn of(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
         let mut document = self.read()?;
         let known = document.catalogs.remove(catalog).unwrap_or_default();
+        let others = document.catalogs.into_iter();
+        let beside = others.filter(|(other, _)| other.is_same_server(catalog));
         Ok(Known {
+            beside: beside.filter_map(|(_, other)| other.registry_url).collect(),
             is_lost: document.incomplete && known.registry_url.is_none(),
             ..known
         })
@@ -261,6 +268,16 @@ mod tests {
         assert_eq!(next.of(&catalog()).unwrap().registry_url, Some(registry()));
         let mode = std::fs::metadata(state.join(FILE)).unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_a_server_is_known_by_its_other_spellings() {
+        let known = KnownCatalogs::in_memory();
+        remember(&known).await;
+        let of = |catalog: &str| known.of(&catalog.parse().unwrap()).unwrap();
+        assert_eq!(of("https://demo.quilt.example/x").beside, [registry()]);
+        assert_eq!(of("https://demo.quilt.example/x").registry_url, None);
+        assert_eq!(of("https://lab.quilt.example").beside, []);
     }
 
     #[tokio::test]

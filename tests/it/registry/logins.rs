@@ -38,6 +38,35 @@ async fn a_login_code_goes_where_one_went_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_spelling_of_a_catalog_is_no_first_use() {
+    let two = Two::logged_in().await;
+    let catalog = two.world.stack.catalog_url();
+    let port = catalog.rsplit_once(':').unwrap().1;
+    let spelt = format!("http://localhost:{port}");
+    two.world.ctl(&["logout"]).await.ok();
+    two.lie();
+    let failed = two.login(&["--catalog", &spelt]).await.failed(6);
+    assert!(
+        failed.contains("names another registry than before"),
+        "{failed}"
+    );
+    let key = two.key();
+    let failed = two.use_key(&key, &["--catalog", &spelt]).await.failed(6);
+    assert!(
+        failed.contains("names another registry than before"),
+        "{failed}"
+    );
+    two.untouched();
+    // The probe works: by that name, too, the catalog is there, and one on
+    // another server may name whatever it likes the first time.
+    two.truth();
+    two.login(&["--catalog", &spelt]).await.ok();
+    let other = two.other.catalog_url().to_owned();
+    let code = two.other.control().login_code("bob").unwrap();
+    two.login_with(&code, &["--catalog", &other]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_of_before_such_things_were_kept_counts() {
     let mut two = Two::logged_in().await;
     fs::remove_file(two.world.home.state().join("catalogs.json")).unwrap();
