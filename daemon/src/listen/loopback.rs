@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 
+use super::diag::Diag;
 use super::owner::{self, Owner, Owners};
 use super::program::{self, Program};
 use super::turn_away::TurnAway;
@@ -27,6 +28,8 @@ pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
     unknown: Unknown,
+    /// Tells whose connections are, where the system has it.
+    diag: Option<Diag>,
     meter: ConnectionMeter,
     /// Accepted and admitted.
     waiting: VecDeque<(TcpStream, Visitor)>,
@@ -46,21 +49,32 @@ pub fn owners_are_told() -> bool {
     owner::is_told()
 }
 
-/// How many connections are accepted at once. In a crowd, whose they are is
-/// looked up for that many together.
-const TOGETHER: usize = 64;
+/// Connections that may wait to be accepted, as many as the system lets
+/// (`net.core.somaxconn`). Beyond them it takes no note of who comes next, whose
+/// own system tries again after a second, and then ever more rarely.
+const BACKLOG: i32 = 4096;
+
+/// How many connections are accepted at once, where descriptors are plenty. In a
+/// crowd, whose they are is looked up for that many together.
+const TOGETHER: usize = 512;
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
     pub fn bind(port: u16, unknown: Unknown) -> io::Result<(Self, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        let diag = match address {
+            SocketAddr::V4(address) => Diag::of(address),
+            SocketAddr::V6(_) => None,
+        };
         let listener = TcpListener::from_std(listener)?;
         let listener = Self {
             listener,
             address,
             unknown,
+            diag,
             meter: ConnectionMeter::default(),
             waiting: VecDeque::new(),
         };
@@ -138,19 +152,20 @@ impl Listener for LoopbackListener {
                 return Ok(admitted);
             }
             let mut arrived = vec![self.listener.accept().await?];
-            while arrived.len() < TOGETHER
+            while arrived.len() < TOGETHER.min(capacity::slots())
                 && let Some(Ok(more)) = self.listener.accept().now_or_never()
             {
                 arrived.push(more);
             }
             // In a crowd, the system may pass over a line while it lists them:
             // who is not in the list is looked for once more.
-            let looks = [Owners::default(), Owners::default()];
+            let diag = self.diag.as_ref();
+            let looks = [(); 2].map(|()| Owners::at(self.address, diag));
             for (stream, from) in arrived {
                 if let Some(stream) = self.admit(stream, from, &looks) {
                     // Answers are small; waiting for more would only delay them.
                     let _ = stream.set_nodelay(true);
-                    let inode = looks.iter().find_map(|look| look.inode(from, self.address));
+                    let inode = looks.iter().find_map(|look| look.inode(from));
                     self.waiting.push_back((stream, Visitor::new(inode)));
                 }
             }
@@ -160,11 +175,16 @@ impl Listener for LoopbackListener {
 
 impl LoopbackListener {
     /// A connection that is to be served.
-    fn admit(&self, stream: TcpStream, from: SocketAddr, looks: &[Owners; 2]) -> Option<TcpStream> {
+    fn admit(
+        &self,
+        stream: TcpStream,
+        from: SocketAddr,
+        looks: &[Owners<'_>; 2],
+    ) -> Option<TcpStream> {
         let us = rustix::process::geteuid().as_raw();
-        let mut owner = looks[0].of(from, self.address);
+        let mut owner = looks[0].of(from);
         if matches!(owner, Owner::Elsewhere | Owner::Gone) {
-            owner = looks[1].of(from, self.address);
+            owner = looks[1].of(from);
         }
         match (owner, &self.unknown) {
             (Owner::User(user), _) if user == us || user == 0 => Some(stream),
@@ -231,7 +251,7 @@ mod tests {
         let (listener, address) = LoopbackListener::bind(0, unknown).unwrap();
         let mut visitor = TcpStream::connect(address).await.unwrap();
         let (stream, from) = listener.listener.accept().await.unwrap();
-        let looks = [Owners::none(), Owners::none()];
+        let looks = [Owners::none(address), Owners::none(address)];
         let admitted = listener.admit(stream, from, &looks);
         visitor.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         let is_served = admitted.is_some();
@@ -257,7 +277,7 @@ mod tests {
         let turn_away = TurnAway::with(b"HTTP/1.1 403 No\r\n\r\n".to_vec());
         let (listener, address) =
             LoopbackListener::bind(0, Unknown::TurnAway(turn_away.clone())).unwrap();
-        let looks = [Owners::none(), Owners::none()];
+        let looks = [Owners::none(address), Owners::none(address)];
         let mut silent = Vec::new();
         for _ in 0..50 {
             silent.push(TcpStream::connect(address).await.unwrap());

@@ -7,6 +7,8 @@ pub mod activation;
 mod ancestry;
 mod bind_error;
 mod capacity;
+#[cfg_attr(not(target_os = "linux"), path = "no_diag.rs")]
+mod diag;
 mod directory;
 mod early_refusal;
 pub mod guard;

@@ -1,8 +1,12 @@
 //! Whose the other end of a connection over loopback is, as far as the system
-//! tells: Linux lists every TCP socket with its user (proc(5), /proc/net/tcp).
+//! tells: Linux says of every TCP socket whose it is, to who asks for one
+//! (`diag.rs`), else in a list of all of them (proc(5), /proc/net/tcp).
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use super::diag::{Described, Diag};
 
 /// What is known of the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,36 +40,64 @@ pub(super) fn is_told() -> bool {
 
 /// The state of an established connection, and those of one whose end has
 /// nothing more to say.
-const ESTABLISHED: &str = "01";
-const HALF_CLOSED: [&str; 2] = ["04", "05"];
+const ESTABLISHED: u8 = 1;
+const HALF_CLOSED: [u8; 2] = [4, 5];
 
-/// The tables as they are when first looked at. Reading them takes the system
-/// longer than anything else about a connection.
-#[derive(Default)]
-pub(super) struct Owners([OnceCell<Option<String>>; 2]);
+/// The tables as they are when first looked at, and what is in them of one
+/// listener: they are not looked at where the system tells without. Reading
+/// them takes longer than anything else about a connection.
+pub(super) struct Owners<'a> {
+    local: SocketAddr,
+    diag: Option<&'a Diag>,
+    tables: [OnceCell<Option<Table>>; 2],
+}
 
-impl Owners {
-    /// Of a system that does not tell.
-    #[cfg(test)]
-    pub(super) fn none() -> Self {
-        Self([OnceCell::from(None), OnceCell::from(None)])
+impl<'a> Owners<'a> {
+    /// Of connections to `local`.
+    pub(super) fn at(local: SocketAddr, diag: Option<&'a Diag>) -> Self {
+        Self {
+            local,
+            diag,
+            tables: Default::default(),
+        }
     }
 
-    /// The owner of the end at `peer` of a connection to `local`, which must
-    /// be older than this.
-    pub(super) fn of(&self, peer: SocketAddr, local: SocketAddr) -> Owner {
-        let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
+    /// Of a system that does not tell.
+    #[cfg(test)]
+    pub(super) fn none(local: SocketAddr) -> Self {
+        Self {
+            local,
+            diag: None,
+            tables: [OnceCell::from(None), OnceCell::from(None)],
+        }
+    }
+
+    /// The owner of the end at `peer`, of a connection which must be older than
+    /// this.
+    pub(super) fn of(&self, peer: SocketAddr) -> Owner {
+        let SocketAddr::V4(peer) = peer else {
             return Owner::Unknown;
         };
+        if let Some((theirs, ours)) = self.ends(peer) {
+            let is_open = ours.is_some_and(|socket| socket.is_established);
+            return match theirs.filter(|socket| socket.is_held) {
+                Some(socket) if is_known(socket.user) => Owner::User(socket.user),
+                None if !is_open => Owner::Gone,
+                _ => Owner::Elsewhere,
+            };
+        }
         let mut is_open = false;
         let mut is_told = false;
-        for text in self.tables() {
+        for table in self.tables() {
             is_told = true;
-            match find(text, peer, local) {
-                Some(user) if is_known(user) => return Owner::User(user),
+            match held(&table.theirs, peer).next() {
+                Some(socket) if is_known(socket.user) => return Owner::User(socket.user),
                 Some(_) => return Owner::Elsewhere,
                 // Our own end tells whether the other one has hung up.
-                None => is_open |= is_established(text, local, peer),
+                None => {
+                    let mut ours = table.ours.get(&peer).into_iter().flatten();
+                    is_open |= ours.any(|socket| socket.is_established);
+                }
             }
         }
         match (is_told, is_open) {
@@ -75,22 +107,38 @@ impl Owners {
         }
     }
 
-    /// The socket at `peer` of a connection to `local`, by its number.
-    pub(super) fn inode(&self, peer: SocketAddr, local: SocketAddr) -> Option<u64> {
-        let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
+    /// The socket at `peer`, by its number.
+    pub(super) fn inode(&self, peer: SocketAddr) -> Option<u64> {
+        let SocketAddr::V4(peer) = peer else {
             return None;
         };
-        self.tables().find_map(|text| {
-            let mut held = sockets(text, peer, local).filter(Socket::is_held);
-            held.find_map(|socket| Some(socket.inode).filter(|inode| *inode != 0))
+        if let Some((theirs, _)) = self.ends(peer) {
+            let held = theirs.filter(|socket| socket.is_held && socket.inode != 0);
+            return held.map(|socket| socket.inode);
+        }
+        self.tables().find_map(|table| {
+            let mut numbers = held(&table.theirs, peer).map(|socket| socket.inode);
+            numbers.find(|inode| *inode != 0)
         })
     }
 
-    fn tables(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().zip(TABLES).filter_map(|(table, path)| {
-            let read = || std::fs::read_to_string(path).ok();
-            table.get_or_init(read).as_deref()
-        })
+    /// The socket at `peer`, and our own, where the system tells of one at a
+    /// time.
+    fn ends(&self, peer: SocketAddrV4) -> Option<(Option<Socket>, Option<Socket>)> {
+        let (theirs, ours) = self.diag?.ends(peer).ok()?;
+        Some((theirs.map(Socket::from), ours.map(Socket::from)))
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        let read = |path: &str| {
+            let SocketAddr::V4(local) = self.local else {
+                return None;
+            };
+            let text = std::fs::read_to_string(path).ok()?;
+            Some(Table::of(&text, local))
+        };
+        let tables = self.tables.iter().zip(TABLES);
+        tables.filter_map(move |(table, path)| table.get_or_init(|| read(path)).as_ref())
     }
 }
 
@@ -118,57 +166,82 @@ fn is_mapped(map: &str, user: u32) -> bool {
     })
 }
 
-/// The user of an end that is held.
-fn find(table: &str, end: SocketAddrV4, other: SocketAddrV4) -> Option<u32> {
-    let mut sockets = sockets(table, end, other);
-    sockets.find_map(|socket| socket.is_held().then_some(socket.user))
-}
-
-fn is_established(table: &str, end: SocketAddrV4, other: SocketAddrV4) -> bool {
-    sockets(table, end, other).any(|socket| socket.state == ESTABLISHED)
+/// What a table says of the connections of one listener, by the other end.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Table {
+    theirs: HashMap<SocketAddrV4, Vec<Socket>>,
+    ours: HashMap<SocketAddrV4, Vec<Socket>>,
 }
 
 /// A line of a table.
-struct Socket<'a> {
-    state: &'a str,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Socket {
     user: u32,
     /// Its number; one that nobody holds any more has none.
     inode: u64,
+    is_established: bool,
+    is_held: bool,
 }
 
-impl Socket<'_> {
-    /// A socket nobody holds any more can be listed as root's.
-    fn is_held(&self) -> bool {
-        self.state == ESTABLISHED || HALF_CLOSED.contains(&self.state) && self.user != 0
+/// The ends at `peer` that are held.
+fn held(
+    ends: &HashMap<SocketAddrV4, Vec<Socket>>,
+    peer: SocketAddrV4,
+) -> impl Iterator<Item = Socket> {
+    let ends = ends.get(&peer).into_iter().flatten();
+    ends.copied().filter(|socket| socket.is_held)
+}
+
+impl Table {
+    /// Reads a table once, however many connections are looked up in it. Looks
+    /// for the port before it reads a line: tables can be long.
+    fn of(text: &str, local: SocketAddrV4) -> Self {
+        let mut table = Self::default();
+        let port = format!(":{:04X} ", local.port());
+        for line in text.lines().filter(|line| line.contains(&port)) {
+            let Some((from, to, socket)) = Socket::parse(line) else {
+                continue;
+            };
+            if to == local {
+                table.theirs.entry(from).or_default().push(socket);
+            }
+            if from == local {
+                table.ours.entry(to).or_default().push(socket);
+            }
+        }
+        table
     }
 }
 
-/// The sockets at `end` that are connected to `other`. Looks
-/// for the address before it reads a line: tables can be long, and this is
-/// done for every connection.
-fn sockets(
-    table: &str,
-    end: SocketAddrV4,
-    other: SocketAddrV4,
-) -> impl Iterator<Item = Socket<'_>> {
-    let word = u32::from_ne_bytes(end.ip().octets());
-    let wanted = format!("{word:08X}:{:04X} ", end.port());
-    let found: Vec<usize> = table.match_indices(&wanted).map(|(at, _)| at).collect();
-    found.into_iter().filter_map(move |found| {
-        let start = table[..found].rfind('\n')? + 1;
-        let line = table[start..].split('\n').next()?;
+impl From<Described> for Socket {
+    fn from(found: Described) -> Self {
+        let is_established = found.state == ESTABLISHED;
+        Self {
+            user: found.user,
+            inode: found.inode,
+            is_established,
+            // One that nobody holds any more can be listed as root's.
+            is_held: is_established || HALF_CLOSED.contains(&found.state) && found.user != 0,
+        }
+    }
+}
+
+impl Socket {
+    /// A line's own address, the other end's, and what it says of the socket.
+    fn parse(line: &str) -> Option<(SocketAddrV4, SocketAddrV4, Self)> {
         let mut columns = line.split_whitespace().skip(1);
         let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
-        if address(from)? != end || address(to)? != other {
-            return None;
-        }
         // Queues, timer and retransmissions stand before the user.
         let user: u32 = columns.nth(3)?.parse().ok()?;
         // A timeout stands between.
         let inode = columns.nth(1).and_then(|inode| inode.parse().ok());
-        let inode = inode.unwrap_or_default();
-        Some(Socket { state, user, inode })
-    })
+        let described = Described {
+            state: u8::from_str_radix(state, 16).ok()?,
+            user,
+            inode: inode.unwrap_or_default(),
+        };
+        Some((address(from)?, address(to)?, described.into()))
+    }
 }
 
 /// `0100007F:1F90`, or the same behind `0000000000000000FFFF0000`: words of an
@@ -194,7 +267,15 @@ mod tests {
     use super::*;
 
     fn owner(peer: SocketAddr, local: SocketAddr) -> Owner {
-        Owners::default().of(peer, local)
+        let SocketAddr::V4(address) = local else {
+            panic!("{local}");
+        };
+        let diag = Diag::of(address);
+        assert!(diag.is_some(), "this system tells");
+        // However it is asked, it says the same.
+        let asked = Owners::at(local, diag.as_ref()).of(peer);
+        assert_eq!(asked, Owners::at(local, None).of(peer));
+        asked
     }
 
     #[test]
@@ -231,14 +312,17 @@ mod tests {
             } else {
                 table
             };
-            let known = |text: Option<String>| OnceCell::from(text);
-            let owners = Owners([known(Some(table)), known(None)]);
-            owners.of(SocketAddr::V4(peer), SocketAddr::V4(local))
+            let owners = Owners {
+                local: SocketAddr::V4(local),
+                diag: None,
+                tables: [Some(Table::of(&table, local)), None].map(OnceCell::from),
+            };
+            owners.of(SocketAddr::V4(peer))
         };
         assert_eq!(owner("01"), Owner::Elsewhere);
         assert_eq!(owner("08"), Owner::Gone);
         assert_eq!(
-            Owners::none().of(SocketAddr::V4(peer), SocketAddr::V4(local)),
+            Owners::none(SocketAddr::V4(local)).of(SocketAddr::V4(peer)),
             Owner::Unknown
         );
     }
@@ -258,7 +342,7 @@ mod tests {
         #[test]
         fn no_table_confuses_it(table in "(\\PC{0,20}[ \n]){0,20}") {
             let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
-            let _ = find(&table, local, local);
+            let _ = Table::of(&table, local);
         }
     }
 }

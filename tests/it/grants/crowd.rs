@@ -1,6 +1,9 @@
 //! Programs that connect and keep silent do not keep others out.
 
+use std::time::Duration;
+
 use quilt_tests::harness::World;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -29,4 +32,30 @@ async fn a_crowd_without_a_grant_does_not_keep_its_holder_waiting() {
             .contains("evicted a connection that asks nothing")
     );
     drop(crowd);
+}
+
+/// Long enough for any connection that is made at all.
+const LATE: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_while_others_wait_to_be_accepted_is_not_put_off() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    let (authority, _) = place(&grant);
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    let daemon = world.daemon.as_ref().unwrap().pid();
+    let daemon = Pid::from_raw(daemon).unwrap();
+    // Accepts nobody: as it is while a crowd keeps it busy.
+    kill_process(daemon, Signal::STOP).unwrap();
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD.min(most) {
+        // The system answers for it; beyond the line that it keeps, it does not.
+        let connected = tokio::time::timeout(LATE, TcpStream::connect(&authority)).await;
+        let Ok(connected) = connected else { break };
+        crowd.push(connected.unwrap());
+    }
+    kill_process(daemon, Signal::CONT).unwrap();
+    assert_eq!(crowd.len(), CROWD.min(most));
+    assert_eq!(ask(&grant).await.0, 200);
 }

@@ -35,7 +35,8 @@ try:
         connection.shutdown(socket.SHUT_WR)
     while part := connection.recv(65536):
         answer += part
-except (ConnectionResetError, BrokenPipeError):
+except OSError:
+    # Hung up on, in the middle of it perhaps.
     pass
 print(answer.decode())
 ";
