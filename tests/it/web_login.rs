@@ -247,18 +247,34 @@ async fn a_code_of_another_login_is_worth_nothing() {
     let (client, player) = (world.client(), Player::new());
     let first = start(&client).await;
     let theirs = player.authorize(&first.start_url).await;
-    // Starting anew gives the first one up.
     let login = start(&client).await;
-    assert_eq!(
-        ends_with(&client, &first.id).await,
-        ErrorCode::LoginRequired
-    );
     let ours = player.authorize(&login.start_url).await;
     let injected = with(&ours, "code", &parameter(&theirs, "code"));
     let (_, shown) = player.get(&injected).await;
     assert!(shown.contains("The login failed"), "{shown}");
     assert_eq!(ends_with(&client, &login.id).await, ErrorCode::StackRefused);
     assert_eq!(world.ctl(&["token"]).await.ok(), token, "nothing is lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_another_login_ends_nobodys() {
+    let world = world().await;
+    let (client, player) = (world.client(), Player::new());
+    let (first, second) = (start(&client).await, start(&client).await);
+    for login in [&second, &first] {
+        let redirect = player.authorize(&login.start_url).await;
+        let (status, shown) = player.get(&redirect).await;
+        assert_eq!(status, 200, "{shown}");
+        ends_well(&client, &login.id).await;
+        world.ctl(&["whoami"]).await.ok();
+    }
+    // They are not without number: of five, the oldest is told that it is over.
+    let oldest = start(&client).await;
+    for _ in 0..4 {
+        start(&client).await;
+    }
+    let code = ends_with(&client, &oldest.id).await;
+    assert_eq!(code, ErrorCode::LoginRequired);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,7 +87,7 @@ pub enum SessionError {
     #[error("the login was not finished in the browser in time")]
     WebLoginLate,
     /// Another login through the browser took the place of this one.
-    #[error("another login through the browser was started")]
+    #[error("too many logins through the browser were started after this one")]
     WebLoginReplaced,
     /// The system gives no random numbers.
     #[error("this machine gives no random numbers")]

@@ -6,7 +6,7 @@ mod redirect;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quilt_proto::api::Action;
 use quilt_proto::wire::{Session as Answer, WebLogin as Started};
@@ -25,6 +25,9 @@ use crate::session::{Session, SessionError, WebLogin};
 /// How long the user has in the browser.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
+/// Logins of one catalog that wait for their browsers at once. Each has a port.
+const MOST: usize = 4;
+
 /// How long a poll waits for news; less than any client's timeout.
 const POLL: Duration = Duration::from_secs(20);
 
@@ -37,6 +40,7 @@ type Outcome = Option<Result<Answer, SessionError>>;
 
 pub(super) struct Attempt {
     login: Arc<WebLogin>,
+    begun: Instant,
     app: Arc<App>,
     /// Who started it.
     peer: Option<Peer>,
@@ -70,6 +74,7 @@ impl WebLogins {
         let login = login.map_err(|error| ApiError::Login(error, How::Browser))?;
         let attempt = Arc::new(Attempt {
             login: Arc::new(login),
+            begun: Instant::now(),
             app: Arc::clone(app),
             peer,
             answered: Mutex::new(false),
@@ -77,7 +82,7 @@ impl WebLogins {
             stop: app.shutdown.child_token(),
         });
         let id = crate::session::new_login_id();
-        self.replace(&id, &attempt);
+        self.add(&id, &attempt);
         let start_url = listener.start_url(&id);
         let router = redirect::router(Arc::clone(&attempt), listener.host, &id);
         let stop = attempt.stop.clone();
@@ -97,15 +102,20 @@ impl WebLogins {
         })
     }
 
-    /// One login a catalog: an earlier one is given up.
-    fn replace(&self, id: &str, attempt: &Arc<Attempt>) {
+    /// Of too many logins to one catalog, the oldest is given up.
+    fn add(&self, id: &str, attempt: &Arc<Attempt>) {
         let mut map = self.map();
-        for earlier in map.values() {
-            if earlier.login.session().catalog() == attempt.login.session().catalog() {
-                earlier.end(Err(SessionError::WebLoginReplaced));
-            }
-        }
         map.insert(id.to_owned(), Arc::clone(attempt));
+        let catalog = attempt.login.session().catalog();
+        let rivals = map
+            .values()
+            .filter(|other| !other.is_over() && other.login.session().catalog() == catalog);
+        let mut rivals: Vec<_> = rivals.collect();
+        rivals.sort_unstable_by_key(|other| other.begun);
+        let most = rivals.len().saturating_sub(MOST);
+        for oldest in &rivals[..most] {
+            oldest.end(Err(SessionError::WebLoginReplaced));
+        }
     }
 
     /// Waits for the end of a login, not for ever: the session once it is
