@@ -51,11 +51,13 @@ impl Event<'_> {
     }
 
     /// Whether a line says the same: all but the process id, which differs with
-    /// every run of a program, and the time.
+    /// every run of a program, and the time. Of programs that are not known by
+    /// name, the process id is what tells them apart.
     pub(super) fn is_like(&self, entry: &AuditEntry) -> bool {
         self.action == entry.action
             && self.uid == entry.uid
             && self.program.as_deref() == entry.program.as_deref()
+            && (self.program.is_some() || self.pid == entry.pid)
             && self.catalog_url == entry.catalog_url.as_deref()
             && self.profile == entry.profile.as_deref()
             && self.grant_id == entry.grant_id.as_deref()
@@ -69,5 +71,6 @@ impl Hash for Event<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.action, self.uid, &self.program, self.catalog_url).hash(state);
         (self.profile, self.grant_id, self.request, self.outcome).hash(state);
+        self.pid.filter(|_| self.program.is_none()).hash(state);
     }
 }

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
 
-/// One program of one user. Those that the system does not name share.
-type Holder = (u32, Option<String>);
+/// One program of one user; a process where the system does not name its
+/// program. Those of which it tells neither share.
+type Holder = (u32, Option<String>, Option<u32>);
 
 /// How dear a line is to its program, the dearest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +46,9 @@ pub(super) fn keep<'a>(lines: &[&'a [u8]], room: usize) -> Vec<&'a [u8]> {
     for (at, line) in lines.iter().enumerate() {
         if let Ok(entry) = serde_json::from_slice::<AuditEntry>(line) {
             let worth = Worth::of(&entry);
-            let held = holders.entry((entry.uid, entry.program)).or_default();
+            let pid = entry.pid.filter(|_| entry.program.is_none());
+            let holder = (entry.uid, entry.program, pid);
+            let held = holders.entry(holder).or_default();
             held.push((worth, at));
         }
     }
@@ -136,6 +139,21 @@ mod tests {
             assert!(kept.contains(&dear), "{dear} of {kept:?}");
         }
         assert!(!kept.contains(&3) && !kept.contains(&4), "{kept:?}");
+    }
+
+    #[test]
+    fn a_process_without_a_name_takes_nobody_elses_lines() {
+        let of = |pid: u32, request: &str| {
+            let entry = line(None, Action::Registry, "ok", Some(request));
+            let mut entry: AuditEntry = serde_json::from_slice(&entry).unwrap();
+            entry.pid = Some(pid);
+            serde_json::to_vec(&entry).unwrap()
+        };
+        let mut lines = vec![of(1, "GET /first")];
+        lines.extend((0..100).map(|n| of(2, &format!("GET /{n}"))));
+        let room = lines.iter().map(Vec::len).sum::<usize>() / 10;
+        let kept = kept(&lines, room);
+        assert!(kept.contains(&0) && kept.len() < 20, "{kept:?}");
     }
 
     proptest! {

@@ -65,6 +65,30 @@ async fn equal_events_become_one_line_more() {
 }
 
 #[tokio::test]
+async fn processes_whose_program_has_no_name_are_told_apart() {
+    let dir = TempDir::new().unwrap();
+    let log = AuditLog::open(dir.path());
+    let nameless = |pid| AuditEntry {
+        program: None,
+        ..entry("credentials", pid)
+    };
+    for pid in [1, 2, 3, 3, 3] {
+        log.note(&nameless(pid));
+        // The probe: of a program that has one, they are one line more.
+        log.note(&entry("credentials", pid));
+    }
+    let entries = log.read(None).await.unwrap();
+    let counted = |is_named: bool| {
+        let those = entries.iter().filter(|it| it.program.is_some() == is_named);
+        let mut counted: Vec<_> = those.map(|it| (it.pid.unwrap(), it.count)).collect();
+        counted.sort_unstable();
+        counted
+    };
+    assert_eq!(counted(false), [(1, 1), (2, 1), (3, 1), (3, 2)]);
+    assert_eq!(counted(true), [(1, 1), (3, 4)]);
+}
+
+#[tokio::test]
 async fn the_log_survives_and_torn_lines_are_passed_over() {
     let dir = TempDir::new().unwrap();
     AuditLog::open(dir.path()).note(&entry("login", 1));
