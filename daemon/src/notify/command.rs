@@ -1,6 +1,7 @@
 //! The user's own command.
 
 use std::io;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,8 +22,12 @@ const WITHHELD: &[&str] = &[
 ];
 
 /// Runs it, never through a shell: what there is to say is in variables of its
-/// environment, as text that nobody reads as anything else.
+/// environment, as text that nobody reads as anything else. A program that
+/// somebody else may have written is not run as this user.
 pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::Result<ExitStatus> {
+    if program.contains('/') {
+        quilt_trust::check(Path::new(program))?;
+    }
     let mut command = Command::new(program);
     for name in WITHHELD {
         command.env_remove(name);
@@ -47,5 +52,40 @@ pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::R
             return child.wait();
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_others_may_write_is_not_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("bin");
+        fs::create_dir(&place).unwrap();
+        let program = place.join("tell");
+        symlink("/bin/sh", &program).unwrap();
+        let told = dir.path().join("told");
+        let script = format!("echo >'{}'", told.display());
+        let arguments = ["-c".to_owned(), script];
+        let notice = Notice {
+            id: String::new(),
+            code: String::new(),
+            summary: String::new(),
+            hint: String::new(),
+        };
+        let tell = |mode| {
+            fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
+            run(program.to_str().unwrap(), &arguments, &notice)
+        };
+        assert!(tell(0o777).is_err());
+        assert!(!told.exists());
+        // The control: nothing else keeps it from being run.
+        assert!(tell(0o755).unwrap().success());
+        assert!(told.exists());
     }
 }
