@@ -228,10 +228,24 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '«' | '»' | '“'..='‟' | '″' | '‶' | '❝' | '❞' | '〝'..='〟' | '＂')
 }
 
-/// What is stacked above or below the character before it.
+/// What is stacked above or below the character before it: combining marks of
+/// every script, and the signs of those whose vowels are written that way.
 fn is_mark(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}'
-        | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}'
+        // Hebrew, Arabic, Syriac, N'Ko and their kin.
+        | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c2}' | '\u{5c4}'..='\u{5c5}'
+        | '\u{5c7}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}'
+        | '\u{6d6}'..='\u{6dc}' | '\u{6df}'..='\u{6e4}' | '\u{6e7}'..='\u{6e8}'
+        | '\u{6ea}'..='\u{6ed}' | '\u{730}'..='\u{74a}' | '\u{7eb}'..='\u{7f3}'
+        | '\u{816}'..='\u{82d}' | '\u{859}'..='\u{85b}' | '\u{898}'..='\u{8ff}'
+        // Thai, Lao, Tibetan.
+        | '\u{e31}' | '\u{e34}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{eb1}'
+        | '\u{eb4}'..='\u{ebc}' | '\u{ec8}'..='\u{ece}' | '\u{f71}'..='\u{f84}'
+        | '\u{f86}'..='\u{f87}' | '\u{f8d}'..='\u{fbc}'
+        | '\u{1ab0}'..='\u{1aff}' | '\u{1cd0}'..='\u{1cf9}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{2de0}'..='\u{2dff}' | '\u{302a}'..='\u{302f}'
+        | '\u{3099}'..='\u{309a}' | '\u{a66f}'..='\u{a67d}' | '\u{a8e0}'..='\u{a8f1}'
+        | '\u{fe20}'..='\u{fe2f}' | '\u{1d165}'..='\u{1d172}')
 }
 
 /// Characters that change how others are shown, or that show nothing, or what
@@ -281,6 +295,14 @@ mod tests {
         assert_eq!(said(""), "“”");
         let zalgo = format!("a{}b", "\u{301}".repeat(50));
         assert_eq!(said(&zalgo), "“a\u{301}\u{301}b”");
+        // Nor by those of other scripts, which words of theirs keep.
+        for mark in ['\u{e49}', '\u{64b}', '\u{5b8}', '\u{f74}', '\u{302b}'] {
+            let tower = format!("a{}b", mark.to_string().repeat(50));
+            assert_eq!(said(&tower), format!("“a{mark}{mark}b”"));
+        }
+        for word in ["ที่นี่", "שָׁלוֹם", "مُحَمَّدٌ"] {
+            assert_eq!(said(word), format!("“{word}”"));
+        }
     }
 
     #[test]
