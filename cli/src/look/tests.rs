@@ -167,3 +167,59 @@ fn tables_fit() {
     };
     insta::assert_snapshot!(widths(screen));
 }
+
+/// The cells of a line of a table, as somebody who reads it tells them apart.
+fn cells(line: &str) -> Vec<&str> {
+    let cells = line.split("  ").map(str::trim);
+    cells.filter(|cell| !cell.is_empty()).collect()
+}
+
+/// What a table shows of texts that somebody else chose, wide and narrow.
+fn shown(texts: &[Span], width: usize) -> String {
+    let mut table = Table::new([
+        Column::key("NAME"),
+        Column::key("OWNER"),
+        Column::key("STATUS"),
+    ]);
+    for text in texts {
+        table.row([text.clone(), text.clone(), "revoked".into()]);
+    }
+    let mut screen = Screen::new();
+    screen.table(table);
+    screen.render(&look(width, false))
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_name_forges_a_column_or_a_row(
+        texts in proptest::collection::vec("[ -~]{0,12}|\\PC{0,12}|[\\s\\S]{0,12}|(a  b|\n|\t| “|” ){0,6}", 1..4),
+    ) {
+        let named: Vec<Span> = texts.iter().map(|text| name(text).into()).collect();
+        let wide = shown(&named, 10_000);
+        let lines: Vec<&str> = wide.lines().skip(1).collect();
+        proptest::prop_assert_eq!(lines.len(), texts.len(), "{}", wide);
+        for (line, span) in lines.iter().zip(&named) {
+            let text = name_of(span);
+            proptest::prop_assert_eq!(cells(line), [text, text, "revoked"], "{}", wide);
+        }
+        // As paragraphs: a field of ours begins where nobody else's words do.
+        let narrow = shown(&named, 24);
+        let is_ours = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+        for line in narrow.lines().filter(is_ours) {
+            let label = line.trim_start().split(": ").next().unwrap();
+            proptest::prop_assert!(["owner", "status"].contains(&label), "{}", narrow);
+        }
+    }
+}
+
+fn name_of(span: &Span) -> &str {
+    &span.text
+}
+
+#[test]
+fn a_name_that_is_not_looked_at_would_forge_a_column() {
+    // The probe of the test above works.
+    let raw = shown(&["a  active".into()], 10_000);
+    let line = raw.lines().nth(1).unwrap();
+    assert_eq!(cells(line).len(), 5, "{raw}");
+}

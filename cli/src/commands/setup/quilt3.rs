@@ -8,6 +8,7 @@ use quilt_proto::{locations, quoted};
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::look::page;
 use crate::{consent, files, output};
 
 /// Whether to set up or to take it back.
@@ -107,7 +108,8 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     if let (Some(catalog), Some(here)) = (&gateway.catalog_url, &gateway.gateway_url) {
         output::note(format_args!(
             "for Quilt's MCP server, set these in its environment: \
-             QUILT_CATALOG_URL={catalog} QUILT_REGISTRY_URL={here}"
+             QUILT_CATALOG_URL={} QUILT_REGISTRY_URL={here}",
+            page(catalog.as_str())
         ));
     }
     Ok(())
