@@ -2,8 +2,7 @@
 
 use quilt_proto::Command;
 use quilt_proto::wire::{
-    CatalogStatus, Finding, FindingCode, ProfileStatus, SessionState, SessionStatus, Severity,
-    Status, TokenKind,
+    CatalogStatus, Finding, ProfileStatus, SessionState, SessionStatus, Severity, Status, TokenKind,
 };
 
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says};
@@ -302,12 +301,12 @@ pub(in crate::commands) mod tests {
             warnings: Vec::new(),
             findings: vec![
                 Finding::warning(
-                    FindingCode::ApiKey,
+                    quilt_proto::wire::FindingCode::ApiKey,
                     "the API key ci-nightly of https://key.quilt.example expires in 9 days",
                     "quiltctl api-keys rotate --current",
                 ),
                 Finding::error(
-                    FindingCode::FileNotTrusted,
+                    quilt_proto::wire::FindingCode::FileNotTrusted,
                     "others may write to ~/.aws",
                     "chmod go-w ~/.aws",
                 ),
