@@ -10,6 +10,8 @@ use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_credential_types::provider::error::TokenError;
+use aws_credential_types::token_fn::provide_token_fn;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -33,7 +35,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the standard variables say of AWS (endpoints, region, FIPS, dual
 /// stack), and nothing of who anybody is: no profile, key or role of the
-/// environment, and no file, is ever read.
+/// environment, and no file, is ever read, and nobody is asked.
 pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
     // The loader wants files; these are empty.
     let none = EnvConfigFiles::builder()
@@ -55,6 +57,11 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
         .profile_files(none)
         .profile_name("default")
         .region(EnvironmentVariableRegionProvider::new())
+        // Else a build whose other parts have the SDK's `sso` looks for a region of its own,
+        // also at the metadata service of a cloud.
+        .token_provider(provide_token_fn(|| async {
+            Err(TokenError::not_loaded("no tokens are used"))
+        }))
         .retry_config(retries)
         .timeout_config(timeouts)
         .load()

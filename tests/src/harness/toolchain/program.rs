@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 
-use super::{Client, Unready, aws_cli, go, java, node, python, rust, sources, unready};
+use super::{Client, Unready, aws_cli, go, java, node, python, rust, sources, system, unready};
 
 /// Every program that must read S3 with what the daemon vends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Program {
     Go,
     /// rclone, which uses the SDK for Go, version 2.
     Rclone,
+    /// rclone as Debian has it, which uses the SDK for Go, version 1.
+    DebianRclone,
     /// The AWS SDK for Java, version 1.
     JavaV1,
     /// The AWS SDK for Java, version 2.
@@ -42,6 +44,8 @@ pub enum Program {
     Polars,
     /// deltalake, which uses `object_store` and the SDK for Rust.
     Deltalake,
+    /// awsume, which makes variables of a profile, and boto3 with these.
+    Awsume,
 }
 
 /// What a program needs beside a profile's name to read that profile.
@@ -61,11 +65,16 @@ pub enum Profiles {
         /// Why, and what to do instead, in words for the documentation.
         note: &'static str,
     },
+    /// It is for nothing else: another way to credentials is none for it.
+    Only {
+        /// Why, in words for the documentation.
+        note: &'static str,
+    },
 }
 
 impl Program {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::AwsCliV1,
         Self::AwsCliV2,
         Self::Boto3,
@@ -77,12 +86,14 @@ impl Program {
         Self::S5cmd,
         Self::Go,
         Self::Rclone,
+        Self::DebianRclone,
         Self::JavaV1,
         Self::Java,
         Self::Pyarrow,
         Self::ObjectStore,
         Self::Polars,
         Self::Deltalake,
+        Self::Awsume,
     ];
 
     /// Makes the program ready to run; slow the first time, instant afterwards.
@@ -99,12 +110,14 @@ impl Program {
             Self::S5cmd => python::s5cmd(),
             Self::Go => go::client(),
             Self::Rclone => python::rclone(),
+            Self::DebianRclone => system::rclone(),
             Self::JavaV1 => java::client_v1(),
             Self::Java => java::client(),
             Self::Pyarrow => python::data("pyarrow_client.py"),
             Self::ObjectStore => python::data("obstore_client.py"),
             Self::Polars => python::data("polars_client.py"),
             Self::Deltalake => python::data("deltalake_client.py"),
+            Self::Awsume => python::awsume(),
         }
     }
 
@@ -116,7 +129,7 @@ impl Program {
     pub fn ready(self) -> Option<Client> {
         let optional = matches!(
             self,
-            Self::AwsCliV2 | Self::GoV1 | Self::Go | Self::JavaV1 | Self::Java
+            Self::AwsCliV2 | Self::GoV1 | Self::Go | Self::DebianRclone | Self::JavaV1 | Self::Java
         );
         unready::client_or_not_run(self, self.prepare(), optional)
     }
@@ -140,6 +153,10 @@ impl Program {
                        `quiltctl exec`, which sets `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, the \
                        only place where it looks for the token",
             },
+            Self::Awsume => Profiles::Only {
+                note: "makes variables of a profile itself (`. awsume quilt`), for as long as these \
+                       credentials last; under `exec`, or after `env`, nothing is left for it to do",
+            },
             _ => Profiles::Read,
         }
     }
@@ -152,7 +169,7 @@ impl Program {
                  for that, as s5cmd and rclone do; and no program's path in quotes, so \
                  `setup aws` writes none where it can",
             ),
-            Self::Rclone => Some("with `env_auth = true` in the remote"),
+            Self::Rclone | Self::DebianRclone => Some("with `env_auth = true` in the remote"),
             Self::Polars => {
                 Some("reads profiles where boto3 is installed; without it, it is as `object_store`")
             }
@@ -168,7 +185,7 @@ impl Program {
     pub fn version(self) -> Option<String> {
         let (file, before) = match self {
             Self::AwsCliV1 => ("aws-cli-v1/requirements.txt", "awscli=="),
-            Self::AwsCliV2 => return None,
+            Self::AwsCliV2 | Self::DebianRclone => return None,
             Self::Boto3 => ("python/requirements.txt", "boto3=="),
             Self::S3fs => ("data/requirements.txt", "s3fs=="),
             Self::JavaScriptV2 => ("javascript-v2/package.json", "\"aws-sdk\": \""),
@@ -184,6 +201,7 @@ impl Program {
             Self::ObjectStore => ("data/requirements.txt", "obstore=="),
             Self::Polars => ("data/requirements.txt", "polars=="),
             Self::Deltalake => ("data/requirements.txt", "deltalake=="),
+            Self::Awsume => ("awsume/requirements.txt", "awsume=="),
         };
         let pins = fs::read_to_string(sources().join(file)).ok()?;
         let (_, after) = pins.split_once(before)?;
@@ -206,12 +224,14 @@ impl fmt::Display for Program {
             Self::S5cmd => "s5cmd",
             Self::Go => "Go SDK v2",
             Self::Rclone => "rclone",
+            Self::DebianRclone => "rclone of Debian 12",
             Self::JavaV1 => "Java SDK v1",
             Self::Java => "Java SDK v2",
             Self::Pyarrow => "pyarrow (C++ SDK)",
             Self::ObjectStore => "obstore (object_store)",
             Self::Polars => "polars",
             Self::Deltalake => "deltalake",
+            Self::Awsume => "awsume",
         })
     }
 }
@@ -225,7 +245,8 @@ mod tests {
         for program in Program::ALL {
             let version = program.version();
             let is_pinned = version.is_some_and(|it| it.split('.').count() >= 3);
-            assert_eq!(is_pinned, program != Program::AwsCliV2, "{program}");
+            let is_the_systems = matches!(program, Program::AwsCliV2 | Program::DebianRclone);
+            assert_eq!(is_pinned, !is_the_systems, "{program}");
         }
     }
 }
