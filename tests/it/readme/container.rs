@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 
 use super::{Place, Programs, Reader, every_command};
 
+const HOME: &str = "/home/reader";
+
 /// Makes the root from the machine's programs, and the folders that `$@` names.
 const MAKE: &str = r#"
 set -eu
@@ -95,7 +97,7 @@ impl Container {
 
 impl Place for Container {
     fn home(&self) -> PathBuf {
-        PathBuf::from("/home/reader")
+        PathBuf::from(HOME)
     }
 
     fn enter(&self) -> Command {
@@ -105,7 +107,8 @@ impl Place for Container {
         }
         command
             .args(["--mount", "--pid", "--uts", "--ipc", "--root"])
-            .args(["--target", &self.number.to_string(), "env"]);
+            .args(["--target", &self.number.to_string()])
+            .args(["env", "--chdir", HOME]);
         command
     }
 }

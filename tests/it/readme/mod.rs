@@ -46,7 +46,9 @@ impl Place for Home {
     }
 
     fn enter(&self) -> Command {
-        Command::new("env")
+        let mut command = Command::new("env");
+        command.current_dir(self.path());
+        command
     }
 }
 
@@ -104,7 +106,7 @@ impl<P: Place> Reader<P> {
 
     async fn run(&self, block: &str) -> Run {
         let mut shell = self.command("sh");
-        shell.args(["-e", "-u", "-c", &format!("cd\n{}", self.filled_in(block))]);
+        shell.args(["-e", "-u", "-c", &self.filled_in(block)]);
         shell
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
