@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use quilt_proto::api::ReadStatus;
 use quilt_tests::harness::{Daemon, Home, Run, binaries};
+use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The place in the state directory.
@@ -129,6 +130,40 @@ async fn a_runtime_directory_that_cannot_be_written_costs_nothing() {
     let pid = pid_of(&Run::from(output).ok());
     assert_eq!(pid_of(&bare(&home, &["status", "--json"]).await.ok()), pid);
     bare(&home, &["daemon", "stop"]).await.ok();
+}
+
+/// As homes in builds, sandboxes and on batch nodes are: nothing but `HOME`, and
+/// that with more bytes than a socket's address can have.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_longer_than_an_address_is_like_any_other() {
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let home = Home::new();
+    let deep = home.path().join("a-home-far-down/".repeat(12));
+    fs::create_dir_all(&deep).unwrap();
+    let ctl = async |args: &[&str]| -> Run {
+        let mut command = home.command(binaries::quiltctl());
+        command.env_clear().env("PATH", "/usr/bin:/bin");
+        command
+            .env("HOME", &deep)
+            .env("QUILT_CATALOG", stack.catalog_url());
+        let key = stack.control().add_key(&KeySeed::new("alice", "ci"));
+        command.env("QUILT_API_KEY", key.unwrap().secret);
+        command.args(args).output().await.unwrap().into()
+    };
+    ctl(&["login", "--api-key-env"]).await.ok();
+    ctl(&["credential-process"]).await.ok();
+    let exec = ["exec", "--socket-only", "--"];
+    let below = binaries::quiltctl().to_str().unwrap();
+    ctl(&[&exec[..], &[below, "credential-process"]].concat())
+        .await
+        .ok();
+    // What the next daemon is told goes by a socket, too.
+    ctl(&["daemon", "restart"]).await.ok();
+    let token = ctl(&["token"]).await.ok();
+    assert!(token.starts_with("qk_"), "{token}");
+    ctl(&["daemon", "stop"]).await.ok();
+    assert_eq!(left(&deep), BTreeSet::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

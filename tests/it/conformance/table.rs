@@ -32,6 +32,7 @@ impl Outcome {
             Profiles::With { .. } if way.is_profile() => Self::WorksWith,
             Profiles::Never { .. } if way.is_profile() => Self::Fails,
             Profiles::Only { .. } if !way.is_profile() => Self::NotMeant,
+            _ if way.is_exec() && program.without_exec().is_some() => Self::Fails,
             _ => Self::Works,
         }
     }
@@ -127,7 +128,8 @@ fn made() -> String {
                 Some(note)
             }
         };
-        for note in of_profiles.into_iter().chain(program.note()) {
+        let of_exec = program.without_exec().filter(|note| !note.is_empty());
+        for note in of_profiles.into_iter().chain(of_exec).chain(program.note()) {
             let _ = writeln!(made, "* **{program}** {note}.");
         }
     }

