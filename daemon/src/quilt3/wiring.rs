@@ -381,7 +381,7 @@ impl Wiring {
             return Ok(false);
         }
         let text = self.config.with_registry(&wired.gateway_url)?;
-        self.config.write(&text, false)?;
+        self.config.write_at_once(&text)?;
         Ok(true)
     }
 
