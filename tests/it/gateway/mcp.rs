@@ -60,21 +60,24 @@ fn texts(run: Run) -> Vec<String> {
     answers.collect()
 }
 
-/// What needs the bearer token at GraphQL, and AWS credentials for it.
-fn everything() -> [Value; 3] {
+/// What needs the bearer token at GraphQL and at the search service, and AWS
+/// credentials for it. A search that names no bucket would ask the catalog itself.
+fn everything() -> [Value; 4] {
     [
         json!(["resource", "auth://status"]),
         json!(["tool", "bucket_list", {}]),
+        json!(["tool", "search_catalog", {"query": "hello", "bucket": "demo-bucket"}]),
         json!(["tool", "bucket_object_text", {"s3_uri": "s3://demo-bucket/hello.txt"}]),
     ]
 }
 
 fn holds_everything(texts: &[String]) {
-    let [status, buckets, object] = texts else {
+    let [status, buckets, found, object] = texts else {
         panic!("{texts:?}")
     };
     assert!(status.contains("authenticated"), "{status}");
     assert!(buckets.contains("demo-bucket"), "{buckets}");
+    assert!(found.contains("s3://demo-bucket/hello.txt"), "{found}");
     assert!(object.contains("Hello"), "{object}");
 }
 
@@ -149,6 +152,10 @@ async fn quilts_mcp_server_works_over_http_with_a_header() {
     let with_key = bearer(&key.secret);
     let there = texts(calls_with(&world, registry, &with_key, &everything()).await);
     assert!(there[1].contains("demo-bucket"), "{there:?}");
+    assert!(
+        there[3].contains("JWT authentication required"),
+        "{there:?}"
+    );
     assert_eq!(
         texts(calls_with(&world, &here, &with_key, &everything()).await),
         there
