@@ -51,7 +51,7 @@ reads_every_way! {
     polars_reads_every_way: Polars,
     deltalake_reads_every_way: Deltalake,
     htslib_reads_by_variables: Htslib,
-    tensorstore_reads_by_variables: Tensorstore,
+    tensorstore_reads_without_profiles: Tensorstore,
     awsume_reads_by_its_profiles: Awsume,
 }
 

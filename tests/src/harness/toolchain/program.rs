@@ -174,8 +174,7 @@ impl Program {
                        again for what begins after these credentials have expired",
             },
             Self::Tensorstore => Profiles::Never {
-                note: "runs no `credential_process` and finds no container credentials, and then \
-                       asks as nobody: use `env`",
+                note: "runs no `credential_process`, and then asks as nobody: run it under `exec`",
             },
             Self::Awsume => Profiles::Only {
                 note: "makes variables of a profile itself (`. awsume quilt`), for as long as these \
@@ -192,7 +191,7 @@ impl Program {
                 "does not know `AWS_CONTAINER_CREDENTIALS_FULL_URI` yet: use a profile, or a newer one",
             ),
             // Said of its profiles already.
-            Self::Htslib | Self::Tensorstore => Some(""),
+            Self::Htslib => Some(""),
             _ => None,
         }
     }
