@@ -120,9 +120,9 @@ impl Context {
     pub(crate) fn patient_reply<E: Endpoint>(
         &self,
         request: &E,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Reply<E>, Failure> {
-        let client = self.client()?.with_timeout(patience);
+        let client = self.client()?.with_timeout(timeout);
         self.started(&client, None, E::METHOD == Method::Get, |client| {
             client.reply(request)
         })

@@ -1,5 +1,6 @@
 //! Builds and owns the services, in the order they depend on each other.
 
+mod config;
 mod follow;
 mod hand_over;
 mod outside;
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use quilt_network::Network;
 use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
-use quilt_proto::{CatalogUrl, Timestamp, locations};
+use quilt_proto::{CatalogUrl, Timestamp};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::config::Config;
 pub(crate) use self::outside::Outside;
 use crate::audit::AuditLog;
 use crate::aws::Aws;
@@ -33,11 +35,11 @@ use crate::notify::Notifier;
 use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
-use crate::quilt3::{ConfigFile, Wiring};
+use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::session::{Dependencies, News, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
-use crate::token_store::{self, StoreChoice, StoreError};
+use crate::token_store::{self, StoreError};
 use crate::users::Users;
 use crate::{VERSION, catalogs};
 
@@ -48,34 +50,6 @@ const LAST_WORDS: Duration = Duration::from_secs(25);
 
 /// How long it waits for the audit log, which a disk may hold up.
 const AUDIT_LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// What the daemon is built from.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The daemon's settings file; it may not exist.
-    pub settings: PathBuf,
-    /// Where refresh tokens are kept.
-    pub token_store: StoreChoice,
-    /// The directory of the sessions file.
-    pub state_dir: PathBuf,
-    /// The directory the Python SDK keeps `config.yml` in.
-    pub python_sdk_dir: PathBuf,
-}
-
-impl Config {
-    /// The usual places, unless given.
-    pub fn resolve(
-        settings: Option<PathBuf>,
-        token_store: StoreChoice,
-    ) -> Result<Self, locations::NoHome> {
-        Ok(Self {
-            settings: settings.map_or_else(locations::settings, Ok)?,
-            token_store,
-            state_dir: locations::state_dir()?,
-            python_sdk_dir: locations::python_sdk_dir()?,
-        })
-    }
-}
 
 /// The services.
 pub struct App {
@@ -199,8 +173,8 @@ impl App {
             sessions.identities(),
         ));
         let keys = Keys::new(Arc::clone(&stack), Arc::clone(&clock), tasks.clone());
-        let wiring = Wiring::new(&config.python_sdk_dir, &config.state_dir);
-        let gateway = Gateway::new(Arc::clone(&grants), wiring);
+        let sdk_files = SdkFiles::new(&config.python_sdk_dir, &config.state_dir);
+        let gateway = Gateway::new(Arc::clone(&grants), sdk_files);
         Ok(Self {
             sessions,
             audit: AuditLog::open(&config.state_dir),

@@ -51,7 +51,7 @@ use tokio::sync::mpsc;
 
 use app::App;
 use listen::ControlSocket;
-use listen::{AllowedHosts, ControlSockets, Limits, PeerListener, Words, guarded, serve};
+use listen::{AllowedHosts, ControlSockets, ErrorResponders, Limits, PeerListener, guarded, serve};
 
 /// The daemon's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -86,7 +86,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     api::tell_notices(&app);
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
-    let (limits, words) = (Limits::default(), Words::problems());
+    let (limits, words) = (Limits::default(), ErrorResponders::problems());
     // On a worker: who arrives is served by the thread that saw it come.
     let serving = serve(control, router, limits, words, app.shutdown.clone());
     let cut = tokio::spawn(serving).await.map_err(std::io::Error::other)?;

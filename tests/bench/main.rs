@@ -8,6 +8,7 @@
 mod agent;
 mod binaries;
 mod crowd;
+mod gateway;
 mod idle;
 mod instructions;
 mod load;
@@ -22,6 +23,7 @@ mod report;
 mod row;
 mod session;
 mod throughput;
+mod vault;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +43,7 @@ use pair::Pair;
 use report::Report;
 use row::Row;
 use session::Session;
+use vault::AwsVault;
 use window::Window;
 
 /// Measures quiltd and quiltctl beside other programs, paired in one run.
@@ -182,6 +185,14 @@ fn beside_fast_programs(
         ),
         Err(error) => skipped.push(format!("ssh-add -l: {error:#}")),
     }
+    match AwsVault::with_a_profile(session) {
+        Ok(vault) => comparisons.push(
+            Pair::new("aws-vault export", credential_process, &|| vault.export())
+                .at_most(0.1)
+                .run(options.slow_rounds)?,
+        ),
+        Err(error) => skipped.push(format!("aws-vault export: {error:#}")),
+    }
     Ok(comparisons)
 }
 
@@ -250,6 +261,11 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
     };
     if let Some(packages) = &packages {
         rows.extend(packages.beside_quilt3());
+    }
+    // Last of those with packages: it has one of its own.
+    match gateway::measure(session, options.slow_rounds) {
+        Ok(found) => rows.extend(found),
+        Err(error) => skipped.push(format!("quilt3 through the gateway: {error:#}")),
     }
     match many::profiles(session, options.profiles) {
         Ok(found) => rows.extend(found),

@@ -194,13 +194,13 @@ fn end(pid: Pid) -> Result<(), Failure> {
     let Ok(process) = Process::open(pid) else {
         return Ok(());
     };
-    for (signal, patience) in [
+    for (signal, timeout) in [
         (Signal::TERM, END_TIMEOUT),
         (Signal::KILL, Duration::from_secs(2)),
     ] {
         // One that is stopped takes no signal before it goes on.
         let sent = [signal, Signal::CONT].map(|signal| kill_process(pid, signal));
-        if sent[0].is_err() || process.wait(Instant::now() + patience) {
+        if sent[0].is_err() || process.wait(Instant::now() + timeout) {
             return Ok(());
         }
     }

@@ -1,6 +1,7 @@
 //! Vending AWS credentials: one refreshing cache over every way to get them.
 
 mod credentials;
+mod entry;
 mod error;
 mod role_source;
 mod source;

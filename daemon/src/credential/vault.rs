@@ -1,17 +1,15 @@
 //! The cache: one refresher a catalog and profile.
 
 use std::collections::BTreeMap;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, ProfileName};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::entry::Entry;
 use super::role_source::RoleSource;
 use super::source::{Issuer, ProfileSource};
 use super::stack_source::StackSource;
@@ -22,8 +20,8 @@ use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
 use crate::quilt3::ConfigFile;
-use crate::refresh::{Policy, RefreshError, Refresher, Watched};
-use crate::session::{Identity, Session, SessionError, Sessions};
+use crate::refresh::{Policy, Refresher, Watched};
+use crate::session::{Session, Sessions};
 use crate::settings::{Profile, Settings, SettingsFile};
 use crate::stack::StackClient;
 
@@ -72,17 +70,6 @@ pub struct Vault {
     me: Weak<Self>,
     /// A stopping daemon waits for none of them: nothing is lost with them.
     fetches: TaskTracker,
-}
-
-/// The credentials of one profile.
-pub(super) struct Entry {
-    name: ProfileName,
-    profile: Arc<Profile>,
-    session: Arc<Session>,
-    refresher: Refresher<Issuer>,
-    /// For whom the refresher works; when the session is somebody else it
-    /// starts afresh.
-    identity: Mutex<Identity>,
 }
 
 impl Vault {
@@ -160,20 +147,20 @@ impl Vault {
         &self,
         session: &Arc<Session>,
         profile: &ProfileName,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
-        entry.credentials(patience).await
+        entry.credentials(timeout).await
     }
 
     /// The same for what [`Self::resolve`] found.
     pub async fn credentials_of(
         &self,
         of: ResolvedProfile,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry_as(&of.session, &of.name, of.profile)?;
-        entry.credentials(patience).await
+        entry.credentials(timeout).await
     }
 
     /// Credentials other than those AWS no longer accepts although they look
@@ -183,11 +170,11 @@ impl Vault {
         session: &Arc<Session>,
         profile: &ProfileName,
         refused: impl Fn(&AwsCredentials) -> bool + Send,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;
         entry.follow();
-        let replaced = entry.refresher.replace(refused, patience).await;
+        let replaced = entry.refresher.replace(refused, timeout).await;
         replaced.map_err(|error| CredentialError::from_refresh(error, session.catalog()))
     }
 
@@ -280,13 +267,9 @@ impl Vault {
             meter: self.dependencies.meter.clone(),
             changes: self.dependencies.changes.clone(),
         };
-        let entry = Arc::new(Entry {
-            name: name.clone(),
-            profile,
-            session: Arc::clone(session),
-            refresher: Refresher::new(issuer, policy, watched),
-            identity: Mutex::new(session.identity()),
-        });
+        let refresher = Refresher::new(issuer, policy, watched);
+        let entry = Entry::new(name.clone(), profile, Arc::clone(session), refresher);
+        let entry = Arc::new(entry);
         let of_catalog = entries.entry(key.0).or_default();
         of_catalog.insert(key.1, Arc::clone(&entry));
         entry
@@ -355,77 +338,4 @@ fn current(
 ) -> Option<Arc<Entry>> {
     let entry = entries.get(session.catalog())?.get(name)?;
     (entry.profile == *profile).then(|| Arc::clone(entry))
-}
-
-impl Entry {
-    fn held_for(&self) -> MutexGuard<'_, Identity> {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_current(&self) -> bool {
-        *self.held_for() == self.session.identity()
-    }
-
-    fn follow(&self) {
-        let (mut held, now) = (self.held_for(), self.session.identity());
-        if *held != now {
-            *held = now;
-            self.refresher.reset();
-        }
-    }
-
-    pub(super) async fn credentials(
-        &self,
-        patience: Duration,
-    ) -> Result<AwsCredentials, CredentialError> {
-        let deadline = Instant::now() + patience;
-        // Again whenever somebody logs in or out while we wait.
-        loop {
-            self.follow();
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.refresher.value(left).await {
-                Ok(credentials) if credentials.identity != self.session.identity() => {}
-                outcome => return outcome.map_err(|error| self.explain(error)),
-            }
-            if Instant::now() >= deadline {
-                return Err(self.explain(RefreshError::Slow));
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Credentials other than those AWS no longer accepts although they look
-    /// valid. Fetches unless somebody already did.
-    pub(super) async fn other(
-        &self,
-        refused: &AwsCredentials,
-        patience: Duration,
-    ) -> Result<AwsCredentials, CredentialError> {
-        let is_refused = |held: &AwsCredentials| held.access_key_id == refused.access_key_id;
-        let other = self.refresher.replace(is_refused, patience).await;
-        other.map_err(|error| self.explain(error))
-    }
-
-    fn explain(&self, error: RefreshError<CredentialError>) -> CredentialError {
-        match error {
-            RefreshError::Slow => match self.session.waits_for() {
-                Some(error) => SessionError::Store(error).into(),
-                None if !self.profile.roles.is_empty() => {
-                    CredentialError::SlowAws(self.name.clone())
-                }
-                None => CredentialError::Slow(self.session.catalog().clone()),
-            },
-            error => CredentialError::from_refresh(error, self.session.catalog()),
-        }
-    }
-
-    fn status(&self) -> CredentialStatus {
-        let snapshot = self.refresher.snapshot();
-        CredentialStatus {
-            profile: self.name.clone(),
-            expires_at: snapshot.value.map(|credentials| credentials.expires_at),
-            next_refresh_at: snapshot.refresh_at,
-            last_error: snapshot.last_error.map(|error| error.to_string()),
-        }
-    }
 }

@@ -24,8 +24,8 @@ pub(super) async fn check(
         .collect();
     let mut outcomes = Vec::new();
     for profile in profiles {
-        let patience = deadline.saturating_duration_since(Instant::now());
-        let asked = context.vault.credentials(session, &profile, patience).await;
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let asked = context.vault.credentials(session, &profile, timeout).await;
         outcomes.push(match asked {
             Ok(credentials) => Ok(format!(
                 "profile '{profile}' has AWS credentials until {}",

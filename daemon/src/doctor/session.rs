@@ -16,8 +16,8 @@ pub(super) async fn check(
     if let Some(diagnostic) = known(session) {
         return Err(diagnostic);
     }
-    let patience = deadline.saturating_duration_since(Instant::now());
-    let ask = session.authorized(patience, true, |bearer| async move {
+    let timeout = deadline.saturating_duration_since(Instant::now());
+    let ask = session.authorized(timeout, true, |bearer| async move {
         context.stack.me(&bearer.registry, &bearer.token).await
     });
     let catalog = session.catalog();

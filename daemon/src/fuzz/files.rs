@@ -7,7 +7,7 @@ use quilt_proto::wire::ConfigValues;
 use tempfile::TempDir;
 
 use super::is_a_line;
-use crate::quilt3::{ConfigFile, Wiring};
+use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::settings::Settings;
 use crate::token_store::Document;
 
@@ -68,10 +68,10 @@ pub(super) fn auth_json(data: &[u8]) {
     let (sdk, state) = (dir(), dir());
     put(sdk.path(), "auth.json", data);
     put(state.path(), "python-sdk.json", data);
-    let wiring = Wiring::new(sdk.path(), state.path());
-    let _ = wiring.wired();
+    let sdk_files = SdkFiles::new(sdk.path(), state.path());
+    let _ = sdk_files.redirection();
     let registry = "https://registry.example".parse().expect("a registry");
-    match wiring.own_login(&registry) {
+    match sdk_files.own_login(&registry) {
         Ok(_) => {}
         Err(error) => is_a_line(&error.to_string()),
     }

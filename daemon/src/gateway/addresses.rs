@@ -35,7 +35,11 @@ fn own(gateway: &RegistryUrl, catalog: &CatalogUrl) -> Option<RegistryUrl> {
 impl Gateway {
     /// Where each catalog that the SDK holds a grant for is reached.
     pub fn addresses(&self) -> Result<Vec<(CatalogUrl, RegistryUrl)>, SdkFileError> {
-        let Some(gateway) = self.wiring.wired()?.map(|wired| wired.gateway_url) else {
+        let Some(gateway) = self
+            .sdk_files
+            .redirection()?
+            .map(|redirection| redirection.gateway_url)
+        else {
             return Ok(Vec::new());
         };
         let mut addresses = Vec::new();
@@ -64,10 +68,10 @@ impl Gateway {
     /// SDK is led here at all.
     pub async fn reach(&self, catalog: &CatalogUrl, open: Open) {
         let _alone = self.changing.lock().await;
-        let given = match self.wiring.wired() {
-            Ok(Some(wired)) if wired.catalog_url != *catalog => {
+        let given = match self.sdk_files.redirection() {
+            Ok(Some(redirection)) if redirection.catalog_url != *catalog => {
                 let keep_back = self.keeps_back_api_keys();
-                self.give_address(catalog, &wired.gateway_url, &open, keep_back)
+                self.give_address(catalog, &redirection.gateway_url, &open, keep_back)
                     .await
             }
             Ok(_) => return,
@@ -96,13 +100,13 @@ impl Gateway {
         }
         // One and the same where the bare address is this catalog's.
         if self.holds_grant(catalog, gateway)?
-            && let Some(held) = self.wiring.grant(gateway)?
+            && let Some(held) = self.sdk_files.grant(gateway)?
         {
-            self.wiring.hold(&own, &held, lasting())?;
+            self.sdk_files.hold(&own, &held, lasting())?;
             return Ok(true);
         }
         let issued = self.issue(catalog, open, without_api_keys).await?;
-        let held = self.wiring.hold(&own, &issued.token, lasting());
+        let held = self.sdk_files.hold(&own, &issued.token, lasting());
         if held.is_err() {
             // What failed first is told; this is logged.
             let _ = self.grants.revoke(&issued.id).await;
@@ -123,7 +127,7 @@ impl Gateway {
         if !self.holds_grant(catalog, &own)? {
             return Ok(None);
         }
-        let held = self.wiring.grant(&own)?;
+        let held = self.sdk_files.grant(&own)?;
         Ok(held.map(|token| (token, lasting())))
     }
 
@@ -143,7 +147,7 @@ impl Gateway {
             // Whoever has it now, the SDK's files are about to be written anew.
             Some(Err(_)) | None => new_port(open),
         };
-        Ok(self.grants.issue(right, Life::Kept, open).await?)
+        Ok(self.grants.issue(right, Life::Persistent, open).await?)
     }
 
     /// Where the gateway listens, while it does.

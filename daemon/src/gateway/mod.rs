@@ -7,12 +7,12 @@
 //! is left with opens nothing off this machine.
 
 mod addresses;
+mod configure;
 mod error;
 mod graphql;
-mod lead_back;
 mod proxy;
 mod published;
-mod wire_up;
+mod redirect_again;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,14 +21,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::configure::{Configured, GatewayDiagnostic, Imported, Options, State};
 pub use self::error::GatewayError;
 pub use self::graphql::Asked;
-use self::lead_back::Changing;
 pub use self::proxy::forward;
 use self::published::LastPublished;
-pub use self::wire_up::{GatewayDiagnostic, Imported, State, WiredUp, Wish};
+use self::redirect_again::Changing;
 use crate::grant::{Endpoint, Grants};
-use crate::quilt3::Wiring;
+use crate::quilt3::SdkFiles;
 
 /// How often a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -36,10 +36,10 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// Starts the listener, on a port, or on any for 0.
 pub type Open = Arc<dyn Fn(u16) -> std::io::Result<Endpoint> + Send + Sync>;
 
-/// Keeps the Python SDK wired up.
+/// Keeps the Python SDK redirected.
 pub struct Gateway {
     grants: Arc<Grants>,
-    wiring: Wiring,
+    sdk_files: SdkFiles,
     guard: Mutex<Option<Guard>>,
     /// One change of the SDK's files at a time.
     changing: Changing,
@@ -54,10 +54,10 @@ struct Guard {
 
 impl Gateway {
     /// Over the SDK's files; nothing is looked at yet.
-    pub fn new(grants: Arc<Grants>, wiring: Wiring) -> Self {
+    pub fn new(grants: Arc<Grants>, sdk_files: SdkFiles) -> Self {
         Self {
             grants,
-            wiring,
+            sdk_files,
             guard: Mutex::default(),
             changing: Changing::default(),
             last_published: LastPublished::default(),
@@ -68,12 +68,12 @@ impl Gateway {
     /// the same port. While another program has the port, it is tried again.
     /// Must be called inside a tokio runtime.
     pub fn resume(&self, open: Open, shutdown: CancellationToken) {
-        self.wiring.sweep();
+        self.sdk_files.sweep();
         if !self.grants.resume() {
             return;
         }
         let reopened = self.grants.reopen(|port| open(port));
-        if matches!(self.wiring.wired(), Ok(Some(_))) {
+        if matches!(self.sdk_files.redirection(), Ok(Some(_))) {
             self.start_guard();
         }
         let Err(error) = reopened else {
@@ -91,7 +91,7 @@ impl Gateway {
 
     /// The files it reads and changes.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.wiring.files()
+        self.sdk_files.files()
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
@@ -107,13 +107,13 @@ impl Gateway {
             return;
         }
         let stop = CancellationToken::new();
-        let leading = lead_back::keep_leading(
-            self.wiring.clone(),
+        let leading = redirect_again::keep_leading(
+            self.sdk_files.clone(),
             Arc::clone(&self.grants),
             Arc::clone(&self.changing),
             stop.clone(),
         );
-        let guarding = self.wiring.clone().guard(stop.clone());
+        let guarding = self.sdk_files.clone().guard(stop.clone());
         let task = tokio::spawn(async {
             tokio::join!(guarding, leading);
         });

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Holder;
-use super::store::{Grants, HELD_SECONDS};
+use super::ProcessHandle;
+use super::store::{Grants, PROCESS_BOUND_SECONDS};
 use crate::clock::{Deadline, Moment};
 
 /// For how long the wall clock has to say that a grant is over, while the time
@@ -18,10 +18,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 impl Grants {
     /// Ends a grant when its time has come.
-    pub(super) async fn attend(
+    pub(super) async fn end_in_time(
         self: Arc<Self>,
         id: String,
-        holder: Option<Holder>,
+        holder: Option<ProcessHandle>,
         issued: Moment,
         ended: CancellationToken,
     ) {
@@ -40,7 +40,7 @@ impl Grants {
                     self.finish(&id, "its program ended").await;
                     return;
                 }
-                () = self.clock.sleep_until(renewed.after(HELD_SECONDS / 2)) => {
+                () = self.clock.sleep_until(renewed.after(PROCESS_BOUND_SECONDS / 2)) => {
                     renewed = self.renew(&id);
                 }
             }
@@ -79,7 +79,7 @@ impl Grants {
     fn renew(&self, id: &str) -> Moment {
         let now = self.clock.now();
         if let Some(grant) = self.state().grants.get_mut(id) {
-            grant.expires = now.after(HELD_SECONDS);
+            grant.expires = now.after(PROCESS_BOUND_SECONDS);
         }
         now
     }

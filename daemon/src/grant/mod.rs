@@ -6,15 +6,16 @@
 //! route, and shares everything else: tokens, expiry, revocation and guard.
 
 mod error;
-mod holder;
+mod issued;
 mod lifetime;
 mod persistent;
+mod process_handle;
 mod quota;
 mod restrict;
 mod resume;
-mod retire;
 mod right;
 mod store;
+mod supersede;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -23,9 +24,10 @@ mod told;
 mod written;
 
 pub use self::error::GrantError;
-pub use self::holder::{Holder, HolderError};
+pub use self::issued::{AuthorizedGrant, Issued, Life};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::persistent::fuzz_kept;
+pub use self::process_handle::{ProcessHandle, ProcessHandleError};
 pub use self::right::{Kind, Right};
-pub use self::store::{AuthorizedGrant, Endpoint, Grants, Issued, Life};
+pub use self::store::{Endpoint, Grants};
 pub use self::token::{SAID_SECONDS, is_token};

@@ -24,27 +24,27 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Everything kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct Persistent {
     /// The layout of this document: 2 where a grant is restricted, which a
     /// daemon that knows of no restriction must not honour; else 1.
     pub(super) version: u32,
     /// Where they are good: programs have been told.
     pub(super) port: Option<u16>,
     /// The grants.
-    pub(super) grants: Vec<KeptGrant>,
+    pub(super) grants: Vec<PersistentGrant>,
 }
 
 /// A grant of a registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KeptGrant {
+pub(super) struct PersistentGrant {
     pub(super) id: String,
     pub(super) token_sha256: TokenHash,
     pub(super) catalog_url: CatalogUrl,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Timestamp,
     /// Its holder has been given another: using it no longer renews it.
-    #[serde(default)]
-    pub(super) is_retired: bool,
+    #[serde(default, rename = "is_retired")]
+    pub(super) is_superseded: bool,
     /// API keys and logins are kept back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) without_api_keys: bool,
@@ -52,9 +52,9 @@ pub(super) struct KeptGrant {
 
 /// The file.
 #[derive(Clone, Debug)]
-pub(super) struct KeptFile(Arc<Lookout>);
+pub(super) struct PersistentFile(Arc<Lookout>);
 
-impl Kept {
+impl Persistent {
     /// The layout of a file in which every grant is whole.
     const WHOLE: u32 = 1;
 
@@ -70,7 +70,7 @@ impl Kept {
     }
 }
 
-impl KeptFile {
+impl PersistentFile {
     /// The file in a state directory, which need not exist yet.
     pub(super) fn in_dir(dir: &Path) -> Self {
         Self(Arc::new(Lookout::new(dir.join("grants.json"))))
@@ -83,21 +83,23 @@ impl KeptFile {
 
     /// What is kept; nothing where there is no file. One that cannot be
     /// understood is set aside: whoever holds such a grant needs a new one.
-    pub(super) fn load(&self) -> io::Result<Kept> {
+    pub(super) fn load(&self) -> io::Result<Persistent> {
         let kept = match files::read(self.0.path(), Role::State, MAX_BYTES) {
-            Ok(None) => return Ok(Kept::default()),
-            Ok(Some(text)) => serde_json::from_str::<Kept>(&text).ok(),
+            Ok(None) => return Ok(Persistent::default()),
+            Ok(Some(text)) => serde_json::from_str::<Persistent>(&text).ok(),
             // Not even text.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
             Err(error) => return Err(error),
         };
         match kept {
-            Some(kept) if (Kept::WHOLE..=Kept::RESTRICTED).contains(&kept.version) => Ok(kept),
+            Some(kept) if (Persistent::WHOLE..=Persistent::RESTRICTED).contains(&kept.version) => {
+                Ok(kept)
+            }
             _ => {
                 let aside = files::set_aside(self.0.path())?;
                 let path = self.0.path().display();
                 tracing::warn!(?aside, "{path} could not be understood and was set aside");
-                Ok(Kept::default())
+                Ok(Persistent::default())
             }
         }
     }
@@ -105,7 +107,7 @@ impl KeptFile {
     /// Reads, changes and replaces what is kept, under a lock that other
     /// daemons on the same directory respect. Nothing is written where it
     /// cannot be read. Waits, so not for the runtime's threads.
-    pub(super) fn update(&self, change: impl FnOnce(&mut Kept)) -> io::Result<()> {
+    pub(super) fn update(&self, change: impl FnOnce(&mut Persistent)) -> io::Result<()> {
         if let Some(dir) = self.0.path().parent() {
             quilt_trust::make_dir(dir)?;
         }
@@ -130,11 +132,11 @@ impl KeptFile {
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
 pub(crate) fn fuzz_kept(data: &[u8]) {
-    let Ok(kept) = serde_json::from_slice::<Kept>(data) else {
+    let Ok(kept) = serde_json::from_slice::<Persistent>(data) else {
         return;
     };
     let text = serde_json::to_vec(&kept).expect("it can be written");
-    let again: Kept = serde_json::from_slice(&text).expect("it can be read again");
+    let again: Persistent = serde_json::from_slice(&text).expect("it can be read again");
     assert!(again == kept);
 }
 
@@ -145,17 +147,17 @@ mod properties;
 mod tests {
     use super::*;
 
-    fn kept(without_api_keys: bool) -> Kept {
-        Kept {
+    fn kept(without_api_keys: bool) -> Persistent {
+        Persistent {
             version: if without_api_keys { 2 } else { 1 },
             port: Some(7),
-            grants: vec![KeptGrant {
+            grants: vec![PersistentGrant {
                 id: "1".to_owned(),
                 token_sha256: TokenHash::of("canary"),
                 catalog_url: "https://demo.quilt.example".parse().unwrap(),
                 created_at: Timestamp::from_unix(1),
                 expires_at: Timestamp::from_unix(2),
-                is_retired: false,
+                is_superseded: false,
                 without_api_keys,
             }],
         }
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn an_older_daemon_honours_no_restricted_grant_and_older_grants_stay_good() {
         let dir = tempfile::TempDir::new().unwrap();
-        let file = KeptFile::in_dir(dir.path());
+        let file = PersistentFile::in_dir(dir.path());
         file.update(|it| *it = kept(true)).unwrap();
         assert_eq!(file.load().unwrap(), kept(true));
         let text = std::fs::read_to_string(file.0.path()).unwrap();
@@ -183,8 +185,8 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_and_holds_no_token() {
         let dir = tempfile::TempDir::new().unwrap();
-        let file = KeptFile::in_dir(&dir.path().join("state"));
-        assert_eq!(file.load().unwrap(), Kept::default());
+        let file = PersistentFile::in_dir(&dir.path().join("state"));
+        assert_eq!(file.load().unwrap(), Persistent::default());
         let kept = kept(false);
         file.update(|it| *it = kept.clone()).unwrap();
         assert_eq!(file.load().unwrap(), kept);
@@ -193,17 +195,17 @@ mod tests {
                 .unwrap()
                 .contains("canary")
         );
-        file.update(|kept| *kept = Kept::default()).unwrap();
+        file.update(|kept| *kept = Persistent::default()).unwrap();
         assert!(!file.0.path().exists());
     }
 
     #[test]
     fn a_broken_file_is_kept_aside() {
         let dir = tempfile::TempDir::new().unwrap();
-        let file = KeptFile::in_dir(dir.path());
+        let file = PersistentFile::in_dir(dir.path());
         for broken in ["", "{", "{\"version\":3,\"port\":1,\"grants\":[]}"] {
             std::fs::write(file.0.path(), broken).unwrap();
-            assert_eq!(file.load().unwrap(), Kept::default());
+            assert_eq!(file.load().unwrap(), Persistent::default());
             assert!(!file.0.path().exists());
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);

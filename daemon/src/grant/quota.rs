@@ -14,16 +14,16 @@ const MOST_OF_ONE: usize = 64;
 impl State {
     /// Whether there may be one more: of those that outlive the daemon, of
     /// those that end with a process, or of those that end by time.
-    pub(super) fn has_room(&self, is_kept: bool, holder: Option<u32>) -> bool {
+    pub(super) fn has_room(&self, is_persistent: bool, holder: Option<u32>) -> bool {
         let all = self.grants.values();
         let (like_it, most) = match holder {
-            _ if is_kept => (0, MOST),
+            _ if is_persistent => (0, MOST),
             Some(_) => (
                 all.filter(|grant| grant.holder == holder).count(),
                 MOST_OF_ONE,
             ),
             None => (
-                all.filter(|grant| grant.holder.is_none() && !grant.is_kept)
+                all.filter(|grant| grant.holder.is_none() && !grant.is_persistent)
                     .count(),
                 MOST_TIMED,
             ),

@@ -8,7 +8,7 @@ impl Grants {
     /// grant of a registry.
     pub fn without_api_keys(&self) -> Option<bool> {
         let state = self.state();
-        let kept = state.grants.values().filter(|grant| grant.is_kept);
+        let kept = state.grants.values().filter(|grant| grant.is_persistent);
         kept.map(|grant| grant.right.without_api_keys())
             .reduce(|one, other| one || other)
     }

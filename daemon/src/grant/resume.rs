@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::persistent::{Kept, KeptFile};
-use super::store::{Endpoint, Grant, Grants, KEPT_SECONDS, State};
+use super::persistent::{Persistent, PersistentFile};
+use super::store::{Endpoint, Grant, Grants, PERSISTENT_SECONDS, State};
 use super::{Kind, Right};
 use crate::files;
 
@@ -17,14 +17,14 @@ impl Grants {
         let Some(file) = &self.file else { return false };
         let kept = file.load().unwrap_or_else(|error| {
             tracing::warn!("cannot read the grants: {}", files::words(&error));
-            Kept::default()
+            Persistent::default()
         });
         let now = self.clock.now();
         let mut state = self.state();
         state.port = kept.port;
         for kept in kept.grants {
             // One that is over is revoked later: the clock may be wrong until then.
-            let expires = now.until(kept.expires_at, KEPT_SECONDS);
+            let expires = now.until(kept.expires_at, PERSISTENT_SECONDS);
             let ended = CancellationToken::new();
             let grant = Grant {
                 right: Right::Registry {
@@ -36,15 +36,15 @@ impl Grants {
                 expires,
                 last_used_at: None,
                 holder: None,
-                is_kept: true,
-                is_retired: kept.is_retired,
+                is_persistent: true,
+                is_superseded: kept.is_superseded,
                 written: kept.expires_at,
                 is_being_saved: false,
                 _token_file: None,
                 _ended: ended.clone().drop_guard(),
             };
             state.grants.insert(kept.id.clone(), grant);
-            tokio::spawn(Arc::clone(self).attend(kept.id, None, now, ended));
+            tokio::spawn(Arc::clone(self).end_in_time(kept.id, None, now, ended));
         }
         !state.grants.is_empty()
     }
@@ -54,10 +54,10 @@ impl Grants {
     /// had it until now: what it took back is not taken up.
     pub fn reopen(&self, open: impl FnOnce(u16) -> io::Result<Endpoint>) -> io::Result<()> {
         let mut state = self.state();
-        self.drop_struck(&mut state)?;
-        let is_kept = state.grants.values().any(|grant| grant.is_kept);
+        self.drop_revoked(&mut state)?;
+        let is_persistent = state.grants.values().any(|grant| grant.is_persistent);
         if let Some(port) = state.port
-            && is_kept
+            && is_persistent
             && !state.endpoints.contains_key(&Kind::Registry)
         {
             let endpoint = open(port)?;
@@ -68,24 +68,24 @@ impl Grants {
 
     /// Notices that another daemon took a kept grant back.
     pub(super) fn follow_file(&self, state: &mut State) {
-        let stamp = self.file.as_ref().and_then(KeptFile::stamp);
+        let stamp = self.file.as_ref().and_then(PersistentFile::stamp);
         if stamp.is_none() || stamp == state.seen {
             return;
         }
-        match self.drop_struck(state) {
+        match self.drop_revoked(state) {
             Ok(()) => state.seen = stamp,
             Err(error) => tracing::warn!("cannot read the grants: {}", files::words(&error)),
         }
     }
 
     /// Lets go of kept grants that another daemon has taken back.
-    pub(super) fn drop_struck(&self, state: &mut State) -> io::Result<()> {
+    pub(super) fn drop_revoked(&self, state: &mut State) -> io::Result<()> {
         if let Some(file) = &self.file {
             let kept = file.load()?.grants;
             let is_there = |id: &str| kept.iter().any(|kept| kept.id == id);
             state
                 .grants
-                .retain(|id, grant| !grant.is_kept || is_there(id));
+                .retain(|id, grant| !grant.is_persistent || is_there(id));
         }
         Ok(())
     }

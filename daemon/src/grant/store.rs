@@ -3,71 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::GrantStatus;
-use quilt_proto::{CatalogUrl, Secret, Timestamp};
+use quilt_proto::{CatalogUrl, Timestamp};
 use subtle::Choice;
 use tempfile::TempPath;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::GrantError;
-use super::persistent::KeptFile;
+use super::issued::{AuthorizedGrant, Issued, Life};
+use super::persistent::PersistentFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
-use super::{Holder, Kind, Right};
+use super::{Kind, ProcessHandle, Right};
 use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::files::Stamp;
 
 /// A grant tied to a process is good for this long at a time, in seconds, and
 /// renewed at half of it: should the watch ever fail, the grant ends too.
-pub(super) const HELD_SECONDS: i64 = 3600;
+pub(super) const PROCESS_BOUND_SECONDS: i64 = 3600;
 
 /// A grant that is renewed by use ends after this long without any, in seconds.
-pub(super) const KEPT_SECONDS: i64 = 90 * DAY;
+pub(super) const PERSISTENT_SECONDS: i64 = 90 * DAY;
 
 /// Such a renewal is written down this often, in seconds.
 pub(super) const DAY: i64 = 24 * 3600;
-
-/// How long a grant lives.
-#[derive(Debug)]
-pub enum Life {
-    /// This many seconds.
-    Seconds(i64),
-    /// As long as a process runs.
-    While(Holder),
-    /// 90 days from its last use, restarts of the daemon included.
-    Kept,
-}
-
-/// What a token turned out to open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorizedGrant {
-    /// The grant's name.
-    pub id: String,
-    /// What it opens.
-    pub right: Right,
-    /// The process it lives with.
-    pub pid: Option<u32>,
-}
-
-/// A new grant; the only time its token is seen.
-#[derive(Debug)]
-pub struct Issued {
-    /// Its name.
-    pub id: String,
-    /// What proves it.
-    pub token: Secret,
-    /// When it ends, unless it is renewed or revoked.
-    pub expires_at: Timestamp,
-    /// Where it is good.
-    pub address: SocketAddr,
-    /// A file that holds the token and goes with the grant, where it lives
-    /// with a process.
-    pub token_file: Option<PathBuf>,
-}
 
 /// A running listener; it stops when this is dropped.
 #[derive(Debug)]
@@ -89,7 +52,7 @@ impl Endpoint {
 /// The store.
 pub struct Grants {
     pub(super) clock: SharedClock,
-    pub(super) file: Option<KeptFile>,
+    pub(super) file: Option<PersistentFile>,
     token_files: Option<TokenFiles>,
     pub(super) changes: Changes,
     /// One change of the file at a time.
@@ -105,8 +68,8 @@ pub(super) struct State {
     pub(super) port: Option<u16>,
     /// The version of the file that kept grants are in line with.
     pub(super) seen: Option<Stamp>,
-    /// Kept grants that were taken back and are still written down.
-    pub(super) unstruck: BTreeSet<String>,
+    /// Persistent grants that were taken back and are still written down.
+    pub(super) unrevoked: BTreeSet<String>,
 }
 
 pub(super) struct Grant {
@@ -116,9 +79,9 @@ pub(super) struct Grant {
     pub(super) expires: Deadline,
     pub(super) last_used_at: Option<Timestamp>,
     pub(super) holder: Option<u32>,
-    pub(super) is_kept: bool,
+    pub(super) is_persistent: bool,
     /// Its holder has been given another.
-    pub(super) is_retired: bool,
+    pub(super) is_superseded: bool,
     /// Until when it is good by what is written down.
     pub(super) written: Timestamp,
     pub(super) is_being_saved: bool,
@@ -144,7 +107,7 @@ impl Grants {
     /// Those kept in a state directory. [`Self::resume`] takes them up.
     pub fn kept_in(dir: &Path, clock: SharedClock) -> Self {
         Self {
-            file: Some(KeptFile::in_dir(dir)),
+            file: Some(PersistentFile::in_dir(dir)),
             ..Self::new(clock)
         }
     }
@@ -178,10 +141,10 @@ impl Grants {
             Kind::Credentials => token::random(),
         };
         let (id, token) = (token::id().map_err(random)?, token.map_err(random)?);
-        let (seconds, holder, is_kept) = match life {
+        let (seconds, holder, is_persistent) = match life {
             Life::Seconds(seconds) => (seconds, None, false),
-            Life::While(holder) => (HELD_SECONDS, Some(holder), false),
-            Life::Kept => (KEPT_SECONDS, None, true),
+            Life::While(holder) => (PROCESS_BOUND_SECONDS, Some(holder), false),
+            Life::Persistent => (PERSISTENT_SECONDS, None, true),
         };
         let token_file = match &self.token_files {
             Some(files) if holder.is_some() => {
@@ -191,7 +154,7 @@ impl Grants {
         };
         let token_path = token_file.as_ref().map(|file| file.to_path_buf());
         let kind = right.kind();
-        let turn = if is_kept {
+        let turn = if is_persistent {
             Some(self.turn().await.map_err(GrantError::Unkept)?)
         } else {
             None
@@ -204,48 +167,48 @@ impl Grants {
             created_at: now.wall,
             expires,
             last_used_at: None,
-            holder: holder.as_ref().map(Holder::pid),
-            is_kept,
-            is_retired: false,
+            holder: holder.as_ref().map(ProcessHandle::pid),
+            is_persistent,
+            is_superseded: false,
             written: expires.wall,
             is_being_saved: false,
             _token_file: token_file,
             _ended: ended.clone().drop_guard(),
         };
-        let (address, retired) = {
+        let (address, superseded) = {
             let mut state = self.state();
-            if is_kept {
-                self.drop_struck(&mut state).map_err(GrantError::Unkept)?;
+            if is_persistent {
+                self.drop_revoked(&mut state).map_err(GrantError::Unkept)?;
             }
-            if !state.has_room(is_kept, grant.holder) {
+            if !state.has_room(is_persistent, grant.holder) {
                 return Err(GrantError::TooMany);
             }
-            let known = state.port.filter(|_| is_kept);
+            let known = state.port.filter(|_| is_persistent);
             let address = match state.endpoints.get(&kind) {
                 Some(endpoint) => endpoint.address,
                 None => state.endpoints.entry(kind).or_insert(open(known)?).address,
             };
             tracing::info!(id, right = ?grant.right, pid = grant.holder, "grant issued");
             state.grants.insert(id.clone(), grant);
-            let mut retired = Vec::new();
-            if is_kept {
+            let mut superseded = Vec::new();
+            if is_persistent {
                 state.port = Some(address.port());
-                retired = state.retire_others(&id, now);
+                superseded = state.supersede_others(&id, now);
             }
-            (address, retired)
+            (address, superseded)
         };
-        if is_kept {
+        if is_persistent {
             let kept: Vec<_> = self.state().grants.keys().cloned().collect();
             if let Err(error) = self.save(&kept).await {
                 let mut state = self.state();
                 state.remove(&id);
-                state.call_back(retired);
+                state.call_back(superseded);
                 return Err(GrantError::Unkept(error));
             }
         }
         drop(turn);
         self.changes.announce();
-        tokio::spawn(Arc::clone(self).attend(id.clone(), holder, now, ended));
+        tokio::spawn(Arc::clone(self).end_in_time(id.clone(), holder, now, ended));
         Ok(Issued {
             id,
             token,
@@ -292,16 +255,16 @@ impl Grants {
     /// Ends a grant at once, and then for good; false if there is none.
     pub(super) async fn end(self: &Arc<Self>, id: &str, reason: &str) -> io::Result<bool> {
         let ended = self.state().remove(id);
-        let is_kept = match ended {
+        let is_persistent = match ended {
             Some(grant) => {
                 tracing::info!(id, reason, "grant ended");
                 self.changes.announce();
-                grant.is_kept
+                grant.is_persistent
             }
-            None if self.is_unstruck(id) => true,
+            None if self.is_unrevoked(id) => true,
             None => return Ok(false),
         };
-        if is_kept {
+        if is_persistent {
             self.strike(id).await?;
         }
         Ok(true)
@@ -313,21 +276,21 @@ impl Grants {
         let now = self.clock.now();
         let mut state = self.state();
         let id = state.find(token, now)?;
-        if state.grants.get(&id)?.is_kept {
+        if state.grants.get(&id)?.is_persistent {
             // Another daemon may have taken it back.
             self.follow_file(&mut state);
         }
         let grant = state.grants.get_mut(&id)?;
         grant.last_used_at = Some(now.wall);
-        let is_renewed = grant.is_kept && !grant.is_retired;
-        let is_due = grant.written.seconds_since(now.wall) < KEPT_SECONDS - DAY;
+        let is_renewed = grant.is_persistent && !grant.is_superseded;
+        let is_due = grant.written.seconds_since(now.wall) < PERSISTENT_SECONDS - DAY;
         let opened = AuthorizedGrant {
             id: id.clone(),
             right: grant.right.clone(),
             pid: grant.holder,
         };
         if is_renewed && is_due {
-            grant.expires = now.after(KEPT_SECONDS);
+            grant.expires = now.after(PERSISTENT_SECONDS);
             if !std::mem::replace(&mut grant.is_being_saved, true) {
                 self.save_later(id);
             }
@@ -356,7 +319,7 @@ impl Grants {
     /// The catalogs whose registry some grant opens that is kept.
     pub fn registries(&self) -> BTreeSet<CatalogUrl> {
         let state = self.state();
-        let kept = state.grants.values().filter(|grant| grant.is_kept);
+        let kept = state.grants.values().filter(|grant| grant.is_persistent);
         kept.map(|grant| grant.right.catalog().clone()).collect()
     }
 

@@ -100,7 +100,7 @@ async fn a_grant_of_a_process_lives_exactly_as_long() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let issued = bench.issue(Life::While(Holder::watch(Some(child.id())).unwrap()));
+    let issued = bench.issue(Life::While(ProcessHandle::watch(Some(child.id())).unwrap()));
     for _ in 0..5 {
         let before = bench.grants.list()[0].expires_at;
         bench.clock.advance(1800);
@@ -129,7 +129,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
         Ok(Endpoint::new(address, CancellationToken::new()))
     };
     let issued = start()
-        .issue(right.clone(), Life::Kept, |known| {
+        .issue(right.clone(), Life::Persistent, |known| {
             assert_eq!(known, None);
             at(7)
         })
@@ -162,7 +162,10 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
         tokio::task::yield_now().await;
     }
     let grants = start();
-    grants.issue(right, Life::Kept, |_| at(8)).await.unwrap();
+    grants
+        .issue(right, Life::Persistent, |_| at(8))
+        .await
+        .unwrap();
     assert_eq!(grants.revoke_kind(Kind::Registry).await.unwrap(), 1);
     assert!(!start().resume());
     assert!(!dir.path().join("grants.json").exists());
@@ -170,7 +173,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
 
 /// Until when the first grant that is written down is good.
 fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
-    let kept = persistent::KeptFile::in_dir(dir).load().unwrap();
+    let kept = persistent::PersistentFile::in_dir(dir).load().unwrap();
     kept.grants.first().map(|grant| grant.expires_at)
 }
 
@@ -190,7 +193,7 @@ async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
     let bench = Bench::new();
     let timed = bench.issue(Life::Seconds(3600));
     let grants = start();
-    let kept = grants.issue(right, Life::Kept, at).await.unwrap();
+    let kept = grants.issue(right, Life::Persistent, at).await.unwrap();
     let hundred_days = 100 * 24 * 3600;
     let good = |grants: &Arc<Grants>, issued: &Issued| grants.open(issued.token.expose()).is_some();
     // The second time, the daemon is started while the clock is wrong.
@@ -244,7 +247,7 @@ async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
         Ok(Endpoint::new(address, CancellationToken::new()))
     };
-    let issued = grants.issue(right(), Life::Kept, at).await.unwrap();
+    let issued = grants.issue(right(), Life::Persistent, at).await.unwrap();
     let lock = std::fs::File::open(dir.path().join("grants.lock")).unwrap();
     lock.lock().unwrap();
     let (revoking, looking) = tokio::join!(grants.revoke(&issued.id), async {
@@ -259,7 +262,7 @@ async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
         error.to_string().contains("another program holds"),
         "{error}"
     );
-    assert!(grants.issue(right(), Life::Kept, at).await.is_err());
+    assert!(grants.issue(right(), Life::Persistent, at).await.is_err());
     assert!(grants.list().is_empty(), "none that would be lost");
     assert!(kept_until(dir.path()).is_some());
     lock.unlock().unwrap();
@@ -283,9 +286,11 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     };
     let grants = start();
     assert_eq!(grants.without_api_keys(), None);
-    // The first is retired by the second; a program may still have it.
+    // The first is superseded by the second; a program may still have it.
     let issue = async || {
-        let issued = grants.issue(right.clone(), Life::Kept, |_| at(7)).await;
+        let issued = grants
+            .issue(right.clone(), Life::Persistent, |_| at(7))
+            .await;
         issued.unwrap()
     };
     let issued = [issue().await, issue().await];
@@ -320,14 +325,14 @@ async fn nobody_takes_the_room_of_programs_that_run() {
     let timed = (0..1000).map_while(|_| bench.try_issue(Life::Seconds(60)).ok());
     assert_eq!(timed.count(), 500);
     let own = std::process::id();
-    let held = || Holder::watch(Some(own)).unwrap();
+    let held = || ProcessHandle::watch(Some(own)).unwrap();
     let of_one = (0..500).map_while(|_| bench.try_issue(Life::While(held())).ok());
     assert_eq!(of_one.count(), 64);
     let mut other = std::process::Command::new("sleep")
         .arg("60")
         .spawn()
         .unwrap();
-    let of_other = Holder::watch(Some(other.id())).unwrap();
+    let of_other = ProcessHandle::watch(Some(other.id())).unwrap();
     assert!(bench.try_issue(Life::While(of_other)).is_ok());
     other.kill().unwrap();
     other.wait().unwrap();

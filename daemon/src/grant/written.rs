@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::MutexGuard;
 
-use super::persistent::{Kept, KeptFile, KeptGrant};
+use super::persistent::{Persistent, PersistentFile, PersistentGrant};
 use super::store::{Grants, State};
 use crate::files;
 
@@ -25,8 +25,8 @@ impl Grants {
     }
 
     async fn update(
-        file: &KeptFile,
-        change: impl FnOnce(&mut Kept) + Send + 'static,
+        file: &PersistentFile,
+        change: impl FnOnce(&mut Persistent) + Send + 'static,
     ) -> io::Result<()> {
         let file = file.clone();
         let written = tokio::task::spawn_blocking(move || file.update(change)).await;
@@ -39,14 +39,14 @@ impl Grants {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let (port, changed, unstruck) = {
+        let (port, changed, unrevoked) = {
             let state = self.state();
-            (state.port, state.to_be_kept(ids), state.unstruck.clone())
+            (state.port, state.to_be_kept(ids), state.unrevoked.clone())
         };
-        let change = move |kept: &mut Kept| {
+        let change = move |kept: &mut Persistent| {
             kept.port = port;
             kept.grants.retain(|kept| {
-                !unstruck.contains(&kept.id) && changed.iter().all(|changed| changed.id != kept.id)
+                !unrevoked.contains(&kept.id) && changed.iter().all(|changed| changed.id != kept.id)
             });
             kept.grants.extend(changed);
         };
@@ -59,10 +59,10 @@ impl Grants {
         let revoked = self.try_strike(id).await;
         if let Err(error) = &revoked {
             tracing::warn!("cannot write down the grants: {}", files::words(error));
-            if self.state().unstruck.insert(id.to_owned()) {
+            if self.state().unrevoked.insert(id.to_owned()) {
                 let (grants, id) = (Arc::clone(self), id.to_owned());
                 tokio::spawn(async move {
-                    while grants.state().unstruck.contains(&id) {
+                    while grants.state().unrevoked.contains(&id) {
                         grants.clock.sleep(AGAIN).await;
                         if grants.try_strike(&id).await.is_ok() {
                             return;
@@ -75,8 +75,8 @@ impl Grants {
     }
 
     /// Whether a grant was taken back that is still written down.
-    pub(super) fn is_unstruck(&self, id: &str) -> bool {
-        self.state().unstruck.contains(id)
+    pub(super) fn is_unrevoked(&self, id: &str) -> bool {
+        self.state().unrevoked.contains(id)
     }
 
     async fn try_strike(&self, id: &str) -> io::Result<()> {
@@ -89,7 +89,7 @@ impl Grants {
             kept.grants.retain(|kept| kept.id != revoked);
         })
         .await?;
-        self.state().unstruck.remove(id);
+        self.state().unrevoked.remove(id);
         Ok(())
     }
 
@@ -99,8 +99,8 @@ impl Grants {
             return Ok(());
         };
         let _turn = self.turn().await?;
-        Self::update(file, |kept| *kept = Kept::default()).await?;
-        self.state().unstruck.clear();
+        Self::update(file, |kept| *kept = Persistent::default()).await?;
+        self.state().unrevoked.clear();
         Ok(())
     }
 
@@ -127,18 +127,18 @@ impl Grants {
 }
 
 impl State {
-    fn to_be_kept(&self, ids: &[String]) -> Vec<KeptGrant> {
+    fn to_be_kept(&self, ids: &[String]) -> Vec<PersistentGrant> {
         let found = ids
             .iter()
             .filter_map(|id| Some((id, self.grants.get(id)?)))
-            .filter(|(_, grant)| grant.is_kept);
-        let kept = found.map(|(id, grant)| KeptGrant {
+            .filter(|(_, grant)| grant.is_persistent);
+        let kept = found.map(|(id, grant)| PersistentGrant {
             id: id.clone(),
             token_sha256: grant.hash.clone(),
             catalog_url: grant.right.catalog().clone(),
             created_at: grant.created_at,
             expires_at: grant.expires.wall,
-            is_retired: grant.is_retired,
+            is_superseded: grant.is_superseded,
             without_api_keys: grant.right.without_api_keys(),
         });
         kept.collect()

@@ -11,8 +11,8 @@ use crate::session::{Agreed, Arrival, Begun, KeyFacts, RECHECK, Session, Session
 use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
 
-/// How long setting a key waits for the stack's opinion.
-const OPINION: Duration = Duration::from_secs(8);
+/// How long setting a key waits for the stack's answer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Why it was not waited for longer.
 const SLOW: &str = "the stack takes too long to answer";
@@ -48,7 +48,7 @@ impl Keys {
         accept: Option<&RegistryHost>,
     ) -> Result<Arrival, KeyError> {
         let so_far = session.user_so_far().await;
-        let agreed = match timeout(OPINION, session.agree(accept)).await {
+        let agreed = match timeout(CHECK_TIMEOUT, session.agree(accept)).await {
             Ok(Ok(agreed)) => agreed,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
@@ -60,10 +60,10 @@ impl Keys {
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
-        let opinion = timeout(OPINION, self.opinion(&agreed, secret.secret())).await;
+        let checked = timeout(CHECK_TIMEOUT, self.check_upstream(&agreed, secret.secret())).await;
         // A key that was only tried is not kept in a connection's buffers.
         self.stack.forget_connections();
-        let doubts = match opinion {
+        let doubts = match checked {
             Ok(Ok(facts)) => {
                 let me = facts.me.clone().ok_or_else(|| SLOW.to_owned());
                 self.adopt(begun, session, secret, Some(agreed.registry()), facts)?;
@@ -109,7 +109,7 @@ impl Keys {
         Ok(arrival.await)
     }
 
-    /// Uses a key without waiting for the stack's opinion, for daemons that are
+    /// Uses a key without waiting for the stack's answer, for daemons that are
     /// started with one. It is sent nowhere before the catalog has said that
     /// its registry is the trusted one, where there is one.
     /// `registry` is where it was sent by the daemon before, if that was settled.
@@ -203,7 +203,11 @@ impl Keys {
     }
 
     /// What the stack says of a key: whether it works, and which one it is.
-    async fn opinion(&self, agreed: &Agreed, secret: &Secret) -> Result<KeyFacts, StackError> {
+    async fn check_upstream(
+        &self,
+        agreed: &Agreed,
+        secret: &Secret,
+    ) -> Result<KeyFacts, StackError> {
         let first = self.facts(agreed.registry(), secret).await;
         match first {
             Err(StackError::Unauthorized { .. }) => {

@@ -42,12 +42,12 @@ impl Keys {
     pub async fn rotate(
         self: &Arc<Self>,
         session: &Arc<Session>,
-        wish: ApiKeyRotation,
+        request: ApiKeyRotation,
     ) -> Result<RotatedApiKey, KeyError> {
         let (keys, session) = (Arc::clone(self), Arc::clone(session));
         let task = self
             .tasks
-            .spawn(async move { keys.succeed(&session, wish).await });
+            .spawn(async move { keys.succeed(&session, request).await });
         task.await
             .unwrap_or(Err(KeyError::Session(SessionError::Stopping)))
     }
@@ -55,11 +55,11 @@ impl Keys {
     async fn succeed(
         self: &Arc<Self>,
         session: &Arc<Session>,
-        wish: ApiKeyRotation,
+        request: ApiKeyRotation,
     ) -> Result<RotatedApiKey, KeyError> {
         let begun = session.begun();
         let _turn = self.rotating.lock().await;
-        let id: Option<ApiKeyId> = wish.id.as_deref().map(str::parse).transpose()?;
+        let id: Option<ApiKeyId> = request.id.as_deref().map(str::parse).transpose()?;
         if let Some(under_way) = resumed(session, id.as_ref()) {
             return Ok(under_way);
         }
@@ -73,7 +73,7 @@ impl Keys {
         self.refuse_twins(session, &old).await?;
         let new = checked(&NewApiKey {
             name: old.name.clone(),
-            expires_in_days: wish.expires_in_days.unwrap_or_else(|| lifetime(&old)),
+            expires_in_days: request.expires_in_days.unwrap_or_else(|| lifetime(&old)),
         })?;
         let (made, registry) = self.make(session, &new).await?;
         let CreatedApiKey { api_key, secret } = made;

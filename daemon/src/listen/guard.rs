@@ -11,7 +11,7 @@ use axum::response::Response;
 use http::{HeaderMap, Uri, header};
 use quilt_proto::{ErrorCode, Problem};
 
-use super::serve::{Say, problem_response};
+use super::serve::{ErrorResponder, problem_response};
 
 /// The authorities a listener answers to, `host` or `host:port`.
 #[derive(Clone, Debug)]
@@ -38,12 +38,12 @@ impl AllowedHosts {
 #[derive(Clone)]
 struct Guard {
     hosts: AllowedHosts,
-    refuse: Say,
+    refuse: ErrorResponder,
 }
 
 /// `router` behind the guard, unknown paths included.
 pub fn guarded(router: Router, hosts: AllowedHosts) -> Router {
-    let refuse: Say = Arc::new(|problem| {
+    let refuse: ErrorResponder = Arc::new(|problem| {
         tracing::warn!(reason = problem.detail, "refused a foreign request");
         problem_response(problem)
     });
@@ -51,7 +51,7 @@ pub fn guarded(router: Router, hosts: AllowedHosts) -> Router {
 }
 
 /// The same, with refusals in the words of `refuse`.
-pub fn guarded_by(router: Router, hosts: AllowedHosts, refuse: Say) -> Router {
+pub fn guarded_by(router: Router, hosts: AllowedHosts, refuse: ErrorResponder) -> Router {
     router.layer(from_fn_with_state(Guard { hosts, refuse }, refuse_foreign))
 }
 

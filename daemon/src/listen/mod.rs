@@ -2,16 +2,15 @@
 //! systemd or launchd), who is on the other end, and the limits every
 //! connection lives under.
 
+mod acceptor;
 pub mod activation;
 mod ancestry;
-mod aside;
 mod bind_error;
 mod capacity;
 mod directory;
-mod entrance;
+mod early_refusal;
 pub mod guard;
 mod limiter;
-mod lobby;
 mod lock;
 pub mod loopback;
 mod owner;
@@ -22,6 +21,7 @@ mod sockaddr;
 mod tracked;
 mod turn_away;
 pub mod unix;
+mod waiting_queue;
 mod watch;
 
 use std::path::Path;
@@ -37,7 +37,7 @@ pub use lock::SocketLock;
 pub use loopback::{LoopbackListener, Throttle, Unknown, Visitor, owners_are_told};
 pub use peer::{Peer, PeerListener};
 pub use program::Program;
-pub use serve::{Caller, Limits, Listener, Say, Words, serve};
+pub use serve::{Caller, ErrorResponder, ErrorResponders, Limits, Listener, serve};
 pub(crate) use serve::{come_again, problem_response};
 pub use tracked::Stream;
 pub use turn_away::TurnAway;

@@ -3,15 +3,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::ancestry::wanted_by;
+use super::tracked::Stream;
 use super::{Caller, ControlSocket, Listener, Origin, Program, SocketLock};
 use crate::metrics::ConnectionMeter;
 
@@ -31,31 +31,24 @@ pub struct Peer {
     /// number may be another's: good for the audit log and for sharing slots,
     /// not for whom to serve.
     pub pid: Option<u32>,
-    /// The program that wanted what it asks for.
-    wanted_by: Option<Arc<Program>>,
+    /// The program that wanted what it asks for, once it has asked.
+    wanted_by: Arc<OnceLock<Option<Program>>>,
 }
 
 impl Peer {
     /// The peer of a connection.
     pub fn of(stream: &UnixStream) -> io::Result<Self> {
         let credentials = stream.peer_cred()?;
-        let mut peer = Self {
+        Ok(Self {
             uid: credentials.uid(),
             gid: credentials.gid(),
-            wanted_by: None,
+            wanted_by: Arc::default(),
             // 0 is a process outside our pid namespace.
             pid: credentials
                 .pid()
                 .and_then(|pid| u32::try_from(pid).ok())
                 .filter(|pid| *pid != 0),
-        };
-        // The number is this process's for as long as its end of the
-        // connection is open: what was read before is void where it is not.
-        let found = peer.pid.and_then(|pid| wanted_by(Path::new("/proc"), pid));
-        if is_open(stream) {
-            peer.wanted_by = found.map(Arc::new);
-        }
-        Ok(peer)
+        })
     }
 
     /// Whether the daemon of user `daemon` serves this peer: only its own user,
@@ -64,11 +57,11 @@ impl Peer {
         self.uid == daemon
     }
 
-    /// The program that wanted what the peer asks for, as of the moment it
-    /// connected: itself, or the one that called `quiltctl`. `None` where the
+    /// The program that wanted what the peer asks for, as of its first request:
+    /// itself, or the one that called `quiltctl`. `None` before that, where the
     /// system does not tell, or it had hung up by then.
     pub fn wanted_by(&self) -> Option<&Program> {
-        self.wanted_by.as_deref()
+        self.wanted_by.get()?.as_ref()
     }
 }
 
@@ -76,16 +69,15 @@ impl Caller for Peer {
     fn origin(&self) -> Origin {
         self.pid.map_or(Origin::Unknown, Origin::Process)
     }
-}
 
-/// Whether the other end has not hung up.
-fn is_open(stream: &UnixStream) -> bool {
-    let mut polled = [PollFd::new(stream, PollFlags::empty())];
-    let now = Timespec::default();
-    poll(&mut polled, Some(&now)).is_ok()
-        && !polled[0]
-            .revents()
-            .intersects(PollFlags::HUP | PollFlags::ERR)
+    fn speaks(&self, io: &impl Stream) {
+        self.wanted_by.get_or_init(|| {
+            // The number is this process's for as long as its end of the
+            // connection is open: what was read before is void where it is not.
+            let found = self.pid.and_then(|pid| wanted_by(Path::new("/proc"), pid));
+            found.filter(|_| io.is_open())
+        });
+    }
 }
 
 /// The control socket, serving one user: anyone else is hung up on before a
@@ -195,7 +187,6 @@ impl Listener for PeerListener {
                 Ok(peer) => tracing::warn!(
                     uid = peer.uid,
                     pid = peer.pid,
-                    program = ?peer.wanted_by(),
                     "refused a connection of another user"
                 ),
                 Err(error) => tracing::warn!(%error, "refused a connection of unknown origin"),

@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::aside::Aside;
+use super::acceptor::Acceptor;
 use super::capacity;
-use super::entrance::Entrance;
+use super::early_refusal::EarlyRefusal;
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
@@ -50,9 +50,13 @@ pub trait Listener: Send {
 }
 
 /// Who is on the other end of a connection.
-pub trait Caller: Clone + Send + Sync + 'static {
+pub trait Caller: Clone + Send + Sync + Unpin + 'static {
     /// Whom the connection counts for.
     fn origin(&self) -> Origin;
+
+    /// Called when the first bytes have come by `io`: what costs something to
+    /// know is looked up for those who say something.
+    fn speaks(&self, _io: &impl Stream) {}
 }
 
 impl Caller for () {
@@ -109,21 +113,21 @@ impl Default for Limits {
 }
 
 /// Makes an answer of a problem.
-pub type Say = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
+pub type ErrorResponder = Arc<dyn Fn(&Problem) -> Response + Send + Sync>;
 
 /// How a listener tells what its router never gets to tell.
 #[derive(Clone)]
-pub struct Words {
+pub struct ErrorResponders {
     /// A request that is refused unread: too large, or no HTTP.
-    pub refused: Say,
+    pub refused: ErrorResponder,
     /// A request that is not answered in time.
-    pub late: Say,
+    pub late: ErrorResponder,
 }
 
-impl Words {
+impl ErrorResponders {
     /// As problems (RFC 9457).
     pub fn problems() -> Self {
-        let say: Say = Arc::new(problem_response);
+        let say: ErrorResponder = Arc::new(problem_response);
         Self {
             refused: Arc::clone(&say),
             late: say,
@@ -137,22 +141,22 @@ pub async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
     limits: Limits,
-    words: Words,
+    responders: ErrorResponders,
     shutdown: CancellationToken,
 ) -> usize {
     let server = Arc::new(Server {
         router,
         limits,
-        words,
+        responders,
         shutdown,
         cut: AtomicUsize::new(0),
     });
     let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
     let connections = TaskTracker::new();
-    let mut entrance = Entrance::new(limiter, limits.waiting);
+    let mut acceptor = Acceptor::new(limiter, limits.waiting);
     let shutdown = server.shutdown.clone();
     while let Some(admitted) = shutdown
-        .run_until_cancelled(entrance.next(&mut listener))
+        .run_until_cancelled(acceptor.next(&mut listener))
         .await
     {
         let server = Arc::clone(&server);
@@ -163,7 +167,7 @@ pub async fn serve<L: Listener>(
         });
     }
     drop(listener);
-    drop(entrance);
+    drop(acceptor);
     connections.close();
     connections.wait().await;
     server.cut.load(Ordering::Relaxed)
@@ -172,7 +176,7 @@ pub async fn serve<L: Listener>(
 struct Server {
     router: Router,
     limits: Limits,
-    words: Words,
+    responders: ErrorResponders,
     shutdown: CancellationToken,
     cut: AtomicUsize,
 }
@@ -187,8 +191,8 @@ impl Server {
             request.extensions_mut().insert(slot.clone());
             self.answer(request, slot)
         });
-        let io = Tracked::new(io, slot.clone());
-        let io = Aside::new(io, &spoke, self.limits, &*self.words.refused);
+        let io = Tracked::new(io, slot.clone(), caller.clone());
+        let io = EarlyRefusal::new(io, &spoke, self.limits, &*self.responders.refused);
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -264,7 +268,7 @@ impl Server {
             let seconds = self.limits.request_time.as_secs();
             let detail = format!("no answer within {seconds} s; try again");
             let problem = Problem::new(504, ErrorCode::Internal, detail);
-            (self.words.late)(&problem)
+            (self.responders.late)(&problem)
         });
         Ok(response.map(|body| Body::new(Answered::new(body, slot.clone()))))
     }
@@ -273,7 +277,7 @@ impl Server {
         let busy = || {
             let detail = "too much is asked at once; try again";
             let problem = Problem::new(503, ErrorCode::Busy, detail);
-            come_again((self.words.late)(&problem))
+            come_again((self.responders.late)(&problem))
         };
         if slot.ask(request.method().is_safe()).await == Turn::Never {
             return busy();
@@ -282,7 +286,7 @@ impl Server {
         if request.body().size_hint().lower() > limits.body_bytes {
             let detail = format!("the body is larger than {} bytes", limits.body_bytes);
             let problem = Problem::new(413, ErrorCode::InvalidInput, detail);
-            return (self.words.refused)(&problem);
+            return (self.responders.refused)(&problem);
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let request = request.map(|body| {

@@ -1,25 +1,44 @@
 //! A connection that tells its slot what it is doing.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::Caller;
 use super::limiter::ConnectionSlot;
 
 /// A connection's bytes, either way.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Whether bytes have arrived that nobody has read yet.
     fn has_unread(&self) -> bool;
+
+    /// Whether the other end has not hung up.
+    fn is_open(&self) -> bool;
+}
+
+fn is_open(io: &impl AsFd) -> bool {
+    let mut polled = [PollFd::new(io, PollFlags::empty())];
+    let now = Timespec::default();
+    poll(&mut polled, Some(&now)).is_ok()
+        && !polled[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 impl Stream for UnixStream {
     fn has_unread(&self) -> bool {
         rustix::io::ioctl_fionread(self).is_ok_and(|bytes| bytes > 0)
+    }
+
+    fn is_open(&self) -> bool {
+        is_open(self)
     }
 }
 
@@ -27,17 +46,24 @@ impl Stream for TcpStream {
     fn has_unread(&self) -> bool {
         rustix::io::ioctl_fionread(self).is_ok_and(|bytes| bytes > 0)
     }
+
+    fn is_open(&self) -> bool {
+        is_open(self)
+    }
 }
 
-/// A connection that tells when its client keeps it waiting.
-pub(super) struct Tracked<I> {
+/// A connection that tells when its client asks, and when it keeps it waiting.
+pub(super) struct Tracked<I, C> {
     io: I,
     slot: ConnectionSlot,
+    /// Who has not said anything yet.
+    silent: Option<C>,
 }
 
-impl<I> Tracked<I> {
-    pub(super) fn new(io: I, slot: ConnectionSlot) -> Self {
-        Self { io, slot }
+impl<I, C> Tracked<I, C> {
+    pub(super) fn new(io: I, slot: ConnectionSlot, caller: C) -> Self {
+        let silent = Some(caller);
+        Self { io, slot, silent }
     }
 
     fn note<T>(&self, written: Poll<T>) -> Poll<T> {
@@ -48,7 +74,7 @@ impl<I> Tracked<I> {
     }
 }
 
-impl<I: Stream> AsyncRead for Tracked<I> {
+impl<I: Stream, C: Caller + Unpin> AsyncRead for Tracked<I, C> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -58,12 +84,14 @@ impl<I: Stream> AsyncRead for Tracked<I> {
         if read.is_pending() {
             // What has just arrived is known to the system before it is to tokio.
             self.slot.read(|| self.io.has_unread());
+        } else if let Some(caller) = self.silent.take() {
+            caller.speaks(&self.io);
         }
         read
     }
 }
 
-impl<I: Stream> AsyncWrite for Tracked<I> {
+impl<I: Stream, C: Unpin> AsyncWrite for Tracked<I, C> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::opens::Opens;
-use super::{ConfigFile, Wiring};
+use super::{ConfigFile, SdkFiles};
 use crate::files::Stamp;
 
 /// How often to look where the system tells of nothing.
@@ -20,12 +20,12 @@ pub struct ConfigWatch {
 }
 
 impl ConfigWatch {
-    /// Watches the file that a wiring is about; its first change is that it is
+    /// Watches the file that names the registry; its first change is that it is
     /// there. Must be called inside a tokio runtime.
-    pub fn of(wiring: &Wiring) -> Self {
+    pub fn of(sdk_files: &SdkFiles) -> Self {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let file = wiring.config().clone();
+        let file = sdk_files.config().clone();
         let dir = file.path();
         let writes = Opens::new().ok().filter(|writes| {
             let dir = dir.parent();

@@ -298,12 +298,12 @@ impl<S: Source> Drop for Clearing<'_, S> {
     }
 }
 
-/// Waits for a fetch, no longer than `patience`.
+/// Waits for a fetch, no longer than `timeout`.
 pub(super) async fn wait<S: Source>(
     mut receiver: FetchReceiver<S>,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<S::Value, RefreshError<S::Error>> {
-    let landed = sync::timeout(patience, receiver.wait_for(Option::is_some)).await;
+    let landed = sync::timeout(timeout, receiver.wait_for(Option::is_some)).await;
     match landed {
         Err(_late) => Err(RefreshError::Slow),
         Ok(Err(_)) => Err(RefreshError::Interrupted),

@@ -155,13 +155,13 @@ impl<S: Source> Refresher<S> {
     /// A value by the freshness promise of the policy: fetched when what is
     /// held is too old, else what is held; while the source cannot deliver,
     /// what is held as long as it is valid.
-    pub async fn value(&self, patience: Duration) -> Result<S::Value, RefreshError<S::Error>> {
+    pub async fn value(&self, timeout: Duration) -> Result<S::Value, RefreshError<S::Error>> {
         let pending = match self.inner.ask() {
             Ok(value) => return Ok(value),
             Err(FetchState::Known(error)) => return Err(RefreshError::Source(error)),
             Err(FetchState::Pending(pending)) => pending,
         };
-        let outcome = flight::wait::<S>(pending, patience).await;
+        let outcome = flight::wait::<S>(pending, timeout).await;
         outcome.or_else(|error| self.inner.valid_value().ok_or(error))
     }
 
@@ -170,12 +170,12 @@ impl<S: Source> Refresher<S> {
     pub async fn replace(
         &self,
         refused: impl Fn(&S::Value) -> bool + Send,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<S::Value, RefreshError<S::Error>> {
         match self.inner.ask_other(refused) {
             Ok(value) => Ok(value),
             Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
-            Err(FetchState::Pending(pending)) => flight::wait::<S>(pending, patience).await,
+            Err(FetchState::Pending(pending)) => flight::wait::<S>(pending, timeout).await,
         }
     }
 

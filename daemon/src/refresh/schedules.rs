@@ -212,15 +212,15 @@ impl World {
     async fn ask(&self, refused: &mut u64) {
         let up = &self.upstream;
         let (floor, before) = (up.floor.load(SeqCst), up.clock.now().wall);
-        let patience = if chance(10) { Duration::ZERO } else { LONG };
+        let timeout = if chance(10) { Duration::ZERO } else { LONG };
         let polls = chance(25).then(|| thread_rng().gen_range(1..4u64));
         let turned_down = *refused;
         let is_replacing = chance(30);
         let answer = if is_replacing {
             let other = |value: &Value| value.began == turned_down;
-            hanging_up(polls, self.refresher.replace(other, patience)).await
+            hanging_up(polls, self.refresher.replace(other, timeout)).await
         } else {
-            hanging_up(polls, self.refresher.value(patience)).await
+            hanging_up(polls, self.refresher.value(timeout)).await
         };
         match answer {
             None => {}
@@ -237,7 +237,7 @@ impl World {
             Some(Err(RefreshError::Source(trouble))) => {
                 assert!(trouble.began >= floor, "{trouble:?} is from before {floor}");
             }
-            Some(Err(RefreshError::Slow)) => assert_eq!(patience, Duration::ZERO),
+            Some(Err(RefreshError::Slow)) => assert_eq!(timeout, Duration::ZERO),
             Some(Err(RefreshError::Interrupted)) => panic!("nothing was interrupted"),
         }
     }

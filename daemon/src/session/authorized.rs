@@ -29,14 +29,14 @@ impl Session {
     /// token is.
     pub async fn authorized<T, F>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         decisive: bool,
         request: impl Fn(Bearer) -> F,
     ) -> Result<T, SessionError>
     where
         F: Future<Output = Result<T, StackError>>,
     {
-        let first = self.bearer(patience).await?;
+        let first = self.bearer(timeout).await?;
         let outcome = request(first.clone()).await;
         if !self.refuses(&outcome, &first, decisive).await {
             return self.answered(&first, outcome).await;
@@ -44,10 +44,10 @@ impl Session {
         if let Some(known) = self.doubt(&first) {
             return Err(known);
         }
-        let mut second = self.renew(&first, patience).await?;
+        let mut second = self.renew(&first, timeout).await?;
         let mut outcome = request(second.clone()).await;
         if second.is_from_store && self.refuses(&outcome, &second, decisive).await {
-            second = self.renew(&second, patience).await?;
+            second = self.renew(&second, timeout).await?;
             outcome = request(second.clone()).await;
         }
         if self.refuses(&outcome, &second, decisive).await
@@ -97,18 +97,18 @@ impl Session {
     }
 
     /// A bearer token other than the refused one; an API key is its own.
-    async fn renew(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, SessionError> {
+    async fn renew(&self, refused: &Bearer, timeout: Duration) -> Result<Bearer, SessionError> {
         if refused.kind == TokenKind::ApiKey {
             self.dependencies.clock.sleep(RECHECK).await;
-            return self.bearer(patience).await;
+            return self.bearer(timeout).await;
         }
         let is_refused = |token: &AccessToken| token.token == refused.token;
-        let token = self.tokens.replace(is_refused, patience).await;
+        let token = self.tokens.replace(is_refused, timeout).await;
         if let Ok(token) = &token {
             self.follow(token);
         }
         if refused.identity != self.identity() {
-            return self.bearer(patience).await;
+            return self.bearer(timeout).await;
         }
         let token = token.map_err(|error| self.not_refreshed(error))?;
         Ok(interactive(token, refused.identity))

@@ -15,12 +15,12 @@ const FIRST_PAUSE: i64 = 20;
 /// The longest such pause, in seconds.
 const LONGEST_PAUSE: i64 = 3600;
 
-/// Between attempts to get the stack's opinion of a key that could not be
+/// Between attempts to get the stack's answer about a key that could not be
 /// checked, in seconds.
 const UNCHECKED_PAUSE: i64 = 20;
 
 /// The longest a stack may have itself left alone, in seconds.
-const LONGEST_WISH: i64 = 300;
+const LONGEST_RETRY_AFTER: i64 = 300;
 
 /// A key in use.
 pub(super) struct Key {
@@ -147,13 +147,15 @@ impl Key {
     /// The stack could not be asked, and may have said for how many seconds not
     /// to ask again.
     pub(super) fn unanswered(&mut self, now: Moment, retry_after: Option<u32>) {
-        let wished = retry_after.map_or(0, i64::from).min(LONGEST_WISH);
+        let retry_after_seconds = retry_after.map_or(0, i64::from).min(LONGEST_RETRY_AFTER);
         match &mut self.refusal {
             Some(refusal) => {
                 let pause = refusal.pause.min(UNCHECKED_PAUSE);
-                refusal.until = now.after(pause.max(wished));
+                refusal.until = now.after(pause.max(retry_after_seconds));
             }
-            None => self.unchecked_until = Some(now.after(UNCHECKED_PAUSE.max(wished))),
+            None => {
+                self.unchecked_until = Some(now.after(UNCHECKED_PAUSE.max(retry_after_seconds)));
+            }
         }
     }
 

@@ -172,8 +172,8 @@ impl Session {
     }
 
     /// A bearer token with at least a minute left, or half its life.
-    pub async fn bearer(&self, patience: Duration) -> Result<Bearer, SessionError> {
-        let deadline = Instant::now() + patience;
+    pub async fn bearer(&self, timeout: Duration) -> Result<Bearer, SessionError> {
+        let deadline = Instant::now() + timeout;
         // Again whenever somebody logs in or out while we wait.
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

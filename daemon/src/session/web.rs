@@ -94,13 +94,13 @@ impl Session {
         };
         let (state, verifier) = (random()?, random()?);
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()));
-        let wish = Authorization {
+        let request = Authorization {
             client_id: &client.client_id,
             redirect_uri: &client.redirect_uri,
             challenge: &challenge,
             state: state.expose(),
         };
-        let authorize_url = authorize_url(&self.catalog, &wish)
+        let authorize_url = authorize_url(&self.catalog, &request)
             .ok_or_else(|| SessionError::NoConnect(self.catalog.clone()))?;
         Ok(WebLogin {
             session: Arc::clone(self),
@@ -174,7 +174,7 @@ impl WebLogin {
             return Err(self.session.overtaken());
         }
         let room = dependencies.store.reserve().await?;
-        let wish = Authorization {
+        let request = Authorization {
             client_id: &self.client.client_id,
             redirect_uri: &self.client.redirect_uri,
             challenge: "",
@@ -183,7 +183,7 @@ impl WebLogin {
         let now = dependencies.clock.now().wall;
         let redeemed = dependencies
             .stack
-            .oauth_redeem(&self.server, &wish, &code, &self.verifier, now)
+            .oauth_redeem(&self.server, &request, &code, &self.verifier, now)
             .await;
         if redeemed.as_ref().is_err_and(is_refusal) {
             self.forget_client().await;

@@ -207,11 +207,11 @@ impl Client {
         daemon.app.follow_store().await;
         let session = daemon.app.session(Some(&catalog(site))).unwrap();
         let profile: ProfileName = "lake".parse().unwrap();
-        let patience = Duration::from_millis(900);
+        let timeout = Duration::from_millis(900);
         let vended = daemon
             .app
             .vault
-            .credentials(&session, &profile, patience)
+            .credentials(&session, &profile, timeout)
             .await;
         let allowed = look.end(&self.world, daemon);
         if daemon.is_dead() {

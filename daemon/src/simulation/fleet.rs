@@ -153,8 +153,8 @@ impl One {
     async fn vend(&self) -> bool {
         let session = self.sessions.session(&CATALOG.parse().unwrap());
         let profile = ProfileName::default_profile();
-        let patience = Duration::from_secs(3);
-        let vended = self.vault.credentials(&session, &profile, patience).await;
+        let timeout = Duration::from_secs(3);
+        let vended = self.vault.credentials(&session, &profile, timeout).await;
         vended.is_ok()
     }
 }

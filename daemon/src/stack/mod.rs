@@ -5,6 +5,7 @@
 //! token must not travel to another host), and nothing an upstream says reaches a message
 //! before it has been made one harmless line.
 
+mod answer;
 mod api_keys;
 mod credentials;
 mod discovery;

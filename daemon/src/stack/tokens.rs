@@ -5,7 +5,7 @@ use quilt_proto::aws::{is_bearer, is_token};
 use quilt_proto::{Quoted, Reason, RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
 
-use super::http::Answer;
+use super::answer::Answer;
 use super::{StackClient, StackError};
 
 /// Lifetime of an OAuth access token whose answer does not say, in seconds

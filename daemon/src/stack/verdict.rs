@@ -5,7 +5,7 @@ use quilt_network::Failure;
 use quilt_proto::Secret;
 
 use super::StackError;
-use super::http::Answer;
+use super::answer::Answer;
 
 impl Answer {
     /// Itself where it is a 2xx; else what it means. A refusal counts as the

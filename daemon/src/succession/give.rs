@@ -52,8 +52,8 @@ impl Offer {
     }
 
     /// Gives the keys to the first that is fit, and returns once it has them.
-    pub fn serve(self, patience: Duration) -> Result<(), SuccessionError> {
-        let until = Instant::now() + patience;
+    pub fn serve(self, timeout: Duration) -> Result<(), SuccessionError> {
+        let until = Instant::now() + timeout;
         let mut last = SuccessionError::Nobody;
         while let Some(visitor) = self.socket.accept(until)? {
             match self.give(visitor) {

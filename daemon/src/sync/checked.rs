@@ -128,11 +128,11 @@ pub(crate) fn detached(task: impl Future<Output = ()> + Send + 'static) {
 pub(crate) struct Late;
 
 /// Under check nobody is impatient but those who do not wait at all.
-pub(crate) async fn timeout<F: Future>(patience: Duration, waiting: F) -> Result<F::Output, Late> {
+pub(crate) async fn timeout<F: Future>(timeout: Duration, waiting: F) -> Result<F::Output, Late> {
     if !is_checked() {
-        return real::timeout(patience, waiting).await.map_err(|_| Late);
+        return real::timeout(timeout, waiting).await.map_err(|_| Late);
     }
-    if !patience.is_zero() {
+    if !timeout.is_zero() {
         return Ok(waiting.await);
     }
     let mut waiting = pin!(waiting);

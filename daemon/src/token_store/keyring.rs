@@ -40,9 +40,9 @@ pub(super) struct KeyringBackend {
 }
 
 impl KeyringBackend {
-    /// The keyring, if it answers within `patience`. The state directory tells
+    /// The keyring, if it answers within `timeout`. The state directory tells
     /// installations apart. `Err` says why not.
-    pub(super) async fn connect(dir: &Path, patience: Duration) -> Result<Self, StoreError> {
+    pub(super) async fn connect(dir: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let account = dir.display().to_string();
         if !bus_is_there() {
             return Err(StoreError::Keyring(
@@ -56,7 +56,7 @@ impl KeyringBackend {
             .map_err(|error| StoreError::Keyring(format!("cannot be asked: {}", error.kind())))?;
         let backend = Self {
             requests,
-            deadline: patience,
+            deadline: timeout,
             generation: Lookout::new(dir.join(GENERATION)),
         };
         backend.call(None).await?;

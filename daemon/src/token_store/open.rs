@@ -40,14 +40,14 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
     }
     quilt_trust::make_dir(dir)?;
     let file = FileBackend::new(dir);
-    let patience = match choice {
+    let timeout = match choice {
         StoreChoice::Keyring => KEYRING_TIMEOUT,
         _ => AUTO_TIMEOUT,
     };
     if choice == StoreChoice::File {
         return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir));
     }
-    match KeyringBackend::connect(dir, patience).await {
+    match KeyringBackend::connect(dir, timeout).await {
         Ok(keyring) => {
             let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).knowing(dir);
             adopt(&store, &file).await?;

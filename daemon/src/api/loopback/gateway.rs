@@ -125,7 +125,7 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
 async fn credentials(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (request, stream) = request.into_parts();
     let opened = match caller(&loopback, &request) {
-        Some(Caller::Holder(opened)) => opened,
+        Some(Caller::ProcessHandle(opened)) => opened,
         Some(caller) => return pass_on(loopback, caller, request, stream).await,
         None => return loopback.refuse(HINT),
     };

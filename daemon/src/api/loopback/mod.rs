@@ -30,8 +30,8 @@ use crate::audit::Event;
 use crate::credential::AwsCredentials;
 use crate::grant::{AuthorizedGrant, Endpoint};
 use crate::listen::{
-    AllowedHosts, ConnectionSlot, Limits, LoopbackListener, Program, Say, Throttle, Unknown,
-    Visitor, Words, guarded_by, serve,
+    AllowedHosts, ConnectionSlot, ErrorResponder, ErrorResponders, Limits, LoopbackListener,
+    Program, Throttle, Unknown, Visitor, guarded_by, serve,
 };
 use crate::metrics::Via;
 
@@ -74,9 +74,9 @@ fn open(
 
 /// How a listener tells what no handler gets to tell. What is refused unread
 /// counts like any other refusal: who sends it has shown no grant.
-fn words(throttle: &Arc<Throttle>) -> Words {
+fn words(throttle: &Arc<Throttle>) -> ErrorResponders {
     let throttle = Arc::clone(throttle);
-    Words {
+    ErrorResponders {
         refused: Arc::new(move |problem| refuse(&throttle, problem)),
         late: Arc::new(answer),
     }
@@ -86,7 +86,7 @@ fn router(
     loopback: LoopbackState,
     hosts: AllowedHosts,
     routes: Router<LoopbackState>,
-    refused: Say,
+    refused: ErrorResponder,
 ) -> Router {
     let nothing_here = |throttle: &Throttle| {
         let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
@@ -131,12 +131,12 @@ impl LoopbackState {
         opened: &AuthorizedGrant,
         visitor: Option<&Visitor>,
         profile: &ProfileName,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<AwsCredentials, Problem> {
         self.app.follow_store().await;
         let session = self.app.sessions.session(opened.right.catalog());
         let vault = &self.app.vault;
-        let vended = vault.credentials(&session, profile, patience);
+        let vended = vault.credentials(&session, profile, timeout);
         let (vended, by) = tokio::join!(vended, program(visitor));
         let vended = vended.map_err(ApiError::from);
         meter::vended(&self.app, Via::Grant, &vended);

@@ -10,7 +10,7 @@ use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::open_gateway;
 use crate::app::App;
-use crate::gateway::{GatewayError, Imported, WiredUp, Wish};
+use crate::gateway::{Configured, GatewayError, Imported, Options};
 use crate::session::SessionError;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -30,18 +30,18 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
     let Call { app, peer, .. } = call;
     to_its_end(async move {
         let open = open_gateway(&app);
-        let wish = Wish {
+        let options = Options {
             import,
             without_api_keys,
         };
-        let WiredUp {
+        let Configured {
             changed,
             rights_changed,
             imported,
             own_login,
         } = app
             .gateway
-            .set_up(&session, &logged_in(&app).await?, wish, open)
+            .set_up(&session, &logged_in(&app).await?, options, open)
             .await?;
         let is_imported = imported.is_some();
         let login = match imported {
@@ -72,9 +72,9 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
 async fn undo(call: Call<UndoGateway>) -> Result<Gateway, ApiError> {
     let app = call.app;
     if let Ok(state) = app.gateway.state()
-        && let Some(wired) = &state.wired
+        && let Some(redirection) = &state.redirection
     {
-        call.subject.resolved(&wired.catalog_url);
+        call.subject.resolved(&redirection.catalog_url);
     }
     to_its_end(async move {
         let changed = app.gateway.undo(app.session(None).ok().as_ref()).await?;
@@ -105,15 +105,15 @@ async fn logged_in(app: &App) -> Result<Vec<CatalogUrl>, ApiError> {
 
 fn describe(app: &App) -> Result<Gateway, ApiError> {
     let state = app.gateway.state()?;
-    let strays = state.strays.iter().map(|stray| stray.describe().to_owned());
+    let drifts = state.drifts.iter().map(|drift| drift.describe().to_owned());
     let files = state.files.iter().map(|file| file.display().to_string());
-    let wired = state.wired.as_ref();
+    let redirection = state.redirection.as_ref();
     let addresses = app.gateway.addresses().map_err(GatewayError::from)?;
     let addresses = addresses.into_iter();
     Ok(Gateway {
-        catalog_url: wired.map(|wired| wired.catalog_url.clone()),
-        registry_url: wired.map(|wired| wired.registry_url.clone()),
-        gateway_url: wired.map(|wired| wired.gateway_url.clone()),
+        catalog_url: redirection.map(|redirection| redirection.catalog_url.clone()),
+        registry_url: redirection.map(|redirection| redirection.registry_url.clone()),
+        gateway_url: redirection.map(|redirection| redirection.gateway_url.clone()),
         addresses: addresses
             .map(|(catalog_url, gateway_url)| GatewayAddress {
                 catalog_url,
@@ -121,7 +121,7 @@ fn describe(app: &App) -> Result<Gateway, ApiError> {
             })
             .collect(),
         listening: state.listening,
-        strays: strays.collect(),
+        strays: drifts.collect(),
         files: files.collect(),
         changed: false,
         without_api_keys: state.without_api_keys,

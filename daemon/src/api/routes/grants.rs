@@ -11,7 +11,7 @@ use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::loopback;
 use crate::app::App;
-use crate::grant::{Holder, HolderError, Life, Right};
+use crate::grant::{Life, ProcessHandle, ProcessHandleError, Right};
 use crate::listen::Peer;
 use crate::session::Session;
 
@@ -62,9 +62,9 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
 fn life(request: &GrantRequest, peer: Option<&Peer>) -> Result<Life, ApiError> {
     if request.while_running {
         let pid = peer.and_then(|peer| peer.pid);
-        let holder = Holder::watch(pid).map_err(|error| match error {
-            HolderError::Unseen => ApiError::Input(error.to_string()),
-            HolderError::System(_) => ApiError::Machine(error.to_string()),
+        let holder = ProcessHandle::watch(pid).map_err(|error| match error {
+            ProcessHandleError::Unseen => ApiError::Input(error.to_string()),
+            ProcessHandleError::System(_) => ApiError::Machine(error.to_string()),
         })?;
         return Ok(Life::While(holder));
     }

@@ -19,7 +19,7 @@ use super::arrival::welcome;
 use super::audit;
 use super::error::{ApiError, How};
 use crate::app::App;
-use crate::listen::{Peer, Words, owners_are_told, serve};
+use crate::listen::{ErrorResponders, Peer, owners_are_told, serve};
 use crate::session::{Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
@@ -85,7 +85,7 @@ impl WebLogins {
             listener.listener,
             router,
             redirect::LIMITS,
-            Words::problems(),
+            ErrorResponders::problems(),
             stop,
         ));
         tokio::spawn(watch_over(self.clone(), Arc::clone(&attempt), id.clone()));
@@ -149,13 +149,13 @@ async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
 
 impl Attempt {
     /// How it ended, if it does in time.
-    async fn outcome_within(&self, patience: Duration) -> Outcome {
+    async fn outcome_within(&self, timeout: Duration) -> Outcome {
         let mut outcome = self.outcome.subscribe();
         let ended = async {
             let ended = outcome.wait_for(Option::is_some).await;
             ended.ok().and_then(|ended| ended.clone())
         };
-        tokio::time::timeout(patience, ended).await.ok().flatten()
+        tokio::time::timeout(timeout, ended).await.ok().flatten()
     }
 
     fn is_over(&self) -> bool {

@@ -32,6 +32,10 @@ impl Stream for DuplexStream {
     fn has_unread(&self) -> bool {
         false
     }
+
+    fn is_open(&self) -> bool {
+        true
+    }
 }
 
 impl Listener for Channel {
@@ -68,7 +72,7 @@ impl Bench {
             listener,
             router(),
             limits,
-            Words::problems(),
+            ErrorResponders::problems(),
             shutdown.clone(),
         );
         let served = tokio::spawn(served);

@@ -107,18 +107,18 @@ impl World {
     async fn ask(&self, refused: &mut u64) -> bool {
         let (up, replaces) = (&self.upstream, below(4) == 0);
         let (floor, before, asked) = (up.floor.load(SeqCst), up.wall(), self.newest());
-        let patience = if below(8) == 0 { Duration::ZERO } else { LONG };
+        let timeout = if below(8) == 0 { Duration::ZERO } else { LONG };
         let polls = (below(3) == 0).then(|| below(8));
         let turned_down = *refused;
         let answer = if replaces {
             let other = |value: &Value| value.began == turned_down;
-            hanging_up(polls, self.refresher.replace(other, patience)).await
+            hanging_up(polls, self.refresher.replace(other, timeout)).await
         } else {
-            hanging_up(polls, self.refresher.value(patience)).await
+            hanging_up(polls, self.refresher.value(timeout)).await
         };
         // Something old but valid is for those who cannot have better.
         let failed = up.failed_at.load(SeqCst) >= before.unix();
-        let excused = failed || patience.is_zero();
+        let excused = failed || timeout.is_zero();
         match answer {
             None => return false,
             Some(Ok(value)) => {
@@ -140,7 +140,7 @@ impl World {
             Some(Err(RefreshError::Interrupted)) => {
                 assert!(up.crashed.load(SeqCst) > asked, "nothing crashed");
             }
-            Some(Err(RefreshError::Slow)) => assert_eq!(patience, Duration::ZERO),
+            Some(Err(RefreshError::Slow)) => assert_eq!(timeout, Duration::ZERO),
         }
         true
     }

@@ -82,6 +82,11 @@ pub fn aws_cli_v2() -> Result<PathBuf, Unready> {
     aws_cli::v2_program()
 }
 
+/// aws-vault, for the benchmark.
+pub fn aws_vault() -> Result<PathBuf, Unready> {
+    Ok(go::aws_vault()?.program)
+}
+
 /// A file of `tests/clients`.
 pub fn source(name: &str) -> PathBuf {
     sources().join(name)

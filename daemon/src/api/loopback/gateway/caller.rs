@@ -19,7 +19,7 @@ use crate::stack::{Forward, Forwarded};
 /// Who asks.
 pub(super) enum Caller {
     /// Somebody with a grant of a registry.
-    Holder(AuthorizedGrant),
+    ProcessHandle(AuthorizedGrant),
     /// Somebody with an API key, which is all the right they have.
     Key(KeyHolder),
 }
@@ -41,7 +41,7 @@ pub(super) fn granted(loopback: &LoopbackState, request: &Parts) -> Option<Autho
 /// Whose request it is.
 pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller> {
     match granted(loopback, request) {
-        Some(opened) => Some(Caller::Holder(opened)),
+        Some(opened) => Some(Caller::ProcessHandle(opened)),
         None => KeyHolder::of(loopback, request).map(Caller::Key),
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller
 impl Caller {
     pub(super) fn without_api_keys(&self) -> bool {
         match self {
-            Self::Holder(opened) => opened.right.without_api_keys(),
+            Self::ProcessHandle(opened) => opened.right.without_api_keys(),
             Self::Key(holder) => holder.without_api_keys,
         }
     }
@@ -63,7 +63,7 @@ impl Caller {
         request: &str,
     ) {
         match self {
-            Self::Holder(opened) => {
+            Self::ProcessHandle(opened) => {
                 let outcome = outcome.map(drop);
                 loopback.note(Action::Registry, outcome, opened, by, Some(request));
             }
@@ -86,7 +86,7 @@ impl Caller {
     ) -> Result<Forwarded, SessionError> {
         app.follow_store().await;
         let (session, carried) = match self {
-            Self::Holder(opened) => {
+            Self::ProcessHandle(opened) => {
                 let session = app.sessions.session(opened.right.catalog());
                 let carried = forward(&app.stack, &session, request).await;
                 (session, carried)

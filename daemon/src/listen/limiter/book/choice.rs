@@ -140,7 +140,7 @@ impl Book {
         search: Search,
         now: Instant,
     ) -> Option<Eviction> {
-        let patience = |entry: &Entry| match search.pressure {
+        let timeout = |entry: &Entry| match search.pressure {
             Pressure::None => STALL,
             _ if self.holds_half(&entry.origin) => Duration::ZERO,
             _ => STALL_PRESSED,
@@ -148,7 +148,7 @@ impl Book {
         // Where an answer was to be the last, it may be that one that waits.
         let stalled = self.entries.iter().filter(|(_, entry)| {
             let is_stalled =
-                |since: Instant| now.saturating_duration_since(since) >= patience(entry);
+                |since: Instant| now.saturating_duration_since(since) >= timeout(entry);
             !is_leaving(entry) && fits(entry) && entry.stalled.is_some_and(is_stalled)
         });
         stalled

@@ -4,7 +4,7 @@ use rustix::process::Pid;
 
 /// A process whose end can be waited for.
 #[derive(Debug)]
-pub struct Holder {
+pub struct ProcessHandle {
     pid: u32,
     #[cfg(target_os = "linux")]
     process: tokio::io::unix::AsyncFd<rustix::fd::OwnedFd>,
@@ -12,7 +12,7 @@ pub struct Holder {
 
 /// A process cannot be watched.
 #[derive(Debug, thiserror::Error)]
-pub enum HolderError {
+pub enum ProcessHandleError {
     /// It runs where this daemon cannot see it, as in another container.
     #[error("the calling process cannot be seen from here")]
     Unseen,
@@ -21,13 +21,13 @@ pub enum HolderError {
     System(#[from] std::io::Error),
 }
 
-impl Holder {
+impl ProcessHandle {
     /// Watches a process. It must be known to run now, as the other end of a
     /// connection does that waits for an answer.
-    pub fn watch(pid: Option<u32>) -> Result<Self, HolderError> {
-        let number = pid.ok_or(HolderError::Unseen)?;
+    pub fn watch(pid: Option<u32>) -> Result<Self, ProcessHandleError> {
+        let number = pid.ok_or(ProcessHandleError::Unseen)?;
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
-        Self::of(number, pid.ok_or(HolderError::Unseen)?)
+        Self::of(number, pid.ok_or(ProcessHandleError::Unseen)?)
     }
 
     /// Its number.
@@ -37,8 +37,8 @@ impl Holder {
 }
 
 #[cfg(target_os = "linux")]
-impl Holder {
-    fn of(number: u32, pid: Pid) -> Result<Self, HolderError> {
+impl ProcessHandle {
+    fn of(number: u32, pid: Pid) -> Result<Self, ProcessHandleError> {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::Interest;
 
@@ -63,8 +63,8 @@ impl Holder {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Holder {
-    fn of(number: u32, pid: Pid) -> Result<Self, HolderError> {
+impl ProcessHandle {
+    fn of(number: u32, pid: Pid) -> Result<Self, ProcessHandleError> {
         rustix::process::test_kill_process(pid).map_err(std::io::Error::from)?;
         Ok(Self { pid: number })
     }

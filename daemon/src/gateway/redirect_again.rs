@@ -7,7 +7,7 @@ use quilt_proto::wire::GrantKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::grant::Grants;
-use crate::quilt3::{ConfigWatch, SdkFileError, Wiring};
+use crate::quilt3::{ConfigWatch, SdkFileError, SdkFiles};
 
 /// What changes of the SDK's files are made under, one at a time.
 pub(super) type Changing = Arc<tokio::sync::Mutex<()>>;
@@ -16,20 +16,20 @@ pub(super) type Changing = Arc<tokio::sync::Mutex<()>>;
 /// again, until `stop`: `quilt3.config(URL)` is how notebooks begin. Only to
 /// where this daemon listens.
 pub(super) async fn keep_leading(
-    wiring: Wiring,
+    sdk_files: SdkFiles,
     grants: Arc<Grants>,
     changing: Changing,
     stop: CancellationToken,
 ) {
     let leading = async {
-        let mut config = ConfigWatch::of(&wiring);
+        let mut config = ConfigWatch::of(&sdk_files);
         loop {
             config.changed().await;
             while grants.address(GrantKind::Registry).is_none() {
                 tokio::time::sleep(super::TRY_AGAIN).await;
             }
             let _alone = changing.lock().await;
-            match lead_back(&wiring, &grants) {
+            match redirect_again(&sdk_files, &grants) {
                 Ok(true) => tracing::info!("quilt3 was configured anew and is led back"),
                 Ok(false) => {}
                 Err(error) => tracing::debug!("cannot lead quilt3 back: {error}"),
@@ -39,17 +39,17 @@ pub(super) async fn keep_leading(
     stop.run_until_cancelled(leading).await;
 }
 
-fn lead_back(wiring: &Wiring, grants: &Grants) -> Result<bool, SdkFileError> {
-    let Some(wired) = wiring.wired()? else {
+fn redirect_again(sdk_files: &SdkFiles, grants: &Grants) -> Result<bool, SdkFileError> {
+    let Some(redirection) = sdk_files.redirection()? else {
         return Ok(false);
     };
     let here = grants.address(GrantKind::Registry);
     let is_here =
-        here.is_some_and(|here| wired.gateway_url == RegistryUrl::on_loopback(here.port()));
-    let held = wiring.grant(&wired.gateway_url)?;
+        here.is_some_and(|here| redirection.gateway_url == RegistryUrl::on_loopback(here.port()));
+    let held = sdk_files.grant(&redirection.gateway_url)?;
     let is_good = held.is_some_and(|token| grants.right(token.expose()).is_some());
     if is_here && is_good {
-        return wiring.lead_back();
+        return sdk_files.redirect_again();
     }
     Ok(false)
 }

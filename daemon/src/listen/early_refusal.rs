@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Limits;
 
 /// A connection on which that is replaced.
-pub(super) struct Aside<'a, I> {
+pub(super) struct EarlyRefusal<'a, I> {
     io: I,
     /// Whether a request has been read.
     asked: &'a AtomicBool,
@@ -30,7 +30,7 @@ pub(super) struct Aside<'a, I> {
     instead: Option<Bytes>,
 }
 
-impl<'a, I> Aside<'a, I> {
+impl<'a, I> EarlyRefusal<'a, I> {
     pub(super) fn new(
         io: I,
         asked: &'a AtomicBool,
@@ -98,7 +98,7 @@ impl<'a, I> Aside<'a, I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Aside<'_, I> {
+impl<I: AsyncRead + Unpin> AsyncRead for EarlyRefusal<'_, I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -108,7 +108,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Aside<'_, I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Aside<'_, I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for EarlyRefusal<'_, I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

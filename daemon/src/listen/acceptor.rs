@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use rustix::io::Errno;
 
 use super::limiter::{ConnectionLimiter, Origin, Slot};
-use super::lobby::Lobby;
 use super::tracked::Stream;
+use super::waiting_queue::WaitingQueue;
 use super::{Caller, Listener};
 
 /// How long to wait where nothing can be accepted, at first.
@@ -21,18 +21,18 @@ const TOGETHER: usize = 16;
 /// Where connections come in: they are accepted at once, whoever else waits for
 /// a slot.
 #[derive(Debug)]
-pub(super) struct Entrance<C> {
+pub(super) struct Acceptor<C> {
     limiter: Arc<ConnectionLimiter>,
-    lobby: Lobby<C>,
+    waiting: WaitingQueue<C>,
     pause: Duration,
 }
 
-impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
+impl<Io: Stream, C: Caller> Acceptor<(Io, C)> {
     /// `room` is for connections that wait.
     pub(super) fn new(limiter: Arc<ConnectionLimiter>, room: usize) -> Self {
         Self {
             limiter,
-            lobby: Lobby::new(room),
+            waiting: WaitingQueue::new(room),
             pause: LEAST_PAUSE,
         }
     }
@@ -51,7 +51,7 @@ impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
                 };
                 let is_error = accepted.is_err();
                 self.enter(accepted).await;
-                if self.lobby.is_over() && self.drop_one() {
+                if self.waiting.is_over() && self.drop_one() {
                     tracing::debug!("hung up on one of too many that wait");
                 }
                 if is_error {
@@ -64,14 +64,14 @@ impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
             tokio::select! {
                 biased;
                 accepted = listener.accept() => self.enter(accepted).await,
-                () = self.limiter.changed(), if !self.lobby.is_empty() => {}
+                () = self.limiter.changed(), if !self.waiting.is_empty() => {}
             }
         }
     }
 
     fn admit(&mut self) -> Option<((Io, C), Slot)> {
-        let (limiter, is_crowded) = (&self.limiter, self.lobby.is_crowded());
-        self.lobby.next(
+        let (limiter, is_crowded) = (&self.limiter, self.waiting.is_crowded());
+        self.waiting.next(
             |origin| limiter.held(origin),
             |newcomer| limiter.admit(newcomer, is_crowded),
         )
@@ -82,7 +82,7 @@ impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
         let limiter = &self.limiter;
         let held = |origin: &Origin| limiter.held(origin);
         let asks = |(io, _): &(Io, C)| io.has_unread();
-        let is_gone = self.lobby.drop_one(held, asks).is_some();
+        let is_gone = self.waiting.drop_one(held, asks).is_some();
         if is_gone {
             limiter.hung_up();
         }
@@ -93,7 +93,7 @@ impl<Io: Stream, C: Caller> Entrance<(Io, C)> {
         match accepted {
             Ok((io, caller)) => {
                 self.pause = LEAST_PAUSE;
-                self.lobby.enter(caller.origin(), (io, caller));
+                self.waiting.enter(caller.origin(), (io, caller));
             }
             Err(error) if is_of_one_connection(&error) => {}
             // Out of descriptors or memory: whoever waits or asks nothing gives

@@ -19,9 +19,9 @@ const MAX_BYTES: u64 = 1024;
 
 /// The note.
 #[derive(Clone, Debug)]
-pub(super) struct TakingOver(PathBuf);
+pub(super) struct Import(PathBuf);
 
-impl TakingOver {
+impl Import {
     pub(super) fn in_dir(dir: &Path) -> Self {
         Self(dir.join("python-sdk.import"))
     }

@@ -4,15 +4,15 @@ use super::*;
 
 struct Desk {
     dir: tempfile::TempDir,
-    wiring: Wiring,
+    sdk_files: SdkFiles,
 }
 
 impl Desk {
     fn new() -> Self {
         let dir = tempfile::TempDir::new().unwrap();
-        let wiring = Wiring::new(&dir.path().join("Quilt"), &dir.path().join("state"));
+        let sdk_files = SdkFiles::new(&dir.path().join("Quilt"), &dir.path().join("state"));
         fs::create_dir(dir.path().join("Quilt")).unwrap();
-        Self { dir, wiring }
+        Self { dir, sdk_files }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -45,14 +45,14 @@ impl Desk {
     fn set_up(&self, catalog: &str, grant: Option<&str>) -> Result<bool, SdkFileError> {
         let registry = catalog.replace("https://", "https://registry.");
         let published = json!({"registryUrl": registry, "region": "eu-west-1"});
-        let lead = Lead {
+        let lead = Target {
             catalog: &catalog.parse().unwrap(),
             registry: &registry.parse().unwrap(),
             published: published.as_object().unwrap(),
             gateway: &gateway(),
         };
         let grant = grant.map(Secret::new);
-        self.wiring
+        self.sdk_files
             .set_up(&lead, grant.as_ref().map(|token| (token, 5)))
     }
 }
@@ -82,10 +82,10 @@ fn undoing_restores_every_byte() {
         }
         let files = desk.files();
         assert!(desk.set_up(ONE, Some("grant")).unwrap());
-        assert_eq!(desk.wiring.strays(&gateway()).unwrap(), []);
+        assert_eq!(desk.sdk_files.drifts(&gateway()).unwrap(), []);
         assert!(!desk.set_up(ONE, None).unwrap(), "nothing is left to do");
-        assert!(desk.wiring.undo().unwrap());
-        assert!(!desk.wiring.undo().unwrap());
+        assert!(desk.sdk_files.undo().unwrap());
+        assert!(!desk.sdk_files.undo().unwrap());
         assert_eq!(desk.files(), files);
     }
 }
@@ -97,7 +97,7 @@ fn what_changed_meanwhile_stays_changed() {
     let path = desk.dir.path().join("Quilt/config.yml");
     let text = fs::read_to_string(&path).unwrap() + "my_own: kept\n";
     fs::write(&path, text).unwrap();
-    desk.wiring.undo().unwrap();
+    desk.sdk_files.undo().unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("my_own: kept"), "{text}");
     assert!(text.contains("https://registry.one.example"), "{text}");
@@ -109,11 +109,14 @@ fn it_follows_to_another_catalog() {
     let desk = Desk::new();
     desk.set_up(ONE, Some("grant")).unwrap();
     assert!(desk.set_up(TWO, Some("other")).unwrap());
-    let wired = desk.wiring.wired().unwrap().unwrap();
-    assert_eq!(wired.catalog_url.as_str(), TWO);
-    let grant = desk.wiring.grant(&gateway()).unwrap().unwrap();
+    let redirection = desk.sdk_files.redirection().unwrap().unwrap();
+    assert_eq!(redirection.catalog_url.as_str(), TWO);
+    let grant = desk.sdk_files.grant(&gateway()).unwrap().unwrap();
     assert_eq!(grant.expose(), "other");
-    assert_eq!(desk.wiring.config.catalog().unwrap().unwrap().as_str(), TWO);
+    assert_eq!(
+        desk.sdk_files.config.catalog().unwrap().unwrap().as_str(),
+        TWO
+    );
 }
 
 #[test]
@@ -142,12 +145,12 @@ fn whatever_of_it_was_written_undoing_restores_every_byte() {
                     desk.write("auth.json", auth);
                 }
                 if written < 1 {
-                    desk.wiring.placeholder.undo().unwrap();
+                    desk.sdk_files.placeholder.undo().unwrap();
                 }
                 if let Some(catalog) = again {
                     desk.set_up(catalog, Some("other")).unwrap();
                 }
-                desk.wiring.undo().unwrap();
+                desk.sdk_files.undo().unwrap();
                 assert_eq!(desk.files(), files, "{written} {again:?}");
             }
         }
@@ -165,7 +168,7 @@ fn following_that_was_cut_off_loses_nothing() {
         if let Some(catalog) = again {
             desk.set_up(catalog, Some("other")).unwrap();
         }
-        desk.wiring.undo().unwrap();
+        desk.sdk_files.undo().unwrap();
         assert_eq!(desk.files(), [], "{again:?}");
         desk.set_up(ONE, Some("grant")).unwrap();
     }
@@ -182,11 +185,11 @@ fn an_interruption_at_any_point_is_mended_by_either() {
             if again {
                 let grant = (lost == "auth.json").then_some("grant");
                 desk.set_up(ONE, grant).unwrap();
-                assert_eq!(desk.wiring.strays(&gateway()).unwrap(), []);
-                assert!(desk.wiring.placeholder.is_there());
+                assert_eq!(desk.sdk_files.drifts(&gateway()).unwrap(), []);
+                assert!(desk.sdk_files.placeholder.is_there());
             }
-            desk.wiring.undo().unwrap();
-            assert!(desk.wiring.wired().unwrap().is_none());
+            desk.sdk_files.undo().unwrap();
+            assert!(desk.sdk_files.redirection().unwrap().is_none());
             let left = desk.files();
             assert!(
                 left.iter().all(|(_, text)| !text.contains("127.0.0.1")),
@@ -215,12 +218,12 @@ fn undoing_restores_permission_bits() {
     // As an editor may replace it.
     fs::set_permissions(path("config.yml"), Permissions::from_mode(0o600)).unwrap();
     desk.set_up(ONE, Some("other")).unwrap();
-    desk.wiring.undo().unwrap();
+    desk.sdk_files.undo().unwrap();
     assert_eq!(modes(), [0o644; 2]);
 
     desk.remove("auth.json");
     desk.remove("config.yml");
     desk.set_up(ONE, Some("grant")).unwrap();
-    desk.wiring.undo().unwrap();
+    desk.sdk_files.undo().unwrap();
     assert!(!path("auth.json").exists());
 }

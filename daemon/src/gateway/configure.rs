@@ -9,13 +9,13 @@ use quilt_trust::Distrust;
 
 use super::{Gateway, GatewayError, Open};
 use crate::grant::Right;
-use crate::quilt3::{ConfigError, Lead, SdkFileError, Stray, Wired};
+use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
 use crate::session::{Agreed, Arrival, Session};
 use crate::stack::StackConfig;
 
 /// How setting up went.
 #[derive(Debug)]
-pub struct WiredUp {
+pub struct Configured {
     /// Whether any file was changed.
     pub changed: bool,
     /// Whether what the SDK's grants open was changed.
@@ -40,11 +40,11 @@ pub enum Imported {
 #[derive(Debug)]
 pub struct State {
     /// What the SDK is led to; nothing where it is not.
-    pub wired: Option<Wired>,
+    pub redirection: Option<Redirection>,
     /// Whether requests are taken.
     pub listening: bool,
     /// How the SDK's files no longer lead here.
-    pub strays: Vec<Stray>,
+    pub drifts: Vec<Drift>,
     /// The SDK's files.
     pub files: Vec<PathBuf>,
     /// Whether API keys and logins are kept back.
@@ -53,7 +53,7 @@ pub struct State {
 
 /// How to set up.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wish {
+pub struct Options {
     /// A login that the SDK made itself becomes the session's first.
     pub import: bool,
     /// What makes API keys, or makes or ends logins, is kept back.
@@ -74,7 +74,7 @@ pub enum GatewayDiagnostic {
     RecordLost,
     /// The SDK looks elsewhere.
     #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
-    Astray(Stray),
+    Drifted(Drift),
 }
 
 impl GatewayDiagnostic {
@@ -98,38 +98,43 @@ impl Gateway {
         &self,
         session: &Arc<Session>,
         logged_in: &[CatalogUrl],
-        wish: Wish,
+        options: Options,
         open: Open,
-    ) -> Result<WiredUp, GatewayError> {
+    ) -> Result<Configured, GatewayError> {
         let published = session.published().await?;
         self.is_not_here(session.catalog(), &published)?;
         let agreed = session.agree_to(published, None).await?;
         let _alone = self.changing.lock().await;
-        let imported = self.take_over(session, &agreed, wish.import).await?;
+        let imported = self.take_over(session, &agreed, options.import).await?;
         let was = self.grants.without_api_keys();
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
-        if wish.without_api_keys {
+        if options.without_api_keys {
             self.grants.keep_back_api_keys(true).await?;
         }
         let published = agreed.published();
-        let lead = self.lead(session.catalog(), published, &open, wish.without_api_keys);
+        let lead = self.lead(
+            session.catalog(),
+            published,
+            &open,
+            options.without_api_keys,
+        );
         let mut changed = lead.await?;
-        if let Some(wired) = self.wiring.wired()? {
+        if let Some(redirection) = self.sdk_files.redirection()? {
             for catalog in logged_in {
-                let gateway = &wired.gateway_url;
-                let given = self.give_address(catalog, gateway, &open, wish.without_api_keys);
+                let gateway = &redirection.gateway_url;
+                let given = self.give_address(catalog, gateway, &open, options.without_api_keys);
                 changed |= given.await?;
             }
         }
         self.grants
-            .keep_back_api_keys(wish.without_api_keys)
+            .keep_back_api_keys(options.without_api_keys)
             .await?;
         self.start_guard();
-        let own_login = self.wiring.own_login(agreed.registry())?.is_some();
-        Ok(WiredUp {
+        let own_login = self.sdk_files.own_login(agreed.registry())?.is_some();
+        Ok(Configured {
             changed,
-            rights_changed: was.is_some_and(|was| was != wish.without_api_keys),
+            rights_changed: was.is_some_and(|was| was != options.without_api_keys),
             imported,
             own_login,
         })
@@ -143,7 +148,7 @@ impl Gateway {
         open: Open,
     ) -> Result<(), GatewayError> {
         let _alone = self.changing.lock().await;
-        if self.wiring.wired()?.is_some() {
+        if self.sdk_files.redirection()?.is_some() {
             let keep_back = self.keeps_back_api_keys();
             self.lead(catalog, published, &open, keep_back).await?;
             self.start_guard();
@@ -165,18 +170,18 @@ impl Gateway {
     }
 
     async fn undo_files(&self, session: Option<&Arc<Session>>) -> Result<bool, GatewayError> {
-        if self.wiring.undo()? {
+        if self.sdk_files.undo()? {
             return Ok(true);
         }
         let known = self.grants.port().map(RegistryUrl::on_loopback);
         let is_known = match &known {
-            Some(known) => self.wiring.leads_to(known)? || self.wiring.has_placeholder(),
+            Some(known) => self.sdk_files.redirects_to(known)? || self.sdk_files.has_placeholder(),
             None => false,
         };
         // With the grants lost too, the files alone tell which one it was.
         let gateway = match known.filter(|_| is_known) {
             Some(known) => Some(known),
-            None => self.wiring.orphan()?,
+            None => self.sdk_files.orphan()?,
         };
         let Some(gateway) = gateway else {
             return Ok(false);
@@ -186,31 +191,31 @@ impl Gateway {
         if gateway == *agreed.registry() {
             return Ok(false);
         }
-        self.wiring
+        self.sdk_files
             .undo_without_record(&gateway, agreed.registry())?;
         Ok(true)
     }
 
     /// How it stands.
     pub fn state(&self) -> Result<State, GatewayError> {
-        let wired = self.wiring.wired()?;
-        let strays = match &wired {
-            Some(wired) => self.strays(wired)?,
+        let redirection = self.sdk_files.redirection()?;
+        let drifts = match &redirection {
+            Some(redirection) => self.drifts(redirection)?,
             None => Vec::new(),
         };
         Ok(State {
-            wired,
+            redirection,
             listening: self.grants.address(GrantKind::Registry).is_some(),
-            strays,
-            files: self.wiring.files(),
+            drifts,
+            files: self.sdk_files.files(),
             without_api_keys: self.keeps_back_api_keys(),
         })
     }
 
     /// The catalog the SDK is led to, if it is to one.
     pub fn catalog(&self) -> Option<CatalogUrl> {
-        let wired = self.wiring.wired().ok()?;
-        wired.map(|wired| wired.catalog_url)
+        let redirection = self.sdk_files.redirection().ok()?;
+        redirection.map(|redirection| redirection.catalog_url)
     }
 
     /// Whether API keys and logins are kept back from the SDK.
@@ -234,8 +239,8 @@ impl Gateway {
             Ok(state) => state,
             Err(error) => return Err(vec![GatewayDiagnostic::Unreadable(error)]),
         };
-        let Some(wired) = state.wired else {
-            let is_lost = self.wiring.has_placeholder();
+        let Some(redirection) = state.redirection else {
+            let is_lost = self.sdk_files.has_placeholder();
             return if is_lost {
                 Err(vec![GatewayDiagnostic::RecordLost])
             } else {
@@ -243,12 +248,12 @@ impl Gateway {
             };
         };
         let mut diagnostics = Vec::new();
-        if !state.listening && !state.strays.contains(&Stray::Auth) {
-            diagnostics.push(GatewayDiagnostic::Deaf(wired.gateway_url));
+        if !state.listening && !state.drifts.contains(&Drift::Auth) {
+            diagnostics.push(GatewayDiagnostic::Deaf(redirection.gateway_url));
         }
-        diagnostics.extend(state.strays.into_iter().map(GatewayDiagnostic::Astray));
+        diagnostics.extend(state.drifts.into_iter().map(GatewayDiagnostic::Drifted));
         if diagnostics.is_empty() {
-            let catalog = wired.catalog_url;
+            let catalog = redirection.catalog_url;
             Ok(Some(format!(
                 "quilt3 is led to quiltd's session of {catalog}"
             )))
@@ -258,14 +263,14 @@ impl Gateway {
     }
 
     /// Files that lead elsewhere, and a grant that is none any more.
-    fn strays(&self, wired: &Wired) -> Result<Vec<Stray>, SdkFileError> {
-        let mut strays = self.wiring.strays(&wired.gateway_url)?;
-        if !strays.contains(&Stray::Auth)
-            && !self.holds_grant(&wired.catalog_url, &wired.gateway_url)?
+    fn drifts(&self, redirection: &Redirection) -> Result<Vec<Drift>, SdkFileError> {
+        let mut drifts = self.sdk_files.drifts(&redirection.gateway_url)?;
+        if !drifts.contains(&Drift::Auth)
+            && !self.holds_grant(&redirection.catalog_url, &redirection.gateway_url)?
         {
-            strays.push(Stray::Auth);
+            drifts.push(Drift::Auth);
         }
-        Ok(strays)
+        Ok(drifts)
     }
 
     pub(super) fn holds_grant(
@@ -273,7 +278,7 @@ impl Gateway {
         catalog: &CatalogUrl,
         gateway: &RegistryUrl,
     ) -> Result<bool, SdkFileError> {
-        let held = self.wiring.grant(gateway)?;
+        let held = self.sdk_files.grant(gateway)?;
         let right = held.and_then(|token| self.grants.right(token.expose()));
         Ok(right.is_some_and(
             |right| matches!(right, Right::Registry { catalog: of, .. } if of == *catalog),
@@ -289,7 +294,7 @@ impl Gateway {
     ) -> Result<bool, GatewayError> {
         self.is_not_here(catalog, published)?;
         let here = self.here();
-        let lead = |gateway| Lead {
+        let lead = |gateway| Target {
             catalog,
             registry: &published.registry_url,
             published: &published.values,
@@ -298,17 +303,19 @@ impl Gateway {
         if let Some(gateway) = &here
             && self.holds_grant(catalog, gateway)?
         {
-            return Ok(self.wiring.set_up(&lead(gateway), None)?);
+            return Ok(self.sdk_files.set_up(&lead(gateway), None)?);
         }
         if let Some(gateway) = &here
             && let Some((token, until)) = self.held_at_own(catalog, gateway)?
         {
-            return Ok(self.wiring.set_up(&lead(gateway), Some((&token, until)))?);
+            return Ok(self
+                .sdk_files
+                .set_up(&lead(gateway), Some((&token, until)))?);
         }
         let issued = self.issue(catalog, open, without_api_keys).await?;
         let gateway = RegistryUrl::on_loopback(issued.address.port());
         let grant = (&issued.token, issued.expires_at.unix());
-        let changed = self.wiring.set_up(&lead(&gateway), Some(grant));
+        let changed = self.sdk_files.set_up(&lead(&gateway), Some(grant));
         if changed.is_err() {
             // What failed first is told; this is logged.
             let _ = self.grants.revoke(&issued.id).await;
@@ -345,29 +352,29 @@ impl Gateway {
         if !import && !is_active {
             return Ok(None);
         }
-        let own = self.wiring.own_login(registry)?;
+        let own = self.sdk_files.own_login(registry)?;
         if is_active {
-            let is_begun = own.is_some_and(|own| self.wiring.is_taking_over(&own));
+            let is_begun = own.is_some_and(|own| self.sdk_files.is_importing(&own));
             if is_begun {
-                self.wiring.forget_own_login(registry)?;
+                self.sdk_files.forget_own_login(registry)?;
             }
             return Ok(is_begun.then_some(Imported::Before));
         }
         let Some(refresh_token) = own else {
             return Err(GatewayError::NoOwnLogin(registry.clone()));
         };
-        self.wiring.begin_taking_over(&refresh_token)?;
+        self.sdk_files.begin_import(&refresh_token)?;
         // A code and a refresh token are the same thing to a stack.
         let taken = session.login_at(agreed.clone(), &refresh_token).await;
         if taken.is_err() {
-            self.wiring.give_up_taking_over()?;
+            self.sdk_files.give_up_import()?;
         }
         let arrival = taken.map_err(|source| GatewayError::NotTakenOver {
             catalog: session.catalog().clone(),
             source,
         })?;
         // It has been rotated: what the SDK holds is worth nothing any more.
-        self.wiring.forget_own_login(registry)?;
+        self.sdk_files.forget_own_login(registry)?;
         Ok(Some(Imported::Now(Box::new(arrival))))
     }
 }

@@ -21,15 +21,15 @@ struct Waiting<C> {
 
 /// The lines, for connections of type `C`.
 #[derive(Debug)]
-pub(super) struct Lobby<C> {
+pub(super) struct WaitingQueue<C> {
     lines: HashMap<Origin, VecDeque<Waiting<C>>>,
     room: usize,
     length: usize,
     next: u64,
 }
 
-impl<C> Lobby<C> {
-    /// A lobby for `room` connections.
+impl<C> WaitingQueue<C> {
+    /// A queue for `room` connections.
     pub(super) fn new(room: usize) -> Self {
         Self {
             lines: HashMap::new(),
@@ -135,58 +135,58 @@ mod tests {
     const GREEDY: Origin = Origin::Process(1);
     const OTHER: Origin = Origin::Process(2);
 
-    fn all(lobby: &mut Lobby<u32>, held: impl Fn(&Origin) -> usize) -> Vec<u32> {
-        let next = || lobby.next(&held, |_| Some(())).map(|(number, ())| number);
+    fn all(waiting: &mut WaitingQueue<u32>, held: impl Fn(&Origin) -> usize) -> Vec<u32> {
+        let next = || waiting.next(&held, |_| Some(())).map(|(number, ())| number);
         std::iter::from_fn(next).collect()
     }
 
     #[test]
     fn whoever_holds_fewest_is_next_then_the_oldest() {
-        let mut lobby = Lobby::new(8);
+        let mut waiting = WaitingQueue::new(8);
         for number in [1, 2, 3] {
-            lobby.enter(GREEDY, number);
+            waiting.enter(GREEDY, number);
         }
-        lobby.enter(OTHER, 4);
+        waiting.enter(OTHER, 4);
         let held = |origin: &Origin| usize::from(*origin == GREEDY);
-        assert_eq!(all(&mut lobby, held), [4, 1, 2, 3]);
-        assert!(lobby.is_empty() && lobby.lines.is_empty());
+        assert_eq!(all(&mut waiting, held), [4, 1, 2, 3]);
+        assert!(waiting.is_empty() && waiting.lines.is_empty());
     }
 
     #[test]
     fn whoever_has_most_loses_the_oldest_that_asks_nothing_or_the_newest() {
-        let mut lobby = Lobby::new(3);
+        let mut waiting = WaitingQueue::new(3);
         for number in [1, 2, 3] {
-            lobby.enter(GREEDY, number);
+            waiting.enter(GREEDY, number);
         }
-        assert!(!lobby.is_over());
-        lobby.enter(OTHER, 4);
-        assert!(lobby.is_over());
-        assert_eq!(lobby.drop_one(|_| 0, |_| true), Some(3));
-        assert_eq!(lobby.drop_one(|_| 0, |_| false), Some(1));
-        lobby.enter(OTHER, 5);
+        assert!(!waiting.is_over());
+        waiting.enter(OTHER, 4);
+        assert!(waiting.is_over());
+        assert_eq!(waiting.drop_one(|_| 0, |_| true), Some(3));
+        assert_eq!(waiting.drop_one(|_| 0, |_| false), Some(1));
+        waiting.enter(OTHER, 5);
         let held = |origin: &Origin| 8 * usize::from(*origin == GREEDY);
-        assert_eq!(lobby.drop_one(held, |_| true), Some(2));
-        assert_eq!(all(&mut lobby, |_| 0), [4, 5]);
+        assert_eq!(waiting.drop_one(held, |_| true), Some(2));
+        assert_eq!(all(&mut waiting, |_| 0), [4, 5]);
     }
 
     #[test]
     fn of_two_that_are_alike_the_one_that_asks_stays() {
-        let mut lobby = Lobby::new(1);
-        lobby.enter(GREEDY, 1);
-        lobby.enter(OTHER, 2);
-        assert_eq!(lobby.drop_one(|_| 0, |number| *number == 1), Some(2));
-        lobby.enter(OTHER, 3);
+        let mut waiting = WaitingQueue::new(1);
+        waiting.enter(GREEDY, 1);
+        waiting.enter(OTHER, 2);
+        assert_eq!(waiting.drop_one(|_| 0, |number| *number == 1), Some(2));
+        waiting.enter(OTHER, 3);
         // Nobody has asked yet.
-        assert_eq!(lobby.drop_one(|_| 0, |_| false), Some(1));
+        assert_eq!(waiting.drop_one(|_| 0, |_| false), Some(1));
     }
 
     #[test]
     fn who_is_not_admitted_keeps_its_place() {
-        let mut lobby = Lobby::new(3);
-        lobby.enter(GREEDY, 1);
-        lobby.enter(GREEDY, 2);
-        assert!(lobby.next(|_| 0, |_| None::<()>).is_none());
-        assert_eq!(lobby.of(&GREEDY), 2);
-        assert_eq!(all(&mut lobby, |_| 0), [1, 2]);
+        let mut waiting = WaitingQueue::new(3);
+        waiting.enter(GREEDY, 1);
+        waiting.enter(GREEDY, 2);
+        assert!(waiting.next(|_| 0, |_| None::<()>).is_none());
+        assert_eq!(waiting.of(&GREEDY), 2);
+        assert_eq!(all(&mut waiting, |_| 0), [1, 2]);
     }
 }

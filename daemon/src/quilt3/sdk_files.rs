@@ -9,57 +9,30 @@
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
-use quilt_trust::Role;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::auth_file::{AuthFile, is_gateway};
+use super::import::Import;
 use super::modes::Modes;
 use super::placeholder::Placeholder;
-use super::taking_over::TakingOver;
+use super::record::{Record, Redirection};
 use super::{ConfigFile, SdkFileError};
 use crate::files;
 
-/// Largest record read, in bytes: it may hold a whole `config.yml`.
-const MAX_BYTES: u64 = 2 * 1024 * 1024;
-
 /// The SDK's files, and the record of what they were.
 #[derive(Clone, Debug)]
-pub struct Wiring {
+pub struct SdkFiles {
     config: ConfigFile,
     auth: AuthFile,
     placeholder: Placeholder,
-    record: PathBuf,
-    taking_over: TakingOver,
-}
-
-/// What was wired, and what was there before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wired {
-    /// The layout of this document; 1.
-    version: u32,
-    /// The catalog the SDK is led to.
-    pub catalog_url: CatalogUrl,
-    /// Its registry.
-    pub registry_url: RegistryUrl,
-    /// The gateway, as the SDK knows it.
-    pub gateway_url: RegistryUrl,
-    /// The whole `config.yml` as it was, where there was one.
-    config_before: Option<String>,
-    /// As it was written, so that somebody else's changes can be told.
-    config_written: Option<String>,
-    /// As it was before that: what it still is where the writing was cut off.
-    #[serde(default)]
-    config_found: Option<String>,
-    /// The permission bits before.
-    #[serde(default)]
-    modes_before: Modes,
+    record: Record,
+    import: Import,
 }
 
 /// What the SDK shall be led to.
 #[derive(Debug)]
-pub struct Lead<'a> {
+pub struct Target<'a> {
     /// The catalog.
     pub catalog: &'a CatalogUrl,
     /// Its registry.
@@ -72,14 +45,14 @@ pub struct Lead<'a> {
 
 /// One way the SDK's files no longer lead to the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stray {
+pub enum Drift {
     /// `config.yml` names another registry.
     Config,
     /// `auth.json` has no grant for the gateway, or one that is none any more.
     Auth,
 }
 
-impl Stray {
+impl Drift {
     /// In words.
     pub fn describe(&self) -> &'static str {
         match self {
@@ -89,17 +62,15 @@ impl Stray {
     }
 }
 
-impl Wiring {
-    const VERSION: u32 = 1;
-
+impl SdkFiles {
     /// The files in the SDK's directory, the record in the daemon's own.
     pub fn new(sdk_dir: &Path, state_dir: &Path) -> Self {
         Self {
             config: ConfigFile::new(sdk_dir.to_owned()),
             auth: AuthFile::in_dir(sdk_dir),
             placeholder: Placeholder::in_dir(sdk_dir),
-            record: state_dir.join("python-sdk.json"),
-            taking_over: TakingOver::in_dir(state_dir),
+            record: Record::in_dir(state_dir),
+            import: Import::in_dir(state_dir),
         }
     }
 
@@ -107,24 +78,10 @@ impl Wiring {
         &self.config
     }
 
-    /// What is wired; nothing where nothing is. A record that cannot be
+    /// What is redirected; nothing where nothing is. A record that cannot be
     /// understood is set aside.
-    pub fn wired(&self) -> Result<Option<Wired>, SdkFileError> {
-        let text = files::read(&self.record, Role::State, MAX_BYTES)
-            .map_err(|error| SdkFileError::io("read", &self.record, &error))?;
-        let Some(text) = text else { return Ok(None) };
-        match serde_json::from_str::<Wired>(&text) {
-            Ok(wired) if wired.version == Self::VERSION => Ok(Some(wired)),
-            _ => {
-                let aside = files::set_aside(&self.record)
-                    .map_err(|error| SdkFileError::io("set aside", &self.record, &error))?;
-                tracing::warn!(
-                    ?aside,
-                    "the record of the Python SDK could not be understood"
-                );
-                Ok(None)
-            }
-        }
+    pub fn redirection(&self) -> Result<Option<Redirection>, SdkFileError> {
+        self.record.read()
     }
 
     /// The grant the SDK holds for the gateway.
@@ -151,24 +108,24 @@ impl Wiring {
 
     /// Notes that this login of the SDK's own is about to become the daemon's:
     /// should the daemon end in between, the next one knows.
-    pub fn begin_taking_over(&self, login: &Secret) -> Result<(), SdkFileError> {
-        self.taking_over.begin(login)
+    pub fn begin_import(&self, login: &Secret) -> Result<(), SdkFileError> {
+        self.import.begin(login)
     }
 
     /// Whether that was begun with this login, and not ended.
-    pub fn is_taking_over(&self, login: &Secret) -> bool {
-        self.taking_over.is_of(login)
+    pub fn is_importing(&self, login: &Secret) -> bool {
+        self.import.is_of(login)
     }
 
     /// The login stays the SDK's own.
-    pub fn give_up_taking_over(&self) -> Result<(), SdkFileError> {
-        self.taking_over.end()
+    pub fn give_up_import(&self) -> Result<(), SdkFileError> {
+        self.import.end()
     }
 
     /// Forgets a login the SDK made itself: it is the daemon's now.
     pub fn forget_own_login(&self, registry: &RegistryUrl) -> Result<(), SdkFileError> {
         self.auth.forget(registry.as_str())?;
-        self.taking_over.end()
+        self.import.end()
     }
 
     /// Leads the SDK to the gateway. `grant` is a new grant, or nothing where
@@ -176,14 +133,14 @@ impl Wiring {
     /// the first time leaves nothing behind.
     pub fn set_up(
         &self,
-        lead: &Lead<'_>,
+        lead: &Target<'_>,
         grant: Option<(&Secret, i64)>,
     ) -> Result<bool, SdkFileError> {
-        let before = self.wired()?;
-        let is_new = before.as_ref().is_none_or(|wired| {
-            wired.catalog_url != *lead.catalog || wired.gateway_url != *lead.gateway
+        let before = self.redirection()?;
+        let is_new = before.as_ref().is_none_or(|redirection| {
+            redirection.catalog_url != *lead.catalog || redirection.gateway_url != *lead.gateway
         });
-        if !is_new && grant.is_none() && self.strays(lead.gateway)?.is_empty() {
+        if !is_new && grant.is_none() && self.drifts(lead.gateway)?.is_empty() {
             self.placeholder.set_up()?;
             return Ok(false);
         }
@@ -191,9 +148,9 @@ impl Wiring {
         self.auth.login(lead.gateway.as_str())?;
         let text = self
             .config
-            .led(lead.catalog, lead.published, lead.gateway)?;
-        let wired = Wired {
-            version: Self::VERSION,
+            .redirected(lead.catalog, lead.published, lead.gateway)?;
+        let redirection = Redirection {
+            version: Redirection::VERSION,
             catalog_url: lead.catalog.clone(),
             registry_url: lead.registry.clone(),
             gateway_url: lead.gateway.clone(),
@@ -206,7 +163,7 @@ impl Wiring {
                 |before| before.modes_before,
             ),
         };
-        self.save(&wired)?;
+        self.record.save(&redirection)?;
         let written = self.write(lead, grant, before.as_ref(), &text);
         if written.is_err() && before.is_none() {
             // Undoing can fail for the same reason; the first is to be told.
@@ -217,9 +174,9 @@ impl Wiring {
 
     fn write(
         &self,
-        lead: &Lead<'_>,
+        lead: &Target<'_>,
         grant: Option<(&Secret, i64)>,
-        before: Option<&Wired>,
+        before: Option<&Redirection>,
         (config, is_replaced): &(String, bool),
     ) -> Result<(), SdkFileError> {
         // First: a daemon that finds a grant keeps the placeholder in its place,
@@ -245,14 +202,14 @@ impl Wiring {
     /// The `config.yml` that undoing puts back: never one that names a gateway.
     fn config_before(
         &self,
-        lead: &Lead<'_>,
-        before: Option<&Wired>,
+        lead: &Target<'_>,
+        before: Option<&Redirection>,
     ) -> Result<Option<String>, SdkFileError> {
         let led_before = match before {
-            Some(before) => self.leads_to(&before.gateway_url)?,
+            Some(before) => self.redirects_to(&before.gateway_url)?,
             None => self.orphan()?.is_some_and(|found| found != *lead.registry),
         };
-        if !led_before && !self.leads_to(lead.gateway)? {
+        if !led_before && !self.redirects_to(lead.gateway)? {
             return Ok(self.config.text()?);
         }
         match before {
@@ -263,33 +220,33 @@ impl Wiring {
     }
 
     /// Whether nobody but us has changed a `config.yml` that leads here.
-    fn is_as_written(&self, wired: &Wired) -> Result<bool, SdkFileError> {
+    fn is_as_written(&self, redirection: &Redirection) -> Result<bool, SdkFileError> {
         let text = self.config.text()?;
-        if text == wired.config_written || text == wired.config_found {
+        if text == redirection.config_written || text == redirection.config_found {
             return Ok(true);
         }
-        match &wired.config_before {
+        match &redirection.config_before {
             Some(before) => Ok(self.config.differs_in_registry_only(before)?),
             None => Ok(false),
         }
     }
 
-    /// Puts back what was there. Answers whether anything was wired.
+    /// Puts back what was there. Answers whether anything was redirected.
     pub fn undo(&self) -> Result<bool, SdkFileError> {
-        let Some(wired) = self.wired()? else {
+        let Some(redirection) = self.redirection()? else {
             return Ok(false);
         };
-        if self.leads_to(&wired.gateway_url)? {
-            if self.is_as_written(&wired)? {
-                self.config.put_back(wired.config_before.as_deref())?;
+        if self.redirects_to(&redirection.gateway_url)? {
+            if self.is_as_written(&redirection)? {
+                self.config.put_back(redirection.config_before.as_deref())?;
             } else {
-                self.point_to(&wired.registry_url)?;
+                self.point_to(&redirection.registry_url)?;
             }
         }
-        self.auth.forget_at(&wired.gateway_url)?;
-        let modes = wired.modes_before;
+        self.auth.forget_at(&redirection.gateway_url)?;
+        let modes = redirection.modes_before;
         modes.restore(&self.config.path(), self.auth.path())?;
-        self.clear(&wired.gateway_url)?;
+        self.clear(&redirection.gateway_url)?;
         Ok(true)
     }
 
@@ -300,7 +257,7 @@ impl Wiring {
         gateway: &RegistryUrl,
         registry: &RegistryUrl,
     ) -> Result<(), SdkFileError> {
-        if self.leads_to(gateway)? {
+        if self.redirects_to(gateway)? {
             self.point_to(registry)?;
         }
         self.auth.forget_grants_but(gateway)?;
@@ -319,7 +276,7 @@ impl Wiring {
     }
 
     /// Whether `config.yml` names this gateway.
-    pub fn leads_to(&self, gateway: &RegistryUrl) -> Result<bool, SdkFileError> {
+    pub fn redirects_to(&self, gateway: &RegistryUrl) -> Result<bool, SdkFileError> {
         Ok(self.config.registry()?.as_deref() == Some(gateway.as_str()))
     }
 
@@ -337,28 +294,27 @@ impl Wiring {
     fn clear(&self, gateway: &RegistryUrl) -> Result<(), SdkFileError> {
         self.auth.forget_at(gateway)?;
         self.placeholder.undo()?;
-        files::remove(&self.record)
-            .map_err(|error| SdkFileError::io("remove", &self.record, &error))
+        self.record.remove()
     }
 
     /// How the files no longer lead to the gateway; nothing where they do.
-    pub fn strays(&self, gateway: &RegistryUrl) -> Result<Vec<Stray>, SdkFileError> {
-        let mut strays = Vec::new();
-        if !self.leads_to(gateway)? {
-            strays.push(Stray::Config);
+    pub fn drifts(&self, gateway: &RegistryUrl) -> Result<Vec<Drift>, SdkFileError> {
+        let mut drifts = Vec::new();
+        if !self.redirects_to(gateway)? {
+            drifts.push(Drift::Config);
         }
         if self.grant(gateway)?.is_none() {
-            strays.push(Stray::Auth);
+            drifts.push(Drift::Auth);
         }
-        Ok(strays)
+        Ok(drifts)
     }
 
     /// Keeps credentials out of the SDK's files until `stop`.
     pub async fn guard(self, stop: CancellationToken) {
-        let wiring = self.clone();
+        let sdk_files = self.clone();
         // In doubt, as while the SDK writes its files, it is.
-        let is_wanted = move || match wiring.wired() {
-            Ok(Some(wired)) => !matches!(wiring.grant(&wired.gateway_url), Ok(None)),
+        let is_wanted = move || match sdk_files.redirection() {
+            Ok(Some(redirection)) => !matches!(sdk_files.grant(&redirection.gateway_url), Ok(None)),
             Ok(None) => false,
             Err(_) => true,
         };
@@ -368,26 +324,26 @@ impl Wiring {
     /// Leads the SDK back where `config.yml` names the catalog's own registry
     /// again, as `quilt3.config(URL)` writes it. Not where `auth.json` was
     /// emptied: that is the user's word. Answers whether it did.
-    pub fn lead_back(&self) -> Result<bool, SdkFileError> {
-        let Some(wired) = self.wired()? else {
+    pub fn redirect_again(&self) -> Result<bool, SdkFileError> {
+        let Some(redirection) = self.redirection()? else {
             return Ok(false);
         };
         let named = self.config.registry()?;
         let named = named.and_then(|url| url.parse::<RegistryUrl>().ok());
-        if named.as_ref() != Some(&wired.registry_url)
-            || self.config.catalog()?.as_ref() != Some(&wired.catalog_url)
-            || self.grant(&wired.gateway_url)?.is_none()
+        if named.as_ref() != Some(&redirection.registry_url)
+            || self.config.catalog()?.as_ref() != Some(&redirection.catalog_url)
+            || self.grant(&redirection.gateway_url)?.is_none()
         {
             return Ok(false);
         }
-        let text = self.config.with_registry(&wired.gateway_url)?;
+        let text = self.config.with_registry(&redirection.gateway_url)?;
         self.config.write_at_once(&text)?;
         Ok(true)
     }
 
     /// Removes what a daemon that was killed was writing.
     pub fn sweep(&self) {
-        for file in self.files().iter().chain([&self.record]) {
+        for file in self.files().iter().chain([self.record.path()]) {
             file.parent().map(files::sweep);
         }
     }
@@ -399,15 +355,6 @@ impl Wiring {
             self.auth.path().to_owned(),
             self.placeholder.path().to_owned(),
         ]
-    }
-
-    fn save(&self, wired: &Wired) -> Result<(), SdkFileError> {
-        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.record, error);
-        if let Some(dir) = self.record.parent() {
-            quilt_trust::make_dir(dir)?;
-        }
-        let text = serde_json::to_vec_pretty(wired).map_err(|error| fail(&error.into()))?;
-        files::replace_private(&self.record, &text).map_err(|error| fail(&error))
     }
 }
 
