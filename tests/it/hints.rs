@@ -176,7 +176,7 @@ async fn s3_world(settings: &str) -> World {
         home,
         daemon,
     } = world;
-    drop(daemon.unwrap().stop().await);
+    assert!(daemon.unwrap().stop().await.success());
     let places = [
         ("AWS_ENDPOINT_URL_STS", stack.sts_url()),
         ("AWS_ENDPOINT_URL_S3", stack.s3_url()),
