@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quilt_proto::api::{ReadMe, ReadProfiles, ReadStatus};
-use quilt_proto::wire::{CatalogStatus, Finding, SessionState, SessionUser, Status};
+use quilt_proto::wire::{CatalogStatus, Finding, FindingCode, SessionState, SessionUser, Status};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -81,7 +81,7 @@ fn ask_who(context: &Context, status: &mut Status) {
 pub(super) fn warn_of_settings(context: &Context) {
     // Without an answer there is nothing to warn of.
     if let Ok(status) = context.of_all_catalogs().send(&ReadStatus) {
-        let is_about_it = |finding: &&Finding| finding.code == "settings_broken";
+        let is_about_it = |finding: &&Finding| finding.is(FindingCode::SettingsBroken);
         warn(status.findings.iter().filter(is_about_it));
     }
 }
@@ -90,7 +90,11 @@ pub(super) fn warn_of_settings(context: &Context) {
 fn version_finding(status: &Status) -> Option<Finding> {
     let difference = version::difference(&status.version)?;
     let hint = "quiltctl daemon restart";
-    Some(Finding::warning("daemon_version", difference, hint))
+    Some(Finding::warning(
+        FindingCode::DaemonVersion,
+        difference,
+        hint,
+    ))
 }
 
 /// Says that the daemon is of another version.
