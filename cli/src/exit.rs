@@ -188,10 +188,24 @@ impl From<Error> for Failure {
             Error::Stopped { pid } => {
                 Self::new(DAEMON, error).hint(Command::of("kill -CONT").operand(pid))
             }
-            error if error.is_absent() => Self::new(DAEMON, error).hint("quiltctl daemon start"),
+            Error::Unreachable { ref socket, .. } if error.is_absent() => {
+                let hint = start(socket);
+                Self::new(DAEMON, error).hint(hint)
+            }
             error => Self::new(DAEMON, error).hint("quiltctl daemon restart"),
         }
     }
+}
+
+/// Starts a daemon where one was looked for: also where only this call was told
+/// of that place.
+fn start(socket: &Path) -> Command {
+    if locations::socket().is_ok_and(|usual| usual == socket) {
+        return "quiltctl daemon start".into();
+    }
+    Command::of("quiltctl")
+        .path_option("--socket", socket)
+        .words("daemon start")
 }
 
 /// What helps where the way to a socket is closed: another user's daemon serves

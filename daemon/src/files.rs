@@ -124,6 +124,17 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     put(written_beside(&path, content, mode)?, &path)
 }
 
+/// The same where somebody is about to read it: it has its name first, and is
+/// synced then. As safe as what it replaces, where that was synced by nobody.
+pub fn replace_at_once(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let path = real(path)?;
+    let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
+    let drafted = drafted_beside(&path, content, mode)?;
+    drafted.persist(&path).map_err(|error| error.error)?;
+    File::open(&path)?.sync_all()?;
+    sync(&path)
+}
+
 /// The same for a file that is for its owner's eyes alone, whatever it was.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let path = real(path)?;

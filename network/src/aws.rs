@@ -11,8 +11,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::provider::error::TokenError;
-use aws_credential_types::provider::future;
-use aws_credential_types::provider::token::ProvideToken;
+use aws_credential_types::token_fn::provide_token_fn;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -53,31 +52,20 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
         .with_initial_backoff(Duration::from_millis(100));
     loader(clients)
         .no_credentials()
-        .token_provider(NoToken)
         // Else the keys of every call would be kept.
         .identity_cache(IdentityCache::no_cache())
         .profile_files(none)
         .profile_name("default")
         .region(EnvironmentVariableRegionProvider::new())
+        // Else a build whose other parts have the SDK's `sso` looks for a region of its own,
+        // also at the metadata service of a cloud.
+        .token_provider(provide_token_fn(|| async {
+            Err(TokenError::not_loaded("no tokens are used"))
+        }))
         .retry_config(retries)
         .timeout_config(timeouts)
         .load()
         .await
-}
-
-/// Nobody's token. Where a build knows how to look for one, the loader does, and
-/// asks for a region on the way: in the clear, at an address of the local
-/// network (instance metadata), and waits for an answer.
-#[derive(Debug)]
-struct NoToken;
-
-impl ProvideToken for NoToken {
-    fn provide_token<'a>(&'a self) -> future::ProvideToken<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideToken::ready(Err(TokenError::not_loaded("none is used")))
-    }
 }
 
 /// The usual configuration of an SDK, over these clients.

@@ -19,6 +19,8 @@ mod registry_host;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
+#[cfg(unix)]
+mod socket_address;
 pub mod time;
 pub mod wire;
 
@@ -30,4 +32,6 @@ pub use network::NetworkFailure;
 pub use quoted::{Quoted, Reason};
 pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;
+#[cfg(unix)]
+pub use socket_address::{LONGEST as LONGEST_SOCKET_PATH, SocketAddress};
 pub use time::Timestamp;

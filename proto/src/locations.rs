@@ -2,7 +2,7 @@
 //! Linux, `~/Library/Application Support` on macOS.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
@@ -107,14 +107,34 @@ fn default_socket() -> Result<PathBuf, NoHome> {
     let dir = if cfg!(target_os = "macos") {
         dirs.data_dir().to_owned()
     } else {
-        // It may be gone while the variable is still set.
-        dirs.runtime_dir()
-            .filter(|dir| dir.is_dir())
+        runtime_dir(&dirs)
             .or(dirs.state_dir())
             .unwrap_or(dirs.data_dir())
             .to_owned()
     };
     Ok(dir.join("quilt").join(SOCKET_NAME))
+}
+
+/// The runtime directory. It may be gone while the variable is still set, and
+/// after `su` the variable is still the other user's.
+fn runtime_dir(dirs: &BaseDirs) -> Option<&Path> {
+    dirs.runtime_dir().filter(|dir| is_ours(dir))
+}
+
+/// Whether there is such a directory, and no other user's. Where it is part of a
+/// container it may be root's.
+#[cfg(unix)]
+fn is_ours(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid();
+    let is_ours = |owner| owner == user.as_raw() || owner == rustix::process::Uid::ROOT.as_raw();
+    dir.metadata()
+        .is_ok_and(|about| about.is_dir() && is_ours(about.uid()))
+}
+
+#[cfg(not(unix))]
+fn is_ours(dir: &Path) -> bool {
+    dir.is_dir()
 }
 
 /// Every place a daemon of this user may be in when nobody names one, whatever
@@ -125,7 +145,7 @@ pub fn usual_sockets() -> Vec<PathBuf> {
         let [runtime, state] = if cfg!(target_os = "macos") {
             [None, None]
         } else {
-            [dirs.runtime_dir(), dirs.state_dir()]
+            [runtime_dir(dirs), dirs.state_dir()]
         };
         let last = (state.is_none()).then(|| dirs.data_dir());
         [runtime, state, last]

@@ -32,6 +32,7 @@ mod grants;
 #[cfg(target_os = "linux")]
 mod handover;
 mod hardening;
+mod hints;
 mod idle;
 mod keyring;
 mod malformed;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::api::ReadStatus;
-use quilt_tests::harness::{Daemon, Home, Run, binaries};
+use quilt_tests::harness::{Daemon, Home, Run, Users, binaries};
+use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The place in the state directory.
@@ -129,6 +130,68 @@ async fn a_runtime_directory_that_cannot_be_written_costs_nothing() {
     let pid = pid_of(&Run::from(output).ok());
     assert_eq!(pid_of(&bare(&home, &["status", "--json"]).await.ok()), pid);
     bare(&home, &["daemon", "stop"]).await.ok();
+}
+
+/// As after `su`, which leaves the variable as it was; to root everything there
+/// is open, the other daemon's socket, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_directory_of_somebody_else_costs_nothing() {
+    let Some(users) = Users::find("the runtime directory of another user").await else {
+        return;
+    };
+    let theirs = Home::of(&users.b);
+    let _daemon = Daemon::start(&theirs, &["--token-store", "memory"]).await;
+    fs::set_permissions(theirs.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let runtime = theirs.path().join("run");
+    let before = left(&runtime);
+    assert!(!before.is_empty());
+    let mut homes = vec![Home::of(&users.a)];
+    if rustix::process::getuid().is_root() {
+        homes.push(Home::new());
+    }
+    for home in homes {
+        let started = run(&home, &["status", "--json"], Some(&runtime)).await;
+        let pid = pid_of(&started.ok());
+        assert_eq!(pid_of(&bare(&home, &["status", "--json"]).await.ok()), pid);
+        let restarted = run(&home, &["daemon", "restart"], Some(&runtime)).await;
+        assert_eq!(restarted.code, 0, "{restarted:?}");
+        bare(&home, &["daemon", "stop"]).await.ok();
+        assert_eq!(left(&runtime), before);
+    }
+}
+
+/// As homes in builds, sandboxes and on batch nodes are: nothing but `HOME`, and
+/// that with more bytes than a socket's address can have.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_longer_than_an_address_is_like_any_other() {
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let home = Home::new();
+    let deep = home.path().join("a-home-far-down/".repeat(12));
+    fs::create_dir_all(&deep).unwrap();
+    let ctl = async |args: &[&str]| -> Run {
+        let mut command = home.command(binaries::quiltctl());
+        command.env_clear().env("PATH", "/usr/bin:/bin");
+        command
+            .env("HOME", &deep)
+            .env("QUILT_CATALOG", stack.catalog_url());
+        let key = stack.control().add_key(&KeySeed::new("alice", "ci"));
+        command.env("QUILT_API_KEY", key.unwrap().secret);
+        command.args(args).output().await.unwrap().into()
+    };
+    ctl(&["login", "--api-key-env"]).await.ok();
+    ctl(&["credential-process"]).await.ok();
+    let exec = ["exec", "--socket-only", "--"];
+    let below = binaries::quiltctl().to_str().unwrap();
+    ctl(&[&exec[..], &[below, "credential-process"]].concat())
+        .await
+        .ok();
+    // What the next daemon is told goes by a socket, too.
+    ctl(&["daemon", "restart"]).await.ok();
+    let token = ctl(&["token"]).await.ok();
+    assert!(token.starts_with("qk_"), "{token}");
+    ctl(&["daemon", "stop"]).await.ok();
+    assert_eq!(left(&deep), BTreeSet::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

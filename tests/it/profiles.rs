@@ -81,6 +81,8 @@ async fn chains_of_one_two_and_three_are_walked_in_order() {
     );
     assert_eq!(assumed[0].tags, [("team".to_owned(), "blue".to_owned())]);
     assert_eq!(assumed[0].source_identity.as_deref(), Some("alice"));
+    // Whose session it is, where the profile names none.
+    assert_eq!(assumed[0].session_name, "alice");
     assert_eq!(
         (
             assumed[1].session_name.as_str(),

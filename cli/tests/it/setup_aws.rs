@@ -206,8 +206,15 @@ fn lines_changed_by_hand_are_not_taken_out() {
     home.run(&["setup", "aws"]).ok();
     let edited = read(&file).replace("eu-west-1", "eu-west-2");
     fs::write(&file, &edited).unwrap();
-    home.run(&["setup", "aws", "--undo"]).failed(8);
+    let line = home.run(&["setup", "aws", "--undo"]).failed(8);
     assert_eq!(read(&file), edited);
+    // The command named is where it can be done.
+    let (_, hint) = line.trim_end().rsplit_once("; run: ").unwrap();
+    let mut editor = Command::new("sh");
+    editor.args(["-c", hint]).env("EDITOR", "sed -i /./d");
+    assert!(editor.status().unwrap().success());
+    home.run(&["setup", "aws", "--undo"]).ok();
+    home.run(&["setup", "aws"]).ok();
 }
 
 #[test]

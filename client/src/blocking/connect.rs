@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use quilt_proto::SocketAddress;
 use rustix::fd::OwnedFd;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
@@ -24,7 +25,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects and makes sure that the other side is this user.
     pub(super) fn open(path: &Path, deadline: Instant) -> Result<Self, Fault> {
-        let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
+        let found = SocketAddress::of(path)?;
+        let address = SocketAddrUnix::new(found.path()).map_err(io::Error::from)?;
         let stream = UnixStream::from(new_socket().map_err(io::Error::from)?);
         // A full backlog makes connect wait; on Linux the send timeout bounds it.
         set_socket_timeout(&stream, Timeout::Send, Some(remaining(deadline)?))

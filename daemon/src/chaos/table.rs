@@ -11,21 +11,27 @@ use crate::stack::StackClient;
 
 const REFUSED: &str = r#"{"message": "Invalid refresh token"}"#;
 const INVALID_GRANT: &str = r#"{"error": "invalid_grant"}"#;
+const ERROR: &str = r#"{"error": "Token could not be deserialized"}"#;
 const NOBODY: &str = r#"{"data": {"me": null}}"#;
 
 const ANSWERS: &[(&str, Answer)] = &[
     ("400 JSON", Answer::Json(400, REFUSED)),
     ("401 JSON", Answer::Json(401, REFUSED)),
     ("400 invalid_grant", Answer::Json(400, INVALID_GRANT)),
+    ("401 invalid_grant", Answer::Json(401, INVALID_GRANT)),
     ("403 JSON", Answer::Json(403, REFUSED)),
+    ("404 JSON", Answer::Json(404, "{}")),
     ("429 JSON", Answer::Json(429, "{}")),
     ("500 JSON", Answer::Json(500, "{}")),
     ("200 JSON me: null", Answer::Json(200, NOBODY)),
+    ("200 JSON error", Answer::Json(200, ERROR)),
+    ("200 JSON odd", Answer::Json(200, "[]")),
     ("200 HTML", Answer::Page(200)),
     ("302", Answer::Redirect),
     ("400 HTML", Answer::Page(400)),
     ("401 HTML", Answer::Page(401)),
     ("403 HTML", Answer::Page(403)),
+    ("404 HTML", Answer::Page(404)),
     ("407 HTML", Answer::Page(407)),
     ("503 HTML", Answer::Page(503)),
     ("broken off", Answer::Reset),
@@ -33,6 +39,8 @@ const ANSWERS: &[(&str, Answer)] = &[
 
 /// The dependencies of a deployment that may be in trouble.
 const PLACES: &[(Login, Endpoint)] = &[
+    (Login::Code, Endpoint::Config),
+    (Login::Key, Endpoint::Config),
     (Login::Code, Endpoint::Token),
     (Login::OAuth, Endpoint::ConnectToken),
     (Login::Code, Endpoint::GetCredentials),

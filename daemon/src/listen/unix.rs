@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::{LONGEST_SOCKET_PATH, SocketAddress};
 use rustix::fs::{AtFlags, FileType, Mode, Stat, chmodat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -75,18 +76,20 @@ pub fn bind(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(BindError::NotAFile { path: path.clone() });
     };
-    if !sockaddr::fits(path) {
+    let birth = birth_name(name);
+    if !SocketAddress::is_possible(&path.with_file_name(&birth)) {
         return Err(BindError::TooLong {
             path: path.clone(),
             length: path.as_os_str().len(),
-            longest: sockaddr::LONGEST,
+            // One byte is for the name under which it is born.
+            longest: LONGEST_SOCKET_PATH - 1,
         });
     }
     let dir = PrivateDir::open(dir)?;
     let lock = lock(&dir, path, name)?;
     refuse_unless_free(&dir, path, name)?;
-    let (listener, stat) = listen_under(&dir, path, &birth_name(name))?;
-    renameat(&dir, birth_name(name), &dir, name).map_err(failed("name", path))?;
+    let (listener, stat) = listen_under(&dir, path, &birth)?;
+    renameat(&dir, birth, &dir, name).map_err(failed("name", path))?;
     let file = SocketFile {
         dir,
         name: name.to_owned(),
@@ -148,7 +151,8 @@ fn listen_under(
         }
         None => {}
     }
-    let listener = UnixListener::bind(&birth).map_err(failed("bind", path))?;
+    let address = SocketAddress::of(&birth).map_err(failed("bind", path))?;
+    let listener = UnixListener::bind(address.path()).map_err(failed("bind", path))?;
     // Binding goes by path: look through the checked descriptor whether it
     // arrived there, before anyone is served.
     match look(dir, name).map_err(failed("look at", &birth))? {

@@ -304,6 +304,14 @@ impl ConfigFile {
             .map_err(|error| self.io("write", &error))
     }
 
+    /// The same for who has just written it and reads it next: `quilt3` does
+    /// before anything is synced.
+    pub(super) fn write_at_once(&self, text: &str) -> Result<(), ConfigError> {
+        quilt_trust::check(&self.path())?;
+        files::replace_at_once(&self.path(), text.as_bytes(), MODE)
+            .map_err(|error| self.io("write", &error))
+    }
+
     /// Named as the SDK names its backups.
     fn backup_path(&self) -> PathBuf {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");

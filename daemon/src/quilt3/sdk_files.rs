@@ -337,7 +337,7 @@ impl SdkFiles {
             return Ok(false);
         }
         let text = self.config.with_registry(&redirection.gateway_url)?;
-        self.config.write(&text, false)?;
+        self.config.write_at_once(&text)?;
         Ok(true)
     }
 

@@ -11,6 +11,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use quilt_proto::SocketAddress;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
@@ -158,7 +159,7 @@ impl Socket {
             if fs::symlink_metadata(&path).is_ok() {
                 fs::remove_file(&path)?;
             }
-            let listener = UnixListener::bind(&path)?;
+            let listener = UnixListener::bind(SocketAddress::of(&path)?.path())?;
             // The umask sees to it from the first instant; this makes it sure.
             fs::set_permissions(&path, Permissions::from_mode(0o600))?;
             listener.set_nonblocking(true)?;

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::SocketAddress;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
@@ -115,7 +116,8 @@ fn connect(path: &Path) -> Result<(UnixStream, u32), SuccessionError> {
         let what = "the socket where API keys are offered is not this user's";
         return Err(SuccessionError::Unfit(what.to_owned()));
     }
-    let stream = UnixStream::connect(path).map_err(speak())?;
+    let address = SocketAddress::of(path).map_err(speak())?;
+    let stream = UnixStream::connect(address.path()).map_err(speak())?;
     let giver = pid_of(&stream)?;
     is_quiltd(giver)?;
     Ok((stream, giver))

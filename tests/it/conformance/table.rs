@@ -21,6 +21,8 @@ pub(super) enum Outcome {
     /// With the variable that [`Profiles::With`] names, and not without.
     WorksWith,
     Fails,
+    /// A way that is none for it.
+    NotMeant,
 }
 
 impl Outcome {
@@ -29,6 +31,8 @@ impl Outcome {
         match program.profiles() {
             Profiles::With { .. } if way.is_profile() => Self::WorksWith,
             Profiles::Never { .. } if way.is_profile() => Self::Fails,
+            Profiles::Only { .. } if !way.is_profile() => Self::NotMeant,
+            _ if way.is_exec() && program.without_exec().is_some() => Self::Fails,
             _ => Self::Works,
         }
     }
@@ -38,6 +42,7 @@ impl Outcome {
             Self::Works => "ok",
             Self::WorksWith => "ok, see below",
             Self::Fails => "no, see below",
+            Self::NotMeant => "see below",
         }
     }
 }
@@ -119,9 +124,12 @@ fn made() -> String {
     for program in Program::ALL {
         let of_profiles = match program.profiles() {
             Profiles::Read => None,
-            Profiles::With { note, .. } | Profiles::Never { note } => Some(note),
+            Profiles::With { note, .. } | Profiles::Never { note } | Profiles::Only { note } => {
+                Some(note)
+            }
         };
-        for note in of_profiles.into_iter().chain(program.note()) {
+        let of_exec = program.without_exec().filter(|note| !note.is_empty());
+        for note in of_profiles.into_iter().chain(of_exec).chain(program.note()) {
             let _ = writeln!(made, "* **{program}** {note}.");
         }
     }

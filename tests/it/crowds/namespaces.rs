@@ -1,7 +1,7 @@
 //! Processes that have no number where they are looked at: `SO_PEERCRED` says
 //! 0 of whom is outside one's pid namespace.
 
-use quilt_tests::harness::{Daemon, World, binaries};
+use quilt_tests::harness::{Daemon, Run, World, binaries};
 use tokio::process::Command;
 
 use super::{Crowd, counted, socket, vends};
@@ -40,6 +40,28 @@ async fn commands_work_in_a_pid_namespace_of_their_own() {
         assert!(run.status.success(), "{command:?}: {run:?}");
         assert!(!run.stdout.is_empty(), "{command:?}");
     }
+}
+
+/// In a network of its own the daemon's loopback is not there: a program that
+/// could get nothing does not start, and by the socket all is well.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_network_of_its_own_exec_says_so_before_the_program_starts() {
+    let world = World::logged_in().await;
+    let alone = async |args: &[&str]| -> Run {
+        let mut command = world.home.command("unshare");
+        command.args(["--map-root-user", "--net"]);
+        command.arg(binaries::quiltctl()).arg("--no-autostart");
+        command.env("QUILT_CATALOG", world.stack.catalog_url());
+        command.args(args).output().await.unwrap().into()
+    };
+    let line = alone(&["exec", "--", "echo", "started"]).await.failed(4);
+    assert!(line.contains("a network of its own"), "{line}");
+    assert!(line.ends_with("; run: quiltctl exec --help"), "{line}");
+    let help = alone(&["exec", "--help"]).await.ok();
+    assert!(help.contains("exec --socket-only"), "{help}");
+    let started = alone(&["exec", "--socket-only", "--", "echo", "started"]).await;
+    assert_eq!(started.ok(), "started\n");
+    alone(&["credential-process"]).await.ok();
 }
 
 /// A daemon in a container, its users outside: they are one caller to it.

@@ -15,6 +15,16 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/mcp/call.py")
 
 /// Calls tools of the server in the environment that `setup quilt3` tells of.
 async fn calls(world: &World, registry: &str, calls: &[Value]) -> Run {
+    run(world, registry, None, calls).await
+}
+
+/// The same by its deployment `remote`: over HTTP, where each request brings
+/// an `Authorization` along.
+async fn calls_with(world: &World, registry: &str, header: &str, calls: &[Value]) -> Run {
+    run(world, registry, Some(header), calls).await
+}
+
+async fn run(world: &World, registry: &str, header: Option<&str>, calls: &[Value]) -> Run {
     let python = tokio::task::spawn_blocking(|| Python::prepare(Venv::Mcp));
     let python = python.await.unwrap().expect("Python 3 is there");
     let mut command = world.home.command(python.program("python"));
@@ -24,6 +34,8 @@ async fn calls(world: &World, registry: &str, calls: &[Value]) -> Run {
         .env("QUILT_REGISTRY_URL", registry)
         .env("AWS_ENDPOINT_URL_S3", world.stack.s3_url())
         .env("MCP_TELEMETRY_ENABLED", "false")
+        .args(header.iter().flat_map(|_| ["--deployment", "remote"]))
+        .envs(header.map(|header| ("MCP_HEADER", header)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -48,21 +60,24 @@ fn texts(run: Run) -> Vec<String> {
     answers.collect()
 }
 
-/// What needs the bearer token at GraphQL, and AWS credentials for it.
-fn everything() -> [Value; 3] {
+/// What needs the bearer token at GraphQL and at the search service, and AWS
+/// credentials for it. A search that names no bucket would ask the catalog itself.
+fn everything() -> [Value; 4] {
     [
         json!(["resource", "auth://status"]),
         json!(["tool", "bucket_list", {}]),
+        json!(["tool", "search_catalog", {"query": "hello", "bucket": "demo-bucket"}]),
         json!(["tool", "bucket_object_text", {"s3_uri": "s3://demo-bucket/hello.txt"}]),
     ]
 }
 
 fn holds_everything(texts: &[String]) {
-    let [status, buckets, object] = texts else {
+    let [status, buckets, found, object] = texts else {
         panic!("{texts:?}")
     };
     assert!(status.contains("authenticated"), "{status}");
     assert!(buckets.contains("demo-bucket"), "{buckets}");
+    assert!(found.contains("s3://demo-bucket/hello.txt"), "{found}");
     assert!(object.contains("Hello"), "{object}");
 }
 
@@ -108,6 +123,59 @@ async fn quilts_mcp_server_works_on_an_api_key() {
     let (authority, _) = grant(&world);
     let here = format!("http://{authority}");
     holds_everything(&texts(calls(&world, &here, &everything()).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quilts_mcp_server_works_over_http_with_a_header() {
+    let world = World::logged_in().await;
+    let bearer = |token: &str| format!("Bearer {}", token.trim());
+    // As it works without quiltd: the probe can tell.
+    let own = bearer(&world.ctl(&["token"]).await.ok());
+    let registry = world.stack.registry_url();
+    holds_everything(&texts(
+        calls_with(&world, registry, &own, &everything()).await,
+    ));
+    let none = calls_with(&world, registry, "", &everything()).await;
+    assert_ne!(none.code, 0, "{none:?}");
+
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let (authority, token) = grant(&world);
+    let here = format!("http://{authority}");
+    let granted = bearer(&token);
+    holds_everything(&texts(
+        calls_with(&world, &here, &granted, &everything()).await,
+    ));
+    // A key of the caller's own is the same here as there. For AWS credentials
+    // the server wants a JWT, which no key is.
+    let key = world.stack.control().add_key(&KeySeed::new("alice", "ci"));
+    let key = key.unwrap();
+    let with_key = bearer(&key.secret);
+    // What was found says how long that took.
+    let by_key = async |registry: &str| {
+        let texts = texts(calls_with(&world, registry, &with_key, &everything()).await);
+        assert!(texts[2].contains("s3://demo-bucket/hello.txt"), "{texts:?}");
+        [texts[0].clone(), texts[1].clone(), texts[3].clone()]
+    };
+    let there = by_key(registry).await;
+    assert!(there[1].contains("demo-bucket"), "{there:?}");
+    assert!(
+        there[2].contains("JWT authentication required"),
+        "{there:?}"
+    );
+    assert_eq!(by_key(&here).await, there);
+
+    // On a key in place of the login, the grant is good for everything.
+    world
+        .ctl_with_input(&["login", "--api-key"], &key.secret)
+        .await
+        .ok();
+    holds_everything(&texts(
+        calls_with(&world, &here, &granted, &everything()).await,
+    ));
+
+    let stranger = bearer(&token.replace(|c: char| c.is_ascii_digit(), "0"));
+    let refused = calls_with(&world, &here, &stranger, &everything()[1..2]).await;
+    assert!(!refused.stdout.contains("demo-bucket"), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

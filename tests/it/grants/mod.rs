@@ -74,6 +74,20 @@ async fn a_grant_gives_what_credential_process_gives() {
     assert!(!world.log().contains(grant.token.expose()));
 }
 
+/// As AWS's Common Runtime asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_out_the_port_is_served_and_needs_the_token_all_the_same() {
+    let world = World::logged_in().await;
+    let grant = grant(&world, 60).await;
+    let host = "Host: 127.0.0.1";
+    let token = format!("Authorization: {}", grant.token.expose());
+    let (status, _, body) = raw(&grant, "GET", &[host, &token]).await;
+    assert_eq!((status, body.contains("SecretAccessKey")), (200, true));
+    assert_eq!(raw(&grant, "GET", &[host]).await.0, 401);
+    let page = [host, &token, "Origin: http://127.0.0.1"];
+    assert_eq!(raw(&grant, "GET", &page).await.0, 403);
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_names_the_program_that_asked() {
@@ -156,7 +170,8 @@ async fn nobody_else_gets_anything() {
         // DNS rebinding: the name is the attacker's, the address is ours.
         (403, &[&rebound, &token]),
         (403, &["Host: rebound.example", &token]),
-        (403, &["Host: 127.0.0.1", &token]),
+        (403, &["Host: localhost", &token]),
+        (403, &["Host: 127.0.0.1.rebound.example", &token]),
         (403, &[&other_name, &token]),
         (403, &[&other_port, &token]),
         (403, &[&host, &rebound, &token]),

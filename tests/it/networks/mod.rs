@@ -11,6 +11,7 @@ mod servers;
 
 mod environment;
 mod redirects;
+mod strangers;
 
 use std::fs;
 use std::path::PathBuf;

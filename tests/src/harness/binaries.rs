@@ -99,9 +99,17 @@ fn is_current(program: &Path) -> bool {
     let Ok(built) = fs::metadata(program).and_then(|meta| meta.modified()) else {
         return false;
     };
-    ["proto", "proto/trust", "client", "cli", "cli/aws", "daemon"]
-        .iter()
-        .all(|folder| newest(&root().join(folder).join("src")).is_none_or(|source| source <= built))
+    [
+        "proto",
+        "proto/trust",
+        "network",
+        "client",
+        "cli",
+        "cli/aws",
+        "daemon",
+    ]
+    .iter()
+    .all(|folder| newest(&root().join(folder).join("src")).is_none_or(|source| source <= built))
 }
 
 /// When the newest file below a folder was changed.

@@ -16,8 +16,10 @@ mod proxy;
 use std::env;
 use std::ffi::OsString;
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use quilt_proto::api::{CreateGrant, ReadProfiles};
 use quilt_proto::wire::GrantRequest;
@@ -26,6 +28,9 @@ use quilt_proto::{ProfileName, locations, quoted};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::variables;
+
+/// How long a connection over loopback may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to run, and with whose credentials.
 #[derive(Debug, clap::Args)]
@@ -141,6 +146,7 @@ fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option
         while_running: true,
         ready: true,
     }))?;
+    reach(&grant.uri)?;
     command
         .env(variables::CONTAINER_URI, grant.uri)
         .env(variables::CONTAINER_TOKEN, grant.token.expose());
@@ -148,6 +154,22 @@ fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option
         command.env(variables::CONTAINER_TOKEN_FILE, file);
     }
     Ok(grant.region)
+}
+
+/// That the endpoint is there for the program: in a network of its own, as a
+/// container or a sandbox has, the loopback is another.
+fn reach(uri: &str) -> Result<(), Failure> {
+    let authority = uri.split('/').nth(2).and_then(|it| it.parse().ok());
+    let reached = authority.map(|it: SocketAddr| TcpStream::connect_timeout(&it, PATIENCE));
+    let Some(Err(error)) = reached else {
+        return Ok(());
+    };
+    let what = format!(
+        "quiltd's endpoint cannot be reached from here ({}): this is a network of its own, as \
+         containers and sandboxes have",
+        error.kind()
+    );
+    Err(Failure::new(exit::DAEMON, what).hint("quiltctl exec --help"))
 }
 
 /// Where the daemon is, for a quiltctl or a client library on the other side.

@@ -25,10 +25,22 @@ pub(in crate::api) const PATH: &str = "/v1/container/credentials";
 /// With the answer's way back, under the second that SDKs wait.
 const TIMEOUT: Duration = Duration::from_millis(700);
 
+/// What AWS's Common Runtime says in `Host`, whatever the port (Mountpoint,
+/// `s3torchconnector`, the SDKs with `awscrt`). No web page can: a browser says the
+/// port, unless it is 80, and the name of a page that was led here is no address.
+const WITHOUT_PORT: &str = "127.0.0.1";
+
 /// Starts the listener that grants of credentials are good at.
 pub(in crate::api) fn open(app: &Arc<App>) -> std::io::Result<Endpoint> {
     let routes = Router::new().route(PATH, get(credentials));
-    super::open(app, "exec", 0, LoopbackListener::limits(), routes)
+    super::open(
+        app,
+        "exec",
+        0,
+        LoopbackListener::limits(),
+        routes,
+        &[WITHOUT_PORT],
+    )
 }
 
 async fn credentials(State(loopback): State<LoopbackState>, request: Parts) -> Response {

@@ -60,7 +60,7 @@ pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoin
     // The same below each catalog's own address.
     let own = routes.clone().layer(middleware::from_fn(named));
     let routes = routes.nest("/catalogs/{catalog}", own);
-    super::open(app, "gateway", port, limits(), routes)
+    super::open(app, "gateway", port, limits(), routes, &[])
 }
 
 /// The catalog that a request's path names.

@@ -10,7 +10,6 @@ mod intake;
 pub(super) use self::container::{PATH as CONTAINER_PATH, open as open_container};
 pub(super) use self::gateway::open as open_gateway;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,13 +43,15 @@ struct LoopbackState {
     intake: Arc<Intake>,
 }
 
-/// Listens on a port, or on any for 0, and serves `routes` behind the guard.
+/// Listens on a port, or on any for 0, and serves `routes` behind the guard, to
+/// whoever asks for its address or for one of `other_hosts`.
 fn open(
     app: &Arc<App>,
     name: &'static str,
     port: u16,
     limits: Limits,
     routes: Router<LoopbackState>,
+    other_hosts: &[&str],
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port, Unknown::Serve)?;
     let listener = listener.metered(app.metrics.connections.of(name));
@@ -63,7 +64,9 @@ fn open(
         throttle,
         intake: Arc::new(Intake::new()),
     };
-    let served = metered(router(loopback, address, routes, refused), app);
+    let own = address.to_string();
+    let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());
+    let served = metered(router(loopback, hosts, routes, refused), app);
     tokio::spawn(serve(listener, served, limits, words, stop.clone()));
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
@@ -81,7 +84,7 @@ fn words(throttle: &Arc<Throttle>) -> ErrorResponders {
 
 fn router(
     loopback: LoopbackState,
-    address: SocketAddr,
+    hosts: AllowedHosts,
     routes: Router<LoopbackState>,
     refused: ErrorResponder,
 ) -> Router {
@@ -97,7 +100,7 @@ fn router(
         .fallback(async move || nothing_here(&no_path))
         .method_not_allowed_fallback(async move || nothing_here(&no_method))
         .with_state(loopback);
-    guarded_by(served, AllowedHosts::only([address.to_string()]), refused)
+    guarded_by(served, hosts, refused)
 }
 
 impl LoopbackState {

@@ -96,6 +96,19 @@ fn refuses_a_directory_of_another_owner() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_longer_than_an_address_is_a_place() {
+    let (root, _) = place();
+    let deep = root.path().join("d/".repeat(100));
+    let path = deep.join("quiltd.sock");
+    let (socket, _lock) = bind(&path).unwrap();
+    assert_eq!(socket.path(), path);
+    assert!(matches!(refusal(&path), BindError::AlreadyRunning { .. }));
+    drop(socket);
+    assert!(!path.exists());
+}
+
 #[test]
 fn refuses_paths_that_are_no_place_for_a_socket() {
     let (root, path) = place();
@@ -105,10 +118,8 @@ fn refuses_paths_that_are_no_place_for_a_socket() {
     ));
     assert!(matches!(refusal(Path::new("")), BindError::NotAFile { .. }));
 
-    let fill = sockaddr::LONGEST - root.path().as_os_str().len() - "/d/".len();
-    let longest = root.path().join("d").join("s".repeat(fill));
-    bind(&longest).unwrap();
-    let longer = root.path().join("d").join("s".repeat(fill + 1));
+    let name = "s".repeat(LONGEST_SOCKET_PATH);
+    let longer = root.path().join("d").join(name);
     assert!(matches!(refusal(&longer), BindError::TooLong { .. }));
 
     make_dir(path.parent().unwrap(), 0o700);

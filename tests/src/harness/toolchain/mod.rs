@@ -12,6 +12,7 @@ mod program;
 mod python;
 mod reading;
 mod rust;
+mod system;
 mod tool;
 mod unready;
 

