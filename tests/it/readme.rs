@@ -32,6 +32,8 @@ struct Reader {
     stack: FakeStack,
     other: FakeStack,
     path: String,
+    /// The key that was made, as a service has it.
+    key: Option<String>,
 }
 
 impl Reader {
@@ -44,6 +46,7 @@ impl Reader {
             .arg(format!("PATH={}", self.path))
             .arg(format!("AWS_ENDPOINT_URL_S3={}", self.stack.s3_url()))
             .arg(format!("AWS_ENDPOINT_URL_STS={}", self.stack.sts_url()))
+            .args(self.key.as_ref().map(|key| format!("QUILT_API_KEY={key}")))
             .arg(program)
             .current_dir(self.home.path())
             .kill_on_drop(true);
@@ -78,11 +81,28 @@ impl Reader {
             .stderr(Stdio::piped());
         let mut child = shell.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        if block.contains("quiltctl login ") {
+        if block.contains("quiltctl login ") && self.key.is_none() {
             stdin.write_all(self.code(block).as_bytes()).await.unwrap();
         }
         drop(stdin);
         child.wait_with_output().await.unwrap().into()
+    }
+}
+
+impl Reader {
+    /// Runs a block where the service is: in a home of its own, with the key
+    /// that was shown before.
+    async fn run_as_service(&mut self, block: &str, said: &str) -> Run {
+        let secret = said.split("Secret: ").nth(1).expect("a key was shown");
+        let own = std::mem::replace(&mut self.home, Home::new());
+        self.key = secret.lines().next().map(str::to_owned);
+        let run = self.run(block).await;
+        let status = self.run("quiltctl status").await;
+        let _ = self.run("quiltctl daemon stop").await;
+        self.key = None;
+        self.home = own;
+        assert!(status.stdout.contains("API key qk_"), "{status:?}");
+        run
     }
 }
 
@@ -116,10 +136,11 @@ async fn every_command_of_the_readme_does_what_it_says() {
         return;
     };
     let dir = |program: &std::path::Path| program.parent().unwrap().display().to_string();
-    let reader = Reader {
+    let mut reader = Reader {
         home: Home::new(),
         stack: FakeStack::bind(StackConfig::default()).await.unwrap(),
         other: FakeStack::bind(StackConfig::default()).await.unwrap(),
+        key: None,
         path: format!(
             "{}:{}:{}:/usr/local/bin:/usr/bin:/bin",
             dir(binaries::quiltctl()),
@@ -134,7 +155,11 @@ async fn every_command_of_the_readme_does_what_it_says() {
         if is_looked_at(&block) {
             continue;
         }
-        let run = reader.run(&block).await;
+        let run = if block.contains("--api-key-env") {
+            reader.run_as_service(&block, &said).await
+        } else {
+            reader.run(&block).await
+        };
         if run.code != 0 {
             let _ = reader.run("quiltctl daemon stop").await;
             panic!("{block}\n{run:?}\nbefore:\n{said}");
@@ -152,9 +177,13 @@ async fn every_command_of_the_readme_does_what_it_says() {
         "\"email\"",
         "Undone: ",
         "alice@example.com",
+        // What Quilt's MCP server needs, as the README shows it.
+        "    QUILT_CATALOG_URL=http://",
+        "    QUILT_REGISTRY_URL=http://127.0.0.1:",
     ] {
         assert!(said.contains(seen), "{seen}:\n{said}");
     }
+    assert!(README.contains("\"QUILT_CATALOG_URL\"") && README.contains("\"QUILT_REGISTRY_URL\""));
     // All of it is gone again.
     let config = std::fs::read_to_string(reader.home.aws_config()).unwrap_or_default();
     assert!(!config.contains("quiltctl"), "{config}");
@@ -190,7 +219,7 @@ fn the_readme_is_short() {
         .flat_map(str::split_whitespace)
         .count();
     assert!(
-        (700..=1300).contains(&words),
+        (900..=1300).contains(&words),
         "{words} words beside the tables"
     );
 }
