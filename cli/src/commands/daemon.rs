@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::api::{ReadStatus, Shutdown, ShutdownQuery};
-use quilt_proto::wire::{Finding, Status};
+use quilt_proto::wire::{Finding, FindingCode, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::logs;
@@ -97,7 +97,7 @@ fn start(context: &Context, client: &Client) -> Result<(), Failure> {
 /// Says that the daemon which runs is not the one that is installed.
 fn warn_of_upgrade(status: &Status) {
     super::status::warn_of_version(status);
-    let is_about_it = |finding: &&Finding| finding.code == "program_replaced";
+    let is_about_it = |finding: &&Finding| finding.is(FindingCode::ProgramReplaced);
     super::status::warn(status.findings.iter().filter(is_about_it));
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use quilt_proto::Command;
-use quilt_proto::wire::{Finding, Session as Answer};
+use quilt_proto::wire::{Finding, FindingCode, Session as Answer};
 
 use super::open_gateway;
 use super::routes::describe;
@@ -35,7 +35,7 @@ pub(super) async fn welcome(app: &Arc<App>, session: &Session, arrival: Arrival)
     let key_counts = || {
         let what = "the API key in use goes before this login";
         let hint = Command::of("quiltctl clear-api-key").option("--catalog", session.catalog());
-        Finding::warning("key_over_login", what, hint)
+        Finding::warning(FindingCode::KeyOverLogin, what, hint)
     };
     Answer {
         findings: is_under_key.then(key_counts).into_iter().collect(),

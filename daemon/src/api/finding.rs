@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use quilt_network::{Failure, Origin, SET_CLOCK};
-use quilt_proto::wire::{Finding, Severity, Status};
-use quilt_proto::{CatalogUrl, Command};
+use quilt_proto::wire::{Finding, FindingCode, Severity, Status};
+use quilt_proto::{CatalogUrl, Command, ErrorCode};
 
 use super::error::ApiError;
 use super::hints;
@@ -18,14 +18,19 @@ use crate::quilt3::ConfigError;
 use crate::session::SessionError;
 use crate::stack::StackError;
 
-/// What a program is told of an diagnostic. `settings` is the daemon's `quiltd.toml`.
+/// What a program is told of a diagnostic. `settings` is the daemon's `quiltd.toml`.
 pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
     let summary = diagnostic.to_string();
     match diagnostic {
         Diagnostic::Unreachable { catalog, source } => {
             if let StackError::Unreachable { host, failure } = &source {
-                let found =
-                    unreachable("stack_unreachable", summary, failure, Some(host), settings);
+                let found = unreachable(
+                    ErrorCode::StackUnreachable,
+                    summary,
+                    failure,
+                    Some(host),
+                    settings,
+                );
                 // The page that was asked for says more than the first.
                 let is_first = found.hint == Command::of("curl -sSI").operand(host.url());
                 let hint = if is_first {
@@ -35,15 +40,15 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
                 };
                 return Finding { hint, ..found };
             }
-            Finding::error("stack_invalid", summary, hints::ask(&catalog))
+            Finding::error(ErrorCode::StackInvalid, summary, hints::ask(&catalog))
         }
         Diagnostic::Slow(catalog) => {
-            Finding::error("stack_unreachable", summary, hints::ask(&catalog))
+            Finding::error(ErrorCode::StackUnreachable, summary, hints::ask(&catalog))
         }
-        Diagnostic::ClockSkew { .. } => Finding::error("clock_skew", summary, SET_CLOCK),
+        Diagnostic::ClockSkew { .. } => Finding::error(ErrorCode::ClockSkew, summary, SET_CLOCK),
         Diagnostic::Session(SessionError::Stack(StackError::Unreachable { host, failure })) => {
             unreachable(
-                "stack_unreachable",
+                ErrorCode::StackUnreachable,
                 summary,
                 &failure,
                 Some(&host),
@@ -56,11 +61,15 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             } else {
                 Command::of("ls -ld").path(&unusable.path)
             };
-            Finding::error("ca_bundle", summary, hint)
+            Finding::error(FindingCode::CaBundle, summary, hint)
         }
-        Diagnostic::Network(failure) => {
-            unreachable("proxy_settings", summary, &failure, None, settings)
-        }
+        Diagnostic::Network(failure) => unreachable(
+            FindingCode::ProxySettings,
+            summary,
+            &failure,
+            None,
+            settings,
+        ),
         Diagnostic::Session(error) => problem(&ApiError::from(error)),
         Diagnostic::Key(notice) => Finding {
             severity: if notice.is_over() {
@@ -68,38 +77,46 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             } else {
                 Severity::Warning
             },
-            ..Finding::error("api_key", summary, hints::key_notice(&notice))
+            ..Finding::error(FindingCode::ApiKey, summary, hints::key_notice(&notice))
         },
         Diagnostic::NotTaken { from, error } => {
             let hint = hints::not_taken(&from, &error, settings);
-            Finding::error("api_key", summary, hint)
+            Finding::error(FindingCode::ApiKey, summary, hint)
         }
         Diagnostic::Credential { source, .. } => credential(source, summary, settings),
         Diagnostic::Gateway {
             source: GatewayDiagnostic::Unreadable(error),
             ..
         } => problem(&ApiError::from(error)),
-        Diagnostic::Gateway { again, .. } => Finding::error("quilt3_astray", summary, again),
+        Diagnostic::Gateway { again, .. } => {
+            Finding::error(FindingCode::Quilt3Astray, summary, again)
+        }
         Diagnostic::Distrusted(distrust) => {
-            Finding::error("file_not_trusted", summary, distrust.remedy())
+            Finding::error(FindingCode::FileNotTrusted, summary, distrust.remedy())
         }
         Diagnostic::Unprotected(attempt) => {
-            Finding::warning("unprotected", summary, attempt.remedy())
+            Finding::warning(FindingCode::Unprotected, summary, attempt.remedy())
         }
-        Diagnostic::Replaced(_) => {
-            Finding::warning("program_replaced", summary, "quiltctl daemon restart")
+        Diagnostic::Replaced(_) => Finding::warning(
+            FindingCode::ProgramReplaced,
+            summary,
+            "quiltctl daemon restart",
+        ),
+        Diagnostic::Store(error) => {
+            Finding::error(ErrorCode::StoreFailed, summary, hints::store(&error))
         }
-        Diagnostic::Store(error) => Finding::error("store_failed", summary, hints::store(&error)),
-        Diagnostic::StoreNote(note) => Finding::warning("store_note", summary, hints::note(&note)),
+        Diagnostic::StoreNote(note) => {
+            Finding::warning(FindingCode::StoreNote, summary, hints::note(&note))
+        }
         Diagnostic::StoreHangs | Diagnostic::NoStateDir(_) => {
-            Finding::error("store_failed", summary, "quiltctl daemon restart")
+            Finding::error(ErrorCode::StoreFailed, summary, "quiltctl daemon restart")
         }
         Diagnostic::Settings { is_active, .. } => {
             let hint = Command::edit(settings);
             if is_active {
-                Finding::warning("settings_odd", summary, hint)
+                Finding::warning(FindingCode::SettingsOdd, summary, hint)
             } else {
-                Finding::error("settings_broken", summary, hint)
+                Finding::error(FindingCode::SettingsBroken, summary, hint)
             }
         }
     }
@@ -108,7 +125,7 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
 /// What did not answer, and what mends that or shows why not: never doctor,
 /// who says it.
 fn unreachable(
-    code: &str,
+    code: impl Into<FindingCode>,
     summary: String,
     failure: &Failure,
     origin: Option<&Origin>,
@@ -145,7 +162,7 @@ pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
 pub(super) fn problem(error: &ApiError) -> Finding {
     let problem = error.problem();
     let hint = problem.hint.unwrap_or_else(|| "quiltctl status".into());
-    Finding::error(problem.code.as_str(), problem.detail, hint)
+    Finding::error(problem.code, problem.detail, hint)
 }
 
 fn credential(error: CredentialError, summary: String, settings: &Path) -> Finding {
@@ -169,10 +186,12 @@ fn credential(error: CredentialError, summary: String, settings: &Path) -> Findi
         })) => Some((failure.clone(), Some(host.clone()))),
         _ => None,
     };
-    let finding = problem(&ApiError::from(error));
+    let error = ApiError::from(error);
     if let Some((failure, origin)) = lost {
-        return unreachable(&finding.code, summary, &failure, origin.as_ref(), settings);
+        let code = error.problem().code;
+        return unreachable(code, summary, &failure, origin.as_ref(), settings);
     }
+    let finding = problem(&error);
     let hint = if refused {
         // What AWS refuses is what the profile asks for.
         Command::edit(settings)

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::FindingCode;
 use crate::command::{self, Command};
 
 /// `GET /v1/doctor`: how the daemon, and all it depends on, is doing.
@@ -23,7 +24,8 @@ pub struct Diagnosis {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// What kind of thing, stable across versions.
+    /// What kind of thing, stable across versions: a [`FindingCode`] of the
+    /// version that found it.
     pub code: String,
     /// How bad.
     pub severity: Severity,
@@ -46,10 +48,19 @@ pub enum Severity {
 }
 
 impl Finding {
+    /// Whether it is of this kind.
+    pub fn is(&self, code: impl Into<FindingCode>) -> bool {
+        self.code == code.into().as_str()
+    }
+
     /// Something that keeps programs from quiltd's credentials.
-    pub fn error(code: &str, summary: impl Into<String>, hint: impl Into<Command>) -> Self {
+    pub fn error(
+        code: impl Into<FindingCode>,
+        summary: impl Into<String>,
+        hint: impl Into<Command>,
+    ) -> Self {
         Self {
-            code: code.to_owned(),
+            code: code.into().as_str().to_owned(),
             severity: Severity::Error,
             summary: summary.into(),
             hint: hint.into(),
@@ -57,7 +68,11 @@ impl Finding {
     }
 
     /// Something that may surprise.
-    pub fn warning(code: &str, summary: impl Into<String>, hint: impl Into<Command>) -> Self {
+    pub fn warning(
+        code: impl Into<FindingCode>,
+        summary: impl Into<String>,
+        hint: impl Into<Command>,
+    ) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(code, summary, hint)

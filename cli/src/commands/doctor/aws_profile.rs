@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, ProfileName, locations, quoted};
 
 use super::report::Report;
@@ -83,7 +83,7 @@ impl AwsFiles {
                 Err(error) => {
                     let what = format!("{} cannot be read: {error}", quoted::path(path));
                     let hint = Command::of("ls -ld").path(path);
-                    report.add([Finding::error("aws_file_unreadable", what, hint)]);
+                    report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
                 }
             }
         }

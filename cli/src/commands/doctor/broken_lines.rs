@@ -3,7 +3,7 @@
 //! no run of it tells.
 
 use quilt_proto::quoted;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::fix;
@@ -20,14 +20,15 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     };
     let lines = ini::lines(bytes);
     let at = |line: &Line<'_>| format!("{}:{}", quoted::path(&file.path), line.number);
-    let finding = |code: &str, what: String| Finding::error(code, what, fix::edit(&file.path));
+    let finding =
+        |code: FindingCode, what: String| Finding::error(code, what, fix::edit(&file.path));
     let mut found = Vec::new();
     if has_mark {
         let what = format!(
             "{} begins with a byte order mark, and boto3 refuses such a file; save it without",
             quoted::path(&file.path)
         );
-        found.push(finding("aws_file_mark", what));
+        found.push(finding(FindingCode::AwsFileMark, what));
     }
     let Odd { stray, continued } = odd(&lines);
     if let Some(line) = stray {
@@ -40,14 +41,14 @@ fn of(file: &AwsFile) -> Vec<Finding> {
             "is neither a section nor a setting"
         };
         let what = format!("{} {why}: boto3 refuses the whole file", at(&line));
-        found.push(finding("aws_file_line", what));
+        found.push(finding(FindingCode::AwsFileLine, what));
     }
     for line in continued {
         let what = format!(
             "{} is indented, and boto3 takes it for a part of the credential_process above it",
             at(&line)
         );
-        found.push(finding("process_continued", what));
+        found.push(finding(FindingCode::ProcessContinued, what));
     }
     for section in ini::all_sections(&lines) {
         let (header, rest) = (&section[0], &section[1..]);
@@ -61,7 +62,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 at(header),
                 quoted::name(&name)
             );
-            found.push(finding("profile_spaced", what));
+            found.push(finding(FindingCode::ProfileSpaced, what));
         }
     }
     found

@@ -3,7 +3,7 @@
 use std::env;
 
 use quilt_proto::api::{ReadSession, SessionQuery};
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{CatalogUrl, locations};
 
 use super::daemon::Daemon;
@@ -31,11 +31,15 @@ pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
     });
     let Ok(named) = known else {
         let what = format!("{NAME} is not the URL of a catalog");
-        return Some(Finding::error("catalog_invalid", what, fix::unset(&[NAME])));
+        return Some(Finding::error(
+            FindingCode::CatalogInvalid,
+            what,
+            fix::unset(&[NAME]),
+        ));
     };
     let configured = daemon.configured_catalog()?;
     (named != configured).then(|| {
         let what = format!("{NAME} names {named} here, while programs without it use {configured}");
-        Finding::warning("catalog_differs", what, fix::unset(&[NAME]))
+        Finding::warning(FindingCode::CatalogDiffers, what, fix::unset(&[NAME]))
     })
 }

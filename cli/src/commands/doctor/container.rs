@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use zeroize::Zeroizing;
 
 use super::fix;
@@ -26,7 +26,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
             "{CONTAINER_URI} and {RELATIVE_URI} are both set: programs differ in which one they ask"
         );
         let hint = fix::unset(&[RELATIVE_URI]);
-        found.push(Finding::error("container_two_uris", what, hint));
+        found.push(Finding::error(FindingCode::ContainerTwoUris, what, hint));
     }
     if both(CONTAINER_TOKEN, TOKEN_FILE) && !is_one_token(variables) {
         let what = format!(
@@ -34,7 +34,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
              one they send"
         );
         let hint = fix::unset(&[TOKEN_FILE]);
-        found.push(Finding::error("container_two_tokens", what, hint));
+        found.push(Finding::error(FindingCode::ContainerTwoTokens, what, hint));
     }
     if let Some(why) = variables
         .get(CONTAINER_URI)
@@ -42,7 +42,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
     {
         let what = format!("{CONTAINER_URI} names an endpoint of this machine that {why}");
         let hint = fix::unset(&variables.set(&[CONTAINER_URI, CONTAINER_TOKEN, TOKEN_FILE]));
-        found.push(Finding::error("container_stale", what, hint));
+        found.push(Finding::error(FindingCode::ContainerStale, what, hint));
     }
     found
 }

@@ -10,7 +10,7 @@ use quilt_proto::api::{
     ReadConfig, ReadDiagnosis, ReadGateway, ReadHealth, ReadProfiles, ReadSession, ReadStatus,
     SessionQuery,
 };
-use quilt_proto::wire::{ConfigValues, Finding, NetworkStatus, ProfileStatus};
+use quilt_proto::wire::{ConfigValues, Finding, FindingCode, NetworkStatus, ProfileStatus};
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
 
 use super::aws_profile::AwsProfile;
@@ -54,7 +54,7 @@ pub(super) fn examine(
     };
     if let Some(what) = version::difference(&health.version) {
         let hint = fix::quiltctl(context, "daemon restart");
-        report.add([Finding::error("daemon_version", what, hint)]);
+        report.add([Finding::error(FindingCode::DaemonVersion, what, hint)]);
     }
     let bare = Client::new(client.socket()).with_timeout(TIMEOUT);
     let mut daemon = Daemon {
@@ -130,7 +130,7 @@ fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
     if error.is_absent() && !owner::is_there(client.socket()) {
         let what = format!("no daemon answers on {}", quoted::path(client.socket()));
         let hint = fix::quiltctl(context, "daemon start");
-        return Finding::error("no_daemon", what, hint);
+        return Finding::error(FindingCode::NoDaemon, what, hint);
     }
     deaf(context, error)
 }
@@ -143,7 +143,7 @@ fn deaf(context: &Context, error: Error) -> Finding {
         }
         error => (error.to_string(), None),
     };
-    Finding::error("daemon_deaf", what, hint.unwrap_or(restart))
+    Finding::error(FindingCode::DaemonDeaf, what, hint.unwrap_or(restart))
 }
 
 impl Daemon {

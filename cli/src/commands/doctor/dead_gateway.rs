@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{CatalogUrl, Command, RegistryUrl};
 
 use super::daemon::Daemon;
@@ -37,13 +37,13 @@ fn judge(named: &RegistryUrl, published: &RegistryUrl, catalog: &CatalogUrl) -> 
             "quilt3's config.yml names the registry {named} on this machine, and {catalog} has \
              its at {published}"
         );
-        Finding::warning("quilt3_registry", what, hint)
+        Finding::warning(FindingCode::Quilt3Registry, what, hint)
     } else {
         let what = format!(
             "quilt3's config.yml names the registry {named}, where nobody listens; {catalog} has \
              its at {published}"
         );
-        Finding::error("quilt3_registry", what, hint)
+        Finding::error(FindingCode::Quilt3Registry, what, hint)
     })
 }
 

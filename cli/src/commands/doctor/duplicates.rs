@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use quilt_proto::quoted;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::fix;
@@ -33,7 +33,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&name),
                 lines.join(" and ")
             );
-            Finding::error("profile_twice", what, fix::edit(&file.path))
+            Finding::error(FindingCode::ProfileTwice, what, fix::edit(&file.path))
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Profiles that are set up, but not where variables send AWS programs.
 
 use quilt_proto::quoted;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::AwsFiles;
 use super::fix;
@@ -30,7 +30,7 @@ fn judge(moved: &[&'static str], files: &AwsFiles, usual: &AwsFiles) -> Option<F
             moved.join(" and "),
             quoted::name(&hidden)
         );
-        Finding::error("aws_files_elsewhere", what, fix::unset(moved))
+        Finding::error(FindingCode::AwsFilesElsewhere, what, fix::unset(moved))
     })
 }
 

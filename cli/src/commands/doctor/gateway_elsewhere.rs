@@ -2,7 +2,7 @@
 //! to where quiltd's gateway is.
 
 use quilt_proto::api::ReadGateway;
-use quilt_proto::wire::{Finding, Gateway};
+use quilt_proto::wire::{Finding, FindingCode, Gateway};
 use quilt_proto::{Command, quoted};
 
 use super::fix;
@@ -40,7 +40,7 @@ fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
         Some(here) => Command::of("export").variable(REGISTRY, here),
         None => fix::unset(&[REGISTRY]),
     };
-    Some(Finding::warning("gateway_elsewhere", what, hint))
+    Some(Finding::warning(FindingCode::GatewayElsewhere, what, hint))
 }
 
 #[cfg(test)]

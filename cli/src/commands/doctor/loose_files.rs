@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use quilt_proto::locations;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_trust::Distrust;
 
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
@@ -19,7 +19,7 @@ pub(super) fn check() -> Vec<Finding> {
         .filter_map(aws_files::place);
     found(files, |distrust| {
         let what = format!("{distrust}: others could choose what AWS programs run");
-        Finding::warning("file_not_trusted", what, distrust.remedy())
+        Finding::warning(FindingCode::FileNotTrusted, what, distrust.remedy())
     })
 }
 
@@ -41,7 +41,7 @@ pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Findi
     }
     Ok(found(places, |distrust| {
         let what = format!("{distrust}: quiltd does not use it");
-        Finding::error("file_not_trusted", what, distrust.remedy())
+        Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
     }))
 }
 

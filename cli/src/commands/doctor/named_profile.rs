@@ -1,6 +1,6 @@
 //! The profile that variables name: programs use it unless told otherwise.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsFiles;
@@ -35,10 +35,10 @@ fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
         let what = format!(
             "{variable} names profile {name}, which does not get its credentials from quiltd"
         );
-        Finding::warning("profile_of_others", what, hint)
+        Finding::warning(FindingCode::ProfileOfOthers, what, hint)
     } else {
         let what = format!("{variable} names profile {name}, which is not in the AWS files");
-        Finding::error("profile_missing", what, hint)
+        Finding::error(FindingCode::ProfileMissing, what, hint)
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use quilt_proto::api::ComparePasswords;
 use quilt_proto::network::{CERTIFICATE_VARIABLES, environment, proxies_with_passwords};
-use quilt_proto::wire::{Finding, NetworkStatus, ProxyPasswords};
+use quilt_proto::wire::{Finding, FindingCode, NetworkStatus, ProxyPasswords};
 use quilt_proto::{Command, quoted};
 
 use super::fix;
@@ -32,7 +32,7 @@ pub(super) fn check(
         Some(settings) => Command::edit(&settings),
         None => fix::quiltctl(context, "daemon restart"),
     };
-    Some(Finding::warning("network_differs", what, hint))
+    Some(Finding::warning(FindingCode::NetworkDiffers, what, hint))
 }
 
 /// One sentence for each proxy that the daemon knows by another password, which

@@ -1,6 +1,6 @@
 //! No program that gets its credentials from quiltd.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
@@ -9,6 +9,6 @@ use super::daemon::Daemon;
 pub(super) fn check(profiles: &[AwsProfile], daemon: &Daemon) -> Option<Finding> {
     (profiles.is_empty() && !daemon.leads_quilt3()).then(|| {
         let what = "no AWS profile gets its credentials from quiltd";
-        Finding::warning("no_aws_profile", what, "quiltctl setup aws")
+        Finding::warning(FindingCode::NoAwsProfile, what, "quiltctl setup aws")
     })
 }

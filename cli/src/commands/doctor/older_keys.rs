@@ -1,7 +1,7 @@
 //! Keys in variables of older SDKs, and of programs with names of their own:
 //! some programs take them before a profile, others never look.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::fix;
 use super::variables::Variables;
@@ -18,7 +18,11 @@ pub(super) fn check(variables: &Variables) -> Option<Finding> {
         set.join(", ")
     );
     let hint = fix::unset(&set);
-    Some(Finding::warning("environment_older_keys", what, hint))
+    Some(Finding::warning(
+        FindingCode::EnvironmentOlderKeys,
+        what,
+        hint,
+    ))
 }
 
 #[cfg(test)]

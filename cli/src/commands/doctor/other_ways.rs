@@ -2,7 +2,7 @@
 //! one they take, and mostly it is not `credential_process`.
 
 use quilt_proto::quoted;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsProfile, Setting};
 use super::fix;
@@ -25,14 +25,14 @@ pub(super) fn check(profile: &AwsProfile) -> Vec<Finding> {
     found
 }
 
-fn code(key: &str) -> &'static str {
+fn code(key: &str) -> FindingCode {
     match key {
-        "credential_process" => "profile_other_process",
-        "web_identity_token_file" => "profile_web_identity",
-        "login_session" => "profile_login",
-        key if key.starts_with("sso_") => "profile_sso",
-        key if key.starts_with("aws_") => "profile_keys",
-        _ => "profile_role",
+        "credential_process" => FindingCode::ProfileOtherProcess,
+        "web_identity_token_file" => FindingCode::ProfileWebIdentity,
+        "login_session" => FindingCode::ProfileLogin,
+        key if key.starts_with("sso_") => FindingCode::ProfileSso,
+        key if key.starts_with("aws_") => FindingCode::ProfileKeys,
+        _ => FindingCode::ProfileRole,
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
@@ -24,13 +24,13 @@ pub(super) fn check(profile: &AwsProfile) -> Option<Finding> {
             quoted::path(&line.file),
             line.number
         );
-        return Some(Finding::error("process_garbled", what, hint));
+        return Some(Finding::error(FindingCode::ProcessGarbled, what, hint));
     };
     let Some((code, why)) = fault(Path::new(&call.program)) else {
         return check_quotes(&line.value, &call.program, &profile.name, hint);
     };
     let what = format!("profile {name} runs {}, {why}", quoted::name(&call.program));
-    Some(if code == "process_other_quiltctl" {
+    Some(if code == FindingCode::ProcessOtherQuiltctl {
         Finding::warning(code, what, hint)
     } else {
         Finding::error(code, what, hint)
@@ -47,28 +47,28 @@ fn check_quotes(line: &str, program: &str, name: &str, hint: Command) -> Option<
              awsume take for part of its name",
             quoted::name(name)
         );
-        Finding::warning("process_quoted", what, hint)
+        Finding::warning(FindingCode::ProcessQuoted, what, hint)
     })
 }
 
 /// What is wrong with the program as a profile names it.
-fn fault(program: &Path) -> Option<(&'static str, &'static str)> {
+fn fault(program: &Path) -> Option<(FindingCode, &'static str)> {
     if !program.is_absolute() {
         return Some((
-            "process_relative",
+            FindingCode::ProcessRelative,
             "which programs in other directories do not find",
         ));
     }
     let Ok(metadata) = fs::metadata(program) else {
-        return Some(("process_missing", "which is not there"));
+        return Some((FindingCode::ProcessMissing, "which is not there"));
     };
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Some(("process_not_executable", "which cannot be run"));
+        return Some((FindingCode::ProcessNotExecutable, "which cannot be run"));
     }
     let same = |exe: &Path| fs::canonicalize(program).ok() == fs::canonicalize(exe).ok();
     let other = env::current_exe().is_ok_and(|exe| !same(&exe));
     other.then_some((
-        "process_other_quiltctl",
+        FindingCode::ProcessOtherQuiltctl,
         "which is another quiltctl than this one",
     ))
 }
@@ -86,7 +86,11 @@ pub(super) fn check_recipe(profile: &AwsProfile, daemon: &Daemon) -> Option<Find
     let hint = daemon
         .settings()
         .map_or_else(|| "quiltctl profiles".into(), |path| fix::edit(&path));
-    Some(Finding::error("process_unknown_profile", what, hint))
+    Some(Finding::error(
+        FindingCode::ProcessUnknownProfile,
+        what,
+        hint,
+    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A proxy that would be asked for this machine's own endpoints.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::variables::Variables;
 
@@ -28,7 +28,7 @@ pub(super) fn check(variables: &Variables) -> Option<Finding> {
         (_, false) => "export NO_PROXY=\"$NO_PROXY,127.0.0.1,localhost\"",
         (_, true) => "export NO_PROXY=\"127.0.0.1,localhost\"",
     };
-    Some(Finding::warning("proxy", what, hint))
+    Some(Finding::warning(FindingCode::Proxy, what, hint))
 }
 
 fn is_loopback(entry: &str) -> bool {

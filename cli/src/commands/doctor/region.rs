@@ -1,7 +1,7 @@
 //! The region of a profile: without one, programs fail before they need
 //! credentials.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsProfile;
@@ -28,5 +28,5 @@ pub(super) fn check(
         Command::of("aws configure set region YOUR-REGION").option("--profile", &profile.name)
     };
     let what = format!("profile {} has no region", quoted::name(&profile.name));
-    Some(Finding::warning("profile_no_region", what, hint))
+    Some(Finding::warning(FindingCode::ProfileNoRegion, what, hint))
 }

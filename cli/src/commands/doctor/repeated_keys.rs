@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use quilt_proto::quoted;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::fix;
@@ -26,7 +26,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&key),
                 numbers.join(" and ")
             );
-            Finding::error("key_twice", what, fix::edit(&file.path))
+            Finding::error(FindingCode::KeyTwice, what, fix::edit(&file.path))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What was found and what was proven.
 
-use quilt_proto::wire::{Diagnosis, Finding, Severity};
+use quilt_proto::wire::{Diagnosis, Finding, FindingCode, Severity};
 
 use crate::commands::status::view;
 use crate::context::Context;
@@ -30,8 +30,9 @@ impl Report {
     }
 
     /// Whether this was found.
-    pub(super) fn has(&self, code: &str) -> bool {
-        self.0.findings.iter().any(|finding| finding.code == code)
+    pub(super) fn has(&self, code: &FindingCode) -> bool {
+        let mut all = self.0.findings.iter();
+        all.any(|finding| finding.is(code.clone()))
     }
 
     /// Whether something keeps programs from their credentials.
@@ -141,14 +142,22 @@ mod tests {
         };
         let login = |what: &str| {
             let what = format!("{what}: nobody is logged in to https://demo.quilt.example");
-            Finding::error("login_required", what, "quiltctl login")
+            Finding::error(
+                quilt_proto::ErrorCode::LoginRequired,
+                what,
+                "quiltctl login",
+            )
         };
         let ill = of(vec![
-            Finding::warning("store_note", "tokens are in a file", "quiltctl status"),
+            Finding::warning(
+                FindingCode::StoreNote,
+                "tokens are in a file",
+                "quiltctl status",
+            ),
             login("the session"),
             login("profile lake"),
             Finding::error(
-                "loose_file",
+                FindingCode::FileNotTrusted,
                 "others may write to ~/.aws",
                 "chmod go-w ~/.aws",
             ),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quilt_client::blocking::Client;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, instance, locations, quoted};
 
 use super::aws_profile::AwsProfile;
@@ -37,7 +37,7 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
         Some(socket) => fix::set_up_here(profile).path_option("--socket", socket),
         None => fix::set_up_here(profile),
     };
-    Ok(Some(Finding::error("socket_differs", what, hint)))
+    Ok(Some(Finding::error(FindingCode::SocketDiffers, what, hint)))
 }
 
 /// Another daemon in a place where programs look for one.
@@ -59,7 +59,7 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
         let hint = Command::of("quiltctl")
             .path_option("--socket", &socket)
             .words("daemon stop");
-        Finding::error("two_daemons", what, hint)
+        Finding::error(FindingCode::TwoDaemons, what, hint)
     };
     let mut found: Vec<PathBuf> = Vec::new();
     for socket in others {

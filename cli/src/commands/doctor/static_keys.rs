@@ -1,6 +1,6 @@
 //! Keys in the environment: every AWS program takes them first.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::fix;
 use super::variables::Variables;
@@ -14,7 +14,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// The finding of keys that are quiltd's own.
-pub(super) const OURS: &str = "environment_own_keys";
+pub(super) const OURS: FindingCode = FindingCode::EnvironmentOwnKeys;
 
 /// `is_ours` tells whether an access key is one that quiltd gives out now.
 pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -> Option<Finding> {
@@ -36,7 +36,11 @@ pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -
         "{} set in the environment: programs take these keys instead of quiltd's",
         is_or_are(&set)
     );
-    Some(Finding::error("environment_keys", what, fix::unset(&names)))
+    Some(Finding::error(
+        FindingCode::EnvironmentKeys,
+        what,
+        fix::unset(&names),
+    ))
 }
 
 fn is_or_are(names: &[&str]) -> String {

@@ -2,7 +2,7 @@
 //! daemon runs.
 
 use quilt_proto::quoted;
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::fix;
 use crate::commands::setup::systemd::{self, State};
@@ -18,14 +18,14 @@ pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
             "{} is not as this version or its package has it",
             quoted::path(&unit)
         );
-        found.push(Finding::warning("units_outdated", what, again()));
+        found.push(Finding::warning(FindingCode::UnitsOutdated, what, again()));
     }
     let Some(state) = State::read() else {
         return Ok(found);
     };
     if state.failed {
         let what = "systemd has given up on quiltd.service or quiltd.socket";
-        found.push(Finding::error("unit_failed", what, again()));
+        found.push(Finding::error(FindingCode::UnitFailed, what, again()));
     } else if let Some(pid) = owner::pid(&context.socket()?)
         && state.enabled
         && state.main_pid != Some(pid.as_raw_nonzero().get())
@@ -34,7 +34,7 @@ pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
             "the daemon (pid {}) is not the one that systemd starts",
             pid.as_raw_nonzero()
         );
-        found.push(Finding::warning("beside_unit", what, again()));
+        found.push(Finding::warning(FindingCode::BesideUnit, what, again()));
     }
     Ok(found)
 }

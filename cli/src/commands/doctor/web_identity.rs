@@ -1,7 +1,7 @@
 //! A web identity in the environment: SDKs assume its role before they look
 //! at a profile's `credential_process`.
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 
 use super::fix;
 use super::variables::Variables;
@@ -10,7 +10,7 @@ const TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const ROLE: &str = "AWS_ROLE_ARN";
 
 pub(super) fn check(variables: &Variables) -> Option<Finding> {
-    const CODE: &str = "environment_web_identity";
+    const CODE: FindingCode = FindingCode::EnvironmentWebIdentity;
     let set = variables.set(&[TOKEN, ROLE, "AWS_ROLE_SESSION_NAME"]);
     let hint = fix::unset(&set);
     if variables.get(TOKEN).is_some() {

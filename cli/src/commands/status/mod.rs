@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quilt_proto::api::{ReadMe, ReadProfiles, ReadStatus};
-use quilt_proto::wire::{CatalogStatus, Finding, SessionState, SessionUser, Status};
+use quilt_proto::wire::{CatalogStatus, Finding, FindingCode, SessionState, SessionUser, Status};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -87,14 +87,18 @@ pub(super) fn warn_of_settings(context: &Context) {
 pub(super) fn settings_finding(context: &Context) -> Option<Finding> {
     let status = context.of_all_catalogs().send(&ReadStatus).ok()?;
     let mut findings = status.findings.into_iter();
-    findings.find(|finding| finding.code == "settings_broken")
+    findings.find(|finding| finding.is(FindingCode::SettingsBroken))
 }
 
 /// That the daemon is of another version.
 fn version_finding(status: &Status) -> Option<Finding> {
     let difference = version::difference(&status.version)?;
     let hint = "quiltctl daemon restart";
-    Some(Finding::warning("daemon_version", difference, hint))
+    Some(Finding::warning(
+        FindingCode::DaemonVersion,
+        difference,
+        hint,
+    ))
 }
 
 /// Says that the daemon is of another version.

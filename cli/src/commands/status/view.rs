@@ -2,7 +2,8 @@
 
 use quilt_proto::Command;
 use quilt_proto::wire::{
-    CatalogStatus, Finding, ProfileStatus, SessionState, SessionStatus, Severity, Status, TokenKind,
+    CatalogStatus, Finding, FindingCode, ProfileStatus, SessionState, SessionStatus, Severity,
+    Status, TokenKind,
 };
 
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
@@ -301,12 +302,12 @@ pub(in crate::commands) mod tests {
             warnings: Vec::new(),
             findings: vec![
                 Finding::warning(
-                    "api_key",
+                    FindingCode::ApiKey,
                     "the API key ci-nightly of https://key.quilt.example expires in 9 days",
                     "quiltctl api-keys rotate --current",
                 ),
                 Finding::error(
-                    "loose_file",
+                    FindingCode::FileNotTrusted,
                     "others may write to ~/.aws",
                     "chmod go-w ~/.aws",
                 ),

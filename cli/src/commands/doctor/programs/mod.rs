@@ -7,7 +7,7 @@ mod process;
 
 use std::thread;
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
@@ -92,7 +92,7 @@ fn judge(
     );
     let elsewhere = |from: &str, hint: Command| {
         let what = format!("{who} takes the credentials of {whose} {from}, not from quiltd");
-        Finding::error("program_elsewhere", what, hint)
+        Finding::error(FindingCode::ProgramElsewhere, what, hint)
     };
     let finding = match source {
         Source::NotInstalled => return,
@@ -110,7 +110,7 @@ fn judge(
             }
         },
         // A warning tells of them.
-        Source::Found { method, .. } if method == "env" && report.has(static_keys::OURS) => return,
+        Source::Found { method, .. } if method == "env" && report.has(&static_keys::OURS) => return,
         Source::Found { method, .. } => {
             let hint = end_of(&method, profile, variables);
             elsewhere(&format!("from {}", quoted::name(&method)), hint)
@@ -120,15 +120,15 @@ fn judge(
         Source::Fails if report.has_errors() => return,
         Source::Fails => {
             let what = format!("{who} asks quiltd for {whose} and gets nothing");
-            Finding::error("program_fails", what, "quiltctl status")
+            Finding::error(FindingCode::ProgramFails, what, "quiltctl status")
         }
         Source::Broken => {
             let what = format!("{who} cannot use {whose}");
-            Finding::error("program_fails", what, &program.command)
+            Finding::error(FindingCode::ProgramFails, what, &program.command)
         }
         Source::Slow => {
             let what = format!("{who} does not say in time where {whose} comes from");
-            Finding::warning("program_slow", what, &program.command)
+            Finding::warning(FindingCode::ProgramSlow, what, &program.command)
         }
     };
     report.add([finding]);
