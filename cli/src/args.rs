@@ -23,15 +23,18 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Under which heading the flags of every command stand, after its own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Flags of every command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct Global {
     /// Print the API's JSON body
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 
     /// Show exact times, in UTC
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) utc: bool,
 
     /// When to use colour
@@ -40,20 +43,21 @@ pub(crate) struct Global {
         global = true,
         value_name = "WHEN",
         value_enum,
-        default_value = "auto"
+        default_value = "auto",
+        help_heading = EVERYWHERE
     )]
     pub(crate) color: ColorWhen,
 
-    /// The catalog, instead of QUILT_CATALOG or the configured one
-    #[arg(long, global = true, value_name = "CATALOG", add = completion::catalogs())]
+    /// The catalog, instead of QUILT_CATALOG or the default one
+    #[arg(long, global = true, value_name = "CATALOG", help_heading = EVERYWHERE, add = completion::catalogs())]
     pub(crate) catalog: Option<String>,
 
     /// The daemon's socket
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
     pub(crate) socket: Option<PathBuf>,
 
     /// Never start the daemon
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) no_autostart: bool,
 }
 
@@ -90,11 +94,12 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
 
 /// What clap writes, with its styles where there is colour.
 fn written(text: &StyledStr) -> String {
-    if look::is_colored() {
+    let text = if look::is_colored() {
         text.ansi().to_string()
     } else {
         text.to_string()
-    }
+    };
+    look::untied(&text)
 }
 
 /// A usage error in one line. Values never appear in it: one of them may be a
@@ -117,6 +122,9 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         ErrorKind::InvalidSubcommand => Some("there is no such command".to_owned()),
         ErrorKind::UnknownArgument => named("unexpected argument"),
         ErrorKind::MissingRequiredArgument => named("missing"),
+        ErrorKind::InvalidValue if context(ContextKind::InvalidValue).as_deref() == Some("") => {
+            named("missing value for")
+        }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => named("invalid value for"),
         ErrorKind::ArgumentConflict => named("conflicting argument"),
         _ => None,
@@ -133,12 +141,62 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         | ErrorKind::InvalidSubcommand => below(args),
         _ => String::new(),
     };
+    // A command that there is, elsewhere.
+    let elsewhere = context(ContextKind::InvalidSubcommand)
+        .and_then(|typed| Some(Cli::command().find_subcommand(typed)?.get_name().to_owned()));
+    if let Some(meant) = elsewhere {
+        let what = what.unwrap_or_default() + &below;
+        let hint = quilt_proto::Command::of("quiltctl").operand(meant);
+        return Failure::new(exit::USAGE, what).hint(hint);
+    }
     let suggestion = context(ContextKind::SuggestedSubcommand)
         .or_else(|| context(ContextKind::SuggestedArg))
         .map(|name| format!(" (did you mean {name}?)"));
     let what = what.unwrap_or_else(|| "unexpected argument".to_owned());
     let what = what + &suggestion.unwrap_or_default() + &known + &below;
-    Failure::new(exit::USAGE, what).hint(help_for(args))
+    let failure = Failure::new(exit::USAGE, what);
+    match choices(args).filter(|_| error.kind() == ErrorKind::MissingRequiredArgument) {
+        Some(choices) => failure.hint(choices),
+        None => failure.hint(help_for(args)),
+    }
+}
+
+/// The command that shows what a missing argument may be.
+fn choices(args: &[OsString]) -> Option<&'static str> {
+    const CHOICES: &[(&[&str], &str)] = &[
+        (&["use"], "quiltctl status"),
+        (&["role", "switch"], "quiltctl role list"),
+        (&["api-keys", "get"], "quiltctl api-keys list"),
+        (&["api-keys", "revoke"], "quiltctl api-keys list"),
+        (&["api-keys", "rotate"], "quiltctl api-keys list"),
+        (
+            &["admin", "api-keys", "get"],
+            "quiltctl admin api-keys list",
+        ),
+        (
+            &["admin", "api-keys", "revoke"],
+            "quiltctl admin api-keys list",
+        ),
+        (&["grants", "revoke"], "quiltctl grants list"),
+        (&["packages", "versions"], "quiltctl packages list"),
+        (&["packages", "delete"], "quiltctl packages list"),
+    ];
+    let names = names_of(args);
+    let found = CHOICES.iter().find(|(of, _)| *of == names);
+    found.map(|(_, command)| *command)
+}
+
+/// The command that was meant, as its names.
+fn names_of(args: &[OsString]) -> Vec<String> {
+    let mut command = &Cli::command();
+    let mut names = Vec::new();
+    for arg in args.iter().filter_map(|arg| arg.to_str()) {
+        if let Some(found) = command.find_subcommand(arg) {
+            names.push(found.get_name().to_owned());
+            command = found;
+        }
+    }
+    names
 }
 
 /// The commands below the one that was meant, where they are few.
@@ -165,14 +223,10 @@ fn without_value(argument: &str) -> String {
 
 /// The help of the command that was meant.
 pub(crate) fn help_for(args: &[OsString]) -> quilt_proto::Command {
-    let mut command = &Cli::command();
-    let mut line = quilt_proto::Command::of("quiltctl");
-    for arg in args.iter().filter_map(|arg| arg.to_str()) {
-        if let Some(found) = command.find_subcommand(arg) {
-            line = line.operand(found.get_name());
-            command = found;
-        }
-    }
+    let line = quilt_proto::Command::of("quiltctl");
+    let line = names_of(args)
+        .into_iter()
+        .fold(line, |line, name| line.operand(name));
     line.words("--help")
 }
 
@@ -217,7 +271,19 @@ mod tests {
         );
         assert_eq!(
             failure(&["role", "switch"]),
-            "missing <NAME>; run: quiltctl role switch --help"
+            "missing <NAME>; run: quiltctl role list"
+        );
+        assert_eq!(
+            failure(&["exec"]),
+            "missing <COMMAND>...; run: quiltctl exec --help"
+        );
+        assert_eq!(
+            failure(&["audit", "--since"]),
+            "missing value for --since; run: quiltctl audit --help"
+        );
+        assert_eq!(
+            failure(&["daemon", "status"]),
+            "there is no such command: give one of start, stop, restart, logs; run: quiltctl status"
         );
     }
 

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::api::OfferKeys;
-use quilt_proto::command::sentence;
 use quilt_proto::wire::KeyOffer;
 use quilt_proto::{CatalogUrl, Command as Hint, Quoted, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -138,7 +137,7 @@ impl KeyCarrier {
         for catalog in &self.catalogs {
             let hint = Hint::of("quiltctl login --api-key").option("--catalog", catalog);
             let what = format!("warning: the API key for {catalog} was not handed over: {why}");
-            output::note(sentence(&what, Some(&hint)));
+            output::advise(&what, &hint);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
-use quilt_proto::api::{Endpoint, Method};
+use quilt_proto::api::{Endpoint, Method, ReadStatus};
 use quilt_proto::locations;
 
 use crate::args::Global;
@@ -189,6 +189,21 @@ impl Context {
     ) -> Result<(), Failure> {
         self.print(request, |answer| {
             let look = self.look();
+            draw(&look, &answer).print(&look)
+        })
+    }
+
+    /// Like [`Self::show`], with catalogs called as quiltd.toml does.
+    pub(crate) fn show_naming<E: Endpoint>(
+        &self,
+        request: &E,
+        draw: impl FnOnce(&Look, &E::Answer) -> Screen,
+    ) -> Result<(), Failure> {
+        self.print(request, |answer| {
+            // Without them, catalogs are called by their hosts.
+            let status = self.of_all_catalogs().send(&ReadStatus);
+            let known = status.map(|status| status.catalogs).unwrap_or_default();
+            let look = self.look().naming(&known);
             draw(&look, &answer).print(&look)
         })
     }

@@ -12,7 +12,7 @@ use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
 use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost, locations};
 
-use crate::output;
+use crate::{look, output};
 
 /// Something this program did not expect.
 pub(crate) const UNEXPECTED: u8 = 1;
@@ -107,6 +107,19 @@ impl Failure {
     pub(crate) fn with_choice(self, of: &str) -> Self {
         let what = self.what.map(|what| format!("{what}; {of}"));
         Self { what, ..self }
+    }
+
+    /// The same failure of a run that was for `catalog`: so is what it names to
+    /// run.
+    pub(crate) fn about(self, catalog: Option<&str>) -> Self {
+        let catalog = catalog.filter(|catalog| is_shown(catalog));
+        match (&self.hint, catalog) {
+            (Some(hint), Some(catalog)) if concerns_a_catalog(&hint.to_string()) => {
+                let hint = hint.clone().option("--catalog", catalog);
+                self.hint(hint)
+            }
+            _ => self,
+        }
     }
 
     /// What failed, and what to run.
@@ -208,6 +221,42 @@ fn start(socket: &Path) -> Command {
         .words("daemon start")
 }
 
+/// Whether a text that was given as a catalog may be one. What is not is
+/// perhaps a secret.
+fn is_shown(catalog: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    CatalogUrl::from_typed(catalog).is_ok()
+        || !catalog.is_empty() && !catalog.starts_with("qk_") && catalog.chars().all(is_name)
+}
+
+/// Whether a command is one of ours that is about one catalog, and names none.
+fn concerns_a_catalog(line: &str) -> bool {
+    const COMMANDS: &[&str] = &[
+        "admin",
+        "api-keys",
+        "clear-api-key",
+        "console",
+        "login",
+        "logout",
+        "role",
+        "search",
+        "token",
+        "whoami",
+    ];
+    let mut words = line.split(' ');
+    let is_ours = words.next() == Some("quiltctl");
+    let command = words.next().unwrap_or_default();
+    let names_one = |word: &str| word.starts_with("--catalog") || word.contains("://");
+    // A login names it as it likes, and is about all of them if that is said.
+    let is_said = command == "login" && line.split(' ').skip(2).any(|word| !word.starts_with("--"));
+    is_ours
+        && COMMANDS.contains(&command)
+        && !is_said
+        && !line.split(' ').any(|word| {
+            names_one(word) || ["--all", "--help", "--", "&&", "YOUR-CATALOG"].contains(&word)
+        })
+}
+
 /// What helps where the way to a socket is closed: another user's daemon serves
 /// nobody else, so one's own is needed, or to be that user.
 fn past_others(socket: &Path) -> Command {
@@ -292,7 +341,11 @@ pub(crate) fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
                 let shown = quilt_proto::quoted::json_for_terminal(&document);
                 output::remark(&format!("{shown}\n"));
             }
-            _ => output::remark(&format!("quiltctl: {failure}\n")),
+            _ => {
+                let what = format!("quiltctl: {}", output::one_line(failure.what()));
+                let room = look::width_of_stderr();
+                output::remark(&output::on_screen(&what, failure.hint.as_ref(), room));
+            }
         }
     }
     ExitCode::from(failure.code)
@@ -323,6 +376,46 @@ mod tests {
                 document.contains(&format!("| {code} | {what}")),
                 "{code} {what}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_run_for_a_catalog_names_is_for_that_catalog() {
+        let about = |hint: &'static str, catalog: &str| {
+            let failure = Failure::new(REFUSED, "x").hint(hint).about(Some(catalog));
+            failure.hint.unwrap().to_string()
+        };
+        for (hint, said) in [
+            (
+                "quiltctl login",
+                "quiltctl login --catalog lab.quilt.example",
+            ),
+            (
+                "quiltctl login --web",
+                "quiltctl login --web --catalog lab.quilt.example",
+            ),
+            (
+                "quiltctl role list",
+                "quiltctl role list --catalog lab.quilt.example",
+            ),
+            ("quiltctl login prod", "quiltctl login prod"),
+            ("quiltctl login --all", "quiltctl login --all"),
+            (
+                "quiltctl role list --catalog a",
+                "quiltctl role list --catalog a",
+            ),
+            ("quiltctl role switch --help", "quiltctl role switch --help"),
+            ("quiltctl status", "quiltctl status"),
+            ("curl -sSI https://x", "curl -sSI https://x"),
+        ] {
+            assert_eq!(about(hint, "lab.quilt.example"), said);
+        }
+        assert_eq!(
+            about("quiltctl login", "prod"),
+            "quiltctl login --catalog prod"
+        );
+        for secret in ["qk_canary", "eyJ.canary", "can ary", ""] {
+            assert_eq!(about("quiltctl login", secret), "quiltctl login");
         }
     }
 

@@ -83,8 +83,13 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
         return answered;
     }
     match args::parse(args)? {
-        Some(cli) => commands::run(&Context::new(cli.global), &cli.command)
-            .map_err(|failure| failure.or_hint(|| args::help_for(args))),
+        Some(cli) => {
+            let context = Context::new(cli.global);
+            commands::run(&context, &cli.command).map_err(|failure| {
+                let failure = failure.about(context.global().catalog.as_deref());
+                failure.or_hint(|| args::help_for(args))
+            })
+        }
         None => Ok(()),
     }
 }

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quilt_proto::quoted;
+use quilt_proto::command::{RUN, sentence};
+use quilt_proto::{Command, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
@@ -15,6 +16,7 @@ use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
+use crate::look;
 
 /// The most characters of a line about an error: paths are not cut.
 const MAX_LINE: usize = 6000;
@@ -149,7 +151,70 @@ fn is_abandoned() -> bool {
 
 /// Says something to the person in front of the terminal.
 pub(crate) fn note(text: impl Display) {
+    remark(&on_screen(
+        &clean(&text.to_string()),
+        None,
+        look::width_of_stderr(),
+    ));
+}
+
+/// Says what somebody copies: never broken.
+pub(crate) fn whole(text: impl Display) {
     remark(&format!("{}\n", clean(&text.to_string())));
+}
+
+/// Says what one does next: commands, each with what it is for where there is
+/// room for that.
+pub(crate) fn next(steps: &[(Command, &str)]) {
+    remark(&next_on_screen(steps, look::width_of_stderr()));
+}
+
+fn next_on_screen(steps: &[(Command, &str)], room: Option<usize>) -> String {
+    let commands: Vec<String> = steps.iter().map(|(step, _)| step.to_string()).collect();
+    let longest = commands.iter().map(|step| look::width(step)).max();
+    let mut text = String::new();
+    for (at, (command, (_, purpose))) in commands.iter().zip(steps).enumerate() {
+        let lead = if at == 0 { "Next:  " } else { "       " };
+        let gap = longest.unwrap_or(0) - look::width(command) + 3;
+        let line = [lead, command, &" ".repeat(gap), purpose].concat();
+        let fits = room.is_none_or(|room| look::width(&line) <= room);
+        text.push_str(if fits { line.trim_end() } else { lead });
+        text.push_str(if fits { "" } else { command });
+        text.push('\n');
+    }
+    text
+}
+
+/// Says something, and the command that goes with it.
+pub(crate) fn advise(what: &str, hint: &Command) {
+    remark(&on_screen(
+        &clean(what),
+        Some(hint),
+        look::width_of_stderr(),
+    ));
+}
+
+/// A sentence and its command: one line where there is room for it, or nobody
+/// sees it. Else broken between words, and the command, which somebody copies,
+/// whole on a line of its own.
+pub(crate) fn on_screen(what: &str, hint: Option<&Command>, room: Option<usize>) -> String {
+    const HANG: &str = "    ";
+    let line = sentence(what, hint);
+    let Some(room) = room.filter(|room| look::width(&line) > *room) else {
+        return line + "\n";
+    };
+    let said = what.trim_start();
+    let indent = &what[..what.len() - said.len()];
+    let room = room.saturating_sub(indent.len() + HANG.len());
+    let mut text = String::new();
+    for (at, part) in look::wrap(said, room).iter().enumerate() {
+        let hang = if at == 0 { "" } else { HANG };
+        text.push_str(&[indent, hang, part, "\n"].concat());
+    }
+    if let Some(hint) = hint {
+        text.push_str(&[indent, HANG, RUN, &hint.to_string(), "\n"].concat());
+    }
+    text
 }
 
 /// Writes to stderr as it is. Nobody is left to tell where that fails, and the
@@ -177,6 +242,40 @@ pub(crate) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_to_copy_is_never_broken() {
+        let command = Command::of("quiltctl login").operand("https://demo.quilt.example");
+        let what = "quiltctl: a sentence of some words, with more to say than fits";
+        let one = format!("{what}; run: {command}\n");
+        assert_eq!(on_screen(what, Some(&command), None), one);
+        assert_eq!(on_screen(what, Some(&command), Some(200)), one);
+        for room in [20, 40, 60, 80] {
+            let text = on_screen(what, Some(&command), Some(room));
+            let (said, run) = text.trim_end().rsplit_once('\n').unwrap();
+            assert_eq!(run, format!("    run: {command}"));
+            assert_eq!(said.split_whitespace().collect::<Vec<_>>().join(" "), what);
+            assert!(said.lines().all(|line| line.len() <= room), "{text}");
+        }
+        let next = "  Next:  x";
+        assert_eq!(on_screen(next, None, Some(20)), format!("{next}\n"));
+    }
+
+    #[test]
+    fn what_one_does_next_is_never_broken() {
+        let steps = [
+            (Command::of("quiltctl setup aws"), "for every AWS program"),
+            (Command::of("quiltctl setup quilt3"), "for Python"),
+            (Command::of("quiltctl status"), ""),
+        ];
+        let wide = "Next:  quiltctl setup aws      for every AWS program\n       quiltctl setup \
+                    quilt3   for Python\n       quiltctl status\n";
+        assert_eq!(next_on_screen(&steps, Some(60)), wide);
+        assert_eq!(next_on_screen(&steps, None), wide);
+        let narrow = "Next:  quiltctl setup aws\n       quiltctl setup quilt3   for Python\n       \
+                      quiltctl status\n";
+        assert_eq!(next_on_screen(&steps, Some(45)), narrow);
+    }
 
     #[test]
     fn nothing_from_elsewhere_steers_the_terminal() {

@@ -266,12 +266,17 @@ impl App {
     }
 
     /// What the daemon holds: every catalog somebody logged in to or out of,
-    /// and the configured one; only `catalog` where one is asked for.
+    /// the configured one, and those that the settings name; only `catalog` where one is asked for.
     pub fn status(&self, catalog: Option<&CatalogUrl>) -> Status {
         if let (Ok(Some(configured)), None) = (self.config.catalog(), catalog) {
             drop(self.sessions.session(&configured));
         }
         let settings = self.settings.current();
+        if catalog.is_none() {
+            for (_, named) in settings.catalogs() {
+                drop(self.sessions.session(named));
+            }
+        }
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.shown_registry(),
@@ -284,7 +289,11 @@ impl App {
         let asked = |session: &Arc<Session>| match catalog {
             Some(only) => only == session.catalog(),
             // A name that was only mistyped is nobody's catalog.
-            None => session.was_in_use() || configured.as_ref() == Some(session.catalog()),
+            None => {
+                session.was_in_use()
+                    || configured.as_ref() == Some(session.catalog())
+                    || settings.alias(session.catalog()).is_some()
+            }
         };
         Status {
             version: VERSION.to_owned(),

@@ -11,8 +11,8 @@ pub enum CatalogError {
     /// What was asked for is neither a catalog's URL nor its name in the settings.
     #[error("{0}")]
     Url(#[from] UrlError),
-    /// What was asked for looks like a name, and there are such.
-    #[error("no catalog has this name; quiltd.toml names {}", .0.join(", "))]
+    /// What was asked for looks like a name, and is none of these.
+    #[error("no catalog has this name; {}", names(.0))]
     Name(Vec<String>),
     /// Nothing was asked for and nothing is configured.
     #[error("no catalog is configured")]
@@ -54,10 +54,21 @@ pub fn named(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError
     typed(text, settings).map_err(|error| {
         let names = settings.catalogs().map(|(name, _)| name.to_owned());
         let known: Vec<String> = names.collect();
-        if error == UrlError::NotAUrl && !known.is_empty() {
+        let may_be_name = !text.contains(['/', '.', ':']);
+        if error == UrlError::NotAUrl && (may_be_name || !known.is_empty()) {
             CatalogError::Name(known)
         } else {
             error.into()
         }
     })
+}
+
+/// What there is to choose from.
+fn names(known: &[String]) -> String {
+    const OR: &str = "give an address, like https://demo.quilt.example";
+    if known.is_empty() {
+        format!("quiltd.toml names none: {OR}")
+    } else {
+        format!("quiltd.toml names {}; or {OR}", known.join(", "))
+    }
 }

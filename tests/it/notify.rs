@@ -139,7 +139,7 @@ async fn an_ended_login_and_a_key_near_its_end_are_told_once_on_desktop_and_by_c
     let line = told(world.home.path(), 1).await.remove(0);
     assert!(line.starts_with("a b;c|session_expired|"), "{line}");
     assert!(
-        line.ends_with(&format!("|quiltctl login --catalog {catalog}")),
+        line.ends_with(&format!("|quiltctl login {catalog}")),
         "{line}"
     );
 

@@ -48,6 +48,7 @@ async fn a_catalog_is_used_by_its_name_and_no_other_name_is_one() {
     assert!(said.contains("is the default catalog now"), "{said}");
     let line = world.ctl(&["use", "nonsense"]).await.failed(8);
     assert!(!line.contains("nonsense"), "{line}");
+    assert!(line.contains("quiltd.toml names prod"), "{line}");
     let page = format!("{}/b/lake/tree/a", world.stack.catalog_url());
     for named in ["prod", page.as_str()] {
         let mut whoami = world.ctl_command(&["whoami", "--catalog", named]);
@@ -148,16 +149,14 @@ async fn all_that_need_a_login_are_logged_in_one_after_another() {
         login.stdin(std::process::Stdio::null());
         login
     };
-    for catalog in ["one", "two"] {
-        let mut first = world.ctl_command(&["login", catalog, "--web"]);
-        let run: Run = first
-            .env("BROWSER", &browser)
-            .output()
-            .await
-            .unwrap()
-            .into();
-        run.ok();
-    }
+    // Nobody was ever logged in to either: quiltd.toml names them.
+    let status = world.ctl(&["status"]).await.ok();
+    assert!(
+        status.contains("(one)") && status.contains("(two)"),
+        "{status}"
+    );
+    let run: Run = login().output().await.unwrap().into();
+    assert_eq!(run.stderr.matches("as alice").count(), 2, "{run:?}");
     let run: Run = login().output().await.unwrap().into();
     assert!(
         run.stderr.contains("Every catalog is logged in."),

@@ -39,10 +39,7 @@ async fn a_login_says_whose_it_is_and_whose_was_before() {
     };
     let (alice, bob) = (is("alice", &role("alice")), is("bob", &role("bob")));
 
-    let configured = format!(
-        "{} is the configured catalog now.",
-        world.stack.catalog_url()
-    );
+    let configured = format!("{} is the default catalog now.", world.stack.catalog_url());
     let first = said(&world, login(&world, "alice", &[]).await);
     assert_eq!(first, [alice.clone(), configured]);
     // The same again is no change.

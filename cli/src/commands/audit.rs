@@ -5,7 +5,7 @@ use quilt_proto::wire::AuditEntry;
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::look::{Column, Look, Paint, Screen, Span, Symbol, Table, name, page};
+use crate::look::{Column, Look, Paint, Screen, Span, Symbol, Table, name};
 
 /// How far back.
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let call = ReadAudit(AuditQuery {
         since: args.since.clone(),
     });
-    context.show(&call, |look, entries| {
+    context.show_naming(&call, |look, entries| {
         screen(look, entries, args.since.is_some())
     })
 }
@@ -39,7 +39,7 @@ fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
         Column::key("PROGRAM"),
         Column::key("WHAT"),
         Column::of_importance("PROFILE", 4).unless_same(),
-        Column::of_importance("CATALOG", 2),
+        Column::of_importance("CATALOG", 2).unless_same(),
         Column::of_importance("TIMES", 1).right(),
         Column::key("OUTCOME"),
     ]);
@@ -64,7 +64,8 @@ fn row(look: &Look, entry: &AuditEntry) -> [Span; 7] {
         Span::painted(format!("{mark} {}", name(&entry.outcome)), Paint::Bad)
     };
     let profile = entry.profile.as_deref().map(name);
-    let catalog = entry.catalog_url.as_deref().map(catalog);
+    let catalog = entry.catalog_url.as_deref();
+    let catalog = catalog.map(|url| look.catalog(url));
     [
         Span::painted(look.when(entry.time), Paint::Quiet),
         program(entry).into(),
@@ -100,11 +101,6 @@ pub(super) fn what(entry: &AuditEntry) -> String {
             .join(" "),
         None => name(&entry.action).to_string(),
     }
-}
-
-/// A catalog's URL as its host.
-pub(super) fn catalog(url: &str) -> String {
-    page(url.strip_prefix("https://").unwrap_or(url))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! `config`: the configuration shared with the Python SDK.
 
-use quilt_proto::RegistryHost;
-use quilt_proto::api::{AcceptRegistry, ReadConfig, ReadGateway, UpdateConfig};
-use quilt_proto::command::{Command, sentence};
+use quilt_proto::api::{
+    AcceptRegistry, ReadConfig, ReadGateway, ReadSession, SessionQuery, UpdateConfig,
+};
 use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
+use quilt_proto::{Command, RegistryHost};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -36,7 +37,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         (None, true) => {
             return match &args.accept_registry {
                 Some(host) => accept(context, host),
-                None => context.print(&ReadConfig, |values| show(&values)),
+                None => context.print(&ReadConfig, |values| {
+                    show(&values)?;
+                    tell_the_registry(context, &values);
+                    Ok(())
+                }),
             };
         }
         (Some(url), true) => return take_over(context, url, args.accept_registry.as_ref()),
@@ -122,7 +127,22 @@ fn tell_where_quilt3_is_led(context: &Context) {
         let what = format!("quilt3 still uses quiltd's session of {led}");
         let again = Command::of("quiltctl setup quilt3")
             .words_if("--without-api-keys", gateway.without_api_keys);
-        output::note(sentence(&what, Some(&again)));
+        output::advise(&what, &again);
+    }
+}
+
+/// Where quilt3 is led through the daemon, its registry is the daemon. Who
+/// calls the stack's own has to know which that is.
+fn tell_the_registry(context: &Context, values: &ConfigValues) {
+    let configured = values.get("registryUrl").and_then(Value::as_str);
+    let session = context.send(&ReadSession(SessionQuery::default())).ok();
+    let Some(registry) = session.and_then(|session| session.registry_url) else {
+        return;
+    };
+    if configured.is_some_and(|configured| configured.trim_end_matches('/') != registry.as_str()) {
+        output::note(format_args!(
+            "registryUrl leads quilt3 through quiltd; the stack's own registry is {registry}"
+        ));
     }
 }
 

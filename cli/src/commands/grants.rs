@@ -5,7 +5,7 @@ use quilt_proto::wire::{GrantKind, GrantStatus};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::look::{Column, Look, Paint, Screen, Span, Table, host, name};
+use crate::look::{Column, Look, Paint, Screen, Span, Table, name};
 use crate::output;
 
 /// What to do with grants.
@@ -37,7 +37,7 @@ fn list(context: &Context) -> Result<(), Failure> {
             .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
         return output::json(&body);
     }
-    let look = context.look();
+    let look = context.look().naming(&status.catalogs);
     screen(&look, &status.grants).print(&look)
 }
 
@@ -52,7 +52,7 @@ fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
         Column::of_importance("HELD BY", 4),
         Column::of_importance("ENDS", 2),
         Column::of_importance("LAST USED", 3),
-        Column::of_importance("CATALOG", 1),
+        Column::of_importance("CATALOG", 1).unless_same(),
         Column::key("ID"),
     ]);
     for grant in grants {
@@ -72,7 +72,7 @@ fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
             },
             used.map_or_else(|| "never".to_owned(), |used| look.when(used))
                 .into(),
-            Span::painted(host(&grant.catalog_url), Paint::Quiet),
+            Span::painted(look.catalog(grant.catalog_url.as_str()), Paint::Quiet),
             name(&grant.id).into(),
         ]);
     }

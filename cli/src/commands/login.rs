@@ -8,11 +8,10 @@ use quilt_proto::api::{
     AwaitWebLogin, Login, ReadSession, ReadStatus, SessionQuery, StartWebLogin, UseApiKey,
     WebLoginQuery,
 };
-use quilt_proto::command::sentence;
 use quilt_proto::wire::{
     ApiKeyHandover, CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress,
 };
-use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -31,7 +30,7 @@ pub(crate) struct Args {
     #[arg(value_name = "CATALOG", value_parser = catalog, conflicts_with = "all", add = completion::catalogs())]
     named: Option<String>,
 
-    /// Log in to every catalog that needs it, one after another
+    /// Log in to every catalog that needs it, those that quiltd.toml names too, one after another
     #[arg(long, conflicts_with_all = ["code_stdin", "api_key", "api_key_env", "api_key_dotenv", "api_key_secret", "accept_registry"])]
     all: bool,
 
@@ -116,7 +115,8 @@ fn catalog(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Every catalog where nobody is logged in any more, or nobody ever was.
+/// Every catalog where nobody is logged in any more, or that quiltd.toml names
+/// and nobody ever was.
 fn every(context: &Context, args: &Args) -> Result<(), Failure> {
     let everywhere = context.of_all_catalogs();
     let status = everywhere.send(&ReadStatus)?;
@@ -150,6 +150,11 @@ fn every(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 fn one(context: &Context, args: &Args) -> Result<(), Failure> {
+    let catalog = context.global().catalog.as_deref();
+    by(context, args).map_err(|failure| failure.about(catalog))
+}
+
+fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.web {
         return through_browser(context, args);
     }
@@ -221,11 +226,50 @@ fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Fail
     }
     // For a person; a script reads the catalog.
     if look::is_seen() && session.me.is_some() {
-        output::note("Next:  quiltctl setup aws      for every AWS program");
-        output::note("       quiltctl setup quilt3   for Python");
+        say_what_next(context, &session.catalog_url);
         return Ok(());
     }
     output::line(&session.catalog_url)
+}
+
+/// What one does after a login: of the default catalog, or of another one.
+fn say_what_next(context: &Context, catalog: &CatalogUrl) {
+    let status = context.of_all_catalogs().send(&ReadStatus).ok();
+    let default = status.as_ref().and_then(|it| it.default_catalog.as_ref());
+    if default.is_none_or(|default| default == catalog) {
+        output::next(&[
+            ("quiltctl setup aws".into(), "for every AWS program"),
+            ("quiltctl setup quilt3".into(), "for Python"),
+        ]);
+        return;
+    }
+    let known = status.iter().flat_map(|status| &status.catalogs);
+    let alias = known
+        .filter(|known| known.catalog_url == *catalog)
+        .find_map(|known| known.alias.as_deref());
+    let (profile, typed) = match alias {
+        Some(alias) => (alias.to_owned(), alias.to_owned()),
+        None => (short_name(catalog), host(catalog)),
+    };
+    let wire = Command::of("quiltctl setup aws")
+        .option("--name", profile)
+        .option("--catalog", &typed);
+    let switch = Command::of("quiltctl use").operand(typed);
+    output::next(&[
+        (wire, "for every AWS program"),
+        (switch, "makes it the default one"),
+    ]);
+}
+
+/// What somebody may call a catalog: the first part of its host.
+fn short_name(catalog: &CatalogUrl) -> String {
+    let host = catalog.as_str().split("://").nth(1).unwrap_or_default();
+    let label = host.split(['.', ':', '/']).next().unwrap_or_default();
+    if label.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        label.to_owned()
+    } else {
+        "other".to_owned()
+    }
 }
 
 /// The daemon waits for the browser, and we for the daemon.
@@ -284,7 +328,7 @@ fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApi
 /// What keeps the login from being what counts.
 fn note_findings(session: &Session) {
     for finding in &session.findings {
-        output::note(sentence(&finding.summary, Some(&finding.hint)));
+        output::advise(&finding.summary, &finding.hint);
     }
 }
 
@@ -326,7 +370,7 @@ fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Fai
     })?;
     let Some(page) = session.login_url else {
         let what = format!("the login page of {} is not known", session.catalog_url);
-        let command = quilt_proto::Command::of("quiltctl config").operand(session.catalog_url);
+        let command = Command::of("quiltctl config").operand(session.catalog_url);
         return Err(Failure::new(exit::UNEXPECTED, what).hint(command));
     };
     offer(&page, args.no_browser);
@@ -340,7 +384,8 @@ fn offer(page: &str, no_browser: bool) {
     if !no_browser && browser::open(page) {
         output::note(format_args!("Opening {shown}"));
     } else {
-        output::note(format_args!("Open this page and log in: {shown}"));
+        output::note("Open this page and log in:");
+        output::whole(format_args!("  {shown}"));
     }
 }
 
@@ -354,7 +399,7 @@ fn say_how_to_leave(page: &str) {
             .and_then(|host| host.rsplit(':').next()?.parse::<u16>().ok());
         if let Some(port) = port {
             output::note("The browser is on another machine: there, first run");
-            output::note(format_args!(
+            output::whole(format_args!(
                 "    ssh -N -L {port}:127.0.0.1:{port} {}",
                 browser::this_machine()
             ));

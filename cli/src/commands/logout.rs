@@ -1,10 +1,11 @@
 //! `logout`: forgets sessions.
 
-use quilt_proto::api::{Logout, LogoutQuery};
+use quilt_proto::Command;
+use quilt_proto::api::{Logout, LogoutQuery, ReadSession, SessionQuery};
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::output;
+use crate::{look, output};
 
 /// Which sessions.
 #[derive(Debug, clap::Args)]
@@ -16,12 +17,26 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.print(&Logout(LogoutQuery { all: args.all }), |()| {
-        output::note(if args.all {
-            "Logged out of every catalog: programs get no more credentials."
-        } else {
-            "Logged out: programs get no more credentials of it."
-        });
-        output::note("Next:  quiltctl login");
+        if args.all {
+            output::note("Logged out of every catalog: programs get no more credentials.");
+            output::next(&[("quiltctl login --all".into(), "")]);
+            return Ok(());
+        }
+        // It is over, whether or not it can be said of which catalog.
+        let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
+        let session = look::width_of_stderr().and_then(|_| ask());
+        let host = session.map(|session| look::host(&session.catalog_url));
+        let (what, again) = match host {
+            Some(host) => (
+                format!("Logged out of {host}"),
+                Command::of("quiltctl login").operand(host),
+            ),
+            None => ("Logged out".to_owned(), "quiltctl login".into()),
+        };
+        output::note(format_args!(
+            "{what}: programs get no more credentials of it."
+        ));
+        output::next(&[(again, "")]);
         Ok(())
     })
 }

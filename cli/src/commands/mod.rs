@@ -141,6 +141,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 
 /// The profile of this name; where there is none, those that there are.
 fn profile_named(
+    context: &Context,
     profiles: Vec<ProfileStatus>,
     wanted: &ProfileName,
 ) -> Result<ProfileStatus, Failure> {
@@ -150,7 +151,13 @@ fn profile_named(
         known.join(", ")
     );
     let found = profiles.into_iter().find(|known| known.name == *wanted);
-    found.ok_or_else(|| Failure::new(exit::NOT_FOUND, what).hint("quiltctl profiles"))
+    found.ok_or_else(|| match status::settings_finding(context) {
+        Some(broken) => {
+            let what = format!("{what} ({})", broken.summary);
+            Failure::new(exit::NOT_FOUND, what).hint(broken.hint)
+        }
+        None => Failure::new(exit::NOT_FOUND, what).hint("quiltctl profiles"),
+    })
 }
 
 /// `~/.aws/config`, made up.

@@ -7,12 +7,10 @@ use quilt_proto::wire::ProfileStatus;
 use super::status;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::look::{
-    Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, names, says,
-};
+use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, name, names, says};
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    context.show(&ReadProfiles, |look, profiles| screen(look, profiles))?;
+    context.show_naming(&ReadProfiles, |look, profiles| screen(look, profiles))?;
     if !context.global().json {
         status::warn_of_settings(context);
     }
@@ -43,7 +41,8 @@ fn screen(look: &Look, profiles: &[ProfileStatus]) -> Screen {
             names(&profile.role_arn, &between).into()
         };
         let region = profile.region.as_deref().map(name);
-        let catalog = profile.catalog_url.as_ref().map(host);
+        let catalog = profile.catalog_url.as_ref();
+        let catalog = catalog.map(|url| look.catalog(url.as_str()));
         table.row([
             Span::painted(name(profile.name.as_str()), Paint::Strong),
             held,

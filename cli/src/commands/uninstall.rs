@@ -9,7 +9,7 @@ use quilt_proto::{Command, locations, quoted};
 use super::{daemon, setup};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{destroy, output};
+use crate::{destroy, look, output};
 
 /// How much.
 #[derive(Debug, clap::Args)]
@@ -97,6 +97,13 @@ fn report(
     }
     if !args.state {
         output::note("Logins are kept; to remove them too: quiltctl uninstall --state");
+    }
+    let settings = locations::settings().ok();
+    if let Some(settings) = settings.filter(|file| file.exists()) {
+        output::note(format_args!(
+            "{} is yours, and stays.",
+            look::file(&settings)
+        ));
     }
     output::note("The programs themselves go the way they came.");
     Ok(())

@@ -61,7 +61,7 @@ pub(crate) fn roles() -> ArgValueCandidates {
     })
 }
 
-/// The user's API keys, by id.
+/// The user's API keys, by name and by id.
 pub(crate) fn keys() -> ArgValueCandidates {
     ArgValueCandidates::new(|| keys_of(&ListApiKeys(ApiKeyFilter::default())))
 }
@@ -90,10 +90,18 @@ fn names_of<E: Endpoint<Answer = Vec<ApiKey>>>(request: &E) -> Vec<CompletionCan
 
 fn keys_of<E: Endpoint<Answer = Vec<ApiKey>>>(request: &E) -> Vec<CompletionCandidate> {
     let keys = ask(request).unwrap_or_default();
-    candidates(keys.into_iter().map(|key| {
+    // A name that several have says not which.
+    let is_one = |name: &str| keys.iter().filter(|key| key.name == name).count() == 1;
+    let names: Vec<_> = keys.iter().filter(|key| is_one(&key.name)).collect();
+    let names = names.into_iter().map(|key| {
+        let fingerprint = name(&key.fingerprint).to_string();
+        (key.name.clone(), Some(fingerprint))
+    });
+    let ids = keys.iter().map(|key| {
         let called = format!("{} {}", name(&key.name), name(&key.fingerprint));
-        (key.id, Some(called))
-    }))
+        (key.id.clone(), Some(called))
+    });
+    candidates(names.chain(ids))
 }
 
 /// Grants, by id.

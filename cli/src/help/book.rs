@@ -22,7 +22,7 @@ fn section(command: &clap::Command, depth: usize, book: &mut String) {
             }
         })
         .disable_help_flag(true);
-    let help = shown.render_long_help().to_string();
+    let help = crate::look::untied(&shown.render_long_help().to_string());
     let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
     // Variables and exit codes are the same nearly everywhere.
     let end = lines.iter().position(|line| *line == "Environment:");

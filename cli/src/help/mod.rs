@@ -85,15 +85,25 @@ fn explained(command: clap::Command, path: &str, cells: usize) -> clap::Command 
     }
 }
 
+/// Indented lines are commands and files: they are not broken, as somebody
+/// copies them.
+fn kept_whole(text: &str) -> String {
+    let keep = |line: &str| match line.strip_prefix("  ") {
+        Some(rest) => format!("  {}", look::tied(rest)),
+        None => line.to_owned(),
+    };
+    text.lines().map(keep).collect::<Vec<_>>().join("\n")
+}
+
 /// What stands below the options.
 fn text(page: &Page, more: Option<&str>, cells: usize) -> String {
     let mut text = String::new();
     if let Some(more) = more {
-        let _ = writeln!(text, "{}\n", more.trim_end());
+        let _ = writeln!(text, "{}\n", kept_whole(more.trim_end()));
     }
     let _ = writeln!(text, "Examples:");
     for (example, what) in page.examples {
-        let _ = writeln!(text, "  {example}");
+        let _ = writeln!(text, "{}", kept_whole(&format!("  {example}")));
         for line in look::wrap(what, cells.saturating_sub(6)) {
             let _ = writeln!(text, "      {line}");
         }
@@ -121,11 +131,12 @@ mod tests {
     #[test]
     fn the_overview_and_a_page_as_people_see_them() {
         let mut command = command_in(80);
-        insta::assert_snapshot!("overview", command.render_help());
+        let shown = |command: &mut clap::Command| look::untied(&command.render_help().to_string());
+        insta::assert_snapshot!("overview", shown(&mut command));
         command.build();
         let role = command.find_subcommand_mut("role").unwrap();
         let switch = role.find_subcommand_mut("switch").unwrap();
-        insta::assert_snapshot!("role_switch", switch.render_help());
+        insta::assert_snapshot!("role_switch", shown(switch));
     }
 
     /// Every command, and those below it.
@@ -133,6 +144,20 @@ mod tests {
         found.push(command.clone());
         for below in command.get_subcommands() {
             all(below, found);
+        }
+    }
+
+    #[test]
+    fn what_is_copied_from_the_help_is_whole_on_a_narrow_screen() {
+        let mut command = command_in(60);
+        command.build();
+        let exec = command.find_subcommand_mut("exec").unwrap();
+        let help = look::untied(&exec.render_long_help().to_string());
+        for line in [
+            "  credential_process = /usr/local/bin/quiltctl credential-process --no-autostart",
+            "  quiltctl exec --socket-only -- sh -c 'docker run --user \"$(id -u)\" \\",
+        ] {
+            assert!(help.lines().any(|shown| shown == line), "{line}:\n{help}");
         }
     }
 
@@ -150,7 +175,7 @@ mod tests {
                 for line in help.lines().filter(|line| look::width(line) > cells) {
                     // An example is one line, however long.
                     assert!(
-                        examples.contains(line),
+                        examples.contains(line) || line.contains('\u{a0}'),
                         "{cells}, {}: {line}",
                         command.get_name()
                     );

@@ -17,7 +17,7 @@ pub(crate) const VARIABLES: &[(&str, Option<&[&str]>, &str)] = &[
     (
         "QUILT_CATALOG",
         None,
-        "The catalog, instead of the configured one",
+        "The catalog, instead of the default one",
     ),
     (
         "QUILTD_SOCKET",
@@ -169,22 +169,22 @@ pages! {
             "quiltctl api-keys list" => "your keys, and when they end",
             "quiltctl api-keys list --status expired" => "those that have";
         "api-keys get":
-            "quiltctl api-keys get 0b9e7a52-6b1f-4f0e-9d0f-6c1d" => "one key by its id",
+            "quiltctl api-keys get ci-nightly" => "one key, by its name",
             "quiltctl api-keys get 0b9e7a52-6b1f-4f0e-9d0f-6c1d --json" => "for scripts";
         "api-keys create":
             "quiltctl api-keys create ci-github-prod-2026q1" => "for 90 days; the secret is shown once",
             "quiltctl api-keys create laptop --expires-in-days 30 --use" => "and used here at once";
         "api-keys revoke":
-            "quiltctl api-keys revoke 0b9e7a52-6b1f-4f0e-9d0f-6c1d" => "by its id",
+            "quiltctl api-keys revoke ci-nightly" => "by its name",
             "quiltctl api-keys revoke --secret-stdin < key.txt" => "by its secret, as when it leaked";
         "api-keys rotate":
             "quiltctl api-keys rotate --current" => "the key in use, without a gap",
-            "quiltctl api-keys rotate 0b9e7a52-6b1f-4f0e-9d0f-6c1d" => "another one";
+            "quiltctl api-keys rotate ci-nightly" => "another one, by its name";
         "admin api-keys list":
             "quiltctl admin api-keys list" => "everybody's keys",
             "quiltctl admin api-keys list --email alice@quilt.example" => "those of one user";
         "admin api-keys get":
-            "quiltctl admin api-keys get 0b9e7a52-6b1f-4f0e-9d0f-6c1d" => "one key by its id",
+            "quiltctl admin api-keys get ci-nightly" => "one key, by its name",
             "quiltctl admin api-keys get 0b9e7a52-6b1f-4f0e-9d0f-6c1d --json" => "for scripts";
         "admin api-keys revoke":
             "quiltctl admin api-keys revoke 0b9e7a52-6b1f-4f0e-9d0f-6c1d" => "for good",

@@ -11,22 +11,24 @@ mod time;
 mod url;
 mod width;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 
+use quilt_proto::wire::CatalogStatus;
 use quilt_proto::{Timestamp, quoted};
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
 pub(crate) use self::foreign::{Foreign, name, names, says};
 pub(crate) use self::paint::{ColorWhen, Paint};
-pub(crate) use self::screen::{Line, Screen, Span};
+pub(crate) use self::screen::{Line, Screen, Span, tied, untied};
 pub(crate) use self::table::{Column, Table};
 pub(crate) use self::time::{Zone, span};
 pub(crate) use self::url::{host, page};
-#[cfg(test)]
-pub(crate) use self::width::width;
-pub(crate) use self::width::{of_stdout as width_of_stdout, wrap};
+pub(crate) use self::width::{
+    of_stderr as width_of_stderr, of_stdout as width_of_stdout, width, wrap,
+};
 
 use crate::args::Global;
 
@@ -45,6 +47,8 @@ pub(crate) struct Look {
     pub(crate) now: Timestamp,
     /// Where it is that time.
     pub(crate) zone: Zone,
+    /// What catalogs are called, by their URLs.
+    pub(crate) names: BTreeMap<String, String>,
 }
 
 impl Look {
@@ -57,6 +61,25 @@ impl Look {
             utc: global.utc,
             now: Timestamp::now(),
             zone: Zone::of_system(),
+            names: BTreeMap::new(),
+        }
+    }
+
+    /// The same, which calls catalogs as quiltd.toml does.
+    pub(crate) fn naming(self, catalogs: &[CatalogStatus]) -> Self {
+        let named = catalogs.iter().filter_map(|catalog| {
+            let alias = catalog.alias.as_deref()?;
+            Some((catalog.catalog_url.to_string(), name(alias).to_string()))
+        });
+        let names = named.collect();
+        Self { names, ..self }
+    }
+
+    /// A catalog by its name in quiltd.toml, else by its host.
+    pub(crate) fn catalog(&self, url: &str) -> String {
+        match self.names.get(url) {
+            Some(name) => name.clone(),
+            None => page(url.strip_prefix("https://").unwrap_or(url)),
         }
     }
 

@@ -6,6 +6,19 @@ use super::{Foreign, Look, Paint};
 use crate::exit::Failure;
 use crate::output;
 
+/// A blank at which no line is broken; shown as any other.
+const TIE: char = '\u{a0}';
+
+/// Words that stay on one line.
+pub(crate) fn tied(words: &str) -> String {
+    words.replace(' ', "\u{a0}")
+}
+
+/// The same, once it is laid out.
+pub(crate) fn untied(text: &str) -> String {
+    text.replace(TIE, " ")
+}
+
 /// A piece of a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -88,6 +101,12 @@ impl Line {
     }
 
     fn write(&self, look: &Look, into: &mut String) {
+        let mut text = String::new();
+        self.lay_out(look, &mut text);
+        into.push_str(&untied(&text));
+    }
+
+    fn lay_out(&self, look: &Look, into: &mut String) {
         let indent = " ".repeat(self.indent);
         let plain: String = self.spans.iter().map(|span| span.text.as_str()).collect();
         let room = look.width.filter(|_| !self.whole);

@@ -112,6 +112,7 @@ impl Table {
             .filter(|column| !self.says_nothing(*column))
             .collect();
         if let Some(room) = look.width {
+            let wanted = shown.clone();
             while self.indent + self.width(&shown) > room {
                 let least = shown
                     .iter()
@@ -123,8 +124,25 @@ impl Table {
                 };
                 shown.retain(|column| *column != least);
             }
+            self.take_back(&mut shown, &wanted, room);
         }
         self.grid(look, &shown)
+    }
+
+    /// A wide column that had to go may have left room for narrow ones that went
+    /// before it.
+    fn take_back(&self, shown: &mut Vec<usize>, wanted: &[usize], room: usize) {
+        let mut gone: Vec<usize> = wanted.to_vec();
+        gone.retain(|column| !shown.contains(column));
+        gone.sort_by_key(|column| std::cmp::Reverse(self.columns[*column].importance));
+        for column in gone {
+            let mut with = shown.clone();
+            with.push(column);
+            with.sort_unstable();
+            if self.indent + self.width(&with) <= room {
+                *shown = with;
+            }
+        }
     }
 
     /// Whether a column is empty, or the same in every row where that says

@@ -18,6 +18,7 @@ pub(crate) fn look(width: usize, color: bool) -> Look {
         utc: false,
         now: Timestamp::from_unix(NOW),
         zone: Zone::utc(),
+        names: BTreeMap::new(),
     }
 }
 

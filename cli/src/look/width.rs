@@ -2,7 +2,8 @@
 
 use std::env;
 
-use rustix::stdio::stdout;
+use rustix::fd::AsFd;
+use rustix::stdio::{stderr, stdout};
 use rustix::termios::{isatty, tcgetwinsize};
 use unicode_width::UnicodeWidthStr;
 
@@ -19,13 +20,26 @@ pub(crate) fn width(text: &str) -> usize {
 /// The width of stdout: `COLUMNS`, else the terminal's; nothing where it is no
 /// terminal.
 pub(crate) fn of_stdout() -> Option<usize> {
-    if let Some(columns) = env::var("COLUMNS").ok().and_then(|text| text.parse().ok()) {
-        return Some(NARROWEST.max(columns));
-    }
-    if !isatty(stdout()) {
+    asked_for().or_else(|| of_terminal(stdout()))
+}
+
+/// The width of stderr; nothing where it is no terminal: a program that reads
+/// it expects one line.
+pub(crate) fn of_stderr() -> Option<usize> {
+    let said = of_terminal(stderr())?;
+    Some(asked_for().unwrap_or(said))
+}
+
+fn asked_for() -> Option<usize> {
+    let columns = env::var("COLUMNS").ok()?.parse().ok()?;
+    Some(NARROWEST.max(columns))
+}
+
+fn of_terminal(fd: impl AsFd) -> Option<usize> {
+    if !isatty(&fd) {
         return None;
     }
-    let said = tcgetwinsize(stdout()).map_or(0, |size| usize::from(size.ws_col));
+    let said = tcgetwinsize(&fd).map_or(0, |size| usize::from(size.ws_col));
     Some(if said == 0 {
         USUAL
     } else {

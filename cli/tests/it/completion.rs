@@ -59,6 +59,10 @@ const LINES: &[(&str, &str)] = &[
         "quiltctl admin api-keys get key4711",
     ),
     (
+        "quiltctl api-keys revoke ni",
+        "quiltctl api-keys revoke nightly",
+    ),
+    (
         "quiltctl api-keys rotate key",
         "quiltctl api-keys rotate key4711",
     ),

@@ -7,9 +7,12 @@ mod calls;
 mod completion;
 mod doctor;
 mod errors;
+#[cfg(target_os = "linux")]
+mod hot_path;
 mod login;
 #[cfg(target_os = "linux")]
 mod owner;
+mod screens;
 mod server;
 mod setup_aws;
 mod setup_units;

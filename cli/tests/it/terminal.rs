@@ -103,6 +103,34 @@ impl Terminal {
         self.screen.lock().unwrap().screen().contents()
     }
 
+    /// The lines of the screen as they stand, and whole those that the terminal
+    /// broke. All of what a program that has ended wrote is there.
+    pub(crate) fn lines(&mut self) -> (String, Vec<String>) {
+        // The reader ends with what it reads from.
+        let nothing = std::fs::File::open("/dev/null").unwrap();
+        self.slave = nothing.into();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        let parser = self.screen.lock().unwrap();
+        let screen = parser.screen();
+        let (mut broken, mut whole, mut shown) = (Vec::new(), String::new(), String::new());
+        let columns = screen.size().1;
+        for (row, text) in (0_u16..).zip(screen.rows(0, columns)) {
+            shown.push_str(text.trim_end());
+            shown.push('\n');
+            let is_broken = screen.row_wrapped(row);
+            let goes_on = !whole.is_empty() || is_broken;
+            if goes_on {
+                whole.push_str(&text);
+            }
+            if goes_on && !is_broken {
+                broken.push(std::mem::take(&mut whole));
+            }
+        }
+        (shown.trim_end().to_owned(), broken)
+    }
+
     /// Whether the program has the screen for itself.
     pub(crate) fn is_full_screen(&self) -> bool {
         self.screen.lock().unwrap().screen().alternate_screen()

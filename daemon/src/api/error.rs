@@ -4,7 +4,7 @@
 mod problem;
 
 use axum::response::{IntoResponse, Response};
-use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem};
+use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem, Reason};
 
 use super::hints;
 use crate::audit::AuditError;
@@ -27,6 +27,11 @@ pub(super) enum ApiError {
     Session(SessionError),
     /// A login did not come about.
     Login(SessionError, How),
+    /// The stack does not take the code that was pasted.
+    CodeRefused {
+        catalog: CatalogUrl,
+        why: Reason,
+    },
     Credential(CredentialError),
     Config(ConfigError),
     Audit(AuditError),

@@ -85,9 +85,9 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         ApiError::Aws(error) => aws(error),
         ApiError::Gateway(error) => return gateway(error),
         ApiError::Grant(error) => grant(error),
-        ApiError::Machine(_) | ApiError::NoSuchGrant | ApiError::Streams(_) => {
-            "quiltctl status".into()
-        }
+        ApiError::Machine(_) | ApiError::Streams(_) => "quiltctl status".into(),
+        ApiError::NoSuchGrant => "quiltctl grants list".into(),
+        ApiError::CodeRefused { catalog, .. } => login(catalog),
         ApiError::Name(_) | ApiError::Input(_) | ApiError::NoSuchPath | ApiError::NoSuchMethod => {
             return None;
         }
@@ -96,8 +96,9 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
 
 fn catalog(error: &CatalogError) -> Command {
     match error {
-        CatalogError::Url(_) | CatalogError::NotConfigured => CONFIGURE.into(),
-        CatalogError::Name(_) => "quiltctl status".into(),
+        CatalogError::NotConfigured => CONFIGURE.into(),
+        // It names those that there are.
+        CatalogError::Url(_) | CatalogError::Name(_) => "quiltctl status".into(),
         CatalogError::Config(error) => config(error),
     }
 }
@@ -194,9 +195,8 @@ fn credential(error: &CredentialError) -> Option<Command> {
         CredentialError::OtherCatalog { .. } => "quiltctl profiles".into(),
         CredentialError::ClockSkew { .. } => SET_CLOCK.into(),
         CredentialError::Aws { source, .. } => aws(source),
-        CredentialError::SlowAws(_) | CredentialError::UnknownProfile { .. } => {
-            "quiltctl profiles".into()
-        }
+        CredentialError::UnknownProfile { remedy, .. } => remedy.clone(),
+        CredentialError::SlowAws(_) => "quiltctl profiles".into(),
         CredentialError::Slow(_) => "quiltctl status".into(),
         CredentialError::Stopping => "quiltctl daemon start".into(),
     })

@@ -1,6 +1,6 @@
 //! Why there are no AWS credentials.
 
-use quilt_proto::{CatalogUrl, ProfileName, Timestamp};
+use quilt_proto::{CatalogUrl, Command, ProfileName, Timestamp};
 
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
@@ -49,6 +49,8 @@ pub enum CredentialError {
         known: Vec<ProfileName>,
         /// Why the settings file is not in force, if it is not.
         problem: Option<String>,
+        /// What mends the file, or shows it.
+        remedy: Command,
     },
     /// AWS gives nothing for a profile's roles.
     #[error("profile '{profile}': {source}")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Wea
 use std::time::Duration;
 
 use quilt_proto::wire::CredentialStatus;
-use quilt_proto::{CatalogUrl, ProfileName};
+use quilt_proto::{CatalogUrl, Command, ProfileName};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -106,10 +106,17 @@ impl Vault {
     ) -> Result<Arc<Profile>, CredentialError> {
         settings.profile(name).ok_or_else(|| {
             let known = settings.profiles().into_iter();
+            let file = &self.dependencies.settings;
+            let problem = file.problem();
             CredentialError::UnknownProfile {
                 name: name.clone(),
                 known: known.map(|(name, _)| name).collect(),
-                problem: self.dependencies.settings.problem(),
+                remedy: if problem.is_some() {
+                    file.remedy().unwrap_or_else(|| Command::edit(file.path()))
+                } else {
+                    "quiltctl profiles".into()
+                },
+                problem,
             }
         })
     }

@@ -39,7 +39,7 @@ impl Session {
             lines.push(format!("Before, {previous} was logged in there."));
         }
         if self.configured {
-            lines.push(format!("{catalog} is the configured catalog now."));
+            lines.push(format!("{catalog} is the default catalog now."));
         }
         lines
     }

@@ -22,7 +22,7 @@ async fn only(world: &World, code: &str) -> Finding {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_is_missing_or_over() {
     let world = healthy().await;
-    let login = format!("quiltctl login --catalog {}", world.stack.catalog_url());
+    let login = format!("quiltctl login {}", world.stack.catalog_url());
     world.ctl(&["logout"]).await.ok();
     assert_eq!(only(&world, "login_required").await.hint.to_string(), login);
     world.login().await;

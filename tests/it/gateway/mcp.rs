@@ -93,11 +93,13 @@ async fn quilts_mcp_server_works_on_the_login() {
     let told = world.ctl(&["setup", "quilt3"]).await;
     let (authority, token) = grant(&world);
     let here = format!("http://{authority}");
-    let variables = format!(
-        "QUILT_CATALOG_URL={} QUILT_REGISTRY_URL={here}",
-        world.stack.catalog_url()
-    );
-    assert!(told.stderr.contains(&variables), "{}", told.stderr);
+    let catalog = world.stack.catalog_url();
+    for variable in [
+        format!("    QUILT_CATALOG_URL={catalog}\n"),
+        format!("    QUILT_REGISTRY_URL={here}\n"),
+    ] {
+        assert!(told.stderr.contains(&variable), "{}", told.stderr);
+    }
     let auth = fs::read_to_string(sdk_file(&world, "auth.json")).unwrap();
     assert!(!auth.contains("alice"), "{auth}");
     holds_everything(&texts(calls(&world, &here, &everything()).await));

@@ -72,11 +72,11 @@ impl<P: Place> Reader<P> {
     }
 
     /// Nothing but `HOME`, `PATH`, and where this machine's AWS is.
-    fn command(&self, program: &str) -> Command {
+    fn command(&self, home: &Path, program: &str) -> Command {
         let mut command = self.place.enter();
         command
             .arg("-i")
-            .arg(format!("HOME={}", self.place.home().display()))
+            .arg(format!("HOME={}", home.display()))
             .arg(format!("PATH={}", self.path))
             .arg(format!("AWS_ENDPOINT_URL_S3={}", self.stack.s3_url()))
             .arg(format!("AWS_ENDPOINT_URL_STS={}", self.stack.sts_url()))
@@ -105,7 +105,13 @@ impl<P: Place> Reader<P> {
     }
 
     async fn run(&self, block: &str) -> Run {
-        let mut shell = self.command("sh");
+        let is_login = block.contains("quiltctl login ");
+        let code = is_login.then(|| self.code(block));
+        self.run_in(&self.place.home(), block, code).await
+    }
+
+    async fn run_in(&self, home: &Path, block: &str, typed: Option<String>) -> Run {
+        let mut shell = self.command(home, "sh");
         shell.args(["-e", "-u", "-c", &self.filled_in(block)]);
         shell
             .stdin(Stdio::piped())
@@ -113,11 +119,24 @@ impl<P: Place> Reader<P> {
             .stderr(Stdio::piped());
         let mut child = shell.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        if block.contains("quiltctl login ") {
-            stdin.write_all(self.code(block).as_bytes()).await.unwrap();
-        }
+        let typed = typed.unwrap_or_default();
+        stdin.write_all(typed.as_bytes()).await.unwrap();
         drop(stdin);
         child.wait_with_output().await.unwrap().into()
+    }
+
+    /// Runs a block where the service is: in a home of its own, with the key
+    /// that was shown before.
+    async fn run_as_service(&self, block: &str, said: &str) -> Run {
+        let secret = said.split("Secret: ").nth(1).expect("a key was shown");
+        let key = secret.lines().next().unwrap();
+        let home = self.place.home().join("service");
+        let block = format!("mkdir \"$HOME\"\nexport QUILT_API_KEY={key}\n{block}");
+        let run = self.run_in(&home, &block, None).await;
+        let status = self.run_in(&home, "quiltctl status", None).await;
+        let _ = self.run_in(&home, "quiltctl daemon stop", None).await;
+        assert!(status.stdout.contains("API key qk_"), "{status:?}");
+        run
     }
 }
 
@@ -185,7 +204,11 @@ async fn every_command<P: Place>(reader: &Reader<P>) {
         if is_looked_at(&block) {
             continue;
         }
-        let run = reader.run(&block).await;
+        let run = if block.contains("--api-key-env") {
+            reader.run_as_service(&block, &said).await
+        } else {
+            reader.run(&block).await
+        };
         if run.code != 0 {
             let _ = reader.run("quiltctl daemon stop").await;
             panic!("{block}\n{run:?}\nbefore:\n{said}");
@@ -203,9 +226,13 @@ async fn every_command<P: Place>(reader: &Reader<P>) {
         "\"email\"",
         "Undone: ",
         "alice@example.com",
+        // What Quilt's MCP server needs, as the README shows it.
+        "    QUILT_CATALOG_URL=http://",
+        "    QUILT_REGISTRY_URL=http://127.0.0.1:",
     ] {
         assert!(said.contains(seen), "{seen}:\n{said}");
     }
+    assert!(README.contains("\"QUILT_CATALOG_URL\"") && README.contains("\"QUILT_REGISTRY_URL\""));
     // All of it is gone again.
     let config = reader.run("cat .aws/config || :").await.ok();
     assert!(!config.contains("quiltctl"), "{config}");
@@ -254,7 +281,7 @@ fn the_readme_is_short() {
         .flat_map(str::split_whitespace)
         .count();
     assert!(
-        (700..=1300).contains(&words),
+        (900..=1300).contains(&words),
         "{words} words beside the tables"
     );
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use quilt_tests::harness::binaries;
 use quilt_tests::showcase::{Showcase, Step};
-use quilt_tests::stack::DEMO_BUCKET;
+use quilt_tests::stack::{DEMO_BUCKET, FakeStack, StackConfig};
 use tokio::io::AsyncWriteExt;
 
 /// Shows what quiltd does, on a Quilt stack that runs on this machine only.
@@ -130,21 +130,38 @@ async fn run(showcase: &Showcase, step: &Step, ink: &Ink) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Waits for Ctrl-C.
+/// Says how to use it, with a second catalog, and waits for Ctrl-C.
 async fn stay(showcase: &Showcase) -> anyhow::Result<()> {
+    let other = FakeStack::bind(StackConfig::default())
+        .await
+        .context("cannot listen on loopback")?;
+    let file = showcase.home.path().join("env");
+    std::fs::write(&file, variables(showcase)).context("cannot write what to source")?;
     println!("\nStill running, until Ctrl-C. In another terminal:\n");
-    for (name, value) in showcase.home.environment() {
-        if name.starts_with("XDG_") || name == "HOME" {
-            println!("  export {name}={}", value.to_string_lossy());
-        }
-    }
-    for (name, value) in showcase.endpoints() {
-        println!("  export {name}={value}");
-    }
-    println!("  export PATH={}", showcase.path());
+    println!("  . {}", file.display());
     println!("  quiltctl watch");
     println!("  aws --profile quilt s3 ls s3://{DEMO_BUCKET}/");
+    println!("\nThere, `quiltctl login demo` leads to the stack's own login page. Without a");
+    println!("browser, here and for a second catalog:\n");
+    for (stack, typed) in [(&showcase.stack, "demo"), (&other, other.catalog_url())] {
+        println!("  curl -s '{}/code?user=alice' |", stack.control_url());
+        println!("    quiltctl login {typed} --code-stdin");
+    }
     tokio::signal::ctrl_c()
         .await
         .context("cannot wait for Ctrl-C")
+}
+
+/// What makes a shell one of the throw-away home.
+fn variables(showcase: &Showcase) -> String {
+    let own = showcase.home.environment().into_iter();
+    let own = own.filter(|(name, _)| name.starts_with("XDG_") || *name == "HOME");
+    let own = own.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
+    let endpoints = showcase.endpoints();
+    let endpoints = endpoints.map(|(name, value)| (name, value.to_owned()));
+    let path = format!("{}:$PATH", showcase.programs());
+    own.chain(endpoints)
+        .chain([("PATH", path)])
+        .map(|(name, value)| format!("export {name}=\"{value}\"\n"))
+        .collect()
 }

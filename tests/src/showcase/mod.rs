@@ -88,15 +88,20 @@ impl Showcase {
         .to_vec()
     }
 
-    /// The directories of the programs, before all others.
-    pub fn path(&self) -> String {
+    /// The directories of the programs.
+    pub fn programs(&self) -> String {
         let dir = |program: &Path| {
             let dir = program.parent().unwrap_or(Path::new("/"));
             dir.display().to_string()
         };
         let (ours, theirs) = (dir(binaries::quiltctl()), dir(&self.aws.program("aws")));
+        format!("{ours}:{theirs}")
+    }
+
+    /// The directories of the programs, before all others.
+    pub fn path(&self) -> String {
         let rest = std::env::var("PATH").unwrap_or_default();
-        format!("{ours}:{theirs}:{rest}")
+        format!("{}:{rest}", self.programs())
     }
 
     /// What leads AWS programs to the stack's S3 and STS.

@@ -1,10 +1,11 @@
 //! `admin api-keys`.
 
+use quilt_proto::ApiKeyId;
 use quilt_proto::api::{ListAllApiKeys, ReadAnyApiKey, RevokeAnyApiKey};
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus};
 
 use super::{report, unused};
-use crate::commands::api_keys::{get, parse_id, parse_status, revoke, view};
+use crate::commands::api_keys::{get, key_named, parse_status, revoke, view};
 use crate::context::Context;
 use crate::destroy;
 use crate::exit::Failure;
@@ -17,14 +18,14 @@ pub(crate) enum Command {
     List(Filter),
     /// Show an API key
     Get {
-        /// The key's id
-        #[arg(add = crate::completion::admin_keys())]
+        /// The key's name, or its id
+        #[arg(value_name = "KEY", add = crate::completion::admin_keys())]
         id: String,
     },
     /// Revoke an API key for good
     Revoke {
-        /// The key's id
-        #[arg(add = crate::completion::admin_keys())]
+        /// The key's name, or its id
+        #[arg(value_name = "KEY", add = crate::completion::admin_keys())]
         id: String,
 
         /// Do not ask; needed where nobody is at a terminal
@@ -62,15 +63,21 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::List(filter) => context.show(&filter.request(), |look, keys| {
             view::screen(look, keys, "No API keys match; nobody has made such a key.")
         }),
-        Command::Get { id } => get(context, &ReadAnyApiKey(parse_id(id)?)),
+        Command::Get { id } => get(context, &ReadAnyApiKey(any_key(context, id)?)),
         Command::Revoke { id, yes } => revoke(context, id, *yes),
         Command::Unused(args) => unused::run(context, args),
         Command::Report => report::run(context),
     }
 }
 
+/// Anybody's key that is meant by its name or its id.
+fn any_key(context: &Context, typed: &str) -> Result<ApiKeyId, Failure> {
+    let list = |filter| context.send(&ListAllApiKeys(filter));
+    key_named(typed, list, "quiltctl admin api-keys list")
+}
+
 fn revoke(context: &Context, id: &str, yes: bool) -> Result<(), Failure> {
-    let id = parse_id(id)?;
+    let id = any_key(context, id)?;
     let again = quilt_proto::Command::of("quiltctl admin api-keys revoke")
         .operand(&id)
         .option_if("--catalog", context.global().catalog.as_ref());

@@ -1,6 +1,6 @@
 //! `api-keys create`.
 
-use quilt_proto::api::{CreateApiKey, RevokeApiKey};
+use quilt_proto::api::{CreateApiKey, ReadSession, RevokeApiKey, SessionQuery};
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
@@ -44,9 +44,24 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     })?;
     warn();
     if args.use_it {
-        hand_over(context, &created.secret)?;
+        return hand_over(context, &created.secret);
     }
+    say_what_next(context);
     Ok(())
+}
+
+/// What the key is for: a service that logs in with it.
+fn say_what_next(context: &Context) {
+    if !look::is_seen() || context.global().json {
+        return;
+    }
+    let Ok(session) = context.send(&ReadSession(SessionQuery::default())) else {
+        return;
+    };
+    let login = Command::of("quiltctl login")
+        .operand(look::host(&session.catalog_url))
+        .words("--api-key-env");
+    output::next(&[(login, "in the service, with QUILT_API_KEY set")]);
 }
 
 /// The same command once more.
@@ -74,7 +89,13 @@ pub(super) fn deliver(
     if context.global().json {
         output::delivered(&output::json_line(body)?)
     } else {
-        output::delivered(shown(key, secret)?.as_bytes())
+        // A script reads the exact time.
+        let end = if look::is_seen() {
+            context.look().when(key.expires_at)
+        } else {
+            key.expires_at.to_string()
+        };
+        output::delivered(shown(key, secret, &end)?.as_bytes())
     }
 }
 
@@ -103,7 +124,7 @@ pub(super) fn check_days(days: i64) -> Result<(), Failure> {
 
 /// A new key with its secret, as the guide prints it. In one piece: a reader
 /// that goes away with half of it would have the secret or not.
-fn shown(key: &ApiKey, secret: &Secret) -> Result<Zeroizing<String>, Failure> {
+fn shown(key: &ApiKey, secret: &Secret, end: &str) -> Result<Zeroizing<String>, Failure> {
     let parsed = parse(secret)?;
     Ok(Zeroizing::new(format!(
         "Key ID: {}\nName: {}\nOwner: {}\nSecret: {}\nFingerprint: {}\nExpires: {}\n",
@@ -112,7 +133,7 @@ fn shown(key: &ApiKey, secret: &Secret) -> Result<Zeroizing<String>, Failure> {
         look::name(&key.user_email),
         parsed.secret().expose(),
         look::name(&key.fingerprint),
-        key.expires_at,
+        end,
     )))
 }
 

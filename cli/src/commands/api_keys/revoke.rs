@@ -4,7 +4,7 @@ use quilt_proto::Command;
 use quilt_proto::api::{Endpoint, ReadApiKey, RevokeApiKey, RevokeApiKeySecret};
 use quilt_proto::wire::{ApiKey, ApiKeyRevocation};
 
-use super::parse_id;
+use super::own_key;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{destroy, key_source, look, output};
@@ -12,8 +12,9 @@ use crate::{destroy, key_source, look, output};
 /// Which key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The key's id
+    /// The key's name, or its id
     #[arg(
+        value_name = "KEY",
         required_unless_present = "secret_stdin",
         conflicts_with = "secret_stdin",
         add = crate::completion::keys()
@@ -31,7 +32,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if let Some(id) = &args.id {
-        let id = parse_id(id)?;
+        let id = own_key(context, id)?;
         let again = Command::of("quiltctl api-keys revoke")
             .operand(&id)
             .option_if("--catalog", context.global().catalog.as_ref());

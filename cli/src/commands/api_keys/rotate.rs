@@ -4,7 +4,7 @@ use quilt_proto::api::{ReadSession, ReadToken, RevokeApiKey, RotateApiKey, Sessi
 use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 
-use super::{create, parse_id};
+use super::{create, own_key, parse_id};
 use crate::commands::login;
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -13,8 +13,8 @@ use crate::output;
 /// Which key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The id of the key to replace
-    #[arg(required_unless_present = "current", conflicts_with = "current", add = crate::completion::keys())]
+    /// The name or the id of the key to replace
+    #[arg(value_name = "KEY", required_unless_present = "current", conflicts_with = "current", add = crate::completion::keys())]
     id: Option<String>,
 
     /// Replace the key in use
@@ -34,7 +34,8 @@ pub(crate) struct Args {
 /// only after the new secret is out, so that whoever is interrupted, somebody
 /// has a key that works.
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let id = args.id.as_deref().map(parse_id).transpose()?;
+    let id = args.id.as_deref();
+    let id = id.map(|id| own_key(context, id)).transpose()?;
     if let Some(days) = args.expires_in_days {
         create::check_days(days)?;
     }

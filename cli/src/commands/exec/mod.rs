@@ -113,15 +113,22 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         outlook::tell(context, args.profile.as_ref(), length);
     }
     let error = command.exec();
-    let code = if error.kind() == io::ErrorKind::NotFound {
-        exit::NO_PROGRAM
-    } else {
-        exit::NOT_RUNNABLE
+    let name = program.to_string_lossy();
+    let shown = quoted::name(&name);
+    let (code, what) = match error.kind() {
+        io::ErrorKind::NotFound if !name.contains('/') => {
+            let what = format!("there is no program {shown} in PATH");
+            (exit::NO_PROGRAM, what)
+        }
+        io::ErrorKind::NotFound => {
+            let what = format!("{shown} is not there, or what its first line names is not");
+            (exit::NO_PROGRAM, what)
+        }
+        kind => {
+            let what = format!("cannot run {shown}: {kind}");
+            (exit::NOT_RUNNABLE, what)
+        }
     };
-    let what = format!(
-        "cannot run {}: {error}",
-        quoted::name(&program.to_string_lossy())
-    );
     Err(Failure::new(code, what).hint("quiltctl exec --help"))
 }
 
@@ -181,7 +188,7 @@ fn hand_on_socket(
     let wanted = args.profile.clone();
     let wanted = wanted.unwrap_or_else(ProfileName::default_profile);
     let profiles = context.send(&ReadProfiles)?;
-    let profile = super::profile_named(profiles, &wanted)?;
+    let profile = super::profile_named(context, profiles, &wanted)?;
     command.env(locations::SOCKET_ENV, context.socket()?);
     Ok(profile.region)
 }

@@ -66,7 +66,10 @@ pub(super) fn tell(context: &Context, profile: Option<&ProfileName>, length: i64
 
 /// Whether the login or key lasts.
 fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) -> String {
-    let at = host(&catalog.catalog_url);
+    let at = catalog.alias.as_deref().map_or_else(
+        || host(&catalog.catalog_url),
+        |alias| name(alias).to_string(),
+    );
     let job = span(length);
     let session = &catalog.session;
     if session.state != SessionState::Active {

@@ -38,10 +38,28 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let is_empty = found? == 0;
     drop(progress);
-    if is_empty && let Some(remark) = why_none(context, args, &call) {
+    if !is_empty {
+        return Ok(());
+    }
+    if let Some(remark) = why_none(context, args, &call) {
         output::note(remark);
+    } else if look::is_seen() {
+        say_none(args);
     }
     Ok(())
+}
+
+/// That there is none, for somebody who waits for names.
+fn say_none(args: &Args) {
+    match &args.registry {
+        Some(registry) => {
+            output::note(format_args!("No packages in {}.", quoted::name(registry)));
+        }
+        None => output::advise(
+            "No packages are installed on this machine",
+            &Command::of("quiltctl packages list s3://YOUR-BUCKET"),
+        ),
+    }
 }
 
 /// What may have been meant by a listing that is empty.

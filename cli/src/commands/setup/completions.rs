@@ -8,13 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::quoted;
-
 use super::unit;
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, helper, output};
+use crate::{files, helper, look, output};
 
 /// For which shells.
 #[derive(Debug, clap::Args)]
@@ -67,7 +65,7 @@ fn report(context: &Context, args: &Args, changed: &[PathBuf]) -> Result<(), Fai
     }
     for path in changed {
         let what = if args.undo { "taken back" } else { "written" };
-        output::line(format_args!("{}: {what}", quoted::path(path)))?;
+        output::line(format_args!("{}: {what}", look::file(path)))?;
     }
     output::note(match (args.undo, changed.is_empty()) {
         (true, true) => "Completion was not set up.",

@@ -1,15 +1,16 @@
 //! `setup quilt3`: the Python SDK, as whoever is logged in here.
 
+use std::path::Path;
+
 use quilt_proto::api::{SetUpGateway, UndoGateway};
-use quilt_proto::command::{Command, sentence};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
-use quilt_proto::{locations, quoted};
+use quilt_proto::{Command, locations};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::page;
-use crate::{consent, files, output};
+use crate::{consent, files, look, output};
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -67,7 +68,8 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
         },
     ))?;
     for file in gateway.files.iter().filter(|_| gateway.changed) {
-        output::line(format_args!("  changed {}", quoted::name(file)))?;
+        let file = look::file(Path::new(file));
+        output::line(format_args!("  changed {file}"))?;
     }
     if gateway.rights_changed {
         output::line(if gateway.without_api_keys {
@@ -77,40 +79,42 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
         })?;
     }
     if !gateway.without_api_keys && (gateway.changed || gateway.rights_changed) {
-        let what = "programs that use quilt3 may make API keys, which work anywhere, unless that \
+        let what = "Programs that use quilt3 may make API keys, which work anywhere, unless that \
                     is kept back";
         let keep_back = Command::of("quiltctl setup quilt3 --without-api-keys");
-        output::note(sentence(what, Some(&keep_back)));
+        output::advise(what, &keep_back);
     }
     if gateway.imported {
-        output::note("took over the login that quilt3 had made");
+        output::note("Took over the login that quilt3 had made.");
         for line in gateway.login.iter().flat_map(Session::welcome) {
             output::note(line);
         }
     } else if args.import {
-        output::note("quiltd is logged in already: the login of quilt3 was left alone");
+        output::note("quiltd is logged in already: the login of quilt3 was left alone.");
     } else if gateway.own_login {
         output::note(
-            "the login that quilt3 made itself is still in auth.json, for --undo; to take it \
+            "The login that quilt3 made itself is still in auth.json, for --undo; to take it \
              over instead: quiltctl logout, then quiltctl setup quilt3 --import",
         );
     }
     if gateway.changed {
-        output::note("programs that use quilt3 have to be started anew");
+        output::note("Programs that use quilt3 have to be started anew.");
     }
     let is_other = |it: &&GatewayAddress| gateway.catalog_url.as_ref() != Some(&it.catalog_url);
     for other in gateway.addresses.iter().filter(is_other) {
         output::note(format_args!(
-            "with quilt3 8.1, {} is reached by use_registry_url(\"{}\")",
+            "With quilt3 8.1, {} is reached by use_registry_url(\"{}\")",
             other.catalog_url, other.gateway_url
         ));
     }
     if let (Some(catalog), Some(here)) = (&gateway.catalog_url, &gateway.gateway_url) {
-        output::note(format_args!(
-            "for Quilt's MCP server, set these in its environment: \
-             QUILT_CATALOG_URL={} QUILT_REGISTRY_URL={here}",
+        // Each to be copied, into a shell or into what starts the server.
+        output::note("For Quilt's MCP server, set in the environment of quilt-mcp:");
+        output::whole(format_args!(
+            "    QUILT_CATALOG_URL={}",
             page(catalog.as_str())
         ));
+        output::whole(format_args!("    QUILT_REGISTRY_URL={here}"));
     }
     Ok(())
 }

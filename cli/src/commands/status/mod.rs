@@ -79,11 +79,15 @@ fn ask_who(context: &Context, status: &mut Status) {
 
 /// Says what of quiltd.toml is not in force, as `status` does.
 pub(super) fn warn_of_settings(context: &Context) {
-    // Without an answer there is nothing to warn of.
-    if let Ok(status) = context.of_all_catalogs().send(&ReadStatus) {
-        let is_about_it = |finding: &&Finding| finding.is(FindingCode::SettingsBroken);
-        warn(status.findings.iter().filter(is_about_it));
-    }
+    warn(settings_finding(context).as_ref());
+}
+
+/// What of quiltd.toml is not in force. Without an answer there is nothing to
+/// say of it.
+pub(super) fn settings_finding(context: &Context) -> Option<Finding> {
+    let status = context.of_all_catalogs().send(&ReadStatus).ok()?;
+    let mut findings = status.findings.into_iter();
+    findings.find(|finding| finding.is(FindingCode::SettingsBroken))
 }
 
 /// That the daemon is of another version.
@@ -105,6 +109,6 @@ pub(super) fn warn_of_version(status: &Status) {
 /// One line each, on stderr.
 pub(super) fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
     for finding in findings {
-        output::note(format_args!("warning: {finding}"));
+        output::advise(&format!("warning: {}", finding.summary), &finding.hint);
     }
 }

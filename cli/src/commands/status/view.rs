@@ -5,7 +5,7 @@ use quilt_proto::wire::{
     CatalogStatus, Finding, ProfileStatus, SessionState, SessionStatus, Severity, Status, TokenKind,
 };
 
-use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says};
+use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
 
 /// A key that ends sooner is worth a word, in seconds.
 const SOON: i64 = 14 * 86_400;
@@ -100,7 +100,7 @@ fn session(
         });
         facts.extend(user.is_admin.then(|| "admin".to_owned()));
     }
-    facts.push(state(look, session));
+    facts.push(tied(&state(look, session)));
     screen.line(line.with(facts.join(&between)));
     if let Some(error) = &session.last_error {
         screen.line(Line::indented(4).with(says(error)));

@@ -93,6 +93,9 @@ fn show(
         }
         if changed {
             look.width = None;
+            if let Some(status) = &model.status {
+                look = look.naming(&status.catalogs);
+            }
             terminal.draw(|frame| draw(frame, model, &look))?;
             drawn = Some(Instant::now());
         }

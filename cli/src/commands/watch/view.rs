@@ -17,9 +17,9 @@ const BAR: usize = 16;
 
 /// Draws it.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look) {
-    let sessions = sessions(model, look);
-    let grants = grants(model, look);
     let area = frame.area();
+    let sessions = sessions(model, look, area.width);
+    let grants = grants(model, look);
     let rows = |lines: &[Line<'_>], share: u16| {
         let lines = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         Constraint::Length(lines.min(area.height.saturating_mul(share) / 10).max(1))
@@ -76,7 +76,7 @@ fn heading(model: &Model, look: &Look) -> Vec<Line<'static>> {
 }
 
 /// A line a session, and one below it for each profile it gives.
-fn sessions(model: &Model, look: &Look) -> Vec<Line<'static>> {
+fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
     let catalogs = model.catalogs();
     let marked = model.marked();
     let mut lines = Vec::new();
@@ -89,7 +89,7 @@ fn sessions(model: &Model, look: &Look) -> Vec<Line<'static>> {
     }
     for catalog in catalogs {
         let is_marked = marked.as_ref() == Some(&catalog.catalog_url);
-        lines.push(session(catalog, is_marked, look));
+        lines.push(session(catalog, is_marked, look, room));
         for held in &catalog.credentials {
             lines.push(match held.expires_at {
                 Some(end) => {
@@ -122,7 +122,7 @@ fn sessions(model: &Model, look: &Look) -> Vec<Line<'static>> {
     lines
 }
 
-fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look) -> Line<'static> {
+fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look, room: u16) -> Line<'static> {
     let session = &catalog.session;
     let (symbol, state) = match session.state {
         SessionState::Active if session.last_error.is_none() => (Symbol::Good, "renews itself"),
@@ -142,7 +142,7 @@ fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look) -> Line<'stati
         .alias
         .as_deref()
         .map_or_else(String::new, |alias| format!(" ({})", name(alias)));
-    Line::from(vec![
+    let mut spans = vec![
         Span::raw(if is_marked { "> " } else { "  " }),
         Span::styled(look.symbol(symbol), accent(look, symbol)),
         Span::raw(" "),
@@ -152,8 +152,23 @@ fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look) -> Line<'stati
             Span::raw(host)
         },
         Span::styled(called, quiet()),
-        Span::raw(format!("  {}", facts.join(&between))),
-    ])
+    ];
+    let first = spans.len();
+    for (at, fact) in facts.into_iter().enumerate() {
+        let before = if at == 0 { "  " } else { between.as_str() };
+        spans.push(Span::raw(format!("{before}{fact}")));
+    }
+    fitted(spans, first + 1, room)
+}
+
+/// A line without what does not fit: whole facts go, the last ones first, and
+/// the first `kept` stay.
+fn fitted(mut spans: Vec<Span<'static>>, kept: usize, room: u16) -> Line<'static> {
+    let width = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
+    while spans.len() > kept && width(&spans) > usize::from(room) {
+        spans.pop();
+    }
+    Line::from(spans)
 }
 
 fn bar(look: &Look, share: f64) -> String {
@@ -182,7 +197,7 @@ fn asked(model: &Model, look: &Look, area: Rect) -> Vec<Line<'static>> {
         let more = [entry.catalog_url.as_ref(), entry.request.as_ref()];
         model.lets_through(texts.into_iter().chain(more).flatten().map(String::as_str))
     });
-    lines.extend(matching.map(|entry| event(entry, look)));
+    lines.extend(matching.map(|entry| event(entry, look, area.width)));
     if lines.len() == 2 {
         lines.push(Line::styled("nothing in the last hour", quiet()));
     }
@@ -190,7 +205,7 @@ fn asked(model: &Model, look: &Look, area: Rect) -> Vec<Line<'static>> {
     lines
 }
 
-fn event(entry: &AuditEntry, look: &Look) -> Line<'static> {
+fn event(entry: &AuditEntry, look: &Look, room: u16) -> Line<'static> {
     let times = if entry.count > 1 {
         format!("  {}{}", look.symbol(Symbol::Times), entry.count)
     } else {
@@ -213,13 +228,14 @@ fn event(entry: &AuditEntry, look: &Look) -> Line<'static> {
         audit::program(entry),
         audit::what(entry)
     )));
+    let kept = spans.len();
     if let Some(catalog) = &entry.catalog_url {
         spans.push(Span::styled(
-            format!("  {}", audit::catalog(catalog)),
+            format!("  {}", look.catalog(catalog)),
             quiet(),
         ));
     }
-    Line::from(spans)
+    fitted(spans, kept, room)
 }
 
 fn grants(model: &Model, look: &Look) -> Vec<Line<'static>> {

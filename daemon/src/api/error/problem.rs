@@ -27,6 +27,11 @@ pub(super) fn of(error: &ApiError) -> Problem {
             ErrorCode::StackRefused,
             format!("the role was not switched: {message}"),
         ),
+        ApiError::CodeRefused { why, .. } => Problem::new(
+            403,
+            ErrorCode::StackRefused,
+            format!("the code was not accepted: {why}; copy it whole, from the page as it is now"),
+        ),
         ApiError::OtherCatalog { asked, named } => {
             let detail =
                 format!("{asked} says that it is another catalog, {named}: nothing is configured");

@@ -76,7 +76,7 @@ pub(in crate::api) fn away(path: &Path, suffix: &str) -> Command {
 
 /// Logs in to a catalog.
 pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
-    Command::of("quiltctl login").option("--catalog", catalog)
+    Command::of("quiltctl login").operand(catalog)
 }
 
 /// What a key needs that was not taken at the start. The next start takes it.

@@ -8,6 +8,7 @@ use crate::api::arrival::welcome;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, How};
 use crate::session::{Session, SessionError};
+use crate::stack::StackError;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     let served = served.serve(show).serve(login).serve(logout);
@@ -36,7 +37,13 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
         accept_registry,
     } = call.body;
     let arrival = session.login(&code, accept_registry.as_ref()).await;
-    let arrival = arrival.map_err(|error| ApiError::Login(error, How::Code))?;
+    let arrival = arrival.map_err(|error| match error {
+        SessionError::Stack(StackError::TokenRejected { message, .. }) => ApiError::CodeRefused {
+            catalog: session.catalog().clone(),
+            why: message,
+        },
+        error => ApiError::Login(error, How::Code),
+    })?;
     Ok(welcome(&call.app, &session, arrival).await)
 }
 

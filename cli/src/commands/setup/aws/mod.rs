@@ -302,7 +302,7 @@ fn region(
         // One nobody knows would fail in whatever program uses it, later and
         // with less to say.
         let profiles = context.send(&ReadProfiles)?;
-        let profile = super::super::profile_named(profiles, wanted)?;
+        let profile = super::super::profile_named(context, profiles, wanted)?;
         return Ok(profile.region.filter(plain));
     }
     let config = context.send(&ReadConfig)?;
@@ -383,10 +383,10 @@ fn set_up(
 ) -> Result<(), Failure> {
     report(context, path, name, done, changed)?;
     if look::is_seen() && !context.global().json {
-        output::note(format_args!("Next:  aws --profile {name} s3 ls"));
-        output::note(format_args!(
-            "       AWS_PROFILE={name} for any AWS program"
-        ));
+        let list = Command::of("aws").option("--profile", name);
+        let list = list.words("s3 ls s3://YOUR-BUCKET/");
+        let export = Command::of("export").variable("AWS_PROFILE", name);
+        output::next(&[(list, ""), (export, "for every AWS program from here")]);
     }
     Ok(())
 }
