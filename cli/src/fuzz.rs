@@ -51,4 +51,22 @@ mod tests {
             assert!(tried > 0, "{name}");
         }
     }
+
+    /// The fuzzers are built from these sources as another package.
+    #[test]
+    fn the_fuzzers_have_every_dependency_there_is() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let named = |path: &str| -> Vec<String> {
+            let text = fs::read_to_string(root.join(path)).expect(path);
+            let lines = text.lines().skip_while(|line| *line != "[dependencies]");
+            let lines = lines.skip(1).take_while(|line| !line.starts_with('['));
+            let names = lines.filter_map(|line| line.split(['.', ' ']).next());
+            let is_name = |name: &&str| !name.is_empty() && *name != "#";
+            names.filter(is_name).map(str::to_owned).collect()
+        };
+        let (own, fuzzers) = (named("Cargo.toml"), named("../tests/fuzz/Cargo.toml"));
+        assert!(own.iter().any(|name| name == "clap"), "{own:?}");
+        let missing: Vec<_> = own.iter().filter(|name| !fuzzers.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

@@ -265,6 +265,11 @@ impl App {
         self.changes.subscribe()
     }
 
+    /// Returns once the status may be another one; for one caller.
+    pub async fn next_change(&self) {
+        self.changes.next().await;
+    }
+
     /// What the daemon holds: every catalog somebody logged in to or out of,
     /// the configured one, and those that the settings name; only `catalog` where one is asked for.
     pub fn status(&self, catalog: Option<&CatalogUrl>) -> Status {

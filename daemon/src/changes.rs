@@ -10,12 +10,21 @@ use tokio::sync::{Notify, watch};
 pub struct Changes {
     count: Arc<watch::Sender<u64>>,
     subscribed: Arc<Notify>,
+    /// For the one that hears of them and watches nothing.
+    told: Arc<Notify>,
 }
 
 impl Changes {
     /// Tells every subscriber.
     pub fn announce(&self) {
         self.count.send_modify(|count| *count += 1);
+        self.told.notify_one();
+    }
+
+    /// Returns once there was a change since the last call: for one caller, who
+    /// does not count as watching.
+    pub async fn next(&self) {
+        self.told.notified().await;
     }
 
     /// Whether anybody hears of them.
@@ -62,6 +71,13 @@ mod tests {
         assert!(changes.is_watched());
         drop(second);
         turns(true).await.unwrap();
+        // Who only waits for the next one does not watch.
+        changes.announce();
+        changes.announce();
+        changes.next().await;
+        assert!(!changes.is_watched());
+        let next = tokio::time::timeout(Duration::from_millis(50), changes.next());
+        assert!(next.await.is_err(), "both of them are known");
         // What was told before does not tell it again.
         let told = changes.watched_no_longer(false);
         let told = tokio::time::timeout(Duration::from_millis(50), told);

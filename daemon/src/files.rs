@@ -2,6 +2,8 @@
 
 mod cached;
 mod events;
+#[cfg(test)]
+pub(crate) mod faults;
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
@@ -103,7 +105,7 @@ pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < timeout => {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < timeout && !is_held(path) => {
                 std::thread::sleep(LOOK_AGAIN);
             }
             Err(TryLockError::WouldBlock) => {
@@ -165,6 +167,7 @@ pub fn written_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<Temp
 /// The same where nothing is lost if it is lost: not synced.
 pub fn drafted_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
     quilt_trust::check(path)?;
+    room(directory(path))?;
     let mut file = tempfile::Builder::new()
         .prefix(PREFIX)
         .permissions(Permissions::from_mode(mode))
@@ -222,6 +225,30 @@ pub fn words(error: &io::Error) -> String {
         Some(ours) => ours.to_string(),
         None => error.kind().to_string(),
     }
+}
+
+/// Whether a directory has room for something new; only a test knows before it
+/// is tried.
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "a test's disk may be full")]
+pub(crate) fn room(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) fn room(dir: &Path) -> io::Result<()> {
+    faults::room(dir)
+}
+
+/// Whether a lock is known to be held for good, which only a test does.
+#[cfg(not(test))]
+fn is_held(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+fn is_held(lock: &Path) -> bool {
+    faults::is_held(lock)
 }
 
 fn directory(path: &Path) -> &Path {

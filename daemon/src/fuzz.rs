@@ -26,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sessions", files::sessions),
     ("grants", files::grants),
     ("catalogs", files::catalogs),
+    ("packages", files::packages),
 ];
 
 /// Tries one of them.

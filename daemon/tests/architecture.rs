@@ -158,9 +158,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "api",
             "app",
+            "audit",
             "aws",
             "clock",
             "credential",
+            "files",
+            "grant",
             "metrics",
             "quilt3",
             "refresh",

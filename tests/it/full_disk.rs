@@ -146,6 +146,28 @@ async fn a_disk_that_fills_during_a_rotation_costs_no_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_role_is_switched_without_room_to_tell_other_daemons() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    let before = cramped.world.client().me().await.unwrap();
+    let mut others = before.roles.iter();
+    let other = others
+        .find(|role| Some(*role) != before.role.as_ref())
+        .unwrap();
+    cramped.disk.fill();
+    let switch = ["role", "switch", other];
+    let line = cramped.world.ctl(&switch).await.failed(1);
+    assert!(line.contains("cannot write to "), "{line}");
+    let after = cramped.world.client().me().await.unwrap();
+    assert_eq!(after.role, before.role, "at the stack");
+    cramped.disk.clear();
+    cramped.world.ctl(&switch).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn logging_out_needs_no_room() {
     let Some(mut cramped) = Cramped::start().await else {
         return;

@@ -88,7 +88,9 @@ async fn every_answer_is_described_and_no_failure_is_our_own() {
         .unwrap();
     let run = Run::from(output);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
-    let counted = run.stdout.lines().find(|line| line.contains(" generated"));
-    println!("{}", counted.unwrap_or_default().trim());
+    let mut lines = run.stdout.lines().map(str::trim);
+    let is_count = |line: &&str| line.starts_with(|c: char| c.is_ascii_digit());
+    let counted = lines.find(|line| is_count(line) && line.contains(" generated"));
+    println!("{}", counted.expect("how many cases there were"));
     assert_eq!(world.client().status().await.unwrap().pid, before, "alive");
 }

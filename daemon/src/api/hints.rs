@@ -143,6 +143,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::Slow(_) => "quiltctl status".into(),
         SessionError::ClockSkew { .. } => SET_CLOCK.into(),
         SessionError::HalfLoggedOut(_) => "quiltctl logout".into(),
+        SessionError::HalfSwitched(_) => "quiltctl role list".into(),
         SessionError::Stopping => "quiltctl daemon start".into(),
     })
 }
@@ -192,11 +193,12 @@ fn credential(error: &CredentialError) -> Option<Command> {
     Some(match error {
         CredentialError::Session(error) => return session(error),
         CredentialError::Catalog(error) => catalog(error),
-        CredentialError::OtherCatalog { .. } => "quiltctl profiles".into(),
         CredentialError::ClockSkew { .. } => SET_CLOCK.into(),
         CredentialError::Aws { source, .. } => aws(source),
         CredentialError::UnknownProfile { remedy, .. } => remedy.clone(),
-        CredentialError::SlowAws(_) => "quiltctl profiles".into(),
+        CredentialError::OtherCatalog { .. } | CredentialError::SlowAws(_) => {
+            "quiltctl profiles".into()
+        }
         CredentialError::Slow(_) => "quiltctl status".into(),
         CredentialError::Stopping => "quiltctl daemon start".into(),
     })

@@ -13,8 +13,11 @@ use crate::keys::KeyNotice;
 use crate::notify::Notice;
 use crate::session::Session;
 
-/// How often to look. A look asks nobody.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long changes are gathered before a look, which asks nobody.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// How often to look although nothing has changed: keys come to their end.
+const RARELY: Duration = Duration::from_mins(1);
 
 /// Tells for as long as the daemon runs.
 pub fn tell_notices(app: &Arc<App>) {
@@ -23,7 +26,8 @@ pub fn tell_notices(app: &Arc<App>) {
         let shutdown = app.shutdown.clone();
         let look = async {
             loop {
-                tokio::time::sleep(LOOK).await;
+                let _ = tokio::time::timeout(RARELY, app.next_change()).await;
+                tokio::time::sleep(GATHER).await;
                 let settings = app.settings.current();
                 app.notifier.tell(notices(&app), &settings.notify);
             }

@@ -1,11 +1,13 @@
 //! Every route, by subject.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::{Extension, Router};
+use tokio::time::Instant;
 
 use super::endpoint::Served;
 use super::error::ApiError;
@@ -55,10 +57,16 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// Every request counts on who is logged in now, through whichever daemon.
-async fn follow(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn follow(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     app.follow_store().await;
+    request.extensions_mut().insert(Waited(begun.elapsed()));
     next.run(request).await
 }
+
+/// How long a request has waited for the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waited(pub(super) Duration);
 
 /// What starts the registry gateway's listener.
 pub fn open_gateway(app: &Arc<App>) -> Open {

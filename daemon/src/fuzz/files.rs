@@ -98,3 +98,8 @@ pub(super) fn catalogs(data: &[u8]) {
     put(dir.path(), "catalogs.json", data);
     crate::token_store::fuzz_known(dir.path());
 }
+
+/// Pointers and hashes of a package registry.
+pub(super) fn packages(data: &[u8]) {
+    crate::package::fuzz_registry(data);
+}

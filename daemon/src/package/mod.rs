@@ -5,6 +5,9 @@
 
 mod address;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+mod fuzz;
 mod layout;
 mod local;
 #[cfg(test)]
@@ -17,6 +20,8 @@ mod store;
 mod tests;
 
 pub use self::error::{HalfDeleted, PackageError, Progress, StoreError};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::fuzz::fuzz_registry;
 pub use self::registry::{Names, Registry};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::s3::fuzz_refusal;

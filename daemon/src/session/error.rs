@@ -112,6 +112,9 @@ pub enum SessionError {
     /// The logout is not stored: a restart would undo it.
     #[error("logged out, but not for good: {0}")]
     HalfLoggedOut(StoreError),
+    /// The role is another one, but other daemons on the same store do not know.
+    #[error("the role was switched, but another quiltd that shares this login does not know: {0}")]
+    HalfSwitched(StoreError),
     /// The stack takes longer than the caller can wait; the attempt goes on.
     #[error("{0} takes too long to answer")]
     Slow(CatalogUrl),

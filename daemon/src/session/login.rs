@@ -150,6 +150,9 @@ impl Session {
     /// login where the stack can. Ends logins and keys that are on their way.
     pub async fn logout(self: &Arc<Self>) -> Result<(), SessionError> {
         self.story.end_all();
+        // At once, whatever the store is waited for: nobody uses them any more.
+        self.clear_key();
+        self.end();
         let session = Arc::clone(self);
         let task = self
             .dependencies
@@ -159,6 +162,10 @@ impl Session {
     }
 
     async fn forget(&self) -> Result<(), SessionError> {
+        // A login that was being stored meanwhile is ended as well.
+        let turn = self.story.turn().await;
+        self.end();
+        drop(turn);
         // Should the note of it be lost, the record still knew.
         if let Ok(Some(registry)) = self.trusted().await {
             self.trust(&registry).await;

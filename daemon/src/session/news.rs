@@ -37,7 +37,7 @@ impl Sessions {
         // Looked at before it is read: what is written in between is seen the
         // next time.
         let stamp = self.dependencies.store.stamp();
-        let document = self.dependencies.store.load().await?;
+        let document = self.dependencies.store.look().await?;
         for catalog in document.sessions.keys() {
             self.session(catalog);
         }
@@ -72,13 +72,14 @@ impl Session {
     /// in or out of here meanwhile is no news.
     async fn take_up_news(&self) -> Result<(), StoreError> {
         let _turn = self.story.turn().await;
-        let record = self.dependencies.store.record(&self.catalog).await?;
-        self.follow_record(record);
+        let mut document = self.dependencies.store.look().await?;
+        self.follow_record(document.sessions.remove(&self.catalog));
         Ok(())
     }
 
     /// An API key stays where it was set.
     fn follow_record(&self, record: Option<Record>) {
+        self.source.give_way(record.as_ref());
         if self.source.has_unsaved_login() {
             return;
         }

@@ -7,7 +7,7 @@ use quilt_proto::wire::Me;
 
 use super::{Session, SessionError};
 use crate::stack::StackError;
-use crate::token_store::{Document, Reservation};
+use crate::token_store::{Document, Reservation, StoreError};
 
 /// How long to wait for a token that has to be fetched first.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +26,13 @@ impl Session {
     }
 
     async fn switch(&self, role: &str) -> Result<Me, SessionError> {
+        // Other daemons have to be told: without room for that, nothing is done.
+        let is_login = self.state().login.is_some();
+        let room = if is_login {
+            self.dependencies.store.reserve().await?
+        } else {
+            Reservation::default()
+        };
         let stack = &self.dependencies.stack;
         let switched = self
             .authorized(TIMEOUT, true, |bearer| async move {
@@ -38,15 +45,24 @@ impl Session {
             switched,
             Err(SessionError::Stack(StackError::Refused { .. }))
         );
-        if !unchanged {
-            self.role_switched().await;
+        if unchanged {
+            return switched;
         }
-        switched
+        let told = self.tell_switched(room).await;
+        let switched = switched?;
+        told.map_err(SessionError::HalfSwitched)?;
+        Ok(switched)
     }
 
     /// Everything obtained so far is another role's, here and in other daemons
     /// on the same store.
     pub async fn role_switched(&self) {
+        if let Err(error) = self.tell_switched(Reservation::default()).await {
+            tracing::warn!("cannot note that the role was switched: {error}");
+        }
+    }
+
+    async fn tell_switched(&self, room: Reservation) -> Result<(), StoreError> {
         self.change_identity();
         let _turn = self.story.turn().await;
         let count = |document: &mut Document| {
@@ -55,16 +71,12 @@ impl Session {
             Some((record.login_id.clone(), record.role_switches))
         };
         let store = &self.dependencies.store;
-        match store.update(Reservation::default(), count).await {
-            Ok(Some((id, count))) => {
-                if let Some(login) = &mut self.state().login
-                    && login.id == id
-                {
-                    login.role_switches = count;
-                }
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!("cannot note that the role was switched: {error}"),
+        if let Some((id, count)) = store.update(room, count).await?
+            && let Some(login) = &mut self.state().login
+            && login.id == id
+        {
+            login.role_switches = count;
         }
+        Ok(())
     }
 }

@@ -125,6 +125,22 @@ impl TokenSource {
         unsaved.as_ref().is_some_and(|unsaved| unsaved.is_login)
     }
 
+    /// Forgets a login that could not be stored where somebody has logged in
+    /// since, through another daemon.
+    pub(super) fn give_way(&self, stored: Option<&Record>) {
+        let mut slot = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_late = |kept: &mut Unsaved| {
+            kept.is_login
+                && stored.is_some_and(|stored| {
+                    stored.login_id != kept.record.login_id
+                        && stored.obtained_at > kept.record.obtained_at
+                })
+        };
+        if slot.take_if(is_late).is_some() {
+            tracing::info!(catalog = %self.catalog, "another quiltd logged in since");
+        }
+    }
+
     /// Forgets tokens that could not be stored.
     pub(super) fn forget(&self) {
         self.unsaved
@@ -257,6 +273,8 @@ impl TokenSource {
         // whoever comes second takes up what the first one stored.
         let turn = self.dependencies.store.rotation(&self.catalog).await;
         let turn = turn.map_err(transient)?;
+        let stored = self.dependencies.store.record(&self.catalog).await;
+        self.give_way(stored.map_err(transient)?.as_ref());
         self.save_leftover().await?;
         let record = self.dependencies.store.record(&self.catalog).await;
         let record = record.map_err(transient)?;

@@ -23,6 +23,8 @@ pub struct Begun(Ends);
 #[derive(Default)]
 pub(super) struct Story {
     turn: Mutex<()>,
+    /// One note of whether there is a key at a time.
+    noting: Mutex<()>,
     ends: watch::Sender<Ends>,
 }
 
@@ -30,6 +32,12 @@ impl Story {
     /// The right to change memory and store as one.
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().await
+    }
+
+    /// The right to note whether there is a key, which waits for another file
+    /// and keeps nothing else waiting.
+    pub(super) async fn noting(&self) -> MutexGuard<'_, ()> {
+        self.noting.lock().await
     }
 
     /// Ends every login and key under way.

@@ -75,7 +75,7 @@ impl Session {
     /// Remembers that there is a key, or that there is none, so that a later
     /// daemon can tell.
     pub async fn note_key(&self) {
-        let _turn = self.story.turn().await;
+        let _turn = self.story.noting().await;
         let is_set = self.api_key.is_set();
         self.state().key_forgotten = false;
         if let Err(error) = self

@@ -154,6 +154,7 @@ impl Scene<'_> {
             self.world
                 .breach("who asks after an idle time gets nothing");
         }
+        self.client.use_rights(&self.daemon);
     }
 
     fn trouble(&self, fault: Fault) {

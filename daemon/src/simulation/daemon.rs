@@ -13,11 +13,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::client::endpoint;
 use super::wire::Cable;
 use super::world::World;
 use crate::api;
 use crate::app::{App, Config, Outside};
-use crate::token_store::StoreChoice;
+use crate::token_store::{StoreChoice, StoreError};
+
+/// How much longer a change may take where somebody else holds a lock.
+const LOCKS: Duration = Duration::from_mins(3);
 
 pub(super) struct Daemon {
     pub(super) index: usize,
@@ -55,7 +59,21 @@ pub(super) struct Asked<'a> {
 }
 
 impl Daemon {
+    /// Starts one; as often as it takes, where the store is in trouble.
     pub(super) async fn start(world: &Arc<World>, index: usize) -> Arc<Self> {
+        loop {
+            match Self::try_start(world, index).await {
+                Ok(daemon) => return daemon,
+                Err(_) if world.is_store_troubled() => {
+                    world.note(format!("daemon {index} does not start"));
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Err(error) => panic!("daemon {index} does not start: {error}"),
+            }
+        }
+    }
+
+    async fn try_start(world: &Arc<World>, index: usize) -> Result<Arc<Self>, StoreError> {
         let cable = Cable::new(world);
         let outside = Outside {
             clock: world.clock(),
@@ -76,17 +94,22 @@ impl Daemon {
             socket,
             CancellationToken::new(),
         );
-        let app = Arc::new(app.await.unwrap());
+        let app = Arc::new(app.await?);
         tokio::spawn(follow(Arc::downgrade(&app)));
         world.note(format!("daemon {index} starts"));
-        Arc::new(Self {
+        world.audited(app.audit.clone());
+        if app.grants.resume() {
+            let reopened = app.grants.reopen(|port| Ok(endpoint(port)));
+            assert!(reopened.is_ok(), "{reopened:?}");
+        }
+        Ok(Arc::new(Self {
             index,
             router: api::router(Arc::clone(&app)),
             app,
             cable,
             stopping: AtomicBool::new(false),
             under_way: tokio::sync::watch::Sender::new(0),
-        })
+        }))
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -100,6 +123,7 @@ impl Daemon {
     /// Asks, as programs do over the socket. Nothing comes of it where the
     /// daemon is killed meanwhile.
     pub(super) async fn ask(&self, world: &World, asked: Asked<'_>) -> Option<Answer> {
+        let is_change = asked.method != Method::GET;
         let mut request = Request::builder().method(asked.method).uri(asked.path);
         if asked.body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -124,7 +148,13 @@ impl Daemon {
             return None;
         }
         let took = began.elapsed();
-        if took > asked.limit && disturbed == world.seen().disturbances {
+        // Changes wait for their turn, and then for a lock, and say so.
+        let limit = if is_change && world.is_store_troubled() {
+            asked.limit + LOCKS
+        } else {
+            asked.limit
+        };
+        if took > limit && disturbed == world.seen().disturbances {
             world.breach(format!("{} was answered after {took:?}", asked.path));
         }
         let Ok((status, body)) = answered else {

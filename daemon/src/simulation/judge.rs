@@ -129,7 +129,10 @@ pub(super) fn problem(
         "stack_unreachable" | "stack_invalid" | "stack_refused" | "aws_unreachable"
         | "aws_refused" | "aws_invalid" => calm < FORGIVEN || is_stopping,
         // The other daemon has the lock while it waits for the stack.
-        "store_failed" => calm < FORGIVEN && answer.detail.contains("does not let go"),
+        "store_failed" if answer.detail.contains("does not let go") => {
+            calm < FORGIVEN || world.is_store_troubled()
+        }
+        "store_failed" => world.is_store_troubled(),
         "clock_skew" => calm < FORGIVEN || world.was_set(),
         _ => false,
     };

@@ -142,7 +142,7 @@ pub(super) async fn life(world: &Arc<World>, rng: &mut Rng) -> End {
         sleep(Duration::from_millis(rng.between(1000, 90_000))).await;
         happen(world, &machine, rng).await;
     }
-    if rng.percent(40) {
+    if rng.percent(80) {
         rotate_slowly(world, &machine, rng).await;
     }
     if clock.passed().wall_off != 0 {
@@ -191,6 +191,42 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
             machine.stop(0).await;
             let again = Daemon::start(world, 0).await;
             machine.daemons.lock().unwrap()[0] = Some(again);
+        }
+        86..89 => {
+            world.fill_disk();
+            let (world, lasts) = (Arc::clone(world), rng.pick(&[10, 60, 300]));
+            tokio::spawn(async move {
+                sleep(Duration::from_secs(lasts)).await;
+                world.clear_disk();
+            });
+        }
+        89..93 => {
+            world.hold_lock(rng);
+            let (world, lasts) = (Arc::clone(world), rng.pick(&[1, 10, 60, 300]));
+            tokio::spawn(async move {
+                sleep(Duration::from_secs(lasts)).await;
+                world.let_go();
+            });
+        }
+        93..95 => {
+            let off = 100 * 86_400;
+            world.note(format!("the wall clock is off by {off} s for a moment"));
+            world.set_now();
+            clock.set_wall_off(off);
+            sleep(Duration::from_millis(2500)).await;
+            world.set_now();
+            clock.set_wall_off(0);
+        }
+        95..98 => {
+            let site = usize::try_from(rng.below(SITES as u64)).unwrap();
+            world.trouble(Trouble {
+                site,
+                at: Endpoint::Token,
+                fault: Fault::Huge,
+                percent: 100,
+                until: world.true_time().unix() + 60,
+            });
+            world.stacks().outdate(site);
         }
         _ => {}
     }

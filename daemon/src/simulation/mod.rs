@@ -22,6 +22,7 @@
 mod calm;
 mod client;
 mod daemon;
+mod disk;
 mod fault;
 mod figures;
 mod fleet;

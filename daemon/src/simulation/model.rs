@@ -171,9 +171,29 @@ impl Place {
     }
 }
 
+/// Whether a right is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Good,
+    /// Taken back, which was said to be done.
+    Ended,
+    /// Somebody tried to, or there is a newer one.
+    Unsure,
+}
+
+/// A right that a program holds.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) id: String,
+    pub(super) token: String,
+    pub(super) site: usize,
+    pub(super) standing: Standing,
+}
+
 /// A version of a role, and from when on nothing older is given.
 #[derive(Default)]
 pub(super) struct Model {
+    pub(super) held: Vec<Held>,
     pub(super) logins: [Place; SITES],
     /// By daemon and site.
     pub(super) keys: [[Place; SITES]; DAEMONS],
@@ -215,6 +235,21 @@ impl Variant {
 }
 
 impl Model {
+    /// A right is another matter from now on.
+    pub(super) fn stands(&mut self, id: &str, standing: Standing) {
+        for held in self.held.iter_mut().filter(|held| held.id == id) {
+            held.standing = standing;
+        }
+    }
+
+    /// Another right to a stack may take the place of those there are.
+    pub(super) fn doubt(&mut self, site: usize) {
+        let good = |held: &&mut Held| held.site == site && held.standing == Standing::Good;
+        for held in self.held.iter_mut().filter(good) {
+            held.standing = Standing::Unsure;
+        }
+    }
+
     /// Nothing older than this is given from now on.
     pub(super) fn switched(
         &mut self,

@@ -13,7 +13,7 @@ use reqwest::{Body, Request, Response};
 use tokio::time::sleep;
 
 use super::fault::{Endpoint, Fault};
-use super::stack::Reply;
+use super::stack::{Reply, SITES};
 use super::world::World;
 use crate::aws::Calls;
 use crate::stack::Wire;
@@ -190,6 +190,9 @@ impl Wire for Cable {
     async fn carry(&self, request: Request) -> Result<Response, Failure> {
         let url = request.url().clone();
         let port = usize::from(url.port().unwrap());
+        if !(1..=SITES).contains(&(port % 100)) {
+            return Err(Failure::ConnectionRefused);
+        }
         let endpoint = match url.path() {
             "/config.json" => Endpoint::Config,
             "/api/token" => Endpoint::Token,

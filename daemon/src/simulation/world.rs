@@ -9,6 +9,7 @@ use std::time::Duration;
 use quilt_proto::Timestamp;
 use serde_json::Value;
 
+use super::disk::Disk;
 use super::fault::{Endpoint, Fault, Trouble};
 use super::figures::Figures;
 use super::model::{Model, Variant};
@@ -29,6 +30,7 @@ pub(super) struct World {
     passed: Mutex<Passed>,
     clock: Mutex<Option<Arc<SimClock>>>,
     seen: Mutex<Seen>,
+    pub(super) disk: Disk,
 }
 
 /// What was seen.
@@ -66,8 +68,12 @@ impl World {
             passed: Mutex::default(),
             clock: Mutex::default(),
             seen: Mutex::default(),
+            disk: Disk::default(),
         };
         std::fs::create_dir(world.config_dir()).unwrap();
+        if rng.percent(12) {
+            world.lay_down_history(rng.below(20_000));
+        }
         world.write_settings(Variant {
             min_ttl: 20,
             has_plain: true,
@@ -106,6 +112,7 @@ impl World {
 
     /// The machine stops; whatever was under way is.
     pub(super) fn end(&self) {
+        self.mend_disk();
         let clock = self.clock.lock().unwrap().take().unwrap();
         *self.passed.lock().unwrap() = clock.passed();
     }
@@ -151,6 +158,7 @@ impl World {
     /// Whatever a life has left behind.
     pub(super) fn between_lives(&self) {
         self.stored();
+        self.check_audit();
         self.check_files();
         let (twice, unread) = {
             let stacks = self.stacks();
@@ -182,15 +190,32 @@ impl World {
     /// The settings say something else from now on.
     pub(super) fn write_settings(&self, variant: Variant) {
         self.note(format!("settings {variant:?}"));
+        self.put_settings(&variant.text());
+        self.model().settings.push(variant);
+    }
+
+    /// The settings cannot be understood from now on; not before those in force
+    /// are known to last.
+    pub(super) fn misspell_settings(&self) {
+        let in_force = self.model().settings.last().map(|last| last.text());
+        let kept = std::fs::read_to_string(self.state_dir().join("quiltd.toml.last"));
+        let kept = kept.unwrap_or_default();
+        if !in_force.is_some_and(|text| kept.contains(&text)) {
+            return;
+        }
+        self.note("settings are misspelt");
+        self.put_settings("[profiles.lake]\nrole_arm = \"?\"\n");
+    }
+
+    fn put_settings(&self, text: &str) {
         let path = self.config_dir().join("quiltd.toml");
         let beside = self.config_dir().join("quiltd.new");
-        std::fs::write(&beside, variant.text()).unwrap();
+        std::fs::write(&beside, text).unwrap();
         // One that is young is read again and again.
         let old = std::time::SystemTime::now() - Duration::from_hours(1);
         let file = std::fs::File::options().write(true).open(&beside).unwrap();
         file.set_modified(old).unwrap();
         std::fs::rename(&beside, &path).unwrap();
-        self.model().settings.push(variant);
     }
 
     /// Something that may never be.
@@ -322,6 +347,7 @@ impl World {
             "grants.lock",
             "audit.jsonl",
             "audit.jsonl.1",
+            "audit.jsonl.full",
             "audit.lock",
             "notified.json",
             "quiltd.toml.last",

@@ -86,7 +86,17 @@ impl Offer {
             .map_err(SuccessionError::io("cannot speak to the successor"))?;
         let until = Instant::now() + MOVE;
         loop {
-            let stream = place.accept(until)?.ok_or(SuccessionError::Nobody)?;
+            let look = until.min(Instant::now() + LOOK);
+            let Some(stream) = place.accept(look)? else {
+                // Whoever is slow is waited for, but nobody who is gone.
+                if has_ended(&process) {
+                    return Err(gone());
+                }
+                if Instant::now() >= until {
+                    return Err(SuccessionError::Nobody);
+                }
+                continue;
+            };
             if pid_of(&stream)? == visitor_pid {
                 protected(visitor_pid)?;
                 if has_ended(&process) {

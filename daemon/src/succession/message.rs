@@ -19,8 +19,9 @@ pub(super) const GREETING: &str = "quiltd-keys-1";
 /// The most that is read of the keys, in bytes.
 pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How long either side waits for the other's next move.
-pub(super) const MOVE: Duration = Duration::from_secs(2);
+/// How long either side waits for the other's next move, on a machine that is busy
+/// with its start.
+pub(super) const MOVE: Duration = Duration::from_secs(5);
 
 /// How long whoever carries them waits for the successor: until the one before
 /// has ended, and another has started.

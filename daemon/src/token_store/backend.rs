@@ -33,6 +33,11 @@ pub(super) trait Backend: Send + Sync {
         None
     }
 
+    /// Whether what is read is never half of a change, whoever holds the lock.
+    fn is_read_whole(&self) -> bool {
+        false
+    }
+
     /// The document; an empty one where there is none yet.
     async fn read(&self) -> Result<Document, StoreError>;
 

@@ -91,6 +91,7 @@ impl FileBackend {
     /// An empty file beside the document.
     fn temporary(&self) -> Result<NamedTempFile, StoreError> {
         let fail = |error: io::Error| StoreError::io("write to", &self.dir, &error);
+        files::room(&self.dir).map_err(fail)?;
         let file = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempfile_in(&self.dir)
@@ -184,6 +185,10 @@ impl Backend for FileBackend {
 
     fn file(&self) -> Option<PathBuf> {
         Some(self.path())
+    }
+
+    fn is_read_whole(&self) -> bool {
+        true
     }
 
     // The file is a few kilobytes on a local disk; the thread pool is entered

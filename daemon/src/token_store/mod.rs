@@ -150,6 +150,17 @@ impl Store {
         self.backend.read().await
     }
 
+    /// The same for whoever only looks: where a change is whole at any moment,
+    /// nobody who holds the lock is waited for. What is to be changed is loaded,
+    /// which says whether the lock can be had.
+    pub async fn look(&self) -> Result<Document, StoreError> {
+        if self.backend.is_read_whole() {
+            self.backend.read().await
+        } else {
+            self.load().await
+        }
+    }
+
     /// By what this version of the document is told from another; nothing where
     /// no other process can change it, or that cannot be told.
     pub fn stamp(&self) -> Option<Stamp> {

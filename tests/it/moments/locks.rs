@@ -70,6 +70,25 @@ async fn no_lock_that_others_hold_hangs_anything_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_logout_that_waits_for_a_lock_has_ended_the_login_already() {
+    let world = used().await;
+    world.ctl(&["token"]).await.ok();
+    let names = locks(&world);
+    let name = names.iter().find(|name| name.starts_with("catalogs."));
+    let held = hold(&world, name.unwrap());
+    let mut logout = world.ctl_command(&["logout"]);
+    let mut leaving = logout.kill_on_drop(true).spawn().unwrap();
+    in_time("the end of the login", async {
+        while world.ctl(&["token"]).await.code != 3 {}
+    })
+    .await;
+    assert!(leaving.try_wait().unwrap().is_none(), "it waits");
+    drop(held);
+    assert!(in_time("the lock", leaving.wait()).await.unwrap().success());
+    world.ctl(&["logged-in"]).await.code_is(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_cannot_start_yet_can_be_stopped() {
     let mut world = World::logged_in().await;
     world.daemon.take().unwrap().stop().await;

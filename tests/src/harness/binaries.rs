@@ -1,6 +1,7 @@
 //! Where the programs under test are.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -61,14 +62,12 @@ fn built(name: &str) -> PathBuf {
     BUILD.get_or_init(|| {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo
-            .args(["build", "--workspace", "--bins"])
+            .args(["build", "--workspace", "--bins", "--profile"])
+            .arg(profile())
             .current_dir(root());
         // Somebody who waits sees for what.
         if !std::io::stderr().is_terminal() {
             cargo.arg("--quiet");
-        }
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
         }
         let status = cargo.status().expect("cargo can be started");
         assert!(status.success(), "building quiltd and quiltctl failed");
@@ -84,6 +83,15 @@ fn beside_tests() -> PathBuf {
         dir.parent().unwrap_or(dir).to_owned()
     } else {
         dir.to_owned()
+    }
+}
+
+/// The profile that these tests were built with.
+fn profile() -> OsString {
+    let dir = beside_tests();
+    match dir.file_name() {
+        Some(name) if name != "debug" => name.to_owned(),
+        _ => "dev".into(),
     }
 }
 

@@ -161,7 +161,9 @@ fn session(error: &SessionError) -> Problem {
         SessionError::Store(error) => store(error),
         SessionError::Slow(_) => Problem::new(504, ErrorCode::StackUnreachable, detail),
         SessionError::ClockSkew { .. } => clock_skew(detail),
-        SessionError::HalfLoggedOut(_) => Problem::new(507, ErrorCode::StoreFailed, detail),
+        SessionError::HalfLoggedOut(_) | SessionError::HalfSwitched(_) => {
+            Problem::new(507, ErrorCode::StoreFailed, detail)
+        }
         SessionError::Stopping => stopping(detail),
     }
 }

@@ -28,6 +28,11 @@ pub(super) const TRY_AGAIN: u16 = 5;
 /// How long it may take to arrive, from then on.
 const ARRIVAL: Duration = Duration::from_secs(20);
 
+/// What keeps coming after that, with no longer pause than this, is taken all
+/// the same, to an end: a daemon on a busy machine may itself be what is slow.
+const PAUSE: Duration = Duration::from_millis(500);
+const LATEST: Duration = Duration::from_mins(2);
+
 /// Bodies are held in pieces of this size, in bytes: none is ever copied as a
 /// whole, nor is a tiny chunk a piece. Large enough for the allocator to give
 /// it back to the system.
@@ -59,7 +64,8 @@ impl Intake {
         let mut deadline = Instant::now() + ARRIVAL;
         let mut pieces = Pieces::expecting(told);
         loop {
-            let frame = timeout_at(deadline, body.frame()).await;
+            let patience = deadline.max((Instant::now() + PAUSE).min(deadline + LATEST));
+            let frame = timeout_at(patience, body.frame()).await;
             let frame = match frame {
                 Ok(None) => break,
                 Ok(Some(Ok(frame))) => frame,
@@ -206,5 +212,27 @@ mod tests {
         ))));
         let stuck = Body::from_stream(begun.chain(stream::pending()));
         assert_eq!(intake.take(stuck, 10).await.unwrap_err().status, 408);
+    }
+
+    /// A byte after each pause.
+    fn dripping(pause: Duration, times: usize) -> Body {
+        let drops = stream::repeat(()).take(times).then(move |()| async move {
+            tokio::time::sleep(pause).await;
+            Ok::<_, Infallible>(Bytes::from_static(b"x"))
+        });
+        Body::from_stream(drops)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_keeps_coming_is_taken_for_a_while_longer() {
+        let intake = Intake::new();
+        let short = Duration::from_millis(100);
+        let taken = intake.take(dripping(short, 600), 4000).await.unwrap();
+        assert_eq!(taken.len(), 600, "in a minute");
+        let long = Duration::from_secs(1);
+        let refused = intake.take(dripping(long, 60), 4000).await.unwrap_err();
+        assert_eq!(refused.status, 408, "with pauses");
+        let refused = intake.take(dripping(short, 4000), 4000).await.unwrap_err();
+        assert_eq!(refused.status, 408, "without an end");
     }
 }

@@ -10,6 +10,7 @@ use quilt_proto::{ProfileName, RegistryUrl};
 use crate::api::endpoint::{Call, Served, json};
 use crate::api::error::ApiError;
 use crate::api::meter;
+use crate::api::router::Waited;
 use crate::aws::{SessionKeys, SignIn};
 use crate::credential::AwsCredentials;
 use crate::metrics::Via;
@@ -29,7 +30,9 @@ async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> 
 
 async fn vend(call: &Call<ReadCredentials>) -> Result<AwsCredentials, ApiError> {
     let profile = call.profile(call.query.profile.as_ref())?;
-    Ok(call.app.vault.credentials_of(profile, TIMEOUT).await?)
+    let waited = call.extension().map_or(Duration::ZERO, |Waited(time)| time);
+    let patience = TIMEOUT.saturating_sub(waited);
+    Ok(call.app.vault.credentials_of(profile, patience).await?)
 }
 
 async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {

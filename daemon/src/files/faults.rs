@@ -1,0 +1,48 @@
+//! What goes wrong with a disk where a test says so, below a directory of its
+//! own: no room is left, or somebody holds a lock for good.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static FULL: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn locked(paths: &'static Mutex<BTreeSet<PathBuf>>) -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    paths.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// There is no room for anything new in a directory, until it is [`clear`]ed.
+pub(crate) fn fill(dir: &Path) {
+    locked(&FULL).insert(dir.to_owned());
+}
+
+/// There is room again.
+pub(crate) fn clear(dir: &Path) {
+    locked(&FULL).remove(dir);
+}
+
+/// A lock that a test has is not waited for in real time: it is held for longer
+/// than anybody waits.
+pub(crate) fn hold(lock: &Path) {
+    locked(&HELD).insert(lock.to_owned());
+}
+
+/// The lock is free.
+pub(crate) fn let_go(lock: &Path) {
+    locked(&HELD).remove(lock);
+}
+
+/// Fails as a write to a full disk does.
+pub(super) fn room(dir: &Path) -> io::Result<()> {
+    if locked(&FULL).contains(dir) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
+}
+
+/// Whether a test has the lock.
+pub(super) fn is_held(lock: &Path) -> bool {
+    locked(&HELD).contains(lock)
+}
