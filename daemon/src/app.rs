@@ -26,7 +26,7 @@ use crate::aws::Aws;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
-use crate::doctor::{self, Diagnostic, DoctorContext, Report};
+use crate::doctor::{self, Diagnostic, DoctorContext, KeyNotTaken, Report};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::keys::{HandoverError, Keys, StartupSource};
@@ -319,25 +319,32 @@ impl App {
 
     /// What is wrong as far as the daemon knows without asking anyone.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        let notes = self.sessions.store().notes();
-        let mut diagnostics: Vec<_> = notes.into_iter().map(Diagnostic::StoreNote).collect();
-        diagnostics.extend(doctor::settings(&self.settings));
-        let of_gateway = self.gateway.check().err().unwrap_or_default();
-        let again = self.gateway.set_up_again();
-        let distrusted = self.distrusted();
-        let news = of_gateway.into_iter();
-        let news = news.filter(|found| !found.is_about(&distrusted));
-        diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
-        diagnostics.extend(distrusted.into_iter().map(Diagnostic::Distrusted));
-        let refused = self.protections.iter().filter(|it| it.refusal.is_some());
-        diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
-        let replaced = self.program.as_ref().and_then(Program::replaced);
-        diagnostics.extend(replaced.map(Diagnostic::Replaced));
-        diagnostics.extend(self.keys_not_taken());
-        for session in self.sessions.all() {
-            diagnostics.extend(self.keys.notices(&session).into_iter().map(Diagnostic::Key));
+        let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
+        doctor::known(&self.context(None, &not_taken, &distrusted)).diagnostics
+    }
+
+    fn context<'a>(
+        &'a self,
+        session: Option<&'a Arc<Session>>,
+        keys_not_taken: &'a [KeyNotTaken],
+        distrusted: &'a [Distrust],
+    ) -> DoctorContext<'a> {
+        DoctorContext {
+            session,
+            sessions: &self.sessions,
+            stack: &self.stack,
+            network: &self.network,
+            vault: &self.vault,
+            keys: &self.keys,
+            keys_not_taken,
+            gateway: &self.gateway,
+            settings: &self.settings,
+            protections: &self.protections,
+            program: self.program.as_ref(),
+            distrusted,
+            state_dir: &self.state_dir,
+            clock: &self.clock,
         }
-        diagnostics
     }
 
     /// The settings file, as whoever reads of it finds it wherever they are.
@@ -349,23 +356,8 @@ impl App {
     /// Looks for what is wrong: with a session, where there is one to look at,
     /// and with what every session needs.
     pub async fn run_checks(&self, session: Option<&Arc<Session>>) -> Report {
-        let distrusted = self.distrusted();
-        doctor::run_checks(DoctorContext {
-            session,
-            stack: &self.stack,
-            network: &self.network,
-            vault: &self.vault,
-            keys: &self.keys,
-            gateway: &self.gateway,
-            settings: &self.settings,
-            protections: &self.protections,
-            program: self.program.as_ref(),
-            distrusted: &distrusted,
-            store: self.sessions.store(),
-            state_dir: &self.state_dir,
-            clock: &self.clock,
-        })
-        .await
+        let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
+        doctor::run_checks(self.context(session, &not_taken, &distrusted)).await
     }
 
     /// Waits for what must not be cut off: a token the stack has rotated is

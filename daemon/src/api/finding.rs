@@ -18,7 +18,7 @@ use crate::quilt3::ConfigError;
 use crate::session::SessionError;
 use crate::stack::StackError;
 
-/// What a program is told of an diagnostic. `settings` is the daemon's `quiltd.toml`.
+/// What a program is told of a diagnostic. `settings` is the daemon's `quiltd.toml`.
 pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
     let summary = diagnostic.to_string();
     match diagnostic {

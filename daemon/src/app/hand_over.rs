@@ -7,7 +7,7 @@ use quilt_proto::wire::KeyOffer;
 
 use super::App;
 use crate::catalogs::{self, CatalogError};
-use crate::doctor::Diagnostic;
+use crate::doctor::KeyNotTaken;
 use crate::keys::{StartupKey, StartupKeys, StartupSource};
 use crate::program::Program;
 use crate::succession::{self, CarriedKey, Offer, SuccessionError};
@@ -45,7 +45,7 @@ impl App {
 
     /// Keys that could not be taken at the start, unless others took their
     /// place.
-    pub(super) fn keys_not_taken(&self) -> Vec<Diagnostic> {
+    pub(super) fn keys_not_taken(&self) -> Vec<KeyNotTaken> {
         let all = self.not_taken.get().into_iter().flatten();
         let missed = all.filter(|(source, _)| match source {
             StartupSource::File(catalog, _) | StartupSource::Credential(catalog) => {
@@ -53,12 +53,7 @@ impl App {
             }
             StartupSource::Unnamed => true,
         });
-        missed
-            .map(|(source, error)| Diagnostic::NotTaken {
-                from: source.clone(),
-                error: Arc::clone(error),
-            })
-            .collect()
+        missed.cloned().collect()
     }
 
     /// Uses the keys of the daemon before, over those this one was started

@@ -1,6 +1,6 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
 //! programs from their credentials: one file a check. A check is called in
-//! [`run_checks`], says what it found as an [`Diagnostic`], and `api/finding.rs`
+//! [`run_checks`], says what it found as a [`Diagnostic`], and `api/finding.rs`
 //! names the command that mends it.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
@@ -25,28 +25,34 @@ pub use self::machine::settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
-use crate::keys::Keys;
+use crate::keys::{HandoverError, Keys, StartupSource};
 use crate::process::Attempt;
 use crate::program::Program;
-use crate::session::Session;
+use crate::session::{Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
-use crate::token_store::Store;
 
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(6);
+
+/// An API key that the daemon was to start with, and why it was not taken.
+pub type KeyNotTaken = (StartupSource, Arc<HandoverError>);
 
 /// What is looked at.
 #[derive(Clone, Copy)]
 pub struct DoctorContext<'a> {
     /// The session in question, where a catalog is known.
     pub session: Option<&'a Arc<Session>>,
+    /// All there are.
+    pub sessions: &'a Sessions,
     /// Upstream.
     pub stack: &'a StackClient,
     /// AWS credentials.
     pub vault: &'a Vault,
     /// API keys.
     pub keys: &'a Keys,
+    /// Those that the daemon was to start with, and does not use.
+    pub keys_not_taken: &'a [KeyNotTaken],
     /// The registry, for the Python SDK.
     pub gateway: &'a Gateway,
     /// The way to all that is not on this machine.
@@ -59,8 +65,6 @@ pub struct DoctorContext<'a> {
     pub program: Option<&'a Program>,
     /// Files that are not used, because somebody else may have changed them.
     pub distrusted: &'a [Distrust],
-    /// Where refresh tokens are kept.
-    pub store: &'a Store,
     /// The directory of the sessions file.
     pub state_dir: &'a Path,
     /// Time.
@@ -101,36 +105,48 @@ pub fn network(network: &Network) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Looks at all of it.
-pub async fn run_checks(context: DoctorContext<'_>) -> Report {
-    let deadline = Instant::now() + LIMIT;
+/// What is known without asking anyone: all that the status shows, and more
+/// that is well. Reads no certificates, as a shell's prompt waits for it.
+pub fn known(context: &DoctorContext<'_>) -> Report {
+    let notes = context.sessions.store().notes().into_iter();
     let mut found = Report {
-        diagnostics: settings(context.settings),
+        diagnostics: notes.map(Diagnostic::StoreNote).collect(),
         ..Report::default()
     };
-    found.diagnostics.extend(network(context.network));
+    let diagnostics = &mut found.diagnostics;
+    diagnostics.extend(settings(context.settings));
     let distrusted = context.distrusted.iter().cloned();
-    found
-        .diagnostics
-        .extend(distrusted.map(Diagnostic::Distrusted));
+    diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
     let refused = context.protections.iter().filter(|it| it.refusal.is_some());
-    let refused = refused.cloned().map(Diagnostic::Unprotected);
-    found.diagnostics.extend(refused);
+    diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
     let replaced = context.program.and_then(Program::replaced);
-    found.diagnostics.extend(replaced.map(Diagnostic::Replaced));
+    diagnostics.extend(replaced.map(Diagnostic::Replaced));
     match context.gateway.check() {
         Ok(proven) => found.proven.extend(proven),
         Err(of_gateway) => {
             let again = context.gateway.set_up_again();
             let news = of_gateway.into_iter();
             let news = news.filter(|found| !found.is_about(context.distrusted));
-            let diagnostics = news.map(|source| Diagnostic::Gateway { source, again });
-            found.diagnostics.extend(diagnostics);
+            diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
         }
     }
+    let not_taken = context.keys_not_taken.iter().cloned();
+    diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
+    for session in context.sessions.all() {
+        let notices = context.keys.notices(&session).into_iter();
+        diagnostics.extend(notices.map(Diagnostic::Key));
+    }
+    found
+}
+
+/// Looks at all of it.
+pub async fn run_checks(context: DoctorContext<'_>) -> Report {
+    let deadline = Instant::now() + LIMIT;
+    let mut found = known(&context);
+    found.diagnostics.extend(network(context.network));
     let (store, rest) = tokio::join!(
         machine::store(context, deadline),
-        examine_session(context, deadline)
+        check_session(context, deadline)
     );
     found.diagnostics.extend(store);
     found.diagnostics.extend(rest.diagnostics);
@@ -140,14 +156,11 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
 
 /// Each step needs the one before: a stack that is not there cannot tell who
 /// anyone is.
-async fn examine_session(context: DoctorContext<'_>, deadline: Instant) -> Report {
+async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report {
     let mut found = Report::default();
     let Some(session) = context.session else {
         return found;
     };
-    found
-        .diagnostics
-        .extend(session::keys(context.keys, session));
     let upstream = upstream::check(context, session, deadline).await;
     let is_there = !matches!(upstream, Err(Diagnostic::Unreachable { .. }));
     found.note(upstream);

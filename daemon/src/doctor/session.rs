@@ -4,7 +4,6 @@ use quilt_proto::quoted;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Diagnostic, DoctorContext};
-use crate::keys::Keys;
 use crate::session::{Session, SessionError};
 
 /// Asks the stack who is logged in.
@@ -39,12 +38,4 @@ pub(super) fn known(session: &Session) -> Option<Diagnostic> {
         Ok(()) | Err(SessionError::KeyRefused { .. }) => None,
         Err(error) => Some(Diagnostic::Session(error)),
     }
-}
-
-/// What is to be done about API keys.
-pub(super) fn keys(keys: &Keys, session: &Session) -> Vec<Diagnostic> {
-    keys.notices(session)
-        .into_iter()
-        .map(Diagnostic::Key)
-        .collect()
 }

@@ -60,6 +60,12 @@ async fn each_catalog_has_its_key_and_a_bad_one_is_said() {
     assert!(found[0].summary.contains("loose.key"), "{findings:#?}");
     let hint = found[0].hint.to_string();
     assert!(hint.starts_with("chmod go= "), "{hint}");
+    // Whatever the status warns of, the doctor finds.
+    let doctor = world.ctl(&["doctor", "--json"], "").await.stdout;
+    for finding in &findings {
+        let summary = serde_json::to_string(&finding.summary).unwrap();
+        assert!(doctor.contains(&summary), "{summary}: {doctor}");
+    }
     for key in &keys {
         assert!(!world.log().contains(key.as_str()));
     }
