@@ -190,6 +190,8 @@ impl Moto {
 
 /// quiltctl with the user's own AWS credentials, and moto for AWS.
 fn with_aws(world: &World, moto: &Moto, args: &[&str]) -> Command {
+    // Beside quiltctl, which starts it.
+    quilt_tests::harness::binaries::quiltctl_aws();
     let mut command = world.ctl_command(args);
     command
         .env("AWS_ENDPOINT_URL", &moto.url)

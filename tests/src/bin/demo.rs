@@ -160,8 +160,7 @@ fn variables(showcase: &Showcase) -> String {
     let endpoints = showcase.endpoints();
     let endpoints = endpoints.map(|(name, value)| (name, value.to_owned()));
     let path = format!("{}:$PATH", showcase.programs());
-    own.chain(endpoints)
-        .chain([("PATH", path)])
-        .map(|(name, value)| format!("export {name}=\"{value}\"\n"))
-        .collect()
+    let all = own.chain(endpoints).chain([("PATH", path)]);
+    let lines = all.map(|(name, value)| format!("export {name}=\"{value}\""));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }

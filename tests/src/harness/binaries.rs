@@ -15,15 +15,21 @@ pub fn quiltd() -> &'static Path {
     PATH.get_or_init(|| built("quiltd"))
 }
 
-/// The command line, with the program beside it that it runs for some
-/// commands.
+/// The command line.
 pub fn quiltctl() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        // It has no tests that would make `cargo test` build it.
-        built("quiltctl-aws");
-        built("quiltctl")
-    })
+    PATH.get_or_init(|| built("quiltctl"))
+}
+
+/// The program beside it for commands that speak to AWS themselves.
+pub fn quiltctl_aws() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("quiltctl-aws"))
+}
+
+/// The program of the AWS SDK for Rust, for the conformance tests.
+pub(super) fn rust_client() -> PathBuf {
+    built("rust-client")
 }
 
 /// The command line as one static program, which runs where nothing else is.
@@ -51,27 +57,33 @@ pub fn quiltctl_as_shipped() -> escargot::CargoBuild {
     }
 }
 
-/// A program beside the running one. `cargo test --workspace` has built it;
-/// when only these tests are run it may be missing or old, and is built here.
+/// Programs of packages that are built where none is named (`default-members`).
+const IN_PLAIN_BUILDS: [&str; 2] = ["quiltd", "quiltctl"];
+
+/// A program beside the running one. `cargo test --workspace` builds those of
+/// packages with tests of their own; one that is missing or old is built here.
 fn built(name: &str) -> PathBuf {
-    static BUILD: OnceLock<()> = OnceLock::new();
     let program = beside_tests().join(name);
     if is_current(&program) {
         return program;
     }
-    BUILD.get_or_init(|| {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo
-            .args(["build", "--workspace", "--bins", "--profile"])
-            .arg(profile())
-            .current_dir(root());
-        // Somebody who waits sees for what.
-        if !std::io::stderr().is_terminal() {
-            cargo.arg("--quiet");
-        }
-        let status = cargo.status().expect("cargo can be started");
-        assert!(status.success(), "building quiltd and quiltctl failed");
-    });
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    // No package where there need not be one: what others need of a dependency
+    // would be left out of it, and all of it compiled once more for that.
+    cargo.arg("build");
+    if !IN_PLAIN_BUILDS.contains(&name) {
+        cargo.args(["--package", name]);
+    }
+    cargo
+        .args(["--bin", name, "--profile"])
+        .arg(profile())
+        .current_dir(root());
+    // Somebody who waits sees for what.
+    if !std::io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
+    let status = cargo.status().expect("cargo can be started");
+    assert!(status.success(), "building {name} failed");
     program
 }
 
@@ -107,7 +119,7 @@ fn is_current(program: &Path) -> bool {
     let Ok(built) = fs::metadata(program).and_then(|meta| meta.modified()) else {
         return false;
     };
-    [
+    let folders = [
         "proto",
         "proto/trust",
         "network",
@@ -115,9 +127,10 @@ fn is_current(program: &Path) -> bool {
         "cli",
         "cli/aws",
         "daemon",
-    ]
-    .iter()
-    .all(|folder| newest(&root().join(folder).join("src")).is_none_or(|source| source <= built))
+    ];
+    folders
+        .iter()
+        .all(|folder| newest(&root().join(folder).join("src")).is_none_or(|source| source <= built))
 }
 
 /// When the newest file below a folder was changed.
