@@ -226,7 +226,7 @@ pub(crate) fn help_for(args: &[OsString]) -> quilt_proto::Command {
     let line = quilt_proto::Command::of("quiltctl");
     let line = names_of(args)
         .into_iter()
-        .fold(line, |line, name| line.operand(name));
+        .fold(line, quilt_proto::Command::operand);
     line.words("--help")
 }
 

@@ -335,17 +335,14 @@ pub(crate) fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
     };
     if failure.what.is_some() {
         let document = json.then(|| serde_json::to_string(&failure.problem()));
-        match document {
-            Some(Ok(document)) => {
-                // Nobody's terminal is steered by it, wherever it is shown.
-                let shown = quilt_proto::quoted::json_for_terminal(&document);
-                output::remark(&format!("{shown}\n"));
-            }
-            _ => {
-                let what = format!("quiltctl: {}", output::one_line(failure.what()));
-                let room = look::width_of_stderr();
-                output::remark(&output::on_screen(&what, failure.hint.as_ref(), room));
-            }
+        if let Some(Ok(document)) = document {
+            // Nobody's terminal is steered by it, wherever it is shown.
+            let shown = quilt_proto::quoted::json_for_terminal(&document);
+            output::remark(&format!("{shown}\n"));
+        } else {
+            let what = format!("quiltctl: {}", output::one_line(failure.what()));
+            let room = look::width_of_stderr();
+            output::remark(&output::on_screen(&what, failure.hint.as_ref(), room));
         }
     }
     ExitCode::from(failure.code)

@@ -67,11 +67,11 @@ impl Look {
 
     /// The same, which calls catalogs as quiltd.toml does.
     pub(crate) fn naming(self, catalogs: &[CatalogStatus]) -> Self {
-        let named = catalogs.iter().filter_map(|catalog| {
+        let pairs = catalogs.iter().filter_map(|catalog| {
             let alias = catalog.alias.as_deref()?;
             Some((catalog.catalog_url.to_string(), name(alias).to_string()))
         });
-        let names = named.collect();
+        let names = pairs.collect();
         Self { names, ..self }
     }
 

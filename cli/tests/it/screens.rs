@@ -2,6 +2,7 @@
 //! program on a terminal of each width, over a daemon that says the same each
 //! time. What somebody copies is whole at every width.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use crate::server::{Home, http};
@@ -182,7 +183,7 @@ fn every_command_at_every_width_and_nothing_to_copy_is_broken() {
                     "{args:?} at {width}: broken by the terminal: {line}"
                 );
             }
-            all.push_str(&format!("──── {width}\n{text}\n"));
+            let _ = writeln!(all, "──── {width}\n{text}");
         }
         insta::assert_snapshot!(format!("screen_{name}"), all);
     }
