@@ -146,7 +146,8 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         .and_then(|typed| Some(Cli::command().find_subcommand(typed)?.get_name().to_owned()));
     if let Some(meant) = elsewhere {
         let what = what.unwrap_or_default() + &below;
-        let hint = quilt_proto::Command::of("quiltctl").operand(meant);
+        let mut hint = quilt_proto::Command::of("quiltctl");
+        hint = hint.operand(meant);
         return Failure::new(exit::USAGE, what).hint(hint);
     }
     let suggestion = context(ContextKind::SuggestedSubcommand)
@@ -223,10 +224,10 @@ fn without_value(argument: &str) -> String {
 
 /// The help of the command that was meant.
 pub(crate) fn help_for(args: &[OsString]) -> quilt_proto::Command {
-    let line = quilt_proto::Command::of("quiltctl");
-    let line = names_of(args)
-        .into_iter()
-        .fold(line, quilt_proto::Command::operand);
+    let mut line = quilt_proto::Command::of("quiltctl");
+    for name in names_of(args) {
+        line = line.operand(name);
+    }
     line.words("--help")
 }
 

@@ -60,6 +60,12 @@ pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
     bytes(format!("{}\n", clean(&text.to_string())).as_bytes())
 }
 
+/// The same for a sentence: on a terminal it is broken between words.
+pub(crate) fn sentence_to_stdout(text: impl Display) -> Result<(), Failure> {
+    let room = look::width_of_stdout();
+    bytes(on_screen(&clean(&text.to_string()), None, room).as_bytes())
+}
+
 /// Writes a JSON body to stdout as the daemon sent it; nothing becomes `{}`.
 pub(crate) fn json(body: &[u8]) -> Result<(), Failure> {
     bytes(&json_line(body)?)

@@ -16,7 +16,7 @@ use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::{look, output};
 
 /// The longest secret accepted, in bytes. Codes are tokens of some kilobytes.
 const MAX_SECRET: usize = 64 * 1024;
@@ -58,7 +58,11 @@ pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
             Some(text) => (text, "\n"),
             None => (line, ""),
         };
-        output::remark(&format!("{}{end}", output::clean(text)));
+        let text = output::clean(text);
+        // Room for the answer as well.
+        let room = look::width_of_stderr().unwrap_or(usize::MAX);
+        let lines = look::wrap(&text, room.saturating_sub(4));
+        output::remark(&format!("{}{end}", lines.join("\n")));
     }
     let mut answer = Vec::new();
     let mut key = [0];

@@ -79,7 +79,9 @@ fn explained(command: clap::Command, path: &str, cells: usize) -> clap::Command 
     match page(&path) {
         Some(page) => {
             let more = command.get_after_long_help().map(ToString::to_string);
-            command.after_help(text(page, more.as_deref(), cells))
+            let text = text(page, more.as_deref(), cells);
+            // Where a command has more to say of its own, that would stand alone.
+            command.after_help(text.clone()).after_long_help(text)
         }
         None => command,
     }

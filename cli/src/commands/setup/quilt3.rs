@@ -59,7 +59,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
 fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
     let catalog = gateway.catalog_url.as_ref().map(ToString::to_string);
     let catalog = catalog.unwrap_or_default();
-    output::line(format_args!(
+    output::sentence_to_stdout(format_args!(
         "quilt3 {} quiltd's session of {catalog}",
         if gateway.changed {
             "now uses"
