@@ -14,7 +14,7 @@ fn every_option_is_in_the_manual_page() {
         .split(|c: char| !(c.is_ascii_lowercase() || c == '-'))
         .filter(|word| word.len() > 3 && word.starts_with("--"))
         .collect();
-    assert!(options.contains("--state-dir"), "{help}");
+    assert!(options.contains("--token-store"), "{help}");
 
     let page = include_str!("../../packaging/man/quiltd.1").replace("\\-", "-");
     let missing = options.iter().filter(|option| !page.contains(**option));

@@ -241,7 +241,7 @@ async fn settings_are_taken_up_without_a_restart_and_a_broken_file_keeps_the_old
     assert_eq!(listed.stderr, "");
     let line = ask(&world, "lake").await.failed(7);
     assert!(
-        line.contains("line 2") && line.contains("run: quiltctl profiles"),
+        line.contains("line 2") && line.contains("run: ${EDITOR:-vi} "),
         "{line}"
     );
     // Another meaning of the same name is other credentials.

@@ -103,9 +103,12 @@ pub(crate) async fn begun(world: &World) -> (Child, String) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(ctl.stderr.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let page = line[line.find("http").unwrap()..].to_owned();
-    (ctl, page)
+    loop {
+        let line = lines.next_line().await.unwrap().expect("a page is named");
+        if let Some((_, page)) = line.split_once("http") {
+            return (ctl, format!("http{page}"));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

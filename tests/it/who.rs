@@ -100,8 +100,12 @@ async fn begin(command: &mut tokio::process::Command) -> (tokio::process::Child,
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let start = line[line.find("http").expect(&line)..].to_owned();
+    let start = loop {
+        let line = lines.next_line().await.unwrap().expect("a page is named");
+        if let Some((_, page)) = line.split_once("http") {
+            break format!("http{page}");
+        }
+    };
     (child, start)
 }
 

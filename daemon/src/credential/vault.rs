@@ -176,7 +176,7 @@ impl Vault {
         &self,
         session: &Arc<Session>,
         profile: &ProfileName,
-        refused: impl Fn(&AwsCredentials) -> bool + Send,
+        refused: impl Fn(&AwsCredentials) -> bool + Send + Sync,
         timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
         let entry = self.entry(session, profile)?;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use quilt_proto::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
@@ -64,6 +65,11 @@ impl<S: Source> Inner<S> {
 
     pub(super) fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
+    }
+
+    /// The wall clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now().wall
     }
 
     /// What is held if fresh enough, or valid while the source is failing;

@@ -26,10 +26,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use quilt_proto::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::flight::{FetchState, Inner};
 pub use self::policy::Policy;
+use self::state::FetchReceiver;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
@@ -161,7 +163,7 @@ impl<S: Source> Refresher<S> {
             Err(FetchState::Known(error)) => return Err(RefreshError::Source(error)),
             Err(FetchState::Pending(pending)) => pending,
         };
-        let outcome = flight::wait::<S>(pending, timeout).await;
+        let outcome = self.landed(pending, || self.inner.ask(), timeout).await;
         outcome.or_else(|error| self.inner.valid_value().ok_or(error))
     }
 
@@ -169,13 +171,36 @@ impl<S: Source> Refresher<S> {
     /// it looks valid. Fetches unless somebody already did.
     pub async fn replace(
         &self,
-        refused: impl Fn(&S::Value) -> bool + Send,
+        refused: impl Fn(&S::Value) -> bool + Send + Sync,
         timeout: Duration,
     ) -> Result<S::Value, RefreshError<S::Error>> {
-        match self.inner.ask_other(refused) {
+        let ask = || self.inner.ask_other(&refused);
+        match ask() {
             Ok(value) => Ok(value),
             Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
-            Err(FetchState::Pending(pending)) => flight::wait::<S>(pending, timeout).await,
+            Err(FetchState::Pending(pending)) => self.landed(pending, ask, timeout).await,
+        }
+    }
+
+    /// What a fetch brings. Where that was over before it was asked for, as when
+    /// the machine slept just before it landed, it is asked for once more.
+    async fn landed(
+        &self,
+        pending: FetchReceiver<S>,
+        ask: impl Fn() -> Result<S::Value, FetchState<S>>,
+        timeout: Duration,
+    ) -> Result<S::Value, RefreshError<S::Error>> {
+        let (asked, began) = (self.inner.now(), Instant::now());
+        let value = flight::wait::<S>(pending, timeout).await?;
+        if value.expires_at() > asked {
+            return Ok(value);
+        }
+        match ask() {
+            Ok(value) => Ok(value),
+            Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
+            Err(FetchState::Pending(pending)) => {
+                flight::wait::<S>(pending, timeout.saturating_sub(began.elapsed())).await
+            }
         }
     }
 

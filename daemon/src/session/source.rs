@@ -1,6 +1,6 @@
 //! Where fresh access tokens come from: rotation of the refresh token.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -91,11 +91,31 @@ impl TokenSource {
         unsaved: Unsaved,
         room: Reservation,
     ) -> Result<bool, StoreError> {
+        self.write(unsaved, room, false).await
+    }
+
+    async fn write(
+        &self,
+        unsaved: Unsaved,
+        room: Reservation,
+        is_leftover: bool,
+    ) -> Result<bool, StoreError> {
         let (catalog, mut next) = (self.catalog.clone(), unsaved.record.clone());
+        let id = unsaved.record.login_id.clone();
+        let is_it = |kept: &Unsaved| kept.record.login_id == id;
         let stored = self
             .dependencies
             .store
             .update(room, |document| {
+                let mut slot = self.slot();
+                if is_leftover && !slot.as_ref().is_some_and(is_it) {
+                    // Somebody logged in while the store was waited for.
+                    return None;
+                }
+                if unsaved.is_login {
+                    slot.take_if(|kept| !is_it(kept));
+                }
+                drop(slot);
                 let current = document.sessions.get(&catalog);
                 let ours = current.is_some_and(|current| current.login_id == next.login_id);
                 if let Some(current) = current.filter(|_| ours) {
@@ -107,16 +127,23 @@ impl TokenSource {
                 })
             })
             .await;
-        let mut slot = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        let other_login = slot
-            .as_ref()
-            .is_some_and(|kept| kept.is_login && kept.record.login_id != unsaved.record.login_id);
-        // A late rotation of an old login must not displace a new one.
-        if unsaved.is_login || !other_login {
+        let mut slot = self.slot();
+        let kept = slot.as_ref();
+        let is_current = if is_leftover {
+            kept.is_some_and(is_it)
+        } else {
+            // A late rotation of an old login must not displace a new one.
+            unsaved.is_login || !kept.is_some_and(|kept| kept.is_login && !is_it(kept))
+        };
+        if is_current {
             *slot = stored.is_err().then_some(unsaved);
         }
         drop(slot);
         stored.map(|stored| stored.is_some())
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Unsaved>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a login is only here, because it could not be stored.
@@ -262,7 +289,8 @@ impl TokenSource {
             None => Ok(()),
             Some(unsaved) => {
                 let room = self.dependencies.store.reserve().await.map_err(transient)?;
-                self.save(unsaved, room).await.map(drop).map_err(transient)
+                let saved = self.write(unsaved, room, true).await;
+                saved.map(drop).map_err(transient)
             }
         }
     }

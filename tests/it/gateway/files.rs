@@ -19,7 +19,7 @@ async fn a_login_of_its_own_is_taken_over_and_undoing_restores_the_rest() {
     assert!(holds_a_stacks_token(&auth.unwrap().1), "the probe works");
     world.ctl(&["logged-in"]).await.code_is(3);
     let said = world.ctl(&["setup", "quilt3", "--import"]).await;
-    assert!(said.stderr.contains("took over"), "{}", said.stderr);
+    assert!(said.stderr.contains("Took over"), "{}", said.stderr);
     said.ok();
     world.ctl(&["logged-in"]).await.ok();
     once(&world).await.ok();

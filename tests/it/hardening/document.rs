@@ -5,7 +5,7 @@ use std::path::Path;
 
 #[test]
 fn every_test_that_security_md_names_exists() {
-    let folders = ["tests/it", "daemon", "cli", "client", "proto"];
+    let folders = ["tests/it", "daemon", "cli", "client", "proto", "network"];
     let text = names_tests("SECURITY.md", &folders, 30);
     // Every row has its tests.
     for row in text.lines().filter(|line| line.starts_with("| ")).skip(2) {
