@@ -64,15 +64,15 @@ async fn what_is_no_catalog_is_refused_and_changes_nothing() {
     let world = World::start().await;
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     let before = fs::read(world.home.config_yml()).unwrap();
-    for (bad, hint) in [
-        // It may have been meant for the name of one.
-        ("demo", "run: quiltctl status"),
-        ("s3://bucket", "run: quiltctl config"),
-        ("http://quilt.example", "run: quiltctl config"),
-        ("https://u:p@x.example", "run: quiltctl config"),
+    for bad in [
+        "demo",
+        "s3://bucket",
+        "http://quilt.example",
+        "https://u:p@x.example",
     ] {
         let line = world.ctl(&["config", bad]).await.failed(8);
-        assert!(line.contains(hint), "{line}");
+        // It shows which catalogs there are.
+        assert!(line.contains("run: quiltctl status"), "{line}");
     }
     let cases = [
         (FaultKind::Html, "answered with a web page"),
