@@ -69,8 +69,6 @@ fn is_short(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::{UnixListener, UnixStream};
-
     use super::*;
 
     #[test]
@@ -84,6 +82,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_long_one_is_bound_and_reached_all_the_same() {
+        use std::os::unix::net::{UnixListener, UnixStream};
+
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("long/".repeat(40));
         std::fs::create_dir_all(&dir).unwrap();
