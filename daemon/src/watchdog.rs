@@ -5,7 +5,7 @@
 //! having woken once, while the runtime has something for it to do. One that only
 //! waits for a processor is not asleep, so a busy machine is nobody's fault. A
 //! thread may sleep for a mutex whose holder waits for a processor: that is
-//! believed after [`MUTEX`] only.
+//! believed only after a longer while (`MUTEX` in `threads.rs`).
 
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 

@@ -66,7 +66,7 @@ impl Event<'_> {
     }
 }
 
-/// Of what [`Event::is_like`] looks at.
+/// Of what makes two events alike.
 impl Hash for Event<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.action, self.uid, &self.program, self.catalog_url).hash(state);
