@@ -52,14 +52,21 @@ async fn settle(path: &Path) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cached_vend_opens_no_file() {
+/// A world whose configuration is old enough, the file it is in, and a
+/// connection that has got credentials.
+async fn vended() -> (World, std::path::PathBuf, KeptAlive) {
     let world = World::logged_in().await;
     world.ctl(&["config", world.stack.catalog_url()]).await.ok();
     let config = world.home.config_yml();
     settle(&config).await;
     let mut kept = KeptAlive::to(&world);
     assert!(kept.vend().starts_with("HTTP/1.1 200"));
+    (world, config, kept)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cached_vend_opens_no_file() {
+    let (world, config, mut kept) = vended().await;
 
     let trace = world.home.path().join("vends.strace");
     let pid = world.daemon.as_ref().unwrap().pid().to_string();
@@ -109,12 +116,7 @@ async fn a_cached_vend_opens_no_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_write_counts_at_the_next_vend_however_old_the_file_was() {
-    let world = World::logged_in().await;
-    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
-    let config = world.home.config_yml();
-    settle(&config).await;
-    let mut kept = KeptAlive::to(&world);
-    assert!(kept.vend().starts_with("HTTP/1.1 200"));
+    let (world, config, mut kept) = vended().await;
     let before = fs::read_to_string(&config).unwrap();
     let other = before.replace(world.stack.catalog_url(), "https://other.example");
     assert_ne!(before, other);

@@ -10,7 +10,7 @@ use quilt_proto::wire::{WebLogin, WebLoginProgress};
 use quilt_tests::harness::{Browser, World};
 use quilt_tests::stack::{Endpoint, StackConfig};
 use reqwest::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Child;
 use url::Url;
 
@@ -102,11 +102,17 @@ pub(crate) async fn begun(world: &World) -> (Child, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(ctl.stderr.take().unwrap()).lines();
+    let page = page_named(ctl.stderr.take().unwrap()).await;
+    (ctl, page)
+}
+
+/// The page that a login says to open.
+pub(crate) async fn page_named(said: impl AsyncRead + Unpin) -> String {
+    let mut lines = BufReader::new(said).lines();
     loop {
         let line = lines.next_line().await.unwrap().expect("a page is named");
         if let Some((_, page)) = line.split_once("http") {
-            return (ctl, format!("http{page}"));
+            return format!("http{page}");
         }
     }
 }

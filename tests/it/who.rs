@@ -92,20 +92,13 @@ async fn a_login_says_whose_it_is_and_whose_was_before() {
 /// Starts a login through the browser; and where the browser has to go.
 async fn begin(command: &mut tokio::process::Command) -> (tokio::process::Child, String) {
     use std::process::Stdio;
-    use tokio::io::{AsyncBufReadExt, BufReader};
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
-    let start = loop {
-        let line = lines.next_line().await.unwrap().expect("a page is named");
-        if let Some((_, page)) = line.split_once("http") {
-            break format!("http{page}");
-        }
-    };
+    let start = crate::web_login::page_named(child.stderr.as_mut().unwrap()).await;
     (child, start)
 }
 

@@ -148,14 +148,14 @@ impl TokenSource {
 
     /// Whether a login is only here, because it could not be stored.
     pub(super) fn has_unsaved_login(&self) -> bool {
-        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsaved = self.slot();
         unsaved.as_ref().is_some_and(|unsaved| unsaved.is_login)
     }
 
     /// Forgets a login that could not be stored where somebody has logged in
     /// since, through another daemon.
     pub(super) fn give_way(&self, stored: Option<&Record>) {
-        let mut slot = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.slot();
         let is_late = |kept: &mut Unsaved| {
             kept.is_login
                 && stored.is_some_and(|stored| {
@@ -170,10 +170,7 @@ impl TokenSource {
 
     /// Forgets tokens that could not be stored.
     pub(super) fn forget(&self) {
-        self.unsaved
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.slot().take();
     }
 
     /// Marks the stored login as ended by the stack, unless it has got another
@@ -280,11 +277,7 @@ impl TokenSource {
 
     /// Brings tokens that could not be stored before onto the disk.
     async fn save_leftover(&self) -> Result<(), Failure<SessionError>> {
-        let leftover = self
-            .unsaved
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let leftover = self.slot().clone();
         match leftover {
             None => Ok(()),
             Some(unsaved) => {

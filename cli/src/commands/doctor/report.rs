@@ -32,7 +32,7 @@ impl Report {
     /// Whether this was found.
     pub(super) fn has(&self, code: &FindingCode) -> bool {
         let mut all = self.0.findings.iter();
-        all.any(|finding| finding.is(code.clone()))
+        all.any(|finding| finding.code == code.as_str())
     }
 
     /// Whether something keeps programs from their credentials.
