@@ -26,6 +26,7 @@ use super::acceptor::Acceptor;
 use super::capacity;
 use super::early_refusal::EarlyRefusal;
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
+use super::patience::{TimedOut, within};
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
 
@@ -258,13 +259,9 @@ impl Server {
         request: Request<Incoming>,
         slot: &ConnectionSlot,
     ) -> Result<Response, Infallible> {
-        let mut answer = pin!(self.answer_in_turn(request, slot));
-        // Most are there at once, and need no timer.
-        let answer = match futures_util::poll!(answer.as_mut()) {
-            Poll::Ready(answer) => Ok(answer),
-            Poll::Pending => tokio::time::timeout(self.limits.request_time, answer).await,
-        };
-        let response = answer.unwrap_or_else(|_| {
+        let answer = pin!(self.answer_in_turn(request, slot));
+        let answer = within(self.limits.request_time, answer).await;
+        let response = answer.unwrap_or_else(|TimedOut| {
             let seconds = self.limits.request_time.as_secs();
             let detail = format!("no answer within {seconds} s; try again");
             let problem = Problem::new(504, ErrorCode::Internal, detail);

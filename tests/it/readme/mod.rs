@@ -270,7 +270,7 @@ async fn the_demonstration_ends_well() {
         assert!(said.contains(seen), "{seen}: {said}");
     }
     let last = said.rsplit("$ quiltctl status").next().unwrap();
-    assert!(last.contains("min left") && last.contains("up "), "{last}");
+    assert!(last.contains(" left, ") && last.contains("up "), "{last}");
 }
 
 #[test]

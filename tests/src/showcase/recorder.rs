@@ -15,7 +15,7 @@ use super::Step;
 use crate::harness::terminal;
 
 /// Wide enough for what is shown, and narrow enough to be read on a page.
-const COLUMNS: u16 = 92;
+const COLUMNS: u16 = 100;
 /// All of it, without scrolling.
 const ROWS: u16 = 60;
 /// How long a program may take on a busy machine.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::book::{Id, Order, StreamRefused, Turn};
 use super::{ConnectionLimiter, now};
+use crate::listen::patience::within;
 
 /// How long an answer may take a processor: one that takes longer waits.
 const COMPUTES: Duration = Duration::from_millis(10);
@@ -107,14 +108,20 @@ impl ConnectionSlot {
     pub(in crate::listen) async fn ask(&self, changes_nothing: bool) -> Turn {
         self.settle();
         let asked = changes_nothing.then(now);
-        let mut turn = self.limiter.state().book.ask(self.id, asked);
+        let (mut turn, is_crowd) = {
+            let mut state = self.limiter.state();
+            let turn = state.book.ask(self.id, asked);
+            (turn, state.book.is_crowd(self.id))
+        };
         let has_asked = self.link.has_asked.swap(true, Ordering::Relaxed);
         if self.is_stalled() {
             self.note_stall();
         }
-        // Who sends request upon request does so in turn with everybody else.
-        // Whoever waited for this one to come has been passed over already.
-        if has_asked && !self.link.is_read.load(Ordering::Acquire) {
+        // Who sends request upon request, or on many connections at once, does so
+        // in turn with everybody else. Whoever waited for this one to come has
+        // been passed over already.
+        let has_more = has_asked && !self.link.is_read.load(Ordering::Acquire);
+        if has_more || is_crowd {
             tokio::task::yield_now().await;
             turn = self.turn();
         }
@@ -147,14 +154,8 @@ impl ConnectionSlot {
     /// no processor from others.
     pub(in crate::listen) async fn answering<F: Future>(&self, answer: F) -> F::Output {
         let mut answer = pin!(answer);
-        // Most are there at once, and need no timer.
-        if let Poll::Ready(output) = futures_util::poll!(answer.as_mut()) {
+        if let Ok(output) = within(COMPUTES, answer.as_mut()).await {
             return output;
-        }
-        tokio::select! {
-            biased;
-            output = answer.as_mut() => return output,
-            () = tokio::time::sleep(COMPUTES) => {}
         }
         {
             let mut state = self.limiter.state();

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
-use axum::extract::Extension;
+use axum::extract::{Extension, Path};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -126,6 +127,7 @@ fn router() -> Router {
         .route("/authenticated", get(authenticated))
         .route("/large", get(async || "x".repeat(128 * 1024) + "tester"))
         .route("/counted", get(counted))
+        .route("/noted/{who}", get(noted))
         .route("/events", get(events))
         .route("/never", get(std::future::pending::<()>))
         .route("/stream", get(slow_stream))
@@ -137,6 +139,13 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 async fn counted() -> String {
     MADE.fetch_add(1, Ordering::Relaxed);
     "x".repeat(64 * 1024)
+}
+
+/// Who was answered, in that order.
+static ANSWERED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+async fn noted(Path(who): Path<String>) {
+    ANSWERED.lock().unwrap().push(who);
 }
 
 async fn events(Extension(slot): Extension<ConnectionSlot>) -> Body {

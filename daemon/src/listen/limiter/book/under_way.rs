@@ -62,6 +62,13 @@ impl Book {
             && self.running < RUNNING
     }
 
+    /// Whether the origin of `id` has more connections than may take up a
+    /// processor at once.
+    pub(in crate::listen::limiter) fn is_crowd(&self, id: Id) -> bool {
+        let entry = self.entries.get(&id);
+        entry.is_some_and(|entry| self.held(&entry.origin) > RUNNING_EACH)
+    }
+
     pub(super) fn serve(&mut self, id: Id) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;

@@ -103,6 +103,22 @@ async fn answers_that_are_not_read_are_not_heaped_up() {
     }
 }
 
+#[tokio::test]
+async fn who_asks_much_at_once_takes_turns_with_others() {
+    let bench = Bench::new(Limits::default());
+    let mut many = bench.connect().await;
+    let request = |who: &str| format!("GET /noted/{who} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    many.write_all(request("many").repeat(16).as_bytes())
+        .await
+        .unwrap();
+    let mut one = bench.connect().await;
+    one.write_all(request("one").as_bytes()).await.unwrap();
+    assert_ne!(one.read(&mut [0; 1024]).await.unwrap(), 0);
+    let answered = ANSWERED.lock().unwrap().clone();
+    let before = answered.iter().position(|who| who == "one").unwrap();
+    assert!(before <= 4, "{answered:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn streams_have_a_quota_of_their_own() {
     let bench = Bench::new(Limits {
