@@ -16,6 +16,7 @@ mod distrust;
 mod file_system;
 mod groups;
 mod judge;
+pub mod sockets;
 mod users;
 mod way;
 
