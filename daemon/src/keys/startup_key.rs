@@ -180,6 +180,9 @@ fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
 /// What systemd put there is this service's alone; what others could have put
 /// there is not read: whoever it is for would act as them.
 pub(super) fn open_credential(path: &Path) -> Result<Option<File>, Distrust> {
+    if !path.exists() {
+        return Ok(None);
+    }
     quilt_trust::open(path, Role::Shared, Access::Read)
 }
 

@@ -94,7 +94,7 @@ async fn a_credential_that_others_may_have_put_there_is_not_taken() {
     world.ctl(&token).await.failed(3);
     let findings = status(&world).await.findings;
     let found = findings.iter().find(|it| it.code == "api_key").unwrap();
-    assert!(found.summary.contains("others may"), "{found:?}");
+    assert!(found.summary.contains("by other users"), "{found:?}");
     // Nor is the one for the configured catalog.
     fs::rename(
         credentials.join("quilt-api-key.one"),
