@@ -304,7 +304,7 @@ fn use_key(
     key: &ApiKeySecret,
     accept: Option<RegistryHost>,
 ) -> Result<(), Failure> {
-    let reply = consent::to_registry(accept, |accept| context.reply(&handover(key, accept)))?;
+    let reply = consent::to_registry(accept, |accept| context.reply(&use_request(key, accept)))?;
     let session = reply.answer()?;
     note_doubts(&session);
     welcome(context, reply.body(), &session)
@@ -312,13 +312,13 @@ fn use_key(
 
 /// The same for a key that was just made, or was in use before: says nothing
 /// on stdout.
-pub(super) fn hand_over(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
-    let session = consent::to_registry(None, |accept| context.send(&handover(key, accept)))?;
+pub(super) fn set_key(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
+    let session = consent::to_registry(None, |accept| context.send(&use_request(key, accept)))?;
     note_doubts(&session);
     Ok(session)
 }
 
-fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {
+fn use_request(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {
     UseApiKey(ApiKeyHandover {
         key: key.secret().clone(),
         accept_registry,
