@@ -11,7 +11,7 @@ use quilt_proto::api::{
 use quilt_proto::wire::{
     ApiKeyHandover, CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress,
 };
-use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -94,6 +94,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 }
 
+impl Args {
+    /// Whether nothing says which catalog it is about.
+    pub(super) fn is_about_default_catalog(&self) -> bool {
+        self.named.is_none() && !self.all
+    }
+}
+
 /// The login of somebody at a terminal, with a code.
 pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
     one(context, &Args::default())
@@ -103,9 +110,9 @@ pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
 /// code or a key, and is not repeated.
 fn catalog(text: &str) -> Result<String, &'static str> {
     let legal = |c: char| c.is_ascii_graphic() && !"'\"`$;&|<>(){}\\".contains(c);
-    let is_name = text.len() <= 64 && !text.contains(['.', '/']);
+    let is_name = text.parse::<CatalogName>().is_ok();
     let is_address = CatalogUrl::from_typed(text).is_ok();
-    if text.starts_with("qk_") || text.is_empty() || !text.chars().all(legal) {
+    if ApiKeySecret::is_like(text) || !text.chars().all(legal) {
         return Err("a catalog");
     }
     if is_address || is_name {
