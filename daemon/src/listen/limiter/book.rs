@@ -168,17 +168,11 @@ impl Book {
             if self.leaving >= leeway {
                 return Admission::Later(None);
             }
-            match self.victim(origin, search, now) {
-                Some(eviction) if eviction.ends_a_request() => {
-                    self.evict(eviction);
-                    return Admission::Later(Some(eviction));
-                }
-                Some(eviction) => {
-                    self.evict(eviction);
-                    evicted = Some(eviction);
-                }
-                None => return Admission::Later(None),
-            }
+            let Some(eviction) = self.victim(origin, search, now) else {
+                return Admission::Later(None);
+            };
+            self.evict(eviction);
+            evicted = Some(eviction);
         }
         if is_full {
             return Admission::Later(evicted);
