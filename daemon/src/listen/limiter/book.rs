@@ -1,7 +1,7 @@
 //! Who holds which slot, and who has to go: decisions alone, without tasks,
 //! sockets or a clock of its own.
 
-mod choice;
+mod eviction;
 mod streams;
 mod under_way;
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::listen::capacity;
 
-pub(super) use self::choice::{Eviction, Pressure, Search, Why};
+pub(super) use self::eviction::{Eviction, Pressure, Search, Why};
 pub use self::streams::StreamRefused;
 
 /// Whom a connection counts for.
