@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
 use quilt_trust::Distrust;
 
 use super::Notice;
@@ -21,15 +22,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where it runs.
 const DIRECTORY: &str = "/";
-
-/// What a service manager gives to the daemon and to nobody else.
-const WITHHELD: &[&str] = &[
-    "CREDENTIALS_DIRECTORY",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-];
 
 /// Runs it, never through a shell: what there is to say is in variables of its
 /// environment, as text that nobody reads as anything else. What somebody else
@@ -76,7 +68,7 @@ fn run_from(
     check(&found, arguments)?;
     let mut command = Command::new(found);
     command.arg0(program);
-    for name in WITHHELD {
+    for name in SERVICE_MANAGER_ENV.into_iter().chain([CREDENTIALS_ENV]) {
         command.env_remove(name);
     }
     let mut child = command

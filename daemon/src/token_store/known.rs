@@ -266,6 +266,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::files::FileError;
 
     fn catalog() -> CatalogUrl {
         "https://demo.quilt.example".parse().unwrap()
@@ -330,7 +331,7 @@ mod tests {
         let known = KnownCatalogs::in_dir(dir.path());
         assert!(matches!(
             known.of(&catalog()),
-            Err(StoreError::Distrusted(_))
+            Err(StoreError::File(FileError::Distrusted(_)))
         ));
     }
 
