@@ -22,6 +22,7 @@ const PROGRAMS: &[&str] = &[
     "curl",
     "df",
     "export",
+    "findmnt",
     "kill",
     "launchctl",
     "ls",

@@ -111,7 +111,7 @@ fn report(
 
 /// Removes the daemon's files; the directory goes where nothing else is in it.
 fn remove_state() -> Result<bool, Failure> {
-    let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let dir = locations::state_dir()?;
     let failed = |error: io::Error| {
         let what = format!("cannot remove {}: {error}", quoted::path(&dir));
         let hint = Command::of("ls -la").path(&dir);

@@ -33,7 +33,7 @@ use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 
 /// How long all of it may take.
-const LIMIT: Duration = Duration::from_secs(6);
+const LIMIT: Duration = Duration::from_secs(7);
 
 /// An API key that the daemon was to start with, and why it was not taken.
 pub type KeyNotTaken = (StartupSource, Arc<StartupKeyError>);

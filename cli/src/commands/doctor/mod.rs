@@ -16,6 +16,7 @@ mod duplicates;
 mod elsewhere;
 mod fix;
 mod gateway_elsewhere;
+mod home;
 mod loose_files;
 mod named_profile;
 mod network;
@@ -73,6 +74,7 @@ pub(super) fn briefly(context: &Context) -> Result<(), Failure> {
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let variables = Variables::from_environment();
     let mut report = Report::default();
+    report.add(home::check());
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
 
@@ -100,6 +102,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report.add(units::check(context)?);
 
     let daemon = daemon::examine(context, &profiles, &mut report)?;
+    report.add(home::check_state(daemon.is_some()));
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
         report.add(catalog::check(context, &daemon));
