@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quilt_proto::ProfileName;
+use quilt_proto::{ProfileName, Timestamp};
 use tokio::time::Instant;
 
 use super::{Diagnostic, DoctorContext};
@@ -35,4 +35,15 @@ pub(super) async fn check(
         });
     }
     outcomes
+}
+
+/// Until when every profile that was asked for goes on, whatever becomes of the
+/// stack; nothing where one of them has no credentials now.
+pub(super) fn last_until(context: DoctorContext<'_>, session: &Session) -> Option<Timestamp> {
+    let now = context.clock.now().wall;
+    let held = context.vault.status(session.catalog()).into_iter();
+    let ends: Option<Vec<_>> = held
+        .map(|held| held.expires_at.filter(|end| *end > now))
+        .collect();
+    ends?.into_iter().min()
 }

@@ -10,8 +10,8 @@ use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::token_store::{StoreError, StoreNote};
 
-/// Names a catalog that is one.
-pub(in crate::api) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
+/// Names a catalog that is one, and logs in there, as the status says it.
+pub(in crate::api) const CONFIGURE: &str = "quiltctl login https://YOUR-CATALOG";
 
 /// Shows why the system did not let us: how full the disk is, or whose the
 /// file and its directory are. `reason` is what it said.
