@@ -236,6 +236,7 @@ fn concerns_a_catalog(line: &str) -> bool {
     const COMMANDS: &[&str] = &[
         "admin",
         "api-keys",
+        "buckets",
         "clear-api-key",
         "console",
         "login",

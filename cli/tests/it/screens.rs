@@ -81,6 +81,10 @@ fn daemon(home: &Home) {
                 "\"examples/漢字\"\n\"examples/hurdat\"\n".to_owned(),
             ),
             (_, "/v1/packages") => (200, String::new()),
+            (_, "/v1/buckets") => (
+                200,
+                r#"[{"name":"quilt-example","title":"Examples"},{"name":"quilt-full"}]"#.to_owned(),
+            ),
             ("POST", "/v1/aws/grants") => (200, grant.clone()),
             _ => (200, "{}".to_owned()),
         };
@@ -159,6 +163,7 @@ const COMMANDS: &[(&str, &[&str], &str)] = &[
         &["grants", "revoke", "0637a29abf220dda"],
         "",
     ),
+    ("buckets", &["buckets"], ""),
     ("packages_list_none", &["packages", "list"], ""),
     (
         "packages_list",
