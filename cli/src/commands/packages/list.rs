@@ -56,7 +56,7 @@ fn say_none(args: &Args) {
             output::note(format_args!("No packages in {}.", quoted::name(registry)));
         }
         None => output::advise(
-            "No packages are installed on this machine; buckets have them",
+            "No packages are installed here; others are in buckets",
             &Command::of("quiltctl buckets"),
         ),
     }
