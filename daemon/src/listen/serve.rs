@@ -25,8 +25,8 @@ use tower::ServiceExt;
 use super::acceptor::Acceptor;
 use super::capacity;
 use super::early_refusal::EarlyRefusal;
+use super::lazy_timeout::{TimedOut, within};
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
-use super::patience::{TimedOut, within};
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
 

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::book::{Id, Order, StreamRefused, Turn};
 use super::{ConnectionLimiter, now};
-use crate::listen::patience::within;
+use crate::listen::lazy_timeout::within;
 
 /// How long an answer may take a processor: one that takes longer waits.
 const COMPUTES: Duration = Duration::from_millis(10);
@@ -108,20 +108,20 @@ impl ConnectionSlot {
     pub(in crate::listen) async fn ask(&self, changes_nothing: bool) -> Turn {
         self.settle();
         let asked = changes_nothing.then(now);
+        let has_asked = self.link.has_asked.swap(true, Ordering::Relaxed);
         let (mut turn, is_crowd) = {
             let mut state = self.limiter.state();
             let turn = state.book.ask(self.id, asked);
-            (turn, state.book.is_crowd(self.id))
+            (turn, !has_asked && state.book.is_crowd(self.id))
         };
-        let has_asked = self.link.has_asked.swap(true, Ordering::Relaxed);
         if self.is_stalled() {
             self.note_stall();
         }
-        // Who sends request upon request, or on many connections at once, does so
+        // Who sends request upon request, or the first on many connections, does so
         // in turn with everybody else. Whoever waited for this one to come has
         // been passed over already.
-        let has_more = has_asked && !self.link.is_read.load(Ordering::Acquire);
-        if has_more || is_crowd {
+        let is_in_a_row = is_crowd || has_asked && !self.link.is_read.load(Ordering::Acquire);
+        if is_in_a_row {
             tokio::task::yield_now().await;
             turn = self.turn();
         }

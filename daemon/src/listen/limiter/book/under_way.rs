@@ -62,11 +62,11 @@ impl Book {
             && self.running < RUNNING
     }
 
-    /// Whether the origin of `id` has more connections than may take up a
-    /// processor at once.
+    /// Whether the origin of `id` holds so many connections that one request of
+    /// each keeps others waiting.
     pub(in crate::listen::limiter) fn is_crowd(&self, id: Id) -> bool {
         let entry = self.entries.get(&id);
-        entry.is_some_and(|entry| self.held(&entry.origin) > RUNNING_EACH)
+        entry.is_some_and(|entry| self.held(&entry.origin) > self.slots / 4)
     }
 
     pub(super) fn serve(&mut self, id: Id) {
