@@ -70,9 +70,9 @@ mod tests {
             {"name": "c", "title": null},
             {"name": "d", "title": "x".repeat(LONGEST_NAME + 1)},
         ]);
-        let named = |name: &str| (name.to_owned(), None);
+        let untitled = |name: &str| (name.to_owned(), None);
         let titled = ("b".to_owned(), Some("The bucket".to_owned()));
-        let all = vec![named("a"), titled, named("c"), named("d")];
+        let all = vec![untitled("a"), titled, untitled("c"), untitled("d")];
         assert_eq!(names(listed), Some(all));
         assert_eq!(names(json!([])), Some(Vec::new()));
         for bad in [
