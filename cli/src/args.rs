@@ -14,7 +14,7 @@ use crate::{completion, help, look, output};
 
 /// Log in to Quilt once; tokens and AWS credentials for everything else.
 #[derive(Debug, Parser)]
-#[command(name = "quiltctl", version = quilt_proto::build::long_version(), max_term_width = 100)]
+#[command(name = NAME, version = quilt_proto::build::long_version(), max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -22,6 +22,9 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// What the program is called.
+const NAME: &str = "quiltctl";
 
 /// Under which heading the flags of every command stand, after its own.
 const EVERYWHERE: &str = "Options of every command";
@@ -63,7 +66,7 @@ pub(crate) struct Global {
 
 /// Parses the arguments after the program's name; `None` after printing help.
 pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
-    let named = std::iter::once(OsString::from("quiltctl")).chain(args.iter().cloned());
+    let named = std::iter::once(OsString::from(NAME)).chain(args.iter().cloned());
     if args.is_empty() {
         let mut command = help::command();
         output::bytes(written(&command.render_help()).as_bytes())?;
@@ -90,6 +93,14 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
         }
         Err(error) => Err(usage_failure(&error, args)),
     }
+}
+
+/// Whether a line is a command of ours that is about one catalog, and names
+/// none.
+pub(crate) fn lacks_catalog(line: &str) -> bool {
+    let words = shlex::split(line).filter(|words| words.first().is_some_and(|word| word == NAME));
+    let parsed = words.and_then(|words| Cli::try_parse_from(words).ok());
+    parsed.is_some_and(|cli| cli.global.catalog.is_none() && cli.command.is_about_one_catalog())
 }
 
 /// What clap writes, with its styles where there is colour.

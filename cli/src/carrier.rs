@@ -11,18 +11,12 @@ use std::time::{Duration, Instant};
 use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::api::OfferKeys;
-use quilt_proto::wire::KeyOffer;
+use quilt_proto::wire::{CARRIED, CARRY_KEYS, HANDED_OVER, KeyOffer};
 use quilt_proto::{CatalogUrl, Command as Hint, Quoted, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{output, start};
 
-/// How quiltd is asked to carry keys.
-const ARGUMENT: &str = "__carry-keys";
-/// What it says once it has them.
-const CARRIED: &str = "carried";
-/// What it says once the next daemon has them.
-const HANDED_OVER: &str = "handed over";
 /// How long a daemon that is well may take to offer them.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it may take to get them, and after that the next daemon.
@@ -91,7 +85,7 @@ impl KeyCarrier {
         let mut command = Command::new(&program);
         start::withhold(&mut command);
         let child = command
-            .arg(ARGUMENT)
+            .arg(CARRY_KEYS)
             .arg(socket)
             .current_dir("/")
             .stdin(Stdio::null())

@@ -10,9 +10,11 @@ use std::process::ExitCode;
 
 use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
-use quilt_proto::{CatalogUrl, ErrorCode, Problem, RegistryHost, locations};
+use quilt_proto::{
+    ApiKeySecret, CatalogName, CatalogUrl, ErrorCode, Problem, RegistryHost, locations,
+};
 
-use crate::{look, output};
+use crate::{args, look, output};
 
 /// Something this program did not expect.
 pub(crate) const UNEXPECTED: u8 = 1;
@@ -114,7 +116,7 @@ impl Failure {
     pub(crate) fn about(self, catalog: Option<&str>) -> Self {
         let catalog = catalog.filter(|catalog| is_shown(catalog));
         match (&self.hint, catalog) {
-            (Some(hint), Some(catalog)) if concerns_a_catalog(&hint.to_string()) => {
+            (Some(hint), Some(catalog)) if args::lacks_catalog(&hint.to_string()) => {
                 let hint = hint.clone().option("--catalog", catalog);
                 self.hint(hint)
             }
@@ -224,40 +226,9 @@ fn start(socket: &Path) -> Command {
 /// Whether a text that was given as a catalog may be one. What is not is
 /// perhaps a secret.
 fn is_shown(catalog: &str) -> bool {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let is_like_a_token = catalog.starts_with("qk_") || catalog.starts_with("eyJ");
+    let is_like_a_token = ApiKeySecret::is_like(catalog) || catalog.starts_with("eyJ");
     !is_like_a_token
-        && !catalog.is_empty()
-        && (CatalogUrl::from_typed(catalog).is_ok() || catalog.chars().all(is_name))
-}
-
-/// Whether a command is one of ours that is about one catalog, and names none.
-fn concerns_a_catalog(line: &str) -> bool {
-    const COMMANDS: &[&str] = &[
-        "admin",
-        "api-keys",
-        "buckets",
-        "clear-api-key",
-        "console",
-        "login",
-        "logout",
-        "role",
-        "search",
-        "token",
-        "whoami",
-    ];
-    let mut words = line.split(' ');
-    let is_ours = words.next() == Some("quiltctl");
-    let command = words.next().unwrap_or_default();
-    let names_one = |word: &str| word.starts_with("--catalog") || word.contains("://");
-    // A login names it as it likes, and is about all of them if that is said.
-    let is_said = command == "login" && line.split(' ').skip(2).any(|word| !word.starts_with("--"));
-    is_ours
-        && COMMANDS.contains(&command)
-        && !is_said
-        && !line.split(' ').any(|word| {
-            names_one(word) || ["--all", "--help", "--", "&&", "YOUR-CATALOG"].contains(&word)
-        })
+        && (CatalogUrl::from_typed(catalog).is_ok() || catalog.parse::<CatalogName>().is_ok())
 }
 
 /// What helps where the way to a socket is closed: another user's daemon serves

@@ -7,6 +7,7 @@
 
 mod args;
 mod aws_files;
+mod aws_variables;
 mod browser;
 mod carrier;
 mod commands;
@@ -32,7 +33,6 @@ mod owner;
 mod progress;
 mod prompt;
 mod start;
-mod variables;
 mod version;
 
 use std::alloc::System;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
+use quilt_proto::locations::SERVICE_MANAGER_ENV;
 use quilt_proto::network::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted};
 use quilt_trust::{Access, Role};
@@ -17,33 +18,10 @@ use serde::Deserialize;
 
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{detach, files, owner};
+use crate::{aws_variables, detach, files, key_source, owner};
 
 /// Names the daemon's executable.
 const DAEMON_ENV: &str = "QUILTD_BIN";
-
-/// Variables the daemon never gets: keys are handed to it deliberately or not
-/// at all, ambient AWS identities are not its own, and sockets offered to this
-/// program are not meant for it.
-const WITHHELD: &[&str] = &[
-    "QUILT_API_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_FDNAMES",
-    "NOTIFY_SOCKET",
-];
 
 /// How often to look whether somebody else's start succeeded.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -291,9 +269,14 @@ fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Takes from a quiltd's environment what it never gets.
+/// Takes from a quiltd's environment what it never gets: keys are handed to it
+/// deliberately or not at all, ambient AWS identities are not its own, and
+/// sockets offered to this program are not meant for it.
 pub(crate) fn withhold(command: &mut Command) {
-    for name in WITHHELD {
+    let ours = [key_source::VARIABLE]
+        .into_iter()
+        .chain(SERVICE_MANAGER_ENV);
+    for name in ours.chain(aws_variables::all()) {
         command.env_remove(name);
     }
 }

@@ -2,9 +2,9 @@
 
 mod config;
 mod follow;
-mod hand_over;
 mod outside;
 mod region;
+mod startup_keys;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -29,7 +29,7 @@ use crate::credential::{self, Vault};
 use crate::doctor::{self, Diagnostic, DoctorContext, KeyNotTaken, Report};
 use crate::gateway::Gateway;
 use crate::grant::Grants;
-use crate::keys::{HandoverError, Keys, StartupSource};
+use crate::keys::{Keys, StartupKeyError, StartupSource};
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::package::Packages;
@@ -86,7 +86,7 @@ pub struct App {
     /// Set when a service manager is to start the daemon again.
     pub again: Arc<AtomicBool>,
     /// Whether a service manager holds the socket, and wakes the daemon by it.
-    pub is_socket_handed_over: bool,
+    pub is_socket_activated: bool,
     /// What protects the process.
     pub protections: Vec<Attempt>,
     changes: Changes,
@@ -94,7 +94,7 @@ pub struct App {
     clock: SharedClock,
     users: Users,
     /// Keys that could not be taken at the start.
-    not_taken: OnceLock<Vec<(StartupSource, Arc<HandoverError>)>>,
+    not_taken: OnceLock<Vec<(StartupSource, Arc<StartupKeyError>)>>,
     state_dir: PathBuf,
     started_at: Timestamp,
     socket: PathBuf,
@@ -192,7 +192,7 @@ impl App {
             config: sdk_config,
             shutdown,
             again: Arc::default(),
-            is_socket_handed_over: false,
+            is_socket_activated: false,
             protections,
             program: Program::running(),
             started_at,

@@ -1,6 +1,7 @@
 //! Small files, replaced as a whole: never torn, never half written.
 
 mod cached;
+mod error;
 mod events;
 #[cfg(test)]
 pub(crate) mod faults;
@@ -18,6 +19,7 @@ use tempfile::TempPath;
 use zeroize::Zeroizing;
 
 pub use self::cached::{Cached, Lookout};
+pub use self::error::FileError;
 pub use self::events::FileEvents;
 
 /// Only the owner may read or write.

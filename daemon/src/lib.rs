@@ -21,6 +21,7 @@ pub mod files;
 pub mod fuzz;
 pub mod gateway;
 pub mod grant;
+pub mod handover;
 pub mod instance;
 pub mod keys;
 pub mod listen;
@@ -39,7 +40,6 @@ pub mod settings;
 #[cfg(test)]
 mod simulation;
 pub mod stack;
-pub mod succession;
 mod sync;
 pub mod token_store;
 pub mod users;

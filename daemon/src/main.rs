@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use quilt_proto::locations::Places;
+use quilt_proto::wire::CARRY_KEYS;
 use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
+use quiltd::handover::{self, CarriedKey, Kept, Visit};
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::Merging;
 use quiltd::process::Attempt;
-use quiltd::succession::{self, CarriedKey, Kept, Visit};
 use quiltd::token_store::{StoreChoice, StoreError};
 use quiltd::{Listeners, api, instance, listen, memory, process, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
@@ -46,9 +47,6 @@ const MAX_LINE: usize = 8 * 1024;
 /// Logs whole answers of AWS, which may quote the keys they answer to. Nothing
 /// of it is logged at any level.
 const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
-
-/// The first argument of a quiltd that carries API keys to the next.
-const CARRY_KEYS: &str = "__carry-keys";
 
 /// The exit code at which a service manager starts the daemon again; that of
 /// `quiltd@.service`, and of every unit with `Restart=on-failure`.
@@ -120,7 +118,7 @@ fn last_words(what: &str, hint: Option<Command>) {
 /// restart`.
 fn carry_keys(path: &Path) -> ExitCode {
     log_to_stderr("warn");
-    match succession::carry(path) {
+    match handover::carry(path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             last_words(&error.to_string(), Some("quiltctl status".into()));
@@ -136,7 +134,7 @@ fn predecessor() -> Option<Visit> {
     if StartupKey::is_in_environment() {
         return None;
     }
-    Visit::knock(&succession::socket(&locations::state_dir().ok()?))
+    Visit::knock(&handover::socket(&locations::state_dir().ok()?))
 }
 
 fn take_keys(visit: Visit) -> Option<(Vec<CarriedKey>, Kept)> {
@@ -197,7 +195,7 @@ fn serve(
             // Nothing is under way yet that would have to end first.
             () = stopped.cancelled() => return Ok(ExitCode::SUCCESS),
         };
-        app.is_socket_handed_over = !control.first.owns_file();
+        app.is_socket_activated = !control.first.owns_file();
         let again = Arc::clone(&app.again);
         if let Some(key) = key {
             let catalog = args
@@ -341,5 +339,5 @@ fn announce(control: &ControlSocket) {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::warn!(%error, "cannot tell systemd that quiltd is ready");
     }
-    tracing::info!(socket = ?control.path(), handed_over = !control.owns_file(), "listening");
+    tracing::info!(socket = ?control.path(), activated = !control.owns_file(), "listening");
 }

@@ -1,12 +1,12 @@
-//! Which room may use which: the picture in docs/architecture.md, checked.
+//! Which module may use which: the picture in docs/architecture.md, checked.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every room of the daemon and the rooms it may use.
-const ROOMS: &[(&str, &[&str])] = &[
+/// Every module of the daemon and the modules it may use.
+const MODULES: &[(&str, &[&str])] = &[
     (
         "api",
         &[
@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "catalogs",
             "credential",
             "doctor",
+            "files",
             "gateway",
             "instance",
             "keys",
@@ -42,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "doctor",
             "files",
             "gateway",
+            "handover",
             "keys",
             "metrics",
             "notify",
@@ -54,14 +56,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "token_store",
-            "succession",
             "users",
         ],
     ),
     ("audit", &["files"]),
     ("aws", &["metrics"]),
     ("catalogs", &["quilt3", "settings"]),
-    // Tests of several rooms at once.
+    // Tests of several modules at once.
     (
         "chaos",
         &[
@@ -92,6 +93,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "credential",
+            "files",
             "gateway",
             "keys",
             "process",
@@ -119,8 +121,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "token_store",
         ],
     ),
+    ("handover", &["process", "raw"]),
     ("instance", &[]),
-    ("gateway", &["grant", "quilt3", "session", "stack"]),
+    ("gateway", &["files", "grant", "quilt3", "session", "stack"]),
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["files", "metrics", "raw"]),
@@ -175,27 +178,26 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("stack", &["metrics"]),
     ("token_store", &["files", "watchdog"]),
-    ("succession", &["process", "raw"]),
     ("sync", &[]),
     ("users", &[]),
     ("watchdog", &[]),
 ];
 
-/// Rooms that know HTTP serving; the others must do without axum.
+/// Modules that know HTTP serving; the others must do without axum.
 const SERVING: &[&str] = &["api", "chaos", "fuzz", "listen", "simulation"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Every file of a room, with its text.
-fn files(room: &str) -> Vec<(PathBuf, String)> {
+/// Every file of a module, with its text.
+fn files(module: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let file = source().join(format!("{room}.rs"));
+    let file = source().join(format!("{module}.rs"));
     if file.exists() {
         found.push(file);
     }
-    let mut folders = vec![source().join(room)];
+    let mut folders = vec![source().join(module)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
@@ -213,9 +215,9 @@ fn files(room: &str) -> Vec<(PathBuf, String)> {
     found.into_iter().map(read).collect()
 }
 
-/// The rooms a text names as `crate::room` or `crate::{room, …}`.
+/// The modules a text names as `crate::module` or `crate::{module, …}`.
 fn used(text: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
         let group = rest
@@ -228,15 +230,18 @@ fn used(text: &str) -> BTreeSet<String> {
                 .chars()
                 .take_while(|c| c.is_alphanumeric() || *c == '_')
                 .collect();
-            rooms.insert(name);
+            modules.insert(name);
         }
     }
-    rooms
+    modules
 }
 
 #[test]
-fn every_room_is_on_the_map() {
-    let known: BTreeSet<_> = ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect();
+fn every_module_is_on_the_map() {
+    let known: BTreeSet<_> = MODULES
+        .iter()
+        .map(|(module, _)| (*module).to_owned())
+        .collect();
     let mut there = BTreeSet::new();
     for entry in fs::read_dir(source()).unwrap() {
         let path = entry.unwrap().path();
@@ -249,17 +254,17 @@ fn every_room_is_on_the_map() {
 }
 
 #[test]
-fn rooms_use_only_what_is_below_them() {
-    let map: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+fn modules_use_only_what_is_below_them() {
+    let map: BTreeMap<_, _> = MODULES.iter().copied().collect();
     let mut wrong = Vec::new();
-    for (room, allowed) in ROOMS {
-        for (path, text) in files(room) {
+    for (module, allowed) in MODULES {
+        for (path, text) in files(module) {
             for other in used(&text) {
                 if map.contains_key(other.as_str())
-                    && other != *room
+                    && other != *module
                     && !allowed.contains(&other.as_str())
                 {
-                    wrong.push(format!("{}: {room} must not use {other}", path.display()));
+                    wrong.push(format!("{}: {module} must not use {other}", path.display()));
                 }
             }
         }
@@ -269,33 +274,36 @@ fn rooms_use_only_what_is_below_them() {
 
 #[test]
 fn the_map_has_no_cycles_and_no_dead_lines() {
-    let map: BTreeMap<_, _> = ROOMS.iter().copied().collect();
-    for (room, allowed) in ROOMS {
+    let map: BTreeMap<_, _> = MODULES.iter().copied().collect();
+    for (module, allowed) in MODULES {
         let mut below = allowed.to_vec();
         let mut seen = BTreeSet::new();
         while let Some(other) = below.pop() {
-            assert_ne!(other, *room, "{room} is below itself");
+            assert_ne!(other, *module, "{module} is below itself");
             if seen.insert(other) {
                 below.extend(map[other]);
             }
         }
-        let really: BTreeSet<_> = files(room)
+        let really: BTreeSet<_> = files(module)
             .iter()
             .flat_map(|(_, text)| used(text))
             .collect();
         for other in *allowed {
             assert!(
                 really.contains(*other),
-                "{room} does not use {other} any more"
+                "{module} does not use {other} any more"
             );
         }
     }
 }
 
 #[test]
-fn only_the_upper_rooms_know_http_serving() {
-    for (room, _) in ROOMS.iter().filter(|(room, _)| !SERVING.contains(room)) {
-        for (path, text) in files(room) {
+fn only_the_upper_modules_know_http_serving() {
+    for (module, _) in MODULES
+        .iter()
+        .filter(|(module, _)| !SERVING.contains(module))
+    {
+        for (path, text) in files(module) {
             assert!(!text.contains("axum"), "{} knows axum", path.display());
         }
     }

@@ -27,7 +27,9 @@ pub mod wire;
 pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
 pub use command::Command;
 pub use error::{ErrorCode, Problem};
-pub use names::{ApiKeyId, ApiKeySecret, NameError, PackageName, ProfileName, TopHash};
+pub use names::{
+    ApiKeyId, ApiKeySecret, CatalogName, NameError, PackageName, ProfileName, TopHash,
+};
 pub use network::NetworkFailure;
 pub use quoted::{Quoted, Reason};
 pub use registry_host::{NotAHost, RegistryHost};

@@ -19,6 +19,17 @@ pub const STATE_DIR_ENV: &str = "QUILTD_STATE_DIR";
 /// Set for a daemon by whoever starts it and reads its standard output to the
 /// end: then a start that fails says so there, as a problem document.
 pub const REPORT_ENV: &str = "QUILTD_REPORT_START";
+/// What a service manager gives to the program that it starts, and that no
+/// other is meant to have (`sd_listen_fds(3)`, `sd_notify(3)`).
+pub const SERVICE_MANAGER_ENV: [&str; 4] = [
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+];
+/// Names the directory of what it lends to that program alone (systemd.exec(5),
+/// `LoadCredential=`).
+pub const CREDENTIALS_ENV: &str = "CREDENTIALS_DIRECTORY";
 /// Names the catalog.
 pub const CATALOG_ENV: &str = "QUILT_CATALOG";
 

@@ -20,6 +20,12 @@ pub enum NameError {
     /// Not a profile name.
     #[error("invalid profile name: use 1 to 64 letters, digits, '-', '_' or '.'")]
     Profile,
+    /// Not a catalog's name.
+    #[error("a catalog's name is letters, digits, - and _, at most {max} of them", max = CatalogName::MAX_BYTES)]
+    Catalog,
+    /// An API key where a catalog's name belongs.
+    #[error("a catalog's name does not begin like an API key")]
+    CatalogIsSecret,
     /// Not the identifier of a key.
     #[error("that is not the id of an API key; `quiltctl api-keys list` shows them")]
     ApiKeyId,
@@ -122,6 +128,33 @@ impl FromStr for TopHash {
     }
 }
 
+/// A catalog's name in `quiltd.toml`, instead of its address: one that is no
+/// host, no URL and no API key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct CatalogName(String);
+
+impl CatalogName {
+    /// The longest name, in bytes.
+    const MAX_BYTES: usize = 64;
+}
+
+impl FromStr for CatalogName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let is_short = text.len() <= Self::MAX_BYTES;
+        if !begins_well || !is_short || !text.chars().all(legal) || text == "localhost" {
+            return Err(NameError::Catalog);
+        }
+        if ApiKeySecret::is_like(text) {
+            return Err(NameError::CatalogIsSecret);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// The identifier of an API key, as the stack gave it. Opaque; anything that
 /// needs no escaping in a URL's path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -133,7 +166,7 @@ impl FromStr for ApiKeyId {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.~:=@+".contains(&b);
-        if text.starts_with("qk_") {
+        if ApiKeySecret::is_like(text) {
             return Err(NameError::ApiKeyIdIsSecret);
         }
         if text.is_empty()
@@ -153,8 +186,16 @@ impl FromStr for ApiKeyId {
 pub struct ApiKeySecret(Secret);
 
 impl ApiKeySecret {
+    /// How every key begins.
+    pub const PREFIX: &str = "qk_";
+
     /// The longest key accepted, in bytes; real ones are well under 200.
     const MAX_BYTES: usize = 4096;
+
+    /// Whether a text begins as keys do, and is not to be shown.
+    pub fn is_like(text: &str) -> bool {
+        text.starts_with(Self::PREFIX)
+    }
 
     /// The bearer token this key is.
     pub fn secret(&self) -> &Secret {
@@ -164,11 +205,16 @@ impl ApiKeySecret {
     /// What may be shown of a key: `qk_abc...xyz`, as the stack shows it.
     /// Short keys show nothing beyond the prefix.
     pub fn fingerprint(&self) -> String {
-        let body = &self.0.expose()[3..];
+        let body = &self.0.expose()[Self::PREFIX.len()..];
         if body.len() < 12 {
-            return "qk_...".to_owned();
+            return format!("{}...", Self::PREFIX);
         }
-        format!("qk_{}...{}", &body[..3], &body[body.len() - 3..])
+        format!(
+            "{}{}...{}",
+            Self::PREFIX,
+            &body[..3],
+            &body[body.len() - 3..]
+        )
     }
 }
 
@@ -177,7 +223,7 @@ impl FromStr for ApiKeySecret {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
-        let Some(body) = text.strip_prefix("qk_") else {
+        let Some(body) = text.strip_prefix(Self::PREFIX) else {
             return Err(NameError::ApiKeyPrefix);
         };
         if body.is_empty()
@@ -215,6 +261,7 @@ macro_rules! plain_name {
     };
 }
 
+plain_name!(CatalogName);
 plain_name!(ProfileName);
 plain_name!(PackageName);
 plain_name!(TopHash);

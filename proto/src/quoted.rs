@@ -5,7 +5,7 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use crate::Secret;
+use crate::{ApiKeySecret, Secret};
 
 /// The most characters of a text that is quoted in a sentence.
 pub const MAX_CHARS: usize = 400;
@@ -41,7 +41,7 @@ impl Quoted {
     pub fn without_secrets(text: &str, secrets: &[&Secret]) -> Option<Self> {
         let repeats =
             |secret: &&Secret| !secret.expose().is_empty() && text.contains(secret.expose());
-        if text.contains("qk_") || secrets.iter().any(repeats) {
+        if text.contains(ApiKeySecret::PREFIX) || secrets.iter().any(repeats) {
             return None;
         }
         Some(Self::new(text)).filter(|quoted| !quoted.0.is_empty())

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{output, variables};
+use crate::{aws_variables, output};
 
 /// Whose credentials, and for which shell.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ fn give_up(format: Format) -> String {
         return String::new();
     }
     let mut text = String::new();
-    for name in variables::all() {
+    for name in aws_variables::all() {
         unset(&mut text, format, name);
     }
     if format != Format::Powershell {
@@ -118,24 +118,27 @@ impl Typed {
 fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroizing<String> {
     let expiration = credentials.expiration.to_string();
     let mut set = vec![
-        (variables::ACCESS_KEY_ID, credentials.access_key_id.as_str()),
         (
-            variables::SECRET_ACCESS_KEY,
+            aws_variables::ACCESS_KEY_ID,
+            credentials.access_key_id.as_str(),
+        ),
+        (
+            aws_variables::SECRET_ACCESS_KEY,
             credentials.secret_access_key.secret().expose(),
         ),
         (
-            variables::SESSION_TOKEN,
+            aws_variables::SESSION_TOKEN,
             credentials.session_token.secret().expose(),
         ),
-        (variables::EXPIRATION, &expiration),
+        (aws_variables::EXPIRATION, &expiration),
     ];
     set.extend(
         region
             .into_iter()
-            .flat_map(|region| variables::REGIONS.map(|name| (name, region.as_str()))),
+            .flat_map(|region| aws_variables::REGIONS.map(|name| (name, region.as_str()))),
     );
     let kept = |name: &str| set.iter().any(|(set, _)| *set == name);
-    let gone = variables::all().filter(|name| !kept(name));
+    let gone = aws_variables::all().filter(|name| !kept(name));
 
     let mut text = Zeroizing::new(String::with_capacity(8192));
     if format == Format::Json {

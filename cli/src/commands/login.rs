@@ -11,7 +11,7 @@ use quilt_proto::api::{
 use quilt_proto::wire::{
     ApiKeyHandover, CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress,
 };
-use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -94,6 +94,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 }
 
+impl Args {
+    /// Whether nothing says which catalog it is about.
+    pub(super) fn is_about_default_catalog(&self) -> bool {
+        self.named.is_none() && !self.all
+    }
+}
+
 /// The login of somebody at a terminal, with a code.
 pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
     one(context, &Args::default())
@@ -103,9 +110,9 @@ pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
 /// code or a key, and is not repeated.
 fn catalog(text: &str) -> Result<String, &'static str> {
     let legal = |c: char| c.is_ascii_graphic() && !"'\"`$;&|<>(){}\\".contains(c);
-    let is_name = text.len() <= 64 && !text.contains(['.', '/']);
+    let is_name = text.parse::<CatalogName>().is_ok();
     let is_address = CatalogUrl::from_typed(text).is_ok();
-    if text.starts_with("qk_") || text.is_empty() || !text.chars().all(legal) {
+    if ApiKeySecret::is_like(text) || !text.chars().all(legal) {
         return Err("a catalog");
     }
     if is_address || is_name {
@@ -304,7 +311,7 @@ fn use_key(
     key: &ApiKeySecret,
     accept: Option<RegistryHost>,
 ) -> Result<(), Failure> {
-    let reply = consent::to_registry(accept, |accept| context.reply(&handover(key, accept)))?;
+    let reply = consent::to_registry(accept, |accept| context.reply(&use_request(key, accept)))?;
     let session = reply.answer()?;
     note_doubts(&session);
     welcome(context, reply.body(), &session)
@@ -312,13 +319,13 @@ fn use_key(
 
 /// The same for a key that was just made, or was in use before: says nothing
 /// on stdout.
-pub(super) fn hand_over(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
-    let session = consent::to_registry(None, |accept| context.send(&handover(key, accept)))?;
+pub(super) fn set_key(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
+    let session = consent::to_registry(None, |accept| context.send(&use_request(key, accept)))?;
     note_doubts(&session);
     Ok(session)
 }
 
-fn handover(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {
+fn use_request(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {
     UseApiKey(ApiKeyHandover {
         key: key.secret().clone(),
         accept_registry,

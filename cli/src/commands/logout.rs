@@ -12,7 +12,7 @@ use crate::{look, output};
 pub(crate) struct Args {
     /// The sessions of every catalog
     #[arg(long)]
-    all: bool,
+    pub(super) all: bool,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {

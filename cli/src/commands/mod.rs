@@ -108,6 +108,44 @@ pub(crate) enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether it asks the daemon about one catalog, and was not told which: of
+    /// those the global `--catalog` decides.
+    pub(crate) fn is_about_one_catalog(&self) -> bool {
+        match self {
+            Self::Login(args) => args.is_about_default_catalog(),
+            Self::Logout(args) => !args.all,
+            Self::Admin(_)
+            | Self::ApiKeys(_)
+            | Self::Buckets
+            | Self::ClearApiKey
+            | Self::Console(_)
+            | Self::Role(_)
+            | Self::Search(_)
+            | Self::Token
+            | Self::Whoami => true,
+            Self::Audit(_)
+            | Self::Completions(_)
+            | Self::Config(_)
+            | Self::CredentialProcess(_)
+            | Self::Daemon(_)
+            | Self::Doctor(_)
+            | Self::Env(_)
+            | Self::Exec(_)
+            | Self::Grants(_)
+            | Self::LoggedIn
+            | Self::Man(_)
+            | Self::Packages(_)
+            | Self::Profiles
+            | Self::Setup(_)
+            | Self::Status(_)
+            | Self::Uninstall(_)
+            | Self::Use(_)
+            | Self::Watch => false,
+        }
+    }
+}
+
 /// Does it.
 pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {

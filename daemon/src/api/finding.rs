@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::aws::AwsError;
 use crate::credential::CredentialError;
 use crate::doctor::Diagnostic;
+use crate::files::FileError;
 use crate::gateway::GatewayDiagnostic;
 use crate::quilt3::ConfigError;
 use crate::session::SessionError;
@@ -147,7 +148,8 @@ pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
     let mut status = app.status(catalog);
     // A file that is not trusted is found as that already.
     let unreadable = app.config.catalog().err();
-    let unreadable = unreadable.filter(|error| !matches!(error, ConfigError::Distrusted(_)));
+    let unreadable =
+        unreadable.filter(|error| !matches!(error, ConfigError::File(FileError::Distrusted(_))));
     let unreadable = unreadable.map(ApiError::from);
     let diagnostics = app.diagnostics().into_iter();
     // As whoever reads the hint can find it, wherever they are.

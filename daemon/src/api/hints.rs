@@ -3,6 +3,7 @@
 
 mod commands;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_network::{Failure, SET_CLOCK};
@@ -11,7 +12,8 @@ use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
 use self::commands::{
-    CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
+    CONFIGURE, accept, away, bind, delete_again, file, list, login, look, new_key, refused_key,
+    versions,
 };
 pub(super) use self::commands::{ask, key as key_notice, not_taken, note, store};
 use super::error::ApiError;
@@ -105,8 +107,7 @@ fn catalog(error: &CatalogError) -> Command {
 
 fn config(error: &ConfigError) -> Command {
     match error {
-        ConfigError::Io { path, reason, .. } => look(path, reason),
-        ConfigError::Distrusted(distrust) => distrust.remedy(),
+        ConfigError::File(error) => file(error),
         ConfigError::BadValue { key, .. } if key == "navigator_url" => CONFIGURE.into(),
         ConfigError::Broken { .. } => CONFIGURE.into(),
         ConfigError::UnknownKey { .. } | ConfigError::BadValue { .. } => "quiltctl config".into(),
@@ -156,8 +157,7 @@ fn gateway(error: &GatewayError) -> Option<Command> {
         GatewayError::RecordLost | GatewayError::Itself(_) => CONFIGURE.into(),
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
-        GatewayError::Files(SdkFileError::Distrusted(distrust)) => distrust.remedy(),
-        GatewayError::Files(SdkFileError::Io { path, reason, .. }) => look(path, reason),
+        GatewayError::Files(SdkFileError::File(error)) => file(error),
         GatewayError::Files(SdkFileError::Broken(path)) => away(path, ".broken"),
     })
 }
@@ -248,9 +248,8 @@ fn object(error: &ObjectError) -> Option<Command> {
             LIST.into()
         }
         ObjectError::Refused { .. } => "quiltctl role list".into(),
-        ObjectError::Denied { path, reason } | ObjectError::Io { path, reason, .. } => {
-            look(Path::new(path), reason)
-        }
+        ObjectError::Denied { path, .. } => look(Path::new(path), ErrorKind::PermissionDenied),
+        ObjectError::Io { path, kind, .. } => look(Path::new(path), *kind),
         ObjectError::Unreachable {
             origin, failure, ..
         } => failure.remedy(origin.as_ref()),

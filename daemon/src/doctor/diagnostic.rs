@@ -9,7 +9,7 @@ use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
 use crate::gateway::GatewayDiagnostic;
-use crate::keys::{HandoverError, KeyNotice, StartupSource};
+use crate::keys::{KeyNotice, StartupKeyError, StartupSource};
 use crate::process::Attempt;
 use crate::program::Replaced;
 use crate::session::SessionError;
@@ -62,7 +62,7 @@ pub enum Diagnostic {
         /// Where it was to come from.
         from: StartupSource,
         /// Why not.
-        error: Arc<HandoverError>,
+        error: Arc<StartupKeyError>,
     },
     /// A profile gives no credentials.
     #[error("profile '{profile}' gives no AWS credentials: {source}")]

@@ -5,6 +5,7 @@ use std::fs;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Diagnostic, DoctorContext};
+use crate::files::FileError;
 use crate::settings::SettingsFile;
 use crate::token_store::StoreError;
 
@@ -45,7 +46,8 @@ pub(super) async fn store(context: DoctorContext<'_>, deadline: Instant) -> Vec<
     match timeout_at(deadline, work).await {
         Ok(Ok(())) => {}
         // Told of as a file already.
-        Ok(Err(StoreError::Distrusted(distrust))) if context.distrusted.contains(&distrust) => {}
+        Ok(Err(StoreError::File(FileError::Distrusted(distrust))))
+            if context.distrusted.contains(&distrust) => {}
         Ok(Err(error)) => diagnostics.push(Diagnostic::Store(error)),
         Err(_) => diagnostics.push(Diagnostic::StoreHangs),
     }

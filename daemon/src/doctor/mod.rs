@@ -25,7 +25,7 @@ pub use self::machine::settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
-use crate::keys::{HandoverError, Keys, StartupSource};
+use crate::keys::{Keys, StartupKeyError, StartupSource};
 use crate::process::Attempt;
 use crate::program::Program;
 use crate::session::{Session, Sessions};
@@ -36,7 +36,7 @@ use crate::stack::StackClient;
 const LIMIT: Duration = Duration::from_secs(6);
 
 /// An API key that the daemon was to start with, and why it was not taken.
-pub type KeyNotTaken = (StartupSource, Arc<HandoverError>);
+pub type KeyNotTaken = (StartupSource, Arc<StartupKeyError>);
 
 /// What is looked at.
 #[derive(Clone, Copy)]

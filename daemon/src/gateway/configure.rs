@@ -8,6 +8,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use quilt_trust::Distrust;
 
 use super::{Gateway, GatewayError, Open};
+use crate::files::FileError;
 use crate::grant::Right;
 use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
 use crate::session::{Agreed, Arrival, Session};
@@ -84,8 +85,10 @@ impl GatewayDiagnostic {
             return false;
         };
         match error {
-            SdkFileError::Distrusted(file)
-            | SdkFileError::Config(ConfigError::Distrusted(file)) => files.contains(file),
+            SdkFileError::File(FileError::Distrusted(file))
+            | SdkFileError::Config(ConfigError::File(FileError::Distrusted(file))) => {
+                files.contains(file)
+            }
             _ => false,
         }
     }

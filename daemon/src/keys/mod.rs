@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use self::error::KeyError;
 pub use self::notice::KeyNotice;
 pub use self::startup::{StartupKeys, StartupSource};
-pub use self::startup_key::{HandoverError, StartupKey};
+pub use self::startup_key::{StartupKey, StartupKeyError};
 pub use self::user_keys::Which;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;

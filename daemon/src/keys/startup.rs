@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{ApiKeySecret, CatalogUrl, quoted};
 use quilt_trust::{Access, Role};
 
-use super::startup_key::{self, BoxedError, CREDENTIAL, HandoverError};
+use super::startup_key::{self, BoxedError, CREDENTIAL, StartupKeyError};
 
 /// What keys were found, and which ones could not be taken: one that is wrong
 /// is no reason for the others not to be used.
@@ -19,7 +19,7 @@ pub struct StartupKeys {
     /// The keys, by catalog.
     pub found: Vec<(CatalogUrl, ApiKeySecret)>,
     /// What could not be taken.
-    pub failed: Vec<(StartupSource, HandoverError)>,
+    pub failed: Vec<(StartupSource, StartupKeyError)>,
 }
 
 /// Where a key was to come from.
@@ -72,7 +72,7 @@ impl StartupKeys {
                     self.add(StartupSource::Credential(catalog.clone()), catalog, read);
                 }
                 Err(source) => {
-                    let error = HandoverError::NoCatalog { place, source };
+                    let error = StartupKeyError::NoCatalog { place, source };
                     self.failed.push((StartupSource::Unnamed, error));
                 }
             }
@@ -83,7 +83,7 @@ impl StartupKeys {
         &mut self,
         source: StartupSource,
         catalog: CatalogUrl,
-        read: Result<ApiKeySecret, HandoverError>,
+        read: Result<ApiKeySecret, StartupKeyError>,
     ) {
         match read {
             Ok(secret) => self.found.push((catalog, secret)),
@@ -93,8 +93,8 @@ impl StartupKeys {
 }
 
 /// What systemd put there is this service's alone.
-fn open(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
-    let file = fs::File::open(path).map_err(|source| HandoverError::Unreadable {
+fn open(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
+    let file = fs::File::open(path).map_err(|source| StartupKeyError::Unreadable {
         place: place.to_owned(),
         source,
     })?;
@@ -102,16 +102,16 @@ fn open(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
 }
 
 /// A key in a file that others can neither write nor read.
-fn file(path: &Path) -> Result<ApiKeySecret, HandoverError> {
+fn file(path: &Path) -> Result<ApiKeySecret, StartupKeyError> {
     let place = quoted::path(path).to_string();
     let Some(file) = quilt_trust::open(path, Role::Shared, Access::Read)? else {
-        return Err(HandoverError::Unreadable {
+        return Err(StartupKeyError::Unreadable {
             place,
             source: std::io::ErrorKind::NotFound.into(),
         });
     };
     let about = file.metadata();
-    let about = about.map_err(|source| HandoverError::Unreadable {
+    let about = about.map_err(|source| StartupKeyError::Unreadable {
         place: place.clone(),
         source,
     })?;
@@ -119,7 +119,7 @@ fn file(path: &Path) -> Result<ApiKeySecret, HandoverError> {
     let others = if about.uid() == 0 { 0o007 } else { 0o077 };
     let mode = about.mode() & 0o7777;
     if mode & others != 0 {
-        return Err(HandoverError::Loose { place, mode });
+        return Err(StartupKeyError::Loose { place, mode });
     }
     startup_key::read(file, &place)
 }
@@ -185,10 +185,13 @@ mod tests {
         written(&path, "qk_abcdefghijklmnop\n", 0o644);
         let error = file(&path).unwrap_err();
         assert!(
-            matches!(error, HandoverError::Loose { mode: 0o644, .. }),
+            matches!(error, StartupKeyError::Loose { mode: 0o644, .. }),
             "{error}"
         );
         fs::remove_file(&path).unwrap();
-        assert!(matches!(file(&path), Err(HandoverError::Unreadable { .. })));
+        assert!(matches!(
+            file(&path),
+            Err(StartupKeyError::Unreadable { .. })
+        ));
     }
 }

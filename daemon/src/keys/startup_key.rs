@@ -17,7 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quilt_proto::{ApiKeySecret, NameError};
+use quilt_proto::{ApiKeySecret, NameError, locations};
 use quilt_trust::Distrust;
 use zeroize::Zeroizing;
 
@@ -39,7 +39,7 @@ const MAX_BYTES: usize = 4096 + 64;
 
 /// Why a key that was handed over could not be taken. Never quotes it.
 #[derive(Debug, thiserror::Error)]
-pub enum HandoverError {
+pub enum StartupKeyError {
     /// It could not be read.
     #[error("cannot read the API key from {place}: {source}")]
     Unreadable {
@@ -89,12 +89,12 @@ pub struct StartupKey {
 impl StartupKey {
     /// Runs this program again where a key is in its environment. Call it
     /// before anything else; it returns where there is nothing to scrub.
-    pub fn scrub_environment(args: &[OsString]) -> Result<(), HandoverError> {
+    pub fn scrub_environment(args: &[OsString]) -> Result<(), StartupKeyError> {
         let Some(value) = env::var_os(ENVIRONMENT) else {
             return Ok(());
         };
         let value = Zeroizing::new(value.as_bytes().to_vec());
-        let failed = |source| HandoverError::Unreadable {
+        let failed = |source| StartupKeyError::Unreadable {
             place: ENVIRONMENT.to_owned(),
             source,
         };
@@ -121,7 +121,7 @@ impl StartupKey {
     }
 
     /// The key from a descriptor, else from systemd's credentials.
-    pub fn read(descriptor: Option<u32>) -> Result<Option<Self>, HandoverError> {
+    pub fn read(descriptor: Option<u32>) -> Result<Option<Self>, StartupKeyError> {
         if let Some(number) = descriptor {
             let path = PathBuf::from(format!("/dev/fd/{number}"));
             let secret = read_path(&path, &format!("descriptor {number}"))?;
@@ -135,7 +135,7 @@ impl StartupKey {
             return Ok(None);
         };
         match read_path(&dir.join(CREDENTIAL), "the credential quilt-api-key") {
-            Err(HandoverError::Unreadable { source, .. })
+            Err(StartupKeyError::Unreadable { source, .. })
                 if source.kind() == io::ErrorKind::NotFound =>
             {
                 Ok(None)
@@ -152,7 +152,7 @@ impl StartupKey {
 
 /// Where systemd puts the credentials of this service, if it does.
 pub(super) fn credentials() -> Option<PathBuf> {
-    let dir = env::var_os("CREDENTIALS_DIRECTORY").filter(|dir| !dir.is_empty())?;
+    let dir = env::var_os(locations::CREDENTIALS_ENV).filter(|dir| !dir.is_empty())?;
     Some(PathBuf::from(dir))
 }
 
@@ -173,8 +173,8 @@ fn in_a_pipe(value: &[u8]) -> io::Result<rustix::fd::OwnedFd> {
     Ok(reader)
 }
 
-fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
-    let file = File::open(path).map_err(|source| HandoverError::Unreadable {
+fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
+    let file = File::open(path).map_err(|source| StartupKeyError::Unreadable {
         place: place.to_owned(),
         source,
     })?;
@@ -182,15 +182,15 @@ fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, HandoverError> {
 }
 
 /// The key that is in a file, and nothing else is.
-pub(super) fn read(file: File, place: &str) -> Result<ApiKeySecret, HandoverError> {
+pub(super) fn read(file: File, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     file.take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|source| HandoverError::Unreadable {
+        .map_err(|source| StartupKeyError::Unreadable {
             place: place.to_owned(),
             source,
         })?;
-    let not_a_key = |source| HandoverError::NotAKey {
+    let not_a_key = |source| StartupKeyError::NotAKey {
         place: place.to_owned(),
         source,
     };

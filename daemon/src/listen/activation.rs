@@ -66,14 +66,14 @@ pub enum ActivationError {
 
 /// The socket this process was started with, if it was.
 pub fn take() -> Result<Option<ControlSocket>, ActivationError> {
-    match handed_over()? {
+    match activated()? {
         Some(listener) => verify(listener).map(Some),
         None => Ok(None),
     }
 }
 
 #[cfg(not(target_os = "macos"))]
-fn handed_over() -> Result<Option<UnixListener>, ActivationError> {
+fn activated() -> Result<Option<UnixListener>, ActivationError> {
     // Without this check, variables inherited through another program would
     // turn some descriptor of ours into a socket.
     let pid = std::env::var("LISTEN_PID").ok();
@@ -91,7 +91,7 @@ fn handed_over() -> Result<Option<UnixListener>, ActivationError> {
 }
 
 #[cfg(target_os = "macos")]
-fn handed_over() -> Result<Option<UnixListener>, ActivationError> {
+fn activated() -> Result<Option<UnixListener>, ActivationError> {
     use rustix::io::{FdFlags, fcntl_setfd};
     use service_binding::{Binding, Error, Listener};
 
@@ -126,7 +126,7 @@ fn verify(listener: UnixListener) -> Result<ControlSocket, ActivationError> {
         _ => return Err(ActivationError::Kind),
     };
     verify_file(&path)?;
-    Ok(ControlSocket::handed_over(listener, path))
+    Ok(ControlSocket::activated(listener, path))
 }
 
 /// Apple's systems cannot tell; there launchd hands over nothing else.

@@ -6,12 +6,12 @@ mod acceptor;
 pub mod activation;
 mod ancestry;
 mod bind_error;
+pub mod browser_guard;
 mod capacity;
 #[cfg_attr(not(target_os = "linux"), path = "no_diag.rs")]
 mod diag;
 mod directory;
 mod early_refusal;
-pub mod guard;
 mod lazy_timeout;
 mod limiter;
 mod lock;
@@ -34,7 +34,7 @@ use quilt_proto::locations::Places;
 
 pub use activation::ActivationError;
 pub use bind_error::BindError;
-pub use guard::{AllowedHosts, guarded, guarded_by};
+pub use browser_guard::{AllowedHosts, guarded, guarded_by};
 pub use limiter::{ConnectionSlot, Origin, StreamRefused};
 pub use lock::SocketLock;
 pub use loopback::{LoopbackListener, Throttle, Unknown, Visitor, owners_are_told};

@@ -50,7 +50,7 @@ impl ControlSocket {
     }
 
     /// A socket somebody else made and will remove.
-    pub(super) fn handed_over(listener: UnixListener, path: PathBuf) -> Self {
+    pub(super) fn activated(listener: UnixListener, path: PathBuf) -> Self {
         Self {
             file: None,
             listener,

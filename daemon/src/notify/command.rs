@@ -5,21 +5,14 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
+
 use super::Notice;
 
 /// How long it may run.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether it has ended.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What a service manager gives to the daemon and to nobody else.
-const WITHHELD: &[&str] = &[
-    "CREDENTIALS_DIRECTORY",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-];
 
 /// Runs it, never through a shell: what there is to say is in variables of its
 /// environment, as text that nobody reads as anything else. A program that
@@ -29,7 +22,7 @@ pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::R
         quilt_trust::check(Path::new(program))?;
     }
     let mut command = Command::new(program);
-    for name in WITHHELD {
+    for name in SERVICE_MANAGER_ENV.into_iter().chain([CREDENTIALS_ENV]) {
         command.env_remove(name);
     }
     let mut child = command

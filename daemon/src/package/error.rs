@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 
 use quilt_network::{Failure, Origin};
 use quilt_proto::aws::Region;
@@ -91,6 +92,8 @@ pub enum StoreError {
         path: String,
         /// What the system said.
         reason: String,
+        /// Which kind of failure that is.
+        kind: io::ErrorKind,
     },
 }
 

@@ -62,6 +62,7 @@ impl LocalStore {
                 action,
                 path,
                 reason: error.to_string(),
+                kind: error.kind(),
             },
         }
     }

@@ -11,7 +11,7 @@ use quilt_trust::{Distrust, Role};
 use serde_json::{Map, Value, json};
 
 use super::template;
-use crate::files::{self, Cached};
+use crate::files::{self, Cached, FileError};
 
 /// What the file is called.
 const NAME: &str = "config.yml";
@@ -25,19 +25,9 @@ const MODE: u32 = files::PRIVATE;
 /// Why the configuration could not be read or changed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConfigError {
-    /// A file operation failed.
-    #[error("cannot {action} {}: {reason}", quoted::path(path))]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// It may be somebody else's doing: it is not believed, and left alone.
+    /// A file could not be read or changed.
     #[error(transparent)]
-    Distrusted(#[from] Distrust),
+    File(#[from] FileError),
     /// The file is not what the SDK writes.
     #[error("{} is not a configuration file: {reason}", quoted::path(path))]
     Broken {
@@ -65,6 +55,12 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+}
+
+impl From<Distrust> for ConfigError {
+    fn from(distrust: Distrust) -> Self {
+        FileError::from(distrust).into()
+    }
 }
 
 /// The file. Every read looks at the disk: the SDK writes it too. What has not
@@ -96,14 +92,7 @@ impl ConfigFile {
     }
 
     fn io(&self, action: &'static str, error: &io::Error) -> ConfigError {
-        if let Some(distrust) = quilt_trust::behind(error) {
-            return ConfigError::Distrusted(distrust.clone());
-        }
-        ConfigError::Io {
-            action,
-            path: self.path(),
-            reason: error.kind().to_string(),
-        }
+        FileError::of(action, self.path(), error).into()
     }
 
     /// The effective configuration: the SDK's defaults under what is in the file.

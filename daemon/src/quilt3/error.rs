@@ -7,24 +7,15 @@ use quilt_proto::quoted;
 use quilt_trust::Distrust;
 
 use super::ConfigError;
+use crate::files::FileError;
 
 /// Why the files of the Python SDK could not be read or changed. Never quotes
 /// what is in them.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SdkFileError {
-    /// A file operation failed.
-    #[error("cannot {action} {}: {reason}", quoted::path(path))]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// It may be somebody else's doing: it is not believed, and left alone.
+    /// A file could not be read or changed.
     #[error(transparent)]
-    Distrusted(#[from] Distrust),
+    File(#[from] FileError),
     /// The file is not what the SDK writes.
     #[error("{} is not what quilt3 writes; it was left alone", quoted::path(.0))]
     Broken(PathBuf),
@@ -33,15 +24,14 @@ pub enum SdkFileError {
     Config(#[from] ConfigError),
 }
 
+impl From<Distrust> for SdkFileError {
+    fn from(distrust: Distrust) -> Self {
+        FileError::from(distrust).into()
+    }
+}
+
 impl SdkFileError {
     pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
-        if let Some(distrust) = quilt_trust::behind(error) {
-            return Self::Distrusted(distrust.clone());
-        }
-        Self::Io {
-            action,
-            path: path.to_owned(),
-            reason: error.kind().to_string(),
-        }
+        FileError::of(action, path, error).into()
     }
 }

@@ -11,10 +11,10 @@
 mod backoff;
 mod flight;
 mod held;
+#[cfg(test)]
+mod interleavings;
 mod policy;
 mod random;
-#[cfg(test)]
-mod schedules;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -7,24 +7,6 @@ use quilt_proto::CatalogUrl;
 use super::SettingsError;
 use super::document::Entry;
 
-/// The longest name, in characters.
-const MAX_NAME: usize = 64;
-
-/// A catalog's name: one that is no host, no URL and no API key.
-pub(super) fn name(text: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !begins_well || text.len() > MAX_NAME || !text.chars().all(legal) || text == "localhost" {
-        return Err(format!(
-            "a catalog's name is letters, digits, - and _, at most {MAX_NAME} of them"
-        ));
-    }
-    if text.starts_with("qk_") {
-        return Err("a catalog's name does not begin like an API key".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
 /// The file of its API key, if it has one.
 pub(super) fn api_key_file(entry: &Entry<'_>) -> Result<Option<PathBuf>, SettingsError> {
     let Some(file) = entry.table()?.get("api_key_file") else {

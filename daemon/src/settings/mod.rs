@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_proto::{CatalogUrl, ProfileName, RegistryUrl};
+use quilt_proto::{CatalogName, CatalogUrl, NameError, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
@@ -67,12 +67,15 @@ impl Settings {
         let mut settings = Self::default();
         if let Some(catalogs) = root.get("catalogs") {
             for entry in catalogs.table()?.entries() {
-                let name = catalog::name(entry.key()).map_err(|what| entry.error(what))?;
+                let name: CatalogName = entry
+                    .key()
+                    .parse()
+                    .map_err(|error: NameError| entry.error(error.to_string()))?;
                 let url = catalog::url(&entry)?;
                 if let Some(file) = catalog::api_key_file(&entry)? {
                     settings.key_files.insert(url.clone(), file);
                 }
-                settings.catalogs.insert(name, url);
+                settings.catalogs.insert(name.to_string(), url);
             }
         }
         if let Some(profiles) = root.get("profiles") {
@@ -80,7 +83,7 @@ impl Settings {
                 let name: ProfileName = entry
                     .key()
                     .parse()
-                    .map_err(|error: quilt_proto::NameError| entry.error(error.to_string()))?;
+                    .map_err(|error: NameError| entry.error(error.to_string()))?;
                 let profile = Profile::parse(&name, &entry.table()?, &settings.catalogs)?;
                 settings.profiles.insert(name, Arc::new(profile));
             }

@@ -240,6 +240,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::files::FileError;
 
     fn catalog() -> CatalogUrl {
         "https://demo.quilt.example".parse().unwrap()
@@ -288,7 +289,7 @@ mod tests {
         let known = KnownCatalogs::in_dir(dir.path());
         assert!(matches!(
             known.of(&catalog()),
-            Err(StoreError::Distrusted(_))
+            Err(StoreError::File(FileError::Distrusted(_)))
         ));
     }
 

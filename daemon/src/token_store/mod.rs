@@ -31,25 +31,14 @@ pub(crate) use self::keyring::bus_is_there;
 pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
-use crate::files::Stamp;
+use crate::files::{FileError, Stamp};
 
 /// Why the store could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// A file operation failed.
-    #[error("cannot {action} {}: {reason}", quoted::path(path))]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// A file or its directory may be somebody else's doing: it is not
-    /// believed, and left alone.
+    /// A file could not be read or changed.
     #[error(transparent)]
-    Distrusted(#[from] Distrust),
+    File(#[from] FileError),
     /// Written by a version of quiltd this one does not understand.
     #[error(
         "{} was written by a newer quiltd; install that version, or move the file away",
@@ -69,11 +58,13 @@ pub enum StoreError {
 
 impl StoreError {
     fn io(action: &'static str, path: impl Into<PathBuf>, error: &std::io::Error) -> Self {
-        Self::Io {
-            action,
-            path: path.into(),
-            reason: error.kind().to_string(),
-        }
+        FileError::of(action, path, error).into()
+    }
+}
+
+impl From<Distrust> for StoreError {
+    fn from(distrust: Distrust) -> Self {
+        FileError::from(distrust).into()
     }
 }
 

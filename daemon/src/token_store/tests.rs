@@ -10,6 +10,7 @@ use quilt_proto::{Secret, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
+use crate::files::FileError;
 
 fn record(token: &str) -> Record {
     Record {
@@ -149,7 +150,10 @@ async fn a_directory_others_may_write_to_is_refused() {
     let dir = TempDir::new().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let refused = open(StoreChoice::File, dir.path()).await;
-    assert!(matches!(refused.err(), Some(StoreError::Distrusted(_))));
+    assert!(matches!(
+        refused.err(),
+        Some(StoreError::File(FileError::Distrusted(_)))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

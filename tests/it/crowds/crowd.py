@@ -145,6 +145,8 @@ def one():
             break
 
 
+# Slots are what is fought for here, not the processor.
+os.nice(5)
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 many() if WHO == "many" else one()

@@ -137,7 +137,7 @@ async fn it_protects_itself_however_it_is_started() {
     let command = launch(&home, socket.to_str().unwrap(), binaries::quiltd());
     let daemon = Daemon::start_by(command, &home, &["--token-store", "file"]).await;
     // It says so once it has told that it is ready.
-    while !daemon.log().contains("handed_over=true") {
+    while !daemon.log().contains("activated=true") {
         tokio::task::yield_now().await;
     }
     assert_eq!(

@@ -29,20 +29,20 @@ for name in usr etc bin sbin lib lib32 lib64; do
         mount -o remount,bind,ro "$root/$name"
     fi
 done
+mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/home/reader"
+mount -t tmpfs -o mode=1777 none "$root/tmp"
+mount -t tmpfs -o mode=755 none "$root/home/reader"
 for folder; do
     mkdir -p "$root$folder"
     mount --bind "$folder" "$root$folder"
     mount -o remount,bind,ro "$root$folder"
 done
-mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/home/reader"
 mount -t proc none "$root/proc"
 for name in null zero full random urandom; do
     : >"$root/dev/$name"
     mount --bind "/dev/$name" "$root/dev/$name"
 done
 mount -o remount,ro "$root"
-mount -t tmpfs -o mode=1777 none "$root/tmp"
-mount -t tmpfs -o mode=755 none "$root/home/reader"
 exec chroot "$root" /bin/sh -c 'echo ready; exec cat'
 "#;
 

@@ -44,7 +44,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     })?;
     warn();
     if args.use_it {
-        return hand_over(context, &created.secret);
+        return set_key(context, &created.secret);
     }
     say_what_next(context);
     Ok(())
@@ -142,8 +142,8 @@ pub(super) fn warn() {
 }
 
 /// Lets the daemon use a key.
-pub(super) fn hand_over(context: &Context, secret: &Secret) -> Result<(), Failure> {
-    for line in login::hand_over(context, &parse(secret)?)?.welcome() {
+pub(super) fn set_key(context: &Context, secret: &Secret) -> Result<(), Failure> {
+    for line in login::set_key(context, &parse(secret)?)?.welcome() {
         output::note(line);
     }
     output::note("The daemon uses the new key now.");

@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .map_err(|failure| take_back(context, &rotated, before, failure).or_hint(|| again(args)))?;
     create::warn();
     if args.use_it && !rotated.in_use {
-        create::hand_over(context, &rotated.secret).map_err(still_works)?;
+        create::set_key(context, &rotated.secret).map_err(still_works)?;
     }
     let old: ApiKeyId = parse_id(&rotated.replaces.id).map_err(still_works)?;
     match context.send(&RevokeApiKey(old)) {
@@ -113,7 +113,7 @@ fn take_back(
     let is_back = !rotated.in_use
         || before
             .filter(|key| key.fingerprint() == old.fingerprint)
-            .is_some_and(|key| login::hand_over(context, &key).is_ok());
+            .is_some_and(|key| login::set_key(context, &key).is_ok());
     if !is_back {
         // Asked again, the daemon gives the same successor.
         let (what, _) = failure.apart();

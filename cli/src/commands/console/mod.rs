@@ -1,6 +1,6 @@
 //! `console`: signs in to the AWS console.
 
-mod handover;
+mod one_time_page;
 
 use quilt_proto::ProfileName;
 use quilt_proto::api::{ConsoleQuery, ReadConsoleUrl};
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(quilt_client::Error::InvalidAnswer("a URL that is none").into());
     }
-    if !args.print && handover::to_browser(url) {
+    if !args.print && one_time_page::to_browser(url) {
         output::note(format_args!(
             "Signed in to the AWS console until {}",
             answer.expires_at

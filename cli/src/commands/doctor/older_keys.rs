@@ -5,7 +5,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::fix;
 use super::variables::Variables;
-use crate::variables::OLDER;
+use crate::aws_variables::OLDER;
 
 pub(super) fn check(variables: &Variables) -> Option<Finding> {
     let set = variables.set(OLDER);

@@ -8,7 +8,7 @@ use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
 use super::fix;
 use super::variables::Variables;
-use crate::variables::REGIONS;
+use crate::aws_variables::REGIONS;
 
 pub(super) fn check(
     variables: &Variables,

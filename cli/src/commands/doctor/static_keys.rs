@@ -4,7 +4,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::fix;
 use super::variables::Variables;
-use crate::variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use crate::aws_variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
 
 const NAMES: &[&str] = &[
     ACCESS_KEY_ID,

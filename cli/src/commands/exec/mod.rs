@@ -25,9 +25,9 @@ use quilt_proto::api::{CreateGrant, ReadProfiles};
 use quilt_proto::wire::GrantRequest;
 use quilt_proto::{ProfileName, locations, quoted};
 
+use crate::aws_variables;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::variables;
 
 /// How long a connection over loopback may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -86,12 +86,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let mut command = Command::new(program);
     command.args(rest);
-    for name in variables::all() {
+    for name in aws_variables::all() {
         command.env_remove(name);
     }
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     // One that the user has set is meant.
-    let is_chosen = variables::REGIONS.into_iter().any(is_set);
+    let is_chosen = aws_variables::REGIONS.into_iter().any(is_set);
     let region = if args.socket_only {
         hand_on_socket(context, args, &mut command)?
     } else {
@@ -104,7 +104,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         proxy::exempt_loopback(&mut command);
     }
     if let Some(region) = region.filter(|_| !is_in_file) {
-        for name in variables::REGIONS {
+        for name in aws_variables::REGIONS {
             command.env(name, &region);
         }
     }
@@ -136,7 +136,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 fn name_what_it_is(context: &Context, args: &Args, command: &mut Command) {
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    command.env(variables::PROFILE, profile.as_str());
+    command.env(aws_variables::PROFILE, profile.as_str());
     // Where the daemon does not say, whoever asks below says which they mean.
     let profiles = context.send(&ReadProfiles).unwrap_or_default();
     let used = profiles.into_iter().find(|known| known.name == profile);
@@ -155,10 +155,10 @@ fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option
     }))?;
     reach(&grant.uri)?;
     command
-        .env(variables::CONTAINER_URI, grant.uri)
-        .env(variables::CONTAINER_TOKEN, grant.token.expose());
+        .env(aws_variables::CONTAINER_URI, grant.uri)
+        .env(aws_variables::CONTAINER_TOKEN, grant.token.expose());
     if let Some(file) = grant.token_file {
-        command.env(variables::CONTAINER_TOKEN_FILE, file);
+        command.env(aws_variables::CONTAINER_TOKEN_FILE, file);
     }
     Ok(grant.region)
 }

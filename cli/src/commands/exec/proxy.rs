@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-use crate::variables::{NO_PROXIES, PROXIES};
+use crate::aws_variables::{NO_PROXIES, PROXIES};
 
 /// What the endpoint is reached by, however it is spelled.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "::1"];

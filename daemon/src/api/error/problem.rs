@@ -8,6 +8,7 @@ use super::ApiError;
 use crate::aws::AwsError;
 use crate::catalogs::CatalogError;
 use crate::credential::CredentialError;
+use crate::files::FileError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;
 use crate::keys::KeyError;
@@ -118,11 +119,17 @@ fn catalog(error: &CatalogError) -> Problem {
     }
 }
 
+fn file(error: &FileError) -> Problem {
+    match error {
+        FileError::Io { .. } => Problem::new(500, ErrorCode::Internal, error.to_string()),
+        FileError::Distrusted(distrust) => distrusted(distrust),
+    }
+}
+
 fn config(error: &ConfigError) -> Problem {
     let detail = error.to_string();
     match error {
-        ConfigError::Io { .. } => Problem::new(500, ErrorCode::Internal, detail),
-        ConfigError::Distrusted(distrust) => distrusted(distrust),
+        ConfigError::File(error) => file(error),
         ConfigError::UnknownKey { .. }
         | ConfigError::BadValue { .. }
         | ConfigError::Broken { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
@@ -197,10 +204,7 @@ fn gateway(error: &GatewayError) -> Problem {
         }
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
-        GatewayError::Files(SdkFileError::Distrusted(distrust)) => distrusted(distrust),
-        GatewayError::Files(SdkFileError::Io { .. }) => {
-            Problem::new(500, ErrorCode::Internal, detail)
-        }
+        GatewayError::Files(SdkFileError::File(error)) => file(error),
     }
 }
 

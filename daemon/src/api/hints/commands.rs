@@ -5,7 +5,8 @@ use std::path::Path;
 
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 
-use crate::keys::{HandoverError, KeyNotice, StartupSource};
+use crate::files::FileError;
+use crate::keys::{KeyNotice, StartupKeyError, StartupSource};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::token_store::{StoreError, StoreNote};
@@ -15,25 +16,30 @@ pub(in crate::api) const CONFIGURE: &str = "quiltctl login https://YOUR-CATALOG"
 
 /// Shows why the system did not let us: how full the disk is, or whose the
 /// file and its directory are. `reason` is what it said.
-pub(in crate::api) fn look(path: &Path, reason: &str) -> Command {
+pub(in crate::api) fn look(path: &Path, kind: ErrorKind) -> Command {
     let there = |path: &&Path| path.symlink_metadata().is_ok();
     let nearest = path.ancestors().find(there).unwrap_or(path);
-    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded]
-        .iter()
-        .any(|kind| reason == kind.to_string());
+    let is_full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     match nearest.parent() {
-        _ if full => Command::of("df -h").path(nearest),
+        _ if is_full => Command::of("df -h").path(nearest),
         Some(dir) if nearest == path => Command::of("ls -ld").path(dir).path(path),
         _ => Command::of("ls -ld").path(nearest),
+    }
+}
+
+/// What a file needs.
+pub(in crate::api) fn file(error: &FileError) -> Command {
+    match error {
+        FileError::Distrusted(distrust) => distrust.remedy(),
+        FileError::Io { path, kind, .. } => look(path, *kind),
     }
 }
 
 /// What the token store needs.
 pub(in crate::api) fn store(error: &StoreError) -> Command {
     match error {
-        StoreError::Distrusted(distrust) => distrust.remedy(),
         StoreError::Newer(path) => away(path, ".newer"),
-        StoreError::Io { path, reason, .. } => look(path, reason),
+        StoreError::File(error) => file(error),
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
         StoreError::Busy(_) => Command::of("quiltctl doctor"),
         // A new daemon takes the keyring if it answers, else the file.
@@ -82,16 +88,16 @@ pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
 /// What a key needs that was not taken at the start. The next start takes it.
 pub(in crate::api) fn not_taken(
     from: &StartupSource,
-    error: &HandoverError,
+    error: &StartupKeyError,
     settings: &Path,
 ) -> Command {
     match (from, error) {
-        (_, HandoverError::Distrusted(distrust)) => distrust.remedy(),
-        (StartupSource::File(_, path), HandoverError::Loose { .. }) => Command::of("chmod go=")
+        (_, StartupKeyError::Distrusted(distrust)) => distrust.remedy(),
+        (StartupSource::File(_, path), StartupKeyError::Loose { .. }) => Command::of("chmod go=")
             .path(path)
             .words("&& quiltctl daemon restart"),
-        (StartupSource::File(_, path), HandoverError::Unreadable { source, .. }) => {
-            look(path, &source.kind().to_string())
+        (StartupSource::File(_, path), StartupKeyError::Unreadable { source, .. }) => {
+            look(path, source.kind())
         }
         (StartupSource::File(catalog, _) | StartupSource::Credential(catalog), _) => {
             new_key(catalog)
@@ -187,13 +193,21 @@ mod tests {
         let file = dir.path().join("a/b");
         let at = dir.path().display();
         let is = |command: Command, line: String| assert_eq!(command.to_string(), line);
-        is(look(&file, "permission denied"), format!("ls -ld {at}"));
+        is(
+            look(&file, ErrorKind::PermissionDenied),
+            format!("ls -ld {at}"),
+        );
         std::fs::create_dir(dir.path().join("a")).unwrap();
         std::fs::write(&file, "").unwrap();
-        is(look(&file, "x"), format!("ls -ld {at}/a {at}/a/b"));
-        let full = ErrorKind::StorageFull.to_string();
-        is(look(&file, &full), format!("df -h {at}/a/b"));
-        assert_eq!(look(Path::new("/"), "x"), "ls -ld /");
+        is(
+            look(&file, ErrorKind::NotFound),
+            format!("ls -ld {at}/a {at}/a/b"),
+        );
+        is(
+            look(&file, ErrorKind::StorageFull),
+            format!("df -h {at}/a/b"),
+        );
+        assert_eq!(look(Path::new("/"), ErrorKind::NotFound), "ls -ld /");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who holds which slot, and who has to go: decisions alone, without tasks,
 //! sockets or a clock of its own.
 
-mod choice;
+mod eviction;
 mod streams;
 mod under_way;
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::listen::capacity;
 
-pub(super) use self::choice::{Eviction, Pressure, Search, Why};
+pub(super) use self::eviction::{Eviction, Pressure, Search, Why};
 pub use self::streams::StreamRefused;
 
 /// Whom a connection counts for.
@@ -168,17 +168,11 @@ impl Book {
             if self.leaving >= leeway {
                 return Admission::Later(None);
             }
-            match self.victim(origin, search, now) {
-                Some(eviction) if eviction.ends_a_request() => {
-                    self.evict(eviction);
-                    return Admission::Later(Some(eviction));
-                }
-                Some(eviction) => {
-                    self.evict(eviction);
-                    evicted = Some(eviction);
-                }
-                None => return Admission::Later(None),
-            }
+            let Some(eviction) = self.victim(origin, search, now) else {
+                return Admission::Later(None);
+            };
+            self.evict(eviction);
+            evicted = Some(eviction);
         }
         if is_full {
             return Admission::Later(evicted);

@@ -47,8 +47,20 @@ impl Bench {
 
     /// Who has to go for a newcomer, and why.
     fn evicted(&mut self, origin: &Origin) -> Option<(Id, Why)> {
-        let eviction = match self.book.admit(origin, SEARCH, self.now) {
-            Admission::Slot { evicted, .. } | Admission::Later(evicted) => evicted,
+        self.evicted_by(origin, SEARCH)
+    }
+
+    /// The same for one that looks like this. Where a request was ended for it,
+    /// it is gone again.
+    fn evicted_by(&mut self, origin: &Origin, search: Search) -> Option<(Id, Why)> {
+        let eviction = match self.book.admit(origin, search, self.now) {
+            Admission::Slot { id, evicted } => {
+                if evicted.is_some_and(Eviction::ends_a_request) {
+                    self.book.remove(id);
+                }
+                evicted
+            }
+            Admission::Later(evicted) => evicted,
         };
         eviction.map(|eviction| (eviction.id, eviction.why))
     }
@@ -132,8 +144,33 @@ fn the_newest_that_waits_is_turned_away_where_nobody_is_quiet() {
         pressure: Pressure::Waited,
         ..SEARCH
     };
-    let waits = bench.book.admit(&GREEDY, search, bench.now);
-    assert!(matches!(waits, Admission::Later(Some(last)) if last.why == Why::Last));
+    let (_, why) = bench.evicted_by(&GREEDY, search).unwrap();
+    assert_eq!(why, Why::Last);
+}
+
+#[test]
+fn nobody_waits_for_those_to_go_whose_answers_are_their_last() {
+    let mut bench = Bench::new(64);
+    for n in 0..64 {
+        bench.ask(&Origin::Process(n));
+    }
+    // As many at once as there is leeway for.
+    for n in 64..72 {
+        let admitted = bench.book.admit(&Origin::Process(n), SEARCH, bench.now);
+        assert!(
+            matches!(
+                admitted,
+                Admission::Slot {
+                    evicted: Some(_),
+                    ..
+                }
+            ),
+            "{n}: {admitted:?}"
+        );
+    }
+    let next = bench.book.admit(&OTHER, SEARCH, bench.now);
+    assert!(matches!(next, Admission::Later(Some(_))), "{next:?}");
+    assert_eq!(bench.book.open(), 72);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::report::Report;
 use super::variables::Variables;
 use super::{static_keys, vended};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
-use crate::variables::{
+use crate::aws_variables::{
     ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
 };
 

@@ -108,7 +108,7 @@ impl Caller {
 impl KeyHolder {
     fn of(loopback: &LoopbackState, request: &Parts) -> Option<Self> {
         let token = shown_token(request, Some("Bearer"))?;
-        if !token.starts_with("qk_") {
+        if !ApiKeySecret::is_like(token) {
             return None;
         }
         Some(Self {

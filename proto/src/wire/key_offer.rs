@@ -4,6 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::CatalogUrl;
 
+/// The first argument of a quiltd that carries API keys to the next.
+pub const CARRY_KEYS: &str = "__carry-keys";
+
+/// What it says, on a line, once it has them.
+pub const CARRIED: &str = "carried";
+
+/// What it says, on a line, once the next daemon has them.
+pub const HANDED_OVER: &str = "handed over";
+
 /// What a daemon offers to the one that follows it. Holds no key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -26,7 +26,8 @@ pub(in crate::listen::limiter) struct Eviction {
 }
 
 impl Eviction {
-    /// Whether it gives no slot at once.
+    /// Whether a request is answered for the last time, or turned away: its
+    /// connection closes a while later.
     pub(in crate::listen::limiter) fn ends_a_request(self) -> bool {
         matches!(self.why, Why::Excess | Why::Late | Why::Last)
     }
@@ -61,7 +62,7 @@ pub(in crate::listen::limiter) enum Pressure {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::listen::limiter) struct Search {
     /// Whether a request may be turned away, or told that its answer is the
-    /// last: neither gives a slot at once.
+    /// last.
     pub(in crate::listen::limiter) ends_requests: bool,
     /// Whether a request was ended for this newcomer: its connection closes,
     /// whatever else is on its way out.

@@ -8,9 +8,9 @@ use quilt_proto::wire::KeyOffer;
 use super::App;
 use crate::catalogs::{self, CatalogError};
 use crate::doctor::KeyNotTaken;
+use crate::handover::{self, CarriedKey, HandoverError, Offer};
 use crate::keys::{StartupKey, StartupKeys, StartupSource};
 use crate::program::Program;
-use crate::succession::{self, CarriedKey, Offer, SuccessionError};
 
 impl App {
     /// Uses a key the daemon was started with, for `catalog` or the configured
@@ -72,7 +72,7 @@ impl App {
 
     /// Offers the keys that would be lost with this daemon to the one that
     /// follows.
-    pub fn offer_keys(&self) -> Result<KeyOffer, SuccessionError> {
+    pub fn offer_keys(&self) -> Result<KeyOffer, HandoverError> {
         let keys: Vec<_> = self
             .sessions
             .all()
@@ -91,16 +91,16 @@ impl App {
             });
         }
         let program = self.program.as_ref().map(Program::path);
-        let path = succession::socket(&self.state_dir);
+        let path = handover::socket(&self.state_dir);
         // Else there is no word for it in the answer.
         let Some(socket) = path.to_str().map(str::to_owned) else {
             let what = "the path of the state directory is no text".to_owned();
-            return Err(SuccessionError::Unfit(what));
+            return Err(HandoverError::Unfit(what));
         };
         let catalogs = keys.iter().map(|key| key.catalog.clone()).collect();
         let offer = Offer::make(&path, keys, program)?;
         // Nobody waits for it: a daemon that ends takes it along.
-        std::thread::spawn(move || match offer.serve(succession::OFFER) {
+        std::thread::spawn(move || match offer.serve(handover::OFFER) {
             Ok(()) => tracing::info!("API keys handed over to the daemon that follows"),
             Err(error) => tracing::warn!("API keys were not handed over: {error}"),
         });
@@ -117,6 +117,6 @@ impl App {
     fn comes_again(&self) -> bool {
         let executed = std::env::var("SYSTEMD_EXEC_PID").ok();
         executed.and_then(|pid| pid.parse().ok()) == Some(std::process::id())
-            && !self.is_socket_handed_over
+            && !self.is_socket_activated
     }
 }

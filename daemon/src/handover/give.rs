@@ -18,7 +18,7 @@ use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
 
 use super::message::{GREETING, KEPT, MOVE, Message};
 use super::proof::{Expected, protected, unfit};
-use super::{CarriedKey, SuccessionError};
+use super::{CarriedKey, HandoverError};
 
 /// How often to look whether the offer still stands.
 const LOOK: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ impl Offer {
         path: &Path,
         keys: Vec<CarriedKey>,
         program: Option<&Path>,
-    ) -> Result<Self, SuccessionError> {
+    ) -> Result<Self, HandoverError> {
         Ok(Self {
             socket: Socket::bind(path.to_owned())?,
             expected: Expected::at(program),
@@ -52,9 +52,9 @@ impl Offer {
     }
 
     /// Gives the keys to the first that is fit, and returns once it has them.
-    pub fn serve(self, timeout: Duration) -> Result<(), SuccessionError> {
+    pub fn serve(self, timeout: Duration) -> Result<(), HandoverError> {
         let until = Instant::now() + timeout;
-        let mut last = SuccessionError::Nobody;
+        let mut last = HandoverError::Nobody;
         while let Some(visitor) = self.socket.accept(until)? {
             match self.give(visitor) {
                 Ok(()) => return Ok(()),
@@ -67,7 +67,7 @@ impl Offer {
         Err(last)
     }
 
-    fn give(&self, mut visitor: UnixStream) -> Result<(), SuccessionError> {
+    fn give(&self, mut visitor: UnixStream) -> Result<(), HandoverError> {
         let visitor_pid = pid_of(&visitor)?;
         let fits = Pid::from_raw(visitor_pid.cast_signed());
         let gone = || unfit(visitor_pid, "is gone");
@@ -80,10 +80,10 @@ impl Offer {
         let place = Socket::bind(beside(&self.socket.path)?)?;
         visitor
             .set_write_timeout(Some(MOVE))
-            .map_err(SuccessionError::io("cannot speak to the successor"))?;
+            .map_err(HandoverError::io("cannot speak to the successor"))?;
         let name = place.path.file_name().unwrap_or_default();
         writeln!(visitor, "{GREETING} {}", name.display())
-            .map_err(SuccessionError::io("cannot speak to the successor"))?;
+            .map_err(HandoverError::io("cannot speak to the successor"))?;
         let until = Instant::now() + MOVE;
         loop {
             let look = until.min(Instant::now() + LOOK);
@@ -93,7 +93,7 @@ impl Offer {
                     return Err(gone());
                 }
                 if Instant::now() >= until {
-                    return Err(SuccessionError::Nobody);
+                    return Err(HandoverError::Nobody);
                 }
                 continue;
             };
@@ -107,7 +107,7 @@ impl Offer {
         }
     }
 
-    fn hand_over(&self, mut stream: UnixStream) -> Result<(), SuccessionError> {
+    fn hand_over(&self, mut stream: UnixStream) -> Result<(), HandoverError> {
         let message = Message::encode(self.expected.place(), &self.keys);
         let handed = message.and_then(|message| {
             stream.set_write_timeout(Some(MOVE))?;
@@ -119,19 +119,19 @@ impl Offer {
             BufReader::new(stream.take(64)).read_line(&mut said)?;
             Ok(said)
         });
-        match handed.map_err(SuccessionError::io("cannot hand the API keys over"))? {
+        match handed.map_err(HandoverError::io("cannot hand the API keys over"))? {
             said if said.trim() == KEPT => Ok(()),
             _ => {
                 let what = "the successor ended before it used the API keys";
-                Err(SuccessionError::Unfit(what.to_owned()))
+                Err(HandoverError::Unfit(what.to_owned()))
             }
         }
     }
 }
 
 /// The process at the other end, where it is this user's and can be named.
-pub(super) fn pid_of(stream: &UnixStream) -> Result<u32, SuccessionError> {
-    let unknown = || SuccessionError::Unfit("who connects cannot be told".to_owned());
+pub(super) fn pid_of(stream: &UnixStream) -> Result<u32, HandoverError> {
+    let unknown = || HandoverError::Unfit("who connects cannot be told".to_owned());
     // One of another PID namespace has no number here, which is an error.
     let peer = socket_peercred(stream).map_err(|_| unknown())?;
     let pid = peer.pid.as_raw_nonzero().get().cast_unsigned();
@@ -147,11 +147,11 @@ fn has_ended(process: impl AsFd) -> bool {
 }
 
 /// A name that nobody knows before.
-fn beside(path: &Path) -> Result<PathBuf, SuccessionError> {
+fn beside(path: &Path) -> Result<PathBuf, HandoverError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|error| io::Error::other(error.to_string()))
-        .map_err(SuccessionError::io("there is no randomness"))?;
+        .map_err(HandoverError::io("there is no randomness"))?;
     let number = u64::from_ne_bytes(random);
     Ok(path.with_file_name(format!("k{number:016x}.sock")))
 }
@@ -164,7 +164,7 @@ struct Socket {
 }
 
 impl Socket {
-    fn bind(path: PathBuf) -> Result<Self, SuccessionError> {
+    fn bind(path: PathBuf) -> Result<Self, HandoverError> {
         let bind = || {
             if fs::symlink_metadata(&path).is_ok() {
                 fs::remove_file(&path)?;
@@ -177,9 +177,9 @@ impl Socket {
         };
         if let Some(dir) = path.parent() {
             let checked = quilt_trust::make_dir(dir);
-            checked.map_err(|distrust| SuccessionError::Unfit(distrust.to_string()))?;
+            checked.map_err(|distrust| HandoverError::Unfit(distrust.to_string()))?;
         }
-        let listener = bind().map_err(SuccessionError::io("cannot offer the API keys"))?;
+        let listener = bind().map_err(HandoverError::io("cannot offer the API keys"))?;
         let identity = fs::symlink_metadata(&path).ok();
         Ok(Self {
             listener,
@@ -190,7 +190,7 @@ impl Socket {
 
     /// The next that connects; nothing when nobody does in time, or another
     /// offer has taken this one's place.
-    fn accept(&self, until: Instant) -> Result<Option<UnixStream>, SuccessionError> {
+    fn accept(&self, until: Instant) -> Result<Option<UnixStream>, HandoverError> {
         while Instant::now() < until && self.is_there() {
             let left = until.saturating_duration_since(Instant::now()).min(LOOK);
             let left = Timespec::try_from(left).ok();
@@ -201,13 +201,13 @@ impl Socket {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     let blocking = stream.set_nonblocking(false);
-                    blocking.map_err(SuccessionError::io("cannot speak to the successor"))?;
+                    blocking.map_err(HandoverError::io("cannot speak to the successor"))?;
                     return Ok(Some(stream));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(source) => {
                     let what = "cannot offer the API keys";
-                    return Err(SuccessionError::Io { what, source });
+                    return Err(HandoverError::Io { what, source });
                 }
             }
         }

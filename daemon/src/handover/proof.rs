@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::quoted;
 use rustix::process::geteuid;
 
-use super::SuccessionError;
+use super::HandoverError;
 
 /// The largest map of a process looked at, in bytes.
 const MAX_MAPS: usize = 1024 * 1024;
@@ -43,7 +43,7 @@ impl Expected {
     /// Passes if a process runs an expected program, and nothing but that and
     /// libraries which only root can change. The process has to let itself be
     /// looked at: it has not protected itself yet.
-    pub(super) fn check(&self, pid: u32) -> Result<(), SuccessionError> {
+    pub(super) fn check(&self, pid: u32) -> Result<(), HandoverError> {
         untraced(pid)?;
         let process = PathBuf::from(format!("/proc/{pid}"));
         let hidden = |_| unfit(pid, "does not let itself be looked at");
@@ -102,7 +102,7 @@ impl Expected {
 
 /// Passes if a process is protected by now: nobody of its user can look into
 /// it any more, or does.
-pub(super) fn protected(pid: u32) -> Result<(), SuccessionError> {
+pub(super) fn protected(pid: u32) -> Result<(), HandoverError> {
     untraced(pid)?;
     let exe = fs::metadata(format!("/proc/{pid}/exe"));
     // Root sees everything.
@@ -114,7 +114,7 @@ pub(super) fn protected(pid: u32) -> Result<(), SuccessionError> {
 
 /// Passes if a process is a quiltd of this user, as far as one that is
 /// protected can be looked at.
-pub(super) fn is_quiltd(pid: u32) -> Result<(), SuccessionError> {
+pub(super) fn is_quiltd(pid: u32) -> Result<(), HandoverError> {
     untraced(pid)?;
     let status = status(pid)?;
     let name = field(&status, "Name:");
@@ -124,7 +124,7 @@ pub(super) fn is_quiltd(pid: u32) -> Result<(), SuccessionError> {
     Ok(())
 }
 
-fn untraced(pid: u32) -> Result<(), SuccessionError> {
+fn untraced(pid: u32) -> Result<(), HandoverError> {
     let status = status(pid)?;
     let user = geteuid().as_raw().to_string();
     if field(&status, "Uid:") != Some(&user) {
@@ -136,7 +136,7 @@ fn untraced(pid: u32) -> Result<(), SuccessionError> {
     }
 }
 
-fn status(pid: u32) -> Result<String, SuccessionError> {
+fn status(pid: u32) -> Result<String, HandoverError> {
     fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| unfit(pid, "is gone"))
 }
 
@@ -145,8 +145,8 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     line.split_whitespace().next()
 }
 
-pub(super) fn unfit(pid: u32, what: &str) -> SuccessionError {
-    SuccessionError::Unfit(format!("process {pid} {what}"))
+pub(super) fn unfit(pid: u32, what: &str) -> HandoverError {
+    HandoverError::Unfit(format!("process {pid} {what}"))
 }
 
 /// Code that a process can run (proc(5), `/proc/PID/maps`).

@@ -8,7 +8,7 @@ use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{CarriedKey, SuccessionError};
+use super::{CarriedKey, HandoverError};
 
 /// What a taker says once the keys are in its hands.
 pub(super) const KEPT: &str = "kept";
@@ -62,8 +62,8 @@ impl Message {
 
     pub(super) fn decode(
         bytes: &[u8],
-    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>), SuccessionError> {
-        let unfit = || SuccessionError::Unfit("what was handed over is no API keys".to_owned());
+    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>), HandoverError> {
+        let unfit = || HandoverError::Unfit("what was handed over is no API keys".to_owned());
         let message: Self = serde_json::from_slice(bytes).map_err(|_| unfit())?;
         let keys = message.keys.into_iter().map(|key| {
             let secret: ApiKeySecret = key.key.expose().parse().map_err(|_| unfit())?;

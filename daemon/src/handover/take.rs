@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::give::pid_of;
 use super::message::{GREETING, KEPT, MAX_BYTES, MOVE, Message};
 use super::proof::is_quiltd;
-use super::{CarriedKey, SuccessionError};
+use super::{CarriedKey, HandoverError};
 
 /// The longest greeting, in bytes.
 const MAX_GREETING: u64 = 128;
@@ -47,9 +47,9 @@ impl Visit {
         }
     }
 
-    fn meet(path: &Path) -> Result<Self, SuccessionError> {
+    fn meet(path: &Path) -> Result<Self, HandoverError> {
         let (stream, giver) = connect(path)?;
-        let speak = || SuccessionError::io("cannot speak to who offers API keys");
+        let speak = || HandoverError::io("cannot speak to who offers API keys");
         stream.set_read_timeout(Some(MOVE)).map_err(speak())?;
         let mut line = String::new();
         BufReader::new(stream.take(MAX_GREETING))
@@ -61,7 +61,7 @@ impl Visit {
         };
         let unfit = || {
             let what = "who offers API keys does not give them to this process";
-            SuccessionError::Unfit(what.to_owned())
+            HandoverError::Unfit(what.to_owned())
         };
         let name = name.filter(is_name).ok_or_else(unfit)?;
         let place = path.with_file_name(name);
@@ -69,20 +69,20 @@ impl Visit {
     }
 
     /// Takes the keys. Call it once the process has protected itself.
-    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), SuccessionError> {
+    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), HandoverError> {
         let (_, keys, kept) = self.take_with_program()?;
         Ok((keys, kept))
     }
 
     pub(super) fn take_with_program(
         self,
-    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>, Kept), SuccessionError> {
+    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>, Kept), HandoverError> {
         let (mut stream, giver) = connect(&self.place)?;
         if giver != self.giver {
             let what = "API keys are offered by two processes at once";
-            return Err(SuccessionError::Unfit(what.to_owned()));
+            return Err(HandoverError::Unfit(what.to_owned()));
         }
-        let speak = || SuccessionError::io("cannot take the API keys");
+        let speak = || HandoverError::io("cannot take the API keys");
         stream.set_read_timeout(Some(MOVE)).map_err(speak())?;
         let mut bytes = Zeroizing::new(Vec::new());
         let mut limited = (&mut stream).take(MAX_BYTES);
@@ -108,13 +108,13 @@ impl Kept {
 }
 
 /// A connection to a quiltd of this user, at a socket of this user alone.
-fn connect(path: &Path) -> Result<(UnixStream, u32), SuccessionError> {
-    let speak = || SuccessionError::io("cannot reach who offers API keys");
-    quilt_trust::locate(path).map_err(|it| SuccessionError::Unfit(it.to_string()))?;
+fn connect(path: &Path) -> Result<(UnixStream, u32), HandoverError> {
+    let speak = || HandoverError::io("cannot reach who offers API keys");
+    quilt_trust::locate(path).map_err(|it| HandoverError::Unfit(it.to_string()))?;
     let about = fs::symlink_metadata(path).map_err(speak())?;
     if !about.file_type().is_socket() || about.uid() != geteuid().as_raw() {
         let what = "the socket where API keys are offered is not this user's";
-        return Err(SuccessionError::Unfit(what.to_owned()));
+        return Err(HandoverError::Unfit(what.to_owned()));
     }
     let address = SocketAddress::of(path).map_err(speak())?;
     let stream = UnixStream::connect(address.path()).map_err(speak())?;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{CarriedKey, SuccessionError};
+use super::{CarriedKey, HandoverError};
 
 /// Keys for whoever follows; there are none.
 #[derive(Debug)]
@@ -17,12 +17,12 @@ impl Offer {
         _path: &Path,
         _keys: Vec<CarriedKey>,
         _program: Option<&Path>,
-    ) -> Result<Self, SuccessionError> {
-        Err(SuccessionError::Unsupported)
+    ) -> Result<Self, HandoverError> {
+        Err(HandoverError::Unsupported)
     }
 
     /// Serves nobody.
-    pub fn serve(self, _patience: Duration) -> Result<(), SuccessionError> {
+    pub fn serve(self, _patience: Duration) -> Result<(), HandoverError> {
         match self.0 {}
     }
 }
@@ -38,7 +38,7 @@ impl Visit {
     }
 
     /// Takes nothing.
-    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), SuccessionError> {
+    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), HandoverError> {
         match self.0 {}
     }
 }
@@ -55,6 +55,6 @@ impl Kept {
 }
 
 /// Carries nothing.
-pub fn carry(_path: &Path) -> Result<(), SuccessionError> {
-    Err(SuccessionError::Unsupported)
+pub fn carry(_path: &Path) -> Result<(), HandoverError> {
+    Err(HandoverError::Unsupported)
 }

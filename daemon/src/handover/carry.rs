@@ -3,15 +3,17 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use quilt_proto::wire::{CARRIED, HANDED_OVER};
+
 use super::message::CARRY;
-use super::{Offer, SuccessionError, Visit};
+use super::{HandoverError, Offer, Visit};
 use crate::process;
 
 /// Takes the keys that are offered at `path` and hands them to who follows, at
 /// the same place. Says on stdout, a line each, that it has them and that they
 /// are handed on. Protects the process.
-pub fn carry(path: &Path) -> Result<(), SuccessionError> {
-    let visit = Visit::knock(path).ok_or(SuccessionError::Nobody)?;
+pub fn carry(path: &Path) -> Result<(), HandoverError> {
+    let visit = Visit::knock(path).ok_or(HandoverError::Nobody)?;
     for refused in process::harden()
         .iter()
         .filter_map(process::Attempt::warning)
@@ -22,9 +24,9 @@ pub fn carry(path: &Path) -> Result<(), SuccessionError> {
     // In the place of the offer before, which ends with the next word.
     let offer = Offer::make(path, keys, program.as_deref())?;
     kept.say();
-    say("carried");
+    say(CARRIED);
     offer.serve(CARRY)?;
-    say("handed over");
+    say(HANDED_OVER);
     Ok(())
 }
 

@@ -82,7 +82,7 @@ impl fmt::Debug for CarriedKey {
 
 /// Why keys do not go from one to the other. Never quotes one.
 #[derive(Debug, thiserror::Error)]
-pub enum SuccessionError {
+pub enum HandoverError {
     /// The system refused, or there is nobody.
     #[error("{what}: {source}")]
     Io {
@@ -102,7 +102,7 @@ pub enum SuccessionError {
     Unsupported,
 }
 
-impl SuccessionError {
+impl HandoverError {
     #[cfg(target_os = "linux")]
     fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }

@@ -1,0 +1,40 @@
+//! Why a file could not be read or changed.
+
+use std::io;
+use std::path::PathBuf;
+
+use quilt_proto::quoted;
+use quilt_trust::Distrust;
+
+/// Why a file could not be read or changed. Never quotes what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// A file operation failed.
+    #[error("cannot {action} {}: {kind}", quoted::path(path))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+    /// The file or its directory may be somebody else's doing: it is not
+    /// believed, and left alone.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
+}
+
+impl FileError {
+    /// What `error`, of trying to do something to `path`, means.
+    pub fn of(action: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        if let Some(distrust) = quilt_trust::behind(error) {
+            return Self::Distrusted(distrust.clone());
+        }
+        Self::Io {
+            action,
+            path: path.into(),
+            kind: error.kind(),
+        }
+    }
+}
