@@ -230,7 +230,7 @@ async fn every_command<P: Place>(reader: &Reader<P>) {
         // What Quilt's MCP server needs, as the README shows it.
         "    QUILT_CATALOG_URL=http://",
         "    QUILT_REGISTRY_URL=http://127.0.0.1:",
-        "    AWS_REGION=us-east-1",
+        "    AWS_DEFAULT_REGION=us-east-1",
         // Which buckets there are.
         "\ns3://",
     ] {

@@ -123,7 +123,10 @@ fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure>
         output::whole(format_args!("    QUILT_REGISTRY_URL={here}"));
         // Its tools that ask AWS itself go nowhere without one.
         if let Some(region) = region(context) {
-            output::whole(format_args!("    AWS_REGION={}", look::name(&region)));
+            output::whole(format_args!(
+                "    AWS_DEFAULT_REGION={}",
+                look::name(&region)
+            ));
         }
     }
     Ok(())
