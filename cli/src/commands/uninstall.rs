@@ -105,7 +105,7 @@ fn report(
             look::file(&settings)
         ));
     }
-    output::note("The programs themselves go the way they came.");
+    output::note("Remove the programs as they were installed: cargo uninstall, pip, apt, dnf.");
     Ok(())
 }
 

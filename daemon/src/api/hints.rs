@@ -31,7 +31,7 @@ use crate::session::SessionError;
 use crate::stack::StackError;
 
 /// Shows a registry, whichever it is.
-const LIST: &str = "quiltctl packages list s3://YOUR-BUCKET";
+const LIST: &str = "quiltctl buckets";
 
 /// What a daemon needs that could not start, where this is why.
 pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {

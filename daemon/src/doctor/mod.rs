@@ -171,5 +171,12 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
             found.note(outcome);
         }
     }
+    if let Some(until) = credentials::last_until(context, session) {
+        found.diagnostics = found
+            .diagnostics
+            .into_iter()
+            .map(|diagnostic| diagnostic.while_credentials_last(until))
+            .collect();
+    }
     found
 }

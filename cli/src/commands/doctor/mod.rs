@@ -44,6 +44,7 @@ use self::variables::Variables;
 use super::setup;
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::progress::Progress;
 
 /// What the help says beyond the flags.
 pub(super) const HELP: &str = "\
@@ -72,6 +73,7 @@ pub(super) fn briefly(context: &Context) -> Result<(), Failure> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let progress = Progress::working("Looking at logins, files and programs");
     let variables = Variables::from_environment();
     let mut report = Report::default();
     report.add(home::check());
@@ -126,5 +128,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
         programs::prove(&variables, &profiles, &mut report);
     }
+    drop(progress);
     report.print(context, args.verbose)
 }
