@@ -152,9 +152,14 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         | ErrorKind::InvalidSubcommand => below(args),
         _ => String::new(),
     };
+    let typed = context(ContextKind::InvalidSubcommand);
+    if typed.as_deref() == Some("version") {
+        let what = what.unwrap_or_default();
+        return Failure::new(exit::USAGE, what).hint("quiltctl --version");
+    }
     // A command that there is, elsewhere.
-    let elsewhere = context(ContextKind::InvalidSubcommand)
-        .and_then(|typed| Some(Cli::command().find_subcommand(typed)?.get_name().to_owned()));
+    let elsewhere =
+        typed.and_then(|typed| Some(Cli::command().find_subcommand(typed)?.get_name().to_owned()));
     if let Some(meant) = elsewhere {
         let what = what.unwrap_or_default() + &below;
         let mut hint = quilt_proto::Command::of("quiltctl");
@@ -164,7 +169,14 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     let suggestion = context(ContextKind::SuggestedSubcommand)
         .or_else(|| context(ContextKind::SuggestedArg))
         .map(|name| format!(" (did you mean {name}?)"));
-    let what = what.unwrap_or_else(|| "unexpected argument".to_owned());
+    let what = what.unwrap_or_else(|| {
+        let is_operand = error.kind() == ErrorKind::UnknownArgument;
+        if is_operand && takes_no_operand(args) {
+            "unexpected argument: a catalog is named by --catalog".to_owned()
+        } else {
+            "unexpected argument".to_owned()
+        }
+    });
     let what = what + &suggestion.unwrap_or_default() + &known + &below;
     let failure = Failure::new(exit::USAGE, what);
     match choices(args).filter(|_| error.kind() == ErrorKind::MissingRequiredArgument) {
@@ -196,6 +208,17 @@ fn choices(args: &[OsString]) -> Option<&'static str> {
     let names = names_of(args);
     let found = CHOICES.iter().find(|(of, _)| *of == names);
     found.map(|(_, command)| *command)
+}
+
+/// Whether nothing but flags comes after the command that was meant. What is
+/// typed there all the same is most often the catalog, as after `login`.
+fn takes_no_operand(args: &[OsString]) -> bool {
+    let root = Cli::command();
+    let mut command = &root;
+    for name in names_of(args) {
+        command = command.find_subcommand(&name).unwrap_or(command);
+    }
+    command.get_name() != root.get_name() && command.get_positionals().next().is_none()
 }
 
 /// The command that was meant, as its names.
@@ -292,6 +315,18 @@ mod tests {
         assert_eq!(
             failure(&["audit", "--since"]),
             "missing value for --since; run: quiltctl audit --help"
+        );
+        assert_eq!(
+            failure(&["logout", "other"]),
+            "unexpected argument: a catalog is named by --catalog; run: quiltctl logout --help"
+        );
+        assert_eq!(
+            failure(&["login", "one", "two"]),
+            "unexpected argument; run: quiltctl login --help"
+        );
+        assert_eq!(
+            failure(&["version"]),
+            "there is no such command; run: quiltctl --version"
         );
         assert_eq!(
             failure(&["daemon", "status"]),

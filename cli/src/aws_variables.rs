@@ -64,6 +64,8 @@ pub(crate) const OLDER: &[&str] = &[
     // object_store.
     "AWS_TOKEN",
     "AWS_SKIP_SIGNATURE",
+    // GDAL.
+    "AWS_NO_SIGN_REQUEST",
     // s3fs-fuse.
     "AWSACCESSKEYID",
     "AWSSECRETACCESSKEY",

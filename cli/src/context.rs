@@ -54,7 +54,7 @@ impl Context {
         match &self.global.socket {
             Some(path) => std::path::absolute(path)
                 .map_err(|error| Failure::new(exit::USAGE, format!("--socket: {error}"))),
-            None => locations::socket().map_err(|error| Failure::new(exit::UNEXPECTED, error)),
+            None => Ok(locations::socket()?),
         }
     }
 

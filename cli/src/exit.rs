@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
+use quilt_proto::locations::NoHome;
 use quilt_proto::{
     ApiKeySecret, CatalogName, CatalogUrl, ErrorCode, Problem, RegistryHost, locations,
 };
@@ -183,7 +184,8 @@ impl From<Error> for Failure {
             Error::InvalidAnswer(_) => Self::new(UNEXPECTED, error).hint("quiltctl daemon restart"),
             Error::ForeignSocket { uid, .. } => {
                 // Root with the home of a user is to be that user.
-                let hint = quilt_trust::as_owner(uid);
+                let home = || quilt_trust::of_others().map(|(_, command)| command);
+                let hint = quilt_trust::as_owner(uid).or_else(home);
                 let hint = hint.unwrap_or_else(|| "quiltctl --socket PATH daemon start".into());
                 Self::new(DAEMON, error).hint(hint)
             }
@@ -241,6 +243,11 @@ fn past_others(socket: &Path) -> Command {
     if let Some(command) = owner.and_then(quilt_trust::as_owner) {
         return command;
     }
+    if let Some((_, command)) =
+        quilt_trust::of_others().filter(|(home, _)| socket.starts_with(home))
+    {
+        return command;
+    }
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     // As su leaves it.
     let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|dir| socket.starts_with(dir));
@@ -250,6 +257,12 @@ fn past_others(socket: &Path) -> Command {
         "unset XDG_RUNTIME_DIR && quiltctl daemon start".into()
     } else {
         "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start".into()
+    }
+}
+
+impl From<NoHome> for Failure {
+    fn from(error: NoHome) -> Self {
+        Self::new(UNEXPECTED, error).hint(error.hint())
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn may_write<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
 
 /// Passes if this program may leave files where the daemon keeps its own.
 pub(crate) fn may_keep_state() -> Result<(), Failure> {
-    let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let dir = locations::state_dir()?;
     may_write([dir.as_path()])
 }
 

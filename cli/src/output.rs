@@ -169,8 +169,8 @@ pub(crate) fn whole(text: impl Display) {
     remark(&format!("{}\n", clean(&text.to_string())));
 }
 
-/// Says what one does next: commands, each with what it is for where there is
-/// room for that.
+/// Says what one does next: commands, each with what it is for: beside it, or
+/// below all where there is no room and one step alone.
 pub(crate) fn next(steps: &[(Command, &str)]) {
     remark(&next_on_screen(steps, look::width_of_stderr()));
 }
@@ -187,6 +187,11 @@ fn next_on_screen(steps: &[(Command, &str)], room: Option<usize>) -> String {
         text.push_str(if fits { line.trim_end() } else { lead });
         text.push_str(if fits { "" } else { command });
         text.push('\n');
+        if !fits && steps.len() == 1 {
+            text.push_str("       ");
+            text.push_str(purpose);
+            text.push('\n');
+        }
     }
     text
 }

@@ -41,6 +41,7 @@ struct State {
 enum What {
     Count(&'static str),
     Answer(&'static str),
+    Work(&'static str),
 }
 
 impl Progress {
@@ -52,6 +53,11 @@ impl Progress {
     /// Says what is waited for.
     pub(crate) fn waiting(answer: &'static str) -> Self {
         Self::start(What::Answer(answer))
+    }
+
+    /// Says what is done here.
+    pub(crate) fn working(what: &'static str) -> Self {
+        Self::start(What::Work(what))
     }
 
     fn start(what: What) -> Self {
@@ -129,6 +135,7 @@ impl State {
         self.shown = true;
         let text = match self.what {
             What::Count(of) => format!("{} {of} in {seconds} s", self.count),
+            What::Work(what) => format!("{what} ({seconds} s)"),
             What::Answer(answer) => format!("Waiting for quiltd: {answer} ({seconds} s)"),
         };
         // A line that is broken could not be wiped.

@@ -120,7 +120,7 @@ pub(crate) fn ensure(place: &Place, deadline: Instant) -> Result<PathBuf, Failur
 /// Fails where the places of a daemon are another user's, or can be replaced
 /// by one.
 fn owned_by_us(socket: &Path) -> Result<(), Failure> {
-    let state = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let state = locations::state_dir()?;
     for dir in socket.parent().into_iter().chain([state.as_path()]) {
         // As the directory of what would be made there.
         match quilt_trust::locate(&dir.join("quiltd")) {
@@ -162,8 +162,7 @@ fn start_lock(place: &Place) -> Result<PathBuf, Failure> {
     let mut name = if place.is_named {
         place.socket.clone().into_os_string()
     } else {
-        let state = locations::state_dir();
-        let state = state.map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+        let state = locations::state_dir()?;
         instance::lock_file(&state).into_os_string()
     };
     name.push(".start.lock");

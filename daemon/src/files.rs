@@ -40,11 +40,14 @@ pub fn read(path: &Path, role: Role, most: u64) -> io::Result<Option<Zeroizing<S
     let Some(file) = quilt_trust::open(path, role, Access::Read)? else {
         return Ok(None);
     };
-    if file.metadata()?.len() > most {
+    let length = file.metadata()?.len();
+    if length > most {
         let what = format!("it is not a regular file of at most {most} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
-    let mut text = Zeroizing::new(String::new());
+    // Read at once, and into one place: what grows leaves copies behind.
+    let room = usize::try_from(length).unwrap_or_default() + 1;
+    let mut text = Zeroizing::new(String::with_capacity(room));
     file.take(most).read_to_string(&mut text)?;
     Ok(Some(text))
 }

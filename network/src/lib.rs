@@ -10,6 +10,7 @@
 pub mod aws;
 mod certificates;
 mod clients;
+mod exceptions;
 mod failure;
 mod origin;
 mod proxies;

@@ -1,11 +1,12 @@
 //! Which proxy is asked for what.
 
-use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
+use std::sync::Arc;
+
 use quilt_proto::network::{PROXY_VARIABLES, variable};
-use reqwest::{ClientBuilder, NoProxy, Proxy};
+use reqwest::{ClientBuilder, Proxy};
 use url::Url;
 
+use crate::exceptions::Exceptions;
 use crate::{Failure, ProxyUrl, Settings};
 
 /// The proxies for both schemes, and whom they are not for.
@@ -13,7 +14,7 @@ use crate::{Failure, ProxyUrl, Settings};
 pub(crate) struct Proxies {
     https: Option<ProxyUrl>,
     http: Option<ProxyUrl>,
-    exceptions: String,
+    exceptions: Exceptions,
     /// The variable whose value is no address of a proxy.
     invalid: Option<&'static str>,
     /// Whether anybody said anything of proxies.
@@ -28,6 +29,7 @@ impl Proxies {
         let exceptions = exceptions
             .or(no.map(|(_, value)| value))
             .unwrap_or_default();
+        let exceptions = Exceptions::parse(&exceptions);
         if let Some(proxy) = &settings.proxy {
             return Self {
                 https: proxy.clone(),
@@ -63,7 +65,10 @@ impl Proxies {
             .map(|variable| Failure::ProxySettings { variable })
     }
 
-    pub(crate) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
+    pub(crate) fn apply(
+        self: &Arc<Self>,
+        builder: ClientBuilder,
+    ) -> Result<ClientBuilder, Failure> {
         if let Some(failure) = self.invalid() {
             return Err(failure);
         }
@@ -71,21 +76,15 @@ impl Proxies {
             // The system's own settings.
             return Ok(builder);
         }
-        let exceptions = NoProxy::from_string(&self.exceptions);
-        let mut builder = builder.no_proxy();
-        let made = [
-            self.https
-                .as_ref()
-                .map(|proxy| Proxy::https(proxy.as_str())),
-            self.http.as_ref().map(|proxy| Proxy::http(proxy.as_str())),
-        ];
-        for proxy in made.into_iter().flatten() {
-            let proxy = proxy.map_err(|_| Failure::ProxySettings {
+        for proxy in [&self.https, &self.http].into_iter().flatten() {
+            // One that the client cannot use would be gone past below.
+            Proxy::all(proxy.as_str()).map_err(|_| Failure::ProxySettings {
                 variable: "HTTPS_PROXY",
             })?;
-            builder = builder.proxy(proxy.no_proxy(exceptions.clone()));
         }
-        Ok(builder)
+        let proxies = Arc::clone(self);
+        let choose = move |url: &Url| proxies.choose(url).map(|proxy| proxy.as_str().to_owned());
+        Ok(builder.no_proxy().proxy(Proxy::custom(choose)))
     }
 
     /// The proxy that is asked for a URL.
@@ -96,18 +95,15 @@ impl Proxies {
         if let Some(failure) = self.invalid() {
             return Err(failure);
         }
-        let proxy = if url.scheme() == "https" {
-            &self.https
-        } else {
-            &self.http
+        Ok(self.choose(url).cloned())
+    }
+
+    fn choose(&self, url: &Url) -> Option<&ProxyUrl> {
+        let proxy = match url.scheme() {
+            "https" => &self.https,
+            _ => &self.http,
         };
-        let matcher = Matcher::builder()
-            .all("http://proxy.invalid")
-            .no(self.exceptions.as_str())
-            .build();
-        let uri: Option<Uri> = url.as_str().parse().ok();
-        let is_asked = uri.is_some_and(|uri| matcher.intercept(&uri).is_some());
-        Ok(proxy.clone().filter(|_| is_asked))
+        proxy.as_ref().filter(|_| !self.exceptions.contain(url))
     }
 }
 

@@ -39,9 +39,12 @@ pub const CATALOG_ENV: &str = "QUILT_CATALOG";
 pub struct NoHome(pub &'static str);
 
 impl NoHome {
+    /// Makes one: whoever has none in the system's files has no other.
+    pub const HINT: &'static str = "export HOME=\"$(mktemp -d)\"";
+
     /// Names one.
     pub fn hint(self) -> Command {
-        Command::of("export HOME=/YOUR/HOME")
+        Self::HINT.into()
     }
 }
 

@@ -104,11 +104,21 @@ fn shell(program: &str, args: &[&str], text: &str) -> BTreeMap<String, String> {
     pairs(&read(&mut command, &format!("{text}\nenv\n")))
 }
 
+/// The C shell, unless there is none, which is said.
+pub(crate) fn tcsh() -> Option<&'static str> {
+    let is_there = Command::new("tcsh").arg("--version").output().is_ok();
+    if !is_there {
+        toolchain::not_run("tcsh", "it is not installed");
+    }
+    is_there.then_some("tcsh")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shell_reads_back_what_the_stack_gave() {
     let world = world().await;
     let posix = env(&world, "bash").await;
     let fish = env(&world, "fish").await;
+    let csh = env(&world, "csh").await;
     tokio::task::spawn_blocking(move || {
         // The probe works: a line of another reader's is not understood.
         let control = shell("bash", &[], "export AWS_REGION='a'b\n");
@@ -124,6 +134,9 @@ async fn every_shell_reads_back_what_the_stack_gave() {
             assert_eq!(shell(program, args, &posix), expected(), "{program}");
         }
         assert_eq!(shell("fish", &["--no-config"], &fish), expected(), "fish");
+        if let Some(tcsh) = tcsh() {
+            assert_eq!(shell(tcsh, &["-f"], &csh), expected(), "{tcsh}");
+        }
     })
     .await
     .unwrap();
@@ -328,7 +341,7 @@ async fn a_hostile_region_reaches_no_reader() {
     assert!(env(&world, "bash").await.contains("AWS_REGION='us-east-2'"));
     for region in ["x'; id; '", "$(id)", "a\nb", "us-east-1 #", "`id`"] {
         yaml(region);
-        for format in ["bash", "fish", "powershell", "dotenv"] {
+        for format in ["bash", "fish", "csh", "powershell", "dotenv"] {
             let text = env(&world, format).await;
             // The stack's own stands in for it.
             assert!(!text.contains(region), "{text}");

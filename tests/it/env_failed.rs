@@ -4,7 +4,7 @@ use std::process::Command;
 
 use quilt_tests::harness::{Run, World};
 
-use crate::env::pairs;
+use crate::env::{pairs, tcsh};
 
 /// What is left after a failure, of what an earlier run set: a shell that
 /// evaluates the output goes by what was printed, not by the exit code inside.
@@ -19,6 +19,7 @@ async fn a_failure_leaves_no_old_credentials_in_any_shell() {
         powershell.contains("Remove-Item Env:AWS_SECRET_ACCESS_KEY"),
         "{powershell}"
     );
+    let csh = world.ctl(&["env", "--format", "csh"]).await.stdout;
     // What is read as a file or as JSON is empty.
     for args in [
         &["env", "--format", "dotenv"][..],
@@ -68,6 +69,14 @@ async fn a_failure_leaves_no_old_credentials_in_any_shell() {
             );
             let gone = ("AWS_REGION".to_owned(), false);
             assert_eq!(left(program, args, eval, &run.stdout), gone, "{program}");
+        }
+        if let Some(tcsh) = tcsh() {
+            // Its `eval` makes one line of what is printed.
+            let eval = "eval `cat $PRINTED` && echo went on; env";
+            let (old, went_on) = left(tcsh, &["-f"], eval, "true;\n");
+            assert!(old.contains("AWS_SECRET_ACCESS_KEY") && went_on, "{old}");
+            let gone = ("AWS_REGION".to_owned(), false);
+            assert_eq!(left(tcsh, &["-f"], eval, &csh), gone);
         }
         let source = "cat $PRINTED | source; and echo went on; env";
         let gone = ("AWS_REGION".to_owned(), false);

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::wire::Status;
-use quilt_tests::harness::toolchain::{Python, Reading, Venv};
+use quilt_tests::harness::toolchain::{Python, Reading, S3CMD, Venv, not_run};
 use quilt_tests::harness::{Run, World, binaries};
 use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
@@ -274,6 +274,66 @@ async fn sdks_of_old_find_the_copies_too() {
     assert_eq!(seen().await, "\n[default]\n");
 }
 
+/// So are programs with files of their own: GDAL, s3cmd, and htslib, which reads
+/// that of s3cmd.
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_with_files_of_their_own_find_no_keys_in_them() {
+    let world = World::logged_in().await;
+    let at = |name: &str| world.home.path().join(name);
+    std::fs::create_dir_all(at(".aws")).unwrap();
+    let aws = "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = b3RoZXI\n";
+    let s3cmd = "[default]\naccess_key = AKIAOTHER\nsecret_key = b3RoZXI\nuse_https = False\n";
+    std::fs::write(at(".aws/credentials"), aws).unwrap();
+    std::fs::write(at("gdal"), format!("{aws}region = mine\n")).unwrap();
+    std::fs::write(at(".s3cfg"), s3cmd).unwrap();
+    let script = "cat \"$CPL_AWS_CREDENTIALS_FILE\" \"$S3CMD_CONFIG\" \"$HTS_S3_S3CFG\"";
+    let seen = async |own: &[(&str, &std::path::Path)]| {
+        let mut command = world.ctl_command(&["exec", "--", "sh", "-c", script]);
+        let output = command.envs(own.iter().copied()).output().await.unwrap();
+        Run::from(output).ok()
+    };
+    let bare = "[default]\nuse_https = False\n";
+    assert_eq!(seen(&[]).await, format!("[default]\n{bare}{bare}"));
+    // So it is where the user's variables name other files.
+    std::fs::rename(at(".s3cfg"), at("s3cfg")).unwrap();
+    let named = [
+        ("CPL_AWS_CREDENTIALS_FILE", at("gdal")),
+        ("S3CMD_CONFIG", at("s3cfg")),
+        ("HTS_S3_S3CFG", at("s3cfg")),
+    ];
+    let named = named.each_ref().map(|(name, path)| (*name, path.as_path()));
+    assert_eq!(
+        seen(&named).await,
+        format!("[default]\nregion = mine\n{bare}{bare}")
+    );
+
+    // s3cmd's own word.
+    if !std::path::Path::new(S3CMD).exists() {
+        not_run("s3cmd", format!("there is no {S3CMD}"));
+        return;
+    }
+    let keys = async |exec: bool| {
+        let mut command = if exec {
+            world.ctl_command(&["exec", "--", S3CMD])
+        } else {
+            world.home.command(S3CMD)
+        };
+        command
+            .arg("--dump-config")
+            .env("S3CMD_CONFIG", at("s3cfg"));
+        let run = Run::from(command.output().await.unwrap());
+        (run.code, format!("{}{}", run.stdout, run.stderr))
+    };
+    let (code, said) = keys(false).await;
+    assert!(
+        code == 0 && said.contains("access_key = AKIAOTHER"),
+        "{said}"
+    );
+    // Without keys it does not start.
+    let (code, said) = keys(true).await;
+    assert!(code != 0 && !said.contains("AKIAOTHER"), "{said}");
+}
+
 /// What botocore takes for the default profile, however it is spelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_of_a_default_profile_wins() {
@@ -527,7 +587,7 @@ async fn in_a_container_the_mounted_socket_serves_a_static_quiltctl() {
     possible.args(&enter[1..]).arg("true");
     let possible = possible.output().await;
     if !possible.is_ok_and(|output| output.status.success()) {
-        quilt_tests::harness::toolchain::not_run(
+        not_run(
             "containers",
             "this machine does not let its users make namespaces",
         );

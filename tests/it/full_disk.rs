@@ -90,6 +90,78 @@ async fn a_login_fails_in_one_line_and_its_code_still_works_once_there_is_room()
     cramped.world.ctl(&["whoami"]).await.ok();
 }
 
+/// A home that cannot be written: the commands named find other places.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_only_is_said_to_be_and_the_commands_named_go_elsewhere() {
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let home = Home::new();
+    let inside = home.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    let script = "mount --bind \"$HOME\" \"$HOME\" && mount -o remount,bind,ro \"$HOME\" || exit 99\n\
+        quiltctl() { \"$QUILTCTL\" \"$@\"; }\n\
+        hint() { printf '%s\\n' \"$1\" >&2; printf %s \"${1##*; run: }\"; }\n\
+        said=$(quiltctl status 2>&1) && exit 1\n\
+        quiltctl doctor --json --no-autostart | grep -q '\"store_failed\"' || exit 6\n\
+        eval \"$(hint \"$said\")\"\n\
+        quiltctl status >/dev/null || exit 2\n\
+        said=$(quiltctl setup aws 2>&1) && exit 3\n\
+        eval \"$(hint \"$said\")\" || exit 4\n\
+        grep -q credential_process \"$AWS_CONFIG_FILE\" || exit 5\n\
+        quiltctl daemon stop && echo done";
+    let mut command = home.command("unshare");
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("HOME", &inside)
+        .env("QUILT_CATALOG", stack.catalog_url())
+        .env("QUILTCTL", binaries::quiltctl())
+        .env("QUILTD_BIN", binaries::quiltd())
+        .args(["--map-root-user", "--mount", "sh", "-c", script]);
+    let run: Run = command.output().await.unwrap().into();
+    if run.code == 99 || run.stderr.contains("unshare:") {
+        not_run(
+            "read-only homes",
+            "this machine does not let its users make namespaces",
+        );
+        return;
+    }
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.ends_with("done\n"), "{run:?}");
+    assert!(run.stderr.contains("read-only"), "{run:?}");
+    for line in ["[profile quilt]", "credential_process = "] {
+        assert!(run.stderr.contains(line), "the lines are shown: {run:?}");
+    }
+}
+
+/// What set-ups need room for, they say as everything else does.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_needs_room_shows_how_full_the_disk_is() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    cramped.disk.fill();
+    let line = cramped.world.ctl(&["setup", "quilt3"]).await.failed(1);
+    assert!(line.contains("; run: df -h "), "{line}");
+    let inside = |args: &[&str]| {
+        let mut command = cramped
+            .disk
+            .command(&cramped.world.home, binaries::quiltctl());
+        command
+            .arg("--socket")
+            .arg(cramped.world.home.socket())
+            .args(args);
+        command
+    };
+    let output = inside(&["setup", "aws"]).output().await.unwrap();
+    let line = Run::from(output).failed(1);
+    assert!(line.contains("; run: df -h "), "{line}");
+    cramped.disk.clear();
+    let output = inside(&["setup", "aws"]).output().await.unwrap();
+    Run::from(output).ok();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_rotated_without_room_and_the_login_waits_for_it() {
     let Some(mut cramped) = Cramped::start().await else {

@@ -11,6 +11,7 @@ mod api_keys_lost;
 mod api_keys_rotation;
 mod api_keys_traces;
 mod audit;
+mod buckets;
 mod config;
 mod conformance;
 mod console;

@@ -192,6 +192,8 @@ async fn requests_and_answers_are_as_described() {
     assert_eq!(session["state"], "active");
     api.ask("GET", "/v1/token", None).await;
     let me = api.ask("GET", "/v1/me", None).await;
+    let buckets = api.ask("GET", "/v1/buckets", None).await;
+    assert_eq!(buckets[0]["name"], "demo-bucket", "{buckets}");
     let role = json!({ "role": me["role"] });
     api.ask("PUT", "/v1/me/role", Some(role)).await;
 

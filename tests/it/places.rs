@@ -161,6 +161,69 @@ async fn a_runtime_directory_of_somebody_else_costs_nothing() {
     }
 }
 
+/// As `sudo -E` and `su -m` leave it, containers that run as some number, and
+/// jobs without any: the command named gives a home, and all works.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_no_home_is_mended_by_the_command_named() {
+    let Some(users) = Users::find("the home of another user").await else {
+        return;
+    };
+    let theirs = Home::of(&users.b);
+    let _daemon = Daemon::start(&theirs, &["--token-store", "memory"]).await;
+    let own = Home::of(&users.a);
+    let quiltd = own.program(binaries::quiltd());
+    let tools = own.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    std::os::unix::fs::symlink(own.program(binaries::quiltctl()), tools.join("quiltctl")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    let sh = async |home: Option<&Path>, line: &str| -> Run {
+        let mut command = own.command("sh");
+        command.env_clear().env("PATH", &path);
+        command.env("QUILTD_BIN", &quiltd);
+        if let Some(home) = home {
+            command.env("HOME", home);
+        }
+        let output = command.args(["-c", line]).output().await.unwrap();
+        output.into()
+    };
+    // The probe works: in the user's own home there is nothing to mend.
+    let fine = sh(
+        Some(own.path()),
+        "quiltctl daemon start && quiltctl daemon stop",
+    )
+    .await;
+    fine.ok();
+    let open = theirs.path().to_owned();
+    let is_known = sh(None, "quiltctl logged-in").await.code == 3;
+    for (home, mode) in [
+        (Some(open.as_path()), 0o700),
+        (Some(open.as_path()), 0o755),
+        (Some(Path::new("/nonexistent")), 0o700),
+        (Some(Path::new("/")), 0o700),
+        (None, 0o700),
+    ] {
+        if home.is_none() && is_known {
+            // The account has one, and that is taken.
+            continue;
+        }
+        fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        let status = sh(home, "quiltctl status").await;
+        assert_ne!(status.code, 0, "{home:?} {mode:o}: {status:?}");
+        let (_, hint) = status.stderr.trim_end().rsplit_once("; run: ").unwrap();
+        assert!(hint.starts_with("export HOME="), "{home:?}: {hint}");
+        // Doctor finds it as well, and names the same.
+        let found = sh(home, "quiltctl doctor").await;
+        let said = format!("{}{}", found.stdout, found.stderr);
+        assert!(
+            found.code != 0 && said.contains(hint),
+            "{home:?} {mode:o}: {said}"
+        );
+        let line = format!("{hint} && quiltctl status && quiltctl daemon stop");
+        sh(home, &line).await.ok();
+    }
+}
+
 /// As homes in builds, sandboxes and on batch nodes are: nothing but `HOME`, and
 /// that with more bytes than a socket's address can have.
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 
 pub(crate) mod command_line;
 pub(crate) mod ini;
+pub(crate) mod refused;
 
 use std::env;
 use std::fs;
@@ -48,11 +49,17 @@ pub(crate) fn usual_place(variable: &str) -> Option<PathBuf> {
 /// What is in a file; nothing where there is none.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
+        Ok(_) if is_nothing(path) => Ok(None),
         Ok(metadata) if !metadata.is_file() => Err(io::Error::other("not a file")),
         Ok(_) => fs::read(path).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether it is the file that people name where there shall be none.
+pub(crate) fn is_nothing(path: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|real| real == Path::new(quilt_trust::NOTHING))
 }
 
 fn set(variable: &str) -> Option<std::ffi::OsString> {

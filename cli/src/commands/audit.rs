@@ -61,7 +61,7 @@ fn row(look: &Look, entry: &AuditEntry) -> [Span; 7] {
         Span::default()
     } else {
         let mark = look.symbol(Symbol::Bad);
-        Span::painted(format!("{mark} {}", name(&entry.outcome)), Paint::Bad)
+        Span::painted(format!("{mark} {}", words(&entry.outcome)), Paint::Bad)
     };
     let profile = entry.profile.as_deref().map(name);
     let catalog = entry.catalog_url.as_deref();
@@ -99,8 +99,13 @@ pub(super) fn what(entry: &AuditEntry) -> String {
             .map(|word| name(word).to_string())
             .collect::<Vec<_>>()
             .join(" "),
-        None => name(&entry.action).to_string(),
+        None => words(&entry.action),
     }
+}
+
+/// A code of the API as people read it: `stack_refused` is `stack refused`.
+pub(super) fn words(code: &str) -> String {
+    name(code).to_string().replace('_', " ")
 }
 
 #[cfg(test)]

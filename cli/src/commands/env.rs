@@ -33,6 +33,8 @@ pub(crate) enum Format {
     Bash,
     /// fish: quiltctl env --format fish | source
     Fish,
+    /// csh and tcsh: eval `quiltctl env --format csh`
+    Csh,
     /// PowerShell: quiltctl env --format powershell | Out-String | Invoke-Expression
     Powershell,
     /// A .env file
@@ -60,8 +62,10 @@ fn give_up(format: Format) -> String {
     for name in aws_variables::all() {
         unset(&mut text, format, name);
     }
-    if format != Format::Powershell {
-        text.push_str("false\n");
+    match format {
+        Format::Powershell => {}
+        Format::Csh => text.push_str("false;\n"),
+        _ => text.push_str("false\n"),
     }
     text
 }
@@ -156,6 +160,8 @@ fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroiz
     for (name, value) in &set {
         let _ = match format {
             Format::Fish => writeln!(text, "set -gx {name} '{value}'"),
+            // It makes one line of what a command prints.
+            Format::Csh => writeln!(text, "setenv {name} '{value}';"),
             Format::Powershell => writeln!(text, "$Env:{name} = '{value}'"),
             Format::Dotenv => writeln!(text, "{name}={value}"),
             _ => writeln!(text, "export {name}='{value}'"),
@@ -172,6 +178,7 @@ fn unset(text: &mut String, format: Format, name: &str) {
     // Writing to a String cannot fail.
     let _ = match format {
         Format::Fish => writeln!(text, "set -e {name}"),
+        Format::Csh => writeln!(text, "unsetenv {name};"),
         Format::Powershell => {
             writeln!(text, "Remove-Item Env:{name} -ErrorAction SilentlyContinue")
         }
@@ -215,6 +222,11 @@ mod tests {
                 format!("set -gx AWS_SECRET_ACCESS_KEY '{KEY}'"),
             ),
             (Format::Fish, "set -e AWS_PROFILE".to_owned()),
+            (
+                Format::Csh,
+                format!("setenv AWS_SECRET_ACCESS_KEY '{KEY}';"),
+            ),
+            (Format::Csh, "unsetenv AWS_PROFILE;".to_owned()),
             (
                 Format::Powershell,
                 format!("$Env:AWS_SECRET_ACCESS_KEY = '{KEY}'"),

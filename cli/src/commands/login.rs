@@ -381,7 +381,7 @@ fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Fai
         return Err(Failure::new(exit::UNEXPECTED, what).hint(command));
     };
     offer(&page, args.no_browser);
-    output::note("Then paste the code it shows. It will not be displayed.");
+    output::note("Paste the code it shows; it stays hidden. Ctrl-C gives up.");
     Ok(accept)
 }
 

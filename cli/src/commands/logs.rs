@@ -31,7 +31,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     context.refuse_json("daemon logs")?;
-    let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let dir = locations::state_dir()?;
     let path = dir.join("quiltd.log");
     let failed = |error: &io::Error| {
         let what = format!("cannot read the daemon's log: {error}");

@@ -3,6 +3,7 @@
 mod admin;
 mod api_keys;
 mod audit;
+mod buckets;
 mod clear_api_key;
 mod completions;
 mod config;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     /// What only admins may do
     #[command(subcommand)]
     Admin(admin::Command),
+    /// List the buckets of the catalog that you may see
+    Buckets,
     /// List packages and their versions, or delete them
     #[command(subcommand)]
     Packages(packages::Command),
@@ -114,6 +117,7 @@ impl Command {
             Self::Logout(args) => !args.all,
             Self::Admin(_)
             | Self::ApiKeys(_)
+            | Self::Buckets
             | Self::ClearApiKey
             | Self::Console(_)
             | Self::Role(_)
@@ -159,6 +163,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Role(command) => role::run(context, command),
         Command::Token => token::run(context),
         Command::CredentialProcess(args) => credential_process::run(context, args),
+        Command::Buckets => buckets::run(context),
         Command::Packages(command) => packages::run(context, command),
         Command::Search(args) => search::run(context, args),
         Command::Exec(args) => exec::run(context, args),

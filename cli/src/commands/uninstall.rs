@@ -105,14 +105,14 @@ fn report(
             look::file(&settings)
         ));
     }
-    output::note("The programs themselves go the way they came.");
+    output::note("Remove the programs as they were installed: cargo uninstall, pip, apt, dnf.");
     Ok(())
 }
 
 /// Removes the files that are ours, and no others: the directory may be any. It
 /// goes where nothing else is in it.
 fn remove_state() -> Result<bool, Failure> {
-    let dir = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let dir = locations::state_dir()?;
     let failed = |error: io::Error| {
         let what = format!("cannot remove {}: {error}", quoted::path(&dir));
         let hint = Command::of("ls -la").path(&dir);

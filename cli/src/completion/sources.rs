@@ -11,8 +11,8 @@ use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
 };
 use quilt_proto::api::{
-    Endpoint, ListAllApiKeys, ListApiKeys, ListPackages, ReadConfig, ReadMe, ReadProfiles,
-    ReadStatus, RegistryQuery,
+    Endpoint, ListAllApiKeys, ListApiKeys, ListBuckets, ListPackages, ReadConfig, ReadMe,
+    ReadProfiles, ReadStatus, RegistryQuery,
 };
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
@@ -134,14 +134,19 @@ pub(crate) fn packages() -> ArgValueCandidates {
     })
 }
 
-/// Registries that are configured.
+/// Registries that are configured, and the catalog's buckets.
 pub(crate) fn registries() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
+        let buckets = ask(&ListBuckets).unwrap_or_default().into_iter();
+        let buckets = buckets.map(|bucket| {
+            let title = bucket.title.map(|title| name(&title).to_string());
+            (format!("s3://{}", bucket.name), title)
+        });
         let config = ask_all(&ReadConfig).unwrap_or_default();
         let named = ["default_remote_registry", "default_install_location"]
             .into_iter()
             .filter_map(|key| config.get(key)?.as_str().map(str::to_owned));
-        candidates(named.map(|registry| (registry, None)))
+        candidates(named.map(|registry| (registry, None)).chain(buckets))
     })
 }
 

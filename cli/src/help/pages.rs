@@ -200,6 +200,9 @@ pages! {
             "quiltctl admin audit-trail --print-sql" => "the query, to run it elsewhere";
     }
     "Packages" {
+        "buckets":
+            "quiltctl buckets" => "those that your role may see",
+            "quiltctl buckets --json" => "for scripts";
         "packages list":
             "quiltctl packages list s3://lake" => "the packages of a bucket",
             "quiltctl packages list" => "those of the configured local registry";

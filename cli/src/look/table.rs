@@ -227,47 +227,87 @@ impl Table {
         painted + rest
     }
 
-    /// A row a paragraph: its first cell, then a line a field.
+    /// A row a short paragraph: its first cell, then the fields that say
+    /// something, as many on a line as there is room for.
     fn paragraphs(&self, look: &Look, room: usize) -> String {
         let mut text = String::new();
-        let indent = " ".repeat(self.indent);
-        let paint = |span: &Span, part: &str| {
-            if look.color {
-                span.paint.on(part)
-            } else {
-                part.to_owned()
-            }
-        };
-        for (at, row) in self.rows.iter().enumerate() {
-            if at > 0 && self.headings {
-                text.push('\n');
-            }
-            let mut first = true;
+        for row in &self.rows {
+            let mut paragraph = Paragraph::new(look, room, self.indent);
             for (number, (column, cell)) in self.columns.iter().zip(row).enumerate() {
                 if cell.text.is_empty() || self.says_nothing(number) {
                     continue;
                 }
-                let label = if first || !self.headings {
+                let label = if paragraph.is_empty() || !self.headings {
                     String::new()
                 } else {
                     format!("{}: ", column.heading.to_lowercase())
                 };
-                let start = if first {
-                    indent.clone()
-                } else {
-                    format!("{indent}  {label}")
-                };
-                let hang = format!("{indent}      ");
-                let cells = room.saturating_sub(width(&start).max(width(&hang)));
-                for (at, part) in wrap(&cell.text, cells).iter().enumerate() {
-                    text.push_str(if at == 0 { &start } else { &hang });
-                    text.push_str(&paint(cell, part));
-                    text.push('\n');
-                }
-                first = false;
+                paragraph.add(&label, cell);
             }
+            text.push_str(&paragraph.end());
         }
         text
+    }
+}
+
+/// Fields beside each other, and below each other where there is no room.
+struct Paragraph<'a> {
+    look: &'a Look,
+    room: usize,
+    /// Of every line but the first.
+    indent: usize,
+    text: String,
+    /// Cells of the last line.
+    filled: usize,
+}
+
+impl<'a> Paragraph<'a> {
+    fn new(look: &'a Look, room: usize, indent: usize) -> Self {
+        Self {
+            look,
+            room,
+            indent: indent + GAP,
+            text: " ".repeat(indent),
+            filled: indent,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text.trim_start().is_empty()
+    }
+
+    fn add(&mut self, label: &str, cell: &Span) {
+        let wanted = width(label) + width(&cell.text);
+        if !self.is_empty() {
+            if self.filled + GAP + wanted <= self.room {
+                self.text.push_str(&" ".repeat(GAP));
+                self.filled += GAP;
+            } else {
+                self.line(self.indent);
+            }
+        }
+        self.text.push_str(label);
+        self.filled += width(label);
+        let hang = self.indent + 2 * GAP;
+        let cells = self.room.saturating_sub(self.filled.max(hang));
+        for (at, part) in wrap(&cell.text, cells).iter().enumerate() {
+            if at > 0 {
+                self.line(hang);
+            }
+            self.filled += width(part);
+            let painted = self.look.color.then(|| cell.paint.on(part));
+            self.text.push_str(painted.as_deref().unwrap_or(part));
+        }
+    }
+
+    fn line(&mut self, indent: usize) {
+        self.text.push('\n');
+        self.text.push_str(&" ".repeat(indent));
+        self.filled = indent;
+    }
+
+    fn end(self) -> String {
+        self.text + "\n"
     }
 }
 

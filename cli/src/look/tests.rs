@@ -87,10 +87,17 @@ fn times_are_said_as_people_say_them() {
         (47 * 60, "in 47 min"),
         (86_400, "in 1 day"),
         (9 * 86_400, "in 9 days"),
+        // As it was asked for, a moment later too; never a day more than it is.
+        (90 * 86_400 - 1, "in 90 days"),
+        (86_400 - 2, "in 1 day"),
+        (90 * 86_400 - 43_200, "in 89 days"),
+        (2 * 3600 - 1, "in 2 h"),
+        (2 * 3600 - 120, "in 1 h"),
     ] {
         assert_eq!(look.when(at(seconds)), said, "{seconds}");
     }
     assert_eq!(look.left(at(47 * 60)), "47 min left");
+    assert_eq!(look.left(at(3600 - 1)), "1 h left");
     assert_eq!(look.left(at(-1)), "ended");
     let exact = Look { utc: true, ..look };
     assert_eq!(exact.when(at(0)), "2027-01-15T12:00:00Z");

@@ -34,7 +34,7 @@ impl Look {
             return time.to_string();
         }
         if ahead > 0 {
-            return format!("in {}", span(ahead));
+            return format!("in {}", span(about(ahead)));
         }
         let ago = -ahead;
         match ago {
@@ -72,7 +72,7 @@ impl Look {
             return format!("until {until}");
         }
         match until.seconds_since(self.now) {
-            left @ 1.. => format!("{} left", span(left)),
+            left @ 1.. => format!("{} left", span(about(left))),
             _ => "ended".to_owned(),
         }
     }
@@ -101,6 +101,17 @@ impl Look {
             zoned.strftime(format).to_string()
         });
         told.unwrap_or_else(|| time.to_string())
+    }
+}
+
+/// How long something still lasts, as it was asked for: ninety days are that a
+/// minute later, too. Nothing is told as longer by more than an hour of days, or
+/// a minute of hours.
+fn about(seconds: i64) -> i64 {
+    match seconds {
+        _ if seconds >= DAY - MINUTE => seconds + HOUR,
+        _ if seconds >= HOUR - MINUTE => seconds + MINUTE,
+        _ => seconds,
     }
 }
 

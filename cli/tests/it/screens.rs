@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
 
 use crate::server::{Home, http};
 use crate::terminal::Terminal;
@@ -37,7 +39,15 @@ fn status(version: &str) -> String {
 
 /// A daemon that knows two catalogs.
 fn daemon(home: &Home) {
-    home.serve(|request, mut stream| {
+    // What a program under exec would ask; that it is there is looked at first.
+    let loopback = TcpListener::bind("127.0.0.1:0").unwrap();
+    let grant = format!(
+        r#"{{"id":"0637a29abf220dda","uri":"http://{}/v1/aws/credentials","token":"t","expires_at":"2030-01-01T00:00:00Z","region":"us-east-1"}}"#,
+        loopback.local_addr().unwrap()
+    );
+    let loopback = Arc::new(loopback);
+    home.serve(move |request, mut stream| {
+        let _held = &loopback;
         let mut words = request.split(' ');
         let (method, target) = (words.next().unwrap(), words.next().unwrap());
         let host = if target.contains("lab") {
@@ -66,7 +76,16 @@ fn daemon(home: &Home) {
             ),
             ("GET", "/v1/api-keys") => (200, format!("[{KEY}]")),
             ("GET", path) if path.starts_with("/v1/api-keys/") => (200, KEY.to_owned()),
-            (_, "/v1/packages") => (200, "[]".to_owned()),
+            (_, "/v1/packages") if target.contains("full") => (
+                200,
+                "\"examples/漢字\"\n\"examples/hurdat\"\n".to_owned(),
+            ),
+            (_, "/v1/packages") => (200, String::new()),
+            (_, "/v1/buckets") => (
+                200,
+                r#"[{"name":"quilt-example","title":"Examples"},{"name":"quilt-full"}]"#.to_owned(),
+            ),
+            ("POST", "/v1/aws/grants") => (200, grant.clone()),
             _ => (200, "{}".to_owned()),
         };
         let _ = stream.write_all(http(code, &body).as_bytes());
@@ -144,9 +163,15 @@ const COMMANDS: &[(&str, &[&str], &str)] = &[
         &["grants", "revoke", "0637a29abf220dda"],
         "",
     ),
-    ("packages_list", &["packages", "list"], ""),
+    ("buckets", &["buckets"], ""),
+    ("packages_list_none", &["packages", "list"], ""),
     (
-        "packages_list_bucket",
+        "packages_list",
+        &["packages", "list", "s3://quilt-full"],
+        "",
+    ),
+    (
+        "packages_list_none_in_bucket",
         &["packages", "list", "s3://quilt-example"],
         "",
     ),

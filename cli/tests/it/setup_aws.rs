@@ -28,7 +28,7 @@ fn read(file: &PathBuf) -> String {
 #[test]
 fn a_profile_is_added_once_and_taken_out_again() {
     let (home, file) = home();
-    let before = "# mine\r\n[default]\r\nregion=us-east-1\r\n[default]\r\n\r\n  odd = 1";
+    let before = "# mine\r\n[default]\r\nregion=us-east-1\r\n[other]\r\n\r\n  odd = 1";
     fs::write(&file, before).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
 
@@ -182,14 +182,91 @@ fn what_is_the_users_is_left_alone() {
     assert_eq!(read(&file), "");
 }
 
+/// Whatever the credentials file says of a profile goes before the
+/// configuration, and where programs cannot read it they read neither.
+#[test]
+fn nothing_is_set_up_that_the_credentials_file_spoils() {
+    let (home, file) = home();
+    let keys = home.path().join(".aws/credentials");
+    for (text, why) in [
+        (
+            "[quilt]\naws_secret_access_key=B\naws_access_key_id=A\n",
+            "holds keys",
+        ),
+        (
+            "[quilt]\ncredential_process = /bin/false\n",
+            "(credential_process)",
+        ),
+        ("[ quilt ]\nrole_arn = x\n", "(role_arn)"),
+        ("[quilt]\nSSO_session = x\n", "(sso_session)"),
+    ] {
+        fs::write(&keys, text).unwrap();
+        let line = home.run(&["setup", "aws"]).failed(8);
+        assert!(line.contains(why), "{text}: {line}");
+        assert!(!file.exists());
+        // As the command says that is named.
+        let (_, hint) = line.trim_end().rsplit_once("; run: ").unwrap();
+        assert_eq!(hint, "quiltctl setup aws --name quilt-quiltd");
+    }
+    fs::write(&keys, "[other]\naws_access_key_id=A\n[other]\n").unwrap();
+    let line = home.run(&["setup", "aws"]).failed(8);
+    assert!(line.contains("at lines 1 and 3"), "{line}");
+    fs::write(&keys, "\u{feff}[other]\naws_access_key_id=A\n").unwrap();
+    let line = home.run(&["setup", "aws"]).failed(8);
+    let (_, hint) = line.trim_end().rsplit_once("; run: ").unwrap();
+    assert!(!file.exists());
+    let mended = Command::new("sh").args(["-c", hint]).status().unwrap();
+    assert!(mended.success());
+    home.run(&["setup", "aws"]).ok();
+    // Lines of ours may be there, too.
+    fs::write(
+        &keys,
+        "[quilt]\ncredential_process = /x/quiltctl credential-process\n",
+    )
+    .unwrap();
+    home.run(&["setup", "aws"]).ok();
+}
+
+/// As people write who want no file.
+#[test]
+fn a_variable_may_name_the_file_that_is_none() {
+    let (home, file) = home();
+    let run = |variable: &str, args: &[&str]| {
+        let mut command = home.command(args);
+        Ran::from(&command.env(variable, "/dev/null").output().unwrap())
+    };
+    run("AWS_SHARED_CREDENTIALS_FILE", &["setup", "aws"]).ok();
+    assert!(read(&file).contains("[profile quilt]"));
+    home.run(&["setup", "aws", "--undo"]).ok();
+    for (args, hint) in [
+        (
+            &["setup", "aws"][..],
+            "unset AWS_CONFIG_FILE && quiltctl setup aws",
+        ),
+        (
+            &["setup", "aws", "--name", "n"],
+            "unset AWS_CONFIG_FILE && quiltctl setup aws --name n",
+        ),
+    ] {
+        let line = run("AWS_CONFIG_FILE", args).failed(8);
+        assert!(
+            line.trim_end().ends_with(&format!("; run: {hint}")),
+            "{line}"
+        );
+    }
+    run("AWS_CONFIG_FILE", &["setup", "aws", "--undo"]).ok();
+    home.run(&["setup", "aws"]).ok();
+}
+
 #[test]
 fn places_that_cannot_be_written_are_errors_and_lose_nothing() {
     let (home, file) = home();
+    let looks = |line: String| assert!(line.contains("; run: ls -ld /"), "{line}");
     fs::create_dir(&file).unwrap();
-    home.run(&["setup", "aws"]).failed(1);
+    looks(home.run(&["setup", "aws"]).failed(1));
     fs::remove_dir(&file).unwrap();
     symlink("/nowhere/at/all", &file).unwrap();
-    home.run(&["setup", "aws"]).failed(1);
+    looks(home.run(&["setup", "aws"]).failed(1));
     assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
 
     // A broken record is not thrown away.
@@ -310,8 +387,30 @@ fn a_file_that_aws_programs_refuse_is_said_to_be_and_the_command_mends_it() {
     assert_eq!(read(&file), "[default]\nregion = x\n");
     home.run(&["setup", "aws"]).ok();
 
-    fs::write(&file, "[default]\nnonsense\n").unwrap();
-    by_hand(&home, &file, "neither a section nor a setting");
+    for (text, why) in [
+        (
+            &b"[default]\nnonsense\n"[..],
+            "neither a section nor a setting",
+        ),
+        (
+            b"[profile a]\n[sso-session s]\n[profile a]\n",
+            "lines 1 and 3",
+        ),
+        (b"[sso-session s]\n[sso-session s]\n", "at lines 1 and 2"),
+        (b"[profile a]\nregion = x\nRegion = y\n", "lines 2 and 3"),
+        (b"# r\xe9gion\n[default]\n", "not in UTF-8 (line 1)"),
+    ] {
+        fs::write(&file, text).unwrap();
+        by_hand(&home, &file, why);
+        // What Python's own parser says, which botocore reads by.
+        let program = "import configparser, sys\n\
+                       configparser.RawConfigParser().read(sys.argv[1], encoding='utf-8')";
+        let mut python = Command::new("python3");
+        let refused = python.args(["-c", program]).arg(&file).output().unwrap();
+        assert!(!refused.status.success(), "{why}");
+    }
+    fs::write(&file, "[profile a]\nregion = x\n[profile b]\nregion = x\n").unwrap();
+    home.run(&["setup", "aws"]).ok();
 }
 
 #[test]

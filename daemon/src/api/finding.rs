@@ -23,26 +23,12 @@ use crate::stack::StackError;
 pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
     let summary = diagnostic.to_string();
     match diagnostic {
-        Diagnostic::Unreachable { catalog, source } => {
-            if let StackError::Unreachable { host, failure } = &source {
-                let found = unreachable(
-                    ErrorCode::StackUnreachable,
-                    summary,
-                    failure,
-                    Some(host),
-                    settings,
-                );
-                // The page that was asked for says more than the first.
-                let is_first = found.hint == Command::of("curl -sSI").operand(host.url());
-                let hint = if is_first {
-                    hints::ask(&catalog)
-                } else {
-                    found.hint
-                };
-                return Finding { hint, ..found };
-            }
-            Finding::error(ErrorCode::StackInvalid, summary, hints::ask(&catalog))
-        }
+        Diagnostic::Unreachable { catalog, source } => away(&catalog, &source, summary, settings),
+        Diagnostic::Meanwhile { what, .. } => Finding {
+            severity: Severity::Warning,
+            summary,
+            ..finding(*what, settings)
+        },
         Diagnostic::Slow(catalog) => {
             Finding::error(ErrorCode::StackUnreachable, summary, hints::ask(&catalog))
         }
@@ -121,6 +107,23 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             }
         }
     }
+}
+
+/// A catalog that does not answer as one.
+fn away(catalog: &CatalogUrl, source: &StackError, summary: String, settings: &Path) -> Finding {
+    let StackError::Unreachable { host, failure } = source else {
+        return Finding::error(ErrorCode::StackInvalid, summary, hints::ask(catalog));
+    };
+    let code = ErrorCode::StackUnreachable;
+    let found = unreachable(code, summary, failure, Some(host), settings);
+    // The page that was asked for says more than the first.
+    let is_first = found.hint == Command::of("curl -sSI").operand(host.url());
+    let hint = if is_first {
+        hints::ask(catalog)
+    } else {
+        found.hint
+    };
+    Finding { hint, ..found }
 }
 
 /// What did not answer, and what mends that or shows why not: never doctor,

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_network::{Failure, SET_CLOCK};
-use quilt_proto::locations::NoHome;
+use quilt_proto::locations::{self, NoHome};
 use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
@@ -31,7 +31,7 @@ use crate::session::SessionError;
 use crate::stack::StackError;
 
 /// Shows a registry, whichever it is.
-const LIST: &str = "quiltctl packages list s3://YOUR-BUCKET";
+const LIST: &str = "quiltctl buckets";
 
 /// What a daemon needs that could not start, where this is why.
 pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
@@ -170,10 +170,13 @@ fn grant(error: &GrantError) -> Command {
             Command::of("quiltctl grants revoke").operand(id)
         }
         GrantError::HalfRevoked { id: None, .. } => "quiltctl setup quilt3 --undo".into(),
-        GrantError::TooMany
-        | GrantError::System(_)
-        | GrantError::NoTokenFile(_)
-        | GrantError::Unkept(_) => "quiltctl status".into(),
+        GrantError::NoTokenFile(error) | GrantError::Unkept(error) => {
+            match locations::state_dir() {
+                Ok(dir) => look(&dir, error.kind()),
+                Err(no_home) => no_home.hint(),
+            }
+        }
+        GrantError::TooMany | GrantError::System(_) => "quiltctl status".into(),
     }
 }
 

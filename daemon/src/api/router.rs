@@ -38,6 +38,7 @@ pub(super) fn served() -> Served {
         routes::grants::serve,
         routes::profiles::serve,
         routes::gateway::serve,
+        routes::buckets::serve,
         routes::packages::serve,
         routes::search::serve,
     ]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quilt_proto::ProfileName;
+use quilt_proto::{ProfileName, Timestamp};
 use tokio::time::Instant;
 
 use super::{Diagnostic, DoctorContext};
@@ -35,4 +35,18 @@ pub(super) async fn check(
         });
     }
     outcomes
+}
+
+/// Until when the profiles that gave credentials go on, whatever becomes of the
+/// stack; nothing where one of them has none any more, or the stack's own has
+/// none. What a profile never gave is not for the stack to be missed.
+pub(super) fn last_until(context: DoctorContext<'_>, session: &Session) -> Option<Timestamp> {
+    let now = context.clock.now().wall;
+    let held = context.vault.status(session.catalog()).into_iter();
+    let own = ProfileName::default_profile();
+    let counts = held.filter(|held| held.expires_at.is_some() || held.profile == own);
+    let ends: Option<Vec<_>> = counts
+        .map(|held| held.expires_at.filter(|end| *end > now))
+        .collect();
+    ends?.into_iter().min()
 }

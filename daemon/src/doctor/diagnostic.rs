@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quilt_network::{Failure, Unusable};
-use quilt_proto::{CatalogUrl, ProfileName, quoted};
+use quilt_proto::{CatalogUrl, ProfileName, Timestamp, quoted};
 use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
@@ -45,6 +45,14 @@ pub enum Diagnostic {
     /// The stack does not say in time who is logged in.
     #[error("{0} takes too long to say who is logged in")]
     Slow(CatalogUrl),
+    /// The stack is away, while programs live from what is held.
+    #[error("{what}; programs go on with the credentials that are held, until {until}")]
+    Meanwhile {
+        /// How it is away.
+        what: Box<Self>,
+        /// When the first of them end.
+        until: Timestamp,
+    },
     /// An API key needs its owner.
     #[error(transparent)]
     Key(KeyNotice),
@@ -109,4 +117,23 @@ pub enum Diagnostic {
         /// Whether the file is in force all the same.
         is_active: bool,
     },
+}
+
+impl Diagnostic {
+    /// The same, where credentials that are held carry programs over it.
+    pub(super) fn while_credentials_last(self, until: Timestamp) -> Self {
+        let is_away = match &self {
+            Self::Unreachable { .. } | Self::Slow(_) => true,
+            Self::Session(SessionError::Stack(error)) => {
+                matches!(error, StackError::Unreachable { .. })
+            }
+            _ => false,
+        };
+        if is_away {
+            let what = Box::new(self);
+            Self::Meanwhile { what, until }
+        } else {
+            self
+        }
+    }
 }

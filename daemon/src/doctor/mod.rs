@@ -33,7 +33,7 @@ use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 
 /// How long all of it may take.
-const LIMIT: Duration = Duration::from_secs(6);
+const LIMIT: Duration = Duration::from_secs(7);
 
 /// An API key that the daemon was to start with, and why it was not taken.
 pub type KeyNotTaken = (StartupSource, Arc<StartupKeyError>);
@@ -170,6 +170,13 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
         for outcome in credentials::check(context, session, deadline).await {
             found.note(outcome);
         }
+    }
+    if let Some(until) = credentials::last_until(context, session) {
+        found.diagnostics = found
+            .diagnostics
+            .into_iter()
+            .map(|diagnostic| diagnostic.while_credentials_last(until))
+            .collect();
     }
     found
 }

@@ -9,8 +9,9 @@ use super::{Diagnostic, DoctorContext};
 use crate::session::Session;
 use crate::stack::StackError;
 
-/// How long the catalog may take; the rest of the time is for the stack.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the catalog may take; the rest of the time is for the stack. A
+/// little longer than a connection may: its failure says what is in the way.
+const TIMEOUT: Duration = Duration::from_millis(5500);
 
 /// How far apart clocks may be, in seconds. AWS takes requests that are up to
 /// five minutes off.

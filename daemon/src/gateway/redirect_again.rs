@@ -49,7 +49,7 @@ fn redirect_again(sdk_files: &SdkFiles, grants: &Grants) -> Result<bool, SdkFile
     let held = sdk_files.grant(&redirection.gateway_url)?;
     let is_good = held.is_some_and(|token| grants.right(token.expose()).is_some());
     if is_here && is_good {
-        return sdk_files.redirect_again();
+        return sdk_files.redirect_again(&redirection);
     }
     Ok(false)
 }

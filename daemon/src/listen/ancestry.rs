@@ -1,5 +1,6 @@
 //! Which program wanted what `quiltctl` asks for: the nearest ancestor that is
-//! no shell (proc(5)). For the audit log, not for decisions.
+//! no shell (proc(5)). Above the shell of a terminal is only who drew the
+//! terminal: there somebody typed it. For the audit log, not for decisions.
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
@@ -21,10 +22,10 @@ const OURS: [&str; 2] = ["quiltctl", "quiltctl-aws"];
 
 /// Programs that run others because somebody wrote or typed so, without the
 /// version that some systems add (`zsh-5.9`, `ksh93`).
-const SHELLS: [&str; 28] = [
-    "ash", "bash", "brush", "busybox", "csh", "dash", "elvish", "es", "fish", "hush", "ion", "ksh",
-    "loksh", "lksh", "mksh", "nu", "oil", "oksh", "osh", "pdksh", "posh", "pwsh", "rbash", "rc",
-    "sh", "tcsh", "yash", "zsh",
+const SHELLS: [&str; 32] = [
+    "ash", "bash", "brush", "busybox", "csh", "dash", "doas", "elvish", "es", "fish", "hush",
+    "ion", "ksh", "loksh", "lksh", "mksh", "nu", "oil", "oksh", "osh", "pdksh", "posh", "pwsh",
+    "rbash", "rc", "runuser", "sh", "su", "sudo", "tcsh", "yash", "zsh",
 ];
 
 /// The longest name that a process gives itself, in bytes (`TASK_COMM_LEN`, and
@@ -35,6 +36,11 @@ const NAME: usize = 64;
 /// for most paths, in bytes.
 const STAT: usize = 256;
 const PATH: usize = 256;
+
+/// Fields of `stat`, counted from the one after the name.
+const PARENT: usize = 1;
+const SESSION: usize = 3;
+const TERMINAL: usize = 4;
 
 /// The program that wants what process `asking` asks for: itself, unless it is
 /// one of ours. `None` where the system does not tell.
@@ -51,6 +57,9 @@ pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
         return Some(itself);
     }
     for _ in 0..GENERATIONS {
+        if child.leads_a_terminal() {
+            break;
+        }
         let Some(pid) = child.parent() else {
             break;
         };
@@ -73,6 +82,7 @@ pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
 /// A process's directory: what is read in it is of no other process, whatever
 /// becomes of the number.
 struct Process {
+    pid: u32,
     dir: OwnedFd,
     /// AuthorizedGrant once, read whenever its parent is asked for.
     stat: OnceCell<Option<OwnedFd>>,
@@ -83,7 +93,7 @@ impl Process {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = open(proc.join(pid.to_string()), flags, Mode::empty()).ok()?;
         let stat = OnceCell::new();
-        Some(Self { dir, stat })
+        Some(Self { pid, dir, stat })
     }
 
     /// The program it runs, or else the name it has.
@@ -106,6 +116,19 @@ impl Process {
 
     /// Its parent now, where that is to be seen from here.
     fn parent(&self) -> Option<u32> {
+        let parent = self.field(PARENT)?;
+        (parent != 0).then_some(parent)
+    }
+
+    /// Whether a terminal was opened for it, as for the shell that somebody
+    /// types into.
+    fn leads_a_terminal(&self) -> bool {
+        let leads = self.field(SESSION).is_some_and(|id| id == self.pid);
+        leads && self.field(TERMINAL).is_some_and(|device| device != 0)
+    }
+
+    /// A field of `stat`, counted from the one after the name.
+    fn field(&self, number: usize) -> Option<u32> {
         let stat = self.stat.get_or_init(|| self.open_file("stat")).as_ref()?;
         let mut buffer = [0; STAT];
         let length = pread(stat, &mut buffer, 0).ok()?;
@@ -113,8 +136,7 @@ impl Process {
         // The name before may hold spaces and parentheses.
         let end = stat.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
-        let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
-        (parent != 0).then_some(parent)
+        rest.split_whitespace().nth(number)?.parse().ok()
     }
 
     fn open_file(&self, name: &str) -> Option<OwnedFd> {
@@ -212,6 +234,51 @@ mod tests {
             (&["shed", "quiltctl"], Path::new("shed")),
         ] {
             assert_eq!(programs.wanted(chain), wanted, "{chain:?}");
+        }
+    }
+
+    /// A terminal runs a shell, in which somebody types: what draws the terminal,
+    /// here `script`, wanted nothing.
+    #[test]
+    fn what_is_typed_in_a_terminal_was_wanted_by_no_terminal() {
+        let programs = Programs::new();
+        // The shell of a terminal leads its session; that is where it ends.
+        for (chain, wanted) in [
+            (&["bash", "quiltctl"][..], "quiltctl"),
+            (&["bash", "su", "bash", "quiltctl"], "quiltctl"),
+            (&["bash", "aws", "quiltctl"], "aws"),
+            (&["bash", "aws", "sh", "quiltctl"], "aws"),
+        ] {
+            let last = "echo $$ >&3; read line; :".to_owned();
+            let script = chain.iter().skip(1).rev().fold(last, |script, name| {
+                let script = script.replace('\'', "'\\''");
+                format!("{} -c '{script}'; :", programs.named(name).display())
+            });
+            let said = programs.0.path().join("pid");
+            let line = format!("exec 3>{}; {script}", said.display());
+            let shell = programs.named(chain[0]);
+            let mut drawn = Command::new("script")
+                .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+                .env("SHELL", &shell)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let asking = loop {
+                let written = fs::read_to_string(&said).unwrap_or_default();
+                if let Some(pid) = written.strip_suffix('\n') {
+                    break pid.parse().unwrap();
+                }
+                assert!(drawn.try_wait().unwrap().is_none(), "{chain:?}");
+                std::thread::yield_now();
+            };
+            let found = wanted_by(Path::new("/proc"), asking).unwrap();
+            drop(drawn.stdin.take());
+            let _ = drawn.kill();
+            drawn.wait().unwrap();
+            fs::remove_file(&said).unwrap();
+            let found = found.executable.unwrap();
+            assert_eq!(found, programs.0.path().join(wanted), "{chain:?}");
         }
     }
 

@@ -204,6 +204,29 @@ impl ConfigFile {
         self.render(&values)
     }
 
+    /// The file's text with the registry `to` in it, where it is this catalog's
+    /// and names `from`; nothing where it is not. Looks at the file once: who has
+    /// just written it reads it next.
+    pub(super) fn led_back(
+        &self,
+        catalog: &CatalogUrl,
+        from: &RegistryUrl,
+        to: &RegistryUrl,
+    ) -> Result<Option<String>, ConfigError> {
+        let known = self.known()?;
+        let registry = known.stored.get("registryUrl").and_then(Value::as_str);
+        let registry = registry.and_then(|url| url.parse::<RegistryUrl>().ok());
+        if registry.as_ref() != Some(from)
+            || known.catalog.clone().transpose()?.as_ref() != Some(catalog)
+        {
+            return Ok(None);
+        }
+        let mut values = template::defaults(&self.dir);
+        values.extend(known.stored.clone());
+        values.insert("registryUrl".to_owned(), json!(to));
+        self.render(&values).map(Some)
+    }
+
     /// The layout of registries, where the file itself names one. The default
     /// does not count: it is what the SDK writes into a new file.
     pub fn registry_version(&self) -> Result<Option<u64>, ConfigError> {

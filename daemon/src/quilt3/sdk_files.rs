@@ -323,22 +323,22 @@ impl SdkFiles {
 
     /// Leads the SDK back where `config.yml` names the catalog's own registry
     /// again, as `quilt3.config(URL)` writes it. Not where `auth.json` was
-    /// emptied: that is the user's word. Answers whether it did.
-    pub fn redirect_again(&self) -> Result<bool, SdkFileError> {
-        let Some(redirection) = self.redirection()? else {
-            return Ok(false);
-        };
-        let named = self.config.registry()?;
-        let named = named.and_then(|url| url.parse::<RegistryUrl>().ok());
-        if named.as_ref() != Some(&redirection.registry_url)
-            || self.config.catalog()?.as_ref() != Some(&redirection.catalog_url)
-            || self.grant(&redirection.gateway_url)?.is_none()
-        {
-            return Ok(false);
+    /// emptied: that is the user's word, and the caller's to look for, with what
+    /// is redirected. Answers whether it did.
+    pub fn redirect_again(&self, redirection: &Redirection) -> Result<bool, SdkFileError> {
+        let Redirection {
+            catalog_url,
+            registry_url,
+            gateway_url,
+            ..
+        } = redirection;
+        let text = self
+            .config
+            .led_back(catalog_url, registry_url, gateway_url)?;
+        if let Some(text) = &text {
+            self.config.write_at_once(text)?;
         }
-        let text = self.config.with_registry(&redirection.gateway_url)?;
-        self.config.write_at_once(&text)?;
-        Ok(true)
+        Ok(text.is_some())
     }
 
     /// Removes what a daemon that was killed was writing.

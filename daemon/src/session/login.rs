@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use quilt_proto::{RegistryHost, Secret};
 
 use super::source::{RECHECK, Unsaved};
@@ -250,7 +251,8 @@ pub(crate) fn new_login_id() -> String {
     if getrandom::fill(&mut bytes).is_err() {
         return quilt_proto::Timestamp::now().unix().to_string();
     }
-    format!("{:032x}", u128::from_ne_bytes(bytes))
+    // Short: the address of a login's page has it, and is to fit a narrow screen.
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]

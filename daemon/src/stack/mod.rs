@@ -7,6 +7,7 @@
 
 mod answer;
 mod api_keys;
+mod buckets;
 mod credentials;
 mod discovery;
 mod error;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Action;
 use crate::RegistryHost;
 use crate::wire::{
-    ApiKeyHandover, LoginCode, Me, RegistryAcceptance, RoleChoice, Session, Token, WebLogin,
-    WebLoginState,
+    ApiKeyHandover, Bucket, LoginCode, Me, RegistryAcceptance, RoleChoice, Session, Token,
+    WebLogin, WebLoginState,
 };
 
 /// What to find out of a login.
@@ -118,6 +118,11 @@ endpoints! {
     /// Who the stack says you are.
     ReadMe: Get "/v1/me" -> Me {
         const SUMMARY: &'static str = "Who the stack says you are";
+    }
+
+    /// The buckets that the stack shows you.
+    ListBuckets: Get "/v1/buckets" -> Vec<Bucket> {
+        const SUMMARY: &'static str = "The buckets of the catalog that you may see";
     }
 
     /// Make another role active; answers with the user as it is then.

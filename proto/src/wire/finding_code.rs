@@ -69,6 +69,8 @@ codes! {
     BesideUnit = "beside_unit",
     /// The system refused the daemon a protection.
     Unprotected = "unprotected",
+    /// `HOME` is another user's.
+    HomeOfOthers = "home_of_others",
     /// Others could have written a file; it is left alone.
     FileNotTrusted = "file_not_trusted",
     /// No AWS profile leads here.

@@ -3,6 +3,7 @@
 mod api_key;
 mod audit;
 mod aws;
+mod bucket;
 mod config;
 mod doctor;
 mod finding_code;
@@ -22,6 +23,7 @@ pub use api_key::{
 };
 pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
+pub use bucket::Bucket;
 pub use config::{ConfigUpdate, ConfigValues};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use finding_code::FindingCode;

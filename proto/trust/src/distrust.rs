@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{Command, quoted};
 use rustix::process::geteuid;
 
-use super::{file_system, users};
+use super::{file_system, home, users};
 
 /// Why a file is not believed, or nothing is written there. One line, without
 /// the command: that is [`Self::remedy`].
@@ -114,6 +114,9 @@ impl Distrust {
     pub fn remedy(&self) -> Command {
         match self {
             Self::Foreign { path, owner, what } => foreign(path, *owner, what),
+            // What is for everybody by its nature stays as it is: a device, and
+            // a directory such as /tmp.
+            Self::Loose { path, mode, .. } if is_shared(path, *mode) => look(path),
             Self::Loose { path, owner, .. } => {
                 let user = geteuid().as_raw();
                 let is_ours = *owner == user || user == 0;
@@ -125,9 +128,19 @@ impl Distrust {
                 chmod.path(path)
             }
             Self::FileSystem { name, .. } => allow(name),
-            Self::Link(path) | Self::Kind { path, .. } | Self::Io { path, .. } => look(path),
+            Self::Io { path, kind, .. } => home::elsewhere(path, *kind),
+            Self::Link(path) | Self::Kind { path, .. } => look(path),
         }
     }
+}
+
+/// Whether something is made to be written by all users: closing it would break
+/// their programs.
+fn is_shared(path: &Path, mode: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    let kind = path.symlink_metadata().map(|found| found.file_type());
+    let is_plain = kind.is_ok_and(|kind| kind.is_file() || kind.is_dir());
+    mode & STICKY != 0 || !is_plain
 }
 
 /// The distrust behind an error of a file operation, where that is what it is.
@@ -155,6 +168,11 @@ fn writers(group: Option<&str>) -> String {
 
 fn foreign(path: &Path, owner: u32, what: &str) -> Command {
     if let Some(command) = as_owner(owner) {
+        return command;
+    }
+    if let Some((home, command)) = home::of_others()
+        && path.starts_with(&home)
+    {
         return command;
     }
     let user = geteuid().as_raw();
@@ -213,10 +231,5 @@ fn allow(name: &str) -> Command {
 }
 
 fn look(path: &Path) -> Command {
-    let there = |path: &&Path| path.symlink_metadata().is_ok();
-    let nearest = path.ancestors().find(there).unwrap_or(path);
-    match nearest.parent() {
-        Some(dir) if nearest == path => Command::of("ls -ld").path(dir).path(path),
-        _ => Command::of("ls -ld").path(nearest),
-    }
+    home::look(path, io::ErrorKind::Other)
 }

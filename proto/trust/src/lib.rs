@@ -15,6 +15,7 @@
 mod distrust;
 mod file_system;
 mod groups;
+mod home;
 mod judge;
 pub mod sockets;
 mod users;
@@ -29,6 +30,7 @@ use rustix::fs::OFlags;
 
 pub use self::distrust::{Distrust, as_owner, behind};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
+pub use self::home::{look, of_others};
 use self::judge::Owner;
 use self::way::{Way, walk};
 
@@ -56,6 +58,9 @@ pub enum Access {
 /// Opens a file that is believed; nothing where there is none to read.
 pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Distrust> {
     let way = walk(path, role == Role::Shared)?;
+    if role == Role::Shared && access == Access::Read && is_nothing(&way) {
+        return Ok(None);
+    }
     if let Some(found) = &way.found {
         // Said before it is opened: opening a pipe or a device does things.
         judge_file(&way.real, found, role)?;
@@ -90,6 +95,7 @@ pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Dis
 pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
     let way = walk(path, role == Role::Shared)?;
     match &way.found {
+        Some(_) if role == Role::Shared && is_nothing(&way) => Ok(()),
         Some(found) => judge_file(&way.real, found, role),
         None => Ok(()),
     }
@@ -138,11 +144,21 @@ pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
 /// there or not. What is to be written, or is read by others, is asked about
 /// with this.
 pub fn check(path: &Path) -> Result<(), Distrust> {
-    let Way { real, found } = walk(path, true)?;
-    match found {
-        Some(found) => judge::own(&real, &found, Owner::UserOrRoot),
-        None => Ok(()),
+    let way = walk(path, true)?;
+    match &way.found {
+        Some(found) if !is_nothing(&way) => judge::own(&way.real, found, Owner::UserOrRoot),
+        _ => Ok(()),
     }
+}
+
+/// The file that people name where there shall be none.
+pub const NOTHING: &str = "/dev/null";
+
+/// Whether it is: everybody may write to it, and nobody can leave anything there.
+fn is_nothing(way: &Way) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_device = |found: &Metadata| found.file_type().is_char_device();
+    way.real == Path::new(NOTHING) && way.found.as_ref().is_some_and(is_device)
 }
 
 /// Where a path leads, with every directory on the way checked; nothing is

@@ -113,6 +113,43 @@ fn what_is_missing_is_nothing_and_what_is_no_file_is_said() {
     );
 }
 
+/// As people write `AWS_SHARED_CREDENTIALS_FILE=/dev/null`.
+#[test]
+fn the_file_that_is_none_is_as_one_that_is_missing() {
+    let nothing = Path::new(NOTHING);
+    check(nothing).unwrap();
+    judge(nothing, Role::Shared).unwrap();
+    assert!(open(nothing, Role::Shared, Access::Read).unwrap().is_none());
+    // The program's own files are kept, there they would not be.
+    assert!(open(nothing, Role::State, Access::Read).is_err());
+    assert!(open(nothing, Role::Shared, Access::Append).is_err());
+    // Nor is a file that is called so.
+    let dir = TempDir::new().unwrap();
+    let other = dir.path().join("null");
+    fs::write(&other, "").unwrap();
+    mode(&other, 0o666);
+    assert!(is_loose(check(&other), &other));
+}
+
+#[test]
+fn nothing_that_all_users_share_is_to_be_closed() {
+    let remedy = |path: &str| check_dir(Path::new(path)).err().map(|it| it.remedy());
+    for shared in ["/tmp", "/var/tmp", "/dev/shm"] {
+        let Some(remedy) = remedy(shared) else {
+            continue;
+        };
+        assert!(remedy.to_string().starts_with("ls -ld "), "{remedy}");
+    }
+    let device = Path::new("/dev/zero");
+    let remedy = check(device).unwrap_err().remedy().to_string();
+    assert!(remedy.starts_with("ls -ld "), "{remedy}");
+    // One's own is closed.
+    let dir = TempDir::new().unwrap();
+    mode(dir.path(), 0o777);
+    let remedy = check_dir(dir.path()).unwrap_err().remedy().to_string();
+    assert!(remedy.starts_with("chmod go-w "), "{remedy}");
+}
+
 #[test]
 fn every_remedy_is_a_command_that_works() {
     let dir = TempDir::new().unwrap();

@@ -17,6 +17,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 /// More than there are slots.
 const MANY: usize = 700;
 
+/// How long the daemon lets somebody be silent who has just connected.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// What crowds do.
 const KINDS: &[&str] = &[
     "silent",
@@ -128,8 +131,12 @@ async fn is_withstood(kind: &str, who: &str) {
     let context = &format!("{kind} from {who}");
     let world = World::logged_in().await;
     vends(&world, "without a crowd").await;
+    let begun = std::time::Instant::now();
     let mut crowd = Crowd::gather(&world, &socket(&world), kind, MANY, who).await;
     vends(&world, context).await;
+    // On a busy machine the first have been silent for too long before the last
+    // are there, and go by themselves.
+    let are_all_there = begun.elapsed() < SILENCE;
     // The probe works: all of them were there, more than there is room for.
     assert!(
         crowd.made >= MANY * 9 / 10,
@@ -154,7 +161,7 @@ async fn is_withstood(kind: &str, who: &str) {
     }
     let open = counted(&world, r#"quiltd_connections_open{listener="control""#).await;
     assert!(open <= 512 + 64, "{context}: {open} open");
-    if kind != "half-closed" && !keeps_asking {
+    if kind != "half-closed" && !keeps_asking && are_all_there {
         let evicted = counted(&world, "quiltd_connections_evicted_total").await;
         assert!(evicted >= MANY / 10, "{context}: {evicted} evicted");
         assert!(open >= 400, "{context}: {open} open");

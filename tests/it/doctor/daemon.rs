@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use quilt_proto::wire::Finding;
+use quilt_proto::wire::{Finding, Severity};
 use quilt_tests::harness::{Daemon, Home, SessionBus, World};
 use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
@@ -121,7 +121,7 @@ async fn a_stack_that_hangs_or_is_away() {
         let started = Instant::now();
         let hangs = only(&world, "stack_unreachable").await;
         assert!(
-            started.elapsed() < Duration::from_secs(9),
+            started.elapsed() < Duration::from_secs(10),
             "{:?}",
             started.elapsed()
         );
@@ -143,6 +143,37 @@ async fn a_stack_that_hangs_or_is_away() {
             .to_string()
             .starts_with("curl ")
     );
+}
+
+/// While the stack is away, programs live from what the daemon holds: that is no
+/// error, and says until when. Where nothing is held it is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_is_away_keeps_nobody_from_what_is_held() {
+    let world = healthy().await;
+    let control = world.stack.control();
+    world.ctl(&["credential-process"]).await.ok();
+    let endpoints = [Endpoint::Config, Endpoint::Graphql];
+    let busy = FaultKind::Status {
+        status: 503,
+        body: String::new(),
+    };
+    for kind in [FaultKind::Hang, busy.clone()] {
+        for endpoint in endpoints {
+            control.plant(endpoint, Fault::always(kind.clone()));
+            let away = only(&world, "stack_unreachable").await;
+            assert_eq!(away.severity, Severity::Warning, "{endpoint:?}: {away:?}");
+            let until = "programs go on with the credentials that are held, until 20";
+            assert!(away.summary.contains(until), "{away:?}");
+            control.clear_faults();
+            assert_eq!(found(&world, &[]).await, []);
+        }
+    }
+    // Of the other role nothing is held yet.
+    world.ctl(&["role", "switch", "ReadQuiltBucket"]).await.ok();
+    control.plant(Endpoint::Config, Fault::always(busy));
+    let away = found(&world, &[]).await;
+    let away = away.iter().find(|it| it.code == "stack_unreachable");
+    assert_eq!(away.unwrap().severity, Severity::Error, "{away:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -324,7 +355,7 @@ async fn no_catalog() {
     let world = World::start().await;
     let findings = found(&world, &[]).await;
     assert_eq!(codes(&findings), ["invalid_input", "no_aws_profile"]);
-    assert_eq!(findings[0].hint, "quiltctl config https://YOUR-CATALOG");
+    assert_eq!(findings[0].hint, "quiltctl login https://YOUR-CATALOG");
 }
 
 #[tokio::test(flavor = "multi_thread")]

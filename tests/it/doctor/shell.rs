@@ -52,6 +52,36 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        variables: &[("AWS_NO_SIGN_REQUEST", "YES")],
+        codes: &["environment_older_keys"],
+        hint: "unset AWS_NO_SIGN_REQUEST",
+        ..FAULT
+    },
+    Fault {
+        plant: |home| {
+            append(
+                home,
+                CONFIG,
+                "[sso-session s]\nsso_region = x\n[sso-session s]\n",
+            );
+        },
+        codes: &["profile_twice"],
+        hint: "${EDITOR:-vi} {home}/.aws/config",
+        editor: "sed -i /sso/d",
+        ..FAULT
+    },
+    Fault {
+        plant: |home| {
+            let path = home.join(CREDENTIALS);
+            let before = fs::read(&path).unwrap_or_default();
+            fs::write(&path, [&before[..], b"# in latin 1: \xe9\n"].concat()).unwrap();
+        },
+        codes: &["aws_file_line"],
+        hint: "${EDITOR:-vi} {home}/.aws/credentials",
+        editor: "sed -i /latin/d",
+        ..FAULT
+    },
+    Fault {
         variables: &[("QUILT_REGISTRY_URL", "http://127.0.0.1:1")],
         codes: &["gateway_elsewhere"],
         hint: "unset QUILT_REGISTRY_URL",
@@ -336,6 +366,38 @@ async fn every_fault_is_found_and_gone_after_its_mend() {
             fs::write(home.join(name), content).unwrap();
         }
     }
+}
+
+/// What people say who want no file, or a role assumed from quiltd's profile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_fault_is_not_found() {
+    let world = healthy().await;
+    let home = world.home.path();
+    let none = [("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")];
+    assert_eq!(found(&world, &none).await, []);
+    let chained =
+        "[profile far]\nregion = x\nsource_profile = quilt\nrole_arn = arn:aws:iam::1:role/r\n";
+    append(home, CONFIG, chained);
+    assert_eq!(found(&world, &[("AWS_PROFILE", "far")]).await, []);
+    // The probe works.
+    append(home, CONFIG, "[profile near]\nregion = x\n");
+    let findings = found(&world, &[("AWS_PROFILE", "near")]).await;
+    assert_eq!(codes(&findings), ["profile_of_others"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_file_that_is_gone_is_told_of() {
+    let world = healthy().await;
+    let path = world.home.path().join(CREDENTIALS);
+    assert_eq!(found(&world, &[]).await, []);
+    let _ = fs::remove_file(&path);
+    std::os::unix::fs::symlink("../dotfiles/credentials", &path).unwrap();
+    let findings = found(&world, &[]).await;
+    assert_eq!(codes(&findings), ["aws_file_unreadable"]);
+    assert!(findings[0].summary.contains("dotfiles"), "{findings:?}");
+    fs::create_dir(world.home.path().join("dotfiles")).unwrap();
+    fs::write(world.home.path().join("dotfiles/credentials"), "").unwrap();
+    assert_eq!(found(&world, &[]).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

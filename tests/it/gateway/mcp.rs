@@ -97,6 +97,7 @@ async fn quilts_mcp_server_works_on_the_login() {
     for variable in [
         format!("    QUILT_CATALOG_URL={catalog}\n"),
         format!("    QUILT_REGISTRY_URL={here}\n"),
+        "    AWS_DEFAULT_REGION=us-east-1\n".to_owned(),
     ] {
         assert!(told.stderr.contains(&variable), "{}", told.stderr);
     }

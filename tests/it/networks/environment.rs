@@ -6,7 +6,7 @@ use quilt_proto::NetworkFailure as Kind;
 use quilt_tests::harness::{Daemon, Home, World, binaries};
 use quilt_tests::stack::{FakeStack, StackConfig};
 
-use super::servers::{Authority, Days, Proxy, Socks, Tls};
+use super::servers::{Authority, Days, Proxy, Socks, Tls, silent};
 use super::{Machine, is_reached};
 use crate::roles::{arn, set};
 
@@ -68,6 +68,18 @@ async fn proxies_of_any_variable_are_asked() {
         let machine = Machine::start("", &variables).await;
         assert_eq!(machine.kind(catalog).await, Some(Kind::NameNotFound));
     }
+    // As Go and Python read them, which other programs here are written in.
+    for (exceptions, is_asked) in [
+        ("stack.test:443", false),
+        ("*.test", false),
+        ("stack.test:8443", true),
+        ("*.tes", true),
+    ] {
+        let variables = [ca, ("HTTPS_PROXY", http.as_str()), ("NO_PROXY", exceptions)];
+        let machine = Machine::start("", &variables).await;
+        let problem = machine.problem(catalog).await;
+        assert_eq!(is_reached(&problem), is_asked, "{exceptions}: {problem:?}");
+    }
     // Past what is no proxy's address nobody is asked.
     let machine = Machine::start("", &[("HTTPS_PROXY", "ftp://x")]).await;
     let problem = machine.problem(catalog).await;
@@ -79,6 +91,21 @@ async fn proxies_of_any_variable_are_asked() {
         "{problem:?}"
     );
     machine.finding(catalog, "proxy_settings").await;
+}
+
+/// One that takes connections and says nothing is named by doctor, too, which
+/// has less time than the daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_says_nothing_is_told_from_a_stack_that_does() {
+    let proxy = format!("http://localhost:{}", silent().await);
+    let machine = Machine::start("", &[("HTTPS_PROXY", &proxy)]).await;
+    let problem = machine.problem("https://stack.test").await;
+    assert_eq!(problem.network, Some(Kind::ProxyUnreachable), "{problem:?}");
+    let found = machine
+        .finding("https://stack.test", "stack_unreachable")
+        .await;
+    assert_eq!(found.summary, problem.detail);
+    assert!(found.hint.to_string().contains("--proxy"), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use quilt_tests::harness::toolchain::{Python, Venv, not_run};
 use quilt_tests::harness::{Home, Run, binaries};
+use quilt_tests::showcase::login_without_browser;
 use quilt_tests::stack::{ACCOUNT, DEMO_BUCKET, FakeStack, StackConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -229,6 +230,9 @@ async fn every_command<P: Place>(reader: &Reader<P>) {
         // What Quilt's MCP server needs, as the README shows it.
         "    QUILT_CATALOG_URL=http://",
         "    QUILT_REGISTRY_URL=http://127.0.0.1:",
+        "    AWS_DEFAULT_REGION=us-east-1",
+        // Which buckets there are.
+        "\ns3://",
     ] {
         assert!(said.contains(seen), "{seen}:\n{said}");
     }
@@ -271,6 +275,25 @@ async fn the_demonstration_ends_well() {
     }
     let last = said.rsplit("$ quiltctl status").next().unwrap();
     assert!(last.contains(" left, ") && last.contains("up "), "{last}");
+}
+
+/// What `cargo demo --stay` prints to paste, pasted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_without_a_browser_is_as_the_demonstration_says() {
+    let (home, stack) = (
+        Home::new(),
+        FakeStack::bind(StackConfig::default()).await.unwrap(),
+    );
+    let line = login_without_browser(&stack, stack.catalog_url());
+    let path = binaries::quiltctl().parent().unwrap().display().to_string();
+    let mut shell = home.command("sh");
+    shell.args(["-c", &line]);
+    shell.env("PATH", format!("{path}:/usr/local/bin:/usr/bin:/bin"));
+    let run: Run = shell.output().await.unwrap().into();
+    let mut stop = home.command(binaries::quiltctl());
+    let _ = stop.args(["daemon", "stop"]).output().await;
+    let run = format!("{line}\n{run:?}");
+    assert!(run.contains("as alice"), "{run}");
 }
 
 #[test]

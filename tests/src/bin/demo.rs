@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use quilt_tests::harness::binaries;
-use quilt_tests::showcase::{Showcase, Step};
+use quilt_tests::showcase::{self, Showcase, Step};
 use quilt_tests::stack::{DEMO_BUCKET, FakeStack, StackConfig};
 use tokio::io::AsyncWriteExt;
 
@@ -144,8 +144,7 @@ async fn stay(showcase: &Showcase) -> anyhow::Result<()> {
     println!("\nThere, `quiltctl login demo` leads to the stack's own login page. Without a");
     println!("browser, here and for a second catalog:\n");
     for (stack, typed) in [(&showcase.stack, "demo"), (&other, other.catalog_url())] {
-        println!("  curl -s '{}/code?user=alice' |", stack.control_url());
-        println!("    quiltctl login {typed} --code-stdin");
+        println!("{}", showcase::login_without_browser(stack, typed));
     }
     tokio::signal::ctrl_c()
         .await

@@ -19,6 +19,15 @@ use crate::harness::toolchain::{Python, Venv};
 use crate::harness::{Home, binaries};
 use crate::stack::{ACCOUNT, DEMO_BUCKET, DEMO_KEY, FakeStack, StackConfig};
 
+/// What logs in to a stack without its page, for a shell of the home: the stack
+/// gives the code itself. `typed` is what the user calls its catalog.
+pub fn login_without_browser(stack: &FakeStack, typed: &str) -> String {
+    let control = stack.control_url();
+    format!(
+        "  curl -s '{control}/_control/code?user=alice' |\n    quiltctl login {typed} --code-stdin"
+    )
+}
+
 /// One command, as a person types it.
 #[derive(Clone, Debug)]
 pub struct Step {

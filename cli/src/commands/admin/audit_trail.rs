@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .or_else(|| text("region").map(str::to_owned))
         .ok_or_else(|| {
             let what = "the AWS region of the stack is not known; set AWS_REGION";
-            Failure::new(exit::USAGE, what).hint("quiltctl config https://YOUR-CATALOG")
+            Failure::new(exit::USAGE, what).hint("quiltctl login https://YOUR-CATALOG")
         })?;
     let catalog = context
         .catalog()?

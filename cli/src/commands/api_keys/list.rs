@@ -37,7 +37,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         output::json(reply.body())?;
     } else {
         let look = context.look();
-        let none = "You have no such API keys; make one: quiltctl api-keys create NAME";
+        let is_narrowed =
+            args.name.is_some() || args.fingerprint.is_some() || args.status.is_some();
+        let none = if is_narrowed {
+            "You have no such API keys; all there are: quiltctl api-keys list"
+        } else {
+            "You have no API keys; make one: quiltctl api-keys create NAME"
+        };
         view::screen(&look, &keys, none).print(&look)?;
     }
     view::note_twins(&keys);

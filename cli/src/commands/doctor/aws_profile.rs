@@ -74,6 +74,17 @@ impl AwsFiles {
     fn read_at(config: &Path, credentials: &Path, report: &mut Report) -> Self {
         let mut files = Vec::new();
         for (path, is_credentials) in [(config, false), (credentials, true)] {
+            if let Ok(leads_to) = path.read_link()
+                && !path.exists()
+            {
+                let what = format!(
+                    "{} is a symlink to {}, where nothing is",
+                    quoted::path(path),
+                    quoted::path(&leads_to)
+                );
+                let hint = Command::of("ls -ld").path(path);
+                report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+            }
             match aws_files::read(path) {
                 Ok(bytes) => files.push(AwsFile {
                     path: path.to_owned(),
@@ -112,6 +123,29 @@ impl AwsFiles {
             }
         }
         names
+    }
+
+    /// Whether a profile is one of these, or has a role that is assumed from one,
+    /// over however many others.
+    pub(super) fn leads_to(&self, name: &str, ours: &[String]) -> bool {
+        let mut name = name.to_owned();
+        // No chain is longer than there are profiles.
+        for _ in 0..=self.names().len() {
+            if ours.contains(&name) {
+                return true;
+            }
+            let profile = self.profile(&name);
+            let value = |key: &str| {
+                let mut all = profile.settings.iter().rev();
+                all.find(|line| line.key == key)
+                    .map(|line| line.value.clone())
+            };
+            match (value("role_arn"), value("source_profile")) {
+                (Some(_), Some(source)) => name = source,
+                _ => return false,
+            }
+        }
+        false
     }
 
     fn profile(&self, name: &str) -> AwsProfile {

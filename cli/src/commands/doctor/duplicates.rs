@@ -8,7 +8,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::fix;
-use crate::aws_files::ini;
+use crate::aws_files::{ini, refused};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
@@ -24,6 +24,20 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         }
     }
     let twice = places.into_iter().filter(|(_, lines)| lines.len() > 1);
+    let others = refused::repeated_headers(&lines).into_iter();
+    let others = others.filter(|(header, _)| {
+        // Those of profiles are told of above, however they are written.
+        ini::profile_of(format!("[{header}]").as_bytes(), !file.is_credentials).is_none()
+    });
+    let others = others.map(|(header, numbers)| {
+        let what = format!(
+            "{} has section {} at lines {}: boto3 refuses such a file; make one of them",
+            quoted::path(&file.path),
+            quoted::name(&header),
+            refused::at(&numbers)
+        );
+        Finding::error(FindingCode::ProfileTwice, what, fix::edit(&file.path))
+    });
     twice
         .map(|(name, lines)| {
             let what = format!(
@@ -35,6 +49,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
             );
             Finding::error(FindingCode::ProfileTwice, what, fix::edit(&file.path))
         })
+        .chain(others)
         .collect()
 }
 
@@ -52,5 +67,16 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].summary.contains("profile q at lines 1 and 3"));
         assert_eq!(found[0].hint, "${EDITOR:-vi} config");
+    }
+
+    #[test]
+    fn so_does_any_other_section() {
+        let found = check(&files(
+            "[sso-session s]\n[services s]\n[sso-session s]\n",
+            "",
+        ));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].summary.contains("sso-session s"), "{found:?}");
+        assert!(found[0].summary.contains("at lines 1 and 3"), "{found:?}");
     }
 }

@@ -16,6 +16,7 @@ mod duplicates;
 mod elsewhere;
 mod fix;
 mod gateway_elsewhere;
+mod home;
 mod loose_files;
 mod named_profile;
 mod network;
@@ -43,6 +44,7 @@ use self::variables::Variables;
 use super::setup;
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::progress::Progress;
 
 /// What the help says beyond the flags.
 pub(super) const HELP: &str = "\
@@ -71,8 +73,10 @@ pub(super) fn briefly(context: &Context) -> Result<(), Failure> {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let progress = Progress::working("Looking at logins, files and programs");
     let variables = Variables::from_environment();
     let mut report = Report::default();
+    report.add(home::check());
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
 
@@ -100,6 +104,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report.add(units::check(context)?);
 
     let daemon = daemon::examine(context, &profiles, &mut report)?;
+    report.add(home::check_state(daemon.is_some()));
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
         report.add(catalog::check(context, &daemon));
@@ -123,5 +128,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
         programs::prove(&variables, &profiles, &mut report);
     }
+    drop(progress);
     report.print(context, args.verbose)
 }

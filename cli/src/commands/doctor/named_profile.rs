@@ -16,7 +16,7 @@ pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
 
 fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
     let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
-    if ours.iter().any(|ours| ours == name) {
+    if files.leads_to(name, &ours) {
         return None;
     }
     let exists = files.names().contains(name);
@@ -58,6 +58,17 @@ mod tests {
     fn a_profile_of_quiltds_is_the_right_one() {
         let config = "[profile q]\ncredential_process=/quiltctl credential-process\n[profile x]\n";
         assert_eq!(hint(config, ("AWS_PROFILE", "q")), None);
+        // Nor is one whose role is assumed from it a stranger's.
+        let chained = format!(
+            "{config}[profile a]\nrole_arn = r\nsource_profile = q\n\
+             [profile b]\nrole_arn = r\nsource_profile = a\n\
+             [profile c]\nrole_arn = r\nsource_profile = c\n\
+             [profile d]\nsource_profile = q\n"
+        );
+        for (name, is_ours) in [("a", true), ("b", true), ("c", false), ("d", false)] {
+            let found = hint(&chained, ("AWS_PROFILE", name));
+            assert_eq!(found.is_none(), is_ours, "{name}: {found:?}");
+        }
         let named = |pair| hint(config, pair).unwrap();
         assert_eq!(
             named(("AWS_PROFILE", "x")),

@@ -1,14 +1,12 @@
 //! Keys that are there twice in one section: botocore refuses the whole file,
 //! and other SDKs take one of the two.
 
-use std::collections::BTreeMap;
-
 use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::fix;
-use crate::aws_files::ini::{self, Line};
+use crate::aws_files::{ini, refused};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
@@ -16,7 +14,9 @@ pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
 
 fn of(file: &AwsFile) -> Vec<Finding> {
     let lines = ini::lines(&file.bytes);
-    let repeated = ini::all_sections(&lines).into_iter().flat_map(repeated);
+    let repeated = ini::all_sections(&lines)
+        .into_iter()
+        .flat_map(refused::repeated_keys);
     repeated
         .map(|(key, numbers)| {
             let what = format!(
@@ -24,24 +24,11 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                  file, or differ in which line counts; keep one of them",
                 quoted::path(&file.path),
                 quoted::name(&key),
-                numbers.join(" and ")
+                refused::at(&numbers)
             );
             Finding::error(FindingCode::KeyTwice, what, fix::edit(&file.path))
         })
         .collect()
-}
-
-/// The keys of a section that are there more than once, and the numbers of
-/// their lines.
-fn repeated(section: &[Line<'_>]) -> Vec<(String, Vec<String>)> {
-    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for line in ini::options(section) {
-        if let Some(key) = ini::key(line.text) {
-            places.entry(key).or_default().push(line.number.to_string());
-        }
-    }
-    let twice = places.into_iter().filter(|(_, lines)| lines.len() > 1);
-    twice.collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,14 @@ const JAVA_ENV: &str = "AWS_CREDENTIAL_PROFILES_FILE";
 /// [`CREDENTIALS_ENV`] names.
 const JAVASCRIPT_ENV: &str = "AWS_SDK_LOAD_CONFIG";
 
+/// Names the credentials file of GDAL (rasterio, `QGIS`), which knows no other
+/// name for it.
+const GDAL_ENV: &str = "CPL_AWS_CREDENTIALS_FILE";
+
+/// What names the file of s3cmd, to itself and to htslib, which takes keys from
+/// it as well.
+const S3CMD_ENVS: [&str; 2] = ["S3CMD_CONFIG", "HTS_S3_S3CFG"];
+
 /// Names the file of boto 2, whose keys botocore takes as well.
 const BOTO_ENV: &str = "BOTO_CONFIG";
 
@@ -64,6 +72,17 @@ pub(super) fn hide_default_credentials(
     {
         command.env(JAVASCRIPT_ENV, "1");
     }
+    if let Some(path) = named(GDAL_ENV).or_else(|| aws_files::usual_place(CREDENTIALS_ENV)) {
+        let copy = without_default_credentials(&content(&path), Kind::Credentials);
+        put(command, GDAL_ENV, &path, copy)?;
+    }
+    for variable in S3CMD_ENVS {
+        let usual = || named("HOME").map(|home| home.join(".s3cfg"));
+        if let Some(path) = named(variable).or_else(usual) {
+            let copy = without_s3cmd_keys(&content(&path));
+            put(command, variable, &path, copy)?;
+        }
+    }
     for path in java_files() {
         let copy = without_default_credentials(&content(&path), Kind::Config);
         if put(command, JAVA_ENV, &path, copy)? {
@@ -83,16 +102,21 @@ pub(super) fn hide_default_credentials(
 /// first there is in the home. That is the account's, whatever `HOME` says,
 /// unless the program was told otherwise.
 fn java_files() -> Vec<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(path) = set(JAVA_ENV) {
-        return vec![path.into()];
+    if let Some(path) = named(JAVA_ENV) {
+        return vec![path];
     }
-    let homes = [set("HOME").map(PathBuf::from), account_home()];
+    let homes = [named("HOME"), account_home()];
     let first = |home: PathBuf| {
         let files = ["credentials", "config"].map(|name| home.join(".aws").join(name));
         files.into_iter().find(|file| file.exists())
     };
     homes.into_iter().flatten().filter_map(first).collect()
+}
+
+/// The path that a variable holds.
+fn named(variable: &str) -> Option<PathBuf> {
+    let value = env::var_os(variable).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
 }
 
 /// The home that the system's files name for this user.
@@ -108,11 +132,10 @@ fn account_home() -> Option<PathBuf> {
 /// The files boto 2 reads, the user's own first: where both hold keys, the
 /// other's settings are worth less.
 fn boto_files() -> Vec<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    match set(BOTO_ENV) {
-        Some(path) => vec![path.into()],
-        None => set("HOME")
-            .map(|home| Path::new(&home).join(".boto"))
+    match named(BOTO_ENV) {
+        Some(path) => vec![path],
+        None => named("HOME")
+            .map(|home| home.join(".boto"))
             .into_iter()
             .chain([BOTO_SYSTEM.into()])
             .collect(),
@@ -255,6 +278,18 @@ fn is_credential_key(key: &str) -> bool {
     ini::is_other_way(key) || matches!(key, "credential_process" | "aws_security_token")
 }
 
+/// The file of s3cmd without its keys, which it takes from any section.
+fn without_s3cmd_keys(content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    const KEYS: [&str; 3] = ["access_key", "secret_key", "access_token"];
+    let mut copy = Zeroizing::new(Vec::with_capacity(content.len()));
+    for line in lines(content) {
+        if !key(line.text).is_some_and(|key| KEYS.contains(&key.as_str())) {
+            copy.extend_from_slice(line.text);
+        }
+    }
+    (copy.len() < content.len()).then_some(copy)
+}
+
 /// A file in memory with this content; answers the path by which the program
 /// and its children reach it. It is there for as long as this process, and the
 /// program it becomes, keeps the descriptor: nothing of it ever touches a disk.
@@ -309,6 +344,8 @@ pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
         }
     }
     let _ = with_default_region(file, "eu-west-1");
+    let bare = without_s3cmd_keys(file);
+    assert!(bare.is_none_or(|bare| without_s3cmd_keys(&bare).is_none()));
 }
 
 #[cfg(test)]

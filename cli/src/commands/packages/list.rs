@@ -56,8 +56,8 @@ fn say_none(args: &Args) {
             output::note(format_args!("No packages in {}.", quoted::name(registry)));
         }
         None => output::advise(
-            "No packages are installed on this machine",
-            &Command::of("quiltctl packages list s3://YOUR-BUCKET"),
+            "No packages are installed here; others are in buckets",
+            &Command::of("quiltctl buckets"),
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quilt_proto::api::{SetUpGateway, UndoGateway};
+use quilt_proto::api::{ReadConfig, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
 use quilt_proto::{Command, locations};
 
@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     };
     let call = SetUpGateway(request);
     consent::told(context, || {
-        context.print(&call, |gateway| show(args, &gateway))
+        context.print(&call, |gateway| show(context, args, &gateway))
     })?;
     if let Some(proxy) = proxy_in_the_way() {
         output::note(proxy);
@@ -56,7 +56,13 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
+/// Where the catalog's AWS is.
+fn region(context: &Context) -> Option<String> {
+    let values = context.send(&ReadConfig).ok()?;
+    Some(values.get("region")?.as_str()?.to_owned())
+}
+
+fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure> {
     let catalog = gateway.catalog_url.as_ref().map(ToString::to_string);
     let catalog = catalog.unwrap_or_default();
     output::sentence_to_stdout(format_args!(
@@ -115,6 +121,13 @@ fn show(args: Args, gateway: &Gateway) -> Result<(), Failure> {
             page(catalog.as_str())
         ));
         output::whole(format_args!("    QUILT_REGISTRY_URL={here}"));
+        // Its tools that ask AWS itself go nowhere without one.
+        if let Some(region) = region(context) {
+            output::whole(format_args!(
+                "    AWS_DEFAULT_REGION={}",
+                look::name(&region)
+            ));
+        }
     }
     Ok(())
 }

@@ -130,7 +130,7 @@ pub(super) fn home() -> Result<PathBuf, Failure> {
     env::var_os("HOME")
         .map(PathBuf::from)
         .filter(|home| home.is_absolute())
-        .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint("export HOME=/YOUR/HOME"))
+        .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint(locations::NoHome::HINT))
 }
 
 /// Prints what came of it.

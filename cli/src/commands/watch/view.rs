@@ -19,7 +19,7 @@ const BAR: usize = 16;
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look) {
     let area = frame.area();
     let sessions = sessions(model, look, area.width);
-    let grants = grants(model, look);
+    let grants = grants(model, look, area.width);
     let rows = |lines: &[Line<'_>], share: u16| {
         let lines = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         Constraint::Length(lines.min(area.height.saturating_mul(share) / 10).max(1))
@@ -194,7 +194,12 @@ fn asked(model: &Model, look: &Look, area: Rect) -> Vec<Line<'static>> {
             entry.program.as_ref(),
             entry.profile.as_ref(),
         ];
-        let more = [entry.catalog_url.as_ref(), entry.request.as_ref()];
+        let shown = audit::what(entry);
+        let more = [
+            entry.catalog_url.as_ref(),
+            entry.request.as_ref(),
+            Some(&shown),
+        ];
         model.lets_through(texts.into_iter().chain(more).flatten().map(String::as_str))
     });
     lines.extend(matching.map(|entry| event(entry, look, area.width)));
@@ -220,7 +225,7 @@ fn event(entry: &AuditEntry, look: &Look, room: u16) -> Line<'static> {
     // Before what may not fit.
     if entry.outcome != "ok" {
         let mark = look.symbol(Symbol::Bad);
-        let outcome = format!("{mark} {}  ", name(&entry.outcome));
+        let outcome = format!("{mark} {}  ", audit::words(&entry.outcome));
         spans.push(Span::styled(outcome, accent(look, Symbol::Bad)));
     }
     spans.push(Span::raw(format!(
@@ -238,9 +243,12 @@ fn event(entry: &AuditEntry, look: &Look, room: u16) -> Line<'static> {
     fitted(spans, kept, room)
 }
 
-fn grants(model: &Model, look: &Look) -> Vec<Line<'static>> {
+fn grants(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
     let all = model.status.iter().flat_map(|status| &status.grants);
     let shown: Vec<&GrantStatus> = all.collect();
+    let is_of_several = shown
+        .windows(2)
+        .any(|pair| pair[0].catalog_url != pair[1].catalog_url);
     let mut lines = vec![
         Line::raw(""),
         Line::styled(format!("Grants: {}", shown.len()), strong()),
@@ -258,7 +266,13 @@ fn grants(model: &Model, look: &Look) -> Vec<Line<'static>> {
         } else {
             look.left(grant.expires_at)
         };
-        Line::raw(format!("    {what:12} {holder}  {ends}"))
+        let mut spans = vec![Span::raw(format!("    {what:12} {holder}  {ends}"))];
+        // Where there is one alone, it is that.
+        if is_of_several {
+            let catalog = format!("  {}", look.catalog(grant.catalog_url.as_str()));
+            spans.push(Span::styled(catalog, quiet()));
+        }
+        fitted(spans, 1, room)
     }));
     lines
 }

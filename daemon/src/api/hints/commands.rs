@@ -1,9 +1,9 @@
 //! Commands that mend something, or show why they cannot.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
+pub(in crate::api) use quilt_trust::look;
 
 use crate::files::FileError;
 use crate::keys::{KeyNotice, StartupKeyError, StartupSource};
@@ -11,21 +11,8 @@ use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::token_store::{StoreError, StoreNote};
 
-/// Names a catalog that is one.
-pub(in crate::api) const CONFIGURE: &str = "quiltctl config https://YOUR-CATALOG";
-
-/// Shows why the system did not let us: how full the disk is, or whose the
-/// file and its directory are. `reason` is what it said.
-pub(in crate::api) fn look(path: &Path, kind: ErrorKind) -> Command {
-    let there = |path: &&Path| path.symlink_metadata().is_ok();
-    let nearest = path.ancestors().find(there).unwrap_or(path);
-    let is_full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    match nearest.parent() {
-        _ if is_full => Command::of("df -h").path(nearest),
-        Some(dir) if nearest == path => Command::of("ls -ld").path(dir).path(path),
-        _ => Command::of("ls -ld").path(nearest),
-    }
-}
+/// Names a catalog that is one, and logs in there, as the status says it.
+pub(in crate::api) const CONFIGURE: &str = "quiltctl login https://YOUR-CATALOG";
 
 /// What a file needs.
 pub(in crate::api) fn file(error: &FileError) -> Command {
@@ -186,29 +173,6 @@ pub(in crate::api) fn delete_again(half: &HalfDeleted) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_looked_at_is_there() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("a/b");
-        let at = dir.path().display();
-        let is = |command: Command, line: String| assert_eq!(command.to_string(), line);
-        is(
-            look(&file, ErrorKind::PermissionDenied),
-            format!("ls -ld {at}"),
-        );
-        std::fs::create_dir(dir.path().join("a")).unwrap();
-        std::fs::write(&file, "").unwrap();
-        is(
-            look(&file, ErrorKind::NotFound),
-            format!("ls -ld {at}/a {at}/a/b"),
-        );
-        is(
-            look(&file, ErrorKind::StorageFull),
-            format!("df -h {at}/a/b"),
-        );
-        assert_eq!(look(Path::new("/"), ErrorKind::NotFound), "ls -ld /");
-    }
 
     #[test]
     fn a_deletion_goes_on_with_the_same_version() {

@@ -4,6 +4,7 @@
 pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod aws;
+pub(super) mod buckets;
 pub(super) mod config;
 pub(super) mod doctor;
 pub(super) mod events;

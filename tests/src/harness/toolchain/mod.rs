@@ -25,6 +25,7 @@ pub use node::dotenv;
 pub use program::{Profiles, Program};
 pub use python::{Python, Venv};
 pub use reading::Reading;
+pub use system::S3CMD;
 pub use unready::{Unready, not_run, say};
 
 /// How to run a program that lists a bucket, reads an object and prints `ok`.

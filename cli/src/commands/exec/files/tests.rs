@@ -37,6 +37,18 @@ fn only_what_gives_the_default_profile_credentials_goes() {
 }
 
 #[test]
+fn of_s3cmds_file_only_the_keys_go() {
+    let text = "secret_key = B\n[default]\naccess_key = A\nhost_base = s3.example.com\n\
+                access_token=C\n[work]\naccess_key = W\nuse_https = True\n";
+    let copy = without_s3cmd_keys(text.as_bytes()).unwrap();
+    assert_eq!(
+        String::from_utf8(copy.to_vec()).unwrap(),
+        "[default]\nhost_base = s3.example.com\n[work]\nuse_https = True\n"
+    );
+    assert!(without_s3cmd_keys(b"[default]\nuse_https = True\n").is_none());
+}
+
+#[test]
 fn a_region_goes_into_the_file_where_a_variable_would_win_over_another_profiles() {
     let with = |text: &str| {
         let copy = with_default_region(text.as_bytes(), "eu-west-1")?;

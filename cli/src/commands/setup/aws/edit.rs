@@ -7,6 +7,7 @@ use quilt_proto::{Command, quoted};
 use serde::{Deserialize, Serialize};
 
 use crate::aws_files::ini::{self, Line, headers, is_ours, key, leading_space, lines, sections};
+use crate::aws_files::refused;
 
 /// The profile to have in the file.
 #[derive(Clone, Copy, Debug)]
@@ -189,7 +190,7 @@ pub(super) fn section(wanted: &Wanted<'_>) -> String {
 
 /// Why AWS programs would not read a file.
 pub(super) struct Unreadable {
-    pub(super) what: &'static str,
+    pub(super) what: String,
     has_mark: bool,
 }
 
@@ -206,20 +207,43 @@ impl Unreadable {
 
 /// Whether botocore, the strictest of the SDKs, would refuse the whole file.
 pub(super) fn unreadable(file: &[u8]) -> Option<Unreadable> {
-    if file.starts_with(ini::MARK) {
-        return Some(Unreadable {
-            what: "it begins with a byte order mark, and AWS programs refuse such a file",
-            has_mark: true,
-        });
-    }
-    let lines = lines(file);
-    let mut parts = ini::parts(&lines).into_iter();
-    let is_stray = parts.any(|(_, part)| matches!(part, ini::Part::Stray));
-    is_stray.then_some(Unreadable {
-        what: "it has a line that is neither a section nor a setting, and AWS programs refuse such \
-               a file",
-        has_mark: false,
+    let has_mark = file.starts_with(ini::MARK);
+    let what = if has_mark {
+        "begins with a byte order mark".to_owned()
+    } else {
+        refused(&lines(file))?
+    };
+    Some(Unreadable {
+        what: format!("it {what}, and AWS programs refuse such a file"),
+        has_mark,
     })
+}
+
+/// What a file has that is refused.
+fn refused(lines: &[Line<'_>]) -> Option<String> {
+    let mut parts = ini::parts(lines).into_iter();
+    if parts.any(|(_, part)| matches!(part, ini::Part::Stray)) {
+        return Some("has a line that is neither a section nor a setting".to_owned());
+    }
+    if let Some(line) = refused::not_utf8(lines) {
+        return Some(format!("is not in UTF-8 (line {})", line.number));
+    }
+    if let Some((header, numbers)) = refused::repeated_headers(lines).first() {
+        let header = quoted::name(header);
+        return Some(format!(
+            "has section {header} at lines {}",
+            refused::at(numbers)
+        ));
+    }
+    let mut repeated = ini::all_sections(lines)
+        .into_iter()
+        .flat_map(refused::repeated_keys);
+    let (key, numbers) = repeated.next()?;
+    let key = quoted::name(&key);
+    Some(format!(
+        "has {key} in one section at lines {}",
+        refused::at(&numbers)
+    ))
 }
 
 /// Whether the profile has every key that is wanted, whoever wrote it.
@@ -243,16 +267,19 @@ pub(super) fn is_set_up(file: &[u8], profile: &str) -> bool {
         .any(|line| is_ours(line.text))
 }
 
-/// Whether a credentials file has keys for the profile.
-pub(super) fn has_credentials(file: &[u8], profile: &str) -> bool {
+/// What a credentials file has for the profile that programs take first.
+pub(super) fn other_way(file: &[u8], profile: &str) -> Option<String> {
     let lines = lines(file);
     let sections = sections(&lines, profile, false);
-    sections
-        .iter()
-        .copied()
-        .flatten()
-        .filter_map(|line| key(line.text))
-        .any(|key| key == "aws_access_key_id")
+    let keys = sections.iter().copied().flatten().filter_map(|line| {
+        let key = key(line.text)?;
+        let process = key == "credential_process" && !is_ours(line.text);
+        (ini::is_other_way(&key) || process).then_some(key)
+    });
+    // Keys are what is most often there.
+    let mut keys: Vec<String> = keys.collect();
+    keys.sort_by_key(|key| key != "aws_access_key_id");
+    keys.into_iter().next()
 }
 
 fn splice(file: &[u8], offset: usize, old: &[u8], new: &[u8]) -> Vec<u8> {

@@ -10,6 +10,7 @@
 
 mod edit;
 mod record;
+mod refusal;
 mod writable;
 
 use std::fs;
@@ -62,9 +63,12 @@ impl Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let path = place(CONFIG_ENV)?;
+    let name = args.section_name();
+    if !args.undo {
+        refusal::keeps_nothing(&path, &name)?;
+    }
     files::may_write([path.as_path()])?;
     files::may_keep_state()?;
-    let name = args.section_name();
     // Asked before the lock is taken: the daemon may have to be started.
     let wanted_lines = if args.undo {
         Vec::new()
@@ -73,7 +77,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     // Whoever else sets up at this moment reads what this run has written.
     let _alone = alone()?;
-    let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
+    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
     let current = read(&path)?;
     let bytes = current.clone().unwrap_or_default();
     let record = records.find(&path, &name).cloned();
@@ -97,7 +101,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .as_ref()
         .map_or(current.is_none(), |record| record.created);
     let lines = wanted_lines;
-    refuse_static_keys(&name)?;
+    refusal::goes_before(&place(CREDENTIALS_ENV)?, &name)?;
     let wanted = Wanted {
         profile: &name,
         lines: &lines,
@@ -110,11 +114,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
         let what = format!("{}: {conflict}", quoted::path(&path));
-        Failure::new(exit::INPUT, what).hint(by_another_name(&name))
+        Failure::new(exit::INPUT, what).hint(refusal::by_another_name(&name))
     })?;
     let result = edit.apply(&original);
     if let Some(why) = edit::unreadable(&result) {
-        return Err(by_hand(&path, &wanted, why.what, why.hint(&path)));
+        return Err(by_hand(&path, &wanted, &why.what, why.hint(&path)));
     }
     if result == bytes {
         return set_up(context, &path, &name, "is set up already", false);
@@ -128,9 +132,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     });
     // Recorded first: an edit without a record could not be undone, while a
     // record without its edit does nothing.
-    records
-        .save()
-        .map_err(|error| failed("the record of set-ups", &error))?;
+    records.save().map_err(|error| unrecorded(&error))?;
     let wanted = Wanted {
         profile: &name,
         lines: &records
@@ -147,9 +149,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             ErrorKind::PermissionDenied
             | ErrorKind::ReadOnlyFilesystem
             | ErrorKind::ResourceBusy
-                if files::is_distrusted(&error).is_none() =>
+                if quilt_trust::behind(&error).is_none_or(|why| !why.is_about_others()) =>
             {
-                by_hand(&path, &wanted, &error.to_string(), Command::edit(&path))
+                let hint = match error.kind() {
+                    ErrorKind::ReadOnlyFilesystem => refusal::in_another_file(&name),
+                    _ => Command::edit(&path),
+                };
+                by_hand(&path, &wanted, &error.to_string(), hint)
             }
             _ => failed_at(&path, &error),
         });
@@ -159,22 +165,20 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 /// The right to set up, alone among all that do.
 fn alone() -> Result<LockFile, Failure> {
-    let state = locations::state_dir().map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    let state = locations::state_dir()?;
     LockFile::take(&state.join("setup.lock"), Instant::now() + LOCK_TIMEOUT)
-        .map_err(|error| failed("the lock of set-ups", &error))
+        .map_err(|error| failed("the lock of set-ups", &state, &error))
 }
 
 /// What was not written is not to be undone.
 fn forget(records: &mut Records, path: &Path, name: &str) -> Result<(), Failure> {
     records.remove(path, name);
-    records
-        .save()
-        .map_err(|error| failed("the record of set-ups", &error))
+    records.save().map_err(|error| unrecorded(&error))
 }
 
 /// Takes back every profile that was set up; whether there was one.
 pub(super) fn undo_all() -> Result<bool, Failure> {
-    let mut records = Records::load().map_err(|error| failed("the record of set-ups", &error))?;
+    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
     let mut changed = false;
     for record in records.all() {
         files::may_write([record.config.as_path()])?;
@@ -240,9 +244,7 @@ fn take_back(
     };
     if record.is_some() {
         records.remove(path, name);
-        records
-            .save()
-            .map_err(|error| failed("the record of set-ups", &error))?;
+        records.save().map_err(|error| unrecorded(&error))?;
     }
     Ok(changed)
 }
@@ -321,25 +323,6 @@ fn region(
     Ok(own.and_then(|profile| profile.region).filter(plain))
 }
 
-/// Static keys of the same name in the credentials file win over ours.
-fn refuse_static_keys(name: &str) -> Result<(), Failure> {
-    let path = place(CREDENTIALS_ENV)?;
-    let bytes = read(&path)?.unwrap_or_default();
-    if edit::has_credentials(&bytes, name) {
-        let what = format!(
-            "{} holds keys for {name}, which would win",
-            quoted::path(&path)
-        );
-        return Err(Failure::new(exit::INPUT, what).hint(by_another_name(name)));
-    }
-    Ok(())
-}
-
-/// The same profile under a name that is free.
-fn by_another_name(name: &str) -> Command {
-    Command::of("quiltctl setup aws").option("--name", format_args!("{name}-quiltd"))
-}
-
 fn place(variable: &str) -> Result<PathBuf, Failure> {
     aws_files::place(variable)
         .ok_or_else(|| Failure::new(exit::UNEXPECTED, format!("set HOME or {variable}")))
@@ -391,15 +374,25 @@ fn set_up(
     Ok(())
 }
 
-fn failed_at(path: &Path, error: &io::Error) -> Failure {
-    failed(&quoted::path(path).to_string(), error)
+/// The record of set-ups is beside the daemon's own files.
+fn unrecorded(error: &io::Error) -> Failure {
+    match locations::state_dir() {
+        Ok(state) => failed("the record of set-ups", &state, error),
+        Err(no_home) => no_home.into(),
+    }
 }
 
-fn failed(what: &str, error: &io::Error) -> Failure {
+fn failed_at(path: &Path, error: &io::Error) -> Failure {
+    failed(&quoted::path(path).to_string(), path, error)
+}
+
+/// What a file operation failed with, and what shows why.
+fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
     if let Some(failure) = files::is_distrusted(error) {
         return failure;
     }
-    Failure::new(exit::UNEXPECTED, format!("{what}: {error}")).hint("quiltctl setup aws --help")
+    let hint = quilt_trust::look(path, error.kind());
+    Failure::new(exit::UNEXPECTED, format!("{what}: {error}")).hint(hint)
 }
 
 fn unwritable() -> Failure {

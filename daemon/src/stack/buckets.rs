@@ -1,0 +1,90 @@
+//! Which buckets there are.
+
+use quilt_proto::wire::Bucket;
+use quilt_proto::{RegistryUrl, Secret};
+use serde_json::{Value, json};
+
+use super::graphql::Operation;
+use super::http::host;
+use super::me::LONGEST_NAME;
+use super::{StackClient, StackError};
+
+/// The most buckets of a catalog.
+const MOST: usize = 10_000;
+
+const BUCKETS: Operation = Operation {
+    name: "buckets",
+    document: include_str!("queries/buckets.graphql"),
+};
+
+impl StackClient {
+    /// The buckets that the stack shows the user behind `bearer`, by name.
+    pub async fn buckets(
+        &self,
+        registry: &RegistryUrl,
+        bearer: &Secret,
+    ) -> Result<Vec<Bucket>, StackError> {
+        let mut data = self.graphql(registry, bearer, &BUCKETS, json!({})).await?;
+        let listed = data.get_mut("bucketConfigs").map(Value::take);
+        read(listed.unwrap_or_default()).ok_or_else(|| StackError::Invalid {
+            host: host(registry.as_str()),
+            reason: "its list of buckets is none".to_owned(),
+        })
+    }
+}
+
+/// A bucket whose title is its name has no other one.
+fn read(listed: Value) -> Option<Vec<Bucket>> {
+    let mut buckets: Vec<Bucket> = serde_json::from_value(listed).ok()?;
+    if buckets.len() > MOST {
+        return None;
+    }
+    for bucket in &mut buckets {
+        let name = &bucket.name;
+        let is_name = |text: &str| !text.is_empty() && text.len() <= LONGEST_NAME;
+        if !is_name(name) {
+            return None;
+        }
+        bucket.title = bucket
+            .title
+            .take()
+            .filter(|title| is_name(title) && title != name);
+    }
+    buckets.sort_by(|one, other| one.name.cmp(&other.name));
+    Some(buckets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_buckets_is_one_or_none() {
+        let names = |listed: Value| {
+            let read = read(listed)?.into_iter();
+            Some(read.map(|it| (it.name, it.title)).collect::<Vec<_>>())
+        };
+        let listed = json!([
+            {"name": "b", "title": "The bucket", "more": 1},
+            {"name": "a", "title": "a"},
+            {"name": "c", "title": null},
+            {"name": "d", "title": "x".repeat(LONGEST_NAME + 1)},
+        ]);
+        let untitled = |name: &str| (name.to_owned(), None);
+        let titled = ("b".to_owned(), Some("The bucket".to_owned()));
+        let all = vec![untitled("a"), titled, untitled("c"), untitled("d")];
+        assert_eq!(names(listed), Some(all));
+        assert_eq!(names(json!([])), Some(Vec::new()));
+        for bad in [
+            json!(null),
+            json!({}),
+            json!([{"title": "x"}]),
+            json!([{"name": ""}]),
+            json!([{"name": 1}]),
+            json!([{"name": "x".repeat(LONGEST_NAME + 1)}]),
+            json!(vec![json!({"name": "a"}); MOST + 1]),
+        ] {
+            assert_eq!(names(bad), None);
+        }
+    }
+}
