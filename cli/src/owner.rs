@@ -1,10 +1,11 @@
 //! The daemon that owns a socket, whether or not it answers: it holds the lock
 //! beside the socket, and its process id is written there.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use quilt_proto::instance;
 use rustix::process::Pid;
 
 /// The most digits of a process id worth reading, in bytes.
@@ -34,12 +35,7 @@ pub(crate) fn checked(pid: u32) -> Option<Pid> {
 fn held(socket: &Path) -> Option<File> {
     let mut name = socket.as_os_str().to_owned();
     name.push(".lock");
-    let file = File::open(PathBuf::from(name)).ok()?;
-    // Shared, and let go at once: asking must not keep a daemon from starting.
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Some(file),
-        _ => None,
-    }
+    instance::held(Path::new(&name))
 }
 
 /// The number may be another process's by now, so its name and user count.

@@ -36,7 +36,7 @@ use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
 use crate::quilt3::{ConfigFile, SdkFiles};
-use crate::session::{Dependencies, News, Session, Sessions};
+use crate::session::{Dependencies, News, OwnPorts, Session, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 use crate::token_store::{self, StoreError};
@@ -140,6 +140,10 @@ impl App {
         let stack = Arc::new(stack);
         let (tasks, news) = (TaskTracker::new(), News::default());
         let store = token_store::open(config.token_store, &config.state_dir).await?;
+        let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
+        let grants = grants.announcing(news.changes.clone());
+        let grants = Arc::new(grants.with_token_files_beside(&socket));
+        let listening = Arc::clone(&grants);
         let dependencies = Dependencies {
             stack: Arc::clone(&stack),
             store,
@@ -147,12 +151,10 @@ impl App {
             tasks: tasks.clone(),
             meter: metrics.refreshes.access_tokens.clone(),
             news: news.clone(),
+            own_ports: OwnPorts::new(move |port| listening.listens_at(port)),
         };
         let sessions = Arc::new(Sessions::load(dependencies).await?);
         let sdk_config = ConfigFile::new(config.python_sdk_dir.clone());
-        let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
-        let grants = grants.announcing(news.changes.clone());
-        let grants = Arc::new(grants.with_token_files_beside(&socket));
         let aws = outside.aws(Aws::new(&network, &metrics.upstream).await);
         let aws = Arc::new(aws);
         let s3 = aws.endpoint("S3");

@@ -152,8 +152,7 @@ fn sweep(dir: &Path, own: &Path) {
         }
         let age = entry.metadata().ok().and_then(|it| it.modified().ok());
         let age = age.and_then(|modified| modified.elapsed().ok());
-        let is_free = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if age.is_some_and(|age| age > OLD) && is_free() {
+        if age.is_some_and(|age| age > OLD) && quilt_proto::instance::is_free(&entry.path()) {
             // Another daemon may have swept it first.
             let _ = fs::remove_file(entry.path());
         }

@@ -234,6 +234,13 @@ url_type!(CatalogUrl);
 url_type!(RegistryUrl);
 
 impl RegistryUrl {
+    /// The port of this machine that it is on, whatever name or address of
+    /// loopback is written in it; nothing where it is elsewhere.
+    pub fn loopback_port(&self) -> Option<u16> {
+        let url = Url::parse(&self.0).ok()?;
+        url.port_or_known_default().filter(|_| is_loopback(&url))
+    }
+
     /// The registry on a port of 127.0.0.1.
     pub fn on_loopback(port: u16) -> Self {
         Self(format!("http://127.0.0.1:{port}"))
@@ -247,6 +254,28 @@ mod tests {
 
     fn catalog(text: &str) -> Result<String, UrlError> {
         text.parse::<CatalogUrl>().map(|url| url.to_string())
+    }
+
+    #[test]
+    fn a_port_of_this_machine_is_one_however_it_is_spelt() {
+        let port = |text: &str| text.parse::<RegistryUrl>().unwrap().loopback_port();
+        for here in [
+            "http://127.0.0.1:7000",
+            "http://127.1:7000/x",
+            "http://127.8.8.8:7000",
+            "http://localhost:7000/",
+            "http://LocalHost:7000/a/../b",
+            "http://a.b.localhost:7000",
+            "http://[::1]:7000",
+            "https://127.0.0.1:7000",
+        ] {
+            assert_eq!(port(here), Some(7000), "{here}");
+        }
+        assert_eq!(port("http://localhost"), Some(80));
+        assert_eq!(port("https://localhost"), Some(443));
+        for elsewhere in ["https://r.example:7000", "https://10.0.0.1:7000"] {
+            assert_eq!(port(elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]

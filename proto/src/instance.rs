@@ -1,8 +1,8 @@
 //! Which daemon runs for a state directory on this machine: what it writes into
 //! the lock that it holds for as long as it runs.
 
-use std::fs::{self, File, TryLockError};
-use std::io::Read;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -31,12 +31,35 @@ pub fn lock_file(state_dir: &Path) -> PathBuf {
 
 /// The daemon that holds the lock, if one does.
 pub fn running(state_dir: &Path) -> Option<Instance> {
-    let file = File::open(lock_file(state_dir)).ok()?;
+    read(&held(&lock_file(state_dir))?)
+}
+
+/// A lock's file, where somebody holds it.
+pub fn held(lock: &Path) -> Option<File> {
+    let file = open(lock).ok()?;
     // Shared, and let go at once: asking must not keep a daemon from starting.
-    if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-        return None;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(file),
+        _ => None,
     }
-    read(&file)
+}
+
+/// Whether a file is there whose lock nobody holds.
+pub fn is_free(lock: &Path) -> bool {
+    open(lock).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Opens what is not known to be a file: nobody waits for the other end of a
+/// pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path)
 }
 
 /// What the holder of a lock wrote into it.
@@ -63,7 +86,40 @@ pub fn machine() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_pipe_in_a_locks_place_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = lock_file(dir.path());
+        let made = Command::new("mkfifo").arg(&lock).status();
+        assert!(made.unwrap().success());
+        let (sender, receiver) = mpsc::channel();
+        let of = dir.path().to_owned();
+        thread::spawn(move || {
+            let looked = (running(&of), is_free(&lock_file(&of)));
+            sender.send(looked)
+        });
+        // Much more than a look takes.
+        let looked = receiver.recv_timeout(Duration::from_mins(1));
+        assert_eq!(looked, Ok((None, true)));
+    }
+
+    #[test]
+    fn a_lock_is_held_or_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        assert!(held(&path).is_none() && !is_free(&path), "not there");
+        let file = File::create(&path).unwrap();
+        assert!(held(&path).is_none() && is_free(&path));
+        file.lock().unwrap();
+        assert!(held(&path).is_some() && !is_free(&path));
+    }
 
     #[test]
     fn a_machine_has_one_name_that_files_can_have() {

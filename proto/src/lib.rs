@@ -21,6 +21,7 @@ mod schema;
 pub mod secret;
 #[cfg(unix)]
 mod socket_address;
+mod state_files;
 pub mod time;
 pub mod wire;
 
@@ -36,4 +37,5 @@ pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;
 #[cfg(unix)]
 pub use socket_address::{LONGEST as LONGEST_SOCKET_PATH, SocketAddress};
+pub use state_files::is_state_file;
 pub use time::Timestamp;

@@ -1,6 +1,7 @@
 //! Signing in to the AWS console.
 
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, StackConfig};
+use quilt_tests::harness::{Daemon, Home, Users, World};
+use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
 use serde_json::Value;
 
 use crate::roles::{arn, world};
@@ -83,6 +84,67 @@ async fn the_browser_gets_the_url_without_it_being_on_a_command_line() {
     while !std::fs::read_to_string(&page).is_ok_and(|page| page.contains("Signed in")) {
         tokio::task::yield_now().await;
     }
+}
+
+/// Asks for the page that a browser is to open; what came back, up to its end.
+const ASK: &str = "
+import socket, sys
+from urllib.parse import urlsplit
+page = urlsplit(sys.argv[1])
+connection = socket.create_connection((page.hostname, page.port), 60)
+answer = b''
+try:
+    connection.sendall(f'GET {page.path} HTTP/1.1\\r\\nHost: {page.netloc}\\r\\n\\r\\n'.encode())
+    while part := connection.recv(65536):
+        answer += part
+except OSError:
+    # Hung up on.
+    pass
+print(answer.decode())
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_who_reads_the_browsers_command_line_signs_in_nowhere() {
+    let Some(users) = Users::find("another user at the page of a console").await else {
+        return;
+    };
+    let home = Home::of(&users.a);
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let federation = stack.federation_url();
+    let variables = [
+        ("AWS_ENDPOINT_URL_STS", stack.sts_url()),
+        ("QUILTD_CONSOLE_ENDPOINT", federation.as_str()),
+    ];
+    let daemon = Daemon::start_with(&home, &["--token-store", "file"], &variables).await;
+    let world = World {
+        stack,
+        home,
+        daemon: Some(daemon),
+    };
+    world.login().await;
+    // A browser that only tells what it was started with, as `ps` does.
+    let browser = world.home.path().join("browser");
+    let seen = world.home.path().join("argument");
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());
+    std::fs::write(&browser, script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&browser, mode).unwrap();
+    world.home.give(&browser);
+    let mut console = world.ctl_command(&["console"]);
+    let console = console.env("BROWSER", &browser).spawn().unwrap();
+    let page = loop {
+        match std::fs::read_to_string(&seen) {
+            Ok(page) if page.ends_with('\n') => break page.trim().to_owned(),
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    let theirs = Home::of(&users.b).python(ASK, &[&page]).await.ok();
+    assert_eq!(theirs.trim(), "", "another user is hung up on");
+    // The control: the same request of one's own is answered.
+    let mine = world.home.python(ASK, &[&page]).await.ok();
+    assert!(mine.contains("SigninToken="), "{mine}");
+    let ended = console.wait_with_output().await.unwrap();
+    assert!(ended.status.success(), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -239,3 +239,32 @@ async fn json_is_for_everything_but_what_has_none() {
         assert_eq!(problem["code"], "login_required", "{args:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uninstalling_removes_what_is_quiltds_and_nothing_else() {
+    let world = World::logged_in().await;
+    for args in [
+        &["setup", "aws"][..],
+        &["setup", "quilt3"],
+        &["credential-process"],
+        &["exec", "--", "true"],
+    ] {
+        world.ctl(args).await.ok();
+    }
+    let dir = world.home.state();
+    let names = || {
+        let entries = std::fs::read_dir(&dir).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    assert!(names().contains(&"sessions.json".to_owned()), "the control");
+    // On macOS some of them are in the same folder.
+    let users = ["auth.json", "config.yml", "quiltd.toml", "thesis.txt"];
+    for name in users {
+        std::fs::write(dir.join(name), "of the user").unwrap();
+    }
+    world.ctl(&["uninstall", "--state", "--yes"]).await.ok();
+    assert_eq!(names(), users);
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
-use quilt_proto::{Command, locations, quoted};
+use quilt_proto::{Command, is_state_file, locations, quoted};
 
 use super::{daemon, setup};
 use crate::context::Context;
@@ -109,7 +109,8 @@ fn report(
     Ok(())
 }
 
-/// Removes the daemon's files; the directory goes where nothing else is in it.
+/// Removes the files that are ours, and no others: the directory may be any. It
+/// goes where nothing else is in it.
 fn remove_state() -> Result<bool, Failure> {
     let dir = locations::state_dir()?;
     let failed = |error: io::Error| {
@@ -125,12 +126,17 @@ fn remove_state() -> Result<bool, Failure> {
     };
     let mut removed = false;
     for entry in entries.flatten() {
-        // The directory is the daemon's own; what it made are files.
-        if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+        let is_ours = entry.file_name().to_str().is_some_and(is_state_file);
+        if is_ours && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
             fs::remove_file(entry.path()).map_err(failed)?;
             removed = true;
         }
     }
-    let _ = fs::remove_dir(&dir);
+    if let Err(error) = fs::remove_dir(&dir)
+        && error.kind() == io::ErrorKind::DirectoryNotEmpty
+    {
+        let dir = look::file(&dir);
+        output::note(format_args!("What else is in {dir} is yours, and stays."));
+    }
     Ok(removed)
 }

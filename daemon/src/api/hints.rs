@@ -135,6 +135,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         } => refused_key(catalog, *login_beneath),
         SessionError::NotAccepted { .. } => "quiltctl doctor".into(),
         SessionError::NotACode => "quiltctl login".into(),
+        SessionError::RegistryIsHere(_) => CONFIGURE.into(),
         SessionError::WebLoginDenied
         | SessionError::WebLoginLate
         | SessionError::WebLoginReplaced => "quiltctl login --web".into(),

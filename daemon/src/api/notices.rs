@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{Finding, SessionState, TokenKind};
 
 use super::error::ApiError;
@@ -57,31 +58,60 @@ fn of_session(app: &App, session: &Arc<Session>) -> Vec<Notice> {
         && let Err(error) = session.check()
     {
         let found = finding::problem(&ApiError::from(error));
-        notices.push(notice(format!("ended {kind} {catalog}"), found));
+        notices.push(notice(catalog, format!("ended {kind} {catalog}"), found));
     }
     for of_key in app.keys.notices(session) {
-        let id = match &of_key {
-            KeyNotice::Ends {
-                fingerprint,
-                is_over,
-                ..
-            } => format!("key ends {is_over} {fingerprint} {catalog}"),
-            KeyNotice::Forgotten { .. } => format!("key forgotten {catalog}"),
-            KeyNotice::HeldBack { named, .. } => format!("key held back {named} {catalog}"),
-            // Two keys where one is enough can wait.
-            KeyNotice::Left { .. } => continue,
+        let Some(id) = id_of(&of_key) else {
+            continue;
         };
         let found = finding::finding(Diagnostic::Key(of_key), &app.settings_path());
-        notices.push(notice(id, found));
+        notices.push(notice(catalog, id, found));
     }
     notices
 }
 
-fn notice(id: String, finding: Finding) -> Notice {
+/// What a notice is about; nothing for what can wait.
+fn id_of(of_key: &KeyNotice) -> Option<String> {
+    match of_key {
+        KeyNotice::Ends {
+            fingerprint,
+            is_over,
+            catalog,
+            ..
+        } => Some(format!("key ends {is_over} {fingerprint} {catalog}")),
+        KeyNotice::Forgotten { catalog } => Some(format!("key forgotten {catalog}")),
+        // Whatever host is named: it may be another one each time.
+        KeyNotice::HeldBack { catalog, .. } => Some(format!("key held back {catalog}")),
+        // Two keys where one is enough.
+        KeyNotice::Left { .. } => None,
+    }
+}
+
+fn notice(catalog: &CatalogUrl, id: String, finding: Finding) -> Notice {
     Notice {
         id,
+        catalog: catalog.to_string(),
         code: finding.code,
         summary: finding.summary,
         hint: finding.hint.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalog_that_names_ever_new_hosts_is_told_of_once() {
+        let held_back = |catalog: &str, named: &str| {
+            id_of(&KeyNotice::HeldBack {
+                catalog: catalog.parse().unwrap(),
+                named: named.parse().unwrap(),
+                why: named.to_owned(),
+            })
+        };
+        let (one, other) = ("https://one.example", "https://other.example");
+        assert_eq!(held_back(one, "a.example"), held_back(one, "b.example"));
+        assert_ne!(held_back(one, "a.example"), held_back(other, "a.example"));
     }
 }

@@ -75,6 +75,7 @@ impl World {
             tasks: tasks.clone(),
             meter: RefreshMeter::default(),
             news: news.clone(),
+            own_ports: session::OwnPorts::default(),
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let session = sessions.session(&catalog);

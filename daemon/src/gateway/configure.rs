@@ -105,7 +105,6 @@ impl Gateway {
         open: Open,
     ) -> Result<Configured, GatewayError> {
         let published = session.published().await?;
-        self.is_not_here(session.catalog(), &published)?;
         let agreed = session.agree_to(published, None).await?;
         let _alone = self.changing.lock().await;
         let imported = self.take_over(session, &agreed, options.import).await?;
@@ -328,13 +327,15 @@ impl Gateway {
             .await
     }
 
-    /// A registry that is the gateway itself is never followed.
+    /// A registry that is the gateway itself is never followed, however it is
+    /// spelt.
     fn is_not_here(
         &self,
         catalog: &CatalogUrl,
         published: &StackConfig,
     ) -> Result<(), GatewayError> {
-        if self.here().as_ref() == Some(&published.registry_url) {
+        let port = published.registry_url.loopback_port();
+        if port.is_some_and(|port| self.grants.listens_at(port)) {
             return Err(GatewayError::Itself(catalog.clone()));
         }
         Ok(())

@@ -311,6 +311,13 @@ impl Grants {
         state.endpoints.get(&kind).map(|endpoint| endpoint.address)
     }
 
+    /// Whether grants of any kind are good at a port.
+    pub fn listens_at(&self, port: u16) -> bool {
+        let state = self.state();
+        let mut endpoints = state.endpoints.values();
+        endpoints.any(|endpoint| endpoint.address.port() == port)
+    }
+
     /// The port programs have been told, whether somebody listens there or not.
     pub fn port(&self) -> Option<u16> {
         self.state().port

@@ -68,7 +68,7 @@ impl StartupKeys {
             let place = format!("the credential {}", quoted::name(&name));
             match typed(of) {
                 Ok(catalog) => {
-                    let read = open(&dir.join(&name), &place);
+                    let read = credential(&dir.join(&name), &place);
                     self.add(StartupSource::Credential(catalog.clone()), catalog, read);
                 }
                 Err(source) => {
@@ -92,23 +92,24 @@ impl StartupKeys {
     }
 }
 
-/// What systemd put there is this service's alone.
-fn open(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
-    let file = fs::File::open(path).map_err(|source| StartupKeyError::Unreadable {
-        place: place.to_owned(),
-        source,
-    })?;
+fn credential(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
+    let file = startup_key::open_credential(path)?;
+    let file = file.ok_or_else(|| missing(place))?;
     startup_key::read(file, place)
+}
+
+fn missing(place: &str) -> StartupKeyError {
+    StartupKeyError::Unreadable {
+        place: place.to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
+    }
 }
 
 /// A key in a file that others can neither write nor read.
 fn file(path: &Path) -> Result<ApiKeySecret, StartupKeyError> {
     let place = quoted::path(path).to_string();
     let Some(file) = quilt_trust::open(path, Role::Shared, Access::Read)? else {
-        return Err(StartupKeyError::Unreadable {
-            place,
-            source: std::io::ErrorKind::NotFound.into(),
-        });
+        return Err(missing(&place));
     };
     let about = file.metadata();
     let about = about.map_err(|source| StartupKeyError::Unreadable {

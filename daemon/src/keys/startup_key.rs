@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quilt_proto::{ApiKeySecret, NameError, locations};
-use quilt_trust::Distrust;
+use quilt_trust::{Access, Distrust, Role};
 use zeroize::Zeroizing;
 
 /// An error of whoever knows catalogs by name.
@@ -134,19 +134,15 @@ impl StartupKey {
         let Some(dir) = credentials() else {
             return Ok(None);
         };
-        match read_path(&dir.join(CREDENTIAL), "the credential quilt-api-key") {
-            Err(StartupKeyError::Unreadable { source, .. })
-                if source.kind() == io::ErrorKind::NotFound =>
-            {
-                Ok(None)
-            }
-            outcome => outcome.map(|secret| {
-                Some(Self {
-                    secret,
-                    comes_again: true,
-                })
-            }),
-        }
+        let place = "the credential quilt-api-key";
+        let Some(file) = open_credential(&dir.join(CREDENTIAL))? else {
+            return Ok(None);
+        };
+        let (secret, comes_again) = (read(file, place)?, true);
+        Ok(Some(Self {
+            secret,
+            comes_again,
+        }))
     }
 }
 
@@ -179,6 +175,15 @@ fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> 
         source,
     })?;
     read(file, place)
+}
+
+/// What systemd put there is this service's alone; what others could have put
+/// there is not read: whoever it is for would act as them.
+pub(super) fn open_credential(path: &Path) -> Result<Option<File>, Distrust> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    quilt_trust::open(path, Role::Shared, Access::Read)
 }
 
 /// The key that is in a file, and nothing else is.

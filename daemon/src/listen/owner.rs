@@ -4,7 +4,10 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{SocketAddr, SocketAddrV4};
+
+pub(super) use quilt_trust::sockets::is_told;
+use quilt_trust::sockets::{Socket, TABLES, is_known};
 
 use super::diag::{Described, Diag};
 
@@ -22,26 +25,6 @@ pub(super) enum Owner {
     /// The system has no such list.
     Unknown,
 }
-
-/// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
-/// which are programs' that reach 127.0.0.1 through one.
-const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
-
-/// Which users a container knows, and the user in whose name it sees others.
-const USERS: &str = "/proc/self/uid_map";
-const NOBODY: &str = "/proc/sys/kernel/overflowuid";
-
-/// Whether the system tells whose connections are.
-pub(super) fn is_told() -> bool {
-    TABLES
-        .iter()
-        .any(|table| std::fs::File::open(table).is_ok())
-}
-
-/// The state of an established connection, and those of one whose end has
-/// nothing more to say.
-const ESTABLISHED: u8 = 1;
-const HALF_CLOSED: [u8; 2] = [4, 5];
 
 /// The tables as they are when first looked at, and what is in them of one
 /// listener: they are not looked at where the system tells without. Reading
@@ -142,45 +125,11 @@ impl<'a> Owners<'a> {
     }
 }
 
-/// Whether a user is one and not the name for all whom a container does not
-/// know (user_namespaces(7)).
-fn is_known(user: u32) -> bool {
-    let number = |text: &str| text.trim().parse::<u32>().ok();
-    let nobody = std::fs::read_to_string(NOBODY).ok();
-    if nobody.and_then(|text| number(&text)) != Some(user) {
-        return true;
-    }
-    std::fs::read_to_string(USERS).is_ok_and(|map| is_mapped(&map, user))
-}
-
-/// Whether a user is in a `uid_map`: first here, first outside, how many.
-fn is_mapped(map: &str, user: u32) -> bool {
-    map.lines().any(|line| {
-        let mut columns = line.split_whitespace().map(str::parse::<u32>);
-        let (Some(Ok(first)), Some(Ok(_)), Some(Ok(count))) =
-            (columns.next(), columns.next(), columns.next())
-        else {
-            return false;
-        };
-        user >= first && user - first < count
-    })
-}
-
 /// What a table says of the connections of one listener, by the other end.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Table {
     theirs: HashMap<SocketAddrV4, Vec<Socket>>,
     ours: HashMap<SocketAddrV4, Vec<Socket>>,
-}
-
-/// A line of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Socket {
-    user: u32,
-    /// Its number; one that nobody holds any more has none.
-    inode: u64,
-    is_established: bool,
-    is_held: bool,
 }
 
 /// The ends at `peer` that are held.
@@ -215,52 +164,13 @@ impl Table {
 
 impl From<Described> for Socket {
     fn from(found: Described) -> Self {
-        let is_established = found.state == ESTABLISHED;
-        Self {
-            user: found.user,
-            inode: found.inode,
-            is_established,
-            // One that nobody holds any more can be listed as root's.
-            is_held: is_established || HALF_CLOSED.contains(&found.state) && found.user != 0,
-        }
+        Self::new(found.state, found.user, found.inode)
     }
-}
-
-impl Socket {
-    /// A line's own address, the other end's, and what it says of the socket.
-    fn parse(line: &str) -> Option<(SocketAddrV4, SocketAddrV4, Self)> {
-        let mut columns = line.split_whitespace().skip(1);
-        let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
-        // Queues, timer and retransmissions stand before the user.
-        let user: u32 = columns.nth(3)?.parse().ok()?;
-        // A timeout stands between.
-        let inode = columns.nth(1).and_then(|inode| inode.parse().ok());
-        let described = Described {
-            state: u8::from_str_radix(state, 16).ok()?,
-            user,
-            inode: inode.unwrap_or_default(),
-        };
-        Some((address(from)?, address(to)?, described.into()))
-    }
-}
-
-/// `0100007F:1F90`, or the same behind `0000000000000000FFFF0000`: words of an
-/// address in the machine's byte order, and a port.
-fn address(text: &str) -> Option<SocketAddrV4> {
-    let (address, port) = text.split_once(':')?;
-    let word = match address.len() {
-        8 => address,
-        32 => address.strip_prefix("0000000000000000FFFF0000")?,
-        _ => return None,
-    };
-    let word = u32::from_str_radix(word, 16).ok()?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    Some(SocketAddrV4::new(Ipv4Addr::from(word.to_ne_bytes()), port))
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use proptest::prelude::*;
 
@@ -325,17 +235,6 @@ mod tests {
             Owners::none(SocketAddr::V4(local)).of(SocketAddr::V4(peer)),
             Owner::Unknown
         );
-    }
-
-    #[test]
-    fn a_container_knows_the_users_it_maps() {
-        let all = "         0          0 4294967295\n";
-        assert!(is_mapped(all, 65_534));
-        let some = "      1000       1000          1\n     65534 70000 1\n";
-        assert!(is_mapped(some, 1000) && is_mapped(some, 65_534));
-        for (map, user) in [(some, 1001), (some, 999), ("", 0), ("nonsense", 0)] {
-            assert!(!is_mapped(map, user), "{map} {user}");
-        }
     }
 
     proptest! {

@@ -1,11 +1,17 @@
 //! The user's own command.
 
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
+use quilt_trust::Distrust;
 
 use super::Notice;
 
@@ -14,14 +20,54 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether it has ended.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Where it runs.
+const DIRECTORY: &str = "/";
+
 /// Runs it, never through a shell: what there is to say is in variables of its
-/// environment, as text that nobody reads as anything else. A program that
-/// somebody else may have written is not run as this user.
+/// environment, as text that nobody reads as anything else. What somebody else
+/// may have written is not run as this user.
 pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::Result<ExitStatus> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    run_from(&path, program, arguments, notice)
+}
+
+/// Where a program is that is named by a path, or found on this search path.
+fn find(program: &str, search: &OsStr) -> io::Result<PathBuf> {
     if program.contains('/') {
-        quilt_trust::check(Path::new(program))?;
+        // That is where it is run.
+        return Ok(Path::new(DIRECTORY).join(program));
     }
-    let mut command = Command::new(program);
+    let is_program = |path: &PathBuf| {
+        let about = fs::metadata(path);
+        about.is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    };
+    env::split_paths(search)
+        .map(|dir| Path::new(DIRECTORY).join(dir).join(program))
+        .find(is_program)
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Fails where others may write to the program, or to a file that it is given
+/// to read: a script, most likely.
+fn check(program: &Path, arguments: &[String]) -> Result<(), Distrust> {
+    quilt_trust::check(program)?;
+    let files = arguments.iter().map(Path::new);
+    for file in files.filter(|path| path.is_absolute() && path.is_file()) {
+        quilt_trust::check(file)?;
+    }
+    Ok(())
+}
+
+fn run_from(
+    search: &OsStr,
+    program: &str,
+    arguments: &[String],
+    notice: &Notice,
+) -> io::Result<ExitStatus> {
+    let found = find(program, search)?;
+    check(&found, arguments)?;
+    let mut command = Command::new(found);
+    command.arg0(program);
     for name in SERVICE_MANAGER_ENV.into_iter().chain([CREDENTIALS_ENV]) {
         command.env_remove(name);
     }
@@ -30,7 +76,7 @@ pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::R
         .env("QUILTD_NOTIFY_CODE", &notice.code)
         .env("QUILTD_NOTIFY_SUMMARY", &notice.summary)
         .env("QUILTD_NOTIFY_HINT", &notice.hint)
-        .current_dir("/")
+        .current_dir(DIRECTORY)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -50,10 +96,20 @@ pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::R
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::fs::Permissions;
+    use std::os::unix::fs::symlink;
 
     use super::*;
+
+    fn notice() -> Notice {
+        Notice {
+            id: String::new(),
+            catalog: String::new(),
+            code: String::new(),
+            summary: String::new(),
+            hint: String::new(),
+        }
+    }
 
     #[test]
     fn a_program_that_others_may_write_is_not_run() {
@@ -65,20 +121,34 @@ mod tests {
         let told = dir.path().join("told");
         let script = format!("echo >'{}'", told.display());
         let arguments = ["-c".to_owned(), script];
-        let notice = Notice {
-            id: String::new(),
-            code: String::new(),
-            summary: String::new(),
-            hint: String::new(),
-        };
+        let path = program.to_str().unwrap();
+        // By its path, by one from where it runs, and by its name.
+        for named in [path, &path[1..], "tell"] {
+            let tell = |mode| {
+                fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
+                run_from(place.as_os_str(), named, &arguments, &notice())
+            };
+            assert!(tell(0o777).is_err(), "{named}");
+            assert!(!told.exists(), "{named}");
+            // The control: nothing else keeps it from being run.
+            assert!(tell(0o755).unwrap().success(), "{named}");
+            fs::remove_file(&told).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_script_that_others_may_write_is_given_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let (script, told) = (dir.path().join("tell.sh"), dir.path().join("told"));
+        fs::write(&script, format!("echo >'{}'", told.display())).unwrap();
+        let arguments = [script.to_str().unwrap().to_owned()];
         let tell = |mode| {
-            fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
-            run(program.to_str().unwrap(), &arguments, &notice)
+            fs::set_permissions(&script, Permissions::from_mode(mode)).unwrap();
+            run("sh", &arguments, &notice())
         };
-        assert!(tell(0o777).is_err());
+        assert!(tell(0o666).is_err());
         assert!(!told.exists());
-        // The control: nothing else keeps it from being run.
-        assert!(tell(0o755).unwrap().success());
+        assert!(tell(0o644).unwrap().success());
         assert!(told.exists());
     }
 }

@@ -7,7 +7,7 @@ use zbus::blocking::connection::Builder;
 use zbus::zvariant::Value;
 
 use super::Notice;
-use crate::token_store::bus_is_there;
+use crate::token_store::session_bus;
 
 /// How long the desktop may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -15,9 +15,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Stays until it is dismissed.
 const FOR_EVER: i32 = 0;
 
-/// Shows a notice on the bus of the session, where there is one.
+/// Shows a notice on the bus of the session, where there is one of this user's.
 pub(super) fn show(notice: &Notice) -> zbus::Result<()> {
-    if !bus_is_there() {
+    if session_bus::check().is_err() {
         return Ok(());
     }
     let connection = Builder::session()?.method_timeout(TIMEOUT).build()?;

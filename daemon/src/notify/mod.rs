@@ -5,9 +5,10 @@ mod command;
 #[cfg(target_os = "linux")]
 mod desktop;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use quilt_trust::Role;
 
@@ -22,6 +23,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub struct Notice {
     /// What it is about: the same as long as it is the same.
     pub id: String,
+    /// The catalog that it is about.
+    pub catalog: String,
     /// A stable word for its kind.
     pub code: String,
     /// One line; what comes from outside is quoted in it.
@@ -30,11 +33,41 @@ pub struct Notice {
     pub hint: String,
 }
 
+/// How many notices of a catalog may come one after the other: what a person
+/// does may end in several.
+const BURST: u32 = 3;
+
+/// How long it takes until there may be one more. A stack can make something
+/// new of every answer.
+const PAUSE: Duration = Duration::from_mins(15);
+
 /// Remembers what was told, over restarts, too.
 #[derive(Debug)]
 pub struct Notifier {
     record: PathBuf,
-    told: Mutex<Option<BTreeSet<String>>>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// By id; nothing before the record was read.
+    ids: Option<BTreeSet<String>>,
+    /// Until when the notices of each catalog last a pause each, one after the
+    /// other.
+    until: HashMap<String, Instant>,
+}
+
+impl Told {
+    /// Whether one more notice of a catalog may come now.
+    fn may_come(&mut self, catalog: &str, now: Instant) -> bool {
+        self.until.retain(|_, until| *until > now);
+        let until = self.until.get(catalog).copied().unwrap_or(now);
+        let may_come = until - now <= PAUSE * (BURST - 1);
+        if may_come {
+            self.until.insert(catalog.to_owned(), until + PAUSE);
+        }
+        may_come
+    }
 }
 
 impl Notifier {
@@ -46,13 +79,14 @@ impl Notifier {
         }
     }
 
-    /// Tells what of `current` was not told yet. What is over will be told
-    /// again when it comes again.
+    /// Tells what of `current` was not told yet, of each catalog a few things at
+    /// once and others later, while they last. What is over will be told again
+    /// when it comes again.
     pub fn tell(&self, current: Vec<Notice>, ways: &Notify) {
         if !ways.desktop && ways.command.is_empty() {
             return;
         }
-        let news = self.news(current);
+        let news = self.news(current, Instant::now());
         if news.is_empty() {
             return;
         }
@@ -65,17 +99,24 @@ impl Notifier {
         });
     }
 
-    fn news(&self, current: Vec<Notice>) -> Vec<Notice> {
+    fn news(&self, current: Vec<Notice>, now: Instant) -> Vec<Notice> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = told.get_or_insert_with(|| self.read());
-        let now: BTreeSet<_> = current.iter().map(|notice| notice.id.clone()).collect();
-        if now == *before {
-            return Vec::new();
+        let before = told.ids.take().unwrap_or_else(|| self.read());
+        let (mut ids, mut news) = (BTreeSet::new(), Vec::new());
+        for notice in current {
+            if before.contains(&notice.id) {
+                ids.insert(notice.id);
+            } else if told.may_come(&notice.catalog, now) {
+                ids.insert(notice.id.clone());
+                news.push(notice);
+            }
         }
-        let mut news = current;
-        news.retain(|notice| !before.contains(&notice.id));
-        *before = now;
-        let written = serde_json::to_vec(&*before).map_err(std::io::Error::from);
+        let is_as_before = ids == before;
+        let ids = told.ids.insert(ids);
+        if is_as_before {
+            return news;
+        }
+        let written = serde_json::to_vec(ids).map_err(std::io::Error::from);
         if let Err(error) = written.and_then(|text| files::replace_private(&self.record, &text)) {
             tracing::debug!(%error, "what was told is not kept");
         }
@@ -110,26 +151,56 @@ fn tell(ways: &Notify, notice: &Notice) {
 mod tests {
     use super::*;
 
+    fn about(catalog: &str, id: &str) -> Notice {
+        Notice {
+            id: id.to_owned(),
+            catalog: catalog.to_owned(),
+            code: String::new(),
+            summary: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    fn of(ids: &[&str]) -> Vec<Notice> {
+        ids.iter().map(|id| about("one", id)).collect()
+    }
+
     #[test]
     fn everything_is_told_once_and_again_when_it_comes_again() {
         let dir = tempfile::tempdir().unwrap();
-        let of = |ids: &[&str]| -> Vec<Notice> {
-            let notice = |id: &&str| Notice {
-                id: (*id).to_owned(),
-                code: String::new(),
-                summary: String::new(),
-                hint: String::new(),
-            };
-            ids.iter().map(notice).collect()
-        };
+        let now = Instant::now();
         let notifier = Notifier::kept_in(dir.path());
-        assert_eq!(notifier.news(of(&["a"])), of(&["a"]));
-        assert_eq!(notifier.news(of(&["a", "b"])), of(&["b"]));
-        assert_eq!(notifier.news(of(&["a", "b"])), []);
+        assert_eq!(notifier.news(of(&["a"]), now), of(&["a"]));
+        assert_eq!(notifier.news(of(&["a", "b"]), now), of(&["b"]));
+        assert_eq!(notifier.news(of(&["a", "b"]), now), []);
         // The next daemon knows.
         let next = Notifier::kept_in(dir.path());
-        assert_eq!(next.news(of(&["a", "b"])), []);
-        assert_eq!(next.news(of(&["b"])), []);
-        assert_eq!(next.news(of(&["a", "b"])), of(&["a"]));
+        assert_eq!(next.news(of(&["a", "b"]), now), []);
+        assert_eq!(next.news(of(&["b"]), now), []);
+        assert_eq!(next.news(of(&["a", "b"]), now), of(&["a"]));
+    }
+
+    #[test]
+    fn a_catalog_tells_ever_new_things_rarely_and_keeps_no_other_from_telling() {
+        let dir = tempfile::tempdir().unwrap();
+        let notifier = Notifier::kept_in(dir.path());
+        let begun = Instant::now();
+        let mut told = 0;
+        for second in 0..=4 * 3600 {
+            let now = begun + Duration::from_secs(second);
+            // What comes and goes, and what is never the same.
+            let mut current = vec![about("hostile", &format!("host {second}"))];
+            if second % 2 == 0 {
+                current.push(about("hostile", "ended"));
+            }
+            told += notifier.news(current, now).len();
+        }
+        assert_eq!(told, 3 + 16, "in four hours");
+        let late = begun + Duration::from_hours(4);
+        let last = about("hostile", "it lasts");
+        let other = about("other", "ended");
+        let current = vec![last.clone(), other.clone()];
+        assert_eq!(notifier.news(current.clone(), late), [other]);
+        assert_eq!(notifier.news(current, late + PAUSE), [last]);
     }
 }

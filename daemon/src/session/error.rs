@@ -64,6 +64,10 @@ pub enum SessionError {
         /// Its host so far; `None` where that was lost with a broken file.
         so_far: Option<String>,
     },
+    /// The catalog names this daemon itself as its registry: it would ask itself
+    /// without end, and as whoever is logged in elsewhere.
+    #[error("{0} names this daemon itself as its registry")]
+    RegistryIsHere(CatalogUrl),
     /// The user agreed to another host than the catalog names.
     #[error("{catalog} names {named} as its registry, not {accepted}")]
     OtherRegistry {

@@ -70,6 +70,31 @@ pub struct Dependencies {
     pub meter: RefreshMeter,
     /// Where sessions announce what they become.
     pub news: News,
+    /// The ports of this daemon itself.
+    pub own_ports: OwnPorts,
+}
+
+/// Whether this daemon itself listens on a port of this machine.
+#[derive(Clone)]
+pub struct OwnPorts(Arc<dyn Fn(u16) -> bool + Send + Sync>);
+
+impl OwnPorts {
+    /// What `listens_at` says.
+    pub fn new(listens_at: impl Fn(u16) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listens_at))
+    }
+
+    /// Whether it does.
+    pub fn listens_at(&self, port: u16) -> bool {
+        (self.0)(port)
+    }
+}
+
+/// It does not listen.
+impl Default for OwnPorts {
+    fn default() -> Self {
+        Self::new(|_| false)
+    }
 }
 
 /// All sessions.

@@ -87,6 +87,10 @@ impl Session {
         published: StackConfig,
         accept: Option<&RegistryHost>,
     ) -> Result<Agreed, SessionError> {
+        let port = published.registry_url.loopback_port();
+        if port.is_some_and(|port| self.dependencies.own_ports.listens_at(port)) {
+            return Err(SessionError::RegistryIsHere(self.catalog.clone()));
+        }
         let named = &published.registry_host;
         if let Some(accept) = accept.filter(|accept| *accept != named) {
             return Err(SessionError::OtherRegistry {

@@ -12,6 +12,7 @@ async fn sessions() -> Sessions {
         tasks: TaskTracker::new(),
         meter: RefreshMeter::default(),
         news: News::default(),
+        own_ports: OwnPorts::default(),
     };
     Sessions::load(dependencies).await.unwrap()
 }

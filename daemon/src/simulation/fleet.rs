@@ -130,6 +130,7 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
             tasks: TaskTracker::new(),
             meter: RefreshMeter::default(),
             news: news.clone(),
+            own_ports: session::OwnPorts::default(),
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let vault = Vault::new(credential::Dependencies {

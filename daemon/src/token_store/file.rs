@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use quilt_proto::instance;
 use quilt_trust::{Access, Role};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
@@ -128,8 +129,7 @@ impl FileBackend {
 fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let abandoned = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if ours && abandoned() {
+        if ours && instance::is_free(&entry.path()) {
             // Another daemon may have swept it first.
             let _ = fs::remove_file(entry.path());
         }

@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
+#[cfg(not(target_os = "macos"))]
+use super::session_bus;
 use super::{Document, StoreError};
 use crate::files::{self, Lookout, Stamp};
 
@@ -44,11 +46,8 @@ impl KeyringBackend {
     /// installations apart. `Err` says why not.
     pub(super) async fn connect(dir: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let account = dir.display().to_string();
-        if !bus_is_there() {
-            return Err(StoreError::Keyring(
-                "is not there: no session bus".to_owned(),
-            ));
-        }
+        #[cfg(not(target_os = "macos"))]
+        session_bus::check().map_err(|why| StoreError::Keyring(format!("is not there: {why}")))?;
         let (requests, inbox) = mpsc::channel();
         std::thread::Builder::new()
             .name("keyring".to_owned())
@@ -95,6 +94,9 @@ fn serve(account: &str, inbox: &mpsc::Receiver<Request>) {
 /// it may come after the daemon.
 fn entry(account: &str) -> Result<Entry, Error> {
     if keyring_core::get_default_store().is_none() {
+        // It may be another's by now.
+        #[cfg(not(target_os = "macos"))]
+        session_bus::check().map_err(|_| Error::NoDefaultStore)?;
         #[cfg(not(target_os = "macos"))]
         let store = zbus_secret_service_keyring_store::Store::new()?;
         #[cfg(target_os = "macos")]
@@ -130,22 +132,6 @@ fn describe(error: &Error) -> String {
         _ => "refused",
     }
     .to_owned()
-}
-
-/// Whether a session bus exists, without starting one.
-#[cfg(not(target_os = "macos"))]
-pub(crate) fn bus_is_there() -> bool {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(address) = set("DBUS_SESSION_BUS_ADDRESS") {
-        // `autolaunch:` would start a bus that nobody ends.
-        return !address.to_string_lossy().contains("autolaunch");
-    }
-    set("XDG_RUNTIME_DIR").is_some_and(|dir| Path::new(&dir).join("bus").exists())
-}
-
-#[cfg(target_os = "macos")]
-pub(crate) fn bus_is_there() -> bool {
-    true
 }
 
 #[async_trait]

@@ -45,7 +45,30 @@ pub struct Known {
     pub is_lost: bool,
 }
 
+impl Known {
+    /// Whether no login or key of this catalog was ever here.
+    fn is_only_named(&self) -> bool {
+        let bare = Self {
+            region: self.region.clone(),
+            ..Self::default()
+        };
+        *self == bare
+    }
+}
+
 type Catalogs = BTreeMap<CatalogUrl, Known>;
+
+/// How many catalogs are remembered that were only asked where they are.
+/// Whoever names ever new ones shall not fill the file.
+const MOST_NAMED: usize = 64;
+
+/// Makes room for one more that was only named.
+fn forget_named(catalogs: &mut Catalogs) {
+    let named = catalogs.values().filter(|known| known.is_only_named());
+    if named.count() >= MOST_NAMED {
+        catalogs.retain(|_, known| !known.is_only_named());
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -132,6 +155,9 @@ impl KnownCatalogs {
             Err(_) => None,
         };
         let mut document = self.read()?;
+        if !document.catalogs.contains_key(catalog) {
+            forget_named(&mut document.catalogs);
+        }
         let known = document.catalogs.entry(catalog.clone()).or_default();
         let before = known.clone();
         change(known);
@@ -248,6 +274,22 @@ mod tests {
 
     fn registry() -> RegistryUrl {
         "https://registry.example".parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn catalogs_that_were_only_named_do_not_fill_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let known = KnownCatalogs::in_dir(dir.path());
+        let trust = |known: &mut Known| known.registry_url = Some(registry());
+        known.update(&catalog(), trust).await.unwrap();
+        for n in 0..5 * MOST_NAMED {
+            let named = format!("https://demo.quilt.example/{n}").parse().unwrap();
+            let region = |known: &mut Known| known.region = Some("eu-west-1".to_owned());
+            known.update(&named, region).await.unwrap();
+            assert!(known.of(&named).unwrap().region.is_some(), "the latest");
+        }
+        assert!(known.all().unwrap().len() <= MOST_NAMED + 1);
+        assert_eq!(known.of(&catalog()).unwrap().registry_url, Some(registry()));
     }
 
     async fn remember(known: &KnownCatalogs) {

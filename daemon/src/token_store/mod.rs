@@ -13,6 +13,8 @@ mod known;
 mod lock;
 mod memory;
 mod open;
+#[cfg(not(target_os = "macos"))]
+pub(crate) mod session_bus;
 #[cfg(test)]
 mod tests;
 mod unlocked;
@@ -26,8 +28,6 @@ use quilt_trust::Distrust;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
-#[cfg(target_os = "linux")]
-pub(crate) use self::keyring::bus_is_there;
 pub use self::known::Known;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};

@@ -9,7 +9,7 @@ use quilt_proto::quoted;
 use super::auto::AutoBackend;
 use super::backend::{Backend, Reservation};
 use super::file::FileBackend;
-use super::keyring::{KeyringBackend, bus_is_there};
+use super::keyring::KeyringBackend;
 use super::lock::Locks;
 use super::{Document, Store, StoreError};
 
@@ -58,12 +58,24 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
             tracing::info!("{error}; tokens are kept in {}", quoted::path(&file.path()));
             let backend = Arc::new(AutoBackend::new(file, dir.to_owned()));
             let store = Store::new(Arc::clone(&backend) as _, Locks::in_dir(dir)).knowing(dir);
-            if bus_is_there() {
+            if may_come() {
                 tokio::spawn(backend.move_when_it_can(store.clone()));
             }
             Ok(store)
         }
     }
+}
+
+/// Whether a keyring may be there later: a session bus is.
+#[cfg(not(target_os = "macos"))]
+fn may_come() -> bool {
+    super::session_bus::is_named()
+}
+
+/// Whether a keyring may be there later.
+#[cfg(target_os = "macos")]
+fn may_come() -> bool {
+    true
 }
 
 /// Moves logins made while there was no keyring into it; of two logins to one

@@ -17,6 +17,7 @@ mod file_system;
 mod groups;
 mod home;
 mod judge;
+pub mod sockets;
 mod users;
 mod way;
 

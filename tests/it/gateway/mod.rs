@@ -6,6 +6,7 @@ mod burst;
 mod files;
 mod graphql;
 mod headers;
+mod itself;
 mod kills;
 mod led_back;
 mod mcp;

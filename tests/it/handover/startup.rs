@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use quilt_tests::harness::{Home, World};
+use quilt_tests::harness::{Home, Run, World, binaries};
 use quilt_tests::stack::{FakeStack, StackConfig};
 
 use super::{end, key_at, restart, set, start_in, status, token};
@@ -71,6 +71,50 @@ async fn each_catalog_has_its_key_and_a_bad_one_is_said() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_others_may_have_put_there_is_not_taken() {
+    let home = Home::new();
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let key = key_at(&stack);
+    let credentials = home.path().join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    written(&credentials.join("quilt-api-key.one"), &key, 0o400);
+    let settings = format!("[catalogs.one]\nurl = '{}'\n", stack.catalog_url());
+    roles::set(&home, &settings);
+    let variables = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+    let mode = |mode| fs::set_permissions(&credentials, Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    let daemon = Some(start_in(&home, &variables).await);
+    let mut world = World {
+        stack,
+        home,
+        daemon,
+    };
+    let token = ["token", "--catalog", "one"];
+    world.ctl(&token).await.failed(3);
+    let findings = status(&world).await.findings;
+    let found = findings.iter().find(|it| it.code == "api_key").unwrap();
+    assert!(found.summary.contains("by other users"), "{found:?}");
+    // Nor is the one for the configured catalog.
+    fs::rename(
+        credentials.join("quilt-api-key.one"),
+        credentials.join("quilt-api-key"),
+    )
+    .unwrap();
+    world.daemon.take().unwrap().stop().await;
+    let mut command = world.home.command(binaries::quiltd());
+    let output = command.envs(variables).output().await.unwrap();
+    let line = Run::from(output).failed(1);
+    assert!(line.contains("API key"), "{line}");
+    // The control: where nobody else may write, it is.
+    mode(0o500);
+    let catalog = world.stack.catalog_url().to_owned();
+    let variables = [&variables[..], &[("QUILT_CATALOG", &*catalog)]].concat();
+    world.daemon = Some(start_in(&world.home, &variables).await);
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), key);
+    mode(0o700);
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn over_a_restart_files_are_read_again_and_what_was_set_since_is_kept() {
@@ -110,7 +154,7 @@ async fn the_only_keys_catalog_is_the_one_that_is_meant() {
     let ask = async |args: &[&str]| {
         let mut command = world.ctl_command(args);
         let output = command.env_remove("QUILT_CATALOG").output().await.unwrap();
-        quilt_tests::harness::Run::from(output)
+        Run::from(output)
     };
     for args in [
         &["logged-in"][..],

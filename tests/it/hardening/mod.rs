@@ -7,6 +7,8 @@ mod memory;
 mod other_user;
 mod process;
 mod same_user;
+#[cfg(target_os = "linux")]
+mod session_bus;
 mod trace;
 mod upstream;
 

@@ -1,12 +1,14 @@
 //! Hands a secret URL to the browser.
 //!
 //! What a browser is started with, everyone on the machine can read. So it is
-//! started with the address of a page of this process, which sends it on, once.
+//! started with the address of a page of this process, which sends it on, once,
+//! and nobody but this user's programs: others can read that address, too.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use quilt_trust::sockets;
 use zeroize::Zeroizing;
 
 use crate::browser;
@@ -18,8 +20,12 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to say what it wants.
 const REQUEST: Duration = Duration::from_secs(2);
 
-/// Opens the URL in the user's browser; false where that did not work.
+/// Opens the URL in the user's browser; false where that did not work, or the
+/// system does not tell who comes for it.
 pub(super) fn to_browser(url: &str) -> bool {
+    if !sockets::is_told() {
+        return false;
+    }
     let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) else {
         return false;
     };
@@ -46,6 +52,8 @@ fn send_on(listener: &TcpListener, path: &str, url: &str) -> io::Result<bool> {
     let end = Instant::now() + TIMEOUT;
     while Instant::now() < end {
         match listener.accept() {
+            // Others are hung up on, whatever they say.
+            Ok((stream, _)) if !is_ours(&stream) => {}
             Ok((stream, _)) => {
                 if answer(stream, path, url).unwrap_or(false) {
                     return Ok(true);
@@ -56,6 +64,14 @@ fn send_on(listener: &TcpListener, path: &str, url: &str) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Whether a program of this user connected, or of root's, who could take the
+/// URL anyway.
+fn is_ours(stream: &TcpStream) -> bool {
+    let me = rustix::process::getuid().as_raw();
+    let owner = sockets::owner(stream).ok().flatten();
+    owner.is_some_and(|owner| owner == me || owner == 0)
 }
 
 fn answer(mut stream: TcpStream, path: &str, url: &str) -> io::Result<bool> {

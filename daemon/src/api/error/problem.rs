@@ -154,7 +154,9 @@ fn session(error: &SessionError) -> Problem {
         SessionError::Expired(_) => Problem::new(401, ErrorCode::SessionExpired, detail),
         SessionError::KeyRefused { .. } => Problem::new(403, ErrorCode::InvalidApiKey, detail),
         SessionError::NotAccepted { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
-        SessionError::NotACode => Problem::new(422, ErrorCode::InvalidInput, detail),
+        SessionError::NotACode | SessionError::RegistryIsHere(_) => {
+            Problem::new(422, ErrorCode::InvalidInput, detail)
+        }
         SessionError::NoConnect(_) => Problem::new(404, ErrorCode::NotFound, detail),
         SessionError::NoOwners(_) => Problem::new(403, ErrorCode::Denied, detail),
         SessionError::WebLoginDenied => Problem::new(403, ErrorCode::StackRefused, detail),

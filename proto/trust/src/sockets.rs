@@ -1,0 +1,168 @@
+//! Whose TCP sockets are, as far as the system tells: Linux lists them all, and
+//! says of each whose it is (proc(5), /proc/net/tcp).
+//!
+//! Anybody on the machine can connect to a port of loopback. What listens there
+//! for its user alone asks here before it answers.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+
+/// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
+/// which are programs' that reach 127.0.0.1 through one.
+pub const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+/// Which users a container knows, and the user in whose name it sees others.
+const USERS: &str = "/proc/self/uid_map";
+const NOBODY: &str = "/proc/sys/kernel/overflowuid";
+
+/// Whether the system tells whose connections are.
+pub fn is_told() -> bool {
+    TABLES.iter().any(|table| fs::File::open(table).is_ok())
+}
+
+/// The state of an established connection, and those of one whose end has
+/// nothing more to say.
+const ESTABLISHED: u8 = 1;
+const HALF_CLOSED: [u8; 2] = [4, 5];
+
+/// A line of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Whose it is.
+    pub user: u32,
+    /// Its number; one that nobody holds any more has none.
+    pub inode: u64,
+    /// Whether both ends may still speak.
+    pub is_established: bool,
+    /// Whether somebody holds it.
+    pub is_held: bool,
+}
+
+impl Socket {
+    /// One in a state of TCP, by its number there.
+    pub fn new(state: u8, user: u32, inode: u64) -> Self {
+        let is_established = state == ESTABLISHED;
+        Self {
+            user,
+            inode,
+            is_established,
+            // One that nobody holds any more can be listed as root's.
+            is_held: is_established || HALF_CLOSED.contains(&state) && user != 0,
+        }
+    }
+
+    /// A line's own address, the other end's, and what it says of the socket.
+    pub fn parse(line: &str) -> Option<(SocketAddrV4, SocketAddrV4, Self)> {
+        let mut columns = line.split_whitespace().skip(1);
+        let (from, to, state) = (columns.next()?, columns.next()?, columns.next()?);
+        // Queues, timer and retransmissions stand before the user.
+        let user: u32 = columns.nth(3)?.parse().ok()?;
+        // A timeout stands between.
+        let inode = columns.nth(1).and_then(|inode| inode.parse().ok());
+        let state = u8::from_str_radix(state, 16).ok()?;
+        let socket = Self::new(state, user, inode.unwrap_or_default());
+        Some((address(from)?, address(to)?, socket))
+    }
+}
+
+/// `0100007F:1F90`, or the same behind `0000000000000000FFFF0000`: words of an
+/// address in the machine's byte order, and a port.
+fn address(text: &str) -> Option<SocketAddrV4> {
+    let (address, port) = text.split_once(':')?;
+    let word = match address.len() {
+        8 => address,
+        32 => address.strip_prefix("0000000000000000FFFF0000")?,
+        _ => return None,
+    };
+    let word = u32::from_str_radix(word, 16).ok()?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some(SocketAddrV4::new(Ipv4Addr::from(word.to_ne_bytes()), port))
+}
+
+/// Whether a user is one and not the name for all whom a container does not
+/// know (user_namespaces(7)).
+pub fn is_known(user: u32) -> bool {
+    let number = |text: &str| text.trim().parse::<u32>().ok();
+    let nobody = fs::read_to_string(NOBODY).ok();
+    if nobody.and_then(|text| number(&text)) != Some(user) {
+        return true;
+    }
+    fs::read_to_string(USERS).is_ok_and(|map| is_mapped(&map, user))
+}
+
+/// Whether a user is in a `uid_map`: first here, first outside, how many.
+fn is_mapped(map: &str, user: u32) -> bool {
+    map.lines().any(|line| {
+        let mut columns = line.split_whitespace().map(str::parse::<u32>);
+        let (Some(Ok(first)), Some(Ok(_)), Some(Ok(count))) =
+            (columns.next(), columns.next(), columns.next())
+        else {
+            return false;
+        };
+        user >= first && user - first < count
+    })
+}
+
+/// The user who holds the other end of a connection over loopback; nothing where
+/// the system does not tell.
+pub fn owner(stream: &TcpStream) -> io::Result<Option<u32>> {
+    let (SocketAddr::V4(local), SocketAddr::V4(peer)) = (stream.local_addr()?, stream.peer_addr()?)
+    else {
+        return Ok(None);
+    };
+    let tables = TABLES
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok());
+    let found = tables
+        .into_iter()
+        .find_map(|table| theirs(&table, local, peer));
+    Ok(found
+        .map(|socket| socket.user)
+        .filter(|user| is_known(*user)))
+}
+
+/// The socket at `peer` of a connection to `local`.
+fn theirs(table: &str, local: SocketAddrV4, peer: SocketAddrV4) -> Option<Socket> {
+    let sockets = table.lines().filter_map(Socket::parse);
+    let mut theirs =
+        sockets.filter(|(from, to, socket)| (*from, *to) == (peer, local) && socket.is_held);
+    theirs.next().map(|(_, _, socket)| socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_other_end_has_an_owner_until_it_hangs_up() {
+        use std::net::TcpListener;
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap();
+        let me = rustix::process::getuid().as_raw();
+        // As Java does it, too.
+        let mapped = format!("[::ffff:127.0.0.1]:{}", local.port());
+        for address in [local.to_string(), mapped] {
+            let Ok(client) = TcpStream::connect(address) else {
+                continue;
+            };
+            let (stream, _) = listener.accept().unwrap();
+            assert_eq!(owner(&stream).unwrap(), Some(me));
+            drop(client);
+            assert_eq!(owner(&stream).unwrap_or_default(), None);
+        }
+    }
+
+    #[test]
+    fn a_container_knows_the_users_it_maps() {
+        let all = "         0          0 4294967295\n";
+        assert!(is_mapped(all, 65_534));
+        let some = "      1000       1000          1\n     65534 70000 1\n";
+        assert!(is_mapped(some, 1000) && is_mapped(some, 65_534));
+        for (map, user) in [(some, 1001), (some, 999), ("", 0), ("nonsense", 0)] {
+            assert!(!is_mapped(map, user), "{map} {user}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A session bus that is another user's: an address outlives the bus that had
+//! it, and whoever takes it up is sent nothing.
+
+use std::process::Stdio;
+
+use quilt_tests::harness::{Daemon, Home, Run, Users, World, binaries};
+use quilt_tests::stack::{FakeStack, StackConfig};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+/// Takes the place of a bus, in one of two ways; prints what it is sent before
+/// it answers anything, a line a connection.
+const BUS: &str = "
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+how, name = sys.argv[1], sys.argv[2]
+listener.bind('\\0' + name if how == 'abstract' else name)
+if how == 'path':
+    os.chmod(name, 0o777)
+listener.listen(64)
+print('ready', flush=True)
+while True:
+    connection, _ = listener.accept()
+    print(connection.recv(64), flush=True)
+    connection.close()
+";
+
+struct Bus {
+    address: String,
+    lines: Lines<BufReader<ChildStdout>>,
+    program: Child,
+}
+
+impl Bus {
+    /// In the home of its user.
+    async fn start(home: &Home, how: &str, name: &str) -> Self {
+        let mut command = home.command("python3");
+        let mut program = command
+            .args(["-I", "-c", BUS, how, name])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));
+        Self {
+            address: format!("unix:{how}={name}"),
+            lines,
+            program,
+        }
+    }
+
+    /// What the next one sends who connects.
+    async fn next(&mut self) -> String {
+        self.lines.next_line().await.unwrap().unwrap()
+    }
+
+    /// What all who connected have sent, up to now.
+    async fn all(mut self) -> Vec<String> {
+        self.program.kill().await.unwrap();
+        let mut all = Vec::new();
+        while let Some(line) = self.lines.next_line().await.unwrap() {
+            all.push(line);
+        }
+        all
+    }
+}
+
+async fn daemon(home: &Home, bus: &Bus, store: &str) -> Daemon {
+    let variables = [("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str())];
+    Daemon::start_with(home, &["--token-store", store], &variables).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_of_another_user_is_sent_nothing() {
+    let Some(users) = Users::find("another user with the address of the session bus").await else {
+        return;
+    };
+    for how in ["abstract", "path"] {
+        let (home, theirs) = (Home::of(&users.a), Home::of(&users.b));
+        let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+        let name = theirs.path().join("bus").display().to_string();
+
+        // The control: a bus of one's own is spoken to.
+        let own_name = home.path().join("bus").display().to_string();
+        let mut own = Bus::start(&home, how, &own_name).await;
+        let speaking = daemon(&home, &own, "auto").await;
+        while !own.next().await.contains("AUTH") {}
+        assert!(speaking.stop().await.success());
+
+        let mut open = theirs.command("chmod");
+        let opened = open.arg("711").arg(theirs.path()).status().await;
+        assert!(opened.unwrap().success());
+        let mut bus = Bus::start(&theirs, how, &name).await;
+        let daemon = Some(daemon(&home, &bus, "auto").await);
+        let world = World {
+            stack,
+            home,
+            daemon,
+        };
+        world.login().await;
+        // It was looked at, and what is to be told is not told there either.
+        assert_eq!(bus.next().await, "b''", "{how}");
+        world.stack.control().revoke_sessions(None);
+        world.stack.control().outdate_access_tokens();
+        world.ctl(&["whoami"]).await.failed(3);
+        let status = world.ctl(&["status"]).await.ok();
+        assert!(status.contains("tokens in file"), "{how}: {status}");
+        let other = format!("belongs to another user (uid {})", users.b.uid());
+        assert!(world.log().contains(&other), "{how}: {}", world.log());
+        assert!(world.daemon.unwrap().stop().await.success());
+
+        let mut command = world.home.command(binaries::quiltd());
+        let output = command
+            .args(["--token-store", "keyring", "--log", "error"])
+            .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+            .output();
+        let line = Run::from(output.await.unwrap()).failed(1);
+        assert!(line.contains(&other), "{how}: {line}");
+        let sent = bus.all().await;
+        assert!(sent.iter().all(|sent| sent == "b''"), "{how}: {sent:?}");
+    }
+}
