@@ -1,18 +1,19 @@
 //! `login`: the interactive login, with a pasted code or through the browser
 //! alone, or an API key.
 
+mod api_key;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use quilt_proto::api::{
-    AwaitWebLogin, Login, ReadSession, ReadStatus, SessionQuery, StartWebLogin, UseApiKey,
-    WebLoginQuery,
+    AwaitWebLogin, Login, ReadSession, ReadStatus, SessionQuery, StartWebLogin, WebLoginQuery,
 };
-use quilt_proto::wire::{
-    ApiKeyHandover, CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress,
-};
+use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress};
 use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
+pub(super) use self::api_key::set_key;
+use self::api_key::use_key;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::helper::Helper;
@@ -305,44 +306,10 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// Uses a key instead of the login.
-fn use_key(
-    context: &Context,
-    key: &ApiKeySecret,
-    accept: Option<RegistryHost>,
-) -> Result<(), Failure> {
-    let reply = consent::to_registry(accept, |accept| context.reply(&use_request(key, accept)))?;
-    let session = reply.answer()?;
-    note_doubts(&session);
-    welcome(context, reply.body(), &session)
-}
-
-/// The same for a key that was just made, or was in use before: says nothing
-/// on stdout.
-pub(super) fn set_key(context: &Context, key: &ApiKeySecret) -> Result<Session, Failure> {
-    let session = consent::to_registry(None, |accept| context.send(&use_request(key, accept)))?;
-    note_doubts(&session);
-    Ok(session)
-}
-
-fn use_request(key: &ApiKeySecret, accept_registry: Option<RegistryHost>) -> UseApiKey {
-    UseApiKey(ApiKeyHandover {
-        key: key.secret().clone(),
-        accept_registry,
-    })
-}
-
 /// What keeps the login from being what counts.
 fn note_findings(session: &Session) {
     for finding in &session.findings {
         output::advise(&finding.summary, &finding.hint);
-    }
-}
-
-/// A key that could not be checked is used all the same.
-fn note_doubts(session: &Session) {
-    if let Some(problem) = &session.status.last_error {
-        output::note(format_args!("warning: {problem}"));
     }
 }
 
