@@ -151,7 +151,7 @@ async fn configuring_a_catalog_anew_keeps_quilt3_here() {
             .insert("registryUrl".to_owned(), json!(gateway));
     });
     let line = world.ctl(&["setup", "quilt3"]).await.failed(8);
-    assert!(line.contains("own gateway"), "{line}");
+    assert!(line.contains("this daemon itself"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
