@@ -60,6 +60,7 @@ fn daemon(home: &Home) {
         let problem = r#"{"type":"about:blank","title":"x","status":403,"code":"stack_refused","detail":"the code was not accepted: “Invalid refresh token”; copy it whole, from the page as it is now","hint":"quiltctl login https://demo.quilt.example"}"#;
         let config = r#"{"navigator_url":"https://demo.quilt.example","region":"us-east-1","registryUrl":"http://127.0.0.1:28517","telemetry_disabled":false,"default_remote_registry":null}"#;
         let (code, body) = match (method, path) {
+            ("DELETE", _) => (204, String::new()),
             ("POST", "/v1/session") if request.contains("mistyped") => (403, problem.to_owned()),
             (_, "/v1/session") => (200, session(host)),
             (_, "/v1/status") => (200, status("0.1.0")),
@@ -210,6 +211,8 @@ fn every_command_at_every_width_and_nothing_to_copy_is_broken() {
             }
             let _ = writeln!(all, "──── {width}\n{text}");
         }
+        let is_answered = !all.contains("what answers on the socket is not quiltd");
+        assert!(is_answered, "{args:?}: the daemon here says something else");
         insta::assert_snapshot!(format!("screen_{name}"), all);
     }
 }
