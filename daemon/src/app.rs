@@ -1,8 +1,8 @@
 //! Builds and owns the services, in the order they depend on each other.
 
 mod config;
-mod follow;
-mod outside;
+mod external;
+mod file_watch;
 mod region;
 mod startup_keys;
 
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::config::Config;
-pub(crate) use self::outside::Outside;
+pub(crate) use self::external::External;
 use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::changes::Changes;
@@ -36,12 +36,12 @@ use crate::package::Packages;
 use crate::process::Attempt;
 use crate::program::Program;
 use crate::quilt3::{ConfigFile, SdkFiles};
-use crate::session::{Dependencies, News, OwnPorts, Session, Sessions};
+use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 use crate::token_store::{self, StoreError};
 use crate::users::Users;
-use crate::{VERSION, catalogs};
+use crate::{VERSION, catalog_resolver};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
 /// the request that was sent is over by itself (15 s, more after a freeze), and
@@ -109,8 +109,8 @@ impl App {
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
-        let outside = Outside::default();
-        let app = Self::build_in(outside, config, protections, socket, shutdown).await?;
+        let external = External::default();
+        let app = Self::build_in(external, config, protections, socket, shutdown).await?;
         for diagnostic in doctor::network(&app.network) {
             tracing::warn!("{diagnostic}");
         }
@@ -121,27 +121,27 @@ impl App {
     }
 
     pub(crate) async fn build_in(
-        outside: Outside,
+        external: External,
         config: Config,
         protections: Vec<Attempt>,
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
-        let clock = Arc::clone(&outside.clock);
+        let clock = Arc::clone(&external.clock);
         let started_at = clock.now().wall;
         let metrics = Metrics::new(VERSION, started_at);
-        let settings = SettingsFile::new(config.settings).kept_in(&config.state_dir);
+        let settings = SettingsFile::new(config.settings).with_state_dir(&config.state_dir);
         let settings = Arc::new(settings);
         let network = {
             let settings = Arc::clone(&settings);
             Arc::new(Network::new(move || settings.current().network.clone()))
         };
-        let stack = outside.stack(StackClient::new(&network, metrics.upstream.stack.clone()));
+        let stack = external.stack(StackClient::new(&network, metrics.upstream.stack.clone()));
         let stack = Arc::new(stack);
-        let (tasks, news) = (TaskTracker::new(), News::default());
+        let (tasks, events) = (TaskTracker::new(), SessionEvents::default());
         let store = token_store::open(config.token_store, &config.state_dir).await?;
-        let grants = Grants::kept_in(&config.state_dir, Arc::clone(&clock));
-        let grants = grants.announcing(news.changes.clone());
+        let grants = Grants::with_state_dir(&config.state_dir, Arc::clone(&clock));
+        let grants = grants.announcing(events.changes.clone());
         let grants = Arc::new(grants.with_token_files_beside(&socket));
         let listening = Arc::clone(&grants);
         let dependencies = Dependencies {
@@ -150,27 +150,27 @@ impl App {
             clock: Arc::clone(&clock),
             tasks: tasks.clone(),
             meter: metrics.refreshes.access_tokens.clone(),
-            news: news.clone(),
+            events: events.clone(),
             own_ports: OwnPorts::new(move |port| listening.listens_at(port)),
         };
         let sessions = Arc::new(Sessions::load(dependencies).await?);
         let sdk_config = ConfigFile::new(config.python_sdk_dir.clone());
-        let aws = outside.aws(Aws::new(&network, &metrics.upstream).await);
+        let aws = external.aws(Aws::new(&network, &metrics.upstream).await);
         let aws = Arc::new(aws);
         let s3 = aws.endpoint("S3");
-        let wanted = Arc::clone(&grants);
+        let used_by_grants = Arc::clone(&grants);
         let vault = Vault::new(credential::Dependencies {
             sessions: Arc::clone(&sessions),
             config: sdk_config.clone(),
             stack: Arc::clone(&stack),
             aws: Arc::clone(&aws),
             settings: Arc::clone(&settings),
-            wanted: Arc::new(move |catalog, profile| wanted.wants(catalog, profile)),
+            in_use: Arc::new(move |catalog, profile| used_by_grants.uses(catalog, profile)),
             clock: Arc::clone(&clock),
             meter: metrics.refreshes.aws_credentials.clone(),
-            changes: news.changes.clone(),
+            changes: events.changes.clone(),
         });
-        tokio::spawn(follow::forget_connections(
+        tokio::spawn(file_watch::forget_connections(
             Arc::downgrade(&stack),
             sessions.identities(),
         ));
@@ -188,7 +188,7 @@ impl App {
             grants,
             gateway,
             settings,
-            notifier: Notifier::kept_in(&config.state_dir),
+            notifier: Notifier::with_state_dir(&config.state_dir),
             stack,
             network,
             config: sdk_config,
@@ -198,7 +198,7 @@ impl App {
             protections,
             program: Program::running(),
             started_at,
-            changes: news.changes,
+            changes: events.changes,
             clock,
             users: Users::default(),
             not_taken: OnceLock::new(),
@@ -240,15 +240,21 @@ impl App {
     }
 
     /// The session a request is about.
-    pub fn session(&self, catalog: Option<&str>) -> Result<Arc<Session>, catalogs::CatalogError> {
+    pub fn session(
+        &self,
+        catalog: Option<&str>,
+    ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
         Ok(self.sessions.session(&self.catalog(catalog)?))
     }
 
     /// The catalog asked for, else the configured one, else the only one that
     /// somebody is logged in to.
-    pub fn catalog(&self, asked: Option<&str>) -> Result<CatalogUrl, catalogs::CatalogError> {
+    pub fn catalog(
+        &self,
+        asked: Option<&str>,
+    ) -> Result<CatalogUrl, catalog_resolver::CatalogError> {
         let settings = self.settings.current();
-        catalogs::resolve(asked, &settings, &self.config, || self.sessions.only())
+        catalog_resolver::resolve(asked, &settings, &self.config, || self.sessions.only())
     }
 
     /// Takes note of who the stack says the user of a session is.
@@ -258,8 +264,8 @@ impl App {
 
     /// Notices what another daemon on the same store did: who logged in, out,
     /// or switched the role there is who acts here from now on.
-    pub async fn follow_store(&self) {
-        self.sessions.follow_store().await;
+    pub async fn sync_with_store(&self) {
+        self.sessions.sync_with_store().await;
     }
 
     /// Hears of everything that may make the status another one.

@@ -9,7 +9,7 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod aws;
-pub mod catalogs;
+pub mod catalog_resolver;
 pub mod changes;
 #[cfg(test)]
 mod chaos;
@@ -82,8 +82,8 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let app = Arc::new(app);
     let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
     let router = api::metered(router, &app);
-    app.follow_files();
-    api::tell_notices(&app);
+    app.watch_files();
+    api::notify_user(&app);
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), ErrorResponders::problems());

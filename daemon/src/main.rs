@@ -16,7 +16,7 @@ use quilt_proto::locations::Places;
 use quilt_proto::wire::CARRY_KEYS;
 use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
 use quiltd::app::{App, Config};
-use quiltd::handover::{self, CarriedKey, Kept, Visit};
+use quiltd::handover::{self, HandoverKey, KeyTaker, Receipt};
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
@@ -118,7 +118,7 @@ fn last_words(what: &str, hint: Option<Command>) {
 /// restart`.
 fn carry_keys(path: &Path) -> ExitCode {
     log_to_stderr("warn");
-    match handover::carry(path) {
+    match handover::relay(path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             last_words(&error.to_string(), Some("quiltctl status".into()));
@@ -129,15 +129,15 @@ fn carry_keys(path: &Path) -> ExitCode {
 
 /// Who has API keys for this daemon, if anybody does. They look at this process
 /// before it protects itself.
-fn predecessor() -> Option<Visit> {
+fn predecessor() -> Option<KeyTaker> {
     // Else this program runs itself again first.
     if StartupKey::is_in_environment() {
         return None;
     }
-    Visit::knock(&handover::socket(&locations::state_dir().ok()?))
+    KeyTaker::announce(&handover::socket(&locations::state_dir().ok()?))
 }
 
-fn take_keys(visit: Visit) -> Option<(Vec<CarriedKey>, Kept)> {
+fn take_keys(visit: KeyTaker) -> Option<(Vec<HandoverKey>, Receipt)> {
     match visit.take() {
         Ok(taken) => Some(taken),
         Err(error) => {
@@ -151,7 +151,7 @@ fn take_keys(visit: Visit) -> Option<(Vec<CarriedKey>, Kept)> {
 fn serve(
     args: Args,
     protections: Vec<Attempt>,
-    before: Option<(Vec<CarriedKey>, Kept)>,
+    before: Option<(Vec<HandoverKey>, Receipt)>,
 ) -> anyhow::Result<ExitCode> {
     log_to_stderr(&args.log);
     for warning in protections.iter().filter_map(Attempt::warning) {

@@ -13,7 +13,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "app",
             "audit",
             "aws",
-            "catalogs",
+            "catalog_resolver",
             "credential",
             "doctor",
             "files",
@@ -36,7 +36,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "audit",
             "aws",
-            "catalogs",
+            "catalog_resolver",
             "changes",
             "clock",
             "credential",
@@ -61,7 +61,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("audit", &["files"]),
     ("aws", &["metrics"]),
-    ("catalogs", &["quilt3", "settings"]),
+    ("catalog_resolver", &["quilt3", "settings"]),
     // Tests of several modules at once.
     (
         "chaos",
@@ -84,8 +84,16 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "credential",
         &[
-            "aws", "catalogs", "changes", "clock", "metrics", "quilt3", "refresh", "session",
-            "settings", "stack",
+            "aws",
+            "catalog_resolver",
+            "changes",
+            "clock",
+            "metrics",
+            "quilt3",
+            "refresh",
+            "session",
+            "settings",
+            "stack",
         ],
     ),
     (
@@ -133,7 +141,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("notify", &["files", "settings", "token_store"]),
     (
         "package",
-        &["aws", "catalogs", "credential", "quilt3", "session"],
+        &["aws", "catalog_resolver", "credential", "quilt3", "session"],
     ),
     ("process", &["raw"]),
     ("program", &[]),

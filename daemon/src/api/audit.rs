@@ -175,7 +175,7 @@ pub(super) fn event<'a>(
 /// The event as the doing of a peer: of the program that wanted it.
 fn by<'a>(event: Event<'a>, peer: Option<&'a Peer>) -> Event<'a> {
     let Some(peer) = peer else { return event };
-    let program = peer.wanted_by();
+    let program = peer.requested_by();
     let executable = program.and_then(|program| program.executable.as_ref());
     Event {
         pid: program.map(|program| program.pid).or(peer.pid),

@@ -9,7 +9,7 @@ use quilt_proto::{CatalogUrl, Command, ErrorCode, NameError, Problem, Reason};
 use super::hints;
 use crate::audit::AuditError;
 use crate::aws::AwsError;
-use crate::catalogs::CatalogError;
+use crate::catalog_resolver::CatalogError;
 use crate::credential::CredentialError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;

@@ -18,7 +18,7 @@ use self::commands::{
 pub(super) use self::commands::{ask, key as key_notice, not_taken, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
-use crate::catalogs::CatalogError;
+use crate::catalog_resolver::CatalogError;
 use crate::credential::CredentialError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;
@@ -124,7 +124,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::RegistryChanged { catalog, named, .. }
         | SessionError::OtherRegistry { catalog, named, .. } => accept(command, catalog, named),
         SessionError::LoggedOut(catalog)
-        | SessionError::Overtaken(catalog)
+        | SessionError::Superseded(catalog)
         | SessionError::Expired(catalog)
         | SessionError::NoConnect(catalog)
         | SessionError::NoOwners(catalog) => login(catalog),
@@ -170,7 +170,7 @@ fn grant(error: &GrantError) -> Command {
             Command::of("quiltctl grants revoke").operand(id)
         }
         GrantError::HalfRevoked { id: None, .. } => "quiltctl setup quilt3 --undo".into(),
-        GrantError::NoTokenFile(error) | GrantError::Unkept(error) => {
+        GrantError::NoTokenFile(error) | GrantError::Unsaved(error) => {
             match locations::state_dir() {
                 Ok(dir) => look(&dir, error.kind()),
                 Err(no_home) => no_home.hint(),
@@ -223,7 +223,7 @@ fn key(error: &KeyError) -> Option<Command> {
             Command::of("quiltctl login --api-key").option("--catalog", catalog)
         }
         KeyError::NotAdmin(catalog) => Command::of("quiltctl whoami").option("--catalog", catalog),
-        KeyError::Twins { ids, .. } => {
+        KeyError::SameName { ids, .. } => {
             let id = ids.first().map_or("ID", String::as_str);
             Command::of("quiltctl api-keys revoke").operand(id)
         }

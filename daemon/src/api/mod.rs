@@ -1,20 +1,20 @@
 //! The JSON API: what each path does, in terms of the services below.
 
-mod arrival;
 mod audit;
 mod endpoint;
 mod error;
 mod finding;
 pub mod hints;
 mod listing;
+mod login_answer;
 mod loopback;
 mod meter;
-mod notices;
+mod notifications;
 mod openapi;
 mod router;
 mod routes;
 mod web;
 
 pub use self::meter::metered;
-pub use self::notices::tell_notices;
+pub use self::notifications::notify_user;
 pub use self::router::{open_gateway, router};

@@ -60,7 +60,7 @@ pub fn router(app: Arc<App>) -> Router {
 /// Every request counts on who is logged in now, through whichever daemon.
 async fn follow(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    app.follow_store().await;
+    app.sync_with_store().await;
     request.extensions_mut().insert(Waited(begun.elapsed()));
     next.run(request).await
 }

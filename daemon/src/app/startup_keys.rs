@@ -6,9 +6,9 @@ use std::sync::Arc;
 use quilt_proto::wire::KeyOffer;
 
 use super::App;
-use crate::catalogs::{self, CatalogError};
+use crate::catalog_resolver::{self, CatalogError};
 use crate::doctor::KeyNotTaken;
-use crate::handover::{self, CarriedKey, HandoverError, Offer};
+use crate::handover::{self, HandoverError, HandoverKey, Offer};
 use crate::keys::{StartupKey, StartupKeys, StartupSource};
 use crate::program::Program;
 
@@ -18,8 +18,8 @@ impl App {
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
         let session = self.session(catalog)?;
         self.keys.set_unchecked(&session, &key.secret, None);
-        if key.comes_again {
-            session.api_key().comes_again();
+        if key.is_read_at_start {
+            session.api_key().set_read_at_start();
         }
         Ok(())
     }
@@ -28,12 +28,12 @@ impl App {
     /// the runtime.
     pub fn take_startup_keys(&self) {
         let settings = self.settings.current();
-        let typed = |name: &str| Ok(catalogs::typed(name, &settings)?);
+        let typed = |name: &str| Ok(catalog_resolver::typed(name, &settings)?);
         let keys = StartupKeys::read(settings.key_files.clone(), typed);
         for (catalog, key) in &keys.found {
             let session = self.sessions.session(catalog);
             self.keys.set_unchecked(&session, key, None);
-            session.api_key().comes_again();
+            session.api_key().set_read_at_start();
         }
         for (_, error) in &keys.failed {
             tracing::warn!("an API key is not used: {error}");
@@ -58,7 +58,7 @@ impl App {
 
     /// Uses the keys of the daemon before, over those this one was started
     /// with: they were set later. Needs the runtime.
-    pub fn take_over(&self, keys: Vec<CarriedKey>) {
+    pub fn take_over(&self, keys: Vec<HandoverKey>) {
         for key in keys {
             let session = self.sessions.session(&key.catalog);
             let Ok(secret) = key.secret.copy().expose().parse() else {
@@ -78,12 +78,12 @@ impl App {
             .all()
             .iter()
             .filter_map(|session| {
-                let (secret, registry) = session.api_key().to_carry()?;
+                let (secret, registry) = session.api_key().to_hand_over()?;
                 let catalog = session.catalog().clone();
-                Some(CarriedKey::new(catalog, registry, &secret))
+                Some(HandoverKey::new(catalog, registry, &secret))
             })
             .collect();
-        let comes_again = self.comes_again();
+        let comes_again = self.is_started_again();
         if keys.is_empty() {
             return Ok(KeyOffer {
                 comes_again,
@@ -114,7 +114,7 @@ impl App {
 
     /// Whether a service manager runs the daemon that is not asked through a
     /// socket to start it (systemd.exec(5), "Environment Variables Set").
-    fn comes_again(&self) -> bool {
+    fn is_started_again(&self) -> bool {
         let executed = std::env::var("SYSTEMD_EXEC_PID").ok();
         executed.and_then(|pid| pid.parse().ok()) == Some(std::process::id())
             && !self.is_socket_activated

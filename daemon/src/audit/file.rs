@@ -11,7 +11,7 @@ use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
 use quilt_trust::{Access, Role};
 
-use super::shares;
+use super::program_shares;
 use crate::files;
 
 /// How long either file gets, in bytes: at most twice this much is on the disk,
@@ -135,7 +135,7 @@ impl AuditFile {
         let known: std::collections::HashSet<&[u8]> = lines[..known].iter().copied().collect();
         lines.extend(self::lines(&added).filter(|line| !known.contains(line)));
         let room = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
-        let mut kept = shares::keep(&lines, room).join(&b'\n');
+        let mut kept = program_shares::keep(&lines, room).join(&b'\n');
         kept.push(b'\n');
         files::replace_private(&self.older(), &kept)?;
         fs::remove_file(self.full())

@@ -6,7 +6,7 @@
 
 mod event;
 mod file;
-mod shares;
+mod program_shares;
 mod tally;
 mod writer;
 

@@ -4,12 +4,12 @@
 //! environment is ever read. Only where AWS is (`AWS_ENDPOINT_URL*`) and the
 //! way there (certificates, proxies) come from there.
 
-mod bounded;
-#[cfg(test)]
-mod calls;
+mod bounded_body;
 mod console;
 mod error;
 mod sts;
+#[cfg(test)]
+mod test_transport;
 mod xml;
 
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use quilt_proto::Timestamp;
 use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
 use url::Url;
 
-#[cfg(test)]
-pub(crate) use self::calls::Calls;
 pub use self::console::SignIn;
 pub use self::error::AwsError;
 pub use self::sts::AssumeRole;
+#[cfg(test)]
+pub(crate) use self::test_transport::Calls;
 pub use self::xml::text_of;
 use crate::metrics::{Upstream, UpstreamMeter};
 

@@ -12,7 +12,7 @@ use quilt_network::Failure;
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Secret, Timestamp, quoted};
 
-use super::bounded::Bounded;
+use super::bounded_body::Bounded;
 use super::error::said;
 use super::xml::text_of;
 use super::{Aws, AwsError, SessionKeys};

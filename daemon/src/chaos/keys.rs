@@ -5,7 +5,7 @@ use quilt_proto::wire::SessionState;
 
 use super::stack::{Answer, Endpoint};
 use super::world::{Login, World};
-use crate::session::KeyFacts;
+use crate::session::KeyInfo;
 
 /// Within which a key is good again once the trouble has passed, in seconds.
 const PROMISE: u64 = 30;
@@ -76,11 +76,11 @@ async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
         world.pass(90).await;
         assert!(world.outcome(world.credentials()).await.is_err());
         assert_eq!(world.session.status().state, SessionState::Active);
-        let unchecked = |facts: KeyFacts| facts.unchecked.is_some();
-        assert!(world.session.api_key().facts().is_some_and(unchecked));
+        let unchecked = |info: KeyInfo| info.unchecked.is_some();
+        assert!(world.session.api_key().info().is_some_and(unchecked));
         world.fake.lock().trouble.clear();
         world.pass(PROMISE).await;
-        assert!(!world.session.api_key().facts().is_some_and(unchecked));
+        assert!(!world.session.api_key().info().is_some_and(unchecked));
         assert!(world.outcome(world.credentials()).await.is_ok());
         world.keys.clear(&world.session).await;
     }

@@ -17,7 +17,7 @@ use crate::keys::Keys;
 use crate::metrics::{RefreshMeter, Upstream};
 use crate::quilt3::ConfigFile;
 use crate::refresh;
-use crate::session::{self, News, Session, SessionError, Sessions};
+use crate::session::{self, Session, SessionError, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 use crate::token_store::{LoginMethod, Record, Reservation, Store};
@@ -57,7 +57,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(1_800_000_000));
         let fake = FakeStack::start(&clock).await;
         let (store, tasks) = (Store::in_memory(), TaskTracker::new());
-        let news = News::default();
+        let events = SessionEvents::default();
         let catalog: CatalogUrl = fake.url.parse().unwrap();
         if login != Login::Key {
             let record = record(&fake, &clock, login);
@@ -74,7 +74,7 @@ impl World {
             clock: Arc::clone(&shared),
             tasks: tasks.clone(),
             meter: RefreshMeter::default(),
-            news: news.clone(),
+            events: events.clone(),
             own_ports: session::OwnPorts::default(),
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
@@ -86,10 +86,10 @@ impl World {
             stack: Arc::clone(stack),
             aws: Arc::new(Aws::new(&Arc::default(), &Upstream::default()).await),
             settings: Arc::clone(&settings),
-            wanted: Arc::new(|_, profile| profile.to_string() == "granted"),
+            in_use: Arc::new(|_, profile| profile.to_string() == "granted"),
             clock: Arc::clone(&shared),
             meter: RefreshMeter::default(),
-            changes: news.changes.clone(),
+            changes: events.changes.clone(),
         });
         let keys = Keys::new(Arc::clone(stack), shared, tasks);
         let world = Self {

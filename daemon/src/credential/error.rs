@@ -3,7 +3,7 @@
 use quilt_proto::{CatalogUrl, Command, ProfileName, Timestamp};
 
 use crate::aws::AwsError;
-use crate::catalogs::CatalogError;
+use crate::catalog_resolver::CatalogError;
 use crate::refresh::RefreshError;
 use crate::session::SessionError;
 

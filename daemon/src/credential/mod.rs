@@ -10,4 +10,4 @@ mod vault;
 
 pub use self::credentials::AwsCredentials;
 pub use self::error::CredentialError;
-pub use self::vault::{Dependencies, ResolvedProfile, Vault, Wanted};
+pub use self::vault::{Dependencies, InUse, ResolvedProfile, Vault};

@@ -76,7 +76,7 @@ impl RoleSource {
 
     async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
         let none = BTreeMap::new();
-        let user = self.session.user_so_far().await;
+        let user = self.session.last_user().await;
         let user = user.as_deref().and_then(session_name);
         let profile = &self.profile;
         let last = profile.roles.len().saturating_sub(1);

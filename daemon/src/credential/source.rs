@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::role_source::RoleSource;
 use super::stack_source::StackSource;
-use super::vault::{Key, Wanted};
+use super::vault::{InUse, Key};
 use super::{AwsCredentials, CredentialError};
 use crate::refresh::{Failure, Source};
 
@@ -22,7 +22,7 @@ pub(super) enum ProfileSource {
 pub(super) struct Issuer {
     pub(super) source: ProfileSource,
     pub(super) of: Key,
-    pub(super) wanted: Arc<Wanted>,
+    pub(super) in_use: Arc<InUse>,
 }
 
 #[async_trait]
@@ -48,8 +48,8 @@ impl Source for Issuer {
         error.retry_after()
     }
 
-    fn is_wanted(&self) -> bool {
+    fn is_in_use(&self) -> bool {
         let (catalog, profile) = &self.of;
-        (self.wanted)(catalog, profile)
+        (self.in_use)(catalog, profile)
     }
 }

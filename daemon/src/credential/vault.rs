@@ -15,12 +15,12 @@ use super::source::{Issuer, ProfileSource};
 use super::stack_source::StackSource;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::Aws;
-use crate::catalogs;
+use crate::catalog_resolver;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
 use crate::quilt3::ConfigFile;
-use crate::refresh::{Policy, Refresher, Watched};
+use crate::refresh::{Policy, RefreshContext, Refresher};
 use crate::session::{Session, Sessions};
 use crate::settings::{Profile, Settings, SettingsFile};
 use crate::stack::StackClient;
@@ -31,7 +31,7 @@ type Entries = BTreeMap<CatalogUrl, BTreeMap<ProfileName, Arc<Entry>>>;
 
 /// Whether something that lives on its own, a grant, counts as asking for a
 /// profile's credentials.
-pub type Wanted = dyn Fn(&CatalogUrl, &ProfileName) -> bool + Send + Sync;
+pub type InUse = dyn Fn(&CatalogUrl, &ProfileName) -> bool + Send + Sync;
 
 /// What the vault is made of.
 pub struct Dependencies {
@@ -46,7 +46,7 @@ pub struct Dependencies {
     /// The profiles.
     pub settings: Arc<SettingsFile>,
     /// Which credentials are kept although nobody asks.
-    pub wanted: Arc<Wanted>,
+    pub in_use: Arc<InUse>,
     /// Time.
     pub clock: SharedClock,
     /// Counts fetches.
@@ -138,7 +138,7 @@ impl Vault {
         let session = if let Some(catalog) = &profile.catalog {
             sessions.session(catalog)
         } else {
-            let catalog = catalogs::resolve(asked, &settings, config, || sessions.only())?;
+            let catalog = catalog_resolver::resolve(asked, &settings, config, || sessions.only())?;
             sessions.session(&catalog)
         };
         Ok(ResolvedProfile {
@@ -266,15 +266,15 @@ impl Vault {
         let issuer = Issuer {
             source,
             of: key.clone(),
-            wanted: Arc::clone(&self.dependencies.wanted),
+            in_use: Arc::clone(&self.dependencies.in_use),
         };
-        let watched = Watched {
+        let context = RefreshContext {
             clock: Arc::clone(&self.dependencies.clock),
             tasks: self.fetches.clone(),
             meter: self.dependencies.meter.clone(),
             changes: self.dependencies.changes.clone(),
         };
-        let refresher = Refresher::new(issuer, policy, watched);
+        let refresher = Refresher::new(issuer, policy, context);
         let entry = Entry::new(name.clone(), profile, Arc::clone(session), refresher);
         let entry = Arc::new(entry);
         let of_catalog = entries.entry(key.0).or_default();

@@ -9,7 +9,7 @@ use quilt_trust::Distrust;
 
 use crate::credential::CredentialError;
 use crate::gateway::GatewayDiagnostic;
-use crate::keys::{KeyNotice, StartupKeyError, StartupSource};
+use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
 use crate::process::Attempt;
 use crate::program::Replaced;
 use crate::session::SessionError;
@@ -55,7 +55,7 @@ pub enum Diagnostic {
     },
     /// An API key needs its owner.
     #[error(transparent)]
-    Key(KeyNotice),
+    Key(KeyDiagnostic),
     /// An API key that the daemon was to start with was not taken.
     #[error("an API key is not used: {error}")]
     NotTaken {

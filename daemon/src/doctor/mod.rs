@@ -77,15 +77,15 @@ pub struct Report {
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
     /// What works, one line each.
-    pub proven: Vec<String>,
+    pub passed: Vec<String>,
 }
 
 impl Report {
     /// Takes an outcome up; answers whether it was a good one.
     fn note(&mut self, outcome: Result<String, Diagnostic>) -> bool {
         match outcome {
-            Ok(proven) => {
-                self.proven.push(proven);
+            Ok(passed) => {
+                self.passed.push(passed);
                 true
             }
             Err(diagnostic) => {
@@ -122,7 +122,7 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     let replaced = context.program.and_then(Program::replaced);
     diagnostics.extend(replaced.map(Diagnostic::Replaced));
     match context.gateway.check() {
-        Ok(proven) => found.proven.extend(proven),
+        Ok(passed) => found.passed.extend(passed),
         Err(of_gateway) => {
             let again = context.gateway.set_up_again();
             let news = of_gateway.into_iter();
@@ -133,7 +133,7 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     let not_taken = context.keys_not_taken.iter().cloned();
     diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
     for session in context.sessions.all() {
-        let notices = context.keys.notices(&session).into_iter();
+        let notices = context.keys.diagnostics(&session).into_iter();
         diagnostics.extend(notices.map(Diagnostic::Key));
     }
     found
@@ -150,7 +150,7 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
     );
     found.diagnostics.extend(store);
     found.diagnostics.extend(rest.diagnostics);
-    found.proven.extend(rest.proven);
+    found.passed.extend(rest.passed);
     found
 }
 

@@ -96,7 +96,7 @@ pub(super) fn grants(data: &[u8]) {
 pub(super) fn catalogs(data: &[u8]) {
     let dir = dir();
     put(dir.path(), "catalogs.json", data);
-    crate::token_store::fuzz_known(dir.path());
+    crate::token_store::fuzz_known_catalogs(dir.path());
 }
 
 /// Pointers and hashes of a package registry.

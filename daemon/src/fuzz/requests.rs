@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::is_a_line;
 use crate::api;
 use crate::app::{App, Config};
-use crate::gateway::Asked;
+use crate::gateway::GraphqlRequest;
 use crate::listen::{AllowedHosts, guarded};
 use crate::stack::{Forward, Payload};
 use crate::token_store::StoreChoice;
@@ -116,7 +116,7 @@ pub(super) fn graphql(data: &[u8]) {
         headers: http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, json)]),
         body: Payload::from(data.to_vec()),
     };
-    let asked = served().runtime.block_on(Asked::by(&request));
+    let asked = served().runtime.block_on(GraphqlRequest::by(&request));
     let asked = asked.expect("one of GraphQL");
     is_a_line(&asked.to_string());
     // A field of a query is none, whatever its name.

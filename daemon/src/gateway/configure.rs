@@ -11,7 +11,7 @@ use super::{Gateway, GatewayError, Open};
 use crate::files::FileError;
 use crate::grant::Right;
 use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
-use crate::session::{Agreed, Arrival, Session};
+use crate::session::{LoginOutcome, Session, TrustedRegistry};
 use crate::stack::StackConfig;
 
 /// How setting up went.
@@ -32,7 +32,7 @@ pub struct Configured {
 #[derive(Debug)]
 pub enum Imported {
     /// By this request.
-    Now(Box<Arrival>),
+    Now(Box<LoginOutcome>),
     /// By an earlier one.
     Before,
 }
@@ -105,16 +105,16 @@ impl Gateway {
         open: Open,
     ) -> Result<Configured, GatewayError> {
         let published = session.published().await?;
-        let agreed = session.agree_to(published, None).await?;
+        let trusted = session.verify_published(published, None).await?;
         let _alone = self.changing.lock().await;
-        let imported = self.take_over(session, &agreed, options.import).await?;
+        let imported = self.take_over(session, &trusted, options.import).await?;
         let was = self.grants.without_api_keys();
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
         if options.without_api_keys {
-            self.grants.keep_back_api_keys(true).await?;
+            self.grants.set_without_api_keys(true).await?;
         }
-        let published = agreed.published();
+        let published = trusted.published();
         let lead = self.lead(
             session.catalog(),
             published,
@@ -130,10 +130,10 @@ impl Gateway {
             }
         }
         self.grants
-            .keep_back_api_keys(options.without_api_keys)
+            .set_without_api_keys(options.without_api_keys)
             .await?;
         self.start_guard();
-        let own_login = self.sdk_files.own_login(agreed.registry())?.is_some();
+        let own_login = self.sdk_files.own_login(trusted.registry())?.is_some();
         Ok(Configured {
             changed,
             rights_changed: was.is_some_and(|was| was != options.without_api_keys),
@@ -189,12 +189,12 @@ impl Gateway {
             return Ok(false);
         };
         let session = session.ok_or(GatewayError::RecordLost)?;
-        let agreed = session.agree(None).await?;
-        if gateway == *agreed.registry() {
+        let trusted = session.verify_registry(None).await?;
+        if gateway == *trusted.registry() {
             return Ok(false);
         }
         self.sdk_files
-            .undo_without_record(&gateway, agreed.registry())?;
+            .undo_without_record(&gateway, trusted.registry())?;
         Ok(true)
     }
 
@@ -346,10 +346,10 @@ impl Gateway {
     async fn take_over(
         &self,
         session: &Arc<Session>,
-        agreed: &Agreed,
+        trusted: &TrustedRegistry,
         import: bool,
     ) -> Result<Option<Imported>, GatewayError> {
-        let registry = agreed.registry();
+        let registry = trusted.registry();
         let status = session.status();
         let is_active =
             status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive);
@@ -369,16 +369,16 @@ impl Gateway {
         };
         self.sdk_files.begin_import(&refresh_token)?;
         // A code and a refresh token are the same thing to a stack.
-        let taken = session.login_at(agreed.clone(), &refresh_token).await;
+        let taken = session.login_at(trusted.clone(), &refresh_token).await;
         if taken.is_err() {
             self.sdk_files.give_up_import()?;
         }
-        let arrival = taken.map_err(|source| GatewayError::NotTakenOver {
+        let outcome = taken.map_err(|source| GatewayError::NotTakenOver {
             catalog: session.catalog().clone(),
             source,
         })?;
         // It has been rotated: what the SDK holds is worth nothing any more.
         self.sdk_files.forget_own_login(registry)?;
-        Ok(Some(Imported::Now(Box::new(arrival))))
+        Ok(Some(Imported::Now(Box::new(outcome))))
     }
 }

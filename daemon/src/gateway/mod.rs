@@ -6,14 +6,14 @@
 //! token and speaks to the real registry with the daemon's own. What the SDK
 //! is left with opens nothing off this machine.
 
-mod addresses;
+mod catalog_addresses;
+mod config_json;
 mod configure;
 mod error;
 mod graphql;
 mod proxy;
-mod published;
-mod redirect_again;
-mod withhold;
+mod redirect_watch;
+mod secret_filter;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,12 +22,12 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::config_json::ConfigJsonCache;
 pub use self::configure::{Configured, GatewayDiagnostic, Imported, Options, State};
 pub use self::error::GatewayError;
-pub use self::graphql::Asked;
+pub use self::graphql::GraphqlRequest;
 pub use self::proxy::forward;
-use self::published::LastPublished;
-use self::redirect_again::Changing;
+use self::redirect_watch::ChangeLock;
 use crate::grant::{Endpoint, Grants};
 use crate::quilt3::SdkFiles;
 
@@ -43,8 +43,8 @@ pub struct Gateway {
     sdk_files: SdkFiles,
     guard: Mutex<Option<Guard>>,
     /// One change of the SDK's files at a time.
-    changing: Changing,
-    last_published: LastPublished,
+    changing: ChangeLock,
+    config_json_cache: ConfigJsonCache,
 }
 
 /// The task that keeps credentials out of the SDK's files.
@@ -60,8 +60,8 @@ impl Gateway {
             grants,
             sdk_files,
             guard: Mutex::default(),
-            changing: Changing::default(),
-            last_published: LastPublished::default(),
+            changing: ChangeLock::default(),
+            config_json_cache: ConfigJsonCache::default(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Gateway {
             return;
         }
         let stop = CancellationToken::new();
-        let leading = redirect_again::keep_leading(
+        let leading = redirect_watch::keep_redirecting(
             self.sdk_files.clone(),
             Arc::clone(&self.grants),
             Arc::clone(&self.changing),

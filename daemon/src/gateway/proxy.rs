@@ -13,9 +13,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::graphql;
-use super::withhold::{contains, is_encoded, is_quoted, withheld};
+use super::secret_filter::{contains, is_quoted, without_secret};
 use crate::session::{Session, SessionError};
-use crate::stack::{Forward, Forwarded, StackClient, StackError};
+use crate::stack::{Forward, Forwarded, StackClient, StackError, is_encoded};
 
 /// How long a caller waits for a bearer token that has to be fetched first.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub async fn forward(
     session: &Session,
     mut request: Forward,
 ) -> Result<Forwarded, SessionError> {
-    let is_graphql = graphql::is_asked(&request);
+    let is_graphql = graphql::is_graphql(&request);
     // Answers are looked into.
     let identity = HeaderValue::from_static("identity");
     request.headers.insert(header::ACCEPT_ENCODING, identity);
@@ -113,7 +113,7 @@ async fn look(
     // Nothing so large is about who we are.
     let begun = Some(Bytes::from(begun)).filter(|begun| !begun.is_empty());
     let body = stream::iter(begun.map(Ok)).chain(body);
-    let mut body = Box::pin(withheld(body, Secret::new(bearer.expose())));
+    let mut body = Box::pin(without_secret(body, Secret::new(bearer.expose())));
     // While nothing was passed on, it can be said what is wrong.
     let first = body.next().await;
     if matches!(&first, Some(Err(error)) if is_quoted(error)) {

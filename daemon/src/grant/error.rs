@@ -18,7 +18,7 @@ pub enum GrantError {
     NoTokenFile(#[source] io::Error),
     /// It would not survive the daemon.
     #[error("cannot write down the grant: {}", files::words(.0))]
-    Unkept(#[source] io::Error),
+    Unsaved(#[source] io::Error),
     /// It is taken back until the daemon ends.
     #[error(
         "taken back, but not for good: that cannot be written down ({}), so it would work again \

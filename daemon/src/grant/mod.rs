@@ -11,17 +11,17 @@ mod lifetime;
 mod persistent;
 mod process_handle;
 mod quota;
-mod restrict;
 mod resume;
 mod right;
+mod saving;
 mod store;
 mod supersede;
 #[cfg(test)]
 mod tests;
 mod token;
 mod token_files;
-mod told;
-mod written;
+mod usage;
+mod without_api_keys;
 
 pub use self::error::GrantError;
 pub use self::issued::{AuthorizedGrant, Issued, Life};

@@ -14,7 +14,7 @@ const MOST_OF_ONE: usize = 64;
 impl State {
     /// Whether there may be one more: of those that outlive the daemon, of
     /// those that end with a process, or of those that end by time.
-    pub(super) fn has_room(&self, is_persistent: bool, holder: Option<u32>) -> bool {
+    pub(super) fn is_within_quota(&self, is_persistent: bool, holder: Option<u32>) -> bool {
         let all = self.grants.values();
         let (like_it, most) = match holder {
             _ if is_persistent => (0, MOST),

@@ -105,7 +105,7 @@ impl Grants {
     }
 
     /// Those kept in a state directory. [`Self::resume`] takes them up.
-    pub fn kept_in(dir: &Path, clock: SharedClock) -> Self {
+    pub fn with_state_dir(dir: &Path, clock: SharedClock) -> Self {
         Self {
             file: Some(PersistentFile::in_dir(dir)),
             ..Self::new(clock)
@@ -155,7 +155,7 @@ impl Grants {
         let token_path = token_file.as_ref().map(|file| file.to_path_buf());
         let kind = right.kind();
         let turn = if is_persistent {
-            Some(self.turn().await.map_err(GrantError::Unkept)?)
+            Some(self.turn().await.map_err(GrantError::Unsaved)?)
         } else {
             None
         };
@@ -178,9 +178,9 @@ impl Grants {
         let (address, superseded) = {
             let mut state = self.state();
             if is_persistent {
-                self.drop_revoked(&mut state).map_err(GrantError::Unkept)?;
+                self.drop_revoked(&mut state).map_err(GrantError::Unsaved)?;
             }
-            if !state.has_room(is_persistent, grant.holder) {
+            if !state.is_within_quota(is_persistent, grant.holder) {
                 return Err(GrantError::TooMany);
             }
             let known = state.port.filter(|_| is_persistent);
@@ -202,8 +202,8 @@ impl Grants {
             if let Err(error) = self.save(&kept).await {
                 let mut state = self.state();
                 state.remove(&id);
-                state.call_back(superseded);
-                return Err(GrantError::Unkept(error));
+                state.restore_superseded(superseded);
+                return Err(GrantError::Unsaved(error));
             }
         }
         drop(turn);
@@ -239,7 +239,7 @@ impl Grants {
         self.changes.announce();
         if kind == Kind::Registry {
             let half = |source| GrantError::HalfRevoked { id: None, source };
-            self.strike_all().await.map_err(half)?;
+            self.remove_all_saved().await.map_err(half)?;
             self.state().port = None;
         }
         Ok(ended)
@@ -265,7 +265,7 @@ impl Grants {
             None => return Ok(false),
         };
         if is_persistent {
-            self.strike(id).await?;
+            self.remove_saved(id).await?;
         }
         Ok(true)
     }

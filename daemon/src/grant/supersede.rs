@@ -27,7 +27,7 @@ impl State {
     }
 
     /// There is no newer one after all.
-    pub(super) fn call_back(&mut self, superseded: Vec<Superseded>) {
+    pub(super) fn restore_superseded(&mut self, superseded: Vec<Superseded>) {
         for (id, is_superseded, expires) in superseded {
             if let Some(grant) = self.grants.get_mut(&id) {
                 grant.is_superseded = is_superseded;

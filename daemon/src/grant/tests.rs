@@ -119,7 +119,7 @@ async fn a_grant_of_a_process_lives_exactly_as_long() {
 async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let start = || Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
     let right = Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
         without_api_keys: false,
@@ -181,7 +181,7 @@ fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
 async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let start = || Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
     let right = Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
         without_api_keys: false,
@@ -238,7 +238,7 @@ async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
 async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let grants = Arc::new(Grants::kept_in(dir.path(), Arc::clone(&clock) as _));
+    let grants = Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
     let right = || Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
         without_api_keys: false,
@@ -275,7 +275,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
     let state = dir.path().join("state");
-    let start = || Arc::new(Grants::kept_in(&state, Arc::clone(&clock) as _));
+    let start = || Arc::new(Grants::with_state_dir(&state, Arc::clone(&clock) as _));
     let right = Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
         without_api_keys: false,
@@ -301,9 +301,9 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
             .map(|opened| opened.right.without_api_keys())
     };
     for keep_back in [true, false, true] {
-        assert!(grants.keep_back_api_keys(keep_back).await.unwrap());
+        assert!(grants.set_without_api_keys(keep_back).await.unwrap());
         assert!(
-            !grants.keep_back_api_keys(keep_back).await.unwrap(),
+            !grants.set_without_api_keys(keep_back).await.unwrap(),
             "it was"
         );
         assert_eq!(grants.without_api_keys(), Some(keep_back));
@@ -315,7 +315,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     // What cannot be written down is not lifted.
     std::fs::remove_dir_all(&state).unwrap();
     std::fs::write(&state, "").unwrap();
-    assert!(grants.keep_back_api_keys(false).await.is_err());
+    assert!(grants.set_without_api_keys(false).await.is_err());
     assert_eq!(are_kept_back(&grants), [true; 2]);
 }
 

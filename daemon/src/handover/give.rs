@@ -17,8 +17,8 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
 
 use super::message::{GREETING, KEPT, MOVE, Message};
-use super::proof::{Expected, protected, unfit};
-use super::{CarriedKey, HandoverError};
+use super::peer_check::{Expected, protected, unfit};
+use super::{HandoverError, HandoverKey};
 
 /// How often to look whether the offer still stands.
 const LOOK: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Offer {
     socket: Socket,
     expected: Expected,
-    keys: Vec<CarriedKey>,
+    keys: Vec<HandoverKey>,
 }
 
 impl fmt::Debug for Offer {
@@ -41,7 +41,7 @@ impl Offer {
     /// is where the daemon was started from.
     pub fn make(
         path: &Path,
-        keys: Vec<CarriedKey>,
+        keys: Vec<HandoverKey>,
         program: Option<&Path>,
     ) -> Result<Self, HandoverError> {
         Ok(Self {

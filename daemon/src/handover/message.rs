@@ -8,7 +8,7 @@ use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryUrl, Secret};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{CarriedKey, HandoverError};
+use super::{HandoverError, HandoverKey};
 
 /// What a taker says once the keys are in its hands.
 pub(super) const KEPT: &str = "kept";
@@ -46,7 +46,7 @@ struct MessageKey {
 impl Message {
     pub(super) fn encode(
         program: Option<&Path>,
-        keys: &[CarriedKey],
+        keys: &[HandoverKey],
     ) -> io::Result<Zeroizing<Vec<u8>>> {
         let keys = keys.iter().map(|key| MessageKey {
             catalog: key.catalog.clone(),
@@ -62,13 +62,13 @@ impl Message {
 
     pub(super) fn decode(
         bytes: &[u8],
-    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>), HandoverError> {
+    ) -> Result<(Option<PathBuf>, Vec<HandoverKey>), HandoverError> {
         let unfit = || HandoverError::Unfit("what was handed over is no API keys".to_owned());
         let message: Self = serde_json::from_slice(bytes).map_err(|_| unfit())?;
         let keys = message.keys.into_iter().map(|key| {
             let secret: ApiKeySecret = key.key.expose().parse().map_err(|_| unfit())?;
             let (catalog, registry) = (key.catalog, key.registry);
-            Ok(CarriedKey::new(catalog, registry, secret.secret()))
+            Ok(HandoverKey::new(catalog, registry, secret.secret()))
         });
         Ok((message.program, keys.collect::<Result<_, _>>()?))
     }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn keys_arrive_as_they_were_sent_and_nothing_else_does() {
-        let key = CarriedKey::new(
+        let key = HandoverKey::new(
             "https://demo.quilt.example".parse().unwrap(),
             Some("https://registry.quilt.example".parse().unwrap()),
             &Secret::new("qk_abcdefghijklmnop"),

@@ -16,17 +16,17 @@
 //! as on macOS, or across namespaces, keys are not handed on.
 
 #[cfg(target_os = "linux")]
-mod carry;
-#[cfg(target_os = "linux")]
 mod give;
 #[cfg(target_os = "linux")]
 mod message;
-#[cfg(not(target_os = "linux"))]
-mod nowhere;
 #[cfg(target_os = "linux")]
-mod proof;
+mod peer_check;
+#[cfg(target_os = "linux")]
+mod relay;
 #[cfg(target_os = "linux")]
 mod take;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
 
 use std::fmt;
 use std::io;
@@ -39,13 +39,13 @@ use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
 use crate::raw::Locked;
 
 #[cfg(target_os = "linux")]
-pub use self::carry::carry;
-#[cfg(target_os = "linux")]
 pub use self::give::Offer;
-#[cfg(not(target_os = "linux"))]
-pub use self::nowhere::{Kept, Offer, Visit, carry};
 #[cfg(target_os = "linux")]
-pub use self::take::{Kept, Visit};
+pub use self::relay::relay;
+#[cfg(target_os = "linux")]
+pub use self::take::{KeyTaker, Receipt};
+#[cfg(not(target_os = "linux"))]
+pub use self::unsupported::{KeyTaker, Offer, Receipt, relay};
 
 /// How long a daemon that is about to end offers its keys.
 pub const OFFER: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ pub const OFFER: Duration = Duration::from_secs(10);
 const MACHINE_LETTERS: usize = 8;
 
 /// A key on its way from one daemon to the next.
-pub struct CarriedKey {
+pub struct HandoverKey {
     /// Where it is used.
     pub catalog: CatalogUrl,
     /// Where it is sent, if that was settled.
@@ -63,7 +63,7 @@ pub struct CarriedKey {
     pub secret: Locked,
 }
 
-impl CarriedKey {
+impl HandoverKey {
     /// Puts a key to rest for the way.
     pub fn new(catalog: CatalogUrl, registry: Option<RegistryUrl>, secret: &Secret) -> Self {
         Self {
@@ -74,9 +74,9 @@ impl CarriedKey {
     }
 }
 
-impl fmt::Debug for CarriedKey {
+impl fmt::Debug for HandoverKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CarriedKey({})", self.catalog)
+        write!(f, "HandoverKey({})", self.catalog)
     }
 }
 

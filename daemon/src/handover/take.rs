@@ -12,24 +12,24 @@ use zeroize::Zeroizing;
 
 use super::give::pid_of;
 use super::message::{GREETING, KEPT, MAX_BYTES, MOVE, Message};
-use super::proof::is_quiltd;
-use super::{CarriedKey, HandoverError};
+use super::peer_check::is_quiltd;
+use super::{HandoverError, HandoverKey};
 
 /// The longest greeting, in bytes.
 const MAX_GREETING: u64 = 128;
 
 /// A giver that has seen who comes, and where it gives the keys.
 #[derive(Debug)]
-pub struct Visit {
+pub struct KeyTaker {
     place: PathBuf,
     giver: u32,
 }
 
-impl Visit {
+impl KeyTaker {
     /// Shows this process to whoever offers keys at `path`. Call it before the
     /// process protects itself: after that nobody can see what it is. `None`
     /// where nobody offers any.
-    pub fn knock(path: &Path) -> Option<Self> {
+    pub fn announce(path: &Path) -> Option<Self> {
         // Most starts follow nobody.
         fs::symlink_metadata(path).ok()?;
         match Self::meet(path) {
@@ -69,14 +69,14 @@ impl Visit {
     }
 
     /// Takes the keys. Call it once the process has protected itself.
-    pub fn take(self) -> Result<(Vec<CarriedKey>, Kept), HandoverError> {
+    pub fn take(self) -> Result<(Vec<HandoverKey>, Receipt), HandoverError> {
         let (_, keys, kept) = self.take_with_program()?;
         Ok((keys, kept))
     }
 
     pub(super) fn take_with_program(
         self,
-    ) -> Result<(Option<PathBuf>, Vec<CarriedKey>, Kept), HandoverError> {
+    ) -> Result<(Option<PathBuf>, Vec<HandoverKey>, Receipt), HandoverError> {
         let (mut stream, giver) = connect(&self.place)?;
         if giver != self.giver {
             let what = "API keys are offered by two processes at once";
@@ -88,16 +88,16 @@ impl Visit {
         let mut limited = (&mut stream).take(MAX_BYTES);
         limited.read_to_end(&mut bytes).map_err(speak())?;
         let (program, keys) = Message::decode(&bytes)?;
-        Ok((program, keys, Kept(stream)))
+        Ok((program, keys, Receipt(stream)))
     }
 }
 
 /// Says that the keys are in good hands; the giver forgets them then. Where it
 /// is dropped without that, the keys are offered again.
 #[derive(Debug)]
-pub struct Kept(UnixStream);
+pub struct Receipt(UnixStream);
 
-impl Kept {
+impl Receipt {
     /// Says so.
     pub fn say(mut self) {
         let said = writeln!(self.0, "{KEPT}");

@@ -6,8 +6,10 @@ use std::time::Duration;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
-use super::{KeyError, KeyNotice, Keys, TIMEOUT};
-use crate::session::{Agreed, Arrival, Begun, KeyFacts, RECHECK, Session, SessionError};
+use super::{KeyDiagnostic, KeyError, Keys, TIMEOUT};
+use crate::session::{
+    Epoch, KeyInfo, LoginOutcome, RECHECK, Session, SessionError, TrustedRegistry,
+};
 use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
 
@@ -31,44 +33,48 @@ impl Keys {
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         accept: Option<&RegistryHost>,
-    ) -> Result<Arrival, KeyError> {
-        let begun = session.begun();
+    ) -> Result<LoginOutcome, KeyError> {
+        let epoch = session.epoch();
         tokio::select! {
             biased;
-            ended = session.key_ended(begun) => Err(ended.into()),
-            set = self.set_since(begun, session, secret, accept) => set,
+            ended = session.key_superseded(epoch) => Err(ended.into()),
+            set = self.set_since(epoch, session, secret, accept) => set,
         }
     }
 
     async fn set_since(
         self: &Arc<Self>,
-        begun: Begun,
+        epoch: Epoch,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         accept: Option<&RegistryHost>,
-    ) -> Result<Arrival, KeyError> {
-        let so_far = session.user_so_far().await;
-        let agreed = match timeout(CHECK_TIMEOUT, session.agree(accept)).await {
-            Ok(Ok(agreed)) => agreed,
+    ) -> Result<LoginOutcome, KeyError> {
+        let so_far = session.last_user().await;
+        let trusted = match timeout(CHECK_TIMEOUT, session.verify_registry(accept)).await {
+            Ok(Ok(trusted)) => trusted,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
-                return self.set_blindly(begun, session, secret, &doubts).await;
+                return self.set_blindly(epoch, session, secret, &doubts).await;
             }
             Ok(Err(error)) => return Err(error.into()),
             Err(_) if accept.is_none() => {
-                return self.set_blindly(begun, session, secret, SLOW).await;
+                return self.set_blindly(epoch, session, secret, SLOW).await;
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
-        let checked = timeout(CHECK_TIMEOUT, self.check_upstream(&agreed, secret.secret())).await;
+        let checked = timeout(
+            CHECK_TIMEOUT,
+            self.check_upstream(&trusted, secret.secret()),
+        )
+        .await;
         // A key that was only tried is not kept in a connection's buffers.
         self.stack.forget_connections();
         let doubts = match checked {
-            Ok(Ok(facts)) => {
-                let me = facts.me.clone().ok_or_else(|| SLOW.to_owned());
-                self.adopt(begun, session, secret, Some(agreed.registry()), facts)?;
-                session.trust(agreed.registry()).await;
-                return Ok(session.arrive_by_key(me, so_far, Some(&agreed)).await);
+            Ok(Ok(info)) => {
+                let me = info.me.clone().ok_or_else(|| SLOW.to_owned());
+                self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
+                session.trust_registry(trusted.registry()).await;
+                return Ok(session.key_outcome(me, so_far, Some(&trusted)).await);
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
                 let refused = SessionError::KeyRefused {
@@ -84,29 +90,29 @@ impl Keys {
         // The first registry of a catalog counts only once something succeeded
         // there; until then the catalog is asked each time.
         let is_first = session
-            .trusted()
+            .known_registry()
             .await
             .map_err(SessionError::from)?
             .is_none();
-        let settled = Some(agreed.registry()).filter(|_| !is_first || accept.is_some());
-        self.adopt(begun, session, secret, settled, unchecked(&doubts))?;
-        Ok(session.arrive_by_key(Err(doubts), None, None).await)
+        let settled = Some(trusted.registry()).filter(|_| !is_first || accept.is_some());
+        self.adopt(epoch, session, secret, settled, unchecked(&doubts))?;
+        Ok(session.key_outcome(Err(doubts), None, None).await)
     }
 
     /// Uses a key of a catalog that cannot be asked where its registry is: at
     /// the trusted one, if there is one.
     async fn set_blindly(
         self: &Arc<Self>,
-        begun: Begun,
+        epoch: Epoch,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         doubts: &str,
-    ) -> Result<Arrival, KeyError> {
-        let trusted = session.trusted().await.ok().flatten();
+    ) -> Result<LoginOutcome, KeyError> {
+        let trusted = session.known_registry().await.ok().flatten();
         let doubted = unchecked(doubts);
-        self.adopt(begun, session, secret, trusted.as_ref(), doubted)?;
-        let arrival = session.arrive_by_key(Err(doubts.to_owned()), None, None);
-        Ok(arrival.await)
+        self.adopt(epoch, session, secret, trusted.as_ref(), doubted)?;
+        let outcome = session.key_outcome(Err(doubts.to_owned()), None, None);
+        Ok(outcome.await)
     }
 
     /// Uses a key without waiting for the stack's answer, for daemons that are
@@ -121,7 +127,7 @@ impl Keys {
     ) {
         let doubted = unchecked("the daemon just started");
         // Nobody logs out before anything is served.
-        let _ = self.adopt(session.begun(), session, secret, registry, doubted);
+        let _ = self.adopt(session.epoch(), session, secret, registry, doubted);
     }
 
     /// Takes the user's word for where a catalog's registry is; a key that was
@@ -132,7 +138,7 @@ impl Keys {
         host: &RegistryHost,
     ) -> Result<(), KeyError> {
         session.accept_registry(host).await?;
-        if session.api_key().held_back().is_some() {
+        if session.api_key().untrusted_registry().is_some() {
             self.recheck(session, session.api_key().serial()).await;
         }
         Ok(())
@@ -140,14 +146,14 @@ impl Keys {
 
     fn adopt(
         self: &Arc<Self>,
-        begun: Begun,
+        epoch: Epoch,
         session: &Arc<Session>,
         secret: &ApiKeySecret,
         registry: Option<&RegistryUrl>,
-        facts: KeyFacts,
+        info: KeyInfo,
     ) -> Result<(), SessionError> {
-        session.set_key(begun, secret, registry.cloned(), facts)?;
-        self.look_after(session);
+        session.set_key(epoch, secret, registry.cloned(), info)?;
+        self.keep_rechecking(session);
         Ok(())
     }
 
@@ -158,14 +164,14 @@ impl Keys {
     }
 
     /// What to mend about the keys of a session.
-    pub fn notices(&self, session: &Session) -> Vec<KeyNotice> {
-        let mut notices = Vec::new();
+    pub fn diagnostics(&self, session: &Session) -> Vec<KeyDiagnostic> {
+        let mut diagnostics = Vec::new();
         let catalog = session.catalog();
-        let facts = session.api_key().facts().unwrap_or_default();
-        if let Some(key) = &facts.record {
+        let info = session.api_key().info().unwrap_or_default();
+        if let Some(key) = &info.record {
             let left = key.expires_at.seconds_since(self.clock.now().wall);
             if left < NOTICE {
-                notices.push(KeyNotice::Ends {
+                diagnostics.push(KeyDiagnostic::Ends {
                     name: Quoted::new(&key.name),
                     fingerprint: key.fingerprint.clone(),
                     catalog: catalog.clone(),
@@ -176,43 +182,40 @@ impl Keys {
             }
         }
         if session.is_key_forgotten() {
-            notices.push(KeyNotice::Forgotten {
+            diagnostics.push(KeyDiagnostic::Forgotten {
                 catalog: catalog.clone(),
             });
         }
-        if let Some(held_back) = session.api_key().held_back() {
-            notices.push(KeyNotice::HeldBack {
-                why: held_back.why,
-                named: held_back.named,
+        if let Some(untrusted_registry) = session.api_key().untrusted_registry() {
+            diagnostics.push(KeyDiagnostic::UntrustedRegistry {
+                why: untrusted_registry.why,
+                named: untrusted_registry.named,
                 catalog: catalog.clone(),
             });
         }
         let unfinished = session.api_key().rotation(|rotation| rotation.old.clone());
-        notices.extend(
-            unfinished
-                .iter()
-                .chain(&facts.twins)
-                .map(|key| KeyNotice::Left {
-                    name: Quoted::new(&key.name),
-                    id: key.id.clone(),
-                    catalog: catalog.clone(),
-                }),
-        );
-        notices.dedup();
-        notices
+        diagnostics.extend(unfinished.iter().chain(&info.same_name).map(|key| {
+            KeyDiagnostic::Left {
+                name: Quoted::new(&key.name),
+                id: key.id.clone(),
+                catalog: catalog.clone(),
+            }
+        }));
+        diagnostics.dedup();
+        diagnostics
     }
 
     /// What the stack says of a key: whether it works, and which one it is.
     async fn check_upstream(
         &self,
-        agreed: &Agreed,
+        trusted: &TrustedRegistry,
         secret: &Secret,
-    ) -> Result<KeyFacts, StackError> {
-        let first = self.facts(agreed.registry(), secret).await;
+    ) -> Result<KeyInfo, StackError> {
+        let first = self.info(trusted.registry(), secret).await;
         match first {
             Err(StackError::Unauthorized { .. }) => {
                 self.clock.sleep(RECHECK).await;
-                self.facts(agreed.registry(), secret).await
+                self.info(trusted.registry(), secret).await
             }
             outcome => outcome,
         }
@@ -220,11 +223,11 @@ impl Keys {
 
     /// Fails where the key does not work. That a stack does not tell about its
     /// keys is no failure.
-    pub(super) async fn facts(
+    pub(super) async fn info(
         &self,
         registry: &RegistryUrl,
         secret: &Secret,
-    ) -> Result<KeyFacts, StackError> {
+    ) -> Result<KeyInfo, StackError> {
         let me = self.stack.me(registry, secret).await?;
         let filter = ApiKeyFilter {
             status: Some(ApiKeyStatus::Active),
@@ -238,8 +241,8 @@ impl Keys {
                 .as_ref()
                 .is_some_and(|record| record.name == key.name && record.id != key.id)
         };
-        Ok(KeyFacts {
-            twins: keys.iter().filter(is_twin).cloned().collect(),
+        Ok(KeyInfo {
+            same_name: keys.iter().filter(is_twin).cloned().collect(),
             record,
             me: Some(me),
             unchecked: None,
@@ -248,14 +251,14 @@ impl Keys {
 
     async fn ask(&self, session: &Session) -> Result<(), SessionError> {
         let asked = session.authorized(TIMEOUT, true, |bearer| async move {
-            let facts = match bearer.kind {
-                TokenKind::ApiKey => Some(self.facts(&bearer.registry, &bearer.token).await?),
+            let info = match bearer.kind {
+                TokenKind::ApiKey => Some(self.info(&bearer.registry, &bearer.token).await?),
                 TokenKind::Interactive => None,
             };
-            Ok((bearer.token, facts))
+            Ok((bearer.token, info))
         });
-        if let (token, Some(facts)) = asked.await? {
-            session.api_key().learn(&token, facts);
+        if let (token, Some(info)) = asked.await? {
+            session.api_key().set_info(&token, info);
         }
         Ok(())
     }
@@ -270,12 +273,12 @@ impl Keys {
         };
         if session
             .api_key()
-            .facts()
-            .is_none_or(|facts| facts.record.is_none())
+            .info()
+            .is_none_or(|info| info.record.is_none())
         {
             self.ask(session).await?;
         }
-        let record = session.api_key().facts().and_then(|facts| facts.record);
+        let record = session.api_key().info().and_then(|info| info.record);
         Ok(record.map(|record| (secret, record)))
     }
 }
@@ -298,9 +301,9 @@ fn is_trouble(error: &StackError) -> bool {
     )
 }
 
-fn unchecked(why: &str) -> KeyFacts {
-    KeyFacts {
+fn unchecked(why: &str) -> KeyInfo {
+    KeyInfo {
         unchecked: Some(format!("the API key is not checked yet: {why}")),
-        ..KeyFacts::default()
+        ..KeyInfo::default()
     }
 }

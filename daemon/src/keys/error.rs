@@ -40,7 +40,7 @@ pub enum KeyError {
         "other active API keys are named {name} as well, as an interrupted rotation leaves them: \
          revoke the one that is not used ({}) first", ids.join(", ")
     )]
-    Twins {
+    SameName {
         /// Their name.
         name: Quoted,
         /// Their ids.

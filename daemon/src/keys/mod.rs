@@ -2,21 +2,22 @@
 
 mod active_key;
 mod admin;
+mod environment_scrub;
 mod error;
-mod keeper;
-mod notice;
-mod rotate;
-mod startup;
+mod key_diagnostic;
+mod key_recheck;
+mod key_rotation;
 mod startup_key;
+mod startup_key_files;
 mod user_keys;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::error::KeyError;
-pub use self::notice::KeyNotice;
-pub use self::startup::{StartupKeys, StartupSource};
+pub use self::key_diagnostic::KeyDiagnostic;
 pub use self::startup_key::{StartupKey, StartupKeyError};
+pub use self::startup_key_files::{StartupKeys, StartupSource};
 pub use self::user_keys::Which;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;

@@ -2,20 +2,13 @@
 //!
 //! Three ways, in this order: a file descriptor, systemd's credentials
 //! (systemd.exec(5), `LoadCredential=quilt-api-key`), the environment; those of
-//! several catalogs come as [`super::startup`] says. The
-//! environment of a process can be read in `/proc` for as long as it lives,
-//! whatever the process does to its own copy, so there is one honest way to
-//! scrub it: run the program again without it, the key waiting in a pipe.
+//! several catalogs come as [`super::startup_key_files`] says, and out of the
+//! environment as [`super::environment_scrub`] does.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use quilt_proto::{ApiKeySecret, NameError, locations};
 use quilt_trust::{Access, Distrust, Role};
@@ -24,18 +17,12 @@ use zeroize::Zeroizing;
 /// An error of whoever knows catalogs by name.
 pub(super) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The variable a key may come in.
-const ENVIRONMENT: &str = "QUILT_API_KEY";
-
-/// The flag that names a descriptor.
-const FD_FLAG: &str = "--api-key-fd";
-
 /// The file among systemd's credentials.
 pub(super) const CREDENTIAL: &str = "quilt-api-key";
 
 /// The most bytes read of a key, white space included. Less than every pipe
 /// takes without a reader.
-const MAX_BYTES: usize = 4096 + 64;
+pub(super) const MAX_BYTES: usize = 4096 + 64;
 
 /// Why a key that was handed over could not be taken. Never quotes it.
 #[derive(Debug, thiserror::Error)]
@@ -83,52 +70,19 @@ pub struct StartupKey {
     /// The key.
     pub secret: ApiKeySecret,
     /// Whether the next start finds it again.
-    pub comes_again: bool,
+    pub is_read_at_start: bool,
 }
 
 impl StartupKey {
-    /// Runs this program again where a key is in its environment. Call it
-    /// before anything else; it returns where there is nothing to scrub.
-    pub fn scrub_environment(args: &[OsString]) -> Result<(), StartupKeyError> {
-        let Some(value) = env::var_os(ENVIRONMENT) else {
-            return Ok(());
-        };
-        let value = Zeroizing::new(value.as_bytes().to_vec());
-        let failed = |source| StartupKeyError::Unreadable {
-            place: ENVIRONMENT.to_owned(),
-            source,
-        };
-        let mut command = Command::new(env::current_exe().map_err(failed)?);
-        command.args(args.iter().skip(1)).env_remove(ENVIRONMENT);
-        if let Some(name) = args.first() {
-            command.arg0(name);
-        }
-        let mut pipe = None;
-        if !value.trim_ascii().is_empty() && !names_descriptor(args) {
-            let reader = in_a_pipe(&value).map_err(failed)?;
-            command.arg(FD_FLAG).arg(reader.as_raw_fd().to_string());
-            pipe = Some(reader);
-        }
-        drop(value);
-        let error = command.exec();
-        drop(pipe);
-        Err(failed(error))
-    }
-
-    /// Whether a key is in the environment: then this program runs itself again.
-    pub fn is_in_environment() -> bool {
-        env::var_os(ENVIRONMENT).is_some()
-    }
-
     /// The key from a descriptor, else from systemd's credentials.
     pub fn read(descriptor: Option<u32>) -> Result<Option<Self>, StartupKeyError> {
         if let Some(number) = descriptor {
             let path = PathBuf::from(format!("/dev/fd/{number}"));
             let secret = read_path(&path, &format!("descriptor {number}"))?;
-            let comes_again = false;
+            let is_read_at_start = false;
             return Ok(Some(Self {
                 secret,
-                comes_again,
+                is_read_at_start,
             }));
         }
         let Some(dir) = credentials() else {
@@ -138,10 +92,10 @@ impl StartupKey {
         let Some(file) = open_credential(&dir.join(CREDENTIAL))? else {
             return Ok(None);
         };
-        let (secret, comes_again) = (read(file, place)?, true);
+        let (secret, is_read_at_start) = (read(file, place)?, true);
         Ok(Some(Self {
             secret,
-            comes_again,
+            is_read_at_start,
         }))
     }
 }
@@ -150,23 +104,6 @@ impl StartupKey {
 pub(super) fn credentials() -> Option<PathBuf> {
     let dir = env::var_os(locations::CREDENTIALS_ENV).filter(|dir| !dir.is_empty())?;
     Some(PathBuf::from(dir))
-}
-
-fn names_descriptor(args: &[OsString]) -> bool {
-    let assigned = format!("{FD_FLAG}=");
-    args.iter()
-        .any(|arg| arg == OsStr::new(FD_FLAG) || arg.as_bytes().starts_with(assigned.as_bytes()))
-}
-
-/// The reading end of a pipe that holds the key and has no writer any more.
-fn in_a_pipe(value: &[u8]) -> io::Result<rustix::fd::OwnedFd> {
-    if value.len() > MAX_BYTES {
-        return Err(io::Error::other("it is too long to be one"));
-    }
-    // Without CLOEXEC: the program that follows inherits it.
-    let (reader, writer) = rustix::pipe::pipe()?;
-    File::from(writer).write_all(value)?;
-    Ok(reader)
 }
 
 fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
@@ -205,6 +142,9 @@ pub(super) fn read(file: File, place: &str) -> Result<ApiKeySecret, StartupKeyEr
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::super::environment_scrub::in_a_pipe;
     use super::*;
 
     #[test]
@@ -213,7 +153,7 @@ mod tests {
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let key = StartupKey::read(Some(number)).unwrap().unwrap();
         assert_eq!(key.secret.secret().expose(), "qk_abcdefghijklmnop");
-        assert!(!key.comes_again);
+        assert!(!key.is_read_at_start);
         let reader = in_a_pipe(b"canary").unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let error = StartupKey::read(Some(number)).unwrap_err().to_string();
@@ -222,13 +162,5 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("canary"));
-    }
-
-    #[test]
-    fn a_descriptor_on_the_command_line_is_noticed_in_both_spellings() {
-        let args = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        assert!(names_descriptor(&args(&["quiltd", "--api-key-fd", "3"])));
-        assert!(names_descriptor(&args(&["quiltd", "--api-key-fd=3"])));
-        assert!(!names_descriptor(&args(&["quiltd", "--socket", "/s"])));
     }
 }

@@ -105,7 +105,7 @@ impl Keys {
             (Err(error), Which::Secret(secret)) if is_somebody_elses(&error) => {
                 let own = secret.secret();
                 let by_itself = Revoked::Secret(own);
-                let trusted = session.trusted().await.map_err(SessionError::from)?;
+                let trusted = session.known_registry().await.map_err(SessionError::from)?;
                 let registry = match trusted {
                     Some(registry) => registry,
                     None => session.registry_for_key().await?,
@@ -130,10 +130,10 @@ impl Keys {
 
     /// Drops the key in use where it was the one revoked.
     pub(super) async fn forget_revoked(&self, session: &Session, which: &Which, revoked: bool) {
-        let in_use = session.api_key().facts();
+        let in_use = session.api_key().info();
         let was_in_use = match which {
             Which::Secret(secret) => session.api_key().secret().as_ref() == Some(secret.secret()),
-            Which::Id(id) => match in_use.and_then(|facts| facts.record) {
+            Which::Id(id) => match in_use.and_then(|info| info.record) {
                 Some(record) => record.id == id.as_str(),
                 // Not known by its id, so see whether it still works.
                 None => revoked && self.is_dead(session).await,

@@ -44,7 +44,7 @@ const TERMINAL: usize = 4;
 
 /// The program that wants what process `asking` asks for: itself, unless it is
 /// one of ours. `None` where the system does not tell.
-pub(super) fn wanted_by(proc: &Path, asking: u32) -> Option<Program> {
+pub(super) fn requested_by(proc: &Path, asking: u32) -> Option<Program> {
     let mut child = Process::open(proc, asking)?;
     // Where the program is not told, as of a process that hides its memory from
     // other processes of this user, it has a name.
@@ -204,7 +204,7 @@ mod tests {
         /// The name of the program that wanted what the last of a chain asks.
         fn wanted(&self, names: &[&str]) -> PathBuf {
             let (mut child, asking) = self.chain(names);
-            let wanted = wanted_by(Path::new("/proc"), asking).unwrap();
+            let wanted = requested_by(Path::new("/proc"), asking).unwrap();
             let own = std::env::current_exe().unwrap();
             let path = wanted.executable.unwrap();
             if path == own {
@@ -275,7 +275,7 @@ mod tests {
                 assert!(drawn.try_wait().unwrap().is_none(), "{chain:?}");
                 std::thread::yield_now();
             };
-            let found = wanted_by(Path::new("/proc"), asking).unwrap();
+            let found = requested_by(Path::new("/proc"), asking).unwrap();
             drop(drawn.stdin.take());
             let _ = drawn.kill();
             drawn.wait().unwrap();
@@ -292,7 +292,7 @@ mod tests {
         for name in ["sh", "quiltctl"] {
             fs::remove_file(programs.0.path().join(name)).unwrap();
         }
-        let wanted = wanted_by(Path::new("/proc"), asking).unwrap();
+        let wanted = requested_by(Path::new("/proc"), asking).unwrap();
         let path = wanted.executable.unwrap();
         assert_eq!(path, programs.0.path().join("aws"));
         drop(child.stdin.take());
@@ -301,6 +301,6 @@ mod tests {
 
     #[test]
     fn nobody_to_be_seen_is_nobody() {
-        assert_eq!(wanted_by(Path::new("/nowhere"), 1), None);
+        assert_eq!(requested_by(Path::new("/nowhere"), 1), None);
     }
 }

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -27,7 +27,7 @@ use crate::metrics::ConnectionMeter;
 pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
-    unknown: Unknown,
+    unknown: UnknownOwner,
     /// Tells whose connections are, where the system has it.
     diag: Option<Diag>,
     meter: ConnectionMeter,
@@ -37,7 +37,7 @@ pub struct LoopbackListener {
 
 /// What becomes of connections of which the system does not tell whose they are.
 #[derive(Debug)]
-pub enum Unknown {
+pub enum UnknownOwner {
     /// They are served where the system tells of none: a token stands in the way.
     Serve,
     /// They are told why not.
@@ -60,7 +60,7 @@ const TOGETHER: usize = 512;
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
-    pub fn bind(port: u16, unknown: Unknown) -> io::Result<(Self, SocketAddr)> {
+    pub fn bind(port: u16, unknown: UnknownOwner) -> io::Result<(Self, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
@@ -193,12 +193,12 @@ impl LoopbackListener {
                 None
             }
             (Owner::Gone, _) => None,
-            (Owner::Unknown, Unknown::Serve) => from.ip().is_loopback().then_some(stream),
-            (Owner::Elsewhere, Unknown::Serve) => {
+            (Owner::Unknown, UnknownOwner::Serve) => from.ip().is_loopback().then_some(stream),
+            (Owner::Elsewhere, UnknownOwner::Serve) => {
                 tracing::debug!("hung up on a connection from elsewhere");
                 None
             }
-            (Owner::Elsewhere | Owner::Unknown, Unknown::TurnAway(turn_away)) => {
+            (Owner::Elsewhere | Owner::Unknown, UnknownOwner::TurnAway(turn_away)) => {
                 tracing::debug!("turned away a connection of nobody the system tells");
                 turn_away.tell(stream);
                 None
@@ -207,46 +207,11 @@ impl LoopbackListener {
     }
 }
 
-/// How many refusals get an answer with a reason and a line in the log.
-#[derive(Debug)]
-pub struct Throttle {
-    state: Mutex<(f64, Instant)>,
-}
-
-impl Throttle {
-    const BURST: f64 = 20.0;
-    const PER_SECOND: f64 = 2.0;
-
-    /// A whole burst is left.
-    pub fn new() -> Self {
-        Self {
-            state: Mutex::new((Self::BURST, Instant::now())),
-        }
-    }
-
-    /// Whether one more is within the rate.
-    pub fn pass(&self) -> bool {
-        let now = Instant::now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let gained = now.duration_since(state.1).as_secs_f64() * Self::PER_SECOND;
-        let left = (state.0 + gained).min(Self::BURST);
-        let pass = left >= 1.0;
-        *state = (if pass { left - 1.0 } else { left }, now);
-        pass
-    }
-}
-
-impl Default for Throttle {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn told(unknown: Unknown) -> (bool, String) {
+    async fn told(unknown: UnknownOwner) -> (bool, String) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (listener, address) = LoopbackListener::bind(0, unknown).unwrap();
         let mut visitor = TcpStream::connect(address).await.unwrap();
@@ -265,18 +230,18 @@ mod tests {
     #[tokio::test]
     async fn whose_owner_is_not_told_is_served_or_told_why_not() {
         let turn_away =
-            || Unknown::TurnAway(TurnAway::with(b"HTTP/1.1 403 No\r\n\r\nwhy".to_vec()));
+            || UnknownOwner::TurnAway(TurnAway::with(b"HTTP/1.1 403 No\r\n\r\nwhy".to_vec()));
         let (is_served, answer) = told(turn_away()).await;
         assert!(!is_served);
         assert!(answer.ends_with("why"), "{answer}");
-        assert_eq!(told(Unknown::Serve).await, (true, String::new()));
+        assert_eq!(told(UnknownOwner::Serve).await, (true, String::new()));
     }
 
     #[tokio::test]
     async fn those_who_are_turned_away_and_say_nothing_are_few() {
         let turn_away = TurnAway::with(b"HTTP/1.1 403 No\r\n\r\n".to_vec());
         let (listener, address) =
-            LoopbackListener::bind(0, Unknown::TurnAway(turn_away.clone())).unwrap();
+            LoopbackListener::bind(0, UnknownOwner::TurnAway(turn_away.clone())).unwrap();
         let looks = [Owners::none(address), Owners::none(address)];
         let mut silent = Vec::new();
         for _ in 0..50 {
@@ -285,12 +250,5 @@ mod tests {
             assert!(listener.admit(stream, from, &looks).is_none());
         }
         assert_eq!(turn_away.free(), 0, "no more than a few are held");
-    }
-
-    #[test]
-    fn refusals_beyond_a_burst_are_throttled() {
-        let throttle = Throttle::new();
-        let passed = (0..100).filter(|_| throttle.pass()).count();
-        assert!((20..25).contains(&passed), "{passed}");
     }
 }

@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-use super::ancestry::wanted_by;
+use super::ancestry::requested_by;
 use super::tracked::Stream;
 use super::{Caller, ControlSocket, Listener, Origin, Program, SocketLock};
 use crate::metrics::ConnectionMeter;
@@ -32,7 +32,7 @@ pub struct Peer {
     /// not for whom to serve.
     pub pid: Option<u32>,
     /// The program that wanted what it asks for, once it has asked.
-    wanted_by: Arc<OnceLock<Option<Program>>>,
+    requested_by: Arc<OnceLock<Option<Program>>>,
 }
 
 impl Peer {
@@ -42,7 +42,7 @@ impl Peer {
         Ok(Self {
             uid: credentials.uid(),
             gid: credentials.gid(),
-            wanted_by: Arc::default(),
+            requested_by: Arc::default(),
             // 0 is a process outside our pid namespace.
             pid: credentials
                 .pid()
@@ -60,8 +60,8 @@ impl Peer {
     /// The program that wanted what the peer asks for, as of its first request:
     /// itself, or the one that called `quiltctl`. `None` before that, where the
     /// system does not tell, or it had hung up by then.
-    pub fn wanted_by(&self) -> Option<&Program> {
-        self.wanted_by.get()?.as_ref()
+    pub fn requested_by(&self) -> Option<&Program> {
+        self.requested_by.get()?.as_ref()
     }
 }
 
@@ -71,10 +71,12 @@ impl Caller for Peer {
     }
 
     fn speaks(&self, io: &impl Stream) {
-        self.wanted_by.get_or_init(|| {
+        self.requested_by.get_or_init(|| {
             // The number is this process's for as long as its end of the
             // connection is open: what was read before is void where it is not.
-            let found = self.pid.and_then(|pid| wanted_by(Path::new("/proc"), pid));
+            let found = self
+                .pid
+                .and_then(|pid| requested_by(Path::new("/proc"), pid));
             found.filter(|_| io.is_open())
         });
     }

@@ -6,7 +6,7 @@
 //! caller can choose.
 
 mod connections;
-mod held;
+mod gauges;
 mod refresh;
 mod requests;
 #[cfg(test)]
@@ -80,7 +80,7 @@ impl Metrics {
         audit_dropped: u64,
         now: Timestamp,
     ) -> Result<String, fmt::Error> {
-        let held = held::registry(status, audit_dropped, now);
+        let held = gauges::registry(status, audit_dropped, now);
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
         encode_registry(&mut text, &held)?;

@@ -22,24 +22,24 @@ const BUCKETS: [f64; 10] = [
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Asked {
+struct RequestLabels {
     route: String,
     method: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct AnswerLabels {
     route: String,
     method: &'static str,
     status: &'static str,
 }
 
-type Durations = Family<Asked, Histogram, fn() -> Histogram>;
+type Durations = Family<RequestLabels, Histogram, fn() -> Histogram>;
 
 /// Requests by route, method and class of status, and how long they took.
 #[derive(Debug)]
 pub struct Requests {
-    answered: Family<Answered, Counter>,
+    answered: Family<AnswerLabels, Counter>,
     durations: Durations,
 }
 
@@ -78,12 +78,12 @@ impl Requests {
     }
 
     fn record(&self, route: String, method: &'static str, status: &'static str, took: Duration) {
-        let asked = Asked { route, method };
+        let asked = RequestLabels { route, method };
         let durations = self.durations.get_or_create(&asked);
         durations.observe(took.as_secs_f64());
         drop(durations);
-        let Asked { route, method } = asked;
-        let answered = Answered {
+        let RequestLabels { route, method } = asked;
+        let answered = AnswerLabels {
             route,
             method,
             status,

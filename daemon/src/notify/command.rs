@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
 use quilt_trust::Distrust;
 
-use super::Notice;
+use super::Notification;
 
 /// How long it may run.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,7 +26,11 @@ const DIRECTORY: &str = "/";
 /// Runs it, never through a shell: what there is to say is in variables of its
 /// environment, as text that nobody reads as anything else. What somebody else
 /// may have written is not run as this user.
-pub(super) fn run(program: &str, arguments: &[String], notice: &Notice) -> io::Result<ExitStatus> {
+pub(super) fn run(
+    program: &str,
+    arguments: &[String],
+    notice: &Notification,
+) -> io::Result<ExitStatus> {
     let path = env::var_os("PATH").unwrap_or_default();
     run_from(&path, program, arguments, notice)
 }
@@ -62,7 +66,7 @@ fn run_from(
     search: &OsStr,
     program: &str,
     arguments: &[String],
-    notice: &Notice,
+    notice: &Notification,
 ) -> io::Result<ExitStatus> {
     let found = find(program, search)?;
     check(&found, arguments)?;
@@ -101,8 +105,8 @@ mod tests {
 
     use super::*;
 
-    fn notice() -> Notice {
-        Notice {
+    fn notice() -> Notification {
+        Notification {
             id: String::new(),
             catalog: String::new(),
             code: String::new(),

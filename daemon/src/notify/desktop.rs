@@ -6,7 +6,7 @@ use std::time::Duration;
 use zbus::blocking::connection::Builder;
 use zbus::zvariant::Value;
 
-use super::Notice;
+use super::Notification;
 use crate::token_store::session_bus;
 
 /// How long the desktop may take.
@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const FOR_EVER: i32 = 0;
 
 /// Shows a notice on the bus of the session, where there is one of this user's.
-pub(super) fn show(notice: &Notice) -> zbus::Result<()> {
+pub(super) fn show(notice: &Notification) -> zbus::Result<()> {
     if session_bus::check().is_err() {
         return Ok(());
     }

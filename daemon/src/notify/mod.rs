@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Something that needs a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct Notification {
     /// What it is about: the same as long as it is the same.
     pub id: String,
     /// The catalog that it is about.
@@ -72,7 +72,7 @@ impl Told {
 
 impl Notifier {
     /// Remembers in this directory.
-    pub fn kept_in(state_dir: &Path) -> Self {
+    pub fn with_state_dir(state_dir: &Path) -> Self {
         Self {
             record: state_dir.join("notified.json"),
             told: Mutex::default(),
@@ -82,7 +82,7 @@ impl Notifier {
     /// Tells what of `current` was not told yet, of each catalog a few things at
     /// once and others later, while they last. What is over will be told again
     /// when it comes again.
-    pub fn tell(&self, current: Vec<Notice>, ways: &Notify) {
+    pub fn tell(&self, current: Vec<Notification>, ways: &Notify) {
         if !ways.desktop && ways.command.is_empty() {
             return;
         }
@@ -99,7 +99,7 @@ impl Notifier {
         });
     }
 
-    fn news(&self, current: Vec<Notice>, now: Instant) -> Vec<Notice> {
+    fn news(&self, current: Vec<Notification>, now: Instant) -> Vec<Notification> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let before = told.ids.take().unwrap_or_else(|| self.read());
         let (mut ids, mut news) = (BTreeSet::new(), Vec::new());
@@ -131,7 +131,7 @@ impl Notifier {
     }
 }
 
-fn tell(ways: &Notify, notice: &Notice) {
+fn tell(ways: &Notify, notice: &Notification) {
     #[cfg(target_os = "linux")]
     if ways.desktop
         && let Err(error) = desktop::show(notice)
@@ -151,8 +151,8 @@ fn tell(ways: &Notify, notice: &Notice) {
 mod tests {
     use super::*;
 
-    fn about(catalog: &str, id: &str) -> Notice {
-        Notice {
+    fn about(catalog: &str, id: &str) -> Notification {
+        Notification {
             id: id.to_owned(),
             catalog: catalog.to_owned(),
             code: String::new(),
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    fn of(ids: &[&str]) -> Vec<Notice> {
+    fn of(ids: &[&str]) -> Vec<Notification> {
         ids.iter().map(|id| about("one", id)).collect()
     }
 
@@ -169,12 +169,12 @@ mod tests {
     fn everything_is_told_once_and_again_when_it_comes_again() {
         let dir = tempfile::tempdir().unwrap();
         let now = Instant::now();
-        let notifier = Notifier::kept_in(dir.path());
+        let notifier = Notifier::with_state_dir(dir.path());
         assert_eq!(notifier.news(of(&["a"]), now), of(&["a"]));
         assert_eq!(notifier.news(of(&["a", "b"]), now), of(&["b"]));
         assert_eq!(notifier.news(of(&["a", "b"]), now), []);
         // The next daemon knows.
-        let next = Notifier::kept_in(dir.path());
+        let next = Notifier::with_state_dir(dir.path());
         assert_eq!(next.news(of(&["a", "b"]), now), []);
         assert_eq!(next.news(of(&["b"]), now), []);
         assert_eq!(next.news(of(&["a", "b"]), now), of(&["a"]));
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_catalog_tells_ever_new_things_rarely_and_keeps_no_other_from_telling() {
         let dir = tempfile::tempdir().unwrap();
-        let notifier = Notifier::kept_in(dir.path());
+        let notifier = Notifier::with_state_dir(dir.path());
         let begun = Instant::now();
         let mut told = 0;
         for second in 0..=4 * 3600 {

@@ -115,7 +115,7 @@ pub enum PackageError {
     Config(#[from] ConfigError),
     /// An S3 registry needs a catalog whose credentials to use.
     #[error(transparent)]
-    Catalog(#[from] crate::catalogs::CatalogError),
+    Catalog(#[from] crate::catalog_resolver::CatalogError),
     /// There is no such package.
     #[error("there is no package {} in {}", quoted::name(name.as_str()), quoted::name(registry))]
     NoSuchPackage {

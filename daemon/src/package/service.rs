@@ -15,7 +15,7 @@ use super::local::LocalStore;
 use super::s3::{Connections, S3Store, Vended};
 use super::store::Store;
 use super::{PackageError, Registry};
-use crate::catalogs::CatalogError;
+use crate::catalog_resolver::CatalogError;
 use crate::credential::Vault;
 use crate::quilt3::ConfigFile;
 use crate::session::Session;

@@ -10,7 +10,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
 use quilt_trust::{Distrust, Role};
 use serde_json::{Map, Value, json};
 
-use super::template;
+use super::config_keys;
 use crate::files::{self, Cached, FileError};
 
 /// What the file is called.
@@ -68,12 +68,12 @@ impl From<Distrust> for ConfigError {
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
     dir: PathBuf,
-    known: Arc<Cached<Known>>,
+    known: Arc<Cached<Parsed>>,
 }
 
 /// What is in the file.
 #[derive(Debug, Default)]
-struct Known {
+struct Parsed {
     stored: Map<String, Value>,
     /// The catalog it names, or why that is none.
     catalog: Option<Result<CatalogUrl, ConfigError>>,
@@ -97,7 +97,7 @@ impl ConfigFile {
 
     /// The effective configuration: the SDK's defaults under what is in the file.
     pub fn read(&self) -> Result<ConfigValues, ConfigError> {
-        let mut values = template::defaults(&self.dir);
+        let mut values = config_keys::defaults(&self.dir);
         values.extend(self.known()?.stored.clone());
         Ok(values)
     }
@@ -127,13 +127,13 @@ impl ConfigFile {
     }
 
     /// What is in the file; nothing where there is none.
-    fn known(&self) -> Result<Arc<Known>, ConfigError> {
+    fn known(&self) -> Result<Arc<Parsed>, ConfigError> {
         self.known.get(|| {
             let stored = self.parse(self.text()?.as_deref())?;
             let catalog = stored.get("navigator_url").and_then(Value::as_str);
             let catalog = catalog.filter(|text| !text.trim().is_empty());
             let catalog = catalog.map(|text| self.parse_catalog(text));
-            Ok(Known { stored, catalog })
+            Ok(Parsed { stored, catalog })
         })
     }
 
@@ -189,7 +189,7 @@ impl ConfigFile {
     /// Whether a text says the same as the file, the registry aside.
     pub(super) fn differs_in_registry_only(&self, text: &str) -> Result<bool, ConfigError> {
         let effective = |text: Option<&str>| {
-            let mut values = template::defaults(&self.dir);
+            let mut values = config_keys::defaults(&self.dir);
             values.extend(self.parse(text)?);
             values.insert("registryUrl".to_owned(), Value::Null);
             Ok::<_, ConfigError>(values)
@@ -221,7 +221,7 @@ impl ConfigFile {
         {
             return Ok(None);
         }
-        let mut values = template::defaults(&self.dir);
+        let mut values = config_keys::defaults(&self.dir);
         values.extend(known.stored.clone());
         values.insert("registryUrl".to_owned(), json!(to));
         self.render(&values).map(Some)
@@ -284,12 +284,12 @@ impl ConfigFile {
     }
 
     fn adopted(&self, catalog: &CatalogUrl, published: &Map<String, Value>) -> ConfigValues {
-        overlaid(template::defaults(&self.dir), catalog, published)
+        overlaid(config_keys::defaults(&self.dir), catalog, published)
     }
 
     /// Back to the SDK's defaults, with a backup.
     pub fn reset(&self) -> Result<ConfigValues, ConfigError> {
-        let values = template::defaults(&self.dir);
+        let values = config_keys::defaults(&self.dir);
         self.write(&self.render(&values)?, true)?;
         Ok(values)
     }
@@ -298,7 +298,7 @@ impl ConfigFile {
     pub fn merge(&self, changes: &ConfigValues) -> Result<ConfigValues, ConfigError> {
         let mut values = self.read()?;
         for (key, value) in changes {
-            values.insert(key.clone(), template::check(key, value)?);
+            values.insert(key.clone(), config_keys::check(key, value)?);
         }
         self.write(&self.render(&values)?, false)?;
         Ok(values)
@@ -340,7 +340,7 @@ fn overlaid(
 ) -> ConfigValues {
     for (key, value) in published {
         // What is no value of its key is left out, as a key is that is none.
-        if let Ok(value) = template::check(key, value) {
+        if let Ok(value) = config_keys::check(key, value) {
             values.insert(key.clone(), value);
         }
     }

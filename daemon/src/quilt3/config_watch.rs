@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::opens::Opens;
+use super::open_watch::Opens;
 use super::{ConfigFile, SdkFiles};
 use crate::files::Stamp;
 

@@ -2,18 +2,18 @@
 
 mod auth_file;
 mod config_file;
+mod config_keys;
 mod config_watch;
 mod error;
-mod import;
-mod modes;
-mod opens;
+mod file_modes;
+mod login_import;
+mod open_watch;
 mod placeholder;
-mod record;
+mod redirection_record;
 mod sdk_files;
-mod template;
 
 pub use self::config_file::{ConfigError, ConfigFile};
 pub use self::config_watch::ConfigWatch;
 pub use self::error::SdkFileError;
-pub use self::record::Redirection;
+pub use self::redirection_record::Redirection;
 pub use self::sdk_files::{Drift, SdkFiles, Target};

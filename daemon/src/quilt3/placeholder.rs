@@ -24,7 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::SdkFileError;
-use super::opens::{Opens, Watched};
+use super::open_watch::{Opens, Watched};
 use crate::files;
 use crate::raw::ReadLease;
 use crate::watchdog::may_block;
@@ -58,7 +58,7 @@ pub(super) struct Placeholder {
 }
 
 /// A placeholder that lies in its place.
-struct Laid {
+struct LaidPlaceholder {
     inode: u64,
     lease: io::Result<ReadLease>,
     /// Nothing where it cannot be watched.
@@ -123,7 +123,7 @@ impl Placeholder {
     }
 
     /// Not synced: the next daemon lays it again.
-    fn lay(&self, opens: Option<&Opens>) -> io::Result<Laid> {
+    fn lay(&self, opens: Option<&Opens>) -> io::Result<LaidPlaceholder> {
         let written = files::drafted_beside(&self.path, TEXT.as_bytes(), files::PRIVATE)?;
         let file = File::open(&written)?;
         let inode = file.metadata()?.ino();
@@ -134,7 +134,7 @@ impl Placeholder {
         let opens = opens.filter(|_| lease.is_ok());
         let watched = opens.and_then(|opens| opens.watch(&written).ok());
         written.persist(&self.path).map_err(|error| error.error)?;
-        Ok(Laid {
+        Ok(LaidPlaceholder {
             inode,
             lease,
             watched,
@@ -157,10 +157,10 @@ impl Placeholder {
         let mut opens = Opens::new().ok();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut laid: Option<Laid> = None;
+        let mut laid: Option<LaidPlaceholder> = None;
         let mut laid_at = Instant::now();
         // Replaced ones, and until when each keeps its lease.
-        let mut replaced: Vec<(Laid, Instant)> = Vec::new();
+        let mut replaced: Vec<(LaidPlaceholder, Instant)> = Vec::new();
         loop {
             let is_read = laid.as_ref().is_some_and(|laid| is_read(&mut opens, laid));
             let is_due = is_read && laid_at.elapsed() >= self.rest;
@@ -193,7 +193,7 @@ impl Placeholder {
 
     /// Gives the leases of replaced ones back, each once its readers are done:
     /// at once where it had none.
-    fn let_go(&self, replaced: &mut Vec<(Laid, Instant)>, opens: &mut Option<Opens>) {
+    fn let_go(&self, replaced: &mut Vec<(LaidPlaceholder, Instant)>, opens: &mut Option<Opens>) {
         let now = Instant::now();
         replaced.retain_mut(|(old, until)| {
             if now < *until {
@@ -213,7 +213,7 @@ impl Placeholder {
     }
 
     /// Whether somebody wants to write to it, or another file has its name.
-    fn is_lost(&self, laid: &Laid) -> bool {
+    fn is_lost(&self, laid: &LaidPlaceholder) -> bool {
         let here = fs::symlink_metadata(&self.path);
         here.is_err()
             || here.is_ok_and(|here| here.ino() != laid.inode)
@@ -225,13 +225,13 @@ impl Placeholder {
 }
 
 /// Whether anybody has opened one, for certain.
-fn is_read(opens: &mut Option<Opens>, laid: &Laid) -> bool {
+fn is_read(opens: &mut Option<Opens>, laid: &LaidPlaceholder) -> bool {
     let opens = opens.as_mut().zip(laid.watched);
     opens.is_some_and(|(opens, watched)| opens.is_opened(watched))
 }
 
 /// The same; in doubt, somebody has.
-fn may_be_read(opens: &mut Option<Opens>, laid: &Laid) -> bool {
+fn may_be_read(opens: &mut Option<Opens>, laid: &LaidPlaceholder) -> bool {
     let opens = opens.as_mut().zip(laid.watched);
     opens.is_none_or(|(opens, watched)| opens.may_be_opened(watched))
 }

@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::auth_file::{AuthFile, is_gateway};
-use super::import::Import;
-use super::modes::Modes;
+use super::file_modes::FileModes;
+use super::login_import::LoginImport;
 use super::placeholder::Placeholder;
-use super::record::{Record, Redirection};
+use super::redirection_record::{Record, Redirection};
 use super::{ConfigFile, SdkFileError};
 use crate::files;
 
@@ -27,7 +27,7 @@ pub struct SdkFiles {
     auth: AuthFile,
     placeholder: Placeholder,
     record: Record,
-    import: Import,
+    import: LoginImport,
 }
 
 /// What the SDK shall be led to.
@@ -70,7 +70,7 @@ impl SdkFiles {
             auth: AuthFile::in_dir(sdk_dir),
             placeholder: Placeholder::in_dir(sdk_dir),
             record: Record::in_dir(state_dir),
-            import: Import::in_dir(state_dir),
+            import: LoginImport::in_dir(state_dir),
         }
     }
 
@@ -159,7 +159,7 @@ impl SdkFiles {
             config_written: Some(text.0.clone()),
             config_found: self.config.text()?,
             modes_before: before.as_ref().map_or_else(
-                || Modes::of(&self.config.path(), self.auth.path()),
+                || FileModes::of(&self.config.path(), self.auth.path()),
                 |before| before.modes_before,
             ),
         };

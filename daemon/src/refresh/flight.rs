@@ -7,10 +7,10 @@ use quilt_proto::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
-use super::held::Held;
+use super::cached::Cached;
 use super::random::random;
-use super::state::{Dead, FetchReceiver, Flight, State};
-use super::{Failure, Policy, RefreshError, Snapshot, Source, Watched, backoff};
+use super::state::{FetchReceiver, Flight, Rejection, State};
+use super::{Failure, Policy, RefreshContext, RefreshError, Snapshot, Source, backoff};
 use crate::changes::Changes;
 use crate::clock::{Deadline, SharedClock};
 use crate::metrics::{RefreshMeter, RefreshOutcome};
@@ -39,16 +39,16 @@ pub(super) struct Inner<S: Source> {
 }
 
 impl<S: Source> Inner<S> {
-    pub(super) fn new(source: S, policy: Policy, watched: Watched) -> Self {
+    pub(super) fn new(source: S, policy: Policy, context: RefreshContext) -> Self {
         Self {
             source,
             policy,
             changed: Arc::new(Notify::new()),
             state: Mutex::new(State::default()),
-            clock: watched.clock,
-            tasks: watched.tasks,
-            meter: watched.meter,
-            changes: watched.changes,
+            clock: context.clock,
+            tasks: context.tasks,
+            meter: context.meter,
+            changes: context.changes,
         }
     }
 
@@ -80,10 +80,10 @@ impl<S: Source> Inner<S> {
         if state.ask(now) {
             self.wake();
         }
-        if let Some(held) = state.valid(now)
-            && (held.is_fresh(now) || state.is_source_down(now))
+        if let Some(cached) = state.valid(now)
+            && (cached.is_fresh(now) || state.is_source_down(now))
         {
-            return Ok(held.value.clone());
+            return Ok(cached.value.clone());
         }
         if let Some(error) = state.known_failure(now) {
             return Err(FetchState::Known(error));
@@ -101,12 +101,12 @@ impl<S: Source> Inner<S> {
         if state.ask(now) {
             self.wake();
         }
-        if let Some(held) = state.valid(now)
-            && !refused(&held.value)
+        if let Some(cached) = state.valid(now)
+            && !refused(&cached.value)
         {
-            return Ok(held.value.clone());
+            return Ok(cached.value.clone());
         }
-        if (state.dead.is_some() || state.wants_quiet(now))
+        if (state.rejection.is_some() || state.wants_quiet(now))
             && let Some(error) = state.last_error.clone()
         {
             return Err(FetchState::Known(error));
@@ -116,7 +116,7 @@ impl<S: Source> Inner<S> {
 
     pub(super) fn valid_value(&self) -> Option<S::Value> {
         let now = self.clock.now();
-        self.state().valid(now).map(|held| held.value.clone())
+        self.state().valid(now).map(|cached| cached.value.clone())
     }
 
     /// The fetch under way, or a new one.
@@ -129,9 +129,9 @@ impl<S: Source> Inner<S> {
             receiver: receiver.clone(),
             since: self.clock.now(),
         });
-        let held = state.held.as_ref().map(|held| held.value.clone());
+        let held = state.cached.as_ref().map(|cached| cached.value.clone());
         let (inner, generation) = (Arc::clone(self), state.generation);
-        let is_probe = state.dead.is_some();
+        let is_probe = state.rejection.is_some();
         let fetch = async move {
             let pending = Clearing {
                 inner: &inner,
@@ -168,12 +168,12 @@ impl<S: Source> Inner<S> {
         let outcome = match result {
             Ok(value) => {
                 if current {
-                    let held = Held::new(value.clone(), self.policy, now, random());
+                    let cached = Cached::new(value.clone(), self.policy, now, random());
                     let generation = state.generation;
                     *state = State {
-                        held: Some(held),
+                        cached: Some(cached),
                         generation,
-                        asked: state.asked,
+                        last_asked: state.last_asked,
                         ..State::default()
                     };
                 }
@@ -199,10 +199,10 @@ impl<S: Source> Inner<S> {
     }
 
     pub(super) fn publish(&self, value: S::Value) {
-        let held = Held::new(value, self.policy, self.clock.now(), random());
+        let cached = Cached::new(value, self.policy, self.clock.now(), random());
         let mut state = self.state();
         state.clear();
-        state.held = Some(held);
+        state.cached = Some(cached);
         drop(state);
         self.wake();
     }
@@ -214,13 +214,13 @@ impl<S: Source> Inner<S> {
 
     pub(super) fn invalidate(&self, error: S::Error) {
         let now = self.clock.now();
-        self.state().die(error, Dead::for_good(now));
+        self.state().reject(error, Rejection::for_good(now));
         self.wake();
     }
 
     pub(super) fn refuse(&self, error: S::Error, age: i64) {
         let now = self.clock.now();
-        self.state().die(error, Dead::since(age, now));
+        self.state().reject(error, Rejection::since(age, now));
         self.wake();
     }
 
@@ -243,9 +243,9 @@ impl<S: Source> Inner<S> {
         let state = self.state();
         let retry = state.retry.map(|retry| retry.wall);
         Snapshot {
-            value: state.held.as_ref().map(|held| held.value.clone()),
+            value: state.cached.as_ref().map(|cached| cached.value.clone()),
             refresh_at: retry
-                .or(state.held.as_ref().map(|held| held.refresh.wall))
+                .or(state.cached.as_ref().map(|cached| cached.refresh.wall))
                 .filter(|_| !state.is_idle),
             last_error: state.last_error.clone(),
         }
@@ -264,7 +264,7 @@ impl<S: Source> Inner<S> {
         if !due.is_some_and(|deadline| deadline.reached(now)) {
             return;
         }
-        if state.is_unasked(now) && !self.source.is_wanted() {
+        if state.is_unasked(now) && !self.source.is_in_use() {
             state.is_idle = true;
             drop(state);
             self.changes.announce();
@@ -297,7 +297,7 @@ impl<S: Source> Drop for Clearing<'_, S> {
                 backoff::pause(state.failures, random()),
             );
             state.retry = Some(now.after(pause));
-            state.dead = state.dead.map(|dead| dead.probed(now));
+            state.rejection = state.rejection.map(|rejection| rejection.probed(now));
         }
         drop(state);
         self.inner.wake();

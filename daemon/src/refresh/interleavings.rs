@@ -18,7 +18,7 @@ use shuttle::rand::{Rng, thread_rng};
 use tokio_util::task::TaskTracker;
 
 use super::flight::storm::hanging_up;
-use super::{Expires, Failure, Policy, RefreshError, Refresher, Source, Watched};
+use super::{Expires, Failure, Policy, RefreshContext, RefreshError, Refresher, Source};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
@@ -146,13 +146,13 @@ impl World {
             killed: Mutex::default(),
             breaks,
         });
-        let watched = Watched {
+        let context = RefreshContext {
             clock,
             tasks: TaskTracker::new(),
             meter: RefreshMeter::default(),
             changes: Changes::default(),
         };
-        let refresher = Refresher::new(Arc::clone(&upstream), Policy::AWS_CREDENTIALS, watched);
+        let refresher = Refresher::new(Arc::clone(&upstream), Policy::AWS_CREDENTIALS, context);
         Self {
             upstream,
             refresher,

@@ -9,8 +9,8 @@
 //!   published that is not on disk.
 
 mod backoff;
+mod cached;
 mod flight;
-mod held;
 #[cfg(test)]
 mod interleavings;
 mod policy;
@@ -78,7 +78,7 @@ pub trait Source: Send + Sync + 'static {
     async fn fetch(&self, held: Option<Self::Value>) -> Result<Self::Value, Failure<Self::Error>>;
 
     /// Whether it is kept fresh although nobody asks for it.
-    fn is_wanted(&self) -> bool {
+    fn is_in_use(&self) -> bool {
         true
     }
 
@@ -120,7 +120,7 @@ pub struct Snapshot<V, E> {
 
 /// What a [`Refresher`] lives by, and who watches it.
 #[derive(Clone)]
-pub struct Watched {
+pub struct RefreshContext {
     /// Time.
     pub clock: SharedClock,
     /// Where fetches run, so that a stopping daemon can wait for them.
@@ -140,8 +140,8 @@ pub struct Refresher<S: Source> {
 impl<S: Source> Refresher<S> {
     /// Holds nothing yet; the first [`Self::value`] fetches. Must be called
     /// inside a tokio runtime.
-    pub fn new(source: S, policy: Policy, watched: Watched) -> Self {
-        let inner = Arc::new(Inner::new(source, policy, watched));
+    pub fn new(source: S, policy: Policy, context: RefreshContext) -> Self {
+        let inner = Arc::new(Inner::new(source, policy, context));
         let schedule = scoped(keep_ahead(Arc::clone(&inner)));
         Self {
             inner,

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::held::Held;
+use super::cached::Cached;
 use super::random::random;
 use super::{Failure, Source, backoff};
 use crate::clock::{Deadline, Moment};
@@ -23,7 +23,7 @@ pub(super) type Outcome<S> = Option<Result<<S as Source>::Value, <S as Source>::
 pub(super) type FetchReceiver<S> = watch::Receiver<Outcome<S>>;
 
 pub(super) struct State<S: Source> {
-    pub(super) held: Option<Held<S::Value>>,
+    pub(super) cached: Option<Cached<S::Value>>,
     pub(super) flight: Option<Flight<S>>,
     /// Rises whenever what is held is replaced from outside; a fetch started
     /// before that publishes nothing.
@@ -35,16 +35,16 @@ pub(super) struct State<S: Source> {
     pub(super) quiet_until: Option<Deadline>,
     pub(super) last_error: Option<S::Error>,
     /// The issuer said no.
-    pub(super) dead: Option<Dead>,
+    pub(super) rejection: Option<Rejection>,
     /// When somebody last asked.
-    pub(super) asked: Option<Moment>,
+    pub(super) last_asked: Option<Moment>,
     /// Nobody has asked for so long that nothing is fetched until somebody does.
     pub(super) is_idle: bool,
 }
 
 /// Since when the issuer says no, and when it is asked whether it still does.
 #[derive(Clone, Copy)]
-pub(super) struct Dead {
+pub(super) struct Rejection {
     /// Seconds it had been saying so at `at`.
     pub(super) age: i64,
     pub(super) at: Moment,
@@ -52,7 +52,7 @@ pub(super) struct Dead {
     pub(super) probe_at: Option<i64>,
 }
 
-impl Dead {
+impl Rejection {
     pub(super) fn for_good(now: Moment) -> Self {
         Self {
             age: 0,
@@ -90,7 +90,7 @@ pub(super) struct Flight<S: Source> {
 impl<S: Source> Default for State<S> {
     fn default() -> Self {
         Self {
-            held: None,
+            cached: None,
             flight: None,
             generation: 0,
             failures: 0,
@@ -98,8 +98,8 @@ impl<S: Source> Default for State<S> {
             retry: None,
             quiet_until: None,
             last_error: None,
-            dead: None,
-            asked: None,
+            rejection: None,
+            last_asked: None,
             is_idle: false,
         }
     }
@@ -109,30 +109,30 @@ impl<S: Source> State<S> {
     pub(super) fn clear(&mut self) {
         *self = Self {
             generation: self.generation + 1,
-            asked: self.asked,
+            last_asked: self.last_asked,
             ..Self::default()
         };
     }
 
-    pub(super) fn die(&mut self, error: S::Error, dead: Dead) {
+    pub(super) fn reject(&mut self, error: S::Error, rejection: Rejection) {
         self.clear();
         self.last_error = Some(error);
-        self.dead = Some(dead);
+        self.rejection = Some(rejection);
     }
 
     pub(super) fn fail(&mut self, failure: Failure<S::Error>, now: Moment) {
-        if let Some(dead) = self.dead
+        if let Some(rejection) = self.rejection
             && !matches!(failure, Failure::Definite(_))
         {
             // A probe: what is known stays known.
-            self.dead = Some(dead.probed(now));
+            self.rejection = Some(rejection.probed(now));
             return;
         }
         self.failures = self.failures.saturating_add(1);
         self.failed_at = Some(now);
         self.retry = None;
         self.quiet_until = None;
-        let (error, dead) = match failure {
+        let (error, rejection) = match failure {
             Failure::Transient(error) => {
                 let pause = backoff::pause(self.failures, random());
                 let wished = backoff::wished(S::retry_after(&error));
@@ -140,49 +140,50 @@ impl<S: Source> State<S> {
                 self.quiet_until = (wished > 0).then(|| now.after(wished));
                 (error, None)
             }
-            Failure::Refused(error) => (error, Some(Dead::since(0, now))),
-            Failure::Definite(error) => (error, Some(Dead::for_good(now))),
+            Failure::Refused(error) => (error, Some(Rejection::since(0, now))),
+            Failure::Definite(error) => (error, Some(Rejection::for_good(now))),
         };
         self.last_error = Some(error);
-        self.dead = dead;
-        if dead.is_some() {
-            self.held = None;
+        self.rejection = rejection;
+        if rejection.is_some() {
+            self.cached = None;
         }
     }
 
     /// Somebody asks; answers whether nobody had for long.
     pub(super) fn ask(&mut self, now: Moment) -> bool {
-        self.asked = Some(now);
+        self.last_asked = Some(now);
         std::mem::take(&mut self.is_idle)
     }
 
     /// Whether nobody has asked for as long as what is held lives.
     pub(super) fn is_unasked(&self, now: Moment) -> bool {
-        let life = self.held.as_ref().map(|held| held.lifetime);
-        match (self.asked, life) {
-            (Some(asked), Some(life)) => asked.after(life).reached(now),
+        let life = self.cached.as_ref().map(|cached| cached.lifetime);
+        match (self.last_asked, life) {
+            (Some(last_asked), Some(life)) => last_asked.after(life).reached(now),
             _ => false,
         }
     }
 
-    pub(super) fn valid(&self, now: Moment) -> Option<&Held<S::Value>> {
-        self.held.as_ref().filter(|held| held.is_valid(now))
+    pub(super) fn valid(&self, now: Moment) -> Option<&Cached<S::Value>> {
+        self.cached.as_ref().filter(|cached| cached.is_valid(now))
     }
 
     pub(super) fn next_attempt(&self) -> Option<Deadline> {
         if self.flight.is_some() || self.is_idle {
             return None;
         }
-        if let Some(dead) = self.dead {
-            return dead.next_probe();
+        if let Some(rejection) = self.rejection {
+            return rejection.next_probe();
         }
-        self.retry.or(self.held.as_ref().map(|held| held.refresh))
+        self.retry
+            .or(self.cached.as_ref().map(|cached| cached.refresh))
     }
 
     /// The known failure, when asking again now would be pointless.
     pub(super) fn known_failure(&self, now: Moment) -> Option<S::Error> {
         let just_failed = || self.flight.is_none() && self.has_just_failed(now);
-        let useless = self.dead.is_some() || just_failed();
+        let useless = self.rejection.is_some() || just_failed();
         self.last_error.clone().filter(|_| useless)
     }
 

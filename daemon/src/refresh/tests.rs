@@ -95,7 +95,7 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&source),
             Policy::AWS_CREDENTIALS,
-            Watched {
+            RefreshContext {
                 clock: Arc::<ManualClock>::clone(&clock),
                 tasks: TaskTracker::new(),
                 meter: RefreshMeter::default(),

@@ -1,289 +1,155 @@
-//! The API key over a login, and the one place that decides when the stack is
-//! asked about it again.
+//! What an API key makes of a session.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use quilt_proto::wire::SessionStatus;
+use quilt_proto::wire::TokenKind;
 use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
-use tokio::sync::watch;
 
-use super::Identity;
-use super::identity::Announcer;
-use super::key::{HeldBack, Key, KeyFacts, Rotation};
-use crate::clock::{Deadline, Moment};
+use super::api_key_slot::{KeySerial, KeyState};
+use super::epoch::Epoch;
+use super::key_in_use::{KeyInfo, Rotation};
+use super::{Bearer, Identity, Session, SessionError};
 
-/// A key in use, told from those before and after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeySerial(u64);
-
-/// The place of a session's API key. It is empty, or holds one over the login.
-pub struct ApiKeySlot {
-    state: Mutex<State>,
-    serial: watch::Sender<u64>,
-    identity: Announcer,
-}
-
-#[derive(Default)]
-struct State {
-    key: Option<Key>,
-    /// A key's successor that is not known to be kept yet.
-    rotation: Option<Rotation>,
-}
-
-/// A key as it may be used now.
-pub(super) enum Usable {
-    /// There is none.
-    None,
-    /// The stack refuses it.
-    Refused,
-    /// It goes to this registry.
-    At(RegistryUrl, Secret, Identity),
-    /// It has not succeeded anywhere yet.
-    Anywhere(KeySerial),
-}
-
-impl ApiKeySlot {
-    pub(super) fn new(identity: Announcer) -> Self {
-        Self {
-            state: Mutex::default(),
-            serial: watch::Sender::default(),
-            identity,
+impl Session {
+    /// The key in use, if there is one, with where it may be sent. That of one
+    /// which has not succeeded anywhere is asked for each time.
+    pub(super) async fn key_bearer(&self) -> Result<Option<Bearer>, SessionError> {
+        loop {
+            let serial = match self.api_key.usable() {
+                KeyState::None => return Ok(None),
+                KeyState::Refused => return Err(self.key_refused()),
+                KeyState::At(registry, token, identity) => {
+                    return Ok(Some(key(token, registry, identity)));
+                }
+                KeyState::NoRegistryYet(serial) => serial,
+            };
+            let registry = self.registry_for_key().await;
+            if let Some((token, identity)) = self.api_key.usable_at(serial, &registry) {
+                return Ok(Some(key(token, registry?, identity)));
+            }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The key in use to ask the stack about it, refused or not; nothing where
+    /// it is another one by now.
+    pub async fn key_to_check(&self, serial: KeySerial) -> Result<Option<Bearer>, SessionError> {
+        let settled = self.api_key.registry();
+        let registry = match settled {
+            Some(registry) => Ok(registry),
+            None => self.registry_for_key().await,
+        };
+        match self.api_key.usable_at(serial, &registry) {
+            Some((token, identity)) => Ok(Some(key(token, registry?, identity))),
+            None => Ok(None),
+        }
     }
 
-    /// Which key is in use, whether or not it works.
-    pub fn serial(&self) -> KeySerial {
-        KeySerial(*self.serial.borrow())
+    /// The stack said of a key that it works; that of this registry is kept to.
+    pub async fn key_accepted(&self, bearer: &Bearer) {
+        if self.api_key.accepted(&bearer.token, &bearer.registry) {
+            self.trust_registry(&bearer.registry).await;
+        }
     }
 
-    fn changed(&self) {
-        self.serial.send_modify(|serial| *serial += 1);
-        self.identity.change();
+    /// The stack said no to a key, twice.
+    pub fn key_rejected(&self, bearer: &Bearer) -> SessionError {
+        self.api_key
+            .refused(&bearer.token, self.dependencies.clock.now());
+        self.key_refused()
     }
 
-    /// Whether there is a key.
-    pub fn is_set(&self) -> bool {
-        self.state().key.is_some()
+    pub(super) fn logged_out(&self) -> SessionError {
+        if self.is_key_forgotten() {
+            SessionError::KeyForgotten(self.catalog.clone())
+        } else {
+            SessionError::LoggedOut(self.catalog.clone())
+        }
     }
 
-    /// Uses a key, unless `is_over` says that it comes too late.
-    pub(super) fn set(
+    /// Whether a restart forgot an API key, and nobody has said since that it
+    /// is not needed.
+    pub fn is_key_forgotten(&self) -> bool {
+        // One lock at a time.
+        let forgotten = self.state().key_forgotten;
+        forgotten && !self.api_key.is_set()
+    }
+
+    /// Remembers that there is a key, or that there is none, so that a later
+    /// daemon can tell.
+    pub async fn note_key(&self) {
+        let _turn = self.epochs.lock_key_note().await;
+        let is_set = self.api_key.is_set();
+        self.state().key_forgotten = false;
+        if let Err(error) = self
+            .dependencies
+            .store
+            .note_key(&self.catalog, is_set)
+            .await
+        {
+            tracing::warn!("cannot note whether an API key is in use: {error}");
+        }
+    }
+
+    pub(super) fn key_refused(&self) -> SessionError {
+        SessionError::KeyRefused {
+            catalog: self.catalog.clone(),
+            login_beneath: self.is_login_beneath(),
+        }
+    }
+
+    /// Whether there is a login that counts once there is no key.
+    pub fn is_login_beneath(&self) -> bool {
+        use SessionError::{Expired, LoggedOut};
+        let over = self.tokens.snapshot().last_error;
+        let is_over = matches!(over, Some(Expired(_) | LoggedOut(_)));
+        !is_over && self.state().login.is_some()
+    }
+
+    /// Sets an API key over the interactive login, for everything, at once.
+    /// `registry` is where it is sent, if that is settled. One whose setting
+    /// was ended meanwhile is not set.
+    pub fn set_key(
         &self,
+        epoch: Epoch,
         secret: &ApiKeySecret,
         registry: Option<RegistryUrl>,
-        known: KeyFacts,
-        now: Moment,
-        is_over: impl FnOnce() -> bool,
-    ) -> bool {
-        let mut state = self.state();
-        // Looked at under the lock: who ends this takes the key out afterwards.
-        if is_over() {
-            return false;
-        }
-        state.key = Some(Key::new(secret, registry, known, now));
-        state.rotation = None;
-        self.changed();
-        true
+        info: KeyInfo,
+    ) -> Result<(), SessionError> {
+        let (now, is_over) = (self.dependencies.clock.now(), || {
+            self.epochs.is_key_superseded(epoch)
+        });
+        let set = self.api_key.set(secret, registry, info, now, is_over);
+        set.then_some(()).ok_or_else(|| self.superseded())
     }
 
-    /// Drops the key; answers whether there was one.
-    pub(super) fn clear(&self) -> bool {
-        let mut state = self.state();
-        state.rotation = None;
-        let had = state.key.take().is_some();
-        if had {
-            self.changed();
-        }
-        had
-    }
-
-    /// A copy of the key, refused or not.
-    pub fn secret(&self) -> Option<Secret> {
-        self.state().key.as_ref().map(Key::copy)
-    }
-
-    /// The next daemon reads the key again where this one did at its start.
-    pub fn comes_again(&self) {
-        if let Some(key) = &mut self.state().key {
-            key.comes_again = true;
-        }
-    }
-
-    /// The key that would be lost with this daemon, and where it is sent, if
-    /// that is settled.
-    pub fn to_carry(&self) -> Option<(Secret, Option<RegistryUrl>)> {
-        let state = self.state();
-        let key = state.key.as_ref().filter(|key| !key.comes_again)?;
-        Some((key.copy(), key.registry.clone()))
-    }
-
-    /// Where the key has succeeded, with a copy of it.
-    pub fn settled(&self) -> Option<(RegistryUrl, Secret)> {
-        let state = self.state();
-        let key = state.key.as_ref()?;
-        Some((key.registry.clone()?, key.copy()))
-    }
-
-    /// Where the key is sent, if that is settled.
-    pub(super) fn registry(&self) -> Option<RegistryUrl> {
-        self.state().key.as_ref()?.registry.clone()
-    }
-
-    /// Why the key is sent nowhere, if it is not.
-    pub fn held_back(&self) -> Option<HeldBack> {
-        self.state().key.as_ref()?.held_back.clone()
-    }
-
-    /// What the stack said of the key.
-    pub fn facts(&self) -> Option<KeyFacts> {
-        self.state().key.as_ref().map(|key| key.known.clone())
-    }
-
-    /// Keeps what the stack says of a key, if it still is the one in use.
-    pub fn learn(&self, secret: &Secret, known: KeyFacts) {
-        if let Some(key) = self.state().key.as_mut().filter(|key| key.is(secret)) {
-            key.known = known;
-        }
-        self.identity.news().changes.announce();
+    /// Drops the API key, and every one that is being set; answers whether
+    /// there was one.
+    pub fn clear_key(&self) -> bool {
+        self.epochs.end_keys();
+        self.api_key.clear()
     }
 
     /// Keeps a key's successor until it is known to be kept, and uses it from
-    /// now on where `old` is the key in use. Answers whether it does. Nothing
-    /// is kept where `is_over` says that it comes too late.
-    pub(super) fn succeed(
+    /// now on where `old` is the key in use. Answers whether it does.
+    pub fn succeed(
         &self,
+        epoch: Epoch,
         old: Option<&Secret>,
         new: &ApiKeySecret,
         rotation: Rotation,
-        now: Moment,
-        is_over: impl FnOnce() -> bool,
     ) -> bool {
-        let mut state = self.state();
-        if is_over() {
-            return false;
-        }
-        let replaced = old.and_then(|old| state.key.take_if(|key| key.is(old)));
-        let in_use = replaced.is_some();
-        if let Some(old) = replaced {
-            let known = KeyFacts {
-                record: Some(rotation.new.clone()),
-                me: old.known.me,
-                ..KeyFacts::default()
-            };
-            // Where the old one is, the new one was made.
-            state.key = Some(Key::new(new, old.registry, known, now));
-            self.changed();
-        }
-        state.rotation = Some(Rotation { in_use, ..rotation });
-        in_use
+        let (now, is_over) = (self.dependencies.clock.now(), || {
+            self.epochs.is_key_superseded(epoch)
+        });
+        self.api_key.succeed(old, new, rotation, now, is_over)
     }
+}
 
-    /// Looks at the rotation whose successor is not known to be kept.
-    pub fn rotation<T>(&self, look: impl FnOnce(&Rotation) -> T) -> Option<T> {
-        self.state().rotation.as_ref().map(look)
-    }
-
-    /// A key of this id is gone, which settles a rotation it had part in.
-    pub fn settle(&self, id: &str) {
-        let mut state = self.state();
-        if let Some(rotation) = &state.rotation
-            && (rotation.old.id == id || rotation.new.id == id)
-        {
-            state.rotation = None;
-        }
-        if let Some(key) = &mut state.key {
-            key.known.twins.retain(|twin| twin.id != id);
-        }
-    }
-
-    /// The key as anybody may use it now. While the stack refuses it, it is
-    /// sent nowhere on anybody's account.
-    pub(super) fn usable(&self) -> Usable {
-        let state = self.state();
-        match &state.key {
-            None => Usable::None,
-            Some(key) if key.is_refused() => Usable::Refused,
-            Some(key) => match &key.registry {
-                Some(registry) => Usable::At(registry.clone(), key.copy(), self.identity.current()),
-                None => Usable::Anywhere(self.serial()),
-            },
-        }
-    }
-
-    /// The same once its registry is known, or why it is not.
-    pub(super) fn usable_at(
-        &self,
-        serial: KeySerial,
-        registry: &Result<RegistryUrl, super::SessionError>,
-    ) -> Option<(Secret, Identity)> {
-        let mut state = self.state();
-        // It has to be the same key still.
-        if self.serial() != serial {
-            return None;
-        }
-        let key = state.key.as_mut()?;
-        key.held_back = registry.as_ref().err().and_then(HeldBack::because_of);
-        Some((key.copy(), self.identity.current()))
-    }
-
-    /// The stack accepted the key at this registry. Answers whether that
-    /// settles where it is sent.
-    pub(super) fn accepted(&self, secret: &Secret, registry: &RegistryUrl) -> bool {
-        let mut state = self.state();
-        let Some(key) = state.key.as_mut().filter(|key| key.is(secret)) else {
-            return false;
-        };
-        let is_news = key.accepted();
-        let settles = key.registry.is_none();
-        if settles {
-            key.registry = Some(registry.clone());
-        }
-        drop(state);
-        if is_news {
-            self.serial.send_modify(|_| {});
-            self.identity.announce();
-        }
-        settles
-    }
-
-    /// The stack refused the key, twice.
-    pub(super) fn refused(&self, secret: &Secret, now: Moment) {
-        if let Some(key) = self.state().key.as_mut().filter(|key| key.is(secret)) {
-            key.refused(now);
-        }
-        self.serial.send_modify(|_| {});
-        self.identity.news().changes.announce();
-    }
-
-    /// The stack could not be asked about the key.
-    pub fn unanswered(&self, serial: KeySerial, now: Moment, retry_after: Option<u32>) {
-        if self.serial() == serial
-            && let Some(key) = &mut self.state().key
-        {
-            key.unanswered(now, retry_after);
-        }
-    }
-
-    /// When the stack is to be asked about the key again, without anybody's
-    /// doing; returns nothing once this key is not in use any more.
-    pub async fn next_check(&self, serial: KeySerial) -> Option<Deadline> {
-        let mut serials = self.serial.subscribe();
-        loop {
-            if *serials.borrow_and_update() != serial.0 {
-                return None;
-            }
-            if let Some(due) = self.state().key.as_ref()?.check_due() {
-                return Some(due);
-            }
-            serials.changed().await.ok()?;
-        }
-    }
-
-    pub(super) fn status(&self, refused: impl FnOnce() -> String) -> Option<SessionStatus> {
-        self.state().key.as_ref().map(|key| key.status(refused))
+fn key(token: Secret, registry: RegistryUrl, identity: Identity) -> Bearer {
+    Bearer {
+        token,
+        registry,
+        expires_at: None,
+        kind: TokenKind::ApiKey,
+        identity,
+        is_from_store: false,
     }
 }

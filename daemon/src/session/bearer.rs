@@ -3,10 +3,7 @@
 use quilt_proto::wire::TokenKind;
 use quilt_proto::{RegistryUrl, Secret, Timestamp};
 
-/// Who a session was at some time; differs after every login, logout, change
-/// of API key or of role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Identity(pub(super) u64);
+use super::Identity;
 
 /// A token for `Authorization: Bearer`, and where it may be sent.
 #[derive(Clone, Debug)]

@@ -30,7 +30,7 @@ pub enum SessionError {
     },
     /// A logout, or clearing the key, ended a login or key that was on its way.
     #[error("{0} was logged out of meanwhile: nothing was set")]
-    Overtaken(CatalogUrl),
+    Superseded(CatalogUrl),
     /// The stack refuses tokens that it has just issued: it may be unable to ask
     /// the company's own identity provider.
     #[error(

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Identity;
 use crate::changes::Changes;
+
+/// Who a session was at some time; differs after every login, logout, change
+/// of API key or of role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Identity(u64);
 
 /// What all sessions announce, together.
 #[derive(Clone, Debug, Default)]
-pub struct News {
+pub struct SessionEvents {
     /// Some session is somebody else now, or works again.
     pub identities: Changes,
     /// Something that is shown is different.
@@ -21,14 +25,14 @@ pub struct News {
 #[derive(Clone)]
 pub(super) struct Announcer {
     identity: Arc<watch::Sender<Identity>>,
-    news: News,
+    events: SessionEvents,
 }
 
 impl Announcer {
-    pub(super) fn new(news: News) -> Self {
+    pub(super) fn new(events: SessionEvents) -> Self {
         Self {
             identity: Arc::new(watch::Sender::new(Identity(1))),
-            news,
+            events,
         }
     }
 
@@ -44,11 +48,11 @@ impl Announcer {
 
     /// The session works again, or is somebody else.
     pub(super) fn announce(&self) {
-        self.news.identities.announce();
-        self.news.changes.announce();
+        self.events.identities.announce();
+        self.events.changes.announce();
     }
 
-    pub(super) fn news(&self) -> &News {
-        &self.news
+    pub(super) fn events(&self) -> &SessionEvents {
+        &self.events
     }
 }

@@ -5,27 +5,29 @@
 //! [`Identity`], by which whatever was obtained before is told apart.
 
 mod api_key;
-mod arrival;
-mod authorized;
+mod api_key_slot;
+mod authorized_request;
 mod bearer;
+mod epoch;
 mod error;
 mod identity;
-mod key;
+mod key_in_use;
+mod key_recheck;
 mod login;
-mod news;
-mod registry;
-mod role;
+mod login_outcome;
+mod logout;
+mod registry_trust;
+mod role_switch;
 #[expect(
     clippy::module_inception,
     reason = "the type that the folder is named after"
 )]
 mod session;
-mod source;
-mod story;
+mod store_sync;
 #[cfg(test)]
 mod tests;
-mod under_key;
-mod web;
+mod token_rotation;
+mod web_login;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,18 +36,18 @@ use quilt_proto::CatalogUrl;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-pub use self::api_key::{ApiKeySlot, KeySerial};
-pub use self::arrival::Arrival;
-pub use self::bearer::{Bearer, Identity};
+pub use self::api_key_slot::{ApiKeySlot, KeySerial};
+pub use self::bearer::Bearer;
+pub use self::epoch::Epoch;
 pub use self::error::SessionError;
-pub use self::identity::News;
-pub use self::key::{HeldBack, KeyFacts, Rotation};
+pub use self::identity::{Identity, SessionEvents};
+pub use self::key_in_use::{KeyInfo, Rotation, UntrustedRegistry};
 pub(crate) use self::login::new_login_id;
-pub use self::registry::Agreed;
+pub use self::login_outcome::LoginOutcome;
+pub use self::registry_trust::TrustedRegistry;
 pub use self::session::Session;
-pub use self::source::RECHECK;
-pub use self::story::Begun;
-pub use self::web::{Connect, WebLogin};
+pub use self::token_rotation::RECHECK;
+pub use self::web_login::{Connect, WebLogin};
 use crate::clock::SharedClock;
 use crate::files::Stamp;
 use crate::metrics::RefreshMeter;
@@ -69,7 +71,7 @@ pub struct Dependencies {
     /// Counts rotations.
     pub meter: RefreshMeter,
     /// Where sessions announce what they become.
-    pub news: News,
+    pub events: SessionEvents,
     /// The ports of this daemon itself.
     pub own_ports: OwnPorts,
 }
@@ -191,7 +193,7 @@ impl Sessions {
 
     /// Tells when some session is somebody else now, or works again.
     pub fn identities(&self) -> watch::Receiver<u64> {
-        self.dependencies.news.identities.subscribe()
+        self.dependencies.events.identities.subscribe()
     }
 
     /// The token store.

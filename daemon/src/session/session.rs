@@ -7,13 +7,13 @@ use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use tokio::time::Instant;
 
-use super::api_key::ApiKeySlot;
-use super::authorized::Doubt;
+use super::api_key_slot::ApiKeySlot;
+use super::authorized_request::RefusalBackoff;
+use super::epoch::Epochs;
 use super::identity::Announcer;
-use super::source::{AccessToken, TokenSource};
-use super::story::Story;
+use super::token_rotation::{AccessToken, TokenSource};
 use super::{Bearer, Dependencies, Identity, SessionError};
-use crate::refresh::{Policy, RefreshError, Refresher, Watched};
+use crate::refresh::{Policy, RefreshContext, RefreshError, Refresher};
 use crate::token_store::{Record, StoreError};
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
@@ -22,7 +22,7 @@ pub struct Session {
     pub(super) dependencies: Dependencies,
     pub(super) tokens: Refresher<Arc<TokenSource>>,
     pub(super) source: Arc<TokenSource>,
-    pub(super) story: Story,
+    pub(super) epochs: Epochs,
     pub(super) api_key: ApiKeySlot,
     state: Mutex<State>,
     identity: Announcer,
@@ -33,12 +33,12 @@ pub(super) struct State {
     /// The login, without its tokens.
     pub(super) login: Option<Login>,
     /// The stack refuses the login's tokens although it has just issued them.
-    pub(super) doubt: Option<Doubt>,
+    pub(super) refusal_backoff: Option<RefusalBackoff>,
     /// Why a logout is not stored yet: a restart would undo it.
-    pub(super) half_logged_out: Option<String>,
+    pub(super) unstored_logout: Option<String>,
     /// The login that was logged out of last: while that is not stored yet, it
     /// is not taken up again.
-    pub(super) forgotten: Option<String>,
+    pub(super) logged_out_id: Option<String>,
     /// A restart forgot an API key that was in use.
     pub(super) key_forgotten: bool,
     /// Where login or key are, or were last; to be shown.
@@ -52,16 +52,16 @@ pub(super) struct Login {
 
 impl Session {
     pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
-        let identity = Announcer::new(dependencies.news.clone());
+        let identity = Announcer::new(dependencies.events.clone());
         let source = Arc::new(TokenSource::new(catalog.clone(), dependencies.clone()));
         let tokens = Refresher::new(
             Arc::clone(&source),
             Policy::ACCESS_TOKEN,
-            Watched {
+            RefreshContext {
                 clock: Arc::clone(&dependencies.clock),
                 tasks: dependencies.tasks.clone(),
                 meter: dependencies.meter.clone(),
-                changes: dependencies.news.changes.clone(),
+                changes: dependencies.events.changes.clone(),
             },
         );
         tokens.invalidate(SessionError::LoggedOut(catalog.clone()));
@@ -70,7 +70,7 @@ impl Session {
             dependencies,
             tokens,
             source,
-            story: Story::default(),
+            epochs: Epochs::default(),
             api_key: ApiKeySlot::new(identity.clone()),
             state: Mutex::default(),
             identity,
@@ -114,8 +114,8 @@ impl Session {
         let ended = record.ended.then(|| record.clone());
         self.enter(record);
         if let Some(record) = ended {
-            self.be_ended(&record);
-        } else if token.is_worth_taking_up(now) {
+            self.end_by_stack(&record);
+        } else if token.is_usable(now) {
             self.tokens.publish(AccessToken {
                 is_from_store: true,
                 ..token
@@ -127,7 +127,7 @@ impl Session {
     }
 
     /// The stack ended the stored login.
-    pub(super) fn be_ended(&self, record: &Record) {
+    pub(super) fn end_by_stack(&self, record: &Record) {
         let error = SessionError::Expired(self.catalog.clone());
         if record.may_come_back() {
             let now = self.dependencies.clock.now().wall;
@@ -149,9 +149,9 @@ impl Session {
     fn enter(&self, record: Record) {
         let mut state = self.state();
         state.registry = Some(record.registry_url);
-        state.half_logged_out = None;
-        state.forgotten = None;
-        state.doubt = None;
+        state.unstored_logout = None;
+        state.logged_out_id = None;
+        state.refusal_backoff = None;
         state.login = Some(Login {
             id: record.login_id,
             role_switches: record.role_switches,
@@ -267,9 +267,14 @@ impl Session {
             last_error: tokens
                 .last_error
                 .filter(|error| !matches!(error, SessionError::LoggedOut(_)))
-                .or_else(|| state.doubt.as_ref().map(|doubt| doubt.error.clone()))
+                .or_else(|| {
+                    state
+                        .refusal_backoff
+                        .as_ref()
+                        .map(|doubt| doubt.error.clone())
+                })
                 .map(|error| error.to_string())
-                .or_else(|| state.half_logged_out.clone())
+                .or_else(|| state.unstored_logout.clone())
                 .or_else(|| {
                     let forgotten = state.key_forgotten;
                     forgotten.then(|| SessionError::KeyForgotten(self.catalog.clone()).to_string())
@@ -286,7 +291,7 @@ impl Session {
         status.state != SessionState::LoggedOut
             || status.last_error.is_some()
             || self.shown_registry().is_some()
-            || self.state().forgotten.is_some()
+            || self.state().logged_out_id.is_some()
     }
 
     pub(super) fn is_logged_out(&self) -> bool {

@@ -11,7 +11,7 @@ async fn sessions() -> Sessions {
         clock: Arc::new(SystemClock::default()),
         tasks: TaskTracker::new(),
         meter: RefreshMeter::default(),
-        news: News::default(),
+        events: SessionEvents::default(),
         own_ports: OwnPorts::default(),
     };
     Sessions::load(dependencies).await.unwrap()
@@ -40,10 +40,10 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
     let before = session.identity();
     session
         .set_key(
-            session.begun(),
+            session.epoch(),
             &"qk_abcdefghijklmnop".parse().unwrap(),
             Some("https://registry.example".parse().unwrap()),
-            KeyFacts::default(),
+            KeyInfo::default(),
         )
         .unwrap();
     assert_ne!(session.identity(), before);
@@ -59,10 +59,9 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
 async fn asking_about_many_catalogs_does_not_fill_the_memory() {
     let sessions = sessions().await;
     let kept = sessions.session(&catalog("kept"));
-    let begun = kept.begun();
+    let epoch = kept.epoch();
     let key = "qk_abcdefghijklmnop".parse().unwrap();
-    kept.set_key(begun, &key, None, KeyFacts::default())
-        .unwrap();
+    kept.set_key(epoch, &key, None, KeyInfo::default()).unwrap();
     drop(kept);
     for n in 0..1000 {
         sessions.session(&catalog(&format!("c{n}")));

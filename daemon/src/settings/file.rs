@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
 
-use super::kept::LastGood;
+use super::last_good::LastGood;
 use super::{Settings, SettingsError};
 
 /// The largest file read, in bytes.
@@ -63,7 +63,7 @@ impl SettingsFile {
     /// Keeps what is in force in a state directory, and takes that up where what
     /// is in the file cannot be.
     #[must_use]
-    pub fn kept_in(self, dir: &Path) -> Self {
+    pub fn with_state_dir(self, dir: &Path) -> Self {
         Self {
             last_good: Some(LastGood::of(&self.path, dir)),
             ..self

@@ -10,7 +10,7 @@ mod catalog;
 mod document;
 mod error;
 mod file;
-mod kept;
+mod last_good;
 mod network;
 mod notify;
 mod profile;

@@ -195,7 +195,7 @@ fn a_daemon_that_starts_with_a_broken_file_has_the_settings_from_before() {
     let state = dir.path().join("state");
     let path = dir.path().join("quiltd.toml");
     let start = |path: &Path| {
-        let file = SettingsFile::new(path.to_owned()).kept_in(&state);
+        let file = SettingsFile::new(path.to_owned()).with_state_dir(&state);
         (file.current().profiles().len(), file.problem().is_some())
     };
     write(&path, "[profiles.one]\nregion = 'eu-west-1'\n");

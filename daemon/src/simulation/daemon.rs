@@ -17,7 +17,7 @@ use super::client::endpoint;
 use super::wire::Cable;
 use super::world::World;
 use crate::api;
-use crate::app::{App, Config, Outside};
+use crate::app::{App, Config, External};
 use crate::token_store::{StoreChoice, StoreError};
 
 /// How much longer a change may take where somebody else holds a lock.
@@ -75,7 +75,7 @@ impl Daemon {
 
     async fn try_start(world: &Arc<World>, index: usize) -> Result<Arc<Self>, StoreError> {
         let cable = Cable::new(world);
-        let outside = Outside {
+        let external = External {
             clock: world.clock(),
             wire: Some(Arc::new(cable.clone())),
             calls: Some(cable.calls()),
@@ -88,7 +88,7 @@ impl Daemon {
         };
         let socket = world.state_dir().join("quiltd.sock");
         let app = App::build_in(
-            outside,
+            external,
             config,
             Vec::new(),
             socket,

@@ -21,7 +21,7 @@ use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
 use crate::metrics::{RefreshMeter, Upstream};
 use crate::quilt3::ConfigFile;
-use crate::session::{self, News, Sessions};
+use crate::session::{self, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, Wire};
 use crate::token_store::{LoginMethod, Record, Reservation, Store};
@@ -104,7 +104,7 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
     let catalog: CatalogUrl = CATALOG.parse().unwrap();
     let mut fleet = Vec::new();
     for _ in 0..DAEMONS {
-        let (store, news) = (Store::in_memory(), News::default());
+        let (store, events) = (Store::in_memory(), SessionEvents::default());
         let now = clock.now().wall;
         let record = Record {
             registry_url: CATALOG.parse().unwrap(),
@@ -129,7 +129,7 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
             clock: Arc::clone(clock),
             tasks: TaskTracker::new(),
             meter: RefreshMeter::default(),
-            news: news.clone(),
+            events: events.clone(),
             own_ports: session::OwnPorts::default(),
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
@@ -140,10 +140,10 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
             aws: Arc::clone(&aws),
             settings: Arc::clone(&settings),
             // As if each had a grant.
-            wanted: Arc::new(|_, _| true),
+            in_use: Arc::new(|_, _| true),
             clock: Arc::clone(clock),
             meter: RefreshMeter::default(),
-            changes: news.changes,
+            changes: events.changes,
         });
         fleet.push(One { sessions, vault });
     }

@@ -2,44 +2,18 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode};
 use quilt_network::{Failure, Origin};
 use quilt_proto::{Reason, RegistryUrl, Secret};
 use url::Url;
 
+use super::forward_headers::{downstream, upstream};
 use super::http::{host, leads_to};
 use super::{Payload, StackClient, StackError};
 
 /// How long a whole exchange may take: longer than our own, because its answer
 /// is passed on as it comes.
 const TOTAL: Duration = Duration::from_mins(10);
-
-/// What of a request goes upstream: what is about its body and the answer's
-/// form, and what program it is. Everything else stays behind: who asks, for
-/// whom, from where and by which way is for the daemon alone to say.
-const UPSTREAM: [HeaderName; 5] = [
-    header::ACCEPT,
-    header::ACCEPT_ENCODING,
-    header::ACCEPT_LANGUAGE,
-    header::CONTENT_TYPE,
-    header::USER_AGENT,
-];
-
-/// What of an answer comes back: what is about its body, and when to try again.
-/// Nothing that binds a client to the registry, leads it elsewhere, or opens
-/// the answer to web pages.
-const DOWNSTREAM: [HeaderName; 10] = [
-    header::CONTENT_DISPOSITION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LANGUAGE,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::DATE,
-    header::ETAG,
-    header::LAST_MODIFIED,
-    header::RETRY_AFTER,
-    HeaderName::from_static("x-request-id"),
-];
 
 /// A request to be carried.
 #[derive(Debug)]
@@ -77,7 +51,7 @@ impl StackClient {
         let built = self
             .client(&url)?
             .request(request.method.clone(), &url)
-            .headers(only(&UPSTREAM, &request.headers))
+            .headers(upstream(&request.headers))
             .bearer_auth(bearer.expose())
             .body(request.body.clone().into_body())
             .timeout(TOTAL);
@@ -85,7 +59,7 @@ impl StackClient {
         let outcome = outcome.and_then(|(answer, host)| leads_nowhere(answer.into(), host));
         self.meter.note(&outcome, StackError::kind);
         let mut answer = outcome?;
-        *answer.headers_mut() = only(&DOWNSTREAM, answer.headers());
+        *answer.headers_mut() = downstream(answer.headers());
         Ok(answer)
     }
 }
@@ -118,21 +92,8 @@ fn leads_where_it_says(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| url.path() == path)
 }
 
-/// The headers of these names, all their values.
-fn only(names: &[HeaderName], headers: &HeaderMap) -> HeaderMap {
-    let mut kept = HeaderMap::new();
-    for name in names {
-        for value in headers.get_all(name) {
-            kept.append(name, value.clone());
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -152,28 +113,5 @@ mod tests {
         ] {
             assert!(!leads_where_it_says(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn headers_of_no_use_stay_behind() {
-        let mut headers = HeaderMap::new();
-        for name in [
-            "accept",
-            "connection",
-            "content-type",
-            "forwarded",
-            "location",
-            "set-cookie",
-            "transfer-encoding",
-            "x-forwarded-for",
-        ] {
-            headers.insert(name, HeaderValue::from_static("content-type"));
-        }
-        let left = |names: &[HeaderName]| {
-            let left = only(names, &headers);
-            left.keys().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(left(&UPSTREAM), ["accept", "content-type"]);
-        assert_eq!(left(&DOWNSTREAM), ["content-type"]);
     }
 }

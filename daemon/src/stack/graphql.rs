@@ -47,7 +47,7 @@ impl StackClient {
         let reply: Reply = answer.json()?;
         if let Some(problem) = reply.errors.first() {
             // Boxed, because that asks by an operation, too.
-            if Box::pin(self.disowns(registry, bearer, operation.name)).await {
+            if Box::pin(self.rejects_bearer(registry, bearer, operation.name)).await {
                 return Err(StackError::Unauthorized {
                     host: answer.host,
                     message: Reason::Own("it does not know who is asking"),

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::StackError;
 use super::answer::Answer;
-use super::in_time::in_time;
-use super::times::{date, retry_after};
+use super::deadline::in_time;
+use super::server_time::{date, retry_after};
 use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
@@ -99,7 +99,7 @@ impl StackClient {
         };
         #[cfg(test)]
         if self.wire.is_some() {
-            return Ok(super::wire::unused_client());
+            return Ok(super::test_transport::unused_client());
         }
         self.clients
             .of(&parsed)

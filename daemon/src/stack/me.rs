@@ -71,7 +71,12 @@ impl StackClient {
     /// Whether an error in an answer to the operation of this name is because
     /// the stack does not know whose `bearer` is. Its words for that are not
     /// documented, so it is asked who that is.
-    pub async fn disowns(&self, registry: &RegistryUrl, bearer: &Secret, operation: &str) -> bool {
+    pub async fn rejects_bearer(
+        &self,
+        registry: &RegistryUrl,
+        bearer: &Secret,
+        operation: &str,
+    ) -> bool {
         operation != ME.name
             && matches!(
                 self.me(registry, bearer).await,

@@ -47,5 +47,5 @@ pub(super) trait Backend: Send + Sync {
     }
 
     /// Replaces the document, durably, as a whole or not at all.
-    async fn write(&self, document: &Document, room: Reservation) -> Result<(), StoreError>;
+    async fn write(&self, document: &Document, reservation: Reservation) -> Result<(), StoreError>;
 }

@@ -201,7 +201,7 @@ impl Backend for FileBackend {
         may_block(|| self.reserve_now()).map(|file| Reservation(Some(file)))
     }
 
-    async fn write(&self, document: &Document, room: Reservation) -> Result<(), StoreError> {
+    async fn write(&self, document: &Document, reservation: Reservation) -> Result<(), StoreError> {
         let text = serde_json::to_vec(document)
             .map(Zeroizing::new)
             .map_err(|error| {
@@ -210,7 +210,7 @@ impl Backend for FileBackend {
         if text.len() as u64 > MAX_BYTES {
             return Err(StoreError::TooLarge(self.path()));
         }
-        let written = may_block(|| self.write_now(&text, room.0));
+        let written = may_block(|| self.write_now(&text, reservation.0));
         match written {
             // Forgetting must work on a full disk, too.
             Err(_) if document.is_empty() => fs::remove_file(self.path())

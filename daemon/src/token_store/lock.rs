@@ -68,7 +68,7 @@ impl Locks {
         self.take(DOCUMENT.to_owned()).await
     }
 
-    pub(super) async fn known(&self) -> Result<LockGuard, StoreError> {
+    pub(super) async fn known_catalogs(&self) -> Result<LockGuard, StoreError> {
         self.take("catalogs.lock".to_owned()).await
     }
 

@@ -4,12 +4,13 @@
 //! The whole of it is one small document, read and replaced as a unit under a
 //! lock that other daemons on the same state directory respect as well.
 
-mod auto;
 mod backend;
 mod document;
 mod file;
 mod keyring;
-mod known;
+mod keyring_migration;
+mod keyring_probe;
+mod known_catalogs;
 mod lock;
 mod memory;
 mod open;
@@ -17,7 +18,6 @@ mod open;
 pub(crate) mod session_bus;
 #[cfg(test)]
 mod tests;
-mod unlocked;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use quilt_trust::Distrust;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
-pub use self::known::Known;
+pub use self::known_catalogs::KnownCatalog;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 use crate::files::{FileError, Stamp};
@@ -98,7 +98,7 @@ pub enum StoreNote {
 pub struct Store {
     backend: Arc<dyn Backend>,
     locks: lock::Locks,
-    known: known::KnownCatalogs,
+    known_catalogs: known_catalogs::KnownCatalogs,
 }
 
 impl Store {
@@ -106,13 +106,13 @@ impl Store {
         Self {
             backend,
             locks,
-            known: known::KnownCatalogs::in_memory(),
+            known_catalogs: known_catalogs::KnownCatalogs::in_memory(),
         }
     }
 
     /// With what is known of catalogs kept in a state directory.
-    fn knowing(mut self, dir: &Path) -> Self {
-        self.known = known::KnownCatalogs::in_dir(dir);
+    fn with_known_catalogs(mut self, dir: &Path) -> Self {
+        self.known_catalogs = known_catalogs::KnownCatalogs::in_dir(dir);
         self
     }
 
@@ -132,7 +132,7 @@ impl Store {
     /// What the user should know about it.
     pub fn notes(&self) -> Vec<StoreNote> {
         let own = self.backend.notes().into_iter();
-        own.chain(self.known.notes()).collect()
+        own.chain(self.known_catalogs.notes()).collect()
     }
 
     /// Everything stored.
@@ -169,14 +169,14 @@ impl Store {
     }
 
     /// What is known of a catalog, whoever is logged in.
-    pub async fn known(&self, catalog: &CatalogUrl) -> Result<Known, StoreError> {
-        let known = self.known.of(catalog)?;
+    pub async fn known_catalog(&self, catalog: &CatalogUrl) -> Result<KnownCatalog, StoreError> {
+        let known = self.known_catalogs.of(catalog)?;
         if known.registry_url.is_some() {
             return Ok(known);
         }
         // A login made before such things were kept.
         let record = self.record(catalog).await?;
-        Ok(Known {
+        Ok(KnownCatalog {
             is_lost: known.is_lost && record.is_none(),
             registry_url: record.map(|record| record.registry_url),
             ..known
@@ -186,7 +186,7 @@ impl Store {
     /// The catalogs for which an API key was in use on this machine, and was
     /// not dropped since.
     pub fn keys_in_use(&self) -> Vec<CatalogUrl> {
-        let known = self.known.all().unwrap_or_default().into_iter();
+        let known = self.known_catalogs.all().unwrap_or_default().into_iter();
         let here = Some(machine());
         known
             .filter(|(_, known)| known.api_key_on == here)
@@ -196,17 +196,17 @@ impl Store {
 
     /// Remembers whether an API key is in use on this machine.
     pub async fn note_key(&self, catalog: &CatalogUrl, in_use: bool) -> Result<(), StoreError> {
-        let note = |known: &mut Known| known.api_key_on = in_use.then(machine);
-        self.known.update(catalog, note).await
+        let note = |known: &mut KnownCatalog| known.api_key_on = in_use.then(machine);
+        self.known_catalogs.update(catalog, note).await
     }
 
     /// Changes what is known of a catalog, for good where that can be written.
-    pub async fn remember(
+    pub async fn update_known_catalog(
         &self,
         catalog: &CatalogUrl,
-        change: impl FnOnce(&mut Known) + Send,
+        change: impl FnOnce(&mut KnownCatalog) + Send,
     ) -> Result<(), StoreError> {
-        self.known.update(catalog, change).await
+        self.known_catalogs.update(catalog, change).await
     }
 
     /// Makes sure that the next [`Self::update`] finds room on the disk.
@@ -253,8 +253,8 @@ fn machine() -> String {
 
 /// `catalogs.json` in a directory, made up.
 #[cfg(any(test, fuzzing))]
-pub(crate) fn fuzz_known(dir: &Path) {
-    let known = known::KnownCatalogs::in_dir(dir);
+pub(crate) fn fuzz_known_catalogs(dir: &Path) {
+    let known = known_catalogs::KnownCatalogs::in_dir(dir);
     let all = known.all().unwrap_or_default();
     assert!(all.len() < 100_000);
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use quilt_proto::quoted;
 
-use super::auto::AutoBackend;
 use super::backend::{Backend, Reservation};
 use super::file::FileBackend;
 use super::keyring::KeyringBackend;
+use super::keyring_migration::MigratingBackend;
 use super::lock::Locks;
 use super::{Document, Store, StoreError};
 
@@ -36,7 +36,7 @@ pub enum StoreChoice {
 /// Opens the chosen store over a state directory.
 pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> {
     if choice == StoreChoice::Memory {
-        return Ok(Store::in_memory().knowing(dir));
+        return Ok(Store::in_memory().with_known_catalogs(dir));
     }
     quilt_trust::make_dir(dir)?;
     let file = FileBackend::new(dir);
@@ -45,21 +45,22 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
         _ => AUTO_TIMEOUT,
     };
     if choice == StoreChoice::File {
-        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).knowing(dir));
+        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).with_known_catalogs(dir));
     }
     match KeyringBackend::connect(dir, timeout).await {
         Ok(keyring) => {
-            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).knowing(dir);
+            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).with_known_catalogs(dir);
             adopt(&store, &file).await?;
             Ok(store)
         }
         Err(error) if choice == StoreChoice::Keyring => Err(error),
         Err(error) => {
             tracing::info!("{error}; tokens are kept in {}", quoted::path(&file.path()));
-            let backend = Arc::new(AutoBackend::new(file, dir.to_owned()));
-            let store = Store::new(Arc::clone(&backend) as _, Locks::in_dir(dir)).knowing(dir);
+            let backend = Arc::new(MigratingBackend::new(file, dir.to_owned()));
+            let store =
+                Store::new(Arc::clone(&backend) as _, Locks::in_dir(dir)).with_known_catalogs(dir);
             if may_come() {
-                tokio::spawn(backend.move_when_it_can(store.clone()));
+                tokio::spawn(backend.migrate_to_keyring(store.clone()));
             }
             Ok(store)
         }

@@ -6,7 +6,7 @@ use quilt_trust::Distrust;
 
 use super::ApiError;
 use crate::aws::AwsError;
-use crate::catalogs::CatalogError;
+use crate::catalog_resolver::CatalogError;
 use crate::credential::CredentialError;
 use crate::files::FileError;
 use crate::gateway::GatewayError;
@@ -161,7 +161,7 @@ fn session(error: &SessionError) -> Problem {
         SessionError::NoOwners(_) => Problem::new(403, ErrorCode::Denied, detail),
         SessionError::WebLoginDenied => Problem::new(403, ErrorCode::StackRefused, detail),
         SessionError::LoggedOut(_)
-        | SessionError::Overtaken(_)
+        | SessionError::Superseded(_)
         | SessionError::KeyForgotten(_)
         | SessionError::WebLoginLate
         | SessionError::WebLoginReplaced => Problem::new(401, ErrorCode::LoginRequired, detail),
@@ -183,7 +183,7 @@ fn grant(error: &GrantError) -> Problem {
         GrantError::HalfRevoked { .. } => {
             return Problem::new(507, ErrorCode::StoreFailed, error.to_string());
         }
-        GrantError::System(_) | GrantError::NoTokenFile(_) | GrantError::Unkept(_) => {
+        GrantError::System(_) | GrantError::NoTokenFile(_) | GrantError::Unsaved(_) => {
             ErrorCode::Internal
         }
     };
@@ -270,7 +270,7 @@ fn key(error: &KeyError) -> Problem {
             Problem::new(404, ErrorCode::NotFound, detail)
         }
         KeyError::NotAdmin(_) => Problem::new(403, ErrorCode::StackRefused, detail),
-        KeyError::Twins { .. } => Problem::new(409, ErrorCode::InvalidInput, detail),
+        KeyError::SameName { .. } => Problem::new(409, ErrorCode::InvalidInput, detail),
         KeyError::Useless(source) | KeyError::PerhapsMade { source, .. } => Problem {
             detail,
             ..stack(source)

@@ -6,7 +6,7 @@ use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 pub(in crate::api) use quilt_trust::look;
 
 use crate::files::FileError;
-use crate::keys::{KeyNotice, StartupKeyError, StartupSource};
+use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::token_store::{StoreError, StoreNote};
@@ -130,21 +130,21 @@ pub(in crate::api) fn ask(catalog: &CatalogUrl) -> Command {
 }
 
 /// What an API key needs.
-pub(in crate::api) fn key(notice: &KeyNotice) -> Command {
+pub(in crate::api) fn key(notice: &KeyDiagnostic) -> Command {
     match notice {
         // One that has ended cannot make its own successor.
-        KeyNotice::Ends {
+        KeyDiagnostic::Ends {
             catalog,
             login_beneath,
             is_over: true,
             ..
         } => refused_key(catalog, *login_beneath),
-        KeyNotice::Ends { catalog, .. } => {
+        KeyDiagnostic::Ends { catalog, .. } => {
             Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
         }
-        KeyNotice::Forgotten { catalog } => new_key(catalog),
-        KeyNotice::HeldBack { catalog, named, .. } => accept_alone(catalog, named),
-        KeyNotice::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
+        KeyDiagnostic::Forgotten { catalog } => new_key(catalog),
+        KeyDiagnostic::UntrustedRegistry { catalog, named, .. } => accept_alone(catalog, named),
+        KeyDiagnostic::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
             .operand(id)
             .option("--catalog", catalog),
     }

@@ -25,15 +25,15 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use self::caller::{Caller, caller, granted};
-use self::paths::{is_encoded, is_proxied, noted};
+use self::paths::{is_proxied, noted};
 use super::{LoopbackState, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::gateway::{Asked, Gateway};
+use crate::gateway::{Gateway, GraphqlRequest};
 use crate::grant::{AuthorizedGrant, Endpoint, Right, SAID_SECONDS};
 use crate::listen::{Limits, LoopbackListener, Visitor};
 use crate::session::SessionError;
-use crate::stack::{Forward, Forwarded};
+use crate::stack::{Forward, Forwarded, is_encoded};
 
 /// The command that gives the SDK a new grant.
 const HINT: &str = "quiltctl setup quilt3";
@@ -94,7 +94,7 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
     match loopback.intake.take(stream, MAX_FORM).await {
         // Reading from memory cannot fail.
         Ok(body) => drop(body.reader().read_to_end(&mut form)),
-        Err(problem) => return super::refuse(&loopback.throttle, &problem),
+        Err(problem) => return super::refuse(&loopback.rate_limit, &problem),
     }
     let form = Zeroizing::new(form);
     let mut fields = url::form_urlencoded::parse(&form);
@@ -106,7 +106,7 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
     );
     let opened = loopback.open(token.expose(), &parts.extensions);
     if !opened.is_some_and(|opened| is_for(&opened, &parts.extensions)) {
-        if !loopback.throttle.pass() {
+        if !loopback.rate_limit.allow() {
             return super::too_often();
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
@@ -125,7 +125,7 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
 async fn credentials(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (request, stream) = request.into_parts();
     let opened = match caller(&loopback, &request) {
-        Some(Caller::ProcessHandle(opened)) => opened,
+        Some(Caller::Grant(opened)) => opened,
         Some(caller) => return pass_on(loopback, caller, request, stream).await,
         None => return loopback.refuse(HINT),
     };
@@ -219,7 +219,7 @@ async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: 
         headers: parts.headers,
         body,
     };
-    let asked = Asked::by(&request).await;
+    let asked = GraphqlRequest::by(&request).await;
     if let Some(asked) = &asked {
         noted = format!("{noted} {asked}");
         if caller.without_api_keys()
@@ -261,7 +261,7 @@ async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: 
 /// The login pages: a browser would be refused, so whoever comes here is told
 /// where logins are made.
 async fn login(State(loopback): State<LoopbackState>) -> Response {
-    super::refuse(&loopback.throttle, &logins_are_here())
+    super::refuse(&loopback.rate_limit, &logins_are_here())
 }
 
 fn logins_are_here() -> Problem {

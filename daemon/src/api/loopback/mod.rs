@@ -32,7 +32,7 @@ use crate::credential::AwsCredentials;
 use crate::grant::{AuthorizedGrant, Endpoint};
 use crate::listen::{
     AllowedHosts, ConnectionSlot, ErrorResponder, ErrorResponders, Limits, LoopbackListener,
-    Program, Throttle, Unknown, Visitor, guarded_by, serve,
+    Program, RateLimit, UnknownOwner, Visitor, guarded_by, serve,
 };
 use crate::metrics::Via;
 
@@ -40,7 +40,7 @@ use crate::metrics::Via;
 #[derive(Clone)]
 struct LoopbackState {
     app: Arc<App>,
-    throttle: Arc<Throttle>,
+    rate_limit: Arc<RateLimit>,
     intake: Arc<Intake>,
 }
 
@@ -54,15 +54,15 @@ fn open(
     routes: Router<LoopbackState>,
     other_hosts: &[&str],
 ) -> std::io::Result<Endpoint> {
-    let (listener, address) = LoopbackListener::bind(port, Unknown::Serve)?;
+    let (listener, address) = LoopbackListener::bind(port, UnknownOwner::Serve)?;
     let listener = listener.metered(app.metrics.connections.of(name));
     let stop = app.shutdown.child_token();
-    let throttle = Arc::new(Throttle::new());
-    let words = words(&throttle);
+    let rate_limit = Arc::new(RateLimit::new());
+    let words = words(&rate_limit);
     let refused = Arc::clone(&words.refused);
     let loopback = LoopbackState {
         app: Arc::clone(app),
-        throttle,
+        rate_limit,
         intake: Arc::new(Intake::new()),
     };
     let own = address.to_string();
@@ -75,10 +75,10 @@ fn open(
 
 /// How a listener tells what no handler gets to tell. What is refused unread
 /// counts like any other refusal: who sends it has shown no grant.
-fn words(throttle: &Arc<Throttle>) -> ErrorResponders {
-    let throttle = Arc::clone(throttle);
+fn words(rate_limit: &Arc<RateLimit>) -> ErrorResponders {
+    let rate_limit = Arc::clone(rate_limit);
     ErrorResponders {
-        refused: Arc::new(move |problem| refuse(&throttle, problem)),
+        refused: Arc::new(move |problem| refuse(&rate_limit, problem)),
         late: Arc::new(answer),
     }
 }
@@ -89,13 +89,13 @@ fn router(
     routes: Router<LoopbackState>,
     refused: ErrorResponder,
 ) -> Router {
-    let nothing_here = |throttle: &Throttle| {
+    let nothing_here = |rate_limit: &RateLimit| {
         let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
-        refuse(throttle, &problem)
+        refuse(rate_limit, &problem)
     };
     let (no_path, no_method) = (
-        Arc::clone(&loopback.throttle),
-        Arc::clone(&loopback.throttle),
+        Arc::clone(&loopback.rate_limit),
+        Arc::clone(&loopback.rate_limit),
     );
     let served = routes
         .fallback(async move || nothing_here(&no_path))
@@ -123,7 +123,7 @@ impl LoopbackState {
     fn refuse(&self, hint: &'static str) -> Response {
         let detail = "the token is of no grant, or the grant was revoked or has expired";
         let problem = Problem::new(401, ErrorCode::Denied, detail);
-        refuse(&self.throttle, &problem.with_hint(hint))
+        refuse(&self.rate_limit, &problem.with_hint(hint))
     }
 
     /// Credentials of a profile for who holds a grant.
@@ -136,7 +136,7 @@ impl LoopbackState {
     ) -> Result<AwsCredentials, Problem> {
         // Programs give up soon: a store that hangs has half of the time.
         let begun = Instant::now();
-        let following = self.app.follow_store();
+        let following = self.app.sync_with_store();
         let _ = tokio::time::timeout(timeout / 2, following).await;
         let session = self.app.sessions.session(opened.right.catalog());
         let vault = &self.app.vault;
@@ -204,8 +204,8 @@ async fn program(visitor: Option<&Visitor>) -> Option<Program> {
 
 /// A refusal of somebody who has no grant. Beyond the rate it says neither to
 /// them why, nor anything to the log.
-fn refuse(throttle: &Throttle, problem: &Problem) -> Response {
-    if !throttle.pass() {
+fn refuse(rate_limit: &RateLimit, problem: &Problem) -> Response {
+    if !rate_limit.allow() {
         return too_often();
     }
     tracing::warn!(reason = problem.detail, "refused a request on loopback");

@@ -9,9 +9,9 @@ use quilt_proto::wire::{
     ApiKey, ApiKeyHandover, ApiKeyRevocation, CreatedApiKey, RotatedApiKey, Session,
 };
 
-use crate::api::arrival::welcome;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, How};
+use crate::api::login_answer::welcome;
 use crate::keys::{KeyError, Which};
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -38,7 +38,7 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let key: ApiKeySecret = key.expose().parse().map_err(KeyError::from)?;
     let keys = &call.app.keys;
     match keys.set(&session, &key, accept_registry.as_ref()).await {
-        Ok(arrival) => Ok(welcome(&call.app, &session, arrival).await),
+        Ok(outcome) => Ok(welcome(&call.app, &session, outcome).await),
         Err(KeyError::Session(error)) => Err(ApiError::Login(error, How::ApiKey)),
         Err(error) => Err(error.into()),
     }

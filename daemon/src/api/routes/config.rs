@@ -7,7 +7,7 @@ use quilt_proto::wire::{ConfigUpdate, ConfigValues};
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::open_gateway;
-use crate::catalogs;
+use crate::catalog_resolver;
 use crate::stack::StackConfig;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -51,7 +51,7 @@ async fn reset(call: &Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
 /// Autoconfigures from a catalog.
 async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues, ApiError> {
     let app = &call.app;
-    let catalog = catalogs::named(url, &app.settings.current())?;
+    let catalog = catalog_resolver::named(url, &app.settings.current())?;
     call.subject.resolved(&catalog);
     let published = app
         .stack
@@ -61,8 +61,8 @@ async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues,
     is_itself(&catalog, &published)?;
     // The SDK sends its own secrets where the file says.
     let session = app.sessions.session(&catalog);
-    let agreed = session.agree_to(published, None).await?;
-    let published = agreed.published();
+    let trusted = session.verify_published(published, None).await?;
+    let published = trusted.published();
     app.config.replace(&catalog, &published.values)?;
     // Whoever uses quilt3 through the gateway goes on doing so.
     let open = open_gateway(app);

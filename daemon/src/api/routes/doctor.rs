@@ -23,7 +23,7 @@ async fn run_checks(Call { app, catalog, .. }: Call<ReadDiagnosis>) -> Result<Di
     let found = diagnostics.map(|diagnostic| finding(diagnostic, &settings));
     Ok(Diagnosis {
         findings: unknown.into_iter().chain(found).collect(),
-        proven: examination.proven,
+        proven: examination.passed,
         settings: Some(settings.display().to_string()),
     })
 }

@@ -4,10 +4,10 @@ use quilt_proto::CatalogUrl;
 use quilt_proto::api::{Action, ReadGateway, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest};
 
-use crate::api::arrival::welcome;
 use crate::api::audit;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
+use crate::api::login_answer::welcome;
 use crate::api::open_gateway;
 use crate::app::App;
 use crate::gateway::{Configured, GatewayError, Imported, Options};
@@ -45,7 +45,7 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
             .await?;
         let is_imported = imported.is_some();
         let login = match imported {
-            Some(Imported::Now(arrival)) => {
+            Some(Imported::Now(outcome)) => {
                 audit::record(
                     &app,
                     Action::Login,
@@ -53,7 +53,7 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
                     session.catalog(),
                     peer.as_ref(),
                 );
-                Some(welcome(&app, &session, *arrival).await)
+                Some(welcome(&app, &session, *outcome).await)
             }
             Some(Imported::Before) | None => None,
         };

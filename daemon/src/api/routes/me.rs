@@ -27,7 +27,7 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
         })
         .await?;
     if kind == TokenKind::Interactive {
-        session.learn_user(&me).await;
+        session.remember_login_user(&me).await;
     }
     call.app.note_user(session.catalog(), Some(&me));
     Ok(me)

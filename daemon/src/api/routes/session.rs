@@ -4,9 +4,9 @@ use quilt_proto::RegistryUrl;
 use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery};
 use quilt_proto::wire::{LoginCode, RegistryAcceptance, Session as Answer};
 
-use crate::api::arrival::welcome;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, How};
+use crate::api::login_answer::welcome;
 use crate::session::{Session, SessionError};
 use crate::stack::StackError;
 
@@ -25,9 +25,9 @@ async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
         return Ok(describe(&session, None));
     }
     // The page takes passwords: it is no other registry's unasked either.
-    let agreed = session.agree(accept_registry.as_ref()).await;
-    let agreed = agreed.map_err(|error| ApiError::Login(error, How::Code))?;
-    Ok(describe(&session, Some(agreed.registry())))
+    let trusted = session.verify_registry(accept_registry.as_ref()).await;
+    let trusted = trusted.map_err(|error| ApiError::Login(error, How::Code))?;
+    Ok(describe(&session, Some(trusted.registry())))
 }
 
 async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
@@ -36,15 +36,15 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
         code,
         accept_registry,
     } = call.body;
-    let arrival = session.login(&code, accept_registry.as_ref()).await;
-    let arrival = arrival.map_err(|error| match error {
+    let outcome = session.login(&code, accept_registry.as_ref()).await;
+    let outcome = outcome.map_err(|error| match error {
         SessionError::Stack(StackError::TokenRejected { message, .. }) => ApiError::CodeRefused {
             catalog: session.catalog().clone(),
             why: message,
         },
         error => ApiError::Login(error, How::Code),
     })?;
-    Ok(welcome(&call.app, &session, arrival).await)
+    Ok(welcome(&call.app, &session, outcome).await)
 }
 
 async fn logout(call: Call<Logout>) -> Result<(), ApiError> {

@@ -7,7 +7,7 @@ use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::web::WebLogins;
-use crate::catalogs::CatalogError;
+use crate::catalog_resolver::CatalogError;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(start).serve(wait)

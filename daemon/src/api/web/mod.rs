@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::redirect::RedirectListener;
-use super::arrival::welcome;
 use super::audit;
 use super::error::{ApiError, How};
+use super::login_answer::welcome;
 use crate::app::App;
 use crate::listen::{ErrorResponders, Peer, owners_are_told, serve};
 use crate::session::{Session, SessionError, WebLogin};
@@ -142,8 +142,8 @@ async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
             late.then_some(SessionError::WebLoginLate)
         }
     };
-    if let Some(SessionError::Overtaken(catalog)) = ended {
-        attempt.end(Err(SessionError::Overtaken(catalog)));
+    if let Some(SessionError::Superseded(catalog)) = ended {
+        attempt.end(Err(SessionError::Superseded(catalog)));
     } else if ended.is_some() {
         attempt.end(Err(SessionError::WebLoginLate));
         // Perhaps the stack no longer knows our client and said so in the browser.
@@ -196,7 +196,7 @@ impl Attempt {
         };
         let session = self.login.session();
         let outcome = match outcome {
-            Ok(arrival) => Ok(welcome(&self.app, session, arrival).await),
+            Ok(outcome) => Ok(welcome(&self.app, session, outcome).await),
             Err(error) => Err(error),
         };
         let told = outcome.clone().map_err(ApiError::from);

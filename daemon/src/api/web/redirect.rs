@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use super::Attempt;
 use super::page::{self, Page, lead_on, page};
-use crate::listen::{Limits, LoopbackListener, TurnAway, Unknown};
+use crate::listen::{Limits, LoopbackListener, TurnAway, UnknownOwner};
 use crate::session::SessionError;
 
 const PATH: &str = "/callback";
@@ -49,7 +49,7 @@ impl RedirectListener {
     /// Listens on 127.0.0.1, for this user's browsers alone. Takes `port` where
     /// it is free, else one the system chooses.
     pub(super) fn bind(port: Option<u16>) -> io::Result<Self> {
-        let turn_away = || Unknown::TurnAway(TurnAway::with(page::to_unknown()));
+        let turn_away = || UnknownOwner::TurnAway(TurnAway::with(page::to_unknown()));
         let (listener, address) = match LoopbackListener::bind(port.unwrap_or(0), turn_away()) {
             Err(_) if port.is_some() => LoopbackListener::bind(0, turn_away())?,
             bound => bound?,

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::form_urlencoded;
 
-use super::{Asked, MAX_READ, Unclear, document};
+use super::{GraphqlRequest, MAX_READ, Unclear, document};
 use crate::stack::{Forward, Payload};
 
 /// The most calls of one request, and of documents in one call.
@@ -64,19 +64,21 @@ fn media_type(headers: &HeaderMap) -> Result<String, Unclear> {
 
 impl Envelope {
     /// What is asked for.
-    pub(super) fn read(self) -> Asked {
+    pub(super) fn read(self) -> GraphqlRequest {
         match self {
             Self::Json(body) => match serde_json::from_reader(body.reader()) {
-                Ok(Calls(calls)) if calls.len() > MAX_CALLS => Asked::unclear(Unclear::TooLarge),
+                Ok(Calls(calls)) if calls.len() > MAX_CALLS => {
+                    GraphqlRequest::unclear(Unclear::TooLarge)
+                }
                 Ok(Calls(calls)) => asked(calls),
-                Err(error) if error.is_data() => Asked::unclear(Unclear::Shape),
-                Err(_) => Asked::unclear(Unclear::Syntax),
+                Err(error) if error.is_data() => GraphqlRequest::unclear(Unclear::Shape),
+                Err(_) => GraphqlRequest::unclear(Unclear::Syntax),
             },
             Self::Document(body) => {
                 let mut text = String::new();
                 match body.reader().read_to_string(&mut text) {
                     Ok(_) => asked(vec![Call::of(text)]),
-                    Err(_) => Asked::unclear(Unclear::ContentType),
+                    Err(_) => GraphqlRequest::unclear(Unclear::ContentType),
                 }
             }
             Self::Query(query) => asked(vec![Call::of_query(&query)]),
@@ -84,8 +86,8 @@ impl Envelope {
     }
 }
 
-fn asked(calls: Vec<Call>) -> Asked {
-    let mut asked = Asked::default();
+fn asked(calls: Vec<Call>) -> GraphqlRequest {
+    let mut asked = GraphqlRequest::default();
     if calls.is_empty() {
         asked.doubt(Unclear::NoDocument);
     }

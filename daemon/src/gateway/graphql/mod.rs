@@ -21,7 +21,7 @@ const MAX_NAME: usize = 48;
 
 /// What a request asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct GraphqlRequest {
     /// Every operation that the registry may run.
     operations: Vec<Operation>,
     /// Why that may not be all.
@@ -81,14 +81,14 @@ pub enum Unclear {
 }
 
 /// Whether a request is one of GraphQL.
-pub(super) fn is_asked(request: &Forward) -> bool {
+pub(super) fn is_graphql(request: &Forward) -> bool {
     request.target.split('?').next() == Some("/graphql")
 }
 
-impl Asked {
+impl GraphqlRequest {
     /// What a request asks for, if it is one of GraphQL.
     pub async fn by(request: &Forward) -> Option<Self> {
-        if is_asked(request) {
+        if is_graphql(request) {
             Some(Self::of(request).await)
         } else {
             None
@@ -125,12 +125,12 @@ impl Asked {
 
     /// That it neither makes API keys nor makes or ends logins; else, why that
     /// is not known to be so.
-    pub fn leaves_logins_alone(&self) -> Result<(), KeptBack> {
+    pub fn leaves_logins_alone(&self) -> Result<(), Withheld> {
         if let Some(unclear) = self.unclear {
-            return Err(KeptBack::Unclear(unclear));
+            return Err(Withheld::Unclear(unclear));
         }
         match self.mutates().find(|field| !allowed::is_harmless(field)) {
-            Some(field) => Err(KeptBack::Field(cut(field))),
+            Some(field) => Err(Withheld::Field(cut(field))),
             None => Ok(()),
         }
     }
@@ -145,7 +145,7 @@ impl Asked {
 
 /// Why a request is not carried for a grant without API keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeptBack {
+pub enum Withheld {
     /// It does what is kept back, or what quiltd does not know.
     #[error("quilt3 was set up without API keys and logins: {0} is kept back")]
     Field(String),
@@ -156,7 +156,7 @@ pub enum KeptBack {
 
 /// For the audit log: `mutation apiKeyCreate`. Field names as the registry
 /// knows them, never those that the caller made up.
-impl fmt::Display for Asked {
+impl fmt::Display for GraphqlRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = self.operations.iter().flat_map(|operation| {
             let kind = operation.kind;

@@ -19,20 +19,20 @@ fn request(method: Method, target: &str, content_type: &str, body: &[u8]) -> For
     }
 }
 
-fn read(method: Method, target: &str, content_type: &str, body: &[u8]) -> Asked {
+fn read(method: Method, target: &str, content_type: &str, body: &[u8]) -> GraphqlRequest {
     envelope::open(&request(method, target, content_type, body))
-        .map_or_else(Asked::unclear, envelope::Envelope::read)
+        .map_or_else(GraphqlRequest::unclear, envelope::Envelope::read)
 }
 
-fn posted(body: &[u8]) -> Asked {
+fn posted(body: &[u8]) -> GraphqlRequest {
     read(Method::POST, "/graphql", "application/json", body)
 }
 
-fn document(text: &str) -> Asked {
+fn document(text: &str) -> GraphqlRequest {
     posted(json!({ "query": text }).to_string().as_bytes())
 }
 
-fn is_kept_back(asked: &Asked) -> bool {
+fn is_kept_back(asked: &GraphqlRequest) -> bool {
     asked.leaves_logins_alone().is_err()
 }
 

@@ -18,7 +18,7 @@ fn only_the_daemons_own_user_is_served() {
         uid,
         gid: 1000,
         pid: None,
-        wanted_by: Arc::default(),
+        requested_by: Arc::default(),
     };
     assert!(peer(1000).is_served_by(1000));
     assert!(!peer(1001).is_served_by(1000));
@@ -33,12 +33,12 @@ async fn knows_its_caller() {
     let (io, peer) = listener.accept().await.unwrap();
     assert_eq!(peer.uid, geteuid().as_raw());
     assert_eq!(peer.pid, Some(std::process::id()));
-    assert_eq!(peer.wanted_by(), None);
+    assert_eq!(peer.requested_by(), None);
     let handlers = peer.clone();
     peer.speaks(&io);
     let peer = handlers;
     if cfg!(target_os = "linux") {
-        let program = peer.wanted_by().unwrap();
+        let program = peer.requested_by().unwrap();
         assert_eq!(program.pid, std::process::id());
         assert_eq!(program.executable, std::env::current_exe().ok());
     }
@@ -51,7 +51,7 @@ async fn whoever_hung_up_is_not_taken_for_another() {
     let (io, peer) = listener.accept().await.unwrap();
     drop(client);
     peer.speaks(&io);
-    assert_eq!(peer.wanted_by(), None);
+    assert_eq!(peer.requested_by(), None);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::super::template::KEYS;
+use super::super::config_keys::KEYS;
 use super::*;
 
 /// What may stand behind a key.

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use self::upstream::{Trouble, Upstream, Value, Weather, below, life};
 use super::*;
 use crate::clock::manual::ManualClock;
-use crate::refresh::{Refresher, Watched};
+use crate::refresh::{RefreshContext, Refresher};
 
 const LONG: Duration = Duration::from_hours(1);
 const CALLERS: usize = 12;
@@ -35,7 +35,7 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&upstream),
             Policy::AWS_CREDENTIALS,
-            Watched {
+            RefreshContext {
                 clock,
                 tasks: tasks.clone(),
                 meter: RefreshMeter::default(),
@@ -98,7 +98,7 @@ impl World {
         if state.flight.is_none() {
             return self.upstream.event();
         }
-        let held = state.held.as_ref().map(|held| held.value.ended);
+        let held = state.cached.as_ref().map(|cached| cached.value.ended);
         let failed = state.last_error.as_ref().map(|trouble| trouble.ended);
         held.max(failed).unwrap_or_default()
     }

@@ -113,7 +113,7 @@ impl Client {
     /// A right to what `lake` is at a stack, as grants have it.
     pub(super) async fn hold(&self, daemon: &Daemon, site: usize) {
         let look = Look::begin(&self.world, daemon, site);
-        daemon.app.follow_store().await;
+        daemon.app.sync_with_store().await;
         let session = daemon.app.session(Some(&catalog(site))).unwrap();
         let profile: ProfileName = "lake".parse().unwrap();
         let patience = Duration::from_millis(900);

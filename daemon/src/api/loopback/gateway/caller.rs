@@ -19,7 +19,7 @@ use crate::stack::{Forward, Forwarded};
 /// Who asks.
 pub(super) enum Caller {
     /// Somebody with a grant of a registry.
-    ProcessHandle(AuthorizedGrant),
+    Grant(AuthorizedGrant),
     /// Somebody with an API key, which is all the right they have.
     Key(KeyHolder),
 }
@@ -41,7 +41,7 @@ pub(super) fn granted(loopback: &LoopbackState, request: &Parts) -> Option<Autho
 /// Whose request it is.
 pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller> {
     match granted(loopback, request) {
-        Some(opened) => Some(Caller::ProcessHandle(opened)),
+        Some(opened) => Some(Caller::Grant(opened)),
         None => KeyHolder::of(loopback, request).map(Caller::Key),
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller
 impl Caller {
     pub(super) fn without_api_keys(&self) -> bool {
         match self {
-            Self::ProcessHandle(opened) => opened.right.without_api_keys(),
+            Self::Grant(opened) => opened.right.without_api_keys(),
             Self::Key(holder) => holder.without_api_keys,
         }
     }
@@ -63,7 +63,7 @@ impl Caller {
         request: &str,
     ) {
         match self {
-            Self::ProcessHandle(opened) => {
+            Self::Grant(opened) => {
                 let outcome = outcome.map(drop);
                 loopback.note(Action::Registry, outcome, opened, by, Some(request));
             }
@@ -84,9 +84,9 @@ impl Caller {
         request: Forward,
         changes_role: bool,
     ) -> Result<Forwarded, SessionError> {
-        app.follow_store().await;
+        app.sync_with_store().await;
         let (session, carried) = match self {
-            Self::ProcessHandle(opened) => {
+            Self::Grant(opened) => {
                 let session = app.sessions.session(opened.right.catalog());
                 let carried = forward(&app.stack, &session, request).await;
                 (session, carried)
@@ -123,7 +123,7 @@ impl KeyHolder {
     /// says to it is between it and the caller: no session is touched.
     async fn forward(&self, app: &App, request: Forward) -> Result<Forwarded, SessionError> {
         let session = app.sessions.session(&self.catalog);
-        let registry = match session.trusted().await? {
+        let registry = match session.known_registry().await? {
             Some(registry) => registry,
             None => session.registry_for_key().await?,
         };

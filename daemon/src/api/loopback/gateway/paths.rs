@@ -1,6 +1,6 @@
 //! Which requests the gateway carries, and what the audit log says of them.
 
-use http::{HeaderMap, Method, header};
+use http::Method;
 
 /// How much of a path the audit log keeps, in characters.
 const MAX_NOTED: usize = 200;
@@ -23,12 +23,6 @@ pub(super) fn is_proxied(method: &Method, path: &str) -> bool {
     usual.contains(method) && CARRIED.contains(&path)
 }
 
-/// Whether a body is something else than it looks like.
-pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
 /// What the audit log says of a request: never its query, which may hold what
 /// was searched for.
 pub(super) fn noted(method: &Method, path: &str) -> String {
@@ -39,8 +33,6 @@ pub(super) fn noted(method: &Method, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -75,23 +67,5 @@ mod tests {
             assert!(!is_proxied(&Method::GET, path), "{path}");
         }
         assert!(!is_proxied(&Method::TRACE, "/api/search"));
-    }
-
-    #[test]
-    fn encoded_bodies_are_told() {
-        for (codings, encoded) in [
-            (&["gzip"][..], true),
-            (&["identity", "br"], true),
-            (&["identity, gzip"], true),
-            (&["Identity"], false),
-            (&[], false),
-        ] {
-            let mut headers = HeaderMap::new();
-            for coding in codings {
-                let coding = HeaderValue::from_static(coding);
-                headers.append(header::CONTENT_ENCODING, coding);
-            }
-            assert_eq!(is_encoded(&headers), encoded, "{codings:?}");
-        }
     }
 }

@@ -1,0 +1,177 @@
+//! Whoever races: memory and store tell the same story, and a logout that came
+//! last means logged out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::{ApiKeySecret, Secret};
+
+use super::stack::{Answer, Endpoint, below};
+use super::world::{Login, World};
+use crate::session::{Session, SessionError};
+
+const ROUNDS: usize = 150;
+
+/// What somebody does to a session while others do something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Login,
+    Key,
+    Role,
+    Clear,
+    Logout,
+    Follow,
+}
+
+impl World {
+    /// A clock that runs, for what waits a moment before it asks again.
+    fn run_clock(&self) {
+        let clock = Arc::clone(&self.clock);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                clock.advance(1);
+            }
+        });
+    }
+
+    async fn act(self: &Arc<Self>, deed: Deed) -> Result<(), String> {
+        let said = |error: &dyn std::fmt::Display| error.to_string();
+        match deed {
+            Deed::Login => {
+                let code = Secret::new(self.fake.lock().refresh.clone());
+                let login = self.session.login(&code, None).await;
+                login.map(drop).map_err(|error| said(&error))
+            }
+            Deed::Key => {
+                let key: ApiKeySecret = self.fake.lock().key.parse().unwrap();
+                let set = self.keys.set(&self.session, &key, None).await;
+                set.map(drop).map_err(|error| said(&error))
+            }
+            Deed::Role => {
+                let switched = self.session.switch_role("Reader".to_owned()).await;
+                switched.map(drop).map_err(|error| said(&error))
+            }
+            Deed::Clear => {
+                self.keys.clear(&self.session).await;
+                Ok(())
+            }
+            Deed::Logout => self.session.logout().await.map_err(|error| said(&error)),
+            Deed::Follow => {
+                self.sessions.sync_with_store().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// That a later daemon would find what is here.
+    async fn is_one_story(&self) {
+        let store = self.sessions.store();
+        let stored = store.record(self.session.catalog()).await.unwrap();
+        let here = login_id(&self.session);
+        assert_eq!(here, stored.map(|record| record.login_id));
+    }
+}
+
+/// The login that counts without a key.
+fn login_id(session: &Session) -> Option<String> {
+    session.login_id()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_logout_that_comes_last_means_logged_out() {
+    let world = Arc::new(World::new(Login::Code).await);
+    world.run_clock();
+    world.fake.lock().delay = 4;
+    let mut overtaken = 0;
+    for round in 0..ROUNDS {
+        let first = [Deed::Login, Deed::Key, Deed::Role][round % 3];
+        let last = [Deed::Logout, Deed::Logout, Deed::Logout, Deed::Clear][round % 4];
+        let began = {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.act(first).await })
+        };
+        let meanwhile = {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                for _ in 0..3 {
+                    world.sessions.sync_with_store().await;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            })
+        };
+        tokio::time::sleep(Duration::from_micros(500 + below(12_000))).await;
+        world.act(last).await.unwrap();
+        overtaken += usize::from(began.await.unwrap().is_err());
+        meanwhile.await.unwrap();
+        world.is_one_story().await;
+        assert!(
+            !world.session.api_key().is_set(),
+            "round {round}: {first:?}, then {last:?}"
+        );
+        if last == Deed::Logout {
+            assert_eq!(
+                login_id(&world.session),
+                None,
+                "round {round}: {first:?}, then {last:?}"
+            );
+        }
+        // The code may be spent by a login that was overtaken.
+        while world.act(Deed::Login).await.is_err() {}
+        world.is_one_story().await;
+        assert!(login_id(&world.session).is_some());
+    }
+    assert!(
+        overtaken > 10,
+        "the control: only {overtaken} were overtaken"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_races_memory_and_store_are_the_same() {
+    let world = Arc::new(World::new(Login::Code).await);
+    world.run_clock();
+    world.fake.lock().delay = 3;
+    let deeds = [
+        Deed::Login,
+        Deed::Key,
+        Deed::Role,
+        Deed::Clear,
+        Deed::Logout,
+        Deed::Follow,
+    ];
+    for _ in 0..ROUNDS {
+        let mut under_way = Vec::new();
+        for _ in 0..4 {
+            let deed = deeds[usize::try_from(below(6)).unwrap()];
+            let world = Arc::clone(&world);
+            under_way.push(tokio::spawn(async move { world.act(deed).await }));
+            tokio::time::sleep(Duration::from_micros(below(3000))).await;
+        }
+        for deed in under_way {
+            let _ = deed.await.unwrap();
+        }
+        world.is_one_story().await;
+    }
+}
+
+#[tokio::test]
+async fn an_overtaken_login_says_so_at_once() {
+    let world = World::new(Login::Code).await;
+    world.fake.lock().delay = 0;
+    let code = Secret::new(world.fake.lock().refresh.clone());
+    // One that is asked about again, on a clock that stands still.
+    let refused = Answer::Json(401, "{}");
+    world.fake.lock().trouble.push((Endpoint::Token, refused));
+    let session = Arc::clone(&world.session);
+    let login = tokio::spawn(async move { session.login(&code, None).await });
+    world.settle().await;
+    assert!(!login.is_finished());
+    world.session.logout().await.unwrap();
+    world.settle().await;
+    let ended = login.await.unwrap();
+    assert!(
+        matches!(ended, Err(SessionError::Superseded(_))),
+        "{ended:?}"
+    );
+}

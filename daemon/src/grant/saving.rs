@@ -1,0 +1,146 @@
+//! What of the grants is written down: one change at a time, off the runtime's
+//! threads, and waited for only so long.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::MutexGuard;
+
+use super::persistent::{Persistent, PersistentFile, PersistentGrant};
+use super::store::{Grants, State};
+use crate::files;
+
+/// How long a change waits for those before it.
+const TURN: Duration = Duration::from_secs(10);
+
+/// How often a change that could not be written down is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+impl Grants {
+    /// The right to change what is written down.
+    pub(super) async fn turn(&self) -> io::Result<MutexGuard<'_, ()>> {
+        let turn = tokio::time::timeout(TURN, self.changing.lock()).await;
+        turn.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "others before it take too long"))
+    }
+
+    async fn update(
+        file: &PersistentFile,
+        change: impl FnOnce(&mut Persistent) + Send + 'static,
+    ) -> io::Result<()> {
+        let file = file.clone();
+        let written = tokio::task::spawn_blocking(move || file.update(change)).await;
+        written.unwrap_or_else(|_| Err(io::Error::other("the write was given up")))
+    }
+
+    /// Writes down the kept grants among these, and where they are good. In its
+    /// turn.
+    pub(super) async fn save(&self, ids: &[String]) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let (port, changed, unrevoked) = {
+            let state = self.state();
+            (state.port, state.to_be_kept(ids), state.unrevoked.clone())
+        };
+        let change = move |kept: &mut Persistent| {
+            kept.port = port;
+            kept.grants.retain(|kept| {
+                !unrevoked.contains(&kept.id) && changed.iter().all(|changed| changed.id != kept.id)
+            });
+            kept.grants.extend(changed);
+        };
+        Self::update(file, change).await
+    }
+
+    /// Strikes a grant out of what is kept. While that cannot be written down,
+    /// it is tried again until the daemon ends.
+    pub(super) async fn remove_saved(self: &Arc<Self>, id: &str) -> io::Result<()> {
+        let revoked = self.try_remove_saved(id).await;
+        if let Err(error) = &revoked {
+            tracing::warn!("cannot write down the grants: {}", files::words(error));
+            if self.state().unrevoked.insert(id.to_owned()) {
+                let (grants, id) = (Arc::clone(self), id.to_owned());
+                tokio::spawn(async move {
+                    while grants.state().unrevoked.contains(&id) {
+                        grants.clock.sleep(AGAIN).await;
+                        if grants.try_remove_saved(&id).await.is_ok() {
+                            return;
+                        }
+                    }
+                });
+            }
+        }
+        revoked
+    }
+
+    /// Whether a grant was taken back that is still written down.
+    pub(super) fn is_unrevoked(&self, id: &str) -> bool {
+        self.state().unrevoked.contains(id)
+    }
+
+    async fn try_remove_saved(&self, id: &str) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let _turn = self.turn().await?;
+        let revoked = id.to_owned();
+        Self::update(file, move |kept| {
+            kept.grants.retain(|kept| kept.id != revoked);
+        })
+        .await?;
+        self.state().unrevoked.remove(id);
+        Ok(())
+    }
+
+    /// Strikes all of them.
+    pub(super) async fn remove_all_saved(&self) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let _turn = self.turn().await?;
+        Self::update(file, |kept| *kept = Persistent::default()).await?;
+        self.state().unrevoked.clear();
+        Ok(())
+    }
+
+    /// Writes down, when it can, that a grant is good for longer.
+    pub(super) fn save_later(self: &Arc<Self>, id: String) {
+        let grants = Arc::clone(self);
+        tokio::spawn(async move {
+            let saved = match grants.turn().await {
+                Ok(_turn) => grants.save(std::slice::from_ref(&id)).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &saved {
+                tracing::warn!("cannot write down the grants: {}", files::words(error));
+                grants.clock.sleep(AGAIN).await;
+            }
+            if let Some(grant) = grants.state().grants.get_mut(&id) {
+                grant.is_being_saved = false;
+                if saved.is_ok() {
+                    grant.written = grant.expires.wall;
+                }
+            }
+        });
+    }
+}
+
+impl State {
+    fn to_be_kept(&self, ids: &[String]) -> Vec<PersistentGrant> {
+        let found = ids
+            .iter()
+            .filter_map(|id| Some((id, self.grants.get(id)?)))
+            .filter(|(_, grant)| grant.is_persistent);
+        let kept = found.map(|(id, grant)| PersistentGrant {
+            id: id.clone(),
+            token_sha256: grant.hash.clone(),
+            catalog_url: grant.right.catalog().clone(),
+            created_at: grant.created_at,
+            expires_at: grant.expires.wall,
+            is_superseded: grant.is_superseded,
+            without_api_keys: grant.right.without_api_keys(),
+        });
+        kept.collect()
+    }
+}

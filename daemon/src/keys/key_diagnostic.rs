@@ -1,0 +1,67 @@
+//! What the owner of a key has to do something about.
+
+use quilt_proto::{CatalogUrl, Quoted, RegistryHost, Timestamp, quoted};
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyDiagnostic {
+    /// The key in use stops working soon, or has.
+    #[error(
+        "the API key {name} ({}) in use at {catalog} {} at {at}",
+        quoted::name(fingerprint),
+        if *is_over { "expired" } else { "expires" }
+    )]
+    Ends {
+        /// The key's name.
+        name: Quoted,
+        /// What the stack shows of it.
+        fingerprint: String,
+        /// Where it is used.
+        catalog: CatalogUrl,
+        /// When.
+        at: Timestamp,
+        /// Whether it has.
+        is_over: bool,
+        /// Whether there is a login that counts once there is no key.
+        login_beneath: bool,
+    },
+    /// The key in use is sent nowhere.
+    #[error("the API key for {catalog} is not used: {why}")]
+    UntrustedRegistry {
+        /// Where it would be used.
+        catalog: CatalogUrl,
+        /// The registry's host, as the catalog names it.
+        named: RegistryHost,
+        /// In words.
+        why: String,
+    },
+    /// A restart forgot the key in use; what is not a key counts since.
+    #[error(
+        "the API key for {catalog} was forgotten when quiltd was restarted: keys are kept in \
+         memory only"
+    )]
+    Forgotten {
+        /// Where it was used.
+        catalog: CatalogUrl,
+    },
+    /// A rotation left a key behind.
+    #[error("a rotation at {catalog} is not finished, another API key named {name} still works")]
+    Left {
+        /// The name of both.
+        name: Quoted,
+        /// The one that is left.
+        id: String,
+        /// Where.
+        catalog: CatalogUrl,
+    },
+}
+
+impl KeyDiagnostic {
+    /// Whether the key does not work already.
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self,
+            Self::Ends { is_over: true, .. } | Self::UntrustedRegistry { .. }
+        )
+    }
+}

@@ -1,0 +1,191 @@
+//! Replacing a key by another, safe to interrupt anywhere.
+//!
+//! The order is what makes it safe: make the successor, see that it works, use
+//! it here, hand it to whoever asked; only they revoke the old key, once the
+//! successor's secret is kept. Until then both work, so whoever is killed at
+//! whatever step leaves a key that works and whose secret somebody has: the
+//! old one in the user's keeping, and the daemon's, until the new one is.
+//!
+//! A secret may not touch a disk, so a killed daemon forgets the rotation. The
+//! stack remembers: two active keys of one name are what an interrupted
+//! rotation leaves, which lists and status report, and which the next rotation
+//! refuses to add to. While the daemon lives, asking again gives the same
+//! successor again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::wire::{
+    ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, CreatedApiKey, KEY_LIFETIME_DAYS,
+    NewApiKey, RotatedApiKey,
+};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
+
+use super::user_keys::{Which, checked};
+use super::{KeyError, Keys};
+use crate::raw::Locked;
+use crate::session::{Rotation, Session, SessionError};
+use crate::stack::StackError;
+
+/// How often a new key is tried before it is given up; a replica may not know
+/// it yet.
+const TRIES: u32 = 3;
+
+/// Between these tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(700);
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+impl Keys {
+    /// Makes a successor. Runs in a task of its own: a caller that hangs up
+    /// must not leave a key behind that nobody knows.
+    pub async fn rotate(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        request: ApiKeyRotation,
+    ) -> Result<RotatedApiKey, KeyError> {
+        let (keys, session) = (Arc::clone(self), Arc::clone(session));
+        let task = self
+            .tasks
+            .spawn(async move { keys.succeed(&session, request).await });
+        task.await
+            .unwrap_or(Err(KeyError::Session(SessionError::Stopping)))
+    }
+
+    async fn succeed(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        request: ApiKeyRotation,
+    ) -> Result<RotatedApiKey, KeyError> {
+        let epoch = session.epoch();
+        let _turn = self.rotating.lock().await;
+        let id: Option<ApiKeyId> = request.id.as_deref().map(str::parse).transpose()?;
+        if let Some(under_way) = resumed(session, id.as_ref()) {
+            return Ok(under_way);
+        }
+        let current = self.identify(session).await?;
+        let old = match (&id, &current) {
+            (Some(id), _) => self.key(session, id).await?,
+            (None, Some((_, current))) => current.clone(),
+            (None, None) if session.api_key().is_set() => return Err(KeyError::Unidentified),
+            (None, None) => return Err(KeyError::NoKey(session.catalog().clone())),
+        };
+        self.refuse_twins(session, &old).await?;
+        let new = checked(&NewApiKey {
+            name: old.name.clone(),
+            expires_in_days: request.expires_in_days.unwrap_or_else(|| lifetime(&old)),
+        })?;
+        let (made, registry) = self.make(session, &new).await?;
+        let CreatedApiKey { api_key, secret } = made;
+        let works = match secret.expose().parse::<ApiKeySecret>() {
+            Ok(parsed) => self.try_out(&registry, parsed).await,
+            Err(_) => Err(StackError::Invalid {
+                host: registry.to_string(),
+                reason: "its new API key is none".to_owned(),
+            }),
+        };
+        self.stack.forget_connections();
+        let works = match works {
+            Ok(works) => works,
+            Err(error) => {
+                self.take_back(session, &api_key).await;
+                return Err(KeyError::Useless(error));
+            }
+        };
+        let rotation = Rotation {
+            old: old.clone(),
+            new: api_key.clone(),
+            secret: Locked::new(&secret),
+            in_use: false,
+        };
+        let replaced = current
+            .filter(|(_, record)| record.id == old.id)
+            .map(|(secret, _)| secret);
+        let in_use = session.succeed(epoch, replaced.as_ref(), &works, rotation);
+        if in_use {
+            self.keep_rechecking(session);
+        }
+        Ok(RotatedApiKey {
+            api_key,
+            secret,
+            replaces: old,
+            in_use,
+        })
+    }
+
+    /// An earlier rotation that nobody finished must be finished first.
+    async fn refuse_twins(&self, session: &Session, old: &ApiKey) -> Result<(), KeyError> {
+        let filter = ApiKeyFilter {
+            name: Some(old.name.clone()),
+            status: Some(ApiKeyStatus::Active),
+            ..ApiKeyFilter::default()
+        };
+        let mut ids: Vec<String> = self
+            .list(session, &filter)
+            .await?
+            .into_iter()
+            .filter(|key| key.id != old.id && key.name == old.name)
+            .map(|key| key.id)
+            .collect();
+        ids.truncate(5);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let name = Quoted::new(&old.name);
+        Err(KeyError::SameName { name, ids })
+    }
+
+    /// The key, once the stack has accepted it.
+    async fn try_out(
+        &self,
+        registry: &RegistryUrl,
+        key: ApiKeySecret,
+    ) -> Result<ApiKeySecret, StackError> {
+        let mut tries = 1;
+        loop {
+            match self.stack.me(registry, key.secret()).await {
+                Ok(_) => return Ok(key),
+                Err(StackError::Unauthorized { .. } | StackError::Unreachable { .. })
+                    if tries < TRIES => {}
+                Err(error) => return Err(error),
+            }
+            tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+    }
+
+    /// Revokes a key that came to nothing, as well as that can be done.
+    pub(super) async fn take_back(&self, session: &Session, key: &ApiKey) {
+        let Ok(id) = key.id.parse() else { return };
+        if let Err(error) = self.revoke(session, &Which::Id(id)).await {
+            tracing::warn!(
+                id = key.id,
+                "an API key that does not work is left behind: {error}"
+            );
+        }
+    }
+}
+
+/// The successor that was made before and is not known to be kept.
+fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey> {
+    let answer = |rotation: &Rotation| {
+        let same = match wanted {
+            None => rotation.in_use,
+            Some(id) => [&rotation.old.id, &rotation.new.id].contains(&&id.to_string()),
+        };
+        same.then(|| RotatedApiKey {
+            api_key: rotation.new.clone(),
+            secret: rotation.secret.copy(),
+            replaces: rotation.old.clone(),
+            in_use: rotation.in_use,
+        })
+    };
+    session.api_key().rotation(answer).flatten()
+}
+
+/// The life a key was made for, in days.
+fn lifetime(key: &ApiKey) -> i64 {
+    let seconds = key.expires_at.seconds_since(key.created_at);
+    let days = (seconds + SECONDS_A_DAY / 2) / SECONDS_A_DAY;
+    days.clamp(*KEY_LIFETIME_DAYS.start(), *KEY_LIFETIME_DAYS.end())
+}

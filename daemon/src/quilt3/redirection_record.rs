@@ -1,0 +1,93 @@
+//! The record of what the SDK's files were before they led to the gateway.
+
+use std::path::{Path, PathBuf};
+
+use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_trust::Role;
+use serde::{Deserialize, Serialize};
+
+use super::SdkFileError;
+use super::file_modes::FileModes;
+use crate::files;
+
+/// Largest record read, in bytes: it may hold a whole `config.yml`.
+const MAX_BYTES: u64 = 2 * 1024 * 1024;
+
+/// What was redirected, and what was there before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redirection {
+    /// The layout of this document; 1.
+    pub(super) version: u32,
+    /// The catalog the SDK is led to.
+    pub catalog_url: CatalogUrl,
+    /// Its registry.
+    pub registry_url: RegistryUrl,
+    /// The gateway, as the SDK knows it.
+    pub gateway_url: RegistryUrl,
+    /// The whole `config.yml` as it was, where there was one.
+    pub(super) config_before: Option<String>,
+    /// As it was written, so that somebody else's changes can be told.
+    pub(super) config_written: Option<String>,
+    /// As it was before that: what it still is where the writing was cut off.
+    #[serde(default)]
+    pub(super) config_found: Option<String>,
+    /// The permission bits before.
+    #[serde(default)]
+    pub(super) modes_before: FileModes,
+}
+
+impl Redirection {
+    pub(super) const VERSION: u32 = 1;
+}
+
+/// The file it is kept in.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    path: PathBuf,
+}
+
+impl Record {
+    /// In the daemon's own directory.
+    pub(super) fn in_dir(state_dir: &Path) -> Self {
+        let path = state_dir.join("python-sdk.json");
+        Self { path }
+    }
+
+    pub(super) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// What is recorded, if anything is. What cannot be understood is set aside.
+    pub(super) fn read(&self) -> Result<Option<Redirection>, SdkFileError> {
+        let text = files::read(&self.path, Role::State, MAX_BYTES)
+            .map_err(|error| SdkFileError::io("read", &self.path, &error))?;
+        let Some(text) = text else { return Ok(None) };
+        match serde_json::from_str::<Redirection>(&text) {
+            Ok(redirection) if redirection.version == Redirection::VERSION => Ok(Some(redirection)),
+            _ => {
+                let aside = files::set_aside(&self.path)
+                    .map_err(|error| SdkFileError::io("set aside", &self.path, &error))?;
+                tracing::warn!(
+                    ?aside,
+                    "the record of the Python SDK could not be understood"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Replaces what is recorded.
+    pub(super) fn save(&self, redirection: &Redirection) -> Result<(), SdkFileError> {
+        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.path, error);
+        if let Some(dir) = self.path.parent() {
+            quilt_trust::make_dir(dir)?;
+        }
+        let text = serde_json::to_vec_pretty(redirection).map_err(|error| fail(&error.into()))?;
+        files::replace_private(&self.path, &text).map_err(|error| fail(&error))
+    }
+
+    /// Records nothing any more.
+    pub(super) fn remove(&self) -> Result<(), SdkFileError> {
+        files::remove(&self.path).map_err(|error| SdkFileError::io("remove", &self.path, &error))
+    }
+}

@@ -1,0 +1,120 @@
+//! Who a login or a key turned out to be, and who was there before.
+
+use std::time::Duration;
+
+use quilt_proto::Secret;
+use quilt_proto::wire::Me;
+
+use super::{Session, TrustedRegistry};
+use crate::stack::StackConfig;
+
+/// How long a login waits for the stack to say whose it is. It stands without.
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The longest name that is remembered, in characters.
+const MAX_NAME: usize = 200;
+
+/// A login or key that was taken up.
+#[derive(Clone, Debug)]
+pub struct LoginOutcome {
+    /// Whose it is, or why the stack could not be asked.
+    pub me: Result<Me, String>,
+    /// Who was there before, if that was somebody else.
+    pub previous: Option<String>,
+    /// What the catalog said of itself, where it was asked.
+    pub published: Option<StackConfig>,
+    /// It is an API key.
+    pub is_key: bool,
+}
+
+impl Session {
+    /// Who this session is, or where nobody is logged in, who was last.
+    pub async fn last_user(&self) -> Option<String> {
+        let known = self
+            .dependencies
+            .store
+            .known_catalog(&self.catalog)
+            .await
+            .ok()?;
+        let info = self.api_key().info();
+        let state = self.state();
+        match (&info, &state.login) {
+            (Some(info), _) => info.me.as_ref().map(name),
+            (None, Some(_)) => known.login_user,
+            (None, None) => known.last_user,
+        }
+    }
+
+    /// Asks the stack whose a login is that was just taken up.
+    pub(super) async fn login_outcome(
+        &self,
+        trusted: &TrustedRegistry,
+        token: &Secret,
+        so_far: Option<String>,
+    ) -> LoginOutcome {
+        let asked = self.dependencies.stack.me(trusted.registry(), token);
+        let me = match tokio::time::timeout(TIMEOUT, asked).await {
+            Ok(me) => me.map_err(|error| error.to_string()),
+            Err(_) => Err("the stack takes too long to answer".to_owned()),
+        };
+        self.remember_user(me.as_ref().ok().map(name), true).await;
+        LoginOutcome {
+            previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
+            me,
+            published: Some(trusted.published().clone()),
+            is_key: false,
+        }
+    }
+
+    /// The same for a key of which the stack has said whose it is, or not.
+    pub async fn key_outcome(
+        &self,
+        me: Result<Me, String>,
+        so_far: Option<String>,
+        trusted: Option<&TrustedRegistry>,
+    ) -> LoginOutcome {
+        if let Ok(me) = &me {
+            self.remember_user(Some(name(me)), false).await;
+        }
+        LoginOutcome {
+            previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
+            me,
+            published: trusted.map(|trusted| trusted.published().clone()),
+            is_key: true,
+        }
+    }
+
+    /// Remembers whose the stored login is, as the stack has just said.
+    pub async fn remember_login_user(&self, me: &Me) {
+        self.remember_user(Some(name(me)), true).await;
+    }
+
+    async fn remember_user(&self, user: Option<String>, is_login: bool) {
+        let remember = |known: &mut crate::token_store::KnownCatalog| {
+            if user.is_some() {
+                known.last_user.clone_from(&user);
+            }
+            if is_login {
+                known.login_user = user;
+            }
+        };
+        if let Err(error) = self
+            .dependencies
+            .store
+            .update_known_catalog(&self.catalog, remember)
+            .await
+        {
+            tracing::warn!("cannot keep who is logged in: {error}");
+        }
+    }
+}
+
+fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
+    so_far.filter(|so_far| *so_far != name(me))
+}
+
+/// A user's name, as it is remembered.
+fn name(me: &Me) -> String {
+    let shown = me.name.chars().filter(|c| !c.is_control());
+    shown.take(MAX_NAME).collect()
+}

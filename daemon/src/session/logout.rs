@@ -1,0 +1,97 @@
+//! Logging out: what is here and in the store is forgotten, and revoked where
+//! the stack can. Logins and keys that are on their way end, too (`epoch.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Session, SessionError};
+use crate::token_store::{Document, LoginMethod, Record, Reservation};
+
+/// How long a logout waits for the stack to revoke.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Session {
+    /// Forgets login and API key, here and in the store, and revokes the
+    /// login where the stack can. Ends logins and keys that are on their way.
+    pub async fn logout(self: &Arc<Self>) -> Result<(), SessionError> {
+        self.epochs.end_logins_and_keys();
+        // At once, whatever the store is waited for: nobody uses them any more.
+        self.clear_key();
+        self.end();
+        let session = Arc::clone(self);
+        let task = self
+            .dependencies
+            .tasks
+            .spawn(async move { session.forget().await });
+        task.await.unwrap_or(Err(SessionError::Stopping))
+    }
+
+    async fn forget(&self) -> Result<(), SessionError> {
+        // A login that was being stored meanwhile is ended as well.
+        let turn = self.epochs.lock().await;
+        self.end();
+        drop(turn);
+        // Should the note of it be lost, the record still knew.
+        if let Ok(Some(registry)) = self.known_registry().await {
+            self.trust_registry(&registry).await;
+        }
+        let turn = self.epochs.lock().await;
+        self.clear_key();
+        self.source.forget();
+        self.end();
+        let remove = |document: &mut Document| document.sessions.remove(&self.catalog);
+        let removed = self
+            .dependencies
+            .store
+            .update(Reservation::default(), remove)
+            .await;
+        self.state().unstored_logout = removed
+            .as_ref()
+            .err()
+            .map(|error| SessionError::HalfLoggedOut(error.clone()).to_string());
+        drop(turn);
+        self.note_key().await;
+        let record = removed.map_err(SessionError::HalfLoggedOut)?;
+        if let Some(record) = record {
+            self.revoke(&record).await;
+        }
+        Ok(())
+    }
+
+    /// Ends the login here. It is not taken up again from the store.
+    pub(super) fn end(&self) {
+        {
+            let mut state = self.state();
+            state.refusal_backoff = None;
+            state.logged_out_id = state
+                .login
+                .take()
+                .map(|login| login.id)
+                .or(state.logged_out_id.take());
+        }
+        self.tokens
+            .invalidate(SessionError::LoggedOut(self.catalog.clone()));
+        self.change_identity();
+    }
+
+    /// Revokes a login. Best effort: its tokens are gone from here in any case.
+    pub(super) async fn revoke(&self, record: &Record) {
+        let LoginMethod::OAuth {
+            client_id,
+            revocation_endpoint: Some(endpoint),
+            ..
+        } = &record.method
+        else {
+            return;
+        };
+        let revoking =
+            self.dependencies
+                .stack
+                .oauth_revoke(endpoint, client_id, &record.refresh_token);
+        match tokio::time::timeout(REVOKE_TIMEOUT, revoking).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the stack did not revoke the login: {error}"),
+            Err(_) => tracing::warn!("the stack did not revoke the login in time"),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Which registry secrets are sent to.
+//!
+//! A catalog says where its registry is, and may say something else for a
+//! moment: a proxy, a portal, somebody who got into its `config.json`. So a
+//! secret goes to the registry that one has succeeded at before. Another one
+//! needs the user's word, except for the first.
+
+use std::time::Duration;
+
+use quilt_proto::aws::Region;
+use quilt_proto::{RegistryHost, RegistryUrl};
+
+use super::{Session, SessionError};
+use crate::stack::StackConfig;
+use crate::token_store::StoreError;
+
+/// How long a catalog may take to say in which region it is.
+const REGION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A registry that a secret may be sent to now. There is no other way to get
+/// one than to ask [`Session::verify_registry`].
+#[derive(Clone, Debug)]
+pub struct TrustedRegistry {
+    published: StackConfig,
+}
+
+impl TrustedRegistry {
+    /// The registry.
+    pub fn registry(&self) -> &RegistryUrl {
+        &self.published.registry_url
+    }
+
+    /// All that the catalog said of itself.
+    pub fn published(&self) -> &StackConfig {
+        &self.published
+    }
+}
+
+impl Session {
+    /// Asks the catalog where its registry is, before a secret is sent there.
+    /// `accept` is the host that the user agreed to, if any was asked about.
+    /// Keeps nothing.
+    pub async fn verify_registry(
+        &self,
+        accept: Option<&RegistryHost>,
+    ) -> Result<TrustedRegistry, SessionError> {
+        self.verify_published(self.published().await?, accept).await
+    }
+
+    /// What the catalog says of itself now.
+    pub async fn published(&self) -> Result<StackConfig, SessionError> {
+        let published = self.dependencies.stack.discover(&self.catalog).await?;
+        self.remember_region(published.region.as_ref()).await;
+        Ok(published)
+    }
+
+    /// The AWS region the catalog is in: as it last said, else as it says when
+    /// asked, which is not waited for long.
+    pub async fn region(&self) -> Option<Region> {
+        let known = self
+            .dependencies
+            .store
+            .known_catalog(&self.catalog)
+            .await
+            .ok();
+        if let Some(region) = known.and_then(|known| known.region?.parse().ok()) {
+            return Some(region);
+        }
+        let asked = tokio::time::timeout(REGION_TIMEOUT, self.published()).await;
+        asked.ok()?.ok()?.region
+    }
+
+    async fn remember_region(&self, region: Option<&Region>) {
+        let Some(region) = region.map(ToString::to_string) else {
+            return;
+        };
+        let known = self.dependencies.store.known_catalog(&self.catalog).await;
+        if known.is_ok_and(|known| known.region.as_ref() == Some(&region)) {
+            return;
+        }
+        let remember = |known: &mut crate::token_store::KnownCatalog| known.region = Some(region);
+        if let Err(error) = self
+            .dependencies
+            .store
+            .update_known_catalog(&self.catalog, remember)
+            .await
+        {
+            tracing::debug!("cannot keep where the catalog is: {error}");
+        }
+    }
+
+    /// The same with what the catalog has just said.
+    pub async fn verify_published(
+        &self,
+        published: StackConfig,
+        accept: Option<&RegistryHost>,
+    ) -> Result<TrustedRegistry, SessionError> {
+        let port = published.registry_url.loopback_port();
+        if port.is_some_and(|port| self.dependencies.own_ports.listens_at(port)) {
+            return Err(SessionError::RegistryIsHere(self.catalog.clone()));
+        }
+        let named = &published.registry_host;
+        if let Some(accept) = accept.filter(|accept| *accept != named) {
+            return Err(SessionError::OtherRegistry {
+                catalog: self.catalog.clone(),
+                named: named.clone(),
+                accepted: accept.clone(),
+            });
+        }
+        let known = self.dependencies.store.known_catalog(&self.catalog).await?;
+        // By another spelling of its name, a catalog is not used for the first
+        // time.
+        let mut so_far = known.registry_url.iter().collect::<Vec<_>>();
+        if so_far.is_empty() {
+            so_far.extend(&known.registries_of_same_server);
+        }
+        let is_there = |so_far: &&RegistryUrl| so_far.is_same_server(&published.registry_url);
+        let is_as_before = if so_far.is_empty() {
+            !known.is_lost
+        } else {
+            so_far.iter().any(is_there)
+        };
+        if is_as_before || accept.is_some() {
+            return Ok(TrustedRegistry { published });
+        }
+        Err(SessionError::RegistryChanged {
+            catalog: self.catalog.clone(),
+            named: named.clone(),
+            // One that was sent secrets had a host.
+            so_far: so_far
+                .first()
+                .and_then(|so_far| so_far.host().map(|host| host.to_string())),
+        })
+    }
+
+    /// Where secrets of this catalog go: where a login or key succeeded last,
+    /// or what the user agreed to since.
+    pub async fn known_registry(&self) -> Result<Option<RegistryUrl>, StoreError> {
+        Ok(self
+            .dependencies
+            .store
+            .known_catalog(&self.catalog)
+            .await?
+            .registry_url)
+    }
+
+    /// Takes the user's word for where the catalog's registry is now. What is
+    /// logged in stays where it is.
+    pub async fn accept_registry(&self, host: &RegistryHost) -> Result<(), SessionError> {
+        let trusted = self.verify_registry(Some(host)).await?;
+        self.trust_registry(trusted.registry()).await;
+        Ok(())
+    }
+
+    /// Sends secrets there from now on.
+    pub async fn trust_registry(&self, registry: &RegistryUrl) {
+        let registry = registry.clone();
+        let trust =
+            |known: &mut crate::token_store::KnownCatalog| known.registry_url = Some(registry);
+        if let Err(error) = self
+            .dependencies
+            .store
+            .update_known_catalog(&self.catalog, trust)
+            .await
+        {
+            tracing::warn!("cannot keep where the registry is: {error}");
+        }
+    }
+
+    /// Where a key goes that has not succeeded here yet: that of a daemon which
+    /// just started, one that shall revoke itself. The trusted registry where
+    /// the catalog cannot be asked.
+    pub async fn registry_for_key(&self) -> Result<RegistryUrl, SessionError> {
+        match self.verify_registry(None).await {
+            Ok(trusted) => Ok(trusted.published.registry_url),
+            Err(SessionError::Stack(error)) => self
+                .known_registry()
+                .await?
+                .ok_or(SessionError::Stack(error)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Switching the active role.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quilt_proto::wire::Me;
+
+use super::{Session, SessionError};
+use crate::stack::StackError;
+use crate::token_store::{Document, Reservation, StoreError};
+
+/// How long to wait for a token that has to be fetched first.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// Makes `role` the user's active role, for the user everywhere. Whatever
+    /// was obtained before is another identity's from then on, also when the
+    /// answer was lost, and when the caller hangs up meanwhile.
+    pub async fn switch_role(self: &Arc<Self>, role: String) -> Result<Me, SessionError> {
+        let session = Arc::clone(self);
+        let task = self
+            .dependencies
+            .tasks
+            .spawn(async move { session.switch(&role).await });
+        task.await.unwrap_or(Err(SessionError::Stopping))
+    }
+
+    async fn switch(&self, role: &str) -> Result<Me, SessionError> {
+        // Other daemons have to be told: without room for that, nothing is done.
+        let is_login = self.state().login.is_some();
+        let reservation = if is_login {
+            self.dependencies.store.reserve().await?
+        } else {
+            Reservation::default()
+        };
+        let stack = &self.dependencies.stack;
+        let switched = self
+            .authorized(TIMEOUT, true, |bearer| async move {
+                stack
+                    .switch_role(&bearer.registry, &bearer.token, role)
+                    .await
+            })
+            .await;
+        let unchanged = matches!(
+            switched,
+            Err(SessionError::Stack(StackError::Refused { .. }))
+        );
+        if unchanged {
+            return switched;
+        }
+        let told = self.tell_switched(reservation).await;
+        let switched = switched?;
+        told.map_err(SessionError::HalfSwitched)?;
+        Ok(switched)
+    }
+
+    /// Everything obtained so far is another role's, here and in other daemons
+    /// on the same store.
+    pub async fn role_switched(&self) {
+        if let Err(error) = self.tell_switched(Reservation::default()).await {
+            tracing::warn!("cannot note that the role was switched: {error}");
+        }
+    }
+
+    async fn tell_switched(&self, reservation: Reservation) -> Result<(), StoreError> {
+        self.change_identity();
+        let _turn = self.epochs.lock().await;
+        let count = |document: &mut Document| {
+            let record = document.sessions.get_mut(&self.catalog)?;
+            record.role_switches += 1;
+            Some((record.login_id.clone(), record.role_switches))
+        };
+        let store = &self.dependencies.store;
+        if let Some((id, count)) = store.update(reservation, count).await?
+            && let Some(login) = &mut self.state().login
+            && login.id == id
+        {
+            login.role_switches = count;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What other daemons on the same store did: noticed at the next request, by a
+//! look at the store's stamp, and never by polling.
+
+use std::time::Duration;
+
+use super::{Session, SessionError, Sessions};
+use crate::token_store::{Record, StoreError};
+
+/// How long a request waits for what is new. A store that takes longer hangs: what is
+/// held counts until it answers.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Sessions {
+    /// Brings every session in line with the store, if another process may
+    /// have changed it.
+    pub async fn sync_with_store(&self) {
+        if !self.has_store_changed() {
+            return;
+        }
+        match tokio::time::timeout(TIMEOUT, self.sync()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("cannot see what another quiltd stored: {error}"),
+            Err(_) => tracing::warn!("the token store takes too long to say what is new"),
+        }
+    }
+
+    fn has_store_changed(&self) -> bool {
+        let stamp = self.dependencies.store.stamp();
+        stamp.is_some_and(|stamp| *self.seen() != Some(stamp))
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        let _turn = self.following.lock().await;
+        if !self.has_store_changed() {
+            return Ok(());
+        }
+        // Looked at before it is read: what is written in between is seen the
+        // next time.
+        let stamp = self.dependencies.store.stamp();
+        let document = self.dependencies.store.look().await?;
+        for catalog in document.sessions.keys() {
+            self.session(catalog);
+        }
+        for session in self.all() {
+            let record = document.sessions.get(session.catalog());
+            if session.differs_from(record) {
+                session.sync().await?;
+            }
+        }
+        *self.seen() = stamp;
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Whether what is stored of this session is not what is here.
+    fn differs_from(&self, record: Option<&Record>) -> bool {
+        let over = self.is_over();
+        let state = self.state();
+        match (&state.login, record) {
+            (None, None) => false,
+            (Some(login), Some(record)) => {
+                login.id != record.login_id
+                    || login.role_switches != record.role_switches
+                    || over != record.ended
+            }
+            _ => true,
+        }
+    }
+
+    /// Takes over what is stored of this session, in its turn: what is logged
+    /// in or out of here meanwhile is no news.
+    async fn sync(&self) -> Result<(), StoreError> {
+        let _turn = self.epochs.lock().await;
+        let mut document = self.dependencies.store.look().await?;
+        self.apply_record(document.sessions.remove(&self.catalog));
+        Ok(())
+    }
+
+    /// An API key stays where it was set.
+    fn apply_record(&self, record: Option<Record>) {
+        self.source.drop_if_replaced(record.as_ref());
+        if self.source.has_unsaved_login() {
+            return;
+        }
+        let (login, forgotten) = {
+            let state = self.state();
+            let login = state.login.as_ref();
+            let login = login.map(|login| (login.id.clone(), login.role_switches));
+            (login, state.logged_out_id.clone())
+        };
+        match (login, record) {
+            (None, Some(record)) if forgotten.as_ref() != Some(&record.login_id) => {
+                tracing::info!(catalog = %self.catalog, "another quiltd logged in");
+                self.resume(record);
+            }
+            (None, _) => {}
+            (Some(_), None) => {
+                tracing::info!(catalog = %self.catalog, "another quiltd logged out");
+                self.end();
+            }
+            (Some((id, _)), Some(record)) if id != record.login_id => {
+                tracing::info!(catalog = %self.catalog, "another quiltd logged in anew");
+                self.resume(record);
+            }
+            (Some((id, switches)), Some(record)) => self.apply_same_login(&id, switches, record),
+        }
+    }
+
+    /// Whether the stack ended the login in use.
+    fn is_over(&self) -> bool {
+        matches!(
+            self.tokens.snapshot().last_error,
+            Some(SessionError::Expired(_))
+        )
+    }
+
+    /// The same login: it may have ended or come back, or act in another role.
+    fn apply_same_login(&self, id: &str, switches: u64, record: Record) {
+        match (self.is_over(), record.ended) {
+            (false, true) => {
+                self.end_by_stack(&record);
+                self.change_identity();
+            }
+            (true, false) => {
+                tracing::info!(catalog = %self.catalog, "another quiltd has the session back");
+                self.resume(record);
+            }
+            _ if record.role_switches > switches => {
+                if let Some(login) = &mut self.state().login
+                    && login.id == id
+                {
+                    login.role_switches = record.role_switches;
+                }
+                tracing::info!(catalog = %self.catalog, "another quiltd switched the role");
+                self.change_identity();
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Where fresh access tokens come from: rotation of the refresh token.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
+
+use super::{Dependencies, SessionError};
+use crate::refresh::{Expires, Failure, Source};
+use crate::stack::{StackError, Tokens};
+use crate::token_store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
+
+/// A refusal can be a hiccup (a deploy, a stale replica); this long later the
+/// stack is asked once more, before anything is concluded from it.
+pub const RECHECK: Duration = Duration::from_millis(1200);
+
+/// A stored token with less left than this is not taken up, in seconds.
+const MIN_LEFT: i64 = 60;
+
+/// An access token.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    pub(super) token: Secret,
+    /// Where it is good.
+    pub(super) registry: RegistryUrl,
+    pub(super) expires_at: Timestamp,
+    /// The login it belongs to.
+    pub(super) login_id: String,
+    /// How often the role was switched when it was issued.
+    pub(super) role_switches: u64,
+    /// It comes from the store, not straight from the stack.
+    pub(super) is_from_store: bool,
+}
+
+impl From<&Record> for AccessToken {
+    fn from(record: &Record) -> Self {
+        Self {
+            token: record.access_token.clone(),
+            registry: record.registry_url.clone(),
+            expires_at: record.access_token_expires_at,
+            login_id: record.login_id.clone(),
+            role_switches: record.role_switches,
+            is_from_store: false,
+        }
+    }
+}
+
+impl AccessToken {
+    pub(super) fn is_usable(&self, now: Timestamp) -> bool {
+        self.expires_at.seconds_since(now) > MIN_LEFT
+    }
+}
+
+impl Expires for AccessToken {
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+/// Rotates one catalog's refresh token.
+pub struct TokenSource {
+    catalog: CatalogUrl,
+    dependencies: Dependencies,
+    /// A login or rotation the stack granted that could not be stored yet.
+    unsaved: Mutex<Option<Unsaved>>,
+}
+
+/// Tokens that exist only here.
+#[derive(Clone)]
+pub(super) struct Unsaved {
+    pub(super) record: Record,
+    /// A new login replaces whatever is stored; a rotation only its own login.
+    pub(super) is_login: bool,
+}
+
+impl TokenSource {
+    pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
+        Self {
+            catalog,
+            dependencies,
+            unsaved: Mutex::default(),
+        }
+    }
+
+    /// Stores tokens before anyone uses them. When the store fails they are
+    /// kept here, and stored by the next attempt. Answers whether the login
+    /// they belong to is still wanted.
+    pub(super) async fn save(
+        &self,
+        unsaved: Unsaved,
+        reservation: Reservation,
+    ) -> Result<bool, StoreError> {
+        self.write(unsaved, reservation, false).await
+    }
+
+    async fn write(
+        &self,
+        unsaved: Unsaved,
+        reservation: Reservation,
+        is_leftover: bool,
+    ) -> Result<bool, StoreError> {
+        let (catalog, mut next) = (self.catalog.clone(), unsaved.record.clone());
+        let id = unsaved.record.login_id.clone();
+        let is_it = |kept: &Unsaved| kept.record.login_id == id;
+        let stored = self
+            .dependencies
+            .store
+            .update(reservation, |document| {
+                let mut slot = self.slot();
+                if is_leftover && !slot.as_ref().is_some_and(is_it) {
+                    // Somebody logged in while the store was waited for.
+                    return None;
+                }
+                if unsaved.is_login {
+                    slot.take_if(|kept| !is_it(kept));
+                }
+                drop(slot);
+                let current = document.sessions.get(&catalog);
+                let ours = current.is_some_and(|current| current.login_id == next.login_id);
+                if let Some(current) = current.filter(|_| ours) {
+                    // The role may have been switched during a rotation.
+                    next.role_switches = next.role_switches.max(current.role_switches);
+                }
+                (ours || unsaved.is_login).then(|| {
+                    document.sessions.insert(catalog, next);
+                })
+            })
+            .await;
+        let mut slot = self.slot();
+        let kept = slot.as_ref();
+        let is_current = if is_leftover {
+            kept.is_some_and(is_it)
+        } else {
+            // A late rotation of an old login must not displace a new one.
+            unsaved.is_login || !kept.is_some_and(|kept| kept.is_login && !is_it(kept))
+        };
+        if is_current {
+            *slot = stored.is_err().then_some(unsaved);
+        }
+        drop(slot);
+        stored.map(|stored| stored.is_some())
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Unsaved>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a login is only here, because it could not be stored.
+    pub(super) fn has_unsaved_login(&self) -> bool {
+        let unsaved = self.slot();
+        unsaved.as_ref().is_some_and(|unsaved| unsaved.is_login)
+    }
+
+    /// Forgets a login that could not be stored where somebody has logged in
+    /// since, through another daemon.
+    pub(super) fn drop_if_replaced(&self, stored: Option<&Record>) {
+        let mut slot = self.slot();
+        let is_late = |kept: &mut Unsaved| {
+            kept.is_login
+                && stored.is_some_and(|stored| {
+                    stored.login_id != kept.record.login_id
+                        && stored.obtained_at > kept.record.obtained_at
+                })
+        };
+        if slot.take_if(is_late).is_some() {
+            tracing::info!(catalog = %self.catalog, "another quiltd logged in since");
+        }
+    }
+
+    /// Forgets tokens that could not be stored.
+    pub(super) fn forget(&self) {
+        self.slot().take();
+    }
+
+    /// Marks the stored login as ended by the stack, unless it has got another
+    /// access token than the `refused` one since.
+    pub(super) async fn mark_ended(
+        &self,
+        login_id: &str,
+        refused: &Secret,
+    ) -> Result<(), StoreError> {
+        let now = self.dependencies.clock.now().wall;
+        let mark = |document: &mut crate::token_store::Document| {
+            let record = document.sessions.get_mut(&self.catalog)?;
+            let is_it = record.login_id == login_id && record.access_token == *refused;
+            (is_it && !record.ended).then(|| {
+                record.ended = true;
+                record.ended_at = Some(now);
+            })
+        };
+        self.dependencies
+            .store
+            .update(Reservation::default(), mark)
+            .await
+            .map(drop)
+    }
+
+    /// Rotates the refresh token. A refusal is asked about again before the
+    /// login counts as ended.
+    async fn rotate(&self, record: Record) -> Result<AccessToken, Failure<SessionError>> {
+        let is_stopping = || self.dependencies.tasks.is_closed();
+        if is_stopping() {
+            return Err(transient(SessionError::Stopping));
+        }
+        let reservation = self.dependencies.store.reserve().await.map_err(transient)?;
+        let tokens = match self.refresh(&record).await {
+            Err(error) if error.rejects_token() && is_stopping() => return Err(transient(error)),
+            Err(error) if error.rejects_token() => {
+                tracing::info!(catalog = %self.catalog, "refresh refused, asking once more");
+                self.dependencies.clock.sleep(RECHECK).await;
+                self.refresh(&record).await
+            }
+            outcome => outcome,
+        };
+        match tokens {
+            Ok(tokens) => self.keep(record, tokens, reservation).await,
+            Err(error) if error.rejects_token() => {
+                tracing::warn!(catalog = %self.catalog, "the stack ended the session: {error}");
+                if let Err(error) = self
+                    .mark_ended(&record.login_id, &record.access_token)
+                    .await
+                {
+                    tracing::warn!("cannot note that the session ended: {error}");
+                }
+                Err(self.ended(&record))
+            }
+            Err(error) => Err(transient(error)),
+        }
+    }
+
+    /// Stores what the stack gave for a refresh token.
+    async fn keep(
+        &self,
+        record: Record,
+        tokens: Tokens,
+        reservation: Reservation,
+    ) -> Result<AccessToken, Failure<SessionError>> {
+        let now = self.dependencies.clock.now().wall;
+        let record = rotated(record, tokens, now);
+        let token = AccessToken::from(&record);
+        let unsaved = Unsaved {
+            record,
+            is_login: false,
+        };
+        match self.save(unsaved, reservation).await {
+            Ok(true) if token.expires_at <= now => Err(transient(SessionError::ClockSkew {
+                expired_at: token.expires_at,
+                now,
+            })),
+            Ok(true) => Ok(token),
+            Ok(false) => Err(self.logged_out()),
+            Err(error) => Err(transient(error)),
+        }
+    }
+
+    async fn refresh(&self, record: &Record) -> Result<Tokens, StackError> {
+        let stack = &self.dependencies.stack;
+        match &record.method {
+            LoginMethod::Code => {
+                stack
+                    .exchange(&record.registry_url, &record.refresh_token)
+                    .await
+            }
+            LoginMethod::OAuth {
+                client_id,
+                token_endpoint,
+                ..
+            } => {
+                let now = self.dependencies.clock.now().wall;
+                stack
+                    .oauth_refresh(token_endpoint, client_id, &record.refresh_token, now)
+                    .await
+            }
+        }
+    }
+
+    /// Brings tokens that could not be stored before onto the disk.
+    async fn save_leftover(&self) -> Result<(), Failure<SessionError>> {
+        let leftover = self.slot().clone();
+        match leftover {
+            None => Ok(()),
+            Some(unsaved) => {
+                let reservation = self.dependencies.store.reserve().await.map_err(transient)?;
+                let saved = self.write(unsaved, reservation, true).await;
+                saved.map(drop).map_err(transient)
+            }
+        }
+    }
+
+    /// The login that the stored tokens belong to, and its right to rotate them.
+    async fn stored(&self) -> Result<(LockGuard, Record), Failure<SessionError>> {
+        // Two processes that rotate at once lose the login: one at a time, and
+        // whoever comes second takes up what the first one stored.
+        let turn = self.dependencies.store.rotation(&self.catalog).await;
+        let turn = turn.map_err(transient)?;
+        let stored = self.dependencies.store.record(&self.catalog).await;
+        self.drop_if_replaced(stored.map_err(transient)?.as_ref());
+        self.save_leftover().await?;
+        let record = self.dependencies.store.record(&self.catalog).await;
+        let record = record.map_err(transient)?;
+        Ok((turn, record.ok_or_else(|| self.logged_out())?))
+    }
+
+    fn usable_token(&self, record: &Record) -> Option<AccessToken> {
+        let stored = AccessToken::from(record);
+        let worth = stored.is_usable(self.dependencies.clock.now().wall);
+        worth.then_some(AccessToken {
+            is_from_store: true,
+            ..stored
+        })
+    }
+
+    /// What it means for a login that the stack ended it. An OAuth server is
+    /// not asked again: a spent token that comes back raises alarms there.
+    fn ended(&self, record: &Record) -> Failure<SessionError> {
+        let error = SessionError::Expired(self.catalog.clone());
+        if record.may_come_back() {
+            Failure::Refused(error)
+        } else {
+            Failure::Definite(error)
+        }
+    }
+
+    fn logged_out(&self) -> Failure<SessionError> {
+        Failure::Definite(SessionError::LoggedOut(self.catalog.clone()))
+    }
+}
+
+fn transient(error: impl Into<SessionError>) -> Failure<SessionError> {
+    Failure::Transient(error.into())
+}
+
+/// The record after its tokens were replaced.
+fn rotated(record: Record, tokens: Tokens, now: Timestamp) -> Record {
+    Record {
+        refresh_token: tokens.refresh_token.unwrap_or(record.refresh_token),
+        access_token: tokens.access_token,
+        access_token_expires_at: tokens.expires_at,
+        obtained_at: now,
+        ended: false,
+        ended_at: None,
+        ..record
+    }
+}
+
+#[async_trait]
+impl Source for Arc<TokenSource> {
+    type Value = AccessToken;
+    type Error = SessionError;
+
+    async fn fetch(&self, held: Option<AccessToken>) -> Result<AccessToken, Failure<SessionError>> {
+        let (_turn, record) = self.stored().await?;
+        if record.ended {
+            return Err(self.ended(&record));
+        }
+        let news = held.is_none_or(|held| held.token != record.access_token);
+        match self.usable_token(&record) {
+            Some(stored) if news => Ok(stored),
+            _ => self.rotate(record).await,
+        }
+    }
+
+    fn retry_after(error: &SessionError) -> Option<u32> {
+        error.retry_after()
+    }
+
+    /// One request: what is refused again is no news.
+    async fn probe(&self) -> Result<AccessToken, Failure<SessionError>> {
+        let (_turn, record) = self.stored().await?;
+        if !record.ended
+            && let Some(stored) = self.usable_token(&record)
+        {
+            return Ok(stored);
+        }
+        let reservation = self.dependencies.store.reserve().await.map_err(transient)?;
+        match self.refresh(&record).await {
+            Ok(tokens) => {
+                tracing::info!(catalog = %self.catalog, "the stack takes the session back");
+                let token = self.keep(record, tokens, reservation).await?;
+                self.dependencies.events.identities.announce();
+                Ok(token)
+            }
+            Err(error) if error.rejects_token() => Err(self.ended(&record)),
+            Err(error) => Err(transient(error)),
+        }
+    }
+}

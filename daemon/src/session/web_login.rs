@@ -1,0 +1,260 @@
+//! Logging in through the browser: OAuth 2.1, authorization code with PKCE.
+
+use std::sync::Arc;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use quilt_proto::{CatalogUrl, RegistryHost, Secret};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use url::Url;
+
+use super::login::new_login_id;
+use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
+use crate::stack::{
+    Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
+};
+use crate::token_store::{LoginMethod, OAuthClient, Record, Reservation};
+
+/// A stack's OAuth server and the client registered there, if one is.
+#[derive(Debug)]
+pub struct Connect {
+    server: OAuthServer,
+    registered: Option<OAuthClient>,
+    epoch: Epoch,
+}
+
+impl Connect {
+    /// The port of the redirect that is registered. Listening there again
+    /// needs no new registration, whatever the stack thinks of other ports.
+    pub fn port(&self) -> Option<u16> {
+        let client = self.registered.as_ref()?;
+        Url::parse(&client.redirect_uri).ok()?.port()
+    }
+}
+
+/// A login that waits for the browser to come back.
+pub struct WebLogin {
+    session: Arc<Session>,
+    epoch: Epoch,
+    server: OAuthServer,
+    client: OAuthClient,
+    trusted: TrustedRegistry,
+    state: Secret,
+    verifier: Secret,
+    authorize_url: String,
+}
+
+impl Session {
+    /// Finds the stack's OAuth server: at `connect`, else in its usual place.
+    pub async fn connect(&self, connect: Option<CatalogUrl>) -> Result<Connect, SessionError> {
+        let (catalog, epoch) = (&self.catalog, self.epoch());
+        let connect = connect.or_else(|| usual_connect_url(catalog));
+        let connect = connect.ok_or_else(|| SessionError::NoConnect(catalog.clone()))?;
+        let server = match self
+            .dependencies
+            .stack
+            .oauth_server(&connect, catalog)
+            .await
+        {
+            Err(
+                StackError::Refused { .. }
+                | StackError::Unauthorized { .. }
+                | StackError::Forbidden { .. }
+                | StackError::Invalid { .. },
+            ) => {
+                return Err(SessionError::NoConnect(catalog.clone()));
+            }
+            server => server?,
+        };
+        let mut stored = self.dependencies.store.load().await?;
+        Ok(Connect {
+            registered: stored.oauth_clients.remove(&server.issuer),
+            server,
+            epoch,
+        })
+    }
+
+    /// Prepares a login that comes back to `redirect_uri`, registering it
+    /// where that was not done before, at a registry the user has agreed to.
+    pub async fn web_login(
+        self: &Arc<Self>,
+        connect: Connect,
+        redirect_uri: String,
+        accept: Option<&RegistryHost>,
+    ) -> Result<WebLogin, SessionError> {
+        let Connect {
+            server,
+            registered,
+            epoch,
+        } = connect;
+        let trusted = self.verify_registry(accept).await?;
+        let client = match registered {
+            Some(client) if client.redirect_uri == redirect_uri => client,
+            _ => self.register(&server, redirect_uri).await?,
+        };
+        let (state, verifier) = (random()?, random()?);
+        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()));
+        let request = Authorization {
+            client_id: &client.client_id,
+            redirect_uri: &client.redirect_uri,
+            challenge: &challenge,
+            state: state.expose(),
+        };
+        let authorize_url = authorize_url(&self.catalog, &request)
+            .ok_or_else(|| SessionError::NoConnect(self.catalog.clone()))?;
+        Ok(WebLogin {
+            session: Arc::clone(self),
+            epoch,
+            server,
+            client,
+            trusted,
+            state,
+            verifier,
+            authorize_url,
+        })
+    }
+
+    async fn register(
+        &self,
+        server: &OAuthServer,
+        redirect_uri: String,
+    ) -> Result<OAuthClient, SessionError> {
+        let stack = &self.dependencies.stack;
+        Ok(OAuthClient {
+            client_id: stack.oauth_register(server, &redirect_uri).await?,
+            redirect_uri,
+        })
+    }
+}
+
+impl WebLogin {
+    /// The session it is for.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Returns once a logout has ended this login.
+    pub async fn ended(&self) -> SessionError {
+        self.session.login_superseded(self.epoch).await
+    }
+
+    /// The page the browser has to open.
+    pub fn authorize_url(&self) -> &str {
+        &self.authorize_url
+    }
+
+    /// Whether an answer with this `state`, and this `iss` if it names one
+    /// (RFC 9207), is to this login.
+    pub fn is_answered_by(&self, state: &str, issuer: Option<&str>) -> bool {
+        let ours = state.as_bytes().ct_eq(self.state.expose().as_bytes());
+        let known = |issuer| {
+            let issuer = origin(issuer);
+            issuer.as_ref() == Some(&self.server.issuer)
+                || issuer == origin(self.session.catalog.as_str())
+        };
+        bool::from(ours) && issuer.is_none_or(known)
+    }
+
+    /// Exchanges the code the browser brought and takes up the login. Runs in
+    /// a task of its own: a browser that hangs up must not lose the tokens.
+    pub async fn redeem(self: &Arc<Self>, code: Secret) -> Result<LoginOutcome, SessionError> {
+        let login = Arc::clone(self);
+        let tasks = &self.session.dependencies.tasks;
+        let task = tasks.spawn(async move { login.exchange(code).await });
+        tokio::select! {
+            biased;
+            ended = self.ended() => Err(ended),
+            outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
+        }
+    }
+
+    async fn exchange(&self, code: Secret) -> Result<LoginOutcome, SessionError> {
+        let dependencies = &self.session.dependencies;
+        if self.session.epochs.is_login_superseded(self.epoch) {
+            return Err(self.session.superseded());
+        }
+        let reservation = dependencies.store.reserve().await?;
+        let request = Authorization {
+            client_id: &self.client.client_id,
+            redirect_uri: &self.client.redirect_uri,
+            challenge: "",
+            state: "",
+        };
+        let now = dependencies.clock.now().wall;
+        let redeemed = dependencies
+            .stack
+            .oauth_redeem(&self.server, &request, &code, &self.verifier, now)
+            .await;
+        if redeemed.as_ref().is_err_and(is_refusal) {
+            self.forget_client().await;
+        }
+        let (tokens, refresh_token) = redeemed?;
+        let record = Record {
+            registry_url: self.trusted.registry().clone(),
+            login_id: new_login_id(),
+            method: LoginMethod::OAuth {
+                client_id: self.client.client_id.clone(),
+                token_endpoint: self.server.token_endpoint.clone(),
+                revocation_endpoint: self.server.revocation_endpoint.clone(),
+            },
+            refresh_token,
+            access_token: tokens.access_token,
+            access_token_expires_at: tokens.expires_at,
+            obtained_at: now,
+            ended: false,
+            ended_at: None,
+            role_switches: 0,
+        };
+        let outcome = self
+            .session
+            .adopt(self.epoch, &self.trusted, record, reservation)
+            .await?;
+        self.keep_client().await;
+        Ok(outcome)
+    }
+
+    /// Keeps the client for the next login. One that nobody ever logged in by
+    /// is not kept: who registered it is not known to be the stack.
+    async fn keep_client(&self) {
+        let keep = |document: &mut crate::token_store::Document| {
+            let (issuer, client) = (self.server.issuer.clone(), self.client.clone());
+            let kept = document.oauth_clients.insert(issuer, client);
+            (kept.as_ref() != Some(&self.client)).then_some(())
+        };
+        let store = &self.session.dependencies.store;
+        if let Err(error) = store.update(Reservation::default(), keep).await {
+            tracing::warn!("cannot keep the OAuth client: {error}");
+        }
+    }
+
+    /// Registers anew the next time: the stack may have forgotten the client,
+    /// which it tells the browser and not us.
+    pub async fn forget_client(&self) {
+        let forget = |document: &mut crate::token_store::Document| {
+            let kept = document.oauth_clients.get(&self.server.issuer);
+            (kept == Some(&self.client)).then(|| document.oauth_clients.remove(&self.server.issuer))
+        };
+        let store = &self.session.dependencies.store;
+        if let Err(error) = store.update(Reservation::default(), forget).await {
+            tracing::warn!("cannot forget the OAuth client: {error}");
+        }
+    }
+}
+
+/// Whether the stack may have forgotten the client.
+fn is_refusal(error: &StackError) -> bool {
+    matches!(
+        error,
+        StackError::TokenRejected { .. }
+            | StackError::Refused { .. }
+            | StackError::Unauthorized { .. }
+            | StackError::Forbidden { .. }
+    )
+}
+
+/// 256 random bits, as text for a URL.
+fn random() -> Result<Secret, SessionError> {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|_| SessionError::NoRandomness)?;
+    Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(*bytes)))
+}
