@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use quilt_proto::locations;
+use quilt_proto::{locations, state_files};
 use quilt_trust::Distrust;
 
 use crate::exit::{self, Failure};
@@ -59,7 +59,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let dir = target.parent().unwrap_or(Path::new("/"));
-    let temporary = dir.join(format!(".quiltctl-{}.tmp", std::process::id()));
+    let temporary = dir.join(state_files::CLI_TEMPORARY.name(std::process::id()));
     let written = write_new(&temporary, content, before.as_ref())
         .and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {

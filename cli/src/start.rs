@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use quilt_proto::locations::SERVICE_MANAGER_ENV;
 use quilt_proto::network::CERTIFICATE_VARIABLES;
-use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted};
+use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted, state_files};
 use quilt_trust::{Access, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
@@ -319,7 +319,7 @@ fn too_slow() -> Failure {
 fn open_log() -> io::Result<(PathBuf, File)> {
     let dir = locations::state_dir().map_err(io::Error::other)?;
     files::create_private_dir(&dir)?;
-    let path = dir.join("quiltd.log");
+    let path = dir.join(state_files::LOG);
     let log = open_private(&path)?;
     Ok((path, log))
 }

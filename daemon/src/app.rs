@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use quilt_network::Network;
 use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
-use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_proto::{CatalogUrl, Timestamp, state_files};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -210,18 +210,7 @@ impl App {
 
     /// Files that would be used, were they certain to be the user's own doing.
     pub fn distrusted(&self) -> Vec<Distrust> {
-        let own = [
-            "sessions.json",
-            "catalogs.json",
-            "grants.json",
-            "python-sdk.json",
-            "python-sdk.import",
-            "audit.jsonl",
-            "audit.jsonl.1",
-            "notified.json",
-            "quiltd.log",
-            "quiltd.toml.last",
-        ];
+        let own = state_files::READ_BACK;
         let own = own.map(|name| (self.state_dir.join(name), Role::State));
         let shared = self.gateway.files().into_iter();
         let shared = shared.chain([self.settings.path().to_owned()]);

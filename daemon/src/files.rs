@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use quilt_proto::{Timestamp, quoted};
+use quilt_proto::{Timestamp, quoted, state_files};
 use quilt_trust::{Access, Role};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
@@ -26,7 +26,7 @@ pub use self::events::FileEvents;
 pub const PRIVATE: u32 = 0o600;
 
 /// How the names of files being written begin.
-const PREFIX: &str = ".quiltd-";
+const PREFIX: &str = state_files::TEMPORARY.start;
 
 /// Nothing is written for this long.
 const ABANDONED: Duration = Duration::from_mins(1);

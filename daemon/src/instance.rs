@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::instance::{Instance, lock_file, read};
-use quilt_proto::{Command, quoted};
+use quilt_proto::{Command, quoted, state_files};
 use quilt_trust::{Access, Distrust, Role};
 
 /// Locks of machines that were started anew long ago are removed.
@@ -146,8 +146,7 @@ fn sweep(dir: &Path, own: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let is_lock = name.starts_with("daemon-") && name.ends_with(".lock");
-        if !is_lock || entry.path() == own {
+        if !state_files::DAEMON_LOCK.fits(&name) || entry.path() == own {
             continue;
         }
         let age = entry.metadata().ok().and_then(|it| it.modified().ok());

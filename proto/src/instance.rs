@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::state_files;
 use serde::{Deserialize, Serialize};
 
 /// The largest record read, in bytes.
@@ -26,7 +27,7 @@ pub struct Instance {
 /// whatever the namespace: on another machine that shares the directory, a
 /// daemon of its own is right, and a lock of its own.
 pub fn lock_file(state_dir: &Path) -> PathBuf {
-    state_dir.join(format!("daemon-{}.lock", machine()))
+    state_dir.join(state_files::DAEMON_LOCK.name(machine()))
 }
 
 /// The daemon that holds the lock, if one does.

@@ -21,7 +21,7 @@ mod schema;
 pub mod secret;
 #[cfg(unix)]
 mod socket_address;
-mod state_files;
+pub mod state_files;
 pub mod time;
 pub mod wire;
 

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
-use crate::{Command, instance};
+use crate::{Command, instance, state_files};
 
-/// What the socket is called where nobody names it.
-const SOCKET_NAME: &str = "quiltd.sock";
 /// Names the socket.
 pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
 /// Names the daemon's settings file.
@@ -75,7 +73,7 @@ pub fn unnamed_socket() -> Result<PathBuf, NoHome> {
     };
     // Inside of a container some of them are not to be seen, or by other names.
     let places = [running.socket].into_iter().chain(running.also);
-    let mut places = places.chain([state.join(SOCKET_NAME)]);
+    let mut places = places.chain([state.join(state_files::SOCKET)]);
     Ok(places.find(|place| place.exists()).unwrap_or(usual))
 }
 
@@ -101,7 +99,7 @@ impl Places {
             return Ok(Self::only(socket));
         }
         let socket = default_socket()?;
-        let also = state_dir()?.join(SOCKET_NAME);
+        let also = state_dir()?.join(state_files::SOCKET);
         Ok(Self {
             also: (also != socket).then_some(also),
             socket,
@@ -126,7 +124,7 @@ fn default_socket() -> Result<PathBuf, NoHome> {
             .unwrap_or(dirs.data_dir())
             .to_owned()
     };
-    Ok(dir.join("quilt").join(SOCKET_NAME))
+    Ok(dir.join("quilt").join(state_files::SOCKET))
 }
 
 /// The runtime directory. It may be gone while the variable is still set, and
@@ -165,7 +163,7 @@ pub fn usual_sockets() -> Vec<PathBuf> {
         [runtime, state, last]
     });
     dirs.flatten()
-        .map(|dir| dir.join("quilt").join(SOCKET_NAME))
+        .map(|dir| dir.join("quilt").join(state_files::SOCKET))
         .collect()
 }
 

@@ -2,42 +2,125 @@
 //! the user may keep others there, and on macOS the settings and the Python
 //! SDK's files are in the same folder.
 
-/// Whole names.
-const NAMES: &[&str] = &[
-    "audit-trail.json",
-    "audit.jsonl",
-    "audit.jsonl.1",
-    "audit.jsonl.full",
-    "audit.lock",
-    "catalogs.json",
-    "catalogs.lock",
-    "grants.json",
-    "grants.lock",
-    "notified.json",
-    "python-sdk.import",
-    "python-sdk.json",
-    "quiltd.log",
-    "quiltd.sock",
-    "quiltd.sock.lock",
-    "quiltd.sock.start.lock",
-    "quiltd.toml.last",
-    "sessions.generation",
-    "sessions.json",
-    "sessions.lock",
-    "setup-aws.json",
-    "setup.lock",
+use std::fmt::Display;
+
+macro_rules! files {
+    ($($(#[$doc:meta])+ $constant:ident = $name:literal,)+) => {
+        $($(#[$doc])+ pub const $constant: &str = $name;)+
+
+        /// Whole names.
+        const NAMES: &[&str] = &[$($constant),+];
+    };
+}
+
+files! {
+    /// What the last `admin audit-trail` found out about a stack.
+    AUDIT_TRAIL = "audit-trail.json",
+    /// The audit log.
+    AUDIT = "audit.jsonl",
+    /// Its older lines.
+    AUDIT_OLDER = "audit.jsonl.1",
+    /// Its lines while they join the older ones.
+    AUDIT_FULL = "audit.jsonl.full",
+    /// Held while the audit log's older lines are written.
+    AUDIT_LOCK = "audit.lock",
+    /// What is known of catalogs, whoever is logged in.
+    CATALOGS = "catalogs.json",
+    /// Held while that is changed.
+    CATALOGS_LOCK = "catalogs.lock",
+    /// Grants that outlive the daemon.
+    GRANTS = "grants.json",
+    /// Held while they are changed.
+    GRANTS_LOCK = "grants.lock",
+    /// What the user was notified of.
+    NOTIFIED = "notified.json",
+    /// Which login of the Python SDK's is being imported.
+    SDK_IMPORT = "python-sdk.import",
+    /// What the Python SDK's files were before they led to the gateway.
+    SDK_RECORD = "python-sdk.json",
+    /// The log of a daemon that `quiltctl` started.
+    LOG = "quiltd.log",
+    /// The daemon's socket, where nobody names another.
+    SOCKET = "quiltd.sock",
+    /// Held for the life of the daemon that listens there.
+    SOCKET_LOCK = "quiltd.sock.lock",
+    /// Held while a daemon is started for it.
+    SOCKET_START_LOCK = "quiltd.sock.start.lock",
+    /// The settings that were last in force.
+    LAST_SETTINGS = "quiltd.toml.last",
+    /// Which version of the document is in the keyring.
+    SESSIONS_GENERATION = "sessions.generation",
+    /// Logins, where they are kept in a file.
+    SESSIONS = "sessions.json",
+    /// Held while logins are changed.
+    SESSIONS_LOCK = "sessions.lock",
+    /// What `setup aws` wrote.
+    SETUP_AWS = "setup-aws.json",
+    /// Held while something is set up.
+    SETUP_LOCK = "setup.lock",
+}
+
+/// What is read back, and so is believed only where nobody else could have
+/// written it.
+pub const READ_BACK: [&str; 10] = [
+    SESSIONS,
+    CATALOGS,
+    GRANTS,
+    SDK_RECORD,
+    SDK_IMPORT,
+    AUDIT,
+    AUDIT_OLDER,
+    NOTIFIED,
+    LOG,
+    LAST_SETTINGS,
 ];
 
-/// Beginnings and ends of names that differ.
-const PATTERNS: &[(&str, &str)] = &[
-    (".quiltctl-", ".tmp"),
-    (".quiltd-", ""),
-    (".sessions-", ""),
-    ("daemon-", ".lock"),
-    ("keys-", ".sock"),
-    ("quiltd.sock-token-", ""),
-    ("rotation-", ".lock"),
-];
+/// Names that differ between their beginning and their end.
+#[derive(Clone, Copy, Debug)]
+pub struct Pattern {
+    /// How they begin.
+    pub start: &'static str,
+    /// How they end.
+    pub end: &'static str,
+}
+
+impl Pattern {
+    /// The name with this in the middle.
+    pub fn name(self, middle: impl Display) -> String {
+        format!("{}{middle}{}", self.start, self.end)
+    }
+
+    /// Whether a name is one of these.
+    pub fn fits(self, name: &str) -> bool {
+        let rest = name.strip_prefix(self.start);
+        rest.is_some_and(|rest| rest.ends_with(self.end))
+    }
+}
+
+macro_rules! patterns {
+    ($($(#[$doc:meta])+ $constant:ident = $start:literal .. $end:literal,)+) => {
+        $($(#[$doc])+ pub const $constant: Pattern = Pattern { start: $start, end: $end };)+
+
+        const PATTERNS: &[Pattern] = &[$($constant),+];
+    };
+}
+
+patterns! {
+    /// What the command line writes before it takes a file's place.
+    CLI_TEMPORARY = ".quiltctl-" .. ".tmp",
+    /// What the daemon writes before it takes a file's place.
+    TEMPORARY = ".quiltd-" .. "",
+    /// The same for logins.
+    SESSIONS_TEMPORARY = ".sessions-" .. "",
+    /// Held for the daemon's life, a file for each machine.
+    DAEMON_LOCK = "daemon-" .. ".lock",
+    /// Where API keys are handed over, a socket for each machine.
+    KEYS_SOCKET = "keys-" .. ".sock",
+    /// The token of a grant, for programs that read it from a file.
+    TOKEN_FILE = "quiltd.sock-token-" .. "",
+    /// Held while a catalog's refresh token is rotated.
+    ROTATION_LOCK = "rotation-" .. ".lock",
+}
 
 /// What is set aside has this after its name, and a number.
 const BROKEN: &str = ".broken";
@@ -50,11 +133,7 @@ pub fn is_state_file(name: &str) -> bool {
         number.bytes().all(|byte| byte.is_ascii_digit())
     });
     let name = set_aside.map_or(name, |(name, _)| name);
-    let fits = |(start, end): &(&str, &str)| {
-        let rest = name.strip_prefix(start);
-        rest.is_some_and(|rest| rest.ends_with(end))
-    };
-    NAMES.contains(&name) || PATTERNS.iter().any(fits)
+    NAMES.contains(&name) || PATTERNS.iter().any(|pattern| pattern.fits(name))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
-use quilt_proto::locations;
+use quilt_proto::{locations, state_files};
 use quilt_trust::{Access, Role};
 
 use crate::context::Context;
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     context.refuse_json("daemon logs")?;
     let dir = locations::state_dir()?;
-    let path = dir.join("quiltd.log");
+    let path = dir.join(state_files::LOG);
     let failed = |error: &io::Error| {
         let what = format!("cannot read the daemon's log: {error}");
         let hint = quilt_proto::Command::of("ls -l").path(&path);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use quilt_proto::state_files;
+
 use super::App;
 use crate::files::{FileEvents, Stamp};
 use crate::stack::StackClient;
@@ -76,7 +78,11 @@ impl App {
 
     /// Everything that the status is made of.
     fn shown_files(&self) -> Vec<PathBuf> {
-        let own = ["catalogs.json", "grants.json", "python-sdk.json"];
+        let own = [
+            state_files::CATALOGS,
+            state_files::GRANTS,
+            state_files::SDK_RECORD,
+        ];
         let own = own.map(|name| self.state_dir.join(name));
         let stored = self.sessions.store().file();
         let files = own.into_iter().chain(self.gateway.files());

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
+use quilt_proto::{Timestamp, state_files};
 use quilt_trust::{Access, Role};
 
 use super::program_shares;
@@ -35,7 +35,7 @@ pub(super) struct AuditFile {
 impl AuditFile {
     pub(super) fn new(dir: &Path) -> Self {
         Self {
-            path: dir.join("audit.jsonl"),
+            path: dir.join(state_files::AUDIT),
             open: None,
             torn: false,
             complained: false,
@@ -47,12 +47,12 @@ impl AuditFile {
     }
 
     fn older(&self) -> PathBuf {
-        self.path.with_extension("jsonl.1")
+        self.path.with_file_name(state_files::AUDIT_OLDER)
     }
 
     /// What has grown, on its way to the older lines.
     fn full(&self) -> PathBuf {
-        self.path.with_extension("jsonl.full")
+        self.path.with_file_name(state_files::AUDIT_FULL)
     }
 
     /// Writes a line. What cannot be written is lost, and said once.
@@ -115,7 +115,8 @@ impl AuditFile {
         } else {
             TIMEOUT
         };
-        let _lock = files::lock_within(&self.path.with_extension("lock"), timeout)?;
+        let _lock =
+            files::lock_within(&self.path.with_file_name(state_files::AUDIT_LOCK), timeout)?;
         let is_full = fs::metadata(&self.path).is_ok_and(|found| found.len() > MAX_BYTES / 2);
         // Left by a daemon that was killed here; what it had joined is there twice.
         if self.full().exists() {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::{CatalogUrl, Timestamp};
+use quilt_proto::{CatalogUrl, Timestamp, state_files};
 use quilt_trust::Role;
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ impl Persistent {
 impl PersistentFile {
     /// The file in a state directory, which need not exist yet.
     pub(super) fn in_dir(dir: &Path) -> Self {
-        Self(Arc::new(Lookout::new(dir.join("grants.json"))))
+        Self(Arc::new(Lookout::new(dir.join(state_files::GRANTS))))
     }
 
     /// By what this version of the file is told from another.
@@ -124,7 +124,10 @@ impl PersistentFile {
 
     /// The lock, which others hold for as long as a small file takes to write.
     fn lock(&self) -> io::Result<File> {
-        files::lock_within(&self.0.path().with_extension("lock"), TIMEOUT)
+        files::lock_within(
+            &self.0.path().with_file_name(state_files::GRANTS_LOCK),
+            TIMEOUT,
+        )
     }
 }
 

@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::instance::machine;
-use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret, state_files};
 
 use crate::raw::Locked;
 
@@ -117,5 +117,5 @@ impl HandoverError {
 /// Where keys are offered to a successor that has this state directory.
 pub fn socket(state_dir: &Path) -> PathBuf {
     let machine: String = machine().chars().take(MACHINE_LETTERS).collect();
-    state_dir.join(format!("keys-{machine}.sock"))
+    state_dir.join(state_files::KEYS_SOCKET.name(machine))
 }

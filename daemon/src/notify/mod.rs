@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use quilt_trust::Role;
 
+use quilt_proto::state_files;
+
 use crate::files;
 use crate::settings::Notify;
 
@@ -74,7 +76,7 @@ impl Notifier {
     /// Remembers in this directory.
     pub fn with_state_dir(state_dir: &Path) -> Self {
         Self {
-            record: state_dir.join("notified.json"),
+            record: state_dir.join(state_files::NOTIFIED),
             told: Mutex::default(),
         }
     }

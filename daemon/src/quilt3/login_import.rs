@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::Secret;
+use quilt_proto::{Secret, state_files};
 use quilt_trust::Role;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,7 @@ pub(super) struct LoginImport(PathBuf);
 
 impl LoginImport {
     pub(super) fn in_dir(dir: &Path) -> Self {
-        Self(dir.join("python-sdk.import"))
+        Self(dir.join(state_files::SDK_IMPORT))
     }
 
     pub(super) fn begin(&self, login: &Secret) -> Result<(), SdkFileError> {

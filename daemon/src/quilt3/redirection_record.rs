@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryUrl, state_files};
 use quilt_trust::Role;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ pub(super) struct Record {
 impl Record {
     /// In the daemon's own directory.
     pub(super) fn in_dir(state_dir: &Path) -> Self {
-        let path = state_dir.join("python-sdk.json");
+        let path = state_dir.join(state_files::SDK_RECORD);
         Self { path }
     }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quilt_proto::quoted;
+use quilt_proto::{quoted, state_files};
 use quilt_trust::Role;
 
 use super::Settings;
@@ -29,7 +29,7 @@ impl LastGood {
     pub(super) fn of(file: &Path, dir: &Path) -> Self {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         Self {
-            copy: dir.join("quiltd.toml.last"),
+            copy: dir.join(state_files::LAST_SETTINGS),
             head: format!("{HEAD}{}\n", quoted::path(&file)),
             next: Arc::default(),
         }

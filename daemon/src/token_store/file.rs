@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use quilt_proto::instance;
+use quilt_proto::{instance, state_files};
 use quilt_trust::{Access, Role};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
@@ -21,10 +21,10 @@ use crate::watchdog::may_block;
 const ROOM: usize = 64 * 1024;
 
 /// What the document is called.
-const NAME: &str = "sessions.json";
+const NAME: &str = state_files::SESSIONS;
 
 /// How the names of files being written begin.
-const PREFIX: &str = ".sessions-";
+const PREFIX: &str = state_files::SESSIONS_TEMPORARY.start;
 
 /// A sessions file larger than this is not ours, in bytes.
 pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;

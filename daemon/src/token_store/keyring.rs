@@ -12,6 +12,8 @@ use keyring_core::{Entry, Error};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use quilt_proto::state_files;
+
 use super::backend::{Backend, Reservation};
 #[cfg(not(target_os = "macos"))]
 use super::session_bus;
@@ -23,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Replaced with every change of the document: a keyring does not say that it
 /// was changed, and asking for the document each time would be slow.
-const GENERATION: &str = "sessions.generation";
+const GENERATION: &str = state_files::SESSIONS_GENERATION;
 
 /// The service name the document is filed under.
 const SERVICE: &str = "quiltd";

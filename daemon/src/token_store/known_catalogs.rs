@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use quilt_proto::state_files::CATALOGS;
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde::{Deserialize, Serialize};
 
@@ -168,7 +169,7 @@ impl KnownCatalogs {
             return Ok(());
         }
         let written = match prepared {
-            Ok(()) => write(&dir.join(FILE), &document),
+            Ok(()) => write(&dir.join(CATALOGS), &document),
             Err(error) => Err(error),
         };
         match written {
@@ -208,7 +209,7 @@ impl KnownCatalogs {
 
     fn read_file(&self, dir: &Path) -> Result<Document, StoreError> {
         quilt_trust::check_dir(dir)?;
-        let path = dir.join(FILE);
+        let path = dir.join(CATALOGS);
         let text = read_file(&path)?;
         let Some(text) = text else {
             return Ok(Document::new(false));
@@ -250,9 +251,6 @@ impl Document {
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
-
-/// The file's name.
-const FILE: &str = "catalogs.json";
 
 fn write(path: &Path, document: &Document) -> Result<(), StoreError> {
     let text = document.text();
@@ -311,7 +309,9 @@ mod tests {
         remember(&known).await;
         let next = KnownCatalogs::in_dir(&state);
         assert_eq!(next.of(&catalog()).unwrap().registry_url, Some(registry()));
-        let mode = std::fs::metadata(state.join(FILE)).unwrap().permissions();
+        let mode = std::fs::metadata(state.join(CATALOGS))
+            .unwrap()
+            .permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
     }
 
@@ -358,7 +358,7 @@ mod tests {
     async fn what_is_broken_is_set_aside_and_noted() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
-        std::fs::write(dir.path().join(FILE), "{").unwrap();
+        std::fs::write(dir.path().join(CATALOGS), "{").unwrap();
         let known = KnownCatalogs::in_dir(dir.path());
         let other: CatalogUrl = "https://lab.quilt.example".parse().unwrap();
         assert!(known.of(&catalog()).unwrap().is_lost);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quilt_proto::CatalogUrl;
+use quilt_proto::{CatalogUrl, state_files};
 use quilt_trust::{Access, Role};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -21,9 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait for those of this process that came before: as long as one
 /// of them may wait for another process and for a stack.
 const TURN: Duration = Duration::from_mins(1);
-
-/// The lock of the document.
-const DOCUMENT: &str = "sessions.lock";
 
 /// How often to look whether it let go. `flock` has no timeout of its own, and
 /// a thread stuck in it could not be given up.
@@ -65,11 +62,11 @@ impl Locks {
     }
 
     pub(super) async fn document(&self) -> Result<LockGuard, StoreError> {
-        self.take(DOCUMENT.to_owned()).await
+        self.take(state_files::SESSIONS_LOCK.to_owned()).await
     }
 
     pub(super) async fn known_catalogs(&self) -> Result<LockGuard, StoreError> {
-        self.take("catalogs.lock".to_owned()).await
+        self.take(state_files::CATALOGS_LOCK.to_owned()).await
     }
 
     pub(super) async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
@@ -79,7 +76,7 @@ impl Locks {
     /// The lock that keeps a catalog's login from being renewed, because another
     /// process has it.
     pub(super) fn waits_for(&self, catalog: &CatalogUrl) -> Option<PathBuf> {
-        let names = [rotation(catalog), DOCUMENT.to_owned()];
+        let names = [rotation(catalog), state_files::SESSIONS_LOCK.to_owned()];
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let found = waiting
             .iter()
@@ -112,7 +109,7 @@ fn rotation(catalog: &CatalogUrl) -> String {
     let digest = Sha256::digest(catalog.as_str());
     let mut name = [0; 8];
     name.copy_from_slice(&digest[..8]);
-    format!("rotation-{:016x}.lock", u64::from_be_bytes(name))
+    state_files::ROTATION_LOCK.name(format_args!("{:016x}", u64::from_be_bytes(name)))
 }
 
 /// Says what is waited for until it is dropped.

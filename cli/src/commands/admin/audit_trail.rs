@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use quilt_proto::api::ReadConfig;
-use quilt_proto::locations;
+use quilt_proto::{locations, state_files};
 use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,7 @@ struct Places(BTreeMap<String, Place>);
 
 impl Places {
     fn path() -> Option<PathBuf> {
-        Some(locations::state_dir().ok()?.join("audit-trail.json"))
+        Some(locations::state_dir().ok()?.join(state_files::AUDIT_TRAIL))
     }
 
     /// Nothing where there is no such file, or no readable one.

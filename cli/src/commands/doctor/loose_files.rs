@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use quilt_proto::locations;
 use quilt_proto::wire::{Finding, FindingCode};
+use quilt_proto::{locations, state_files};
 use quilt_trust::Distrust;
 
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
@@ -36,7 +36,7 @@ pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Findi
         places.extend(locations::settings());
     } else if let Ok(dir) = locations::state_dir() {
         // The record of what `setup aws` wrote is no file of the daemon's.
-        let record = dir.join("setup-aws.json");
+        let record = dir.join(state_files::SETUP_AWS);
         places.extend(quilt_trust::check_dir(&dir).is_ok().then_some(record));
     }
     Ok(found(places, |distrust| {

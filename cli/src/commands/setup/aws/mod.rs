@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
 use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted};
+use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
 
 use self::edit::{Edit, Wanted};
 use self::record::{Record, Records};
@@ -166,8 +166,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 /// The right to set up, alone among all that do.
 fn alone() -> Result<LockFile, Failure> {
     let state = locations::state_dir()?;
-    LockFile::take(&state.join("setup.lock"), Instant::now() + LOCK_TIMEOUT)
-        .map_err(|error| failed("the lock of set-ups", &state, &error))
+    LockFile::take(
+        &state.join(state_files::SETUP_LOCK),
+        Instant::now() + LOCK_TIMEOUT,
+    )
+    .map_err(|error| failed("the lock of set-ups", &state, &error))
 }
 
 /// What was not written is not to be undone.

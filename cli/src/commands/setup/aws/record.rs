@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use quilt_proto::locations;
+use quilt_proto::{locations, state_files};
 use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::edit::Edit;
 use crate::files;
 
 /// The file in the state directory.
-const NAME: &str = "setup-aws.json";
+const NAME: &str = state_files::SETUP_AWS;
 
 /// One edit of one file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
