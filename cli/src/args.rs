@@ -116,6 +116,7 @@ fn written(text: &StyledStr) -> String {
 /// A usage error in one line. Values never appear in it: one of them may be a
 /// secret that does not belong on the command line.
 fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
+    let meant = Meant::by(args);
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         // The likeliest is last.
@@ -149,7 +150,7 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     let below = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         | ErrorKind::MissingSubcommand
-        | ErrorKind::InvalidSubcommand => below(args),
+        | ErrorKind::InvalidSubcommand => meant.below(),
         _ => String::new(),
     };
     let typed = context(ContextKind::InvalidSubcommand);
@@ -160,10 +161,9 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     // A command that there is, elsewhere.
     let elsewhere =
         typed.and_then(|typed| Some(Cli::command().find_subcommand(typed)?.get_name().to_owned()));
-    if let Some(meant) = elsewhere {
+    if let Some(other) = elsewhere {
         let what = what.unwrap_or_default() + &below;
-        let mut hint = quilt_proto::Command::of("quiltctl");
-        hint = hint.operand(meant);
+        let hint = quilt_proto::Command::of(NAME).operand(other);
         return Failure::new(exit::USAGE, what).hint(hint);
     }
     let suggestion = context(ContextKind::SuggestedSubcommand)
@@ -171,7 +171,7 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         .map(|name| format!(" (did you mean {name}?)"));
     let what = what.unwrap_or_else(|| {
         let is_operand = error.kind() == ErrorKind::UnknownArgument;
-        if is_operand && takes_no_operand(args) {
+        if is_operand && meant.takes_no_operand() {
             "unexpected argument: a catalog is named by --catalog".to_owned()
         } else {
             "unexpected argument".to_owned()
@@ -179,75 +179,83 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     });
     let what = what + &suggestion.unwrap_or_default() + &known + &below;
     let failure = Failure::new(exit::USAGE, what);
-    match choices(args).filter(|_| error.kind() == ErrorKind::MissingRequiredArgument) {
+    match meant
+        .choices()
+        .filter(|_| error.kind() == ErrorKind::MissingRequiredArgument)
+    {
         Some(choices) => failure.hint(choices),
-        None => failure.hint(help_for(args)),
+        None => failure.hint(meant.help()),
     }
 }
 
-/// The command that shows what a missing argument may be.
-fn choices(args: &[OsString]) -> Option<&'static str> {
-    const CHOICES: &[(&[&str], &str)] = &[
-        (&["use"], "quiltctl status"),
-        (&["role", "switch"], "quiltctl role list"),
-        (&["api-keys", "get"], "quiltctl api-keys list"),
-        (&["api-keys", "revoke"], "quiltctl api-keys list"),
-        (&["api-keys", "rotate"], "quiltctl api-keys list"),
-        (
-            &["admin", "api-keys", "get"],
-            "quiltctl admin api-keys list",
-        ),
-        (
-            &["admin", "api-keys", "revoke"],
-            "quiltctl admin api-keys list",
-        ),
-        (&["grants", "revoke"], "quiltctl grants list"),
-        (&["packages", "versions"], "quiltctl packages list"),
-        (&["packages", "delete"], "quiltctl packages list"),
-    ];
-    let names = names_of(args);
-    let found = CHOICES.iter().find(|(of, _)| *of == names);
-    found.map(|(_, command)| *command)
+/// The command that somebody meant, as far as their words name one.
+struct Meant {
+    command: clap::Command,
+    /// Its names, from the outermost on; none for the program itself.
+    names: Vec<String>,
 }
 
-/// Whether nothing but flags comes after the command that was meant. What is
-/// typed there all the same is most often the catalog, as after `login`.
-fn takes_no_operand(args: &[OsString]) -> bool {
-    let root = Cli::command();
-    let mut command = &root;
-    for name in names_of(args) {
-        command = command.find_subcommand(&name).unwrap_or(command);
-    }
-    command.get_name() != root.get_name() && command.get_positionals().next().is_none()
-}
-
-/// The command that was meant, as its names.
-fn names_of(args: &[OsString]) -> Vec<String> {
-    let mut command = &Cli::command();
-    let mut names = Vec::new();
-    for arg in args.iter().filter_map(|arg| arg.to_str()) {
-        if let Some(found) = command.find_subcommand(arg) {
-            names.push(found.get_name().to_owned());
-            command = found;
+impl Meant {
+    fn by(args: &[OsString]) -> Self {
+        let mut command = Cli::command();
+        let mut names = Vec::new();
+        for arg in args.iter().filter_map(|arg| arg.to_str()) {
+            if let Some(found) = command.find_subcommand(arg).cloned() {
+                names.push(found.get_name().to_owned());
+                command = found;
+            }
         }
+        Self { command, names }
     }
-    names
-}
 
-/// The commands below the one that was meant, where they are few.
-fn below(args: &[OsString]) -> String {
-    let mut command = &Cli::command();
-    for arg in args.iter().filter_map(|arg| arg.to_str()) {
-        command = command.find_subcommand(arg).unwrap_or(command);
+    /// The commands below it, where they are few.
+    fn below(&self) -> String {
+        let below = self.command.get_subcommands();
+        let below: Vec<&str> = below.map(clap::Command::get_name).collect();
+        if self.names.is_empty() || below.is_empty() {
+            return String::new();
+        }
+        format!(": give one of {}", below.join(", "))
     }
-    let names: Vec<&str> = command
-        .get_subcommands()
-        .map(clap::Command::get_name)
-        .collect();
-    if command.get_name() == "quiltctl" || names.is_empty() {
-        return String::new();
+
+    /// Whether nothing but flags comes after it. What is typed there all the same
+    /// is most often the catalog, as after `login`.
+    fn takes_no_operand(&self) -> bool {
+        !self.names.is_empty() && self.command.get_positionals().next().is_none()
     }
-    format!(": give one of {}", names.join(", "))
+
+    /// The command that shows what a missing argument may be.
+    fn choices(&self) -> Option<&'static str> {
+        const CHOICES: &[(&[&str], &str)] = &[
+            (&["use"], "quiltctl status"),
+            (&["role", "switch"], "quiltctl role list"),
+            (&["api-keys", "get"], "quiltctl api-keys list"),
+            (&["api-keys", "revoke"], "quiltctl api-keys list"),
+            (&["api-keys", "rotate"], "quiltctl api-keys list"),
+            (
+                &["admin", "api-keys", "get"],
+                "quiltctl admin api-keys list",
+            ),
+            (
+                &["admin", "api-keys", "revoke"],
+                "quiltctl admin api-keys list",
+            ),
+            (&["grants", "revoke"], "quiltctl grants list"),
+            (&["packages", "versions"], "quiltctl packages list"),
+            (&["packages", "delete"], "quiltctl packages list"),
+        ];
+        let found = CHOICES.iter().find(|(of, _)| *of == self.names);
+        found.map(|(_, command)| *command)
+    }
+
+    /// Its help.
+    fn help(&self) -> quilt_proto::Command {
+        let mut line = quilt_proto::Command::of(NAME);
+        for name in &self.names {
+            line = line.operand(name);
+        }
+        line.words("--help")
+    }
 }
 
 /// `--flag=value` and `--flag <VALUE>` as `--flag`.
@@ -258,11 +266,7 @@ fn without_value(argument: &str) -> String {
 
 /// The help of the command that was meant.
 pub(crate) fn help_for(args: &[OsString]) -> quilt_proto::Command {
-    let mut line = quilt_proto::Command::of("quiltctl");
-    for name in names_of(args) {
-        line = line.operand(name);
-    }
-    line.words("--help")
+    Meant::by(args).help()
 }
 
 #[cfg(test)]

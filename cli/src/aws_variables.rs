@@ -74,16 +74,3 @@ pub(crate) const OLDER: &[&str] = &[
     "EC2_ACCESS_KEY",
     "EC2_SECRET_KEY",
 ];
-
-/// What sends HTTP requests through a proxy.
-pub(crate) const PROXIES: &[&str] = &[
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
-
-/// What keeps hosts from it; programs read the one or the other.
-pub(crate) const NO_PROXIES: [&str; 2] = ["NO_PROXY", "no_proxy"];

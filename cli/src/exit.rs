@@ -17,22 +17,12 @@ use quilt_proto::{
 
 use crate::{args, look, output};
 
-/// Something this program did not expect.
-pub(crate) const UNEXPECTED: u8 = 1;
+pub(crate) use quilt_proto::exit_code::{
+    DAEMON, INPUT, LOGIN, NOT_FOUND, REFUSED, UNEXPECTED, UPSTREAM, USAGE,
+};
+
 /// `doctor` found something that keeps programs from their credentials.
-pub(crate) const UNWELL: u8 = 1;
-/// The command line is wrong.
-pub(crate) const USAGE: u8 = 2;
-/// A login is needed.
-pub(crate) const LOGIN: u8 = 3;
-/// The daemon does not answer.
-pub(crate) const DAEMON: u8 = 4;
-/// The stack, AWS or the daemon said no.
-pub(crate) const REFUSED: u8 = 6;
-/// The input cannot be used.
-pub(crate) const INPUT: u8 = 8;
-/// The thing named does not exist.
-pub(crate) const NOT_FOUND: u8 = 7;
+pub(crate) const UNWELL: u8 = UNEXPECTED;
 /// `exec` found the program but cannot run it, as shells say it.
 pub(crate) const NOT_RUNNABLE: u8 = 126;
 /// `exec` found no program, as shells say it.
@@ -304,7 +294,7 @@ fn kind(exit: u8) -> (u16, ErrorCode) {
         USAGE => (400, own("usage")),
         LOGIN => (401, ErrorCode::LoginRequired),
         DAEMON => (503, own("daemon_unreachable")),
-        5 => (502, ErrorCode::StackUnreachable),
+        UPSTREAM => (502, ErrorCode::StackUnreachable),
         REFUSED => (403, ErrorCode::Denied),
         NOT_FOUND => (404, ErrorCode::NotFound),
         INPUT => (422, ErrorCode::InvalidInput),

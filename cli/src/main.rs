@@ -7,14 +7,13 @@
 
 mod args;
 mod aws_files;
+mod aws_helper;
 mod aws_variables;
 mod browser;
-mod carrier;
 mod commands;
 mod completion;
-mod consent;
+mod confirm;
 mod context;
-mod destroy;
 mod detach;
 #[cfg(test)]
 mod every_command;
@@ -23,15 +22,16 @@ mod files;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod help;
-mod helper;
 mod hot_path;
+mod key_carrier;
 mod key_source;
 mod lock_file;
 mod look;
 mod output;
-mod owner;
 mod progress;
 mod prompt;
+mod registry_consent;
+mod socket_owner;
 mod start;
 mod version;
 

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{aws_variables, detach, files, key_source, owner};
+use crate::{aws_variables, detach, files, key_source, socket_owner};
 
 /// Names the daemon's executable.
 const DAEMON_ENV: &str = "QUILTD_BIN";
@@ -77,7 +77,7 @@ impl Place {
     /// Whether a daemon has the place, be it deaf.
     fn is_taken(&self) -> bool {
         if self.is_named {
-            return owner::is_there(&self.socket);
+            return socket_owner::is_there(&self.socket);
         }
         // What lies in a home may be another machine's.
         locations::state_dir().is_ok_and(|dir| instance::running(&dir).is_some())

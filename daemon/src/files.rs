@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 pub use self::cached::{Cached, Lookout};
 pub use self::error::FileError;
+pub(crate) use self::error::wrap_file_error;
 pub use self::events::FileEvents;
 
 /// Only the owner may read or write.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use quilt_proto::locations::Places;
 use quilt_proto::wire::CARRY_KEYS;
-use quilt_proto::{Command, ErrorCode, Problem, locations, quoted};
+use quilt_proto::{Command, ErrorCode, Problem, exit_code, locations, quoted};
 use quiltd::app::{App, Config};
 use quiltd::handover::{self, HandoverKey, KeyTaker, Receipt};
 use quiltd::instance::{InstanceError, InstanceLock};
@@ -52,9 +52,6 @@ const QUOTES_ANSWERS: &str = "aws_smithy_runtime::client::orchestrator";
 /// `quiltd@.service`, and of every unit with `Restart=on-failure`.
 const AGAIN: u8 = 75;
 
-/// The exit code for a wrong command line, as of `quiltctl`.
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
     let given: Vec<_> = std::env::args_os().collect();
     if let [_, first, path] = &given[..]
@@ -72,7 +69,7 @@ fn main() -> ExitCode {
         Ok(None) => return ExitCode::SUCCESS,
         Err(line) => {
             last_words(&line, None);
-            return ExitCode::from(USAGE);
+            return ExitCode::from(exit_code::USAGE);
         }
     };
     match scrubbed.and_then(|()| serve(args, protections, before)) {

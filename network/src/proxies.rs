@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quilt_proto::network::{PROXY_VARIABLES, variable};
+use quilt_proto::network::{HTTPS_PROXY, PROXY_VARIABLES, variable};
 use reqwest::{ClientBuilder, Proxy};
 use url::Url;
 
@@ -79,7 +79,7 @@ impl Proxies {
         for proxy in [&self.https, &self.http].into_iter().flatten() {
             // One that the client cannot use would be gone past below.
             Proxy::all(proxy.as_str()).map_err(|_| Failure::ProxySettings {
-                variable: "HTTPS_PROXY",
+                variable: HTTPS_PROXY[0],
             })?;
         }
         let proxies = Arc::clone(self);

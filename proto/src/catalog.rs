@@ -188,6 +188,11 @@ macro_rules! url_type {
                 &self.0
             }
 
+            /// The URL from its host on, as people say it.
+            pub fn without_scheme(&self) -> &str {
+                self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest)
+            }
+
             /// This URL with `path` (starting with `/`) appended.
             pub fn join(&self, path: &str) -> String {
                 format!("{}{path}", self.0)
@@ -234,6 +239,9 @@ url_type!(CatalogUrl);
 url_type!(RegistryUrl);
 
 impl RegistryUrl {
+    /// What the name of a gateway begins with.
+    pub const ON_LOOPBACK: &str = "http://127.0.0.1:";
+
     /// The port of this machine that it is on, whatever name or address of
     /// loopback is written in it; nothing where it is elsewhere.
     pub fn loopback_port(&self) -> Option<u16> {
@@ -241,9 +249,14 @@ impl RegistryUrl {
         url.port_or_known_default().filter(|_| is_loopback(&url))
     }
 
-    /// The registry on a port of 127.0.0.1.
+    /// The registry on a port of 127.0.0.1, as a gateway is named.
     pub fn on_loopback(port: u16) -> Self {
-        Self(format!("http://127.0.0.1:{port}"))
+        Self(format!("{}{port}", Self::ON_LOOPBACK))
+    }
+
+    /// The port of a gateway, where this is how one is named.
+    pub fn gateway_port(&self) -> Option<u16> {
+        self.0.strip_prefix(Self::ON_LOOPBACK)?.parse().ok()
     }
 }
 

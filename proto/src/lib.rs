@@ -9,11 +9,14 @@ pub mod aws;
 pub mod build;
 pub mod catalog;
 pub mod command;
-pub mod error;
+pub mod error_code;
+pub mod exit_code;
 pub mod instance;
 pub mod locations;
 pub mod names;
 pub mod network;
+pub mod partition;
+pub mod problem;
 pub mod quoted;
 mod registry_host;
 #[cfg(feature = "schema")]
@@ -27,11 +30,13 @@ pub mod wire;
 
 pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
 pub use command::Command;
-pub use error::{ErrorCode, Problem};
+pub use error_code::ErrorCode;
 pub use names::{
     ApiKeyId, ApiKeySecret, CatalogName, NameError, PackageName, ProfileName, TopHash,
 };
 pub use network::NetworkFailure;
+pub use partition::Partition;
+pub use problem::Problem;
 pub use quoted::{Quoted, Reason};
 pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;

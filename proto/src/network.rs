@@ -74,13 +74,17 @@ pub const CERTIFICATE_VARIABLES: [&str; 5] = [
     "AWS_CA_BUNDLE",
 ];
 
-/// Variables that name proxies. Of two spellings, the first that is set counts.
-pub const PROXY_VARIABLES: [[&str; 2]; 4] = [
-    ["HTTPS_PROXY", "https_proxy"],
-    ["HTTP_PROXY", "http_proxy"],
-    ["ALL_PROXY", "all_proxy"],
-    ["NO_PROXY", "no_proxy"],
-];
+/// The proxy for `https`. Of two spellings, the first that is set counts.
+pub const HTTPS_PROXY: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+/// The proxy for `http`.
+pub const HTTP_PROXY: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
+/// The proxy where there is none of its own.
+pub const ALL_PROXY: [&str; 2] = ["ALL_PROXY", "all_proxy"];
+/// Whom no proxy is asked for.
+pub const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Variables that name proxies, and whom they are not for.
+pub const PROXY_VARIABLES: [[&str; 2]; 4] = [HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY];
 
 /// A variable that is set to something, in either spelling: its name and value.
 pub fn variable(spellings: &[&'static str]) -> Option<(&'static str, String)> {

@@ -10,7 +10,7 @@ use aws_sdk_athena::types::{
     QueryExecutionContext, QueryExecutionState as State, ResultSet, ResultSetMetadata,
 };
 use quilt_client::QuiltCredentials;
-use quilt_proto::{Quoted, Reason, quoted};
+use quilt_proto::{Quoted, Reason, exit_code, quoted};
 
 use crate::failure::{Failure, note, one_line, shown_json};
 use crate::{Daemon, network, place};
@@ -125,7 +125,11 @@ async fn wait(athena: &Client, id: &str) -> Result<(), Failure> {
                 "the query {} is not done after {seconds} s",
                 quoted::name(id)
             );
-            return Err(Failure::new(5, line, "quiltctl admin audit-trail --days 1"));
+            return Err(Failure::new(
+                exit_code::UPSTREAM,
+                line,
+                "quiltctl admin audit-trail --days 1",
+            ));
         }
         let state = state.map(|state| state.as_str().to_lowercase());
         if said != Some(seconds) {

@@ -8,7 +8,7 @@ use aws_sdk_athena::config::http::HttpResponse;
 use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
 use quilt_proto::command::{Command, sentence};
-use quilt_proto::{Quoted, Reason, quoted};
+use quilt_proto::{Quoted, Reason, exit_code, quoted};
 
 /// The most characters of a line.
 const MAX_LINE: usize = 6000;
@@ -31,11 +31,11 @@ impl Failure {
     }
 
     pub(crate) fn unexpected(what: impl Display) -> Self {
-        Self::new(1, what, "quiltctl status")
+        Self::new(exit_code::UNEXPECTED, what, "quiltctl status")
     }
 
     pub(crate) fn input(what: impl Display) -> Self {
-        Self::new(8, what, "quiltctl --help")
+        Self::new(exit_code::INPUT, what, "quiltctl --help")
     }
 
     /// What AWS answered, or that it did not. Only its code and message: the
@@ -49,7 +49,11 @@ impl Failure {
                 .as_ref()
                 .map_or("AWS".to_owned(), ToString::to_string);
             let hint = failure.remedy(origin.as_ref());
-            return Self::new(5, format!("{what}: {whom} {failure}"), hint);
+            return Self::new(
+                exit_code::UPSTREAM,
+                format!("{what}: {whom} {failure}"),
+                hint,
+            );
         }
         let Some(service) = error.as_service_error() else {
             let reason = match error {
@@ -60,7 +64,7 @@ impl Failure {
                 _ => "AWS gave an answer that is not its own".to_owned(),
             };
             return Self::new(
-                5,
+                exit_code::UPSTREAM,
                 format!("{what}: {reason}"),
                 "aws sts get-caller-identity",
             );
@@ -68,10 +72,12 @@ impl Failure {
         let kind = service.code().unwrap_or("an error");
         let message = Reason::theirs_or(service.message().map(Quoted::new), "no reason given");
         let code = match kind {
-            "ResourceNotFoundException" => 7,
-            "InvalidRequestException" | "InvalidParameterException" | "ValidationException" => 8,
-            kind if kind.contains("Internal") || kind.contains("Throttl") => 5,
-            _ => 6,
+            "ResourceNotFoundException" => exit_code::NOT_FOUND,
+            "InvalidRequestException" | "InvalidParameterException" | "ValidationException" => {
+                exit_code::INPUT
+            }
+            kind if kind.contains("Internal") || kind.contains("Throttl") => exit_code::UPSTREAM,
+            _ => exit_code::REFUSED,
         };
         let line = format!("{what}: AWS answered {}: {message}", quoted::name(kind));
         Self::new(code, line, "aws sts get-caller-identity")
@@ -92,7 +98,7 @@ impl From<Error> for Failure {
                 let hint = problem.hint.unwrap_or_else(|| "quiltctl status".into());
                 Self::new(problem.code.exit_code(), &problem.detail, hint)
             }
-            error => Self::new(4, error, "quiltctl daemon start"),
+            error => Self::new(exit_code::DAEMON, error, "quiltctl daemon start"),
         }
     }
 }

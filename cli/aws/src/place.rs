@@ -4,7 +4,7 @@
 
 use aws_sdk_athena::Client;
 
-use quilt_proto::{Command, quoted};
+use quilt_proto::{Command, exit_code, quoted};
 
 use crate::failure::Failure;
 
@@ -55,7 +55,7 @@ fn one(mut names: Vec<String>, what: &str) -> Result<String, Failure> {
         (Some(name), true) => Ok(name),
         (None, _) => {
             let line = format!("no {what} of an audit trail was found; name it once");
-            Err(Failure::new(7, line, naming(what)))
+            Err(Failure::new(exit_code::NOT_FOUND, line, naming(what)))
         }
         (Some(name), false) => {
             names.push(name);
@@ -67,7 +67,7 @@ fn one(mut names: Vec<String>, what: &str) -> Result<String, Failure> {
                 "several {what}s could be the audit trail's: {}",
                 shown.join(", ")
             );
-            Err(Failure::new(8, line, naming(what)))
+            Err(Failure::new(exit_code::INPUT, line, naming(what)))
         }
     }
 }

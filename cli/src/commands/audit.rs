@@ -25,15 +25,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
-    let mut screen = Screen::new();
-    if entries.is_empty() {
-        screen.say(if is_narrowed {
-            "Nobody asked for anything since then."
-        } else {
-            "Nobody has asked for anything yet: what programs get is listed here."
-        });
-        return screen;
-    }
     let mut table = Table::new([
         Column::key("WHEN"),
         Column::key("PROGRAM"),
@@ -46,12 +37,16 @@ fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
     for entry in entries {
         table.row(row(look, entry));
     }
-    screen.table(table);
-    screen
+    let none = if is_narrowed {
+        "Nobody asked for anything since then."
+    } else {
+        "Nobody has asked for anything yet: what programs get is listed here."
+    };
+    Screen::listing(table, none)
 }
 
 fn row(look: &Look, entry: &AuditEntry) -> [Span; 7] {
-    let is_good = entry.outcome == "ok";
+    let is_good = entry.is_ok();
     let times = if entry.count > 1 {
         format!("{}{}", look.symbol(Symbol::Times), entry.count)
     } else {

@@ -13,11 +13,6 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
 
 /// Each by the address that other commands take.
 fn screen(buckets: &[Bucket]) -> Screen {
-    let mut screen = Screen::new();
-    if buckets.is_empty() {
-        screen.say("The catalog shows you no buckets; your role decides: quiltctl role list");
-        return screen;
-    }
     let mut table = Table::new([Column::key("BUCKET"), Column::of_importance("TITLE", 1)]);
     for bucket in buckets {
         let title = bucket.title.as_deref().map(name);
@@ -26,8 +21,10 @@ fn screen(buckets: &[Bucket]) -> Screen {
             title.map_or_else(Span::default, Into::into),
         ]);
     }
-    screen.table(table);
-    screen
+    Screen::listing(
+        table,
+        "The catalog shows you no buckets; your role decides: quiltctl role list",
+    )
 }
 
 #[cfg(test)]

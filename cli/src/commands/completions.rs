@@ -3,7 +3,7 @@
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{helper, output};
+use crate::{aws_helper, output};
 
 /// Which shell.
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,6 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.refuse_json("completions")?;
-    let script = completion::script(args.shell, &helper::program()?);
+    let script = completion::script(args.shell, &aws_helper::program()?);
     output::bytes(script.as_bytes())
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{completion, consent, look, output};
+use crate::{completion, look, output, registry_consent};
 
 /// What to do with the configuration; nothing shows it.
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ pub(super) fn switch(context: &Context, catalog: &str) -> Result<ConfigValues, F
     loop {
         let update = UpdateConfig(ConfigUpdate::catalog(catalog.clone()));
         let asked = context.of_catalog(&catalog);
-        match consent::told(&asked, || context.send(&update)) {
+        match registry_consent::told(&asked, || context.send(&update)) {
             Err(failure) => catalog = other(failure)?,
             done => return done,
         }
@@ -87,7 +87,7 @@ fn other(failure: Failure) -> Result<String, Failure> {
         return Err(failure);
     };
     let question = format!("{}.\nConfigure {other} instead? [y/N] ", failure.what());
-    if consent::is_agreed(&question)? {
+    if registry_consent::is_agreed(&question)? {
         Ok(other)
     } else {
         Err(failure)
@@ -99,12 +99,13 @@ fn other(failure: Failure) -> Result<String, Failure> {
 fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Result<(), Failure> {
     let mut url = url.to_owned();
     if let Some(host) = accept {
-        consent::tell(&context.of_catalog(&url), host.clone())?;
+        registry_consent::tell(&context.of_catalog(&url), host.clone())?;
     }
     loop {
         let update = UpdateConfig(ConfigUpdate::catalog(&url));
         let asked = context.of_catalog(&url);
-        let outcome = consent::told(&asked, || context.print(&update, |values| show(&values)));
+        let outcome =
+            registry_consent::told(&asked, || context.print(&update, |values| show(&values)));
         match outcome {
             Err(failure) => url = other(failure)?,
             done => return done,

@@ -10,10 +10,10 @@ use quilt_proto::wire::{Finding, FindingCode, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::logs;
-use crate::carrier::KeyCarrier;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{output, owner, start};
+use crate::key_carrier::KeyCarrier;
+use crate::{output, socket_owner, start};
 
 /// How long the daemon may take to start.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -136,9 +136,9 @@ fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
     match quick.send(&ReadStatus) {
         Ok(status) => {
             // In a container it calls itself by a number that is another's here.
-            let pid = quick.listener().and_then(owner::checked);
-            let pid = pid.or_else(|| owner::pid(client.socket()));
-            let pid = pid.or_else(|| owner::checked(status.pid));
+            let pid = quick.listener().and_then(socket_owner::checked);
+            let pid = pid.or_else(|| socket_owner::pid(client.socket()));
+            let pid = pid.or_else(|| socket_owner::checked(status.pid));
             let process = pid.map(|pid| (pid, Process::open(pid)));
             client.send(&Shutdown(how))?;
             let deadline = Instant::now() + END_TIMEOUT;
@@ -151,9 +151,9 @@ fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
             Ok(true)
         }
         // Deaf, stopped, or without its socket: the lock still names it.
-        Err(error) => match owner::pid(client.socket()) {
+        Err(error) => match socket_owner::pid(client.socket()) {
             Some(pid) => end(pid).map(|()| true),
-            None if error.is_absent() && !owner::is_there(client.socket()) => Ok(false),
+            None if error.is_absent() && !socket_owner::is_there(client.socket()) => Ok(false),
             None => Err(error.into()),
         },
     }
@@ -162,7 +162,7 @@ fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
 /// Waits for a daemon whose process cannot be seen from here to let go of its
 /// socket.
 fn wait_for_lock(socket: &Path, deadline: Instant) -> Result<(), Failure> {
-    while owner::is_there(socket) {
+    while socket_owner::is_there(socket) {
         if Instant::now() >= deadline {
             let what =
                 "quiltd, which runs where its process cannot be seen from here, does not end";

@@ -42,11 +42,6 @@ fn list(context: &Context) -> Result<(), Failure> {
 }
 
 fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
-    let mut screen = Screen::new();
-    if grants.is_empty() {
-        screen.say("No grants: programs under quiltctl exec and quilt3 hold one each.");
-        return screen;
-    }
     let mut table = Table::new([
         Column::key("FOR"),
         Column::of_importance("HELD BY", 4),
@@ -76,8 +71,10 @@ fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
             name(&grant.id).into(),
         ]);
     }
-    screen.table(table);
-    screen
+    Screen::listing(
+        table,
+        "No grants: programs under quiltctl exec and quilt3 hold one each.",
+    )
 }
 
 /// What a grant opens.

@@ -14,11 +14,11 @@ use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
 pub(super) use self::api_key::set_key;
 use self::api_key::use_key;
+use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::helper::Helper;
 use crate::look::{self, host};
-use crate::{browser, completion, consent, key_source, output, prompt};
+use crate::{browser, completion, key_source, output, prompt, registry_consent};
 
 /// How long the daemon may take to say that nothing has happened yet.
 const POLL: Duration = Duration::from_mins(1);
@@ -175,7 +175,7 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
         show_page(context, args)?
     };
     let code = prompt::secret("Code: ")?;
-    let reply = consent::to_registry(accept, |accept_registry| {
+    let reply = registry_consent::to_registry(accept, |accept_registry| {
         let code = code.clone();
         context.reply(&Login(LoginCode {
             code,
@@ -192,7 +192,7 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
 fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     let accept = agreed_beforehand(context, args.accept_registry.clone())?;
     if let Some(id) = &args.key.api_key_secret {
-        let helper = Helper::new(context, "use-secret")?.option("--id", id);
+        let helper = AwsHelper::new(context, "use-secret")?.option("--id", id);
         return Err(match &accept {
             Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
             None => helper.exec(),
@@ -213,7 +213,7 @@ fn agreed_beforehand(
     if !prompt::is_somebody_there() {
         return Ok(accept);
     }
-    let asked = consent::to_registry(accept.clone(), |accept_registry| {
+    let asked = registry_consent::to_registry(accept.clone(), |accept_registry| {
         let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
         context.send(&call).map(|_| accept_registry)
     });
@@ -271,7 +271,7 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
 
 /// What somebody may call a catalog: the first part of its host.
 fn short_name(catalog: &CatalogUrl) -> String {
-    let host = catalog.as_str().split("://").nth(1).unwrap_or_default();
+    let host = catalog.without_scheme();
     let label = host.split(['.', ':', '/']).next().unwrap_or_default();
     if label.starts_with(|c: char| c.is_ascii_alphabetic()) {
         label.to_owned()
@@ -283,7 +283,7 @@ fn short_name(catalog: &CatalogUrl) -> String {
 /// The daemon waits for the browser, and we for the daemon.
 fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
     let accept = args.accept_registry.clone();
-    let login = consent::to_registry(accept, |accept_registry| {
+    let login = registry_consent::to_registry(accept, |accept_registry| {
         context.send(&StartWebLogin(WebLoginQuery {
             connect_url: args.connect_url.clone(),
             accept_registry,
@@ -338,7 +338,7 @@ impl KeySource {
 /// Brings the user to the page that shows the code; the registry they agreed to.
 fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Failure> {
     let accept = args.accept_registry.clone();
-    let (session, accept) = consent::to_registry(accept, |accept_registry| {
+    let (session, accept) = registry_consent::to_registry(accept, |accept_registry| {
         let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
         Ok((context.send(&call)?, accept_registry))
     })?;

@@ -70,11 +70,6 @@ fn dsl(file: &PathBuf) -> Result<serde_json::Map<String, Value>, Failure> {
 
 /// An address a hit, in the order of how well it matches.
 fn screen(hits: &[Value]) -> Screen {
-    let mut screen = Screen::new();
-    if hits.is_empty() {
-        screen.say("Nothing matches; fewer words, or a * at the end of one, find more.");
-        return screen;
-    }
     let mut table = Table::new([
         Column::key("FOUND"),
         Column::of_importance("VERSION", 1),
@@ -83,8 +78,10 @@ fn screen(hits: &[Value]) -> Screen {
     for hit in hits {
         table.row(row(hit));
     }
-    screen.table(table);
-    screen
+    Screen::listing(
+        table,
+        "Nothing matches; fewer words, or a * at the end of one, find more.",
+    )
 }
 
 /// Objects are at a key of a bucket, packages have a handle; anything has an

@@ -9,7 +9,7 @@ use quilt_proto::{Command, is_state_file, locations, quoted};
 use super::{daemon, setup};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{destroy, look, output};
+use crate::{confirm, look, output};
 
 /// How much.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let again = Command::of("quiltctl uninstall").words_if("--state", args.state);
     let question = || Ok(question.to_owned());
-    destroy::agreed(args.yes, question, again, "quiltctl uninstall --help")?;
+    confirm::agreed(args.yes, question, again, "quiltctl uninstall --help")?;
     // What fails does not keep the rest from being undone.
     let mut done: Vec<(&str, Result<bool, Failure>)> = Vec::new();
     let all = context.of_all_catalogs();

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::look::page;
+use crate::look::said;
 use crate::{completion, output};
 
 use super::config;
@@ -26,6 +26,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     let catalog = values.get("navigator_url").and_then(|url| url.as_str());
     let catalog = catalog.unwrap_or(&args.named);
-    let host = page(catalog.strip_prefix("https://").unwrap_or(catalog));
+    let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))
 }

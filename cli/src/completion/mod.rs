@@ -4,7 +4,7 @@
 //! with what may come next. It asks a daemon that runs, waits a fifth of a
 //! second at most, starts nothing and runs nothing.
 
-mod ask;
+mod daemon_query;
 mod script;
 mod sources;
 
@@ -40,7 +40,7 @@ pub(crate) fn answer(args: &[OsString]) -> Option<Result<(), Failure>> {
     if words.is_empty() || words.len() <= index && index < 10_000 {
         words.resize(index + 1, OsString::new());
     }
-    ask::about(&words, index);
+    daemon_query::about(&words, index);
     // Options are many; they are offered to whoever begins one.
     let is_option = words[index.min(words.len() - 1)]
         .to_string_lossy()

@@ -16,7 +16,7 @@ use quilt_proto::api::{
 };
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
-use super::ask::{ask, ask_all, option, words_before};
+use super::daemon_query::{ask, ask_all, option, words_before};
 use crate::look::{host, name};
 
 /// The most candidates of one kind.

@@ -25,7 +25,7 @@ pub(crate) use self::paint::{ColorWhen, Paint};
 pub(crate) use self::screen::{Line, Screen, Span, tied, untied};
 pub(crate) use self::table::{Column, Table};
 pub(crate) use self::time::{Zone, span};
-pub(crate) use self::url::{host, page};
+pub(crate) use self::url::{host, page, said};
 pub(crate) use self::width::{
     of_stderr as width_of_stderr, of_stdout as width_of_stdout, width, wrap,
 };
@@ -79,7 +79,7 @@ impl Look {
     pub(crate) fn catalog(&self, url: &str) -> String {
         match self.names.get(url) {
             Some(name) => name.clone(),
-            None => page(url.strip_prefix("https://").unwrap_or(url)),
+            None => said(url),
         }
     }
 

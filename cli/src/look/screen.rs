@@ -206,6 +206,16 @@ impl Screen {
         Self::default()
     }
 
+    /// A table, or what is to be said where it has no rows.
+    pub(crate) fn listing(table: Table, none: impl Into<Span>) -> Self {
+        let mut screen = Self::new();
+        if table.is_empty() {
+            screen.say(none);
+        }
+        screen.table(table);
+        screen
+    }
+
     /// Adds a line.
     pub(crate) fn line(&mut self, line: Line) {
         self.parts.push(Part::Line(line));

@@ -104,8 +104,13 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Whether it has no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub(super) fn render(&self, look: &Look) -> String {
-        if self.rows.is_empty() {
+        if self.is_empty() {
             return String::new();
         }
         let mut shown: Vec<usize> = (0..self.columns.len())

@@ -6,7 +6,11 @@ use quilt_proto::CatalogUrl;
 
 /// A catalog as people say it: its host, and the path where it has one.
 pub(crate) fn host(catalog: &CatalogUrl) -> String {
-    let url = catalog.as_str();
+    said(catalog.as_str())
+}
+
+/// The same of a text that may be a catalog's address.
+pub(crate) fn said(url: &str) -> String {
     page(url.strip_prefix("https://").unwrap_or(url))
 }
 

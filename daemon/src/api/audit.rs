@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use axum::response::Response;
 use quilt_proto::api::Action;
+use quilt_proto::wire::AuditEntry;
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, Timestamp};
 use rustix::process::getuid;
 
@@ -15,9 +16,6 @@ use super::error::ApiError;
 use crate::app::App;
 use crate::audit::Event;
 use crate::listen::Peer;
-
-/// The outcome of what went well.
-const OK: &str = "ok";
 
 /// The outcome of a request whose caller hung up before it was answered.
 const UNANSWERED: &str = "unanswered";
@@ -99,7 +97,7 @@ impl Record {
         self.outcome = match response.extensions().get::<ErrorCode>() {
             Some(code) => Cow::Owned(code.as_str().to_owned()),
             None if status.is_client_error() || status.is_server_error() => "error".into(),
-            None => OK.into(),
+            None => AuditEntry::OK.into(),
         };
     }
 }
@@ -133,7 +131,7 @@ impl Drop for Record {
 
 /// How something went, as the log says it.
 pub(super) fn outcome<T>(result: Result<T, &ApiError>) -> Cow<'static, str> {
-    result.err().map_or(Cow::Borrowed(OK), |error| {
+    result.err().map_or(Cow::Borrowed(AuditEntry::OK), |error| {
         Cow::Owned(error.problem().code.as_str().to_owned())
     })
 }

@@ -30,10 +30,10 @@ impl Worth {
             .request
             .as_deref()
             .and_then(|request| request.split(' ').next());
-        match (entry.outcome.as_str(), entry.action.as_str(), method) {
-            (outcome, _, _) if outcome != "ok" => Self::Refused,
-            (_, action, Some("GET" | "HEAD")) if action == Action::Registry.as_str() => Self::Read,
-            (_, action, _) if action == Action::Registry.as_str() => Self::Carried,
+        match (entry.action.as_str(), method) {
+            _ if !entry.is_ok() => Self::Refused,
+            (action, Some("GET" | "HEAD")) if action == Action::Registry.as_str() => Self::Read,
+            (action, _) if action == Action::Registry.as_str() => Self::Carried,
             _ => Self::Done,
         }
     }

@@ -3,7 +3,7 @@
 
 use quilt_network::{Failure, Origin};
 use quilt_proto::catalog::is_loopback;
-use quilt_proto::{Reason, Secret};
+use quilt_proto::{Partition, Reason, Secret};
 use serde::Deserialize;
 use url::Url;
 
@@ -45,11 +45,8 @@ impl Aws {
         keys: &SessionKeys,
         sign_in: SignIn<'_>,
     ) -> Result<Secret, AwsError> {
-        let domain = match sign_in.region {
-            Some(region) if region.starts_with("cn-") => "amazonaws.cn",
-            Some(region) if region.starts_with("us-gov-") => "amazonaws-us-gov.com",
-            _ => "aws.amazon.com",
-        };
+        let partition = Partition::of_region(sign_in.region.unwrap_or_default());
+        let domain = partition.console_domain();
         let named = std::env::var(ENDPOINT_ENV).ok().filter(|it| !it.is_empty());
         let endpoint = named.as_deref().or(sign_in.endpoint).map_or_else(
             || format!("https://signin.{domain}/federation"),

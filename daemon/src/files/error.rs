@@ -6,6 +6,30 @@ use std::path::PathBuf;
 use quilt_proto::quoted;
 use quilt_trust::Distrust;
 
+/// Makes an error of a module that has a `File` one: from distrust of a file, and
+/// from what the system said of one.
+macro_rules! wrap_file_error {
+    ($visibility:vis $error:ident) => {
+        impl From<quilt_trust::Distrust> for $error {
+            fn from(distrust: quilt_trust::Distrust) -> Self {
+                $crate::files::FileError::from(distrust).into()
+            }
+        }
+
+        impl $error {
+            /// What `error`, of trying to do something to `path`, means.
+            $visibility fn io(
+                action: &'static str,
+                path: impl Into<std::path::PathBuf>,
+                error: &std::io::Error,
+            ) -> Self {
+                $crate::files::FileError::of(action, path, error).into()
+            }
+        }
+    };
+}
+pub(crate) use wrap_file_error;
+
 /// Why a file could not be read or changed. Never quotes what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {

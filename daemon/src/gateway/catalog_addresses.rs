@@ -21,9 +21,7 @@ const TRIES: usize = 20;
 /// What a catalog is called in a path: its host, with the port where that does
 /// not go without saying.
 fn segment(catalog: &CatalogUrl) -> String {
-    let url = catalog.as_str();
-    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-    host.replace('/', "~")
+    catalog.without_scheme().replace('/', "~")
 }
 
 /// A catalog's own address at a gateway.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
+use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, KEY_ENDS_SOON, TokenKind};
 use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
 use super::{KeyDiagnostic, KeyError, Keys, TIMEOUT};
@@ -18,9 +18,6 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Why it was not waited for longer.
 const SLOW: &str = "the stack takes too long to answer";
-
-/// How long before a key's end to say so, in seconds: two weeks.
-const NOTICE: i64 = 14 * 86_400;
 
 impl Keys {
     /// Uses a key instead of the login from now on, at a registry the user has
@@ -170,7 +167,7 @@ impl Keys {
         let info = session.api_key().info().unwrap_or_default();
         if let Some(key) = &info.record {
             let left = key.expires_at.seconds_since(self.clock.now().wall);
-            if left < NOTICE {
+            if left < KEY_ENDS_SOON {
                 diagnostics.push(KeyDiagnostic::Ends {
                     name: Quoted::new(&key.name),
                     fingerprint: key.fingerprint.clone(),

@@ -1,6 +1,6 @@
 //! What the daemon counts, for operators: OpenMetrics text.
 //!
-//! Every room is handed the one meter it fills and knows nothing of the rest.
+//! Every module is handed the one meter it fills and knows nothing of the rest.
 //! Labels are of fixed sets, of the daemon's own routes and settings, or the
 //! host of a catalog: never a secret, a user, a whole URL, or a text that a
 //! caller can choose.
@@ -31,6 +31,9 @@ pub use self::vended::{Vended, Via};
 
 /// What every name begins with, but for those that Prometheus itself defines.
 const PREFIX: &str = "quiltd";
+
+/// The outcome of what went well.
+const OK: &str = "ok";
 
 /// Every meter, and the text they make together.
 #[derive(Debug)]

@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::OK;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     service: &'static str,
@@ -23,7 +25,7 @@ impl UpstreamMeter {
     /// Notes a request: `ok`, or the kind of its failure.
     pub fn note<T, E>(&self, outcome: &Result<T, E>, kind: impl FnOnce(&E) -> &'static str) {
         let service = self.service;
-        let outcome = outcome.as_ref().map_or_else(kind, |_| "ok");
+        let outcome = outcome.as_ref().map_or_else(kind, |_| OK);
         self.requests
             .get_or_create(&Labels { service, outcome })
             .inc();

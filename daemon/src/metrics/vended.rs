@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use quilt_proto::ErrorCode;
 
+use super::OK;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     via: &'static str,
@@ -49,7 +51,7 @@ impl Vended {
         for via in [Via::Socket, Via::Grant] {
             drop(vended.0.get_or_create(&Labels {
                 via: via.as_str(),
-                outcome: Cow::Borrowed("ok"),
+                outcome: Cow::Borrowed(OK),
             }));
         }
         vended
@@ -57,7 +59,7 @@ impl Vended {
 
     /// Notes a request: what it failed with, if it failed.
     pub fn record(&self, via: Via, failure: Option<&ErrorCode>) {
-        let outcome = failure.map_or(Cow::Borrowed("ok"), |code| {
+        let outcome = failure.map_or(Cow::Borrowed(OK), |code| {
             Cow::Owned(code.as_str().to_owned())
         });
         let via = via.as_str();

@@ -122,7 +122,9 @@ impl AuthFile {
             let bare = registry
                 .split_once(CATALOGS)
                 .map_or(&**registry, |(it, _)| it);
-            let is_gateway = bare.parse().is_ok_and(|url| is_gateway(&url));
+            let is_gateway = bare
+                .parse()
+                .is_ok_and(|url: RegistryUrl| url.gateway_port().is_some());
             if !is_at(registry, gateway) && is_gateway && self.holds_grant(registry) {
                 self.forget(registry)?;
             }
@@ -171,12 +173,6 @@ impl AuthFile {
 fn is_at(address: &str, gateway: &RegistryUrl) -> bool {
     let below = address.strip_prefix(gateway.as_str());
     below.is_some_and(|below| below.is_empty() || below.starts_with(CATALOGS))
-}
-
-/// Whether this is how a gateway is named.
-pub(super) fn is_gateway(url: &RegistryUrl) -> bool {
-    let port = url.as_str().strip_prefix("http://127.0.0.1:");
-    port.is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 fn parse(text: &str) -> Option<Map<String, Value>> {

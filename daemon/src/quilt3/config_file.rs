@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
-use quilt_trust::{Distrust, Role};
+use quilt_trust::Role;
 use serde_json::{Map, Value, json};
 
 use super::config_keys;
-use crate::files::{self, Cached, FileError};
+use crate::files::{self, Cached, FileError, wrap_file_error};
 
 /// What the file is called.
 const NAME: &str = "config.yml";
@@ -57,11 +57,7 @@ pub enum ConfigError {
     },
 }
 
-impl From<Distrust> for ConfigError {
-    fn from(distrust: Distrust) -> Self {
-        FileError::from(distrust).into()
-    }
-}
+wrap_file_error!(ConfigError);
 
 /// The file. Every read looks at the disk: the SDK writes it too. What has not
 /// changed is not read twice.
@@ -92,7 +88,7 @@ impl ConfigFile {
     }
 
     fn io(&self, action: &'static str, error: &io::Error) -> ConfigError {
-        FileError::of(action, self.path(), error).into()
+        ConfigError::io(action, self.path(), error)
     }
 
     /// The effective configuration: the SDK's defaults under what is in the file.

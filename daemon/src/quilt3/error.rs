@@ -1,13 +1,11 @@
 //! Why the files of the Python SDK could not be read or changed.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use quilt_proto::quoted;
-use quilt_trust::Distrust;
 
 use super::ConfigError;
-use crate::files::FileError;
+use crate::files::{FileError, wrap_file_error};
 
 /// Why the files of the Python SDK could not be read or changed. Never quotes
 /// what is in them.
@@ -24,14 +22,4 @@ pub enum SdkFileError {
     Config(#[from] ConfigError),
 }
 
-impl From<Distrust> for SdkFileError {
-    fn from(distrust: Distrust) -> Self {
-        FileError::from(distrust).into()
-    }
-}
-
-impl SdkFileError {
-    pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
-        FileError::of(action, path, error).into()
-    }
-}
+wrap_file_error!(pub(super) SdkFileError);

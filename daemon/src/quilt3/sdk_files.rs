@@ -12,7 +12,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::auth_file::{AuthFile, is_gateway};
+use super::auth_file::AuthFile;
 use super::file_modes::FileModes;
 use super::login_import::LoginImport;
 use super::placeholder::Placeholder;
@@ -270,7 +270,8 @@ impl SdkFiles {
         let named = self.config.registry()?;
         let named = named.and_then(|url| url.parse::<RegistryUrl>().ok());
         let is_ours = |url: &RegistryUrl| {
-            is_gateway(url) && (self.placeholder.is_there() || self.auth.holds_grant(url.as_str()))
+            url.gateway_port().is_some()
+                && (self.placeholder.is_there() || self.auth.holds_grant(url.as_str()))
         };
         Ok(named.filter(is_ours))
     }

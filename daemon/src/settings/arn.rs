@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use quilt_proto::Partition;
+
 /// `arn:<partition>:iam::<account>:role/<path and name>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoleArn(String);
@@ -20,11 +22,8 @@ impl RoleArn {
 
     /// The region to ask in where none is named: any of the partition will do.
     pub fn default_region(&self) -> &'static str {
-        match self.0.split(':').nth(1) {
-            Some("aws-cn") => "cn-north-1",
-            Some("aws-us-gov") => "us-gov-west-1",
-            _ => "us-east-1",
-        }
+        let partition = self.0.split(':').nth(1).unwrap_or_default();
+        Partition::named(partition).default_region()
     }
 }
 

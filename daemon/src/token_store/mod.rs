@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quilt_proto::{CatalogUrl, quoted};
-use quilt_trust::Distrust;
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
@@ -31,7 +30,7 @@ pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::known_catalogs::KnownCatalog;
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
-use crate::files::{FileError, Stamp};
+use crate::files::{FileError, Stamp, wrap_file_error};
 
 /// Why the store could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,17 +55,7 @@ pub enum StoreError {
     Keyring(String),
 }
 
-impl StoreError {
-    fn io(action: &'static str, path: impl Into<PathBuf>, error: &std::io::Error) -> Self {
-        FileError::of(action, path, error).into()
-    }
-}
-
-impl From<Distrust> for StoreError {
-    fn from(distrust: Distrust) -> Self {
-        FileError::from(distrust).into()
-    }
-}
+wrap_file_error!(StoreError);
 
 /// What the user should know about the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

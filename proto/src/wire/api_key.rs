@@ -10,6 +10,9 @@ pub const KEY_LIFETIME_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
 /// The lifetime of a key whose maker names none, in days (Quilt behaviour).
 pub const DEFAULT_KEY_LIFETIME_DAYS: i64 = 90;
 
+/// A key that works for less than this is worth a word, in seconds: two weeks.
+pub const KEY_ENDS_SOON: i64 = 14 * 86_400;
+
 /// `PUT /v1/session/api-key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -40,6 +40,16 @@ pub struct AuditEntry {
     pub count: u64,
 }
 
+impl AuditEntry {
+    /// The outcome of what went well.
+    pub const OK: &str = "ok";
+
+    /// Whether it went well.
+    pub fn is_ok(&self) -> bool {
+        self.outcome == Self::OK
+    }
+}
+
 /// A point in the past: an RFC 3339 time, or how long ago (`90s`, `30m`, `1h`,
 /// `7d`), in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,8 @@ mod welcome;
 
 pub use api_key::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ApiKeyStatus,
-    CreatedApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey, RotatedApiKey,
+    CreatedApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_ENDS_SOON, KEY_LIFETIME_DAYS, NewApiKey,
+    RotatedApiKey,
 };
 pub use audit::{AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};

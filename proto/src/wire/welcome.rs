@@ -22,8 +22,7 @@ impl Session {
     /// ]);
     /// ```
     pub fn welcome(&self) -> Vec<String> {
-        let catalog = self.catalog_url.as_str();
-        let place = catalog.split_once("://").map_or(catalog, |(_, rest)| rest);
+        let place = self.catalog_url.without_scheme();
         let mut lines = Vec::new();
         if let Some(me) = &self.me {
             let role = me.role.as_deref().map(quoted::name);
@@ -39,7 +38,7 @@ impl Session {
             lines.push(format!("Before, {previous} was logged in there."));
         }
         if self.configured {
-            lines.push(format!("{catalog} is the default catalog now."));
+            lines.push(format!("{} is the default catalog now.", self.catalog_url));
         }
         lines
     }

@@ -6,8 +6,8 @@ use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus};
 
 use super::{report, unused};
 use crate::commands::api_keys::{get, key_named, parse_status, revoke, view};
+use crate::confirm;
 use crate::context::Context;
-use crate::destroy;
 use crate::exit::Failure;
 use crate::output;
 
@@ -82,7 +82,7 @@ fn revoke(context: &Context, id: &str, yes: bool) -> Result<(), Failure> {
         .operand(&id)
         .option_if("--catalog", context.global().catalog.as_ref());
     let question = || Ok(revoke::question(&context.send(&ReadAnyApiKey(id.clone()))?));
-    destroy::agreed(yes, question, again, "quiltctl admin api-keys list")?;
+    confirm::agreed(yes, question, again, "quiltctl admin api-keys list")?;
     revoke::revoke(context, &RevokeAnyApiKey(id))
 }
 

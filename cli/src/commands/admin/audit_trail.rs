@@ -10,9 +10,9 @@ use quilt_proto::{locations, state_files};
 use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::helper::Helper;
 use crate::{files, output};
 
 /// The guide's query. Athena takes parameters neither in an interval nor as a
@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         workgroup: args.workgroup.clone().or(known.workgroup.clone()),
         database: args.database.clone().or(known.database.clone()),
     };
-    let mut helper = Helper::new(context, "athena")?
+    let mut helper = AwsHelper::new(context, "athena")?
         .option("--region", region)
         .option("--sql", sql.trim_end().trim_end_matches(';'));
     if let Some(workgroup) = &place.workgroup {

@@ -7,7 +7,7 @@ use quilt_proto::wire::{ApiKey, ApiKeyRevocation};
 use super::own_key;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{destroy, key_source, look, output};
+use crate::{confirm, key_source, look, output};
 
 /// Which key.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             .operand(&id)
             .option_if("--catalog", context.global().catalog.as_ref());
         let question = || Ok(question(&context.send(&ReadApiKey(id.clone()))?));
-        destroy::agreed(args.yes, question, again, "quiltctl api-keys list")?;
+        confirm::agreed(args.yes, question, again, "quiltctl api-keys list")?;
         return revoke(context, &RevokeApiKey(id));
     }
     let secret = key_source::prompted()?.secret().clone();

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use quilt_proto::wire::{ApiKey, ApiKeyStatus};
+use quilt_proto::wire::{ApiKey, ApiKeyStatus, KEY_ENDS_SOON};
 use quilt_proto::{Command, quoted};
 
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, name};
 use crate::output;
-
-/// A key that ends sooner is worth a word, in seconds.
-const SOON: i64 = 14 * 86_400;
 
 /// A table of keys.
 pub(crate) fn table(look: &Look, keys: &[ApiKey]) -> Table {
@@ -45,7 +42,7 @@ fn ends(look: &Look, key: &ApiKey) -> Span {
             Paint::Bad,
         );
     }
-    if key.expires_at.seconds_since(look.now) < SOON {
+    if key.expires_at.seconds_since(look.now) < KEY_ENDS_SOON {
         return Span::painted(
             format!("{when} {}", look.symbol(Symbol::Beware)),
             Paint::Bad,
@@ -56,12 +53,7 @@ fn ends(look: &Look, key: &ApiKey) -> Span {
 
 /// The user's keys, or how there would be one.
 pub(crate) fn screen(look: &Look, keys: &[ApiKey], none: &str) -> Screen {
-    let mut screen = Screen::new();
-    if keys.is_empty() {
-        screen.say(none);
-    }
-    screen.table(table(look, keys));
-    screen
+    Screen::listing(table(look, keys), none)
 }
 
 /// One key, a line a field.

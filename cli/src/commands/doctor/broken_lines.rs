@@ -6,7 +6,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
-use super::fix;
+use super::remedy;
 use crate::aws_files::ini::{self, Line, Part};
 use crate::aws_files::refused;
 
@@ -22,7 +22,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     let lines = ini::lines(bytes);
     let at = |line: &Line<'_>| format!("{}:{}", quoted::path(&file.path), line.number);
     let finding =
-        |code: FindingCode, what: String| Finding::error(code, what, fix::edit(&file.path));
+        |code: FindingCode, what: String| Finding::error(code, what, remedy::edit(&file.path));
     let mut found = Vec::new();
     if has_mark {
         let what = format!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quilt_proto::wire::{Finding, FindingCode};
 use zeroize::Zeroizing;
 
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 use crate::aws_variables::{CONTAINER_TOKEN, CONTAINER_TOKEN_FILE as TOKEN_FILE, CONTAINER_URI};
 
@@ -25,7 +25,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
         let what = format!(
             "{CONTAINER_URI} and {RELATIVE_URI} are both set: programs differ in which one they ask"
         );
-        let hint = fix::unset(&[RELATIVE_URI]);
+        let hint = remedy::unset(&[RELATIVE_URI]);
         found.push(Finding::error(FindingCode::ContainerTwoUris, what, hint));
     }
     if both(CONTAINER_TOKEN, TOKEN_FILE) && !is_one_token(variables) {
@@ -33,7 +33,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
             "{CONTAINER_TOKEN} and {TOKEN_FILE} say different things: programs differ in which \
              one they send"
         );
-        let hint = fix::unset(&[TOKEN_FILE]);
+        let hint = remedy::unset(&[TOKEN_FILE]);
         found.push(Finding::error(FindingCode::ContainerTwoTokens, what, hint));
     }
     if let Some(why) = variables
@@ -41,7 +41,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
         .and_then(|uri| stale(uri, variables))
     {
         let what = format!("{CONTAINER_URI} names an endpoint of this machine that {why}");
-        let hint = fix::unset(&variables.set(&[CONTAINER_URI, CONTAINER_TOKEN, TOKEN_FILE]));
+        let hint = remedy::unset(&variables.set(&[CONTAINER_URI, CONTAINER_TOKEN, TOKEN_FILE]));
         found.push(Finding::error(FindingCode::ContainerStale, what, hint));
     }
     found

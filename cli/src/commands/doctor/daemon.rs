@@ -14,11 +14,11 @@ use quilt_proto::wire::{ConfigValues, Finding, FindingCode, NetworkStatus, Profi
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
 
 use super::aws_profile::AwsProfile;
-use super::fix;
+use super::remedy;
 use super::report::Report;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{owner, version};
+use crate::{socket_owner, version};
 
 /// How long a daemon that is well may take to say so.
 const ALIVE: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ pub(super) fn examine(
         }
     };
     if let Some(what) = version::difference(&health.version) {
-        let hint = fix::quiltctl(context, "daemon restart");
+        let hint = remedy::quiltctl(context, "daemon restart");
         report.add([Finding::error(FindingCode::DaemonVersion, what, hint)]);
     }
     let bare = Client::new(client.socket()).with_timeout(TIMEOUT);
@@ -127,16 +127,16 @@ fn diagnose(
 }
 
 fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
-    if error.is_absent() && !owner::is_there(client.socket()) {
+    if error.is_absent() && !socket_owner::is_there(client.socket()) {
         let what = format!("no daemon answers on {}", quoted::path(client.socket()));
-        let hint = fix::quiltctl(context, "daemon start");
+        let hint = remedy::quiltctl(context, "daemon start");
         return Finding::error(FindingCode::NoDaemon, what, hint);
     }
     deaf(context, error)
 }
 
 fn deaf(context: &Context, error: Error) -> Finding {
-    let restart = fix::quiltctl(context, "daemon restart");
+    let restart = remedy::quiltctl(context, "daemon restart");
     let (what, hint) = match error {
         Error::Problem(_) | Error::ForeignSocket { .. } | Error::Stopped { .. } => {
             Failure::from(error).apart()

@@ -25,8 +25,7 @@ pub(super) fn check(daemon: &Daemon) -> Option<Finding> {
 }
 
 fn judge(named: &RegistryUrl, published: &RegistryUrl, catalog: &CatalogUrl) -> Option<Finding> {
-    let port = named.as_str().strip_prefix("http://127.0.0.1:")?;
-    let port = port.parse::<u16>().ok()?;
+    let port = named.gateway_port()?;
     if named == published {
         return None;
     }

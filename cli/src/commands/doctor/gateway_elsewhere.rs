@@ -3,9 +3,9 @@
 
 use quilt_proto::api::ReadGateway;
 use quilt_proto::wire::{Finding, FindingCode, Gateway};
-use quilt_proto::{Command, quoted};
+use quilt_proto::{Command, RegistryUrl, quoted};
 
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 use crate::context::Context;
 
@@ -13,7 +13,7 @@ use crate::context::Context;
 const REGISTRY: &str = "QUILT_REGISTRY_URL";
 
 pub(super) fn check(variables: &Variables, context: &Context) -> Option<Finding> {
-    let is_here = |url: &&str| url.starts_with("http://127.0.0.1:");
+    let is_here = |url: &&str| url.starts_with(RegistryUrl::ON_LOOPBACK);
     let named = variables.get(REGISTRY).filter(is_here)?;
     // A catalog that is unknown is told of by others.
     let gateway = context.of_all_catalogs().send(&ReadGateway);
@@ -38,7 +38,7 @@ fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
     );
     let hint = match &gateway.gateway_url {
         Some(here) => Command::of("export").variable(REGISTRY, here),
-        None => fix::unset(&[REGISTRY]),
+        None => remedy::unset(&[REGISTRY]),
     };
     Some(Finding::warning(FindingCode::GatewayElsewhere, what, hint))
 }

@@ -4,36 +4,36 @@
 //!
 //! It only looks: it starts no daemon and changes no file.
 
+mod aws_files_elsewhere;
 mod aws_profile;
 mod broken_lines;
-mod catalog;
+mod catalog_variable;
+mod competing_sources;
 mod container;
+mod credential_process;
 mod daemon;
 mod dead_gateway;
 #[cfg(test)]
 mod documented;
-mod duplicates;
-mod elsewhere;
-mod fix;
 mod gateway_elsewhere;
 mod home;
+mod issued_keys;
+mod loopback_proxy;
 mod loose_files;
 mod named_profile;
 mod network;
-mod nothing_wired;
+mod no_aws_profile;
 mod older_keys;
-mod other_ways;
-mod process;
 mod programs;
-mod proxy;
 mod region;
+mod remedy;
 mod repeated_keys;
+mod repeated_sections;
 mod report;
 mod sockets;
 mod static_keys;
 mod units;
 mod variables;
-mod vended;
 mod web_identity;
 
 use quilt_proto::wire::Finding;
@@ -56,7 +56,7 @@ credentials of each profile from.";
 
 /// A proxy that keeps programs started here from this machine's endpoints.
 pub(super) fn proxy_in_the_way() -> Option<Finding> {
-    proxy::check(&Variables::from_environment())
+    loopback_proxy::check(&Variables::from_environment())
 }
 
 /// How much is shown.
@@ -82,22 +82,22 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
     report.add(loose_files::check());
     report.add(static_keys::check(&variables, |key| {
-        vended::is_ours(key, context, &profiles)
+        issued_keys::is_ours(key, context, &profiles)
     }));
     report.add(older_keys::check(&variables));
     report.add(web_identity::check(&variables));
     report.add(container::check(&variables));
-    report.add(proxy::check(&variables));
+    report.add(loopback_proxy::check(&variables));
     report.add(named_profile::check(&variables, &files));
-    let elsewhere = elsewhere::check(&variables, &files);
+    let elsewhere = aws_files_elsewhere::check(&variables, &files);
     let is_elsewhere = elsewhere.is_some();
     report.add(elsewhere);
     report.add(broken_lines::check(&files));
-    report.add(duplicates::check(&files));
+    report.add(repeated_sections::check(&files));
     report.add(repeated_keys::check(&files));
     for profile in &profiles {
-        report.add(other_ways::check(profile));
-        report.add(process::check(profile));
+        report.add(competing_sources::check(profile));
+        report.add(credential_process::check(profile));
         report.add(sockets::check(context, profile)?);
     }
     report.add(sockets::second_daemon(context)?);
@@ -107,7 +107,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report.add(home::check_state(daemon.is_some()));
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
-        report.add(catalog::check(context, &daemon));
+        report.add(catalog_variable::check(context, &daemon));
         if let Some(there) = daemon.network() {
             let is_managed = setup::is_managed();
             report.add(network::check(
@@ -120,10 +120,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         report.add(dead_gateway::check(&daemon));
         report.add(gateway_elsewhere::check(&variables, context));
         if !is_elsewhere {
-            report.add(nothing_wired::check(&profiles, &daemon));
+            report.add(no_aws_profile::check(&profiles, &daemon));
         }
         for profile in &profiles {
-            report.add(process::check_recipe(profile, &daemon));
+            report.add(credential_process::check_recipe(profile, &daemon));
             report.add(region::check(&variables, profile, &daemon));
         }
         programs::prove(&variables, &profiles, &mut report);

@@ -4,7 +4,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsFiles;
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
@@ -23,11 +23,11 @@ fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
     let usual = ours.iter().find(|ours| *ours == "quilt");
     let hint = match usual.or(ours.first()) {
         // botocore looks at it before AWS_PROFILE.
-        _ if variable == "AWS_DEFAULT_PROFILE" => fix::unset(&[variable]),
+        _ if variable == "AWS_DEFAULT_PROFILE" => remedy::unset(&[variable]),
         None if !exists && name.parse::<ProfileName>().is_ok() => {
             Command::of("quiltctl setup aws").option("--name", name)
         }
-        None => fix::unset(&[variable]),
+        None => remedy::unset(&[variable]),
         Some(ours) => Command::of("export").variable(variable, ours),
     };
     let name = quoted::name(name);

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::api::ComparePasswords;
-use quilt_proto::network::{CERTIFICATE_VARIABLES, environment, proxies_with_passwords};
+use quilt_proto::network::{
+    ALL_PROXY, CERTIFICATE_VARIABLES, HTTP_PROXY, HTTPS_PROXY, NO_PROXY, environment,
+    proxies_with_passwords,
+};
 use quilt_proto::wire::{Finding, FindingCode, NetworkStatus, ProxyPasswords};
 use quilt_proto::{Command, quoted};
 
-use super::fix;
+use super::remedy;
 use crate::context::Context;
 
 /// Compares this shell with the daemon. A daemon that a service manager starts
@@ -30,7 +33,7 @@ pub(super) fn check(
     let what = format!("{first}{others}: the daemon reaches the network otherwise than this shell");
     let hint = match settings.filter(|_| is_managed) {
         Some(settings) => Command::edit(&settings),
-        None => fix::quiltctl(context, "daemon restart"),
+        None => remedy::quiltctl(context, "daemon restart"),
     };
     Some(Finding::warning(FindingCode::NetworkDiffers, what, hint))
 }
@@ -39,7 +42,7 @@ pub(super) fn check(
 /// only the daemon can tell. One of an older version cannot.
 fn passwords(context: &Context, daemon: &NetworkStatus) -> Vec<String> {
     let mut variables = proxies_with_passwords();
-    variables.retain(|name, _| name != "HTTP_PROXY" && daemon.environment.contains_key(name));
+    variables.retain(|name, _| name != HTTP_PROXY[0] && daemon.environment.contains_key(name));
     if variables.is_empty() || daemon.proxy.is_some() {
         return Vec::new();
     }
@@ -63,8 +66,10 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
         } else {
             match name {
                 // The daemon speaks plain HTTP on loopback alone.
-                "HTTP_PROXY" => false,
-                "NO_PROXY" => daemon.no_proxy.is_none() && (asks(here) || asks(there)),
+                _ if name == HTTP_PROXY[0] => false,
+                _ if name == NO_PROXY[0] => {
+                    daemon.no_proxy.is_none() && (asks(here) || asks(there))
+                }
                 _ => daemon.proxy.is_none(),
             }
         }
@@ -96,7 +101,7 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
 
 /// Whether a proxy is asked for what matters to the daemon.
 fn asks(environment: &BTreeMap<String, String>) -> bool {
-    ["HTTPS_PROXY", "ALL_PROXY"]
+    [HTTPS_PROXY[0], ALL_PROXY[0]]
         .iter()
         .any(|name| environment.contains_key(*name))
 }

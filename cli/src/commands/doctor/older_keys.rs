@@ -3,7 +3,7 @@
 
 use quilt_proto::wire::{Finding, FindingCode};
 
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 use crate::aws_variables::OLDER;
 
@@ -17,7 +17,7 @@ pub(super) fn check(variables: &Variables) -> Option<Finding> {
          instead of what quiltd gives them, or mix the two",
         set.join(", ")
     );
-    let hint = fix::unset(&set);
+    let hint = remedy::unset(&set);
     Some(Finding::warning(
         FindingCode::EnvironmentOlderKeys,
         what,

@@ -6,7 +6,7 @@ use quilt_proto::{Command, ProfileName, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 use crate::aws_variables::REGIONS;
 
@@ -23,7 +23,7 @@ pub(super) fn check(
     let recipe = call.recipe.unwrap_or_else(ProfileName::default_profile);
     let known = daemon.region(call.catalog.as_deref(), &recipe);
     let hint = if known {
-        fix::set_up_again(profile)
+        remedy::set_up_again(profile)
     } else {
         Command::of("aws configure set region YOUR-REGION").option("--profile", &profile.name)
     };

@@ -5,7 +5,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
-use super::fix;
+use super::remedy;
 use crate::aws_files::{ini, refused};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
@@ -26,7 +26,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&key),
                 refused::at(&numbers)
             );
-            Finding::error(FindingCode::KeyTwice, what, fix::edit(&file.path))
+            Finding::error(FindingCode::KeyTwice, what, remedy::edit(&file.path))
         })
         .collect()
 }

@@ -9,10 +9,10 @@ use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, instance, locations, quoted};
 
 use super::aws_profile::AwsProfile;
-use super::fix;
+use super::remedy;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::owner;
+use crate::socket_owner;
 
 /// Whether a profile asks the daemon that is asked here, in whatever
 /// environment its program runs.
@@ -34,8 +34,8 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
         quoted::path(&here)
     );
     let hint = match &context.global().socket {
-        Some(socket) => fix::set_up_here(profile).path_option("--socket", socket),
-        None => fix::set_up_here(profile),
+        Some(socket) => remedy::set_up_here(profile).path_option("--socket", socket),
+        None => remedy::set_up_here(profile),
     };
     Ok(Some(Finding::error(FindingCode::SocketDiffers, what, hint)))
 }
@@ -48,7 +48,7 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
         .filter(|socket| !same(socket, &here) && !is_of_one(socket, &here))
         // What another machine that shares the home has locked answers nobody
         // here.
-        .filter(|socket| owner::is_there(socket) && Client::new(socket).probe().is_ok());
+        .filter(|socket| socket_owner::is_there(socket) && Client::new(socket).probe().is_ok());
     let finding = |socket: PathBuf| {
         let what = format!(
             "a second quiltd runs on {}, and some programs ask that one; this quiltctl \

@@ -2,7 +2,7 @@
 
 use quilt_proto::wire::{Finding, FindingCode};
 
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 use crate::aws_variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
 
@@ -30,7 +30,7 @@ pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -
              not be renewed",
             is_or_are(&set)
         );
-        return Some(Finding::warning(OURS, what, fix::unset(&names)));
+        return Some(Finding::warning(OURS, what, remedy::unset(&names)));
     }
     let what = format!(
         "{} set in the environment: programs take these keys instead of quiltd's",
@@ -39,7 +39,7 @@ pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -
     Some(Finding::error(
         FindingCode::EnvironmentKeys,
         what,
-        fix::unset(&names),
+        remedy::unset(&names),
     ))
 }
 

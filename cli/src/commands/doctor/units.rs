@@ -4,14 +4,14 @@
 use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
-use super::fix;
+use super::remedy;
 use crate::commands::setup::systemd::{self, State};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::owner;
+use crate::socket_owner;
 
 pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
-    let again = || fix::quiltctl(context, "setup systemd");
+    let again = || remedy::quiltctl(context, "setup systemd");
     let mut found = Vec::new();
     if let Some(unit) = systemd::stale() {
         let what = format!(
@@ -26,7 +26,7 @@ pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
     if state.failed {
         let what = "systemd has given up on quiltd.service or quiltd.socket";
         found.push(Finding::error(FindingCode::UnitFailed, what, again()));
-    } else if let Some(pid) = owner::pid(&context.socket()?)
+    } else if let Some(pid) = socket_owner::pid(&context.socket()?)
         && state.enabled
         && state.main_pid != Some(pid.as_raw_nonzero().get())
     {

@@ -3,7 +3,7 @@
 
 use quilt_proto::wire::{Finding, FindingCode};
 
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 
 const TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
@@ -12,7 +12,7 @@ const ROLE: &str = "AWS_ROLE_ARN";
 pub(super) fn check(variables: &Variables) -> Option<Finding> {
     const CODE: FindingCode = FindingCode::EnvironmentWebIdentity;
     let set = variables.set(&[TOKEN, ROLE, "AWS_ROLE_SESSION_NAME"]);
-    let hint = fix::unset(&set);
+    let hint = remedy::unset(&set);
     if variables.get(TOKEN).is_some() {
         let what = format!("{TOKEN} is set: programs assume its role instead of asking quiltd");
         return Some(Finding::error(CODE, what, hint));

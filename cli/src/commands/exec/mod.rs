@@ -10,7 +10,7 @@
 //! variable or a file, is taken out of the program's sight.
 
 mod files;
-mod outlook;
+mod lasts_for;
 mod proxy;
 
 use std::env;
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 
     /// Say first whether login, key and roles outlive a job of this length,
     /// such as 14h, 90m or 2d
-    #[arg(long = "for", value_name = "LENGTH", value_parser = outlook::length)]
+    #[arg(long = "for", value_name = "LENGTH", value_parser = lasts_for::length)]
     length: Option<i64>,
 
     /// The program and its arguments
@@ -110,7 +110,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     name_what_it_is(context, args, &mut command);
     if let Some(length) = args.length {
-        outlook::tell(context, args.profile.as_ref(), length);
+        lasts_for::tell(context, args.profile.as_ref(), length);
     }
     let error = command.exec();
     let name = program.to_string_lossy();

@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-use crate::aws_variables::{NO_PROXIES, PROXIES};
+use quilt_proto::network::{ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY};
 
 /// What the endpoint is reached by, however it is spelled.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
@@ -11,10 +11,11 @@ const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
 /// Keeps loopback addresses from the proxy, where one is set.
 pub(super) fn exempt_loopback(command: &mut Command) {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    if !PROXIES.iter().any(|name| env::var_os(name).is_some()) {
+    let mut proxies = [HTTP_PROXY, HTTPS_PROXY, ALL_PROXY].into_iter().flatten();
+    if !proxies.any(|name| env::var_os(name).is_some()) {
         return;
     }
-    let [upper, lower] = NO_PROXIES;
+    let [upper, lower] = NO_PROXY;
     for (name, other) in [(upper, lower), (lower, upper)] {
         // Programs read the one or the other: one that is missing must not
         // hide what the user put into its twin.

@@ -7,7 +7,7 @@ use quilt_proto::{ApiKeySecret, RegistryHost};
 use super::welcome;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{consent, output};
+use crate::{output, registry_consent};
 
 /// Uses a key instead of the login.
 pub(super) fn use_key(
@@ -15,7 +15,8 @@ pub(super) fn use_key(
     key: &ApiKeySecret,
     accept: Option<RegistryHost>,
 ) -> Result<(), Failure> {
-    let reply = consent::to_registry(accept, |accept| context.reply(&use_request(key, accept)))?;
+    let reply =
+        registry_consent::to_registry(accept, |accept| context.reply(&use_request(key, accept)))?;
     let session = reply.answer()?;
     note_doubts(&session);
     welcome(context, reply.body(), &session)
@@ -27,7 +28,8 @@ pub(in crate::commands) fn set_key(
     context: &Context,
     key: &ApiKeySecret,
 ) -> Result<Session, Failure> {
-    let session = consent::to_registry(None, |accept| context.send(&use_request(key, accept)))?;
+    let session =
+        registry_consent::to_registry(None, |accept| context.send(&use_request(key, accept)))?;
     note_doubts(&session);
     Ok(session)
 }

@@ -3,27 +3,17 @@
 use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _};
 use quilt_proto::{Command, TopHash, quoted};
 
-use super::{TIMEOUT, registry};
+use super::{PackageArgs, TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::progress::Progress;
-use crate::{destroy, look, output};
+use crate::{confirm, look, output};
 
 /// What to delete.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The package, NAMESPACE/NAME
-    // A name may begin with a hyphen.
-    #[arg(allow_hyphen_values = true, add = crate::completion::packages())]
-    name: String,
-
-    /// The registry, s3://… or a directory, instead of the configured local one
-    #[arg(long, value_name = "URL", add = crate::completion::registries())]
-    registry: Option<String>,
-
-    /// The registry's layout, instead of the configured one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
-    layout: Option<u8>,
+    #[command(flatten)]
+    of: PackageArgs,
 
     /// Only the version with this hash, or the one whose hash begins like this
     #[arg(long, value_name = "HASH")]
@@ -35,17 +25,17 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let name = super::name(&args.name)?;
+    let name = super::name(&args.of.name)?;
     let top_hash: Option<TopHash> = match &args.top_hash {
         Some(hash) => Some(hash.parse().map_err(|error| {
             let command = Command::of("quiltctl packages versions")
                 .operand(&name)
-                .option_if("--registry", args.registry.as_ref());
+                .option_if("--registry", args.of.registry.as_ref());
             Failure::new(exit::INPUT, error).hint(command)
         })?),
         None => None,
     };
-    let registry = registry::url(args.registry.as_ref())?;
+    let registry = registry::url(args.of.registry.as_ref())?;
     let package = quoted::name(name.as_str());
     let place = registry
         .as_deref()
@@ -57,19 +47,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let again = Command::of("quiltctl packages delete")
         .operand(&name)
-        .option_if("--registry", args.registry.as_ref())
-        .option_if("--layout", args.layout)
+        .option_if("--registry", args.of.registry.as_ref())
+        .option_if("--layout", args.of.layout)
         .option_if("--top-hash", top_hash.as_ref())
         .option_if("--catalog", context.global().catalog.as_ref());
     let versions = Command::of("quiltctl packages versions")
         .operand(&name)
-        .option_if("--registry", args.registry.as_ref());
-    destroy::agreed(args.yes, || Ok(format!("Delete {what}?")), again, versions)?;
+        .option_if("--registry", args.of.registry.as_ref());
+    confirm::agreed(args.yes, || Ok(format!("Delete {what}?")), again, versions)?;
     let call = DeletePackage {
         path: name,
         query: DeletePackageQuery {
             registry,
-            layout: args.layout,
+            layout: args.of.layout,
             top_hash,
         },
     };

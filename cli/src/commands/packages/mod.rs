@@ -21,9 +21,26 @@ pub(crate) enum Command {
     /// List the packages of a registry
     List(list::Args),
     /// List the versions of a package, latest first
-    Versions(versions::Args),
+    Versions(PackageArgs),
     /// Delete a package or one version of it, never the data
     Delete(delete::Args),
+}
+
+/// Which package.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PackageArgs {
+    /// The package, NAMESPACE/NAME
+    // A name may begin with a hyphen.
+    #[arg(allow_hyphen_values = true, add = crate::completion::packages())]
+    name: String,
+
+    /// The registry, s3://… or a directory, instead of the configured local one
+    #[arg(long, value_name = "URL", add = crate::completion::registries())]
+    registry: Option<String>,
+
+    /// The registry's layout, instead of the configured one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    layout: Option<u8>,
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {

@@ -4,31 +4,14 @@ use quilt_proto::Timestamp;
 use quilt_proto::api::{Endpoint as _, ReadPackageVersions, RegistryQuery};
 use quilt_proto::wire::PackageVersion;
 
-use super::{TIMEOUT, registry};
+use super::{PackageArgs, TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Column, Look, Paint, Screen, Span, Table, name};
 use crate::output;
 use crate::progress::Progress;
 
-/// Of what.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The package, NAMESPACE/NAME
-    // A name may begin with a hyphen.
-    #[arg(allow_hyphen_values = true, add = crate::completion::packages())]
-    name: String,
-
-    /// The registry, s3://… or a directory, instead of the configured local one
-    #[arg(long, value_name = "URL", add = crate::completion::registries())]
-    registry: Option<String>,
-
-    /// The registry's layout, instead of the configured one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
-    layout: Option<u8>,
-}
-
-pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, args: &PackageArgs) -> Result<(), Failure> {
     let name = super::name(&args.name)?;
     let registry = registry::url(args.registry.as_ref())?;
     let call = ReadPackageVersions {
@@ -73,12 +56,10 @@ fn screen(look: &Look, versions: &[PackageVersion]) -> Screen {
         };
         table.row([version, time, seconds, name(&found.top_hash).into()]);
     }
-    let mut screen = Screen::new();
-    if versions.is_empty() {
-        screen.say("No version of this package is there; packages appear when they are pushed.");
-    }
-    screen.table(table);
-    screen
+    Screen::listing(
+        table,
+        "No version of this package is there; packages appear when they are pushed.",
+    )
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::unit;
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, helper, look, output};
+use crate::{aws_helper, files, look, output};
 
 /// For which shells.
 #[derive(Debug, clap::Args)]
@@ -148,7 +148,7 @@ impl Place {
     /// The script, and the lines that read it; what was changed.
     fn set_up(&self, shell: Shell) -> Result<Vec<PathBuf>, Failure> {
         let mut changed = Vec::new();
-        let script = completion::script(shell, &helper::program()?);
+        let script = completion::script(shell, &aws_helper::program()?);
         if read(&self.script)?.as_deref() != Some(script.as_bytes()) {
             write(&self.script, script.as_bytes())?;
             changed.push(self.script.clone());

@@ -10,7 +10,7 @@ use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::page;
-use crate::{consent, files, look, output};
+use crate::{files, look, output, registry_consent};
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         without_api_keys: args.without_api_keys,
     };
     let call = SetUpGateway(request);
-    consent::told(context, || {
+    registry_consent::told(context, || {
         context.print(&call, |gateway| show(context, args, &gateway))
     })?;
     if let Some(proxy) = proxy_in_the_way() {

@@ -11,7 +11,7 @@ use super::unit::{self, Unit};
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, output, owner};
+use crate::{files, output, socket_owner};
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
@@ -136,7 +136,7 @@ pub(super) fn undo() -> Result<bool, Failure> {
 fn take_over(context: &Context) -> Result<(), Failure> {
     // Says so where nothing failed, too.
     let _ = systemctl(&["reset-failed", "quiltd.socket", "quiltd.service"]);
-    if let Some(pid) = owner::pid(&context.socket()?)
+    if let Some(pid) = socket_owner::pid(&context.socket()?)
         && State::read().is_some_and(|state| state.main_pid != Some(pid.as_raw_nonzero().get()))
     {
         daemon::stop_for_next(&context.client()?)?;

@@ -2,13 +2,11 @@
 
 use quilt_proto::Command;
 use quilt_proto::wire::{
-    CatalogStatus, Finding, ProfileStatus, SessionState, SessionStatus, Severity, Status, TokenKind,
+    CatalogStatus, Finding, KEY_ENDS_SOON, ProfileStatus, SessionState, SessionStatus, Severity,
+    Status, TokenKind,
 };
 
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
-
-/// A key that ends sooner is worth a word, in seconds.
-const SOON: i64 = 14 * 86_400;
 
 pub(in crate::commands) fn screen(
     look: &Look,
@@ -128,7 +126,7 @@ fn state(look: &Look, session: &SessionStatus) -> String {
         (SessionState::Expired, _) => "ended: the stack refused it".to_owned(),
         (SessionState::Active, Some(TokenKind::ApiKey)) => match session.api_key_expires_at {
             Some(end) => {
-                let soon = end.seconds_since(look.now) < SOON;
+                let soon = end.seconds_since(look.now) < KEY_ENDS_SOON;
                 let mark = if soon { " !" } else { "" };
                 format!("{}, ends {}{mark}", key(session), look.when(end))
             }

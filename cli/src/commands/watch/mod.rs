@@ -1,6 +1,6 @@
 //! `watch`: what the daemon holds and what is asked of it, as it happens.
 
-mod feed;
+mod event_feed;
 mod keys;
 mod lines;
 mod model;

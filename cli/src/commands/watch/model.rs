@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quilt_proto::wire::{AuditEntry, CatalogStatus, Status};
 use quilt_proto::{CatalogUrl, Timestamp};
 
-use super::feed::News;
+use super::event_feed::Update;
 
 /// What is known, and what is marked.
 #[derive(Debug, Default)]
@@ -23,9 +23,9 @@ pub(super) struct Model {
 
 impl Model {
     /// Takes up what the daemon says.
-    pub(super) fn hear(&mut self, news: News, now: Timestamp) {
+    pub(super) fn hear(&mut self, news: Update, now: Timestamp) {
         match news {
-            News::Status(status) => {
+            Update::Status(status) => {
                 self.is_away = false;
                 for catalog in &status.catalogs {
                     for held in &catalog.credentials {
@@ -39,11 +39,11 @@ impl Model {
                 }
                 self.status = Some(*status);
             }
-            News::Asked(mut entries) => {
+            Update::Asked(mut entries) => {
                 entries.reverse();
                 self.asked = entries;
             }
-            News::Away => self.is_away = true,
+            Update::Away => self.is_away = true,
         }
         self.mark(0);
     }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn bars_run_down_and_fill_again() {
         let mut model = Model::default();
-        model.hear(News::Status(Box::new(status())), at(0));
+        model.hear(Update::Status(Box::new(status())), at(0));
         let demo = model.marked().unwrap();
         assert!((model.share(&demo, "default", 47 * 60) - 1.0).abs() < 0.01);
         assert!(model.share(&demo, "default", 23 * 60) < 0.5);
@@ -117,7 +117,7 @@ mod tests {
     fn the_mark_stays_on_what_is_shown() {
         let mut model = Model::default();
         assert_eq!(model.marked(), None);
-        model.hear(News::Status(Box::new(status())), at(0));
+        model.hear(Update::Status(Box::new(status())), at(0));
         model.mark(99);
         assert_eq!(
             model.marked().unwrap().as_str(),

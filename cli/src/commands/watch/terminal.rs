@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::TIMEOUT;
-use super::feed::{News, listen};
+use super::event_feed::{Update, listen};
 use super::keys::{Step, press};
 use super::model::Model;
 use super::view::draw;
@@ -71,7 +71,7 @@ fn show(
     context: &Context,
     terminal: &mut DefaultTerminal,
     model: &mut Model,
-    news: &Receiver<News>,
+    news: &Receiver<Update>,
     signal: &AtomicUsize,
 ) -> io::Result<Step> {
     let mut drawn: Option<Instant> = None;

@@ -223,7 +223,7 @@ fn event(entry: &AuditEntry, look: &Look, room: u16) -> Line<'static> {
         quiet(),
     )];
     // Before what may not fit.
-    if entry.outcome != "ok" {
+    if !entry.is_ok() {
         let mark = look.symbol(Symbol::Bad);
         let outcome = format!("{mark} {}  ", audit::words(&entry.outcome));
         spans.push(Span::styled(outcome, accent(look, Symbol::Bad)));
@@ -300,7 +300,7 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    use super::super::feed::News;
+    use super::super::event_feed::Update;
     use super::*;
     use crate::commands::status::view::tests::status;
     use crate::look::tests::{at, look};
@@ -315,9 +315,9 @@ mod tests {
     #[test]
     fn the_screen_at_every_width() {
         let mut model = Model::default();
-        model.hear(News::Status(Box::new(status())), at(-20 * 60));
+        model.hear(Update::Status(Box::new(status())), at(-20 * 60));
         model.hear(
-            News::Asked(vec![AuditEntry {
+            Update::Asked(vec![AuditEntry {
                 time: at(-120),
                 action: "credentials".to_owned(),
                 outcome: "login_required".to_owned(),
@@ -335,7 +335,7 @@ mod tests {
         for width in [60, 80, 120, 200] {
             insta::assert_snapshot!(format!("watch_{width}"), screen(width, &model));
         }
-        model.hear(News::Away, at(0));
+        model.hear(Update::Away, at(0));
         assert!(screen(60, &model).contains("quiltd does not answer"));
         // However little room there is, it is drawn.
         for (width, height) in [(1, 1), (20, 3), (5, 40)] {

@@ -18,6 +18,7 @@ use axum::{Json, Router};
 use http::request::Parts;
 use http::{Extensions, HeaderValue, StatusCode, header};
 use quilt_proto::api::Action;
+use quilt_proto::wire::AuditEntry;
 use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -167,7 +168,9 @@ impl LoopbackState {
         request: Option<&str>,
     ) {
         let right = &opened.right;
-        let outcome = outcome.err().map_or("ok", |problem| problem.code.as_str());
+        let outcome = outcome
+            .err()
+            .map_or(AuditEntry::OK, |problem| problem.code.as_str());
         let executable = by.and_then(|program| program.executable.as_ref());
         self.app.audit.record(&Event {
             profile: right.profile().map(ProfileName::as_str),

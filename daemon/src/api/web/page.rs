@@ -46,8 +46,7 @@ enum Tone {
 impl Page {
     /// After a login: who is logged in where.
     pub(super) fn done(session: &Answer) -> Self {
-        let catalog = session.catalog_url.as_str();
-        let place = catalog.split_once("://").map_or(catalog, |(_, rest)| rest);
+        let place = session.catalog_url.without_scheme();
         let mut facts = vec![("Catalog", place.to_owned())];
         if let Some(me) = &session.me {
             facts.push(("You are", quoted::name(&me.name).to_string()));

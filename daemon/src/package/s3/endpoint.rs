@@ -1,5 +1,6 @@
 //! Where S3 answers.
 
+use quilt_proto::Partition;
 use url::Url;
 
 /// The region asked first where the configuration names none.
@@ -22,8 +23,8 @@ impl Endpoint {
         match self {
             Self::Custom(url) => (url.as_str().trim_end_matches('/').to_owned(), false),
             Self::Aws => {
-                let china = if region.starts_with("cn-") { ".cn" } else { "" };
-                let host = format!("s3.{region}.amazonaws.com{china}");
+                let domain = Partition::of_region(region).services_domain();
+                let host = format!("s3.{region}.{domain}");
                 if bucket.contains('.') {
                     (format!("https://{host}"), false)
                 } else {

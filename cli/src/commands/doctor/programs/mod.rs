@@ -11,10 +11,10 @@ use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
-use super::fix;
+use super::remedy;
 use super::report::Report;
 use super::variables::Variables;
-use super::{static_keys, vended};
+use super::{issued_keys, static_keys};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::aws_variables::{
     ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
@@ -103,9 +103,10 @@ fn judge(
             }
             None if report.has_errors() => return,
             _ => {
-                let hint = profile
-                    .other_process()
-                    .map_or_else(|| fix::set_up_again(profile), |line| fix::edit(&line.file));
+                let hint = profile.other_process().map_or_else(
+                    || remedy::set_up_again(profile),
+                    |line| remedy::edit(&line.file),
+                );
                 elsewhere("from another credential_process", hint)
             }
         },
@@ -115,7 +116,7 @@ fn judge(
             let hint = end_of(&method, profile, variables);
             elsewhere(&format!("from {}", quoted::name(&method)), hint)
         }
-        Source::Nowhere => elsewhere("from nowhere", fix::set_up_again(profile)),
+        Source::Nowhere => elsewhere("from nowhere", remedy::set_up_again(profile)),
         // Why is told by whatever else was found.
         Source::Fails if report.has_errors() => return,
         Source::Fails => {
@@ -136,7 +137,7 @@ fn judge(
 
 /// How the name of the key ends that the profile's own call gives now.
 fn vended(profile: &AwsProfile) -> Option<String> {
-    let key = vended::to(profile)?;
+    let key = issued_keys::to(profile)?;
     let hidden = key.chars().count().saturating_sub(SHOWN);
     Some(key.chars().skip(hidden).collect())
 }
@@ -147,17 +148,17 @@ fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command 
     const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
     let edit = |variable| {
         aws_files::place(variable)
-            .map_or_else(|| fix::set_up_again(profile), |path| fix::edit(&path))
+            .map_or_else(|| remedy::set_up_again(profile), |path| remedy::edit(&path))
     };
     let other = variables.get(DEFAULT_PROFILE);
     match method {
-        "env" => fix::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
-        _ if other.is_some_and(|other| other != profile.name) => fix::unset(&[DEFAULT_PROFILE]),
+        "env" => remedy::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
+        _ if other.is_some_and(|other| other != profile.name) => remedy::unset(&[DEFAULT_PROFILE]),
         "shared-credentials-file" => edit(CREDENTIALS_ENV),
         "assume-role-with-web-identity" if variables.get(WEB_IDENTITY).is_some() => {
-            fix::unset(&[WEB_IDENTITY, "AWS_ROLE_ARN"])
+            remedy::unset(&[WEB_IDENTITY, "AWS_ROLE_ARN"])
         }
-        "container-role" => fix::unset(&[CONTAINER_URI, CONTAINER_TOKEN]),
+        "container-role" => remedy::unset(&[CONTAINER_URI, CONTAINER_TOKEN]),
         _ => edit(CONFIG_ENV),
     }
 }

@@ -11,7 +11,7 @@ use crate::aws_files::refused;
 
 /// The profile to have in the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct DesiredProfile<'a> {
     /// Its name; `default` has a section of its own kind.
     pub(super) profile: &'a str,
     /// Its lines; the first one is always ours, the others give way to the user's.
@@ -50,7 +50,7 @@ impl fmt::Display for Conflict {
 impl Edit {
     /// What to change in a file that does not have the profile, or has it
     /// without credentials.
-    pub(super) fn plan(file: &[u8], wanted: &Wanted<'_>) -> Result<Self, Conflict> {
+    pub(super) fn plan(file: &[u8], wanted: &DesiredProfile<'_>) -> Result<Self, Conflict> {
         let lines = lines(file);
         let sections = sections(&lines, wanted.profile, true);
         // Some programs take these for the profile, and some do not.
@@ -82,7 +82,7 @@ impl Edit {
     }
 
     /// A new section at the end.
-    fn append(file: &[u8], wanted: &Wanted<'_>, eol: &str) -> Self {
+    fn append(file: &[u8], wanted: &DesiredProfile<'_>, eol: &str) -> Self {
         let mut after = String::new();
         if !file.is_empty() {
             if !file.ends_with(b"\n") {
@@ -104,7 +104,7 @@ impl Edit {
         section: &[Line<'_>],
         next: Option<&Line<'_>>,
         sections: &[&[Line<'_>]],
-        wanted: &Wanted<'_>,
+        wanted: &DesiredProfile<'_>,
         eol: &str,
     ) -> Self {
         let old = sections
@@ -177,7 +177,7 @@ impl Edit {
 }
 
 /// The profile as a section of its own.
-pub(super) fn section(wanted: &Wanted<'_>) -> String {
+pub(super) fn section(wanted: &DesiredProfile<'_>) -> String {
     let mut text = match wanted.profile {
         "default" => "[default]\n".to_owned(),
         name => format!("[profile {name}]\n"),
@@ -247,7 +247,7 @@ fn refused(lines: &[Line<'_>]) -> Option<String> {
 }
 
 /// Whether the profile has every key that is wanted, whoever wrote it.
-pub(super) fn is_complete(file: &[u8], wanted: &Wanted<'_>) -> bool {
+pub(super) fn is_complete(file: &[u8], wanted: &DesiredProfile<'_>) -> bool {
     let lines = lines(file);
     let mut sections = sections(&lines, wanted.profile, true);
     sections.retain(|section| !ini::is_spaced(section[0].text, true));
@@ -323,7 +323,7 @@ pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
         line("region", "eu-west-1"),
     ];
     for profile in ["quilt", "default"] {
-        let wanted = Wanted {
+        let wanted = DesiredProfile {
             profile,
             lines: &lines,
         };

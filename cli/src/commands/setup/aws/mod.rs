@@ -8,9 +8,9 @@
 //!
 //! A section that gets credentials in another way is never touched.
 
+mod conflict;
 mod edit;
 mod record;
-mod refusal;
 mod writable;
 
 use std::fs;
@@ -22,7 +22,7 @@ use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
 use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
 
-use self::edit::{Edit, Wanted};
+use self::edit::{DesiredProfile, Edit};
 use self::record::{Record, Records};
 use self::writable::{by_hand, unwritable_file};
 use super::unit;
@@ -30,7 +30,7 @@ use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{files, helper, look, output};
+use crate::{aws_helper, files, look, output};
 
 /// How long others that set up may take.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let path = place(CONFIG_ENV)?;
     let name = args.section_name();
     if !args.undo {
-        refusal::keeps_nothing(&path, &name)?;
+        conflict::keeps_nothing(&path, &name)?;
     }
     files::may_write([path.as_path()])?;
     files::may_keep_state()?;
@@ -101,8 +101,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .as_ref()
         .map_or(current.is_none(), |record| record.created);
     let lines = wanted_lines;
-    refusal::goes_before(&place(CREDENTIALS_ENV)?, &name)?;
-    let wanted = Wanted {
+    conflict::goes_before(&place(CREDENTIALS_ENV)?, &name)?;
+    let wanted = DesiredProfile {
         profile: &name,
         lines: &lines,
     };
@@ -114,7 +114,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
         let what = format!("{}: {conflict}", quoted::path(&path));
-        Failure::new(exit::INPUT, what).hint(refusal::by_another_name(&name))
+        Failure::new(exit::INPUT, what).hint(conflict::by_another_name(&name))
     })?;
     let result = edit.apply(&original);
     if let Some(why) = edit::unreadable(&result) {
@@ -133,7 +133,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Recorded first: an edit without a record could not be undone, while a
     // record without its edit does nothing.
     records.save().map_err(|error| unrecorded(&error))?;
-    let wanted = Wanted {
+    let wanted = DesiredProfile {
         profile: &name,
         lines: &records
             .find(&path, &name)
@@ -152,7 +152,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
                 if quilt_trust::behind(&error).is_none_or(|why| !why.is_about_others()) =>
             {
                 let hint = match error.kind() {
-                    ErrorKind::ReadOnlyFilesystem => refusal::in_another_file(&name),
+                    ErrorKind::ReadOnlyFilesystem => conflict::in_another_file(&name),
                     _ => Command::edit(&path),
                 };
                 by_hand(&path, &wanted, &error.to_string(), hint)
@@ -288,7 +288,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     if let Some(socket) = unit::chosen_socket(context)? {
         words.extend(["--socket".to_owned(), socket]);
     }
-    let line = command_line::write(&helper::program()?, &words).ok_or_else(unwritable)?;
+    let line = command_line::write(&aws_helper::program()?, &words).ok_or_else(unwritable)?;
     let mut lines = vec![("credential_process".to_owned(), line)];
     if let Some(region) = region(context, args, catalog.as_ref())? {
         lines.push(("region".to_owned(), region));

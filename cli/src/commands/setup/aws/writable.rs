@@ -6,12 +6,17 @@ use std::path::Path;
 
 use quilt_proto::{Command, quoted};
 
-use super::edit::{self, Wanted};
+use super::edit::{self, DesiredProfile};
 use crate::exit::{self, Failure};
 use crate::output;
 
 /// The lines to add, and why this program does not.
-pub(super) fn by_hand(path: &Path, wanted: &Wanted<'_>, what: &str, hint: Command) -> Failure {
+pub(super) fn by_hand(
+    path: &Path,
+    wanted: &DesiredProfile<'_>,
+    what: &str,
+    hint: Command,
+) -> Failure {
     output::note(format_args!(
         "These lines belong into {}:",
         quoted::path(path)

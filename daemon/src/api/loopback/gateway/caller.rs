@@ -4,6 +4,7 @@
 use http::StatusCode;
 use http::request::Parts;
 use quilt_proto::api::Action;
+use quilt_proto::wire::AuditEntry;
 use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
 
 use super::super::{LoopbackState, audit, shown_token};
@@ -70,7 +71,7 @@ impl Caller {
             Self::Key(holder) => {
                 let outcome = match outcome {
                     Ok(StatusCode::UNAUTHORIZED) => ErrorCode::InvalidApiKey.as_str(),
-                    Ok(_) => "ok",
+                    Ok(_) => AuditEntry::OK,
                     Err(problem) => problem.code.as_str(),
                 };
                 holder.note(loopback, outcome, by, request);

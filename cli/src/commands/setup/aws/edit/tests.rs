@@ -13,7 +13,7 @@ fn config_lines() -> Vec<(String, String)> {
 
 fn plan(file: &[u8], profile: &str) -> Result<Edit, Conflict> {
     let lines = &config_lines();
-    Edit::plan(file, &Wanted { profile, lines })
+    Edit::plan(file, &DesiredProfile { profile, lines })
 }
 
 fn set_up(file: &str, profile: &str) -> String {

@@ -18,7 +18,7 @@ const LOOK_BACK: i64 = 3600;
 
 /// What the daemon says.
 #[derive(Debug)]
-pub(super) enum News {
+pub(super) enum Update {
     /// What it holds now.
     Status(Box<Status>),
     /// What was asked of it, from a time on.
@@ -28,13 +28,13 @@ pub(super) enum News {
 }
 
 /// Listens on a thread of its own, for as long as somebody reads.
-pub(super) fn listen(client: Client) -> Receiver<News> {
+pub(super) fn listen(client: Client) -> Receiver<Update> {
     let (sender, news) = sync_channel(64);
     thread::spawn(move || {
         let mut audited = None;
         // Ends with the one who reads.
         while attend(&client, &sender, &mut audited).is_some() {
-            if sender.send(News::Away).is_err() {
+            if sender.send(Update::Away).is_err() {
                 return;
             }
             thread::sleep(PAUSE);
@@ -44,7 +44,7 @@ pub(super) fn listen(client: Client) -> Receiver<News> {
 }
 
 /// One connection to its end; `None` when nobody reads any more.
-fn attend(client: &Client, sender: &SyncSender<News>, audited: &mut Option<u64>) -> Option<()> {
+fn attend(client: &Client, sender: &SyncSender<Update>, audited: &mut Option<u64>) -> Option<()> {
     let limited = client.clone().with_timeout(TIMEOUT);
     let Ok(events) = limited.events() else {
         return Some(());
@@ -55,14 +55,14 @@ fn attend(client: &Client, sender: &SyncSender<News>, audited: &mut Option<u64>)
             continue;
         };
         let count = status.audited;
-        sender.send(News::Status(Box::new(status))).ok()?;
+        sender.send(Update::Status(Box::new(status))).ok()?;
         if audited.replace(count) == Some(count) {
             continue;
         }
         let since = Timestamp::now().plus_seconds(-LOOK_BACK).to_string();
         let asked = limited.send(&ReadAudit(AuditQuery { since: Some(since) }));
         if let Ok(entries) = asked {
-            sender.send(News::Asked(entries)).ok()?;
+            sender.send(Update::Asked(entries)).ok()?;
         }
     }
     Some(())

@@ -11,13 +11,13 @@ use quilt_proto::{Command, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
-use super::fix;
+use super::remedy;
 use crate::aws_files::command_line;
 
 pub(super) fn check(profile: &AwsProfile) -> Option<Finding> {
     let line = profile.process()?;
     let name = quoted::name(&profile.name);
-    let hint = fix::set_up_again(profile);
+    let hint = remedy::set_up_again(profile);
     let Some(call) = profile.call() else {
         let what = format!(
             "credential_process of profile {name} at {}:{} is not a line quiltctl understands",
@@ -85,7 +85,7 @@ pub(super) fn check_recipe(profile: &AwsProfile, daemon: &Daemon) -> Option<Find
     );
     let hint = daemon
         .settings()
-        .map_or_else(|| "quiltctl profiles".into(), |path| fix::edit(&path));
+        .map_or_else(|| "quiltctl profiles".into(), |path| remedy::edit(&path));
     Some(Finding::error(
         FindingCode::ProcessUnknownProfile,
         what,

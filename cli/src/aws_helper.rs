@@ -32,11 +32,11 @@ pub(crate) fn program() -> Result<PathBuf, Failure> {
 }
 
 /// A run of it for this daemon, which is started if need be, and this catalog.
-pub(crate) struct Helper {
+pub(crate) struct AwsHelper {
     command: Command,
 }
 
-impl Helper {
+impl AwsHelper {
     pub(crate) fn new(context: &Context, task: &str) -> Result<Self, Failure> {
         context.send(&ReadHealth)?;
         let mut command = Command::new(executable()?);

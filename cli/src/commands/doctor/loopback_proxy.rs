@@ -1,19 +1,20 @@
 //! A proxy that would be asked for this machine's own endpoints.
 
+use quilt_proto::network::{ALL_PROXY, HTTP_PROXY, NO_PROXY};
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::variables::Variables;
 
-const PROXIES: &[&str] = &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+/// Where both spellings are set, programs look at the small one.
+const PROXIES: [&str; 4] = [HTTP_PROXY[1], HTTP_PROXY[0], ALL_PROXY[1], ALL_PROXY[0]];
 
 pub(super) fn check(variables: &Variables) -> Option<Finding> {
-    let set = variables.set(PROXIES);
+    let set = variables.set(&PROXIES);
     let proxy = set.first()?;
-    // Where both are set, programs look at the small one.
-    let exceptions = variables.set(&["no_proxy", "NO_PROXY"]);
+    let exceptions = variables.set(&[NO_PROXY[1], NO_PROXY[0]]);
     let (name, value) = match exceptions.first() {
         Some(name) => (*name, variables.get(name).unwrap_or_default()),
-        None => ("NO_PROXY", ""),
+        None => (NO_PROXY[0], ""),
     };
     if value.split([',', ' ']).any(is_loopback) {
         return None;

@@ -7,7 +7,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
-use super::fix;
+use super::remedy;
 use crate::aws_files::{ini, refused};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
@@ -36,7 +36,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
             quoted::name(&header),
             refused::at(&numbers)
         );
-        Finding::error(FindingCode::ProfileTwice, what, fix::edit(&file.path))
+        Finding::error(FindingCode::ProfileTwice, what, remedy::edit(&file.path))
     });
     twice
         .map(|(name, lines)| {
@@ -47,7 +47,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&name),
                 lines.join(" and ")
             );
-            Finding::error(FindingCode::ProfileTwice, what, fix::edit(&file.path))
+            Finding::error(FindingCode::ProfileTwice, what, remedy::edit(&file.path))
         })
         .chain(others)
         .collect()

@@ -7,7 +7,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{CatalogUrl, locations};
 
 use super::daemon::Daemon;
-use super::fix;
+use super::remedy;
 use crate::context::Context;
 
 /// Programs that do not inherit `QUILT_CATALOG` use the configured one.
@@ -34,12 +34,12 @@ pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
         return Some(Finding::error(
             FindingCode::CatalogInvalid,
             what,
-            fix::unset(&[NAME]),
+            remedy::unset(&[NAME]),
         ));
     };
     let configured = daemon.configured_catalog()?;
     (named != configured).then(|| {
         let what = format!("{NAME} names {named} here, while programs without it use {configured}");
-        Finding::warning(FindingCode::CatalogDiffers, what, fix::unset(&[NAME]))
+        Finding::warning(FindingCode::CatalogDiffers, what, remedy::unset(&[NAME]))
     })
 }

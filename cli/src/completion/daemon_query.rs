@@ -16,18 +16,18 @@ const TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The line that is completed.
 #[derive(Debug)]
-struct Asked {
+struct DaemonQuery {
     words: Vec<String>,
     index: usize,
     deadline: Instant,
 }
 
-static ASKED: OnceLock<Asked> = OnceLock::new();
+static ASKED: OnceLock<DaemonQuery> = OnceLock::new();
 
 /// Takes note of the line; once.
 pub(super) fn about(words: &[OsString], index: usize) {
     let words = words.iter().map(|word| word.to_string_lossy().into_owned());
-    let _ = ASKED.set(Asked {
+    let _ = ASKED.set(DaemonQuery {
         words: words.collect(),
         index,
         deadline: Instant::now() + TIMEOUT,

@@ -4,7 +4,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::AwsFiles;
-use super::fix;
+use super::remedy;
 use super::variables::Variables;
 use crate::aws_files::{CONFIG_ENV, CREDENTIALS_ENV};
 
@@ -30,7 +30,7 @@ fn judge(moved: &[&'static str], files: &AwsFiles, usual: &AwsFiles) -> Option<F
             moved.join(" and "),
             quoted::name(&hidden)
         );
-        Finding::error(FindingCode::AwsFilesElsewhere, what, fix::unset(moved))
+        Finding::error(FindingCode::AwsFilesElsewhere, what, remedy::unset(moved))
     })
 }
 

@@ -5,7 +5,7 @@ use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsProfile, Setting};
-use super::fix;
+use super::remedy;
 use crate::aws_files::ini;
 
 pub(super) fn check(profile: &AwsProfile) -> Vec<Finding> {
@@ -48,7 +48,7 @@ fn finding(profile: &AwsProfile, lines: &[&Setting]) -> Finding {
         quoted::path(&first.file),
         numbers.join(", ")
     );
-    Finding::error(code(&first.key), what, fix::edit(&first.file))
+    Finding::error(code(&first.key), what, remedy::edit(&first.file))
 }
 
 #[cfg(test)]

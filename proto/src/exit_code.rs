@@ -1,0 +1,18 @@
+//! How the programs of this project end, as they say it to their callers.
+
+/// Something nobody expected, and whatever else has no code of its own.
+pub const UNEXPECTED: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// A login is needed.
+pub const LOGIN: u8 = 3;
+/// The daemon does not answer.
+pub const DAEMON: u8 = 4;
+/// The stack, or AWS, cannot be reached or does not speak its protocol.
+pub const UPSTREAM: u8 = 5;
+/// The stack, AWS or the daemon said no.
+pub const REFUSED: u8 = 6;
+/// The thing named does not exist.
+pub const NOT_FOUND: u8 = 7;
+/// The input cannot be used.
+pub const INPUT: u8 = 8;
