@@ -24,7 +24,7 @@ use aws_types::service_config::ServiceConfigKey;
 use quilt_proto::NetworkFailure;
 use url::Url;
 
-use crate::{Clients, Failure, Lost, Origin};
+use crate::{Clients, Failure, Lost, Origin, intercepted, is_page};
 
 /// Until connected, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -119,18 +119,9 @@ pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Option<(Failure, Option<
     Some((failure?, None))
 }
 
-/// What stands between us and whoever was asked, if this answer is its.
+/// What answered in place of whoever was asked, if something did.
 fn of_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Failure> {
-    if status == 407 {
-        return Some(Failure::ProxyPassword(None));
-    }
-    if !crate::is_page(content_type, body) {
-        return None;
-    }
-    Some(match status {
-        200..300 => Failure::CaptivePortal,
-        _ => Failure::FirewallPage(status),
-    })
+    intercepted(status, is_page(content_type, body))
 }
 
 /// The SDK's HTTP, over this crate's clients.

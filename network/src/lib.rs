@@ -8,6 +8,7 @@
 //! nobody in here.
 
 pub mod aws;
+mod captive_portal;
 mod certificates;
 mod clients;
 mod exceptions;
@@ -26,9 +27,10 @@ use reqwest::{ClientBuilder, redirect};
 use rustls::ClientConfig;
 use url::Url;
 
+pub use self::captive_portal::{intercepted, is_page};
 pub use self::certificates::Unusable;
 pub use self::clients::Clients;
-pub use self::failure::{Failure, is_page};
+pub use self::failure::Failure;
 pub use self::origin::{Lost, Origin};
 pub use self::remedy::SET_CLOCK;
 pub use self::settings::{ProxyUrl, Settings, SettingsError};

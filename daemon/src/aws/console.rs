@@ -1,7 +1,7 @@
 //! Signing in to the AWS console with session keys ("Enable custom identity
 //! broker access to the AWS console", IAM User Guide).
 
-use quilt_network::{Failure, Origin};
+use quilt_network::{Failure, Origin, intercepted, is_page};
 use quilt_proto::catalog::is_loopback;
 use quilt_proto::{Partition, Reason, Secret};
 use serde::Deserialize;
@@ -103,11 +103,9 @@ impl Aws {
         }
         let content_type = response.headers().get(http::header::CONTENT_TYPE);
         let content_type = content_type.and_then(|it| it.to_str().ok());
-        if quilt_network::is_page(content_type, &body) && status.is_success() {
-            return Err(unreachable(Failure::CaptivePortal));
-        }
-        if status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(unreachable(Failure::ProxyPassword(None)));
+        let is_page = status.is_success() && is_page(content_type, &body);
+        if let Some(failure) = intercepted(status.as_u16(), is_page) {
+            return Err(unreachable(failure));
         }
         if status.is_client_error() {
             let secrets = [keys.secret_access_key.secret(), keys.session_token.secret()];

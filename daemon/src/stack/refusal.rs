@@ -1,7 +1,7 @@
 //! What an answer means that is none of what was asked for.
 
 use http::StatusCode;
-use quilt_network::Failure;
+use quilt_network::{Failure, intercepted};
 use quilt_proto::Secret;
 
 use super::StackError;
@@ -17,19 +17,17 @@ impl Answer {
         secrets: &[&Secret],
     ) -> Result<Self, StackError> {
         // Whoever speaks in web pages, or of proxies, is not the stack.
-        let failure = match status {
-            status if status.is_success() && self.is_page => Some(Failure::CaptivePortal),
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-                if self.is_page =>
-            {
-                Some(Failure::FirewallPage(status.as_u16()))
-            }
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Some(Failure::ProxyPassword(None)),
-            StatusCode::NETWORK_AUTHENTICATION_REQUIRED => Some(Failure::CaptivePortal),
-            status if status.is_redirection() => Some(Failure::Redirected(self.leads_to.clone())),
-            _ => None,
+        let may_be_intercepted = status.is_success()
+            || matches!(
+                status,
+                StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            );
+        let redirected = || {
+            let leads_to = || Failure::Redirected(self.leads_to.clone());
+            status.is_redirection().then(leads_to)
         };
-        if let Some(failure) = failure {
+        let failure = intercepted(status.as_u16(), may_be_intercepted && self.is_page);
+        if let Some(failure) = failure.or_else(redirected) {
             return Err(self.unreachable(failure));
         }
         if status.is_success() {

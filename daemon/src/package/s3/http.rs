@@ -10,7 +10,7 @@ use object_store::client::{
     HttpResponseBody, HttpService,
 };
 
-use quilt_network::{Clients, Failure, Lost, Origin, is_page};
+use quilt_network::{Clients, Failure, Lost, Origin, intercepted, is_page};
 use quilt_proto::NetworkFailure;
 use url::Url;
 
@@ -55,13 +55,10 @@ impl HttpService for Transport {
         let response = client.execute(request).await;
         let response = response.map_err(|error| lost(&url, self.0.failure(&url, &error)))?;
 
-        if response.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(lost(&url, Failure::ProxyPassword(None)));
-        }
         if !response.status().is_success() {
             return match Refusal::read(response).await {
                 Read::Refusal(refusal) => Err(refusal.into()),
-                Read::Page(status) => Err(lost(&url, Failure::FirewallPage(status))),
+                Read::Intercepted(failure) => Err(lost(&url, failure)),
             };
         }
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
@@ -70,8 +67,9 @@ impl HttpService for Transport {
             // A page of a proxy's would pass for an empty listing.
             let page = body.collect().await?.to_bytes();
             let content_type = parts.headers.get(http::header::CONTENT_TYPE);
-            if is_page(content_type.and_then(|it| it.to_str().ok()), &page) {
-                return Err(lost(&url, Failure::CaptivePortal));
+            let is_page = is_page(content_type.and_then(|it| it.to_str().ok()), &page);
+            if let Some(failure) = intercepted(parts.status.as_u16(), is_page) {
+                return Err(lost(&url, failure));
             }
             if !page.windows(LISTING.len()).any(|at| at == LISTING) {
                 return Err(garbled("the answer is not S3's"));

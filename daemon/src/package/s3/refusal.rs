@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use object_store::client::{HttpError, HttpErrorKind};
+use quilt_network::{Failure, intercepted, is_page};
 use quilt_proto::Quoted;
 use quilt_proto::aws::Region;
 use reqwest::Response;
@@ -27,8 +28,8 @@ pub(super) struct Refusal {
 /// What an answer is that is no success.
 pub(super) enum Read {
     Refusal(Refusal),
-    /// A web page of something on the way, with this status.
-    Page(u16),
+    /// It is of something on the way.
+    Intercepted(Failure),
 }
 
 impl Refusal {
@@ -43,8 +44,9 @@ impl Refusal {
             }
         }
         let content_type = response.headers().get(http::header::CONTENT_TYPE);
-        if quilt_network::is_page(content_type.and_then(|it| it.to_str().ok()), &body) {
-            return Read::Page(response.status().as_u16());
+        let is_page = is_page(content_type.and_then(|it| it.to_str().ok()), &body);
+        if let Some(failure) = intercepted(response.status().as_u16(), is_page) {
+            return Read::Intercepted(failure);
         }
         let text = String::from_utf8_lossy(&body);
         Read::Refusal(Self::parse(response.status(), region, &text))
