@@ -1,7 +1,8 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
-//! programs from their credentials: one file a check. A check is called in
-//! [`run_checks`], says what it found as a [`Diagnostic`], and `api/finding.rs`
-//! names the command that mends it.
+//! programs from their credentials: one file a check. What is known
+//! without asking anyone is found beside the [`Diagnostic`] it is; other checks
+//! are called in [`run_checks`]. `api/finding.rs` names the command that mends
+//! what was found.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
 //! reason to wait.
@@ -20,7 +21,7 @@ use quilt_network::Network;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
-pub use self::diagnostic::Diagnostic;
+pub use self::diagnostic::{Diagnostic, known, network};
 pub use self::machine::settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
@@ -94,49 +95,6 @@ impl Report {
             }
         }
     }
-}
-
-/// What was named for the way to the network, and is of no use.
-pub fn network(network: &Network) -> Vec<Diagnostic> {
-    let (unusable, failure) = network.check();
-    let certificates = unusable.into_iter().map(Diagnostic::Certificates);
-    certificates
-        .chain(failure.map(Diagnostic::Network))
-        .collect()
-}
-
-/// What is known without asking anyone: all that the status shows, and more
-/// that is well. Reads no certificates, as a shell's prompt waits for it.
-pub fn known(context: &DoctorContext<'_>) -> Report {
-    let notes = context.sessions.store().notes().into_iter();
-    let mut found = Report {
-        diagnostics: notes.map(Diagnostic::StoreNote).collect(),
-        ..Report::default()
-    };
-    let diagnostics = &mut found.diagnostics;
-    diagnostics.extend(settings(context.settings));
-    let distrusted = context.distrusted.iter().cloned();
-    diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
-    let refused = context.protections.iter().filter(|it| it.refusal.is_some());
-    diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
-    let replaced = context.program.and_then(Program::replaced);
-    diagnostics.extend(replaced.map(Diagnostic::Replaced));
-    match context.gateway.check() {
-        Ok(passed) => found.passed.extend(passed),
-        Err(of_gateway) => {
-            let again = context.gateway.set_up_again();
-            let news = of_gateway.into_iter();
-            let news = news.filter(|found| !found.is_about(context.distrusted));
-            diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
-        }
-    }
-    let not_taken = context.keys_not_taken.iter().cloned();
-    diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
-    for session in context.sessions.all() {
-        let notices = context.keys.diagnostics(&session).into_iter();
-        diagnostics.extend(notices.map(Diagnostic::Key));
-    }
-    found
 }
 
 /// Looks at all of it.

@@ -3,12 +3,12 @@
 use crate::ErrorCode;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
+    ($(#[doc = $meaning:literal] $variant:ident = $name:literal,)+) => {
         /// What kind of thing is wrong, stable across versions.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum FindingCode {
-            $($(#[$doc])+ $variant,)+
+            $(#[doc = $meaning] $variant,)+
             /// What a request would fail with.
             Problem(ErrorCode),
         }
@@ -22,6 +22,15 @@ macro_rules! codes {
                 match self {
                     $(Self::$variant => $name,)+
                     Self::Problem(code) => code.as_str(),
+                }
+            }
+
+            /// What it means, in a sentence; nothing for what a request would
+            /// fail with.
+            pub fn meaning(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => Some($meaning.trim_ascii()),)+
+                    Self::Problem(_) => None,
                 }
             }
         }
@@ -69,7 +78,7 @@ codes! {
     BesideUnit = "beside_unit",
     /// The system refused the daemon a protection.
     Unprotected = "unprotected",
-    /// `HOME` is another user's.
+    /// `HOME` is another user's, or no directory of yours, as `sudo -E`, `su -m` and containers leave it.
     HomeOfOthers = "home_of_others",
     /// Others could have written a file; it is left alone.
     FileNotTrusted = "file_not_trusted",
@@ -81,7 +90,7 @@ codes! {
     ProfileNoRegion = "profile_no_region",
     /// The AWS profile is not quiltd's.
     ProfileOfOthers = "profile_of_others",
-    /// A section is there twice.
+    /// A section is there twice, of a profile or of anything else.
     ProfileTwice = "profile_twice",
     /// A key is there twice in a section.
     KeyTwice = "key_twice",
@@ -123,7 +132,7 @@ codes! {
     EnvironmentWebIdentity = "environment_web_identity",
     /// A file of AWS's begins with a byte order mark, which boto3 refuses.
     AwsFileMark = "aws_file_mark",
-    /// A line of such a file is none, and boto3 refuses the whole file.
+    /// A line of such a file is none, or not in UTF-8, and boto3 refuses the whole file.
     AwsFileLine = "aws_file_line",
     /// A line is indented, and taken for a part of the one before.
     ProcessContinued = "process_continued",
