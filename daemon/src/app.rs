@@ -222,13 +222,11 @@ impl App {
             "quiltd.log",
             "quiltd.toml.last",
         ];
-        let own = own.map(|name| (self.state_dir.join(name), Role::State));
+        let own = quilt_trust::judge_all(&self.state_dir, &own);
         let shared = self.gateway.files().into_iter();
         let shared = shared.chain([self.settings.path().to_owned()]);
-        let all = own
-            .into_iter()
-            .chain(shared.map(|path| (path, Role::Shared)));
-        let judged = all.filter_map(|(path, role)| quilt_trust::judge(&path, role).err());
+        let shared = shared.filter_map(|path| quilt_trust::judge(&path, Role::Shared).err());
+        let judged = own.into_iter().chain(shared);
         let mut found: Vec<Distrust> = Vec::new();
         for distrust in judged.filter(Distrust::is_about_others) {
             // One directory may spoil them all.

@@ -101,11 +101,28 @@ const OPEN_FILES: u64 = 40 * 1024;
 pub fn raise_open_files() -> std::io::Result<()> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
-    if current.is_none_or(|current| current >= wanted) {
-        return Ok(());
+    if current.is_some_and(|current| current < wanted) {
+        let current = Some(wanted);
+        setrlimit(Resource::Nofile, Rlimit { current, maximum })?;
     }
-    let current = Some(wanted);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+    grow_descriptor_table(current.map_or(wanted, |current| current.max(wanted)))
+}
+
+/// Descriptors that a crowd at one listener takes, about.
+const CROWD: u64 = 16 * 1024;
+
+/// Has the kernel's table of descriptors grow now to what a crowd needs. Once
+/// there are threads, each time that it doubles holds up whoever accepts a
+/// connection for up to tens of milliseconds (`expand_fdtable` in Linux waits
+/// for all processors).
+fn grow_descriptor_table(limit: u64) -> std::io::Result<()> {
+    let last = limit.min(CROWD).saturating_sub(1);
+    let Ok(last) = last.try_into() else {
+        return Ok(());
+    };
+    let any = std::fs::File::open("/dev/null")?;
+    drop(rustix::io::fcntl_dupfd_cloexec(any, last)?);
+    Ok(())
 }
 
 /// The least that must be lockable for the pages API keys rest in, in bytes.
