@@ -209,7 +209,7 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
         }
         Ok(Announced::Nothing) => {
             let _ = child.wait();
-            let words = last_words(&path, log_start);
+            let words = startup_failure(&path, log_start);
             let words =
                 words.map_or_else(|| "it said nothing".to_owned(), |words| words.to_string());
             Err(fail(format!("quiltd did not start: {words}")))
@@ -334,7 +334,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 }
 
 /// The last line the daemon wrote to its log, from `start` on.
-fn last_words(log: &Path, start: u64) -> Option<Quoted> {
+fn startup_failure(log: &Path, start: u64) -> Option<Quoted> {
     let mut log = File::open(log).ok()?;
     let end = log.metadata().ok()?.len();
     log.seek(SeekFrom::Start(start.max(end.saturating_sub(LOG_TAIL))))

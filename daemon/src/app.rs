@@ -33,7 +33,7 @@ use crate::keys::{Keys, StartupKeyError, StartupSource};
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::package::Packages;
-use crate::process::Attempt;
+use crate::process::ProtectionAttempt;
 use crate::program::Program;
 use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
@@ -46,10 +46,10 @@ use crate::{VERSION, catalog_resolver};
 /// How long a stopping daemon waits for tokens that are being rotated: until
 /// the request that was sent is over by itself (15 s, more after a freeze), and
 /// what it brought is stored. `TimeoutStopSec` of the unit is longer.
-const LAST_WORDS: Duration = Duration::from_secs(25);
+const ROTATION_FINISH_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// How long it waits for the audit log, which a disk may hold up.
-const AUDIT_LAST_WORDS: Duration = Duration::from_secs(1);
+const AUDIT_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The services.
 pub struct App {
@@ -88,7 +88,7 @@ pub struct App {
     /// Whether a service manager holds the socket, and wakes the daemon by it.
     pub is_socket_activated: bool,
     /// What protects the process.
-    pub protections: Vec<Attempt>,
+    pub protections: Vec<ProtectionAttempt>,
     changes: Changes,
     program: Option<Program>,
     clock: SharedClock,
@@ -105,7 +105,7 @@ impl App {
     /// Opens the token store and takes up the stored logins.
     pub async fn build(
         config: Config,
-        protections: Vec<Attempt>,
+        protections: Vec<ProtectionAttempt>,
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -123,7 +123,7 @@ impl App {
     pub(crate) async fn build_in(
         external: External,
         config: Config,
-        protections: Vec<Attempt>,
+        protections: Vec<ProtectionAttempt>,
         socket: PathBuf,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -210,14 +210,11 @@ impl App {
 
     /// Files that would be used, were they certain to be the user's own doing.
     pub fn distrusted(&self) -> Vec<Distrust> {
-        let own = state_files::READ_BACK;
-        let own = own.map(|name| (self.state_dir.join(name), Role::State));
+        let own = quilt_trust::judge_all(&self.state_dir, &state_files::READ_BACK);
         let shared = self.gateway.files().into_iter();
         let shared = shared.chain([self.settings.path().to_owned()]);
-        let all = own
-            .into_iter()
-            .chain(shared.map(|path| (path, Role::Shared)));
-        let judged = all.filter_map(|(path, role)| quilt_trust::judge(&path, role).err());
+        let shared = shared.filter_map(|path| quilt_trust::judge(&path, Role::Shared).err());
+        let judged = own.into_iter().chain(shared);
         let mut found: Vec<Distrust> = Vec::new();
         for distrust in judged.filter(Distrust::is_about_others) {
             // One directory may spoil them all.
@@ -243,7 +240,9 @@ impl App {
         asked: Option<&str>,
     ) -> Result<CatalogUrl, catalog_resolver::CatalogError> {
         let settings = self.settings.current();
-        catalog_resolver::resolve(asked, &settings, &self.config, || self.sessions.only())
+        catalog_resolver::resolve(asked, &settings, &self.config, || {
+            self.sessions.only_usable()
+        })
     }
 
     /// Takes note of who the stack says the user of a session is.
@@ -375,13 +374,13 @@ impl App {
     /// lost unless its successor gets stored.
     pub async fn finish(&self) {
         self.finish_rotations().await;
-        drop(tokio::time::timeout(AUDIT_LAST_WORDS, self.audit.finish()).await);
+        drop(tokio::time::timeout(AUDIT_FINISH_TIMEOUT, self.audit.finish()).await);
     }
 
     pub(crate) async fn finish_rotations(&self) {
         self.grants.close();
         self.tasks.close();
-        if tokio::time::timeout(LAST_WORDS, self.tasks.wait())
+        if tokio::time::timeout(ROTATION_FINISH_TIMEOUT, self.tasks.wait())
             .await
             .is_err()
         {

@@ -18,7 +18,7 @@ use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
 
-pub use self::cached::{Cached, Lookout};
+pub use self::cached::{Cached, WatchedFile};
 pub use self::error::FileError;
 pub(crate) use self::error::wrap_file_error;
 pub use self::events::FileEvents;

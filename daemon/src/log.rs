@@ -28,7 +28,7 @@ const MOST: usize = 512;
 /// Writes lines, each the first time. What is logged at DEBUG and below was
 /// asked for, and is written as it comes.
 #[derive(Debug)]
-pub struct Merging<W> {
+pub struct RepeatFilter<W> {
     to: W,
     lines: Mutex<Lines>,
 }
@@ -50,7 +50,7 @@ struct Seen {
     last: Vec<u8>,
 }
 
-impl<W: Fn() -> T, T: Write> Merging<W> {
+impl<W: Fn() -> T, T: Write> RepeatFilter<W> {
     /// To what this opens for each line.
     pub fn new(to: W) -> Self {
         Self {
@@ -140,7 +140,7 @@ fn without_time(line: &[u8]) -> &[u8] {
 /// One line on its way.
 #[derive(Debug)]
 pub struct Line<'a, W> {
-    log: &'a Merging<W>,
+    log: &'a RepeatFilter<W>,
     is_merged: bool,
 }
 
@@ -159,7 +159,7 @@ impl<W: Fn() -> T, T: Write> Write for Line<'_, W> {
     }
 }
 
-impl<'a, W: Fn() -> T + 'a, T: Write> MakeWriter<'a> for Merging<W> {
+impl<'a, W: Fn() -> T + 'a, T: Write> MakeWriter<'a> for RepeatFilter<W> {
     type Writer = Line<'a, W>;
 
     fn make_writer(&'a self) -> Line<'a, W> {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_line_that_comes_for_a_day_is_written_a_few_times_with_how_often() {
         let kept = Kept::default();
-        let log = Merging::new(|| kept.clone());
+        let log = RepeatFilter::new(|| kept.clone());
         let begun = Instant::now();
         for second in 0..24 * 3600 {
             let now = begun + Duration::from_secs(second);
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn lines_that_differ_are_all_written_and_numbers_make_a_difference_for_a_while() {
         let kept = Kept::default();
-        let log = Merging::new(|| kept.clone());
+        let log = RepeatFilter::new(|| kept.clone());
         let now = Instant::now();
         for name in ["a", "b", "c"] {
             log.line(format!("T {name}\n").as_bytes(), now).unwrap();
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn whoever_makes_up_ever_new_lines_fills_no_memory() {
-        let log = Merging::new(io::sink);
+        let log = RepeatFilter::new(io::sink);
         let now = Instant::now();
         for number in 0..10_000_u32 {
             let name: String = number

@@ -1,8 +1,8 @@
 //! quiltd: harden, parse, listen, say so, serve.
 
 mod args;
+mod zeroed_memory;
 
-use std::alloc::System;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -20,8 +20,8 @@ use quiltd::handover::{self, HandoverKey, KeyTaker, Receipt};
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
-use quiltd::log::Merging;
-use quiltd::process::Attempt;
+use quiltd::log::RepeatFilter;
+use quiltd::process::ProtectionAttempt;
 use quiltd::token_store::{StoreChoice, StoreError};
 use quiltd::{Listeners, api, instance, listen, memory, process, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
@@ -31,13 +31,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use zeroizing_alloc::ZeroAlloc;
 
 use args::Args;
-
-/// Zeroes what it frees: copies of secrets made inside libraries go too.
-#[global_allocator]
-static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Time for blocking work, such as a keyring that hangs, once all is served.
 const LINGER: Duration = Duration::from_secs(1);
@@ -68,7 +63,7 @@ fn main() -> ExitCode {
         Ok(Some(args)) => args,
         Ok(None) => return ExitCode::SUCCESS,
         Err(line) => {
-            last_words(&line, None);
+            report_failure(&line, None);
             return ExitCode::from(exit_code::USAGE);
         }
     };
@@ -76,7 +71,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let (what, hint) = explain(&error);
-            last_words(&what, hint);
+            report_failure(&what, hint);
             ExitCode::FAILURE
         }
     }
@@ -99,7 +94,7 @@ fn explain(error: &anyhow::Error) -> (String, Option<Command>) {
 
 /// What went wrong and what to run: one line, and no panic where stderr is
 /// closed. Whoever asked for it reads the same on stdout.
-fn last_words(what: &str, hint: Option<Command>) {
+fn report_failure(what: &str, hint: Option<Command>) {
     let what = quoted::one_line(what, MAX_LINE, MAX_LINE);
     let hint = hint.unwrap_or_else(|| "quiltd --help".into());
     let problem = Problem::new(500, ErrorCode::Internal, what).with_hint(hint);
@@ -118,7 +113,7 @@ fn carry_keys(path: &Path) -> ExitCode {
     match handover::relay(path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            last_words(&error.to_string(), Some("quiltctl status".into()));
+            report_failure(&error.to_string(), Some("quiltctl status".into()));
             ExitCode::FAILURE
         }
     }
@@ -147,11 +142,11 @@ fn take_keys(visit: KeyTaker) -> Option<(Vec<HandoverKey>, Receipt)> {
 
 fn serve(
     args: Args,
-    protections: Vec<Attempt>,
+    protections: Vec<ProtectionAttempt>,
     before: Option<(Vec<HandoverKey>, Receipt)>,
 ) -> anyhow::Result<ExitCode> {
     log_to_stderr(&args.log);
-    for warning in protections.iter().filter_map(Attempt::warning) {
+    for warning in protections.iter().filter_map(ProtectionAttempt::warning) {
         tracing::warn!("{warning}");
     }
     if let Err(error) = process::raise_open_files() {
@@ -263,7 +258,7 @@ fn stop(runtime: Runtime) {
 fn log_to_stderr(filter: &str) {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(Merging::new(io::stderr))
+        .with_writer(RepeatFilter::new(io::stderr))
         .with_ansi(io::stderr().is_terminal())
         // Its own complaint about a closed stderr would go to stderr and panic.
         .log_internal_errors(false)

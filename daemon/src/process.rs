@@ -44,14 +44,14 @@ impl Protection {
 
 /// A protection, and why it could not be had.
 #[derive(Clone, Debug)]
-pub struct Attempt {
+pub struct ProtectionAttempt {
     /// Which.
     pub protection: Protection,
     /// What the system said; nothing where it is in force.
     pub refusal: Option<String>,
 }
 
-impl Attempt {
+impl ProtectionAttempt {
     /// The command that brings it about, or shows why it cannot be had.
     pub fn remedy(&self) -> Command {
         match self.protection {
@@ -76,7 +76,7 @@ impl Attempt {
 /// it starts, and the umask covers every file made afterwards. Nothing here is
 /// worth refusing to start for (containers forbid some of it), so the caller
 /// only reports what is left open.
-pub fn harden() -> Vec<Attempt> {
+pub fn harden() -> Vec<ProtectionAttempt> {
     umask(Mode::RWXG | Mode::RWXO);
     let no_core = setrlimit(
         Resource::Core,
@@ -101,11 +101,28 @@ const OPEN_FILES: u64 = 40 * 1024;
 pub fn raise_open_files() -> std::io::Result<()> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
-    if current.is_none_or(|current| current >= wanted) {
-        return Ok(());
+    if current.is_some_and(|current| current < wanted) {
+        let current = Some(wanted);
+        setrlimit(Resource::Nofile, Rlimit { current, maximum })?;
     }
-    let current = Some(wanted);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+    grow_descriptor_table(current.map_or(wanted, |current| current.max(wanted)))
+}
+
+/// Descriptors that a crowd at one listener takes, about.
+const CROWD: u64 = 16 * 1024;
+
+/// Has the kernel's table of descriptors grow now to what a crowd needs. Once
+/// there are threads, each time that it doubles holds up whoever accepts a
+/// connection for up to tens of milliseconds (`expand_fdtable` in Linux waits
+/// for all processors).
+fn grow_descriptor_table(limit: u64) -> std::io::Result<()> {
+    let last = limit.min(CROWD).saturating_sub(1);
+    let Ok(last) = last.try_into() else {
+        return Ok(());
+    };
+    let any = std::fs::File::open("/dev/null")?;
+    drop(rustix::io::fcntl_dupfd_cloexec(any, last)?);
+    Ok(())
 }
 
 /// The least that must be lockable for the pages API keys rest in, in bytes.
@@ -165,7 +182,7 @@ fn lock_all() -> std::io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn harden_platform(attempts: &mut Vec<Attempt>) {
+fn harden_platform(attempts: &mut Vec<ProtectionAttempt>) {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     use rustix::thread::set_no_new_privs;
 
@@ -178,21 +195,24 @@ fn harden_platform(attempts: &mut Vec<Attempt>) {
 }
 
 #[cfg(target_os = "macos")]
-fn harden_platform(attempts: &mut Vec<Attempt>) {
+fn harden_platform(attempts: &mut Vec<ProtectionAttempt>) {
     let denied = secmem_proc::components::disable_tracing_prctl();
     let denied = denied.map_err(|error| std::io::Error::other(error.to_string()));
     attempts.push(attempt(Protection::NoTracing, denied));
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn harden_platform(attempts: &mut Vec<Attempt>) {
+fn harden_platform(attempts: &mut Vec<ProtectionAttempt>) {
     let unsupported = std::io::Error::from(std::io::ErrorKind::Unsupported);
     attempts.push(attempt(Protection::NoTracing, Err::<(), _>(unsupported)));
 }
 
-fn attempt<E: Into<std::io::Error>>(protection: Protection, result: Result<(), E>) -> Attempt {
+fn attempt<E: Into<std::io::Error>>(
+    protection: Protection,
+    result: Result<(), E>,
+) -> ProtectionAttempt {
     let refusal = result.err().map(|error| error.into().to_string());
-    Attempt {
+    ProtectionAttempt {
         protection,
         refusal,
     }

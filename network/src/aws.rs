@@ -24,7 +24,7 @@ use aws_types::service_config::ServiceConfigKey;
 use quilt_proto::NetworkFailure;
 use url::Url;
 
-use crate::{Clients, Failure, Lost, Origin, intercepted, is_page};
+use crate::{Clients, FailedRequest, Failure, Origin, intercepted, is_page};
 
 /// Until connected, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -95,7 +95,8 @@ pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Option<(Failure, Option<
         SdkError::TimeoutError(_) => Some(Failure::Timeout),
         SdkError::DispatchFailure(failure) => {
             let connector = failure.as_connector_error()?;
-            let found = crate::failure::chain(connector).find_map(|it| it.downcast_ref::<Lost>());
+            let found =
+                crate::failure::chain(connector).find_map(|it| it.downcast_ref::<FailedRequest>());
             if let Some(lost) = found {
                 return Some((lost.failure.clone(), Some(lost.origin.clone())));
             }
@@ -155,7 +156,7 @@ async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, C
         reqwest::Request::try_from(request).map_err(|error| user(error.without_url().into()))?;
     let url = request.url().clone();
     let lost = |failure| {
-        unanswered(Lost {
+        unanswered(FailedRequest {
             origin: Origin::of(&url),
             failure,
         })
@@ -167,7 +168,7 @@ async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, C
     HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-fn unanswered(lost: Lost) -> ConnectorError {
+fn unanswered(lost: FailedRequest) -> ConnectorError {
     use NetworkFailure as K;
     let kind = lost.failure.kind();
     let error = Box::new(lost);

@@ -11,8 +11,8 @@ pub mod aws;
 mod captive_portal;
 mod certificates;
 mod clients;
-mod exceptions;
 mod failure;
+mod no_proxy;
 mod origin;
 mod proxies;
 mod remedy;
@@ -31,7 +31,7 @@ pub use self::captive_portal::{intercepted, is_page};
 pub use self::certificates::Unusable;
 pub use self::clients::Clients;
 pub use self::failure::Failure;
-pub use self::origin::{Lost, Origin};
+pub use self::origin::{FailedRequest, Origin};
 pub use self::remedy::SET_CLOCK;
 pub use self::settings::{ProxyUrl, Settings, SettingsError};
 
@@ -41,12 +41,12 @@ use self::proxies::Proxies;
 /// read before the first request; changed settings count from the next one on.
 pub struct Network {
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Option<Derived>>,
 }
 
 /// What follows from settings.
 #[derive(Clone)]
-struct Known {
+struct Derived {
     settings: Settings,
     version: u64,
     proxies: Arc<Proxies>,
@@ -147,13 +147,13 @@ impl Network {
         Some(tls)
     }
 
-    fn known(&self) -> Known {
+    fn known(&self) -> Derived {
         let settings = (self.settings)();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
             Some(known) if known.settings == settings => known.clone(),
             before => {
-                let now = Known {
+                let now = Derived {
                     proxies: Arc::new(Proxies::new(&settings)),
                     settings,
                     version: before.as_ref().map_or(0, |before| before.version + 1),

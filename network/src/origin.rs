@@ -58,20 +58,20 @@ impl fmt::Display for Origin {
 
 /// A request that came to nothing, and whom it was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
+pub struct FailedRequest {
     /// Whom.
     pub origin: Origin,
     /// What happened.
     pub failure: Failure,
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.origin, self.failure)
     }
 }
 
-impl std::error::Error for Lost {}
+impl std::error::Error for FailedRequest {}
 
 #[cfg(test)]
 mod tests {

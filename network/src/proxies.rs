@@ -6,7 +6,7 @@ use quilt_proto::network::{HTTPS_PROXY, PROXY_VARIABLES, variable};
 use reqwest::{ClientBuilder, Proxy};
 use url::Url;
 
-use crate::exceptions::Exceptions;
+use crate::no_proxy::NoProxy;
 use crate::{Failure, ProxyUrl, Settings};
 
 /// The proxies for both schemes, and whom they are not for.
@@ -14,7 +14,7 @@ use crate::{Failure, ProxyUrl, Settings};
 pub(crate) struct Proxies {
     https: Option<ProxyUrl>,
     http: Option<ProxyUrl>,
-    exceptions: Exceptions,
+    exceptions: NoProxy,
     /// The variable whose value is no address of a proxy.
     invalid: Option<&'static str>,
     /// Whether anybody said anything of proxies.
@@ -29,7 +29,7 @@ impl Proxies {
         let exceptions = exceptions
             .or(no.map(|(_, value)| value))
             .unwrap_or_default();
-        let exceptions = Exceptions::parse(&exceptions);
+        let exceptions = NoProxy::parse(&exceptions);
         if let Some(proxy) = &settings.proxy {
             return Self {
                 https: proxy.clone(),

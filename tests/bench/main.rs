@@ -88,6 +88,8 @@ struct Options {
     /// Be the crowd on this socket: what this program runs itself for.
     #[arg(long, value_name = "SOCKET", hide = true)]
     crowd_on: Option<PathBuf>,
+    #[arg(long, default_value = "holding", hide = true)]
+    crowd_kind: crowd::Kind,
     #[command(flatten)]
     counting: Counting,
     /// Print one JSON document in place of the table.
@@ -112,7 +114,7 @@ struct Counting {
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     if let Some(socket) = &options.crowd_on {
-        crowd::gather(socket)?;
+        crowd::gather(socket, options.crowd_kind)?;
         return Ok(ExitCode::SUCCESS);
     }
     let binaries = Binaries::find_or_build(options.quiltctl.clone(), options.quiltd.clone())?;
@@ -275,19 +277,21 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         comparisons,
         packages,
         window,
-        crowd: crowd(options, session, &mut skipped),
+        crowds: crowds(options, session, &mut skipped),
         memory,
         rows,
         skipped,
     })
 }
 
-/// Last of all: what it leaves behind would count for the others.
-fn crowd(options: &Options, session: &Session, skipped: &mut Vec<String>) -> Option<Crowd> {
-    let crowd = Crowd::measure(session, options.vends);
-    crowd
-        .map_err(|error| skipped.push(format!("a crowd: {error:#}")))
-        .ok()
+/// Last of all: what they leave behind would count for the others.
+fn crowds(options: &Options, session: &Session, skipped: &mut Vec<String>) -> Vec<Crowd> {
+    let measure = |kind| {
+        Crowd::measure(session, kind, options.vends)
+            .map_err(|error| skipped.push(format!("a crowd: {error:#}")))
+            .ok()
+    };
+    crowd::Kind::ALL.into_iter().filter_map(measure).collect()
 }
 
 /// A file with what `credential-process` prints.

@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) packages: Option<Packages>,
     /// How long a login can be lost to `kill -9`.
     pub(crate) window: Option<Window>,
-    pub(crate) crowd: Option<Crowd>,
+    pub(crate) crowds: Vec<Crowd>,
     /// Of the daemon, after a login and a first vend.
     pub(crate) memory: Memory,
     /// Every figure that has a target, a line each.
@@ -50,7 +50,8 @@ impl Report {
             && self.memory.target_met()
             && self.rows.iter().all(Row::is_met)
             && self.packages.as_ref().is_some_and(Packages::targets_met)
-            && self.crowd.as_ref().is_some_and(Crowd::targets_met)
+            && !self.crowds.is_empty()
+            && self.crowds.iter().all(Crowd::targets_met)
             && self
                 .comparisons
                 .iter()
@@ -105,7 +106,7 @@ impl fmt::Display for Report {
                 window.plain_max_ms,
             )?;
         }
-        if let Some(crowd) = &self.crowd {
+        for crowd in &self.crowds {
             writeln!(f, "{crowd}")?;
         }
         writeln!(f)?;
@@ -137,6 +138,7 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crowd::Kind;
     use crate::row::Target;
 
     fn fine() -> Report {
@@ -162,6 +164,7 @@ mod tests {
             growth_kib: Some(8 * 1024),
         };
         let crowd = Crowd {
+            kind: Kind::Holding,
             tried: 1,
             vends_alone: 1,
             vends_crowded: 1,
@@ -182,7 +185,7 @@ mod tests {
             comparisons: vec![comparison],
             packages: Some(packages),
             window: None,
-            crowd: Some(crowd),
+            crowds: vec![crowd],
             memory,
             rows: vec![Row::once("a", "b", 1., Target::AtMost(1.))],
             skipped: Vec::new(),
@@ -225,7 +228,7 @@ mod tests {
         report.packages = None;
         assert!(!report.targets_met());
         report = fine();
-        report.crowd = None;
+        report.crowds.clear();
         assert!(!report.targets_met());
         report = fine();
         packages(&mut report).list_ms = f64::NAN;
@@ -233,7 +236,7 @@ mod tests {
     }
 
     fn crowd(report: &mut Report) -> &mut Crowd {
-        report.crowd.as_mut().unwrap()
+        &mut report.crowds[0]
     }
 
     fn packages(report: &mut Report) -> &mut Packages {

@@ -363,7 +363,7 @@ async fn entries_are_in_order_of_time_although_repeats_are_gathered() {
 #[cfg(target_os = "linux")]
 fn program(two: &Two, name: &str) -> PathBuf {
     let path = two.world.home.path().join(name);
-    fs::copy("/bin/sh", &path).unwrap();
+    quilt_tests::harness::binaries::copy("/bin/sh".as_ref(), &path);
     path
 }
 

@@ -1,6 +1,6 @@
 //! Signing in to the AWS console.
 
-use quilt_tests::harness::{Daemon, Home, Users, World};
+use quilt_tests::harness::{Daemon, Home, Users, World, binaries};
 use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
 use serde_json::Value;
 
@@ -60,12 +60,7 @@ async fn the_browser_gets_the_url_without_it_being_on_a_command_line() {
         seen.display(),
         page.display()
     );
-    std::fs::write(&browser, script).unwrap();
-    std::fs::set_permissions(
-        &browser,
-        std::os::unix::fs::PermissionsExt::from_mode(0o700),
-    )
-    .unwrap();
+    binaries::script(&browser, &script);
     let output = world
         .ctl_command(&["console"])
         .env("BROWSER", &browser)
@@ -126,9 +121,7 @@ async fn another_user_who_reads_the_browsers_command_line_signs_in_nowhere() {
     let browser = world.home.path().join("browser");
     let seen = world.home.path().join("argument");
     let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());
-    std::fs::write(&browser, script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&browser, mode).unwrap();
+    binaries::script(&browser, &script);
     world.home.give(&browser);
     let mut console = world.ctl_command(&["console"]);
     let console = console.env("BROWSER", &browser).spawn().unwrap();

@@ -581,7 +581,7 @@ async fn in_a_container_the_mounted_socket_serves_a_static_quiltctl() {
     std::fs::create_dir_all(root.join("run")).unwrap();
     std::fs::write(root.join("run/quiltd.sock"), "").unwrap();
     let quiltctl = tokio::task::spawn_blocking(binaries::static_quiltctl);
-    std::fs::copy(quiltctl.await.unwrap(), root.join("quiltctl")).unwrap();
+    binaries::copy(&quiltctl.await.unwrap(), &root.join("quiltctl"));
     let enter = ["unshare", "--map-root-user", "--mount", "--net", "sh", "-c"];
     let mut possible = world.home.command(enter[0]);
     possible.args(&enter[1..]).arg("true");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quilt_tests::harness::{Run, World};
+use quilt_tests::harness::{Run, World, binaries};
 
 fn name_it(world: &World) {
     let settings = world.home.settings();
@@ -136,13 +136,9 @@ async fn all_that_need_a_login_are_logged_in_one_after_another() {
     });
     // A browser that follows wherever it is led.
     let browser = world.home.path().join("browser");
-    fs::write(&browser, "#!/bin/sh\ncurl --silent --location \"$1\"\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&browser, mode).unwrap();
+    binaries::script(&browser, "#!/bin/sh\ncurl --silent --location \"$1\"\n");
     let login = || {
-        let mut login = world
-            .home
-            .command(quilt_tests::harness::binaries::quiltctl());
+        let mut login = world.home.command(binaries::quiltctl());
         login
             .args(["login", "--all", "--web"])
             .env("BROWSER", &browser);
@@ -197,9 +193,7 @@ async fn what_the_daemon_wrote_is_shown_where_quiltctl_started_it() {
     assert!(line.contains("a service manager"), "{line}");
     world.daemon.take().unwrap().stop().await;
     let quiltctl = |args: &[&str]| {
-        let mut command = world
-            .home
-            .command(quilt_tests::harness::binaries::quiltctl());
+        let mut command = world.home.command(binaries::quiltctl());
         command.args(args).stdin(std::process::Stdio::null());
         command
     };

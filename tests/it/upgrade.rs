@@ -41,7 +41,7 @@ impl Installed {
         for program in [binaries::quiltd(), binaries::quiltctl()] {
             let place = self.bin.join(program.file_name().unwrap());
             let beside = place.with_extension("new");
-            fs::copy(program, &beside).unwrap();
+            binaries::copy(program, &beside);
             fs::rename(&beside, &place).unwrap();
         }
     }

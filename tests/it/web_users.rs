@@ -1,7 +1,6 @@
 //! `login --web` among several users of a machine: whoever is not the one who
 //! began it, neither sees what it needs nor gets to end it.
 
-use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -78,12 +77,7 @@ impl Begun {
         let browser = world.home.path().join("browser");
         // Stays, as a browser does, so that its command line can be read.
         let script = format!("#!/bin/sh\necho \"$@\" >>{}\nsleep 60\n", seen.display());
-        fs::write(&browser, script).unwrap();
-        fs::set_permissions(
-            &browser,
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )
-        .unwrap();
+        binaries::script(&browser, &script);
         world.home.give(&browser);
         let mut command = world.ctl_command(&[&["login", "--web"], args].concat());
         let mut ctl = command

@@ -26,7 +26,7 @@ pub(super) enum ApiError {
     Catalog(CatalogError),
     Session(SessionError),
     /// A login did not come about.
-    Login(SessionError, How),
+    Login(SessionError, LoginMethod),
     /// The stack does not take the code that was pasted.
     CodeRefused {
         catalog: CatalogUrl,
@@ -69,13 +69,13 @@ pub(super) enum ApiError {
 
 /// How somebody wants to log in.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum How {
+pub(super) enum LoginMethod {
     Code,
     Browser,
     ApiKey,
 }
 
-impl How {
+impl LoginMethod {
     pub(super) fn command(self) -> Command {
         match self {
             Self::Code => "quiltctl login",

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::web::WebLogins;
 use super::{loopback, routes};
 use crate::app::App;
-use crate::gateway::Open;
+use crate::gateway::OpenListener;
 
 /// Every endpoint with its handler; a test says that none is missing.
 pub(super) fn served() -> Served {
@@ -70,7 +70,7 @@ async fn follow(State(app): State<Arc<App>>, mut request: Request, next: Next) -
 pub(super) struct Waited(pub(super) Duration);
 
 /// What starts the registry gateway's listener.
-pub fn open_gateway(app: &Arc<App>) -> Open {
+pub fn open_gateway(app: &Arc<App>) -> OpenListener {
     let app = Arc::clone(app);
     Arc::new(move |port| loopback::open_gateway(&app, port))
 }

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 pub use self::event::Event;
 use self::file::AuditFile;
 use self::tally::Tally;
-use self::writer::{Order, lock, run};
+use self::writer::{WriterMessage, lock, run};
 use crate::files;
 
 /// Events that may wait to be written; more are dropped, and counted.
@@ -40,7 +40,7 @@ pub struct AuditError {
 #[derive(Clone)]
 pub struct AuditLog {
     path: PathBuf,
-    orders: Option<SyncSender<Order>>,
+    orders: Option<SyncSender<WriterMessage>>,
     tally: Arc<Mutex<Tally>>,
     dropped: Arc<AtomicU64>,
     recorded: Arc<AtomicU64>,
@@ -77,7 +77,9 @@ impl AuditLog {
             return;
         };
         let count = line.count;
-        let send = |orders: &SyncSender<Order>| orders.try_send(Order::Record(line)).is_ok();
+        let send = |orders: &SyncSender<WriterMessage>| {
+            orders.try_send(WriterMessage::Record(line)).is_ok()
+        };
         if self.orders.as_ref().is_some_and(send) {
             return;
         }
@@ -108,8 +110,9 @@ impl AuditLog {
             return Err(fail("it is not written"));
         };
         let (answer, answered) = oneshot::channel();
-        let asked =
-            tokio::task::spawn_blocking(move || orders.send(Order::Read(since, answer)).is_ok());
+        let asked = tokio::task::spawn_blocking(move || {
+            orders.send(WriterMessage::Read(since, answer)).is_ok()
+        });
         if !matches!(asked.await, Ok(true)) {
             return Err(fail("it is no longer written"));
         }

@@ -13,7 +13,7 @@ type Holder = (u32, Option<String>, Option<u32>);
 
 /// How dear a line is to its program, the dearest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Worth {
+enum Retention {
     /// A secret was handed out, or something was changed.
     Done,
     /// A request was carried that may have changed something.
@@ -24,7 +24,7 @@ enum Worth {
     Refused,
 }
 
-impl Worth {
+impl Retention {
     fn of(entry: &AuditEntry) -> Self {
         let method = entry
             .request
@@ -42,10 +42,10 @@ impl Worth {
 /// The lines that stay, in their order, of at most `room` bytes with their
 /// ends. What is no line of the log goes.
 pub(super) fn keep<'a>(lines: &[&'a [u8]], room: usize) -> Vec<&'a [u8]> {
-    let mut holders: HashMap<Holder, Vec<(Worth, usize)>> = HashMap::new();
+    let mut holders: HashMap<Holder, Vec<(Retention, usize)>> = HashMap::new();
     for (at, line) in lines.iter().enumerate() {
         if let Ok(entry) = serde_json::from_slice::<AuditEntry>(line) {
-            let worth = Worth::of(&entry);
+            let worth = Retention::of(&entry);
             let pid = entry.pid.filter(|_| entry.program.is_none());
             let holder = (entry.uid, entry.program, pid);
             let held = holders.entry(holder).or_default();

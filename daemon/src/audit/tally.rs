@@ -20,19 +20,19 @@ const MAX_KINDS: usize = 256;
 #[derive(Default)]
 pub(super) struct Tally {
     hasher: RandomState,
-    kinds: HashMap<u64, Vec<Gathered>>,
+    kinds: HashMap<u64, Vec<Tallied>>,
     length: usize,
 }
 
 /// Equal events after the one that was a line at once.
-struct Gathered {
+struct Tallied {
     first: AuditEntry,
     since: Instant,
     repeats: u64,
     last: (Timestamp, Option<u32>),
 }
 
-impl Gathered {
+impl Tallied {
     /// A line for the repeats so far.
     fn take(&mut self) -> Option<AuditEntry> {
         let count = std::mem::take(&mut self.repeats);
@@ -74,7 +74,7 @@ impl Tally {
             return;
         }
         self.length += 1;
-        self.kinds.entry(hash).or_default().push(Gathered {
+        self.kinds.entry(hash).or_default().push(Tallied {
             first: first.clone(),
             since,
             repeats: 0,

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::file::AuditFile;
 use super::tally::{GATHER, Tally};
 
-pub(super) enum Order {
+pub(super) enum WriterMessage {
     Record(AuditEntry),
     Read(
         Option<Timestamp>,
@@ -21,7 +21,7 @@ pub(super) enum Order {
 }
 
 /// Carries orders out until nobody can give any.
-pub(super) fn run(mut file: AuditFile, inbox: &Receiver<Order>, tally: &Arc<Mutex<Tally>>) {
+pub(super) fn run(mut file: AuditFile, inbox: &Receiver<WriterMessage>, tally: &Arc<Mutex<Tally>>) {
     loop {
         let due = lock(tally).due_in();
         let order = match due {
@@ -29,11 +29,11 @@ pub(super) fn run(mut file: AuditFile, inbox: &Receiver<Order>, tally: &Arc<Mute
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match order {
-            Ok(Order::Record(entry)) => {
+            Ok(WriterMessage::Record(entry)) => {
                 flush(&mut file, tally, GATHER);
                 file.append(&entry);
             }
-            Ok(Order::Read(since, answer)) => {
+            Ok(WriterMessage::Read(since, answer)) => {
                 flush(&mut file, tally, Duration::ZERO);
                 drop(answer.send(file.read(since)));
             }

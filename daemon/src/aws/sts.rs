@@ -49,21 +49,21 @@ impl Aws {
     pub async fn assume_role(
         &self,
         keys: &SessionKeys,
-        wanted: &AssumeRole<'_>,
+        request: &AssumeRole<'_>,
     ) -> Result<SessionKeys, AwsError> {
         let mut call = self
-            .client(keys, wanted)
+            .client(keys, request)
             .assume_role()
-            .role_arn(wanted.role_arn)
-            .role_session_name(wanted.session_name)
-            .duration_seconds(i32::try_from(wanted.duration).unwrap_or(i32::MAX))
-            .set_external_id(wanted.external_id.map(str::to_owned))
-            .set_policy(wanted.policy.map(str::to_owned))
-            .set_source_identity(wanted.source_identity.map(str::to_owned));
-        for arn in wanted.policy_arns {
+            .role_arn(request.role_arn)
+            .role_session_name(request.session_name)
+            .duration_seconds(i32::try_from(request.duration).unwrap_or(i32::MAX))
+            .set_external_id(request.external_id.map(str::to_owned))
+            .set_policy(request.policy.map(str::to_owned))
+            .set_source_identity(request.source_identity.map(str::to_owned));
+        for arn in request.policy_arns {
             call = call.policy_arns(PolicyDescriptorType::builder().arn(arn).build());
         }
-        for (key, value) in wanted.tags {
+        for (key, value) in request.tags {
             let tag = Tag::builder().key(key).value(value).build();
             call = call.tags(tag.map_err(|_| AwsError::odd(SERVICE, "takes no such tag"))?);
         }
@@ -84,11 +84,11 @@ impl Aws {
         })
     }
 
-    fn client(&self, keys: &SessionKeys, wanted: &AssumeRole<'_>) -> Client {
-        let named = wanted.region.map(|name| Region::new(name.to_owned()));
+    fn client(&self, keys: &SessionKeys, request: &AssumeRole<'_>) -> Client {
+        let named = request.region.map(|name| Region::new(name.to_owned()));
         let region = named
             .or_else(|| self.config.region().cloned())
-            .unwrap_or_else(|| Region::new(wanted.default_region.to_owned()));
+            .unwrap_or_else(|| Region::new(request.default_region.to_owned()));
         let credentials = Credentials::new(
             keys.access_key_id.as_str(),
             keys.secret_access_key.secret().expose(),

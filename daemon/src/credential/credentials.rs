@@ -16,7 +16,7 @@ use crate::session::Identity;
 
 /// AWS session credentials, and for whom they were issued. Cheap to clone.
 #[derive(Clone)]
-pub struct AwsCredentials(Arc<Held>);
+pub struct AwsCredentials(Arc<Shared>);
 
 /// What was issued.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Issued {
     pub identity: Identity,
 }
 
-struct Held {
+struct Shared {
     issued: Issued,
     /// Each is written once, whoever asks how often.
     process: OnceLock<Bytes>,
@@ -65,7 +65,7 @@ fn written(document: &impl Serialize) -> Bytes {
 
 impl From<Issued> for AwsCredentials {
     fn from(issued: Issued) -> Self {
-        Self(Arc::new(Held {
+        Self(Arc::new(Shared {
             issued,
             process: OnceLock::new(),
             container: OnceLock::new(),

@@ -138,7 +138,8 @@ impl Vault {
         let session = if let Some(catalog) = &profile.catalog {
             sessions.session(catalog)
         } else {
-            let catalog = catalog_resolver::resolve(asked, &settings, config, || sessions.only())?;
+            let catalog =
+                catalog_resolver::resolve(asked, &settings, config, || sessions.only_usable())?;
             sessions.session(&catalog)
         };
         Ok(ResolvedProfile {

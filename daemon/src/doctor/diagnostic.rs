@@ -12,7 +12,7 @@ use super::{DoctorContext, Report, settings};
 use crate::credential::CredentialError;
 use crate::gateway::GatewayDiagnostic;
 use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
-use crate::process::Attempt;
+use crate::process::ProtectionAttempt;
 use crate::program::{Program, Replaced};
 use crate::session::SessionError;
 use crate::stack::StackError;
@@ -87,7 +87,7 @@ pub enum Diagnostic {
     Distrusted(Distrust),
     /// The system refuses the process a protection.
     #[error("{}", .0.warning().unwrap_or_default())]
-    Unprotected(Attempt),
+    Unprotected(ProtectionAttempt),
     /// The daemon's program is not what is installed any more.
     #[error("{0}")]
     Replaced(Replaced),

@@ -27,7 +27,7 @@ use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
 use crate::keys::{Keys, StartupKeyError, StartupSource};
-use crate::process::Attempt;
+use crate::process::ProtectionAttempt;
 use crate::program::Program;
 use crate::session::{Session, Sessions};
 use crate::settings::SettingsFile;
@@ -61,7 +61,7 @@ pub struct DoctorContext<'a> {
     /// What the user set.
     pub settings: &'a SettingsFile,
     /// What protects the process.
-    pub protections: &'a [Attempt],
+    pub protections: &'a [ProtectionAttempt],
     /// What the daemon runs.
     pub program: Option<&'a Program>,
     /// Files that are not used, because somebody else may have changed them.

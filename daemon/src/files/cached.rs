@@ -18,7 +18,7 @@ const NONE: u64 = u64::MAX;
 
 /// Tells versions of one file apart.
 #[derive(Debug)]
-pub struct Lookout {
+pub struct WatchedFile {
     path: PathBuf,
     /// The device that was found to be this machine's own.
     local: AtomicU64,
@@ -26,7 +26,7 @@ pub struct Lookout {
     remote: AtomicU64,
 }
 
-impl Lookout {
+impl WatchedFile {
     /// Nothing is looked at before it is asked for.
     pub fn new(path: PathBuf) -> Self {
         Self {
@@ -110,7 +110,7 @@ pub(super) fn is_of_this_machine(_path: &Path) -> bool {
 /// What a file says, read again when it has changed.
 #[derive(Debug)]
 pub struct Cached<T> {
-    lookout: Lookout,
+    lookout: WatchedFile,
     known: RwLock<Option<(Stamp, Arc<T>)>>,
 }
 
@@ -118,7 +118,7 @@ impl<T> Cached<T> {
     /// Nothing is read before it is asked for.
     pub fn new(path: PathBuf) -> Self {
         Self {
-            lookout: Lookout::new(path),
+            lookout: WatchedFile::new(path),
             known: RwLock::default(),
         }
     }
@@ -188,7 +188,7 @@ mod tests {
     fn looking_tells_as_much_as_opening() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("a/x");
-        let lookout = Lookout::new(path.clone());
+        let lookout = WatchedFile::new(path.clone());
         assert_eq!(lookout.stamp(), None, "nothing tells why it is gone");
         fs::create_dir(dir.path().join("a")).unwrap();
         assert_eq!(lookout.stamp(), Some(Stamp::MISSING));
@@ -199,7 +199,7 @@ mod tests {
         let (link, elsewhere) = (dir.path().join("link"), dir.path().join("elsewhere"));
         fs::write(&elsewhere, "1").unwrap();
         std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
-        let lookout = Lookout::new(link);
+        let lookout = WatchedFile::new(link);
         let before = lookout.stamp();
         fs::write(&elsewhere, "22").unwrap();
         assert_ne!(lookout.stamp(), before);
@@ -208,10 +208,10 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn what_may_be_another_machines_is_opened() {
-        let proc = Lookout::new("/proc/self/status".into());
+        let proc = WatchedFile::new("/proc/self/status".into());
         assert!(!proc.is_local(proc.path(), &fs::metadata(proc.path()).unwrap()));
         let dir = TempDir::new().unwrap();
-        let local = Lookout::new(dir.path().to_owned());
+        let local = WatchedFile::new(dir.path().to_owned());
         let found = fs::metadata(dir.path()).unwrap();
         // Told once, and remembered.
         assert_eq!(

@@ -9,8 +9,8 @@
 use quilt_proto::wire::GrantKind;
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
-use super::{Gateway, GatewayError, Open};
-use crate::grant::{Endpoint, Issued, Life, Right, SAID_SECONDS};
+use super::{Gateway, GatewayError, OpenListener};
+use crate::grant::{Endpoint, Issued, Life, Right, STATED_LIFETIME_SECONDS};
 use crate::quilt3::SdkFileError;
 
 /// Ports that are tried for a new gateway, and how often.
@@ -64,7 +64,7 @@ impl Gateway {
 
     /// Gives a catalog an address, because somebody logged in to it, where the
     /// SDK is led here at all.
-    pub async fn reach(&self, catalog: &CatalogUrl, open: Open) {
+    pub async fn reach(&self, catalog: &CatalogUrl, open: OpenListener) {
         let _alone = self.changing.lock().await;
         let given = match self.sdk_files.redirection() {
             Ok(Some(redirection)) if redirection.catalog_url != *catalog => {
@@ -87,7 +87,7 @@ impl Gateway {
         &self,
         catalog: &CatalogUrl,
         gateway: &RegistryUrl,
-        open: &Open,
+        open: &OpenListener,
         without_api_keys: bool,
     ) -> Result<bool, GatewayError> {
         let Some(own) = own(gateway, catalog) else {
@@ -133,7 +133,7 @@ impl Gateway {
     pub(super) async fn issue(
         &self,
         catalog: &CatalogUrl,
-        open: &Open,
+        open: &OpenListener,
         without_api_keys: bool,
     ) -> Result<Issued, GatewayError> {
         let right = Right::Registry {
@@ -162,13 +162,15 @@ impl Gateway {
 
 /// Until when the SDK is told that a grant is good; it asks again then.
 fn lasting() -> i64 {
-    Timestamp::now().plus_seconds(SAID_SECONDS).unix()
+    Timestamp::now()
+        .plus_seconds(STATED_LIFETIME_SECONDS)
+        .unix()
 }
 
 /// A listener on a port that no outgoing connection will happen to have taken
 /// at the next start: below those that systems choose for them (RFC 6335,
 /// section 6).
-fn new_port(open: &Open) -> std::io::Result<Endpoint> {
+fn new_port(open: &OpenListener) -> std::io::Result<Endpoint> {
     for _ in 0..TRIES {
         let mut random = [0; 2];
         if getrandom::fill(&mut random).is_ok()

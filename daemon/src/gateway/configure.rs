@@ -7,7 +7,7 @@ use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use quilt_trust::Distrust;
 
-use super::{Gateway, GatewayError, Open};
+use super::{Gateway, GatewayError, OpenListener};
 use crate::files::FileError;
 use crate::grant::Right;
 use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
@@ -102,7 +102,7 @@ impl Gateway {
         session: &Arc<Session>,
         logged_in: &[CatalogUrl],
         options: Options,
-        open: Open,
+        open: OpenListener,
     ) -> Result<Configured, GatewayError> {
         let published = session.published().await?;
         let trusted = session.verify_published(published, None).await?;
@@ -147,7 +147,7 @@ impl Gateway {
         &self,
         catalog: &CatalogUrl,
         published: &StackConfig,
-        open: Open,
+        open: OpenListener,
     ) -> Result<(), GatewayError> {
         let _alone = self.changing.lock().await;
         if self.sdk_files.redirection()?.is_some() {
@@ -291,7 +291,7 @@ impl Gateway {
         &self,
         catalog: &CatalogUrl,
         published: &StackConfig,
-        open: &Open,
+        open: &OpenListener,
         without_api_keys: bool,
     ) -> Result<bool, GatewayError> {
         self.is_not_here(catalog, published)?;

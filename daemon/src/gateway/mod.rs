@@ -35,7 +35,7 @@ use crate::quilt3::SdkFiles;
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// Starts the listener, on a port, or on any for 0.
-pub type Open = Arc<dyn Fn(u16) -> std::io::Result<Endpoint> + Send + Sync>;
+pub type OpenListener = Arc<dyn Fn(u16) -> std::io::Result<Endpoint> + Send + Sync>;
 
 /// Keeps the Python SDK redirected.
 pub struct Gateway {
@@ -68,7 +68,7 @@ impl Gateway {
     /// Takes up what was set up before the daemon started: the same grants on
     /// the same port. While another program has the port, it is tried again.
     /// Must be called inside a tokio runtime.
-    pub fn resume(&self, open: Open, shutdown: CancellationToken) {
+    pub fn resume(&self, open: OpenListener, shutdown: CancellationToken) {
         self.sdk_files.sweep();
         if !self.grants.resume() {
             return;

@@ -30,4 +30,4 @@ pub(crate) use self::persistent::fuzz_kept;
 pub use self::process_handle::{ProcessHandle, ProcessHandleError};
 pub use self::right::{Kind, Right};
 pub use self::store::{Endpoint, Grants};
-pub use self::token::{SAID_SECONDS, is_token};
+pub use self::token::{STATED_LIFETIME_SECONDS, is_token};

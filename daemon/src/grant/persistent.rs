@@ -14,7 +14,7 @@ use quilt_trust::Role;
 use serde::{Deserialize, Serialize};
 
 use super::token::TokenHash;
-use crate::files::{self, Lookout, Stamp};
+use crate::files::{self, Stamp, WatchedFile};
 
 /// The largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -52,7 +52,7 @@ pub(super) struct PersistentGrant {
 
 /// The file.
 #[derive(Clone, Debug)]
-pub(super) struct PersistentFile(Arc<Lookout>);
+pub(super) struct PersistentFile(Arc<WatchedFile>);
 
 impl Persistent {
     /// The layout of a file in which every grant is whole.
@@ -73,7 +73,7 @@ impl Persistent {
 impl PersistentFile {
     /// The file in a state directory, which need not exist yet.
     pub(super) fn in_dir(dir: &Path) -> Self {
-        Self(Arc::new(Lookout::new(dir.join(state_files::GRANTS))))
+        Self(Arc::new(WatchedFile::new(dir.join(state_files::GRANTS))))
     }
 
     /// By what this version of the file is told from another.

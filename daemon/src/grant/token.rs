@@ -57,7 +57,7 @@ const HEADER: &str = r#"{"alg":"HS256","kid":"quiltd","typ":"JWT"}"#;
 /// How long a registry's token says it is good, in seconds. Clients keep it as
 /// long as they run, so this outlives any of them; when it really ends is for
 /// the daemon alone to say.
-pub const SAID_SECONDS: i64 = 10 * 365 * 24 * 3600;
+pub const STATED_LIFETIME_SECONDS: i64 = 10 * 365 * 24 * 3600;
 
 /// A new token: 64 hex digits, which every header, variable and file can hold.
 pub(super) fn random() -> Result<Secret, getrandom::Error> {
@@ -66,7 +66,10 @@ pub(super) fn random() -> Result<Secret, getrandom::Error> {
 
 /// A new token of a registry.
 pub(super) fn for_registry(now: Timestamp) -> Result<Secret, getrandom::Error> {
-    let claims = format!(r#"{{"exp":{}}}"#, now.plus_seconds(SAID_SECONDS).unix());
+    let claims = format!(
+        r#"{{"exp":{}}}"#,
+        now.plus_seconds(STATED_LIFETIME_SECONDS).unix()
+    );
     let [header, claims] = [HEADER, &claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
     let random = random()?;
     let mut token = String::with_capacity(header.len() + claims.len() + 66);
@@ -128,7 +131,7 @@ mod tests {
             serde_json::from_slice::<Value>(&text).unwrap()
         };
         assert_eq!(json(header)["typ"], "JWT");
-        let exp = now.plus_seconds(SAID_SECONDS).unix();
+        let exp = now.plus_seconds(STATED_LIFETIME_SECONDS).unix();
         assert_eq!(json(claims), json!({ "exp": exp }));
         assert!(BASE64_URL_SAFE_NO_PAD.decode(random).is_ok());
         let other = for_registry(now).unwrap();

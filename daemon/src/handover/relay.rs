@@ -16,7 +16,7 @@ pub fn relay(path: &Path) -> Result<(), HandoverError> {
     let visit = KeyTaker::announce(path).ok_or(HandoverError::Nobody)?;
     for refused in process::harden()
         .iter()
-        .filter_map(process::Attempt::warning)
+        .filter_map(process::ProtectionAttempt::warning)
     {
         tracing::warn!("{refused}");
     }

@@ -51,11 +51,13 @@ impl Keys {
             Ok(Ok(trusted)) => trusted,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
-                return self.set_blindly(epoch, session, secret, &doubts).await;
+                return self
+                    .set_without_check(epoch, session, secret, &doubts)
+                    .await;
             }
             Ok(Err(error)) => return Err(error.into()),
             Err(_) if accept.is_none() => {
-                return self.set_blindly(epoch, session, secret, SLOW).await;
+                return self.set_without_check(epoch, session, secret, SLOW).await;
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
@@ -98,7 +100,7 @@ impl Keys {
 
     /// Uses a key of a catalog that cannot be asked where its registry is: at
     /// the trusted one, if there is one.
-    async fn set_blindly(
+    async fn set_without_check(
         self: &Arc<Self>,
         epoch: Epoch,
         session: &Arc<Session>,
@@ -232,7 +234,7 @@ impl Keys {
         };
         let listing = self.stack.api_keys(registry, secret, Scope::Own, &filter);
         let keys = listing.await.unwrap_or_default();
-        let record = recognise(&keys, secret);
+        let record = fetch_info(&keys, secret);
         let is_twin = |key: &&ApiKey| {
             record
                 .as_ref()
@@ -281,7 +283,7 @@ impl Keys {
 }
 
 /// The one key with the fingerprint of a secret; none when several have it.
-fn recognise(keys: &[ApiKey], secret: &Secret) -> Option<ApiKey> {
+fn fetch_info(keys: &[ApiKey], secret: &Secret) -> Option<ApiKey> {
     let fingerprint = secret.expose().parse::<ApiKeySecret>().ok()?.fingerprint();
     let mut matching = keys.iter().filter(|key| key.fingerprint == fingerprint);
     match (matching.next(), matching.next()) {

@@ -3,7 +3,7 @@
 use quilt_proto::ApiKeyId;
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
-use super::user_keys::{Which, not_found};
+use super::user_keys::{KeySelector, not_found};
 use super::{KeyError, Keys, TIMEOUT};
 use crate::session::{Session, SessionError};
 use crate::stack::{Revoked, Scope, StackError};
@@ -48,7 +48,7 @@ impl Keys {
         let outcome = revoking.await;
         let outcome = self.explained(session, outcome).await.map_err(not_found);
         if outcome.is_ok() {
-            self.forget_revoked(session, &Which::Id(id.clone()), true)
+            self.forget_revoked(session, &KeySelector::Id(id.clone()), true)
                 .await;
         }
         outcome

@@ -21,7 +21,7 @@ use quilt_proto::wire::{
 };
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
-use super::user_keys::{Which, checked};
+use super::user_keys::{KeySelector, checked};
 use super::{KeyError, Keys};
 use crate::raw::Locked;
 use crate::session::{Rotation, Session, SessionError};
@@ -70,7 +70,7 @@ impl Keys {
             (None, None) if session.api_key().is_set() => return Err(KeyError::Unidentified),
             (None, None) => return Err(KeyError::NoKey(session.catalog().clone())),
         };
-        self.refuse_twins(session, &old).await?;
+        self.refuse_same_name(session, &old).await?;
         let new = checked(&NewApiKey {
             name: old.name.clone(),
             expires_in_days: request.expires_in_days.unwrap_or_else(|| lifetime(&old)),
@@ -114,7 +114,7 @@ impl Keys {
     }
 
     /// An earlier rotation that nobody finished must be finished first.
-    async fn refuse_twins(&self, session: &Session, old: &ApiKey) -> Result<(), KeyError> {
+    async fn refuse_same_name(&self, session: &Session, old: &ApiKey) -> Result<(), KeyError> {
         let filter = ApiKeyFilter {
             name: Some(old.name.clone()),
             status: Some(ApiKeyStatus::Active),
@@ -157,7 +157,7 @@ impl Keys {
     /// Revokes a key that came to nothing, as well as that can be done.
     pub(super) async fn take_back(&self, session: &Session, key: &ApiKey) {
         let Ok(id) = key.id.parse() else { return };
-        if let Err(error) = self.revoke(session, &Which::Id(id)).await {
+        if let Err(error) = self.revoke(session, &KeySelector::Id(id)).await {
             tracing::warn!(
                 id = key.id,
                 "an API key that does not work is left behind: {error}"

@@ -18,7 +18,7 @@ pub use self::error::KeyError;
 pub use self::key_diagnostic::KeyDiagnostic;
 pub use self::startup_key::{StartupKey, StartupKeyError};
 pub use self::startup_key_files::{StartupKeys, StartupSource};
-pub use self::user_keys::Which;
+pub use self::user_keys::KeySelector;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;
 use tokio_util::task::TaskTracker;

@@ -12,7 +12,7 @@ const MAX_NAME: usize = 200;
 
 /// How a caller names a key to revoke.
 #[derive(Debug)]
-pub enum Which {
+pub enum KeySelector {
     /// By its id.
     Id(ApiKeyId),
     /// By its secret.
@@ -92,7 +92,7 @@ impl Keys {
     }
 
     /// Revokes one of the user's keys. If it is the one in use, it is dropped.
-    pub async fn revoke(&self, session: &Session, which: &Which) -> Result<(), KeyError> {
+    pub async fn revoke(&self, session: &Session, which: &KeySelector) -> Result<(), KeyError> {
         let revoking = session.authorized(TIMEOUT, true, |bearer| async move {
             let revoked = which.as_revoked();
             self.stack
@@ -102,7 +102,7 @@ impl Keys {
         let outcome = match (revoking.await, which) {
             // A key in the wrong hands must be revocable without a login, and
             // whoever is logged in: it can revoke itself.
-            (Err(error), Which::Secret(secret)) if is_somebody_elses(&error) => {
+            (Err(error), KeySelector::Secret(secret)) if is_somebody_elses(&error) => {
                 let own = secret.secret();
                 let by_itself = Revoked::Secret(own);
                 let trusted = session.known_registry().await.map_err(SessionError::from)?;
@@ -129,19 +129,26 @@ impl Keys {
     }
 
     /// Drops the key in use where it was the one revoked.
-    pub(super) async fn forget_revoked(&self, session: &Session, which: &Which, revoked: bool) {
+    pub(super) async fn forget_revoked(
+        &self,
+        session: &Session,
+        which: &KeySelector,
+        revoked: bool,
+    ) {
         let in_use = session.api_key().info();
         let was_in_use = match which {
-            Which::Secret(secret) => session.api_key().secret().as_ref() == Some(secret.secret()),
-            Which::Id(id) => match in_use.and_then(|info| info.record) {
+            KeySelector::Secret(secret) => {
+                session.api_key().secret().as_ref() == Some(secret.secret())
+            }
+            KeySelector::Id(id) => match in_use.and_then(|info| info.record) {
                 Some(record) => record.id == id.as_str(),
                 // Not known by its id, so see whether it still works.
                 None => revoked && self.is_dead(session).await,
             },
         };
         match which {
-            Which::Id(id) => session.api_key().settle(id.as_str()),
-            Which::Secret(secret) => {
+            KeySelector::Id(id) => session.api_key().settle(id.as_str()),
+            KeySelector::Secret(secret) => {
                 let successor = session
                     .api_key()
                     .rotation(|r| r.secret.is(secret.secret()).then(|| r.new.id.clone()))
@@ -166,7 +173,7 @@ impl Keys {
     }
 }
 
-impl Which {
+impl KeySelector {
     fn as_revoked(&self) -> Revoked<'_> {
         match self {
             Self::Id(id) => Revoked::Id(id),

@@ -16,7 +16,7 @@ use super::{Caller, Listener};
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Connections that are let in before one of them is served.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 1024;
 
 /// Where connections come in: they are accepted at once, whoever else waits for
 /// a slot.
@@ -46,7 +46,8 @@ impl<Io: Stream, C: Caller> Acceptor<(Io, C)> {
             // Whoever comes next stands in the kernel's queue behind all that
             // are there: they are let in before any of them is served.
             for _ in 0..TOGETHER {
-                let Some(accepted) = listener.accept().now_or_never() else {
+                let accepted = tokio::task::unconstrained(listener.accept());
+                let Some(accepted) = accepted.now_or_never() else {
                     break;
                 };
                 let is_error = accepted.is_err();

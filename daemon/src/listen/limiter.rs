@@ -22,7 +22,7 @@ pub use self::book::{Origin, StreamRefused};
 pub use self::slot::ConnectionSlot;
 pub(in crate::listen) use self::slot::Slot;
 
-use self::book::{Admission, Book, Eviction, Id, Pressure, Search, Why};
+use self::book::{Admission, Book, Eviction, Id, PACE, Pressure, Search, Why};
 use self::slot::Link;
 use crate::metrics::ConnectionMeter;
 use crate::raw;
@@ -108,9 +108,10 @@ impl ConnectionLimiter {
     }
 
     /// Returns when somebody has gone or has nothing more to ask, and after a
-    /// moment in any case: clients may have begun to keep us waiting.
+    /// moment in any case: clients may have begun to keep us waiting, or a crowd
+    /// may go on.
     pub(super) async fn changed(&self) {
-        let _ = tokio::time::timeout(LOOK, self.changed.notified()).await;
+        let _ = tokio::time::timeout(PACE, self.changed.notified()).await;
     }
 
     /// One of those that wait was hung up on.

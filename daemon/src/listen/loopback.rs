@@ -32,7 +32,7 @@ pub struct LoopbackListener {
     diag: Option<Diag>,
     meter: ConnectionMeter,
     /// Accepted and admitted.
-    waiting: VecDeque<(TcpStream, Visitor)>,
+    waiting: VecDeque<(TcpStream, LoopbackPeer)>,
 }
 
 /// What becomes of connections of which the system does not tell whose they are.
@@ -107,14 +107,14 @@ impl LoopbackListener {
 
 /// Who a request came from.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub struct LoopbackPeer {
     /// The number of the socket at the other end.
     inode: Option<u64>,
     /// Looked up once a connection.
     program: Arc<OnceCell<Option<Program>>>,
 }
 
-impl Visitor {
+impl LoopbackPeer {
     fn new(inode: Option<u64>) -> Self {
         Self {
             inode,
@@ -131,7 +131,7 @@ impl Visitor {
     }
 }
 
-impl Caller for Visitor {
+impl Caller for LoopbackPeer {
     /// Whose connections they are is told by the grants they show.
     fn origin(&self) -> Origin {
         Origin::Unknown
@@ -140,13 +140,13 @@ impl Caller for Visitor {
 
 impl Listener for LoopbackListener {
     type Io = TcpStream;
-    type Caller = Visitor;
+    type Caller = LoopbackPeer;
 
     fn meter(&self) -> ConnectionMeter {
         self.meter.clone()
     }
 
-    async fn accept(&mut self) -> io::Result<(TcpStream, Visitor)> {
+    async fn accept(&mut self) -> io::Result<(TcpStream, LoopbackPeer)> {
         loop {
             if let Some(admitted) = self.waiting.pop_front() {
                 return Ok(admitted);
@@ -166,7 +166,7 @@ impl Listener for LoopbackListener {
                     // Answers are small; waiting for more would only delay them.
                     let _ = stream.set_nodelay(true);
                     let inode = looks.iter().find_map(|look| look.inode(from));
-                    self.waiting.push_back((stream, Visitor::new(inode)));
+                    self.waiting.push_back((stream, LoopbackPeer::new(inode)));
                 }
             }
         }

@@ -38,7 +38,7 @@ pub use bind_error::BindError;
 pub use browser_guard::{AllowedHosts, guarded, guarded_by};
 pub use limiter::{ConnectionSlot, Origin, StreamRefused};
 pub use lock::SocketLock;
-pub use loopback::{LoopbackListener, UnknownOwner, Visitor, owners_are_told};
+pub use loopback::{LoopbackListener, LoopbackPeer, UnknownOwner, owners_are_told};
 pub use peer::{Peer, PeerListener};
 pub use program::Program;
 pub use rate_limit::RateLimit;

@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct On {
+struct ListenerLabel {
     listener: &'static str,
 }
 
@@ -23,8 +23,8 @@ struct Evicted {
 /// Connections by listener: accepted, open, and made to go.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
-    accepted: Family<On, Counter>,
-    open: Family<On, Gauge>,
+    accepted: Family<ListenerLabel, Counter>,
+    open: Family<ListenerLabel, Gauge>,
     evicted: Family<Evicted, Counter>,
     activity: Arc<Notify>,
 }
@@ -77,7 +77,7 @@ pub struct ConnectionMeter {
 impl ConnectionMeter {
     /// A connection got a slot.
     pub fn opened(&self) {
-        let on = On {
+        let on = ListenerLabel {
             listener: self.listener,
         };
         self.connections.accepted.get_or_create(&on).inc();
@@ -86,7 +86,7 @@ impl ConnectionMeter {
 
     /// It is gone.
     pub fn closed(&self) {
-        let on = On {
+        let on = ListenerLabel {
             listener: self.listener,
         };
         self.connections.open.get_or_create(&on).dec();

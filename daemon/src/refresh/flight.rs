@@ -22,7 +22,7 @@ pub(super) mod storm;
 /// The answer to a question that cannot be met from what is held.
 pub(super) enum FetchState<S: Source> {
     /// It is known not to work.
-    Known(S::Error),
+    Failed(S::Error),
     /// A fetch is under way.
     Pending(FetchReceiver<S>),
 }
@@ -86,7 +86,7 @@ impl<S: Source> Inner<S> {
             return Ok(cached.value.clone());
         }
         if let Some(error) = state.known_failure(now) {
-            return Err(FetchState::Known(error));
+            return Err(FetchState::Failed(error));
         }
         Err(FetchState::Pending(self.join(&mut state)))
     }
@@ -106,10 +106,10 @@ impl<S: Source> Inner<S> {
         {
             return Ok(cached.value.clone());
         }
-        if (state.rejection.is_some() || state.wants_quiet(now))
+        if (state.rejection.is_some() || state.is_backed_off(now))
             && let Some(error) = state.last_error.clone()
         {
-            return Err(FetchState::Known(error));
+            return Err(FetchState::Failed(error));
         }
         Err(FetchState::Pending(self.join(&mut state)))
     }
@@ -149,7 +149,7 @@ impl<S: Source> Inner<S> {
                 Err(Failure::Refused(_) | Failure::Definite(_)) => RefreshOutcome::Refused,
             };
             inner.meter.record(outcome, pending.started.elapsed());
-            drop(sender.send_replace(Some(inner.land(result, generation))));
+            drop(sender.send_replace(Some(inner.publish_outcome(result, generation))));
             drop(pending);
         };
         sync::detached(self.tasks.track_future(fetch));
@@ -157,7 +157,7 @@ impl<S: Source> Inner<S> {
     }
 
     /// Publishes a fetch's outcome; what waiters get.
-    fn land(
+    fn publish_outcome(
         &self,
         result: Result<S::Value, Failure<S::Error>>,
         generation: u64,
@@ -231,7 +231,7 @@ impl<S: Source> Inner<S> {
         if waits {
             state.retry = Some(now.after(0));
             state.failed_at = None;
-            state.quiet_until = None;
+            state.backed_off_until = None;
         }
         drop(state);
         if waits {
@@ -309,8 +309,8 @@ pub(super) async fn wait<S: Source>(
     mut receiver: FetchReceiver<S>,
     timeout: Duration,
 ) -> Result<S::Value, RefreshError<S::Error>> {
-    let landed = sync::timeout(timeout, receiver.wait_for(Option::is_some)).await;
-    match landed {
+    let outcome = sync::timeout(timeout, receiver.wait_for(Option::is_some)).await;
+    match outcome {
         Err(_late) => Err(RefreshError::Slow),
         Ok(Err(_)) => Err(RefreshError::Interrupted),
         Ok(Ok(outcome)) => match &*outcome {

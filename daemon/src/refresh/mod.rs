@@ -142,7 +142,7 @@ impl<S: Source> Refresher<S> {
     /// inside a tokio runtime.
     pub fn new(source: S, policy: Policy, context: RefreshContext) -> Self {
         let inner = Arc::new(Inner::new(source, policy, context));
-        let schedule = scoped(keep_ahead(Arc::clone(&inner)));
+        let schedule = scoped(refresh_ahead(Arc::clone(&inner)));
         Self {
             inner,
             _schedule: schedule,
@@ -160,10 +160,10 @@ impl<S: Source> Refresher<S> {
     pub async fn value(&self, timeout: Duration) -> Result<S::Value, RefreshError<S::Error>> {
         let pending = match self.inner.ask() {
             Ok(value) => return Ok(value),
-            Err(FetchState::Known(error)) => return Err(RefreshError::Source(error)),
+            Err(FetchState::Failed(error)) => return Err(RefreshError::Source(error)),
             Err(FetchState::Pending(pending)) => pending,
         };
-        let outcome = self.landed(pending, || self.inner.ask(), timeout).await;
+        let outcome = self.fetched(pending, || self.inner.ask(), timeout).await;
         outcome.or_else(|error| self.inner.valid_value().ok_or(error))
     }
 
@@ -177,14 +177,14 @@ impl<S: Source> Refresher<S> {
         let ask = || self.inner.ask_other(&refused);
         match ask() {
             Ok(value) => Ok(value),
-            Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
-            Err(FetchState::Pending(pending)) => self.landed(pending, ask, timeout).await,
+            Err(FetchState::Failed(error)) => Err(RefreshError::Source(error)),
+            Err(FetchState::Pending(pending)) => self.fetched(pending, ask, timeout).await,
         }
     }
 
     /// What a fetch brings. Where that was over before it was asked for, as when
     /// the machine slept just before it landed, it is asked for once more.
-    async fn landed(
+    async fn fetched(
         &self,
         pending: FetchReceiver<S>,
         ask: impl Fn() -> Result<S::Value, FetchState<S>>,
@@ -197,7 +197,7 @@ impl<S: Source> Refresher<S> {
         }
         match ask() {
             Ok(value) => Ok(value),
-            Err(FetchState::Known(error)) => Err(RefreshError::Source(error)),
+            Err(FetchState::Failed(error)) => Err(RefreshError::Source(error)),
             Err(FetchState::Pending(pending)) => {
                 flight::wait::<S>(pending, timeout.saturating_sub(began.elapsed())).await
             }
@@ -237,7 +237,7 @@ impl<S: Source> Refresher<S> {
 }
 
 /// Starts a fetch whenever one is due, until aborted.
-async fn keep_ahead<S: Source>(inner: Arc<Inner<S>>) {
+async fn refresh_ahead<S: Source>(inner: Arc<Inner<S>>) {
     loop {
         let changed: Arc<Notify> = inner.changed();
         let changed = changed.notified();

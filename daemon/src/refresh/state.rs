@@ -32,7 +32,7 @@ pub(super) struct State<S: Source> {
     pub(super) failed_at: Option<Moment>,
     pub(super) retry: Option<Deadline>,
     /// Until when the source wants to be left alone, whoever asks.
-    pub(super) quiet_until: Option<Deadline>,
+    pub(super) backed_off_until: Option<Deadline>,
     pub(super) last_error: Option<S::Error>,
     /// The issuer said no.
     pub(super) rejection: Option<Rejection>,
@@ -96,7 +96,7 @@ impl<S: Source> Default for State<S> {
             failures: 0,
             failed_at: None,
             retry: None,
-            quiet_until: None,
+            backed_off_until: None,
             last_error: None,
             rejection: None,
             last_asked: None,
@@ -131,13 +131,14 @@ impl<S: Source> State<S> {
         self.failures = self.failures.saturating_add(1);
         self.failed_at = Some(now);
         self.retry = None;
-        self.quiet_until = None;
+        self.backed_off_until = None;
         let (error, rejection) = match failure {
             Failure::Transient(error) => {
                 let pause = backoff::pause(self.failures, random());
-                let wished = backoff::wished(S::retry_after(&error));
-                self.retry = Some(now.after(pause.max(wished)));
-                self.quiet_until = (wished > 0).then(|| now.after(wished));
+                let retry_after_seconds = backoff::retry_after_seconds(S::retry_after(&error));
+                self.retry = Some(now.after(pause.max(retry_after_seconds)));
+                self.backed_off_until =
+                    (retry_after_seconds > 0).then(|| now.after(retry_after_seconds));
                 (error, None)
             }
             Failure::Refused(error) => (error, Some(Rejection::since(0, now))),
@@ -189,12 +190,12 @@ impl<S: Source> State<S> {
 
     pub(super) fn has_just_failed(&self, now: Moment) -> bool {
         let just_now = |at: Moment| !at.after(ASKED_PAUSE).reached(now);
-        self.wants_quiet(now) || self.failed_at.is_some_and(just_now)
+        self.is_backed_off(now) || self.failed_at.is_some_and(just_now)
     }
 
     /// Whether the source has asked to be left alone.
-    pub(super) fn wants_quiet(&self, now: Moment) -> bool {
-        let until = self.quiet_until.filter(|until| !until.reached(now));
+    pub(super) fn is_backed_off(&self, now: Moment) -> bool {
+        let until = self.backed_off_until.filter(|until| !until.reached(now));
         until.is_some() && self.flight.is_none()
     }
 

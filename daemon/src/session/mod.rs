@@ -155,7 +155,7 @@ impl Sessions {
     }
 
     /// Every session there is, those another daemon has stored included.
-    pub async fn everywhere(&self) -> Result<Vec<Arc<Session>>, StoreError> {
+    pub async fn all_stored(&self) -> Result<Vec<Arc<Session>>, StoreError> {
         let document = self.dependencies.store.load().await?;
         for catalog in document.sessions.keys() {
             self.session(catalog);
@@ -173,7 +173,7 @@ impl Sessions {
     /// The catalog that is logged in, where there is one alone; where there is
     /// none, the only one whose login or key works no more: that is what there
     /// is to say then.
-    pub fn only(&self) -> Option<CatalogUrl> {
+    pub fn only_usable(&self) -> Option<CatalogUrl> {
         let all = self.all();
         let usable = |session: &Session| session.check().is_ok();
         let over = |session: &Session| !session.is_logged_out() || session.is_key_forgotten();

@@ -229,7 +229,7 @@ impl StackClient {
         let content_type = response.headers().get(CONTENT_TYPE).cloned();
         let url = response.url().clone();
         let body = read(response, &origin).await.map_err(|error| match error {
-            Unread::Lost(error) => StackError::Unreachable {
+            Unread::FailedRequest(error) => StackError::Unreachable {
                 host: origin.clone(),
                 failure: self.clients.failure(&url, &error),
             },
@@ -259,13 +259,13 @@ fn prepared(request: RequestBuilder) -> Result<(Client, Request), StackError> {
 }
 
 enum Unread {
-    Lost(reqwest::Error),
+    FailedRequest(reqwest::Error),
     TooLarge(StackError),
 }
 
 async fn read(mut response: Response, host: &Origin) -> Result<Zeroizing<Vec<u8>>, Unread> {
     let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
+    while let Some(chunk) = response.chunk().await.map_err(Unread::FailedRequest)? {
         if body.len() + chunk.len() > MAX_ANSWER {
             return Err(Unread::TooLarge(StackError::Invalid {
                 host: host.to_string(),

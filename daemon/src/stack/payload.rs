@@ -12,23 +12,23 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// A body in memory, in pieces. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Payload(Arc<Held>);
+pub struct Payload(Arc<Inner>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct Inner {
     pieces: Vec<Bytes>,
     length: usize,
     /// Given back when nobody holds the pieces any more.
-    _room: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Payload {
-    /// A body of these pieces, and the room it takes up.
-    pub fn new(pieces: Vec<Bytes>, room: Option<OwnedSemaphorePermit>) -> Self {
-        Self(Arc::new(Held {
+    /// A body of these pieces, and the permit for the memory it takes up.
+    pub fn new(pieces: Vec<Bytes>, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self(Arc::new(Inner {
             length: pieces.iter().map(Bytes::len).sum(),
             pieces,
-            _room: room,
+            _permit: permit,
         }))
     }
 

@@ -95,7 +95,7 @@ impl Record {
     }
 
     /// Whether this one should be kept of two logins to the same catalog.
-    pub(super) fn outdoes(&self, other: &Self) -> bool {
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
         (!self.ended, self.obtained_at) > (!other.ended, other.obtained_at)
     }
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError, StoreNote};
-use crate::files::{self, Lookout, Stamp};
+use crate::files::{self, Stamp, WatchedFile};
 use crate::watchdog::may_block;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
@@ -31,7 +31,7 @@ pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct FileBackend {
     dir: PathBuf,
-    lookout: Lookout,
+    lookout: WatchedFile,
     notes: Mutex<Vec<StoreNote>>,
 }
 
@@ -42,7 +42,7 @@ impl FileBackend {
         sweep(dir);
         Self {
             dir: dir.to_owned(),
-            lookout: Lookout::new(dir.join(NAME)),
+            lookout: WatchedFile::new(dir.join(NAME)),
             notes: Mutex::default(),
         }
     }

@@ -18,7 +18,7 @@ use super::backend::{Backend, Reservation};
 #[cfg(not(target_os = "macos"))]
 use super::session_bus;
 use super::{Document, StoreError};
-use crate::files::{self, Lookout, Stamp};
+use crate::files::{self, Stamp, WatchedFile};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ struct Request {
 pub(super) struct KeyringBackend {
     requests: mpsc::Sender<Request>,
     deadline: Duration,
-    generation: Lookout,
+    generation: WatchedFile,
 }
 
 impl KeyringBackend {
@@ -58,7 +58,7 @@ impl KeyringBackend {
         let backend = Self {
             requests,
             deadline: timeout,
-            generation: Lookout::new(dir.join(GENERATION)),
+            generation: WatchedFile::new(dir.join(GENERATION)),
         };
         backend.call(None).await?;
         Ok(Self {

@@ -109,7 +109,7 @@ pub(super) fn merge(document: &mut Document, other: Document) {
     } = other;
     for (catalog, record) in sessions {
         let there = document.sessions.get(&catalog);
-        if there.is_none_or(|there| record.outdoes(there)) {
+        if there.is_none_or(|there| record.is_newer_than(there)) {
             document.sessions.insert(catalog, record);
         }
     }

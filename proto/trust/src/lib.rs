@@ -21,7 +21,7 @@ pub mod sockets;
 mod users;
 mod way;
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -101,7 +101,31 @@ pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
     }
 }
 
-/// The same for a file that is made where it is missing.
+/// What is wrong with files of the user's own in one directory, as of
+/// [`judge`]; the way there is looked at once.
+pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
+    let way = walk(dir, true).and_then(|Way { real, found }| {
+        if let Some(found) = &found {
+            judge::parent(&real, found)?;
+        }
+        Ok(real)
+    });
+    let dir = match way {
+        Ok(dir) => dir,
+        Err(distrust) => return vec![distrust],
+    };
+    let judged = names.iter().map(|name| {
+        let path = dir.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(found) => judge_file(&path, &found, Role::State),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Distrust::io("look at", &path, &error)),
+        }
+    });
+    judged.filter_map(Result::err).collect()
+}
+
+/// As [`open`], for a file that is made where it is missing.
 pub fn open_or_make(path: &Path, role: Role, access: Access) -> Result<File, Distrust> {
     open(path, role, access)?.ok_or_else(|| {
         let missing = io::Error::from(io::ErrorKind::NotFound);

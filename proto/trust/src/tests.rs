@@ -45,6 +45,36 @@ fn what_others_may_write_is_not_believed_and_what_they_may_read_is() {
 }
 
 #[test]
+fn of_many_files_the_same_is_said_as_of_each() {
+    let top = TempDir::new().unwrap();
+    let dir = top.path().join("state");
+    fs::create_dir(&dir).unwrap();
+    let names = ["fine", "loose", "link", "dir", "missing"];
+    for name in ["fine", "loose", "dangling"] {
+        fs::write(dir.join(name), "x").unwrap();
+    }
+    symlink("fine", dir.join("link")).unwrap();
+    fs::create_dir(dir.join("dir")).unwrap();
+    mode(&dir.join("loose"), 0o666);
+    let real = fs::canonicalize(&dir).unwrap();
+    let of_each = |names: &[&str]| {
+        let judged = names
+            .iter()
+            .map(|name| judge(&real.join(name), Role::State));
+        judged.filter_map(Result::err).collect::<Vec<_>>()
+    };
+    assert_eq!(judge_all(&dir, &names), of_each(&names));
+    assert_eq!(judge_all(&dir, &names).len(), 3);
+    // A directory that is loose is said once, whoever is in it.
+    for loose in [&dir, top.path()] {
+        mode(loose, 0o777);
+        assert_eq!(judge_all(&dir, &names), of_each(&["fine"]));
+        mode(loose, 0o700);
+    }
+    assert_eq!(judge_all(&top.path().join("none"), &names), []);
+}
+
+#[test]
 fn a_loose_directory_anywhere_on_the_way_spoils_what_is_below() {
     let top = TempDir::new().unwrap();
     let dir = top.path().join("a/b/c");

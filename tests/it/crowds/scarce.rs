@@ -51,3 +51,21 @@ async fn crowds_are_withstood_with_few_descriptors() {
         world.log()
     );
 }
+
+/// The kernel has the table grow by doubling, and each time a program with
+/// threads waits for all processors: by then it is as large as a crowd needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_descriptors_has_grown_before_there_is_a_crowd() {
+    fn size(pid: impl std::fmt::Display) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+        line.unwrap().trim().parse().unwrap()
+    }
+    let mut world = World::logged_in().await;
+    let pid = world.daemon.as_ref().unwrap().pid();
+    assert!(size(pid) >= 16 * 1024, "{}", size(pid));
+    assert!(size("self") < 16 * 1024, "nobody else needs it");
+    restart(&mut world).await;
+    let pid = world.daemon.as_ref().unwrap().pid();
+    assert!(size(pid) <= 256, "as far as the limit goes: {}", size(pid));
+}

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
-use quilt_tests::harness::World;
 use quilt_tests::harness::toolchain::{Python, Venv};
+use quilt_tests::harness::{World, binaries};
 
 use super::files::append;
 use super::{codes, diagnosis, found, found_after, healthy, sh, tools};
@@ -17,9 +17,7 @@ fn install(world: &World) {
     // would lead it elsewhere.
     let python = Python::prepare(Venv::Sdk).unwrap().program("python");
     let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display());
-    std::fs::write(tools.join("python3"), script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(tools.join("python3"), mode).unwrap();
+    binaries::script(&tools.join("python3"), &script);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,7 +110,7 @@ async fn a_program_of_the_same_user_gets_no_keys() {
     super::offer(&world).await;
     // A copy, which its user may have changed.
     let copy = world.home.path().join("quiltd");
-    fs::copy(&genuine, &copy).unwrap();
+    binaries::copy(&genuine, &copy);
     world.home.give(&copy);
     let run = carry(&world, &copy, &path, &[]).await;
     refused(&run, "which is not expected", &world, &key);

@@ -95,17 +95,8 @@ impl Machine {
     /// Runs a command as it was printed, with an editor that writes `text`.
     async fn run_hint(&self, hint: &str, text: &str) -> Run {
         let wanted = self.file("wanted", text);
-        let editor = self.file("editor", "#!/bin/sh\ncat \"$WANTED\" > \"$1\"\n");
-        let mut chmod = self.home.command("chmod");
-        assert!(
-            chmod
-                .arg("+x")
-                .arg(&editor)
-                .status()
-                .await
-                .unwrap()
-                .success()
-        );
+        let editor = self.home.path().join("editor");
+        binaries::script(&editor, "#!/bin/sh\ncat \"$WANTED\" > \"$1\"\n");
         let mut command = self.home.command("sh");
         command
             .args(["-c", hint])

@@ -3,9 +3,9 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -59,6 +59,34 @@ pub fn quiltctl_as_shipped() -> escargot::CargoBuild {
 
 /// Programs of packages that are built where none is named (`default-members`).
 const IN_PLAIN_BUILDS: [&str; 2] = ["quiltd", "quiltctl"];
+
+/// Puts a copy of a program at `to`, to be started there at once.
+///
+/// Another process writes it: what this one writes may be open in a child that
+/// another thread has forked, and cannot be started meanwhile (`ETXTBSY`).
+pub fn copy(program: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(program).arg(to).status();
+    assert!(
+        copied.expect("cp runs").success(),
+        "{} is copied",
+        to.display()
+    );
+}
+
+/// Makes a program of a script, to be started at once: as [`copy`].
+pub fn script(path: &Path, text: &str) {
+    let mut writer = Command::new("install")
+        .args(["-m", "755", "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("install runs");
+    let mut stdin = writer.stdin.take().expect("its input");
+    stdin.write_all(text.as_bytes()).expect("it reads");
+    drop(stdin);
+    let written = writer.wait().expect("install ends");
+    assert!(written.success(), "{} is written", path.display());
+}
 
 /// A program beside the running one. `cargo test --workspace` builds those of
 /// packages with tests of their own; one that is missing or old is built here.

@@ -30,8 +30,8 @@ use super::{LoopbackState, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::gateway::{Gateway, GraphqlRequest};
-use crate::grant::{AuthorizedGrant, Endpoint, Right, SAID_SECONDS};
-use crate::listen::{Limits, LoopbackListener, Visitor};
+use crate::grant::{AuthorizedGrant, Endpoint, Right, STATED_LIFETIME_SECONDS};
+use crate::listen::{Limits, LoopbackListener, LoopbackPeer};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded, is_encoded};
 
@@ -111,7 +111,9 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
         }
         return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
     }
-    let expires_at = Timestamp::now().plus_seconds(SAID_SECONDS).unix();
+    let expires_at = Timestamp::now()
+        .plus_seconds(STATED_LIFETIME_SECONDS)
+        .unix();
     private(
         Json(json!({
             "access_token": token, "refresh_token": token, "expires_at": expires_at,
@@ -210,7 +212,7 @@ async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: 
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
-    let visitor: Option<Visitor> = parts.extensions.get().cloned();
+    let visitor: Option<LoopbackPeer> = parts.extensions.get().cloned();
     let mut noted = noted(&parts.method, parts.uri.path());
     let target = parts.uri.path_and_query();
     let request = Forward {

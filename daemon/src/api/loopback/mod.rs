@@ -33,7 +33,7 @@ use crate::credential::AwsCredentials;
 use crate::grant::{AuthorizedGrant, Endpoint};
 use crate::listen::{
     AllowedHosts, ConnectionSlot, ErrorResponder, ErrorResponders, Limits, LoopbackListener,
-    Program, RateLimit, UnknownOwner, Visitor, guarded_by, serve,
+    LoopbackPeer, Program, RateLimit, UnknownOwner, guarded_by, serve,
 };
 use crate::metrics::Via;
 
@@ -131,7 +131,7 @@ impl LoopbackState {
     async fn vend(
         &self,
         opened: &AuthorizedGrant,
-        visitor: Option<&Visitor>,
+        visitor: Option<&LoopbackPeer>,
         profile: &ProfileName,
         timeout: Duration,
     ) -> Result<AwsCredentials, Problem> {
@@ -201,7 +201,7 @@ fn shown_token<'a>(request: &'a Parts, scheme: Option<&str>) -> Option<&'a str> 
 }
 
 /// The program that connected.
-async fn program(visitor: Option<&Visitor>) -> Option<Program> {
+async fn program(visitor: Option<&LoopbackPeer>) -> Option<Program> {
     visitor?.program().await
 }
 
@@ -224,7 +224,7 @@ fn too_often() -> Response {
 /// A problem in both spellings: AWS SDKs read either, quilt3 the lower one.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Spelt<'a> {
+struct ErrorBody<'a> {
     #[serde(rename = "code")]
     lower_code: &'a str,
     #[serde(rename = "message")]
@@ -233,31 +233,31 @@ struct Spelt<'a> {
     message: &'a str,
     /// As GraphQL says it.
     #[serde(rename = "errors", skip_serializing_if = "Option::is_none")]
-    errors: Option<[SpeltInGraphql<'a>; 1]>,
+    errors: Option<[GraphqlError<'a>; 1]>,
 }
 
 #[derive(Serialize)]
-struct SpeltInGraphql<'a> {
+struct GraphqlError<'a> {
     message: &'a str,
 }
 
 fn answer(problem: &Problem) -> Response {
-    spelt(problem, false)
+    error_response(problem, false)
 }
 
 /// An answer that clients of GraphQL understand as well.
 fn refused_in_graphql(problem: &Problem) -> Response {
-    spelt(problem, true)
+    error_response(problem, true)
 }
 
-fn spelt(problem: &Problem, in_graphql: bool) -> Response {
+fn error_response(problem: &Problem, in_graphql: bool) -> Response {
     let message = problem.to_string();
-    let body = Json(Spelt {
+    let body = Json(ErrorBody {
         lower_code: problem.code.as_str(),
         lower_message: &message,
         code: problem.code.as_str(),
         message: &message,
-        errors: in_graphql.then_some([SpeltInGraphql { message: &message }]),
+        errors: in_graphql.then_some([GraphqlError { message: &message }]),
     });
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = private((status, body).into_response());

@@ -10,9 +10,9 @@ use quilt_proto::wire::{
 };
 
 use crate::api::endpoint::{Call, Served};
-use crate::api::error::{ApiError, How};
+use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
-use crate::keys::{KeyError, Which};
+use crate::keys::{KeyError, KeySelector};
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served
@@ -39,7 +39,7 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let keys = &call.app.keys;
     match keys.set(&session, &key, accept_registry.as_ref()).await {
         Ok(outcome) => Ok(welcome(&call.app, &session, outcome).await),
-        Err(KeyError::Session(error)) => Err(ApiError::Login(error, How::ApiKey)),
+        Err(KeyError::Session(error)) => Err(ApiError::Login(error, LoginMethod::ApiKey)),
         Err(error) => Err(error.into()),
     }
 }
@@ -68,7 +68,7 @@ async fn show(call: Call<ReadApiKey>) -> Result<ApiKey, ApiError> {
 
 async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
-    let which = Which::Id(call.path);
+    let which = KeySelector::Id(call.path);
     Ok(call.app.keys.revoke(&session, &which).await?)
 }
 
@@ -76,7 +76,7 @@ async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
     let session = call.session()?;
     let ApiKeyRevocation { secret } = call.body;
     let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
-    let which = Which::Secret(secret);
+    let which = KeySelector::Secret(secret);
     Ok(call.app.keys.revoke(&session, &which).await?)
 }
 

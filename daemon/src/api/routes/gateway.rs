@@ -97,7 +97,7 @@ async fn to_its_end(
 
 /// The catalogs that quilt3 could speak to.
 async fn logged_in(app: &App) -> Result<Vec<CatalogUrl>, ApiError> {
-    let sessions = app.sessions.everywhere().await;
+    let sessions = app.sessions.all_stored().await;
     let sessions = sessions.map_err(SessionError::Store)?.into_iter();
     let usable = sessions.filter(|session| session.check().is_ok());
     Ok(usable.map(|session| session.catalog().clone()).collect())

@@ -5,7 +5,7 @@ use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery}
 use quilt_proto::wire::{LoginCode, RegistryAcceptance, Session as Answer};
 
 use crate::api::endpoint::{Call, Served};
-use crate::api::error::{ApiError, How};
+use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::session::{Session, SessionError};
 use crate::stack::StackError;
@@ -26,7 +26,7 @@ async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
     }
     // The page takes passwords: it is no other registry's unasked either.
     let trusted = session.verify_registry(accept_registry.as_ref()).await;
-    let trusted = trusted.map_err(|error| ApiError::Login(error, How::Code))?;
+    let trusted = trusted.map_err(|error| ApiError::Login(error, LoginMethod::Code))?;
     Ok(describe(&session, Some(trusted.registry())))
 }
 
@@ -42,7 +42,7 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
             catalog: session.catalog().clone(),
             why: message,
         },
-        error => ApiError::Login(error, How::Code),
+        error => ApiError::Login(error, LoginMethod::Code),
     })?;
     Ok(welcome(&call.app, &session, outcome).await)
 }
@@ -55,7 +55,7 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
         return Ok(logged_out?);
     }
     let mut outcome = Ok(());
-    let sessions = call.app.sessions.everywhere().await;
+    let sessions = call.app.sessions.all_stored().await;
     for session in sessions.map_err(SessionError::Store)? {
         let logged_out = session.logout().await.map_err(ApiError::from);
         call.app.note_user(session.catalog(), None);

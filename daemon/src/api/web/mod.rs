@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::redirect::RedirectListener;
 use super::audit;
-use super::error::{ApiError, How};
+use super::error::{ApiError, LoginMethod};
 use super::login_answer::welcome;
 use crate::app::App;
 use crate::listen::{ErrorResponders, Peer, owners_are_told, serve};
@@ -71,7 +71,7 @@ impl WebLogins {
         let listener = RedirectListener::bind(connect.port())
             .map_err(|error| ApiError::NoLoopback(error.kind().to_string()))?;
         let login = session.web_login(connect, listener.uri(), accept).await;
-        let login = login.map_err(|error| ApiError::Login(error, How::Browser))?;
+        let login = login.map_err(|error| ApiError::Login(error, LoginMethod::Browser))?;
         let attempt = Arc::new(Attempt {
             login: Arc::new(login),
             begun: Instant::now(),

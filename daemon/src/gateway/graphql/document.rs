@@ -7,7 +7,7 @@ use apollo_parser::cst::{
     Definition, FragmentDefinition, Name, OperationDefinition, Selection, SelectionSet,
 };
 
-use super::{Operation, OperationKind, Unclear, allowed};
+use super::{Ambiguity, Operation, OperationKind, allowed};
 
 /// The deepest selection, and the most words of a document that is read: far
 /// more than any client of a stack needs.
@@ -23,13 +23,13 @@ const MAX_FIELDS: usize = 200;
 pub(super) fn operations(
     document: &str,
     name: Option<&str>,
-) -> Result<(Vec<Operation>, Option<Unclear>), Unclear> {
+) -> Result<(Vec<Operation>, Option<Ambiguity>), Ambiguity> {
     let tree = Parser::new(document)
         .recursion_limit(MAX_DEPTH)
         .token_limit(MAX_TOKENS)
         .parse();
     if tree.errors().len() > 0 {
-        return Err(Unclear::Document);
+        return Err(Ambiguity::Document);
     }
     let mut defined = Defined::default();
     for definition in tree.document().definitions() {
@@ -37,13 +37,13 @@ pub(super) fn operations(
             Definition::OperationDefinition(operation) => defined.operations.push(operation),
             Definition::FragmentDefinition(fragment) => {
                 let name = fragment.fragment_name().and_then(|name| name.name());
-                let name = text(name.as_ref()).ok_or(Unclear::Document)?;
+                let name = text(name.as_ref()).ok_or(Ambiguity::Document)?;
                 if defined.fragments.insert(name, fragment).is_some() {
-                    return Err(Unclear::Twice);
+                    return Err(Ambiguity::Twice);
                 }
             }
             // Types and directives: nothing that can be run.
-            _ => return Err(Unclear::Document),
+            _ => return Err(Ambiguity::Document),
         }
     }
     defined.chosen(name)
@@ -56,7 +56,10 @@ struct Defined {
 }
 
 impl Defined {
-    fn chosen(&self, wanted: Option<&str>) -> Result<(Vec<Operation>, Option<Unclear>), Unclear> {
+    fn chosen(
+        &self,
+        wanted: Option<&str>,
+    ) -> Result<(Vec<Operation>, Option<Ambiguity>), Ambiguity> {
         let mut names = HashSet::new();
         let name = |operation: &OperationDefinition| text(operation.name().as_ref());
         let is_odd = self.operations.len() > 1
@@ -65,7 +68,7 @@ impl Defined {
                 .iter()
                 .all(|operation| name(operation).is_some_and(|name| names.insert(name)));
         let chosen: Vec<_> = match (&self.operations[..], wanted) {
-            ([], _) => return Err(Unclear::Document),
+            ([], _) => return Err(Ambiguity::Document),
             ([only], _) => vec![only],
             (several, Some(wanted)) if !is_odd => several
                 .iter()
@@ -80,10 +83,10 @@ impl Defined {
             chosen
         };
         let read: Result<_, _> = chosen.into_iter().map(|it| self.read(it)).collect();
-        Ok((read?, is_unclear.then_some(Unclear::WhichOperation)))
+        Ok((read?, is_unclear.then_some(Ambiguity::WhichOperation)))
     }
 
-    fn read(&self, operation: &OperationDefinition) -> Result<Operation, Unclear> {
+    fn read(&self, operation: &OperationDefinition) -> Result<Operation, Ambiguity> {
         let kind = match operation.operation_type() {
             None => OperationKind::Query,
             Some(kind) if kind.query_token().is_some() => OperationKind::Query,
@@ -96,21 +99,21 @@ impl Defined {
 
     /// The fields of a selection, wherever fragments put them and whether a
     /// directive leaves them out or not.
-    fn fields(&self, selection: Option<SelectionSet>) -> Result<BTreeSet<String>, Unclear> {
+    fn fields(&self, selection: Option<SelectionSet>) -> Result<BTreeSet<String>, Ambiguity> {
         let mut fields = BTreeSet::new();
         // Fragments that have been followed, and below which field.
         let mut followed = HashSet::new();
         let mut steps = 0;
-        let mut to_do = vec![(selection.ok_or(Unclear::Document)?, String::new())];
+        let mut to_do = vec![(selection.ok_or(Ambiguity::Document)?, String::new())];
         while let Some((selection, below)) = to_do.pop() {
             for selected in selection.selections() {
                 steps += 1;
                 if steps > MAX_STEPS || fields.len() > MAX_FIELDS {
-                    return Err(Unclear::TooLarge);
+                    return Err(Ambiguity::TooLarge);
                 }
                 match selected {
                     Selection::Field(field) => {
-                        let name = text(field.name().as_ref()).ok_or(Unclear::Document)?;
+                        let name = text(field.name().as_ref()).ok_or(Ambiguity::Document)?;
                         let path = format!("{below}{name}");
                         match field.selection_set() {
                             Some(inner) if allowed::is_namespace(&path) => {
@@ -120,14 +123,14 @@ impl Defined {
                         }
                     }
                     Selection::InlineFragment(fragment) => {
-                        let inner = fragment.selection_set().ok_or(Unclear::Document)?;
+                        let inner = fragment.selection_set().ok_or(Ambiguity::Document)?;
                         to_do.push((inner, below.clone()));
                     }
                     Selection::FragmentSpread(spread) => {
                         let name = spread.fragment_name().and_then(|name| name.name());
-                        let name = text(name.as_ref()).ok_or(Unclear::Document)?;
-                        let fragment = self.fragments.get(&name).ok_or(Unclear::Document)?;
-                        let inner = fragment.selection_set().ok_or(Unclear::Document)?;
+                        let name = text(name.as_ref()).ok_or(Ambiguity::Document)?;
+                        let fragment = self.fragments.get(&name).ok_or(Ambiguity::Document)?;
+                        let inner = fragment.selection_set().ok_or(Ambiguity::Document)?;
                         if followed.insert((name, below.clone())) {
                             to_do.push((inner, below.clone()));
                         }

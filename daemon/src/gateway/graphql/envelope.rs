@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::form_urlencoded;
 
-use super::{GraphqlRequest, MAX_READ, Unclear, document};
+use super::{Ambiguity, GraphqlRequest, MAX_READ, document};
 use crate::stack::{Forward, Payload};
 
 /// The most calls of one request, and of documents in one call.
@@ -30,35 +30,35 @@ pub(super) enum Envelope {
 }
 
 /// What a request says, from its head; nothing is read yet.
-pub(super) fn open(request: &Forward) -> Result<Envelope, Unclear> {
+pub(super) fn open(request: &Forward) -> Result<Envelope, Ambiguity> {
     let query = request.target.split_once('?').map(|(_, query)| query);
     match request.method {
-        Method::POST if query.is_some_and(|query| !query.is_empty()) => Err(Unclear::Address),
-        Method::POST if request.body.len() > MAX_READ => Err(Unclear::TooLarge),
+        Method::POST if query.is_some_and(|query| !query.is_empty()) => Err(Ambiguity::Address),
+        Method::POST if request.body.len() > MAX_READ => Err(Ambiguity::TooLarge),
         Method::POST => match media_type(&request.headers)?.as_str() {
             "application/json" => Ok(Envelope::Json(request.body.clone())),
             "application/graphql" => Ok(Envelope::Document(request.body.clone())),
-            _ => Err(Unclear::ContentType),
+            _ => Err(Ambiguity::ContentType),
         },
-        Method::GET | Method::HEAD if !request.body.is_empty() => Err(Unclear::Twice),
+        Method::GET | Method::HEAD if !request.body.is_empty() => Err(Ambiguity::Twice),
         Method::GET | Method::HEAD => Ok(Envelope::Query(query.unwrap_or_default().to_owned())),
-        _ => Err(Unclear::Method),
+        _ => Err(Ambiguity::Method),
     }
 }
 
 /// The media type of a body in UTF-8 (RFC 9110, section 8.3.1).
-fn media_type(headers: &HeaderMap) -> Result<String, Unclear> {
+fn media_type(headers: &HeaderMap) -> Result<String, Ambiguity> {
     let mut given = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
-        return Err(Unclear::ContentType);
+        return Err(Ambiguity::ContentType);
     };
-    let value = value.to_str().map_err(|_| Unclear::ContentType)?;
+    let value = value.to_str().map_err(|_| Ambiguity::ContentType)?;
     let mut parts = value.to_ascii_lowercase();
     parts.retain(|c| c != ' ' && c != '\t');
     match parts.split_once(';') {
         None => Ok(parts),
         Some((kind, "charset=utf-8" | "charset=\"utf-8\"")) => Ok(kind.to_owned()),
-        Some(_) => Err(Unclear::ContentType),
+        Some(_) => Err(Ambiguity::ContentType),
     }
 }
 
@@ -68,17 +68,17 @@ impl Envelope {
         match self {
             Self::Json(body) => match serde_json::from_reader(body.reader()) {
                 Ok(Calls(calls)) if calls.len() > MAX_CALLS => {
-                    GraphqlRequest::unclear(Unclear::TooLarge)
+                    GraphqlRequest::unclear(Ambiguity::TooLarge)
                 }
                 Ok(Calls(calls)) => asked(calls),
-                Err(error) if error.is_data() => GraphqlRequest::unclear(Unclear::Shape),
-                Err(_) => GraphqlRequest::unclear(Unclear::Syntax),
+                Err(error) if error.is_data() => GraphqlRequest::unclear(Ambiguity::Shape),
+                Err(_) => GraphqlRequest::unclear(Ambiguity::Syntax),
             },
             Self::Document(body) => {
                 let mut text = String::new();
                 match body.reader().read_to_string(&mut text) {
                     Ok(_) => asked(vec![Call::of(text)]),
-                    Err(_) => GraphqlRequest::unclear(Unclear::ContentType),
+                    Err(_) => GraphqlRequest::unclear(Ambiguity::ContentType),
                 }
             }
             Self::Query(query) => asked(vec![Call::of_query(&query)]),
@@ -89,18 +89,18 @@ impl Envelope {
 fn asked(calls: Vec<Call>) -> GraphqlRequest {
     let mut asked = GraphqlRequest::default();
     if calls.is_empty() {
-        asked.doubt(Unclear::NoDocument);
+        asked.doubt(Ambiguity::NoDocument);
     }
     for call in calls {
         if let Some(unclear) = call.unclear {
             asked.doubt(unclear);
         }
         if call.documents.is_empty() {
-            asked.doubt(Unclear::NoDocument);
+            asked.doubt(Ambiguity::NoDocument);
         }
         for text in call.documents {
             if text.len() > MAX_DOCUMENT {
-                asked.doubt(Unclear::TooLarge);
+                asked.doubt(Ambiguity::TooLarge);
                 continue;
             }
             match document::operations(&text, call.operation.as_deref()) {
@@ -123,7 +123,7 @@ struct Call {
     /// More than one where it is said more than once.
     documents: Vec<String>,
     operation: Option<String>,
-    unclear: Option<Unclear>,
+    unclear: Option<Ambiguity>,
     seen: Vec<Part>,
 }
 
@@ -159,21 +159,21 @@ impl Call {
         let mut call = Self::default();
         // Once a separator as good as `&`: some readers still split there.
         if query.contains(';') {
-            call.doubt(Unclear::Address);
+            call.doubt(Ambiguity::Address);
         }
         for (key, value) in form_urlencoded::parse(query.as_bytes()).take(MAX_CALLS) {
             match call.part(&key) {
                 Some(Part::Query) => call.documents.push(value.into_owned()),
                 Some(Part::OperationName) => call.operation = Some(value.into_owned()),
-                Some(Part::Extensions) if !value.is_empty() => call.doubt(Unclear::Shape),
+                Some(Part::Extensions) if !value.is_empty() => call.doubt(Ambiguity::Shape),
                 Some(_) => {}
-                None => call.doubt(Unclear::Shape),
+                None => call.doubt(Ambiguity::Shape),
             }
         }
         call
     }
 
-    fn doubt(&mut self, unclear: Unclear) {
+    fn doubt(&mut self, unclear: Ambiguity) {
         self.unclear.get_or_insert(unclear);
     }
 
@@ -181,7 +181,7 @@ impl Call {
     fn part(&mut self, key: &str) -> Option<Part> {
         let part = Part::of(key)?;
         if self.seen.contains(&part) {
-            self.doubt(Unclear::Twice);
+            self.doubt(Ambiguity::Twice);
         }
         self.seen.push(part);
         Some(part)
@@ -251,12 +251,12 @@ impl<'de> Visitor<'de> for CallVisitor {
                 Some(Part::Variables) => drop(map.next_value::<IgnoredAny>()?),
                 Some(Part::Extensions) => {
                     if !map.next_value::<IsEmpty>()?.0 {
-                        call.doubt(Unclear::Shape);
+                        call.doubt(Ambiguity::Shape);
                     }
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
-                    call.doubt(Unclear::Shape);
+                    call.doubt(Ambiguity::Shape);
                 }
             }
         }

@@ -25,7 +25,7 @@ pub struct GraphqlRequest {
     /// Every operation that the registry may run.
     operations: Vec<Operation>,
     /// Why that may not be all.
-    unclear: Option<Unclear>,
+    unclear: Option<Ambiguity>,
 }
 
 /// One operation.
@@ -47,7 +47,7 @@ enum OperationKind {
 
 /// Why it is not known what a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unclear {
+pub enum Ambiguity {
     /// Not by GET or POST.
     #[error("its method is none of GraphQL's")]
     Method,
@@ -103,10 +103,10 @@ impl GraphqlRequest {
         // It comes from anybody with a grant, and reading may take a while: in
         // a thread where neither keeps others waiting.
         let read = tokio::task::spawn_blocking(move || envelope.read());
-        read.await.unwrap_or(Self::unclear(Unclear::Document))
+        read.await.unwrap_or(Self::unclear(Ambiguity::Document))
     }
 
-    fn unclear(unclear: Unclear) -> Self {
+    fn unclear(unclear: Ambiguity) -> Self {
         Self {
             operations: Vec::new(),
             unclear: Some(unclear),
@@ -114,7 +114,7 @@ impl GraphqlRequest {
     }
 
     /// Notes a doubt; the first is kept.
-    fn doubt(&mut self, unclear: Unclear) {
+    fn doubt(&mut self, unclear: Ambiguity) {
         self.unclear.get_or_insert(unclear);
     }
 
@@ -127,7 +127,7 @@ impl GraphqlRequest {
     /// is not known to be so.
     pub fn leaves_logins_alone(&self) -> Result<(), Withheld> {
         if let Some(unclear) = self.unclear {
-            return Err(Withheld::Unclear(unclear));
+            return Err(Withheld::Ambiguous(unclear));
         }
         match self.mutates().find(|field| !allowed::is_harmless(field)) {
             Some(field) => Err(Withheld::Field(cut(field))),
@@ -151,7 +151,7 @@ pub enum Withheld {
     Field(String),
     /// Nobody knows what it does.
     #[error("quilt3 was set up without API keys and logins: a request is kept back because {0}")]
-    Unclear(Unclear),
+    Ambiguous(Ambiguity),
 }
 
 /// For the audit log: `mutation apiKeyCreate`. Field names as the registry

@@ -131,49 +131,49 @@ fn what_can_be_read_in_two_ways_is_never_harmless() {
     for (body, unclear) in [
         (
             r#"{"query": "{me{name}}", "query": "{me{name}}"}"#,
-            Unclear::Twice,
+            Ambiguity::Twice,
         ),
         (
             r#"{"query": "{me{name}}", "operationName": "A", "operationName": "B"}"#,
-            Unclear::Twice,
+            Ambiguity::Twice,
         ),
         (
             r#"{"query": "query A{me{name}} query B{me{name}}"}"#,
-            Unclear::WhichOperation,
+            Ambiguity::WhichOperation,
         ),
         (
             r#"{"query": "query A{me{name}} query B{me{name}}", "operationName": "C"}"#,
-            Unclear::WhichOperation,
+            Ambiguity::WhichOperation,
         ),
         (
             r#"{"query": "query A{me{name}} query A{me{name}}", "operationName": "A"}"#,
-            Unclear::WhichOperation,
+            Ambiguity::WhichOperation,
         ),
         (
             r#"{"query": "{me{name}}", "extensions": {"persistedQuery": {}}}"#,
-            Unclear::Shape,
+            Ambiguity::Shape,
         ),
-        (r#"{"query": "{me{name}}", "id": "x"}"#, Unclear::Shape),
-        (r#"{"query": "{me{name}}", "Query": "x"}"#, Unclear::Shape),
-        (r#"{"extensions": {}}"#, Unclear::NoDocument),
-        (r#"{"query": null}"#, Unclear::NoDocument),
-        (r#"{"query": ["{me{name}}"]}"#, Unclear::Shape),
-        ("[]", Unclear::NoDocument),
-        ("7", Unclear::Shape),
-        ("", Unclear::Syntax),
-        ("{me{name}}", Unclear::Syntax),
-        (r#"{"query": "{me{name}}"} {}"#, Unclear::Syntax),
+        (r#"{"query": "{me{name}}", "id": "x"}"#, Ambiguity::Shape),
+        (r#"{"query": "{me{name}}", "Query": "x"}"#, Ambiguity::Shape),
+        (r#"{"extensions": {}}"#, Ambiguity::NoDocument),
+        (r#"{"query": null}"#, Ambiguity::NoDocument),
+        (r#"{"query": ["{me{name}}"]}"#, Ambiguity::Shape),
+        ("[]", Ambiguity::NoDocument),
+        ("7", Ambiguity::Shape),
+        ("", Ambiguity::Syntax),
+        ("{me{name}}", Ambiguity::Syntax),
+        (r#"{"query": "{me{name}}"} {}"#, Ambiguity::Syntax),
         (
             r#"{"query": "{me{name}}", "variables": NaN}"#,
-            Unclear::Syntax,
+            Ambiguity::Syntax,
         ),
-        ("\u{feff}{\"query\": \"{me{name}}\"}", Unclear::Syntax),
-        (r#"{"query": "{me{name}"}"#, Unclear::Document),
-        (r#"{"query": "{...F}"}"#, Unclear::Document),
-        (r#"{"query": "type A { b: C }"}"#, Unclear::Document),
+        ("\u{feff}{\"query\": \"{me{name}}\"}", Ambiguity::Syntax),
+        (r#"{"query": "{me{name}"}"#, Ambiguity::Document),
+        (r#"{"query": "{...F}"}"#, Ambiguity::Document),
+        (r#"{"query": "type A { b: C }"}"#, Ambiguity::Document),
         (
             r#"{"query": "{...F} fragment F on A {b} fragment F on A {b}"}"#,
-            Unclear::Twice,
+            Ambiguity::Twice,
         ),
     ] {
         let asked = posted(body.as_bytes());
@@ -192,34 +192,44 @@ fn what_stands_around_a_document_is_read_strictly() {
             Method::POST,
             "/graphql?query={me{name}}",
             "application/json",
-            Unclear::Address,
+            Ambiguity::Address,
         ),
-        (Method::POST, "/graphql", "", Unclear::ContentType),
-        (Method::POST, "/graphql", "text/plain", Unclear::ContentType),
+        (Method::POST, "/graphql", "", Ambiguity::ContentType),
+        (
+            Method::POST,
+            "/graphql",
+            "text/plain",
+            Ambiguity::ContentType,
+        ),
         (
             Method::POST,
             "/graphql",
             "application/json; charset=utf-16",
-            Unclear::ContentType,
+            Ambiguity::ContentType,
         ),
         (
             Method::POST,
             "/graphql",
             "application/json;charset=utf-8;x=y",
-            Unclear::ContentType,
+            Ambiguity::ContentType,
         ),
         (
             Method::POST,
             "/graphql",
             "multipart/form-data; boundary=x",
-            Unclear::ContentType,
+            Ambiguity::ContentType,
         ),
-        (Method::PUT, "/graphql", "application/json", Unclear::Method),
+        (
+            Method::PUT,
+            "/graphql",
+            "application/json",
+            Ambiguity::Method,
+        ),
         (
             Method::GET,
             "/graphql?query={me{name}}",
             "application/json",
-            Unclear::Twice,
+            Ambiguity::Twice,
         ),
     ] {
         let asked = read(method.clone(), target, content_type, fine.as_bytes());
@@ -266,20 +276,20 @@ fn what_is_too_much_to_read_is_told_and_does_no_harm() {
     };
     assert!(is_kept_back(&deep("{a", "}", 20_000)));
     let lists = format!("{{ me(a: {}{}) }}", "[".repeat(30_000), "]".repeat(30_000));
-    assert_eq!(document(&lists).unclear, Some(Unclear::Document));
+    assert_eq!(document(&lists).unclear, Some(Ambiguity::Document));
     let types = format!(
         "query($a: {}A{}) {{ me }}",
         "[".repeat(9_000),
         "]".repeat(9_000)
     );
-    assert_eq!(document(&types).unclear, Some(Unclear::Document));
+    assert_eq!(document(&types).unclear, Some(Ambiguity::Document));
     let long = format!("{{ me }} #{}", "x".repeat(200_000));
-    assert_eq!(document(&long).unclear, Some(Unclear::TooLarge));
+    assert_eq!(document(&long).unclear, Some(Ambiguity::TooLarge));
     let many: Vec<_> = (0..300).map(|number| format!("f{number}")).collect();
     let many = many.join(" ");
     assert_eq!(
         document(&format!("{{{many}}}")).unclear,
-        Some(Unclear::TooLarge)
+        Some(Ambiguity::TooLarge)
     );
     // Each fragment names the next one twice.
     let mut text = "mutation { ...F0 }".to_owned();
@@ -297,10 +307,10 @@ fn what_is_too_much_to_read_is_told_and_does_no_harm() {
     assert!(is_kept_back(&asked));
     let batch = vec![json!({"query": "{me}"}); 33];
     let asked = posted(json!(batch).to_string().as_bytes());
-    assert_eq!(asked.unclear, Some(Unclear::TooLarge));
+    assert_eq!(asked.unclear, Some(Ambiguity::TooLarge));
     let large = json!({"query": "{me}", "variables": {"x": "y".repeat(MAX_READ)}});
     let asked = posted(large.to_string().as_bytes());
-    assert_eq!(asked.unclear, Some(Unclear::TooLarge));
+    assert_eq!(asked.unclear, Some(Ambiguity::TooLarge));
 }
 
 #[test]

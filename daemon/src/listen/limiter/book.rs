@@ -2,27 +2,28 @@
 //! sockets or a clock of its own.
 
 mod eviction;
+mod origins;
 mod streams;
 mod under_way;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use crate::listen::capacity;
 
 pub(super) use self::eviction::{Eviction, Pressure, Search, Why};
+pub use self::origins::Origin;
 pub use self::streams::StreamRefused;
 
-/// Whom a connection counts for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// A process.
-    Process(u32),
-    /// Everybody of whom the system tells nothing, together.
-    Unknown,
-    /// Whoever holds this grant.
-    Grant(String),
-}
+use self::origins::{OriginId, Origins};
+
+/// Connections of a crowd that get a slot before the first of them is looked at.
+const NEW_OF_CROWD: usize = 16;
+
+/// How often, and how many at a time, whoever holds more than half of all slots
+/// puts a newcomer of its own in place of another.
+pub(super) const PACE: Duration = Duration::from_millis(10);
+const REPLACED_AT_A_TIME: usize = 16;
 
 /// The name of a slot, in order of arrival.
 pub(super) type Id = u64;
@@ -78,7 +79,7 @@ enum Load {
 
 #[derive(Debug)]
 struct Entry {
-    origin: Origin,
+    origin: OriginId,
     load: Load,
     activity: Activity,
     /// Since when, in the order of things.
@@ -93,6 +94,8 @@ struct Entry {
     /// It was told to leave once and had just been asked something.
     has_stayed: bool,
     is_stream: bool,
+    /// What it says has not been looked at yet.
+    is_new: bool,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +108,22 @@ struct Tally {
     /// Requests that wait, the oldest first.
     waiting: BTreeSet<(u64, Id)>,
     streams: usize,
+    /// Connections that have not been looked at since they got their slot.
+    new: usize,
+    /// Connections that made way for newcomers of the same origin since then.
+    replaced: usize,
+    replacing_since: Option<Instant>,
+}
+
+impl Tally {
+    /// Whether one more may make way for a newcomer of the same origin now.
+    fn may_replace(&mut self, now: Instant) -> bool {
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= PACE;
+        if self.replacing_since.is_none_or(is_over) {
+            (self.replacing_since, self.replaced) = (Some(now), 0);
+        }
+        self.replaced < REPLACED_AT_A_TIME
+    }
 }
 
 /// The slots of a listener.
@@ -112,7 +131,7 @@ struct Tally {
 pub(super) struct Book {
     slots: usize,
     entries: BTreeMap<Id, Entry>,
-    tallies: HashMap<Origin, Tally>,
+    origins: Origins<Tally>,
     /// Told to close and not gone yet.
     leaving: usize,
     serving: usize,
@@ -136,7 +155,7 @@ impl Book {
         Self {
             slots: slots.max(1),
             entries: BTreeMap::new(),
-            tallies: HashMap::new(),
+            origins: Origins::default(),
             leaving: 0,
             serving: 0,
             running: 0,
@@ -155,12 +174,15 @@ impl Book {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let counts = [self.leaving, self.serving, self.running, self.waiting];
-        self.entries.is_empty() && self.tallies.is_empty() && counts == [0; 4] && self.streams == 0
+        self.entries.is_empty() && self.origins.is_empty() && counts == [0; 4] && self.streams == 0
     }
 
     /// A slot for a newcomer of `origin`: a free one, or that of whom it is
     /// least needed by.
     pub(super) fn admit(&mut self, origin: &Origin, search: Search, now: Instant) -> Admission {
+        if self.is_let_in_slowly(origin) {
+            return Admission::Later(None);
+        }
         let leeway = capacity::leeway(self.slots);
         let mut evicted = None;
         let is_full = self.entries.len() >= self.slots + leeway;
@@ -168,18 +190,26 @@ impl Book {
             if self.leaving >= leeway {
                 return Admission::Later(None);
             }
+            let greedy = self.greedy(origin);
+            if greedy.is_some_and(|id| !self.origins[id].may_replace(now)) {
+                return Admission::Later(None);
+            }
             let Some(eviction) = self.victim(origin, search, now) else {
                 return Admission::Later(None);
             };
             self.evict(eviction);
+            if let Some(id) = greedy {
+                self.origins[id].replaced += 1;
+            }
             evicted = Some(eviction);
         }
         if is_full {
             return Admission::Later(evicted);
         }
         let (id, since) = (self.tick(), self.next);
+        let origin = self.origins.enter(origin);
         let entry = Entry {
-            origin: origin.clone(),
+            origin,
             load: Load::None,
             activity: Activity::Fresh,
             since,
@@ -188,9 +218,12 @@ impl Book {
             order: Order::Stay,
             has_stayed: false,
             is_stream: false,
+            is_new: true,
         };
         self.entries.insert(id, entry);
-        self.tally(origin).held += 1;
+        let tally = &mut self.origins[origin];
+        tally.held += 1;
+        tally.new += 1;
         Admission::Slot { id, evicted }
     }
 
@@ -219,8 +252,33 @@ impl Book {
         false
     }
 
+    /// Whether `origin` is a crowd of whom many have just got a slot: whoever
+    /// comes next stands behind no more of them.
+    fn is_let_in_slowly(&self, origin: &Origin) -> bool {
+        self.origins.id(origin).is_some_and(|origin| {
+            self.holds_crowd(origin) && self.origins[origin].new >= NEW_OF_CROWD
+        })
+    }
+
+    /// `origin`, if it holds more than half of all slots: it makes room for its
+    /// own newcomers itself.
+    fn greedy(&self, origin: &Origin) -> Option<OriginId> {
+        let id = self.origins.id(origin)?;
+        (2 * self.origins[id].held > self.slots).then_some(id)
+    }
+
+    /// `id` is looked at.
+    fn look(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && std::mem::take(&mut entry.is_new)
+        {
+            self.origins[entry.origin].new -= 1;
+        }
+    }
+
     /// Everything that has come on `id` was read, and is no request.
     pub(super) fn rests(&mut self, id: Id) {
+        self.look(id);
         if let Some(entry) = self.entries.get_mut(&id)
             && entry.activity == Activity::Fresh
         {
@@ -231,6 +289,7 @@ impl Book {
     /// A request has arrived on `id`; `asked` is when, where it changes nothing.
     pub(super) fn ask(&mut self, id: Id, asked: Option<Instant>) -> Turn {
         let now = self.tick();
+        self.look(id);
         let Some(entry) = self.entries.get_mut(&id) else {
             return Turn::Never;
         };
@@ -241,10 +300,10 @@ impl Book {
         entry.has_stayed = false;
         (entry.activity, entry.since) = (Activity::Waiting, now);
         entry.asked = asked;
-        let origin = entry.origin.clone();
+        let origin = entry.origin;
         self.waiting += 1;
-        self.tally(&origin).waiting.insert((now, id));
-        if self.has_turn(&origin) {
+        self.origins[origin].waiting.insert((now, id));
+        if self.has_turn(origin) {
             self.serve(id);
             Turn::Now
         } else {
@@ -274,24 +333,25 @@ impl Book {
 
     /// `id` has shown a grant: it counts for that from now on.
     pub(super) fn authenticate(&mut self, id: Id, grant: &str) -> Vec<Id> {
+        self.look(id);
         let Some(entry) = self.entries.get_mut(&id) else {
             return Vec::new();
         };
-        if matches!(&entry.origin, Origin::Grant(known) if known == grant) {
+        if matches!(self.origins.of(entry.origin), Origin::Grant(known) if known == grant) {
             return Vec::new();
         }
         let is_serving = usize::from(entry.load >= Load::UnderWay);
         let is_running = usize::from(entry.load == Load::Running);
-        let new = Origin::Grant(grant.to_owned());
-        let old = std::mem::replace(&mut entry.origin, new.clone());
         let streams = usize::from(entry.is_stream);
-        let tally = self.tally(&old);
+        let new = self.origins.enter(&Origin::Grant(grant.to_owned()));
+        let old = std::mem::replace(&mut entry.origin, new);
+        let tally = &mut self.origins[old];
         tally.held -= 1;
         tally.serving -= is_serving;
         tally.running -= is_running;
         tally.streams -= streams;
-        self.forget(&old);
-        let tally = self.tally(&new);
+        self.forget(old);
+        let tally = &mut self.origins[new];
         tally.held += 1;
         tally.serving += is_serving;
         tally.running += is_running;
@@ -302,10 +362,11 @@ impl Book {
     /// `id` is gone. Whose turn it is now.
     pub(super) fn remove(&mut self, id: Id) -> Vec<Id> {
         self.settle(id);
+        self.look(id);
         if let Some(entry) = self.entries.remove(&id) {
             self.leaving -= usize::from(is_leaving(&entry));
-            self.tally(&entry.origin).held -= 1;
-            self.forget(&entry.origin);
+            self.origins[entry.origin].held -= 1;
+            self.forget(entry.origin);
         }
         self.next_turns()
     }
@@ -319,23 +380,17 @@ impl Book {
         self.entries.len() - self.leaving
     }
 
-    fn tally(&mut self, origin: &Origin) -> &mut Tally {
-        self.tallies.entry(origin.clone()).or_default()
-    }
-
-    fn forget(&mut self, origin: &Origin) {
-        if self
-            .tallies
-            .get(origin)
-            .is_some_and(|tally| tally.held == 0)
-        {
-            self.tallies.remove(origin);
+    fn forget(&mut self, origin: OriginId) {
+        if self.origins[origin].held == 0 {
+            self.origins.remove(origin);
         }
     }
 
     /// Slots that `origin` holds.
     pub(super) fn held(&self, origin: &Origin) -> usize {
-        self.tallies.get(origin).map_or(0, |tally| tally.held)
+        self.origins
+            .id(origin)
+            .map_or(0, |origin| self.origins[origin].held)
     }
 
     /// Takes a request of `id` out of every count.
@@ -344,17 +399,17 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let origin = entry.origin.clone();
+        let origin = entry.origin;
         let was = std::mem::replace(&mut entry.activity, Activity::Fresh);
         let was_stream = std::mem::take(&mut entry.is_stream);
         let since = entry.since;
         if was == Activity::Waiting {
             self.waiting -= 1;
-            self.tally(&origin).waiting.remove(&(since, id));
+            self.origins[origin].waiting.remove(&(since, id));
         }
         if was_stream {
             self.streams -= 1;
-            self.tally(&origin).streams -= 1;
+            self.origins[origin].streams -= 1;
         }
     }
 }

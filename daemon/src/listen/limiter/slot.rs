@@ -114,6 +114,9 @@ impl ConnectionSlot {
             let turn = state.book.ask(self.id, asked);
             (turn, !has_asked && state.book.is_crowd(self.id))
         };
+        if is_crowd {
+            self.limiter.changed.notify_one();
+        }
         if self.is_stalled() {
             self.note_stall();
         }

@@ -82,6 +82,64 @@ fn the_oldest_quiet_one_of_whoever_holds_most_goes_first() {
     assert_eq!(bench.evicted(&GREEDY), Some((greedy[2], Why::Quiet)));
 }
 
+/// One slot for each of a crowd, all but `left`.
+fn crowd(bench: &mut Bench, slots: usize, left: usize) -> Vec<Id> {
+    (left..slots).map(|_| bench.enter(&GREEDY)).collect()
+}
+
+#[test]
+fn a_crowd_gets_no_more_slots_before_the_last_were_looked_at() {
+    let mut bench = Bench::new(512);
+    crowd(&mut bench, 512, 312);
+    let admitted =
+        |bench: &mut Bench, origin: &Origin| match bench.book.admit(origin, SEARCH, bench.now) {
+            Admission::Slot { id, .. } => Some(id),
+            Admission::Later(_) => None,
+        };
+    let new: Vec<_> = std::iter::from_fn(|| admitted(&mut bench, &GREEDY)).collect();
+    assert_eq!(new.len(), 16, "there is room for 312");
+    assert!(
+        admitted(&mut bench, &OTHER).is_some(),
+        "others need not wait"
+    );
+    for (what, looked_at) in [("rests", new[0]), ("asks", new[1]), ("goes", new[2])] {
+        match what {
+            "rests" => bench.book.rests(looked_at),
+            "asks" => drop(bench.book.ask(looked_at, None)),
+            _ => drop(bench.book.remove(looked_at)),
+        }
+        assert!(admitted(&mut bench, &GREEDY).is_some(), "one {what}");
+        assert!(admitted(&mut bench, &GREEDY).is_none(), "one {what}");
+    }
+}
+
+#[test]
+fn a_crowd_takes_its_own_slots_from_itself_bit_by_bit() {
+    let mut bench = Bench::new(512);
+    let other = bench.enter(&OTHER);
+    crowd(&mut bench, 512, 1);
+    let replaced = |bench: &mut Bench| {
+        let evicted = std::iter::from_fn(|| match bench.book.admit(&GREEDY, SEARCH, bench.now) {
+            Admission::Slot { id, evicted } => {
+                bench.book.rests(id);
+                let Eviction { id, why } = evicted?;
+                assert_eq!((why, id == other), (Why::Quiet, false));
+                bench.book.remove(id);
+                Some(id)
+            }
+            Admission::Later(evicted) => evicted.map(|eviction| eviction.id),
+        });
+        evicted.take(100).count()
+    };
+    assert_eq!(replaced(&mut bench), 16);
+    assert!(
+        bench.evicted(&OTHER).is_some(),
+        "others take theirs at once"
+    );
+    bench.now += PACE;
+    assert_eq!(replaced(&mut bench), 16);
+}
+
 #[test]
 fn whoever_was_asked_meanwhile_stays_but_not_twice() {
     let mut bench = Bench::new(1);

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use http::StatusCode;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
-use quilt_network::{Failure, Lost};
+use quilt_network::{FailedRequest, Failure};
 
 use quilt_proto::Reason;
 
@@ -27,7 +27,7 @@ impl Asked<'_> {
         if let Some(error) = cause::<CredentialError>(error) {
             return error.clone().into();
         }
-        if let Some(lost) = cause::<Lost>(error) {
+        if let Some(lost) = cause::<FailedRequest>(error) {
             return StoreError::Unreachable {
                 place: self.place(),
                 origin: Some(lost.origin.clone()),

@@ -10,7 +10,7 @@ use object_store::client::{
     HttpResponseBody, HttpService,
 };
 
-use quilt_network::{Clients, Failure, Lost, Origin, intercepted, is_page};
+use quilt_network::{Clients, FailedRequest, Failure, Origin, intercepted, is_page};
 use quilt_proto::NetworkFailure;
 use url::Url;
 
@@ -110,5 +110,5 @@ fn lost(url: &Url, failure: Failure) -> HttpError {
         _ => HttpErrorKind::Unknown,
     };
     let origin = Origin::of(url);
-    HttpError::new(kind, Lost { origin, failure })
+    HttpError::new(kind, FailedRequest { origin, failure })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::listen::capacity;
 
-use super::{Activity, Book, Entry, Id, Order, Origin, is_leaving};
+use super::{Activity, Book, Entry, Id, Order, Origin, OriginId, is_leaving};
 
 /// How long a client may keep us waiting before its slot may be given away.
 const STALL: Duration = Duration::from_secs(1);
@@ -81,11 +81,11 @@ impl Book {
         Some(eviction)
     }
 
-    /// Who has to go for a newcomer of `origin`. Who holds more than half of all
-    /// slots makes room for its own newcomers itself.
+    /// Who has to go for a newcomer of `origin`.
     pub(super) fn victim(&self, origin: &Origin, search: Search, now: Instant) -> Option<Eviction> {
-        let own = |entry: &Entry| entry.origin == *origin;
-        let is_greedy = 2 * self.held(origin) > self.slots;
+        let id = self.origins.id(origin);
+        let own = |entry: &Entry| Some(entry.origin) == id;
+        let is_greedy = self.greedy(origin).is_some();
         let fits = |entry: &Entry| !is_greedy || own(entry);
         let excess = |entry: &Entry| {
             search.ends_requests
@@ -94,7 +94,7 @@ impl Book {
         };
         // Whose connection shows no grant waits for others like it to fall quiet.
         let is_stranger = *origin == Origin::Unknown && search.pressure == Pressure::None;
-        let is_above = |entry: &Entry| is_stranger && matches!(entry.origin, Origin::Grant(_));
+        let is_above = |entry: &Entry| is_stranger && self.shows_grant(entry);
         self.quiet(|entry| fits(entry) && !is_above(entry))
             .or_else(|| self.excess(excess))
             .or_else(|| self.stalled(fits, search, now))
@@ -108,15 +108,20 @@ impl Book {
         staying.filter(move |(_, entry)| entry.order == Order::Stay && fits(entry))
     }
 
+    fn shows_grant(&self, entry: &Entry) -> bool {
+        matches!(self.origins.of(entry.origin), Origin::Grant(_))
+    }
+
+    /// Whoever holds most goes first.
+    fn most(&self, entry: &Entry) -> Reverse<usize> {
+        Reverse(self.origins[entry.origin].held)
+    }
+
     /// The oldest that asks nothing, first of all of those who showed no
     /// grant, and of whoever holds most.
     fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
         self.going_on(|entry| entry.activity == Activity::Quiet && fits(entry))
-            .min_by_key(|(_, entry)| {
-                let is_authenticated = matches!(entry.origin, Origin::Grant(_));
-                let most = Reverse(self.held(&entry.origin));
-                (is_authenticated, most, entry.since)
-            })
+            .min_by_key(|(_, entry)| (self.shows_grant(entry), self.most(entry), entry.since))
             .map(|(id, _)| Eviction {
                 id,
                 why: Why::Quiet,
@@ -126,7 +131,7 @@ impl Book {
     /// The newest request that waits because its caller has so many under way.
     fn excess(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
         self.going_on(|entry| entry.activity == Activity::Waiting && fits(entry))
-            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), Reverse(entry.since)))
+            .min_by_key(|(_, entry)| (self.most(entry), Reverse(entry.since)))
             .map(|(id, _)| Eviction {
                 id,
                 why: Why::Excess,
@@ -143,7 +148,7 @@ impl Book {
     ) -> Option<Eviction> {
         let timeout = |entry: &Entry| match search.pressure {
             Pressure::None => STALL,
-            _ if self.holds_half(&entry.origin) => Duration::ZERO,
+            _ if self.holds_half(entry.origin) => Duration::ZERO,
             _ => STALL_PRESSED,
         };
         // Where an answer was to be the last, it may be that one that waits.
@@ -153,15 +158,15 @@ impl Book {
             !is_leaving(entry) && fits(entry) && entry.stalled.is_some_and(is_stalled)
         });
         stalled
-            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.stalled))
+            .min_by_key(|(_, entry)| (self.most(entry), entry.stalled))
             .map(|(id, _)| Eviction {
                 id: *id,
                 why: Why::Stalled,
             })
     }
 
-    fn holds_half(&self, origin: &Origin) -> bool {
-        self.held(origin) >= self.slots.div_ceil(2)
+    fn holds_half(&self, origin: OriginId) -> bool {
+        self.origins[origin].held >= self.slots.div_ceil(2)
     }
 
     /// The request that has been under way longest, of whoever holds most.
@@ -175,7 +180,7 @@ impl Book {
                 && entry.asked.is_some_and(is_late)
         });
         serving
-            .min_by_key(|(_, entry)| (Reverse(self.held(&entry.origin)), entry.asked))
+            .min_by_key(|(_, entry)| (self.most(entry), entry.asked))
             .map(|(id, _)| Eviction {
                 id: *id,
                 why: Why::Late,
@@ -191,7 +196,7 @@ impl Book {
                 && fits(entry)
         };
         self.going_on(ends)
-            .min_by_key(|(id, entry)| (Reverse(self.held(&entry.origin)), *id))
+            .min_by_key(|(id, entry)| (self.most(entry), *id))
             .map(|(id, _)| Eviction { id, why: Why::Last })
     }
 

@@ -21,18 +21,16 @@ impl Book {
         if entry.is_stream {
             return Ok(());
         }
-        let origin = entry.origin.clone();
-        if self.tally(&origin).streams >= each {
+        let tally = &mut self.origins[entry.origin];
+        if tally.streams >= each {
             return Err(StreamRefused::Caller);
         }
         if self.streams >= total {
             return Err(StreamRefused::Total);
         }
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.is_stream = true;
-        }
+        entry.is_stream = true;
         self.streams += 1;
-        self.tally(&origin).streams += 1;
+        tally.streams += 1;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Activity, Book, Id, Load, Origin};
+use super::{Activity, Book, Id, Load, OriginId};
 
 /// Requests of one origin, and of all together, that may take up a processor
 /// at once. Whoever asks for the first time in a while stands behind no more
@@ -54,11 +54,10 @@ impl Book {
     /// One origin may have as many requests under way as there are slots that
     /// answer nobody: half of all where it is alone, and never the last one.
     /// Fewer of them may take up a processor.
-    pub(super) fn has_turn(&self, origin: &Origin) -> bool {
-        let of = self.tallies.get(origin);
-        let (under_way, running) = of.map_or((0, 0), |tally| (tally.serving, tally.running));
-        (under_way == 0 || under_way + self.serving < self.slots)
-            && running < RUNNING_EACH
+    pub(super) fn has_turn(&self, origin: OriginId) -> bool {
+        let tally = &self.origins[origin];
+        (tally.serving == 0 || tally.serving + self.serving < self.slots)
+            && tally.running < RUNNING_EACH
             && self.running < RUNNING
     }
 
@@ -66,7 +65,11 @@ impl Book {
     /// each keeps others waiting.
     pub(in crate::listen::limiter) fn is_crowd(&self, id: Id) -> bool {
         let entry = self.entries.get(&id);
-        entry.is_some_and(|entry| self.held(&entry.origin) > self.slots / 4)
+        entry.is_some_and(|entry| self.holds_crowd(entry.origin))
+    }
+
+    pub(super) fn holds_crowd(&self, origin: OriginId) -> bool {
+        self.origins[origin].held > self.slots / 4
     }
 
     pub(super) fn serve(&mut self, id: Id) {
@@ -74,10 +77,10 @@ impl Book {
             return;
         };
         entry.activity = Activity::Serving;
-        let (origin, since) = (entry.origin.clone(), entry.since);
+        let (origin, since) = (entry.origin, entry.since);
         let now = self.tick();
         self.waiting -= 1;
-        let tally = self.tally(&origin);
+        let tally = &mut self.origins[origin];
         tally.waiting.remove(&(since, id));
         tally.served = now;
         self.set_load(id, Load::Running);
@@ -92,8 +95,7 @@ impl Book {
         if was == load {
             return;
         }
-        let origin = entry.origin.clone();
-        let tally = self.tallies.entry(origin).or_default();
+        let tally = &mut self.origins[entry.origin];
         let counts = [
             (Load::UnderWay, &mut self.serving, &mut tally.serving),
             (Load::Running, &mut self.running, &mut tally.running),
@@ -110,7 +112,7 @@ impl Book {
     pub(super) fn next_turns(&mut self) -> Vec<Id> {
         let mut turns = Vec::new();
         while self.waiting > 0 {
-            let fronts = self.tallies.iter().filter_map(|(origin, tally)| {
+            let fronts = self.origins.iter().filter_map(|(origin, tally)| {
                 let front = *tally.waiting.first()?;
                 self.has_turn(origin).then_some((tally.served, front))
             });

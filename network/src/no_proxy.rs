@@ -10,12 +10,12 @@ use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
 /// Hosts, each for every port or for one.
-pub(crate) struct Exceptions {
+pub(crate) struct NoProxy {
     all_ports: Matcher,
     one_port: Vec<(u16, Matcher)>,
 }
 
-impl Exceptions {
+impl NoProxy {
     pub(crate) fn parse(text: &str) -> Self {
         let entries = text.split(',').map(|entry| {
             let entry = entry.trim();
@@ -46,15 +46,15 @@ impl Exceptions {
     }
 }
 
-impl Default for Exceptions {
+impl Default for NoProxy {
     fn default() -> Self {
         Self::parse("")
     }
 }
 
-impl fmt::Debug for Exceptions {
+impl fmt::Debug for NoProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exceptions").finish_non_exhaustive()
+        f.debug_struct("NoProxy").finish_non_exhaustive()
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
             ("", "https://stack.example/", false),
             (":443", "https://stack.example/", false),
         ] {
-            let found = Exceptions::parse(exceptions).contain(&url.parse().unwrap());
+            let found = NoProxy::parse(exceptions).contain(&url.parse().unwrap());
             assert_eq!(found, is_in, "{exceptions} {url}");
         }
     }
