@@ -1,10 +1,10 @@
 //! Small files, replaced as a whole: never torn, never half written.
 
-mod cached;
+mod cached_file;
 mod error;
-mod events;
 #[cfg(test)]
 pub(crate) mod faults;
+mod file_events;
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
@@ -18,10 +18,10 @@ use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
 
-pub use self::cached::{Cached, WatchedFile};
+pub use self::cached_file::{Cached, WatchedFile};
 pub use self::error::FileError;
 pub(crate) use self::error::wrap_file_error;
-pub use self::events::FileEvents;
+pub use self::file_events::FileEvents;
 
 /// Only the owner may read or write.
 pub const PRIVATE: u32 = 0o600;

@@ -1,8 +1,8 @@
 //! The configuration and the credentials file that AWS programs share.
 
+pub(crate) mod botocore_refusals;
 pub(crate) mod command_line;
 pub(crate) mod ini;
-pub(crate) mod refused;
 
 use std::env;
 use std::fs;

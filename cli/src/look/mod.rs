@@ -1,7 +1,7 @@
 //! How things look: the one place for width, colour, symbols, times, tables
 //! and for names that come from elsewhere.
 
-mod foreign;
+mod external_text;
 mod paint;
 mod screen;
 mod table;
@@ -20,7 +20,7 @@ use quilt_proto::{Timestamp, quoted};
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
-pub(crate) use self::foreign::{Foreign, name, names, says};
+pub(crate) use self::external_text::{ExternalText, name, names, says};
 pub(crate) use self::paint::{ColorWhen, Paint};
 pub(crate) use self::screen::{Line, Screen, Span, tied, untied};
 pub(crate) use self::table::{Column, Table};

@@ -2,7 +2,7 @@
 
 use super::table::Table;
 use super::width::{width, wrap};
-use super::{Foreign, Look, Paint};
+use super::{ExternalText, Look, Paint};
 use crate::exit::Failure;
 use crate::output;
 
@@ -48,8 +48,8 @@ impl From<String> for Span {
     }
 }
 
-impl From<Foreign> for Span {
-    fn from(text: Foreign) -> Self {
+impl From<ExternalText> for Span {
+    fn from(text: ExternalText) -> Self {
         Self::painted(text.as_str(), Paint::Plain)
     }
 }

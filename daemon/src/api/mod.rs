@@ -8,13 +8,13 @@ pub mod hints;
 mod listing;
 mod login_answer;
 mod loopback;
-mod meter;
 mod notifications;
 mod openapi;
+mod request_meter;
 mod router;
 mod routes;
 mod web;
 
-pub use self::meter::metered;
 pub use self::notifications::notify_user;
+pub use self::request_meter::metered;
 pub use self::router::{open_gateway, router};

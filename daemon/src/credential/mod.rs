@@ -1,10 +1,10 @@
 //! Vending AWS credentials: one refreshing cache over every way to get them.
 
+mod cache_entry;
 mod credentials;
-mod entry;
 mod error;
+mod profile_source;
 mod role_source;
-mod source;
 mod stack_source;
 mod vault;
 

@@ -9,9 +9,9 @@ use quilt_proto::{CatalogUrl, Command, ProfileName};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::entry::Entry;
+use super::cache_entry::CacheEntry;
+use super::profile_source::{Issuer, ProfileSource};
 use super::role_source::RoleSource;
-use super::source::{Issuer, ProfileSource};
 use super::stack_source::StackSource;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::Aws;
@@ -27,7 +27,7 @@ use crate::stack::StackClient;
 
 pub(super) type Key = (CatalogUrl, ProfileName);
 /// By catalog and profile.
-type Entries = BTreeMap<CatalogUrl, BTreeMap<ProfileName, Arc<Entry>>>;
+type Entries = BTreeMap<CatalogUrl, BTreeMap<ProfileName, Arc<CacheEntry>>>;
 
 /// Whether something that lives on its own, a grant, counts as asking for a
 /// profile's credentials.
@@ -192,7 +192,7 @@ impl Vault {
         &self,
         session: &Arc<Session>,
         name: &ProfileName,
-    ) -> Result<Arc<Entry>, CredentialError> {
+    ) -> Result<Arc<CacheEntry>, CredentialError> {
         self.entry_as(session, name, self.profile(name)?)
     }
 
@@ -201,7 +201,7 @@ impl Vault {
         session: &Arc<Session>,
         name: &ProfileName,
         profile: Arc<Profile>,
-    ) -> Result<Arc<Entry>, CredentialError> {
+    ) -> Result<Arc<CacheEntry>, CredentialError> {
         let others = profile.catalog.as_ref();
         if let Some(other) = others.filter(|other| *other != session.catalog())
             && !name.is_default()
@@ -240,7 +240,7 @@ impl Vault {
     pub(super) fn stack_entry(
         &self,
         session: &Arc<Session>,
-    ) -> Result<Arc<Entry>, CredentialError> {
+    ) -> Result<Arc<CacheEntry>, CredentialError> {
         self.entry(session, &ProfileName::default_profile())
     }
 
@@ -259,7 +259,7 @@ impl Vault {
         name: &ProfileName,
         profile: Arc<Profile>,
         source: ProfileSource,
-    ) -> Arc<Entry> {
+    ) -> Arc<CacheEntry> {
         let policy = profile
             .min_ttl
             .map_or(Policy::AWS_CREDENTIALS, |min_left| Policy { min_left });
@@ -276,7 +276,7 @@ impl Vault {
             changes: self.dependencies.changes.clone(),
         };
         let refresher = Refresher::new(issuer, policy, context);
-        let entry = Entry::new(name.clone(), profile, Arc::clone(session), refresher);
+        let entry = CacheEntry::new(name.clone(), profile, Arc::clone(session), refresher);
         let entry = Arc::new(entry);
         let of_catalog = entries.entry(key.0).or_default();
         of_catalog.insert(key.1, Arc::clone(&entry));
@@ -330,7 +330,7 @@ async fn follow_identities(vault: Weak<Vault>, mut identities: watch::Receiver<u
     }
 }
 
-fn retain(entries: &mut Entries, mut keep: impl FnMut(&Entry) -> bool) {
+fn retain(entries: &mut Entries, mut keep: impl FnMut(&CacheEntry) -> bool) {
     entries.retain(|_, of_catalog| {
         of_catalog.retain(|_, entry| keep(entry));
         !of_catalog.is_empty()
@@ -343,7 +343,7 @@ fn current(
     session: &Session,
     name: &ProfileName,
     profile: &Arc<Profile>,
-) -> Option<Arc<Entry>> {
+) -> Option<Arc<CacheEntry>> {
     let entry = entries.get(session.catalog())?.get(name)?;
     (entry.profile == *profile).then(|| Arc::clone(entry))
 }

@@ -12,14 +12,14 @@ mod credentials;
 mod deadline;
 mod discovery;
 mod error;
+mod error_response;
 mod forward;
 mod forward_headers;
 mod graphql;
 mod http;
 mod me;
 mod oauth;
-mod payload;
-mod refusal;
+mod replayable_body;
 mod search;
 mod server_time;
 #[cfg(test)]
@@ -34,7 +34,7 @@ pub use self::forward::{Forward, Forwarded};
 pub use self::forward_headers::is_encoded;
 pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
-pub use self::payload::Payload;
+pub use self::replayable_body::Payload;
 #[cfg(test)]
 pub(crate) use self::test_transport::Wire;
 pub use self::tokens::Tokens;

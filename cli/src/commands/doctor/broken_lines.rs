@@ -7,8 +7,8 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::remedy;
+use crate::aws_files::botocore_refusals;
 use crate::aws_files::ini::{self, Line, Part};
-use crate::aws_files::refused;
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
@@ -44,7 +44,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         let what = format!("{} {why}: boto3 refuses the whole file", at(&line));
         found.push(finding(FindingCode::AwsFileLine, what));
     }
-    if let Some(line) = refused::not_utf8(&lines) {
+    if let Some(line) = botocore_refusals::not_utf8(&lines) {
         let what = format!(
             "{} is not in UTF-8: boto3 refuses the whole file",
             at(&line)

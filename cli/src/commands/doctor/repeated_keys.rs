@@ -6,7 +6,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::remedy;
-use crate::aws_files::{ini, refused};
+use crate::aws_files::{botocore_refusals, ini};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
@@ -16,7 +16,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     let lines = ini::lines(&file.bytes);
     let repeated = ini::all_sections(&lines)
         .into_iter()
-        .flat_map(refused::repeated_keys);
+        .flat_map(botocore_refusals::repeated_keys);
     repeated
         .map(|(key, numbers)| {
             let what = format!(
@@ -24,7 +24,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                  file, or differ in which line counts; keep one of them",
                 quoted::path(&file.path),
                 quoted::name(&key),
-                refused::at(&numbers)
+                botocore_refusals::at(&numbers)
             );
             Finding::error(FindingCode::KeyTwice, what, remedy::edit(&file.path))
         })

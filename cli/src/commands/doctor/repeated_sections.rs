@@ -8,7 +8,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::remedy;
-use crate::aws_files::{ini, refused};
+use crate::aws_files::{botocore_refusals, ini};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
     files.each().iter().flat_map(of).collect()
@@ -24,7 +24,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         }
     }
     let twice = places.into_iter().filter(|(_, lines)| lines.len() > 1);
-    let others = refused::repeated_headers(&lines).into_iter();
+    let others = botocore_refusals::repeated_headers(&lines).into_iter();
     let others = others.filter(|(header, _)| {
         // Those of profiles are told of above, however they are written.
         ini::profile_of(format!("[{header}]").as_bytes(), !file.is_credentials).is_none()
@@ -34,7 +34,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
             "{} has section {} at lines {}: boto3 refuses such a file; make one of them",
             quoted::path(&file.path),
             quoted::name(&header),
-            refused::at(&numbers)
+            botocore_refusals::at(&numbers)
         );
         Finding::error(FindingCode::ProfileTwice, what, remedy::edit(&file.path))
     });

@@ -91,7 +91,7 @@ fn limits() -> Limits {
 async fn token(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
     let mut form = Vec::new();
-    match loopback.intake.take(stream, MAX_FORM).await {
+    match loopback.bodies.take(stream, MAX_FORM).await {
         // Reading from memory cannot fail.
         Ok(body) => drop(body.reader().read_to_end(&mut form)),
         Err(problem) => return super::refuse(&loopback.rate_limit, &problem),
@@ -208,7 +208,7 @@ async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Res
 
 /// Carries a request that is one to be carried, and notes it.
 async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: Body) -> Response {
-    let body = match loopback.intake.take(stream, MAX_BODY).await {
+    let body = match loopback.bodies.take(stream, MAX_BODY).await {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };

@@ -5,7 +5,7 @@
 
 mod container;
 mod gateway;
-mod intake;
+mod request_body;
 
 pub(super) use self::container::{PATH as CONTAINER_PATH, open as open_container};
 pub(super) use self::gateway::open as open_gateway;
@@ -23,10 +23,10 @@ use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::intake::{Intake, TRY_AGAIN};
+use self::request_body::{RequestBodies, TRY_AGAIN};
 use super::audit;
 use super::error::ApiError;
-use super::meter::{self, metered};
+use super::request_meter::{self, metered};
 use crate::app::App;
 use crate::audit::Event;
 use crate::credential::AwsCredentials;
@@ -42,7 +42,7 @@ use crate::metrics::Via;
 struct LoopbackState {
     app: Arc<App>,
     rate_limit: Arc<RateLimit>,
-    intake: Arc<Intake>,
+    bodies: Arc<RequestBodies>,
 }
 
 /// Listens on a port, or on any for 0, and serves `routes` behind the guard, to
@@ -64,7 +64,7 @@ fn open(
     let loopback = LoopbackState {
         app: Arc::clone(app),
         rate_limit,
-        intake: Arc::new(Intake::new()),
+        bodies: Arc::new(RequestBodies::new()),
     };
     let own = address.to_string();
     let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());
@@ -145,7 +145,7 @@ impl LoopbackState {
         let vended = vault.credentials(&session, profile, left);
         let (vended, by) = tokio::join!(vended, program(visitor));
         let vended = vended.map_err(ApiError::from);
-        meter::vended(&self.app, Via::Grant, &vended);
+        request_meter::vended(&self.app, Via::Grant, &vended);
         let vended = vended.map_err(|error| error.problem());
         self.note(
             Action::Credentials,

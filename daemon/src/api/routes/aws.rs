@@ -9,7 +9,7 @@ use quilt_proto::{ProfileName, RegistryUrl};
 
 use crate::api::endpoint::{Call, Served, json};
 use crate::api::error::ApiError;
-use crate::api::meter;
+use crate::api::request_meter;
 use crate::api::router::Waited;
 use crate::aws::{SessionKeys, SignIn};
 use crate::credential::AwsCredentials;
@@ -24,7 +24,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 
 async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> {
     let vended = vend(&call).await;
-    meter::vended(&call.app, Via::Socket, &vended);
+    request_meter::vended(&call.app, Via::Socket, &vended);
     Ok(json(vended?.process_document()))
 }
 

@@ -14,7 +14,7 @@ use quilt_network::{Clients, FailedRequest, Failure, Origin, intercepted, is_pag
 use quilt_proto::NetworkFailure;
 use url::Url;
 
-use super::refusal::{Read, Refusal};
+use super::error_response::{Read, Refusal};
 
 /// Largest answer accepted, in bytes: a thousand keys of S3's longest (1024
 /// bytes), each with what a listing says of it, are less than half of it.

@@ -1,11 +1,12 @@
 //! A registry in S3.
 
+mod bucket_region;
 mod connections;
 mod credentials;
 mod endpoint;
-mod failure;
+mod error_mapping;
+mod error_response;
 mod http;
-mod refusal;
 mod store;
 
 pub(super) use self::connections::Connections;
@@ -16,7 +17,7 @@ pub(super) use self::store::S3Store;
 #[cfg(any(test, fuzzing))]
 pub(crate) fn fuzz_refusal(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let refusal = refusal::Refusal::parse(::http::StatusCode::FORBIDDEN, None, &text);
+    let refusal = error_response::Refusal::parse(::http::StatusCode::FORBIDDEN, None, &text);
     let said = refusal.to_string();
     assert!(!said.contains(char::is_control), "{said:?}");
 }

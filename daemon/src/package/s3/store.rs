@@ -16,7 +16,7 @@ use object_store::{BackoffConfig, ListResult, ObjectStoreExt, RetryConfig};
 use quilt_proto::aws::Region;
 
 use super::endpoint::DEFAULT_REGION;
-use super::failure::Asked;
+use super::error_mapping::Operation;
 use super::http::Transport;
 use super::{Connections, Vended};
 use crate::package::StoreError;
@@ -56,7 +56,8 @@ impl S3Store {
         credentials: Vended,
     ) -> Result<Self, StoreError> {
         let region = connections
-            .region(&bucket)
+            .regions
+            .get(&bucket)
             .or(region)
             .unwrap_or_else(|| DEFAULT_REGION.to_owned());
         let credentials = Arc::new(credentials);
@@ -136,7 +137,7 @@ impl S3Store {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let asked = Asked {
+            let asked = Operation {
                 bucket: &self.0.bucket,
                 region: &region,
             };
@@ -179,7 +180,10 @@ impl S3Store {
             &inner.bucket,
             region,
         )?;
-        inner.connections.found(&inner.bucket, &located.region);
+        inner
+            .connections
+            .regions
+            .insert(&inner.bucket, &located.region);
         *inner.located.lock().unwrap_or_else(PoisonError::into_inner) = located;
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use quilt_proto::{Command, quoted};
 use serde::{Deserialize, Serialize};
 
+use crate::aws_files::botocore_refusals;
 use crate::aws_files::ini::{self, Line, headers, is_ours, key, leading_space, lines, sections};
-use crate::aws_files::refused;
 
 /// The profile to have in the file.
 #[derive(Clone, Copy, Debug)]
@@ -225,24 +225,24 @@ fn refused(lines: &[Line<'_>]) -> Option<String> {
     if parts.any(|(_, part)| matches!(part, ini::Part::Stray)) {
         return Some("has a line that is neither a section nor a setting".to_owned());
     }
-    if let Some(line) = refused::not_utf8(lines) {
+    if let Some(line) = botocore_refusals::not_utf8(lines) {
         return Some(format!("is not in UTF-8 (line {})", line.number));
     }
-    if let Some((header, numbers)) = refused::repeated_headers(lines).first() {
+    if let Some((header, numbers)) = botocore_refusals::repeated_headers(lines).first() {
         let header = quoted::name(header);
         return Some(format!(
             "has section {header} at lines {}",
-            refused::at(numbers)
+            botocore_refusals::at(numbers)
         ));
     }
     let mut repeated = ini::all_sections(lines)
         .into_iter()
-        .flat_map(refused::repeated_keys);
+        .flat_map(botocore_refusals::repeated_keys);
     let (key, numbers) = repeated.next()?;
     let key = quoted::name(&key);
     Some(format!(
         "has {key} in one section at lines {}",
-        refused::at(&numbers)
+        botocore_refusals::at(&numbers)
     ))
 }
 

@@ -10,8 +10,8 @@
 
 mod conflict;
 mod edit;
+mod read_only;
 mod record;
-mod writable;
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -23,8 +23,8 @@ use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
 
 use self::edit::{DesiredProfile, Edit};
+use self::read_only::{by_hand, unwritable_file};
 use self::record::{Record, Records};
-use self::writable::{by_hand, unwritable_file};
 use super::unit;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;

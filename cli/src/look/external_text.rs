@@ -8,23 +8,23 @@ const MAX_NAME: usize = 4096;
 
 /// A text of somebody else that may be shown. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Foreign(String);
+pub(crate) struct ExternalText(String);
 
-impl Foreign {
+impl ExternalText {
     /// The text, as it may be shown.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl std::fmt::Display for Foreign {
+impl std::fmt::Display for ExternalText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl From<Foreign> for String {
-    fn from(foreign: Foreign) -> Self {
+impl From<ExternalText> for String {
+    fn from(foreign: ExternalText) -> Self {
         foreign.0
     }
 }
@@ -32,8 +32,8 @@ impl From<Foreign> for String {
 /// A name somebody else gave: as it is where it is one word of letters, digits
 /// and plain punctuation, else as quoted speech. Nothing in it can be taken for
 /// a word, a column or a line of ours.
-pub(crate) fn name(text: &str) -> Foreign {
-    Foreign(if is_plain(text) {
+pub(crate) fn name(text: &str) -> ExternalText {
+    ExternalText(if is_plain(text) {
         text.to_owned()
     } else {
         // What is plain to `quoted` is not always plain here.
@@ -47,18 +47,21 @@ pub(crate) fn name(text: &str) -> Foreign {
 }
 
 /// Several of them.
-pub(crate) fn names<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, between: &str) -> Foreign {
+pub(crate) fn names<T: AsRef<str>>(
+    texts: impl IntoIterator<Item = T>,
+    between: &str,
+) -> ExternalText {
     let shown: Vec<String> = texts
         .into_iter()
         .map(|text| name(text.as_ref()).0)
         .collect();
-    Foreign(shown.join(between))
+    ExternalText(shown.join(between))
 }
 
 /// A sentence of the daemon, in which words of others are quoted already: on
 /// one line, without what steers a terminal.
-pub(crate) fn says(text: &str) -> Foreign {
-    Foreign(crate::output::one_line(text))
+pub(crate) fn says(text: &str) -> ExternalText {
+    ExternalText(crate::output::one_line(text))
 }
 
 /// Whether a text stands for itself.

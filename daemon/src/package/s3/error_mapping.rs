@@ -9,19 +9,19 @@ use quilt_network::{FailedRequest, Failure};
 
 use quilt_proto::Reason;
 
+use super::error_response::Refusal;
 use super::http::Garbled;
-use super::refusal::Refusal;
 use crate::credential::CredentialError;
 use crate::package::StoreError;
 
 /// What was asked, for messages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Operation<'a> {
     pub(super) bucket: &'a str,
     pub(super) region: &'a str,
 }
 
-impl Asked<'_> {
+impl Operation<'_> {
     /// The failure in the registry's own terms.
     pub(super) fn failed(self, error: &Error) -> StoreError {
         if let Some(error) = cause::<CredentialError>(error) {
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    const ASKED: Asked<'static> = Asked {
+    const ASKED: Operation<'static> = Operation {
         bucket: "lake",
         region: "us-east-1",
     };

@@ -74,7 +74,7 @@ mod system {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
-    use crate::files::cached::is_of_this_machine;
+    use crate::files::cached_file::is_of_this_machine;
 
     /// Directories, and the names in them that count.
     type Places = BTreeMap<PathBuf, BTreeSet<OsString>>;

@@ -39,11 +39,11 @@ const LATEST: Duration = Duration::from_mins(2);
 const PIECE: usize = 128 * 1024;
 
 /// Takes bodies in.
-pub(super) struct Intake {
+pub(super) struct RequestBodies {
     room: Arc<Semaphore>,
 }
 
-impl Intake {
+impl RequestBodies {
     pub(super) fn new() -> Self {
         Self {
             room: Arc::new(Semaphore::new(ROOM)),
@@ -166,36 +166,36 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_take_up_as_much_room_as_they_are_long() {
-        let intake = Intake::new();
-        let free = || intake.room.available_permits();
+        let bodies = RequestBodies::new();
+        let free = || bodies.room.available_permits();
         let most = ROOM / 2;
-        let small = intake.take(chunks(SMALL, 1), most).await.unwrap();
+        let small = bodies.take(chunks(SMALL, 1), most).await.unwrap();
         assert_eq!((small.len(), free()), (SMALL, ROOM));
         let known = Body::from(vec![b'x'; SMALL + 1]);
-        let known = intake.take(known, most).await.unwrap();
+        let known = bodies.take(known, most).await.unwrap();
         assert_eq!((known.len(), free()), (SMALL + 1, ROOM - SMALL - 1));
         drop(known);
-        let streamed = intake.take(chunks(1000, 100), most).await.unwrap();
+        let streamed = bodies.take(chunks(1000, 100), most).await.unwrap();
         assert_eq!((streamed.len(), free()), (100_000, ROOM - 100_000));
         drop(streamed);
-        let refused = intake.take(chunks(SMALL, 1000), most).await.unwrap_err();
+        let refused = bodies.take(chunks(SMALL, 1000), most).await.unwrap_err();
         assert_eq!(refused.status, 413);
         let known = Body::from(vec![b'x'; 11]);
-        assert_eq!(intake.take(known, 10).await.unwrap_err().status, 413);
+        assert_eq!(bodies.take(known, 10).await.unwrap_err().status, 413);
         assert_eq!(free(), ROOM);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_large_body_waits_and_a_small_one_does_not() {
-        let intake = Intake::new();
+        let bodies = RequestBodies::new();
         let large = || Body::from(vec![b'x'; ROOM / 2]);
-        let one = intake.take(large(), ROOM / 2).await.unwrap();
-        let _two = intake.take(large(), ROOM / 2).await.unwrap();
-        let small = intake.take(chunks(10, 10), ROOM / 2).await.unwrap();
+        let one = bodies.take(large(), ROOM / 2).await.unwrap();
+        let _two = bodies.take(large(), ROOM / 2).await.unwrap();
+        let small = bodies.take(chunks(10, 10), ROOM / 2).await.unwrap();
         assert_eq!(small.len(), 100);
-        let refused = intake.take(large(), ROOM / 2).await.unwrap_err();
+        let refused = bodies.take(large(), ROOM / 2).await.unwrap_err();
         assert_eq!(refused.status, 503);
-        let waiting = intake.take(large(), ROOM / 2);
+        let waiting = bodies.take(large(), ROOM / 2);
         let leaving = async {
             tokio::time::sleep(WAIT / 2).await;
             drop(one);
@@ -206,12 +206,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
-        let intake = Intake::new();
+        let bodies = RequestBodies::new();
         let begun = stream::once(std::future::ready(Ok::<_, Infallible>(Bytes::from_static(
             b"x",
         ))));
         let stuck = Body::from_stream(begun.chain(stream::pending()));
-        assert_eq!(intake.take(stuck, 10).await.unwrap_err().status, 408);
+        assert_eq!(bodies.take(stuck, 10).await.unwrap_err().status, 408);
     }
 
     /// A byte after each pause.
@@ -225,14 +225,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_keeps_coming_is_taken_for_a_while_longer() {
-        let intake = Intake::new();
+        let bodies = RequestBodies::new();
         let short = Duration::from_millis(100);
-        let taken = intake.take(dripping(short, 600), 4000).await.unwrap();
+        let taken = bodies.take(dripping(short, 600), 4000).await.unwrap();
         assert_eq!(taken.len(), 600, "in a minute");
         let long = Duration::from_secs(1);
-        let refused = intake.take(dripping(long, 60), 4000).await.unwrap_err();
+        let refused = bodies.take(dripping(long, 60), 4000).await.unwrap_err();
         assert_eq!(refused.status, 408, "with pauses");
-        let refused = intake.take(dripping(short, 4000), 4000).await.unwrap_err();
+        let refused = bodies.take(dripping(short, 4000), 4000).await.unwrap_err();
         assert_eq!(refused.status, 408, "without an end");
     }
 }

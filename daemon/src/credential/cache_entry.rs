@@ -7,14 +7,14 @@ use quilt_proto::ProfileName;
 use quilt_proto::wire::CredentialStatus;
 use tokio::time::Instant;
 
-use super::source::Issuer;
+use super::profile_source::Issuer;
 use super::{AwsCredentials, CredentialError};
 use crate::refresh::{RefreshError, Refresher};
 use crate::session::{Identity, Session, SessionError};
 use crate::settings::Profile;
 
 /// The credentials of one profile.
-pub(super) struct Entry {
+pub(super) struct CacheEntry {
     pub(super) name: ProfileName,
     pub(super) profile: Arc<Profile>,
     pub(super) session: Arc<Session>,
@@ -24,7 +24,7 @@ pub(super) struct Entry {
     identity: Mutex<Identity>,
 }
 
-impl Entry {
+impl CacheEntry {
     /// Nothing is held yet: `refresher` fetches it.
     pub(super) fn new(
         name: ProfileName,
