@@ -25,6 +25,7 @@ pub mod secret;
 #[cfg(unix)]
 mod socket_address;
 pub mod state_files;
+mod text_form;
 pub mod time;
 pub mod wire;
 

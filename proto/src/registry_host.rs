@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, de};
 use url::{Host, Url};
 
 use crate::RegistryUrl;
@@ -88,19 +87,7 @@ impl fmt::Display for RegistryHost {
     }
 }
 
-impl Serialize for RegistryHost {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for RegistryHost {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+crate::text_form::serde_as_text!(RegistryHost);
 
 #[cfg(test)]
 mod tests {

@@ -90,10 +90,6 @@ impl CredentialError {
     }
 
     pub(super) fn from_refresh(error: RefreshError<Self>, catalog: &CatalogUrl) -> Self {
-        match error {
-            RefreshError::Source(error) => error,
-            RefreshError::Slow => Self::Slow(catalog.clone()),
-            RefreshError::Interrupted => Self::Stopping,
-        }
+        error.or(|| Self::Slow(catalog.clone()), || Self::Stopping)
     }
 }

@@ -49,6 +49,13 @@ impl Bench {
     }
 }
 
+fn registry_right() -> Right {
+    Right::Registry {
+        catalog: "https://demo.quilt.example".parse().unwrap(),
+        without_api_keys: false,
+    }
+}
+
 #[tokio::test]
 async fn a_token_opens_what_it_was_given_for_until_it_is_taken_back() {
     let bench = Bench::new();
@@ -120,10 +127,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
     let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
-    let right = Right::Registry {
-        catalog: "https://demo.quilt.example".parse().unwrap(),
-        without_api_keys: false,
-    };
+    let right = registry_right();
     let at = |port| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Ok(Endpoint::new(address, CancellationToken::new()))
@@ -182,10 +186,7 @@ async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
     let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
-    let right = Right::Registry {
-        catalog: "https://demo.quilt.example".parse().unwrap(),
-        without_api_keys: false,
-    };
+    let right = registry_right();
     let at = |_| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
         Ok(Endpoint::new(address, CancellationToken::new()))
@@ -276,10 +277,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     let clock = Arc::new(ManualClock::at(1_000_000));
     let state = dir.path().join("state");
     let start = || Arc::new(Grants::with_state_dir(&state, Arc::clone(&clock) as _));
-    let right = Right::Registry {
-        catalog: "https://demo.quilt.example".parse().unwrap(),
-        without_api_keys: false,
-    };
+    let right = registry_right();
     let at = |port| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Ok(Endpoint::new(address, CancellationToken::new()))

@@ -85,28 +85,20 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
+async fn listed(layout: Layout, memory: &Memory) -> Vec<String> {
+    let versions = registry(layout, memory).versions(&package()).await;
+    let versions = versions.unwrap().into_iter();
+    versions.map(|version| version.version).collect()
+}
+
 #[tokio::test]
 async fn versions_come_latest_first() {
     let memory = Memory::default();
     seed(Layout::One, &memory, &[(5, 1), (30, 2), (200, 1)]);
-    let versions = registry(Layout::One, &memory)
-        .versions(&package())
-        .await
-        .unwrap();
-    let order: Vec<_> = versions
-        .iter()
-        .map(|version| version.version.as_str())
-        .collect();
+    let order = listed(Layout::One, &memory).await;
     assert_eq!(order, ["latest", "200", "30", "5"]);
     seed(Layout::Two, &memory, &[(5, 1), (30, 2)]);
-    let versions = registry(Layout::Two, &memory)
-        .versions(&package())
-        .await
-        .unwrap();
-    let order: Vec<_> = versions
-        .iter()
-        .map(|version| version.version.as_str())
-        .collect();
+    let order = listed(Layout::Two, &memory).await;
     assert_eq!(order, ["30", "5"]);
 }
 

@@ -99,12 +99,23 @@ pub enum RefreshError<E: fmt::Display> {
     /// The source failed.
     #[error("{0}")]
     Source(E),
-    /// The source did not answer within the caller's patience; the fetch goes on.
+    /// The source did not answer within the caller's timeout; the fetch goes on.
     #[error("no answer in time")]
     Slow,
     /// The daemon is stopping, or the fetch crashed.
     #[error("the refresh was interrupted")]
     Interrupted,
+}
+
+impl<E: fmt::Display> RefreshError<E> {
+    /// The source's error, or what these say in its place.
+    pub fn or(self, slow: impl FnOnce() -> E, interrupted: impl FnOnce() -> E) -> E {
+        match self {
+            Self::Source(error) => error,
+            Self::Slow => slow(),
+            Self::Interrupted => interrupted(),
+        }
+    }
 }
 
 /// What a [`Refresher`] holds, for display.

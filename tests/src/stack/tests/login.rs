@@ -10,15 +10,11 @@ use crate::stack::{Endpoint, GraphqlRefusal, Rotation, TokenRefusal, UserChange}
 async fn the_catalog_names_its_registry() {
     let session = start().await;
     let url = format!("{}/config.json", session.stack.catalog_url());
-    let config: Value = session
-        .client
-        .get(&url)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let read = async || {
+        let answer = session.client.get(&url).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()
+    };
+    let config = read().await;
     assert_eq!(config["registryUrl"], session.stack.registry_url());
     session.stack.control().update(|settings| {
         settings
@@ -28,15 +24,7 @@ async fn the_catalog_names_its_registry() {
             .config_overrides
             .insert("region".into(), json!("eu-west-1"));
     });
-    let config: Value = session
-        .client
-        .get(&url)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let config = read().await;
     assert_eq!(config.get("registryUrl"), None);
     assert_eq!(config["region"], "eu-west-1");
 }
