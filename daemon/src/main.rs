@@ -17,13 +17,13 @@ use quilt_proto::wire::CARRY_KEYS;
 use quilt_proto::{Command, ErrorCode, Problem, exit_code, locations, quoted};
 use quiltd::app::{App, Config};
 use quiltd::handover::{self, HandoverKey, KeyTaker, Receipt};
+use quiltd::hardening::ProtectionAttempt;
 use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::RepeatFilter;
-use quiltd::process::ProtectionAttempt;
 use quiltd::token_store::{StoreChoice, StoreError};
-use quiltd::{Listeners, api, instance, listen, memory, process, raw, watchdog};
+use quiltd::{Listeners, api, hardening, instance, listen, memory, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         return carry_keys(Path::new(path));
     }
     let before = predecessor();
-    let protections = process::harden();
+    let protections = hardening::harden();
     raw::give_large_blocks_back();
     let before = before.and_then(take_keys);
     let scrubbed = StartupKey::scrub_environment(&given).map_err(anyhow::Error::from);
@@ -149,7 +149,7 @@ fn serve(
     for warning in protections.iter().filter_map(ProtectionAttempt::warning) {
         tracing::warn!("{warning}");
     }
-    if let Err(error) = process::raise_open_files() {
+    if let Err(error) = hardening::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
     let key = StartupKey::read(args.api_key_fd)?;

@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use quiltd::process::harden;
+use quiltd::hardening::harden;
 
 #[test]
 fn leaves_nothing_open() {
@@ -13,7 +13,7 @@ fn leaves_nothing_open() {
     assert_eq!(attempts.len(), 4);
     let open: Vec<_> = attempts
         .iter()
-        .filter_map(quiltd::process::ProtectionAttempt::warning)
+        .filter_map(quiltd::hardening::ProtectionAttempt::warning)
         .collect();
     assert!(open.is_empty(), "{open:?}");
     assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));

@@ -7,16 +7,16 @@ use quilt_proto::wire::{CARRIED, HANDED_OVER};
 
 use super::message::CARRY;
 use super::{HandoverError, KeyTaker, Offer};
-use crate::process;
+use crate::hardening;
 
 /// Takes the keys that are offered at `path` and hands them to who follows, at
 /// the same place. Says on stdout, a line each, that it has them and that they
 /// are handed on. Protects the process.
 pub fn relay(path: &Path) -> Result<(), HandoverError> {
     let visit = KeyTaker::announce(path).ok_or(HandoverError::Nobody)?;
-    for refused in process::harden()
+    for refused in hardening::harden()
         .iter()
-        .filter_map(process::ProtectionAttempt::warning)
+        .filter_map(hardening::ProtectionAttempt::warning)
     {
         tracing::warn!("{refused}");
     }
