@@ -1,15 +1,16 @@
 //! Which daemon runs for a state directory on this machine: what it writes into
 //! the lock that it holds for as long as it runs.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::state_files;
 use serde::{Deserialize, Serialize};
 
-/// The largest record read, in bytes.
+/// The largest record read, in bytes, and what every one but odd ones has.
 const MAX_BYTES: u64 = 16 * 1024;
+const USUAL_BYTES: usize = 1024;
 
 /// A daemon that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,19 +66,24 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// What the holder of a lock wrote into it.
 pub fn read(file: &File) -> Option<Instance> {
-    let mut text = String::new();
+    serde_json::from_str(&text(file)?).ok()
+}
+
+/// What a small file says, in one read: every vend does this.
+fn text(file: &File) -> Option<String> {
+    let mut text = String::with_capacity(USUAL_BYTES);
     file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    Some(text)
 }
 
 /// A name for this machine since it was started.
 pub fn machine() -> String {
     let places = ["/proc/sys/kernel/random/boot_id", "/etc/hostname"];
-    let text = places
+    let said = places
         .iter()
-        .find_map(|place| fs::read_to_string(place).ok());
-    let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
-    let name: String = text.unwrap_or_default().chars().filter(plain).collect();
+        .find_map(|place| text(&File::open(place).ok()?));
+    let mut name = said.unwrap_or_default();
+    name.retain(|c| c.is_ascii_alphanumeric() || c == '-');
     if name.is_empty() {
         "here".to_owned()
     } else {
