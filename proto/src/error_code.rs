@@ -109,18 +109,16 @@ impl ErrorCode {
         if let Self::Unknown(name) = self {
             return name;
         }
-        CODES
-            .iter()
-            .find(|(code, ..)| code == self)
-            .map_or("internal", |(_, name, _)| name)
+        self.row().map_or("internal", |(_, name, _)| name)
     }
 
     /// The exit code of `quiltctl` for this error.
     pub fn exit_code(&self) -> u8 {
-        CODES
-            .iter()
-            .find(|(code, ..)| code == self)
-            .map_or(exit_code::UNEXPECTED, |(.., exit)| *exit)
+        self.row().map_or(exit_code::UNEXPECTED, |(.., exit)| *exit)
+    }
+
+    fn row(&self) -> Option<&'static (Self, &'static str, u8)> {
+        CODES.iter().find(|(code, ..)| code == self)
     }
 
     /// Every code this version knows.

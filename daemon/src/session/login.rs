@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use quilt_proto::{RegistryHost, Secret};
 
-use super::token_rotation::{RECHECK, Unsaved};
+use super::token_rotation::RECHECK;
+use super::unsaved_tokens::Unsaved;
 use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::stack::Tokens;
 use crate::token_store::{LoginMethod, Record, Reservation};

@@ -27,6 +27,7 @@ mod store_sync;
 #[cfg(test)]
 mod tests;
 mod token_rotation;
+mod unsaved_tokens;
 mod web_login;
 
 use std::collections::HashMap;

@@ -12,8 +12,8 @@ mod conflict;
 mod edit;
 mod read_only;
 mod record;
+mod undo;
 
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_fil
 use self::edit::{DesiredProfile, Edit};
 use self::read_only::{by_hand, unwritable_file};
 use self::record::{Record, Records};
+use self::undo::take_back;
+pub(super) use self::undo::undo_all;
 use super::unit;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
 use crate::context::Context;
@@ -86,15 +88,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .and_then(|record| record.edit.revert(&bytes));
 
     if args.undo {
-        return undo(
-            context,
-            &path,
-            &name,
-            &mut records,
-            taken_back,
-            record.as_ref(),
-            &bytes,
-        );
+        let changed = take_back(&path, &name, &mut records, &bytes)?;
+        let done = if changed {
+            "is as before"
+        } else {
+            "was not set up"
+        };
+        return report(context, &path, &name, done, changed);
     }
 
     let created = record
@@ -177,79 +177,6 @@ fn alone() -> Result<LockFile, Failure> {
 fn forget(records: &mut Records, path: &Path, name: &str) -> Result<(), Failure> {
     records.remove(path, name);
     records.save().map_err(|error| unrecorded(&error))
-}
-
-/// Takes back every profile that was set up; whether there was one.
-pub(super) fn undo_all() -> Result<bool, Failure> {
-    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
-    let mut changed = false;
-    for record in records.all() {
-        files::may_write([record.config.as_path()])?;
-        let bytes = read(&record.config)?.unwrap_or_default();
-        let taken_back = record.edit.revert(&bytes);
-        changed |= take_back(
-            &record.config,
-            &record.profile,
-            &mut records,
-            taken_back,
-            Some(&record),
-            &bytes,
-        )?;
-    }
-    Ok(changed)
-}
-
-fn undo(
-    context: &Context,
-    path: &Path,
-    name: &str,
-    records: &mut Records,
-    taken_back: Option<Vec<u8>>,
-    record: Option<&Record>,
-    bytes: &[u8],
-) -> Result<(), Failure> {
-    let changed = take_back(path, name, records, taken_back, record, bytes)?;
-    let done = if changed {
-        "is as before"
-    } else {
-        "was not set up"
-    };
-    report(context, path, name, done, changed)
-}
-
-/// Puts a file back as it was before a profile was set up in it.
-fn take_back(
-    path: &Path,
-    name: &str,
-    records: &mut Records,
-    taken_back: Option<Vec<u8>>,
-    record: Option<&Record>,
-    bytes: &[u8],
-) -> Result<bool, Failure> {
-    let changed = match (taken_back, record) {
-        (Some(original), Some(record)) => {
-            if record.created && original.is_empty() {
-                let target = fs::canonicalize(path).map_err(|error| failed_at(path, &error))?;
-                fs::remove_file(target).map_err(|error| failed_at(path, &error))?;
-            } else {
-                write(path, &original)?;
-            }
-            true
-        }
-        _ if edit::is_set_up(bytes, name) => {
-            let what = format!(
-                "the lines of profile {name} in {} were changed since; delete them by hand",
-                quoted::path(path)
-            );
-            return Err(Failure::new(exit::INPUT, what).hint(Command::edit(path)));
-        }
-        _ => false,
-    };
-    if record.is_some() {
-        records.remove(path, name);
-        records.save().map_err(|error| unrecorded(&error))?;
-    }
-    Ok(changed)
 }
 
 /// The catalog that is meant. What is written into the file is its URL: a name

@@ -1,0 +1,59 @@
+//! Takes profiles back that were set up.
+
+use std::fs;
+use std::path::Path;
+
+use quilt_proto::{Command, quoted};
+
+use super::record::Records;
+use super::{edit, failed_at, read, unrecorded, write};
+use crate::exit::{self, Failure};
+use crate::files;
+
+/// Takes back every profile that was set up; whether there was one.
+pub(in crate::commands::setup) fn undo_all() -> Result<bool, Failure> {
+    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
+    let mut changed = false;
+    for record in records.all() {
+        files::may_write([record.config.as_path()])?;
+        let bytes = read(&record.config)?.unwrap_or_default();
+        changed |= take_back(&record.config, &record.profile, &mut records, &bytes)?;
+    }
+    Ok(changed)
+}
+
+/// Puts a file back as it was before a profile was set up in it. `bytes` is what
+/// is in it now.
+pub(super) fn take_back(
+    path: &Path,
+    name: &str,
+    records: &mut Records,
+    bytes: &[u8],
+) -> Result<bool, Failure> {
+    let record = records.find(path, name).cloned();
+    let original = record.as_ref().map(|it| (it, it.edit.revert(bytes)));
+    let changed = match original {
+        Some((record, Some(original))) => {
+            if record.created && original.is_empty() {
+                let target = fs::canonicalize(path).map_err(|error| failed_at(path, &error))?;
+                fs::remove_file(target).map_err(|error| failed_at(path, &error))?;
+            } else {
+                write(path, &original)?;
+            }
+            true
+        }
+        _ if edit::is_set_up(bytes, name) => {
+            let what = format!(
+                "the lines of profile {name} in {} were changed since; delete them by hand",
+                quoted::path(path)
+            );
+            return Err(Failure::new(exit::INPUT, what).hint(Command::edit(path)));
+        }
+        _ => false,
+    };
+    if record.is_some() {
+        records.remove(path, name);
+        records.save().map_err(|error| unrecorded(&error))?;
+    }
+    Ok(changed)
+}
