@@ -116,7 +116,11 @@ async fn a_key_reaches_no_file_no_log_and_no_environment() {
     let mut files = 0;
     read_all(world.home.path(), &mut seen, &mut files);
     assert!(files > 0);
-    for file in ["cmdline", "environ"] {
+    let is_seen = can_look("a look at the daemon's environment");
+    for file in ["cmdline", "environ"]
+        .into_iter()
+        .take(1 + usize::from(is_seen))
+    {
         seen.extend(fs::read(format!("/proc/{pid}/{file}")).unwrap());
     }
     assert!(find(&seen, b"listening"), "the log is among them");
@@ -141,6 +145,9 @@ fn find(bytes: &[u8], what: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_session_writes_a_key_into_connections_only() {
+    if !can_look("a look at what the daemon writes") {
+        return;
+    }
     let world = World::start().await;
     let (_, secret) = planted(&world, "ci");
     let pid = world.daemon.as_ref().unwrap().pid().to_string();
@@ -282,6 +289,9 @@ fn planted_at(stack: &FakeStack) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_takes_a_key_from_its_environment_and_scrubs_it() {
+    if !can_look("a look at the daemon's environment") {
+        return;
+    }
     let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
     let (home, secret) = (Home::new(), planted_at(&stack));
     let padded = format!(" {secret}\n");

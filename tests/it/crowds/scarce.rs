@@ -4,30 +4,26 @@ use quilt_tests::harness::{Daemon, World, binaries};
 
 use super::{Crowd, counted, socket, vends};
 
-/// A daemon that may have 64 descriptors and no more.
-async fn restart(world: &mut World) {
+/// A daemon that may have so many descriptors by itself, and so many if it asks.
+async fn restart(world: &mut World, soft: &str, hard: &str) {
     world.daemon.take().unwrap().stop().await;
     let mut command = world.home.command("sh");
-    command
-        .args([
-            "-c",
-            r#"ulimit -S -n 64 && ulimit -H -n 64 && exec "$0" "$@""#,
-        ])
-        .arg(binaries::quiltd());
+    let limited = format!(r#"ulimit -S -n {soft} && ulimit -H -n {hard} && exec "$0" "$@""#);
+    command.args(["-c", &limited]).arg(binaries::quiltd());
     let daemon = Daemon::start_by(command, &world.home, &["--token-store", "file"]).await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
     let files = limits
         .lines()
         .find(|line| line.starts_with("Max open files"));
     let words: Vec<_> = files.unwrap().split_whitespace().collect();
-    assert_eq!(words[3..5], ["64", "64"], "the limit is in force");
+    assert_eq!(words[3..5], [hard, hard], "all that it may");
     world.daemon = Some(daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crowds_are_withstood_with_few_descriptors() {
     let mut world = World::logged_in().await;
-    restart(&mut world).await;
+    restart(&mut world, "64", "64").await;
     vends(&world, "without a crowd").await;
     let open = counted(&world, "quiltd_connections_open{").await;
     assert!(open < 64);
@@ -65,7 +61,7 @@ async fn the_table_of_descriptors_has_grown_before_there_is_a_crowd() {
     let pid = world.daemon.as_ref().unwrap().pid();
     assert!(size(pid) >= 16 * 1024, "{}", size(pid));
     assert!(size("self") < 16 * 1024, "nobody else needs it");
-    restart(&mut world).await;
+    restart(&mut world, "48", "256").await;
     let pid = world.daemon.as_ref().unwrap().pid();
     assert!(size(pid) <= 256, "as far as the limit goes: {}", size(pid));
 }

@@ -111,7 +111,7 @@ async fn a_proxy_that_says_nothing_is_told_from_a_stack_that_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_cannot_be_used_are_told_of() {
     let machine = Machine::start("", &[("REQUESTS_CA_BUNDLE", "/nowhere/corp.pem")]).await;
-    let log = std::fs::read_to_string(machine.home.path().join("quiltd.log")).unwrap();
+    let log = std::fs::read_to_string(machine.home.log()).unwrap();
     let line = "REQUESTS_CA_BUNDLE names “/nowhere/corp.pem”";
     assert!(log.contains("REQUESTS_CA_BUNDLE names"), "{log}");
     let found = machine.finding("http://127.0.0.1:1", "ca_bundle").await;

@@ -142,8 +142,9 @@ impl Canaries {
     }
 }
 
-/// Whether the tests may read the memory of a process that forbids it; says
-/// loudly that `what` was not run where they may not. It takes root.
+/// Whether the tests may read the memory of a process that forbids it, trace
+/// it, or see its environment; says loudly that `what` was not run where they may
+/// not. It takes root.
 ///
 /// # Panics
 /// Where that is no excuse (`QUILT_TESTS_REQUIRE=all`).

@@ -26,7 +26,7 @@ const CAUGHT: &str = "a runtime thread is blocked";
 
 impl Daemon {
     /// Starts one in `home` and returns once it listens. Its log goes to
-    /// `quiltd.log` there.
+    /// [`Home::log`].
     ///
     /// # Panics
     /// When it does not come up; the message holds its log.
@@ -49,13 +49,15 @@ impl Daemon {
     /// # Panics
     /// When it does not come up; the message holds its log.
     pub async fn start_by(mut command: Command, home: &Home, args: &[&str]) -> Self {
-        let log = home.path().join("quiltd.log");
+        let log = home.log();
         let stderr = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .expect("a log file");
-        home.give(&log);
+        if log.starts_with(home.path()) {
+            home.give(&log);
+        }
         if !args.contains(&"--log") {
             command.args(["--log", "debug,hyper=info,hyper_util=info"]);
         }

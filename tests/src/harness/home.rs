@@ -21,6 +21,8 @@ pub struct Home {
     owner: Option<User>,
     /// Programs that its user could not reach where they are.
     programs: OnceLock<TempDir>,
+    /// Where the tests keep what they could not make in the home itself.
+    beside: OnceLock<TempDir>,
 }
 
 impl Home {
@@ -38,6 +40,7 @@ impl Home {
     }
 
     fn make(place: &Path, owner: Option<User>) -> Self {
+        open_files();
         // Short, because socket paths may not be long.
         let dir = tempfile::Builder::new()
             .prefix("q")
@@ -47,6 +50,7 @@ impl Home {
             dir,
             owner,
             programs: OnceLock::new(),
+            beside: OnceLock::new(),
         };
         for sub in ["run", "state", "config", "data"] {
             let path = home.path().join(sub);
@@ -74,6 +78,21 @@ impl Home {
     /// The home itself.
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The file that the log of its daemons goes to, which the tests write.
+    ///
+    /// # Panics
+    /// When there is no place for it.
+    pub fn log(&self) -> PathBuf {
+        let is_closed = self.owner().is_some_and(User::is_mapped);
+        let dir = if is_closed {
+            let beside = || tempfile::tempdir().expect("a temporary directory");
+            self.beside.get_or_init(beside).path()
+        } else {
+            self.path()
+        };
+        dir.join("quiltd.log")
     }
 
     /// The daemon's socket.
@@ -198,4 +217,18 @@ impl Default for Home {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Lets this process have as many open files as it may: hundreds of clients are
+/// in it, and as many connections of the fake stack's. The usual soft limit is
+/// 1024.
+fn open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    static RAISED: std::sync::Once = std::sync::Once::new();
+    RAISED.call_once(|| {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // Where it cannot be had, what needs it says so.
+        let _ = setrlimit(Resource::Nofile, limit);
+    });
 }

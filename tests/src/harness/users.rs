@@ -152,6 +152,11 @@ impl User {
         self.way == Way::Own
     }
 
+    /// Whether this user's files are closed to the user who runs the tests.
+    pub(super) fn is_mapped(&self) -> bool {
+        self.way == Way::Mapped
+    }
+
     /// A program that will run as this user, in this directory: in no other
     /// group, with no capability.
     pub fn command(&self, program: impl AsRef<OsStr>, dir: &Path) -> Command {

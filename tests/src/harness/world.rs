@@ -209,6 +209,6 @@ impl World {
 
     /// What the daemon logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.home.path().join("quiltd.log")).unwrap_or_default()
+        std::fs::read_to_string(self.home.log()).unwrap_or_default()
     }
 }
