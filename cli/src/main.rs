@@ -30,6 +30,7 @@ mod lock_file;
 mod look;
 mod output;
 mod owner;
+mod programs;
 mod progress;
 mod prompt;
 mod start;

@@ -26,7 +26,7 @@ use reqwest::{ClientBuilder, redirect};
 use rustls::ClientConfig;
 use url::Url;
 
-pub use self::certificates::Unusable;
+pub use self::certificates::{Unusable, WhyUnusable};
 pub use self::clients::Clients;
 pub use self::failure::{Failure, is_page};
 pub use self::origin::{Lost, Origin};
