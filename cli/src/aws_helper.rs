@@ -12,22 +12,22 @@ use quilt_proto::api::ReadHealth;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::programs;
 
 /// Its name, beside this program.
 const NAME: &str = "quiltctl-aws";
 
 /// This program, by the name that survives an upgrade: package managers keep
-/// a symlink on the path and replace what it points to.
+/// a symlink on the path and replace what it points to. A name that somebody
+/// else gave it would lead elsewhere one day.
 pub(crate) fn program() -> Result<PathBuf, Failure> {
     let exe = env::current_exe().map_err(|error| {
         let what = format!("the place of quiltctl: {error}");
         Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup --help")
     })?;
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    Ok(env::split_paths(&on_path)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join("quiltctl"))
-        .find(|path| fs::canonicalize(path).is_ok_and(|found| found == exe))
+    let is_this = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|found| found == exe);
+    Ok(programs::on_path("quiltctl")
+        .find(|path| is_this(path) && programs::check(path).is_ok())
         .unwrap_or(exe))
 }
 
@@ -82,12 +82,8 @@ impl AwsHelper {
 }
 
 fn executable() -> Result<PathBuf, Failure> {
-    env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.join(NAME)))
-        .filter(|path| path.is_file())
-        .ok_or_else(|| {
-            let what = format!("{NAME} is not installed beside quiltctl");
-            Failure::new(exit::UNEXPECTED, what).hint("cargo install --path cli/aws")
-        })
+    programs::beside(NAME).ok_or_else(|| {
+        let what = format!("{NAME} is not installed beside quiltctl");
+        Failure::new(exit::UNEXPECTED, what).hint("cargo install --path cli/aws")
+    })
 }

@@ -28,6 +28,7 @@ mod key_source;
 mod lock_file;
 mod look;
 mod output;
+mod programs;
 mod progress;
 mod prompt;
 mod registry_consent;

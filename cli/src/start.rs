@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{aws_variables, detach, files, key_source, socket_owner};
+use crate::{aws_variables, detach, files, key_source, programs, socket_owner};
 
 /// Names the daemon's executable.
 const DAEMON_ENV: &str = "QUILTD_BIN";
@@ -220,25 +220,27 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
 }
 
 /// The daemon's executable: named by the environment, beside this program, or
-/// on the path.
+/// on the path where nobody else could have put it.
 pub(crate) fn executable() -> Result<PathBuf, Failure> {
     if let Some(path) = env::var_os(DAEMON_ENV).filter(|path| !path.is_empty()) {
         return Ok(PathBuf::from(path));
     }
-    let beside = env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.join("quiltd")));
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    beside
-        .into_iter()
-        .chain(env::split_paths(&on_path).map(|dir| dir.join("quiltd")))
-        // A relative entry means something else in every directory.
-        .filter(|path| path.is_absolute())
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            let what = "quiltd is not running, and not installed beside quiltctl or on PATH";
-            Failure::new(exit::DAEMON, what).hint("cargo install --path daemon")
-        })
+    if let Some(path) = programs::beside("quiltd") {
+        return Ok(path);
+    }
+    let mut distrusted = None;
+    for path in programs::on_path("quiltd") {
+        let Err(distrust) = programs::check(&path) else {
+            return Ok(path);
+        };
+        distrusted = distrusted.or(Some(distrust));
+    }
+    let Some(distrust) = distrusted else {
+        let what = "quiltd is not running, and not installed beside quiltctl or on PATH";
+        return Err(Failure::new(exit::DAEMON, what).hint("cargo install --path daemon"));
+    };
+    let what = format!("the quiltd on PATH is not started: {distrust}");
+    Err(Failure::new(exit::DAEMON, what).hint(distrust.remedy()))
 }
 
 fn command(daemon: &Path, place: &Place) -> io::Result<Command> {

@@ -4,12 +4,15 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quilt_proto::network::CERTIFICATE_VARIABLES;
-use quilt_proto::quoted;
+use quilt_proto::{Command, quoted};
+use quilt_trust::Distrust;
 use reqwest::ClientBuilder;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
@@ -41,10 +44,38 @@ pub struct Unusable {
     /// What it names.
     pub path: PathBuf,
     /// Why it is of no use.
-    pub reason: String,
+    pub reason: WhyUnusable,
+}
+
+/// Why certificates that were named are of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WhyUnusable {
+    /// The system does not let us.
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::ErrorKind),
+    /// A pipe would be waited for.
+    #[error("it is no file")]
+    NoFile,
+    /// None is in it.
+    #[error("it holds no certificate in PEM")]
+    Empty,
+    /// Others could have put them there.
+    #[error("{0}")]
+    Distrusted(Distrust),
 }
 
 impl Unusable {
+    /// The command that mends it, or shows why it cannot be, where that is not
+    /// another name in the settings.
+    pub fn remedy(&self) -> Option<Command> {
+        match &self.reason {
+            WhyUnusable::Distrusted(distrust) => Some(distrust.remedy()),
+            _ if self.is_setting() => None,
+            _ => Some(Command::of("ls -ld").path(&self.path)),
+        }
+    }
+
     /// Whether the settings named it.
     pub fn is_setting(&self) -> bool {
         self.named_by == SETTING
@@ -71,12 +102,12 @@ pub(crate) fn read_named(settings: &[PathBuf]) -> (RootCertStore, Vec<Unusable>)
     let mut roots = RootCertStore::empty();
     let mut unusable = Vec::new();
     for (named_by, path) in named(settings) {
-        let added = read(&path).and_then(|certificates| {
+        let added = read_kept(&path).and_then(|certificates| {
             let (added, _) = roots.add_parsable_certificates(certificates);
             if added > 0 {
                 Ok(())
             } else {
-                Err("it holds no certificate in PEM".to_owned())
+                Err(WhyUnusable::Empty)
             }
         });
         if let Err(reason) = added {
@@ -115,7 +146,8 @@ fn system() -> Vec<CertificateDer<'static>> {
         .any(|name| env::var_os(name).is_some())
     {
         let mut files = SYSTEM_FILES.iter().map(Path::new);
-        return files.find_map(|file| read(file).ok()).unwrap_or_default();
+        let read = |file| fs::read(file).ok().map(|text| of_pem(&text));
+        return files.find_map(read).unwrap_or_default();
     }
     rustls_native_certs::load_native_certs().certs
 }
@@ -135,23 +167,36 @@ fn named(settings: &[PathBuf]) -> Vec<(&'static str, PathBuf)> {
 }
 
 /// The certificates of a file in PEM, or of all such files of a directory.
-fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let is_dir = fs::metadata(path).is_ok_and(|it| it.is_dir());
-    if !is_dir {
-        let text =
-            fs::read(path).map_err(|error| format!("it cannot be read: {}", error.kind()))?;
-        return Ok(of_pem(&text));
+/// Another user may keep them for all, as whoever installs programs does; what
+/// anybody could have put there is not believed: who names an authority can read
+/// what is sent to anybody.
+fn read_kept(path: &Path) -> Result<Vec<CertificateDer<'static>>, WhyUnusable> {
+    if !look(path)?.is_dir() {
+        return read(path);
     }
-    let entries =
-        fs::read_dir(path).map_err(|error| format!("it cannot be read: {}", error.kind()))?;
-    let files = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|it| it.is_file());
-    Ok(files
-        .filter_map(|file| fs::read(file).ok())
-        .flat_map(|text| of_pem(&text))
-        .collect())
+    let entries = fs::read_dir(path).map_err(|error| unreadable(&error))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let read = files.filter_map(|file| read(&file).ok());
+    Ok(read.flatten().collect())
+}
+
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, WhyUnusable> {
+    if !look(path)?.is_file() {
+        return Err(WhyUnusable::NoFile);
+    }
+    let text = fs::read(path).map_err(|error| unreadable(&error))?;
+    Ok(of_pem(&text))
+}
+
+/// What is there, where only one other user can have put it there at most.
+fn look(path: &Path) -> Result<Metadata, WhyUnusable> {
+    let found = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    quilt_trust::check_kept(path, found.uid()).map_err(WhyUnusable::Distrusted)?;
+    Ok(found)
+}
+
+fn unreadable(error: &io::Error) -> WhyUnusable {
+    WhyUnusable::Unreadable(error.kind())
 }
 
 fn of_pem(text: &[u8]) -> Vec<CertificateDer<'static>> {
@@ -174,7 +219,7 @@ mod tests {
         fs::create_dir(at("empty")).unwrap();
         let all = ["good.pem", "words.pem", "missing.pem", "empty"].map(at);
         let (_, unusable) = read_named(&all);
-        let said: Vec<_> = unusable.iter().map(|it| it.reason.as_str()).collect();
+        let said: Vec<_> = unusable.iter().map(|it| it.reason.to_string()).collect();
         assert_eq!(
             said,
             [
@@ -186,5 +231,46 @@ mod tests {
         assert!(unusable.iter().all(Unusable::is_setting));
         // A directory with a good one among others is one.
         assert_eq!(read_named(&[dir.path().to_owned()]).1, []);
+    }
+
+    #[test]
+    fn what_anybody_could_have_put_there_is_not_believed_nor_waited_for() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let bundle = dir.path().join("bundle.pem");
+        let issued = rcgen::generate_simple_self_signed(["x.example".to_owned()]).unwrap();
+        fs::write(&bundle, issued.cert.pem()).unwrap();
+        let chmod = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let says = |path: &Path| {
+            let unusable = read_named(&[path.to_owned()]).1.pop()?;
+            Some((unusable.to_string(), unusable.remedy().unwrap().to_string()))
+        };
+        chmod(&bundle, 0o644);
+        assert_eq!(says(&bundle), None);
+        for (path, closed) in [(bundle.as_path(), 0o644), (dir.path(), 0o755)] {
+            chmod(path, closed | 0o022);
+            for named in [&bundle, dir.path()] {
+                // Of a directory, a file is left out that is not believed.
+                if (path, named) == (&bundle, dir.path()) {
+                    assert!(read_kept(named).unwrap().is_empty());
+                    continue;
+                }
+                let (line, remedy) = says(named).unwrap();
+                assert!(line.contains("can be written by other users"), "{line}");
+                assert!(remedy.starts_with("chmod go-w "), "{remedy}");
+            }
+            chmod(path, closed);
+            assert_eq!(read_kept(dir.path()).unwrap().len(), 1);
+        }
+        let pipe = dir.path().join("pipe.pem");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        chmod(&pipe, 0o600);
+        let line = read_named(&[pipe]).1.pop().unwrap().to_string();
+        assert!(line.ends_with("and it is no file"), "{line}");
+        assert_eq!(read_kept(dir.path()).unwrap().len(), 1, "beside a pipe");
     }
 }

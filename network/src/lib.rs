@@ -28,7 +28,7 @@ use rustls::ClientConfig;
 use url::Url;
 
 pub use self::captive_portal::{intercepted, is_page};
-pub use self::certificates::Unusable;
+pub use self::certificates::{Unusable, WhyUnusable};
 pub use self::clients::Clients;
 pub use self::failure::Failure;
 pub use self::origin::{FailedRequest, Origin};

@@ -133,6 +133,24 @@ async fn at_a_terminal_it_is_asked_by_name() {
     assert_eq!(code, 7, "{shown}");
 }
 
+/// What is configured may lie elsewhere than on this machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_without_a_place_is_asked_about_with_the_place_that_is_meant() {
+    let world = World::logged_in().await;
+    for (configured, place) in [
+        ("", "the local registry"),
+        ("s3://demo-bucket", "s3://demo-bucket"),
+    ] {
+        let set = format!("default_local_registry={configured}");
+        world.ctl(&["config", "--set", &set]).await.ok();
+        let ctl = Terminal::open(&world, &["packages", "delete", "ns/name"]);
+        let (code, shown) = ctl.shows("[y/N] ").await.types("n\n").end().await;
+        assert_eq!(code, 1, "{shown}");
+        let question = format!("Delete ns/name with all its versions from {place}? [y/N]");
+        assert!(shown.contains(&question), "{shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_long_says_for_what_it_waits_and_wipes_that() {
     let world = World::logged_in().await;

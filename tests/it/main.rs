@@ -45,6 +45,7 @@ mod openapi;
 mod outlook;
 mod packages;
 mod places;
+mod planted_programs;
 mod profiles;
 mod programs;
 mod readme;

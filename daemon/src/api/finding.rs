@@ -43,11 +43,7 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             )
         }
         Diagnostic::Certificates(unusable) => {
-            let hint = if unusable.is_setting() {
-                Command::edit(settings)
-            } else {
-                Command::of("ls -ld").path(&unusable.path)
-            };
+            let hint = unusable.remedy().unwrap_or_else(|| Command::edit(settings));
             Finding::error(FindingCode::CaBundle, summary, hint)
         }
         Diagnostic::Network(failure) => unreachable(

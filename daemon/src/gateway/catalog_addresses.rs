@@ -24,6 +24,16 @@ fn segment(catalog: &CatalogUrl) -> String {
     catalog.without_scheme().replace('/', "~")
 }
 
+/// The catalog of these that a path names; nothing where it names several, as
+/// those of one host may be called that differ in `/` and `~`.
+fn the_one(known: impl IntoIterator<Item = CatalogUrl>, named: &str) -> Option<CatalogUrl> {
+    let mut found = known
+        .into_iter()
+        .filter(|catalog| segment(catalog) == named);
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
 /// A catalog's own address at a gateway.
 fn own(gateway: &RegistryUrl, catalog: &CatalogUrl) -> Option<RegistryUrl> {
     let path = format!("/catalogs/{}", segment(catalog));
@@ -53,8 +63,7 @@ impl Gateway {
 
     /// The catalog that a path names, where some grant is for it.
     pub fn catalog_at(&self, named: &str) -> Option<CatalogUrl> {
-        let mut known = self.grants.registries().into_iter();
-        known.find(|catalog| segment(catalog) == named)
+        the_one(self.grants.registries(), named)
     }
 
     /// Whether a path names this catalog.
@@ -94,6 +103,13 @@ impl Gateway {
             return Ok(false);
         };
         if self.holds_grant(catalog, &own)? {
+            return Ok(false);
+        }
+        let mut known = self.grants.registries();
+        known.insert(catalog.clone());
+        if the_one(known, &segment(catalog)).is_none() {
+            // The first has it: what is sent to one must not reach another.
+            tracing::warn!(%catalog, "quilt3 has no address for it: another catalog's is the same");
             return Ok(false);
         }
         // One and the same where the bare address is this catalog's.
@@ -200,5 +216,14 @@ mod tests {
             let named = address.strip_prefix("/catalogs/").unwrap();
             assert!(Gateway::is_named(&catalog, named));
         }
+    }
+    #[test]
+    fn an_address_that_is_of_two_is_nobodys() {
+        let catalogs = ["https://x.example/a/b", "https://x.example/a~b"];
+        let [one, other]: [CatalogUrl; 2] = catalogs.map(|url| url.parse().unwrap());
+        let named = segment(&one);
+        assert_eq!(the_one([one.clone()], &named), Some(one.clone()));
+        assert_eq!(the_one([one.clone(), other], &named), None);
+        assert_eq!(the_one([one], "x.example"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
-use quilt_trust::Role;
+use quilt_trust::{Distrust, Role};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -36,6 +36,7 @@ pub(super) fn lock(dir: &PrivateDir, socket: &Path, name: &OsStr) -> Result<Sock
         let path = socket.with_file_name(lock_name(socket.file_name().unwrap_or_default()));
         // One of root's, say, which cannot be opened.
         match quilt_trust::judge(&path, Role::State) {
+            Err(why @ Distrust::Kind { .. }) => BindError::Distrusted { why },
             Err(why) if why.is_about_others() => BindError::Distrusted { why },
             _ => BindError::Lock { path, source },
         }

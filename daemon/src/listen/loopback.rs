@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use rustix::net::sockopt::set_socket_reuseport;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 
@@ -62,6 +63,11 @@ impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
     pub fn bind(port: u16, unknown: UnknownOwner) -> io::Result<(Self, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        if port == 0 {
+            // Nobody knows of it yet. Who is told may keep it to themselves, so
+            // that no other user answers there when this program has ended.
+            set_socket_reuseport(&listener, true)?;
+        }
         rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;

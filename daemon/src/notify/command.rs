@@ -55,11 +55,21 @@ fn find(program: &str, search: &OsStr) -> io::Result<PathBuf> {
 /// to read: a script, most likely.
 fn check(program: &Path, arguments: &[String]) -> Result<(), Distrust> {
     quilt_trust::check(program)?;
-    let files = arguments.iter().map(Path::new);
-    for file in files.filter(|path| path.is_absolute() && path.is_file()) {
-        quilt_trust::check(file)?;
+    let files = arguments.iter().flat_map(|argument| files_in(argument));
+    for file in files.filter(|path| path.is_file()) {
+        quilt_trust::check(&file)?;
     }
     Ok(())
+}
+
+/// What an argument could name: a file as it is, or one behind an option
+/// (`--config=FILE`, `-cFILE`) or in a list (`A:B`).
+fn files_in(argument: &str) -> impl Iterator<Item = PathBuf> {
+    let parts = argument.split(['=', ':', ',']);
+    let bare = argument.find('/').map(|at| &argument[at..]);
+    let named = parts.chain([argument]).chain(bare);
+    // That is where they are looked for.
+    named.map(|name| Path::new(DIRECTORY).join(name))
 }
 
 fn run_from(
@@ -154,5 +164,31 @@ mod tests {
         assert!(!told.exists());
         assert!(tell(0o644).unwrap().success());
         assert!(told.exists());
+    }
+
+    #[test]
+    fn however_a_script_is_named_it_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let (script, told) = (dir.path().join("tell.sh"), dir.path().join("told"));
+        fs::write(&script, format!("echo >'{}'", told.display())).unwrap();
+        let path = script.to_str().unwrap();
+        let ways: [(&str, &[&str]); 4] = [
+            // From where it is run.
+            ("sh", &[&path[1..]]),
+            ("env", &[&format!("ENV={path}"), "sh", "-ic", "true"]),
+            ("env", &["-S", &format!("sh {path}")]),
+            ("bash", &["--rcfile", path, "-ic", "true"]),
+        ];
+        for (program, arguments) in ways {
+            let arguments: Vec<_> = arguments.iter().map(|&it| it.to_owned()).collect();
+            let tell = |mode| {
+                fs::set_permissions(&script, Permissions::from_mode(mode)).unwrap();
+                run(program, &arguments, &notice())
+            };
+            assert!(tell(0o666).is_err(), "{arguments:?}");
+            assert!(!told.exists(), "{arguments:?}");
+            assert!(tell(0o644).unwrap().success(), "{arguments:?}");
+            fs::remove_file(&told).expect("the control: it was run");
+        }
     }
 }

@@ -52,6 +52,10 @@ impl LocalStore {
                 place: path,
                 reason: "no file can have such a name".to_owned(),
             },
+            io::ErrorKind::InvalidData => StoreError::Invalid {
+                place: path,
+                reason: error.to_string(),
+            },
             _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
                 StoreError::Denied {
                     path,

@@ -6,6 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::{StackClient, StackError, http};
 
+/// What programs keep where on this machine, in the words of quilt3: for its
+/// user to say. A catalog that could would choose what a deletion without a
+/// place deletes from, and over which files a package is installed.
+const NOT_ITS_TO_SAY: [&str; 2] = ["default_local_registry", "default_install_location"];
+
 /// What a catalog says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackConfig {
@@ -15,7 +20,8 @@ pub struct StackConfig {
     pub registry_host: RegistryHost,
     /// The AWS region of the stack.
     pub region: Option<Region>,
-    /// Everything as it came, but what is parsed above.
+    /// Everything as it came, but what is parsed above, and without what is not
+    /// its to say.
     pub values: Map<String, Value>,
     /// When it said so, by its own clock.
     pub date: Option<Timestamp>,
@@ -47,6 +53,7 @@ impl StackClient {
             .transpose()
             .map_err(|_| answer.invalid("the region in its config.json is none"))?;
         values.insert("registryUrl".to_owned(), json!(registry_url));
+        values.retain(|key, _| !NOT_ITS_TO_SAY.contains(&key.as_str()));
         Ok(StackConfig {
             registry_url,
             registry_host,

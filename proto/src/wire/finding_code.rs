@@ -48,7 +48,7 @@ codes! {
     SettingsBroken = "settings_broken",
     /// `quiltd.toml` says something that will not be as written.
     SettingsOdd = "settings_odd",
-    /// A file of certificates cannot be used.
+    /// A file of certificates cannot be used, or others could have put it there.
     CaBundle = "ca_bundle",
     /// A proxy stands between programs and loopback.
     Proxy = "proxy",

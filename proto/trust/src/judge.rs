@@ -10,6 +10,9 @@ use super::{Distrust, file_system, groups, users};
 
 const ROOT: u32 = 0;
 
+/// In a directory with it, nobody may touch what is not theirs.
+const STICKY: u32 = 0o1000;
+
 /// Who else may own what the user's own is expected to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -17,12 +20,19 @@ pub(crate) enum Owner {
     User,
     /// Root, which could do anything anyway.
     UserOrRoot,
+    /// Root, or this user, who keeps it.
+    Keeper(u32),
 }
 
 /// Judges what is to be the user's own.
 pub(crate) fn own(path: &Path, found: &Metadata, owner: Owner) -> Result<(), Distrust> {
     let (uid, user) = (found.uid(), geteuid().as_raw());
-    let is_ours = uid == user || (owner == Owner::UserOrRoot && uid == ROOT);
+    let is_ours = uid == user
+        || match owner {
+            Owner::User => false,
+            Owner::UserOrRoot => uid == ROOT,
+            Owner::Keeper(keeper) => uid == ROOT || uid == keeper,
+        };
     let judged = if is_ours {
         loose(path, found)
     } else {
@@ -33,9 +43,8 @@ pub(crate) fn own(path: &Path, found: &Metadata, owner: Owner) -> Result<(), Dis
 
 /// Judges a directory on the way: a sticky one lets nobody touch what is not
 /// theirs.
-pub(crate) fn parent(path: &Path, found: &Metadata) -> Result<(), Distrust> {
-    const STICKY: u32 = 0o1000;
-    let judged = if !may_be_passed(found.uid()) {
+pub(crate) fn parent(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distrust> {
+    let judged = if !may_be_passed(found.uid(), keeper) {
         Err(foreign(path, found))
     } else if found.mode() & STICKY != 0 {
         Ok(())
@@ -46,8 +55,14 @@ pub(crate) fn parent(path: &Path, found: &Metadata) -> Result<(), Distrust> {
 }
 
 /// Whether a directory or symlink of this owner may be on the way.
-pub(crate) fn may_be_passed(uid: u32) -> bool {
-    uid == geteuid().as_raw() || uid == ROOT || users::is_unmapped_root(uid)
+pub(crate) fn may_be_passed(uid: u32, keeper: Option<u32>) -> bool {
+    uid == geteuid().as_raw() || uid == ROOT || Some(uid) == keeper || users::is_unmapped_root(uid)
+}
+
+/// Whether somebody else put this into a directory for all, as anybody could: in
+/// it, that an entry is a keeper's says nothing.
+pub(crate) fn may_be_planted(dir: &Metadata, entry: &Metadata) -> bool {
+    dir.mode() & STICKY != 0 && dir.mode() & 0o022 != 0 && !may_be_passed(entry.uid(), None)
 }
 
 fn loose(path: &Path, found: &Metadata) -> Result<(), Distrust> {
@@ -64,10 +79,15 @@ fn loose(path: &Path, found: &Metadata) -> Result<(), Distrust> {
     })
 }
 
-fn foreign(path: &Path, found: &Metadata) -> Distrust {
+pub(crate) fn foreign(path: &Path, found: &Metadata) -> Distrust {
+    let kind = found.file_type();
     Distrust::Foreign {
         path: path.to_owned(),
         owner: found.uid(),
-        what: if found.is_dir() { "directory" } else { "file" },
+        what: match () {
+            () if kind.is_dir() => "directory",
+            () if kind.is_symlink() => "symlink",
+            () => "file",
+        },
     }
 }

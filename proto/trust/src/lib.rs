@@ -32,7 +32,7 @@ pub use self::distrust::{Distrust, as_owner, behind};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::home::{look, of_others};
 use self::judge::Owner;
-use self::way::{Way, walk};
+use self::way::{Way, walk, walk_kept};
 
 /// What a file is to the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
 pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
     let way = walk(dir, true).and_then(|Way { real, found }| {
         if let Some(found) = &found {
-            judge::parent(&real, found)?;
+            judge::parent(&real, found, None)?;
         }
         Ok(real)
     });
@@ -173,6 +173,18 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
         Some(found) if !is_nothing(&way) => judge::own(&way.real, found, Owner::UserOrRoot),
         _ => Ok(()),
     }
+}
+
+/// Passes if nobody but this user, root and `keeper` can have put there what a
+/// path leads to: for what another user keeps for others, as whoever installs
+/// programs does. What is in a directory for all, and another user's, anybody
+/// could have put there, whoever it is.
+pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
+    let way = walk_kept(path, true, Some(keeper))?;
+    let Some(found) = &way.found else {
+        return Ok(());
+    };
+    judge::own(&way.real, found, Owner::Keeper(keeper))
 }
 
 /// The file that people name where there shall be none.

@@ -24,6 +24,15 @@ pub(crate) struct Way {
 
 /// Follows a path, judging each directory before anything in it counts.
 pub(crate) fn walk(path: &Path, follow_last: bool) -> Result<Way, Distrust> {
+    walk_kept(path, follow_last, None)
+}
+
+/// The same where another user keeps what is there.
+pub(crate) fn walk_kept(
+    path: &Path,
+    follow_last: bool,
+    keeper: Option<u32>,
+) -> Result<Way, Distrust> {
     let path = std::path::absolute(path).map_err(|error| Distrust::io("find", path, &error))?;
     let mut left = names(&path);
     let mut real = PathBuf::from("/");
@@ -40,7 +49,7 @@ pub(crate) fn walk(path: &Path, follow_last: bool) -> Result<Way, Distrust> {
             let error = io::Error::from(io::ErrorKind::NotADirectory);
             return Err(Distrust::io("enter", &real, &error));
         }
-        judge::parent(&real, &here)?;
+        judge::parent(&real, &here, keeper)?;
         if name == ".." {
             real.pop();
             found = Some(look(&real)?);
@@ -55,16 +64,15 @@ pub(crate) fn walk(path: &Path, follow_last: bool) -> Result<Way, Distrust> {
             }
             Err(error) => return Err(Distrust::io("look at", &next, &error)),
         };
+        if keeper.is_some() && judge::may_be_planted(&here, &there) {
+            return Err(judge::foreign(&next, &there));
+        }
         if !there.is_symlink() || (left.is_empty() && !follow_last) {
             (real, found) = (next, Some(there));
             continue;
         }
-        if !judge::may_be_passed(there.uid()) {
-            return Err(Distrust::Foreign {
-                path: next,
-                owner: there.uid(),
-                what: "symlink",
-            });
+        if !judge::may_be_passed(there.uid(), keeper) {
+            return Err(judge::foreign(&next, &there));
         }
         links += 1;
         if links > MOST_LINKS {

@@ -9,7 +9,7 @@ use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::harness::{Home, Run, Users, World, binaries};
 use quilt_tests::stack::StackConfig;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 /// Sends a request over loopback in one of several ways; what came back.
 const ASK: &str = "
@@ -226,7 +226,7 @@ async fn quiltctl_says_nothing_to_another_users_daemon() {
             .stderr(Stdio::piped());
         let mut child = quiltctl.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, b"a-code").await;
+        let _ = stdin.write_all(b"a-code").await;
         drop(stdin);
         let output = child.wait_with_output().await.unwrap();
         assert!(!output.status.success());
@@ -235,4 +235,68 @@ async fn quiltctl_says_nothing_to_another_users_daemon() {
         assert_eq!(said.trim() != "arrived 0", says_something, "{said}");
         assert!(said.starts_with("arrived "), "{said}");
     }
+}
+
+/// Listens at a port in every way there is; how each went.
+const TAKE: &str = "
+import socket, sys
+port = int(sys.argv[1])
+def listen(family, address, *options):
+    taken = socket.socket(family)
+    for option in options:
+        taken.setsockopt(socket.SOL_SOCKET, option, 1)
+    if family == socket.AF_INET6:
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    try:
+        taken.bind((address, port))
+        taken.listen()
+        print('listens')
+    except OSError as error:
+        print(error.strerror)
+    finally:
+        taken.close()
+for options in [], [socket.SO_REUSEADDR], [socket.SO_REUSEPORT], [socket.SO_REUSEADDR, socket.SO_REUSEPORT]:
+    listen(socket.AF_INET, '127.0.0.1', *options)
+    listen(socket.AF_INET, '0.0.0.0', *options)
+    if socket.has_ipv6:
+        listen(socket.AF_INET6, '::', *options)
+        listen(socket.AF_INET6, '::ffff:127.0.0.1', *options)
+";
+
+/// Programs under `exec` ask at a port of the daemon's, for as long as they run.
+/// Another user who took it when the daemon had ended would have them work with
+/// credentials of theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_answers_programs_under_exec_when_the_daemon_has_ended() {
+    let Some(users) = Users::find("another user at the port of exec").await else {
+        return;
+    };
+    let mut world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    // It closes the descriptors that scripts use, and waits to be told to ask.
+    let script = "exec 3>&- 4>&- 9>&-; echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; read go; \
+                  curl --silent --show-error --max-time 20 $AWS_CONTAINER_CREDENTIALS_FULL_URI \
+                  -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\"; read go";
+    let mut command = world.ctl_command(&["exec", "--", "sh", "-c", script]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut program = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = program.stdin.take().unwrap();
+    let mut said = BufReader::new(program.stdout.take().unwrap()).lines();
+    let uri = said.next_line().await.unwrap().unwrap();
+    let authority = uri.strip_prefix("http://").unwrap().split('/').next();
+    let (_, port) = authority.unwrap().rsplit_once(':').unwrap();
+    let theirs = Home::of(&users.b);
+    world.daemon.take().unwrap().stop().await;
+    let taken = theirs.python(TAKE, &[port]).await.ok();
+    assert!(!taken.is_empty() && !taken.contains("listens"), "{taken}");
+    // Whoever asks is told that nobody is there.
+    stdin.write_all(b"go\n").await.unwrap();
+    let mut stderr = BufReader::new(program.stderr.take().unwrap()).lines();
+    let refused = stderr.next_line().await.unwrap().unwrap();
+    assert!(refused.starts_with("curl: (7)"), "{refused}");
+    drop(stdin);
+    program.wait().await.unwrap();
+    // The control: with the program goes what kept them away.
+    let taken = theirs.python(TAKE, &[port]).await.ok();
+    assert!(taken.lines().next() == Some("listens"), "{taken}");
 }

@@ -10,6 +10,7 @@
 mod servers;
 
 mod environment;
+mod planted;
 mod redirects;
 mod strangers;
 

@@ -36,6 +36,53 @@ async fn the_configuration_of_quilt3_follows_no_lie() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_does_not_say_where_this_machine_keeps_packages() {
+    // In a fresh home, where the first login configures quilt3.
+    let two = Two::start().await;
+    let catalog = two.world.stack.catalog_url();
+    let lies = [
+        ("default_local_registry", "s3://private-bucket"),
+        ("default_install_location", "file:///home/somebody/.ssh"),
+    ];
+    two.world.stack.control().update(|settings| {
+        let said = &mut settings.config_overrides;
+        said.extend(lies.map(|(key, value)| (key.to_owned(), json!(value))));
+        // The control: this is a catalog's to say.
+        said.insert(
+            "default_remote_registry".to_owned(),
+            json!("s3://demo-bucket"),
+        );
+    });
+    let follows_none = async |after: &str| {
+        let said = two.world.ctl(&["config", "--json"]).await.ok();
+        let values: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(
+            values["default_remote_registry"], "s3://demo-bucket",
+            "{after}"
+        );
+        for (key, lie) in lies {
+            assert_ne!(values[key], lie, "{after}");
+        }
+        let local = values["default_local_registry"].as_str().unwrap();
+        assert!(local.starts_with("file:///"), "{after}: {local}");
+    };
+    two.world.login().await;
+    follows_none("login").await;
+    two.world.ctl(&["config", catalog]).await.ok();
+    follows_none("config").await;
+    two.world.ctl(&["setup", "quilt3"]).await.ok();
+    follows_none("setup quilt3").await;
+    // quilt3 configures itself with what the gateway says, too.
+    let (gateway, _) = crate::gateway::grant(&two.world);
+    let published = reqwest::get(format!("http://{gateway}/config.json")).await;
+    let published: serde_json::Value = published.unwrap().json().await.unwrap();
+    assert_eq!(published["default_remote_registry"], "s3://demo-bucket");
+    for (key, _) in lies {
+        assert_eq!(published[key], serde_json::Value::Null);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_import_of_a_login_sends_it_where_it_was_made() {
     let two = Two::logged_in().await;
     two.world.ctl(&["logout"]).await.ok();

@@ -11,12 +11,13 @@
 
 mod files;
 mod lasts_for;
+mod port;
 mod proxy;
 
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddrV4, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use quilt_proto::{ProfileName, locations, quoted};
 use crate::aws_variables;
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::output;
 
 /// How long a connection over loopback may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -163,20 +165,30 @@ fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option
     Ok(grant.region)
 }
 
-/// That the endpoint is there for the program: in a network of its own, as a
-/// container or a sandbox has, the loopback is another.
+/// That the endpoint is there for the program, and nobody else's later: in a
+/// network of its own, as a container or a sandbox has, the loopback is another.
 fn reach(uri: &str) -> Result<(), Failure> {
     let authority = uri.split('/').nth(2).and_then(|it| it.parse().ok());
-    let reached = authority.map(|it: SocketAddr| TcpStream::connect_timeout(&it, PATIENCE));
-    let Some(Err(error)) = reached else {
+    let Some(endpoint): Option<SocketAddrV4> = authority else {
         return Ok(());
     };
-    let what = format!(
-        "quiltd's endpoint cannot be reached from here ({}): this is a network of its own, as \
-         containers and sandboxes have",
-        error.kind()
-    );
-    Err(Failure::new(exit::DAEMON, what).hint("quiltctl exec --help"))
+    let fail = |what| Failure::new(exit::DAEMON, what).hint("quiltctl exec --help");
+    TcpStream::connect_timeout(&endpoint.into(), PATIENCE).map_err(|error| {
+        fail(format!(
+            "quiltd's endpoint cannot be reached from here ({}): this is a network of its own, as \
+             containers and sandboxes have",
+            error.kind()
+        ))
+    })?;
+    if let Err(error) = port::keep(endpoint) {
+        // A daemon of an earlier version does not let us.
+        output::note(format_args!(
+            "the port of quiltd's endpoint is not kept ({}): should quiltd end first, another \
+             user could answer there",
+            error.kind()
+        ));
+    }
+    Ok(())
 }
 
 /// Where the daemon is, for a quiltctl or a client library on the other side.

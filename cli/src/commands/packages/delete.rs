@@ -1,6 +1,6 @@
 //! `packages delete`: asks first, says what it did.
 
-use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _};
+use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _, ReadConfig};
 use quilt_proto::{Command, TopHash, quoted};
 
 use super::{PackageArgs, TIMEOUT, registry};
@@ -37,13 +37,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let registry = registry::url(args.of.registry.as_ref())?;
     let package = quoted::name(name.as_str());
-    let place = registry
-        .as_deref()
-        .map(|registry| quoted::name(registry).to_string());
-    let place = place.unwrap_or_else(|| "the local registry".to_owned());
     let what = match &top_hash {
-        Some(hash) => format!("version {hash} of {package} from {place}"),
-        None => format!("{package} with all its versions from {place}"),
+        Some(hash) => format!("version {hash} of {package}"),
+        None => format!("{package} with all its versions"),
+    };
+    let question = || {
+        let place = match &registry {
+            Some(registry) => quoted::name(registry).to_string(),
+            None => configured(context)?,
+        };
+        Ok(format!("Delete {what} from {place}?"))
     };
     let again = Command::of("quiltctl packages delete")
         .operand(&name)
@@ -54,7 +57,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let versions = Command::of("quiltctl packages versions")
         .operand(&name)
         .option_if("--registry", args.of.registry.as_ref());
-    confirm::agreed(args.yes, || Ok(format!("Delete {what}?")), again, versions)?;
+    confirm::agreed(args.yes, question, again, versions)?;
     let call = DeletePackage {
         path: name,
         query: DeletePackageQuery {
@@ -87,4 +90,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             None => Ok(()),
         }
     })
+}
+
+/// The registry that is meant where none is named: on this machine, unless it
+/// was configured to be elsewhere.
+fn configured(context: &Context) -> Result<String, Failure> {
+    let config = context.send(&ReadConfig)?;
+    let named = config.get("default_local_registry");
+    let elsewhere = named
+        .and_then(|named| named.as_str())
+        .filter(|named| !named.starts_with("file:"));
+    Ok(elsewhere.map_or_else(
+        || "the local registry".to_owned(),
+        |named| quoted::name(named).to_string(),
+    ))
 }

@@ -158,6 +158,17 @@ fn refuses_a_lock_file_that_is_a_symlink() {
 }
 
 #[test]
+fn says_what_else_is_in_the_place_of_the_lock() {
+    let (_root, path) = place();
+    make_dir(path.parent().unwrap(), 0o700);
+    let lock = path.with_file_name("quiltd.sock.lock");
+    let made = std::process::Command::new("mkfifo").arg(&lock).status();
+    assert!(made.unwrap().success());
+    let refusal = refusal(&path).to_string();
+    assert!(refusal.contains("is not a regular file"), "{refusal}");
+}
+
+#[test]
 fn replaces_a_stale_socket_and_never_a_live_one() {
     let (_root, path) = place();
     make_dir(path.parent().unwrap(), 0o700);

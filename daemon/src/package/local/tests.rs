@@ -101,6 +101,26 @@ async fn links_are_never_followed() {
     );
 }
 
+/// Whoever may write to a registry could make them by the ten thousand: each
+/// took memory of the thread's and a descriptor.
+#[tokio::test]
+async fn folders_that_lie_too_deep_are_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let one = registry(dir.path(), Layout::One);
+    let name = "ns/name".parse().unwrap();
+    let package = dir.path().join(".quilt/named_packages/ns/name");
+    for (depth, is_deleted) in [(60, true), (100, false)] {
+        put(&package, "latest", &"a".repeat(64));
+        put(&package, &format!("{}file", "d/".repeat(depth)), "");
+        let deleted = one.delete(&name, None).await;
+        assert_eq!(deleted.is_ok(), is_deleted, "{depth}: {deleted:?}");
+        assert_eq!(package.join("latest").exists(), !is_deleted, "{depth}");
+        if let Err(error) = deleted {
+            assert!(error.to_string().contains(" deep"), "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn latest_is_replaced_at_once_and_nothing_is_left_behind() {
     let dir = TempDir::new().unwrap();

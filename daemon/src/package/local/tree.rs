@@ -11,6 +11,11 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
+/// How deep folders may lie in a package's: more than anybody needs. Whoever may
+/// write there could make any number, of which each is held open while the next
+/// is looked into.
+const DEEPEST: usize = 64;
+
 /// An open directory.
 #[derive(Debug)]
 pub(super) struct Folder(OwnedFd);
@@ -79,11 +84,15 @@ impl Folder {
 
     /// The keys of all that is no folder, at any depth. A link is an entry.
     pub(super) fn walk(&self, key: &str, found: &mut Vec<String>) -> io::Result<()> {
+        self.walk_to(DEEPEST, key, found)
+    }
+
+    fn walk_to(&self, depth: usize, key: &str, found: &mut Vec<String>) -> io::Result<()> {
         for entry in self.entries()? {
             let (name, kind) = entry?;
             let inner = format!("{key}/{name}");
             if kind == FileType::Directory {
-                Self(step(&self.0, &name)?).walk(&inner, found)?;
+                Self(step(&self.0, &name)?).walk_to(deeper(depth)?, &inner, found)?;
             } else {
                 found.push(inner);
             }
@@ -93,15 +102,28 @@ impl Folder {
 
     /// Removes the folders in it that hold nothing but such folders.
     pub(super) fn clear(&self) -> io::Result<()> {
+        self.clear_to(DEEPEST)
+    }
+
+    fn clear_to(&self, depth: usize) -> io::Result<()> {
         for entry in self.entries()? {
             let (name, kind) = entry?;
             if kind == FileType::Directory {
-                Self(step(&self.0, &name)?).clear()?;
+                Self(step(&self.0, &name)?).clear_to(deeper(depth)?)?;
                 unless_full(unlinkat(&self.0, name.as_str(), AtFlags::REMOVEDIR))?;
             }
         }
         Ok(())
     }
+}
+
+/// One folder further down.
+fn deeper(depth: usize) -> io::Result<usize> {
+    let too_deep = || {
+        let reason = format!("its folders are more than {DEEPEST} deep");
+        io::Error::new(io::ErrorKind::InvalidData, reason)
+    };
+    depth.checked_sub(1).ok_or_else(too_deep)
 }
 
 /// Removes a folder below `root` unless something is in it; it may be gone.

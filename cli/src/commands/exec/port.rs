@@ -1,0 +1,36 @@
+//! Keeps the endpoint's port for the program, for as long as it runs.
+//!
+//! The program asks there until it ends; the daemon may end before. Whoever
+//! takes the port then is believed, and another user would hand the program
+//! credentials of their own, to work for them. A socket that is bound there and
+//! accepts nothing lets nobody but this user listen: asking fails instead.
+
+use std::io;
+use std::mem::forget;
+use std::net::SocketAddrV4;
+
+use rustix::fd::OwnedFd;
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use rustix::net::sockopt::set_socket_reuseport;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
+
+/// Above the descriptors that scripts choose for themselves.
+const OUT_OF_THE_WAY: i32 = 100;
+
+/// Keeps it until this process ends, whatever program it becomes meanwhile.
+pub(super) fn keep(endpoint: SocketAddrV4) -> io::Result<()> {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    // The daemon's has it, too. Without it nobody else's can have the port.
+    set_socket_reuseport(&socket, true)?;
+    bind(&socket, &endpoint)?;
+    let socket = out_of_the_way(socket);
+    fcntl_setfd(&socket, FdFlags::empty())?;
+    // The system closes it.
+    forget(socket);
+    Ok(())
+}
+
+fn out_of_the_way(socket: OwnedFd) -> OwnedFd {
+    // Where few may be open, it stays where it is.
+    fcntl_dupfd_cloexec(&socket, OUT_OF_THE_WAY).unwrap_or(socket)
+}
