@@ -573,7 +573,8 @@ async fn with_the_socket_alone_nothing_listens_and_the_socket_serves() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_container_the_mounted_socket_serves_a_static_quiltctl() {
-    const ENTER: &str = "mount --bind \"$QUILTD_SOCKET\" root/run/quiltd.sock && \
+    // Nobody but root has the second directory on the path.
+    const ENTER: &str = "PATH=$PATH:/usr/sbin && mount --bind \"$QUILTD_SOCKET\" root/run/quiltd.sock && \
                          exec chroot root /quiltctl credential-process --no-autostart \
                          --socket /run/quiltd.sock --catalog \"$QUILT_CATALOG\"";
     let world = World::logged_in().await;
