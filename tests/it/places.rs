@@ -137,7 +137,7 @@ async fn a_runtime_directory_that_cannot_be_written_costs_nothing() {
 /// is open, the other daemon's socket, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_directory_of_somebody_else_costs_nothing() {
-    let Some(users) = Users::find("the runtime directory of another user").await else {
+    let Some(users) = Users::find_real("the runtime directory of another user").await else {
         return;
     };
     let theirs = Home::of(&users.b);
@@ -166,7 +166,7 @@ async fn a_runtime_directory_of_somebody_else_costs_nothing() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_home_that_is_no_home_is_mended_by_the_command_named() {
-    let Some(users) = Users::find("the home of another user").await else {
+    let Some(users) = Users::find_real("the home of another user").await else {
         return;
     };
     let theirs = Home::of(&users.b);

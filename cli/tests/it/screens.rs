@@ -41,6 +41,8 @@ fn status(version: &str) -> String {
 fn daemon(home: &Home) {
     // What a program under exec would ask; that it is there is looked at first.
     let loopback = TcpListener::bind("127.0.0.1:0").unwrap();
+    // As the daemon does, whose port is kept for the program.
+    rustix::net::sockopt::set_socket_reuseport(&loopback, true).unwrap();
     let grant = format!(
         r#"{{"id":"0637a29abf220dda","uri":"http://{}/v1/aws/credentials","token":"t","expires_at":"2030-01-01T00:00:00Z","region":"us-east-1"}}"#,
         loopback.local_addr().unwrap()

@@ -29,5 +29,5 @@ pub use self::session_bus::SessionBus;
 pub use self::small_disk::SmallDisk;
 pub use self::terminal::terminal;
 pub use self::timing::within;
-pub use self::users::{User, Users};
+pub use self::users::{User, Users, can_be_anybody};
 pub use self::world::{Run, World};

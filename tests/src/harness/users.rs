@@ -62,6 +62,33 @@ impl Users {
     }
 }
 
+impl Users {
+    /// Both, as real users of this machine: a second user in a namespace takes
+    /// the tests' own user for root, and keeps files that nobody else can touch.
+    ///
+    /// # Panics
+    /// As [`Self::find`].
+    pub async fn find_real(what: &str) -> Option<Self> {
+        if !can_be_anybody(what) {
+            return None;
+        }
+        Self::find(what).await
+    }
+}
+
+/// Whether the tests may be another user without a namespace; says loudly that
+/// `what` was not run where they may not. It takes root.
+///
+/// # Panics
+/// Where that is no excuse (`QUILT_TESTS_REQUIRE=all`).
+pub fn can_be_anybody(what: &str) -> bool {
+    let may = getuid().is_root();
+    if !may {
+        not_run(what, "root alone may be any user");
+    }
+    may
+}
+
 impl User {
     /// An ordinary user, for what is not about two; `None` after saying loudly
     /// that `what` was not run.
@@ -191,7 +218,11 @@ impl User {
     /// When the system does not allow it.
     pub fn give(&self, path: &Path) -> std::io::Result<()> {
         match self.way {
-            Way::Own => Ok(()),
+            Way::Own if fs::symlink_metadata(path)?.uid() == self.uid => Ok(()),
+            // Back from the second user.
+            Way::Own => as_namespace_root("chown", |command| {
+                command.args(["-h", "-R", "0:0"]).arg(path)
+            }),
             Way::Switched => give_all(path, self.uid, self.gid),
             Way::Mapped => as_namespace_root("chown", |command| {
                 command

@@ -4,26 +4,24 @@
 mod eviction;
 mod origins;
 mod streams;
+mod tally;
 mod under_way;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::listen::capacity;
 
 pub(super) use self::eviction::{Eviction, Pressure, Search, Why};
 pub use self::origins::Origin;
 pub use self::streams::StreamRefused;
+pub(super) use self::tally::PACE;
 
 use self::origins::{OriginId, Origins};
+use self::tally::Tally;
 
 /// Connections of a crowd that get a slot before the first of them is looked at.
 const NEW_OF_CROWD: usize = 16;
-
-/// How often, and how many at a time, whoever holds more than half of all slots
-/// puts a newcomer of its own in place of another.
-pub(super) const PACE: Duration = Duration::from_millis(10);
-const REPLACED_AT_A_TIME: usize = 16;
 
 /// The name of a slot, in order of arrival.
 pub(super) type Id = u64;
@@ -96,34 +94,6 @@ struct Entry {
     is_stream: bool,
     /// What it says has not been looked at yet.
     is_new: bool,
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    held: usize,
-    serving: usize,
-    running: usize,
-    /// When a request of it was last let go on, in the order of things.
-    served: u64,
-    /// Requests that wait, the oldest first.
-    waiting: BTreeSet<(u64, Id)>,
-    streams: usize,
-    /// Connections that have not been looked at since they got their slot.
-    new: usize,
-    /// Connections that made way for newcomers of the same origin since then.
-    replaced: usize,
-    replacing_since: Option<Instant>,
-}
-
-impl Tally {
-    /// Whether one more may make way for a newcomer of the same origin now.
-    fn may_replace(&mut self, now: Instant) -> bool {
-        let is_over = |since: Instant| now.saturating_duration_since(since) >= PACE;
-        if self.replacing_since.is_none_or(is_over) {
-            (self.replacing_since, self.replaced) = (Some(now), 0);
-        }
-        self.replaced < REPLACED_AT_A_TIME
-    }
 }
 
 /// The slots of a listener.
