@@ -1,6 +1,7 @@
 //! Why a file is not believed or not written, and what mends it.
 
 use std::env;
+use std::fmt;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,11 @@ pub enum Distrust {
         what: &'static str,
     },
     /// Others may write to it.
-    #[error("{} can be written by {} (mode {mode:04o})", quoted::path(path), writers(group.as_deref()))]
+    #[error(
+        "{} can be written by {} (mode {mode:04o})",
+        quoted::path(path),
+        writers
+    )]
     Loose {
         /// The file or directory.
         path: PathBuf,
@@ -39,8 +44,8 @@ pub enum Distrust {
         mode: u32,
         /// Whose it is.
         owner: u32,
-        /// The group whose members may, where it is not everybody.
-        group: Option<String>,
+        /// Who may.
+        writers: Writers,
     },
     /// Its file system does not tell who may write.
     #[error(
@@ -77,6 +82,27 @@ pub enum Distrust {
         /// By its kind.
         kind: io::ErrorKind,
     },
+}
+
+/// Who besides the user may write to something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writers {
+    /// Everybody.
+    Others,
+    /// The members of a group.
+    Group(String),
+    /// A user whom an access control list names.
+    User(String),
+}
+
+impl fmt::Display for Writers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Others => f.write_str("other users"),
+            Self::Group(group) => write!(f, "the members of group {group}"),
+            Self::User(user) => write!(f, "user {user}, by its access control list"),
+        }
+    }
 }
 
 impl Distrust {
@@ -156,13 +182,6 @@ impl From<Distrust> for io::Error {
             _ => io::ErrorKind::PermissionDenied,
         };
         Self::new(kind, distrust)
-    }
-}
-
-fn writers(group: Option<&str>) -> String {
-    match group {
-        Some(group) => format!("the members of group {group}"),
-        None => "other users".to_owned(),
     }
 }
 

@@ -32,19 +32,21 @@ fn others(group: &str, passwd: &str, gid: u32, user: u32) -> bool {
     {
         return true;
     }
-    let mut lines = group.lines().map(|line| line.split(':'));
-    let members = lines.find_map(|mut fields| {
+    // One group may stand on several lines, under one name or many.
+    let lines = group.lines().map(|line| line.split(':'));
+    let lists = lines.filter_map(|mut fields| {
         let id = fields.nth(2)?.parse::<u32>().ok()?;
         (id == gid).then(|| fields.next().unwrap_or_default())
     });
-    let Some(members) = members else {
+    let lists: Vec<_> = lists.collect();
+    if lists.is_empty() {
         return gid != user && gid != 0;
-    };
+    }
     let known = |name: &str| {
         let mut entries = users.iter();
         entries.any(|entry| entry.name == name && is_us(entry.uid))
     };
-    let mut members = members.split(',').map(str::trim);
+    let mut members = lists.iter().flat_map(|list| list.split(',').map(str::trim));
     members.any(|name| !name.is_empty() && !known(name))
 }
 
@@ -82,5 +84,8 @@ mod tests {
             assert!(has(shared), "{shared}");
         }
         assert!(!others("", "", 4711, 4711), "one for each user");
+        // A second line of the same number counts as well.
+        let split = "ann:x:1000:\nalias:x:1000:bob\n";
+        assert!(others(split, PASSWD, 1000, 1000));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::{Distrust, file_system, groups, users};
+use super::{Distrust, Writers, acl, file_system, groups, users};
 
 const ROOT: u32 = 0;
 
@@ -67,15 +67,40 @@ pub(crate) fn may_be_planted(dir: &Metadata, entry: &Metadata) -> bool {
 
 fn loose(path: &Path, found: &Metadata) -> Result<(), Distrust> {
     let mode = found.mode() & 0o7777;
-    let by_group = mode & 0o020 != 0 && groups::has_others(found.gid());
-    if mode & 0o002 == 0 && !by_group {
-        return Ok(());
+    let writers = if mode & 0o002 != 0 {
+        Some(Writers::Others)
+    } else if mode & 0o020 != 0 {
+        by_group_bits(path, found.gid())
+    } else {
+        None
+    };
+    writers.map_or(Ok(()), |writers| {
+        Err(Distrust::Loose {
+            path: path.to_owned(),
+            mode,
+            owner: found.uid(),
+            writers,
+        })
+    })
+}
+
+/// Whom the group's bit lets write: the group, and whoever an access control
+/// list names, of whose rights it is the mask (acl(5)). So taking it away takes
+/// all of them away.
+fn by_group_bits(path: &Path, gid: u32) -> Option<Writers> {
+    let group = |gid| groups::has_others(gid).then(|| Writers::Group(groups::name(gid)));
+    let entries = acl::entries(path);
+    if entries.is_empty() {
+        return group(gid);
     }
-    Err(Distrust::Loose {
-        path: path.to_owned(),
-        mode,
-        owner: found.uid(),
-        group: (mode & 0o002 == 0).then(|| groups::name(found.gid())),
+    let is_other = |uid: &u32| *uid != geteuid().as_raw() && *uid != ROOT;
+    let mut writers = entries.into_iter().filter(acl::Entry::may_write);
+    writers.find_map(|entry| match entry.whom {
+        acl::Whom::User(uid) => Some(uid)
+            .filter(is_other)
+            .map(|uid| Writers::User(users::describe(uid))),
+        acl::Whom::OwningGroup => group(gid),
+        acl::Whom::Group(gid) => group(gid),
     })
 }
 

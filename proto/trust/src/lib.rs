@@ -12,6 +12,7 @@
 //! others any more, so no descriptors are needed for it; the file itself is
 //! judged by the descriptor it is read from.
 
+mod acl;
 mod distrust;
 mod file_system;
 mod groups;
@@ -28,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-pub use self::distrust::{Distrust, as_owner, behind};
+pub use self::distrust::{Distrust, Writers, as_owner, behind};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::home::{look, of_others};
 use self::judge::Owner;

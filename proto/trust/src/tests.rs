@@ -193,3 +193,66 @@ fn every_remedy_is_a_command_that_works() {
     assert!(run.unwrap().success(), "{command}");
     check(&file).unwrap();
 }
+
+/// Gives a file an access control list as `setfacl -m ENTRY` does.
+#[cfg(target_os = "linux")]
+fn list(path: &Path, tag: u16, rights: u16, id: u32) {
+    use rustix::fs::{XattrFlags, setxattr};
+    let none = u32::MAX;
+    let entries = [
+        (0x01_u16, 7_u16, none),
+        (tag, rights, id),
+        (0x04, 5, none),
+        (0x10, 7, none),
+        (0x20, 5, none),
+    ];
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    let mut entries = entries.to_vec();
+    entries.sort_by_key(|(tag, ..)| *tag);
+    for (tag, rights, id) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(rights.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    setxattr(path, "system.posix_acl_access", &bytes, XattrFlags::empty()).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn whom_an_access_control_list_lets_write_is_another_user() {
+    use std::process::Command;
+    const SOMEBODY: u32 = 60_123;
+    const USER: u16 = 0x02;
+    const GROUP: u16 = 0x08;
+    let top = TempDir::new().unwrap();
+    let dir = top.path().join("dir");
+    fs::create_dir(&dir).unwrap();
+    let file = dir.join("file");
+    fs::write(&file, "x").unwrap();
+    for (what, path) in [("file", &file), ("directory on the way", &dir)] {
+        for (tag, rights, is_believed) in [
+            (USER, 7, false),
+            (GROUP, 6, false),
+            (USER, 5, true),
+            (GROUP, 4, true),
+        ] {
+            list(path, tag, rights, SOMEBODY);
+            let judged = judge(&file, Role::State);
+            assert_eq!(judged.is_ok(), is_believed, "{what}: {tag} {rights}");
+            let Err(distrust) = judged else { continue };
+            let line = distrust.to_string();
+            assert!(line.contains("can be written by "), "{line}");
+            assert_eq!(line.contains("access control list"), tag == USER, "{line}");
+            // The command mends it.
+            let command = distrust.remedy().to_string();
+            let mended = Command::new("sh").args(["-c", &command]).status();
+            assert!(mended.unwrap().success(), "{command}");
+            judge(&file, Role::State).unwrap();
+        }
+    }
+    // The user's own entry and root's give nobody anything.
+    for id in [rustix::process::geteuid().as_raw(), 0] {
+        list(&file, USER, 7, id);
+        judge(&file, Role::State).unwrap();
+    }
+}

@@ -1,0 +1,101 @@
+//! Access control lists (acl(5)), as Linux keeps them beside a file.
+
+use std::path::Path;
+
+/// Whom an entry is about, of those whose rights the group's bits bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    User(u32),
+    OwningGroup,
+    Group(u32),
+}
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) whom: Whom,
+    rights: u16,
+}
+
+impl Entry {
+    pub(crate) fn may_write(&self) -> bool {
+        self.rights & 2 != 0
+    }
+}
+
+/// The entries of a file's list; none where it has no list.
+#[cfg(target_os = "linux")]
+pub(crate) fn entries(path: &Path) -> Vec<Entry> {
+    // As large as an attribute can be (xattr(7)).
+    let mut bytes = vec![0; 64 * 1024];
+    let found = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut bytes[..]);
+    bytes.truncate(found.unwrap_or(0));
+    parse(&bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn entries(_path: &Path) -> Vec<Entry> {
+    Vec::new()
+}
+
+/// Reads `struct posix_acl_xattr_entry` (Linux, posix_acl_xattr.h): a version,
+/// and for each entry a tag, rights and an id, all little-endian.
+#[cfg(any(test, target_os = "linux"))]
+fn parse(bytes: &[u8]) -> Vec<Entry> {
+    let Some((_version, entries)) = bytes.split_at_checked(4) else {
+        return Vec::new();
+    };
+    let entry = |bytes: &[u8; 8]| {
+        let [t0, t1, r0, r1, id @ ..] = *bytes;
+        let id = u32::from_le_bytes(id);
+        let whom = match u16::from_le_bytes([t0, t1]) {
+            0x02 => Whom::User(id),
+            0x04 => Whom::OwningGroup,
+            0x08 => Whom::Group(id),
+            _ => return None,
+        };
+        let rights = u16::from_le_bytes([r0, r1]);
+        Some(Entry { whom, rights })
+    };
+    entries.as_chunks().0.iter().filter_map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        for length in 0..40 {
+            parse(&vec![2; length]);
+        }
+    }
+
+    #[test]
+    fn entries_are_read_and_the_owner_and_the_mask_are_none() {
+        let list = [
+            (0x01_u16, 6_u16, u32::MAX),
+            (0x02, 6, 1001),
+            (0x04, 4, u32::MAX),
+            (0x08, 2, 100),
+            (0x10, 6, u32::MAX),
+            (0x20, 4, u32::MAX),
+        ];
+        let mut bytes = 2_u32.to_le_bytes().to_vec();
+        for (tag, rights, id) in list {
+            bytes.extend(tag.to_le_bytes());
+            bytes.extend(rights.to_le_bytes());
+            bytes.extend(id.to_le_bytes());
+        }
+        let found: Vec<_> = parse(&bytes)
+            .iter()
+            .map(|entry| (entry.whom, entry.may_write()))
+            .collect();
+        let wanted = [
+            (Whom::User(1001), true),
+            (Whom::OwningGroup, false),
+            (Whom::Group(100), true),
+        ];
+        assert_eq!(found, wanted);
+    }
+}
