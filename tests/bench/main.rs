@@ -269,6 +269,8 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         Ok(found) => rows.extend(found),
         Err(error) => skipped.push(format!("quilt3 through the gateway: {error:#}")),
     }
+    // A status says something of every profile that is cached: first the crowds.
+    let crowds = crowds(options, session, &mut skipped);
     match many::profiles(session, options.profiles) {
         Ok(found) => rows.extend(found),
         Err(error) => skipped.push(format!("profiles: {error:#}")),
@@ -277,14 +279,13 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         comparisons,
         packages,
         window,
-        crowds: crowds(options, session, &mut skipped),
+        crowds,
         memory,
         rows,
         skipped,
     })
 }
 
-/// Last of all: what they leave behind would count for the others.
 fn crowds(options: &Options, session: &Session, skipped: &mut Vec<String>) -> Vec<Crowd> {
     let measure = |kind| {
         Crowd::measure(session, kind, options.vends)
