@@ -3,7 +3,7 @@
 //!
 //! Where a service manager starts the successor, the one before has ended by
 //! then. So `quiltctl daemon restart` starts quiltd a third time in between
-//! ([`carry`]): it takes the keys, hands them to whoever follows, once, and
+//! ([`relay`]): it takes the keys, hands them to whoever follows, once, and
 //! ends. Each step is the same: the giver listens, the taker knocks. The giver
 //! sees that the taker is of its user, runs the program that is expected,
 //! with nothing loaded into it that others could have written, and is not
