@@ -62,7 +62,7 @@ impl Stamp {
     /// There is nothing, and a directory for it.
     const MISSING: Self = Self(None);
 
-    /// Of what is there now; nothing where that cannot be told. AuthorizedGrant and not
+    /// Of what is there now; nothing where that cannot be told. Opened and not
     /// only looked at: over NFS, opening asks the server for news.
     pub fn of(path: &Path) -> Option<Self> {
         let nonblock = OFlags::NONBLOCK.bits().cast_signed();

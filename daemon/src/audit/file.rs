@@ -60,7 +60,7 @@ impl AuditFile {
         match self.try_append(entry) {
             Ok(()) => self.complained = false,
             Err(error) => {
-                // AuthorizedGrant anew next time, in case the file was taken away.
+                // Opened anew next time, in case the file was taken away.
                 self.open = None;
                 if !self.complained {
                     let path = self.path.display();
@@ -82,14 +82,36 @@ impl AuditFile {
             self.open = None;
             self.make_room()?;
         }
-        let file = match &mut self.open {
-            Some(file) => file,
-            closed => closed.insert(open(&self.path)?),
-        };
+        let mut file = self.hold()?;
         self.torn = true;
-        file.write_all(&line)?;
+        let written = file.write_all(&line);
+        let _ = file.unlock();
+        self.open = Some(file);
+        written?;
         self.torn = false;
         Ok(())
+    }
+
+    /// The file of this name, held so that nobody who sets it aside passes over
+    /// what is written to it now.
+    fn hold(&mut self) -> io::Result<File> {
+        // Whoever holds all of it for good keeps nobody from writing.
+        for _ in 0..3 {
+            let file = match self.open.take() {
+                Some(file) => file,
+                None => open(&self.path)?,
+            };
+            let is_held = file.try_lock_shared().is_ok();
+            self.open = Some(file);
+            if is_held && self.length()?.is_some() {
+                break;
+            }
+            self.open = None;
+        }
+        match self.open.take() {
+            Some(file) => Ok(file),
+            None => open(&self.path),
+        }
     }
 
     /// How long the file is that is open, if it is still the one of this name:
@@ -124,6 +146,8 @@ impl AuditFile {
         }
         if is_full {
             fs::rename(&self.path, self.full())?;
+            // Another daemon may be writing its line there.
+            let _written = files::lock_within(&self.full(), timeout);
             self.join(false)?;
         }
         Ok(())

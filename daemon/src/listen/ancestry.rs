@@ -84,7 +84,7 @@ pub(super) fn requested_by(proc: &Path, asking: u32) -> Option<Program> {
 struct Process {
     pid: u32,
     dir: OwnedFd,
-    /// AuthorizedGrant once, read whenever its parent is asked for.
+    /// Opened once, read whenever its parent is asked for.
     stat: OnceCell<Option<OwnedFd>>,
 }
 
