@@ -75,14 +75,12 @@ impl AuditFile {
         let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
         serde_json::to_writer(&mut line, &bounded(entry))?;
         line.push(b'\n');
-        if self
-            .length()?
-            .is_some_and(|length| length + line.len() as u64 > MAX_BYTES)
-        {
-            self.open = None;
-            self.make_room()?;
-        }
         let mut file = self.hold()?;
+        if file.metadata()?.len() + line.len() as u64 > MAX_BYTES {
+            drop(file);
+            self.make_room()?;
+            file = self.hold()?;
+        }
         self.torn = true;
         let written = file.write_all(&line);
         let _ = file.unlock();
@@ -101,31 +99,18 @@ impl AuditFile {
                 Some(file) => file,
                 None => open(&self.path)?,
             };
-            let is_held = file.try_lock_shared().is_ok();
-            self.open = Some(file);
-            if is_held && self.length()?.is_some() {
-                break;
+            if file.try_lock_shared().is_ok() && self.is_named(&file)? {
+                return Ok(file);
             }
-            self.open = None;
         }
-        match self.open.take() {
-            Some(file) => Ok(file),
-            None => open(&self.path),
-        }
+        open(&self.path)
     }
 
-    /// How long the file is that is open, if it is still the one of this name:
-    /// another daemon may have set it aside.
-    fn length(&mut self) -> io::Result<Option<u64>> {
-        let Some(file) = &self.open else {
-            return Ok(fs::metadata(&self.path).ok().map(|found| found.len()));
-        };
+    /// Whether a file is still the one of this name: another daemon may have set
+    /// it aside.
+    fn is_named(&self, file: &File) -> io::Result<bool> {
         let (ours, named) = (file.metadata()?, fs::metadata(&self.path));
-        match named {
-            Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => {}
-            _ => self.open = None,
-        }
-        Ok(self.open.is_some().then_some(ours.len()))
+        Ok(named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())))
     }
 
     /// Sets the lines so far aside, to the older ones. Only one daemon does so

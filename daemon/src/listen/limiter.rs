@@ -33,8 +33,8 @@ const TIMEOUT: Duration = Duration::from_millis(250);
 /// How long it is remembered that they waited in vain.
 const PRESSURE: Duration = Duration::from_secs(1);
 
-/// How often to look for somebody who has begun to keep us waiting, and the
-/// least time between two requests being ended for one newcomer.
+/// The least time between two requests being ended for one newcomer, and the
+/// longest that somebody who is shed is waited for.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// From how many connections on memory is given back once most have gone.
