@@ -7,7 +7,7 @@ mod steps;
 use std::collections::BTreeSet;
 use std::fs;
 
-use quilt_tests::harness::{Canaries, Run, World, can_look};
+use quilt_tests::harness::{Canaries, Run, World, shown_of_start};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::{Value, json};
 
@@ -166,15 +166,8 @@ impl Story {
             }
         }
         let pid = self.world.daemon.as_ref().unwrap().pid();
-        let is_seen = can_look("a look at the daemon's environment");
-        for file in ["cmdline", "environ"]
-            .into_iter()
-            .take(1 + usize::from(is_seen))
-        {
-            places.push((
-                file.to_owned(),
-                fs::read(format!("/proc/{pid}/{file}")).unwrap(),
-            ));
+        for (file, bytes) in shown_of_start(pid) {
+            places.push((file.to_owned(), bytes));
         }
         for target in [
             "/metrics",

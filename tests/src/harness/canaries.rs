@@ -2,6 +2,7 @@
 //! process.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
@@ -154,6 +155,23 @@ pub fn can_look(what: &str) -> bool {
         not_run(what, "root alone may look into a process that forbids it");
     }
     may
+}
+
+/// What the system shows of how a process was started: its command line, and its
+/// environment where the tests may look.
+///
+/// # Panics
+/// When there is no such process.
+pub fn shown_of_start(pid: impl Display) -> Vec<(&'static str, Vec<u8>)> {
+    let is_seen = can_look("a look at the daemon's environment");
+    let files = ["cmdline", "environ"].into_iter();
+    files
+        .filter(|file| *file == "cmdline" || is_seen)
+        .map(|file| {
+            let bytes = fs::read(format!("/proc/{pid}/{file}"));
+            (file, bytes.expect("a process that runs"))
+        })
+        .collect()
 }
 
 /// Start and length of a mapping of /proc/PID/maps that secrets can be in.

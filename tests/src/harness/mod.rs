@@ -22,7 +22,7 @@ mod world;
 
 pub use self::ask::Answer;
 pub use self::browser::Browser;
-pub use self::canaries::{Canaries, Sighting, can_look};
+pub use self::canaries::{Canaries, Sighting, can_look, shown_of_start};
 pub use self::daemon::Daemon;
 pub use self::home::Home;
 pub use self::session_bus::SessionBus;
