@@ -19,6 +19,14 @@ use crate::{output, start, version};
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long to wait before asking anew somebody who hung up.
+const HANG_UP_PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+];
+
 /// One run of the program.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -143,8 +151,9 @@ impl Context {
 
     /// Asks the daemon with `ask`, once more after starting it when nobody
     /// answers. A question that found nobody was not sent, so asking again
-    /// repeats nothing; one that a daemon heard and hung up on, as one that is
-    /// ending does, is asked again only where it `only_reads`.
+    /// repeats nothing; one that a daemon heard and hung up on, as one does that
+    /// is ending or has no slot left, is asked again a few times, and only where
+    /// it `only_reads`.
     pub(crate) fn started<T>(
         &self,
         client: &Client,
@@ -152,17 +161,26 @@ impl Context {
         only_reads: bool,
         ask: impl Fn(&Client) -> Result<T, Error>,
     ) -> Result<T, Failure> {
+        let is_autostarted = !self.global.no_autostart;
+        let is_hung_up = |error: &Error| only_reads && error.is_hang_up();
         match ask(client) {
-            Err(error)
-                if !self.global.no_autostart
-                    && (error.is_absent() || only_reads && error.is_hang_up()) =>
-            {
-                let deadline = deadline.unwrap_or_else(|| Instant::now() + START_TIMEOUT);
-                let socket = start::ensure(&self.place()?, deadline)?;
-                Ok(ask(&client.clone().at(socket))?)
-            }
-            result => Ok(result?),
+            Err(error) if is_hung_up(&error) || is_autostarted && error.is_absent() => {}
+            result => return Ok(result?),
         }
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + START_TIMEOUT);
+        let mut client = client.clone();
+        if is_autostarted {
+            client = client.at(start::ensure(&self.place()?, deadline)?);
+        }
+        for pause in HANG_UP_PAUSES {
+            match ask(&client) {
+                Err(error) if is_hung_up(&error) => {}
+                result => return Ok(result?),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            std::thread::sleep(pause.min(left));
+        }
+        Ok(ask(&client)?)
     }
 
     /// This run without a catalog from the environment, for what is about all

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -200,6 +202,29 @@ fn a_question_a_dying_daemon_drops_is_asked_again() {
         Ran::from(&output.unwrap())
     });
     assert_eq!(ran.ok(), "t\n");
+}
+
+/// As one does in a crowd that has no slot left.
+#[test]
+fn a_question_that_is_hung_up_on_is_asked_again_a_few_times() {
+    let home = Home::new();
+    let left = Arc::new(AtomicUsize::new(4));
+    let hung_up = Arc::clone(&left);
+    let answer = http(200, TOKEN);
+    let requests = home.serve(move |_, mut stream| {
+        let is_over = hung_up.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        if is_over.is_err() {
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    assert_eq!(home.run(&["token"]).ok(), "t\n");
+    assert_eq!(requests.try_iter().count(), 5);
+    // But not for ever.
+    left.store(usize::MAX, Relaxed);
+    home.run(&["token"]).failed(4);
+    assert_eq!(requests.try_iter().count(), 6);
+    home.run(&["logout"]).failed(4);
+    assert_eq!(requests.try_iter().count(), 1);
 }
 
 #[test]

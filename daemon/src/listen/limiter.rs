@@ -37,6 +37,9 @@ const PRESSURE: Duration = Duration::from_secs(1);
 /// longest that somebody who is shed is waited for.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long whoever has just connected may take to ask something.
+const FIRST_WORD: Duration = Duration::from_millis(50);
+
 /// From how many connections on memory is given back once most have gone.
 const CROWD: usize = 64;
 
@@ -76,6 +79,11 @@ impl Newcomer {
             began: now(),
             ended: None,
         }
+    }
+
+    /// Whether it has had no time yet to say what it asks.
+    pub(super) fn is_new(&self) -> bool {
+        now().saturating_duration_since(self.began) < FIRST_WORD
     }
 }
 

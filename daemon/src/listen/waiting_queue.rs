@@ -79,7 +79,7 @@ impl<C> WaitingQueue<C> {
     ) -> Option<C> {
         let lines = self.lines.iter().filter_map(|(origin, line)| {
             let first = line.front()?;
-            let is_silent = !asks(&first.connection);
+            let is_silent = !first.newcomer.is_new() && !asks(&first.connection);
             let key = (line.len() + held(origin), is_silent, Reverse(first.number));
             Some((key, origin))
         });
@@ -152,8 +152,13 @@ mod tests {
         assert!(waiting.is_empty() && waiting.lines.is_empty());
     }
 
-    #[test]
-    fn whoever_has_most_loses_the_oldest_that_asks_nothing_or_the_newest() {
+    /// Until whoever is there has had the time to ask something.
+    async fn a_while() {
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_most_loses_the_oldest_that_asks_nothing_or_the_newest() {
         let mut waiting = WaitingQueue::new(3);
         for number in [1, 2, 3] {
             waiting.enter(GREEDY, number);
@@ -161,6 +166,7 @@ mod tests {
         assert!(!waiting.is_over());
         waiting.enter(OTHER, 4);
         assert!(waiting.is_over());
+        a_while().await;
         assert_eq!(waiting.drop_one(|_| 0, |_| true), Some(3));
         assert_eq!(waiting.drop_one(|_| 0, |_| false), Some(1));
         waiting.enter(OTHER, 5);
@@ -169,15 +175,27 @@ mod tests {
         assert_eq!(all(&mut waiting, |_| 0), [4, 5]);
     }
 
-    #[test]
-    fn of_two_that_are_alike_the_one_that_asks_stays() {
+    #[tokio::test(start_paused = true)]
+    async fn of_two_that_are_alike_the_one_that_asks_stays() {
         let mut waiting = WaitingQueue::new(1);
         waiting.enter(GREEDY, 1);
         waiting.enter(OTHER, 2);
+        a_while().await;
         assert_eq!(waiting.drop_one(|_| 0, |number| *number == 1), Some(2));
         waiting.enter(OTHER, 3);
+        a_while().await;
         // Nobody has asked yet.
         assert_eq!(waiting.drop_one(|_| 0, |_| false), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_just_connected_does_not_go_for_asking_nothing_yet() {
+        let mut waiting = WaitingQueue::new(1);
+        waiting.enter(GREEDY, 1);
+        a_while().await;
+        waiting.enter(OTHER, 2);
+        let asks = |number: &u32| *number == 1;
+        assert_eq!(waiting.drop_one(|_| 0, asks), Some(1));
     }
 
     #[test]

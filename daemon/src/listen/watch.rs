@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{ControlSocket, SocketLock, unix};
+use super::{ControlSocket, SocketLock, is_shared, unix};
 use crate::files::FileEvents;
 
 /// How often to look where nothing tells, or a place was lost.
@@ -73,10 +73,13 @@ pub async fn watch(watched: Vec<Watch>, again: Again, shutdown: CancellationToke
     }
 }
 
-/// Binds a place anew, if whoever owns it has made it again.
+/// Binds a place anew, if whoever owns it has made it again. A state directory
+/// that is gone is not made for a socket alone: without the logins that were in
+/// it, nothing there would be right.
 fn come_back(path: &Path) -> Option<(ControlSocket, SocketLock)> {
-    let above = path.parent()?.parent()?;
-    if !above.is_dir() {
+    let dir = path.parent()?;
+    let owned = if is_shared(path) { dir } else { dir.parent()? };
+    if !owned.is_dir() {
         return None;
     }
     let bound = unix::bind(path);

@@ -91,7 +91,9 @@ fn look_on() {
             } else if !seen.told && seen.since.elapsed() >= MOST {
                 let place = fs::read_to_string(format!("/proc/self/task/{thread}/wchan"));
                 let place = place.unwrap_or_default();
-                if !place.contains("futex") || seen.since.elapsed() >= MUTEX {
+                // "0" is no place: it has been woken since, mostly from a mutex.
+                let may_be_mutex = place == "0" || place.contains("futex");
+                if !may_be_mutex || seen.since.elapsed() >= MUTEX {
                     seen.told = true;
                     tracing::error!(thread, place, "{CAUGHT}");
                 }

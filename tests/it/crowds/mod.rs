@@ -204,13 +204,20 @@ async fn requests_that_take_long_keep_nobody_waiting() {
     world.stack.control().plant(Endpoint::Graphql, hang);
     for (who, reason) in [("one", "excess"), ("many", "late")] {
         let crowd = Crowd::gather(&world, &socket(&world), "slow", MANY, who).await;
-        for _ in 0..5 {
-            vends(&world, "slow requests").await;
-        }
         assert_eq!(crowd.made, MANY);
+        // On a quick machine some are answered before anybody is late.
         let turned_away =
             format!(r#"quiltd_connections_evicted_total{{listener="control",reason="{reason}""#);
-        assert!(counted(&world, &turned_away).await > 0, "{who}");
+        let end = std::time::Instant::now() + Duration::from_mins(1);
+        let mut asked = 0;
+        while asked < 5 || counted(&world, &turned_away).await == 0 {
+            vends(&world, "slow requests").await;
+            asked += 1;
+            assert!(
+                std::time::Instant::now() < end,
+                "{who}: nobody was {reason}"
+            );
+        }
     }
 }
 

@@ -82,8 +82,13 @@ fn usual() -> Vec<PathBuf> {
     places
 }
 
-/// Whether both are places of this machine's one daemon.
+/// Whether both are places of one daemon: one process listens on both, or it
+/// says so in the state directory.
 fn is_of_one(a: &Path, b: &Path) -> bool {
+    let listener = |socket: &Path| Client::new(socket).listener();
+    if listener(a).is_some_and(|pid| listener(b) == Some(pid)) {
+        return true;
+    }
     let running = locations::state_dir().ok();
     let Some(running) = running.and_then(|dir| instance::running(&dir)) else {
         return false;
