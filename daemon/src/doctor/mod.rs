@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_network::Network;
+use quilt_proto::CatalogUrl;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
@@ -27,9 +28,9 @@ use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
 use crate::hardening::ProtectionAttempt;
-use crate::keys::{Keys, StartupKeyError, StartupSource};
+use crate::keys::{KeyDiagnostic, Keys, StartupKeyError, StartupSource};
 use crate::program::Program;
-use crate::session::{Session, Sessions};
+use crate::session::{Session, SessionError, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 
@@ -109,7 +110,45 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
     found.diagnostics.extend(store);
     found.diagnostics.extend(rest.diagnostics);
     found.passed.extend(rest.passed);
+    found.diagnostics = without_repeats(found.diagnostics);
     found
+}
+
+/// One fact once: of a key, a session says the same as the key itself does, or
+/// less.
+fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let says_session = |key: &KeyDiagnostic| {
+        diagnostics.iter().any(|found| match (key, found) {
+            (
+                KeyDiagnostic::Forgotten { catalog },
+                Diagnostic::Session(SessionError::KeyForgotten(of)),
+            )
+            | (
+                KeyDiagnostic::UntrustedRegistry { catalog, .. },
+                Diagnostic::Session(SessionError::RegistryChanged { catalog: of, .. }),
+            ) => catalog == of,
+            _ => false,
+        })
+    };
+    let says_key = |of: &CatalogUrl| {
+        diagnostics.iter().any(|found| {
+            matches!(found, Diagnostic::Key(KeyDiagnostic::Ends { catalog, is_over: true, .. })
+                if catalog == of)
+        })
+    };
+    let is_repeat: Vec<bool> = diagnostics
+        .iter()
+        .map(|found| match found {
+            Diagnostic::Key(key) => says_session(key),
+            // When it expired is more than that it is refused.
+            Diagnostic::Session(SessionError::KeyRefused { catalog, .. }) => says_key(catalog),
+            _ => false,
+        })
+        .collect();
+    let with = diagnostics.into_iter().zip(is_repeat);
+    with.filter(|(_, is_repeat)| !is_repeat)
+        .map(|(found, _)| found)
+        .collect()
 }
 
 /// Each step needs the one before: a stack that is not there cannot tell who

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 use quilt_tests::stack::{
-    BucketConfig, EndpointSet, FakeStack, Fault, Host, Ports, Rotation, StackConfig,
+    AwsRoleConfig, BucketConfig, EndpointSet, FakeStack, Fault, Host, Ports, Rotation, StackConfig,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 ///
 /// Durations read `1h`, `90s`, `5m`; a negative one makes things expired on arrival.
 #[derive(Debug, Parser)]
-#[command(name = "fake-stack", version)]
+#[command(name = "fake-stack", version, after_help = roles())]
 struct Options {
     /// First of five consecutive ports: catalog, registry, S3, STS, control [default, and for 0: free ones]
     #[arg(long)]
@@ -122,6 +122,34 @@ impl std::str::FromStr for PlantedFault {
             fault: serde_json::from_value(fault)?,
         })
     }
+}
+
+/// The roles that credentials of the stack can be exchanged for.
+fn roles() -> String {
+    let mut text = "Roles to assume, for `role_arn` in quiltd.toml:\n".to_owned();
+    for role in &StackConfig::default().aws_roles {
+        text += &format!("  {}\n", role_line(role));
+    }
+    text
+}
+
+/// `ARN, opens BUCKET` and what it asks for.
+fn role_line(role: &AwsRoleConfig) -> String {
+    let buckets: Vec<&str> = role.buckets.iter().map(|it| it.bucket.as_str()).collect();
+    let mut line = format!("{}  opens {}", role.arn, buckets.join(", "));
+    let from: Vec<&str> = role
+        .trusted
+        .iter()
+        .filter(|arn| *arn != "*")
+        .filter_map(|arn| arn.rsplit('/').next())
+        .collect();
+    if !from.is_empty() {
+        line += &format!(", from {}", from.join(" or "));
+    }
+    if let Some(id) = &role.external_id {
+        line += &format!(", external_id \"{id}\"");
+    }
+    line
 }
 
 fn host(name: &str) -> Result<Host, serde_json::Error> {

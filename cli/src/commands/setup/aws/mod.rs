@@ -295,6 +295,10 @@ fn set_up(
     changed: bool,
 ) -> Result<(), Failure> {
     report(context, path, name, done, changed)?;
+    if !edit::has_region(&read(path)?.unwrap_or_default(), name) {
+        note_no_region(context, name);
+        return Ok(());
+    }
     if look::is_seen() && !context.global().json {
         let list = Command::of("aws").option("--profile", name);
         let list = list.words("s3 ls s3://YOUR-BUCKET/");
@@ -302,6 +306,23 @@ fn set_up(
         output::next(&[(list, ""), (export, "for every AWS program from here")]);
     }
     Ok(())
+}
+
+/// Says why a profile has no region, without which programs ask for none of
+/// its credentials: the catalog that would say it may still be missing.
+fn note_no_region(context: &Context, name: &str) {
+    let lacks = format!("profile {} has no region", quoted::name(name));
+    match context.send(&ReadSession(SessionQuery::default())) {
+        Ok(_) => {
+            let hint = Command::of("aws configure set region YOUR-REGION");
+            output::advise(&lacks, &hint.option("--profile", name));
+        }
+        Err(failure) => {
+            let (why, hint) = failure.of_typed(&[]).apart();
+            let what = format!("{lacks} yet, set it up again after the login: {why}");
+            output::advise(&what, &hint.unwrap_or_else(|| "quiltctl status".into()));
+        }
+    }
 }
 
 /// The record of set-ups is beside the daemon's own files.
