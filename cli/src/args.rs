@@ -99,9 +99,8 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
 /// Whether a line is a command of ours that is about one catalog, and names
 /// none.
 pub(crate) fn lacks_catalog(line: &str) -> bool {
-    read(line).is_some_and(|(_, cli)| {
-        cli.global.catalog.is_none() && cli.command.is_about_one_catalog()
-    })
+    read(line)
+        .is_some_and(|(_, cli)| cli.global.catalog.is_none() && cli.command.is_about_one_catalog())
 }
 
 /// Whether a line is a command of ours that asks a daemon, and names no place
@@ -447,6 +446,55 @@ mod tests {
             failure(&["daemon", "status"]),
             "there is no such command: give one of start, stop, restart, logs; run: quiltctl status"
         );
+    }
+
+    #[test]
+    fn what_is_run_once_more_keeps_its_options() {
+        let kept = |hint: &'static str, typed: &[&str]| {
+            let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
+            let kept = keeping_options(&hint.into(), &typed);
+            kept.map(|hint| hint.to_string())
+        };
+        let named = "quiltctl login https://YOUR-CATALOG";
+        for (typed, expected) in [
+            (
+                &["login", "--api-key-env", "MY_KEY"][..],
+                " --api-key-env MY_KEY",
+            ),
+            (&["login", "--api-key-env"], " --api-key-env QUILT_API_KEY"),
+            (&["login", "--api-key-dotenv=-x"], " --api-key-dotenv=-x"),
+            (&["login", "--code-stdin", "--json"], " --code-stdin"),
+            (&["login", "--api-key-env", "qk_canary"], ""),
+            (&["login", "--api-key-env", "eyJcanary"], ""),
+            (&["login"], ""),
+        ] {
+            assert_eq!(
+                kept(named, typed).unwrap(),
+                format!("{named}{expected}"),
+                "{typed:?}"
+            );
+        }
+        // What the daemon calls a key is the source that was named.
+        let agreed = "quiltctl login --api-key --accept-registry r.example --catalog x.example";
+        assert_eq!(
+            kept(agreed, &["login", "--api-key-env", "MY_KEY"]).unwrap(),
+            "quiltctl login --accept-registry r.example --catalog x.example --api-key-env MY_KEY"
+        );
+        let other = "quiltctl setup aws --name q-quiltd";
+        assert_eq!(
+            kept(other, &["setup", "aws", "--name", "q", "--profile", "lake"]).unwrap(),
+            "quiltctl setup aws --name q-quiltd --profile lake"
+        );
+        let after = "unset AWS_CONFIG_FILE && quiltctl setup aws";
+        assert_eq!(
+            kept(after, &["setup", "aws", "--profile", "lake"]).unwrap(),
+            format!("{after} --profile lake")
+        );
+        // Another way is named, or another command.
+        let without = "quiltctl login https://x.example";
+        assert_eq!(kept(without, &["login", "--web"]), None);
+        assert_eq!(kept(named, &["whoami"]), None);
+        assert_eq!(kept("quiltctl status", &["status"]), None);
     }
 
     #[test]

@@ -71,11 +71,12 @@ fn keep_to_ourselves() {
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some((global, command)) = hot_path::parse(args) {
-        return commands::credential_process::run(&Context::new(global), &command)
-            .map_err(|failure| {
+        return commands::credential_process::run(&Context::new(global), &command).map_err(
+            |failure| {
                 let failure = failure.of_typed(args);
                 failure.or_hint(|| "quiltctl credential-process --help".into())
-            });
+            },
+        );
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()

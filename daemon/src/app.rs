@@ -248,7 +248,9 @@ impl App {
     /// Takes note of who the stack says the user of a session is; that is known
     /// after a restart, too.
     pub async fn note_user(&self, session: &Session, me: Option<&Me>) {
-        let user = self.users.note(session.catalog(), me, self.clock.now().wall);
+        let user = self
+            .users
+            .note(session.catalog(), me, self.clock.now().wall);
         session.keep_user(user).await;
     }
 

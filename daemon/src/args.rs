@@ -65,7 +65,10 @@ pub(crate) fn parse(given: Vec<OsString>) -> Result<Option<Args>, String> {
 /// options that were given.
 pub(crate) fn keeping_options(hint: Command, given: &[OsString]) -> Command {
     let line = hint.to_string();
-    let Some(changed) = line.strip_prefix("quiltd ").and_then(|rest| rest.split(' ').next()) else {
+    let Some(changed) = line
+        .strip_prefix("quiltd ")
+        .and_then(|rest| rest.split(' ').next())
+    else {
         return hint;
     };
     let mut kept = hint;
@@ -139,7 +142,10 @@ mod tests {
             ),
             "quiltd --token-store file --log=debug --socket '/a b'"
         );
-        assert_eq!(kept(file, &["--api-key-fd", "7", "--log", "warn"]), "quiltd --token-store file --log warn");
+        assert_eq!(
+            kept(file, &["--api-key-fd", "7", "--log", "warn"]),
+            "quiltd --token-store file --log warn"
+        );
         let stop = "quiltctl daemon stop";
         assert_eq!(kept(stop, &["--log", "debug"]), stop, "of another program");
     }

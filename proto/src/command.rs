@@ -347,7 +347,10 @@ mod tests {
         for (what, joined) in [
             ("It failed.", "It failed"),
             ("it failed", "it failed"),
-            ("the stack says “No such key.”", "the stack says “No such key”"),
+            (
+                "the stack says “No such key.”",
+                "the stack says “No such key”",
+            ),
             ("it says “a.” and “b.”. ", "it says “a.” and “b”"),
             ("and so on...", "and so on..."),
             ("it was cut…", "it was cut…"),

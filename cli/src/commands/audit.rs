@@ -143,7 +143,10 @@ mod tests {
             }
         }
         assert_eq!(asked("GET /api/search…"), "GET /api/search…");
-        assert_eq!(asked("POST /graphql query long…"), "POST /graphql query long…");
+        assert_eq!(
+            asked("POST /graphql query long…"),
+            "POST /graphql query long…"
+        );
         // Nobody else speaks as we do.
         assert_eq!(asked("GET /(its"), "GET “/(its”");
         assert_eq!(

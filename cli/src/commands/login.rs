@@ -214,7 +214,10 @@ fn note_key_at_hand(context: &Context) {
         None => "quiltctl login".into(),
     };
     if let Some(with_key) = args::with_key_at_hand(&login) {
-        let what = format!("{} is set, and not used by this login", key_source::VARIABLE);
+        let what = format!(
+            "{} is set, and not used by this login",
+            key_source::VARIABLE
+        );
         output::advise(&what, &with_key);
     }
 }

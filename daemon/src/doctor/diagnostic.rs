@@ -49,7 +49,10 @@ pub enum Diagnostic {
     #[error("{0} takes too long to say who is logged in")]
     Slow(CatalogUrl),
     /// The stack is away, while programs live from what is held.
-    #[error("{}; programs go on with the credentials that are held, until {until}", clause(what))]
+    #[error(
+        "{}; programs go on with the credentials that are held, until {until}",
+        clause(what)
+    )]
     Meanwhile {
         /// How it is away.
         what: Box<Self>,

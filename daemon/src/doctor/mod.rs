@@ -177,3 +177,56 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use quilt_proto::{Quoted, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn one_fact_is_found_once_and_others_stay() {
+        let here: CatalogUrl = "https://here.example".parse().unwrap();
+        let there: CatalogUrl = "https://there.example".parse().unwrap();
+        let forgotten = |catalog: &CatalogUrl| {
+            let catalog = catalog.clone();
+            Diagnostic::Key(KeyDiagnostic::Forgotten { catalog })
+        };
+        let ends = |is_over| {
+            Diagnostic::Key(KeyDiagnostic::Ends {
+                name: Quoted::new("ci"),
+                fingerprint: "qk_1...2".to_owned(),
+                catalog: here.clone(),
+                at: Timestamp::from_unix(5),
+                is_over,
+                login_beneath: false,
+            })
+        };
+        let refused = || {
+            Diagnostic::Session(SessionError::KeyRefused {
+                catalog: here.clone(),
+                login_beneath: false,
+            })
+        };
+        let session = || Diagnostic::Session(SessionError::KeyForgotten(here.clone()));
+        let left = |found: Vec<Diagnostic>| -> Vec<String> {
+            let left = without_repeats(found);
+            left.iter().map(|found| format!("{found:?}")).collect()
+        };
+        let shown = |found: Vec<Diagnostic>| -> Vec<String> {
+            found.iter().map(|found| format!("{found:?}")).collect()
+        };
+        assert_eq!(
+            left(vec![forgotten(&here), forgotten(&there), session()]),
+            shown(vec![forgotten(&there), session()])
+        );
+        assert_eq!(left(vec![forgotten(&here)]), shown(vec![forgotten(&here)]));
+        assert_eq!(left(vec![ends(true), refused()]), shown(vec![ends(true)]));
+        let both = || vec![ends(false), refused()];
+        assert_eq!(
+            left(both()),
+            shown(both()),
+            "that it ends soon is another fact"
+        );
+    }
+}

@@ -52,7 +52,8 @@ pub enum KeyError {
     Useless(StackError),
     /// The connection was lost while a key was made.
     #[error(
-        "{}; an API key named {name} may have been made, whose secret is lost", clause(source)
+        "{}; an API key named {name} may have been made, whose secret is lost",
+        clause(source)
     )]
     PerhapsMade {
         /// The name it would have.

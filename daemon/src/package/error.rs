@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 
 use quilt_network::{Failure, Origin};
-use quilt_proto::command::clause;
 use quilt_proto::aws::Region;
+use quilt_proto::command::clause;
 use quilt_proto::{PackageName, Reason, TopHash, quoted};
 
 use crate::credential::CredentialError;

@@ -14,7 +14,10 @@ pub(super) async fn is_unlocked() -> bool {
 /// Whether no keyring is there, nor would come when it is asked; no where that
 /// cannot be told in time.
 pub(super) async fn is_absent(timeout: Duration) -> bool {
-    matches!(tokio::time::timeout(timeout, is_offered()).await, Ok(Ok(false)))
+    matches!(
+        tokio::time::timeout(timeout, is_offered()).await,
+        Ok(Ok(false))
+    )
 }
 
 /// The Secret Service's name (Secret Service API, section 1).

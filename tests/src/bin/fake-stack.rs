@@ -361,6 +361,10 @@ fn friendly(stack: &FakeStack, overview: &Value) {
             text("role")
         );
     }
+    println!("\nRoles to assume:");
+    for role in &StackConfig::default().aws_roles {
+        println!("  {}", role_line(role));
+    }
     println!("\nTo try it, in another terminal, in a home of its own:\n");
     println!("  export HOME=$(mktemp -d)");
     println!("  unset {}", ELSEWHERE.join(" "));

@@ -1,7 +1,7 @@
 //! `api-keys create`.
 
-use quilt_proto::command::clause;
 use quilt_proto::api::{CreateApiKey, ReadSession, RevokeApiKey, SessionQuery};
+use quilt_proto::command::clause;
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
@@ -77,7 +77,10 @@ fn again(args: &Args) -> Command {
 /// What is said where stdout could not take the secret.
 pub(super) fn nothing_made(failure: Failure) -> Failure {
     let (what, _) = failure.apart();
-    Failure::new(exit::UNEXPECTED, format!("{}; no key was made", clause(what)))
+    Failure::new(
+        exit::UNEXPECTED,
+        format!("{}; no key was made", clause(what)),
+    )
 }
 
 /// Prints a new key with its secret, which is lost unless that goes well.

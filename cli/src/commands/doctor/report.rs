@@ -93,13 +93,14 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
         screen.line(Line::default().with(look.mark(Symbol::Good)).quiet(well));
     }
     screen.gap();
-    screen.line(verdict(look, &causes));
+    let shown: Vec<&Finding> = causes.concat();
+    screen.line(verdict(look, &shown));
     screen
 }
 
-fn verdict(look: &Look, causes: &[Vec<&Finding>]) -> Line {
-    let errors = |cause: &&Vec<&Finding>| cause[0].severity == Severity::Error;
-    let (symbol, text) = match (causes.iter().filter(errors).count(), causes.len()) {
+fn verdict(look: &Look, shown: &[&Finding]) -> Line {
+    let errors = |finding: &&&Finding| finding.severity == Severity::Error;
+    let (symbol, text) = match (shown.iter().filter(errors).count(), shown.len()) {
         (0, 0) => (
             Symbol::Good,
             "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),

@@ -7,8 +7,8 @@ use quilt_proto::{Command, quoted};
 use super::{TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::progress::Progress;
 use crate::look::Screen;
+use crate::progress::Progress;
 use crate::{look, output};
 
 /// Where to look.
