@@ -13,6 +13,7 @@ use rustix::net::sockopt::set_socket_reuseport;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 
+use super::capacity::WaitingLimit;
 use super::diag::Diag;
 use super::owner::{self, Owner, Owners};
 use super::program::{self, Program};
@@ -98,7 +99,7 @@ impl LoopbackListener {
     pub fn limits() -> Limits {
         Limits {
             connections: capacity::slots(),
-            waiting: capacity::waiting(),
+            waiting: WaitingLimit::Shared,
             header_bytes: 16 * 1024,
             headers: 64,
             body_bytes: 1024,
