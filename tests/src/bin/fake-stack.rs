@@ -126,17 +126,18 @@ impl std::str::FromStr for PlantedFault {
 
 /// The roles that credentials of the stack can be exchanged for.
 fn roles() -> String {
-    let mut text = "Roles to assume, for `role_arn` in quiltd.toml:\n".to_owned();
-    for role in &StackConfig::default().aws_roles {
-        text += &format!("  {}\n", role_line(role));
-    }
-    text
+    let roles = StackConfig::default().aws_roles;
+    let lines: Vec<String> = roles.iter().map(role_line).collect();
+    format!(
+        "Roles to assume, for `role_arn` in quiltd.toml:\n  {}",
+        lines.join("\n  ")
+    )
 }
 
 /// `ARN, opens BUCKET` and what it asks for.
 fn role_line(role: &AwsRoleConfig) -> String {
     let buckets: Vec<&str> = role.buckets.iter().map(|it| it.bucket.as_str()).collect();
-    let mut line = format!("{}  opens {}", role.arn, buckets.join(", "));
+    let mut facts = vec![format!("opens {}", buckets.join(", "))];
     let from: Vec<&str> = role
         .trusted
         .iter()
@@ -144,12 +145,12 @@ fn role_line(role: &AwsRoleConfig) -> String {
         .filter_map(|arn| arn.rsplit('/').next())
         .collect();
     if !from.is_empty() {
-        line += &format!(", from {}", from.join(" or "));
+        facts.push(format!("from {}", from.join(" or ")));
     }
     if let Some(id) = &role.external_id {
-        line += &format!(", external_id \"{id}\"");
+        facts.push(format!("external_id \"{id}\""));
     }
-    line
+    format!("{}  {}", role.arn, facts.join(", "))
 }
 
 fn host(name: &str) -> Result<Host, serde_json::Error> {
