@@ -247,11 +247,11 @@ impl App {
 
     /// Takes note of who the stack says the user of a session is; that is known
     /// after a restart, too.
-    pub async fn note_user(&self, session: &Session, me: Option<&Me>) {
+    pub fn note_user(&self, session: &Session, me: Option<&Me>) {
         let user = self
             .users
             .note(session.catalog(), me, self.clock.now().wall);
-        session.keep_user(user).await;
+        session.keep_user(user);
     }
 
     /// Whose session it is, as the stack last said; before it says so again,

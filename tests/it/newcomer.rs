@@ -337,6 +337,12 @@ async fn no_keyring_is_told_from_a_locked_one() {
     assert_eq!(hint(&line), "quiltd --token-store file --log warn");
 }
 
+/// Ends the daemon in order, which waits for its disk, and starts another.
+async fn restart(world: &mut World) {
+    assert!(world.daemon.take().unwrap().stop().await.success());
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+}
+
 /// Whom the status names, as data.
 async fn user(world: &World) -> Value {
     let status = world.ctl(&["status", "--json"]).await.ok();
@@ -352,7 +358,7 @@ async fn who_is_logged_in_is_known_right_after_a_restart() {
     for host in [Host::Catalog, Host::Registry] {
         world.stack.control().refuse(host, true);
     }
-    world.crash_and_restart().await;
+    restart(&mut world).await;
     let kept = user(&world).await;
     assert_eq!(kept["name"], "alice");
     assert_eq!(kept["role"], "ReadWriteQuiltBucket");
@@ -368,10 +374,10 @@ async fn who_is_logged_in_is_known_right_after_a_restart() {
     // Another role, and another session.
     let switch = ["role", "switch", "ReadQuiltBucket"];
     world.ctl(&switch).await.ok();
-    world.crash_and_restart().await;
+    restart(&mut world).await;
     assert_eq!(user(&world).await["role"], "ReadQuiltBucket");
     world.ctl(&["logout"]).await.ok();
-    world.crash_and_restart().await;
+    restart(&mut world).await;
     assert_eq!(user(&world).await, Value::Null);
     let (_, secret) = key(&world);
     world
@@ -379,10 +385,10 @@ async fn who_is_logged_in_is_known_right_after_a_restart() {
         .await
         .ok();
     assert_eq!(user(&world).await["name"], "alice");
-    world.crash_and_restart().await;
+    restart(&mut world).await;
     assert_eq!(user(&world).await, Value::Null, "the key was forgotten");
     world.login().await;
-    world.crash_and_restart().await;
+    restart(&mut world).await;
     assert_eq!(user(&world).await["name"], "alice");
 }
 

@@ -91,8 +91,8 @@ impl Session {
     }
 
     /// Keeps whose this session is, as the stack has just said, for the next
-    /// daemon; forgets it where nobody is known.
-    pub async fn keep_user(&self, user: Option<SessionUser>) {
+    /// daemon; forgets it where nobody is known. Nobody waits for the disk.
+    pub fn keep_user(&self, user: Option<SessionUser>) {
         let kept = user.zip(self.fingerprint()).map(|(mut user, session)| {
             user.name = bounded(&user.name);
             user.role = user.role.as_deref().map(bounded);
@@ -113,11 +113,13 @@ impl Session {
             }
             state.user.clone_from(&kept);
         }
-        let keep = |known: &mut crate::token_store::KnownCatalog| known.user = kept;
-        let store = &self.dependencies.store;
-        if let Err(error) = store.update_known_catalog(&self.catalog, keep).await {
-            tracing::warn!("cannot keep who is logged in: {error}");
-        }
+        let (store, catalog) = (self.dependencies.store.clone(), self.catalog.clone());
+        self.dependencies.tasks.spawn(async move {
+            let keep = |known: &mut crate::token_store::KnownCatalog| known.user = kept;
+            if let Err(error) = store.update_known_catalog(&catalog, keep).await {
+                tracing::warn!("cannot keep who is logged in: {error}");
+            }
+        });
     }
 
     /// Whose this session was when the stack last said so, where it is the same
