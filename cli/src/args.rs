@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use quilt_proto::Command as Hint;
 
 use crate::commands::Command;
 use crate::exit::{self, Failure};
 use crate::look::ColorWhen;
-use crate::{completion, help, look, output};
+use crate::{completion, help, key_source, look, output};
 
 /// Log in to Quilt once; tokens and AWS credentials for everything else.
 #[derive(Debug, Parser)]
@@ -98,9 +99,118 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
 /// Whether a line is a command of ours that is about one catalog, and names
 /// none.
 pub(crate) fn lacks_catalog(line: &str) -> bool {
-    let words = shlex::split(line).filter(|words| words.first().is_some_and(|word| word == NAME));
-    let parsed = words.and_then(|words| Cli::try_parse_from(words).ok());
-    parsed.is_some_and(|cli| cli.global.catalog.is_none() && cli.command.is_about_one_catalog())
+    read(line)
+        .is_some_and(|(_, cli)| cli.global.catalog.is_none() && cli.command.is_about_one_catalog())
+}
+
+/// Whether a line is a command of ours that asks a daemon, and names no place
+/// where that is.
+pub(crate) fn lacks_socket(line: &str) -> bool {
+    read(line).is_some_and(|(_, cli)| cli.global.socket.is_none() && cli.command.asks_a_daemon())
+}
+
+/// Whether a line names the place of the daemon.
+pub(crate) fn names_socket(line: &str) -> bool {
+    read(line).is_some_and(|(_, cli)| cli.global.socket.is_some())
+}
+
+/// A line as this program reads it; of several commands, the last.
+fn read(line: &str) -> Option<(ArgMatches, Cli)> {
+    let words = shlex::split(line)?;
+    let last = words.iter().rposition(|word| word == "&&");
+    let words = &words[last.map_or(0, |at| at + 1)..];
+    if words.first().is_none_or(|word| word != NAME) {
+        return None;
+    }
+    let matches = Cli::command().try_get_matches_from(words).ok()?;
+    let cli = Cli::from_arg_matches(&matches).ok()?;
+    Some((matches, cli))
+}
+
+/// `hint`, where it is what was typed once more with something changed: with
+/// all the options that were given.
+pub(crate) fn keeping_options(hint: &Hint, typed: &[OsString]) -> Option<Hint> {
+    let (there, cli) = read(&hint.to_string())?;
+    let typed = std::iter::once(OsString::from(NAME)).chain(typed.iter().cloned());
+    let here = Cli::command().try_get_matches_from(typed).ok()?;
+    if !cli.command.repeats() {
+        return None;
+    }
+    let mut command = Cli::command();
+    command.build();
+    let (mut here, mut there, mut command) = (&here, &there, &command);
+    while let (Some((name, below)), Some((other, same))) = (here.subcommand(), there.subcommand())
+        && name == other
+    {
+        (here, there) = (below, same);
+        command = command.find_subcommand(name)?;
+    }
+    if here.subcommand_name() != there.subcommand_name() {
+        return None;
+    }
+    let is_given = |of: &ArgMatches, id: &str| {
+        of.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    let mut kept = hint.clone();
+    for option in command.get_arguments() {
+        let id = option.get_id().as_str();
+        let Some(long) = option.get_long().filter(|_| !option.is_global_set()) else {
+            continue;
+        };
+        if is_given(here, id) && !is_given(there, id) {
+            let values = if option.get_action().takes_values() {
+                here.get_raw(id).into_iter().flatten().collect()
+            } else {
+                Vec::new()
+            };
+            kept = with_option(&kept, long, &values).unwrap_or(kept);
+        }
+    }
+    Some(kept)
+}
+
+/// A command with an option; nothing where it does not go with the rest, or its
+/// value may be a secret.
+fn with_option(command: &Hint, long: &str, values: &[&std::ffi::OsStr]) -> Option<Hint> {
+    let with = |command: &Hint| {
+        let name = format!("--{long}");
+        let mut with = command.clone();
+        match values {
+            [] => with = with.word(&name),
+            values => {
+                for value in values {
+                    let value = value.to_str().filter(|value| !exit::may_be_secret(value))?;
+                    with = if value.starts_with('-') {
+                        with.word(&format!("{name}={value}"))
+                    } else {
+                        with.word(&name).word(value)
+                    };
+                }
+            }
+        }
+        read(&with.to_string()).map(|_| with)
+    };
+    // The daemon says how a key is given, not from where.
+    with(command).or_else(|| with(&without_word(command, "--api-key")?))
+}
+
+/// A line without one of its words.
+fn without_word(command: &Hint, left_out: &str) -> Option<Hint> {
+    let words = shlex::split(&command.to_string())?;
+    let mut words = words.iter().filter(|word| *word != left_out);
+    words.next().filter(|word| *word == NAME)?;
+    Some(words.fold(Hint::of(NAME), |line, word| line.word(word)))
+}
+
+/// `hint`, where it is a login in the browser and the environment has an API
+/// key that nobody asked for: a login with that.
+pub(crate) fn with_key_at_hand(hint: &Hint) -> Option<Hint> {
+    if !key_source::is_at_hand() {
+        return None;
+    }
+    let (_, cli) = read(&hint.to_string())?;
+    let asks_for_code = cli.command.is_login_with_code();
+    asks_for_code.then(|| hint.clone().option("--api-key-env", key_source::VARIABLE))
 }
 
 /// What clap writes, with its styles where there is colour.
@@ -336,6 +446,55 @@ mod tests {
             failure(&["daemon", "status"]),
             "there is no such command: give one of start, stop, restart, logs; run: quiltctl status"
         );
+    }
+
+    #[test]
+    fn what_is_run_once_more_keeps_its_options() {
+        let kept = |hint: &'static str, typed: &[&str]| {
+            let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
+            let kept = keeping_options(&hint.into(), &typed);
+            kept.map(|hint| hint.to_string())
+        };
+        let named = "quiltctl login https://YOUR-CATALOG";
+        for (typed, expected) in [
+            (
+                &["login", "--api-key-env", "MY_KEY"][..],
+                " --api-key-env MY_KEY",
+            ),
+            (&["login", "--api-key-env"], " --api-key-env QUILT_API_KEY"),
+            (&["login", "--api-key-dotenv=-x"], " --api-key-dotenv=-x"),
+            (&["login", "--code-stdin", "--json"], " --code-stdin"),
+            (&["login", "--api-key-env", "qk_canary"], ""),
+            (&["login", "--api-key-env", "eyJcanary"], ""),
+            (&["login"], ""),
+        ] {
+            assert_eq!(
+                kept(named, typed).unwrap(),
+                format!("{named}{expected}"),
+                "{typed:?}"
+            );
+        }
+        // What the daemon calls a key is the source that was named.
+        let agreed = "quiltctl login --api-key --accept-registry r.example --catalog x.example";
+        assert_eq!(
+            kept(agreed, &["login", "--api-key-env", "MY_KEY"]).unwrap(),
+            "quiltctl login --accept-registry r.example --catalog x.example --api-key-env MY_KEY"
+        );
+        let other = "quiltctl setup aws --name q-quiltd";
+        assert_eq!(
+            kept(other, &["setup", "aws", "--name", "q", "--profile", "lake"]).unwrap(),
+            "quiltctl setup aws --name q-quiltd --profile lake"
+        );
+        let after = "unset AWS_CONFIG_FILE && quiltctl setup aws";
+        assert_eq!(
+            kept(after, &["setup", "aws", "--profile", "lake"]).unwrap(),
+            format!("{after} --profile lake")
+        );
+        // Another way is named, or another command.
+        let without = "quiltctl login https://x.example";
+        assert_eq!(kept(without, &["login", "--web"]), None);
+        assert_eq!(kept(named, &["whoami"]), None);
+        assert_eq!(kept("quiltctl status", &["status"]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quilt_client::Error;
-use quilt_proto::command::{Command, sentence};
+use quilt_proto::command::{Command, clause, sentence};
 use quilt_proto::locations::NoHome;
 use quilt_proto::{
     ApiKeySecret, CatalogName, CatalogUrl, ErrorCode, Problem, RegistryHost, locations,
@@ -98,7 +98,7 @@ impl Failure {
 
     /// The same failure, which also says what there is to choose from.
     pub(crate) fn with_choice(self, of: &str) -> Self {
-        let what = self.what.map(|what| format!("{what}; {of}"));
+        let what = self.what.map(|what| format!("{}; {of}", clause(what)));
         Self { what, ..self }
     }
 
@@ -112,6 +112,38 @@ impl Failure {
                 self.hint(hint)
             }
             _ => self,
+        }
+    }
+
+    /// The same failure of a run that looked for the daemon in this place: so
+    /// does what it names to run.
+    pub(crate) fn at(self, socket: Option<&Path>) -> Self {
+        match (&self.hint, socket) {
+            (Some(hint), Some(socket)) if args::lacks_socket(&hint.to_string()) => {
+                let there = hint.clone().path_option("--socket", socket);
+                if args::names_socket(&there.to_string()) {
+                    self.hint(there)
+                } else {
+                    self
+                }
+            }
+            _ => self,
+        }
+    }
+
+    /// The same failure of what was typed: where that is to be run once more,
+    /// its options stay; where a login is, a key at hand will do.
+    pub(crate) fn of_typed(self, typed: &[OsString]) -> Self {
+        let Some(hint) = &self.hint else {
+            return self;
+        };
+        let kept = args::keeping_options(hint, typed);
+        let hint = kept.as_ref().unwrap_or(hint);
+        let is_for_nobody = matches!(self.code, LOGIN | INPUT);
+        let with_key = is_for_nobody.then(|| args::with_key_at_hand(hint));
+        match with_key.flatten().or(kept) {
+            Some(hint) => self.hint(hint),
+            None => self,
         }
     }
 
@@ -215,11 +247,15 @@ fn start(socket: &Path) -> Command {
         .words("daemon start")
 }
 
+/// Whether a text looks like a key or a token.
+pub(crate) fn may_be_secret(text: &str) -> bool {
+    ApiKeySecret::is_like(text) || text.starts_with("eyJ")
+}
+
 /// Whether a text that was given as a catalog may be one. What is not is
 /// perhaps a secret.
 fn is_shown(catalog: &str) -> bool {
-    let is_like_a_token = ApiKeySecret::is_like(catalog) || catalog.starts_with("eyJ");
-    !is_like_a_token
+    !may_be_secret(catalog)
         && (CatalogUrl::from_typed(catalog).is_ok() || catalog.parse::<CatalogName>().is_ok())
 }
 

@@ -17,6 +17,11 @@ pub(crate) const VARIABLE: &str = "QUILT_API_KEY";
 /// The largest `.env` file read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// Whether the environment has a key under the guide's name.
+pub(crate) fn is_at_hand() -> bool {
+    env::var_os(VARIABLE).is_some_and(|key| !key.is_empty())
+}
+
 /// Typed without echo, or piped.
 pub(crate) fn prompted() -> Result<ApiKeySecret, Failure> {
     checked(&prompt::secret("API key: ")?)

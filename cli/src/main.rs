@@ -71,8 +71,12 @@ fn keep_to_ourselves() {
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some((global, command)) = hot_path::parse(args) {
-        return commands::credential_process::run(&Context::new(global), &command)
-            .map_err(|failure| failure.or_hint(|| "quiltctl credential-process --help".into()));
+        return commands::credential_process::run(&Context::new(global), &command).map_err(
+            |failure| {
+                let failure = failure.of_typed(args);
+                failure.or_hint(|| "quiltctl credential-process --help".into())
+            },
+        );
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()
@@ -87,7 +91,9 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
         Some(cli) => {
             let context = Context::new(cli.global);
             commands::run(&context, &cli.command).map_err(|failure| {
-                let failure = failure.about(context.global().catalog.as_deref());
+                let global = context.global();
+                let failure = failure.about(global.catalog.as_deref());
+                let failure = failure.of_typed(args).at(global.socket.as_deref());
                 failure.or_hint(|| args::help_for(args))
             })
         }

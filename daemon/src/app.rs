@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use quilt_network::Network;
-use quilt_proto::wire::{CatalogStatus, Me, Protection, Status};
+use quilt_proto::wire::{CatalogStatus, Me, Protection, SessionUser, Status};
 use quilt_proto::{CatalogUrl, Timestamp, state_files};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
@@ -41,7 +41,7 @@ use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 use crate::token_store::{self, StoreError};
 use crate::users::Users;
-use crate::{VERSION, catalog_resolver};
+use crate::{VERSION, catalog_resolver, users};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
 /// the request that was sent is over by itself (15 s, more after a freeze), and
@@ -245,9 +245,26 @@ impl App {
         })
     }
 
-    /// Takes note of who the stack says the user of a session is.
-    pub fn note_user(&self, catalog: &CatalogUrl, me: Option<&Me>) {
-        self.users.note(catalog, me, self.clock.now().wall);
+    /// Takes note of who the stack says the user of a session is; that is known
+    /// after a restart, too.
+    pub fn note_user(&self, session: &Session, me: Option<&Me>) {
+        let user = self
+            .users
+            .note(session.catalog(), me, self.clock.now().wall);
+        session.keep_user(user);
+    }
+
+    /// Whose session it is, as the stack last said; before it says so again,
+    /// what it said to the daemon before, or when the key in use was checked.
+    fn user_of(&self, session: &Session) -> Option<SessionUser> {
+        let is_usable = session.check().is_ok();
+        let said = self.users.of(session.catalog(), is_usable);
+        let kept = || session.kept_user().filter(|_| is_usable);
+        let of_key = || {
+            let me = session.api_key().info()?.me?;
+            Some(users::user(&me, self.started_at)).filter(|_| is_usable)
+        };
+        said.or_else(kept).or_else(of_key)
     }
 
     /// Notices what another daemon on the same store did: who logged in, out,
@@ -284,7 +301,8 @@ impl App {
             session: session.status(),
             credentials: self.vault.status(session.catalog()),
             alias: settings.alias(session.catalog()).map(str::to_owned),
-            user: self.users.of(session.catalog(), session.check().is_ok()),
+            user: self.user_of(session),
+            hint: None,
         };
         let configured = self.config.catalog().ok().flatten();
         let asked = |session: &Arc<Session>| match catalog {

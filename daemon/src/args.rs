@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
+use quilt_proto::Command;
 use quiltd::token_store::StoreChoice;
 use tracing_subscriber::EnvFilter;
 
@@ -60,6 +61,35 @@ pub(crate) fn parse(given: Vec<OsString>) -> Result<Option<Args>, String> {
     })
 }
 
+/// `hint`, where it starts quiltd with something changed: with all the other
+/// options that were given.
+pub(crate) fn keeping_options(hint: Command, given: &[OsString]) -> Command {
+    let line = hint.to_string();
+    let Some(changed) = line
+        .strip_prefix("quiltd ")
+        .and_then(|rest| rest.split(' ').next())
+    else {
+        return hint;
+    };
+    let mut kept = hint;
+    let mut options = given.iter().skip(1).filter_map(|option| option.to_str());
+    while let Some(option) = options.next() {
+        let is_changed = |name: &str| {
+            let rest = option.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        // The key's descriptor is of this start alone.
+        if is_changed(changed) || is_changed("--api-key-fd") {
+            if !option.contains('=') {
+                options.next();
+            }
+        } else {
+            kept = kept.word(option);
+        }
+    }
+    kept
+}
+
 /// `--token-store`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum TokenStoreArg {
@@ -95,6 +125,30 @@ fn filter(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_with_something_changed_keeps_the_rest() {
+        let kept = |hint: &'static str, typed: &[&str]| {
+            let given = [&["quiltd"], typed].concat();
+            let given: Vec<OsString> = given.into_iter().map(OsString::from).collect();
+            keeping_options(hint.into(), &given).to_string()
+        };
+        let file = "quiltd --token-store file";
+        assert_eq!(kept(file, &["--token-store", "keyring"]), file);
+        assert_eq!(
+            kept(
+                file,
+                &["--log=debug", "--token-store=keyring", "--socket", "/a b"]
+            ),
+            "quiltd --token-store file --log=debug --socket '/a b'"
+        );
+        assert_eq!(
+            kept(file, &["--api-key-fd", "7", "--log", "warn"]),
+            "quiltd --token-store file --log warn"
+        );
+        let stop = "quiltctl daemon stop";
+        assert_eq!(kept(stop, &["--log", "debug"]), stop, "of another program");
+    }
 
     #[test]
     fn mistakes_are_one_line_without_values() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::instance::{Instance, lock_file, read};
-use quilt_proto::{Command, quoted, state_files};
+use quilt_proto::{Command, locations, quoted, state_files};
 use quilt_trust::{Access, Distrust, Role};
 
 /// Locks of machines that were started anew long ago are removed.
@@ -62,15 +62,25 @@ impl InstanceError {
     /// The command that mends it, or shows why it cannot be.
     pub fn remedy(&self) -> Command {
         match self {
-            Self::Running { running, .. } => match running {
-                Some(it) => Command::of("quiltctl")
-                    .path_option("--socket", &it.socket)
-                    .words("status"),
-                None => "quiltctl daemon stop".into(),
-            },
+            Self::Running { running, .. } => {
+                let socket = running.as_ref().map(|running| running.socket.as_path());
+                stop(socket)
+            }
             Self::Distrusted(distrust) => distrust.remedy(),
             Self::Lock { path, .. } => Command::of("ls -l").path(path),
         }
+    }
+}
+
+/// Ends the daemon that listens there, which clients look for elsewhere if they
+/// are told nothing.
+pub(crate) fn stop(socket: Option<&Path>) -> Command {
+    let usual = locations::socket().ok();
+    match socket.filter(|socket| usual.as_deref() != Some(socket)) {
+        Some(socket) => Command::of("quiltctl")
+            .path_option("--socket", socket)
+            .words("daemon stop"),
+        None => "quiltctl daemon stop".into(),
     }
 }
 
@@ -181,7 +191,7 @@ mod tests {
         );
         assert_eq!(
             refused.remedy().to_string(),
-            "quiltctl --socket '/run/it'\\''s/quiltd.sock' status"
+            "quiltctl --socket '/run/it'\\''s/quiltd.sock' daemon stop"
         );
         drop(held);
         assert_eq!(quilt_proto::instance::running(&state), None);

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     raw::give_large_blocks_back();
     let before = before.and_then(take_keys);
     let scrubbed = StartupKey::scrub_environment(&given).map_err(anyhow::Error::from);
-    let args = match args::parse(given) {
+    let args = match args::parse(given.clone()) {
         Ok(Some(args)) => args,
         Ok(None) => return ExitCode::SUCCESS,
         Err(line) => {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let (what, hint) = explain(&error);
-            report_failure(&what, hint);
+            report_failure(&what, hint.map(|hint| args::keeping_options(hint, &given)));
             ExitCode::FAILURE
         }
     }
@@ -163,9 +163,11 @@ fn serve(
     check_state_dir(&config.state_dir)?;
     // The lock outlives the runtime: the next daemon starts when this one's
     // last write is done.
-    let mut control = listen::acquire(&places)?;
+    let has_key = key.is_some();
+    let mut control = listen::acquire(&places).map_err(|error| for_key(has_key, error))?;
     let _locks = control.take_locks();
-    let _instance = only_instance(&config, &control)?;
+    let instance = only_instance(&config, &control);
+    let _instance = instance.map_err(|error| for_key(has_key, error))?;
     let mut builder = Builder::new_multi_thread();
     builder
         .worker_threads(2)
@@ -194,7 +196,8 @@ fn serve(
                 .catalog
                 .or_else(|| std::env::var(locations::CATALOG_ENV).ok());
             app.take_key(catalog.as_deref(), &key).context(
-                "an API key was given, but its catalog is not known; give --catalog URL",
+                "an API key was given, but not of which catalog it is: name that by --catalog \
+                 or QUILT_CATALOG",
             )?;
         }
         app.take_startup_keys();
@@ -221,6 +224,17 @@ fn serve(
     });
     stop(runtime);
     result
+}
+
+/// A start that failed, with what that means for the key it was for: the daemon
+/// that runs is told of none.
+fn for_key(has_key: bool, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    if has_key && api::hints::is_second(&*error) {
+        let what = "the API key is not used, as quiltd takes one only when it starts";
+        return error.context(what);
+    }
+    error
 }
 
 /// The right to be the only daemon of this state directory. One that keeps

@@ -12,20 +12,19 @@ pub struct Users(Mutex<BTreeMap<CatalogUrl, SessionUser>>);
 
 impl Users {
     /// Takes note of what a stack said; forgets who it was where it said nothing.
-    pub fn note(&self, catalog: &CatalogUrl, me: Option<&Me>, now: Timestamp) {
+    pub fn note(
+        &self,
+        catalog: &CatalogUrl,
+        me: Option<&Me>,
+        now: Timestamp,
+    ) -> Option<SessionUser> {
+        let user = me.map(|me| user(me, now));
         let mut users = self.users();
-        match me {
-            Some(me) => {
-                let user = SessionUser {
-                    name: me.name.clone(),
-                    role: me.role.clone(),
-                    is_admin: me.is_admin,
-                    seen_at: now,
-                };
-                users.insert(catalog.clone(), user);
-            }
+        match &user {
+            Some(user) => drop(users.insert(catalog.clone(), user.clone())),
             None => drop(users.remove(catalog)),
         }
+        user
     }
 
     /// Whoever it was, as long as the session is usable.
@@ -39,6 +38,16 @@ impl Users {
 
     fn users(&self) -> MutexGuard<'_, BTreeMap<CatalogUrl, SessionUser>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A user, as a stack described them at some time.
+pub fn user(me: &Me, seen_at: Timestamp) -> SessionUser {
+    SessionUser {
+        name: me.name.clone(),
+        role: me.role.clone(),
+        is_admin: me.is_admin,
+        seen_at,
     }
 }
 

@@ -179,8 +179,26 @@ pub const RUN: &str = "run: ";
 /// are printed.
 pub fn sentence(what: &str, hint: Option<&Command>) -> String {
     match hint {
-        Some(hint) => format!("{what}; {RUN}{hint}"),
+        Some(hint) => format!("{}; {RUN}{hint}", clause(what)),
         None => what.to_owned(),
+    }
+}
+
+/// A sentence as a part of a longer one: without its full stop, be it within
+/// the quotes of somebody else's words. What was left out stays left out.
+pub fn clause(sentence: impl Display) -> String {
+    let sentence = sentence.to_string();
+    let said = without_stop(sentence.trim_end());
+    match said.strip_suffix('”').map(without_stop) {
+        Some(said) => format!("{said}”"),
+        None => said.to_owned(),
+    }
+}
+
+fn without_stop(text: &str) -> &str {
+    match text.strip_suffix('.') {
+        Some(rest) if !rest.ends_with(['.', '“']) => rest,
+        _ => text,
     }
 }
 
@@ -321,6 +339,27 @@ mod tests {
         assert_eq!(Command::edit(Path::new("/a b")), "${EDITOR:-vi} '/a b'");
         let export = Command::of("export").variable("AWS_PROFILE", "it's");
         assert_eq!(export, r"export AWS_PROFILE='it'\''s'");
+    }
+
+    #[test]
+    fn a_full_stop_does_not_stand_before_a_semicolon() {
+        let hint = Command::of("quiltctl status");
+        for (what, joined) in [
+            ("It failed.", "It failed"),
+            ("it failed", "it failed"),
+            (
+                "the stack says “No such key.”",
+                "the stack says “No such key”",
+            ),
+            ("it says “a.” and “b.”. ", "it says “a.” and “b”"),
+            ("and so on...", "and so on..."),
+            ("it was cut…", "it was cut…"),
+            ("“.”", "“.”"),
+        ] {
+            let line = format!("{joined}; run: quiltctl status");
+            assert_eq!(sentence(what, Some(&hint)), line);
+            assert_eq!(sentence(what, None), what, "alone it is a sentence");
+        }
     }
 
     #[test]

@@ -66,8 +66,9 @@ async fn a_stack_that_answers_anything() {
         );
     }
     says(json!([]));
-    let shown = world.ctl(&["buckets"]).await.ok();
-    assert!(shown.contains("no buckets"), "{shown}");
+    let shown = world.ctl(&["buckets"]).await;
+    assert!(shown.stderr.contains("no buckets"), "{shown:?}");
+    assert_eq!(shown.ok(), "", "a script finds an empty list");
     control.clear_faults();
     world.ctl(&["token"]).await.ok();
     world.ctl(&["whoami"]).await.ok();

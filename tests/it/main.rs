@@ -40,6 +40,7 @@ mod malformed;
 mod metrics;
 mod moments;
 mod networks;
+mod newcomer;
 mod notify;
 mod openapi;
 mod outlook;

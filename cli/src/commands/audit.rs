@@ -1,7 +1,7 @@
 //! `audit`: which local process got what, when.
 
 use quilt_proto::api::{AuditQuery, ReadAudit};
-use quilt_proto::wire::AuditEntry;
+use quilt_proto::wire::{Ambiguity, AuditEntry};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -89,12 +89,22 @@ pub(super) fn program(entry: &AuditEntry) -> String {
 pub(super) fn what(entry: &AuditEntry) -> String {
     match &entry.request {
         // Method and path are words of the protocol; what is in them is not.
-        Some(request) => request
-            .split(' ')
-            .map(|word| name(word).to_string())
-            .collect::<Vec<_>>()
-            .join(" "),
+        Some(request) => {
+            let (said, doubt) = Ambiguity::apart(request);
+            let mut shown: Vec<String> = said.split(' ').map(word).collect();
+            shown.extend(doubt.map(|doubt| format!("({doubt})")));
+            shown.join(" ")
+        }
         None => words(&entry.action),
+    }
+}
+
+/// A word of a request. The mark where the log cut it is ours.
+fn word(said: &str) -> String {
+    match said.strip_suffix('…') {
+        Some("") => said.to_owned(),
+        Some(said) => format!("{}…", name(said)),
+        None => name(said).to_string(),
     }
 }
 
@@ -107,6 +117,47 @@ pub(super) fn words(code: &str) -> String {
 mod tests {
     use super::*;
     use crate::look::tests::{at, widths};
+
+    fn asked(request: &str) -> String {
+        what(&AuditEntry {
+            time: at(0),
+            action: "registry".to_owned(),
+            outcome: "ok".to_owned(),
+            catalog_url: None,
+            profile: None,
+            grant_id: None,
+            request: Some(request.to_owned()),
+            pid: None,
+            uid: 0,
+            program: None,
+            count: 1,
+        })
+    }
+
+    #[test]
+    fn our_own_words_are_not_quoted_and_those_of_others_are() {
+        for own in Ambiguity::ALL {
+            for request in ["POST /graphql", "POST /graphql mutation a, b, …"] {
+                let noted = format!("{request} ({own})");
+                assert_eq!(asked(&noted), noted);
+            }
+        }
+        assert_eq!(asked("GET /api/search…"), "GET /api/search…");
+        assert_eq!(
+            asked("POST /graphql query long…"),
+            "POST /graphql query long…"
+        );
+        // Nobody else speaks as we do.
+        assert_eq!(asked("GET /(its"), "GET “/(its”");
+        assert_eq!(
+            asked("POST /x (trust me)"),
+            "POST /x “(trust” “me)”",
+            "not one of ours"
+        );
+        let twice = asked("GET /x (it is not JSON) (it is not JSON)");
+        assert_eq!(twice, "GET /x “(it” is not “JSON)” (it is not JSON)");
+        assert_eq!(asked("GET “x…"), "GET “'x”…");
+    }
 
     #[test]
     fn the_screen_at_every_width() {

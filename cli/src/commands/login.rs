@@ -18,7 +18,10 @@ use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
-use crate::{browser, completion, key_source, output, prompt, registry_consent};
+use crate::{args, browser, completion, key_source, output, prompt, registry_consent};
+
+/// Stands for a catalog that the reader has to name.
+const TO_BE_NAMED: &str = "https://YOUR-CATALOG";
 
 /// How long the daemon may take to say that nothing has happened yet.
 const POLL: Duration = Duration::from_mins(1);
@@ -100,6 +103,18 @@ impl Args {
     pub(super) fn is_about_default_catalog(&self) -> bool {
         self.named.is_none() && !self.all
     }
+
+    /// Whether it is a login that was tried, with a catalog or the user's word
+    /// for a registry, which were missing.
+    pub(super) fn repeats(&self) -> bool {
+        let is_to_be_named = self.named.as_deref() == Some(TO_BE_NAMED);
+        is_to_be_named || self.all || self.accept_registry.is_some()
+    }
+
+    /// Whether it is one where a code is pasted.
+    pub(super) fn asks_for_code(&self) -> bool {
+        !self.all && !self.web && !self.code_stdin && !self.key.is_asked_for()
+    }
 }
 
 /// The login of somebody at a terminal, with a code.
@@ -163,6 +178,9 @@ fn one(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 fn by(context: &Context, args: &Args) -> Result<(), Failure> {
+    if !args.key.is_asked_for() && !args.all {
+        note_key_at_hand(context);
+    }
     if args.web {
         return through_browser(context, args);
     }
@@ -185,6 +203,23 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     let session = reply.answer()?;
     note_findings(&session);
     welcome(context, reply.body(), &session)
+}
+
+/// Says that this login is not by the API key that the environment has: it
+/// counts where it is asked for.
+fn note_key_at_hand(context: &Context) {
+    let catalog = context.global().catalog.as_ref();
+    let login = match catalog {
+        Some(catalog) => Command::of("quiltctl login").operand(catalog),
+        None => "quiltctl login".into(),
+    };
+    if let Some(with_key) = args::with_key_at_hand(&login) {
+        let what = format!(
+            "{} is set, and not used by this login",
+            key_source::VARIABLE
+        );
+        output::advise(&what, &with_key);
+    }
 }
 
 /// An API key, from where it is kept. Who has to agree to a registry is asked

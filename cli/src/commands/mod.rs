@@ -146,6 +146,31 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Whether a daemon has part in it, and so has its place.
+    pub(crate) fn asks_a_daemon(&self) -> bool {
+        !matches!(
+            self,
+            Self::Completions(_) | Self::Man(_) | Self::Admin(admin::Command::AuditTrail(_))
+        )
+    }
+
+    /// Whether it is named as what was run before, with something changed: then
+    /// the rest of it stays as it was.
+    pub(crate) fn repeats(&self) -> bool {
+        match self {
+            Self::Login(args) => args.repeats(),
+            Self::Setup(setup::Command::Aws(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is a login for which somebody gets a code in the browser.
+    pub(crate) fn is_login_with_code(&self) -> bool {
+        matches!(self, Self::Login(args) if args.asks_for_code())
+    }
+}
+
 /// Does it.
 pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {

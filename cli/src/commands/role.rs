@@ -66,10 +66,11 @@ fn with_roles(context: &Context, asked: &str, failure: Failure) -> Failure {
 
 /// The roles, the active one marked.
 fn screen(me: &Me) -> Screen {
-    let mut screen = Screen::new();
     if me.roles.is_empty() {
-        screen.say("You have no role; an administrator of the stack gives one.");
+        let none = "You have no role; an administrator of the stack gives one.";
+        return Screen::nothing(none, None);
     }
+    let mut screen = Screen::new();
     for role in &me.roles {
         let line = if me.role.as_ref() == Some(role) {
             Line::default()

@@ -1,5 +1,7 @@
 //! What is shown, line by line, before it is known how wide the screen is.
 
+use quilt_proto::Command;
+
 use super::table::Table;
 use super::width::{width, wrap};
 use super::{ExternalText, Look, Paint};
@@ -73,7 +75,7 @@ impl Line {
     }
 
     /// A command to run, alone on its line.
-    pub(crate) fn command(indent: usize, command: &quilt_proto::Command) -> Self {
+    pub(crate) fn command(indent: usize, command: &Command) -> Self {
         let mut line = Self::indented(indent)
             .quiet(quilt_proto::command::RUN)
             .with(command.to_string());
@@ -199,6 +201,8 @@ pub(crate) struct Screen {
 enum Part {
     Line(Line),
     Table(Table),
+    /// That there is nothing, and how there would be something.
+    Nothing(String, Option<Command>),
 }
 
 impl Screen {
@@ -207,13 +211,21 @@ impl Screen {
     }
 
     /// A table, or what is to be said where it has no rows.
-    pub(crate) fn listing(table: Table, none: impl Into<Span>) -> Self {
-        let mut screen = Self::new();
+    pub(crate) fn listing(table: Table, none: &str) -> Self {
         if table.is_empty() {
-            screen.say(none);
+            Self::nothing(none, None)
+        } else {
+            let mut screen = Self::new();
+            screen.table(table);
+            screen
         }
-        screen.table(table);
-        screen
+    }
+
+    /// What is to be said where a list has nothing in it. It is no part of the
+    /// list: a script that reads that finds nothing.
+    pub(crate) fn nothing(none: &str, hint: Option<Command>) -> Self {
+        let none = Part::Nothing(none.to_owned(), hint);
+        Self { parts: vec![none] }
     }
 
     /// Adds a line.
@@ -245,13 +257,22 @@ impl Screen {
             match part {
                 Part::Line(line) => line.write(look, &mut text),
                 Part::Table(table) => text.push_str(&table.render(look)),
+                Part::Nothing(none, hint) => {
+                    text.push_str(&output::on_screen(none, hint.as_ref(), look.width));
+                }
             }
         }
         text
     }
 
-    /// Writes it to stdout.
+    /// Writes it to stdout; that there is nothing, to stderr.
     pub(crate) fn print(&self, look: &Look) -> Result<(), Failure> {
+        for part in &self.parts {
+            if let Part::Nothing(none, hint) = part {
+                output::nothing(none, hint.as_ref());
+                return Ok(());
+            }
+        }
         output::bytes(self.render(look).as_bytes())
     }
 }

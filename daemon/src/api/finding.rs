@@ -155,6 +155,10 @@ pub(super) fn status(app: &App, catalog: Option<&CatalogUrl>) -> Status {
         .map(problem)
         .chain(diagnostics.map(|diagnostic| finding(diagnostic, &settings)))
         .collect();
+    for catalog in &mut status.catalogs {
+        let session = app.sessions.session(&catalog.catalog_url);
+        catalog.hint = hints::of_session(&session);
+    }
     status.warnings = status.findings.iter().map(ToString::to_string).collect();
     status
 }

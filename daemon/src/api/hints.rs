@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_network::{Failure, SET_CLOCK};
-use quilt_proto::locations::{self, NoHome};
+use quilt_proto::locations::{self, CATALOG_ENV, NoHome};
 use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
@@ -24,11 +24,12 @@ use crate::gateway::GatewayError;
 use crate::grant::GrantError;
 use crate::instance::InstanceError;
 use crate::keys::KeyError;
-use crate::listen::AcquireError;
+use crate::listen::{AcquireError, BindError};
 use crate::package::{PackageError, StoreError as ObjectError};
 use crate::quilt3::{ConfigError, SdkFileError};
-use crate::session::SessionError;
+use crate::session::{Session, SessionError};
 use crate::stack::StackError;
+use crate::token_store::StoreError;
 
 /// Shows a registry, whichever it is.
 const LIST: &str = "quiltctl buckets";
@@ -36,7 +37,10 @@ const LIST: &str = "quiltctl buckets";
 /// What a daemon needs that could not start, where this is why.
 pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
     if let Some(error) = cause.downcast_ref() {
-        return Some(store(error));
+        return Some(match error {
+            StoreError::NoKeyring(_) => "quiltd --token-store file".into(),
+            error => store(error),
+        });
     }
     if let Some(AcquireError::Bind(error)) = cause.downcast_ref() {
         return Some(bind(error));
@@ -50,8 +54,28 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
     if let Some(distrust) = cause.downcast_ref::<Distrust>() {
         return Some(distrust.remedy());
     }
-    let error = cause.downcast_ref::<CatalogError>();
-    error.map(|_| CONFIGURE.into())
+    // The catalog of the key that it was given.
+    Some(match cause.downcast_ref::<CatalogError>()? {
+        CatalogError::NotConfigured => {
+            Command::of("export").variable(CATALOG_ENV, "https://YOUR-CATALOG")
+        }
+        CatalogError::Url(_) | CatalogError::Name(_) => {
+            "quiltd --catalog https://YOUR-CATALOG".into()
+        }
+        CatalogError::Config(error) => config(error),
+    })
+}
+
+/// Whether a daemon could not start because another one runs.
+pub fn is_second(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let taken = cause.downcast_ref::<AcquireError>();
+    matches!(
+        taken,
+        Some(AcquireError::Bind(BindError::AlreadyRunning { .. }))
+    ) || matches!(
+        cause.downcast_ref::<InstanceError>(),
+        Some(InstanceError::Running { .. })
+    )
 }
 
 /// What a caller of the API needs; `None` where no command helps.
@@ -116,6 +140,16 @@ fn config(error: &ConfigError) -> Command {
 
 fn session(error: &SessionError) -> Option<Command> {
     session_by(error, "quiltctl config".into())
+}
+
+/// What a session needs that does not work, or not as it did; the same as where
+/// that is an error.
+pub(super) fn of_session(asked: &Session) -> Option<Command> {
+    match asked.check() {
+        Err(error) => session(&error),
+        Ok(()) if asked.is_key_forgotten() => Some(new_key(asked.catalog())),
+        Ok(()) => None,
+    }
 }
 
 /// `command` is what takes the user's word for another registry.

@@ -23,7 +23,7 @@ pub(super) async fn welcome(app: &Arc<App>, session: &Session, outcome: LoginOut
             false
         })
     });
-    app.note_user(session.catalog(), outcome.me.as_ref().ok());
+    app.note_user(session, outcome.me.as_ref().ok());
     app.gateway
         .reach(session.catalog(), open_gateway(app))
         .await;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quilt_network::{Failure, Network, Unusable};
+use quilt_proto::command::clause;
 use quilt_proto::{CatalogUrl, ProfileName, Timestamp, quoted};
 use quilt_trust::Distrust;
 
@@ -48,7 +49,10 @@ pub enum Diagnostic {
     #[error("{0} takes too long to say who is logged in")]
     Slow(CatalogUrl),
     /// The stack is away, while programs live from what is held.
-    #[error("{what}; programs go on with the credentials that are held, until {until}")]
+    #[error(
+        "{}; programs go on with the credentials that are held, until {until}",
+        clause(what)
+    )]
     Meanwhile {
         /// How it is away.
         what: Box<Self>,

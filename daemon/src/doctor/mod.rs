@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_network::Network;
+use quilt_proto::CatalogUrl;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
@@ -27,9 +28,9 @@ use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::gateway::Gateway;
 use crate::hardening::ProtectionAttempt;
-use crate::keys::{Keys, StartupKeyError, StartupSource};
+use crate::keys::{KeyDiagnostic, Keys, StartupKeyError, StartupSource};
 use crate::program::Program;
-use crate::session::{Session, Sessions};
+use crate::session::{Session, SessionError, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
 
@@ -109,7 +110,45 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
     found.diagnostics.extend(store);
     found.diagnostics.extend(rest.diagnostics);
     found.passed.extend(rest.passed);
+    found.diagnostics = without_repeats(found.diagnostics);
     found
+}
+
+/// One fact once: of a key, a session says the same as the key itself does, or
+/// less.
+fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let says_session = |key: &KeyDiagnostic| {
+        diagnostics.iter().any(|found| match (key, found) {
+            (
+                KeyDiagnostic::Forgotten { catalog },
+                Diagnostic::Session(SessionError::KeyForgotten(of)),
+            )
+            | (
+                KeyDiagnostic::UntrustedRegistry { catalog, .. },
+                Diagnostic::Session(SessionError::RegistryChanged { catalog: of, .. }),
+            ) => catalog == of,
+            _ => false,
+        })
+    };
+    let says_key = |of: &CatalogUrl| {
+        diagnostics.iter().any(|found| {
+            matches!(found, Diagnostic::Key(KeyDiagnostic::Ends { catalog, is_over: true, .. })
+                if catalog == of)
+        })
+    };
+    let is_repeat: Vec<bool> = diagnostics
+        .iter()
+        .map(|found| match found {
+            Diagnostic::Key(key) => says_session(key),
+            // When it expired is more than that it is refused.
+            Diagnostic::Session(SessionError::KeyRefused { catalog, .. }) => says_key(catalog),
+            _ => false,
+        })
+        .collect();
+    let with = diagnostics.into_iter().zip(is_repeat);
+    with.filter(|(_, is_repeat)| !is_repeat)
+        .map(|(found, _)| found)
+        .collect()
 }
 
 /// Each step needs the one before: a stack that is not there cannot tell who
@@ -137,4 +176,57 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
             .collect();
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use quilt_proto::{Quoted, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn one_fact_is_found_once_and_others_stay() {
+        let here: CatalogUrl = "https://here.example".parse().unwrap();
+        let there: CatalogUrl = "https://there.example".parse().unwrap();
+        let forgotten = |catalog: &CatalogUrl| {
+            let catalog = catalog.clone();
+            Diagnostic::Key(KeyDiagnostic::Forgotten { catalog })
+        };
+        let ends = |is_over| {
+            Diagnostic::Key(KeyDiagnostic::Ends {
+                name: Quoted::new("ci"),
+                fingerprint: "qk_1...2".to_owned(),
+                catalog: here.clone(),
+                at: Timestamp::from_unix(5),
+                is_over,
+                login_beneath: false,
+            })
+        };
+        let refused = || {
+            Diagnostic::Session(SessionError::KeyRefused {
+                catalog: here.clone(),
+                login_beneath: false,
+            })
+        };
+        let session = || Diagnostic::Session(SessionError::KeyForgotten(here.clone()));
+        let left = |found: Vec<Diagnostic>| -> Vec<String> {
+            let left = without_repeats(found);
+            left.iter().map(|found| format!("{found:?}")).collect()
+        };
+        let shown = |found: Vec<Diagnostic>| -> Vec<String> {
+            found.iter().map(|found| format!("{found:?}")).collect()
+        };
+        assert_eq!(
+            left(vec![forgotten(&here), forgotten(&there), session()]),
+            shown(vec![forgotten(&there), session()])
+        );
+        assert_eq!(left(vec![forgotten(&here)]), shown(vec![forgotten(&here)]));
+        assert_eq!(left(vec![ends(true), refused()]), shown(vec![ends(true)]));
+        let both = || vec![ends(false), refused()];
+        assert_eq!(
+            left(both()),
+            shown(both()),
+            "that it ends soon is another fact"
+        );
+    }
 }

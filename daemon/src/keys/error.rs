@@ -1,5 +1,6 @@
 //! How an operation on keys can fail. No HTTP in here.
 
+use quilt_proto::command::clause;
 use quilt_proto::{CatalogUrl, NameError, Quoted};
 
 use crate::session::SessionError;
@@ -50,7 +51,10 @@ pub enum KeyError {
     #[error("the new API key does not work, nothing was changed: {0}")]
     Useless(StackError),
     /// The connection was lost while a key was made.
-    #[error("{source}; an API key named {name} may have been made, whose secret is lost")]
+    #[error(
+        "{}; an API key named {name} may have been made, whose secret is lost",
+        clause(source)
+    )]
     PerhapsMade {
         /// The name it would have.
         name: Quoted,

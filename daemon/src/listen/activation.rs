@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::command::clause;
 use quilt_proto::quoted;
 use rustix::fs::{FileType, Mode, lstat};
 use rustix::net::SocketType;
@@ -50,8 +51,9 @@ pub enum ActivationError {
     },
     /// The socket file could not be read.
     #[error(
-        "cannot look at the socket handed over, {}: {source}; restart the unit that made it",
-        quoted::path(path)
+        "cannot look at the socket handed over, {}: {}; restart the unit that made it",
+        quoted::path(path),
+        clause(source)
     )]
     Stat {
         /// The socket file.

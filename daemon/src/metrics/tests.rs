@@ -31,6 +31,7 @@ fn catalog(url: &str, token_left: i64) -> CatalogStatus {
         }],
         alias: None,
         user: None,
+        hint: None,
     }
 }
 

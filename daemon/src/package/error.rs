@@ -6,6 +6,7 @@ use std::io;
 
 use quilt_network::{Failure, Origin};
 use quilt_proto::aws::Region;
+use quilt_proto::command::clause;
 use quilt_proto::{PackageName, Reason, TopHash, quoted};
 
 use crate::credential::CredentialError;
@@ -162,7 +163,7 @@ pub enum PackageError {
 
 /// A deletion that stopped after it had changed something.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{cause}; until then {progress}")]
+#[error("{}; until then {progress}", clause(cause))]
 pub struct HalfDeleted {
     /// What has been done and what is left.
     pub progress: Progress,

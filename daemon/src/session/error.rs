@@ -1,5 +1,6 @@
 //! How a session can fail. No HTTP in here.
 
+use quilt_proto::command::clause;
 use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
 
 use crate::refresh::RefreshError;
@@ -34,8 +35,9 @@ pub enum SessionError {
     /// The stack refuses tokens that it has just issued: it may be unable to ask
     /// the company's own identity provider.
     #[error(
-        "{catalog} has just renewed the login, and still does not accept it: {refusal}; you stay \
-         logged in, and quiltd tries again"
+        "{catalog} has just renewed the login, and still does not accept it: {}; you stay \
+         logged in, and quiltd tries again",
+        clause(refusal)
     )]
     NotAccepted {
         /// The catalog.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use quilt_proto::Secret;
-use quilt_proto::wire::Me;
+use quilt_proto::wire::{Me, SessionUser};
+use quilt_proto::{ApiKeySecret, Secret};
 
 use super::{Session, TrustedRegistry};
 use crate::stack::StackConfig;
+use crate::token_store::KeptUser;
 
 /// How long a login waits for the stack to say whose it is. It stands without.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -89,6 +90,59 @@ impl Session {
         self.remember_user(Some(name(me)), true).await;
     }
 
+    /// Keeps whose this session is, as the stack has just said, for the next
+    /// daemon; forgets it where nobody is known. Nobody waits for the disk.
+    pub fn keep_user(&self, user: Option<SessionUser>) {
+        let kept = user.zip(self.fingerprint()).map(|(mut user, session)| {
+            user.name = bounded(&user.name);
+            user.role = user.role.as_deref().map(bounded);
+            KeptUser { session, user }
+        });
+        {
+            let mut state = self.state();
+            let is_news = |before: &KeptUser| {
+                let seen_at = before.user.seen_at;
+                kept.clone().is_none_or(|mut kept| {
+                    kept.user.seen_at = seen_at;
+                    kept != *before
+                })
+            };
+            // When it was said again is not worth a write each time.
+            if !state.user.as_ref().map_or(kept.is_some(), is_news) {
+                return;
+            }
+            state.user.clone_from(&kept);
+        }
+        let (store, catalog) = (self.dependencies.store.clone(), self.catalog.clone());
+        self.dependencies.tasks.spawn(async move {
+            let keep = |known: &mut crate::token_store::KnownCatalog| known.user = kept;
+            if let Err(error) = store.update_known_catalog(&catalog, keep).await {
+                tracing::warn!("cannot keep who is logged in: {error}");
+            }
+        });
+    }
+
+    /// Whose this session was when the stack last said so, where it is the same
+    /// one since.
+    pub fn kept_user(&self) -> Option<SessionUser> {
+        let session = self.fingerprint()?;
+        let kept = self.state().user.clone()?;
+        (kept.session == session).then_some(kept.user)
+    }
+
+    /// Tells this session from those of others, also after a restart: the key by
+    /// what the stack shows of it, the login by its number and how often its
+    /// role was switched.
+    fn fingerprint(&self) -> Option<String> {
+        if let Some(secret) = self.api_key.secret() {
+            let key: ApiKeySecret = secret.expose().parse().ok()?;
+            return Some(key.fingerprint());
+        }
+        let state = self.state();
+        let login = state.login.as_ref()?;
+        Some(format!("{} {}", login.id, login.role_switches))
+    }
+
     async fn remember_user(&self, user: Option<String>, is_login: bool) {
         let remember = |known: &mut crate::token_store::KnownCatalog| {
             if user.is_some() {
@@ -115,6 +169,10 @@ fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
 
 /// A user's name, as it is remembered.
 fn name(me: &Me) -> String {
-    let shown = me.name.chars().filter(|c| !c.is_control());
+    bounded(&me.name)
+}
+
+fn bounded(name: &str) -> String {
+    let shown = name.chars().filter(|c| !c.is_control());
     shown.take(MAX_NAME).collect()
 }

@@ -127,6 +127,10 @@ impl Sessions {
         for catalog in sessions.dependencies.store.keys_in_use() {
             sessions.session(&catalog).state().key_forgotten = true;
         }
+        for (catalog, user) in sessions.dependencies.store.kept_users() {
+            // Catalogs that were only named have no user.
+            sessions.session(&catalog).state().user = Some(user);
+        }
         Ok(sessions)
     }
 

@@ -14,7 +14,7 @@ use super::identity::Announcer;
 use super::token_rotation::{AccessToken, TokenSource};
 use super::{Bearer, Dependencies, Identity, SessionError};
 use crate::refresh::{Policy, RefreshContext, RefreshError, Refresher};
-use crate::token_store::{Record, StoreError};
+use crate::token_store::{KeptUser, Record, StoreError};
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
 pub struct Session {
@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) logged_out_id: Option<String>,
     /// A restart forgot an API key that was in use.
     pub(super) key_forgotten: bool,
+    /// Whose a session was, as the stack last said, be it to a daemon before.
+    pub(super) user: Option<KeptUser>,
     /// Where login or key are, or were last; to be shown.
     registry: Option<RegistryUrl>,
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use quilt_proto::command::clause;
 use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
 
@@ -103,8 +104,9 @@ impl SettingsFile {
 
     fn complain(&self, error: &SettingsError) -> String {
         format!(
-            "{}: {error}; the file is not in force until it is mended",
-            quoted::path(&self.path)
+            "{}: {}; the file is not in force until it is mended",
+            quoted::path(&self.path),
+            clause(error)
         )
     }
 

@@ -17,7 +17,7 @@ use quilt_proto::state_files;
 use super::backend::{Backend, Reservation};
 #[cfg(not(target_os = "macos"))]
 use super::session_bus;
-use super::{Document, StoreError};
+use super::{Document, StoreError, keyring_probe};
 use crate::files::{self, Stamp, WatchedFile};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
@@ -34,7 +34,7 @@ type Bytes = Zeroizing<Vec<u8>>;
 
 struct Request {
     write: Option<Bytes>,
-    answer: oneshot::Sender<Result<Option<Bytes>, String>>,
+    answer: oneshot::Sender<Result<Option<Bytes>, StoreError>>,
 }
 
 pub(super) struct KeyringBackend {
@@ -49,7 +49,11 @@ impl KeyringBackend {
     pub(super) async fn connect(dir: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let account = dir.display().to_string();
         #[cfg(not(target_os = "macos"))]
-        session_bus::check().map_err(|why| StoreError::Keyring(format!("is not there: {why}")))?;
+        session_bus::check().map_err(|why| StoreError::NoKeyring(why.to_string()))?;
+        if keyring_probe::is_absent(timeout).await {
+            let why = "nobody on the session bus offers one".to_owned();
+            return Err(StoreError::NoKeyring(why));
+        }
         let (requests, inbox) = mpsc::channel();
         std::thread::Builder::new()
             .name("keyring".to_owned())
@@ -76,7 +80,7 @@ impl KeyringBackend {
         match tokio::time::timeout(self.deadline, answered).await {
             Err(_) => Err(StoreError::Keyring("does not answer".to_owned())),
             Ok(Err(_)) => Err(gone()),
-            Ok(Ok(result)) => result.map_err(StoreError::Keyring),
+            Ok(Ok(result)) => result,
         }
     }
 }
@@ -108,7 +112,7 @@ fn entry(account: &str) -> Result<Entry, Error> {
     Entry::new(SERVICE, account)
 }
 
-fn perform(account: &str, write: Option<Bytes>) -> Result<Option<Bytes>, String> {
+fn perform(account: &str, write: Option<Bytes>) -> Result<Option<Bytes>, StoreError> {
     let entry = entry(account).map_err(|error| describe(&error))?;
     if let Some(bytes) = write {
         return entry
@@ -124,16 +128,16 @@ fn perform(account: &str, write: Option<Bytes>) -> Result<Option<Bytes>, String>
 }
 
 /// The error's kind only: details may quote what was stored.
-fn describe(error: &Error) -> String {
-    match error {
+fn describe(error: &Error) -> StoreError {
+    let what = match error {
         Error::NoStorageAccess(_) => "is locked or refuses access",
-        Error::NoDefaultStore => "is not there",
+        Error::NoDefaultStore => return StoreError::NoKeyring("no session bus".to_owned()),
         Error::PlatformFailure(_) => "failed",
         Error::BadEncoding(_) | Error::BadDataFormat(..) => "holds something unreadable",
         Error::Ambiguous(_) => "holds several entries for quiltd",
         _ => "refused",
-    }
-    .to_owned()
+    };
+    StoreError::Keyring(what.to_owned())
 }
 
 #[async_trait]

@@ -11,10 +11,37 @@ pub(super) async fn is_unlocked() -> bool {
     matches!(tokio::time::timeout(TIMEOUT, look()).await, Ok(Ok(true)))
 }
 
+/// Whether no keyring is there, nor would come when it is asked; no where that
+/// cannot be told in time.
+pub(super) async fn is_absent(timeout: Duration) -> bool {
+    matches!(
+        tokio::time::timeout(timeout, is_offered()).await,
+        Ok(Ok(false))
+    )
+}
+
+/// The Secret Service's name (Secret Service API, section 1).
+#[cfg(not(target_os = "macos"))]
+const NAME: &str = "org.freedesktop.secrets";
+
+/// Whether somebody has the name, or the bus would start somebody.
+#[cfg(not(target_os = "macos"))]
+async fn is_offered() -> zbus::Result<bool> {
+    let bus = zbus::Connection::session().await?;
+    let names = zbus::fdo::DBusProxy::new(&bus).await?;
+    let startable = names.list_activatable_names().await?;
+    Ok(startable.iter().any(|name| name.as_str() == NAME)
+        || names.name_has_owner(NAME.try_into()?).await?)
+}
+
+/// A Mac has its Keychain.
+#[cfg(target_os = "macos")]
+fn is_offered() -> std::future::Ready<Result<bool, std::convert::Infallible>> {
+    std::future::ready(Ok(true))
+}
+
 #[cfg(not(target_os = "macos"))]
 async fn look() -> zbus::Result<bool> {
-    /// The Secret Service's name (Secret Service API, section 1).
-    const NAME: &str = "org.freedesktop.secrets";
     /// Where what is stored by default goes.
     const COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
 

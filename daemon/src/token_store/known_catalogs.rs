@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::state_files::CATALOGS;
+use quilt_proto::wire::SessionUser;
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,9 @@ pub struct KnownCatalog {
     /// Who was last there, by login or key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_user: Option<String>,
+    /// Whose a session is, as the stack last said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<KeptUser>,
     /// The machine on which an API key was in use last, if it was not dropped
     /// since. Never the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +48,15 @@ pub struct KnownCatalog {
     /// may not be where the catalog says now.
     #[serde(skip)]
     pub is_lost: bool,
+}
+
+/// A user, and the session that is theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptUser {
+    /// Tells the session from those of others; no secret.
+    pub session: String,
+    /// Who.
+    pub user: SessionUser,
 }
 
 impl KnownCatalog {

@@ -27,7 +27,7 @@ use quilt_proto::{CatalogUrl, quoted};
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
-pub use self::known_catalogs::KnownCatalog;
+pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 use crate::files::{FileError, Stamp, wrap_file_error};
@@ -53,6 +53,9 @@ pub enum StoreError {
     /// The keyring did not do it.
     #[error("the keyring {0}; unlock it, or start quiltd with --token-store file")]
     Keyring(String),
+    /// There is none that could be asked.
+    #[error("there is no keyring service here: {0}")]
+    NoKeyring(String),
 }
 
 wrap_file_error!(StoreError);
@@ -181,6 +184,13 @@ impl Store {
             .filter(|(_, known)| known.api_key_on == here)
             .map(|(catalog, _)| catalog)
             .collect()
+    }
+
+    /// Whose the sessions are, as the stacks last said.
+    pub fn kept_users(&self) -> Vec<(CatalogUrl, KeptUser)> {
+        let known = self.known_catalogs.all().unwrap_or_default().into_iter();
+        let kept = known.filter_map(|(catalog, known)| Some((catalog, known.user?)));
+        kept.collect()
     }
 
     /// Remembers whether an API key is in use on this machine.

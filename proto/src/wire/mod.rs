@@ -22,7 +22,7 @@ pub use api_key::{
     CreatedApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_ENDS_SOON, KEY_LIFETIME_DAYS, NewApiKey,
     RotatedApiKey,
 };
-pub use audit::{AuditEntry, Since, SinceError};
+pub use audit::{Ambiguity, AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use bucket::Bucket;
 pub use config::{ConfigUpdate, ConfigValues};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::TokenKind;
-use crate::{CatalogUrl, ProfileName, RegistryUrl, Secret, Timestamp};
+use crate::{CatalogUrl, Command, ProfileName, RegistryUrl, Secret, Timestamp};
 
 /// `GET /v1/health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,10 @@ pub struct CatalogStatus {
     /// Who is logged in, as the stack last said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<SessionUser>,
+    /// The command that mends the session, where it does not work as it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub hint: Option<Command>,
 }
 
 /// The user of a session in [`CatalogStatus`].

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 use quilt_tests::stack::{
-    BucketConfig, EndpointSet, FakeStack, Fault, Host, Ports, Rotation, StackConfig,
+    AwsRoleConfig, BucketConfig, EndpointSet, FakeStack, Fault, Host, Ports, Rotation, StackConfig,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 ///
 /// Durations read `1h`, `90s`, `5m`; a negative one makes things expired on arrival.
 #[derive(Debug, Parser)]
-#[command(name = "fake-stack", version)]
+#[command(name = "fake-stack", version, after_help = roles())]
 struct Options {
     /// First of five consecutive ports: catalog, registry, S3, STS, control [default, and for 0: free ones]
     #[arg(long)]
@@ -122,6 +122,35 @@ impl std::str::FromStr for PlantedFault {
             fault: serde_json::from_value(fault)?,
         })
     }
+}
+
+/// The roles that credentials of the stack can be exchanged for.
+fn roles() -> String {
+    let roles = StackConfig::default().aws_roles;
+    let lines: Vec<String> = roles.iter().map(role_line).collect();
+    format!(
+        "Roles to assume, for `role_arn` in quiltd.toml:\n  {}",
+        lines.join("\n  ")
+    )
+}
+
+/// `ARN, opens BUCKET` and what it asks for.
+fn role_line(role: &AwsRoleConfig) -> String {
+    let buckets: Vec<&str> = role.buckets.iter().map(|it| it.bucket.as_str()).collect();
+    let mut facts = vec![format!("opens {}", buckets.join(", "))];
+    let from: Vec<&str> = role
+        .trusted
+        .iter()
+        .filter(|arn| *arn != "*")
+        .filter_map(|arn| arn.rsplit('/').next())
+        .collect();
+    if !from.is_empty() {
+        facts.push(format!("from {}", from.join(" or ")));
+    }
+    if let Some(id) = &role.external_id {
+        facts.push(format!("external_id \"{id}\""));
+    }
+    format!("{}  {}", role.arn, facts.join(", "))
 }
 
 fn host(name: &str) -> Result<Host, serde_json::Error> {
@@ -332,6 +361,10 @@ fn friendly(stack: &FakeStack, overview: &Value) {
             text("email"),
             text("role")
         );
+    }
+    println!("\nRoles to assume:");
+    for role in &StackConfig::default().aws_roles {
+        println!("  {}", role_line(role));
     }
     println!("\nTo try it, in another terminal, in a home of its own:\n");
     println!("  export HOME=$(mktemp -d)");

@@ -1,6 +1,7 @@
 //! `api-keys create`.
 
 use quilt_proto::api::{CreateApiKey, ReadSession, RevokeApiKey, SessionQuery};
+use quilt_proto::command::clause;
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
@@ -76,7 +77,10 @@ fn again(args: &Args) -> Command {
 /// What is said where stdout could not take the secret.
 pub(super) fn nothing_made(failure: Failure) -> Failure {
     let (what, _) = failure.apart();
-    Failure::new(exit::UNEXPECTED, format!("{what}; no key was made"))
+    Failure::new(
+        exit::UNEXPECTED,
+        format!("{}; no key was made", clause(what)),
+    )
 }
 
 /// Prints a new key with its secret, which is lost unless that goes well.
@@ -106,10 +110,10 @@ pub(super) fn take_back(context: &Context, id: &str, failure: Failure) -> Failur
     let shown = quoted::name(id);
     let revoked = parse_id(id).and_then(|id| context.send(&RevokeApiKey(id)));
     if revoked.is_ok() {
-        let what = format!("{what}; the new key {shown} is revoked");
+        let what = format!("{}; the new key {shown} is revoked", clause(what));
         return Failure::new(exit::UNEXPECTED, what);
     }
-    let what = format!("{what}; the new key {shown} could not be revoked");
+    let what = format!("{}; the new key {shown} could not be revoked", clause(what));
     Failure::new(exit::UNEXPECTED, what).hint(Command::of("quiltctl api-keys revoke").operand(id))
 }
 

@@ -1,6 +1,7 @@
 //! `api-keys rotate`.
 
 use quilt_proto::api::{ReadSession, ReadToken, RevokeApiKey, RotateApiKey, SessionQuery};
+use quilt_proto::command::clause;
 use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 
@@ -51,7 +52,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         let old = &rotated.replaces.id;
         let code = failure.code().max(exit::UNEXPECTED);
         let (why, _) = failure.apart();
-        let what = format!("{why}; the old key {} still works", quoted::name(old));
+        let what = format!(
+            "{}; the old key {} still works",
+            clause(why),
+            quoted::name(old)
+        );
         Failure::new(code, what).hint(Command::of("quiltctl api-keys revoke").operand(old))
     };
     create::deliver(context, reply.body(), &rotated.api_key, &rotated.secret)
@@ -118,7 +123,8 @@ fn take_back(
         // Asked again, the daemon gives the same successor.
         let (what, _) = failure.apart();
         let what = format!(
-            "{what}; the daemon uses the new key, the old key {} still works",
+            "{}; the daemon uses the new key, the old key {} still works",
+            clause(what),
             quoted::name(&old.id)
         );
         return Failure::new(exit::UNEXPECTED, what).hint("quiltctl api-keys rotate --current");

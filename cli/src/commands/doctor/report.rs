@@ -66,22 +66,21 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
     let mut screen = Screen::new();
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| finding.severity != Severity::Error);
-    let mut causes: Vec<(&Finding, usize)> = Vec::new();
+    // What one command mends stands together, each with its own reason.
+    let mut causes: Vec<Vec<&Finding>> = Vec::new();
     for finding in sorted {
-        let same = causes.iter_mut().find(|(cause, _)| {
-            !is_verbose && cause.code == finding.code && cause.hint == finding.hint
+        let same = causes.iter_mut().find(|cause| {
+            let first = cause[0];
+            (&first.code, first.severity, &first.hint)
+                == (&finding.code, finding.severity, &finding.hint)
         });
         match same {
-            Some((_, count)) => *count += 1,
-            None => causes.push((finding, 1)),
+            Some(cause) => cause.push(finding),
+            None => causes.push(vec![finding]),
         }
     }
-    for (finding, count) in &causes {
-        view::finding(look, &mut screen, finding);
-        if *count > 1 {
-            let more = format!("the same {count} times in all; doctor --verbose shows each");
-            screen.line(Line::indented(4).quiet(more));
-        }
+    for cause in &causes {
+        view::findings(look, &mut screen, cause);
     }
     if is_verbose {
         for line in proven {
@@ -94,13 +93,14 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
         screen.line(Line::default().with(look.mark(Symbol::Good)).quiet(well));
     }
     screen.gap();
-    screen.line(verdict(look, &causes));
+    let shown: Vec<&Finding> = causes.concat();
+    screen.line(verdict(look, &shown));
     screen
 }
 
-fn verdict(look: &Look, causes: &[(&Finding, usize)]) -> Line {
-    let errors = |(finding, _): &&(&Finding, usize)| finding.severity == Severity::Error;
-    let (symbol, text) = match (causes.iter().filter(errors).count(), causes.len()) {
+fn verdict(look: &Look, shown: &[&Finding]) -> Line {
+    let errors = |finding: &&&Finding| finding.severity == Severity::Error;
+    let (symbol, text) = match (shown.iter().filter(errors).count(), shown.len()) {
         (0, 0) => (
             Symbol::Good,
             "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),

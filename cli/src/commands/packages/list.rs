@@ -7,6 +7,7 @@ use quilt_proto::{Command, quoted};
 use super::{TIMEOUT, registry};
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::look::Screen;
 use crate::progress::Progress;
 use crate::{look, output};
 
@@ -41,23 +42,24 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if !is_empty {
         return Ok(());
     }
-    if let Some(remark) = why_none(context, args, &call) {
-        output::note(remark);
-    } else if look::is_seen() {
-        say_none(args);
+    match why_none(context, args, &call) {
+        Some(remark) => output::note(remark),
+        None if context.global().json => {}
+        None => none(args).print(&context.look())?,
     }
     Ok(())
 }
 
 /// That there is none, for somebody who waits for names.
-fn say_none(args: &Args) {
+fn none(args: &Args) -> Screen {
     match &args.registry {
         Some(registry) => {
-            output::note(format_args!("No packages in {}.", quoted::name(registry)));
+            let none = format!("No packages in {}.", quoted::name(registry));
+            Screen::nothing(&none, None)
         }
-        None => output::advise(
+        None => Screen::nothing(
             "No packages are installed here; others are in buckets",
-            &Command::of("quiltctl buckets"),
+            Some("quiltctl buckets".into()),
         ),
     }
 }

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use super::packaged;
 use super::unit::{self, Unit};
+use quilt_proto::command::clause;
+
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -232,7 +234,8 @@ fn reach_manager() -> Result<(), Failure> {
         let (why, _) = failure.apart();
         let what = format!(
             "no service manager of this user can be reached, as over ssh and in containers: \
-             {why}; nothing was changed"
+             {}; nothing was changed",
+            clause(why)
         );
         Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
     })

@@ -6,6 +6,7 @@ use quilt_proto::wire::{
     Status, TokenKind,
 };
 
+use crate::args;
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
 
 pub(in crate::commands) fn screen(
@@ -17,7 +18,7 @@ pub(in crate::commands) fn screen(
     if status.catalogs.is_empty() {
         screen.say("Nobody is logged in.");
         let login = Command::of("quiltctl login https://YOUR-CATALOG");
-        screen.line(Line::command(4, &login));
+        screen.line(Line::command(4, &at_hand(login)));
     }
     let several = status.catalogs.len() > 1;
     let mut said: Vec<String> = Vec::new();
@@ -39,22 +40,26 @@ pub(in crate::commands) fn screen(
         .collect();
     findings.sort_by_key(|finding| finding.severity != Severity::Error);
     for finding in findings {
-        self::finding(look, &mut screen, finding);
+        self::findings(look, &mut screen, &[finding]);
     }
     screen.gap();
     screen.line(footer(look, status));
     screen
 }
 
-/// A thing to mend, and its command below it.
-pub(in crate::commands) fn finding(look: &Look, screen: &mut Screen, finding: &Finding) {
-    let symbol = match finding.severity {
-        Severity::Error => Symbol::Bad,
-        Severity::Warning => Symbol::Beware,
-    };
-    let line = Line::default().with(look.mark(symbol)).with(" ");
-    screen.line(line.with(says(&finding.summary)));
-    screen.line(Line::command(4, &finding.hint));
+/// Things to mend by one command, which stands below them.
+pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: &[&Finding]) {
+    for finding in findings {
+        let symbol = match finding.severity {
+            Severity::Error => Symbol::Bad,
+            Severity::Warning => Symbol::Beware,
+        };
+        let line = Line::default().with(look.mark(symbol)).with(" ");
+        screen.line(line.with(says(&finding.summary)));
+    }
+    if let Some(finding) = findings.first() {
+        screen.line(Line::command(4, &finding.hint));
+    }
 }
 
 /// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
@@ -104,18 +109,19 @@ fn session(
         screen.line(Line::indented(4).with(says(error)));
         said.push(error.clone());
     }
+    // What mends it is the daemon's to know; one of an older version says it
+    // in its errors alone.
     let login = || Command::of("quiltctl login").operand(host(&catalog.catalog_url));
-    match (session.state, session.kind) {
-        (SessionState::Expired, Some(TokenKind::ApiKey)) => {
-            let clear = Command::of("quiltctl clear-api-key");
-            let clear = clear.option("--catalog", &catalog.catalog_url);
-            screen.line(Line::command(4, &clear));
-        }
-        (SessionState::Expired | SessionState::LoggedOut, _) => {
-            screen.line(Line::command(4, &login()));
-        }
-        (SessionState::Active, _) => {}
+    let hint = catalog.hint.clone();
+    let hint = hint.or_else(|| (session.state != SessionState::Active).then(login));
+    if let Some(hint) = hint {
+        screen.line(Line::command(4, &at_hand(hint)));
     }
+}
+
+/// A login, by the API key that the environment has, where it has one.
+fn at_hand(login: Command) -> Command {
+    args::with_key_at_hand(&login).unwrap_or(login)
 }
 
 /// How long it lasts.
@@ -252,6 +258,7 @@ pub(in crate::commands) mod tests {
             credentials: Vec::new(),
             alias: None,
             user: None,
+            hint: None,
         }
     }
 

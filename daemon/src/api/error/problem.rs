@@ -1,6 +1,7 @@
 //! The one map from what went wrong to status and code.
 
 use quilt_network::Failure;
+use quilt_proto::command::clause;
 use quilt_proto::{ErrorCode, NetworkFailure, Problem};
 use quilt_trust::Distrust;
 
@@ -31,7 +32,10 @@ pub(super) fn of(error: &ApiError) -> Problem {
         ApiError::CodeRefused { why, .. } => Problem::new(
             403,
             ErrorCode::StackRefused,
-            format!("the code was not accepted: {why}; copy it whole, from the page as it is now"),
+            format!(
+                "the code was not accepted: {}; copy it whole, from the page as it is now",
+                clause(why)
+            ),
         ),
         ApiError::OtherCatalog { asked, named } => {
             let detail =

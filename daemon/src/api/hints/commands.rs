@@ -6,6 +6,7 @@ use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 pub(in crate::api) use quilt_trust::look;
 
 use crate::files::FileError;
+use crate::instance;
 use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
@@ -30,7 +31,7 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
         StoreError::Busy(_) => Command::of("quiltctl doctor"),
         // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Keyring(_) => Command::of("quiltctl daemon restart"),
+        StoreError::Keyring(_) | StoreError::NoKeyring(_) => Command::of("quiltctl daemon restart"),
     }
 }
 
@@ -45,7 +46,7 @@ pub(in crate::api) fn note(note: &StoreNote) -> Command {
 /// What a control socket needs that cannot be bound.
 pub(in crate::api) fn bind(error: &BindError) -> Command {
     match error {
-        BindError::AlreadyRunning { .. } => Command::of("quiltctl daemon stop"),
+        BindError::AlreadyRunning { path, .. } => instance::stop(Some(path)),
         // A directory that is there for the socket; any other one, such as
         // /etc or /tmp, has to stay as it is.
         BindError::DirectoryLoose { dir, .. } if is_ours(dir) => Command::of("chmod 700").path(dir),

@@ -47,7 +47,7 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
 async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
     call.app.keys.clear(&session).await;
-    call.app.note_user(session.catalog(), None);
+    call.app.note_user(&session, None);
     Ok(())
 }
 

@@ -29,7 +29,7 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     if kind == TokenKind::Interactive {
         session.remember_login_user(&me).await;
     }
-    call.app.note_user(session.catalog(), Some(&me));
+    call.app.note_user(&session, Some(&me));
     Ok(me)
 }
 
@@ -43,7 +43,7 @@ async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
     }
     let switched = session.switch_role(role).await;
     if let Ok(me) = &switched {
-        call.app.note_user(session.catalog(), Some(me));
+        call.app.note_user(&session, Some(me));
     }
     switched.map_err(ApiError::Role)
 }

@@ -51,14 +51,14 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
     if !call.query.all {
         let session = call.session()?;
         let logged_out = session.logout().await;
-        call.app.note_user(session.catalog(), None);
+        call.app.note_user(&session, None);
         return Ok(logged_out?);
     }
     let mut outcome = Ok(());
     let sessions = call.app.sessions.all_stored().await;
     for session in sessions.map_err(SessionError::Store)? {
         let logged_out = session.logout().await.map_err(ApiError::from);
-        call.app.note_user(session.catalog(), None);
+        call.app.note_user(&session, None);
         call.subject.one_of(session.catalog(), logged_out.as_ref());
         outcome = outcome.and(logged_out);
     }

@@ -10,6 +10,8 @@ mod envelope;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
+use quilt_proto::wire::Ambiguity;
+
 use crate::stack::Forward;
 
 /// The largest request that is read, in bytes.
@@ -43,41 +45,6 @@ enum OperationKind {
     Query,
     Mutation,
     Subscription,
-}
-
-/// Why it is not known what a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Ambiguity {
-    /// Not by GET or POST.
-    #[error("its method is none of GraphQL's")]
-    Method,
-    /// Something beside the document that may change what is run.
-    #[error("its address says something, too")]
-    Address,
-    /// Not JSON, or not in UTF-8.
-    #[error("its content type is not JSON in UTF-8")]
-    ContentType,
-    /// Not what the content type says.
-    #[error("it is not JSON")]
-    Syntax,
-    /// JSON, but no request.
-    #[error("it holds what no request of GraphQL does")]
-    Shape,
-    /// Readers differ in which one they take.
-    #[error("it says something twice")]
-    Twice,
-    /// The registry is to know the document from before.
-    #[error("it names a document instead of holding it")]
-    NoDocument,
-    /// Not a document that can be run.
-    #[error("its document cannot be read")]
-    Document,
-    /// Which operation is to be run?
-    #[error("it does not say which operation to run")]
-    WhichOperation,
-    /// More than anybody needs.
-    #[error("it is too large to be read")]
-    TooLarge,
 }
 
 /// Whether a request is one of GraphQL.

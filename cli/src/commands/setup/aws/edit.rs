@@ -267,6 +267,14 @@ pub(super) fn is_set_up(file: &[u8], profile: &str) -> bool {
         .any(|line| is_ours(line.text))
 }
 
+/// Whether a configuration says the region of a profile.
+pub(super) fn has_region(file: &[u8], profile: &str) -> bool {
+    let lines = lines(file);
+    let sections = sections(&lines, profile, true);
+    let mut keys = sections.iter().copied().flatten();
+    keys.any(|line| key(line.text).as_deref() == Some("region"))
+}
+
 /// What a credentials file has for the profile that programs take first.
 pub(super) fn other_way(file: &[u8], profile: &str) -> Option<String> {
     let lines = lines(file);

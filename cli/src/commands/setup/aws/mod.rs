@@ -295,13 +295,45 @@ fn set_up(
     changed: bool,
 ) -> Result<(), Failure> {
     report(context, path, name, done, changed)?;
-    if look::is_seen() && !context.global().json {
-        let list = Command::of("aws").option("--profile", name);
-        let list = list.words("s3 ls s3://YOUR-BUCKET/");
-        let export = Command::of("export").variable("AWS_PROFILE", name);
-        output::next(&[(list, ""), (export, "for every AWS program from here")]);
+    let has_region = edit::has_region(&read(path)?.unwrap_or_default(), name);
+    if !has_region && note_no_catalog(context, name) {
+        return Ok(());
     }
+    let region = Command::of("aws configure set region YOUR-REGION").option("--profile", name);
+    if !look::is_seen() || context.global().json {
+        if !has_region {
+            output::advise(&no_region(name), &region);
+        }
+        return Ok(());
+    }
+    let list = Command::of("aws").option("--profile", name);
+    let list = list.words("s3 ls s3://YOUR-BUCKET/");
+    let export = Command::of("export").variable("AWS_PROFILE", name);
+    let mut steps = vec![(list, ""), (export, "for every AWS program from here")];
+    if !has_region {
+        output::note(format_args!("But {}.", no_region(name)));
+        steps.insert(0, (region, ""));
+    }
+    output::next(&steps);
     Ok(())
+}
+
+/// Without a region, programs ask for none of a profile's credentials.
+fn no_region(name: &str) -> String {
+    format!("profile {} has no region", quoted::name(name))
+}
+
+/// Says that a profile has no region because the catalog that would say it is
+/// missing; answers whether it is.
+fn note_no_catalog(context: &Context, name: &str) -> bool {
+    let Err(failure) = context.send(&ReadSession(SessionQuery::default())) else {
+        return false;
+    };
+    let (why, hint) = failure.of_typed(&[]).apart();
+    let lacks = no_region(name);
+    let what = format!("{lacks} yet, set it up again after the login: {why}");
+    output::advise(&what, &hint.unwrap_or_else(|| "quiltctl status".into()));
+    true
 }
 
 /// The record of set-ups is beside the daemon's own files.
