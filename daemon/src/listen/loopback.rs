@@ -83,7 +83,11 @@ impl LoopbackListener {
             SocketAddr::V4(address) => Diag::of(address),
             SocketAddr::V6(_) => None,
         };
-        let listener = AsyncFd::register_with_interest(listener, Interest::READABLE)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe; an owned listener stays open and the same"
+        )]
+        let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
         let listener = Self {
             listener,
             address,
