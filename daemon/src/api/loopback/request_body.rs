@@ -8,20 +8,27 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use quilt_proto::{ErrorCode, Problem};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use crate::stack::Payload;
+use crate::body_room::{BodyRoom, Holder, NoRoom, Place};
+use crate::stack::{Payload, Permit};
 
 /// A body that needs no room of its own, in bytes. A listener has so few
 /// connections that all of them may have one.
 const SMALL: usize = 64 * 1024;
 
-/// The room for larger ones, in bytes: two of the largest.
-const ROOM: usize = 32 * 1024 * 1024;
+/// The room for larger ones, in bytes: one of the largest, and half of one for
+/// somebody else.
+const ROOM: usize = 24 * 1024 * 1024;
+const SHARE: usize = 16 * 1024 * 1024;
 
-/// How long a body waits for room, first come, first served; and after how many
-/// seconds to try again.
+/// The room for those that say beforehand that they are no larger than this, in
+/// bytes: they do not wait behind the largest.
+const MIDDLE: usize = 1024 * 1024;
+const MIDDLE_ROOM: usize = 8 * 1024 * 1024;
+const MIDDLE_SHARE: usize = 4 * 1024 * 1024;
+
+/// How long a body waits for room; and after how many seconds to try again.
 const WAIT: Duration = Duration::from_secs(30);
 pub(super) const TRY_AGAIN: u16 = 5;
 
@@ -40,40 +47,58 @@ const PIECE: usize = 128 * 1024;
 
 /// Takes bodies in.
 pub(super) struct RequestBodies {
-    room: Arc<Semaphore>,
+    room: Arc<BodyRoom>,
+    middle: Arc<BodyRoom>,
 }
 
 impl RequestBodies {
     pub(super) fn new() -> Self {
         Self {
-            room: Arc::new(Semaphore::new(ROOM)),
+            room: BodyRoom::new(ROOM, SHARE),
+            middle: BodyRoom::new(MIDDLE_ROOM, MIDDLE_SHARE),
         }
     }
 
-    /// A body of up to `most` bytes. Nothing of a large one is read before there
-    /// is room for it.
-    pub(super) async fn take(&self, mut body: Body, most: usize) -> Result<Payload, Problem> {
+    /// A body of up to `most` bytes, which are few.
+    pub(super) async fn take_small(&self, body: Body, most: usize) -> Result<Payload, Problem> {
+        let refused = std::future::ready(Err(too_large(most)));
+        self.take(body, most.min(SMALL), refused).await
+    }
+
+    /// A body of up to `most` bytes. Nothing of a large one is read before it is
+    /// known `whose` it is, nor any of its bytes before there is room for them.
+    pub(super) async fn take(
+        &self,
+        mut body: Body,
+        most: usize,
+        whose: impl Future<Output = Result<Holder, Problem>>,
+    ) -> Result<Payload, Problem> {
         let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if told > most {
             return Err(too_large(most));
         }
-        let mut room = None;
-        if told > SMALL {
-            room = Some(self.room(told).await?);
+        let whole = body.size_hint().exact().map_or(most, |_| told);
+        let mut whose = Some(whose);
+        let mut place = None;
+        if told > SMALL
+            && let Some(whose) = whose.take()
+        {
+            place = Some(self.enter(whose.await?, whole));
         }
         let mut deadline = Instant::now() + ARRIVAL;
-        let mut pieces = Pieces::expecting(told);
+        let mut pieces = Pieces::expecting(told.min(SMALL));
         loop {
             let patience = deadline.max((Instant::now() + PAUSE).min(deadline + LATEST));
-            let frame = timeout_at(patience, body.frame()).await;
+            let frame = tokio::select! {
+                biased;
+                lost = lost(place.as_ref()) => return Err(no_room(lost)),
+                frame = timeout_at(patience, body.frame()) => frame,
+            };
             let frame = match frame {
                 Ok(None) => break,
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_))) => return Err(too_large(most)),
-                Err(_) => {
-                    let detail = "the body takes too long";
-                    return Err(Problem::new(408, ErrorCode::InvalidInput, detail));
-                }
+                Err(_) => return Err(too_slow()),
             };
             let Ok(data) = frame.into_data() else {
                 continue;
@@ -82,31 +107,54 @@ impl RequestBodies {
             if length > most {
                 return Err(too_large(most));
             }
-            if length > SMALL && room.is_none() {
-                // How much more will come is not known: room for all that may.
+            if length > SMALL {
                 let begun = Instant::now();
-                room = Some(self.room(most).await?);
+                if let Some(whose) = whose.take() {
+                    place = Some(self.enter(whose.await?, whole));
+                }
+                if let Some(place) = &place {
+                    place.hold(length, WAIT).await.map_err(no_room)?;
+                }
                 deadline += begun.elapsed();
             }
             pieces.push(&data);
         }
-        if let Some(room) = &mut room {
-            let excess = room.num_permits().saturating_sub(pieces.length);
-            drop(room.split(excess));
+        if let Some(place) = &place {
+            place.arrived(pieces.length);
         }
-        Ok(Payload::new(pieces.finish(), room))
+        let permit = place.map(|place| Box::new(place) as Permit);
+        Ok(Payload::new(pieces.finish(), permit))
     }
 
-    async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(bytes);
-        // Never closed.
-        if let Ok(Ok(room)) = timeout(WAIT, room).await {
-            return Ok(room);
-        }
-        let detail = "too many large requests are under way; try again later";
-        Err(Problem::new(503, ErrorCode::Internal, detail).with_hint("quiltctl audit"))
+    fn enter(&self, holder: Holder, whole: usize) -> Place {
+        let room = if whole <= MIDDLE {
+            &self.middle
+        } else {
+            &self.room
+        };
+        room.enter(holder, whole)
     }
+}
+
+/// Returns when a place is lost, if there is one.
+async fn lost(place: Option<&Place>) -> NoRoom {
+    match place {
+        Some(place) => place.lost().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn no_room(why: NoRoom) -> Problem {
+    let detail = match why {
+        NoRoom::TooSlow => return too_slow(),
+        NoRoom::Waited => "too many large requests are under way; try again later",
+        NoRoom::BeyondShare => "others wait with large requests; try again later",
+    };
+    Problem::new(503, ErrorCode::Internal, detail).with_hint("quiltctl audit")
+}
+
+fn too_slow() -> Problem {
+    Problem::new(408, ErrorCode::InvalidInput, "the body takes too long")
 }
 
 fn too_large(most: usize) -> Problem {
@@ -164,44 +212,74 @@ mod tests {
         Body::from_stream(stream::repeat(Ok::<_, Infallible>(chunk)).take(times))
     }
 
+    fn somebody() -> impl Future<Output = Result<Holder, Problem>> {
+        process(1)
+    }
+
+    fn process(number: u32) -> impl Future<Output = Result<Holder, Problem>> {
+        std::future::ready(Ok(Holder::Process(number)))
+    }
+
     #[tokio::test]
     async fn bodies_take_up_as_much_room_as_they_are_long() {
         let bodies = RequestBodies::new();
-        let free = || bodies.room.available_permits();
-        let most = ROOM / 2;
-        let small = bodies.take(chunks(SMALL, 1), most).await.unwrap();
-        assert_eq!((small.len(), free()), (SMALL, ROOM));
-        let known = Body::from(vec![b'x'; SMALL + 1]);
-        let known = bodies.take(known, most).await.unwrap();
-        assert_eq!((known.len(), free()), (SMALL + 1, ROOM - SMALL - 1));
+        let free = || (bodies.room.free(), bodies.middle.free());
+        let take = |body, most| bodies.take(body, most, somebody());
+        let small = take(chunks(SMALL, 1), SHARE).await.unwrap();
+        assert_eq!((small.len(), free()), (SMALL, (ROOM, MIDDLE_ROOM)));
+        let known = take(Body::from(vec![b'x'; SMALL + 1]), SHARE)
+            .await
+            .unwrap();
+        assert_eq!(known.len(), SMALL + 1);
+        assert_eq!(free(), (ROOM, MIDDLE_ROOM - SMALL - 1));
         drop(known);
-        let streamed = bodies.take(chunks(1000, 100), most).await.unwrap();
-        assert_eq!((streamed.len(), free()), (100_000, ROOM - 100_000));
+        let streamed = take(chunks(1000, 100), SHARE).await.unwrap();
+        assert_eq!(streamed.len(), 100_000);
+        assert_eq!(free(), (ROOM - 100_000, MIDDLE_ROOM));
         drop(streamed);
-        let refused = bodies.take(chunks(SMALL, 1000), most).await.unwrap_err();
+        let refused = take(chunks(SMALL, 1000), SHARE).await.unwrap_err();
         assert_eq!(refused.status, 413);
         let known = Body::from(vec![b'x'; 11]);
-        assert_eq!(bodies.take(known, 10).await.unwrap_err().status, 413);
-        assert_eq!(free(), ROOM);
+        assert_eq!(take(known, 10).await.unwrap_err().status, 413);
+        assert_eq!(free(), (ROOM, MIDDLE_ROOM));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_body_waits_and_a_small_one_does_not() {
+    async fn a_large_body_waits_and_others_do_not() {
         let bodies = RequestBodies::new();
-        let large = || Body::from(vec![b'x'; ROOM / 2]);
-        let one = bodies.take(large(), ROOM / 2).await.unwrap();
-        let _two = bodies.take(large(), ROOM / 2).await.unwrap();
-        let small = bodies.take(chunks(10, 10), ROOM / 2).await.unwrap();
-        assert_eq!(small.len(), 100);
-        let refused = bodies.take(large(), ROOM / 2).await.unwrap_err();
+        let large = || Body::from(vec![b'x'; SHARE]);
+        let one = bodies.take(large(), SHARE, somebody()).await.unwrap();
+        let small = bodies.take(chunks(10, 10), SHARE, somebody()).await;
+        assert_eq!(small.unwrap().len(), 100);
+        for size in [SMALL + 1, MIDDLE] {
+            let middle = Body::from(vec![b'x'; size]);
+            let middle = bodies.take(middle, SHARE, somebody()).await.unwrap();
+            assert_eq!(middle.len(), size);
+        }
+        let of_another = Body::from(vec![b'x'; SHARE / 2]);
+        let of_another = bodies.take(of_another, SHARE, process(2)).await.unwrap();
+        drop(of_another);
+        let refused = bodies.take(large(), SHARE, somebody()).await.unwrap_err();
         assert_eq!(refused.status, 503);
-        let waiting = bodies.take(large(), ROOM / 2);
+        let waiting = bodies.take(large(), SHARE, somebody());
         let leaving = async {
             tokio::time::sleep(WAIT / 2).await;
             drop(one);
         };
         let (waited, ()) = tokio::join!(waiting, leaving);
-        assert_eq!(waited.unwrap().len(), ROOM / 2);
+        assert_eq!(waited.unwrap().len(), SHARE);
+    }
+
+    #[tokio::test]
+    async fn nothing_large_is_read_of_nobody() {
+        let bodies = RequestBodies::new();
+        let nobody = || std::future::ready(Err(Problem::new(401, ErrorCode::Denied, "nobody")));
+        for body in [chunks(1000, 1000), Body::from(vec![b'x'; SMALL + 1])] {
+            let refused = bodies.take(body, SHARE, nobody()).await.unwrap_err();
+            assert_eq!(refused.status, 401);
+        }
+        let small = bodies.take(chunks(1000, 64), SHARE, nobody()).await;
+        assert_eq!(small.unwrap().len(), 64_000);
     }
 
     #[tokio::test(start_paused = true)]
@@ -211,7 +289,7 @@ mod tests {
             b"x",
         ))));
         let stuck = Body::from_stream(begun.chain(stream::pending()));
-        assert_eq!(bodies.take(stuck, 10).await.unwrap_err().status, 408);
+        assert_eq!(bodies.take(stuck, 10, somebody()).await.unwrap_err().status, 408);
     }
 
     /// A byte after each pause.
@@ -227,12 +305,12 @@ mod tests {
     async fn a_body_that_keeps_coming_is_taken_for_a_while_longer() {
         let bodies = RequestBodies::new();
         let short = Duration::from_millis(100);
-        let taken = bodies.take(dripping(short, 600), 4000).await.unwrap();
+        let taken = bodies.take(dripping(short, 600), 4000, somebody()).await.unwrap();
         assert_eq!(taken.len(), 600, "in a minute");
         let long = Duration::from_secs(1);
-        let refused = bodies.take(dripping(long, 60), 4000).await.unwrap_err();
+        let refused = bodies.take(dripping(long, 60), 4000, somebody()).await.unwrap_err();
         assert_eq!(refused.status, 408, "with pauses");
-        let refused = bodies.take(dripping(short, 4000), 4000).await.unwrap_err();
+        let refused = bodies.take(dripping(short, 4000), 4000, somebody()).await.unwrap_err();
         assert_eq!(refused.status, 408, "without an end");
     }
 }
