@@ -271,7 +271,9 @@ impl State {
             return false;
         };
         let step = body.wanted - body.held;
-        if step > self.free {
+        let of_holder = self.bodies.values().filter(|it| it.holder == body.holder);
+        let held = of_holder.map(|it| it.held).sum::<usize>() + step;
+        if step > self.free || held > self.share {
             return false;
         }
         let mut free = self.free - step;

@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::body_room::{BodyRoom, Holder, NoRoom, Place};
 use crate::stack::{Payload, Permit};
 
-/// A body that needs no room of its own, in bytes. A listener has so few
-/// connections that all of them may have one.
+/// Of the gateway: a body that needs no room of its own, in bytes. A listener has
+/// so few connections that all of them may have one.
 const SMALL: usize = 64 * 1024;
 
 /// The room for larger ones, in bytes: one of the largest, and half of one for
@@ -27,6 +27,12 @@ const SHARE: usize = 16 * 1024 * 1024;
 const MIDDLE: usize = 1024 * 1024;
 const MIDDLE_ROOM: usize = 8 * 1024 * 1024;
 const MIDDLE_SHARE: usize = 4 * 1024 * 1024;
+
+/// The same of the control socket. What comes there is read as JSON, which takes
+/// up many times the room: hardly any needs as much as this.
+const CONTROL_SMALL: usize = 4 * 1024;
+const CONTROL_ROOM: usize = 16 * 1024 * 1024;
+const CONTROL_SHARE: usize = 8 * 1024 * 1024;
 
 /// How long a body waits for room; and after how many seconds to try again.
 const WAIT: Duration = Duration::from_secs(30);
@@ -46,23 +52,42 @@ const LATEST: Duration = Duration::from_mins(2);
 const PIECE: usize = 128 * 1024;
 
 /// Takes bodies in.
+#[derive(Debug)]
 pub(super) struct RequestBodies {
+    /// What needs no room of its own.
+    small: usize,
+    /// What belongs to the room for those who say beforehand how long they are.
+    middle: usize,
     room: Arc<BodyRoom>,
-    middle: Arc<BodyRoom>,
+    middle_room: Arc<BodyRoom>,
 }
 
 impl RequestBodies {
-    pub(super) fn new() -> Self {
+    /// Of the gateway.
+    pub(super) fn of_gateway() -> Self {
         Self {
+            small: SMALL,
+            middle: MIDDLE,
             room: BodyRoom::new(ROOM, SHARE),
-            middle: BodyRoom::new(MIDDLE_ROOM, MIDDLE_SHARE),
+            middle_room: BodyRoom::new(MIDDLE_ROOM, MIDDLE_SHARE),
+        }
+    }
+
+    /// Of the control socket.
+    pub(super) fn of_control() -> Self {
+        let room = BodyRoom::new(CONTROL_ROOM, CONTROL_SHARE);
+        Self {
+            small: CONTROL_SMALL,
+            middle: 0,
+            middle_room: Arc::clone(&room),
+            room,
         }
     }
 
     /// A body of up to `most` bytes, which are few.
     pub(super) async fn take_small(&self, body: Body, most: usize) -> Result<Payload, Problem> {
         let refused = std::future::ready(Err(too_large(most)));
-        self.take(body, most.min(SMALL), refused).await
+        self.take(body, most.min(self.small), refused).await
     }
 
     /// A body of up to `most` bytes. Nothing of a large one is read before it is
@@ -80,13 +105,13 @@ impl RequestBodies {
         let whole = body.size_hint().exact().map_or(most, |_| told);
         let mut whose = Some(whose);
         let mut place = None;
-        if told > SMALL
+        if told > self.small
             && let Some(whose) = whose.take()
         {
             place = Some(self.enter(whose.await?, whole));
         }
         let mut deadline = Instant::now() + ARRIVAL;
-        let mut pieces = Pieces::expecting(told.min(SMALL));
+        let mut pieces = Pieces::expecting(told.min(self.small));
         loop {
             let patience = deadline.max((Instant::now() + PAUSE).min(deadline + LATEST));
             let frame = tokio::select! {
@@ -107,7 +132,7 @@ impl RequestBodies {
             if length > most {
                 return Err(too_large(most));
             }
-            if length > SMALL {
+            if length > self.small {
                 let begun = Instant::now();
                 if let Some(whose) = whose.take() {
                     place = Some(self.enter(whose.await?, whole));
@@ -127,8 +152,8 @@ impl RequestBodies {
     }
 
     fn enter(&self, holder: Holder, whole: usize) -> Place {
-        let room = if whole <= MIDDLE {
-            &self.middle
+        let room = if whole <= self.middle {
+            &self.middle_room
         } else {
             &self.room
         };
@@ -150,7 +175,7 @@ fn no_room(why: NoRoom) -> Problem {
         NoRoom::Waited => "too many large requests are under way; try again later",
         NoRoom::BeyondShare => "others wait with large requests; try again later",
     };
-    Problem::new(503, ErrorCode::Internal, detail).with_hint("quiltctl audit")
+    Problem::new(503, ErrorCode::Busy, detail).with_hint("quiltctl audit")
 }
 
 fn too_slow() -> Problem {
@@ -222,8 +247,8 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_take_up_as_much_room_as_they_are_long() {
-        let bodies = RequestBodies::new();
-        let free = || (bodies.room.free(), bodies.middle.free());
+        let bodies = RequestBodies::of_gateway();
+        let free = || (bodies.room.free(), bodies.middle_room.free());
         let take = |body, most| bodies.take(body, most, somebody());
         let small = take(chunks(SMALL, 1), SHARE).await.unwrap();
         assert_eq!((small.len(), free()), (SMALL, (ROOM, MIDDLE_ROOM)));
@@ -246,7 +271,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_large_body_waits_and_others_do_not() {
-        let bodies = RequestBodies::new();
+        let bodies = RequestBodies::of_gateway();
         let large = || Body::from(vec![b'x'; SHARE]);
         let one = bodies.take(large(), SHARE, somebody()).await.unwrap();
         let small = bodies.take(chunks(10, 10), SHARE, somebody()).await;
@@ -272,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_large_is_read_of_nobody() {
-        let bodies = RequestBodies::new();
+        let bodies = RequestBodies::of_gateway();
         let nobody = || std::future::ready(Err(Problem::new(401, ErrorCode::Denied, "nobody")));
         for body in [chunks(1000, 1000), Body::from(vec![b'x'; SMALL + 1])] {
             let refused = bodies.take(body, SHARE, nobody()).await.unwrap_err();
@@ -284,7 +309,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
-        let bodies = RequestBodies::new();
+        let bodies = RequestBodies::of_gateway();
         let begun = stream::once(std::future::ready(Ok::<_, Infallible>(Bytes::from_static(
             b"x",
         ))));
@@ -303,7 +328,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_keeps_coming_is_taken_for_a_while_longer() {
-        let bodies = RequestBodies::new();
+        let bodies = RequestBodies::of_gateway();
         let short = Duration::from_millis(100);
         let taken = bodies.take(dripping(short, 600), 4000, somebody()).await.unwrap();
         assert_eq!(taken.len(), 600, "in a minute");
