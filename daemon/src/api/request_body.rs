@@ -314,7 +314,10 @@ mod tests {
             b"x",
         ))));
         let stuck = Body::from_stream(begun.chain(stream::pending()));
-        assert_eq!(bodies.take(stuck, 10, somebody()).await.unwrap_err().status, 408);
+        assert_eq!(
+            bodies.take(stuck, 10, somebody()).await.unwrap_err().status,
+            408
+        );
     }
 
     /// A byte after each pause.
@@ -330,12 +333,21 @@ mod tests {
     async fn a_body_that_keeps_coming_is_taken_for_a_while_longer() {
         let bodies = RequestBodies::of_gateway();
         let short = Duration::from_millis(100);
-        let taken = bodies.take(dripping(short, 600), 4000, somebody()).await.unwrap();
+        let taken = bodies
+            .take(dripping(short, 600), 4000, somebody())
+            .await
+            .unwrap();
         assert_eq!(taken.len(), 600, "in a minute");
         let long = Duration::from_secs(1);
-        let refused = bodies.take(dripping(long, 60), 4000, somebody()).await.unwrap_err();
+        let refused = bodies
+            .take(dripping(long, 60), 4000, somebody())
+            .await
+            .unwrap_err();
         assert_eq!(refused.status, 408, "with pauses");
-        let refused = bodies.take(dripping(short, 4000), 4000, somebody()).await.unwrap_err();
+        let refused = bodies
+            .take(dripping(short, 4000), 4000, somebody())
+            .await
+            .unwrap_err();
         assert_eq!(refused.status, 408, "without an end");
     }
 }

@@ -53,7 +53,8 @@ pub async fn forward(
             async move {
                 let registry = &bearer.registry;
                 let answer = stack.forward(registry, &bearer.token, request).await?;
-                let (answer, is_doubtful) = look(answer, is_graphql, registry, &bearer.token).await?;
+                let (answer, is_doubtful) =
+                    look(answer, is_graphql, registry, &bearer.token).await?;
                 if !is_doubtful {
                     return Ok(answer);
                 }

@@ -253,7 +253,9 @@ mod tests {
         assert_eq!(owner("01"), Owner::Elsewhere);
         assert_eq!(owner("08"), Owner::Gone);
         assert_eq!(
-            Owners::none(SocketAddr::V4(local)).look(SocketAddr::V4(peer)).owner,
+            Owners::none(SocketAddr::V4(local))
+                .look(SocketAddr::V4(peer))
+                .owner,
             Owner::Unknown
         );
     }
