@@ -176,4 +176,41 @@ mod tests {
             assert_eq!(is_doubtful(body), doubtful);
         }
     }
+
+    /// An answer that begins, and goes on with `rest`.
+    fn answer(
+        rest: impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static,
+    ) -> Forwarded {
+        let begun = Bytes::from(vec![b' '; SMALL + 1]);
+        let body = stream::iter([Ok(begun)]).chain(rest);
+        Forwarded::new(reqwest::Body::wrap_stream(body))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_whose_answers_do_not_end_keeps_no_other_waiting() {
+        let registry = |name: &str| -> RegistryUrl { name.parse().unwrap() };
+        let slow = registry("https://slow.example");
+        let mut looking = tokio::task::JoinSet::new();
+        for _ in 0..200 {
+            let slow = slow.clone();
+            looking.spawn(async move {
+                let bearer = Secret::new("a bearer token");
+                look(answer(stream::pending()), true, &slow, &bearer).await
+            });
+        }
+        let a_while = Duration::from_secs(1);
+        assert!(
+            tokio::time::timeout(a_while, looking.join_next())
+                .await
+                .is_err(),
+            "they do not end"
+        );
+        let (other, bearer) = (
+            registry("https://other.example"),
+            Secret::new("a bearer token"),
+        );
+        let looked = look(answer(stream::empty()), true, &other, &bearer);
+        let looked = tokio::time::timeout(a_while, looked).await;
+        assert!(looked.expect("it does not wait").is_ok());
+    }
 }
