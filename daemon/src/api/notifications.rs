@@ -17,8 +17,9 @@ use crate::session::Session;
 /// How long changes are gathered before a look, which asks nobody.
 const GATHER: Duration = Duration::from_secs(1);
 
-/// How often to look although nothing has changed: keys come to their end.
-const RARELY: Duration = Duration::from_mins(1);
+/// How often to look although nothing has changed: keys come to their end, which
+/// is told days before.
+const RARELY: Duration = Duration::from_mins(10);
 
 /// Tells for as long as the daemon runs.
 pub fn notify_user(app: &Arc<App>) {

@@ -180,9 +180,11 @@ fn text(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// Opens or makes the log. A state directory that was taken away is not made
+/// anew for it: the logins that were in it would seem to be over.
 fn open(path: &Path) -> io::Result<File> {
     if let Some(dir) = path.parent() {
-        quilt_trust::make_dir(dir)?;
+        quilt_trust::check_dir(dir)?;
     }
     let file = quilt_trust::open_or_make(path, Role::State, Access::Append)?;
     Ok(file)

@@ -44,7 +44,7 @@ impl AuditLog {
 #[tokio::test]
 async fn equal_events_become_one_line_more() {
     let dir = TempDir::new().unwrap();
-    let log = AuditLog::open(&dir.path().join("deep"));
+    let log = AuditLog::open(dir.path());
     for pid in 1..=500 {
         log.note(&entry("credentials", pid));
     }
@@ -58,10 +58,29 @@ async fn equal_events_become_one_line_more() {
         seen,
         [("credentials", 1), ("token", 1), ("credentials", 499)]
     );
-    let file = fs::metadata(dir.path().join("deep/audit.jsonl")).unwrap();
+    let file = fs::metadata(dir.path().join("audit.jsonl")).unwrap();
     assert_eq!(file.mode() & 0o777, 0o600);
     let later = Timestamp::now().plus_seconds(60);
     assert!(log.read(Some(later)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_directory_that_was_taken_away_is_not_made_anew() {
+    let dir = TempDir::new().unwrap();
+    let state = dir.path().join("state");
+    let log = AuditLog::open(&state);
+    let written = async || {
+        log.note(&entry("token", 1));
+        log.read(None).await.map_or(0, |entries| entries.len())
+    };
+    fs::create_dir(&state).unwrap();
+    assert_eq!(written().await, 1);
+    fs::remove_dir_all(&state).unwrap();
+    written().await;
+    assert!(!state.exists());
+    // Whoever makes it finds the log there again.
+    fs::create_dir(&state).unwrap();
+    assert!(written().await > 0);
 }
 
 #[tokio::test]

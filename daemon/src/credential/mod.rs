@@ -4,7 +4,7 @@ mod cache_entry;
 mod credentials;
 mod error;
 mod profile_source;
-mod role_source;
+mod role_chain;
 mod stack_source;
 mod vault;
 

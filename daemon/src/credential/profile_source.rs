@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::role_source::RoleSource;
+use super::role_chain::RoleChain;
 use super::stack_source::StackSource;
 use super::vault::{InUse, Key};
 use super::{AwsCredentials, CredentialError};
@@ -15,7 +15,7 @@ pub(super) enum ProfileSource {
     /// The stack itself.
     Stack(StackSource),
     /// A chain of roles from there.
-    Roles(RoleSource),
+    Roles(RoleChain),
 }
 
 /// The source of one profile's credentials.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::cache_entry::CacheEntry;
 use super::profile_source::{Issuer, ProfileSource};
-use super::role_source::RoleSource;
+use super::role_chain::RoleChain;
 use super::stack_source::StackSource;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::Aws;
@@ -224,7 +224,7 @@ impl Vault {
         let source = if profile.roles.is_empty() {
             ProfileSource::Stack(self.stack_source(session))
         } else {
-            ProfileSource::Roles(RoleSource {
+            ProfileSource::Roles(RoleChain {
                 name: name.clone(),
                 profile: Arc::clone(&profile),
                 session: Arc::clone(session),

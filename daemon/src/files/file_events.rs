@@ -10,8 +10,9 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use self::system::Watches;
 
-/// How often to look at what is watched.
-const RARELY: Duration = Duration::from_mins(1);
+/// How often to look at what is watched: each look is several wake-ups of an
+/// idle daemon, as timers go.
+const RARELY: Duration = Duration::from_mins(10);
 
 /// Tells when some files may have changed. What happens between a look at them
 /// and the next call is not missed.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use rustix::io::Errno;
 
+use super::capacity::WaitingLimit;
 use super::limiter::{ConnectionLimiter, Origin, Slot};
 use super::tracked::Stream;
 use super::waiting_queue::WaitingQueue;
@@ -28,11 +29,11 @@ pub(super) struct Acceptor<C> {
 }
 
 impl<Io: Stream, C: Caller> Acceptor<(Io, C)> {
-    /// `room` is for connections that wait.
-    pub(super) fn new(limiter: Arc<ConnectionLimiter>, room: usize) -> Self {
+    /// `waiting` is how many connections may wait.
+    pub(super) fn new(limiter: Arc<ConnectionLimiter>, waiting: WaitingLimit) -> Self {
         Self {
             limiter,
-            waiting: WaitingQueue::new(room),
+            waiting: WaitingQueue::new(waiting),
             pause: LEAST_PAUSE,
         }
     }

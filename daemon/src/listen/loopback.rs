@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
+use super::capacity::WaitingLimit;
 use super::diag::Diag;
 use super::owner::{self, Owner, Owners};
 use super::program::{self, Program};
@@ -110,7 +111,7 @@ impl LoopbackListener {
     pub fn limits() -> Limits {
         Limits {
             connections: capacity::slots(),
-            waiting: capacity::waiting(),
+            waiting: WaitingLimit::Shared,
             header_bytes: 16 * 1024,
             headers: 64,
             body_bytes: 1024,

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::acceptor::Acceptor;
-use super::capacity;
+use super::capacity::{self, WaitingLimit};
 use super::early_refusal::EarlyRefusal;
 use super::lazy_timeout::{TimedOut, within};
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
@@ -72,7 +72,7 @@ pub struct Limits {
     /// Connections held at once: for one more, another has to go.
     pub connections: usize,
     /// Connections that may wait for that.
-    pub waiting: usize,
+    pub waiting: WaitingLimit,
     /// Bytes of request line and headers together.
     pub header_bytes: usize,
     /// Headers in a request.
@@ -100,7 +100,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: capacity::slots(),
-            waiting: capacity::waiting(),
+            waiting: WaitingLimit::Shared,
             header_bytes: 32 * 1024,
             headers: 64,
             body_bytes: 1024 * 1024,

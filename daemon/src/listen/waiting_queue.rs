@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 
 use super::Origin;
+use super::capacity::{WaitingLimit, WaitingRoom};
 use super::limiter::Newcomer;
 
 /// A connection that waits.
@@ -23,17 +24,17 @@ struct Waiting<C> {
 #[derive(Debug)]
 pub(super) struct WaitingQueue<C> {
     lines: HashMap<Origin, VecDeque<Waiting<C>>>,
-    room: usize,
+    room: WaitingRoom,
     length: usize,
     next: u64,
 }
 
 impl<C> WaitingQueue<C> {
-    /// A queue for `room` connections.
-    pub(super) fn new(room: usize) -> Self {
+    /// An empty queue.
+    pub(super) fn new(limit: WaitingLimit) -> Self {
         Self {
             lines: HashMap::new(),
-            room: room.max(1),
+            room: WaitingRoom::new(limit),
             length: 0,
             next: 0,
         }
@@ -43,9 +44,9 @@ impl<C> WaitingQueue<C> {
         self.length == 0
     }
 
-    /// Whether it is half full.
+    /// Whether it is nearly full.
     pub(super) fn is_crowded(&self) -> bool {
-        self.length > self.room / 2
+        self.room.is_crowded(self.length)
     }
 
     /// How many of `origin` wait.
@@ -63,11 +64,12 @@ impl<C> WaitingQueue<C> {
         };
         self.lines.entry(origin).or_default().push_back(waiting);
         self.length += 1;
+        self.room.take(self.length);
     }
 
     /// Whether there is no room for one of those who wait.
     pub(super) fn is_over(&self) -> bool {
-        self.length > self.room
+        self.room.is_over(self.length)
     }
 
     /// Sends one away of whoever waits most, the slots included that `held` says
@@ -117,6 +119,7 @@ impl<C> WaitingQueue<C> {
 
     /// One of `origin` has left its line.
     fn tidy(&mut self, origin: &Origin) {
+        self.room.give_back(self.length);
         self.length -= 1;
         if self.of(origin) == 0 {
             self.lines.remove(origin);
@@ -124,6 +127,14 @@ impl<C> WaitingQueue<C> {
         if self.length == 0 {
             // A crowd's room goes with it.
             self.lines.shrink_to_fit();
+        }
+    }
+}
+
+impl<C> Drop for WaitingQueue<C> {
+    fn drop(&mut self) {
+        for length in 1..=self.length {
+            self.room.give_back(length);
         }
     }
 }
@@ -142,7 +153,7 @@ mod tests {
 
     #[test]
     fn whoever_holds_fewest_is_next_then_the_oldest() {
-        let mut waiting = WaitingQueue::new(8);
+        let mut waiting = WaitingQueue::new(WaitingLimit::Own(8));
         for number in [1, 2, 3] {
             waiting.enter(GREEDY, number);
         }
@@ -159,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_has_most_loses_the_oldest_that_asks_nothing_or_the_newest() {
-        let mut waiting = WaitingQueue::new(3);
+        let mut waiting = WaitingQueue::new(WaitingLimit::Own(3));
         for number in [1, 2, 3] {
             waiting.enter(GREEDY, number);
         }
@@ -177,7 +188,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_two_that_are_alike_the_one_that_asks_stays() {
-        let mut waiting = WaitingQueue::new(1);
+        let mut waiting = WaitingQueue::new(WaitingLimit::Own(1));
         waiting.enter(GREEDY, 1);
         waiting.enter(OTHER, 2);
         a_while().await;
@@ -190,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_has_just_connected_does_not_go_for_asking_nothing_yet() {
-        let mut waiting = WaitingQueue::new(1);
+        let mut waiting = WaitingQueue::new(WaitingLimit::Own(1));
         waiting.enter(GREEDY, 1);
         a_while().await;
         waiting.enter(OTHER, 2);
@@ -200,7 +211,7 @@ mod tests {
 
     #[test]
     fn who_is_not_admitted_keeps_its_place() {
-        let mut waiting = WaitingQueue::new(3);
+        let mut waiting = WaitingQueue::new(WaitingLimit::Own(3));
         waiting.enter(GREEDY, 1);
         waiting.enter(GREEDY, 2);
         assert!(waiting.next(|_| 0, |_| None::<()>).is_none());

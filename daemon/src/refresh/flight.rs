@@ -107,7 +107,7 @@ impl<S: Source> Inner<S> {
             return Ok(cached.value.clone());
         }
         if (state.rejection.is_some() || state.is_backed_off(now))
-            && let Some(error) = state.last_error.clone()
+            && let Some(error) = state.last_error.as_deref().cloned()
         {
             return Err(FetchState::Failed(error));
         }
@@ -247,7 +247,7 @@ impl<S: Source> Inner<S> {
             refresh_at: retry
                 .or(state.cached.as_ref().map(|cached| cached.refresh.wall))
                 .filter(|_| !state.is_idle),
-            last_error: state.last_error.clone(),
+            last_error: state.last_error.as_deref().cloned(),
         }
     }
 

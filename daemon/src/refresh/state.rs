@@ -33,7 +33,8 @@ pub(super) struct State<S: Source> {
     pub(super) retry: Option<Deadline>,
     /// Until when the source wants to be left alone, whoever asks.
     pub(super) backed_off_until: Option<Deadline>,
-    pub(super) last_error: Option<S::Error>,
+    /// Boxed: mostly there is none, and there may be thousands of refreshers.
+    pub(super) last_error: Option<Box<S::Error>>,
     /// The issuer said no.
     pub(super) rejection: Option<Rejection>,
     /// When somebody last asked.
@@ -116,7 +117,7 @@ impl<S: Source> State<S> {
 
     pub(super) fn reject(&mut self, error: S::Error, rejection: Rejection) {
         self.clear();
-        self.last_error = Some(error);
+        self.last_error = Some(Box::new(error));
         self.rejection = Some(rejection);
     }
 
@@ -144,7 +145,7 @@ impl<S: Source> State<S> {
             Failure::Refused(error) => (error, Some(Rejection::since(0, now))),
             Failure::Definite(error) => (error, Some(Rejection::for_good(now))),
         };
-        self.last_error = Some(error);
+        self.last_error = Some(Box::new(error));
         self.rejection = rejection;
         if rejection.is_some() {
             self.cached = None;
@@ -185,7 +186,7 @@ impl<S: Source> State<S> {
     pub(super) fn known_failure(&self, now: Moment) -> Option<S::Error> {
         let just_failed = || self.flight.is_none() && self.has_just_failed(now);
         let useless = self.rejection.is_some() || just_failed();
-        self.last_error.clone().filter(|_| useless)
+        self.last_error.as_deref().filter(|_| useless).cloned()
     }
 
     pub(super) fn has_just_failed(&self, now: Moment) -> bool {

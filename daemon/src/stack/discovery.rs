@@ -4,12 +4,7 @@ use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{StackClient, StackError, http};
-
-/// What programs keep where on this machine, in the words of quilt3: for its
-/// user to say. A catalog that could would choose what a deletion without a
-/// place deletes from, and over which files a package is installed.
-const NOT_ITS_TO_SAY: [&str; 2] = ["default_local_registry", "default_install_location"];
+use super::{StackClient, StackError, http, local_only_keys};
 
 /// What a catalog says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +48,7 @@ impl StackClient {
             .transpose()
             .map_err(|_| answer.invalid("the region in its config.json is none"))?;
         values.insert("registryUrl".to_owned(), json!(registry_url));
-        values.retain(|key, _| !NOT_ITS_TO_SAY.contains(&key.as_str()));
+        local_only_keys::remove(&mut values);
         Ok(StackConfig {
             registry_url,
             registry_host,

@@ -17,6 +17,7 @@ mod forward;
 mod forward_headers;
 mod graphql;
 mod http;
+mod local_only_keys;
 mod me;
 mod oauth;
 mod replayable_body;

@@ -14,7 +14,7 @@ use super::endpoint::Host;
 use super::faults::Faults;
 use super::identity::jwt::Jwt;
 use super::identity::keys::ApiKeys;
-use super::identity::sessions::Sessions;
+use super::identity::refresh_tokens::Sessions;
 use super::identity::users::Directory;
 use super::oauth::Grants;
 use super::registry::login::Tickets;

@@ -2,6 +2,7 @@
 //! events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
@@ -15,6 +16,10 @@ use crate::api::error::ApiError;
 use crate::api::finding;
 use crate::app::App;
 use crate::listen::ConnectionSlot;
+
+/// How often something is sent although nothing has changed. A socket tells at
+/// once of who hangs up; this is for what may stand between.
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve_as(stream)
@@ -33,7 +38,8 @@ async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
             Some((Ok::<_, Infallible>(event), (app, (changes, Some(status)))))
         },
     );
-    let events = Sse::new(events).keep_alive(KeepAlive::default());
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let events = Sse::new(events).keep_alive(keep_alive);
     Ok(events.into_response())
 }
 

@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use super::Attempt;
 use super::page::{self, Page, lead_on, page};
-use crate::listen::{Limits, LoopbackListener, TurnAway, UnknownOwner};
+use crate::listen::{Limits, LoopbackListener, TurnAway, UnknownOwner, WaitingLimit};
 use crate::session::SessionError;
 
 const PATH: &str = "/callback";
@@ -27,7 +27,7 @@ const START: &str = "/start/";
 /// One browser, one small request.
 pub(super) const LIMITS: Limits = Limits {
     connections: 16,
-    waiting: 16,
+    waiting: WaitingLimit::Own(16),
     header_bytes: 32 * 1024,
     headers: 64,
     body_bytes: 0,

@@ -12,7 +12,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{SCOPE, error};
-use crate::stack::identity::sessions::{Grant, Issuer};
+use crate::stack::identity::refresh_tokens::{Grant, Issuer};
 use crate::stack::state::Core;
 
 #[derive(Deserialize)]

@@ -3,6 +3,6 @@
 pub(crate) mod bearer;
 pub(crate) mod jwt;
 pub(crate) mod keys;
+pub(crate) mod refresh_tokens;
 pub(crate) mod roles;
-pub(crate) mod sessions;
 pub(crate) mod users;

@@ -10,7 +10,7 @@ use http::header::CACHE_CONTROL;
 use serde::Deserialize;
 
 use crate::stack::aws::xml::html;
-use crate::stack::identity::sessions::Issuer;
+use crate::stack::identity::refresh_tokens::Issuer;
 use crate::stack::state::Core;
 use crate::stack::{pages, random};
 

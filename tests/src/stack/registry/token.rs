@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::stack::clock;
 use crate::stack::identity::jwt::Claims;
-use crate::stack::identity::sessions::{Grant, Issuer};
+use crate::stack::identity::refresh_tokens::{Grant, Issuer};
 use crate::stack::settings::TokenRefusal;
 use crate::stack::state::Core;
 

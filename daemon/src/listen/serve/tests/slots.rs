@@ -6,7 +6,7 @@ use super::*;
 async fn whoever_is_answered_stays_and_one_that_asks_more_is_told_to_come_again() {
     let bench = Bench::new(Limits {
         connections: 2,
-        waiting: 3,
+        waiting: WaitingLimit::Own(3),
         ..Limits::default()
     });
     let mut first = bench.connect().await;

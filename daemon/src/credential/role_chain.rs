@@ -29,7 +29,7 @@ const SESSION_NAME: &str = "quiltd";
 const NAME_LETTERS: std::ops::RangeInclusive<usize> = 2..=64;
 
 /// Asks STS, once for every role of the chain.
-pub(super) struct RoleSource {
+pub(super) struct RoleChain {
     pub(super) name: ProfileName,
     pub(super) profile: Arc<Profile>,
     pub(super) session: Arc<Session>,
@@ -40,7 +40,7 @@ pub(super) struct RoleSource {
     pub(super) clock: SharedClock,
 }
 
-impl RoleSource {
+impl RoleChain {
     pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
         let vault = self.vault.upgrade().ok_or(CredentialError::Stopping)?;
         let stack = vault.stack_entry(&self.session)?;

@@ -1,0 +1,13 @@
+//! What is this machine's to say, and no catalog's.
+
+use serde_json::{Map, Value};
+
+/// What programs keep where on this machine, in the words of quilt3: for its
+/// user to say. A catalog that could would choose what a deletion without a
+/// place deletes from, and over which files a package is installed.
+const LOCAL_ONLY: [&str; 2] = ["default_local_registry", "default_install_location"];
+
+/// Takes it out of what a catalog publishes of itself.
+pub(super) fn remove(published: &mut Map<String, Value>) {
+    published.retain(|key, _| !LOCAL_ONLY.contains(&key.as_str()));
+}
