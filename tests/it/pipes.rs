@@ -6,7 +6,7 @@ use std::time::Duration;
 use quilt_tests::harness::World;
 
 /// How long a command may take that waits for nobody.
-const AT_ONCE: Duration = Duration::from_secs(60);
+const AT_ONCE: Duration = Duration::from_mins(1);
 
 /// Files that quiltctl looks for by itself, and nobody named for it to read.
 const LOOKED_FOR: &[&str] = &[

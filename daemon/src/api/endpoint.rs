@@ -261,5 +261,7 @@ async fn taken(parts: &Parts, body: Body) -> Result<Payload, ApiError> {
     };
     let most = usize::try_from(Limits::default().body_bytes).unwrap_or(usize::MAX);
     let taken = bodies.take(body, most, std::future::ready(Ok(holder)));
-    taken.await.map_err(ApiError::Body)
+    taken
+        .await
+        .map_err(|problem| ApiError::Body(Box::new(problem)))
 }

@@ -64,7 +64,7 @@ pub(super) enum ApiError {
     /// There are as many streams of events as there may be.
     Streams(StreamRefused),
     /// There is no room for what was sent, or it did not come.
-    Body(Problem),
+    Body(Box<Problem>),
     NoSuchPath,
     NoSuchMethod,
 }

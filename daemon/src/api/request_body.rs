@@ -102,13 +102,13 @@ impl RequestBodies {
         if told > most {
             return Err(too_large(most));
         }
-        let whole = body.size_hint().exact().map_or(most, |_| told);
+        let length_at_most = body.size_hint().exact().map_or(most, |_| told);
         let mut whose = Some(whose);
         let mut place = None;
         if told > self.small
             && let Some(whose) = whose.take()
         {
-            place = Some(self.enter(whose.await?, whole));
+            place = Some(self.enter(whose.await?, length_at_most));
         }
         let mut deadline = Instant::now() + ARRIVAL;
         let mut pieces = Pieces::expecting(told.min(self.small));
@@ -135,7 +135,7 @@ impl RequestBodies {
             if length > self.small {
                 let begun = Instant::now();
                 if let Some(whose) = whose.take() {
-                    place = Some(self.enter(whose.await?, whole));
+                    place = Some(self.enter(whose.await?, length_at_most));
                 }
                 if let Some(place) = &place {
                     place.hold(length, WAIT).await.map_err(no_room)?;
@@ -151,13 +151,13 @@ impl RequestBodies {
         Ok(Payload::new(pieces.finish(), permit))
     }
 
-    fn enter(&self, holder: Holder, whole: usize) -> Place {
-        let room = if whole <= self.middle {
+    fn enter(&self, holder: Holder, length: usize) -> Place {
+        let room = if length <= self.middle {
             &self.middle_room
         } else {
             &self.room
         };
-        room.enter(holder, whole)
+        room.enter(holder, length)
     }
 }
 

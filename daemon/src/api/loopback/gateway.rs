@@ -210,13 +210,14 @@ async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Res
 /// Carries a request that is one to be carried, and notes it.
 async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: Body) -> Response {
     let visitor: Option<LoopbackPeer> = parts.extensions.get().cloned();
-    let whose = async {
+    // Apart: few bodies are large enough for it.
+    let whose = Box::pin(async {
         caller.prove(&loopback.app).await?;
         Ok(match program(visitor.as_ref()).await {
             Some(program) => Holder::Process(program.pid),
             None => Holder::Named(caller.name()),
         })
-    };
+    });
     let body = match loopback.bodies.take(stream, MAX_BODY, whose).await {
         Ok(body) => body,
         Err(problem) => return answer(&problem),

@@ -68,7 +68,7 @@ impl Caller {
     /// Whom it counts for where the system does not tell its process.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Grant(opened) => opened.id.to_string(),
+            Self::Grant(opened) => opened.id.clone(),
             Self::Key(holder) => holder.key.fingerprint(),
         }
     }
