@@ -29,6 +29,7 @@ async fn a_pipe_in_the_place_of_a_file_keeps_no_command_waiting() {
         &["setup", "completions", "fish"],
         &["setup", "completions", "--undo"],
         &["setup", "aws"],
+        &["status"],
         &["doctor"],
         &["uninstall", "--yes"],
     ];
@@ -47,6 +48,7 @@ async fn a_pipe_in_the_place_of_a_file_keeps_no_command_waiting() {
                 .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)
                 .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a")
                 .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &token)
+                .env("TZ", format!(":{}", token.display()))
                 .env("XDG_CONFIG_HOME", world.home.path().join(".config"))
                 .env("XDG_DATA_HOME", world.home.path().join(".local/share"))
                 .stdin(Stdio::null())
