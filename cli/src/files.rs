@@ -1,12 +1,13 @@
 //! Files of the user, changed all at once or not at all.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{locations, state_files};
 use quilt_trust::Distrust;
+use rustix::fs::OFlags;
 
 use crate::exit::{self, Failure};
 
@@ -44,6 +45,41 @@ pub(crate) fn distrusted(distrust: &Distrust) -> Failure {
 /// The same for what a file operation failed with, where that is why.
 pub(crate) fn is_distrusted(error: &io::Error) -> Option<Failure> {
     quilt_trust::behind(error).map(distrusted)
+}
+
+/// The largest file that is read, in bytes: none of those that programs look for
+/// by themselves comes near it.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What is in a file that nobody named for it to be read; nothing where there is
+/// none. Whatever else stands in its place, a pipe for one, is not waited for.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    let mut bytes = Vec::new();
+    if metadata.len() <= LARGEST {
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    }
+    if metadata.len().max(bytes.len() as u64) > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(Some(bytes))
+}
+
+/// The same as text; nothing where that cannot be had.
+pub(crate) fn text(path: &Path) -> Option<String> {
+    String::from_utf8(read(path).ok()??).ok()
 }
 
 /// Replaces a file's content: whoever reads it, now or after a crash, sees the

@@ -9,6 +9,7 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod aws;
+pub mod body_room;
 pub mod catalog_resolver;
 pub mod changes;
 #[cfg(test)]

@@ -13,6 +13,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "app",
             "audit",
             "aws",
+            "body_room",
             "catalog_resolver",
             "credential",
             "doctor",
@@ -112,6 +113,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "token_store",
         ],
     ),
+    ("body_room", &[]),
     ("files", &[]),
     // What fuzzers try.
     (
@@ -131,7 +133,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("handover", &["hardening", "raw"]),
     ("instance", &[]),
-    ("gateway", &["files", "grant", "quilt3", "session", "stack"]),
+    (
+        "gateway",
+        &["body_room", "files", "grant", "quilt3", "session", "stack"],
+    ),
     ("grant", &["changes", "clock", "files"]),
     ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["files", "metrics", "raw"]),

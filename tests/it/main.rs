@@ -45,6 +45,7 @@ mod notify;
 mod openapi;
 mod outlook;
 mod packages;
+mod pipes;
 mod places;
 mod planted_programs;
 mod profiles;

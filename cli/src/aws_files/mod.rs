@@ -9,6 +9,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// Names the configuration file (AWS SDKs and Tools Reference Guide).
 pub(crate) const CONFIG_ENV: &str = "AWS_CONFIG_FILE";
 /// Names the credentials file.
@@ -50,8 +52,7 @@ pub(crate) fn usual_place(variable: &str) -> Option<PathBuf> {
 pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
         Ok(_) if is_nothing(path) => Ok(None),
-        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("not a file")),
-        Ok(_) => fs::read(path).map(Some),
+        Ok(_) => files::read(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

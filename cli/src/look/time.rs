@@ -1,5 +1,8 @@
 //! Times as people say them: how long it is, or when it was in their zone.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use jiff::tz::TimeZone;
 use quilt_proto::Timestamp;
 
@@ -16,6 +19,10 @@ pub(crate) struct Zone(TimeZone);
 impl Zone {
     /// The user's.
     pub(super) fn of_system() -> Self {
+        let named = std::env::var_os("TZ").unwrap_or_default();
+        if is_no_file(&named) {
+            return Self(TimeZone::UTC);
+        }
         Self(TimeZone::system())
     }
 
@@ -23,6 +30,15 @@ impl Zone {
     pub(super) fn utc() -> Self {
         Self(TimeZone::UTC)
     }
+}
+
+/// Whether a zone is named by what would be read without an end, or waited for
+/// (POSIX, `TZ`: a path may follow a colon).
+fn is_no_file(named: &OsStr) -> bool {
+    let bytes = named.as_bytes();
+    let path = bytes.strip_prefix(b":").unwrap_or(bytes);
+    let found = std::fs::metadata(OsStr::from_bytes(path));
+    found.is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 impl Look {

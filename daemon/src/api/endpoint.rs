@@ -2,6 +2,7 @@
 //! audit, secrecy and answer all follow from the declaration, a handler does
 //! the rest.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -17,14 +18,18 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use quilt_proto::api::{self, Endpoint, Method, PathParameters};
 use quilt_proto::{NameError, ProfileName};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::audit::{Record, Subject};
 use super::error::ApiError;
+use super::request_body::RequestBodies;
 use crate::app::App;
+use crate::body_room::Holder;
 use crate::credential::ResolvedProfile;
 use crate::keys::KeyError;
-use crate::listen::Peer;
+use crate::listen::{Limits, Peer};
 use crate::session::Session;
+use crate::stack::Payload;
 
 /// A request of an endpoint, taken apart: what a handler is given.
 pub(super) struct Call<E: Endpoint> {
@@ -42,6 +47,9 @@ pub(super) struct Call<E: Endpoint> {
     /// What the audit log will say.
     pub(super) subject: Subject,
     parts: Parts,
+    /// What was sent, and with it the room that it takes up: what was made of it
+    /// is no smaller.
+    _sent: Payload,
 }
 
 impl<E: Endpoint> Call<E> {
@@ -77,7 +85,7 @@ impl<E: Endpoint> Call<E> {
         let (catalog, query) = api::parse_query(parts.uri.query().unwrap_or_default())
             .map_err(|error| ApiError::Input(error.to_string()))?;
         let path = path(&mut parts).await?;
-        let body = self::body(&parts, body).await?;
+        let (body, sent) = self::body(&parts, body).await?;
         Ok(Self {
             app,
             path,
@@ -87,6 +95,7 @@ impl<E: Endpoint> Call<E> {
             peer: parts.extensions.get().cloned(),
             subject,
             parts,
+            _sent: sent,
         })
     }
 }
@@ -205,18 +214,28 @@ async fn path<P: PathParameters>(parts: &mut Parts) -> Result<P, ApiError> {
     })
 }
 
-/// A JSON body. Rejections never quote it: it may hold a secret.
-async fn body<B: DeserializeOwned + 'static>(parts: &Parts, body: Body) -> Result<B, ApiError> {
+/// A JSON body, and as it was sent. Rejections never quote it: it may hold a
+/// secret.
+async fn body<B: DeserializeOwned + 'static>(
+    parts: &Parts,
+    body: Body,
+) -> Result<(B, Payload), ApiError> {
     let what = if api::is_nothing::<B>() {
         // Whatever was sent, nobody reads it.
         match serde_json::from_str("null") {
-            Ok(nothing) => return Ok(nothing),
+            Ok(nothing) => return Ok((nothing, Payload::default())),
             Err(_) => "there is no body here",
         }
     } else {
-        let request = Request::from_parts(parts.clone(), body);
+        let sent = taken(parts, body).await?;
+        let mut whole = Vec::with_capacity(sent.len());
+        // Reading from memory cannot fail.
+        let _ = sent.clone().reader().read_to_end(&mut whole);
+        let whole = Zeroizing::new(whole);
+        let whole = Body::from(Bytes::from_owner(whole));
+        let request = Request::from_parts(parts.clone(), whole);
         match Json::from_request(request, &()).await {
-            Ok(Json(body)) => return Ok(body),
+            Ok(Json(body)) => return Ok((body, sent)),
             Err(JsonRejection::JsonDataError(_)) => {
                 "the body lacks a field, or has a wrong or unknown one"
             }
@@ -228,4 +247,21 @@ async fn body<B: DeserializeOwned + 'static>(parts: &Parts, body: Body) -> Resul
         }
     };
     Err(ApiError::Input(what.to_owned()))
+}
+
+/// A body as it was sent, of whoever the system says is there.
+async fn taken(parts: &Parts, body: Body) -> Result<Payload, ApiError> {
+    let Some(bodies) = parts.extensions.get::<Arc<RequestBodies>>() else {
+        return Err(ApiError::Machine("there is no room for bodies".to_owned()));
+    };
+    let process = parts.extensions.get::<Peer>().and_then(|peer| peer.pid);
+    let holder = match process {
+        Some(process) => Holder::Process(process),
+        None => Holder::Named(String::new()),
+    };
+    let most = usize::try_from(Limits::default().body_bytes).unwrap_or(usize::MAX);
+    let taken = bodies.take(body, most, std::future::ready(Ok(holder)));
+    taken
+        .await
+        .map_err(|problem| ApiError::Body(Box::new(problem)))
 }

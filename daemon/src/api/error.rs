@@ -63,6 +63,8 @@ pub(super) enum ApiError {
     NoSuchGrant,
     /// There are as many streams of events as there may be.
     Streams(StreamRefused),
+    /// There is no room for what was sent, or it did not come.
+    Body(Box<Problem>),
     NoSuchPath,
     NoSuchMethod,
 }

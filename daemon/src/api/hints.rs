@@ -112,6 +112,7 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         ApiError::Gateway(error) => return gateway(error),
         ApiError::Grant(error) => grant(error),
         ApiError::Machine(_) | ApiError::Streams(_) => "quiltctl status".into(),
+        ApiError::Body(problem) => return problem.hint.clone(),
         ApiError::NoSuchGrant => "quiltctl grants list".into(),
         ApiError::CodeRefused { catalog, .. } => login(catalog),
         ApiError::Name(_) | ApiError::Input(_) | ApiError::NoSuchPath | ApiError::NoSuchMethod => {

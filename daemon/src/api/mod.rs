@@ -10,6 +10,7 @@ mod login_answer;
 mod loopback;
 mod notifications;
 mod openapi;
+mod request_body;
 mod request_meter;
 mod router;
 mod routes;

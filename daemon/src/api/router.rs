@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Served;
 use super::error::ApiError;
+use super::request_body::RequestBodies;
 use super::web::WebLogins;
 use super::{loopback, routes};
 use crate::app::App;
@@ -54,6 +55,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
         .route_layer(from_fn_with_state(Arc::clone(&app), follow))
         .layer(Extension(WebLogins::default()))
+        .layer(Extension(Arc::new(RequestBodies::of_control())))
         .with_state(app)
 }
 

@@ -1,6 +1,6 @@
 //! One request of the SDK, carried to the real registry.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,12 +8,12 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use quilt_network::{Failure, Origin};
-use quilt_proto::{Reason, Secret};
+use quilt_proto::{Reason, RegistryUrl, Secret};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use super::graphql;
 use super::secret_filter::{contains, is_quoted, without_secret};
+use crate::body_room::{BodyRoom, Holder};
 use crate::session::{Session, SessionError};
 use crate::stack::{Forward, Forwarded, StackClient, StackError, is_encoded};
 
@@ -23,8 +23,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer that is looked into before it is passed on, in bytes.
 const LOOK: usize = 256 * 1024;
 
-/// How many answers are looked into at once.
-static LOOKS: Semaphore = Semaphore::const_new(64);
+/// What of an answer needs no room of its own, in bytes; the room for all that is
+/// looked into beyond that, and what one registry has of it.
+const SMALL: usize = 8 * 1024;
+const ROOM: usize = 64 * LOOK;
+const SHARE: usize = ROOM / 2;
+static LOOKS: LazyLock<Arc<BodyRoom>> = LazyLock::new(|| BodyRoom::new(ROOM, SHARE));
+
+/// How long a registry's answers wait for each other.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// Carries a request as whoever the session is. An answer that may refuse the
 /// bearer token is not believed: the stack is asked whose it is, and only what
@@ -46,7 +53,8 @@ pub async fn forward(
             async move {
                 let registry = &bearer.registry;
                 let answer = stack.forward(registry, &bearer.token, request).await?;
-                let (answer, is_doubtful) = look(answer, is_graphql, &bearer.token).await?;
+                let (answer, is_doubtful) =
+                    look(answer, is_graphql, registry, &bearer.token).await?;
                 if !is_doubtful {
                     return Ok(answer);
                 }
@@ -70,6 +78,7 @@ pub async fn forward(
 async fn look(
     answer: Forwarded,
     is_graphql: bool,
+    registry: &RegistryUrl,
     bearer: &Secret,
 ) -> Result<(Forwarded, bool), StackError> {
     let token = bearer.expose().as_bytes();
@@ -92,8 +101,8 @@ async fn look(
     // What is no success may quote what it refuses: it is read before any of it
     // is passed on, so that it can be said what is wrong with it.
     if may_refuse || !status.is_success() {
-        // Never closed.
-        let _permit = LOOKS.acquire().await;
+        let holder = Holder::Named(registry.as_str().to_owned());
+        let place = LOOKS.enter(holder, LOOK);
         while begun.len() <= LOOK {
             let Some(data) = body.next().await else {
                 if contains(&begun, token) {
@@ -103,10 +112,17 @@ async fn look(
                 let whole = Forwarded::from_parts(parts, begun.into());
                 return Ok((whole, is_doubtful));
             };
-            let data = data.map_err(|_| StackError::Unreachable {
+            let broken = || StackError::Unreachable {
                 host: Origin::parse("the stack"),
                 failure: Failure::BrokenAnswer,
-            })?;
+            };
+            let data = data.map_err(|_| broken())?;
+            let length = begun.len() + data.len();
+            // However slowly its answers come, no registry keeps another's from
+            // being looked into.
+            if length > SMALL && place.hold(length, WAIT).await.is_err() {
+                return Err(broken());
+            }
             begun.extend_from_slice(&data);
         }
     }
@@ -159,5 +175,42 @@ mod tests {
         ] {
             assert_eq!(is_doubtful(body), doubtful);
         }
+    }
+
+    /// An answer that begins, and goes on with `rest`.
+    fn answer(
+        rest: impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static,
+    ) -> Forwarded {
+        let begun = Bytes::from(vec![b' '; SMALL + 1]);
+        let body = stream::iter([Ok(begun)]).chain(rest);
+        Forwarded::new(reqwest::Body::wrap_stream(body))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_whose_answers_do_not_end_keeps_no_other_waiting() {
+        let registry = |name: &str| -> RegistryUrl { name.parse().unwrap() };
+        let slow = registry("https://slow.example");
+        let mut looking = tokio::task::JoinSet::new();
+        for _ in 0..200 {
+            let slow = slow.clone();
+            looking.spawn(async move {
+                let bearer = Secret::new("a bearer token");
+                look(answer(stream::pending()), true, &slow, &bearer).await
+            });
+        }
+        let a_while = Duration::from_secs(1);
+        assert!(
+            tokio::time::timeout(a_while, looking.join_next())
+                .await
+                .is_err(),
+            "they do not end"
+        );
+        let (other, bearer) = (
+            registry("https://other.example"),
+            Secret::new("a bearer token"),
+        );
+        let looked = look(answer(stream::empty()), true, &other, &bearer);
+        let looked = tokio::time::timeout(a_while, looked).await;
+        assert!(looked.expect("it does not wait").is_ok());
     }
 }

@@ -69,16 +69,20 @@ impl Diag {
         (itself.state == LISTENING).then_some(diag)
     }
 
-    /// The socket at `peer`, and our own that is connected to it.
-    pub(super) fn ends(
-        &self,
-        peer: SocketAddrV4,
-    ) -> io::Result<(Option<Described>, Option<Described>)> {
+    /// The socket at `peer` that is connected here.
+    pub(super) fn theirs(&self, peer: SocketAddrV4) -> io::Result<Option<Described>> {
+        self.connected(peer, self.local)
+    }
+
+    /// Our own that is connected to the one at `peer`.
+    pub(super) fn ours(&self, peer: SocketAddrV4) -> io::Result<Option<Described>> {
+        self.connected(self.local, peer)
+    }
+
+    fn connected(&self, end: SocketAddrV4, other: SocketAddrV4) -> io::Result<Option<Described>> {
         // One that listens there is not the one that is connected.
         let connected = |found: &Described| found.state != LISTENING;
-        let theirs = self.ask(peer, self.local)?.filter(connected);
-        let ours = self.ask(self.local, peer)?.filter(connected);
-        Ok((theirs, ours))
+        Ok(self.ask(end, other)?.filter(connected))
     }
 
     fn ask(&self, end: SocketAddrV4, other: SocketAddrV4) -> io::Result<Option<Described>> {
@@ -161,23 +165,24 @@ mod tests {
         let diag = Diag::of(local).unwrap();
         let direct = TcpStream::connect(local).unwrap();
         let (stream, peer) = listener.accept().unwrap();
-        let (theirs, ours) = diag.ends(v4(peer)).unwrap();
-        let (theirs, ours) = (theirs.unwrap(), ours.unwrap());
+        let theirs = diag.theirs(v4(peer)).unwrap().unwrap();
+        let ours = diag.ours(v4(peer)).unwrap().unwrap();
         assert_eq!((theirs.state, theirs.user), (1, me));
         assert_eq!((ours.state, ours.user), (1, me));
         assert_ne!(theirs.inode, ours.inode);
         drop(direct);
-        let (theirs, ours) = diag.ends(v4(peer)).unwrap();
+        let theirs = diag.theirs(v4(peer)).unwrap();
         assert!(theirs.is_none_or(|it| it.state != 1 && it.inode == 0));
-        assert_eq!(ours.unwrap().state, 8);
+        assert_eq!(diag.ours(v4(peer)).unwrap().unwrap().state, 8);
         drop(stream);
         // One that listens at the same place is another.
         let nobody = SocketAddrV4::new(Ipv4Addr::LOCALHOST, local.port());
-        assert_eq!(diag.ends(nobody).unwrap(), (None, None));
+        assert_eq!(diag.theirs(nobody).unwrap(), None);
+        assert_eq!(diag.ours(nobody).unwrap(), None);
         // As Java does it.
         if let Ok(_mapped) = TcpStream::connect(format!("[::ffff:127.0.0.1]:{}", local.port())) {
             let (_stream, peer) = listener.accept().unwrap();
-            let (theirs, _) = diag.ends(v4(peer)).unwrap();
+            let theirs = diag.theirs(v4(peer)).unwrap();
             assert_eq!(theirs.unwrap().user, me);
         }
     }

@@ -4,13 +4,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use rustix::net::sockopt::set_socket_reuseport;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::capacity::WaitingLimit;
@@ -27,7 +28,9 @@ use crate::metrics::ConnectionMeter;
 /// what becomes of them.
 #[derive(Debug)]
 pub struct LoopbackListener {
-    listener: TcpListener,
+    /// Connections are known to the runtime once they are admitted: for one of
+    /// another user that would be most of the work.
+    listener: AsyncFd<TcpListener>,
     address: SocketAddr,
     unknown: UnknownOwner,
     /// Tells whose connections are, where the system has it.
@@ -57,13 +60,18 @@ pub fn owners_are_told() -> bool {
 const BACKLOG: i32 = 4096;
 
 /// How many connections are accepted at once, where descriptors are plenty. In a
-/// crowd, whose they are is looked up for that many together.
+/// crowd, whose they are is looked up for that many together, where the system
+/// lists them all or none.
 const TOGETHER: usize = 512;
+
+/// The same, where it tells of one at a time: after so many, whoever was let in
+/// before is served.
+const TOLD_TOGETHER: usize = 128;
 
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
     pub fn bind(port: u16, unknown: UnknownOwner) -> io::Result<(Self, SocketAddr)> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         if port == 0 {
             // Nobody knows of it yet. Who is told may keep it to themselves, so
             // that no other user answers there when this program has ended.
@@ -76,7 +84,11 @@ impl LoopbackListener {
             SocketAddr::V4(address) => Diag::of(address),
             SocketAddr::V6(_) => None,
         };
-        let listener = TcpListener::from_std(listener)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe; an owned listener stays open and the same"
+        )]
+        let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
         let listener = Self {
             listener,
             address,
@@ -158,59 +170,79 @@ impl Listener for LoopbackListener {
             if let Some(admitted) = self.waiting.pop_front() {
                 return Ok(admitted);
             }
-            let mut arrived = vec![self.listener.accept().await?];
-            while arrived.len() < TOGETHER.min(capacity::slots())
-                && let Some(Ok(more)) = self.listener.accept().now_or_never()
-            {
-                arrived.push(more);
-            }
-            // In a crowd, the system may pass over a line while it lists them:
-            // who is not in the list is looked for once more.
-            let diag = self.diag.as_ref();
-            let looks = [(); 2].map(|()| Owners::at(self.address, diag));
-            for (stream, from) in arrived {
-                if let Some(stream) = self.admit(stream, from, &looks) {
-                    // Answers are small; waiting for more would only delay them.
-                    let _ = stream.set_nodelay(true);
-                    let inode = looks.iter().find_map(|look| look.inode(from));
-                    self.waiting.push_back((stream, LoopbackPeer::new(inode)));
-                }
+            self.take_in().await?;
+            if self.waiting.is_empty() {
+                // However many of other users come, who was admitted before is
+                // served between them.
+                tokio::task::yield_now().await;
             }
         }
     }
 }
 
 impl LoopbackListener {
+    /// Accepts those that are there, and keeps whom to serve.
+    async fn take_in(&mut self) -> io::Result<()> {
+        let accept = |listener: &TcpListener| listener.accept();
+        let first = self.listener.async_io(Interest::READABLE, accept).await?;
+        let diag = self.diag.as_ref();
+        let most = diag.map_or(TOGETHER, |_| TOLD_TOGETHER);
+        let most = most.min(capacity::slots());
+        let mut arrived = vec![first];
+        while arrived.len() < most
+            && let Ok(more) = self.listener.get_ref().accept()
+        {
+            arrived.push(more);
+        }
+        // In a crowd, the system may pass over a line while it lists them: who is
+        // not in the list is looked for once more.
+        let looks = [(); 2].map(|()| Owners::at(self.address, diag));
+        for (stream, from) in arrived {
+            if let Some((stream, inode)) = self.admit(stream, from, &looks) {
+                // Answers are small; waiting for more would only delay them.
+                let _ = stream.set_nodelay(true);
+                self.waiting.push_back((stream, LoopbackPeer::new(inode)));
+            }
+        }
+        Ok(())
+    }
+
     /// A connection that is to be served.
     fn admit(
         &self,
-        stream: TcpStream,
+        stream: std::net::TcpStream,
         from: SocketAddr,
         looks: &[Owners<'_>; 2],
-    ) -> Option<TcpStream> {
+    ) -> Option<(TcpStream, Option<u64>)> {
         let us = rustix::process::geteuid().as_raw();
-        let mut owner = looks[0].of(from);
-        if matches!(owner, Owner::Elsewhere | Owner::Gone) {
-            owner = looks[1].of(from);
+        let mut found = looks[0].look(from);
+        if found.is_listed && matches!(found.owner, Owner::Elsewhere | Owner::Gone) {
+            found = looks[1].look(from);
         }
-        match (owner, &self.unknown) {
-            (Owner::User(user), _) if user == us || user == 0 => Some(stream),
+        let turn_away = match (found.owner, &self.unknown) {
+            (Owner::User(user), _) if user == us || user == 0 => None,
             (Owner::User(user), _) => {
                 tracing::debug!(user, "hung up on another user");
-                None
+                return None;
             }
-            (Owner::Gone, _) => None,
-            (Owner::Unknown, UnknownOwner::Serve) => from.ip().is_loopback().then_some(stream),
-            (Owner::Elsewhere, UnknownOwner::Serve) => {
+            (Owner::Gone, _) => return None,
+            (Owner::Unknown, UnknownOwner::Serve) if from.ip().is_loopback() => None,
+            (Owner::Elsewhere | Owner::Unknown, UnknownOwner::Serve) => {
                 tracing::debug!("hung up on a connection from elsewhere");
-                None
+                return None;
             }
             (Owner::Elsewhere | Owner::Unknown, UnknownOwner::TurnAway(turn_away)) => {
-                tracing::debug!("turned away a connection of nobody the system tells");
-                turn_away.tell(stream);
-                None
+                Some(turn_away)
             }
+        };
+        stream.set_nonblocking(true).ok()?;
+        let stream = TcpStream::from_std(stream).ok()?;
+        if let Some(turn_away) = turn_away {
+            tracing::debug!("turned away a connection of nobody the system tells");
+            turn_away.tell(stream);
+            return None;
         }
+        Some((stream, found.inode))
     }
 }
 
@@ -218,11 +250,17 @@ impl LoopbackListener {
 mod tests {
     use super::*;
 
+    async fn accepted(listener: &LoopbackListener) -> (std::net::TcpStream, SocketAddr) {
+        let accept = |listener: &TcpListener| listener.accept();
+        let listener = &listener.listener;
+        listener.async_io(Interest::READABLE, accept).await.unwrap()
+    }
+
     async fn told(unknown: UnknownOwner) -> (bool, String) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (listener, address) = LoopbackListener::bind(0, unknown).unwrap();
         let mut visitor = TcpStream::connect(address).await.unwrap();
-        let (stream, from) = listener.listener.accept().await.unwrap();
+        let (stream, from) = accepted(&listener).await;
         let looks = [Owners::none(address), Owners::none(address)];
         let admitted = listener.admit(stream, from, &looks);
         visitor.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -253,7 +291,7 @@ mod tests {
         let mut silent = Vec::new();
         for _ in 0..50 {
             silent.push(TcpStream::connect(address).await.unwrap());
-            let (stream, from) = listener.listener.accept().await.unwrap();
+            let (stream, from) = accepted(&listener).await;
             assert!(listener.admit(stream, from, &looks).is_none());
         }
         assert_eq!(turn_away.free(), 0, "no more than a few are held");

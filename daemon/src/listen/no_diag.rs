@@ -20,10 +20,11 @@ impl Diag {
         None
     }
 
-    pub(super) fn ends(
-        &self,
-        _peer: SocketAddrV4,
-    ) -> io::Result<(Option<Described>, Option<Described>)> {
+    pub(super) fn theirs(&self, _peer: SocketAddrV4) -> io::Result<Option<Described>> {
+        match *self {}
+    }
+
+    pub(super) fn ours(&self, _peer: SocketAddrV4) -> io::Result<Option<Described>> {
         match *self {}
     }
 }

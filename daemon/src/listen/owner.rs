@@ -26,6 +26,16 @@ pub(super) enum Owner {
     Unknown,
 }
 
+/// What the system says of the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) owner: Owner,
+    /// The socket, by its number.
+    pub(super) inode: Option<u64>,
+    /// It is from a list of all sockets, which may lack one in a crowd.
+    pub(super) is_listed: bool,
+}
+
 /// The tables as they are when first looked at, and what is in them of one
 /// listener: they are not looked at where the system tells without. Reading
 /// them takes longer than anything else about a connection.
@@ -55,20 +65,46 @@ impl<'a> Owners<'a> {
         }
     }
 
-    /// The owner of the end at `peer`, of a connection which must be older than
-    /// this.
-    pub(super) fn of(&self, peer: SocketAddr) -> Owner {
+    /// The end at `peer`, of a connection which must be older than this.
+    pub(super) fn look(&self, peer: SocketAddr) -> Found {
         let SocketAddr::V4(peer) = peer else {
-            return Owner::Unknown;
-        };
-        if let Some((theirs, ours)) = self.ends(peer) {
-            let is_open = ours.is_some_and(|socket| socket.is_established);
-            return match theirs.filter(|socket| socket.is_held) {
-                Some(socket) if is_known(socket.user) => Owner::User(socket.user),
-                None if !is_open => Owner::Gone,
-                _ => Owner::Elsewhere,
+            return Found {
+                owner: Owner::Unknown,
+                inode: None,
+                is_listed: false,
             };
-        }
+        };
+        self.asked(peer).unwrap_or_else(|| Found {
+            owner: self.listed(peer),
+            inode: self.listed_inode(peer),
+            is_listed: true,
+        })
+    }
+
+    /// What the system tells of this one alone. In a crowd of other users' this
+    /// is most of what a connection costs: no more is asked than has to be.
+    fn asked(&self, peer: SocketAddrV4) -> Option<Found> {
+        let diag = self.diag?;
+        let theirs = diag.theirs(peer).ok()?.map(Socket::from);
+        let theirs = theirs.filter(|socket| socket.is_held);
+        let owner = match theirs {
+            Some(socket) if is_known(socket.user) => Owner::User(socket.user),
+            Some(_) => Owner::Elsewhere,
+            // Our own end tells whether the other one has hung up.
+            None => match diag.ours(peer).ok()?.map(Socket::from) {
+                Some(ours) if ours.is_established => Owner::Elsewhere,
+                _ => Owner::Gone,
+            },
+        };
+        let inode = theirs.map(|socket| socket.inode);
+        Some(Found {
+            owner,
+            inode: inode.filter(|inode| *inode != 0),
+            is_listed: false,
+        })
+    }
+
+    fn listed(&self, peer: SocketAddrV4) -> Owner {
         let mut is_open = false;
         let mut is_told = false;
         for table in self.tables() {
@@ -90,26 +126,11 @@ impl<'a> Owners<'a> {
         }
     }
 
-    /// The socket at `peer`, by its number.
-    pub(super) fn inode(&self, peer: SocketAddr) -> Option<u64> {
-        let SocketAddr::V4(peer) = peer else {
-            return None;
-        };
-        if let Some((theirs, _)) = self.ends(peer) {
-            let held = theirs.filter(|socket| socket.is_held && socket.inode != 0);
-            return held.map(|socket| socket.inode);
-        }
+    fn listed_inode(&self, peer: SocketAddrV4) -> Option<u64> {
         self.tables().find_map(|table| {
             let mut numbers = held(&table.theirs, peer).map(|socket| socket.inode);
             numbers.find(|inode| *inode != 0)
         })
-    }
-
-    /// The socket at `peer`, and our own, where the system tells of one at a
-    /// time.
-    fn ends(&self, peer: SocketAddrV4) -> Option<(Option<Socket>, Option<Socket>)> {
-        let (theirs, ours) = self.diag?.ends(peer).ok()?;
-        Some((theirs.map(Socket::from), ours.map(Socket::from)))
     }
 
     fn tables(&self) -> impl Iterator<Item = &Table> {
@@ -183,8 +204,8 @@ mod tests {
         let diag = Diag::of(address);
         assert!(diag.is_some(), "this system tells");
         // However it is asked, it says the same.
-        let asked = Owners::at(local, diag.as_ref()).of(peer);
-        assert_eq!(asked, Owners::at(local, None).of(peer));
+        let asked = Owners::at(local, diag.as_ref()).look(peer).owner;
+        assert_eq!(asked, Owners::at(local, None).look(peer).owner);
         asked
     }
 
@@ -227,12 +248,14 @@ mod tests {
                 diag: None,
                 tables: [Some(Table::of(&table, local)), None].map(OnceCell::from),
             };
-            owners.of(SocketAddr::V4(peer))
+            owners.look(SocketAddr::V4(peer)).owner
         };
         assert_eq!(owner("01"), Owner::Elsewhere);
         assert_eq!(owner("08"), Owner::Gone);
         assert_eq!(
-            Owners::none(SocketAddr::V4(local)).of(SocketAddr::V4(peer)),
+            Owners::none(SocketAddr::V4(local))
+                .look(SocketAddr::V4(peer))
+                .owner,
             Owner::Unknown
         );
     }

@@ -94,7 +94,7 @@ mod tests {
             .spawn()
             .unwrap();
         let (_stream, peer) = listener.accept().unwrap();
-        let inode = Owners::at(local, None).inode(peer).unwrap();
+        let inode = Owners::at(local, None).look(peer).inode.unwrap();
         let found = holding(inode).await.unwrap().unwrap();
         assert_eq!(found.pid, child.id());
         let executable = found.executable.unwrap();
@@ -104,7 +104,7 @@ mod tests {
         child.wait().unwrap();
         // It is gone, and the number may be another's.
         assert_eq!(holding(inode).await, Some(None));
-        assert_eq!(Owners::at(local, None).inode(peer), None);
+        assert_eq!(Owners::at(local, None).look(peer).inode, None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use self::forward::{Forward, Forwarded};
 pub use self::forward_headers::is_encoded;
 pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
-pub use self::replayable_body::Payload;
+pub use self::replayable_body::{Payload, Permit};
 #[cfg(test)]
 pub(crate) use self::test_transport::Wire;
 pub use self::tokens::Tokens;

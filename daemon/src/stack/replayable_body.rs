@@ -1,5 +1,6 @@
 //! A body that is carried to a stack, perhaps more than once.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -8,7 +9,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+
+/// The right to the memory that a body takes up; given back when dropped.
+pub type Permit = Box<dyn Any + Send + Sync>;
 
 /// A body in memory, in pieces. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -19,12 +22,12 @@ struct Inner {
     pieces: Vec<Bytes>,
     length: usize,
     /// Given back when nobody holds the pieces any more.
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Permit>,
 }
 
 impl Payload {
     /// A body of these pieces, and the permit for the memory it takes up.
-    pub fn new(pieces: Vec<Bytes>, permit: Option<OwnedSemaphorePermit>) -> Self {
+    pub fn new(pieces: Vec<Bytes>, permit: Option<Permit>) -> Self {
         Self(Arc::new(Inner {
             length: pieces.iter().map(Bytes::len).sum(),
             pieces,
@@ -134,7 +137,7 @@ mod tests {
         let room = Arc::new(Semaphore::new(9));
         let permit = Arc::clone(&room).acquire_many_owned(9).await.unwrap();
         let pieces = ["one ", "", "two"].map(|piece| Bytes::from_static(piece.as_bytes()));
-        let payload = Payload::new(pieces.to_vec(), Some(permit));
+        let payload = Payload::new(pieces.to_vec(), Some(Box::new(permit)));
         assert_eq!(payload.len(), 7);
         for _ in 0..2 {
             let mut read = String::new();

@@ -46,7 +46,8 @@ impl StackClient {
                 longest: LONGEST,
             });
         }
-        let size = search.limit.unwrap_or(DEFAULT_LIMIT).to_string();
+        let limit = search.limit.unwrap_or(DEFAULT_LIMIT);
+        let size = limit.to_string();
         let request = self
             .client(&url)?
             .get(&url)
@@ -58,6 +59,11 @@ impl StackClient {
                 ("size", &size),
             ]);
         let answer = self.send(request, &[bearer]).await?;
-        Ok(answer.json::<Reply>()?.hits.hits)
+        let mut hits = answer.json::<Reply>()?.hits.hits;
+        // A query of its own may say how many.
+        if matches!(search.query, SearchQuery::Text(_)) {
+            hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        Ok(hits)
     }
 }

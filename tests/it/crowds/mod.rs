@@ -1,5 +1,6 @@
 //! Crowds on the control socket: whoever asks is answered while they are there.
 
+mod bodies;
 mod exec;
 mod namespaces;
 mod scarce;

@@ -1,13 +1,15 @@
 //! Large requests, many at once: what they cost the daemon, and that it comes
 //! back.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_tests::harness::World;
-use quilt_tests::stack::StackConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use quilt_tests::stack::{KeySeed, StackConfig};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::task::JoinSet;
 
 use super::files::until;
@@ -151,4 +153,153 @@ async fn a_small_request_does_not_wait_behind_large_ones() {
         assert_eq!(answered.unwrap().0, 200);
     }
     drop(waiting);
+}
+
+/// Announces a large body on many connections, sends so much of it, and what
+/// comes after that byte by byte; says what was answered at once, and in the end.
+const DRIP: &str = "
+import select, socket, sys
+port, token, count, announced, sent, wait = int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
+head = (f'POST /api/package_name_valid HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n'
+        f'Authorization: Bearer {token}\\r\\nContent-Type: application/json\\r\\n'
+        f'Content-Length: {announced}\\r\\n\\r\\n').encode()
+open_ones = []
+for _ in range(count):
+    connection = socket.create_connection(('127.0.0.1', port))
+    connection.settimeout(10)
+    try:
+        connection.sendall(head + b'x' * sent)
+    except OSError:
+        # It is not read, or was answered already.
+        pass
+    open_ones.append(connection)
+print('dripping', flush=True)
+while not select.select([sys.stdin], [], [], 0.3)[0]:
+    for connection in open_ones:
+        connection.settimeout(0)
+        try:
+            connection.send(b'x')
+        except OSError:
+            pass
+statuses = []
+for connection in open_ones:
+    connection.settimeout(wait)
+    try:
+        statuses.append(connection.recv(100).split()[1].decode())
+    except (OSError, IndexError):
+        statuses.append('none')
+print(' '.join(statuses), flush=True)
+";
+
+/// A program that holds on to bodies of its own.
+struct Dripping {
+    _child: Child,
+    stdin: ChildStdin,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Dripping {
+    async fn begin(
+        world: &World,
+        token: &str,
+        count: usize,
+        announced: usize,
+        sent: usize,
+    ) -> Self {
+        let (authority, _) = grant(world);
+        let (_, port) = authority.rsplit_once(':').unwrap();
+        // Somebody whom nobody knows is answered, but who knows when.
+        let wait = if token.starts_with("qk_") { 20 } else { 0 };
+        let numbers = [count, announced, sent, wait].map(|number| number.to_string());
+        let mut child = world
+            .home
+            .command("python3")
+            .args(["-I", "-c", DRIP, port, token])
+            .args(numbers)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(said.next_line().await.unwrap().unwrap(), "dripping");
+        Self {
+            stdin: child.stdin.take().unwrap(),
+            _child: child,
+            said,
+        }
+    }
+
+    /// What its bodies were answered with by now.
+    async fn answered(mut self) -> Vec<String> {
+        self.stdin.write_all(b"\n").await.unwrap();
+        let said = self.said.next_line().await.unwrap().unwrap();
+        said.split(' ').map(str::to_owned).collect()
+    }
+}
+
+/// Status of the answer to a body of so many bytes.
+async fn sent(authority: &str, token: &str, size: usize) -> u16 {
+    let lines = with_grant(authority, token);
+    let headers: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let body = "x".repeat(size);
+    super::raw(authority, "POST /api/package_name_valid", &headers, &body)
+        .await
+        .0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_programs_announce_and_do_not_send_keeps_no_other_waiting() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(Dripping::begin(&world, &token, 4, 16 << 20, 1000).await);
+        all.push(Dripping::begin(&world, &token, 4, 1 << 20, 70_000).await);
+    }
+    for size in [100_000, 1 << 20, LARGE] {
+        assert_eq!(sent(&authority, &token, size).await, 404, "{size}");
+    }
+    // They are still there, but those that held what somebody waited for.
+    for dripping in all {
+        let answered = dripping.answered().await;
+        let is_known = |status: &String| status == "none" || status == "408";
+        assert!(answered.iter().all(is_known), "{answered:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_knows_gets_no_room() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, _) = grant(&world);
+    for sent in [0, 70_000] {
+        let dripping = Dripping::begin(&world, "qk_of_nobody_at_all", 2, 16 << 20, sent).await;
+        let mut stream = TcpStream::connect(&authority).await.unwrap();
+        let head = format!(
+            "POST /api/package_name_valid HTTP/1.1\r\nHost: {authority}\r\n\
+             Authorization: Bearer qk_of_nobody_at_all\r\nContent-Length: 100000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 401");
+        assert_eq!(dripping.answered().await, ["401", "401"]);
+    }
+    // The control: one that somebody has does.
+    let key = world.stack.control().add_key(&KeySeed::new("bob", "own"));
+    let secret = key.unwrap().secret.clone();
+    assert_eq!(sent(&authority, &secret, LARGE).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_most_makes_room_for_who_has_none() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    // All the room there is, in two programs.
+    let most = Dripping::begin(&world, &token, 1, 16 << 20, (16 << 20) - 1000).await;
+    let less = Dripping::begin(&world, &token, 1, 9 << 20, (8 << 20) - 1000).await;
+    assert_eq!(sent(&authority, &token, 2 << 20).await, 404);
+    assert_eq!(less.answered().await, ["none"], "it has no more than half");
+    let gone = most.answered().await;
+    assert!(["408", "503"].contains(&gone[0].as_str()), "{gone:?}");
 }

@@ -281,7 +281,7 @@ async fn a_moment_of_doubt_does_not_end_the_guard() {
     }
 }
 
-pub(super) async fn until(done: impl Fn() -> bool) {
+pub(crate) async fn until(done: impl Fn() -> bool) {
     let waiting = async {
         while !done() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -15,6 +15,8 @@ mod registries;
 mod requests;
 mod run;
 
+pub(crate) use self::files::until;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -9,6 +9,7 @@ use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::harness::{Home, Run, Users, World, binaries};
 use quilt_tests::stack::StackConfig;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 /// Sends a request over loopback in one of several ways; what came back.
@@ -299,4 +300,84 @@ async fn nobody_else_answers_programs_under_exec_when_the_daemon_has_ended() {
     // The control: with the program goes what kept them away.
     let taken = theirs.python(TAKE, &[port]).await.ok();
     assert!(taken.lines().next() == Some("listens"), "{taken}");
+}
+
+/// Connects as often as it is told, waits for a line, does so again, and stays.
+const FLOOD: &str = "
+import resource, socket, sys
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+connected = []
+for count in sys.argv[2:]:
+    for _ in range(int(count)):
+        connected.append(socket.create_connection(('127.0.0.1', int(sys.argv[1]))))
+    print('connected', flush=True)
+    sys.stdin.readline()
+";
+
+/// Connects, asks, and waits for the answer.
+const ASK_EARLY: &str = "
+import socket, sys
+connection = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+connection.sendall(sys.argv[2].encode())
+print('asked', flush=True)
+answer = b''
+while part := connection.recv(65536):
+    answer += part
+print(answer.decode().splitlines()[0])
+";
+
+/// How many of them stand before whoever asks, and behind.
+const BEFORE: usize = 100;
+const BEHIND: usize = 1500;
+
+/// However many of another user's connections wait to be accepted, whoever is
+/// let in among them is served before all of them have been hung up on: who
+/// connects without an end would else keep everybody waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_another_user_is_not_hung_up_on_first() {
+    let Some(users) = Users::find("a flood of another user").await else {
+        return;
+    };
+    let world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    let (authority, request) = granted(&world, GrantRequest::default()).await;
+    let (_, port) = authority.rsplit_once(':').unwrap();
+    let request = request.replace("Authorization: ", "Authorization: not-");
+    let daemon = Pid::from_raw(world.daemon.as_ref().unwrap().pid()).unwrap();
+    // Accepts nobody: as it is while a crowd keeps it busy.
+    kill_process(daemon, Signal::STOP).unwrap();
+    let (before, behind) = (BEFORE.to_string(), BEHIND.to_string());
+    let mut flood = Home::of(&users.b)
+        .command("python3")
+        .args(["-I", "-c", FLOOD, port, &before, &behind])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut go_on = flood.stdin.take().unwrap();
+    let mut flooded = BufReader::new(flood.stdout.take().unwrap()).lines();
+    assert_eq!(flooded.next_line().await.unwrap().unwrap(), "connected");
+    let mut asking = world
+        .home
+        .command("python3")
+        .args(["-I", "-c", ASK_EARLY, port, &request])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(asking.stdout.take().unwrap()).lines();
+    assert_eq!(said.next_line().await.unwrap().unwrap(), "asked");
+    go_on.write_all(b"\n").await.unwrap();
+    assert_eq!(flooded.next_line().await.unwrap().unwrap(), "connected");
+    kill_process(daemon, Signal::CONT).unwrap();
+    let answer = said.next_line().await.unwrap().unwrap();
+    assert!(answer.contains(" 401 "), "{answer}");
+    let hung_up = |log: &str| log.matches("hung up on another user").count();
+    crate::gateway::until(|| hung_up(&world.log()) == BEFORE + BEHIND).await;
+    let log = world.log();
+    let (earlier, later) = log.split_once("refused a request on loopback").unwrap();
+    let (earlier, later) = (hung_up(earlier), hung_up(later));
+    assert!(earlier >= BEFORE, "{earlier}");
+    assert!(later > BEHIND / 2, "{earlier} before, {later} after");
 }

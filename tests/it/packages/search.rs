@@ -53,3 +53,22 @@ async fn what_the_search_service_says_is_passed_on() {
     world.ctl(&["logout"]).await.ok();
     world.ctl(&["search", "iris"]).await.failed(3);
 }
+
+/// However many a stack answers with, there are as many as were asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_does_not_choose_how_many_are_found() {
+    let world = World::logged_in().await;
+    let hits = vec!["{}"; 50_000].join(",");
+    let fault = FaultKind::Status {
+        status: 200,
+        body: format!(r#"{{"hits": {{"hits": [{hits}]}}}}"#),
+    };
+    let control = world.stack.control();
+    control.plant(Endpoint::Search, Fault::always(fault));
+    let found = async |args: &[&str]| -> Vec<Value> {
+        let args = [&["search", "x", "--json"], args].concat();
+        serde_json::from_str(&world.ctl(&args).await.ok()).unwrap()
+    };
+    assert_eq!(found(&[]).await.len(), 10);
+    assert_eq!(found(&["--limit", "20"]).await.len(), 20);
+}

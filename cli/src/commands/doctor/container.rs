@@ -4,6 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
 
 use quilt_proto::wire::{Finding, FindingCode};
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use super::remedy;
 use super::variables::Variables;
 use crate::aws_variables::{CONTAINER_TOKEN, CONTAINER_TOKEN_FILE as TOKEN_FILE, CONTAINER_URI};
+use crate::files;
 
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
@@ -50,7 +52,7 @@ pub(super) fn check(variables: &Variables) -> Vec<Finding> {
 /// Whether the file holds the very token, as `exec` sets both.
 fn is_one_token(variables: &Variables) -> bool {
     let (token, file) = (variables.get(CONTAINER_TOKEN), variables.get(TOKEN_FILE));
-    let held = file.and_then(|file| std::fs::read(file).ok().map(Zeroizing::new));
+    let held = file.and_then(|file| files::read(Path::new(file)).ok()?.map(Zeroizing::new));
     held.is_some_and(|held| token.is_some_and(|token| held.as_slice() == token.as_bytes()))
 }
 

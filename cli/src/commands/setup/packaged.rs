@@ -1,10 +1,10 @@
 //! Units that a distribution's package brought, which ours would shadow.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::systemd;
+use crate::files;
 
 /// Where packages put units of users (systemd.unit(5)), besides data directories.
 const DIRS: [&str; 3] = [
@@ -27,7 +27,7 @@ pub(super) fn units(daemon: &str) -> Option<[PathBuf; 2]> {
 }
 
 fn starts(service: &Path, daemon: &str) -> bool {
-    let text = fs::read_to_string(service).unwrap_or_default();
+    let text = files::text(service).unwrap_or_default();
     let mut started = text
         .lines()
         .filter_map(|line| line.strip_prefix("ExecStart="));

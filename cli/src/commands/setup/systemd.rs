@@ -189,7 +189,7 @@ impl State {
 pub(in crate::commands) fn stale() -> Option<PathBuf> {
     let dir = units_dir().ok()?;
     let paths = units(&dir);
-    let texts = paths.each_ref().map(|path| fs::read_to_string(path).ok());
+    let texts = paths.each_ref().map(|path| files::text(path));
     let ours = |text: &String| text.contains("Description=Quilt session daemon");
     let [service, socket] = texts.map(|text| text.filter(ours));
     let path = paths.into_iter().next()?;

@@ -161,11 +161,8 @@ fn text(path: &Path) -> Result<String, Failure> {
 }
 
 fn read(path: &Path) -> Result<Option<String>, Failure> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(path, &error)),
-    }
+    let bytes = files::read(path).map_err(|error| failed(path, &error))?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {

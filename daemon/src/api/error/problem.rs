@@ -88,6 +88,7 @@ pub(super) fn of(error: &ApiError) -> Problem {
         ApiError::Machine(detail) => Problem::new(500, ErrorCode::Internal, detail),
         ApiError::NoSuchGrant => Problem::new(404, ErrorCode::NotFound, "there is no such grant"),
         ApiError::Streams(refused) => streams(*refused),
+        ApiError::Body(problem) => (**problem).clone(),
         ApiError::NoSuchPath => {
             Problem::new(404, ErrorCode::NotFound, "there is no such path in the API")
         }

@@ -29,6 +29,7 @@ use self::paths::{is_proxied, noted};
 use super::{LoopbackState, answer, private, program, refused_in_graphql};
 use crate::api::error::ApiError;
 use crate::app::App;
+use crate::body_room::Holder;
 use crate::gateway::{Gateway, GraphqlRequest};
 use crate::grant::{AuthorizedGrant, Endpoint, Right, STATED_LIFETIME_SECONDS};
 use crate::listen::{Limits, LoopbackListener, LoopbackPeer};
@@ -91,7 +92,7 @@ fn limits() -> Limits {
 async fn token(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
     let mut form = Vec::new();
-    match loopback.bodies.take(stream, MAX_FORM).await {
+    match loopback.bodies.take_small(stream, MAX_FORM).await {
         // Reading from memory cannot fail.
         Ok(body) => drop(body.reader().read_to_end(&mut form)),
         Err(problem) => return super::refuse(&loopback.rate_limit, &problem),
@@ -208,11 +209,19 @@ async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Res
 
 /// Carries a request that is one to be carried, and notes it.
 async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: Body) -> Response {
-    let body = match loopback.bodies.take(stream, MAX_BODY).await {
+    let visitor: Option<LoopbackPeer> = parts.extensions.get().cloned();
+    // Apart: few bodies are large enough for it.
+    let whose = Box::pin(async {
+        caller.prove(&loopback.app).await?;
+        Ok(match program(visitor.as_ref()).await {
+            Some(program) => Holder::Process(program.pid),
+            None => Holder::Named(caller.name()),
+        })
+    });
+    let body = match loopback.bodies.take(stream, MAX_BODY, whose).await {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
-    let visitor: Option<LoopbackPeer> = parts.extensions.get().cloned();
     let mut noted = noted(&parts.method, parts.uri.path());
     let target = parts.uri.path_and_query();
     let request = Forward {

@@ -5,7 +5,6 @@
 
 mod container;
 mod gateway;
-mod request_body;
 
 pub(super) use self::container::{PATH as CONTAINER_PATH, open as open_container};
 pub(super) use self::gateway::open as open_gateway;
@@ -23,9 +22,9 @@ use quilt_proto::{ErrorCode, Problem, ProfileName};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::request_body::{RequestBodies, TRY_AGAIN};
 use super::audit;
 use super::error::ApiError;
+use super::request_body::{RequestBodies, TRY_AGAIN};
 use super::request_meter::{self, metered};
 use crate::app::App;
 use crate::audit::Event;
@@ -64,7 +63,7 @@ fn open(
     let loopback = LoopbackState {
         app: Arc::clone(app),
         rate_limit,
-        bodies: Arc::new(RequestBodies::new()),
+        bodies: Arc::new(RequestBodies::of_gateway()),
     };
     let own = address.to_string();
     let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());

@@ -5,17 +5,18 @@ use http::StatusCode;
 use http::request::Parts;
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
-use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem};
+use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem, RegistryUrl};
 
 use super::super::{LoopbackState, audit, shown_token};
 use super::{is_for, meant};
+use crate::api::error::ApiError;
 use crate::app::App;
 use crate::audit::Event;
 use crate::gateway::forward;
 use crate::grant::AuthorizedGrant;
 use crate::listen::{ConnectionSlot, Program};
 use crate::session::SessionError;
-use crate::stack::{Forward, Forwarded};
+use crate::stack::{Forward, Forwarded, StackError};
 
 /// Who asks.
 pub(super) enum Caller {
@@ -52,6 +53,23 @@ impl Caller {
         match self {
             Self::Grant(opened) => opened.right.without_api_keys(),
             Self::Key(holder) => holder.without_api_keys,
+        }
+    }
+
+    /// Makes sure that somebody is there whom the registry knows: a grant was
+    /// looked at, a key can be any text that begins like one.
+    pub(super) async fn prove(&self, app: &App) -> Result<(), Problem> {
+        match self {
+            Self::Grant(_) => Ok(()),
+            Self::Key(holder) => holder.prove(app).await,
+        }
+    }
+
+    /// Whom it counts for where the system does not tell its process.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Grant(opened) => opened.id.clone(),
+            Self::Key(holder) => holder.key.fingerprint(),
         }
     }
 
@@ -123,19 +141,47 @@ impl KeyHolder {
     /// Sends it as it is, to where secrets of the catalog go. What the registry
     /// says to it is between it and the caller: no session is touched.
     async fn forward(&self, app: &App, request: Forward) -> Result<Forwarded, SessionError> {
-        let session = app.sessions.session(&self.catalog);
-        let registry = match session.known_registry().await? {
-            Some(registry) => registry,
-            None => session.registry_for_key().await?,
-        };
+        let registry = self.registry(app).await?;
         let answer = app.stack.forward(&registry, self.key.secret(), &request);
         let answer = answer.await?;
-        if answer.status() != StatusCode::UNAUTHORIZED
-            && let Some(slot) = &self.slot
-        {
-            slot.authenticated(&self.key.fingerprint());
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            self.authenticated();
         }
         Ok(answer)
+    }
+
+    async fn registry(&self, app: &App) -> Result<RegistryUrl, SessionError> {
+        let session = app.sessions.session(&self.catalog);
+        match session.known_registry().await? {
+            Some(registry) => Ok(registry),
+            None => session.registry_for_key().await,
+        }
+    }
+
+    /// Asks the registry whose key it is.
+    async fn prove(&self, app: &App) -> Result<(), Problem> {
+        let asked = async {
+            let registry = self.registry(app).await?;
+            let me = app.stack.me(&registry, self.key.secret()).await;
+            Ok::<_, SessionError>(me.map(drop)?)
+        };
+        match asked.await {
+            Ok(()) => {
+                self.authenticated();
+                Ok(())
+            }
+            Err(SessionError::Stack(StackError::Unauthorized { .. })) => {
+                let detail = "the registry does not know the API key";
+                Err(Problem::new(401, ErrorCode::InvalidApiKey, detail))
+            }
+            Err(error) => Err(ApiError::from(error).problem()),
+        }
+    }
+
+    fn authenticated(&self) {
+        if let Some(slot) = &self.slot {
+            slot.authenticated(&self.key.fingerprint());
+        }
     }
 
     fn note(&self, loopback: &LoopbackState, outcome: &str, by: Option<&Program>, request: &str) {

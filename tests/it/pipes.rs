@@ -1,0 +1,61 @@
+//! Pipes where quiltctl looks for files by itself.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use quilt_tests::harness::World;
+
+/// How long a command may take that waits for nobody.
+const AT_ONCE: Duration = Duration::from_mins(1);
+
+/// Files that quiltctl looks for by itself, and nobody named for it to read.
+const LOOKED_FOR: &[&str] = &[
+    ".aws/config",
+    ".aws/credentials",
+    ".config/fish/completions/quiltctl.fish",
+    ".config/systemd/user/quiltd.service",
+    ".config/systemd/user/quiltd.socket",
+    ".local/share/bash-completion/completions/quiltctl",
+    "token",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_in_the_place_of_a_file_keeps_no_command_waiting() {
+    let world = World::logged_in().await;
+    let token = world.home.path().join("token");
+    let uri = "http://127.0.0.1:9/v1";
+    let commands: &[&[&str]] = &[
+        &["setup", "systemd", "--undo"],
+        &["setup", "completions", "fish"],
+        &["setup", "completions", "--undo"],
+        &["setup", "aws"],
+        &["status"],
+        &["doctor"],
+        &["uninstall", "--yes"],
+    ];
+    // The control, without any.
+    for is_pipe in [false, true] {
+        for path in LOOKED_FOR.iter().filter(|_| is_pipe) {
+            let path = world.home.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let _ = std::fs::remove_file(&path);
+            let made = world.home.command("mkfifo").arg(&path).status().await;
+            assert!(made.unwrap().success());
+        }
+        for command in commands {
+            let mut running = world.ctl_command(command);
+            running
+                .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)
+                .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a")
+                .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &token)
+                .env("TZ", format!(":{}", token.display()))
+                .env("XDG_CONFIG_HOME", world.home.path().join(".config"))
+                .env("XDG_DATA_HOME", world.home.path().join(".local/share"))
+                .stdin(Stdio::null())
+                .kill_on_drop(true);
+            let ended = tokio::time::timeout(AT_ONCE, running.output()).await;
+            let ended = ended.unwrap_or_else(|_| panic!("{command:?} waits, {is_pipe}"));
+            println!("{command:?}, {is_pipe}: {:?}", ended.unwrap());
+        }
+    }
+}
