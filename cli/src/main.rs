@@ -32,6 +32,7 @@ mod programs;
 mod progress;
 mod prompt;
 mod registry_consent;
+mod shown_once;
 mod socket_owner;
 mod start;
 mod version;

@@ -2,13 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use quilt_proto::command::{RUN, sentence};
 use quilt_proto::{Command, quoted};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
@@ -22,10 +18,6 @@ use crate::look;
 const MAX_LINE: usize = 6000;
 /// The most characters of a line or a cell of a result.
 const MAX_TEXT: usize = 6000;
-/// How long a reader may take to read what is shown only once, or to go away.
-const READER_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often to look whether it has.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// Writes bytes to stdout as they are, past the standard library's buffer,
 /// which would keep a copy of a secret. A reader that went away is no error
@@ -37,7 +29,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match rustix::io::write(stdout(), bytes) {
             Ok(written) => bytes = &bytes[written..],
@@ -48,7 +40,7 @@ fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-fn unwritten(error: Errno) -> Failure {
+pub(crate) fn unwritten(error: Errno) -> Failure {
     Failure::new(
         exit::UNEXPECTED,
         format!("cannot write the result: {error}"),
@@ -91,68 +83,6 @@ pub(crate) fn shown_json(json: &str) -> Zeroizing<String> {
     } else {
         json.to_owned()
     })
-}
-
-/// Fails where nothing written to stdout can arrive, before something is made
-/// that is shown only once.
-pub(crate) fn check_stdout() -> Result<(), Failure> {
-    let stat = rustix::fs::fstat(stdout()).map_err(unwritten)?;
-    let mode = rustix::fs::fcntl_getfl(stdout()).map_err(unwritten)? & OFlags::ACCMODE;
-    if mode == OFlags::RDONLY {
-        return Err(unwritten(Errno::BADF));
-    }
-    // The standard library opens the null device for reading and writing in
-    // place of a descriptor it was started without; a shell opens it to write.
-    let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
-    let kind = FileType::from_raw_mode(stat.st_mode);
-    if mode == OFlags::RDWR && kind == FileType::CharacterDevice && null == Ok(stat.st_rdev) {
-        let what = "stdout is closed, or the null device opened to read and write";
-        return Err(Failure::new(exit::UNEXPECTED, what));
-    }
-    if is_abandoned() {
-        return Err(unwritten(Errno::PIPE));
-    }
-    // A socket may take an empty write for a message.
-    if matches!(kind, FileType::CharacterDevice | FileType::RegularFile) {
-        rustix::io::write(stdout(), &[]).map_err(unwritten)?;
-    }
-    Ok(())
-}
-
-/// Writes what is shown only once, and fails unless it got to where stdout
-/// leads: a reader that went away without it is an error here.
-pub(crate) fn delivered(bytes: &[u8]) -> Result<(), Failure> {
-    write_all(bytes).map_err(unwritten)?;
-    // A disk may notice only now that it is full. What is no file has nothing
-    // to store.
-    if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO)) = rustix::fs::fsync(stdout()) {
-        return Err(unwritten(error));
-    }
-    let deadline = Instant::now() + READER_TIMEOUT;
-    while is_unread() {
-        if is_abandoned() {
-            return Err(unwritten(Errno::PIPE));
-        }
-        if Instant::now() >= deadline {
-            break;
-        }
-        thread::sleep(PAUSE);
-    }
-    Ok(())
-}
-
-/// Whether a pipe holds what nobody has read yet.
-fn is_unread() -> bool {
-    let is_pipe = rustix::fs::fstat(stdout())
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
-    is_pipe && rustix::io::ioctl_fionread(stdout()).is_ok_and(|bytes| bytes > 0)
-}
-
-/// Whether the reader of a pipe went away.
-fn is_abandoned() -> bool {
-    let stdout = stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
-    poll(&mut fds, Some(&Timespec::default())).is_ok() && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Says something to the person in front of the terminal.

@@ -362,7 +362,7 @@ async fn a_service_with_a_bad_key_or_no_catalog_does_not_start() {
     assert!(!said.contains("canary"));
     let said = run("QUILT_API_KEY", "qk_abcdefghijkl", "").await;
     assert!(
-        said.contains("--catalog URL") && !said.contains("qk_abc"),
+        said.contains("--catalog or QUILT_CATALOG") && !said.contains("qk_abc"),
         "{said}"
     );
     let said = run("UNUSED", "", "--api-key-fd 99").await;

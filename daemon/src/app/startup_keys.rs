@@ -10,7 +10,7 @@ use crate::catalog_resolver::{self, CatalogError};
 use crate::doctor::KeyNotTaken;
 use crate::handover::{self, HandoverError, HandoverKey, Offer};
 use crate::keys::{StartupKey, StartupKeys, StartupSource};
-use crate::program::Program;
+use crate::own_program::Program;
 
 impl App {
     /// Uses a key the daemon was started with, for `catalog` or the configured

@@ -112,7 +112,7 @@ impl CacheEntry {
             profile: self.name.clone(),
             expires_at: snapshot.value.map(|credentials| credentials.expires_at),
             next_refresh_at: snapshot.refresh_at,
-            last_error: snapshot.last_error.map(|error| error.to_string()),
+            last_error: snapshot.last_error.map(|error| error.reason()),
         }
     }
 }

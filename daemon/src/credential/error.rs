@@ -7,6 +7,8 @@ use crate::catalog_resolver::CatalogError;
 use crate::refresh::RefreshError;
 use crate::session::SessionError;
 
+const SLOW: &str = "AWS takes too long to answer";
+
 /// Why a profile gives no credentials.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialError {
@@ -61,7 +63,7 @@ pub enum CredentialError {
         source: AwsError,
     },
     /// AWS takes longer than the caller can wait; the attempt goes on.
-    #[error("profile '{0}': AWS takes too long to answer")]
+    #[error("profile '{0}': {SLOW}")]
     SlowAws(ProfileName),
     /// The stack takes longer than the caller can wait; the attempt goes on.
     #[error("{0} takes too long to answer")]
@@ -81,6 +83,15 @@ fn because(problem: Option<&str>) -> String {
 }
 
 impl CredentialError {
+    /// The same for whoever has named the profile already.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Aws { source, .. } => source.to_string(),
+            Self::SlowAws(_) => SLOW.to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// For how many seconds the stack is not to be asked again, where it said so.
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {

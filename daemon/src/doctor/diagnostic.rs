@@ -14,7 +14,7 @@ use crate::credential::CredentialError;
 use crate::gateway::GatewayDiagnostic;
 use crate::hardening::ProtectionAttempt;
 use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
-use crate::program::{Program, Replaced};
+use crate::own_program::{Program, Replaced};
 use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::token_store::{StoreError, StoreNote};
@@ -71,7 +71,7 @@ pub enum Diagnostic {
         error: Arc<StartupKeyError>,
     },
     /// A profile gives no credentials.
-    #[error("profile '{profile}' gives no AWS credentials: {source}")]
+    #[error("profile '{profile}' gives no AWS credentials: {}", source.reason())]
     Credential {
         /// Which.
         profile: ProfileName,

@@ -29,7 +29,7 @@ use crate::credential::Vault;
 use crate::gateway::Gateway;
 use crate::hardening::ProtectionAttempt;
 use crate::keys::{KeyDiagnostic, Keys, StartupKeyError, StartupSource};
-use crate::program::Program;
+use crate::own_program::Program;
 use crate::session::{Session, SessionError, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;

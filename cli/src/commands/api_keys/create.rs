@@ -10,7 +10,7 @@ use super::parse_id;
 use crate::commands::login;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{look, output};
+use crate::{look, output, shown_once};
 
 /// The key to make.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ const WARNING: &str = "The secret is only shown once during creation. Save it im
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     check_days(args.expires_in_days)?;
-    output::check_stdout().map_err(|failure| nothing_made(failure).hint(again(args)))?;
+    shown_once::check_stdout().map_err(|failure| nothing_made(failure).hint(again(args)))?;
     let call = CreateApiKey(NewApiKey {
         name: args.name.clone(),
         expires_in_days: args.expires_in_days,
@@ -91,7 +91,7 @@ pub(super) fn deliver(
     secret: &Secret,
 ) -> Result<(), Failure> {
     if context.global().json {
-        output::delivered(&output::json_line(body)?)
+        shown_once::delivered(&output::json_line(body)?)
     } else {
         // A script reads the exact time.
         let end = if look::is_seen() {
@@ -99,7 +99,7 @@ pub(super) fn deliver(
         } else {
             key.expires_at.to_string()
         };
-        output::delivered(shown(key, secret, &end)?.as_bytes())
+        shown_once::delivered(shown(key, secret, &end)?.as_bytes())
     }
 }
 

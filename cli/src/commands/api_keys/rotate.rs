@@ -9,7 +9,7 @@ use super::{create, own_key, parse_id};
 use crate::commands::login;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::{output, shown_once};
 
 /// Which key.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if let Some(days) = args.expires_in_days {
         create::check_days(days)?;
     }
-    output::check_stdout().map_err(|failure| create::nothing_made(failure).hint(again(args)))?;
+    shown_once::check_stdout()
+        .map_err(|failure| create::nothing_made(failure).hint(again(args)))?;
     let before = key_in_use(context)?;
     let call = RotateApiKey(ApiKeyRotation {
         id: id.as_ref().map(ApiKeyId::to_string),

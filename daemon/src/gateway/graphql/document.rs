@@ -7,7 +7,7 @@ use apollo_parser::cst::{
     Definition, FragmentDefinition, Name, OperationDefinition, Selection, SelectionSet,
 };
 
-use super::{Ambiguity, Operation, OperationKind, allowed};
+use super::{Ambiguity, Operation, OperationKind, allowed_mutations};
 
 /// The deepest selection, and the most words of a document that is read: far
 /// more than any client of a stack needs.
@@ -116,7 +116,7 @@ impl Defined {
                         let name = text(field.name().as_ref()).ok_or(Ambiguity::Document)?;
                         let path = format!("{below}{name}");
                         match field.selection_set() {
-                            Some(inner) if allowed::is_namespace(&path) => {
+                            Some(inner) if allowed_mutations::is_namespace(&path) => {
                                 to_do.push((inner, format!("{path}.")));
                             }
                             _ => drop(fields.insert(path)),

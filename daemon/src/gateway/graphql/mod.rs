@@ -3,7 +3,7 @@
 //! What could be read in more than one way is *unclear*: it is never taken for
 //! harmless.
 
-mod allowed;
+mod allowed_mutations;
 mod document;
 mod envelope;
 
@@ -87,7 +87,7 @@ impl GraphqlRequest {
 
     /// Whether it may change the user's role, and with it the AWS credentials.
     pub fn may_change_role(&self) -> bool {
-        self.unclear.is_some() || self.mutates().any(allowed::changes_role)
+        self.unclear.is_some() || self.mutates().any(allowed_mutations::changes_role)
     }
 
     /// That it neither makes API keys nor makes or ends logins; else, why that
@@ -96,7 +96,10 @@ impl GraphqlRequest {
         if let Some(unclear) = self.unclear {
             return Err(Withheld::Ambiguous(unclear));
         }
-        match self.mutates().find(|field| !allowed::is_harmless(field)) {
+        match self
+            .mutates()
+            .find(|field| !allowed_mutations::is_harmless(field))
+        {
             Some(field) => Err(Withheld::Field(cut(field))),
             None => Ok(()),
         }
