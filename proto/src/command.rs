@@ -176,10 +176,11 @@ impl Part {
 pub const RUN: &str = "run: ";
 
 /// A sentence and the command that goes with it: the one form in which both
-/// are printed.
+/// are printed. The sentence is what a problem document has as its `detail`, and
+/// may be the Python SDK's: it stays as it is.
 pub fn sentence(what: &str, hint: Option<&Command>) -> String {
     match hint {
-        Some(hint) => format!("{}; {RUN}{hint}", clause(what)),
+        Some(hint) => format!("{what}; {RUN}{hint}"),
         None => what.to_owned(),
     }
 }
@@ -342,8 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_stop_does_not_stand_before_a_semicolon() {
-        let hint = Command::of("quiltctl status");
+    fn a_part_of_a_sentence_has_no_full_stop() {
         for (what, joined) in [
             ("It failed.", "It failed"),
             ("it failed", "it failed"),
@@ -356,10 +356,11 @@ mod tests {
             ("it was cut…", "it was cut…"),
             ("“.”", "“.”"),
         ] {
-            let line = format!("{joined}; run: quiltctl status");
-            assert_eq!(sentence(what, Some(&hint)), line);
-            assert_eq!(sentence(what, None), what, "alone it is a sentence");
+            assert_eq!(clause(what), joined);
         }
+        let hint = Command::of("quiltctl status");
+        let line = sentence("Invalid package name: x.", Some(&hint));
+        assert_eq!(line, "Invalid package name: x.; run: quiltctl status");
     }
 
     #[test]

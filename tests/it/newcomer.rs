@@ -461,28 +461,6 @@ async fn the_stack_names_the_roles_that_can_be_assumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_full_stop_stands_before_our_command() {
-    let world = World::logged_in().await;
-    let (id, secret) = key(&world);
-    world
-        .ctl_with_input(&["login", "--api-key"], &secret)
-        .await
-        .ok();
-    world.stack.control().expire_key(&id);
-    let line = world.ctl(&["whoami"]).await.failed(6);
-    // The SDK's own text ends in one.
-    assert!(
-        line.contains("Check your credentials or API key; run: "),
-        "{line}"
-    );
-    let document = world.ctl(&["whoami", "--json"]).await.failed(6);
-    assert!(
-        document.contains("or API key.\""),
-        "whole, as a sentence: {document}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_place_of_the_daemon_stays_in_what_is_to_be_run() {
     let world = World::start().await;
     let socket = world.home.socket();

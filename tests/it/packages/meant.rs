@@ -34,7 +34,7 @@ async fn a_bucket_without_its_scheme_is_asked_about() {
     // A path is a path.
     for path in ["./my-bucket", "/nowhere/at/all"] {
         let run = world.ctl(&["packages", "list", path]).await;
-        assert_eq!(run.stderr, "", "{run:?}");
+        assert_eq!(run.stderr, format!("No packages in {path}.\n"), "{run:?}");
     }
 }
 
