@@ -181,7 +181,7 @@ async fn all_that_need_a_login_are_logged_in_one_after_another() {
     assert_eq!(run.stderr.matches("as alice").count(), 1, "{run:?}");
     let last = run.stderr.trim_end().lines().last().unwrap();
     assert!(
-        last.ends_with("not every catalog is logged in; run: quiltctl login --all"),
+        last.ends_with("not every catalog is logged in; run: quiltctl login --all --web"),
         "{last}"
     );
 }

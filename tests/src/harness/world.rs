@@ -207,6 +207,14 @@ impl World {
         self.daemon = Some(Daemon::start(&self.home, &["--token-store", "file"]).await);
     }
 
+    /// Stops the daemon, all of whose writes have ended then, does `edit`, and
+    /// starts it again.
+    pub async fn restart_after(&mut self, edit: impl FnOnce()) {
+        self.daemon.take().expect("a daemon").stop().await;
+        edit();
+        self.daemon = Some(Daemon::start(&self.home, &["--token-store", "file"]).await);
+    }
+
     /// What the daemon logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.home.log()).unwrap_or_default()
