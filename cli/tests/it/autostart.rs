@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,14 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::server::{Home, Ran, http};
+use crate::server::{self, Home, Ran, http};
 
 const TOKEN: &str = r#"{"token":"t","expires_at":null,"kind":"interactive"}"#;
 
 fn script(home: &Home, text: &str) -> PathBuf {
     let path = home.path().join("fake-quiltd");
-    fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    server::script(&path, text);
     path
 }
 

@@ -10,6 +10,8 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use crate::server::Home;
 
 const DOCUMENT: &str = r#"{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b"}"#;
+/// The time zone, in a database of its own.
+const ZONE: &str = "zones/Trap/Zone";
 /// How long a program may take on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -19,7 +21,7 @@ struct Traps(Vec<PathBuf>);
 impl Traps {
     fn set(home: &Home) -> Self {
         let places = [
-            "zone",
+            ZONE,
             ".config/quilt/quiltd.toml",
             ".aws/config",
             ".terminfo/x/xterm-256color",
@@ -61,7 +63,8 @@ impl Traps {
 fn run(home: &Home, args: &[&str]) -> Child {
     let mut command: Command = home.command(args);
     command
-        .env("TZ", home.path().join("zone"))
+        .env("TZDIR", home.path().join("zones"))
+        .env("TZ", "Trap/Zone")
         .env("TERM", "xterm-256color")
         .env("LANG", "C.UTF-8")
         .stdout(Stdio::piped());
@@ -93,5 +96,5 @@ fn a_screen_needs_the_time_zone_and_is_caught() {
     let _requests = home.answer(200, "[]");
     let traps = Traps::set(&home);
     let caught = traps.watch(run(&home, &["audit"]));
-    assert_eq!(caught, Err(home.path().join("zone")));
+    assert_eq!(caught, Err(home.path().join(ZONE)));
 }

@@ -1,14 +1,13 @@
 //! Ending a daemon that holds the lock and cannot be asked.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::server::Home;
+use crate::server::{Home, script};
 
 /// A process called `name` that holds the socket's lock as a daemon does.
 fn holder(home: &Home, name: &str) -> Child {
@@ -17,21 +16,13 @@ fn holder(home: &Home, name: &str) -> Child {
     let program = home.path().join(name);
     // The kernel names a process that runs a script after the script.
     let text = format!(
-        "#!/bin/sh\nexec 9> '{}'\nflock 9\necho $$ >&9\necho\nread -r _\n",
+        "exec 9> '{}'\nflock 9\necho $$ >&9\necho\nread -r _\n",
         lock.display()
     );
-    fs::write(&program, text).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    script(&program, &text);
     let mut command = Command::new(program);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    // Programs that other tests start hold the written file open until they
-    // are executed.
-    let mut child = loop {
-        match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {}
-            spawned => break spawned.unwrap(),
-        }
-    };
+    let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)

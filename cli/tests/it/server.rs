@@ -81,6 +81,22 @@ impl Home {
     }
 }
 
+/// Makes a program of a script, to be started at once. Another process writes
+/// it: a child that another test starts meanwhile would hold the file open for
+/// writing, and then it cannot be executed.
+pub(crate) fn script(path: &Path, text: &str) {
+    let mut writer = Command::new("install")
+        .args(["-m", "755", "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = writer.stdin.take().unwrap();
+    write!(stdin, "#!/bin/sh\n{text}\n").unwrap();
+    drop(stdin);
+    assert!(writer.wait().unwrap().success());
+}
+
 /// An answer as a daemon would write it.
 pub(crate) fn http(status: u16, body: &str) -> String {
     let length = body.len();

@@ -2,9 +2,9 @@
 //! they were asked.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
-use crate::server::{Home, Ran};
+use crate::server::{Home, Ran, script};
 
 /// A home with a quiltd, and a tool that writes its arguments down.
 fn home(tool: &str) -> Home {
@@ -18,8 +18,7 @@ fn home(tool: &str) -> Home {
         ),
         ("my quiltd", String::new()),
     ] {
-        fs::write(bin.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        script(&bin.join(name), &text);
     }
     home
 }
