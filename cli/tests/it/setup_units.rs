@@ -2,7 +2,7 @@
 //! they were asked.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::server::{Home, Ran, script};
 
@@ -166,12 +166,8 @@ fn what_systemd_gave_up_on_is_found_and_set_up_again() {
 fn lingering_is_explained_and_offered() {
     let home = home("systemctl");
     let bin = home.path().join("bin");
-    let tool = format!(
-        "#!/bin/sh\necho loginctl \"$@\" >> {}/asked\n",
-        home.path().display()
-    );
-    fs::write(bin.join("loginctl"), tool).unwrap();
-    fs::set_permissions(bin.join("loginctl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let tool = format!("echo loginctl \"$@\" >> {}/asked", home.path().display());
+    script(&bin.join("loginctl"), &tool);
     let without = run(&home, &["setup", "systemd"]);
     assert!(
         without.stderr.contains("quiltctl setup systemd --linger"),
