@@ -196,11 +196,17 @@ fn assert_resolved(diagnosis: &Diagnosis, program: &str) {
 async fn keys_that_are_renewed_after_a_program_got_them_are_quiltds() {
     let world = refused().await;
     install_aws_cli(&world);
-    wrap(
-        &world,
-        "aws",
-        "real \"$@\" || exit\n[ \"$1\" = --version ] || renew torn\n",
+    // `aws configure list --profile NAME`, and again where it has to be.
+    let calm = world.home.path().join("calm");
+    let script = format!(
+        "real \"$@\" || exit
+{{ [ \"$1\" = --version ] || [ -e '{calm}'-\"$4\" ]; }} && exit
+: > '{calm}'-\"$4\"
+renew torn
+",
+        calm = calm.display()
     );
+    wrap(&world, "aws", &script);
     let (diagnosis, renewals) = diagnosed(&world).await;
     assert_eq!(renewals, 2, "one a profile");
     assert_resolved(&diagnosis, "AWS CLI 1.");
@@ -228,7 +234,7 @@ renew worn
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_another_process_are_found_beside_lines_of_ours() {
-    let world = refused().await;
+    let world = healthy().await;
     install(&world);
     let elsewhere = world.home.path().join("elsewhere");
     let script = world.home.path().join("canary");
@@ -255,7 +261,7 @@ async fn keys_of_another_process_are_found_beside_lines_of_ours() {
 }
 
 fn process_lines(program: &Path) -> String {
-    let profiles = ["quilt", "other"].map(|name| {
+    let profiles = ["quilt", "lake"].map(|name| {
         let program = program.display();
         format!("[profile {name}]\ncredential_process = {program}\n")
     });
