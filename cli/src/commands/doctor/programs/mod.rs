@@ -82,13 +82,14 @@ fn judge(
         Finding::error(FindingCode::ProgramElsewhere, what, hint)
     };
     let finding = match source {
-        Source::NotInstalled => return,
+        Source::NotInstalled | Source::Renewed => return,
         Source::Quiltd => {
             report.prove(format!("{who} resolves {whose} through quiltd"));
             return;
         }
-        Source::Renewed => return,
-        Source::OtherProcess {
+        // Why is told by whatever else was found.
+        Source::Fails
+        | Source::OtherProcess {
             quiltd_gives: false,
         } if report.has_errors() => return,
         Source::OtherProcess { .. } => {
@@ -105,8 +106,6 @@ fn judge(
             elsewhere(&format!("from {}", quoted::name(&method)), hint)
         }
         Source::Nowhere => elsewhere("from nowhere", remedy::set_up_again(profile)),
-        // Why is told by whatever else was found.
-        Source::Fails if report.has_errors() => return,
         Source::Fails => {
             let what = format!("{who} asks quiltd for {whose} and gets nothing");
             Finding::error(FindingCode::ProgramFails, what, "quiltctl status")

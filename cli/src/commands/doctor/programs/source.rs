@@ -9,7 +9,7 @@ use super::OURS;
 const SHOWN: usize = 4;
 
 /// How often a program is asked while quiltd keeps renewing what it gives.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 4;
 
 /// Where a program takes credentials from.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,33 +44,42 @@ pub(super) fn ask(profile: &AwsProfile, program: impl FnMut() -> Source) -> Sour
 
 /// The daemon may renew what it gives at any time: where that is the same before
 /// and after the program ran, the program got the same from it; and it never
-/// gives again what it has renewed.
+/// gives again what it has renewed. It is asked for nothing where no program
+/// was given anything.
 fn compare(
     mut program: impl FnMut() -> Source,
     mut vended: impl FnMut() -> Option<String>,
 ) -> Source {
-    let mut last_key = None;
+    let mut last: Option<Run> = None;
     for _ in 0..ATTEMPTS {
-        let before = vended();
         let source = program();
-        let Source::Found { method, key } = &source else {
+        let Source::Found { method, key } = source else {
             return source;
         };
         if method != OURS {
-            return source;
+            return Source::Found { method, key };
         }
-        let after = vended();
-        let key = Some(key.clone());
-        if key == before || key == after {
+        let run = Run {
+            key,
+            vended: vended(),
+        };
+        let vended = [Some(&run), last.as_ref()].map(|run| run?.vended.as_ref());
+        if vended.contains(&Some(&run.key)) {
             return Source::Quiltd;
         }
-        if before == after || key == last_key {
-            let quiltd_gives = before.is_some() || after.is_some();
+        if last.is_some_and(|last| last.vended == run.vended || last.key == run.key) {
+            let quiltd_gives = run.vended.is_some();
             return Source::OtherProcess { quiltd_gives };
         }
-        last_key = key;
+        last = Some(run);
     }
     Source::Renewed
+}
+
+/// What a program got, and what quiltd gave after that.
+struct Run {
+    key: String,
+    vended: Option<String>,
 }
 
 /// How the name of the key ends that the profile's own call gives now.
@@ -84,57 +93,54 @@ fn vended(profile: &AwsProfile) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// A program that gets these keys, one a run, while quiltd gives those,
-    /// before and after each run; and how often the program ran.
-    fn compared(program: &[&str], quiltd: &[&str]) -> (Source, usize) {
-        let (mut program, mut quiltd) = (program.iter(), quiltd.iter());
-        let mut runs = 0;
+    /// A program that gets these keys, one a run, while quiltd gives those after
+    /// each run; and how often the program ran.
+    fn compared(runs: &[[&str; 2]]) -> (Source, usize) {
+        let mut program = runs.iter().map(|[key, _]| (*key).to_owned());
+        let mut quiltd = runs.iter().map(|[_, key]| (*key).to_owned());
+        let mut count = 0;
         let run = || {
-            runs += 1;
-            let key = (*program.next().unwrap()).to_owned();
+            count += 1;
             let method = OURS.to_owned();
+            let key = program.next().unwrap();
             Source::Found { method, key }
         };
-        let vended = || {
-            let key = quiltd.next().unwrap();
-            (!key.is_empty()).then(|| (*key).to_owned())
-        };
-        (compare(run, vended), runs)
+        let vended = || quiltd.next().filter(|key| !key.is_empty());
+        (compare(run, vended), count)
     }
 
     #[test]
     fn what_quiltd_gave_before_or_after_is_quiltds() {
-        assert_eq!(compared(&["A"], &["A", "A"]), (Source::Quiltd, 1));
-        assert_eq!(compared(&["A"], &["A", "B"]), (Source::Quiltd, 1));
-        assert_eq!(compared(&["B"], &["A", "B"]), (Source::Quiltd, 1));
-        assert_eq!(compared(&["B"], &["", "B"]), (Source::Quiltd, 1));
+        assert_eq!(compared(&[["A", "A"]]), (Source::Quiltd, 1));
+        let renewed = compared(&[["A", "B"], ["B", "C"]]);
+        assert_eq!(renewed, (Source::Quiltd, 2), "it gave that before");
+        let renewed = compared(&[["A", "B"], ["C", "D"], ["E", "E"]]);
+        assert_eq!(renewed, (Source::Quiltd, 3));
+        assert_eq!(compared(&[["A", ""], ["B", "B"]]), (Source::Quiltd, 2));
+        let ever = [["A", "B"], ["C", "D"], ["E", "F"], ["G", "H"]];
+        assert_eq!(compared(&ever), (Source::Renewed, 4));
     }
 
     #[test]
-    fn what_it_may_have_given_in_between_is_asked_for_again() {
-        let again = compared(&["B", "C"], &["A", "C", "C", "C"]);
-        assert_eq!(again, (Source::Quiltd, 2));
-        let quiltd_gives = true;
-        for then in ["B", "C"] {
-            let other = compared(&["X", "X"], &["A", "B", "B", then]);
-            assert_eq!(other, (Source::OtherProcess { quiltd_gives }, 2));
-        }
-        let ever = compared(&["B", "D", "F"], &["A", "C", "C", "E", "E", ""]);
-        assert_eq!(ever, (Source::Renewed, 3));
+    fn another_process_is_told_for_sure() {
+        let other = |quiltd_gives| Source::OtherProcess { quiltd_gives };
+        assert_eq!(compared(&[["X", "A"], ["X", "A"]]), (other(true), 2));
+        assert_eq!(compared(&[["X", "A"], ["X", "B"]]), (other(true), 2));
+        assert_eq!(compared(&[["X", "A"], ["Y", "A"]]), (other(true), 2));
+        assert_eq!(compared(&[["X", ""], ["Y", ""]]), (other(false), 2));
     }
 
     #[test]
-    fn another_one_is_told_at_once() {
-        for (given, quiltd_gives) in [("A", true), ("", false)] {
-            let other = compared(&["X"], &[given, given]);
-            assert_eq!(other, (Source::OtherProcess { quiltd_gives }, 1));
-        }
-        let method = || "env".to_owned();
-        let key = || "X".to_owned();
-        let found = || Source::Found {
-            method: method(),
-            key: key(),
+    fn quiltd_is_asked_for_nothing_where_no_program_was_given_anything() {
+        let env = || Source::Found {
+            method: "env".to_owned(),
+            key: "X".to_owned(),
         };
-        assert_eq!(compare(found, || Some("A".to_owned())), found());
+        let asked = || panic!("asked");
+        assert_eq!(compare(env, asked), env());
+        assert_eq!(
+            compare(|| Source::NotInstalled, asked),
+            Source::NotInstalled
+        );
     }
 }
