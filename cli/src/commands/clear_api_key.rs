@@ -8,7 +8,7 @@ use crate::output;
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     context.print(&ClearApiKey, |()| {
-        output::note("No API key is in use.");
+        output::note("No API key is in use any more.");
         Ok(())
     })
 }

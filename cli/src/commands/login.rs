@@ -192,7 +192,7 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     } else {
         show_page(context, args)?
     };
-    let code = prompt::secret("Code: ")?;
+    let code = prompt::secret("Code: ").map_err(|failure| failure.hint(again(context)))?;
     let reply = registry_consent::to_registry(accept, |accept_registry| {
         let code = code.clone();
         context.reply(&Login(LoginCode {
@@ -205,15 +205,18 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     welcome(context, reply.body(), &session)
 }
 
+/// This login, without its options.
+fn again(context: &Context) -> Command {
+    match &context.global().catalog {
+        Some(catalog) => Command::of("quiltctl login").operand(catalog),
+        None => "quiltctl login".into(),
+    }
+}
+
 /// Says that this login is not by the API key that the environment has: it
 /// counts where it is asked for.
 fn note_key_at_hand(context: &Context) {
-    let catalog = context.global().catalog.as_ref();
-    let login = match catalog {
-        Some(catalog) => Command::of("quiltctl login").operand(catalog),
-        None => "quiltctl login".into(),
-    };
-    if let Some(with_key) = args::with_key_at_hand(&login) {
+    if let Some(with_key) = args::with_key_at_hand(&again(context)) {
         let what = format!(
             "{} is set, and not used by this login",
             key_source::VARIABLE

@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             None => ("Logged out".to_owned(), "quiltctl login".into()),
         };
         output::note(format_args!(
-            "{what}: programs get no more credentials of it."
+            "{what}: programs get no more credentials from it."
         ));
         output::next(&[(again, "")]);
         Ok(())

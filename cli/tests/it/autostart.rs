@@ -169,11 +169,9 @@ fn a_daemon_that_never_listens_does_not_hang_the_sdk() {
         .env("QUILTD_BIN", &daemon)
         .output();
     Ran::from(&output.unwrap()).failed(4);
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        start.elapsed()
-    );
+    // Its own deadline is far shorter; the machine may be busy.
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
     let killed = Command::new("kill").arg(file(&home, "pid").trim()).status();
     assert!(killed.unwrap().success());
 }

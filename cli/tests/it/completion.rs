@@ -192,8 +192,7 @@ fn completes(name: &str) {
     for (line, completed) in LINES {
         terminal.write(line);
         terminal.wait_for(line);
-        terminal.write("\t");
-        terminal.wait_for(completed);
+        terminal.press_until("\t", completed);
         // The whole line goes, and the next prompt comes.
         terminal.write("\u{15}");
         terminal.wait("an empty line", |terminal| {
@@ -206,8 +205,8 @@ fn completes(name: &str) {
         });
     }
     // Nothing a stack says is run, however it is asked for.
-    terminal.write("quiltctl role switch \t\t");
-    terminal.wait_for("ReadWriteAll");
+    terminal.write("quiltctl role switch ");
+    terminal.press_until("\t\t", "ReadWriteAll");
     terminal.write("\u{15}");
     assert!(!home.path().join("pwned").exists());
     // It is taken back as it was put there.

@@ -156,11 +156,9 @@ fn a_daemon_that_hangs_does_not_hang_the_sdk() {
     });
     let start = Instant::now();
     home.run(&["credential-process"]).failed(4);
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        start.elapsed()
-    );
+    // Its own deadline is far shorter; the machine may be busy.
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 #[test]

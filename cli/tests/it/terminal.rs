@@ -15,6 +15,8 @@ use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 /// How long a screen may take on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How long to wait for what a key does before it is pressed again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Terminal {
     master: OwnedFd,
@@ -160,7 +162,7 @@ impl Terminal {
 
     /// Waits until the screen is as it should be.
     #[track_caller]
-    pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let end = Instant::now() + TIMEOUT;
         while !is_so(self) {
             assert!(Instant::now() < end, "not {what}:\n{}", self.text());
@@ -171,6 +173,20 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str) {
         self.wait(text, |terminal| terminal.text().contains(text));
+    }
+
+    /// Presses a key until the screen has this: who completes gives up where the
+    /// answer takes longer than anybody would wait, as on a busy machine.
+    #[track_caller]
+    pub(crate) fn press_until(&self, key: &str, text: &str) {
+        let mut pressed: Option<Instant> = None;
+        self.wait(text, |terminal| {
+            if pressed.is_none_or(|at| at.elapsed() >= AGAIN) {
+                terminal.write(key);
+                pressed = Some(Instant::now());
+            }
+            terminal.text().contains(text)
+        });
     }
 
     /// The exit code, once the program has ended.

@@ -180,9 +180,16 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     }
     let not_taken = context.keys_not_taken.iter().cloned();
     diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
+    let is_told = |key: &KeyDiagnostic| {
+        // Why it was not taken says more than that it is not there any more.
+        let not_taken = context.keys_not_taken.iter();
+        let mut places = not_taken.filter_map(|(from, _)| from.catalog());
+        matches!(key, KeyDiagnostic::Forgotten { catalog } if places.any(|of| of == catalog))
+    };
     for session in context.sessions.all() {
         let notices = context.keys.diagnostics(&session).into_iter();
-        diagnostics.extend(notices.map(Diagnostic::Key));
+        let news = notices.filter(|key| !is_told(key));
+        diagnostics.extend(news.map(Diagnostic::Key));
     }
     found
 }

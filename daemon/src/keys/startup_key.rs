@@ -78,7 +78,10 @@ impl StartupKey {
     pub fn read(descriptor: Option<u32>) -> Result<Option<Self>, StartupKeyError> {
         if let Some(number) = descriptor {
             let path = PathBuf::from(format!("/dev/fd/{number}"));
-            let secret = read_path(&path, &format!("descriptor {number}"))?;
+            let secret = read_path(
+                &path,
+                &format!("the API key that was given (QUILT_API_KEY, or descriptor {number})"),
+            )?;
             let is_read_at_start = false;
             return Ok(Some(Self {
                 secret,

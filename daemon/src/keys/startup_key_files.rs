@@ -33,6 +33,16 @@ pub enum StartupSource {
     Unnamed,
 }
 
+impl StartupSource {
+    /// The catalog it is for, where that is known.
+    pub fn catalog(&self) -> Option<&CatalogUrl> {
+        match self {
+            Self::File(catalog, _) | Self::Credential(catalog) => Some(catalog),
+            Self::Unnamed => None,
+        }
+    }
+}
+
 impl StartupKeys {
     /// Reads them. `files` are those of the settings, and `typed` tells which
     /// catalog a name means.

@@ -104,7 +104,7 @@ impl SettingsFile {
 
     fn complain(&self, error: &SettingsError) -> String {
         format!(
-            "{}: {}; the file is not in force until it is mended",
+            "{}: {}; the settings from before stay in force until it is mended",
             quoted::path(&self.path),
             clause(error)
         )

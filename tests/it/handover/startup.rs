@@ -71,6 +71,39 @@ async fn each_catalog_has_its_key_and_a_bad_one_is_said() {
     }
 }
 
+/// Why it was not taken says more than that it is not there any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_file_cannot_be_read_any_more_is_one_finding() {
+    let (mut world, _other, _keys) = served().await;
+    let of_one = async |world: &World| {
+        let findings = status(world).await.findings;
+        let of_keys = findings.into_iter().filter(|it| it.code == "api_key");
+        let ours = of_keys.filter(|it| !it.summary.contains("loose.key"));
+        ours.map(|it| it.summary).collect::<Vec<_>>()
+    };
+    assert_eq!(of_one(&world).await, [""; 0]);
+    world.daemon.take().unwrap().stop().await;
+    // Without its file it was forgotten; then the file is there, and loose.
+    let file = world.home.path().join("one.key");
+    let key = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    for (loose, said) in [(false, "one.key"), (true, "mode 0644")] {
+        if loose {
+            written(&file, &key, 0o644);
+        }
+        let daemon = start_in(&world.home, &[]).await;
+        let found = of_one(&world).await;
+        assert!(found.iter().any(|found| found.contains(said)), "{found:#?}");
+        let catalog = world.stack.catalog_url();
+        let twice = found.iter().filter(|found| found.contains(catalog));
+        assert!(
+            !twice.into_iter().any(|found| found.contains("forgotten")),
+            "{found:#?}"
+        );
+        daemon.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_others_may_have_put_there_is_not_taken() {
     let home = Home::new();

@@ -30,7 +30,8 @@ pub(super) fn check(
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
-    let what = format!("{first}{others}: the daemon reaches the network otherwise than this shell");
+    let what =
+        format!("{first}{others}: the daemon reaches the network differently from this shell");
     let hint = match settings.filter(|_| is_managed) {
         Some(settings) => Command::edit(&settings),
         None => remedy::quiltctl(context, "daemon restart"),

@@ -89,7 +89,7 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
         }
     } else if !proven.is_empty() {
         let (count, s) = (proven.len(), if proven.len() == 1 { "" } else { "s" });
-        let well = format!(" {count} thing{s} well; doctor --verbose lists what was checked");
+        let well = format!(" {count} check{s} passed; doctor --verbose lists them");
         screen.line(Line::default().with(look.mark(Symbol::Good)).quiet(well));
     }
     screen.gap();
@@ -107,11 +107,11 @@ fn verdict(look: &Look, shown: &[&Finding]) -> Line {
         ),
         (0, 1) => (
             Symbol::Beware,
-            "Programs get their credentials; one thing may surprise.".to_owned(),
+            "Programs get their credentials; one thing to check.".to_owned(),
         ),
         (0, count) => (
             Symbol::Beware,
-            format!("Programs get their credentials; {count} things may surprise."),
+            format!("Programs get their credentials; {count} things to check."),
         ),
         (1, _) => (
             Symbol::Bad,

@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     match why_none(context, args, &call) {
-        Some(remark) => output::note(remark),
+        Some((why, meant)) => output::advise(&why, &meant),
         None if context.global().json => {}
         None => none(args).print(&context.look())?,
     }
@@ -65,14 +65,12 @@ fn none(args: &Args) -> Screen {
 }
 
 /// What may have been meant by a listing that is empty.
-fn why_none(context: &Context, args: &Args, call: &ListPackages) -> Option<String> {
+fn why_none(context: &Context, args: &Args, call: &ListPackages) -> Option<(String, Command)> {
     let typed = args.registry.as_deref();
     if let Some(bucket) = typed.filter(|typed| registry::may_be_bucket(typed)) {
         let meant = Command::of("quiltctl packages list").operand(format_args!("s3://{bucket}"));
         let bucket = quoted::name(bucket);
-        return Some(format!(
-            "there is no directory {bucket} here; a bucket is listed by: {meant}"
-        ));
+        return Some((format!("There is no directory {bucket} here"), meant));
     }
     if args.layout.is_some() {
         return None;
@@ -96,9 +94,8 @@ fn why_none(context: &Context, args: &Args, call: &ListPackages) -> Option<Strin
         None => meant,
     };
     let meant = meant.option("--layout", layout);
-    Some(format!(
-        "there are packages in layout {layout}, which is not the configured one: {meant}"
-    ))
+    let why = format!("There are packages in layout {layout}, which is not the configured one");
+    Some((why, meant))
 }
 
 fn lines(mut names: PackageNames, progress: &Progress) -> Result<usize, Failure> {

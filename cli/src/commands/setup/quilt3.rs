@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     if args.undo {
         return context.of_all_catalogs().print(&UndoGateway, |gateway| {
             output::line(if gateway.changed {
-                "quilt3 is on its own again"
+                "quilt3 uses its own login again"
             } else {
                 "quilt3 was not set up"
             })
@@ -104,7 +104,7 @@ fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure>
         );
     }
     if gateway.changed {
-        output::note("Programs that use quilt3 have to be started anew.");
+        output::note("Restart programs that use quilt3.");
     }
     let is_other = |it: &&GatewayAddress| gateway.catalog_url.as_ref() != Some(&it.catalog_url);
     for other in gateway.addresses.iter().filter(is_other) {
