@@ -5,8 +5,9 @@ use std::process::Command;
 
 use quilt_proto::quoted;
 
+use super::OURS;
 use super::process::{Ended, run};
-use super::{OURS, Source};
+use super::source::Source;
 
 /// Its version with a space before it; nothing where it is not installed.
 pub(super) fn version() -> String {

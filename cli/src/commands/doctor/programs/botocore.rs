@@ -4,8 +4,8 @@ use std::process::Command;
 
 use quilt_proto::quoted;
 
-use super::Source;
 use super::process::{Ended, run};
+use super::source::Source;
 
 /// Prints version, the end of the key's name and the method. What would have
 /// to be asked for elsewhere is not. A module in the current directory is not

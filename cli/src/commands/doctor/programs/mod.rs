@@ -4,17 +4,19 @@
 mod aws_cli;
 mod botocore;
 mod process;
+mod source;
 
 use std::thread;
 
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
 
+use self::source::Source;
 use super::aws_profile::AwsProfile;
 use super::remedy;
 use super::report::Report;
+use super::static_keys;
 use super::variables::Variables;
-use super::{issued_keys, static_keys};
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::aws_variables::{
     ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
@@ -23,39 +25,24 @@ use crate::aws_variables::{
 /// What botocore calls `credential_process`.
 const OURS: &str = "custom-process";
 
-/// How many characters of a key's name are compared: as many as the AWS CLI
-/// shows.
-const SHOWN: usize = 4;
-
-/// Where a program takes credentials from.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Source {
-    /// It is not on this machine.
-    #[default]
-    NotInstalled,
-    /// It was still running when it had to end.
-    Slow,
-    /// It found none.
-    Nowhere,
-    /// It asked its `credential_process`, which failed.
-    Fails,
-    /// It failed before it came to that.
-    Broken,
-    /// By this method, and this is how the name of the key ends.
-    Found { method: String, key: String },
-}
-
 /// Runs the programs for every profile.
 pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut Report) {
     let (version, sources) = thread::scope(|scope| {
         let version = scope.spawn(aws_cli::version);
-        let ask = |profile: &AwsProfile| {
-            let name = profile.name.clone();
-            let botocore = scope.spawn(move || botocore::ask(&name));
-            let aws = aws_cli::ask(&profile.name);
+        let sources = profiles.iter().map(|profile| {
+            let botocore = scope.spawn(|| {
+                let mut version = String::new();
+                let source = source::ask(profile, || {
+                    let source;
+                    (source, version) = botocore::ask(&profile.name);
+                    source
+                });
+                (source, version)
+            });
+            let aws = source::ask(profile, || aws_cli::ask(&profile.name));
             (aws, botocore.join().unwrap_or_default())
-        };
-        let sources: Vec<_> = profiles.iter().map(ask).collect();
+        });
+        let sources: Vec<_> = sources.collect();
         (version.join().unwrap_or_default(), sources)
     });
     for (profile, (aws, (botocore, botocore_version))) in profiles.iter().zip(sources) {
@@ -95,21 +82,23 @@ fn judge(
         Finding::error(FindingCode::ProgramElsewhere, what, hint)
     };
     let finding = match source {
-        Source::NotInstalled => return,
-        Source::Found { method, key } if method == OURS => match vended(profile) {
-            Some(ours) if ours == key => {
-                report.prove(format!("{who} resolves {whose} through quiltd"));
-                return;
-            }
-            None if report.has_errors() => return,
-            _ => {
-                let hint = profile.other_process().map_or_else(
-                    || remedy::set_up_again(profile),
-                    |line| remedy::edit(&line.file),
-                );
-                elsewhere("from another credential_process", hint)
-            }
-        },
+        Source::NotInstalled | Source::Renewed => return,
+        Source::Quiltd => {
+            report.prove(format!("{who} resolves {whose} through quiltd"));
+            return;
+        }
+        // Why is told by whatever else was found.
+        Source::Fails
+        | Source::OtherProcess {
+            quiltd_gives: false,
+        } if report.has_errors() => return,
+        Source::OtherProcess { .. } => {
+            let hint = profile.other_process().map_or_else(
+                || remedy::set_up_again(profile),
+                |line| remedy::edit(&line.file),
+            );
+            elsewhere("from another credential_process", hint)
+        }
         // A warning tells of them.
         Source::Found { method, .. } if method == "env" && report.has(&static_keys::OURS) => return,
         Source::Found { method, .. } => {
@@ -117,8 +106,6 @@ fn judge(
             elsewhere(&format!("from {}", quoted::name(&method)), hint)
         }
         Source::Nowhere => elsewhere("from nowhere", remedy::set_up_again(profile)),
-        // Why is told by whatever else was found.
-        Source::Fails if report.has_errors() => return,
         Source::Fails => {
             let what = format!("{who} asks quiltd for {whose} and gets nothing");
             Finding::error(FindingCode::ProgramFails, what, "quiltctl status")
@@ -133,13 +120,6 @@ fn judge(
         }
     };
     report.add([finding]);
-}
-
-/// How the name of the key ends that the profile's own call gives now.
-fn vended(profile: &AwsProfile) -> Option<String> {
-    let key = issued_keys::to(profile)?;
-    let hidden = key.chars().count().saturating_sub(SHOWN);
-    Some(key.chars().skip(hidden).collect())
 }
 
 /// What ends a way to credentials by botocore's name of it.
