@@ -135,12 +135,6 @@ pub(crate) fn advise(what: &str, hint: &Command) {
     ));
 }
 
-/// Says that a list has nothing in it, where the person reads who asked for it:
-/// on stderr, also where stdout is a screen, so that there is one way for all.
-pub(crate) fn nothing(what: &str, hint: Option<&Command>) {
-    remark(&on_screen(&clean(what), hint, look::width_of_stderr()));
-}
-
 /// A sentence and its command: one line where there is room for it, or nobody
 /// sees it. Else broken between words, and the command, which somebody copies,
 /// whole on a line of its own.

@@ -265,11 +265,15 @@ impl Screen {
         text
     }
 
-    /// Writes it to stdout; that there is nothing, to stderr.
+    /// Writes it to stdout; that there is nothing, to stderr, also where stdout is
+    /// a screen, so that there is one way for all.
     pub(crate) fn print(&self, look: &Look) -> Result<(), Failure> {
         for part in &self.parts {
             if let Part::Nothing(none, hint) = part {
-                output::nothing(none, hint.as_ref());
+                match hint {
+                    Some(hint) => output::advise(none, hint),
+                    None => output::note(none),
+                }
                 return Ok(());
             }
         }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::server::{Home, Ran, http};
+use crate::server::{Home, Ran, http, script};
 use crate::terminal::Terminal;
 
 const STATUS: &str = r#"{"version":"1","pid":7,"started_at":"2030-01-01T00:00:00Z","socket":"/s","token_store":"file","grants":[{"id":"grant0815","kind":"credentials","catalog_url":"https://demo.quilt.example","profile":"lake","created_at":"2030-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z"}],"catalogs":[{"catalog_url":"https://demo.quilt.example","registry_url":null,"alias":"prod","session":{"state":"active","kind":"interactive","access_token_expires_at":null,"last_error":null},"credentials":[]}]}"#;
@@ -140,10 +140,7 @@ fn shell(home: &Home, name: &str) -> Terminal {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_quiltctl"), &quiltctl).unwrap();
     }
     let program = bin.join("quilt-sample-program");
-    std::fs::write(&program, "#!/bin/sh\n").unwrap();
-    let mut permissions = std::fs::metadata(&program).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    std::fs::set_permissions(&program, permissions).unwrap();
+    script(&program, "");
     home.run(&["setup", "completions", name]).ok();
     let mut command = Command::new(name);
     match name {

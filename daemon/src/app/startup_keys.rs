@@ -9,7 +9,7 @@ use super::App;
 use crate::catalog_resolver::{self, CatalogError};
 use crate::doctor::KeyNotTaken;
 use crate::handover::{self, HandoverError, HandoverKey, Offer};
-use crate::keys::{StartupKey, StartupKeys, StartupSource};
+use crate::keys::{StartupKey, StartupKeys};
 use crate::own_program::Program;
 
 impl App {
@@ -47,12 +47,8 @@ impl App {
     /// place.
     pub(super) fn keys_not_taken(&self) -> Vec<KeyNotTaken> {
         let all = self.not_taken.get().into_iter().flatten();
-        let missed = all.filter(|(source, _)| match source {
-            StartupSource::File(catalog, _) | StartupSource::Credential(catalog) => {
-                !self.sessions.session(catalog).api_key().is_set()
-            }
-            StartupSource::Unnamed => true,
-        });
+        let has_key = |catalog| self.sessions.session(catalog).api_key().is_set();
+        let missed = all.filter(|(source, _)| !source.catalog().is_some_and(has_key));
         missed.cloned().collect()
     }
 
