@@ -2,6 +2,7 @@
 //! alone, or an API key.
 
 mod api_key;
+mod welcome;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
 pub(super) use self::api_key::set_key;
 use self::api_key::use_key;
+use self::welcome::welcome;
 use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -258,63 +260,6 @@ fn agreed_beforehand(
     match asked {
         Err(failure) if failure.registry_host().is_none() => Ok(accept),
         asked => asked,
-    }
-}
-
-/// Says who is logged in now, and who was before. Where nobody reads it on a
-/// screen, the catalog alone on stdout, for scripts.
-fn welcome(context: &Context, body: &[u8], session: &Session) -> Result<(), Failure> {
-    if context.global().json {
-        return output::json(body);
-    }
-    for line in session.welcome() {
-        output::note(line);
-    }
-    // For a person; a script reads the catalog.
-    if look::is_seen() && session.me.is_some() {
-        say_what_next(context, &session.catalog_url);
-        return Ok(());
-    }
-    output::line(&session.catalog_url)
-}
-
-/// What one does after a login: of the default catalog, or of another one.
-fn say_what_next(context: &Context, catalog: &CatalogUrl) {
-    let status = context.of_all_catalogs().send(&ReadStatus).ok();
-    let default = status.as_ref().and_then(|it| it.default_catalog.as_ref());
-    if default.is_none_or(|default| default == catalog) {
-        output::next(&[
-            ("quiltctl setup aws".into(), "for every AWS program"),
-            ("quiltctl setup quilt3".into(), "for Python"),
-        ]);
-        return;
-    }
-    let known = status.iter().flat_map(|status| &status.catalogs);
-    let alias = known
-        .filter(|known| known.catalog_url == *catalog)
-        .find_map(|known| known.alias.as_deref());
-    let (profile, typed) = match alias {
-        Some(alias) => (alias.to_owned(), alias.to_owned()),
-        None => (short_name(catalog), host(catalog)),
-    };
-    let wire = Command::of("quiltctl setup aws")
-        .option("--name", profile)
-        .option("--catalog", &typed);
-    let switch = Command::of("quiltctl use").operand(typed);
-    output::next(&[
-        (wire, "for every AWS program"),
-        (switch, "makes it the default one"),
-    ]);
-}
-
-/// What somebody may call a catalog: the first part of its host.
-fn short_name(catalog: &CatalogUrl) -> String {
-    let host = catalog.without_scheme();
-    let label = host.split(['.', ':', '/']).next().unwrap_or_default();
-    if label.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        label.to_owned()
-    } else {
-        "other".to_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use quilt_proto::api::UseApiKey;
 use quilt_proto::wire::{ApiKeyHandover, Session};
 use quilt_proto::{ApiKeySecret, RegistryHost};
 
-use super::welcome;
+use super::welcome::welcome;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{output, registry_consent};
