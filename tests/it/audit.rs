@@ -415,3 +415,51 @@ async fn the_daemon_of_an_ordinary_user_names_the_program_too() {
     let program = asked.unwrap().program.clone().unwrap_or_default();
     assert!(program.contains("python3"), "{entries:#?}");
 }
+
+/// An interpreter says little of who asked; what else its command line holds is
+/// nobody's business.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_has_its_name_in_the_log_and_its_arguments_are_in_no_file() {
+    let two = Two::start().await;
+    let world = &two.world;
+    let script = world.home.path().join("train.py");
+    let ask = "import os, subprocess, sys, urllib.request as http\n\
+               if url := os.environ.get('AWS_CONTAINER_CREDENTIALS_FULL_URI'):\n\
+               \x20   token = os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN']\n\
+               \x20   http.urlopen(http.Request(url, headers={'Authorization': token})).read()\n\
+               else:\n\
+               \x20   subprocess.run([*sys.argv[3:], 'credential-process'], check=True)\n";
+    fs::write(&script, ask).unwrap();
+    let script = script.to_str().unwrap();
+    let quiltctl = world.ctl_command(&[]);
+    let quiltctl = quiltctl.as_std().get_program().to_str().unwrap();
+    let secret = ["--password", "hunter2"];
+    let mut through_quiltctl = world.home.command("python3");
+    through_quiltctl.arg(script).args(secret).arg(quiltctl);
+    let ran = through_quiltctl.output().await.unwrap();
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("AccessKeyId"));
+    let exec = ["exec", "--", "python3", script, secret[0], secret[1]];
+    world.ctl(&exec).await.ok();
+
+    let entries = two.entries().await;
+    let vends = |action: Action| {
+        let of = move |entry: &&AuditEntry| entry.action == action.as_str();
+        entries
+            .iter()
+            .filter(of)
+            .map(|entry| entry.script.as_deref())
+    };
+    let scripts: Vec<_> = vends(Action::Credentials).collect();
+    assert_eq!(scripts, [Some("train.py"); 2], "{entries:#?}");
+    // What is no interpreter has none.
+    assert!(vends(Action::Login).all(|script| script.is_none()));
+    let screen = world.ctl(&["audit"]).await.ok();
+    let line = screen.lines().find(|line| line.contains("credentials"));
+    assert!(line.unwrap().contains(" train.py ("), "{screen}");
+    let file = fs::read_to_string(world.home.state().join("audit.jsonl")).unwrap();
+    assert!(
+        file.contains("train.py") && !file.contains("hunter2"),
+        "{file}"
+    );
+}

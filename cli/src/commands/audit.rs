@@ -72,11 +72,15 @@ fn row(look: &Look, entry: &AuditEntry) -> [Span; 7] {
     ]
 }
 
-/// `python3 (4242)`: the program's name; where it lies is in the JSON.
+/// `python3 train.py (4242)`: the program's name and its script's; where it
+/// lies is in the JSON.
 pub(super) fn program(entry: &AuditEntry) -> String {
     let path = entry.program.as_deref();
     let file = path.and_then(|path| path.rsplit('/').find(|part| !part.is_empty()));
-    let shown = file.map(|file| name(file).to_string());
+    let shown = file.map(|file| match &entry.script {
+        Some(script) => format!("{} {}", name(file), name(script)),
+        None => name(file).to_string(),
+    });
     match (shown, entry.pid) {
         (Some(program), Some(pid)) => format!("{program} ({pid})"),
         (Some(program), None) => program,
@@ -130,6 +134,7 @@ mod tests {
             pid: None,
             uid: 0,
             program: None,
+            script: None,
             count: 1,
         })
     }
@@ -174,6 +179,9 @@ mod tests {
                 pid: Some(4242),
                 uid: 1000,
                 program: Some(program.to_owned()),
+                script: program
+                    .contains("python")
+                    .then(|| "train.py; run: evil".to_owned()),
                 count,
             };
         let entries = [

@@ -15,7 +15,7 @@ use rustix::process::getuid;
 use super::error::ApiError;
 use crate::app::App;
 use crate::audit::Event;
-use crate::listen::Peer;
+use crate::listen::{Peer, Program};
 
 /// The outcome of a request whose caller hung up before it was answered.
 const UNANSWERED: &str = "unanswered";
@@ -167,18 +167,29 @@ pub(super) fn event<'a>(
         pid: None,
         uid: *USER,
         program: None,
+        script: None,
     }
 }
 
 /// The event as the doing of a peer: of the program that wanted it.
 fn by<'a>(event: Event<'a>, peer: Option<&'a Peer>) -> Event<'a> {
     let Some(peer) = peer else { return event };
-    let program = peer.requested_by();
-    let executable = program.and_then(|program| program.executable.as_ref());
-    Event {
-        pid: program.map(|program| program.pid).or(peer.pid),
+    let event = Event {
+        pid: peer.pid,
         uid: peer.uid,
+        ..event
+    };
+    by_program(event, peer.requested_by())
+}
+
+/// The event as the doing of a program; where none is known, as it was.
+pub(super) fn by_program<'a>(event: Event<'a>, program: Option<&'a Program>) -> Event<'a> {
+    let Some(program) = program else { return event };
+    let executable = program.executable.as_ref();
+    Event {
+        pid: Some(program.pid),
         program: executable.map(|path| path.to_string_lossy()),
+        script: program.script.as_deref(),
         ..event
     }
 }

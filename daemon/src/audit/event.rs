@@ -29,6 +29,8 @@ pub struct Event<'a> {
     pub uid: u32,
     /// The program it ran.
     pub program: Option<Cow<'a, str>>,
+    /// The script, where that is an interpreter.
+    pub script: Option<&'a str>,
 }
 
 impl Event<'_> {
@@ -46,6 +48,7 @@ impl Event<'_> {
             pid: self.pid,
             uid: self.uid,
             program: owned(self.program.as_deref()),
+            script: owned(self.script),
             count,
         }
     }
@@ -57,6 +60,7 @@ impl Event<'_> {
         self.action == entry.action
             && self.uid == entry.uid
             && self.program.as_deref() == entry.program.as_deref()
+            && self.script == entry.script.as_deref()
             && (self.program.is_some() || self.pid == entry.pid)
             && self.catalog_url == entry.catalog_url.as_deref()
             && self.profile == entry.profile.as_deref()
@@ -71,6 +75,7 @@ impl Hash for Event<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.action, self.uid, &self.program, self.catalog_url).hash(state);
         (self.profile, self.grant_id, self.request, self.outcome).hash(state);
+        self.script.hash(state);
         self.pid.filter(|_| self.program.is_none()).hash(state);
     }
 }

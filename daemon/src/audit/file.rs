@@ -214,6 +214,7 @@ fn bounded(entry: &AuditEntry) -> AuditEntry {
         profile: entry.profile.map(start),
         request: entry.request.map(start),
         program: entry.program.map(end),
+        script: entry.script.map(start),
         ..entry
     }
 }

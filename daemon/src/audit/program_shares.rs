@@ -109,6 +109,7 @@ mod tests {
             pid: Some(1),
             uid: 1000,
             program: program.map(str::to_owned),
+            script: None,
             count: 1,
         };
         serde_json::to_vec(&entry).unwrap()

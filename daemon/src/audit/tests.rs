@@ -17,6 +17,7 @@ fn entry(action: &str, pid: u32) -> AuditEntry {
         pid: Some(pid),
         uid: 1000,
         program: Some("/usr/bin/aws".to_owned()),
+        script: None,
         grant_id: None,
         request: None,
         count: 1,
@@ -37,6 +38,7 @@ impl AuditLog {
             pid,
             uid,
             program: entry.program.as_deref().map(Into::into),
+            script: entry.script.as_deref(),
         });
     }
 }
@@ -319,6 +321,10 @@ async fn what_differs_in_anything_but_the_process_is_a_line_of_its_own() {
         },
         AuditEntry {
             program: None,
+            ..same()
+        },
+        AuditEntry {
+            script: text("train.py"),
             ..same()
         },
         AuditEntry {

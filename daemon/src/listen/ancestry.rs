@@ -2,16 +2,9 @@
 //! no shell (proc(5)). Above the shell of a terminal is only who drew the
 //! terminal: there somebody typed it. For the audit log, not for decisions.
 
-use std::cell::OnceCell;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use quilt_proto::quoted;
-use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags, open, openat, readlinkat};
-use rustix::io::pread;
-
+use super::process::{Process, without_version};
 use super::program::Program;
 
 /// How far up it is looked.
@@ -28,20 +21,6 @@ const SHELLS: [&str; 32] = [
     "rbash", "rc", "runuser", "sh", "su", "sudo", "tcsh", "yash", "zsh",
 ];
 
-/// The longest name that a process gives itself, in bytes (`TASK_COMM_LEN`, and
-/// room for more).
-const NAME: usize = 64;
-
-/// Room for the beginning of `stat`, which holds the name and the parent, and
-/// for most paths, in bytes.
-const STAT: usize = 256;
-const PATH: usize = 256;
-
-/// Fields of `stat`, counted from the one after the name.
-const PARENT: usize = 1;
-const SESSION: usize = 3;
-const TERMINAL: usize = 4;
-
 /// The program that wants what process `asking` asks for: itself, unless it is
 /// one of ours. `None` where the system does not tell.
 pub(super) fn requested_by(proc: &Path, asking: u32) -> Option<Program> {
@@ -51,6 +30,7 @@ pub(super) fn requested_by(proc: &Path, asking: u32) -> Option<Program> {
     let executable = child.program()?;
     let itself = Program {
         pid: asking,
+        script: child.script(&executable),
         executable: Some(executable.clone()),
     };
     if !is_one_of(&executable, &OURS) {
@@ -73,76 +53,17 @@ pub(super) fn requested_by(proc: &Path, asking: u32) -> Option<Program> {
             (Some(path), Some(parent)) if is_one_of(&path, &OURS) || is_one_of(&path, &SHELLS) => {
                 child = parent;
             }
-            (executable, _) => return Some(Program { pid, executable }),
+            (executable, parent) => {
+                let script = parent.and_then(|parent| parent.script(executable.as_deref()?));
+                return Some(Program {
+                    pid,
+                    executable,
+                    script,
+                });
+            }
         }
     }
     Some(itself)
-}
-
-/// A process's directory: what is read in it is of no other process, whatever
-/// becomes of the number.
-struct Process {
-    pid: u32,
-    dir: OwnedFd,
-    /// Opened once, read whenever its parent is asked for.
-    stat: OnceCell<Option<OwnedFd>>,
-}
-
-impl Process {
-    fn open(proc: &Path, pid: u32) -> Option<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = open(proc.join(pid.to_string()), flags, Mode::empty()).ok()?;
-        let stat = OnceCell::new();
-        Some(Self { pid, dir, stat })
-    }
-
-    /// The program it runs, or else the name it has.
-    fn program(&self) -> Option<PathBuf> {
-        match readlinkat(&self.dir, "exe", Vec::with_capacity(PATH)) {
-            Ok(path) => Some(PathBuf::from(OsString::from_vec(path.into_bytes()))),
-            Err(_) => self.name(),
-        }
-    }
-
-    /// What it calls itself, which may be anything.
-    fn name(&self) -> Option<PathBuf> {
-        let comm = self.open_file("comm")?;
-        let mut buffer = [0; NAME];
-        let length = pread(comm, &mut buffer, 0).ok()?;
-        let name = String::from_utf8_lossy(&buffer[..length]);
-        let name = quoted::one_line(name.trim(), NAME, 4 * NAME);
-        Some(PathBuf::from(name)).filter(|name| name.as_os_str() != "")
-    }
-
-    /// Its parent now, where that is to be seen from here.
-    fn parent(&self) -> Option<u32> {
-        let parent = self.field(PARENT)?;
-        (parent != 0).then_some(parent)
-    }
-
-    /// Whether a terminal was opened for it, as for the shell that somebody
-    /// types into.
-    fn leads_a_terminal(&self) -> bool {
-        let leads = self.field(SESSION).is_some_and(|id| id == self.pid);
-        leads && self.field(TERMINAL).is_some_and(|device| device != 0)
-    }
-
-    /// A field of `stat`, counted from the one after the name.
-    fn field(&self, number: usize) -> Option<u32> {
-        let stat = self.stat.get_or_init(|| self.open_file("stat")).as_ref()?;
-        let mut buffer = [0; STAT];
-        let length = pread(stat, &mut buffer, 0).ok()?;
-        let stat = &buffer[..length];
-        // The name before may hold spaces and parentheses.
-        let end = stat.iter().rposition(|byte| *byte == b')')?;
-        let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
-        rest.split_whitespace().nth(number)?.parse().ok()
-    }
-
-    fn open_file(&self, name: &str) -> Option<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        openat(&self.dir, name, flags, Mode::empty()).ok()
-    }
 }
 
 /// Whether a program has one of these names, whatever its version, and also
@@ -150,9 +71,7 @@ impl Process {
 fn is_one_of(path: &Path, names: &[&str]) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
-    let version = |c: char| c.is_ascii_digit() || c == '.';
-    let bare = name.trim_end_matches(version).trim_end_matches('-');
-    names.contains(&name) || names.contains(&bare)
+    names.contains(&name) || names.contains(&without_version(name))
 }
 
 #[cfg(test)]
@@ -160,6 +79,7 @@ fn is_one_of(path: &Path, names: &[&str]) -> bool {
 mod tests {
     use std::fs;
     use std::io::{BufRead, BufReader};
+    use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};
 
     use super::*;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::process::Process;
+
 /// How long looking may take, and how long waiting for others to have looked:
 /// a program waits for its answer meanwhile.
 const TIMEOUT: Duration = Duration::from_millis(200);
@@ -24,6 +26,8 @@ pub struct Program {
     pub pid: u32,
     /// The program it ran, where the system tells.
     pub executable: Option<PathBuf>,
+    /// The script it runs, where that is an interpreter.
+    pub script: Option<String>,
 }
 
 /// The process of this user that holds a socket. `None` where there is none to
@@ -55,9 +59,14 @@ fn find(proc: &Path, inode: u64, until: Instant) -> Option<Program> {
             }
             let socket = descriptor(&process, &wanted, until).ok()??;
             let executable = fs::read_link(process.join("exe")).ok();
+            let script = Process::open(proc, pid).and_then(|it| it.script(executable.as_deref()?));
             // The number is this process's for as long as it holds the socket.
             let is_it = fs::read_link(socket).is_ok_and(|held| held == wanted);
-            is_it.then_some(Program { pid, executable })
+            is_it.then_some(Program {
+                pid,
+                executable,
+                script,
+            })
         })
 }
 

@@ -36,6 +36,10 @@ pub struct AuditEntry {
     /// whether it asked itself or through `quiltctl` and shells.
     #[serde(alias = "executable")]
     pub program: Option<String>,
+    /// The name of the script it ran, where that is an interpreter
+    /// (`train.py`), without its folder and arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
     /// How many equal events this line stands for.
     pub count: u64,
 }

@@ -328,6 +328,7 @@ mod tests {
                 pid: Some(4242),
                 uid: 1000,
                 program: Some("/usr/bin/py\u{202e}thon 漢字".to_owned()),
+                script: Some("train.py".to_owned()),
                 count: 14,
             }]),
             at(0),

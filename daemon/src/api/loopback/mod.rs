@@ -170,15 +170,14 @@ impl LoopbackState {
         let outcome = outcome
             .err()
             .map_or(AuditEntry::OK, |problem| problem.code.as_str());
-        let executable = by.and_then(|program| program.executable.as_ref());
-        self.app.audit.record(&Event {
+        let event = Event {
             profile: right.profile().map(ProfileName::as_str),
-            pid: by.map(|program| program.pid).or(opened.pid),
-            program: executable.map(|path| path.to_string_lossy()),
+            pid: opened.pid,
             grant_id: Some(&opened.id),
             request,
             ..audit::event(action, outcome, Some(right.catalog()))
-        });
+        };
+        self.app.audit.record(&audit::by_program(event, by));
     }
 }
 

@@ -185,13 +185,11 @@ impl KeyHolder {
     }
 
     fn note(&self, loopback: &LoopbackState, outcome: &str, by: Option<&Program>, request: &str) {
-        let executable = by.and_then(|program| program.executable.as_ref());
         let request = format!("{request} with API key {}", self.key.fingerprint());
-        loopback.app.audit.record(&Event {
-            pid: by.map(|program| program.pid),
-            program: executable.map(|path| path.to_string_lossy()),
+        let event = Event {
             request: Some(&request),
             ..audit::event(Action::Registry, outcome, Some(&self.catalog))
-        });
+        };
+        loopback.app.audit.record(&audit::by_program(event, by));
     }
 }
