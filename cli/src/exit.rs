@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quilt_client::Error;
-use quilt_proto::command::{Command, clause, sentence};
 use quilt_proto::locations::NoHome;
+use quilt_proto::suggested_command::{Command, clause, sentence};
 use quilt_proto::{
     ApiKeySecret, CatalogName, CatalogUrl, ErrorCode, Problem, RegistryHost, locations,
 };
@@ -350,7 +350,7 @@ pub(crate) fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
         let document = json.then(|| serde_json::to_string(&failure.problem()));
         if let Some(Ok(document)) = document {
             // Nobody's terminal is steered by it, wherever it is shown.
-            let shown = quilt_proto::quoted::json_for_terminal(&document);
+            let shown = quilt_proto::terminal_safe::json_for_terminal(&document);
             output::remark(&format!("{shown}\n"));
         } else {
             let what = format!("quiltctl: {}", output::one_line(failure.what()));

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use quilt_proto::command::{RUN, sentence};
-use quilt_proto::{Command, quoted};
+use quilt_proto::suggested_command::{RUN, sentence};
+use quilt_proto::{Command, terminal_safe};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
@@ -79,7 +79,7 @@ pub(crate) fn json_line(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// written with escapes.
 pub(crate) fn shown_json(json: &str) -> Zeroizing<String> {
     Zeroizing::new(if isatty(stdout()) {
-        quoted::json_for_terminal(json)
+        terminal_safe::json_for_terminal(json)
     } else {
         json.to_owned()
     })
@@ -167,7 +167,7 @@ pub(crate) fn remark(text: &str) {
 /// The text without what could steer a terminal or cannot be seen; of bounded
 /// length.
 pub(crate) fn clean(text: &str) -> String {
-    let mut clean = quoted::clean(text);
+    let mut clean = terminal_safe::clean(text);
     if let Some((end, _)) = clean.char_indices().nth(MAX_TEXT) {
         clean.truncate(end);
         clean.push('…');
@@ -177,7 +177,7 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// The text as a single line of bounded length.
 pub(crate) fn one_line(text: &str) -> String {
-    quoted::one_line(text, MAX_LINE, 4 * MAX_LINE)
+    terminal_safe::one_line(text, MAX_LINE, 4 * MAX_LINE)
 }
 
 #[cfg(test)]

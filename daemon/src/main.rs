@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use quilt_proto::locations::Places;
 use quilt_proto::wire::CARRY_KEYS;
-use quilt_proto::{Command, ErrorCode, Problem, exit_code, locations, quoted};
+use quilt_proto::{Command, ErrorCode, Problem, exit_code, locations, terminal_safe};
 use quiltd::app::{App, Config};
 use quiltd::handover::{self, HandoverKey, KeyTaker, Receipt};
 use quiltd::hardening::ProtectionAttempt;
@@ -95,7 +95,7 @@ fn explain(error: &anyhow::Error) -> (String, Option<Command>) {
 /// What went wrong and what to run: one line, and no panic where stderr is
 /// closed. Whoever asked for it reads the same on stdout.
 fn report_failure(what: &str, hint: Option<Command>) {
-    let what = quoted::one_line(what, MAX_LINE, MAX_LINE);
+    let what = terminal_safe::one_line(what, MAX_LINE, MAX_LINE);
     let hint = hint.unwrap_or_else(|| "quiltd --help".into());
     let problem = Problem::new(500, ErrorCode::Internal, what).with_hint(hint);
     let _ = writeln!(io::stderr(), "quiltd: {problem}");

@@ -8,7 +8,6 @@ pub mod api;
 pub mod aws;
 pub mod build;
 pub mod catalog;
-pub mod command;
 pub mod error_code;
 pub mod exit_code;
 pub mod instance;
@@ -25,12 +24,13 @@ pub mod secret;
 #[cfg(unix)]
 mod socket_address;
 pub mod state_files;
+pub mod suggested_command;
+pub mod terminal_safe;
 mod text_form;
 pub mod time;
 pub mod wire;
 
 pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
-pub use command::Command;
 pub use error_code::ErrorCode;
 pub use names::{
     ApiKeyId, ApiKeySecret, CatalogName, NameError, PackageName, ProfileName, TopHash,
@@ -44,4 +44,5 @@ pub use secret::Secret;
 #[cfg(unix)]
 pub use socket_address::{LONGEST as LONGEST_SOCKET_PATH, SocketAddress};
 pub use state_files::is_state_file;
+pub use suggested_command::Command;
 pub use time::Timestamp;

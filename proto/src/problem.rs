@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{self, Command};
-use crate::{CatalogUrl, ErrorCode, NetworkFailure, RegistryHost, quoted};
+use crate::suggested_command::{self, Command};
+use crate::{CatalogUrl, ErrorCode, NetworkFailure, RegistryHost, terminal_safe};
 
 /// An error body, `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +70,12 @@ impl fmt::Display for Problem {
         // It may have come over a socket from anybody.
         let clean;
         let detail = if self.detail.contains(char::is_control) {
-            clean = quoted::one_line(&self.detail, MAX_DETAIL, MAX_DETAIL);
+            clean = terminal_safe::one_line(&self.detail, MAX_DETAIL, MAX_DETAIL);
             &clean
         } else {
             &self.detail
         };
-        f.write_str(&command::sentence(detail, self.hint.as_ref()))
+        f.write_str(&suggested_command::sentence(detail, self.hint.as_ref()))
     }
 }
 

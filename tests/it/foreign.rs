@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use quilt_proto::quoted;
+use quilt_proto::terminal_safe;
 use quilt_tests::harness::{Run, World, binaries};
 use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -27,7 +27,7 @@ fn answer(status: u16, body: impl ToString) -> Fault {
 
 /// Nothing of it could be taken for words of ours, or could not be seen.
 fn is_spoken(text: &str) {
-    let hidden = |c: char| !quoted::is_harmless(c) && c != '\n';
+    let hidden = |c: char| !terminal_safe::is_harmless(c) && c != '\n';
     assert!(!text.contains(hidden), "{text:?}");
     // The probe works: it got there.
     let at = text
@@ -285,7 +285,7 @@ async fn names_from_a_stack_are_shown_and_not_obeyed() {
     );
     let shown = run.ok();
     assert!(
-        !shown.contains(|c| !quoted::is_harmless(c) && c != '\n'),
+        !shown.contains(|c| !terminal_safe::is_harmless(c) && c != '\n'),
         "{shown:?}"
     );
     // What is no id at all is none of this stack's.
@@ -343,7 +343,7 @@ async fn json_does_not_steer_a_terminal() {
     control.plant(Endpoint::Graphql, answer(200, json!({"data": {"me": me}})));
     let shown = on_a_terminal(&world, &["whoami", "--json"]).await;
     let line = shown.trim_end();
-    assert!(line.chars().all(quoted::is_harmless), "{line:?}");
+    assert!(line.chars().all(terminal_safe::is_harmless), "{line:?}");
     let value: Value = serde_json::from_str(line).unwrap();
     assert_eq!(value["name"], HOSTILE);
     // The probe works: a pipe gets the characters themselves.
@@ -368,7 +368,10 @@ async fn a_place_that_is_named_like_a_command_splits_no_sentence() {
         command
     };
     let check = |line: &str| {
-        assert!(line.trim_end().chars().all(quoted::is_harmless), "{line:?}");
+        assert!(
+            line.trim_end().chars().all(terminal_safe::is_harmless),
+            "{line:?}"
+        );
         assert_eq!(line.matches("; run: ").count(), 1, "{line}");
         let (what, command) = line.trim_end().split_once("; run: ").unwrap();
         assert!(

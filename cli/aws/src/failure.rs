@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use aws_sdk_athena::config::http::HttpResponse;
 use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
-use quilt_proto::command::{Command, sentence};
-use quilt_proto::{Quoted, Reason, exit_code, quoted};
+use quilt_proto::suggested_command::{Command, sentence};
+use quilt_proto::{Quoted, Reason, exit_code, quoted, terminal_safe};
 
 /// The most characters of a line.
 const MAX_LINE: usize = 6000;
@@ -121,13 +121,13 @@ pub(crate) fn note(text: impl Display) {
 
 /// Text that may come from elsewhere, on one line, harmless to a terminal.
 pub(crate) fn one_line(text: &str) -> String {
-    quoted::one_line(text, MAX_LINE, 4 * MAX_LINE)
+    terminal_safe::one_line(text, MAX_LINE, 4 * MAX_LINE)
 }
 
 /// JSON as it is, but for a terminal, which it must not steer.
 pub(crate) fn shown_json(json: String) -> String {
     if std::io::stdout().is_terminal() {
-        quoted::json_for_terminal(&json)
+        terminal_safe::json_for_terminal(&json)
     } else {
         json
     }

@@ -2,8 +2,26 @@
 //! although every line of it has a meaning.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use quilt_proto::Command;
 
 use super::ini::{self, Line};
+
+/// A byte order mark in UTF-8, at the start of a file.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What is wrong with a file that has one.
+pub(crate) const BEGINS_WITH_MARK: &str = "begins with a byte order mark";
+
+/// What takes the mark out of a file.
+pub(crate) fn remove_mark(path: &Path) -> Command {
+    if cfg!(target_os = "macos") {
+        return Command::edit(path);
+    }
+    // Three bytes at the start of the first line.
+    Command::of("sed -i '1s/^\\xEF\\xBB\\xBF//'").path(path)
+}
 
 /// The first line that is not in UTF-8, in which Python reads it.
 pub(crate) fn not_utf8<'a>(lines: &[Line<'a>]) -> Option<Line<'a>> {

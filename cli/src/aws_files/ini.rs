@@ -136,9 +136,6 @@ pub(crate) fn profile_of(header: &[u8], config: bool) -> Option<String> {
     }
 }
 
-/// A byte order mark in UTF-8.
-pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
-
 /// Whether botocore does not take a header for the profile it names to others:
 /// it has spaces inside its brackets.
 pub(crate) fn is_spaced(header: &[u8], config: bool) -> bool {

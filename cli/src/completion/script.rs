@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quilt_proto::quoted;
+use quilt_proto::terminal_safe;
 
 /// What is completed.
 pub(crate) const PROGRAM_NAME: &str = "quiltctl";
@@ -44,7 +44,9 @@ impl Shell {
     /// that put it there as it is get only what means nothing to them.
     pub(super) fn can_insert(self, value: &str) -> bool {
         let is_plain = |c: char| c.is_alphanumeric() || "-_./@%+,:=".contains(c);
-        let is_harmless = value.chars().all(|c| c != '\t' && quoted::is_harmless(c));
+        let is_harmless = value
+            .chars()
+            .all(|c| c != '\t' && terminal_safe::is_harmless(c));
         let inserts_raw = matches!(self, Self::Bash | Self::Pwsh);
         let can_begin = !value.starts_with(['=', '@', '%']);
         !value.is_empty()

@@ -77,7 +77,7 @@ impl Line {
     /// A command to run, alone on its line.
     pub(crate) fn command(indent: usize, command: &Command) -> Self {
         let mut line = Self::indented(indent)
-            .quiet(quilt_proto::command::RUN)
+            .quiet(quilt_proto::suggested_command::RUN)
             .with(command.to_string());
         line.whole = true;
         line

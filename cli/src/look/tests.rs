@@ -34,7 +34,9 @@ pub(crate) fn widths(screen: impl Fn(&Look) -> Screen) -> String {
     for cells in [60, 80, 120, 200] {
         let text = screen(&look(cells, false)).render(&look(cells, false));
         for line in text.lines() {
-            let is_whole = line.trim_start().starts_with(quilt_proto::command::RUN)
+            let is_whole = line
+                .trim_start()
+                .starts_with(quilt_proto::suggested_command::RUN)
                 || !line.trim_start().contains(' ')
                 || line.trim_start().split("  ").count() == 1 && longest(line) + 14 > cells;
             assert!(

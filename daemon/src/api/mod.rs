@@ -1,6 +1,7 @@
 //! The JSON API: what each path does, in terms of the services below.
 
 mod audit;
+mod body_limits;
 mod endpoint;
 mod error;
 mod finding;
@@ -10,7 +11,6 @@ mod login_answer;
 mod loopback;
 mod notifications;
 mod openapi;
-mod request_body;
 mod request_meter;
 mod router;
 mod routes;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quilt_network::{Failure, Network, Unusable};
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::{CatalogUrl, ProfileName, Timestamp, quoted};
 use quilt_trust::Distrust;
 

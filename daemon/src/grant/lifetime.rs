@@ -1,4 +1,5 @@
-//! One task a grant, which ends it when its time has come.
+//! How long grants are good: what renews them, and one task each, which ends it
+//! when its time has come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +7,18 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::ProcessHandle;
-use super::store::{Grants, PROCESS_BOUND_SECONDS};
+use super::store::{Grant, Grants};
 use crate::clock::{Deadline, Moment};
+
+/// A grant tied to a process is good for this long at a time, in seconds, and
+/// renewed at half of it: should the watch ever fail, the grant ends too.
+pub(super) const PROCESS_BOUND_SECONDS: i64 = 3600;
+
+/// A grant that is renewed by use ends after this long without any, in seconds.
+pub(super) const PERSISTENT_SECONDS: i64 = 90 * DAY;
+
+/// Such a renewal is written down this often, in seconds.
+pub(super) const DAY: i64 = 24 * 3600;
 
 /// For how long the wall clock has to say that a grant is over, while the time
 /// since boot does not, until it is believed.
@@ -15,6 +26,20 @@ const BELIEVED: Duration = Duration::from_hours(24);
 
 /// How often it is looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+impl Grant {
+    /// Renews a persistent grant that was used, once a day; whether that is to
+    /// be written down and nobody does yet.
+    pub(super) fn renew_by_use(&mut self, now: Moment) -> bool {
+        let is_renewed = self.is_persistent && !self.is_superseded;
+        let is_due = self.written.seconds_since(now.wall) < PERSISTENT_SECONDS - DAY;
+        if !(is_renewed && is_due) {
+            return false;
+        }
+        self.expires = now.after(PERSISTENT_SECONDS);
+        !std::mem::replace(&mut self.is_being_saved, true)
+    }
+}
 
 impl Grants {
     /// Ends a grant when its time has come.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::lifetime::PERSISTENT_SECONDS;
 use super::persistent::{Persistent, PersistentFile};
-use super::store::{Endpoint, Grant, Grants, PERSISTENT_SECONDS, State};
+use super::store::{Endpoint, Grant, Grants, State};
 use super::{Kind, Right};
 use crate::files;
 

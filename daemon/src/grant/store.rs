@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::GrantError;
 use super::issued::{AuthorizedGrant, Issued, Life};
+use super::lifetime::{PERSISTENT_SECONDS, PROCESS_BOUND_SECONDS};
 use super::persistent::PersistentFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
@@ -21,16 +22,6 @@ use super::{Kind, ProcessHandle, Right};
 use crate::changes::Changes;
 use crate::clock::{Deadline, Moment, SharedClock};
 use crate::files::Stamp;
-
-/// A grant tied to a process is good for this long at a time, in seconds, and
-/// renewed at half of it: should the watch ever fail, the grant ends too.
-pub(super) const PROCESS_BOUND_SECONDS: i64 = 3600;
-
-/// A grant that is renewed by use ends after this long without any, in seconds.
-pub(super) const PERSISTENT_SECONDS: i64 = 90 * DAY;
-
-/// Such a renewal is written down this often, in seconds.
-pub(super) const DAY: i64 = 24 * 3600;
 
 /// A running listener; it stops when this is dropped.
 #[derive(Debug)]
@@ -282,18 +273,14 @@ impl Grants {
         }
         let grant = state.grants.get_mut(&id)?;
         grant.last_used_at = Some(now.wall);
-        let is_renewed = grant.is_persistent && !grant.is_superseded;
-        let is_due = grant.written.seconds_since(now.wall) < PERSISTENT_SECONDS - DAY;
+        let is_to_be_saved = grant.renew_by_use(now);
         let opened = AuthorizedGrant {
             id: id.clone(),
             right: grant.right.clone(),
             pid: grant.holder,
         };
-        if is_renewed && is_due {
-            grant.expires = now.after(PERSISTENT_SECONDS);
-            if !std::mem::replace(&mut grant.is_being_saved, true) {
-                self.save_later(id);
-            }
+        if is_to_be_saved {
+            self.save_later(id);
         }
         Some(opened)
     }

@@ -1,6 +1,7 @@
 //! What becomes of a kept grant when its holder is given another.
 
-use super::store::{DAY, State};
+use super::lifetime::DAY;
+use super::store::State;
 use crate::clock::{Deadline, Moment};
 
 /// How a grant was before it was superseded.

@@ -1,6 +1,6 @@
 //! How an operation on keys can fail. No HTTP in here.
 
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::{CatalogUrl, NameError, Quoted};
 
 use crate::session::SessionError;

@@ -5,7 +5,7 @@ mod admin;
 mod environment_scrub;
 mod error;
 mod key_diagnostic;
-mod key_recheck;
+mod key_recheck_task;
 mod key_rotation;
 mod startup_key;
 mod startup_key_files;

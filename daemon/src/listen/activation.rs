@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::command::clause;
 use quilt_proto::quoted;
+use quilt_proto::suggested_command::clause;
 use rustix::fs::{FileType, Mode, lstat};
 use rustix::net::SocketType;
 use rustix::net::sockopt::socket_type;

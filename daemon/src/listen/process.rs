@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::quoted;
+use quilt_proto::terminal_safe;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, open, openat, readlinkat};
 use rustix::io::pread;
@@ -58,7 +58,7 @@ impl Process {
         let mut buffer = [0; NAME];
         let length = pread(comm, &mut buffer, 0).ok()?;
         let name = String::from_utf8_lossy(&buffer[..length]);
-        let name = quoted::one_line(name.trim(), NAME, 4 * NAME);
+        let name = terminal_safe::one_line(name.trim(), NAME, 4 * NAME);
         Some(PathBuf::from(name)).filter(|name| name.as_os_str() != "")
     }
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use quilt_proto::quoted;
+use quilt_proto::terminal_safe;
 
 /// The longest name that is kept, in characters and bytes.
 const NAME: usize = 64;
@@ -163,7 +163,7 @@ pub(super) fn run_by(name: &str, command_line: &[u8]) -> Option<String> {
 /// A file's name, or a module's, as one short line.
 fn base(path: &str) -> Option<String> {
     let name = Path::new(path).file_name()?.to_string_lossy();
-    let name = quoted::one_line(name.trim(), NAME, 4 * NAME);
+    let name = terminal_safe::one_line(name.trim(), NAME, 4 * NAME);
     (!name.is_empty()).then_some(name)
 }
 

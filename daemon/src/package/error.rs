@@ -6,7 +6,7 @@ use std::io;
 
 use quilt_network::{Failure, Origin};
 use quilt_proto::aws::Region;
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::{PackageName, Reason, TopHash, quoted};
 
 use crate::credential::CredentialError;

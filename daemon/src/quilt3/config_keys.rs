@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quilt_proto::aws::Region;
 use quilt_proto::wire::ConfigValues;
-use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
+use quilt_proto::{CatalogUrl, RegistryUrl, terminal_safe};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -88,7 +88,7 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
             .parse::<Region>()
             .map(|region| json!(region.as_str()))
             .map_err(|_| bad("expected an AWS region such as us-east-1".to_owned())),
-        _ if !text.chars().all(quoted::is_harmless) => {
+        _ if !text.chars().all(terminal_safe::is_harmless) => {
             Err(bad("expected a text that can be shown".to_owned()))
         }
         _ => Ok(json!(text)),

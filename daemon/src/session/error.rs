@@ -1,6 +1,6 @@
 //! How a session can fail. No HTTP in here.
 
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
 
 use crate::refresh::RefreshError;

@@ -4,7 +4,7 @@ use quilt_proto::wire::{ApiKey, Me, SessionState, SessionStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, RegistryHost, RegistryUrl, Secret};
 
 use super::SessionError;
-use super::key_recheck::RecheckSchedule;
+use super::key_recheck_schedule::RecheckSchedule;
 use crate::clock::Moment;
 use crate::raw::Locked;
 

@@ -12,7 +12,7 @@ mod epoch;
 mod error;
 mod identity;
 mod key_in_use;
-mod key_recheck;
+mod key_recheck_schedule;
 mod login;
 mod login_outcome;
 mod logout;

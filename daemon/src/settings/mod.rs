@@ -9,8 +9,8 @@ mod arn;
 mod catalog;
 mod document;
 mod error;
-mod file;
-mod last_good;
+mod in_force;
+mod last_good_copy;
 mod network;
 mod notify;
 mod profile;
@@ -26,7 +26,7 @@ use quilt_proto::{CatalogName, CatalogUrl, NameError, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
-pub use self::file::SettingsFile;
+pub use self::in_force::SettingsFile;
 pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
 

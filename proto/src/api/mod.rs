@@ -13,8 +13,8 @@ mod daemon;
 mod keys;
 mod packages;
 mod path;
-mod query;
 mod session;
+mod strict_query;
 
 use std::any::TypeId;
 
@@ -27,8 +27,8 @@ pub use self::daemon::*;
 pub use self::keys::*;
 pub use self::packages::*;
 pub use self::path::PathParameters;
-pub use self::query::{CATALOG, QueryError, parameters, parse as parse_query};
 pub use self::session::*;
+pub use self::strict_query::{CATALOG, QueryError, parameters, parse as parse_query};
 use crate::Secret;
 
 /// HTTP methods the API uses.
@@ -139,7 +139,7 @@ pub fn is_nothing<T: 'static>() -> bool {
 /// one is chosen.
 pub fn target<E: Endpoint>(request: &E, catalog: Option<&str>) -> String {
     let mut target = path::fill(E::PATH, request.path());
-    query::append(&mut target, request.query(), catalog);
+    strict_query::append(&mut target, request.query(), catalog);
     target
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::FindingCode;
-use crate::command::{self, Command};
+use crate::suggested_command::{self, Command};
 
 /// `GET /v1/doctor`: how the daemon, and all it depends on, is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,9 @@ impl Finding {
 /// What is wrong, then the command.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&command::sentence(&self.summary, Some(&self.hint)))
+        f.write_str(&suggested_command::sentence(
+            &self.summary,
+            Some(&self.hint),
+        ))
     }
 }

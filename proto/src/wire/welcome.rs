@@ -1,8 +1,8 @@
 //! What a person is told after a login.
 
 use super::Session;
-use crate::command::sentence;
 use crate::quoted;
+use crate::suggested_command::sentence;
 
 impl Session {
     /// Who is logged in now and who was before, one line each, for the answer

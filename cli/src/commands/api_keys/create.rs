@@ -1,7 +1,7 @@
 //! `api-keys create`.
 
 use quilt_proto::api::{CreateApiKey, ReadSession, RevokeApiKey, SessionQuery};
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;

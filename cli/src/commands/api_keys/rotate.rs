@@ -1,7 +1,7 @@
 //! `api-keys rotate`.
 
 use quilt_proto::api::{ReadSession, ReadToken, RevokeApiKey, RotateApiKey, SessionQuery};
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 

@@ -7,7 +7,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::aws_profile::{AwsFile, AwsFiles};
 use super::remedy;
-use crate::aws_files::botocore_refusals;
+use crate::aws_files::botocore_refusals::{self, BEGINS_WITH_MARK, BYTE_ORDER_MARK};
 use crate::aws_files::ini::{self, Line, Part};
 
 pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
@@ -15,7 +15,7 @@ pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
 }
 
 fn of(file: &AwsFile) -> Vec<Finding> {
-    let (bytes, has_mark) = match file.bytes.strip_prefix(ini::MARK) {
+    let (bytes, has_mark) = match file.bytes.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => (rest, true),
         None => (&file.bytes[..], false),
     };
@@ -26,10 +26,11 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     let mut found = Vec::new();
     if has_mark {
         let what = format!(
-            "{} begins with a byte order mark, and boto3 refuses such a file; save it without",
+            "{} {BEGINS_WITH_MARK}, and boto3 refuses such a file",
             quoted::path(&file.path)
         );
-        found.push(finding(FindingCode::AwsFileMark, what));
+        let remove = botocore_refusals::remove_mark(&file.path);
+        found.push(Finding::error(FindingCode::AwsFileMark, what, remove));
     }
     let Odd { stray, continued } = odd(&lines);
     if let Some(line) = stray {

@@ -1,7 +1,7 @@
 //! `exec --for`: whether what a long job lives on outlives it.
 
 use quilt_proto::api::{ReadProfiles, ReadStatus};
-use quilt_proto::command::{Command, sentence};
+use quilt_proto::suggested_command::{Command, sentence};
 use quilt_proto::wire::{CatalogStatus, ProfileStatus, SessionState, TokenKind};
 use quilt_proto::{ProfileName, Timestamp};
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::packaged;
 use super::unit::{self, Unit};
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 
 use crate::commands::daemon;
 use crate::context::Context;

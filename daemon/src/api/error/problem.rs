@@ -1,7 +1,7 @@
 //! The one map from what went wrong to status and code.
 
 use quilt_network::Failure;
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::{ErrorCode, NetworkFailure, Problem};
 use quilt_trust::Distrust;
 

@@ -23,8 +23,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::audit;
+use super::body_limits::{RequestBodies, TRY_AGAIN};
 use super::error::ApiError;
-use super::request_body::{RequestBodies, TRY_AGAIN};
 use super::request_meter::{self, metered};
 use crate::app::App;
 use crate::audit::Event;

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{HeaderValue, StatusCode, header};
-use quilt_proto::command::Command;
+use quilt_proto::suggested_command::Command;
 use quilt_proto::wire::Session as Answer;
 use quilt_proto::{Problem, quoted};
 use sha2::{Digest, Sha256};

@@ -6,7 +6,7 @@ use std::path::Path;
 use quilt_proto::{Command, quoted};
 use serde::{Deserialize, Serialize};
 
-use crate::aws_files::botocore_refusals;
+use crate::aws_files::botocore_refusals::{self, BEGINS_WITH_MARK, BYTE_ORDER_MARK};
 use crate::aws_files::ini::{self, Line, headers, is_ours, key, leading_space, lines, sections};
 
 /// The profile to have in the file.
@@ -197,19 +197,19 @@ pub(super) struct Unreadable {
 impl Unreadable {
     /// What makes it readable.
     pub(super) fn hint(&self, path: &Path) -> Command {
-        if self.has_mark && !cfg!(target_os = "macos") {
-            // Three bytes at the start of the first line.
-            return Command::of("sed -i '1s/^\\xEF\\xBB\\xBF//'").path(path);
+        if self.has_mark {
+            botocore_refusals::remove_mark(path)
+        } else {
+            Command::edit(path)
         }
-        Command::edit(path)
     }
 }
 
 /// Whether botocore, the strictest of the SDKs, would refuse the whole file.
 pub(super) fn unreadable(file: &[u8]) -> Option<Unreadable> {
-    let has_mark = file.starts_with(ini::MARK);
+    let has_mark = file.starts_with(BYTE_ORDER_MARK);
     let what = if has_mark {
-        "begins with a byte order mark".to_owned()
+        BEGINS_WITH_MARK.to_owned()
     } else {
         refused(&lines(file))?
     };

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use quilt_proto::command::clause;
+use quilt_proto::suggested_command::clause;
 use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
 
-use super::last_good::LastGood;
+use super::last_good_copy::LastGood;
 use super::{Settings, SettingsError};
 
 /// The largest file read, in bytes.

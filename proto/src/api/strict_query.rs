@@ -14,7 +14,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::path::COMPONENT;
-use crate::{Quoted, quoted};
+use crate::{Quoted, terminal_safe};
 
 /// The parameter that every endpoint takes.
 pub const CATALOG: &str = "catalog";
@@ -103,7 +103,7 @@ pub fn parse<Q: DeserializeOwned>(query: &str) -> Result<(Option<String>, Q), Qu
         } else if known.contains(&name.as_ref()) {
             pairs.push((name, Parameter(value)));
         } else {
-            let name = Quoted::new(&quoted::one_line(&name, QUOTED, 4 * QUOTED));
+            let name = Quoted::new(&terminal_safe::one_line(&name, QUOTED, 4 * QUOTED));
             return Err(QueryError::Unknown { name, known });
         }
     }

@@ -1,5 +1,5 @@
 //! When the stack is asked again about an API key that it refused, or that could
-//! not be checked, without anybody's doing. `keys/key_recheck.rs` asks.
+//! not be checked, without anybody's doing. `keys/key_recheck_task.rs` asks.
 
 use crate::clock::{Deadline, Moment};
 

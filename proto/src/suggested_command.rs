@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::quoted;
+use crate::terminal_safe;
 
 /// A command that mends something, or shows why it cannot. Its own words are
 /// part of this program; whatever comes from elsewhere is an argument of it,
@@ -214,7 +214,7 @@ fn quote(word: &[u8]) -> String {
         {
             text.to_owned()
         }
-        Ok(text) if text.chars().all(quoted::is_harmless) => {
+        Ok(text) if text.chars().all(terminal_safe::is_harmless) => {
             let text = text.replace('\'', r"'\''");
             // The same word to a shell, and no second end of our sentence.
             format!("'{}'", text.replace("; run:", ";'' run:"))
@@ -302,7 +302,7 @@ const MAX_LINE: usize = 16 * 1024;
 impl<'de> Deserialize<'de> for Command {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let line = String::deserialize(deserializer)?;
-        let line = quoted::one_line(&line, MAX_LINE, MAX_LINE);
+        let line = terminal_safe::one_line(&line, MAX_LINE, MAX_LINE);
         Ok(Self {
             parts: vec![Part::Line(line)],
         })
@@ -386,7 +386,7 @@ mod tests {
             "%s\\",
         ] {
             let line = Command::of("ls").word(name).to_string();
-            assert!(line.chars().all(quoted::is_harmless), "{line}");
+            assert!(line.chars().all(terminal_safe::is_harmless), "{line}");
             assert_eq!(words(&line)[1], name);
         }
     }
@@ -406,7 +406,7 @@ mod tests {
         #[test]
         fn a_shell_reads_every_value_back(value in "[ -~é\u{202e}\n]{0,20}[!-~]", other in "[ -~]{0,12}") {
             let line = Command::of("x").operand(&value).option("--o", &other).to_string();
-            prop_assert!(line.chars().all(quoted::is_harmless));
+            prop_assert!(line.chars().all(terminal_safe::is_harmless));
             prop_assert!(!line.contains("; run:"));
             let words = words(&line);
             prop_assert!(words.contains(&value), "{line} {words:?}");
