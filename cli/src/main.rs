@@ -10,6 +10,7 @@ mod aws_files;
 mod aws_helper;
 mod aws_variables;
 mod browser;
+mod catalog_variable;
 mod commands;
 mod completion;
 mod confirm;

@@ -42,6 +42,35 @@ impl Timestamp {
     }
 }
 
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// A length of time, in seconds, in its largest unit: `47 min`.
+pub fn span(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        ..MINUTE => (seconds, "s"),
+        MINUTE..HOUR => (seconds / MINUTE, "min"),
+        HOUR..DAY => (seconds / HOUR, "h"),
+        _ => {
+            let days = seconds / DAY;
+            (days, if days == 1 { "day" } else { "days" })
+        }
+    };
+    format!("{count} {unit}")
+}
+
+/// How long something still lasts, as it was asked for: ninety days are that a
+/// minute later, too. Nothing is told as longer by more than an hour of days, or
+/// a minute of hours.
+pub fn span_ahead(seconds: i64) -> String {
+    span(match seconds {
+        _ if seconds >= DAY - MINUTE => seconds + HOUR,
+        _ if seconds >= HOUR - MINUTE => seconds + MINUTE,
+        _ => seconds,
+    })
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

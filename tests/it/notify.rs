@@ -148,7 +148,7 @@ async fn an_ended_login_and_a_key_near_its_end_are_told_once_on_desktop_and_by_c
     world.daemon = Some(start(&world.home, Some(&bus)).await);
     key(&world).await;
     let second = shown.recv_timeout(TIMEOUT).unwrap();
-    assert!(second.contains("expires at"), "{second}");
+    assert!(second.contains("expires in"), "{second}");
     assert!(second.contains("&lt;b&gt;ci&lt;/b&gt;"), "{second}");
     let lines = told(world.home.path(), 2).await;
     assert_eq!(lines.len(), 2, "{lines:?}");

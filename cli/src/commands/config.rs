@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{completion, look, output, registry_consent};
+use crate::{catalog_variable, completion, look, output, registry_consent};
 
 /// What to do with the configuration; nothing shows it.
 #[derive(Debug, clap::Args)]
@@ -104,8 +104,9 @@ fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Res
     loop {
         let update = UpdateConfig(ConfigUpdate::catalog(&url));
         let asked = context.of_catalog(&url);
-        let outcome =
-            registry_consent::told(&asked, || context.print(&update, |values| show(&values)));
+        let outcome = registry_consent::told(&asked, || {
+            context.print(&update, |values| shown(context, &values))
+        });
         match outcome {
             Err(failure) => url = other(failure)?,
             done => return done,
@@ -145,6 +146,16 @@ fn tell_the_registry(context: &Context, values: &ConfigValues) {
             "registryUrl leads quilt3 through quiltd; the stack's own registry is {registry}"
         ));
     }
+}
+
+/// What is configured now, and whether this shell follows it.
+fn shown(context: &Context, values: &ConfigValues) -> Result<(), Failure> {
+    show(values)?;
+    let catalog = values.get("navigator_url").and_then(Value::as_str);
+    if catalog.is_some() {
+        catalog_variable::tell_of_another_than(context, catalog);
+    }
+    Ok(())
 }
 
 /// One `key: value` a line.

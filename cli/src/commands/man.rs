@@ -1,8 +1,13 @@
-//! `man`: manual pages, in the format `man -l -` reads.
+//! `man`: manual pages; at a terminal shown by `man`, else in the format that
+//! `man -l -` reads.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use clap::CommandFactory;
+use rustix::stdio::stdout;
+use rustix::termios::isatty;
 
 use crate::args::Cli;
 use crate::context::Context;
@@ -43,7 +48,25 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let mut page = Vec::new();
     man::write(command, &args.command.join(" "), more.as_deref(), &mut page)
         .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    if isatty(stdout()) && read_by_man(&page) {
+        return Ok(());
+    }
     output::bytes(&page)
+}
+
+/// Has the system's own program show a page; whether it did.
+fn read_by_man(page: &[u8]) -> bool {
+    let man = Command::new("man")
+        .args(["-l", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut man) = man else {
+        return false;
+    };
+    // Whoever leaves its pager early has seen enough.
+    drop(man.stdin.take().map(|mut stdin| stdin.write_all(page)));
+    man.wait().is_ok_and(|status| status.success())
 }
 
 /// Without the commands that print help: their pages would be many and empty.

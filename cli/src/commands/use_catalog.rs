@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::said;
-use crate::{completion, output};
+use crate::{catalog_variable, completion, output};
 
 use super::config;
 
@@ -27,5 +27,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let catalog = values.get("navigator_url").and_then(|url| url.as_str());
     let catalog = catalog.unwrap_or(&args.named);
     let host = said(catalog);
-    output::line(format_args!("{host} is the default catalog now."))
+    output::line(format_args!("{host} is the default catalog now."))?;
+    catalog_variable::tell_of_another_than(context, Some(catalog));
+    Ok(())
 }

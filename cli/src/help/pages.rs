@@ -241,8 +241,8 @@ pages! {
             "source <(quiltctl completions bash)" => "for this shell; `quiltctl setup completions` for all",
             "quiltctl completions fish | source" => "the same in fish";
         "man":
-            "quiltctl man | man -l -" => "the overview",
-            "quiltctl man role switch | man -l -" => "one command";
+            "quiltctl man" => "the overview",
+            "quiltctl man role switch" => "one command";
     }
     "Daemon" {
         "daemon start":

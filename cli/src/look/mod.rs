@@ -24,11 +24,12 @@ pub(crate) use self::external_text::{ExternalText, name, names, says};
 pub(crate) use self::paint::{ColorWhen, Paint};
 pub(crate) use self::screen::{Line, Screen, Span, tied, untied};
 pub(crate) use self::table::{Column, Table};
-pub(crate) use self::time::{Zone, span};
+pub(crate) use self::time::Zone;
 pub(crate) use self::url::{host, page, said};
 pub(crate) use self::width::{
     of_stderr as width_of_stderr, of_stdout as width_of_stdout, width, wrap,
 };
+pub(crate) use quilt_proto::time::span;
 
 use crate::args::Global;
 

@@ -2,7 +2,8 @@
 
 use quilt_proto::Timestamp;
 
-use super::time::{Zone, span};
+use super::span;
+use super::time::Zone;
 use super::width::width;
 use super::*;
 

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use jiff::tz::TimeZone;
 use quilt_proto::Timestamp;
+use quilt_proto::time::{span, span_ahead};
 
 use super::Look;
 
@@ -50,7 +51,7 @@ impl Look {
             return time.to_string();
         }
         if ahead > 0 {
-            return format!("in {}", span(about(ahead)));
+            return format!("in {}", span_ahead(ahead));
         }
         let ago = -ahead;
         match ago {
@@ -88,7 +89,7 @@ impl Look {
             return format!("until {until}");
         }
         match until.seconds_since(self.now) {
-            left @ 1.. => format!("{} left", span(about(left))),
+            left @ 1.. => format!("{} left", span_ahead(left)),
             _ => "ended".to_owned(),
         }
     }
@@ -118,29 +119,4 @@ impl Look {
         });
         told.unwrap_or_else(|| time.to_string())
     }
-}
-
-/// How long something still lasts, as it was asked for: ninety days are that a
-/// minute later, too. Nothing is told as longer by more than an hour of days, or
-/// a minute of hours.
-fn about(seconds: i64) -> i64 {
-    match seconds {
-        _ if seconds >= DAY - MINUTE => seconds + HOUR,
-        _ if seconds >= HOUR - MINUTE => seconds + MINUTE,
-        _ => seconds,
-    }
-}
-
-/// A length of time in its largest unit.
-pub(crate) fn span(seconds: i64) -> String {
-    let (count, unit) = match seconds {
-        ..MINUTE => (seconds, "s"),
-        MINUTE..HOUR => (seconds / MINUTE, "min"),
-        HOUR..DAY => (seconds / HOUR, "h"),
-        _ => {
-            let days = seconds / DAY;
-            (days, if days == 1 { "day" } else { "days" })
-        }
-    };
-    format!("{count} {unit}")
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quilt_proto::{ProfileName, Timestamp};
+use quilt_proto::ProfileName;
+use quilt_proto::time::span_ahead;
 use tokio::time::Instant;
 
 use super::{Diagnostic, DoctorContext};
@@ -28,19 +29,28 @@ pub(super) async fn check(
         let asked = context.vault.credentials(session, &profile, timeout).await;
         outcomes.push(match asked {
             Ok(credentials) => Ok(format!(
-                "profile '{profile}' has AWS credentials until {}",
-                credentials.expires_at
+                "profile '{profile}' of {} has AWS credentials for {}",
+                session.catalog(),
+                span_ahead(
+                    credentials
+                        .expires_at
+                        .seconds_since(context.clock.now().wall)
+                )
             )),
-            Err(source) => Err(Diagnostic::Credential { profile, source }),
+            Err(source) => Err(Diagnostic::Credential {
+                profile,
+                catalog: session.catalog().clone(),
+                source,
+            }),
         });
     }
     outcomes
 }
 
-/// Until when the profiles that gave credentials go on, whatever becomes of the
+/// For how many seconds the profiles that gave credentials go on, whatever becomes of the
 /// stack; nothing where one of them has none any more, or the stack's own has
 /// none. What a profile never gave is not for the stack to be missed.
-pub(super) fn last_until(context: DoctorContext<'_>, session: &Session) -> Option<Timestamp> {
+pub(super) fn last_for(context: DoctorContext<'_>, session: &Session) -> Option<i64> {
     let now = context.clock.now().wall;
     let held = context.vault.status(session.catalog()).into_iter();
     let own = ProfileName::default_profile();
@@ -48,5 +58,6 @@ pub(super) fn last_until(context: DoctorContext<'_>, session: &Session) -> Optio
     let ends: Option<Vec<_>> = counts
         .map(|held| held.expires_at.filter(|end| *end > now))
         .collect();
-    ends?.into_iter().min()
+    let first = ends?.into_iter().min()?;
+    Some(first.seconds_since(now))
 }

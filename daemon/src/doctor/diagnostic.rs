@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use quilt_network::{Failure, Network, Unusable};
 use quilt_proto::suggested_command::clause;
-use quilt_proto::{CatalogUrl, ProfileName, Timestamp, quoted};
+use quilt_proto::time::span_ahead;
+use quilt_proto::{CatalogUrl, ProfileName, quoted};
 use quilt_trust::Distrust;
 
 use super::{DoctorContext, Report, settings};
@@ -50,14 +51,15 @@ pub enum Diagnostic {
     Slow(CatalogUrl),
     /// The stack is away, while programs live from what is held.
     #[error(
-        "{}; programs go on with the credentials that are held, until {until}",
-        clause(what)
+        "{}; programs go on with the credentials that are held, for {}",
+        clause(what),
+        span_ahead(*seconds)
     )]
     Meanwhile {
         /// How it is away.
         what: Box<Self>,
-        /// When the first of them end.
-        until: Timestamp,
+        /// In how many seconds the first of them end.
+        seconds: i64,
     },
     /// An API key needs its owner.
     #[error(transparent)]
@@ -71,10 +73,12 @@ pub enum Diagnostic {
         error: Arc<StartupKeyError>,
     },
     /// A profile gives no credentials.
-    #[error("profile '{profile}' gives no AWS credentials: {}", source.reason())]
+    #[error("profile '{profile}' of {catalog} gives no AWS credentials: {}", source.reason())]
     Credential {
         /// Which.
         profile: ProfileName,
+        /// Whose.
+        catalog: CatalogUrl,
         /// Why not.
         source: CredentialError,
     },
@@ -127,7 +131,7 @@ pub enum Diagnostic {
 
 impl Diagnostic {
     /// The same, where credentials that are held carry programs over it.
-    pub(super) fn while_credentials_last(self, until: Timestamp) -> Self {
+    pub(super) fn while_credentials_last(self, seconds: i64) -> Self {
         let is_away = match &self {
             Self::Unreachable { .. } | Self::Slow(_) => true,
             Self::Session(SessionError::Stack(error)) => {
@@ -137,7 +141,7 @@ impl Diagnostic {
         };
         if is_away {
             let what = Box::new(self);
-            Self::Meanwhile { what, until }
+            Self::Meanwhile { what, seconds }
         } else {
             self
         }

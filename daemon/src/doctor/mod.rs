@@ -168,11 +168,11 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
             found.note(outcome);
         }
     }
-    if let Some(until) = credentials::last_until(context, session) {
+    if let Some(seconds) = credentials::last_for(context, session) {
         found.diagnostics = found
             .diagnostics
             .into_iter()
-            .map(|diagnostic| diagnostic.while_credentials_last(until))
+            .map(|diagnostic| diagnostic.while_credentials_last(seconds))
             .collect();
     }
     found
@@ -180,7 +180,7 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
 
 #[cfg(test)]
 mod tests {
-    use quilt_proto::{Quoted, Timestamp};
+    use quilt_proto::Quoted;
 
     use super::*;
 
@@ -197,7 +197,7 @@ mod tests {
                 name: Quoted::new("ci"),
                 fingerprint: "qk_1...2".to_owned(),
                 catalog: here.clone(),
-                at: Timestamp::from_unix(5),
+                seconds_left: 5,
                 is_over,
                 login_beneath: false,
             })

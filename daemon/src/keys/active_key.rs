@@ -174,7 +174,7 @@ impl Keys {
                     name: Quoted::new(&key.name),
                     fingerprint: key.fingerprint.clone(),
                     catalog: catalog.clone(),
-                    at: key.expires_at,
+                    seconds_left: left,
                     is_over: left <= 0,
                     login_beneath: session.is_login_beneath(),
                 });

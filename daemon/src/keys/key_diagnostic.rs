@@ -1,15 +1,16 @@
 //! What the owner of a key has to do something about.
 
-use quilt_proto::{CatalogUrl, Quoted, RegistryHost, Timestamp, quoted};
+use quilt_proto::time::{span, span_ahead};
+use quilt_proto::{CatalogUrl, Quoted, RegistryHost, quoted};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyDiagnostic {
     /// The key in use stops working soon, or has.
     #[error(
-        "the API key {name} ({}) in use at {catalog} {} at {at}",
+        "the API key {name} ({}) in use at {catalog} {}",
         quoted::name(fingerprint),
-        if *is_over { "expired" } else { "expires" }
+        expires(*seconds_left)
     )]
     Ends {
         /// The key's name.
@@ -18,8 +19,8 @@ pub enum KeyDiagnostic {
         fingerprint: String,
         /// Where it is used.
         catalog: CatalogUrl,
-        /// When.
-        at: Timestamp,
+        /// In how many seconds; how long ago, where it is over.
+        seconds_left: i64,
         /// Whether it has.
         is_over: bool,
         /// Whether there is a login that counts once there is no key.
@@ -54,6 +55,14 @@ pub enum KeyDiagnostic {
         /// Where.
         catalog: CatalogUrl,
     },
+}
+
+fn expires(seconds_left: i64) -> String {
+    if seconds_left > 0 {
+        format!("expires in {}", span_ahead(seconds_left))
+    } else {
+        format!("expired {} ago", span(-seconds_left))
+    }
 }
 
 impl KeyDiagnostic {

@@ -105,7 +105,7 @@ async fn a_healthy_machine_has_nothing_to_mend() {
     for proof in [
         "alice is logged in",
         "clock agrees",
-        "has AWS credentials until",
+        "has AWS credentials for",
     ] {
         assert!(said.contains(proof), "{said}");
     }

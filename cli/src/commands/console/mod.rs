@@ -42,8 +42,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     if !args.print && one_time_page::to_browser(url) {
         output::note(format_args!(
-            "Signed in to the AWS console until {}",
-            answer.expires_at
+            "Signed in to the AWS console, {}",
+            context.look().left(answer.expires_at)
         ));
         return Ok(());
     }
