@@ -179,9 +179,7 @@ mod tests {
                 pid: Some(4242),
                 uid: 1000,
                 program: Some(program.to_owned()),
-                script: program
-                    .contains("python")
-                    .then(|| "train.py; run: evil".to_owned()),
+                script: program.contains("python").then(|| "train.py".to_owned()),
                 count,
             };
         let entries = [

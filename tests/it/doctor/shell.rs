@@ -260,8 +260,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         plant: |home| replace(home, CONFIG, "[", "\u{feff}# mine\n["),
         codes: &["aws_file_mark"],
-        hint: "${EDITOR:-vi} {home}/.aws/config",
-        editor: "sed -i 1d",
+        hint: r"sed -i '1s/^\xEF\xBB\xBF//' {home}/.aws/config",
         ..FAULT
     },
     Fault {
