@@ -1,10 +1,11 @@
 //! The user's own command.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -13,12 +14,15 @@ use std::time::{Duration, Instant};
 use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
 use quilt_trust::Distrust;
 
-use super::Notification;
+use super::{Notification, paths};
 
 /// How long it may run.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether it has ended.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How much of a program's first line the system reads, in bytes.
+const MAX_LINE: u64 = 256;
 
 /// Where it runs.
 const DIRECTORY: &str = "/";
@@ -51,25 +55,46 @@ fn find(program: &str, search: &OsStr) -> io::Result<PathBuf> {
         .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Fails where others may write to the program, or to a file that it is given
-/// to read: a script, most likely.
-fn check(program: &Path, arguments: &[String]) -> Result<(), Distrust> {
+/// Fails where others may write to the program, to what the system runs it
+/// with, or to a file or directory that it is given: a script, most likely.
+fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Distrust> {
     quilt_trust::check(program)?;
-    let files = arguments.iter().flat_map(|argument| files_in(argument));
-    for file in files.filter(|path| path.is_file()) {
-        quilt_trust::check(&file)?;
+    let interpreter = interpreter_line(program);
+    let texts = arguments.iter().chain(&interpreter);
+    let candidates: BTreeSet<PathBuf> = texts
+        .flat_map(|text| paths::named_in(text, Path::new(DIRECTORY), search))
+        .collect();
+    // Whoever can change the root has all the rest.
+    let below_root = candidates.iter().filter(|path| path.parent().is_some());
+    for path in below_root.filter(|path| may_be_read(path)) {
+        match quilt_trust::check(path) {
+            // Most of what could be a path is none.
+            Ok(()) | Err(Distrust::Io { .. } | Distrust::Kind { .. }) => {}
+            Err(distrust) => return Err(distrust),
+        }
     }
     Ok(())
 }
 
-/// What an argument could name: a file as it is, or one behind an option
-/// (`--config=FILE`, `-cFILE`) or in a list (`A:B`).
-fn files_in(argument: &str) -> impl Iterator<Item = PathBuf> {
-    let parts = argument.split(['=', ':', ',']);
-    let bare = argument.find('/').map(|at| &argument[at..]);
-    let named = parts.chain([argument]).chain(bare);
-    // That is where they are looked for.
-    named.map(|name| Path::new(DIRECTORY).join(name))
+/// Whether a path leads to what a program could take its orders from, or to
+/// nothing yet; devices such as `/dev/tty` everybody may write to.
+fn may_be_read(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |found| {
+        let kind = found.file_type();
+        kind.is_file() || kind.is_dir() || kind.is_fifo()
+    })
+}
+
+/// What stands behind `#!`, where that is how a program begins.
+fn interpreter_line(program: &Path) -> Option<String> {
+    // Opening anything else does things.
+    fs::metadata(program).ok().filter(fs::Metadata::is_file)?;
+    let mut start = Vec::new();
+    let file = File::open(program).ok()?;
+    file.take(MAX_LINE).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?;
+    let line = line.split(|byte| *byte == b'\n').next()?;
+    Some(String::from_utf8_lossy(line).into_owned())
 }
 
 fn run_from(
@@ -79,7 +104,7 @@ fn run_from(
     notice: &Notification,
 ) -> io::Result<ExitStatus> {
     let found = find(program, search)?;
-    check(&found, arguments)?;
+    check(&found, arguments, search)?;
     let mut command = Command::new(found);
     command.arg0(program);
     for name in SERVICE_MANAGER_ENV.into_iter().chain([CREDENTIALS_ENV]) {
@@ -166,29 +191,174 @@ mod tests {
         assert!(told.exists());
     }
 
+    /// Written by another process: nobody who is started here holds it open.
+    fn written(path: &Path, text: &str) {
+        let write = "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"";
+        let done = Command::new("sh")
+            .args(["-c", write, "sh", text])
+            .arg(path)
+            .status();
+        assert!(done.unwrap().success());
+    }
+
+    /// What a command may say, and that it is told of on the disk: refused as
+    /// long as others may write to `loose`, and run once they may not.
+    fn assert_looked_at(loose: &Path, told: &Path, search: &OsStr, command: &[&str]) {
+        let arguments: Vec<_> = command[1..].iter().map(|&it| it.to_owned()).collect();
+        let is_dir = loose.is_dir();
+        let (open, closed) = if is_dir {
+            (0o777, 0o755)
+        } else {
+            (0o766, 0o755)
+        };
+        let tell = |mode| {
+            fs::set_permissions(loose, Permissions::from_mode(mode)).unwrap();
+            run_from(search, command[0], &arguments, &notice())
+        };
+        assert!(tell(open).is_err(), "{command:?}");
+        assert!(!told.exists(), "{command:?}");
+        assert!(tell(closed).unwrap().success(), "{command:?}");
+        fs::remove_file(told).expect("the control: it was run");
+    }
+
     #[test]
     fn however_a_script_is_named_it_is_looked_at() {
         let dir = tempfile::tempdir().unwrap();
-        let (script, told) = (dir.path().join("tell.sh"), dir.path().join("told"));
-        fs::write(&script, format!("echo >'{}'", told.display())).unwrap();
-        let path = script.to_str().unwrap();
-        let ways: [(&str, &[&str]); 4] = [
+        let bin = dir.path().join("a bin");
+        fs::create_dir(&bin).unwrap();
+        let (script, told) = (bin.join("tell.sh"), dir.path().join("told"));
+        let text = format!("#!/bin/sh\necho >'{}'\n", told.display());
+        written(&script, &text);
+        let (path, bin) = (script.to_str().unwrap(), bin.to_str().unwrap());
+        let plain = dir.path().join("tell.sh");
+        written(&plain, &text);
+        let plain_path = plain.to_str().unwrap();
+        let usual = env::var_os("PATH").unwrap();
+        let mut all = usual.clone();
+        all.push(format!(":{bin}"));
+        let ways: [&[&str]; 16] = [
             // From where it is run.
-            ("sh", &[&path[1..]]),
-            ("env", &[&format!("ENV={path}"), "sh", "-ic", "true"]),
-            ("env", &["-S", &format!("sh {path}")]),
-            ("bash", &["--rcfile", path, "-ic", "true"]),
+            &["sh", &path[1..]],
+            &["env", &format!("ENV={path}"), "sh", "-ic", "true"],
+            &["env", "-S", &format!("sh '{path}'")],
+            &["bash", "--rcfile", path, "-ic", "true"],
+            &["sh", "-c", &format!("'{path}' \"$QUILTD_NOTIFY_SUMMARY\"")],
+            &["sh", "-c", &format!("cd /; \"{path}\" two")],
+            &["sh", "-c", &format!("true&&\"{path}\"||false")],
+            &["sh", "-c", &format!("sh <'{path}'")],
+            &["sh", "-c", &format!("(. '{path}')")],
+            &["sh", "-c", &format!("echo `'{path}'`")],
+            &["sh", "-c", &format!("x=\"$('{path}')\"")],
+            &["sh", "-c", &format!("eval '\"{path}\"'")],
+            &["sh", "-c", "\"$1\"", "sh", path],
+            &["sh", "-c", &format!("x() {{ \"{path}\"; }}\nx")],
+            &["env", &format!("--split-string=sh\t'{path}'")],
+            // By its name, to be found by whoever is given it.
+            &[
+                "env",
+                &format!("PATH={}", all.to_str().unwrap()),
+                "sh",
+                "-c",
+                "tell.sh x",
+            ],
         ];
-        for (program, arguments) in ways {
-            let arguments: Vec<_> = arguments.iter().map(|&it| it.to_owned()).collect();
-            let tell = |mode| {
-                fs::set_permissions(&script, Permissions::from_mode(mode)).unwrap();
-                run(program, &arguments, &notice())
-            };
-            assert!(tell(0o666).is_err(), "{arguments:?}");
-            assert!(!told.exists(), "{arguments:?}");
-            assert!(tell(0o644).unwrap().success(), "{arguments:?}");
-            fs::remove_file(&told).expect("the control: it was run");
+        for command in ways {
+            assert_looked_at(&script, &told, &all, command);
+        }
+        let bare = |text: &str| text.replace("PATH", plain_path);
+        for command in [
+            ["sh", "-c", &bare("PATH two")],
+            ["env", "-S", &bare("sh PATH x")],
+            ["sh", "-c", &bare("true;PATH>/dev/null")],
+            ["sh", "-c", &bare("[ -r PATH ] && sh PATH & wait")],
+        ] {
+            assert_looked_at(&plain, &told, &usual, &command);
+        }
+    }
+
+    #[test]
+    fn what_a_program_begins_with_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shell, told) = (dir.path().join("shell"), dir.path().join("told"));
+        let text = format!("#!/bin/sh\necho >'{}'\n", told.display());
+        written(&shell, &text);
+        for line in [
+            "#!SHELL",
+            "#! SHELL",
+            "#!/usr/bin/env SHELL",
+            "#!/usr/bin/env -S sh SHELL",
+        ] {
+            let program = dir.path().join("tell");
+            written(
+                &program,
+                &(line.replace("SHELL", shell.to_str().unwrap()) + "\n"),
+            );
+            let search = env::var_os("PATH").unwrap();
+            assert_looked_at(&shell, &told, &search, &[program.to_str().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_is_given_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let (team, told) = (dir.path().join("team"), dir.path().join("told"));
+        fs::create_dir(&team).unwrap();
+        let text = format!("#!/bin/sh\necho >'{}'\n", told.display());
+        written(&team.join("tell"), &text);
+        let team_path = team.to_str().unwrap();
+        let search = env::var_os("PATH").unwrap();
+        for command in [
+            ["sh", "-c", &format!("cd {team_path}; ./tell two")] as [&str; 3],
+            ["env", &format!("--chdir={team_path}"), "./tell"],
+            ["sh", "-c", &format!("PATH=$PATH:{team_path} tell")],
+            [
+                "sh",
+                "-c",
+                &format!("for it in {team_path}/*; do $it; done"),
+            ],
+            ["sh", "-c", &format!("sh {team_path}/tell;")],
+        ] {
+            assert_looked_at(&team, &told, &search, &command);
+        }
+        // Nothing yet, where anybody may put something in the meantime.
+        fs::set_permissions(&team, Permissions::from_mode(0o777)).unwrap();
+        let later = [team.join("later").to_str().unwrap().to_owned()];
+        assert!(run_from(&search, "true", &later, &notice()).is_err());
+    }
+
+    #[test]
+    fn what_people_write_is_run() {
+        for command in [
+            &[
+                "sh",
+                "-c",
+                "echo \"$QUILTD_NOTIFY_SUMMARY\" >/dev/null 2>&1",
+            ] as &[&str],
+            &[
+                "sh",
+                "-c",
+                "sed 's/a/b/; s,//,/,' </dev/null | cat - >/dev/null",
+            ],
+            &["sh", "-c", "true # https://example.com/hooks/tmp?x=1/2"],
+            &[
+                "sh",
+                "-c",
+                "[ -w /dev/tty ] || : >/tmp/.quiltd-$$; rm -f /tmp/.quiltd-$$",
+            ],
+            &["sh", "-c", "test -d ~/ || test -d \"${HOME:-/}\""],
+            &[
+                "sh",
+                "-c",
+                "true /etc/passwd/nothing /proc/self/status / // . ..",
+            ],
+            &["true", "-t", "quiltd: login needed", "@/etc/hostname"],
+        ] {
+            let arguments: Vec<_> = command[1..].iter().map(|&it| it.to_owned()).collect();
+            let ended = run(command[0], &arguments, &notice());
+            assert!(
+                ended.as_ref().is_ok_and(ExitStatus::success),
+                "{command:?}: {ended:?}"
+            );
         }
     }
 }

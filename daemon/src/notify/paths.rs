@@ -1,0 +1,108 @@
+//! What a text could name for a program that reads it: as a shell would, or
+//! behind an option (`--config=FILE`, `-cFILE`), or in a list (`A:B`).
+//!
+//! Nobody but that program knows what it takes for a path. So all that could
+//! be one is looked at, which is more than there is.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// How many ends of a path are tried for each beginning: a name may have blanks.
+const MOST_ENDS: usize = 24;
+
+/// The longest path there is, in bytes.
+const MAX_PATH: usize = 4096;
+
+/// What a path begins or ends at, beside blanks.
+const BOUNDS: &[char] = &[
+    '\'', '"', '`', ';', '|', '&', '(', ')', '<', '>', '{', '}', '[', ']', '$', '*', '?', '=', ':',
+    ',', '\\', '#', '!', '\0',
+];
+
+/// How a home directory is named.
+const HOME: [&str; 3] = ["${HOME}/", "$HOME/", "~/"];
+
+/// All that a text could name, for a program that runs in `directory` and looks
+/// for others on `search`.
+pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<PathBuf> {
+    let home = env::var("HOME").ok().filter(|home| home.starts_with('/'));
+    let at_home = home.map(|home| {
+        let home = format!("{}/", home.trim_end_matches('/'));
+        HOME.iter()
+            .fold(text.to_owned(), |text, name| text.replace(name, &home))
+    });
+    let other = at_home.as_deref().filter(|with| *with != text);
+    let names: Vec<&str> = [Some(text), other]
+        .into_iter()
+        .flatten()
+        .flat_map(names)
+        .collect();
+    let places: Vec<PathBuf> = env::split_paths(search).collect();
+    let found = names
+        .iter()
+        .filter(|name| !name.contains(|char: char| char == '/' || char.is_whitespace()))
+        .flat_map(|name| places.iter().map(move |dir| directory.join(dir).join(name)))
+        .filter(|path| path.is_file());
+    let here = names.iter().map(|name| directory.join(name));
+    here.chain(found).collect()
+}
+
+/// Every part of a text between two bounds that could be a name, and the same
+/// from its first `/` on.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let is_bound = |char: char| char.is_whitespace() || BOUNDS.contains(&char);
+    let bounds = || text.char_indices().filter(move |(_, char)| is_bound(*char));
+    let ends: Vec<usize> = bounds().map(|(at, _)| at).chain([text.len()]).collect();
+    let begins = bounds().map(|(at, char)| at + char.len_utf8());
+    let begins: Vec<usize> = [0].into_iter().chain(begins).collect();
+    begins.into_iter().flat_map(move |begin| {
+        let first = ends.partition_point(|end| *end <= begin);
+        let last = ends.len().min(first + MOST_ENDS);
+        // The end of all of it as well: options know no bounds.
+        let ends = ends[first..last].iter().copied().chain([text.len()]);
+        let parts = ends.map(move |end| &text[begin.min(end)..end]);
+        let parts: Vec<&str> = parts
+            .filter(|part| !part.is_empty() && part.len() <= MAX_PATH)
+            .collect();
+        let paths = parts.clone().into_iter().filter_map(|part| {
+            let path = &part[part.find('/').filter(|at| *at > 0)?..];
+            // In other words, such as `host/path`, it hardly names a directory.
+            let is_option = part.starts_with(['-', '@', '+', '%']);
+            (is_option || !Path::new(path).is_dir()).then_some(path)
+        });
+        parts.into_iter().chain(paths)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_could_be_a_path_is_found() {
+        for (text, path) in [
+            ("/a/b", "/a/b"),
+            ("a/b", "/a/b"),
+            ("-c/a/b", "/a/b"),
+            ("--rc=/a b/c", "/a b/c"),
+            ("@/a/b", "/a/b"),
+            ("x:/a:/b", "/b"),
+            ("cd /a; ./b", "/a"),
+            ("'/a b/c' d", "/a b/c"),
+            ("x=$(/a/b)", "/a/b"),
+            ("sh\n\t/a/b\r", "/a/b"),
+            ("file:///a/b", "/a/b"),
+        ] {
+            let named = named_in(text, Path::new("/"), OsStr::new(""));
+            assert!(named.contains(&PathBuf::from(path)), "{text}: {named:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_names_no_more_than_can_be_looked_at() {
+        let text = "sh '/a/b' ; ".repeat(1000);
+        let named = named_in(&text, Path::new("/"), OsStr::new("/usr/bin:/bin"));
+        assert!(named.len() < 1_000_000, "{}", named.len());
+    }
+}
