@@ -13,6 +13,7 @@ pub mod exit_code;
 pub mod instance;
 pub mod locations;
 pub mod names;
+pub mod navigation;
 pub mod network;
 pub mod partition;
 pub mod problem;

@@ -89,7 +89,8 @@ page = urlsplit(sys.argv[1])
 connection = socket.create_connection((page.hostname, page.port), 60)
 answer = b''
 try:
-    connection.sendall(f'GET {page.path} HTTP/1.1\\r\\nHost: {page.netloc}\\r\\n\\r\\n'.encode())
+    lines = [f'GET {page.path} HTTP/1.1', f'Host: {page.netloc}', *sys.argv[2:]]
+    connection.sendall('\\r\\n'.join([*lines, '', '']).encode())
     while part := connection.recv(65536):
         answer += part
 except OSError:
@@ -135,6 +136,43 @@ async fn another_user_who_reads_the_browsers_command_line_signs_in_nowhere() {
     assert_eq!(theirs.trim(), "", "another user is hung up on");
     // The control: the same request of one's own is answered.
     let mine = world.home.python(ASK, &[&page]).await.ok();
+    assert!(mine.contains("SigninToken="), "{mine}");
+    let ended = console.wait_with_output().await.unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_page_makes_a_browser_ask_signs_in_nowhere_and_uses_nothing_up() {
+    let world = world(StackConfig::default(), "").await;
+    let browser = world.home.path().join("browser");
+    let seen = world.home.path().join("argument");
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());
+    binaries::script(&browser, &script);
+    let mut console = world.ctl_command(&["console"]);
+    let console = console.env("BROWSER", &browser).spawn().unwrap();
+    let page = loop {
+        match std::fs::read_to_string(&seen) {
+            Ok(page) if page.ends_with('\n') => break page.trim().to_owned(),
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    for header in [
+        "Host: evil.example",
+        "Origin: https://evil.example",
+        "Sec-Fetch-Dest: image",
+        "Sec-Purpose: prefetch",
+    ] {
+        let answer = world.home.python(ASK, &[&page, header]).await.ok();
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{header}: {answer}");
+    }
+    // The control; cookies of whatever else is on this address go along.
+    let cookies = format!("Cookie: {}", "of=others; ".repeat(8 * 1024));
+    let [mode, dest] = ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];
+    let mine = world
+        .home
+        .python(ASK, &[&page, mode, dest, &cookies])
+        .await
+        .ok();
     assert!(mine.contains("SigninToken="), "{mine}");
     let ended = console.wait_with_output().await.unwrap();
     assert!(ended.status.success(), "{ended:?}");

@@ -248,6 +248,32 @@ async fn nobody_else_can_end_or_hijack_a_login() {
     world.ctl(&["whoami"]).await.ok();
 }
 
+/// Cookies know no ports: whoever serves anything on this address can plant
+/// them.
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_of_other_servers_keep_nobody_out() {
+    let world = world().await;
+    let client = world.client();
+    let mut player = Player::new();
+    let login = start(&client).await;
+    let cookies = format!("of=others{}", "; of=others".repeat(64 * 1024));
+    let mut headers = reqwest::header::HeaderMap::new();
+    headers.insert(reqwest::header::COOKIE, cookies.parse().unwrap());
+    let page = player.0.get(&login.start_url).headers(headers.clone());
+    let page = page.send().await.unwrap();
+    assert!(page.status().is_redirection(), "{page:?}");
+    let stack = page.headers()[LOCATION].to_str().unwrap().to_owned();
+    let redirect = player.lead_on(&stack).await;
+    player.0 = reqwest::Client::builder()
+        .no_proxy()
+        .default_headers(headers)
+        .build()
+        .unwrap();
+    let (status, shown) = player.get(&redirect).await;
+    assert_eq!(status, 200, "{shown}");
+    ends_well(&client, &login.id).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_of_another_login_is_worth_nothing() {
     let world = world().await;

@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use quilt_proto::navigation::is_navigation;
 use quilt_trust::sockets;
 use zeroize::Zeroizing;
 
@@ -20,8 +21,15 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to say what it wants.
 const REQUEST: Duration = Duration::from_secs(2);
-/// Bytes of a request.
-const MAX_HEAD: usize = 16 * 1024;
+/// Bytes of a request. Cookies know no ports: a browser brings all that any
+/// server on this address, another user's perhaps, has ever set.
+const MAX_HEAD: usize = 1024 * 1024;
+/// Beyond so many, whose it is has to be known.
+const MAX_STRANGERS_HEAD: usize = 16 * 1024;
+/// Headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Bytes read at a time.
+const CHUNK: usize = 16 * 1024;
 /// Visitors at a time, within the usual limit on open files.
 const MOST: usize = 512;
 /// Connections that may wait to be let in.
@@ -42,7 +50,21 @@ pub(super) fn to_browser(url: &str) -> bool {
     if !browser::open(&format!("http://{address}{path}")) {
         return false;
     }
-    send_on(&listener, &path, url).unwrap_or(false)
+    let page = Page {
+        host: address.to_string(),
+        path,
+        url,
+    };
+    send_on(&listener, &page).unwrap_or(false)
+}
+
+/// What there is to be had, once.
+struct Page<'a> {
+    /// The authority that a browser has to name.
+    host: String,
+    path: String,
+    /// Where it leads.
+    url: &'a str,
 }
 
 /// A path nobody guesses.
@@ -55,7 +77,7 @@ fn path() -> io::Result<String> {
 
 /// Answers the one request that is right. Nobody who connects and says nothing
 /// keeps others waiting: whose a connection is, is looked up for who asks.
-fn send_on(listener: &TcpListener, path: &str, url: &str) -> io::Result<bool> {
+fn send_on(listener: &TcpListener, page: &Page<'_>) -> io::Result<bool> {
     listener.set_nonblocking(true)?;
     // Others can connect, too: that of `bind` is soon full.
     rustix::net::listen(listener, BACKLOG)?;
@@ -64,14 +86,14 @@ fn send_on(listener: &TcpListener, path: &str, url: &str) -> io::Result<bool> {
     while Instant::now() < end {
         let came = take_in(listener, &mut visits)?;
         let mut is_sent = false;
-        visits.retain_mut(|visit: &mut Visit| match visit.read(path) {
+        visits.retain_mut(|visit: &mut Visit| match visit.read(page) {
             _ if is_sent => false,
             Asked::Nothing => visit.since.elapsed() < REQUEST,
             // Others are hung up on, whatever they say.
-            Asked::This | Asked::Else if !is_ours(&visit.stream) => false,
+            _ if !is_ours(&visit.stream) => false,
             asked => {
                 let is_right = asked == Asked::This;
-                is_sent = visit.answer(is_right.then_some(url)).is_ok() && is_right;
+                is_sent = visit.answer(asked, page.url).is_ok() && is_right;
                 false
             }
         });
@@ -134,44 +156,48 @@ enum Asked {
     Nothing,
     /// The page there is.
     This,
+    /// The same, as no browser does that was sent here.
+    Astray,
     /// Something else, or it went.
     Else,
 }
 
 impl Visit {
     /// Reads what has come by now.
-    fn read(&mut self, path: &str) -> Asked {
-        let mut chunk = [0; 1024];
+    fn read(&mut self, page: &Page<'_>) -> Asked {
+        let mut chunk = [0; CHUNK];
         loop {
-            match self.stream.read(&mut chunk) {
+            let length = match self.stream.read(&mut chunk) {
                 Ok(0) => return Asked::Else,
-                Ok(length) => self.head.extend_from_slice(&chunk[..length]),
+                Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Asked::Nothing,
                 Err(_) => return Asked::Else,
+            };
+            // An end may have come in two parts.
+            let looked_at = self.head.len().saturating_sub(3);
+            self.head.extend_from_slice(&chunk[..length]);
+            let mut new = self.head[looked_at..].windows(4);
+            if new.any(|end| end == b"\r\n\r\n") {
+                return page.asked(&self.head);
             }
-            if self.head.windows(4).any(|end| end == b"\r\n\r\n") {
-                let right = format!("GET {path} HTTP/1.1\r\n");
-                return if self.head.starts_with(right.as_bytes()) {
-                    Asked::This
-                } else {
-                    Asked::Else
-                };
-            }
-            if self.head.len() >= MAX_HEAD {
+            let was_short = self.head.len() - length < MAX_STRANGERS_HEAD;
+            let is_long = self.head.len() >= MAX_STRANGERS_HEAD;
+            if self.head.len() >= MAX_HEAD || was_short && is_long && !is_ours(&self.stream) {
                 return Asked::Else;
             }
         }
     }
 
     /// Sends the visitor on, or says that there is nothing.
-    fn answer(&mut self, url: Option<&str>) -> io::Result<()> {
+    fn answer(&mut self, asked: Asked, url: &str) -> io::Result<()> {
         self.stream.set_nonblocking(false)?;
         self.stream.set_write_timeout(Some(REQUEST))?;
-        let answer = match url {
-            Some(url) => format!(
+        let answer = match asked {
+            Asked::This => format!(
                 "HTTP/1.1 303 See Other\r\nLocation: {url}\r\nReferrer-Policy: no-referrer\r\n"
             ),
-            None => "HTTP/1.1 404 Not Found\r\n".to_owned(),
+            Asked::Astray => "HTTP/1.1 403 Forbidden\r\n".to_owned(),
+            Asked::Nothing | Asked::Else => "HTTP/1.1 404 Not Found\r\n".to_owned(),
         };
         let rest = "Cache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         let answer = Zeroizing::new(answer + rest);
@@ -179,28 +205,93 @@ impl Visit {
     }
 }
 
+impl Page<'_> {
+    /// What a request asks for.
+    fn asked(&self, head: &[u8]) -> Asked {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        if !request.parse(head).is_ok_and(|parsed| parsed.is_complete())
+            || request.path != Some(&self.path)
+        {
+            return Asked::Else;
+        }
+        let said = request.headers.iter().map(|it| (it.name, it.value));
+        if is_navigation(request.method.unwrap_or_default(), said, &self.host) {
+            Asked::This
+        } else {
+            Asked::Astray
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+    use std::thread::JoinHandle;
+
     use super::*;
 
-    fn ask(address: std::net::SocketAddr, path: &str) -> String {
-        let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+    /// A page, asked by whoever.
+    struct Served {
+        address: SocketAddr,
+        path: String,
+        server: JoinHandle<io::Result<bool>>,
+    }
+
+    /// A page at a port of its own, served once `before` has been done there.
+    fn serve<T>(before: impl FnOnce(SocketAddr) -> T) -> (Served, T) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let path = path().unwrap();
+        let page = Page {
+            host: address.to_string(),
+            path: path.clone(),
+            url: "https://x/?secret",
+        };
+        let done = before(address);
+        let server = std::thread::spawn(move || send_on(&listener, &page));
+        let served = Served {
+            address,
+            path,
+            server,
+        };
+        (served, done)
+    }
+
+    impl Served {
+        /// What a request of these lines is answered.
+        fn ask(&self, lines: &[&str]) -> String {
+            let mut stream = TcpStream::connect(self.address).unwrap();
+            let mut head = lines.join("\r\n");
+            head += "\r\n\r\n";
+            let head = head
+                .replace("PATH", &self.path)
+                .replace("HOST", &self.address.to_string());
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        }
+
+        /// The one that is sent on, as the last.
+        fn is_sent_on(self, lines: &[&str]) {
+            let answer = self.ask(lines);
+            let location = "Location: https://x/?secret\r\n";
+            assert!(answer.contains(location), "{answer}");
+            assert!(self.server.join().unwrap().unwrap());
+        }
     }
 
     #[test]
     fn only_who_knows_the_path_is_sent_on_and_only_once() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let path = path().unwrap();
-        let right = path.clone();
-        let server = std::thread::spawn(move || send_on(&listener, &path, "https://x/?secret"));
-        assert!(!ask(address, "/").contains("secret"));
-        assert!(ask(address, &right).contains("Location: https://x/?secret\r\n"));
-        assert!(server.join().unwrap().unwrap());
+        let (served, ()) = serve(|_| ());
+        let address = served.address;
+        assert!(
+            !served
+                .ask(&["GET / HTTP/1.1", "Host: HOST"])
+                .contains("secret")
+        );
+        served.is_sent_on(&["GET PATH HTTP/1.1", "Host: HOST"]);
         // Programs that other tests start hold it until they are executed.
         let until = Instant::now() + TIMEOUT;
         while TcpStream::connect(address).is_ok() {
@@ -208,21 +299,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_other_pages_make_a_browser_ask_is_refused_and_does_not_use_it_up() {
+        let (served, ()) = serve(|_| ());
+        for others in [
+            &["GET PATH HTTP/1.1", "Host: evil.example"] as &[&str],
+            &["GET PATH HTTP/1.1"],
+            &[
+                "GET PATH HTTP/1.1",
+                "Host: HOST",
+                "Origin: https://evil.example",
+            ],
+            &["GET PATH HTTP/1.1", "Host: HOST", "Sec-Fetch-Mode: no-cors"],
+            &["GET PATH HTTP/1.1", "Host: HOST", "sec-fetch-dest: iframe"],
+            &["GET PATH HTTP/1.1", "Host: HOST", "Sec-Purpose: prefetch"],
+            &["POST PATH HTTP/1.1", "Host: HOST"],
+        ] {
+            let answer = served.ask(others);
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{others:?}: {answer}");
+        }
+        served.is_sent_on(&[
+            "GET PATH HTTP/1.1",
+            "Host: HOST",
+            "Sec-Fetch-Site: none",
+            "Sec-Fetch-Mode: navigate",
+            "Sec-Fetch-Dest: document",
+        ]);
+    }
+
+    #[test]
+    fn cookies_of_every_server_on_this_address_keep_nobody_out() {
+        let (served, ()) = serve(|_| ());
+        let cookies = format!("Cookie: {}", "of=others; ".repeat(64 * 1024));
+        served.is_sent_on(&["GET PATH HTTP/1.1", "Host: HOST", &cookies]);
+    }
+
     /// One at a time, they would take longer than a browser is waited for.
     #[test]
     fn who_connects_and_says_nothing_keeps_nobody_waiting() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let path = path().unwrap();
-        let right = path.clone();
-        let mut silent: Vec<_> = (0..100)
-            .map(|_| TcpStream::connect(address).unwrap())
-            .collect();
-        for half in &mut silent[50..] {
-            half.write_all(b"GET / HT").unwrap();
-        }
-        let server = std::thread::spawn(move || send_on(&listener, &path, "https://x/?secret"));
-        assert!(ask(address, &right).contains("Location: https://x/?secret\r\n"));
-        assert!(server.join().unwrap().unwrap());
+        let (served, _silent) = serve(|address| {
+            let mut silent: Vec<_> = (0..100)
+                .map(|_| TcpStream::connect(address).unwrap())
+                .collect();
+            for half in &mut silent[50..] {
+                half.write_all(b"GET / HT").unwrap();
+            }
+            silent
+        });
+        served.is_sent_on(&["GET PATH HTTP/1.1", "Host: HOST"]);
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode, header};
-use quilt_proto::Secret;
+use http::StatusCode;
+use quilt_proto::{Secret, navigation};
 use url::form_urlencoded;
 
 use super::Attempt;
@@ -28,7 +28,9 @@ const START: &str = "/start/";
 pub(super) const LIMITS: Limits = Limits {
     connections: 16,
     waiting: WaitingLimit::Own(16),
-    header_bytes: 32 * 1024,
+    // Cookies know no ports: a browser brings all that any server on this
+    // address, another user's perhaps, has ever set, some 180 of 4 KiB each.
+    header_bytes: 1024 * 1024,
     headers: 64,
     body_bytes: 0,
     first_header_time: Duration::from_secs(5),
@@ -94,7 +96,7 @@ async fn receive(State(loopback): State<Arc<LoopbackState>>, request: Request) -
     let attempt = &loopback.attempt;
     let refused = |status| page(status, &Page::refused());
     let over = || page(StatusCode::GONE, &Page::over());
-    if !is_navigation(request.method(), request.headers(), &loopback.host) {
+    if !is_navigation(&request, &loopback.host) {
         return refused(StatusCode::FORBIDDEN);
     }
     if request.uri().path() == loopback.start {
@@ -129,23 +131,11 @@ async fn receive(State(loopback): State<Arc<LoopbackState>>, request: Request) -
     page(StatusCode::OK, &shown)
 }
 
-/// Whether a browser asks for a page because its user, or the stack, sent it
-/// here; not a script or image of another page, and no rebound name.
-fn is_navigation(method: &Method, headers: &HeaderMap, host: &str) -> bool {
-    let all = |name: &str, wanted: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .all(|value| value.as_bytes() == wanted.as_bytes())
-    };
-    *method == Method::GET
-        && headers.get_all(header::HOST).iter().count() == 1
-        && all("host", host)
-        && !headers.contains_key(header::ORIGIN)
-        && !headers.contains_key("purpose")
-        && !headers.contains_key("sec-purpose")
-        && all("sec-fetch-mode", "navigate")
-        && all("sec-fetch-dest", "document")
+/// Whether a browser was sent here by its user, or by the stack.
+fn is_navigation(request: &Request, host: &str) -> bool {
+    let headers = request.headers().iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    navigation::is_navigation(request.method().as_str(), headers, host)
 }
 
 /// The query of a redirect (RFC 6749, section 4.1.2; RFC 9207).
@@ -209,34 +199,5 @@ mod tests {
         ] {
             assert!(Answer::parse(bad).is_none(), "{bad}");
         }
-    }
-
-    #[test]
-    fn only_navigation_gets_in() {
-        let verdict = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                headers.append(*name, http::HeaderValue::from_static(value));
-            }
-            is_navigation(&Method::GET, &headers, "127.0.0.1:9")
-        };
-        let host = ("host", "127.0.0.1:9");
-        assert!(verdict(&[host]));
-        assert!(verdict(&[
-            host,
-            ("sec-fetch-mode", "navigate"),
-            ("sec-fetch-dest", "document")
-        ]));
-        assert!(!verdict(&[]));
-        assert!(!verdict(&[host, host]));
-        assert!(!verdict(&[("host", "evil.example:9")]));
-        assert!(!verdict(&[host, ("origin", "null")]));
-        assert!(!verdict(&[host, ("sec-fetch-mode", "no-cors")]));
-        assert!(!verdict(&[
-            host,
-            ("sec-fetch-mode", "navigate"),
-            ("sec-fetch-dest", "iframe")
-        ]));
-        assert!(!verdict(&[host, ("sec-purpose", "prefetch")]));
     }
 }
