@@ -7,7 +7,7 @@ use quilt_proto::catalog::is_loopback;
 use reqwest::{Client, ClientBuilder};
 use url::Url;
 
-use crate::{Failure, Network};
+use crate::{Failure, Network, is_plain};
 
 /// HTTP clients that are alike but for where they lead. Cheap to share.
 #[derive(Debug)]
@@ -29,8 +29,12 @@ impl Clients {
         }
     }
 
-    /// The client for a URL.
+    /// The client for a URL; none for what can be read on the way to another
+    /// machine.
     pub fn of(&self, url: &Url) -> Result<Client, Failure> {
+        if is_plain(url) {
+            return Err(Failure::PlainHttp);
+        }
         let way = (is_loopback(url), url.scheme() == "https");
         let version = self.network.version();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

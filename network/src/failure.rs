@@ -58,6 +58,8 @@ pub enum Failure {
     WrongCertificateName,
     /// The certificate has some other fault.
     BadCertificate,
+    /// It is on another machine, and named without TLS.
+    PlainHttp,
     /// The port does not speak TLS.
     NotTls,
     /// The port speaks TLS, and HTTP was expected.
@@ -217,6 +219,7 @@ impl Failure {
             Self::FutureCertificate => K::FutureCertificate,
             Self::WrongCertificateName => K::WrongCertificateName,
             Self::BadCertificate => K::BadCertificate,
+            Self::PlainHttp => K::PlainHttp,
             Self::NotTls => K::NotTls,
             Self::UnexpectedTls => K::UnexpectedTls,
             Self::TlsFailed | Self::NoTls => K::TlsFailed,
@@ -282,6 +285,10 @@ impl fmt::Display for Failure {
             }
             Self::WrongCertificateName => "cannot be trusted: its certificate is for another name",
             Self::BadCertificate => "cannot be trusted: its certificate is not a proper one",
+            Self::PlainHttp => {
+                "is not asked: its address is one of plain http, and whoever is on the way there \
+                 could read what is sent"
+            }
             Self::NotTls => "does not speak TLS at that port",
             Self::UnexpectedTls => "speaks TLS at that port, and plain HTTP was asked for",
             Self::TlsFailed => "cannot be reached: it broke off the TLS handshake",

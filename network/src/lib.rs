@@ -14,6 +14,7 @@ mod clients;
 mod failure;
 mod no_proxy;
 mod origin;
+mod plain_endpoints;
 mod proxies;
 mod remedy;
 mod resolver;
@@ -32,6 +33,7 @@ pub use self::certificates::{Unusable, WhyUnusable};
 pub use self::clients::Clients;
 pub use self::failure::Failure;
 pub use self::origin::{FailedRequest, Origin};
+pub use self::plain_endpoints::{PlainEndpoint, is_plain, plain_endpoints};
 pub use self::remedy::SET_CLOCK;
 pub use self::settings::{ProxyUrl, Settings, SettingsError};
 

@@ -2,7 +2,7 @@
 
 use quilt_proto::{Command, NetworkFailure};
 
-use crate::{Failure, Origin};
+use crate::{Failure, Origin, plain_endpoints};
 
 /// Puts the clock right.
 pub const SET_CLOCK: &str = if cfg!(target_os = "macos") {
@@ -28,6 +28,11 @@ impl Failure {
         }
         if self.kind() == K::FutureCertificate {
             return SET_CLOCK.into();
+        }
+        if self.kind() == K::PlainHttp {
+            let mut named = plain_endpoints().into_iter();
+            let named = named.find(|named| Some(&named.origin) == origin);
+            return named.map_or("quiltctl doctor".into(), |named| named.remedy());
         }
         let Some(origin) = origin else {
             return "quiltctl doctor".into();

@@ -35,6 +35,8 @@ pub enum NetworkFailure {
     WrongCertificateName,
     /// The certificate has some other fault.
     BadCertificate,
+    /// The address of another machine begins with `http`: it is not asked.
+    PlainHttp,
     /// The port does not speak TLS.
     NotTls,
     /// The port speaks TLS where plain HTTP was expected.

@@ -8,7 +8,7 @@ use aws_sdk_athena::config::http::HttpResponse;
 use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
 use quilt_proto::suggested_command::{Command, sentence};
-use quilt_proto::{Quoted, Reason, exit_code, quoted, terminal_safe};
+use quilt_proto::{NetworkFailure, Quoted, Reason, exit_code, quoted, terminal_safe};
 
 /// The most characters of a line.
 const MAX_LINE: usize = 6000;
@@ -48,7 +48,11 @@ impl Failure {
             let whom = origin
                 .as_ref()
                 .map_or("AWS".to_owned(), ToString::to_string);
-            let hint = failure.remedy(origin.as_ref());
+            let hint = match failure.kind() {
+                NetworkFailure::PlainHttp => Command::of("unset AWS_ENDPOINT_URL")
+                    .words("AWS_ENDPOINT_URL_SECRETS_MANAGER AWS_ENDPOINT_URL_ATHENA"),
+                _ => failure.remedy(origin.as_ref()),
+            };
             return Self::new(
                 exit_code::UPSTREAM,
                 format!("{what}: {whom} {failure}"),

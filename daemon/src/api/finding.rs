@@ -46,6 +46,9 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             let hint = unusable.remedy().unwrap_or_else(|| Command::edit(settings));
             Finding::error(FindingCode::CaBundle, summary, hint)
         }
+        Diagnostic::PlainEndpoint(endpoint) => {
+            Finding::error(FindingCode::EndpointPlain, summary, endpoint.remedy())
+        }
         Diagnostic::Network(failure) => unreachable(
             FindingCode::ProxySettings,
             summary,
@@ -76,6 +79,9 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
         }
         Diagnostic::Distrusted(distrust) => {
             Finding::error(FindingCode::FileNotTrusted, summary, distrust.remedy())
+        }
+        Diagnostic::Unaudited(error) => {
+            Finding::error(FindingCode::AuditUnwritten, summary, hints::file(&error))
         }
         Diagnostic::Unprotected(attempt) => {
             Finding::warning(FindingCode::Unprotected, summary, attempt.remedy())

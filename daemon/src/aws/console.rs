@@ -1,8 +1,7 @@
 //! Signing in to the AWS console with session keys ("Enable custom identity
 //! broker access to the AWS console", IAM User Guide).
 
-use quilt_network::{Failure, Origin, intercepted, is_page};
-use quilt_proto::catalog::is_loopback;
+use quilt_network::{Failure, Origin, intercepted, is_page, is_plain};
 use quilt_proto::{Partition, Reason, Secret};
 use serde::Deserialize;
 use url::Url;
@@ -134,6 +133,6 @@ impl Aws {
 /// Credentials go there: never in the clear, unless they stay on this machine.
 fn safe(endpoint: &str) -> Result<Url, AwsError> {
     let url = Url::parse(endpoint).ok();
-    url.filter(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && !is_plain(url))
         .ok_or_else(|| AwsError::odd(SERVICE, "has an endpoint that is not https"))
 }

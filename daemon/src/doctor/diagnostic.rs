@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_network::{Failure, Network, Unusable};
+use quilt_network::{Failure, Network, PlainEndpoint, Unusable, plain_endpoints};
 use quilt_proto::suggested_command::clause;
 use quilt_proto::time::span_ahead;
 use quilt_proto::{CatalogUrl, ProfileName, quoted};
@@ -12,6 +12,7 @@ use quilt_trust::Distrust;
 
 use super::{DoctorContext, Report, settings};
 use crate::credential::CredentialError;
+use crate::files::FileError;
 use crate::gateway::GatewayDiagnostic;
 use crate::hardening::ProtectionAttempt;
 use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
@@ -105,6 +106,9 @@ pub enum Diagnostic {
     /// The token store does not answer.
     #[error("the token store does not answer")]
     StoreHangs,
+    /// What programs get is not noted.
+    #[error("what programs get is not noted: {0}")]
+    Unaudited(FileError),
     /// Something the store wants known.
     #[error(transparent)]
     StoreNote(StoreNote),
@@ -114,6 +118,14 @@ pub enum Diagnostic {
     /// Certificates that were named cannot be used.
     #[error("{0}")]
     Certificates(Unusable),
+    /// A variable leads credentials to another machine in the clear.
+    #[error(
+        "{} names {} by plain http: it is not asked, as whoever is on the way there could read \
+         your AWS credentials",
+        .0.variable,
+        quoted::name(&.0.origin.to_string())
+    )]
+    PlainEndpoint(PlainEndpoint),
     /// Requests cannot even be made.
     #[error("the network {0}")]
     Network(Failure),
@@ -169,8 +181,14 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     diagnostics.extend(settings(context.settings));
     let distrusted = context.distrusted.iter().cloned();
     diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
+    // Whose file it is may be told of already.
+    let is_told = |error: &&FileError| matches!(error, FileError::Distrusted(it) if context.distrusted.contains(it));
+    let unaudited = context.unaudited.filter(|error| !is_told(error));
+    diagnostics.extend(unaudited.cloned().map(Diagnostic::Unaudited));
     let refused = context.protections.iter().filter(|it| it.refusal.is_some());
     diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
+    let plain = plain_endpoints().into_iter();
+    diagnostics.extend(plain.map(Diagnostic::PlainEndpoint));
     let replaced = context.program.and_then(Program::replaced);
     diagnostics.extend(replaced.map(Diagnostic::Replaced));
     match context.gateway.check() {

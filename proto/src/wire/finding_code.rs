@@ -158,6 +158,10 @@ codes! {
     ProfileKeys = "profile_keys",
     /// The profile has a role that wins.
     ProfileRole = "profile_role",
+    /// A variable names a service of AWS's on another machine by plain `http`; it is not asked.
+    EndpointPlain = "endpoint_plain",
+    /// The audit log cannot be written: what programs get is not noted.
+    AuditUnwritten = "audit_unwritten",
     /// `[network]` in `quiltd.toml` and your shell name different proxies.
     ProxySettings = "proxy_settings",
 }

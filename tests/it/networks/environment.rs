@@ -1,5 +1,7 @@
 //! What variables say, and doctor's word where a shell's are not the daemon's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quilt_proto::NetworkFailure as Kind;
@@ -234,5 +236,77 @@ async fn aws_is_reached_the_same_way() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
         assert_ne!(run.code, 0, "{ask:?}: it is not AWS: {run:?}");
+    }
+}
+
+/// Credentials go to no other machine in the clear, whoever names one. The
+/// address that stands for all of this machine's is no loopback address, and
+/// leads here all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credentials_go_to_another_machine_in_the_clear() {
+    let aws = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = aws.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = aws.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let asks: [(&str, &[&str]); 4] = [
+        (
+            "AWS_ENDPOINT_URL_STS",
+            &["credential-process", "--profile", "lake"],
+        ),
+        (
+            "AWS_ENDPOINT_URL",
+            &["credential-process", "--profile", "lake"],
+        ),
+        (
+            "AWS_ENDPOINT_URL_S3",
+            &["packages", "list", "s3://some-bucket"],
+        ),
+        ("QUILTD_CONSOLE_ENDPOINT", &["console", "--json"]),
+    ];
+    for (variable, ask) in asks {
+        let home = Home::new();
+        set(
+            &home,
+            &format!("[profiles.lake]\nrole_arn = '{}'\n", arn("lake")),
+        );
+        let mut world = World {
+            stack: FakeStack::bind(StackConfig::default()).await.unwrap(),
+            home,
+            daemon: None,
+        };
+        let start = async |world: &mut World, host: &str| {
+            let at = format!("http://{host}:{port}");
+            let variables = [(variable, at.as_str())];
+            let args = ["--token-store", "memory"];
+            world.daemon = Some(Daemon::start_with(&world.home, &args, &variables).await);
+            world.login().await;
+        };
+        start(&mut world, "0.0.0.0").await;
+        let run = world.ctl(ask).await;
+        assert_eq!(run.code, 5, "{variable}: {run:?}");
+        assert!(run.stderr.contains("http"), "{variable}: {run:?}");
+        assert_eq!(connections.swap(0, Ordering::SeqCst), 0, "{variable}");
+        let said = world.ctl(&["doctor", "--json"]).await;
+        let diagnosis: quilt_proto::wire::Diagnosis = serde_json::from_str(&said.stdout).unwrap();
+        let mut findings = diagnosis.findings.iter();
+        let found = findings.find(|finding| finding.code == "endpoint_plain");
+        let found = found.unwrap_or_else(|| panic!("{variable}: {diagnosis:?}"));
+        assert!(found.summary.contains(variable), "{found:?}");
+        let mends = format!("unset {variable} && quiltctl daemon restart");
+        assert_eq!(found.hint.to_string(), mends);
+        // The control: the same is asked over loopback.
+        world.daemon.take().unwrap().stop().await;
+        start(&mut world, "127.0.0.1").await;
+        world.ctl(ask).await.failed(5);
+        assert!(connections.swap(0, Ordering::SeqCst) > 0, "{variable}");
+        let status = world.client().status().await.unwrap();
+        let mut findings = status.findings.iter();
+        assert!(findings.all(|finding| finding.code != "endpoint_plain"));
     }
 }

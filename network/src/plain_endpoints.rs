@@ -1,0 +1,116 @@
+//! Places of AWS's services that the environment names, and that lie beyond
+//! this machine without TLS. What goes there is credentials, so nothing goes.
+
+use std::env;
+
+use quilt_proto::Command;
+use quilt_proto::catalog::is_loopback;
+use url::Url;
+
+use crate::Origin;
+
+/// Has the variables that name places left unread (AWS SDKs reference guide,
+/// "Service-specific endpoints").
+const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+
+/// The variables that are read, each with what a daemon is started by without
+/// it.
+const VARIABLES: [(&str, &str); 4] = [
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "unset AWS_ENDPOINT_URL_STS && quiltctl daemon restart",
+    ),
+    (
+        "AWS_ENDPOINT_URL_S3",
+        "unset AWS_ENDPOINT_URL_S3 && quiltctl daemon restart",
+    ),
+    (
+        "AWS_ENDPOINT_URL",
+        "unset AWS_ENDPOINT_URL && quiltctl daemon restart",
+    ),
+    (
+        "QUILTD_CONSOLE_ENDPOINT",
+        "unset QUILTD_CONSOLE_ENDPOINT && quiltctl daemon restart",
+    ),
+];
+
+/// A variable that names such a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainEndpoint {
+    /// Its name.
+    pub variable: &'static str,
+    /// What it names.
+    pub origin: Origin,
+    remedy: &'static str,
+}
+
+impl PlainEndpoint {
+    /// Starts the daemon without the variable.
+    pub fn remedy(&self) -> Command {
+        self.remedy.into()
+    }
+}
+
+/// Whether what is sent to a URL can be read on the way.
+pub fn is_plain(url: &Url) -> bool {
+    url.scheme() != "https" && !is_loopback(url)
+}
+
+/// Those that this process was started with.
+pub fn plain_endpoints() -> Vec<PlainEndpoint> {
+    among(|name| env::var(name).ok())
+}
+
+fn among(value: impl Fn(&str) -> Option<String>) -> Vec<PlainEndpoint> {
+    let is_ignored = value(IGNORE).is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    let counts = |name: &str| !(is_ignored && name.starts_with("AWS_"));
+    let named = VARIABLES.into_iter().filter(|(name, _)| counts(name));
+    let plain = named.filter_map(|(variable, remedy)| {
+        let url = Url::parse(&value(variable)?).ok()?;
+        let is_read = matches!(url.scheme(), "http" | "https");
+        (is_read && is_plain(&url)).then(|| PlainEndpoint {
+            variable,
+            origin: Origin::of(&url),
+            remedy,
+        })
+    });
+    plain.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_this_machine_in_the_clear_is_found() {
+        let found = |set: &[(&str, &str)]| -> Vec<&str> {
+            let value = |name: &str| {
+                let set = set.iter().find(|(of, _)| *of == name);
+                set.map(|(_, value)| (*value).to_owned())
+            };
+            among(value).iter().map(|found| found.variable).collect()
+        };
+        let plain = "http://192.0.2.2:45876";
+        for (name, _) in VARIABLES {
+            assert_eq!(found(&[(name, plain)]), [name]);
+            for fine in [
+                "https://192.0.2.2",
+                "http://127.0.0.1:9",
+                "http://localhost",
+                "",
+                "x",
+            ] {
+                assert_eq!(found(&[(name, fine)]), [""; 0], "{fine}");
+            }
+        }
+        let both = [("AWS_ENDPOINT_URL_S3", plain), (IGNORE, "true")];
+        assert_eq!(found(&both), [""; 0]);
+        for plain in [
+            "http://minio:9000",
+            "http://10.0.0.1",
+            "http://localhost.evil.example",
+        ] {
+            assert_eq!(found(&[("AWS_ENDPOINT_URL", plain)]), ["AWS_ENDPOINT_URL"]);
+        }
+    }
+}
