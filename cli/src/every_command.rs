@@ -26,6 +26,7 @@ const PROGRAMS: &[&str] = &[
     "kill",
     "launchctl",
     "ls",
+    "lsattr",
     "mkdir",
     "mv",
     "sed",

@@ -27,6 +27,7 @@ use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
 use crate::doctor::{self, Diagnostic, DoctorContext, KeyNotTaken, Report};
+use crate::files::FileError;
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::hardening::ProtectionAttempt;
@@ -349,7 +350,9 @@ impl App {
     /// What is wrong as far as the daemon knows without asking anyone.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
-        doctor::known(&self.context(None, &not_taken, &distrusted)).diagnostics
+        let unaudited = self.audit.failure();
+        let context = self.context(None, &not_taken, &distrusted, unaudited.as_ref());
+        doctor::known(&context).diagnostics
     }
 
     fn context<'a>(
@@ -357,6 +360,7 @@ impl App {
         session: Option<&'a Arc<Session>>,
         keys_not_taken: &'a [KeyNotTaken],
         distrusted: &'a [Distrust],
+        unaudited: Option<&'a FileError>,
     ) -> DoctorContext<'a> {
         DoctorContext {
             session,
@@ -371,6 +375,7 @@ impl App {
             protections: &self.protections,
             program: self.program.as_ref(),
             distrusted,
+            unaudited,
             state_dir: &self.state_dir,
             clock: &self.clock,
         }
@@ -386,7 +391,9 @@ impl App {
     /// and with what every session needs.
     pub async fn run_checks(&self, session: Option<&Arc<Session>>) -> Report {
         let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
-        doctor::run_checks(self.context(session, &not_taken, &distrusted)).await
+        let unaudited = self.audit.failure();
+        let context = self.context(session, &not_taken, &distrusted, unaudited.as_ref());
+        doctor::run_checks(context).await
     }
 
     /// Waits for what must not be cut off: a token the stack has rotated is

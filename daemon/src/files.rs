@@ -5,6 +5,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod faults;
 mod file_events;
+mod pin;
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
@@ -22,6 +23,7 @@ pub use self::cached_file::{Cached, WatchedFile};
 pub use self::error::FileError;
 pub(crate) use self::error::wrap_file_error;
 pub use self::file_events::FileEvents;
+pub use self::pin::Pin;
 
 /// Only the owner may read or write.
 pub const PRIVATE: u32 = 0o600;

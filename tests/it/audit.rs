@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use quilt_client::{Client, Error};
 use quilt_proto::api::*;
 use quilt_proto::wire::{
-    ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, AuditEntry, ConfigUpdate, GatewayRequest,
-    GrantRequest, LoginCode, NewApiKey, RegistryAcceptance, RoleChoice,
+    ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, AuditEntry, ConfigUpdate, Diagnosis,
+    GatewayRequest, GrantRequest, LoginCode, NewApiKey, RegistryAcceptance, RoleChoice,
 };
 use quilt_proto::{ApiKeyId, ProfileName, Secret};
 #[cfg(target_os = "linux")]
@@ -462,4 +462,93 @@ async fn a_script_has_its_name_in_the_log_and_its_arguments_are_in_no_file() {
         file.contains("train.py") && !file.contains("hunter2"),
         "{file}"
     );
+}
+
+/// What is not noted is said, wherever somebody would look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_is_told_of() {
+    let mut world = World::start().await;
+    world.login().await;
+    let log = world.home.state().join("audit.jsonl");
+    let codes = async |world: &World| {
+        let status = world.client().status().await.unwrap();
+        let diagnosis = world.ctl(&["doctor", "--json"]).await.stdout;
+        let diagnosis: Diagnosis = serde_json::from_str(&diagnosis).unwrap();
+        let said = [status.findings, diagnosis.findings];
+        said.map(|found| found.iter().any(|it| it.code == "audit_unwritten"))
+    };
+    let plants: [(&str, fn(&std::path::Path)); 3] = [
+        ("a directory", |log| fs::create_dir(log).unwrap()),
+        ("a link", |log| {
+            std::os::unix::fs::symlink("/dev/null", log).unwrap();
+        }),
+        ("a pipe", |log| {
+            let made = std::process::Command::new("mkfifo").arg(log).status();
+            assert!(made.unwrap().success());
+        }),
+    ];
+    for (what, plant) in plants {
+        fs::remove_file(&log).unwrap();
+        plant(&log);
+        world.ctl(&["token"]).await.ok();
+        // What was asked for before is noted by then.
+        world.ctl(&["audit"]).await;
+        assert_eq!(codes(&world).await, [true; 2], "{what}");
+        world.crash_and_restart().await;
+        assert_eq!(codes(&world).await, [true; 2], "{what}, after a restart");
+        let is_dir = log.symlink_metadata().unwrap().is_dir();
+        let remove = if is_dir {
+            fs::remove_dir
+        } else {
+            fs::remove_file
+        };
+        remove(&log).unwrap();
+        // The control: it is written again, and nothing more is said.
+        world.ctl(&["token"]).await.ok();
+        let listed = world.ctl(&["audit"]).await;
+        assert!(!listed.stderr.contains("Not all is here"), "{listed:?}");
+        assert!(listed.ok().contains("token"), "{what}");
+        assert_eq!(codes(&world).await, [false; 2], "{what}");
+    }
+}
+
+/// As a disk that is full leaves it: what was noted before can still be read.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_not_whole_says_so() {
+    let world = World::start().await;
+    world.login().await;
+    let log = world.home.state().join("audit.jsonl");
+    world.ctl(&["token"]).await.ok();
+    world.ctl(&["audit"]).await.ok();
+    let mark = async |how: &str| {
+        let marked = world
+            .home
+            .command("chattr")
+            .arg(how)
+            .arg(&log)
+            .output()
+            .await;
+        marked.is_ok_and(|marked| marked.status.success())
+    };
+    if !mark("+i").await {
+        quilt_tests::harness::toolchain::not_run("immutable files", "chattr +i does not work here");
+        return;
+    }
+    world.ctl(&["whoami"]).await.ok();
+    world.ctl(&["credential-process"]).await.ok();
+    world.ctl(&["audit"]).await;
+    let listed = world.ctl(&["audit"]).await;
+    let status = world.client().status().await.unwrap();
+    assert!(mark("-i").await);
+    let mut findings = status.findings.iter();
+    let found = findings.find(|it| it.code == "audit_unwritten");
+    let found = found.expect("a finding");
+    assert!(found.summary.contains("marked as immutable"), "{found:?}");
+    assert_eq!(
+        found.hint.to_string(),
+        format!("lsattr -d {}", log.display())
+    );
+    assert!(listed.stderr.contains("Not all is here"), "{listed:?}");
+    assert!(listed.ok().contains("token"));
 }

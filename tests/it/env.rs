@@ -357,3 +357,48 @@ async fn a_hostile_region_reaches_no_reader() {
     let text = env(&world, "dotenv").await;
     assert!(!text.contains("id;"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sts_gives_is_what_it_was_asked_for() {
+    let role = crate::roles::arn("lake");
+    let settings = format!("[profiles.lake]\nrole_arn = '{role}'\nduration = '1h'\n");
+    let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
+    let control = world.stack.control();
+    let account = role.split(':').nth(4).unwrap();
+    let ask = async |secret: &str, user: &str| {
+        // What was answered before is forgotten with who it was for.
+        world.ctl(&["logout"]).await.ok();
+        world.login().await;
+        control.clear_faults();
+        let Fault { kind, .. } = sts(KEY_ID, secret, TOKEN);
+        let FaultKind::Status { status, body } = kind else {
+            panic!("{kind:?}");
+        };
+        let said = format!("</Credentials><AssumedRoleUser><Arn>{user}</Arn></AssumedRoleUser>");
+        let body = body.replace("</Credentials>", &said);
+        control.plant(
+            Endpoint::Sts,
+            Fault::always(FaultKind::Status { status, body }),
+        );
+        world
+            .ctl(&["credential-process", "--profile", "lake"])
+            .await
+    };
+    let ours = format!("arn:aws:sts::{account}:assumed-role/lake/me");
+    for other in [
+        ours.replace(account, "999999999999"),
+        ours.replace("arn:aws:", "arn:aws-cn:"),
+        ours.replace("/lake/", "/evil/"),
+    ] {
+        let line = ask(SECRET, &other).await.failed(5);
+        assert!(line.contains("of another role than the one"), "{line}");
+    }
+    // Cut off where the comment begins, it would pass for one.
+    let cut = format!("{SECRET}<!-- -->{SECRET}");
+    ask(&cut, &ours).await.failed(5);
+    // The control; it says 2099, and an hour was asked for.
+    let document: Value = serde_json::from_str(&ask(SECRET, &ours).await.ok()).unwrap();
+    assert_eq!(document["SecretAccessKey"], SECRET);
+    let until = document["Expiration"].as_str().unwrap();
+    assert!(!until.starts_with("2099"), "{until}");
+}

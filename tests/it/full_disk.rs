@@ -364,3 +364,80 @@ async fn a_key_dropped_on_a_full_disk_is_dropped() {
     let token = cramped.world.ctl(&["token"]).await.ok();
     assert_ne!(token.trim(), key);
 }
+
+/// There is room, and the file cannot be replaced: mounted by itself, as into a
+/// container, or marked so.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rotated_or_spent_where_its_file_cannot_be_replaced() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    cramped.world.login().await;
+    let control = cramped.world.stack.control().clone();
+    let inside = cramped.world.home.state().join("sessions.json");
+    let run = async |program: &str, args: &[&str]| {
+        let program = cramped.world.home.program(program);
+        let mut command = cramped.disk.command(&cramped.world.home, &program);
+        let output = command.args(args).arg(&inside).output().await.unwrap();
+        Run::from(output).ok();
+    };
+    run("mount", &["--bind", inside.to_str().unwrap()]).await;
+    control.outdate_access_tokens();
+    control.reset_counts();
+    let line = cramped.world.ctl(&["whoami"]).await.failed(1);
+    assert!(line.contains("it is mounted there by itself"), "{line}");
+    assert!(line.contains("; run: findmnt -T "), "{line}");
+    let code = control.login_code("alice").unwrap();
+    cramped.login(&code).await.failed(1);
+    assert_eq!(cramped.rotations(), 0, "a token would have been lost");
+    cramped.assert_tidy();
+    run("umount", &[]).await;
+    // The control: nothing is lost, neither the token nor the code.
+    cramped.world.ctl(&["whoami"]).await.ok();
+    assert_eq!(cramped.rotations(), 1);
+    cramped.login(&code).await.ok();
+    cramped.crash_and_restart().await;
+    cramped.world.ctl(&["whoami"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rotated_where_its_file_is_marked_to_stay() {
+    let mut config = StackConfig::default();
+    config.settings.rotation = Rotation::Strict;
+    let mut world = World::with(config).await;
+    world.login().await;
+    let (state, file) = (world.home.state(), world.home.sessions_file());
+    let control = world.stack.control().clone();
+    for (how, back, path) in [
+        ("+i", "-i", &file),
+        ("+a", "-a", &file),
+        ("+a", "-a", &state),
+    ] {
+        let mark = async |how: &str| {
+            let marked = world.home.command("chattr").arg(how).arg(path).output();
+            marked.await.is_ok_and(|marked| marked.status.success())
+        };
+        if !mark(how).await {
+            not_run("immutable files", "chattr does not work here");
+            return;
+        }
+        control.outdate_access_tokens();
+        control.reset_counts();
+        let refused = world.ctl(&["whoami"]).await;
+        assert!(mark(back).await);
+        let line = refused.failed(1);
+        assert!(line.contains("is marked as "), "{how}: {line}");
+        let shown = format!("; run: lsattr -d {}", path.display());
+        assert!(line.ends_with(&shown), "{how}: {line}");
+        assert_eq!(control.calls(Endpoint::Token), 0, "{how}: it would be lost");
+        let names = fs::read_dir(&state).unwrap();
+        let mut names = names.map(|entry| entry.unwrap().file_name());
+        assert!(names.all(|name| !name.to_string_lossy().starts_with('.')));
+        // The control: nothing is lost.
+        world.ctl(&["whoami"]).await.ok();
+        assert_eq!(control.calls(Endpoint::Token), 1, "{how}");
+        world.crash_and_restart().await;
+        world.ctl(&["whoami"]).await.ok();
+    }
+}

@@ -1,11 +1,12 @@
 //! `audit`: which local process got what, when.
 
-use quilt_proto::api::{AuditQuery, ReadAudit};
-use quilt_proto::wire::{Ambiguity, AuditEntry};
+use quilt_proto::api::{AuditQuery, ReadAudit, ReadStatus};
+use quilt_proto::wire::{Ambiguity, AuditEntry, Finding, FindingCode};
 
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Column, Look, Paint, Screen, Span, Symbol, Table, name};
+use crate::output;
 
 /// How far back.
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     });
     context.show_naming(&call, |look, entries| {
         screen(look, entries, args.since.is_some())
-    })
+    })?;
+    if !context.global().json {
+        say_what_is_missing(context);
+    }
+    Ok(())
+}
+
+/// Says where the list is not all there is to say.
+fn say_what_is_missing(context: &Context) {
+    let status = context.of_all_catalogs().send(&ReadStatus);
+    let findings = status.map(|status| status.findings).unwrap_or_default();
+    let about = |finding: &&Finding| finding.code == FindingCode::AuditUnwritten.as_str();
+    for finding in findings.iter().filter(about) {
+        output::note(format_args!("Not all is here: {finding}"));
+    }
 }
 
 fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {

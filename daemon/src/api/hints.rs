@@ -12,10 +12,9 @@ use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
 use self::commands::{
-    CONFIGURE, accept, away, bind, delete_again, file, list, login, look, new_key, refused_key,
-    versions,
+    CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
 };
-pub(super) use self::commands::{ask, key as key_notice, not_taken, note, store};
+pub(super) use self::commands::{ask, file, key as key_notice, not_taken, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalog_resolver::CatalogError;

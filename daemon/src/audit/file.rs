@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quilt_proto::wire::AuditEntry;
@@ -12,7 +13,7 @@ use quilt_proto::{Timestamp, state_files};
 use quilt_trust::{Access, Role};
 
 use super::program_shares;
-use crate::files;
+use crate::files::{self, FileError};
 
 /// How long either file gets, in bytes: at most twice this much is on the disk,
 /// and half as much more for a moment.
@@ -30,7 +31,11 @@ pub(super) struct AuditFile {
     /// The last line may have been cut off.
     torn: bool,
     complained: bool,
+    failure: Failure,
 }
+
+/// Why the last line could not be written, for whoever asks.
+pub(super) type Failure = Arc<Mutex<Option<FileError>>>;
 
 impl AuditFile {
     pub(super) fn new(dir: &Path) -> Self {
@@ -39,6 +44,24 @@ impl AuditFile {
             open: None,
             torn: false,
             complained: false,
+            failure: Failure::default(),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        Arc::clone(&self.failure)
+    }
+
+    fn note_failure(&self, failure: Option<FileError>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Sees whether lines could be written to what there is.
+    pub(super) fn try_open(&mut self) {
+        if self.path.symlink_metadata().is_ok() {
+            let opened = open(&self.path);
+            let failure = opened.map_err(|error| FileError::of("write to", &self.path, &error));
+            self.note_failure(failure.err());
         }
     }
 
@@ -58,15 +81,19 @@ impl AuditFile {
     /// Writes a line. What cannot be written is lost, and said once.
     pub(super) fn append(&mut self, entry: &AuditEntry) {
         match self.try_append(entry) {
-            Ok(()) => self.complained = false,
+            Ok(()) => {
+                self.complained = false;
+                self.note_failure(None);
+            }
             Err(error) => {
                 // Opened anew next time, in case the file was taken away.
                 self.open = None;
+                let failure = FileError::of("write to", &self.path, &error);
                 if !self.complained {
-                    let path = self.path.display();
-                    tracing::warn!("cannot write to {path}: {}", files::words(&error));
+                    tracing::warn!("{failure}");
                 }
                 self.complained = true;
+                self.note_failure(Some(failure));
             }
         }
     }

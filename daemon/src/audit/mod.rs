@@ -20,10 +20,10 @@ use quilt_proto::{Timestamp, quoted};
 use tokio::sync::oneshot;
 
 pub use self::event::Event;
-use self::file::AuditFile;
+use self::file::{AuditFile, Failure};
 use self::tally::Tally;
 use self::writer::{WriterMessage, lock, run};
-use crate::files;
+use crate::files::{self, FileError};
 
 /// Events that may wait to be written; more are dropped, and counted.
 const BACKLOG: usize = 1024;
@@ -44,6 +44,7 @@ pub struct AuditLog {
     tally: Arc<Mutex<Tally>>,
     dropped: Arc<AtomicU64>,
     recorded: Arc<AtomicU64>,
+    failure: Failure,
 }
 
 impl AuditLog {
@@ -52,6 +53,7 @@ impl AuditLog {
         let (orders, inbox) = sync_channel(BACKLOG);
         let file = AuditFile::new(dir);
         let path = file.path().to_owned();
+        let failure = file.failure();
         let tally = Arc::<Mutex<Tally>>::default();
         let counted = Arc::clone(&tally);
         let started = std::thread::Builder::new()
@@ -59,6 +61,7 @@ impl AuditLog {
             .spawn(move || run(file, &inbox, &counted));
         if let Err(error) = &started {
             tracing::warn!("nothing is audited: {error}");
+            *lock(&failure) = Some(FileError::of("write to", &path, error));
         }
         Self {
             path,
@@ -66,6 +69,7 @@ impl AuditLog {
             tally,
             dropped: Arc::default(),
             recorded: Arc::default(),
+            failure,
         }
     }
 
@@ -88,6 +92,11 @@ impl AuditLog {
         if self.dropped.fetch_add(count, Ordering::Relaxed) == 0 {
             tracing::warn!("events are not audited: too many at once");
         }
+    }
+
+    /// Why what was last noted could not be written, if it could not.
+    pub fn failure(&self) -> Option<FileError> {
+        lock(&self.failure).clone()
     }
 
     /// Events so far.

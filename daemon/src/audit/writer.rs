@@ -22,6 +22,7 @@ pub(super) enum WriterMessage {
 
 /// Carries orders out until nobody can give any.
 pub(super) fn run(mut file: AuditFile, inbox: &Receiver<WriterMessage>, tally: &Arc<Mutex<Tally>>) {
+    file.try_open();
     loop {
         let due = lock(tally).due_in();
         let order = match due {
@@ -54,6 +55,6 @@ fn flush(file: &mut AuditFile, tally: &Mutex<Tally>, age: Duration) {
     }
 }
 
-pub(super) fn lock(tally: &Mutex<Tally>) -> std::sync::MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

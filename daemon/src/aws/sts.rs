@@ -69,7 +69,17 @@ impl Aws {
         }
         let answer = call.send().await.map_err(|error| explain(&error, keys));
         self.sts_meter.note(&answer, AwsError::kind);
-        let issued = answer?.credentials.ok_or(NotAws::Shape);
+        let answer = answer?;
+        let user = answer.assumed_role_user.as_ref();
+        // Stand-ins for AWS leave it out.
+        let user = user.map(|user| user.arn()).filter(|arn| !arn.is_empty());
+        if user.is_some_and(|user| !is_session_of(user, request.role_arn)) {
+            return Err(AwsError::odd(
+                SERVICE,
+                "gave credentials of another role than the one that was asked for",
+            ));
+        }
+        let issued = answer.credentials.ok_or(NotAws::Shape);
         let keys = issued.and_then(|issued| {
             Ok(SessionKeys {
                 access_key_id: issued.access_key_id.parse()?,
@@ -102,6 +112,25 @@ impl Aws {
             .credentials_provider(credentials);
         Client::from_conf(config.build())
     }
+}
+
+/// Whether a session (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is one of
+/// a role (`arn:aws:iam::ACCOUNT:role/PATH/NAME`).
+fn is_session_of(session: &str, role: &str) -> bool {
+    let parts = |arn: &str| {
+        let mut parts = arn.splitn(6, ':').map(str::to_owned);
+        let (_, partition) = (parts.next()?, parts.next()?);
+        let (account, resource) = (parts.nth(2)?, parts.next()?);
+        Some((partition, account, resource))
+    };
+    let (Some((partition, account, role)), Some(session)) = (parts(role), parts(session)) else {
+        return false;
+    };
+    let name = role.rsplit('/').next().unwrap_or_default();
+    let mut resource = session.2.split('/');
+    (session.0, session.1) == (partition, account)
+        && resource.next() == Some("assumed-role")
+        && resource.next() == Some(name)
 }
 
 /// What became of a call, in words that hold nothing we sent.
@@ -141,5 +170,33 @@ where
             code,
             "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_of_a_role_are_told_from_others() {
+        let is = |session, role| is_session_of(session, role);
+        let role = "arn:aws:iam::123456789012:role/lake";
+        assert!(is("arn:aws:sts::123456789012:assumed-role/lake/me", role));
+        let deep = "arn:aws-cn:iam::123456789012:role/a/b/lake";
+        assert!(is(
+            "arn:aws-cn:sts::123456789012:assumed-role/lake/me",
+            deep
+        ));
+        for other in [
+            "arn:aws:sts::999999999999:assumed-role/lake/me",
+            "arn:aws-cn:sts::123456789012:assumed-role/lake/me",
+            "arn:aws:sts::123456789012:assumed-role/evil/lake",
+            "arn:aws:sts::123456789012:assumed-role/lake2/me",
+            "arn:aws:sts::123456789012:federated-user/lake",
+            "lake",
+            "",
+        ] {
+            assert!(!is(other, role), "{other}");
+        }
     }
 }

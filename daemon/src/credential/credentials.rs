@@ -116,6 +116,15 @@ impl From<&AwsCredentials> for ContainerCredentials {
     }
 }
 
+/// How far this machine's clock may be behind, in seconds.
+const SKEW: i64 = 300;
+
+/// Until when credentials are believed that were asked for `seconds`: whoever
+/// issued them does not say that they are good for years.
+pub(super) fn believed(expires_at: Timestamp, now: Timestamp, seconds: i64) -> Timestamp {
+    expires_at.min(now.plus_seconds(seconds.saturating_add(SKEW)))
+}
+
 #[cfg(test)]
 mod tests {
     use quilt_proto::Secret;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quilt_proto::ProfileName;
 
-use super::credentials::Issued;
+use super::credentials::{Issued, believed};
 use super::vault::Vault;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
@@ -69,7 +69,7 @@ impl RoleChain {
             access_key_id: issued.access_key_id,
             secret_access_key: issued.secret_access_key,
             session_token: issued.session_token,
-            expires_at: issued.expires_at,
+            expires_at: believed(issued.expires_at, now, self.profile.effective_duration()),
             identity: base.identity,
         }))
     }

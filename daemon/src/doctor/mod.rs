@@ -26,6 +26,7 @@ pub use self::diagnostic::{Diagnostic, known, network};
 pub use self::machine::settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
+use crate::files::FileError;
 use crate::gateway::Gateway;
 use crate::hardening::ProtectionAttempt;
 use crate::keys::{KeyDiagnostic, Keys, StartupKeyError, StartupSource};
@@ -67,6 +68,8 @@ pub struct DoctorContext<'a> {
     pub program: Option<&'a Program>,
     /// Files that are not used, because somebody else may have changed them.
     pub distrusted: &'a [Distrust],
+    /// Why the audit log cannot be written.
+    pub unaudited: Option<&'a FileError>,
     /// The directory of the sessions file.
     pub state_dir: &'a Path,
     /// Time.

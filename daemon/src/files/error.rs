@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use quilt_proto::quoted;
 use quilt_trust::Distrust;
 
+use super::Pin;
+
 /// Makes an error of a module that has a `File` one: from distrust of a file, and
 /// from what the system said of one.
 macro_rules! wrap_file_error {
@@ -43,6 +45,16 @@ pub enum FileError {
         /// What the system said.
         kind: io::ErrorKind,
     },
+    /// The file stays as it is.
+    #[error("cannot {action} {}: {pin}", quoted::path(path))]
+    Pinned {
+        /// What was tried, or would have been.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What keeps it.
+        pin: Pin,
+    },
     /// The file or its directory may be somebody else's doing: it is not
     /// believed, and left alone.
     #[error(transparent)]
@@ -55,10 +67,14 @@ impl FileError {
         if let Some(distrust) = quilt_trust::behind(error) {
             return Self::Distrusted(distrust.clone());
         }
-        Self::Io {
-            action,
-            path: path.into(),
-            kind: error.kind(),
+        let (path, kind) = (path.into(), error.kind());
+        let may_be_pinned = matches!(
+            kind,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy
+        );
+        match Pin::of_replaced(&path).filter(|_| may_be_pinned) {
+            Some(pin) => Self::Pinned { action, path, pin },
+            None => Self::Io { action, path, kind },
         }
     }
 }

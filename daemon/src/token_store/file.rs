@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError, StoreNote};
-use crate::files::{self, Stamp, WatchedFile};
+use crate::files::{self, FileError, Pin, Stamp, WatchedFile};
 use crate::watchdog::may_block;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
@@ -105,6 +105,14 @@ impl FileBackend {
     }
 
     fn reserve_now(&self) -> Result<NamedTempFile, StoreError> {
+        let path = self.path();
+        // What can be written beside it and not put in its place must show here
+        // as well, and before anything is left in a directory that keeps it.
+        quilt_trust::judge(&path, Role::State)?;
+        if let Some(pin) = Pin::of_replaced(&path) {
+            let action = "replace";
+            return Err(FileError::Pinned { action, path, pin }.into());
+        }
         let fail = |error: io::Error| StoreError::io("write to", &self.dir, &error);
         let mut file = self.temporary()?;
         // Written, not only seeked over: a full disk must show here, before a

@@ -126,7 +126,9 @@ fn catalog(error: &CatalogError) -> Problem {
 
 fn file(error: &FileError) -> Problem {
     match error {
-        FileError::Io { .. } => Problem::new(500, ErrorCode::Internal, error.to_string()),
+        FileError::Io { .. } | FileError::Pinned { .. } => {
+            Problem::new(500, ErrorCode::Internal, error.to_string())
+        }
         FileError::Distrusted(distrust) => distrusted(distrust),
     }
 }

@@ -20,6 +20,7 @@ pub(in crate::api) fn file(error: &FileError) -> Command {
     match error {
         FileError::Distrusted(distrust) => distrust.remedy(),
         FileError::Io { path, kind, .. } => look(path, *kind),
+        FileError::Pinned { path, pin, .. } => pin.remedy(path),
     }
 }
 

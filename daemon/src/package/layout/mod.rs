@@ -13,7 +13,7 @@ use quilt_proto::wire::PackageVersion;
 use quilt_proto::{PackageName, TopHash};
 
 use super::StoreError;
-use super::store::{Batches, Entry, Store};
+use super::store::{Batches, Entry, Store, gather};
 
 /// The name of the pointer to the newest version.
 const LATEST: &str = "latest";
@@ -178,7 +178,7 @@ async fn some(batches: &mut Batches<Entry>) -> Result<Option<Vec<Entry>>, StoreE
 
 /// Everything in a folder, the pointer `latest` in it apart and first.
 async fn latest_apart(store: &dyn Store, folder: &str) -> Result<[Vec<String>; 2], StoreError> {
-    let keys: Vec<String> = store.below(folder).try_concat().await?;
+    let keys = gather(store.below(folder), folder).await?;
     let latest = format!("{folder}/{LATEST}");
     let (latest, rest) = keys.into_iter().partition(|key| *key == latest);
     Ok([latest, rest])

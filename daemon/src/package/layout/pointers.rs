@@ -5,7 +5,7 @@ use quilt_proto::wire::PackageVersion;
 
 use super::LATEST;
 use crate::package::StoreError;
-use crate::package::store::Store;
+use crate::package::store::{Store, gather};
 
 /// Pointers read at the same time.
 const AT_ONCE: usize = 32;
@@ -15,7 +15,7 @@ pub(super) async fn read_all(
     store: &dyn Store,
     folder: &str,
 ) -> Result<Vec<PackageVersion>, StoreError> {
-    let pointers: Vec<_> = store.list(folder, "").try_concat().await?;
+    let pointers = gather(store.list(folder, ""), folder).await?;
     let names = pointers
         .into_iter()
         .filter(|entry| !entry.folder)

@@ -7,7 +7,7 @@ use quilt_proto::wire::PackageVersion;
 use super::pointers::read_all;
 use super::{LATEST, Plan, Repoint, latest_apart};
 use crate::package::StoreError;
-use crate::package::store::{Batches, Entry, Modified, Store};
+use crate::package::store::{Batches, Entry, Modified, Store, gather};
 
 /// `<namespace>@<name>/<top hash>/manifest.jsonl`.
 pub(super) const MANIFESTS: &str = ".quilt/v2/manifests";
@@ -57,7 +57,8 @@ async fn manifests(
     store: &dyn Store,
     name: &PackageName,
 ) -> Result<Vec<(String, Modified)>, StoreError> {
-    store.dated(&folder(name), MANIFEST).try_concat().await
+    let folder = folder(name);
+    gather(store.dated(&folder, MANIFEST), &folder).await
 }
 
 pub(super) async fn plan_package(
@@ -66,7 +67,7 @@ pub(super) async fn plan_package(
 ) -> Result<Option<Plan>, StoreError> {
     let (tags, manifests) = (tags(name), folder(name));
     let [latest, other_tags] = latest_apart(store, &tags).await?;
-    let content: Vec<String> = store.below(&manifests).try_concat().await?;
+    let content = gather(store.below(&manifests), &manifests).await?;
     let steps = vec![latest, other_tags, content];
     // Tags alone are what the SDK leaves of a package when it is interrupted.
     let exists = steps.iter().any(|step| !step.is_empty())
@@ -88,7 +89,7 @@ pub(super) async fn plan_version(
 ) -> Result<Option<Plan>, StoreError> {
     let (tags, package) = (tags(name), folder(name));
     let manifest = format!("{package}/{top_hash}");
-    let content: Vec<String> = store.below(&manifest).try_concat().await?;
+    let content = gather(store.below(&manifest), &manifest).await?;
     if content.is_empty() && !store.has(&manifest).await? {
         return Ok(None);
     }
