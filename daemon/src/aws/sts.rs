@@ -7,7 +7,7 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::Region;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
+use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag};
 use quilt_network::Failure;
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Secret, Timestamp, quoted};
@@ -72,7 +72,7 @@ impl Aws {
         let answer = answer?;
         let user = answer.assumed_role_user.as_ref();
         // Stand-ins for AWS leave it out.
-        let user = user.map(|user| user.arn()).filter(|arn| !arn.is_empty());
+        let user = user.map(AssumedRoleUser::arn).filter(|arn| !arn.is_empty());
         if user.is_some_and(|user| !is_session_of(user, request.role_arn)) {
             return Err(AwsError::odd(
                 SERVICE,

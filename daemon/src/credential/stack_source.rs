@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::credentials::{Issued, believed};
+use super::credentials::Issued;
 use super::{AwsCredentials, CredentialError};
 use crate::clock::SharedClock;
 use crate::session::Session;
@@ -11,9 +11,6 @@ use crate::stack::StackClient;
 
 /// How long a fetch waits for a bearer token.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest that AWS gives any session for, in seconds (GetSessionToken).
-const LONGEST: i64 = 36 * 3600;
 
 /// Asks the stack.
 pub(super) struct StackSource {
@@ -45,7 +42,7 @@ impl StackSource {
             access_key_id: issued.access_key_id,
             secret_access_key: issued.secret_access_key,
             session_token: issued.session_token,
-            expires_at: believed(issued.expiration, now, LONGEST),
+            expires_at: issued.expiration,
             identity,
         }))
     }
