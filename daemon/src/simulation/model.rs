@@ -140,6 +140,13 @@ impl Place {
             .iter()
             .filter(|(other, at)| *at > deed.began && !ends(other));
         let meanwhile: Vec<_> = meanwhile.map(|(other, _)| other.to).collect();
+        // Whichever of several logins it is, it may be the one that is refused.
+        let is_alone = !meanwhile.iter().any(Option::is_some);
+        let refusals = if is_alone {
+            refusals
+        } else {
+            refusals.min(self.refusals)
+        };
         self.settled = BTreeSet::from([deed.to]);
         self.settled.extend(meanwhile);
         for other in self.under_way.values_mut() {
