@@ -116,7 +116,7 @@ impl Session {
         }
         self.settle_login(record, reservation).await?;
         drop(turn);
-        self.trust_registry(trusted.registry()).await;
+        self.trust_registry(trusted.registry());
         if expired_at <= now {
             return Err(SessionError::ClockSkew { expired_at, now });
         }
