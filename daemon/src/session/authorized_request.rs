@@ -84,7 +84,7 @@ impl Session {
     ) -> Result<T, SessionError> {
         if outcome.is_ok() {
             match bearer.kind {
-                TokenKind::ApiKey => self.key_accepted(bearer).await,
+                TokenKind::ApiKey => self.key_accepted(bearer),
                 TokenKind::Interactive => {
                     let doubted = self.state().refusal_backoff.take();
                     if doubted.is_some() {
