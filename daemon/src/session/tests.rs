@@ -1,11 +1,13 @@
 //! Sessions over a store, without a stack: what must hold before any request.
 
+mod locks;
+
 use super::*;
 use crate::clock::SystemClock;
 use std::time::Duration;
 
-async fn sessions() -> Sessions {
-    let dependencies = Dependencies {
+fn dependencies() -> Dependencies {
+    Dependencies {
         stack: Arc::default(),
         store: Store::in_memory(),
         clock: Arc::new(SystemClock::default()),
@@ -13,8 +15,11 @@ async fn sessions() -> Sessions {
         meter: RefreshMeter::default(),
         events: SessionEvents::default(),
         own_ports: OwnPorts::default(),
-    };
-    Sessions::load(dependencies).await.unwrap()
+    }
+}
+
+async fn sessions() -> Sessions {
+    Sessions::load(dependencies()).await.unwrap()
 }
 
 fn catalog(name: &str) -> CatalogUrl {

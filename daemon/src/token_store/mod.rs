@@ -167,7 +167,7 @@ impl Store {
             return Ok(known);
         }
         // A login made before such things were kept.
-        let record = self.record(catalog).await?;
+        let record = self.look().await?.sessions.remove(catalog);
         Ok(KnownCatalog {
             is_lost: known.is_lost && record.is_none(),
             registry_url: record.map(|record| record.registry_url),
@@ -233,6 +233,11 @@ impl Store {
     /// process.
     pub fn waits_for(&self, catalog: &CatalogUrl) -> Option<StoreError> {
         self.locks.waits_for(catalog).map(StoreError::Busy)
+    }
+
+    /// What a change waits for that takes long, where it is not known better.
+    pub fn busy(&self) -> StoreError {
+        self.locks.busy()
     }
 
     /// The right to rotate a catalog's refresh token, held from reading it to
