@@ -237,6 +237,11 @@ impl<S: Source> Refresher<S> {
         self.inner.refuse(error, age);
     }
 
+    /// Fetches what is not held, although nobody asks for it, until that works.
+    pub fn prepare(&self) {
+        drop(self.inner.ask());
+    }
+
     /// Tries again at once what failed: the cause may be gone.
     pub fn nudge(&self) {
         self.inner.nudge();

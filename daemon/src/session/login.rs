@@ -145,14 +145,16 @@ impl Session {
             is_login: true,
         };
         if let Err(error) = self.source.save(unsaved, reservation).await {
-            // The code is spent, so the tokens stay here and are stored by the
-            // next attempt; meanwhile nobody uses them.
+            // The code is spent, so the tokens stay here until they can be stored;
+            // meanwhile nobody uses them.
             self.state().login = Some(super::session::Login {
                 id: record.login_id,
                 role_switches: 0,
             });
             self.tokens.reset();
             self.change_identity();
+            // Nobody may ask for long, nor may a restart come first.
+            self.tokens.prepare();
             return Err(error.into());
         }
         self.begin(record);
