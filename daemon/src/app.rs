@@ -48,8 +48,9 @@ use crate::{VERSION, catalog_resolver, users};
 /// what it brought is stored. `TimeoutStopSec` of the unit is longer.
 const ROTATION_FINISH_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long it waits for the audit log, which a disk may hold up.
-const AUDIT_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it waits for the audit log, and for what is known of catalogs,
+/// which a disk may hold up.
+const DISK_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The services.
 pub struct App {
@@ -392,7 +393,13 @@ impl App {
     /// lost unless its successor gets stored.
     pub async fn finish(&self) {
         self.finish_rotations().await;
-        drop(tokio::time::timeout(AUDIT_FINISH_TIMEOUT, self.audit.finish()).await);
+        self.finish_known_catalogs().await;
+        drop(tokio::time::timeout(DISK_FINISH_TIMEOUT, self.audit.finish()).await);
+    }
+
+    pub(crate) async fn finish_known_catalogs(&self) {
+        let written = self.sessions.store().known_catalogs_written();
+        drop(tokio::time::timeout(DISK_FINISH_TIMEOUT, written).await);
     }
 
     pub(crate) async fn finish_rotations(&self) {

@@ -38,6 +38,7 @@ impl Grants {
                 last_used_at: None,
                 holder: None,
                 is_persistent: true,
+                is_saved: true,
                 is_superseded: kept.is_superseded,
                 written: kept.expires_at,
                 is_being_saved: false,
@@ -86,7 +87,7 @@ impl Grants {
             let is_there = |id: &str| kept.iter().any(|kept| kept.id == id);
             state
                 .grants
-                .retain(|id, grant| !grant.is_persistent || is_there(id));
+                .retain(|id, grant| !grant.is_saved || is_there(id));
         }
         Ok(())
     }

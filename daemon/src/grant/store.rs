@@ -71,6 +71,8 @@ pub(super) struct Grant {
     pub(super) last_used_at: Option<Timestamp>,
     pub(super) holder: Option<u32>,
     pub(super) is_persistent: bool,
+    /// It is written down, so that where it is not, somebody has taken it back.
+    pub(super) is_saved: bool,
     /// Its holder has been given another.
     pub(super) is_superseded: bool,
     /// Until when it is good by what is written down.
@@ -160,6 +162,7 @@ impl Grants {
             last_used_at: None,
             holder: holder.as_ref().map(ProcessHandle::pid),
             is_persistent,
+            is_saved: false,
             is_superseded: false,
             written: expires.wall,
             is_being_saved: false,
@@ -195,6 +198,9 @@ impl Grants {
                 state.remove(&id);
                 state.restore_superseded(superseded);
                 return Err(GrantError::Unsaved(error));
+            }
+            if let Some(grant) = self.state().grants.get_mut(&id) {
+                grant.is_saved = true;
             }
         }
         drop(turn);

@@ -72,7 +72,7 @@ impl Keys {
             Ok(Ok(info)) => {
                 let me = info.me.clone().ok_or_else(|| SLOW.to_owned());
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
-                session.trust_registry(trusted.registry()).await;
+                session.trust_registry(trusted.registry());
                 return Ok(session.key_outcome(me, so_far, Some(&trusted)).await);
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
@@ -159,7 +159,7 @@ impl Keys {
     /// Drops the key in use; the login counts again.
     pub async fn clear(&self, session: &Session) {
         session.clear_key();
-        session.note_key().await;
+        session.note_key();
     }
 
     /// What to mend about the keys of a session.

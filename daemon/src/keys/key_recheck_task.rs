@@ -14,7 +14,7 @@ impl Keys {
         let serial = session.api_key().serial();
         // Not among the tasks a stopping daemon waits for.
         tokio::spawn(async move {
-            session.note_key().await;
+            session.note_key();
             while let Some(due) = session.api_key().next_check(serial).await {
                 keys.clock.sleep_until(due).await;
                 // It may have been put off, or replaced.
@@ -22,7 +22,7 @@ impl Keys {
                     keys.recheck(&session, serial).await;
                 }
             }
-            session.note_key().await;
+            session.note_key();
         });
     }
 

@@ -45,7 +45,7 @@ impl Session {
     /// The stack said of a key that it works; that of this registry is kept to.
     pub async fn key_accepted(&self, bearer: &Bearer) {
         if self.api_key.accepted(&bearer.token, &bearer.registry) {
-            self.trust_registry(&bearer.registry).await;
+            self.trust_registry(&bearer.registry);
         }
     }
 
@@ -74,18 +74,12 @@ impl Session {
 
     /// Remembers that there is a key, or that there is none, so that a later
     /// daemon can tell.
-    pub async fn note_key(&self) {
-        let _turn = self.epochs.lock_key_note().await;
+    pub fn note_key(&self) {
+        // Whoever comes later notes what is later.
+        let _turn = self.epochs.lock_key_note();
         let is_set = self.api_key.is_set();
         self.state().key_forgotten = false;
-        if let Err(error) = self
-            .dependencies
-            .store
-            .note_key(&self.catalog, is_set)
-            .await
-        {
-            tracing::warn!("cannot note whether an API key is in use: {error}");
-        }
+        self.dependencies.store.note_key(&self.catalog, is_set);
     }
 
     pub(super) fn key_refused(&self) -> SessionError {

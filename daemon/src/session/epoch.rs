@@ -5,6 +5,7 @@
 //! clearing the key that of every key: those remember when they began, and find
 //! under the lock that they were superseded. So memory and store tell the same.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -30,7 +31,7 @@ pub struct Epoch {
 pub(super) struct Epochs {
     lock: Mutex<()>,
     /// Only one task at a time notes whether there is a key.
-    key_note: Mutex<()>,
+    key_note: std::sync::Mutex<()>,
     current: watch::Sender<Epoch>,
 }
 
@@ -42,10 +43,10 @@ impl Epochs {
         self.lock.lock().await
     }
 
-    /// The right to note whether there is a key, which waits for another file
-    /// and keeps nothing else waiting.
-    pub(super) async fn lock_key_note(&self) -> MutexGuard<'_, ()> {
-        self.key_note.lock().await
+    /// The right to note whether there is a key.
+    pub(super) fn lock_key_note(&self) -> std::sync::MutexGuard<'_, ()> {
+        let turn = self.key_note.lock();
+        turn.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends every login and key under way.

@@ -111,7 +111,7 @@ impl Session {
         let session = Arc::clone(self);
         let settling = async move { session.settle(epoch, record, reservation).await };
         self.change(settling, SessionError::Store).await?;
-        self.trust_registry(trusted.registry()).await;
+        self.trust_registry(trusted.registry());
         if expired_at <= now {
             return Err(SessionError::ClockSkew { expired_at, now });
         }

@@ -7,7 +7,7 @@ use quilt_proto::{ApiKeySecret, Secret};
 
 use super::{Session, TrustedRegistry};
 use crate::stack::StackConfig;
-use crate::token_store::KeptUser;
+use crate::token_store::{CatalogPatch, KeptUser};
 
 /// How long a login waits for the stack to say whose it is. It stands without.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -58,7 +58,7 @@ impl Session {
             Ok(me) => me.map_err(|error| error.to_string()),
             Err(_) => Err("the stack takes too long to answer".to_owned()),
         };
-        self.remember_user(me.as_ref().ok().map(name), true).await;
+        self.remember_user(me.as_ref().ok().map(name), true);
         LoginOutcome {
             previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
             me,
@@ -75,7 +75,7 @@ impl Session {
         trusted: Option<&TrustedRegistry>,
     ) -> LoginOutcome {
         if let Ok(me) = &me {
-            self.remember_user(Some(name(me)), false).await;
+            self.remember_user(Some(name(me)), false);
         }
         LoginOutcome {
             previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
@@ -86,8 +86,8 @@ impl Session {
     }
 
     /// Remembers whose the stored login is, as the stack has just said.
-    pub async fn remember_login_user(&self, me: &Me) {
-        self.remember_user(Some(name(me)), true).await;
+    pub fn remember_login_user(&self, me: &Me) {
+        self.remember_user(Some(name(me)), true);
     }
 
     /// Keeps whose this session is, as the stack has just said, for the next
@@ -113,12 +113,9 @@ impl Session {
             }
             state.user.clone_from(&kept);
         }
-        let (store, catalog) = (self.dependencies.store.clone(), self.catalog.clone());
-        self.dependencies.tasks.spawn(async move {
-            let keep = |known: &mut crate::token_store::KnownCatalog| known.user = kept;
-            if let Err(error) = store.update_known_catalog(&catalog, keep).await {
-                tracing::warn!("cannot keep who is logged in: {error}");
-            }
+        self.learn(CatalogPatch {
+            user: Some(kept),
+            ..CatalogPatch::default()
         });
     }
 
@@ -143,23 +140,12 @@ impl Session {
         Some(format!("{} {}", login.id, login.role_switches))
     }
 
-    async fn remember_user(&self, user: Option<String>, is_login: bool) {
-        let remember = |known: &mut crate::token_store::KnownCatalog| {
-            if user.is_some() {
-                known.last_user.clone_from(&user);
-            }
-            if is_login {
-                known.login_user = user;
-            }
-        };
-        if let Err(error) = self
-            .dependencies
-            .store
-            .update_known_catalog(&self.catalog, remember)
-            .await
-        {
-            tracing::warn!("cannot keep who is logged in: {error}");
-        }
+    fn remember_user(&self, user: Option<String>, is_login: bool) {
+        self.learn(CatalogPatch {
+            last_user: user.clone(),
+            login_user: is_login.then_some(user),
+            ..CatalogPatch::default()
+        });
     }
 }
 

@@ -30,7 +30,7 @@ impl Session {
         drop(turn);
         // Should the note of it be lost, the record still knew.
         if let Ok(Some(registry)) = self.known_registry().await {
-            self.trust_registry(&registry).await;
+            self.trust_registry(&registry);
         }
         let turn = self.epochs.lock().await;
         self.clear_key();
@@ -47,7 +47,7 @@ impl Session {
             .err()
             .map(|error| SessionError::HalfLoggedOut(error.clone()).to_string());
         drop(turn);
-        self.note_key().await;
+        self.note_key();
         let record = removed.map_err(SessionError::HalfLoggedOut)?;
         if let Some(record) = record {
             self.revoke(&record).await;

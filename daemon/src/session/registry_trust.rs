@@ -12,7 +12,7 @@ use quilt_proto::{RegistryHost, RegistryUrl};
 
 use super::{Session, SessionError};
 use crate::stack::StackConfig;
-use crate::token_store::StoreError;
+use crate::token_store::{CatalogPatch, StoreError};
 
 /// How long a catalog may take to say in which region it is.
 const REGION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ impl Session {
     /// What the catalog says of itself now.
     pub async fn published(&self) -> Result<StackConfig, SessionError> {
         let published = self.dependencies.stack.discover(&self.catalog).await?;
-        self.remember_region(published.region.as_ref()).await;
+        self.remember_region(published.region.as_ref());
         Ok(published)
     }
 
@@ -70,23 +70,20 @@ impl Session {
         asked.ok()?.ok()?.region
     }
 
-    async fn remember_region(&self, region: Option<&Region>) {
-        let Some(region) = region.map(ToString::to_string) else {
-            return;
-        };
-        let known = self.dependencies.store.known_catalog(&self.catalog).await;
-        if known.is_ok_and(|known| known.region.as_ref() == Some(&region)) {
-            return;
+    fn remember_region(&self, region: Option<&Region>) {
+        if let Some(region) = region {
+            self.learn(CatalogPatch {
+                region: Some(region.to_string()),
+                ..CatalogPatch::default()
+            });
         }
-        let remember = |known: &mut crate::token_store::KnownCatalog| known.region = Some(region);
-        if let Err(error) = self
-            .dependencies
+    }
+
+    /// Something has become known of this catalog.
+    pub(super) fn learn(&self, patch: CatalogPatch) {
+        self.dependencies
             .store
-            .update_known_catalog(&self.catalog, remember)
-            .await
-        {
-            tracing::debug!("cannot keep where the catalog is: {error}");
-        }
+            .patch_known_catalog(&self.catalog, patch);
     }
 
     /// The same with what the catalog has just said.
@@ -148,23 +145,16 @@ impl Session {
     /// logged in stays where it is.
     pub async fn accept_registry(&self, host: &RegistryHost) -> Result<(), SessionError> {
         let trusted = self.verify_registry(Some(host)).await?;
-        self.trust_registry(trusted.registry()).await;
+        self.trust_registry(trusted.registry());
         Ok(())
     }
 
     /// Sends secrets there from now on.
-    pub async fn trust_registry(&self, registry: &RegistryUrl) {
-        let registry = registry.clone();
-        let trust =
-            |known: &mut crate::token_store::KnownCatalog| known.registry_url = Some(registry);
-        if let Err(error) = self
-            .dependencies
-            .store
-            .update_known_catalog(&self.catalog, trust)
-            .await
-        {
-            tracing::warn!("cannot keep where the registry is: {error}");
-        }
+    pub fn trust_registry(&self, registry: &RegistryUrl) {
+        self.learn(CatalogPatch {
+            registry_url: Some(registry.clone()),
+            ..CatalogPatch::default()
+        });
     }
 
     /// Where a key goes that has not succeeded here yet: that of a daemon which

@@ -41,6 +41,9 @@ pub(super) struct Answer {
     pub(super) body: Value,
     /// When it was given, by the machine's clock.
     pub(super) at: Timestamp,
+    /// Meanwhile everything froze, or a lock was let go: time went that nobody
+    /// waits for any more.
+    pub(super) was_held_up: bool,
 }
 
 impl Answer {
@@ -133,6 +136,8 @@ impl Daemon {
             .map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let request = request.body(body).unwrap();
         let (began, disturbed) = (Instant::now(), world.seen().disturbances);
+        let was_disturbed = world.was_disturbed();
+        let was_held = world.is_lock_held();
         self.under_way.send_modify(|count| *count += 1);
         let answered = async {
             let response = self.router.clone().oneshot(request).await.unwrap();
@@ -154,7 +159,8 @@ impl Daemon {
         } else {
             asked.limit
         };
-        if took > limit && disturbed == world.seen().disturbances {
+        let is_disturbed = disturbed != world.seen().disturbances;
+        if took > limit && !is_disturbed {
             world.breach(format!("{} was answered after {took:?}", asked.path));
         }
         let Ok((status, body)) = answered else {
@@ -179,6 +185,7 @@ impl Daemon {
             },
             body,
             at: world.wall(),
+            was_held_up: was_disturbed || is_disturbed || was_held && !world.is_lock_held(),
         })
     }
 
@@ -192,6 +199,7 @@ impl Daemon {
         let ended = under_way.wait_for(|count| *count == 0);
         let _ = tokio::time::timeout(Duration::from_secs(5), ended).await;
         self.app.finish_rotations().await;
+        self.app.finish_known_catalogs().await;
         self.kill(world);
     }
 

@@ -60,11 +60,15 @@ impl World {
     /// Whether a write or a lock may fail, or did a while ago.
     pub(super) fn is_store_troubled(&self) -> bool {
         let now = self.true_time().unix();
-        let is_held = !self.disk.held.lock().unwrap().is_empty();
         let last = *self.disk.troubled_at.lock().unwrap();
-        is_held
+        self.is_lock_held()
             || *self.disk.is_full.lock().unwrap()
             || last.is_some_and(|last| now - last < FORGIVEN)
+    }
+
+    /// Whether somebody holds a lock.
+    pub(super) fn is_lock_held(&self) -> bool {
+        !self.disk.held.lock().unwrap().is_empty()
     }
 
     fn disk_is_troubled(&self) {

@@ -88,6 +88,8 @@ pub(super) struct Site {
     pub(super) key_refusals: u64,
     /// When anything last went wrong.
     pub(super) troubled_at: i64,
+    /// When it last knew its access tokens no more.
+    pub(super) outdated_at: i64,
 }
 
 #[derive(Default)]
@@ -145,7 +147,8 @@ impl Stacks {
     }
 
     /// No access token issued so far is good any more.
-    pub(super) fn outdate(&mut self, site: usize) {
+    pub(super) fn outdate(&mut self, site: usize, now: i64) {
+        self.sites[site].outdated_at = now;
         for access in self.sites[site].access.values_mut() {
             access.expires = 0;
         }

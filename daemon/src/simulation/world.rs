@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use quilt_proto::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::disk::Disk;
 use super::fault::{Endpoint, Fault, Trouble};
@@ -17,6 +18,9 @@ use super::random::{Rng, at_time, jitter_by};
 use super::stack::{Reply, SITES, Stacks};
 use super::time::{Passed, SimClock};
 use crate::clock::Clock;
+
+/// How long everything freezes.
+pub(super) const FREEZE: Duration = Duration::from_secs(17);
 
 /// How often somebody starts, stops or freezes what requests run in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub(super) struct Seen {
     pub(super) vends: u64,
     pub(super) crashes: u64,
     pub(super) disturbances: Disturbances,
+    pub(super) disturbed_at: Option<Instant>,
     /// When the wall clock was last wrong, by the true time.
     pub(super) set_at: Option<i64>,
 }
@@ -113,6 +118,9 @@ impl World {
     /// The machine stops; whatever was under way is.
     pub(super) fn end(&self) {
         self.mend_disk();
+        for place in &mut self.model().logins {
+            place.stopped();
+        }
         let clock = self.clock.lock().unwrap().take().unwrap();
         *self.passed.lock().unwrap() = clock.passed();
     }
@@ -152,7 +160,15 @@ impl World {
 
     /// What is under way may take longer than it should.
     pub(super) fn disturb(&self) {
-        self.seen().disturbances.0 += 1;
+        let mut seen = self.seen();
+        seen.disturbances.0 += 1;
+        seen.disturbed_at = Some(Instant::now());
+    }
+
+    /// Whether everything has just frozen: what was under way then ends now.
+    pub(super) fn was_disturbed(&self) -> bool {
+        let at = self.seen().disturbed_at;
+        at.is_some_and(|at| at.elapsed() < 2 * FREEZE)
     }
 
     /// Whatever a life has left behind.

@@ -5,13 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use quilt_proto::state_files::CATALOGS;
 use quilt_proto::wire::SessionUser;
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
+use super::catalog_patch::{CatalogPatch, CatalogPatches};
 use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
 use super::{StoreError, StoreNote};
@@ -70,21 +73,22 @@ impl KnownCatalog {
     }
 }
 
-type Catalogs = BTreeMap<CatalogUrl, KnownCatalog>;
+pub(super) type Catalogs = BTreeMap<CatalogUrl, KnownCatalog>;
 
 /// How many catalogs are remembered that were only asked where they are.
 /// Whoever names ever new ones shall not fill the file.
-const MOST_NAMED: usize = 64;
+pub(super) const MOST_NAMED: usize = 64;
 
-/// Makes room for one more that was only named.
-fn forget_named(catalogs: &mut Catalogs) {
+/// Makes room where too many were only named, for those of now.
+fn forget_named(catalogs: &mut Catalogs, now: &CatalogPatches) {
     let named = catalogs.values().filter(|known| known.is_only_named());
-    if named.count() >= MOST_NAMED {
+    if named.count() > MOST_NAMED {
         catalogs.retain(|_, known| !known.is_only_named());
+        now.apply_to(catalogs);
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Document {
     version: u32,
     /// There were others, in a file that could not be read.
@@ -96,47 +100,61 @@ struct Document {
 /// The layout this version writes.
 const VERSION: u32 = 1;
 
-/// What is known of every catalog. Cheap to clone.
+/// How long until it is tried again to write what could not be.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// What is known of every catalog. Cheap to clone. What becomes known counts at
+/// once in this process, and is written behind: nobody waits for the disk, or
+/// for whoever holds the lock.
 #[derive(Clone)]
-pub(super) struct KnownCatalogs {
+pub(super) struct KnownCatalogs(Arc<Shared>);
+
+struct Shared {
     dir: Option<PathBuf>,
     locks: Locks,
-    /// What no file has: all of it without a directory, else what could not be
-    /// written.
-    unwritten: Arc<Mutex<Catalogs>>,
-    notes: Arc<Mutex<Vec<StoreNote>>>,
+    state: Mutex<State>,
+    /// Told when nothing is left to be written.
+    written: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// What no file has; all of it without a directory.
+    unwritten: CatalogPatches,
+    /// Somebody is at it.
+    is_being_written: bool,
+    notes: Vec<StoreNote>,
 }
 
 impl KnownCatalogs {
     /// Forgotten when the process ends.
     pub(super) fn in_memory() -> Self {
-        Self {
-            dir: None,
-            locks: Locks::in_process(),
-            unwritten: Arc::default(),
-            notes: Arc::default(),
-        }
+        Self::new(None, Locks::in_process())
     }
 
     /// In a state directory, which need not exist yet.
     pub(super) fn in_dir(dir: &Path) -> Self {
-        Self {
-            dir: Some(dir.to_owned()),
-            locks: Locks::in_dir(dir),
-            ..Self::in_memory()
-        }
+        Self::new(Some(dir.to_owned()), Locks::in_dir(dir))
+    }
+
+    fn new(dir: Option<PathBuf>, locks: Locks) -> Self {
+        Self(Arc::new(Shared {
+            dir,
+            locks,
+            state: Mutex::default(),
+            written: Notify::new(),
+        }))
     }
 
     /// What the user should know.
     pub(super) fn notes(&self) -> Vec<StoreNote> {
-        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.clone()
+        self.0.state().notes.clone()
     }
 
     /// What is known of a catalog. Looks at the file each time: other daemons
     /// write it too.
     pub(super) fn of(&self, catalog: &CatalogUrl) -> Result<KnownCatalog, StoreError> {
-        let mut document = self.read()?;
+        let mut document = self.0.read()?;
         let known = document.catalogs.remove(catalog).unwrap_or_default();
         let others = document.catalogs.into_iter();
         let registries_of_same_server = others.filter(|(other, _)| other.is_same_server(catalog));
@@ -151,64 +169,99 @@ impl KnownCatalogs {
 
     /// What is known of every catalog.
     pub(super) fn all(&self) -> Result<BTreeMap<CatalogUrl, KnownCatalog>, StoreError> {
-        Ok(self.read()?.catalogs)
+        Ok(self.0.read()?.catalogs)
     }
 
-    /// Changes what is known of a catalog. Where that cannot be written, it is
-    /// kept for the life of the process, and noted.
-    pub(super) async fn update(
-        &self,
-        catalog: &CatalogUrl,
-        change: impl FnOnce(&mut KnownCatalog) + Send,
-    ) -> Result<(), StoreError> {
-        let Some(dir) = &self.dir else {
-            change(self.unwritten().entry(catalog.clone()).or_default());
-            return Ok(());
-        };
-        let prepared = quilt_trust::make_dir(dir).map_err(StoreError::from);
-        let _guard = match prepared {
-            Ok(()) => Some(self.locks.known_catalogs().await?),
-            Err(_) => None,
-        };
-        let mut document = self.read()?;
-        if !document.catalogs.contains_key(catalog) {
-            forget_named(&mut document.catalogs);
+    /// Something has become known. Must be called inside a tokio runtime.
+    pub(super) fn patch(&self, catalog: &CatalogUrl, patch: CatalogPatch) {
+        if !self.0.is_news(catalog, &patch) {
+            return;
         }
-        let known = document.catalogs.entry(catalog.clone()).or_default();
-        let before = known.clone();
-        change(known);
-        let now = known.clone();
-        if now == before && self.unwritten().is_empty() {
-            return Ok(());
+        let mut state = self.0.state();
+        state.unwritten.add(catalog, patch);
+        if self.0.dir.is_some() && !std::mem::replace(&mut state.is_being_written, true) {
+            drop(state);
+            tokio::spawn(write_behind(Arc::downgrade(&self.0)));
         }
-        let written = match prepared {
-            Ok(()) => write(&dir.join(CATALOGS), &document),
-            Err(error) => Err(error),
-        };
-        match written {
-            Ok(()) => self.unwritten().clear(),
-            Err(error) => {
-                self.note(StoreNote::Unkept {
-                    catalog: catalog.clone(),
-                    error,
-                });
-                self.unwritten().insert(catalog.clone(), now);
+    }
+
+    /// Returns when all of it is written.
+    pub(super) async fn written(&self) {
+        loop {
+            let written = self.0.written.notified();
+            if self.0.dir.is_none() || !self.0.state().is_being_written {
+                return;
             }
+            written.await;
         }
-        Ok(())
     }
+}
 
-    fn unwritten(&self) -> MutexGuard<'_, Catalogs> {
-        let unwritten = self.unwritten.lock();
-        unwritten.unwrap_or_else(PoisonError::into_inner)
+/// Writes until nothing is left, or nobody is there any more.
+async fn write_behind(shared: Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        let unwritten = shared.state().unwritten.clone();
+        let outcome = shared.write(&unwritten).await;
+        let is_over = {
+            let mut state = shared.state();
+            // What there was to say of an earlier attempt is over.
+            let is_kept = |note: &StoreNote| !matches!(note, StoreNote::Unkept { .. });
+            state.notes.retain(is_kept);
+            if outcome.is_ok() {
+                state.unwritten.remove(&unwritten);
+            }
+            state.is_being_written = !state.unwritten.is_empty();
+            !state.is_being_written
+        };
+        if is_over {
+            shared.written.notify_waiters();
+            return;
+        }
+        if let (Err(error), Some(catalog)) = (outcome, unwritten.first()) {
+            shared.note(StoreNote::Unkept {
+                catalog: catalog.clone(),
+                error,
+            });
+            drop(shared);
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, note: StoreNote) {
         tracing::warn!("{note}");
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        if !notes.contains(&note) {
-            notes.push(note);
+        let mut state = self.state();
+        if !state.notes.contains(&note) {
+            state.notes.push(note);
         }
+    }
+
+    fn is_news(&self, catalog: &CatalogUrl, patch: &CatalogPatch) -> bool {
+        self.read().map_or(true, |document| {
+            let known = document.catalogs.get(catalog).cloned().unwrap_or_default();
+            patch.clone().applied_to(known.clone()) != known
+        })
+    }
+
+    async fn write(&self, unwritten: &CatalogPatches) -> Result<(), StoreError> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        quilt_trust::make_dir(dir)?;
+        let _guard = self.locks.known_catalogs().await?;
+        let before = self.read_file(dir)?;
+        let mut document = before.clone();
+        unwritten.apply_to(&mut document.catalogs);
+        if document.catalogs.len() > before.catalogs.len() {
+            forget_named(&mut document.catalogs, unwritten);
+        }
+        if document.catalogs == before.catalogs {
+            return Ok(());
+        }
+        write(&dir.join(CATALOGS), &document)
     }
 
     fn read(&self) -> Result<Document, StoreError> {
@@ -216,7 +269,7 @@ impl KnownCatalogs {
             Some(dir) if dir.exists() => self.read_file(dir)?,
             _ => Document::new(false),
         };
-        document.catalogs.extend(self.unwritten().clone());
+        self.state().unwritten.apply_to(&mut document.catalogs);
         Ok(document)
     }
 
@@ -293,12 +346,15 @@ mod tests {
     async fn catalogs_that_were_only_named_do_not_fill_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let known = KnownCatalogs::in_dir(dir.path());
-        let trust = |known: &mut KnownCatalog| known.registry_url = Some(registry());
-        known.update(&catalog(), trust).await.unwrap();
+        remember(&known).await;
         for n in 0..5 * MOST_NAMED {
             let named = format!("https://demo.quilt.example/{n}").parse().unwrap();
-            let region = |known: &mut KnownCatalog| known.region = Some("eu-west-1".to_owned());
-            known.update(&named, region).await.unwrap();
+            let region = CatalogPatch {
+                region: Some("eu-west-1".to_owned()),
+                ..CatalogPatch::default()
+            };
+            known.patch(&named, region);
+            known.written().await;
             assert!(known.of(&named).unwrap().region.is_some(), "the latest");
         }
         assert!(known.all().unwrap().len() <= MOST_NAMED + 1);
@@ -306,10 +362,16 @@ mod tests {
     }
 
     async fn remember(known: &KnownCatalogs) {
-        known
-            .update(&catalog(), |known| known.registry_url = Some(registry()))
-            .await
-            .unwrap();
+        trust(known);
+        known.written().await;
+    }
+
+    fn trust(known: &KnownCatalogs) {
+        let patch = CatalogPatch {
+            registry_url: Some(registry()),
+            ..CatalogPatch::default()
+        };
+        known.patch(&catalog(), patch);
     }
 
     #[tokio::test]
@@ -356,15 +418,45 @@ mod tests {
         ));
     }
 
-    #[tokio::test]
-    async fn what_cannot_be_written_is_kept_for_a_while_and_noted() {
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_written_is_kept_and_noted_until_it_can() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a file");
         std::fs::write(&file, "").unwrap();
         let known = KnownCatalogs::in_dir(&file.join("state"));
-        remember(&known).await;
+        trust(&known);
+        let is_there = || known.of(&catalog()).unwrap().registry_url == Some(registry());
+        assert!(is_there(), "at once");
+        while known.notes().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(is_there());
+        // Once there is room, it is written, and there is nothing to say.
+        std::fs::remove_file(&file).unwrap();
+        known.written().await;
+        assert!(is_there() && known.notes().is_empty());
+        let next = KnownCatalogs::in_dir(&file.join("state"));
+        assert_eq!(next.of(&catalog()).unwrap().registry_url, Some(registry()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_holds_the_lock_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        let other = Locks::in_dir(dir.path()).known_catalogs().await.unwrap();
+        let known = KnownCatalogs::in_dir(dir.path());
+        let began = tokio::time::Instant::now();
+        trust(&known);
         assert_eq!(known.of(&catalog()).unwrap().registry_url, Some(registry()));
-        assert_eq!(known.notes().len(), 1);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        assert_eq!(known.notes().len(), 1, "it is said once");
+        assert!(!dir.path().join(CATALOGS).exists(), "the control");
+        drop(other);
+        known.written().await;
+        assert_eq!(known.notes(), []);
+        let next = KnownCatalogs::in_dir(dir.path());
+        assert_eq!(next.of(&catalog()).unwrap().registry_url, Some(registry()));
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 //! lock that other daemons on the same state directory respect as well.
 
 mod backend;
+mod catalog_patch;
 mod document;
 mod file;
 mod keyring;
@@ -26,6 +27,7 @@ use quilt_proto::{CatalogUrl, quoted};
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
+pub use self::catalog_patch::CatalogPatch;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
@@ -75,7 +77,8 @@ pub enum StoreNote {
         /// Where it is now.
         kept_as: PathBuf,
     },
-    /// Where a catalog's secrets go is known until the daemon ends.
+    /// Where a catalog's secrets go is known until the daemon ends, or it can be
+    /// written.
     #[error("what is known of {catalog} is not kept: {error}")]
     Unkept {
         /// The catalog.
@@ -194,18 +197,23 @@ impl Store {
     }
 
     /// Remembers whether an API key is in use on this machine.
-    pub async fn note_key(&self, catalog: &CatalogUrl, in_use: bool) -> Result<(), StoreError> {
-        let note = |known: &mut KnownCatalog| known.api_key_on = in_use.then(machine);
-        self.known_catalogs.update(catalog, note).await
+    pub fn note_key(&self, catalog: &CatalogUrl, in_use: bool) {
+        let patch = CatalogPatch {
+            api_key_on: Some(in_use.then(machine)),
+            ..CatalogPatch::default()
+        };
+        self.patch_known_catalog(catalog, patch);
     }
 
-    /// Changes what is known of a catalog, for good where that can be written.
-    pub async fn update_known_catalog(
-        &self,
-        catalog: &CatalogUrl,
-        change: impl FnOnce(&mut KnownCatalog) + Send,
-    ) -> Result<(), StoreError> {
-        self.known_catalogs.update(catalog, change).await
+    /// Something has become known of a catalog: it counts at once, and is
+    /// written behind. Must be called inside a tokio runtime.
+    pub fn patch_known_catalog(&self, catalog: &CatalogUrl, patch: CatalogPatch) {
+        self.known_catalogs.patch(catalog, patch);
+    }
+
+    /// Returns when all that is known of catalogs is written.
+    pub async fn known_catalogs_written(&self) {
+        self.known_catalogs.written().await;
     }
 
     /// Makes sure that the next [`Self::update`] finds room on the disk.

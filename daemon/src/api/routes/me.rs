@@ -27,7 +27,7 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
         })
         .await?;
     if kind == TokenKind::Interactive {
-        session.remember_login_user(&me).await;
+        session.remember_login_user(&me);
     }
     call.app.note_user(&session, Some(&me));
     Ok(me)

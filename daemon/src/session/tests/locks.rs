@@ -104,3 +104,23 @@ async fn however_many_log_out_at_once_each_is_told_in_time_what_is_waited_for() 
     sleep(PATIENCE).await;
     assert_eq!(scene.stored().await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_could_not_be_stored_is_stored_although_nobody_asks() {
+    let scene = Scene::new().await;
+    let lock = scene.hold("sessions.lock");
+    let outcome = scene.login("one").await;
+    assert!(
+        matches!(outcome, Err(SessionError::Store(StoreError::Busy(_)))),
+        "{outcome:?}"
+    );
+    drop(lock);
+    for _ in 0..5 {
+        sleep(LONGEST).await;
+        scene.clock.advance(300);
+    }
+    sleep(PATIENCE).await;
+    assert_eq!(scene.stored().await.as_deref(), Some("one"));
+    let bearer = scene.session.bearer(PATIENCE).await.unwrap();
+    assert_eq!(bearer.token.expose(), "access");
+}

@@ -58,7 +58,7 @@ impl Client {
                 Outcome::Nothing
             }
             Some("clock_skew") | None => Outcome::Unknown,
-            Some("store_failed") if self.world.is_store_troubled() => Outcome::Unknown,
+            Some("store_failed") if self.world.is_store_troubled() => Outcome::Pending,
             Some("internal") if daemon.is_stopping() => Outcome::Unknown,
             Some(other) => {
                 let detail = answer.as_ref().map(|answer| &answer.detail);
