@@ -289,7 +289,15 @@ impl World {
         body: &[u8],
     ) -> Reply {
         let now = self.true_time();
-        self.stacks().answer(to, fault, bearer, body, now)
+        let mut stacks = self.stacks();
+        let before = (stacks.used_twice, stacks.unread);
+        let reply = stacks.answer(to, fault, bearer, body, now);
+        let after = (stacks.used_twice, stacks.unread);
+        drop(stacks);
+        if after != before {
+            self.note(format!("  used twice, unread: {after:?}"));
+        }
+        reply
     }
 
     /// Somebody said no in the stack's voice.
@@ -369,12 +377,14 @@ impl World {
             "quiltd.toml.last",
             "token",
         ];
+        let left_behind = self.take_left_behind();
         let Ok(entries) = std::fs::read_dir(self.state_dir()) else {
             return;
         };
         for entry in entries.flatten() {
             let name = entry.file_name().into_string().unwrap();
             let is_ours = known.contains(&name.as_str())
+                || left_behind.contains(&name)
                 || name.starts_with("rotation-") && name.strip_suffix(".lock").is_some();
             if !is_ours {
                 self.breach(format!("there is a file {name} in the state directory"));
