@@ -1,5 +1,7 @@
 //! Sessions over a store, without a stack: what must hold before any request.
 
+mod locks;
+
 use super::*;
 use crate::clock::SystemClock;
 use std::time::Duration;
@@ -21,13 +23,21 @@ async fn sessions_over(stack: StackClient, store: Store) -> Sessions {
     let dependencies = Dependencies {
         stack: Arc::new(stack),
         store,
+        ..dependencies()
+    };
+    Sessions::load(dependencies).await.unwrap()
+}
+
+fn dependencies() -> Dependencies {
+    Dependencies {
+        stack: Arc::default(),
+        store: Store::in_memory(),
         clock: Arc::new(SystemClock::default()),
         tasks: TaskTracker::new(),
         meter: RefreshMeter::default(),
         events: SessionEvents::default(),
         own_ports: OwnPorts::default(),
-    };
-    Sessions::load(dependencies).await.unwrap()
+    }
 }
 
 fn catalog(name: &str) -> CatalogUrl {

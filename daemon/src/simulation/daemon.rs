@@ -22,7 +22,7 @@ use crate::app::{App, Config, External};
 use crate::token_store::{StoreChoice, StoreError};
 
 /// How much longer a change may take where somebody else holds a lock.
-const LOCKS: Duration = Duration::from_mins(3);
+const LOCKS: Duration = Duration::from_secs(30);
 
 pub(super) struct Daemon {
     pub(super) index: usize,
