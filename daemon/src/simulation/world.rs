@@ -360,47 +360,6 @@ impl World {
         record["refresh_token"].as_str().map(str::to_owned)
     }
 
-    /// Everything on the disk is whole, ours, and not more than there should be.
-    pub(super) fn check_files(&self) {
-        let known = [
-            "sessions.json",
-            "sessions.lock",
-            "catalogs.json",
-            "catalogs.lock",
-            "grants.json",
-            "grants.lock",
-            "audit.jsonl",
-            "audit.jsonl.1",
-            "audit.jsonl.full",
-            "audit.lock",
-            "notified.json",
-            "quiltd.toml.last",
-            "token",
-        ];
-        let left_behind = self.take_left_behind();
-        let Ok(entries) = std::fs::read_dir(self.state_dir()) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name().into_string().unwrap();
-            let is_ours = known.contains(&name.as_str())
-                || left_behind.contains(&name)
-                || name.starts_with("rotation-") && name.strip_suffix(".lock").is_some();
-            if !is_ours {
-                self.breach(format!("there is a file {name} in the state directory"));
-            }
-            if entry.path().extension().is_some_and(|it| it == "json") {
-                let text = std::fs::read(entry.path()).unwrap_or_default();
-                if serde_json::from_slice::<Value>(&text).is_err() {
-                    self.breach(format!("{name} cannot be read"));
-                }
-                if text.len() > 200_000 {
-                    self.breach(format!("{name} has {} bytes", text.len()));
-                }
-            }
-        }
-    }
-
     /// What a killed daemon leaves behind: nothing that was under way has an
     /// outcome, and what it had not stored is lost.
     pub(super) fn crashed(&self) {
