@@ -71,17 +71,26 @@ pub(super) struct Grant {
     pub(super) last_used_at: Option<Timestamp>,
     pub(super) holder: Option<u32>,
     pub(super) is_persistent: bool,
-    /// It is written down, so that where it is not, somebody has taken it back.
-    pub(super) is_saved: bool,
     /// Its holder has been given another.
     pub(super) is_superseded: bool,
     /// Until when it is good by what is written down.
     pub(super) written: Timestamp,
-    pub(super) is_being_saved: bool,
+    pub(super) saving: Saving,
     /// Removed with the grant.
     pub(super) _token_file: Option<TempPath>,
     /// Ends the task that waits for the grant's end.
     pub(super) _ended: DropGuard,
+}
+
+/// What is written down of a grant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saving {
+    /// Nothing yet, or never.
+    Unsaved,
+    /// All of it; where it is no longer, somebody has taken it back.
+    Saved,
+    /// That it is good for longer is being written.
+    Renewing,
 }
 
 impl Grants {
@@ -162,10 +171,9 @@ impl Grants {
             last_used_at: None,
             holder: holder.as_ref().map(ProcessHandle::pid),
             is_persistent,
-            is_saved: false,
             is_superseded: false,
             written: expires.wall,
-            is_being_saved: false,
+            saving: Saving::Unsaved,
             _token_file: token_file,
             _ended: ended.clone().drop_guard(),
         };
@@ -200,7 +208,7 @@ impl Grants {
                 return Err(GrantError::Unsaved(error));
             }
             if let Some(grant) = self.state().grants.get_mut(&id) {
-                grant.is_saved = true;
+                grant.saving = Saving::Saved;
             }
         }
         drop(turn);

@@ -150,6 +150,13 @@ impl Place {
             .iter()
             .filter(|(other, at)| *at > deed.began && !ends(other));
         let meanwhile: Vec<_> = meanwhile.map(|(other, _)| other.to).collect();
+        // Whichever of several logins it is, it may be the one that is refused.
+        let is_alone = !meanwhile.iter().any(Option::is_some);
+        let refusals = if is_alone {
+            refusals
+        } else {
+            refusals.min(self.refusals)
+        };
         self.settled = BTreeSet::from([deed.to]);
         self.settled.extend(meanwhile);
         // What is pending gives way to every login there, too.

@@ -289,7 +289,15 @@ impl World {
         body: &[u8],
     ) -> Reply {
         let now = self.true_time();
-        self.stacks().answer(to, fault, bearer, body, now)
+        let mut stacks = self.stacks();
+        let before = (stacks.used_twice, stacks.unread);
+        let reply = stacks.answer(to, fault, bearer, body, now);
+        let after = (stacks.used_twice, stacks.unread);
+        drop(stacks);
+        if after != before {
+            self.note(format!("  used twice, unread: {after:?}"));
+        }
+        reply
     }
 
     /// Somebody said no in the stack's voice.
@@ -350,45 +358,6 @@ impl World {
         let stored = self.stored();
         let record = &stored["sessions"][super::stack::catalog(site)];
         record["refresh_token"].as_str().map(str::to_owned)
-    }
-
-    /// Everything on the disk is whole, ours, and not more than there should be.
-    pub(super) fn check_files(&self) {
-        let known = [
-            "sessions.json",
-            "sessions.lock",
-            "catalogs.json",
-            "catalogs.lock",
-            "grants.json",
-            "grants.lock",
-            "audit.jsonl",
-            "audit.jsonl.1",
-            "audit.jsonl.full",
-            "audit.lock",
-            "notified.json",
-            "quiltd.toml.last",
-            "token",
-        ];
-        let Ok(entries) = std::fs::read_dir(self.state_dir()) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name().into_string().unwrap();
-            let is_ours = known.contains(&name.as_str())
-                || name.starts_with("rotation-") && name.strip_suffix(".lock").is_some();
-            if !is_ours {
-                self.breach(format!("there is a file {name} in the state directory"));
-            }
-            if entry.path().extension().is_some_and(|it| it == "json") {
-                let text = std::fs::read(entry.path()).unwrap_or_default();
-                if serde_json::from_slice::<Value>(&text).is_err() {
-                    self.breach(format!("{name} cannot be read"));
-                }
-                if text.len() > 200_000 {
-                    self.breach(format!("{name} has {} bytes", text.len()));
-                }
-            }
-        }
     }
 
     /// What a killed daemon leaves behind: nothing that was under way has an

@@ -50,7 +50,7 @@ impl Client {
         let code = self.world.stacks().code(site, user);
         let deed = self.world.model().logins[site].begin(daemon.index, Some(user));
         let path = format!("/v1/session?catalog={}", catalog(site));
-        let body = json!({ "code": code });
+        let body = json!({ "code": &code });
         let answer = self.ask(daemon, (Method::POST, path, Some(body)), 62).await;
         let outcome = match answer.as_ref().map(|answer| answer.code.as_str()) {
             Some("") => Outcome::Done,
@@ -66,7 +66,7 @@ impl Client {
                 Outcome::Unknown
             }
         };
-        let refusals = self.world.stacks().sites[site].refusals;
+        let refusals = self.world.stacks().refusals_before(site, &code);
         if !self.world.model().logins[site].end(deed, outcome, refusals) {
             self.world
                 .breach("a login said that it was done, which a logout had ended");
