@@ -464,6 +464,9 @@ async fn a_script_has_its_name_in_the_log_and_its_arguments_are_in_no_file() {
     );
 }
 
+/// Puts something else where a file was.
+type Plant = fn(&std::path::Path);
+
 /// What is not noted is said, wherever somebody would look.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_written_is_told_of() {
@@ -479,7 +482,6 @@ async fn a_log_that_cannot_be_written_is_told_of() {
         let codes = ["audit_unwritten", "file_not_trusted"];
         said.map(|found| found.iter().any(|it| codes.contains(&it.code.as_str())))
     };
-    type Plant = fn(&std::path::Path);
     let plants: [(&str, Plant); 3] = [
         ("a directory", |log| fs::create_dir(log).unwrap()),
         ("a link", |log| {

@@ -235,7 +235,7 @@ mod tests {
     struct Served {
         address: SocketAddr,
         path: String,
-        server: JoinHandle<io::Result<bool>>,
+        thread: JoinHandle<io::Result<bool>>,
     }
 
     /// A page at a port of its own, served once `before` has been done there.
@@ -249,11 +249,11 @@ mod tests {
             url: "https://x/?secret",
         };
         let done = before(address);
-        let server = std::thread::spawn(move || send_on(&listener, &page));
+        let thread = std::thread::spawn(move || send_on(&listener, &page));
         let served = Served {
             address,
             path,
-            server,
+            thread,
         };
         (served, done)
     }
@@ -274,16 +274,16 @@ mod tests {
         }
 
         /// The one that is sent on, as the last.
-        fn is_sent_on(self, lines: &[&str]) {
+        fn sends_on(self, lines: &[&str]) {
             let answer = self.ask(lines);
             let location = "Location: https://x/?secret\r\n";
             assert!(answer.contains(location), "{answer}");
-            assert!(self.server.join().unwrap().unwrap());
+            assert!(self.thread.join().unwrap().unwrap());
         }
     }
 
     #[test]
-    fn only_who_knows_the_path_is_sent_on_and_only_once() {
+    fn only_who_knows_the_path_sends_on_and_only_once() {
         let (served, ()) = serve(|_| ());
         let address = served.address;
         assert!(
@@ -291,7 +291,7 @@ mod tests {
                 .ask(&["GET / HTTP/1.1", "Host: HOST"])
                 .contains("secret")
         );
-        served.is_sent_on(&["GET PATH HTTP/1.1", "Host: HOST"]);
+        served.sends_on(&["GET PATH HTTP/1.1", "Host: HOST"]);
         // Programs that other tests start hold it until they are executed.
         let until = Instant::now() + TIMEOUT;
         while TcpStream::connect(address).is_ok() {
@@ -318,7 +318,7 @@ mod tests {
             let answer = served.ask(others);
             assert!(answer.starts_with("HTTP/1.1 403 "), "{others:?}: {answer}");
         }
-        served.is_sent_on(&[
+        served.sends_on(&[
             "GET PATH HTTP/1.1",
             "Host: HOST",
             "Sec-Fetch-Site: none",
@@ -331,7 +331,7 @@ mod tests {
     fn cookies_of_every_server_on_this_address_keep_nobody_out() {
         let (served, ()) = serve(|_| ());
         let cookies = format!("Cookie: {}", "of=others; ".repeat(64 * 1024));
-        served.is_sent_on(&["GET PATH HTTP/1.1", "Host: HOST", &cookies]);
+        served.sends_on(&["GET PATH HTTP/1.1", "Host: HOST", &cookies]);
     }
 
     /// One at a time, they would take longer than a browser is waited for.
@@ -346,6 +346,6 @@ mod tests {
             }
             silent
         });
-        served.is_sent_on(&["GET PATH HTTP/1.1", "Host: HOST"]);
+        served.sends_on(&["GET PATH HTTP/1.1", "Host: HOST"]);
     }
 }
