@@ -19,6 +19,9 @@ use crate::files::{self, FileError};
 /// and half as much more for a moment.
 pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
+/// What is tried with it, as its failures say it.
+pub(super) const WRITE: &str = "write to";
+
 /// The longest text that somebody else chose, in bytes.
 const MAX_TEXT: usize = 512;
 
@@ -60,7 +63,7 @@ impl AuditFile {
     pub(super) fn try_open(&mut self) {
         if self.path.symlink_metadata().is_ok() {
             let opened = open(&self.path);
-            let failure = opened.map_err(|error| FileError::of("write to", &self.path, &error));
+            let failure = opened.map_err(|error| FileError::of(WRITE, &self.path, &error));
             self.note_failure(failure.err());
         }
     }
@@ -88,7 +91,7 @@ impl AuditFile {
             Err(error) => {
                 // Opened anew next time, in case the file was taken away.
                 self.open = None;
-                let failure = FileError::of("write to", &self.path, &error);
+                let failure = FileError::of(WRITE, &self.path, &error);
                 if !self.complained {
                     tracing::warn!("{failure}");
                 }

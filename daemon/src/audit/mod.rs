@@ -20,7 +20,7 @@ use quilt_proto::{Timestamp, quoted};
 use tokio::sync::oneshot;
 
 pub use self::event::Event;
-use self::file::{AuditFile, Failure};
+use self::file::{AuditFile, Failure, WRITE};
 use self::tally::Tally;
 use self::writer::{WriterMessage, lock, run};
 use crate::files::{self, FileError};
@@ -61,7 +61,7 @@ impl AuditLog {
             .spawn(move || run(file, &inbox, &counted));
         if let Err(error) = &started {
             tracing::warn!("nothing is audited: {error}");
-            *lock(&failure) = Some(FileError::of("write to", &path, error));
+            *lock(&failure) = Some(FileError::of(WRITE, &path, error));
         }
         Self {
             path,
