@@ -64,6 +64,7 @@ mod syscalls;
 mod trust;
 mod two_daemons;
 mod upgrade;
+mod user_namespaces;
 mod users;
 mod web_login;
 mod web_users;
