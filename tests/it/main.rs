@@ -54,6 +54,7 @@ mod readme;
 mod recording;
 mod regions;
 mod registry;
+mod rewrites;
 mod roles;
 #[cfg(target_os = "linux")]
 mod schemathesis;

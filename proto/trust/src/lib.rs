@@ -19,6 +19,7 @@ mod groups;
 mod home;
 mod judge;
 mod namespace;
+mod rights;
 pub mod sockets;
 mod system_places;
 mod users;
@@ -36,6 +37,7 @@ pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::home::{look, of_others};
 use self::judge::Owner;
 pub use self::namespace::{is_our_peer, knows_us};
+pub use self::rights::Rights;
 use self::way::{Way, walk, walk_kept};
 
 /// What a file is to the program.
