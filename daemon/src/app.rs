@@ -38,7 +38,7 @@ use crate::package::Packages;
 use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::StackClient;
+use crate::stack::{StackClient, in_time};
 use crate::token_store::{self, StoreError};
 use crate::users::Users;
 use crate::{VERSION, catalog_resolver, users};
@@ -405,9 +405,9 @@ impl App {
     pub(crate) async fn finish_rotations(&self) {
         self.grants.close();
         self.tasks.close();
-        if tokio::time::timeout(ROTATION_FINISH_TIMEOUT, self.tasks.wait())
+        if in_time(ROTATION_FINISH_TIMEOUT, self.tasks.wait())
             .await
-            .is_err()
+            .is_none()
         {
             tracing::warn!("stopped while a request to a stack was under way");
         }

@@ -90,6 +90,12 @@ impl AuditLog {
         }
     }
 
+    /// Whether this is the same log, and not only of the same file.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tally, &other.tally)
+    }
+
     /// Events so far.
     pub fn recorded(&self) -> u64 {
         self.recorded.load(Ordering::Relaxed)

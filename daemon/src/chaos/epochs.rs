@@ -53,7 +53,7 @@ impl World {
                 switched.map(drop).map_err(|error| said(&error))
             }
             Deed::Clear => {
-                self.keys.clear(&self.session).await;
+                self.keys.clear(&self.session);
                 Ok(())
             }
             Deed::Logout => self.session.logout().await.map_err(|error| said(&error)),

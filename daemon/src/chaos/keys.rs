@@ -58,7 +58,7 @@ async fn a_key_that_stays_refused_is_asked_about_ever_more_rarely() {
 #[tokio::test]
 async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
     let world = World::new(Login::Key).await;
-    world.keys.clear(&world.session).await;
+    world.keys.clear(&world.session);
     let blocked = [
         Endpoint::Config,
         Endpoint::Graphql,
@@ -82,6 +82,6 @@ async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
         world.pass(PROMISE).await;
         assert!(!world.session.api_key().info().is_some_and(unchecked));
         assert!(world.outcome(world.credentials()).await.is_ok());
-        world.keys.clear(&world.session).await;
+        world.keys.clear(&world.session);
     }
 }

@@ -13,30 +13,35 @@ fn locked(paths: &'static Mutex<BTreeSet<PathBuf>>) -> MutexGuard<'static, BTree
     paths.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The same path for everybody, however they come to it.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 /// There is no room for anything new in a directory, until it is [`clear`]ed.
 pub(crate) fn fill(dir: &Path) {
-    locked(&FULL).insert(dir.to_owned());
+    locked(&FULL).insert(real(dir));
 }
 
 /// There is room again.
 pub(crate) fn clear(dir: &Path) {
-    locked(&FULL).remove(dir);
+    locked(&FULL).remove(&real(dir));
 }
 
 /// A lock that a test has is not waited for in real time: it is held for longer
 /// than anybody waits.
 pub(crate) fn hold(lock: &Path) {
-    locked(&HELD).insert(lock.to_owned());
+    locked(&HELD).insert(real(lock));
 }
 
 /// The lock is free.
 pub(crate) fn let_go(lock: &Path) {
-    locked(&HELD).remove(lock);
+    locked(&HELD).remove(&real(lock));
 }
 
 /// Fails as a write to a full disk does.
 pub(super) fn room(dir: &Path) -> io::Result<()> {
-    if locked(&FULL).contains(dir) {
+    if locked(&FULL).contains(&real(dir)) {
         return Err(io::ErrorKind::StorageFull.into());
     }
     Ok(())
@@ -44,5 +49,5 @@ pub(super) fn room(dir: &Path) -> io::Result<()> {
 
 /// Whether a test has the lock.
 pub(super) fn is_held(lock: &Path) -> bool {
-    locked(&HELD).contains(lock)
+    locked(&HELD).contains(&real(lock))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::ProcessHandle;
-use super::store::{Grant, Grants};
+use super::store::{Grant, Grants, Saving};
 use crate::clock::{Deadline, Moment};
 
 /// A grant tied to a process is good for this long at a time, in seconds, and
@@ -37,7 +37,7 @@ impl Grant {
             return false;
         }
         self.expires = now.after(PERSISTENT_SECONDS);
-        !std::mem::replace(&mut self.is_being_saved, true)
+        std::mem::replace(&mut self.saving, Saving::Renewing) == Saving::Saved
     }
 }
 

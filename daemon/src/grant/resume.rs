@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lifetime::PERSISTENT_SECONDS;
 use super::persistent::{Persistent, PersistentFile};
-use super::store::{Endpoint, Grant, Grants, State};
+use super::store::{Endpoint, Grant, Grants, Saving, State};
 use super::{Kind, Right};
 use crate::files;
 
@@ -40,7 +40,7 @@ impl Grants {
                 is_persistent: true,
                 is_superseded: kept.is_superseded,
                 written: kept.expires_at,
-                is_being_saved: false,
+                saving: Saving::Saved,
                 _token_file: None,
                 _ended: ended.clone().drop_guard(),
             };
@@ -86,7 +86,7 @@ impl Grants {
             let is_there = |id: &str| kept.iter().any(|kept| kept.id == id);
             state
                 .grants
-                .retain(|id, grant| !grant.is_persistent || is_there(id));
+                .retain(|id, grant| grant.saving == Saving::Unsaved || is_there(id));
         }
         Ok(())
     }

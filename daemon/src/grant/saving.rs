@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::MutexGuard;
 
 use super::persistent::{Persistent, PersistentFile, PersistentGrant};
-use super::store::{Grants, State};
+use super::store::{Grants, Saving, State};
 use crate::files;
 
 /// How long a change waits for those before it.
@@ -117,7 +117,7 @@ impl Grants {
                 grants.clock.sleep(AGAIN).await;
             }
             if let Some(grant) = grants.state().grants.get_mut(&id) {
-                grant.is_being_saved = false;
+                grant.saving = Saving::Saved;
                 if saved.is_ok() {
                     grant.written = grant.expires.wall;
                 }

@@ -75,11 +75,22 @@ pub(super) struct Grant {
     pub(super) is_superseded: bool,
     /// Until when it is good by what is written down.
     pub(super) written: Timestamp,
-    pub(super) is_being_saved: bool,
+    pub(super) saving: Saving,
     /// Removed with the grant.
     pub(super) _token_file: Option<TempPath>,
     /// Ends the task that waits for the grant's end.
     pub(super) _ended: DropGuard,
+}
+
+/// What is written down of a grant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saving {
+    /// Nothing yet, or never.
+    Unsaved,
+    /// All of it; where it is no longer, somebody has taken it back.
+    Saved,
+    /// That it is good for longer is being written.
+    Renewing,
 }
 
 impl Grants {
@@ -162,7 +173,7 @@ impl Grants {
             is_persistent,
             is_superseded: false,
             written: expires.wall,
-            is_being_saved: false,
+            saving: Saving::Unsaved,
             _token_file: token_file,
             _ended: ended.clone().drop_guard(),
         };
@@ -195,6 +206,9 @@ impl Grants {
                 state.remove(&id);
                 state.restore_superseded(superseded);
                 return Err(GrantError::Unsaved(error));
+            }
+            if let Some(grant) = self.state().grants.get_mut(&id) {
+                grant.saving = Saving::Saved;
             }
         }
         drop(turn);

@@ -271,6 +271,40 @@ async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
     assert!(kept_until(dir.path()).is_none());
 }
 
+/// Another daemon has changed the file meanwhile, and somebody looks.
+#[tokio::test]
+async fn a_grant_that_is_being_written_down_is_not_taken_for_one_that_was_taken_back() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let grants = start();
+    let at = |_| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let issue = || grants.issue(registry_right(), Life::Persistent, at);
+    let first = issue().await.unwrap();
+    let other = start();
+    assert!(other.resume());
+    let lock = std::fs::File::open(dir.path().join("grants.lock")).unwrap();
+    lock.lock().unwrap();
+    let (second, ()) = tokio::join!(issue(), async {
+        while grants.list().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // The same text is another version of the file.
+        let file = dir.path().join("grants.json");
+        let text = std::fs::read(&file).unwrap();
+        crate::files::replace_private(&file, &text).unwrap();
+        assert!(grants.open(first.token.expose()).is_some());
+        lock.unlock().unwrap();
+    });
+    let second = second.unwrap();
+    assert!(grants.open(second.token.expose()).is_some());
+    assert!(other.revoke(&first.id).await.unwrap());
+    assert!(grants.open(first.token.expose()).is_none(), "the control");
+}
+
 #[tokio::test]
 async fn api_keys_are_kept_back_at_once_and_for_good() {
     let dir = tempfile::TempDir::new().unwrap();

@@ -73,7 +73,7 @@ impl Keys {
                 let me = info.me.clone().ok_or_else(|| SLOW.to_owned());
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
                 session.trust_registry(trusted.registry());
-                return Ok(session.key_outcome(me, so_far, Some(&trusted)).await);
+                return Ok(session.key_outcome(me, so_far, Some(&trusted)));
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
                 let refused = SessionError::KeyRefused {
@@ -95,7 +95,7 @@ impl Keys {
             .is_none();
         let settled = Some(trusted.registry()).filter(|_| !is_first || accept.is_some());
         self.adopt(epoch, session, secret, settled, unchecked(&doubts))?;
-        Ok(session.key_outcome(Err(doubts), None, None).await)
+        Ok(session.key_outcome(Err(doubts), None, None))
     }
 
     /// Uses a key of a catalog that cannot be asked where its registry is: at
@@ -110,8 +110,7 @@ impl Keys {
         let trusted = session.known_registry().await.ok().flatten();
         let doubted = unchecked(doubts);
         self.adopt(epoch, session, secret, trusted.as_ref(), doubted)?;
-        let outcome = session.key_outcome(Err(doubts.to_owned()), None, None);
-        Ok(outcome.await)
+        Ok(session.key_outcome(Err(doubts.to_owned()), None, None))
     }
 
     /// Uses a key without waiting for the stack's answer, for daemons that are
@@ -157,7 +156,7 @@ impl Keys {
     }
 
     /// Drops the key in use; the login counts again.
-    pub async fn clear(&self, session: &Session) {
+    pub fn clear(&self, session: &Session) {
         session.clear_key();
         session.note_key();
     }

@@ -51,7 +51,7 @@ impl Keys {
         }
         match info {
             Ok(info) => {
-                session.key_accepted(&bearer).await;
+                session.key_accepted(&bearer);
                 session.api_key().set_info(&bearer.token, info);
                 Ok(())
             }

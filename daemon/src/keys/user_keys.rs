@@ -159,7 +159,7 @@ impl Keys {
             }
         }
         if revoked && was_in_use {
-            self.clear(session).await;
+            self.clear(session);
         }
         self.stack.forget_connections();
     }

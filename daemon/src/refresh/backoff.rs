@@ -38,6 +38,14 @@ pub(super) fn probe_after(age: i64) -> Option<i64> {
     (due <= PROBED_FOR).then_some(due)
 }
 
+/// What a refusal that was noted is taken for, in seconds, when it is `age` old by
+/// the wall clocks of then and now, and the age at which to look: soon, because
+/// either clock may have been wrong, and not for the last time.
+pub(super) fn noted(age: i64) -> (i64, i64) {
+    let age = age.clamp(0, PROBED_FOR / 2);
+    (age, age + FIRST_PROBE)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -60,6 +68,17 @@ mod tests {
         assert_eq!(looks[..4], [30, 90, 210, 450]);
         assert_eq!(looks.len(), 11);
         assert_eq!(probe_after(0), probe_after(29));
+    }
+
+    #[test]
+    fn a_refusal_that_was_noted_is_looked_at_soon_and_again_whatever_clocks_say() {
+        for noted_age in [i64::MIN, -86_400, 0, 100, 86_400, 10_000_000, i64::MAX] {
+            let (age, due) = noted(noted_age);
+            assert_eq!(due - age, FIRST_PROBE, "{noted_age}");
+            let again = probe_after(due).unwrap();
+            assert!((1..12 * 3600).contains(&(again - due)), "{noted_age}");
+        }
+        assert_eq!(noted(100).0, 100);
     }
 
     proptest! {

@@ -220,7 +220,7 @@ impl<S: Source> Inner<S> {
 
     pub(super) fn refuse(&self, error: S::Error, age: i64) {
         let now = self.clock.now();
-        self.state().reject(error, Rejection::since(age, now));
+        self.state().reject(error, Rejection::noted(age, now));
         self.wake();
     }
 

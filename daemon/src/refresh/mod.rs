@@ -230,10 +230,16 @@ impl<S: Source> Refresher<S> {
         self.inner.invalidate(error);
     }
 
-    /// Drops what is held because the issuer refused it `age` seconds ago; the
-    /// issuer is probed as after a [`Failure::Refused`].
+    /// Drops what is held because the issuer refused it `age` seconds ago, by
+    /// wall clocks that may have been wrong; the issuer is probed soon, and then as
+    /// after a [`Failure::Refused`].
     pub fn refuse(&self, error: S::Error, age: i64) {
         self.inner.refuse(error, age);
+    }
+
+    /// Fetches what is not held, although nobody asks for it, until that works.
+    pub fn prepare(&self) {
+        drop(self.inner.ask());
     }
 
     /// Tries again at once what failed: the cause may be gone.

@@ -70,6 +70,16 @@ impl Rejection {
         }
     }
 
+    /// Of one that was noted `age` seconds ago, as far as wall clocks tell.
+    pub(super) fn noted(age: i64, now: Moment) -> Self {
+        let (age, due) = backoff::noted(age);
+        Self {
+            age,
+            at: now,
+            probe_at: Some(due),
+        }
+    }
+
     /// After a probe that changed nothing.
     pub(super) fn probed(self, now: Moment) -> Self {
         let passed = now.uptime.saturating_sub(self.at.uptime).as_secs();

@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// The stack said of a key that it works; that of this registry is kept to.
-    pub async fn key_accepted(&self, bearer: &Bearer) {
+    pub fn key_accepted(&self, bearer: &Bearer) {
         if self.api_key.accepted(&bearer.token, &bearer.registry) {
             self.trust_registry(&bearer.registry);
         }

@@ -39,7 +39,7 @@ impl Session {
         let first = self.bearer(timeout).await?;
         let outcome = request(first.clone()).await;
         if !self.refuses(&outcome, &first, is_about_token).await {
-            return self.answered(&first, outcome).await;
+            return self.answered(&first, outcome);
         }
         if let Some(known) = self.backed_off(&first) {
             return Err(known);
@@ -55,7 +55,7 @@ impl Session {
         {
             return Err(self.reject(&second, refusal).await);
         }
-        self.answered(&second, outcome).await
+        self.answered(&second, outcome)
     }
 
     /// Whether an outcome is a refusal of who we are.
@@ -77,14 +77,14 @@ impl Session {
     }
 
     /// An answer to somebody the stack knows clears the doubts.
-    async fn answered<T>(
+    fn answered<T>(
         &self,
         bearer: &Bearer,
         outcome: Result<T, StackError>,
     ) -> Result<T, SessionError> {
         if outcome.is_ok() {
             match bearer.kind {
-                TokenKind::ApiKey => self.key_accepted(bearer).await,
+                TokenKind::ApiKey => self.key_accepted(bearer),
                 TokenKind::Interactive => {
                     let doubted = self.state().refusal_backoff.take();
                     if doubted.is_some() {

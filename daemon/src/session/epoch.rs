@@ -6,10 +6,17 @@
 //! under the lock that they were superseded. So memory and store tell the same.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::time::timeout;
 
 use super::{Session, SessionError};
+use crate::token_store::StoreError;
+
+/// How long whoever changes a session waits for that: longer than for one lock,
+/// and not for everybody who came before.
+const CHANGED: Duration = Duration::from_secs(25);
 
 /// When something began that is to change the session: by how often the session
 /// had been ended until then.
@@ -29,7 +36,9 @@ pub(super) struct Epochs {
 }
 
 impl Epochs {
-    /// The right to change memory and store as one.
+    /// The right to change memory and store as one. Nobody has it for longer than
+    /// the store's lock is waited for, and whoever asked for the change waits no
+    /// longer than that ([`Session::change`]).
     pub(super) async fn lock(&self) -> MutexGuard<'_, ()> {
         self.lock.lock().await
     }
@@ -84,6 +93,21 @@ impl Session {
         let mut current = self.epochs.current.subscribe();
         let _ = current.wait_for(|epoch| *epoch != begun).await;
         self.superseded()
+    }
+
+    /// Changes the session, for as long as that takes. Whoever asked for it is told
+    /// what is waited for, if that is too long.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, SessionError>> + Send + 'static,
+        late: impl FnOnce(StoreError) -> SessionError,
+    ) -> Result<T, SessionError> {
+        let changing = self.dependencies.tasks.spawn(change);
+        if let Ok(changed) = timeout(CHANGED, changing).await {
+            return changed.unwrap_or(Err(SessionError::Stopping));
+        }
+        let busy = || self.dependencies.store.busy();
+        Err(late(self.waits_for().unwrap_or_else(busy)))
     }
 
     pub(super) fn superseded(&self) -> SessionError {

@@ -58,7 +58,7 @@ impl Session {
     }
 
     async fn exchange(
-        &self,
+        self: &Arc<Self>,
         epoch: Epoch,
         trusted: &TrustedRegistry,
         code: Secret,
@@ -96,7 +96,7 @@ impl Session {
     /// Stores a fresh login, makes it this session's, and asks whose it is.
     /// One that a logout ended meanwhile is given back.
     pub(super) async fn adopt(
-        &self,
+        self: &Arc<Self>,
         epoch: Epoch,
         trusted: &TrustedRegistry,
         record: Record,
@@ -108,19 +108,30 @@ impl Session {
             self.dependencies.clock.now().wall,
         );
         let token = record.access_token.clone();
+        let session = Arc::clone(self);
+        let settling = async move { session.settle(epoch, record, reservation).await };
+        self.change(settling, SessionError::Store).await?;
+        self.trust_registry(trusted.registry());
+        if expired_at <= now {
+            return Err(SessionError::ClockSkew { expired_at, now });
+        }
+        Ok(self.login_outcome(trusted, &token, so_far).await)
+    }
+
+    /// Makes a fresh login this session's, unless a logout ended it.
+    pub(super) async fn settle(
+        &self,
+        epoch: Epoch,
+        record: Record,
+        reservation: Reservation,
+    ) -> Result<(), SessionError> {
         let turn = self.epochs.lock().await;
         if self.epochs.is_login_superseded(epoch) {
             drop(turn);
             self.revoke(&record).await;
             return Err(self.superseded());
         }
-        self.settle_login(record, reservation).await?;
-        drop(turn);
-        self.trust_registry(trusted.registry());
-        if expired_at <= now {
-            return Err(SessionError::ClockSkew { expired_at, now });
-        }
-        Ok(self.login_outcome(trusted, &token, so_far).await)
+        self.settle_login(record, reservation).await
     }
 
     /// In its turn.
@@ -134,14 +145,16 @@ impl Session {
             is_login: true,
         };
         if let Err(error) = self.source.save(unsaved, reservation).await {
-            // The code is spent, so the tokens stay here and are stored by the
-            // next attempt; meanwhile nobody uses them.
+            // The code is spent, so the tokens stay here until they can be stored;
+            // meanwhile nobody uses them.
             self.state().login = Some(super::session::Login {
                 id: record.login_id,
                 role_switches: 0,
             });
             self.tokens.reset();
             self.change_identity();
+            // Nobody may ask for long, nor may a restart come first.
+            self.tokens.prepare();
             return Err(error.into());
         }
         self.begin(record);

@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// The same for a key of which the stack has said whose it is, or not.
-    pub async fn key_outcome(
+    pub fn key_outcome(
         &self,
         me: Result<Me, String>,
         so_far: Option<String>,

@@ -19,11 +19,8 @@ impl Session {
         self.clear_key();
         self.end();
         let session = Arc::clone(self);
-        let task = self
-            .dependencies
-            .tasks
-            .spawn(async move { session.forget().await });
-        task.await.unwrap_or(Err(SessionError::Stopping))
+        let forgetting = async move { session.forget().await };
+        self.change(forgetting, SessionError::HalfLoggedOut).await
     }
 
     async fn forget(&self) -> Result<(), SessionError> {

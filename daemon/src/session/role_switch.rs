@@ -25,7 +25,7 @@ impl Session {
         task.await.unwrap_or(Err(SessionError::Stopping))
     }
 
-    async fn switch(&self, role: &str) -> Result<Me, SessionError> {
+    async fn switch(self: &Arc<Self>, role: &str) -> Result<Me, SessionError> {
         // Other daemons have to be told: without room for that, nothing is done.
         let is_login = self.state().login.is_some();
         let reservation = if is_login {
@@ -48,22 +48,31 @@ impl Session {
         if unchanged {
             return switched;
         }
-        let told = self.tell_switched(reservation).await;
+        let told = self.tell(reservation).await;
         let switched = switched?;
-        told.map_err(SessionError::HalfSwitched)?;
+        told?;
         Ok(switched)
     }
 
     /// Everything obtained so far is another role's, here and in other daemons
     /// on the same store.
-    pub async fn role_switched(&self) {
-        if let Err(error) = self.tell_switched(Reservation::default()).await {
+    pub async fn role_switched(self: &Arc<Self>) {
+        if let Err(error) = self.tell(Reservation::default()).await {
             tracing::warn!("cannot note that the role was switched: {error}");
         }
     }
 
-    async fn tell_switched(&self, reservation: Reservation) -> Result<(), StoreError> {
+    async fn tell(self: &Arc<Self>, reservation: Reservation) -> Result<(), SessionError> {
         self.change_identity();
+        let session = Arc::clone(self);
+        let telling = async move {
+            let told = session.tell_switched(reservation).await;
+            told.map_err(SessionError::HalfSwitched)
+        };
+        self.change(telling, SessionError::HalfSwitched).await
+    }
+
+    async fn tell_switched(&self, reservation: Reservation) -> Result<(), StoreError> {
         let _turn = self.epochs.lock().await;
         let count = |document: &mut Document| {
             let record = document.sessions.get_mut(&self.catalog)?;

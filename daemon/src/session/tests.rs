@@ -1,11 +1,35 @@
 //! Sessions over a store, without a stack: what must hold before any request.
 
+mod locks;
+
 use super::*;
 use crate::clock::SystemClock;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use quilt_network::Failure;
+use quilt_proto::{Secret, Timestamp};
+use reqwest::{Request, Response};
+
+use crate::refresh::Source;
+use crate::stack::{StackClient, Wire};
+use crate::token_store::{Document, LoginMethod, Record, Reservation};
+
 async fn sessions() -> Sessions {
+    sessions_over(StackClient::default(), Store::in_memory()).await
+}
+
+async fn sessions_over(stack: StackClient, store: Store) -> Sessions {
     let dependencies = Dependencies {
+        stack: Arc::new(stack),
+        store,
+        ..dependencies()
+    };
+    Sessions::load(dependencies).await.unwrap()
+}
+
+fn dependencies() -> Dependencies {
+    Dependencies {
         stack: Arc::default(),
         store: Store::in_memory(),
         clock: Arc::new(SystemClock::default()),
@@ -13,8 +37,7 @@ async fn sessions() -> Sessions {
         meter: RefreshMeter::default(),
         events: SessionEvents::default(),
         own_ports: OwnPorts::default(),
-    };
-    Sessions::load(dependencies).await.unwrap()
+    }
 }
 
 fn catalog(name: &str) -> CatalogUrl {
@@ -68,4 +91,95 @@ async fn asking_about_many_catalogs_does_not_fill_the_memory() {
     }
     assert!(sessions.all().len() <= MAX_IDLE + 1);
     assert!(sessions.session(&catalog("kept")).check().is_ok());
+}
+
+/// A stack that says this for a refresh token, once somebody has logged in
+/// through another daemon on the same store.
+struct Meanwhile {
+    store: Store,
+    answers: Result<u16, Failure>,
+}
+
+fn record(name: &str, expires_in: i64) -> Record {
+    Record {
+        registry_url: "https://registry.example".parse().unwrap(),
+        login_id: name.to_owned(),
+        method: LoginMethod::Code,
+        refresh_token: Secret::new(format!("refresh-{name}")),
+        access_token: Secret::new(format!("access.{name}.token")),
+        access_token_expires_at: Timestamp::now().plus_seconds(expires_in),
+        obtained_at: Timestamp::now(),
+        ended: false,
+        ended_at: None,
+        role_switches: 0,
+    }
+}
+
+async fn put(store: &Store, record: Record) {
+    let put = |document: &mut Document| {
+        document.sessions.insert(catalog("a"), record);
+        Some(())
+    };
+    store.update(Reservation::default(), put).await.unwrap();
+}
+
+#[async_trait]
+impl Wire for Meanwhile {
+    async fn carry(&self, _request: Request) -> Result<Response, Failure> {
+        put(&self.store, record("second", 3600)).await;
+        let status = self.answers.clone()?;
+        let answer = http::Response::builder().status(status);
+        let answer = answer.header("content-type", "application/json");
+        let expires_at = Timestamp::now().plus_seconds(3600).unix();
+        let body = if status == 200 {
+            serde_json::json!({
+                "access_token": "access.first.again", "refresh_token": "refresh-first-again",
+                "expires_at": expires_at,
+            })
+        } else {
+            serde_json::json!({"message": "Invalid refresh token"})
+        };
+        Ok(Response::from(answer.body(body.to_string()).unwrap()))
+    }
+}
+
+/// Sessions over a store with this login, and that stack.
+async fn with_login_meanwhile(first: Record, answers: Result<u16, Failure>) -> Arc<Session> {
+    let store = Store::in_memory();
+    put(&store, first).await;
+    let wire = Meanwhile {
+        store: store.clone(),
+        answers,
+    };
+    let stack = StackClient::default().over(Arc::new(wire));
+    sessions_over(stack, store).await.session(&catalog("a"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_in_elsewhere_while_an_older_login_is_renewed_is_logged_in_here() {
+    for answers in [Ok(200), Ok(400), Err(Failure::BrokenAnswer)] {
+        let first = record("first", 5);
+        let session = with_login_meanwhile(first, answers.clone()).await;
+        let bearer = session.bearer(Duration::from_secs(10)).await;
+        let token = bearer.map(|bearer| bearer.token.expose().to_owned());
+        let token = token.map_err(|error| error.to_string());
+        assert_eq!(token.as_deref(), Ok("access.second.token"), "{answers:?}");
+        assert_eq!(session.login_id().as_deref(), Some("second"));
+        assert!(session.check().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_in_elsewhere_while_an_ended_login_is_asked_about_is_logged_in_here() {
+    for answers in [Ok(200), Ok(400), Err(Failure::BrokenAnswer)] {
+        let first = Record {
+            ended: true,
+            ended_at: Some(Timestamp::now()),
+            ..record("first", 3600)
+        };
+        let session = with_login_meanwhile(first, answers.clone()).await;
+        let token = session.source.probe().await;
+        let token = token.map(|token| token.token.expose().to_owned()).ok();
+        assert_eq!(token.as_deref(), Some("access.second.token"), "{answers:?}");
+    }
 }

@@ -192,9 +192,53 @@ impl TokenSource {
         Ok((turn, record.ok_or_else(|| self.logged_out())?))
     }
 
+    /// The login that took the place of another one while that was being renewed.
+    /// Whatever became of the other one is no news of this.
+    async fn replacement(&self, login_id: &str) -> Option<Record> {
+        let mut document = self.dependencies.store.look().await.ok()?;
+        let record = document.sessions.remove(&self.catalog)?;
+        let is_other = record.login_id != login_id;
+        is_other.then(|| {
+            tracing::info!(catalog = %self.catalog, "somebody logged in meanwhile");
+            record
+        })
+    }
+
+    /// A token of this login other than what is held.
+    async fn renew(
+        &self,
+        record: Record,
+        held: Option<&AccessToken>,
+    ) -> Result<AccessToken, Failure<SessionError>> {
+        if record.ended {
+            return Err(self.ended(&record));
+        }
+        let news = held.is_none_or(|held| held.token != record.access_token);
+        match self.usable_token(&record) {
+            Some(stored) if news => Ok(stored),
+            _ => self.rotate(record).await,
+        }
+    }
+
+    /// Asks once whether the stack takes back that it ended this login.
+    async fn ask_back(&self, record: Record) -> Result<AccessToken, Failure<SessionError>> {
+        let reservation = self.dependencies.store.reserve().await.map_err(transient)?;
+        match self.refresh(&record).await {
+            Ok(tokens) => {
+                tracing::info!(catalog = %self.catalog, "the stack takes the session back");
+                let token = self.keep(record, tokens, reservation).await?;
+                self.dependencies.events.identities.announce();
+                Ok(token)
+            }
+            Err(error) if error.rejects_token() => Err(self.ended(&record)),
+            Err(error) => Err(transient(error)),
+        }
+    }
+
     fn usable_token(&self, record: &Record) -> Option<AccessToken> {
         let stored = AccessToken::from(record);
-        let worth = stored.is_usable(self.dependencies.clock.now().wall);
+        let is_usable = stored.is_usable(self.dependencies.clock.now().wall);
+        let worth = is_usable && !record.ended;
         worth.then_some(AccessToken {
             is_from_store: true,
             ..stored
@@ -240,14 +284,13 @@ impl Source for Arc<TokenSource> {
     type Error = SessionError;
 
     async fn fetch(&self, held: Option<AccessToken>) -> Result<AccessToken, Failure<SessionError>> {
-        let (_turn, record) = self.stored().await?;
-        if record.ended {
-            return Err(self.ended(&record));
-        }
-        let news = held.is_none_or(|held| held.token != record.access_token);
-        match self.usable_token(&record) {
-            Some(stored) if news => Ok(stored),
-            _ => self.rotate(record).await,
+        let (_turn, mut record) = self.stored().await?;
+        loop {
+            let login_id = record.login_id.clone();
+            match self.renew(record, held.as_ref()).await {
+                Ok(token) => return Ok(token),
+                Err(failure) => record = self.replacement(&login_id).await.ok_or(failure)?,
+            }
         }
     }
 
@@ -258,21 +301,17 @@ impl Source for Arc<TokenSource> {
     /// One request: what is refused again is no news.
     async fn probe(&self) -> Result<AccessToken, Failure<SessionError>> {
         let (_turn, record) = self.stored().await?;
-        if !record.ended
-            && let Some(stored) = self.usable_token(&record)
-        {
+        if let Some(stored) = self.usable_token(&record) {
             return Ok(stored);
         }
-        let reservation = self.dependencies.store.reserve().await.map_err(transient)?;
-        match self.refresh(&record).await {
-            Ok(tokens) => {
-                tracing::info!(catalog = %self.catalog, "the stack takes the session back");
-                let token = self.keep(record, tokens, reservation).await?;
-                self.dependencies.events.identities.announce();
-                Ok(token)
+        let login_id = record.login_id.clone();
+        match self.ask_back(record).await {
+            Ok(token) => Ok(token),
+            Err(failure) => {
+                let other = self.replacement(&login_id).await;
+                let token = other.and_then(|other| self.usable_token(&other));
+                token.ok_or(failure)
             }
-            Err(error) if error.rejects_token() => Err(self.ended(&record)),
-            Err(error) => Err(transient(error)),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Session {
             }
             server => server?,
         };
-        let mut stored = self.dependencies.store.load().await?;
+        let mut stored = self.dependencies.store.look().await?;
         Ok(Connect {
             registered: stored.oauth_clients.remove(&server.issuer),
             server,

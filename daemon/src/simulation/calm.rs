@@ -182,7 +182,7 @@ impl Scene<'_> {
             world.breach("two refusals of a key that pass have ended it");
         }
         let session = daemon.app.session(Some(&catalog(HERE))).unwrap();
-        daemon.app.keys.clear(&session).await;
+        daemon.app.keys.clear(&session);
         self.trouble(Fault::Page(403));
         let key = api_key(HERE).parse().unwrap();
         daemon.app.keys.set_unchecked(&session, &key, None);

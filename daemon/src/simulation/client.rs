@@ -215,7 +215,8 @@ impl Client {
         let stored = self.world.stored();
         let record = &stored["sessions"][catalog(site)]["login_id"];
         if session.login_id().as_deref() != record.as_str() {
-            self.world.breach("memory and disk tell different stories");
+            self.world
+                .breach(format!("memory and disk tell different stories of {site}"));
         }
     }
 

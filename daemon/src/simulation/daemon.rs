@@ -1,5 +1,6 @@
 //! A daemon in this process: the app and its API, without sockets.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,13 +22,14 @@ use crate::app::{App, Config, External};
 use crate::token_store::{StoreChoice, StoreError};
 
 /// How much longer a change may take where somebody else holds a lock.
-const LOCKS: Duration = Duration::from_mins(3);
+const LOCKS: Duration = Duration::from_secs(30);
 
 pub(super) struct Daemon {
     pub(super) index: usize,
     pub(super) app: Arc<App>,
     router: Router,
     cable: Cable,
+    way: Way,
     stopping: AtomicBool,
     under_way: tokio::sync::watch::Sender<usize>,
 }
@@ -41,6 +43,9 @@ pub(super) struct Answer {
     pub(super) body: Value,
     /// When it was given, by the machine's clock.
     pub(super) at: Timestamp,
+    /// Meanwhile everything froze, or a lock was let go: time went that nobody
+    /// waits for any more.
+    pub(super) was_held_up: bool,
 }
 
 impl Answer {
@@ -74,7 +79,7 @@ impl Daemon {
     }
 
     async fn try_start(world: &Arc<World>, index: usize) -> Result<Arc<Self>, StoreError> {
-        let cable = Cable::new(world);
+        let (cable, way) = (Cable::new(world), Way::new(world));
         let external = External {
             clock: world.clock(),
             wire: Some(Arc::new(cable.clone())),
@@ -83,10 +88,10 @@ impl Daemon {
         let config = Config {
             settings: world.config_dir().join("quiltd.toml"),
             token_store: StoreChoice::File,
-            state_dir: world.state_dir(),
+            state_dir: way.state_dir(),
             python_sdk_dir: world.config_dir(),
         };
-        let socket = world.state_dir().join("quiltd.sock");
+        let socket = way.state_dir().join("quiltd.sock");
         let app = App::build_in(
             external,
             config,
@@ -107,6 +112,7 @@ impl Daemon {
             router: api::router(Arc::clone(&app)),
             app,
             cable,
+            way,
             stopping: AtomicBool::new(false),
             under_way: tokio::sync::watch::Sender::new(0),
         }))
@@ -133,6 +139,8 @@ impl Daemon {
             .map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let request = request.body(body).unwrap();
         let (began, disturbed) = (Instant::now(), world.seen().disturbances);
+        let was_disturbed = world.was_disturbed();
+        let was_held = world.is_lock_held();
         self.under_way.send_modify(|count| *count += 1);
         let answered = async {
             let response = self.router.clone().oneshot(request).await.unwrap();
@@ -154,7 +162,8 @@ impl Daemon {
         } else {
             asked.limit
         };
-        if took > limit && disturbed == world.seen().disturbances {
+        let is_disturbed = disturbed != world.seen().disturbances;
+        if took > limit && !is_disturbed {
             world.breach(format!("{} was answered after {took:?}", asked.path));
         }
         let Ok((status, body)) = answered else {
@@ -179,6 +188,7 @@ impl Daemon {
             },
             body,
             at: world.wall(),
+            was_held_up: was_disturbed || is_disturbed || was_held && !world.is_lock_held(),
         })
     }
 
@@ -201,7 +211,33 @@ impl Daemon {
         world.note(format!("daemon {} is gone", self.index));
         self.stopping.store(true, SeqCst);
         self.cable.cut.store(true, SeqCst);
+        world.finish_audit(&self.app.audit);
+        self.way.end();
+        world.left_behind();
         self.app.shutdown.cancel();
+    }
+}
+
+/// A daemon's own way to the state directory that all share, which ends with it:
+/// what is left of its tasks must not do what a process that is gone cannot.
+struct Way(PathBuf);
+
+impl Way {
+    fn new(world: &World) -> Self {
+        let number = world.stacks().next();
+        let own = world.dir.path().join(format!("way-{number}"));
+        std::fs::create_dir(&own).unwrap();
+        Self(own)
+    }
+
+    fn state_dir(&self) -> PathBuf {
+        self.0.join("..").join("state")
+    }
+
+    /// Nothing can be reached over a file.
+    fn end(&self) {
+        std::fs::remove_dir(&self.0).unwrap();
+        std::fs::write(&self.0, "").unwrap();
     }
 }
 

@@ -1,12 +1,14 @@
 //! What happens to the disk: it is full for a while, somebody holds a lock, and
 //! there is a history that nobody may lose.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use quilt_proto::state_files;
 use serde_json::Value;
 
 use super::judge::FORGIVEN;
@@ -40,6 +42,9 @@ pub(super) struct Disk {
     history: Mutex<usize>,
     /// Some could not be written, with all that room taken.
     is_lossy: Mutex<bool>,
+    /// What a daemon that was killed was about to write, which the next one
+    /// that starts clears away.
+    left_behind: Mutex<BTreeSet<String>>,
 }
 
 /// A lock that is held until this is dropped.
@@ -60,11 +65,56 @@ impl World {
     /// Whether a write or a lock may fail, or did a while ago.
     pub(super) fn is_store_troubled(&self) -> bool {
         let now = self.true_time().unix();
-        let is_held = !self.disk.held.lock().unwrap().is_empty();
         let last = *self.disk.troubled_at.lock().unwrap();
-        is_held
+        self.is_lock_held()
             || *self.disk.is_full.lock().unwrap()
             || last.is_some_and(|last| now - last < FORGIVEN)
+    }
+
+    /// Whether somebody holds a lock.
+    pub(super) fn is_lock_held(&self) -> bool {
+        !self.disk.held.lock().unwrap().is_empty()
+    }
+
+    /// Everything on the disk is whole, ours, and not more than there should be.
+    pub(super) fn check_files(&self) {
+        let known = [
+            "sessions.json",
+            "sessions.lock",
+            "catalogs.json",
+            "catalogs.lock",
+            "grants.json",
+            "grants.lock",
+            "audit.jsonl",
+            "audit.jsonl.1",
+            "audit.jsonl.full",
+            "audit.lock",
+            "notified.json",
+            "quiltd.toml.last",
+            "token",
+        ];
+        let left_behind = self.take_left_behind();
+        let Ok(entries) = std::fs::read_dir(self.state_dir()) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            let is_ours = known.contains(&name.as_str())
+                || left_behind.contains(&name)
+                || name.starts_with("rotation-") && name.strip_suffix(".lock").is_some();
+            if !is_ours {
+                self.breach(format!("there is a file {name} in the state directory"));
+            }
+            if entry.path().extension().is_some_and(|it| it == "json") {
+                let text = std::fs::read(entry.path()).unwrap_or_default();
+                if serde_json::from_slice::<Value>(&text).is_err() {
+                    self.breach(format!("{name} cannot be read"));
+                }
+                if text.len() > 200_000 {
+                    self.breach(format!("{name} has {} bytes", text.len()));
+                }
+            }
+        }
     }
 
     fn disk_is_troubled(&self) {
@@ -171,17 +221,42 @@ impl World {
         self.disk.audits.lock().unwrap().push(log);
     }
 
+    /// A daemon is about to be gone: what it has noted so far is written, as if
+    /// the thread that does so had just been quick enough.
+    pub(super) fn finish_audit(&self, log: &AuditLog) {
+        let mut audits = self.disk.audits.lock().unwrap();
+        audits.retain(|other| !other.is_same(log));
+        drop(audits);
+        let finish = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(log.finish());
+        };
+        // Not on the thread of a runtime, whose time would pass.
+        std::thread::scope(|scope| scope.spawn(finish).join().unwrap());
+        *self.disk.noted.lock().unwrap() += log.recorded() - log.dropped();
+    }
+
+    /// Notes what a daemon that is gone could not clear away.
+    pub(super) fn left_behind(&self) {
+        let begins = state_files::SESSIONS_TEMPORARY.start;
+        let entries = std::fs::read_dir(self.state_dir());
+        let names = entries.into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let names = names.filter(|name| name.starts_with(begins));
+        self.disk.left_behind.lock().unwrap().extend(names);
+    }
+
+    /// What daemons of the life that is over may have left behind.
+    pub(super) fn take_left_behind(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.disk.left_behind.lock().unwrap())
+    }
+
     /// All that daemons noted is there, each once, and so is what was there before.
     pub(super) fn check_audit(&self) {
-        let audits = std::mem::take(&mut *self.disk.audits.lock().unwrap());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let audits = self.disk.audits.lock().unwrap().clone();
         for log in &audits {
-            runtime.block_on(log.finish());
-            *self.disk.noted.lock().unwrap() += log.recorded() - log.dropped();
+            self.finish_audit(log);
         }
-        drop(audits);
         let noted = *self.disk.noted.lock().unwrap();
         let (mut counted, mut remembered) = (0, 0);
         for name in ["audit.jsonl.1", "audit.jsonl.full", "audit.jsonl"] {

@@ -116,18 +116,24 @@ pub(super) fn problem(
     let is_stopping = daemon.is_stopping();
     let calm = world.calm(look.site);
     let since = world.model().logins[look.site].refusals;
+    let outdated = world.true_time().unix() - world.stacks().sites[look.site].outdated_at;
     let (refusals, key_refusals) = {
         let stacks = world.stacks();
         let site = &stacks.sites[look.site];
         (site.refusals, site.key_refusals)
     };
+    let is_late = answer.was_held_up && matches!(answer.status, 503 | 504);
     let is_true = match answer.code.as_str() {
         "internal" => is_stopping,
         "login_required" => allowed.is_nobody(),
         "session_expired" => refusals > since,
         "invalid_api_key" => key_refusals > 0 && allowed.keys.contains(&Some(KEY_USER)),
+        // Tokens that the stack gave and outdated again within a minute.
+        "stack_unreachable" if answer.detail.contains("has just renewed the login") => {
+            calm < FORGIVEN || outdated < FORGIVEN
+        }
         "stack_unreachable" | "stack_invalid" | "stack_refused" | "aws_unreachable"
-        | "aws_refused" | "aws_invalid" => calm < FORGIVEN || is_stopping,
+        | "aws_refused" | "aws_invalid" => calm < FORGIVEN || is_stopping || is_late,
         // The other daemon has the lock while it waits for the stack.
         "store_failed" if answer.detail.contains("does not let go") => {
             calm < FORGIVEN || world.is_store_troubled()

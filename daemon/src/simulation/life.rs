@@ -13,7 +13,7 @@ use super::fault::{Endpoint, Fault, Trouble};
 use super::model::{DAEMONS, Outcome};
 use super::random::Rng;
 use super::stack::{KEY_USER, SITES, api_key, catalog};
-use super::world::World;
+use super::world::{FREEZE, World};
 
 /// People and programs at work at a time.
 const CLIENTS: usize = 5;
@@ -163,7 +163,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
             rotate_slowly(world, machine, rng).await;
             if rng.percent(50) {
                 world.disturb();
-                tokio::time::advance(Duration::from_secs(17)).await;
+                tokio::time::advance(FREEZE).await;
             }
         }
         58..62 => {
@@ -179,9 +179,9 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
             world.sleep(Duration::from_secs(slept));
         }
         66..72 => {
-            world.note("everything freezes for 17 s");
+            world.note(format!("everything freezes for {} s", FREEZE.as_secs()));
             world.disturb();
-            tokio::time::advance(Duration::from_secs(17)).await;
+            tokio::time::advance(FREEZE).await;
         }
         72..82 if machine.at(1).is_none() => machine.start_second().await,
         72..76 => machine.stop(1).await,
@@ -226,7 +226,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
                 percent: 100,
                 until: world.true_time().unix() + 60,
             });
-            world.stacks().outdate(site);
+            world.stacks().outdate(site, world.true_time().unix());
         }
         _ => {}
     }
@@ -249,7 +249,7 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
             percent: 100,
             until: world.true_time().unix() + 20,
         });
-        world.stacks().outdate(site);
+        world.stacks().outdate(site, world.true_time().unix());
         let daemon = Arc::clone(&daemon);
         tokio::spawn(async move {
             let session = daemon.app.session(Some(&catalog(site))).unwrap();

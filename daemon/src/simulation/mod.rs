@@ -17,7 +17,8 @@
 //! AWS's SDK is all that it takes.
 //!
 //! `QUILT_SIMULATION_SEED=N cargo test -p quiltd --lib simulation::every` tells
-//! the story of one seed.
+//! the story of one seed; with `QUILT_SIMULATION_LOG=info`, and `--nocapture`,
+//! what its daemons log as well. `QUILT_SIMULATION_FROM=N` begins elsewhere.
 
 mod calm;
 mod client;
@@ -108,6 +109,11 @@ fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
 #[test]
 fn every_seed_holds() {
     if let Some(seed) = asked("QUILT_SIMULATION_SEED") {
+        // What the daemons log stands before the story.
+        let level: Option<tracing::Level> = asked("QUILT_SIMULATION_LOG");
+        if let Some(level) = level {
+            tracing_subscriber::fmt().with_max_level(level).init();
+        }
         let told = tell_all(seed);
         println!("{}", told.story.join("\n"));
         assert!(
@@ -118,12 +124,13 @@ fn every_seed_holds() {
         return;
     }
     let seeds = asked("QUILT_SIMULATION_SEEDS").unwrap_or(SEEDS);
-    let (next, begun) = (AtomicU64::new(0), Instant::now());
+    let from = asked("QUILT_SIMULATION_FROM").unwrap_or(0);
+    let (next, begun) = (AtomicU64::new(from), Instant::now());
     let (broken, figures) = (Mutex::new(Vec::new()), Mutex::new(Figures::default()));
     let work = || {
         loop {
             let seed = next.fetch_add(1, SeqCst);
-            if seed >= seeds {
+            if seed >= from + seeds {
                 return;
             }
             let told = tell_all(seed);

@@ -20,6 +20,8 @@ struct Deed {
     began: u64,
     /// A logout has ended it.
     is_over: bool,
+    /// It failed, and its daemon may still bring it about.
+    is_pending: bool,
 }
 
 /// What a deed came to.
@@ -30,6 +32,9 @@ pub(super) enum Outcome {
     Nothing,
     /// It may have been done.
     Unknown,
+    /// It failed, and its daemon may still bring it about: tokens that could not
+    /// be stored are, by the next attempt.
+    Pending,
 }
 
 /// A place where somebody may be: a catalog's login, or a daemon's API key.
@@ -102,6 +107,7 @@ impl Place {
             to,
             began,
             is_over: false,
+            is_pending: false,
         };
         self.under_way.insert(began, deed);
         began
@@ -115,6 +121,10 @@ impl Place {
         };
         match outcome {
             Outcome::Nothing => {}
+            Outcome::Pending => {
+                let is_pending = true;
+                self.under_way.insert(id, Deed { is_pending, ..deed });
+            }
             Outcome::Unknown if deed.is_over => {}
             Outcome::Unknown => {
                 self.settled.insert(deed.to);
@@ -140,25 +150,42 @@ impl Place {
             .iter()
             .filter(|(other, at)| *at > deed.began && !ends(other));
         let meanwhile: Vec<_> = meanwhile.map(|(other, _)| other.to).collect();
+        // Whichever of several logins it is, it may be the one that is refused.
+        let is_alone = !meanwhile.iter().any(Option::is_some);
+        let refusals = if is_alone {
+            refusals
+        } else {
+            refusals.min(self.refusals)
+        };
         self.settled = BTreeSet::from([deed.to]);
         self.settled.extend(meanwhile);
+        // What is pending gives way to every login there, too.
+        let replaces = |other: &Deed| {
+            other.is_pending && other.daemon == deed.daemon && other.began < deed.began
+        };
         for other in self.under_way.values_mut() {
-            other.is_over |= ends(other) && other.to.is_some();
+            other.is_over |= ends(other) && other.to.is_some() || replaces(other);
         }
         self.done.push((deed, ended));
         self.refusals = refusals;
     }
 
-    /// A daemon is killed: what it had under way may have been done.
+    /// A daemon is killed: what it had under way may have been done. Here, what
+    /// was pending may be still, as long as the machine lives: its tasks do.
     pub(super) fn killed(&mut self, daemon: usize) {
-        let its: Vec<_> = self
-            .under_way
-            .values()
-            .filter(|it| it.daemon == daemon)
-            .copied()
-            .collect();
-        for deed in its {
-            self.end(deed.began, Outcome::Unknown, 0);
+        self.may_be_done(|it| it.daemon == daemon && !it.is_pending);
+    }
+
+    /// The machine stops, and every task with it.
+    pub(super) fn stopped(&mut self) {
+        self.may_be_done(|_| true);
+    }
+
+    fn may_be_done(&mut self, which: impl Fn(&Deed) -> bool) {
+        let all = self.under_way.values().filter(|it| which(it));
+        let all: Vec<u64> = all.map(|it| it.began).collect();
+        for deed in all {
+            self.end(deed, Outcome::Unknown, 0);
         }
     }
 

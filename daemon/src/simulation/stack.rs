@@ -78,6 +78,8 @@ pub(super) struct Site {
     pub(super) strict: bool,
     users: BTreeMap<&'static str, Active>,
     codes: BTreeMap<String, &'static str>,
+    /// How often the token endpoint had said no when a code was spent.
+    spent: BTreeMap<String, u64>,
     families: Vec<Family>,
     access: BTreeMap<String, Access>,
     /// How often the token endpoint said no in its own voice.
@@ -88,6 +90,8 @@ pub(super) struct Site {
     pub(super) key_refusals: u64,
     /// When anything last went wrong.
     pub(super) troubled_at: i64,
+    /// When it last knew its access tokens no more.
+    pub(super) outdated_at: i64,
 }
 
 #[derive(Default)]
@@ -145,10 +149,19 @@ impl Stacks {
     }
 
     /// No access token issued so far is good any more.
-    pub(super) fn outdate(&mut self, site: usize) {
+    pub(super) fn outdate(&mut self, site: usize, now: i64) {
+        self.sites[site].outdated_at = now;
         for access in self.sites[site].access.values_mut() {
             access.expires = 0;
         }
+    }
+
+    /// How often the stack had said no when it took a code, which may be long
+    /// before whoever logs in with it is told so: a refusal since then may be of
+    /// that login.
+    pub(super) fn refusals_before(&self, site: usize, code: &str) -> u64 {
+        let site = &self.sites[site];
+        site.spent.get(code).copied().unwrap_or(site.refusals)
     }
 
     /// Whose a bearer token is.
@@ -222,6 +235,7 @@ impl Stacks {
         let serial = self.next();
         let here = &mut self.sites[site];
         let family = if let Some(user) = here.codes.remove(&token) {
+            here.spent.insert(token, here.refusals);
             here.families.push(Family {
                 user,
                 refresh: String::new(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use quilt_proto::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::disk::Disk;
 use super::fault::{Endpoint, Fault, Trouble};
@@ -17,6 +18,9 @@ use super::random::{Rng, at_time, jitter_by};
 use super::stack::{Reply, SITES, Stacks};
 use super::time::{Passed, SimClock};
 use crate::clock::Clock;
+
+/// How long everything freezes.
+pub(super) const FREEZE: Duration = Duration::from_secs(17);
 
 /// How often somebody starts, stops or freezes what requests run in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub(super) struct Seen {
     pub(super) vends: u64,
     pub(super) crashes: u64,
     pub(super) disturbances: Disturbances,
+    pub(super) disturbed_at: Option<Instant>,
     /// When the wall clock was last wrong, by the true time.
     pub(super) set_at: Option<i64>,
 }
@@ -113,6 +118,9 @@ impl World {
     /// The machine stops; whatever was under way is.
     pub(super) fn end(&self) {
         self.mend_disk();
+        for place in &mut self.model().logins {
+            place.stopped();
+        }
         let clock = self.clock.lock().unwrap().take().unwrap();
         *self.passed.lock().unwrap() = clock.passed();
     }
@@ -152,7 +160,15 @@ impl World {
 
     /// What is under way may take longer than it should.
     pub(super) fn disturb(&self) {
-        self.seen().disturbances.0 += 1;
+        let mut seen = self.seen();
+        seen.disturbances.0 += 1;
+        seen.disturbed_at = Some(Instant::now());
+    }
+
+    /// Whether everything has just frozen: what was under way then ends now.
+    pub(super) fn was_disturbed(&self) -> bool {
+        let at = self.seen().disturbed_at;
+        at.is_some_and(|at| at.elapsed() < 2 * FREEZE)
     }
 
     /// Whatever a life has left behind.
@@ -273,7 +289,15 @@ impl World {
         body: &[u8],
     ) -> Reply {
         let now = self.true_time();
-        self.stacks().answer(to, fault, bearer, body, now)
+        let mut stacks = self.stacks();
+        let before = (stacks.used_twice, stacks.unread);
+        let reply = stacks.answer(to, fault, bearer, body, now);
+        let after = (stacks.used_twice, stacks.unread);
+        drop(stacks);
+        if after != before {
+            self.note(format!("  used twice, unread: {after:?}"));
+        }
+        reply
     }
 
     /// Somebody said no in the stack's voice.
@@ -334,45 +358,6 @@ impl World {
         let stored = self.stored();
         let record = &stored["sessions"][super::stack::catalog(site)];
         record["refresh_token"].as_str().map(str::to_owned)
-    }
-
-    /// Everything on the disk is whole, ours, and not more than there should be.
-    pub(super) fn check_files(&self) {
-        let known = [
-            "sessions.json",
-            "sessions.lock",
-            "catalogs.json",
-            "catalogs.lock",
-            "grants.json",
-            "grants.lock",
-            "audit.jsonl",
-            "audit.jsonl.1",
-            "audit.jsonl.full",
-            "audit.lock",
-            "notified.json",
-            "quiltd.toml.last",
-            "token",
-        ];
-        let Ok(entries) = std::fs::read_dir(self.state_dir()) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name().into_string().unwrap();
-            let is_ours = known.contains(&name.as_str())
-                || name.starts_with("rotation-") && name.strip_suffix(".lock").is_some();
-            if !is_ours {
-                self.breach(format!("there is a file {name} in the state directory"));
-            }
-            if entry.path().extension().is_some_and(|it| it == "json") {
-                let text = std::fs::read(entry.path()).unwrap_or_default();
-                if serde_json::from_slice::<Value>(&text).is_err() {
-                    self.breach(format!("{name} cannot be read"));
-                }
-                if text.len() > 200_000 {
-                    self.breach(format!("{name} has {} bytes", text.len()));
-                }
-            }
-        }
     }
 
     /// What a killed daemon leaves behind: nothing that was under way has an

@@ -12,15 +12,17 @@ use quilt_proto::{CatalogUrl, state_files};
 use quilt_trust::{Access, Role};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
 
 use super::StoreError;
 
-/// How long to wait for another process, all in all.
+/// How long to wait for another process, and for those of this process that came
+/// before, all in all: all of them wait for the same.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long to wait for those of this process that came before: as long as one
-/// of them may wait for another process and for a stack.
-const TURN: Duration = Duration::from_mins(1);
+/// How long those of this process that came before may hold the right to rotate:
+/// as long as one of them may wait for another process and for a stack.
+const ROTATION: Duration = Duration::from_mins(1);
 
 /// How often to look whether it let go. `flock` has no timeout of its own, and
 /// a thread stuck in it could not be given up.
@@ -62,15 +64,17 @@ impl Locks {
     }
 
     pub(super) async fn document(&self) -> Result<LockGuard, StoreError> {
-        self.take(state_files::SESSIONS_LOCK.to_owned()).await
+        let name = state_files::SESSIONS_LOCK.to_owned();
+        self.take(name, Duration::ZERO).await
     }
 
     pub(super) async fn known_catalogs(&self) -> Result<LockGuard, StoreError> {
-        self.take(state_files::CATALOGS_LOCK.to_owned()).await
+        let name = state_files::CATALOGS_LOCK.to_owned();
+        self.take(name, Duration::ZERO).await
     }
 
     pub(super) async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
-        self.take(rotation(catalog)).await
+        self.take(rotation(catalog), ROTATION).await
     }
 
     /// The lock that keeps a catalog's login from being renewed, because another
@@ -84,18 +88,39 @@ impl Locks {
         found.cloned()
     }
 
-    async fn take(&self, name: String) -> Result<LockGuard, StoreError> {
+    /// What a session's changes wait for, where it is not known better.
+    pub(super) fn busy(&self) -> StoreError {
+        let name = Path::new(state_files::SESSIONS_LOCK);
+        StoreError::Busy(
+            self.dir
+                .as_ref()
+                .map_or_else(|| name.into(), |dir| dir.join(name)),
+        )
+    }
+
+    /// A lock that those of this process hold for no longer than `held`, the
+    /// wait for another process apart.
+    async fn take(&self, name: String, held: Duration) -> Result<LockGuard, StoreError> {
+        let deadline = Instant::now() + TIMEOUT;
         let turn = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(name.clone()).or_default())
         };
         let path = self.dir.as_ref().map(|dir| dir.join(&name));
-        let turn = tokio::time::timeout(TURN, turn.lock_owned()).await;
+        let turn = tokio::time::timeout_at(deadline + held, turn.lock_owned()).await;
         let busy = || StoreError::Busy(path.clone().unwrap_or_else(|| name.into()));
         let turn = turn.map_err(|_| busy())?;
         let file = match path {
             None => None,
-            Some(path) => Some(flock(path, &self.waiting).await?),
+            Some(path) => {
+                // After a rotation of this process, the other one has its time still.
+                let deadline = if held.is_zero() {
+                    deadline
+                } else {
+                    Instant::now() + TIMEOUT
+                };
+                Some(flock(path, &self.waiting, deadline).await?)
+            }
         };
         Ok(LockGuard {
             _file: file,
@@ -132,7 +157,7 @@ impl Drop for WaitsFor<'_> {
     }
 }
 
-async fn flock(path: PathBuf, waiting: &Waiting) -> Result<File, StoreError> {
+async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<File, StoreError> {
     let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
     let looking = async {
         let mut said = None;
@@ -147,7 +172,7 @@ async fn flock(path: PathBuf, waiting: &Waiting) -> Result<File, StoreError> {
             }
         }
     };
-    let locked: Result<io::Result<()>, _> = tokio::time::timeout(TIMEOUT, looking).await;
+    let locked: Result<io::Result<()>, _> = tokio::time::timeout_at(deadline, looking).await;
     match locked {
         Err(_) => Err(StoreError::Busy(path)),
         Ok(Err(error)) => Err(StoreError::io("lock", &path, &error)),

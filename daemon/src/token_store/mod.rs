@@ -243,6 +243,11 @@ impl Store {
         self.locks.waits_for(catalog).map(StoreError::Busy)
     }
 
+    /// What a change waits for that takes long, where it is not known better.
+    pub fn busy(&self) -> StoreError {
+        self.locks.busy()
+    }
+
     /// The right to rotate a catalog's refresh token, held from reading it to
     /// having stored its successor, across processes.
     pub async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {

@@ -1,5 +1,6 @@
 //! The file store against broken, foreign and full surroundings.
 
+mod locks;
 mod properties;
 
 use std::fs;

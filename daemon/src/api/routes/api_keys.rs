@@ -46,7 +46,7 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
 
 async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
-    call.app.keys.clear(&session).await;
+    call.app.keys.clear(&session);
     call.app.note_user(&session, None);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `/v1/session`: where the login stands, logging in, logging out.
 
+use futures_util::future::join_all;
 use quilt_proto::RegistryUrl;
 use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery};
 use quilt_proto::wire::{LoginCode, RegistryAcceptance, Session as Answer};
@@ -56,9 +57,12 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
     }
     let mut outcome = Ok(());
     let sessions = call.app.sessions.all_stored().await;
-    for session in sessions.map_err(SessionError::Store)? {
-        let logged_out = session.logout().await.map_err(ApiError::from);
-        call.app.note_user(&session, None);
+    let sessions = sessions.map_err(SessionError::Store)?;
+    // All at once: each may wait for the same lock.
+    let logged_out = join_all(sessions.iter().map(Session::logout)).await;
+    for (session, logged_out) in sessions.iter().zip(logged_out) {
+        let logged_out = logged_out.map_err(ApiError::from);
+        call.app.note_user(session, None);
         call.subject.one_of(session.catalog(), logged_out.as_ref());
         outcome = outcome.and(logged_out);
     }

@@ -44,6 +44,20 @@ async fn trouble_during_a_probe_changes_nothing_and_what_is_definite_is_not_prob
 }
 
 #[tokio::test]
+async fn a_refusal_that_was_noted_by_a_clock_that_was_wrong_is_looked_at_soon() {
+    for age in [0, 24 * 3600 + 1, 100 * 24 * 3600] {
+        let world = World::new(100, Vec::new());
+        world.refresher.refuse("no".to_owned(), age);
+        world.settle().await;
+        assert!(world.value().await.is_err());
+        assert_eq!(world.calls(), 0, "no caller causes it");
+        world.clock.advance(30);
+        world.settle().await;
+        assert!(world.value().await.is_ok(), "{age}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_is_given_up_after_a_day() {
     let refusals = (0..100).map(|_| Step::Fail(Failure::Refused("no".to_owned())));
     let world = World::new(1000, refusals.collect());

@@ -50,7 +50,7 @@ impl Client {
         let code = self.world.stacks().code(site, user);
         let deed = self.world.model().logins[site].begin(daemon.index, Some(user));
         let path = format!("/v1/session?catalog={}", catalog(site));
-        let body = json!({ "code": code });
+        let body = json!({ "code": &code });
         let answer = self.ask(daemon, (Method::POST, path, Some(body)), 62).await;
         let outcome = match answer.as_ref().map(|answer| answer.code.as_str()) {
             Some("") => Outcome::Done,
@@ -58,7 +58,7 @@ impl Client {
                 Outcome::Nothing
             }
             Some("clock_skew") | None => Outcome::Unknown,
-            Some("store_failed") if self.world.is_store_troubled() => Outcome::Unknown,
+            Some("store_failed") if self.world.is_store_troubled() => Outcome::Pending,
             Some("internal") if daemon.is_stopping() => Outcome::Unknown,
             Some(other) => {
                 let detail = answer.as_ref().map(|answer| &answer.detail);
@@ -66,7 +66,7 @@ impl Client {
                 Outcome::Unknown
             }
         };
-        let refusals = self.world.stacks().sites[site].refusals;
+        let refusals = self.world.stacks().refusals_before(site, &code);
         if !self.world.model().logins[site].end(deed, outcome, refusals) {
             self.world
                 .breach("a login said that it was done, which a logout had ended");
