@@ -151,12 +151,11 @@ async fn what_others_may_replace_is_neither_started_nor_written_down() {
     let trace = home.path().join("trace");
     let own = machine.quiltctl.parent().unwrap();
     let quiltd = own.join("quiltd");
-    fs::write(&quiltd, format!("#!/bin/sh\n: >'{}'\n", trace.display())).unwrap();
+    binaries::script(&quiltd, &format!("#!/bin/sh\n: >'{}'\n", trace.display()));
     // Stands for a service manager that does as it is told.
     let systemctl = machine.theirs().join("systemctl");
-    fs::write(&systemctl, "#!/bin/sh\n").unwrap();
+    binaries::script(&systemctl, "#!/bin/sh\n");
     for program in [&quiltd, &systemctl] {
-        open(program);
         users.a.give(program).unwrap();
     }
     let unit = home.path().join("config/systemd/user/quiltd.service");
@@ -208,7 +207,7 @@ async fn what_others_may_replace_is_neither_started_nor_written_down() {
     // A program that a profile names, elsewhere.
     let elsewhere = machine.theirs().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    fs::copy(&machine.quiltctl, elsewhere.join("quiltctl")).unwrap();
+    binaries::copy(&machine.quiltctl, &elsewhere.join("quiltctl"));
     let line = format!(
         "[profile q]\ncredential_process = {}/quiltctl credential-process\n",
         elsewhere.display()

@@ -89,7 +89,7 @@ fn open(path: &Path) {
 fn quiltctl(place: &Place) -> PathBuf {
     let own = place.make("own");
     let quiltctl = own.join("quiltctl");
-    fs::copy(place.home.program(binaries::quiltctl()), &quiltctl).unwrap();
+    binaries::copy(&place.home.program(binaries::quiltctl()), &quiltctl);
     place.users.a.give(&own).unwrap();
     quiltctl
 }
@@ -108,8 +108,7 @@ async fn no_program_of_another_user_is_started() {
     fs::set_permissions(&shared, Permissions::from_mode(0o1777)).unwrap();
     for dir in [&theirs, &shared, &place.dir.path().join("own")] {
         let program = dir.join("quiltd");
-        fs::write(&program, format!("#!/bin/sh\n: >'{}'\n", trace.display())).unwrap();
-        open(&program);
+        binaries::script(&program, &format!("#!/bin/sh\n: >'{}'\n", trace.display()));
         let owners = async |user: &User| {
             if *dir == theirs {
                 user.give(dir).unwrap();

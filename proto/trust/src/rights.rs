@@ -89,7 +89,8 @@ impl Rights {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use rustix::fs::{XattrFlags, setxattr};
 
