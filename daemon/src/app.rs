@@ -48,8 +48,8 @@ use crate::{VERSION, catalog_resolver, users};
 /// what it brought is stored. `TimeoutStopSec` of the unit is longer.
 const ROTATION_FINISH_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long it waits for the audit log, and for what is known of catalogs,
-/// which a disk may hold up.
+/// How long the audit log, and what is known of catalogs, are waited for, which
+/// a disk or another process may hold up.
 const DISK_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The services.
@@ -393,11 +393,13 @@ impl App {
     /// lost unless its successor gets stored.
     pub async fn finish(&self) {
         self.finish_rotations().await;
-        self.finish_known_catalogs().await;
+        self.keep_known_catalogs().await;
         drop(tokio::time::timeout(DISK_FINISH_TIMEOUT, self.audit.finish()).await);
     }
 
-    pub(crate) async fn finish_known_catalogs(&self) {
+    /// Has what is known of catalogs on the disk, so that it outlives a kill, but
+    /// for what somebody holds up for longer.
+    pub async fn keep_known_catalogs(&self) {
         let written = self.sessions.store().known_catalogs_written();
         drop(tokio::time::timeout(DISK_FINISH_TIMEOUT, written).await);
     }

@@ -12,9 +12,9 @@ impl Keys {
     pub(super) fn keep_rechecking(self: &Arc<Self>, session: &Arc<Session>) {
         let (keys, session) = (Arc::clone(self), Arc::clone(session));
         let serial = session.api_key().serial();
+        session.note_key();
         // Not among the tasks a stopping daemon waits for.
         tokio::spawn(async move {
-            session.note_key();
             while let Some(due) = session.api_key().next_check(serial).await {
                 keys.clock.sleep_until(due).await;
                 // It may have been put off, or replaced.

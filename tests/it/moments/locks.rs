@@ -74,7 +74,7 @@ async fn a_logout_that_waits_for_a_lock_has_ended_the_login_already() {
     let world = used().await;
     world.ctl(&["token"]).await.ok();
     let names = locks(&world);
-    let name = names.iter().find(|name| name.starts_with("catalogs."));
+    let name = names.iter().find(|name| name.starts_with("sessions."));
     let held = hold(&world, name.unwrap());
     let mut logout = world.ctl_command(&["logout"]);
     let mut leaving = logout.kill_on_drop(true).spawn().unwrap();
