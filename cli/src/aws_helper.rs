@@ -98,7 +98,7 @@ impl AwsHelper {
 
 fn executable() -> Result<PathBuf, Failure> {
     let found = programs::beside(NAME).map_err(|distrust| {
-        let what = format!("the {NAME} beside quiltctl is not run: {distrust}");
+        let what = format!("the {NAME} beside quiltctl is not started: {distrust}");
         Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy())
     })?;
     found.ok_or_else(|| {
