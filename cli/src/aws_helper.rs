@@ -5,10 +5,11 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quilt_proto::api::ReadHealth;
+use quilt_proto::quoted;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -19,16 +20,30 @@ const NAME: &str = "quiltctl-aws";
 
 /// This program, by the name that survives an upgrade: package managers keep
 /// a symlink on the path and replace what it points to. A name that somebody
-/// else gave it would lead elsewhere one day.
+/// else gave it, or a place where others could put another program, would lead
+/// elsewhere one day.
 pub(crate) fn program() -> Result<PathBuf, Failure> {
     let exe = env::current_exe().map_err(|error| {
         let what = format!("the place of quiltctl: {error}");
         Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup --help")
     })?;
     let is_this = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|found| found == exe);
-    Ok(programs::on_path("quiltctl")
-        .find(|path| is_this(path) && programs::check(path).is_ok())
-        .unwrap_or(exe))
+    let mut named = programs::on_path("quiltctl").filter(is_this);
+    if let Some(path) = named.find(|path| programs::check(path).is_ok()) {
+        return Ok(path);
+    }
+    may_be_written_down(&exe)?;
+    Ok(exe)
+}
+
+/// Passes if a program may be named in a file from which it is run for as long
+/// as that stands.
+pub(crate) fn may_be_written_down(program: &Path) -> Result<(), Failure> {
+    programs::check(program).map_err(|distrust| {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let what = format!("{} is not written down: {distrust}", quoted::name(&name));
+        Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy())
+    })
 }
 
 /// A run of it for this daemon, which is started if need be, and this catalog.
@@ -82,7 +97,11 @@ impl AwsHelper {
 }
 
 fn executable() -> Result<PathBuf, Failure> {
-    programs::beside(NAME).ok_or_else(|| {
+    let found = programs::beside(NAME).map_err(|distrust| {
+        let what = format!("the {NAME} beside quiltctl is not started: {distrust}");
+        Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy())
+    })?;
+    found.ok_or_else(|| {
         let what = format!("{NAME} is not installed beside quiltctl");
         Failure::new(exit::UNEXPECTED, what).hint("cargo install --path cli/aws")
     })

@@ -18,6 +18,7 @@ const PROGRAMS: &[&str] = &[
     "quiltd",
     "aws",
     "cargo",
+    "cat",
     "chmod",
     "curl",
     "df",

@@ -14,6 +14,7 @@ use quilt_proto::suggested_command::{Command, clause, sentence};
 use quilt_proto::{
     ApiKeySecret, CatalogName, CatalogUrl, ErrorCode, Problem, RegistryHost, locations,
 };
+use quilt_trust::Distrust;
 
 use crate::{args, look, output};
 
@@ -209,6 +210,10 @@ impl From<Error> for Failure {
                 let home = || quilt_trust::of_others().map(|(_, command)| command);
                 let hint = quilt_trust::as_owner(uid).or_else(home);
                 let hint = hint.unwrap_or_else(|| "quiltctl --socket PATH daemon start".into());
+                Self::new(DAEMON, error).hint(hint)
+            }
+            Error::Nobody { .. } => {
+                let hint = Distrust::Nobody.remedy();
                 Self::new(DAEMON, error).hint(hint)
             }
             Error::Unreachable { ref source, .. }

@@ -1,12 +1,12 @@
 //! Files of the user, changed all at once or not at all.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{locations, state_files};
-use quilt_trust::Distrust;
+use quilt_trust::{Distrust, Rights};
 use rustix::fs::OFlags;
 
 use crate::exit::{self, Failure};
@@ -83,17 +83,15 @@ pub(crate) fn text(path: &Path) -> Option<String> {
 }
 
 /// Replaces a file's content: whoever reads it, now or after a crash, sees the
-/// old or the new one. Mode, owner and a symlink in its place are kept; a new
-/// file is for this user only.
+/// old or the new one. Owner, group, mode, access control list and a symlink in
+/// its place are kept, or others get nothing; a new file is for this user only.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     quilt_trust::check(path)?;
     let target = resolve(path)?;
-    let before = match fs::metadata(&target) {
-        Ok(metadata) if !metadata.is_file() => return Err(io::Error::other("not a file")),
-        Ok(metadata) => Some(metadata),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
+    if target.exists() && !target.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    let before = Rights::of(&target)?;
     let dir = target.parent().unwrap_or(Path::new("/"));
     let temporary = dir.join(state_files::CLI_TEMPORARY.name(std::process::id()));
     let written = write_new(&temporary, content, before.as_ref())
@@ -106,18 +104,17 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn write_new(path: &Path, content: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
+fn write_new(path: &Path, content: &[u8], like: Option<&Rights>) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
     if let Some(like) = like {
-        let own = file.metadata()?;
-        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
-            std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
-        }
-        file.set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
+        like.give_owner(&file)?;
+        like.give(&file)?;
+        // As it was asked of the one whose place it takes.
+        quilt_trust::check(path)?;
     }
     file.write_all(content)?;
     file.sync_all()

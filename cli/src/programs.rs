@@ -1,29 +1,30 @@
 //! The other programs of ours, and who could have put them where they are.
 //!
 //! What is started gets the user's logins, and what set-up writes down is run
-//! for as long as it stands. Beside this program, whatever is of the same user
-//! is as good as this one. On the path, anybody's directory may come first.
+//! for as long as it stands. Whoever keeps this program could have changed it
+//! anyway. Anybody else is not to choose what runs: neither by a directory that
+//! is first on the path, nor by a file that others may write to or replace.
 
 use std::env;
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quilt_trust::Distrust;
-use rustix::process::geteuid;
 
-/// A program beside this one, if it is this user's, root's, or of whoever this
-/// one is.
-pub(crate) fn beside(name: &str) -> Option<PathBuf> {
-    let path = env::current_exe().ok()?.parent()?.join(name);
-    let is_file = fs::metadata(&path).is_ok_and(|found| found.is_file());
-    let is_ours = |found: io::Result<Metadata>| {
-        let owner = found.map(|found| found.uid()).ok();
-        owner.is_some_and(|owner| [0, geteuid().as_raw(), keeper()].contains(&owner))
+/// A program beside this one. Somebody else's is none; one that others could
+/// change or replace is refused.
+pub(crate) fn beside(name: &str) -> Result<Option<PathBuf>, Distrust> {
+    let own = env::current_exe().ok();
+    let path = own.and_then(|own| Some(own.parent()?.join(name)));
+    let Some(path) = path.filter(|path| path.is_file()) else {
+        return Ok(None);
     };
-    let is_ours = is_ours(fs::metadata(&path)) && is_ours(fs::symlink_metadata(&path));
-    (is_file && is_ours).then_some(path)
+    match check(&path) {
+        Ok(()) => Ok(Some(path)),
+        Err(Distrust::Foreign { path: theirs, .. }) if theirs == path => Ok(None),
+        Err(distrust) => Err(distrust),
+    }
 }
 
 /// Programs of a name on the path. A relative entry means something else in
@@ -36,7 +37,7 @@ pub(crate) fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Passes if nobody could have put a program there but this user, root, or
-/// whoever this one is of.
+/// whoever this one is of, and nobody else may write to it.
 pub(crate) fn check(program: &Path) -> Result<(), Distrust> {
     quilt_trust::check_kept(program, keeper())
 }

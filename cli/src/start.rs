@@ -219,27 +219,29 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
     }
 }
 
-/// The daemon's executable: named by the environment, beside this program, or
-/// on the path where nobody else could have put it.
+/// The daemon's executable: named by the environment, else beside this program
+/// or on the path, where nobody else could have put it.
 pub(crate) fn executable() -> Result<PathBuf, Failure> {
     if let Some(path) = env::var_os(DAEMON_ENV).filter(|path| !path.is_empty()) {
         return Ok(PathBuf::from(path));
     }
-    if let Some(path) = programs::beside("quiltd") {
-        return Ok(path);
-    }
     let mut distrusted = None;
+    match programs::beside("quiltd") {
+        Ok(Some(path)) => return Ok(path),
+        Ok(None) => {}
+        Err(distrust) => distrusted = Some(("beside quiltctl", distrust)),
+    }
     for path in programs::on_path("quiltd") {
         let Err(distrust) = programs::check(&path) else {
             return Ok(path);
         };
-        distrusted = distrusted.or(Some(distrust));
+        distrusted = distrusted.or(Some(("on PATH", distrust)));
     }
-    let Some(distrust) = distrusted else {
+    let Some((place, distrust)) = distrusted else {
         let what = "quiltd is not running, and not installed beside quiltctl or on PATH";
         return Err(Failure::new(exit::DAEMON, what).hint("cargo install --path daemon"));
     };
-    let what = format!("the quiltd on PATH is not started: {distrust}");
+    let what = format!("the quiltd {place} is not started: {distrust}");
     Err(Failure::new(exit::DAEMON, what).hint(distrust.remedy()))
 }
 

@@ -30,12 +30,16 @@ pub(crate) async fn open(socket: &Path) -> Result<(UnixStream, Option<u32>), Fau
     let socket = OwnSocket::find(socket)?;
     let probe = patiently(|| tokio::net::UnixStream::connect(&socket.address)).await?;
     let peer = probe.peer_cred()?;
-    check_peer(peer.uid())?;
-    let uri: hyper::Uri = hyperlocal::Uri::new(&socket.address, "/").into();
-    let stream = patiently(|| UnixConnector.call(uri.clone())).await?;
     // Outside our pid namespace it has no number here.
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
-    Ok((stream, pid.filter(|pid| *pid > 0)))
+    let pid = pid.filter(|pid| *pid > 0);
+    check_peer(peer.uid())?;
+    if !is_root_for_users(peer.uid()) && !quilt_trust::is_our_peer(peer.uid(), pid) {
+        return Err(Fault::Foreign(peer.uid()));
+    }
+    let uri: hyper::Uri = hyperlocal::Uri::new(&socket.address, "/").into();
+    let stream = patiently(|| UnixConnector.call(uri.clone())).await?;
+    Ok((stream, pid))
 }
 
 /// Linux says so at once when the listener's backlog is full.
@@ -112,8 +116,12 @@ impl OwnSocket {
 /// Refuses a socket that another user listens on: anybody can plant one in a
 /// directory they may write to.
 fn check_peer(uid: u32) -> Result<(), Fault> {
-    let allowed = uid == rustix::process::getuid().as_raw()
-        // launchd listens as root on behalf of the user's agents.
-        || (cfg!(target_os = "macos") && uid == ROOT);
+    let is_ours = uid == rustix::process::getuid().as_raw() && quilt_trust::knows_us();
+    let allowed = is_ours || is_root_for_users(uid);
     allowed.then_some(()).ok_or(Fault::Foreign(uid))
+}
+
+/// launchd listens as root on behalf of the user's agents.
+fn is_root_for_users(uid: u32) -> bool {
+    cfg!(target_os = "macos") && uid == ROOT
 }

@@ -31,6 +31,18 @@ pub enum Error {
         uid: u32,
     },
 
+    /// This program is nobody in its user namespace, where everybody's sockets
+    /// look like its own. Nothing was sent.
+    #[error(
+        "this user namespace maps no user to this program, so nothing tells who serves the socket \
+         {}",
+        quoted::path(socket)
+    )]
+    Nobody {
+        /// The socket.
+        socket: PathBuf,
+    },
+
     /// The daemon answered with an error: what failed, a stable code and,
     /// mostly, the command that mends it.
     #[error(transparent)]
@@ -95,6 +107,7 @@ impl Fault {
             Self::Io(source) => Error::Unreachable { socket, source },
             Self::Late => Error::Timeout(timeout),
             Self::Stopped(pid) => Error::Stopped { pid },
+            Self::Foreign(_) if !quilt_trust::knows_us() => Error::Nobody { socket },
             Self::Foreign(uid) => Error::ForeignSocket { socket, uid },
             Self::Invalid(why) => Error::InvalidAnswer(why),
         }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use quilt_proto::{Timestamp, quoted, state_files};
-use quilt_trust::{Access, Role};
+use quilt_trust::{Access, Rights, Role};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
@@ -127,19 +127,20 @@ pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
 }
 
 /// Replaces a file by one with this content: written beside it, synced,
-/// renamed over it. `mode` is for one that is new.
+/// renamed over it. `mode` is for one that is new; another one's rights are
+/// kept, or others get nothing.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let path = real(path)?;
-    let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
-    put(written_beside(&path, content, mode)?, &path)
+    let drafted = drafted_like(&path, content, mode)?;
+    File::open(&drafted)?.sync_all()?;
+    put(drafted, &path)
 }
 
 /// The same where somebody is about to read it: it has its name first, and is
 /// synced then. As safe as what it replaces, where that was synced by nobody.
 pub fn replace_at_once(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let path = real(path)?;
-    let mode = fs::metadata(&path).map_or(mode, |old| old.permissions().mode());
-    let drafted = drafted_beside(&path, content, mode)?;
+    let drafted = drafted_like(&path, content, mode)?;
     drafted.persist(&path).map_err(|error| error.error)?;
     File::open(&path)?.sync_all()?;
     sync(&path)
@@ -170,6 +171,18 @@ pub fn written_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<Temp
     let written = drafted_beside(path, content, mode)?;
     File::open(&written)?.sync_all()?;
     Ok(written)
+}
+
+/// A draft of what takes the place of a file, with its rights.
+fn drafted_like(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
+    let Some(before) = Rights::of(path)? else {
+        return drafted_beside(path, content, mode);
+    };
+    let drafted = drafted_beside(path, content, PRIVATE)?;
+    before.give(&OpenOptions::new().write(true).open(&drafted)?)?;
+    // As it was asked of the one whose place it takes.
+    quilt_trust::check(&drafted)?;
+    Ok(drafted)
 }
 
 /// The same where nothing is lost if it is lost: not synced.

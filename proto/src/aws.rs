@@ -168,12 +168,14 @@ pub fn is_token(secret: &Secret) -> bool {
 }
 
 /// A bearer token of a stack: a `b64token` (RFC 6750, section 2.1), which means
-/// nothing to a shell that it is pasted into.
+/// nothing to a shell that it is pasted into. One that begins with `~` would: in
+/// an assignment, a home takes its place.
 pub fn is_bearer(secret: &Secret) -> bool {
     let text = secret.expose();
     let body = text.trim_end_matches('=');
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
-    !body.is_empty() && text.len() <= MAX_TOKEN && body.bytes().all(legal)
+    let is_plain = !body.is_empty() && !body.starts_with('~');
+    is_plain && text.len() <= MAX_TOKEN && body.bytes().all(legal)
 }
 
 #[cfg(test)]
@@ -235,7 +237,8 @@ mod tests {
         assert!(is_token(&Secret::new("eyJ0.eyJz-_.c2ln")));
         assert!(is_bearer(&Secret::new("eyJ0.eyJz-_.c2ln~+/==")));
         for bad in [
-            "", "=", "=a", "a=b", "a\"b", "a'b", "$(id)", "a;b", "a b", "a`b", "a\\b",
+            "", "=", "=a", "~", "~a", "~root/a", "a=b", "a\"b", "a'b", "$(id)", "a;b", "a b",
+            "a`b", "a\\b",
         ] {
             assert!(!is_bearer(&Secret::new(bad)), "{bad}");
         }

@@ -180,8 +180,9 @@ impl FromStr for ApiKeyId {
     }
 }
 
-/// An API key's secret: `qk_` and visible ASCII. Surrounding white space is
-/// not part of it.
+/// An API key's secret: `qk_` and what bearer tokens consist of, so that none
+/// that a stack makes means anything to a shell or a `.env` file. Surrounding
+/// white space is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeySecret(Secret);
 
@@ -226,10 +227,13 @@ impl FromStr for ApiKeySecret {
         let Some(body) = text.strip_prefix(Self::PREFIX) else {
             return Err(NameError::ApiKeyPrefix);
         };
-        if body.is_empty()
-            || text.len() > Self::MAX_BYTES
-            || !body.bytes().all(|b| b.is_ascii_graphic())
-        {
+        // RFC 6750 has `~` as well, which a shell may take for a home.
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._+/".contains(&b);
+        let is_token = {
+            let body = body.trim_end_matches('=');
+            !body.is_empty() && body.bytes().all(legal)
+        };
+        if !is_token || text.len() > Self::MAX_BYTES {
             return Err(NameError::ApiKeyCharacters);
         }
         Ok(Self(Secret::new(text)))
@@ -311,11 +315,30 @@ mod tests {
         for bad in ["", "QK_abc", "abc"] {
             assert_eq!(bad.parse::<ApiKeySecret>(), Err(NameError::ApiKeyPrefix));
         }
-        for bad in ["qk_", "qk_a b", "qk_a\nb", "qk_\u{0}", "qk_é"] {
+        for bad in [
+            "qk_", "qk_a b", "qk_a\nb", "qk_\u{0}", "qk_é", "qk_=", "qk_a=b",
+        ] {
             assert_eq!(
                 bad.parse::<ApiKeySecret>(),
                 Err(NameError::ApiKeyCharacters)
             );
+        }
+    }
+
+    #[test]
+    fn no_key_means_anything_to_a_shell() {
+        for real in ["qk_Ab1-_", "qk_aGVsbG8/+w==", "qk_a.b.c"] {
+            assert!(real.parse::<ApiKeySecret>().is_ok(), "{real}");
+        }
+        for hostile in "'\"`\\$;&|<>(){}[]*?!#~^:,@%".chars() {
+            for bad in [
+                format!("qk_{hostile}a"),
+                format!("qk_a{hostile}"),
+                format!("qk_a{hostile}b"),
+            ] {
+                let parsed = bad.parse::<ApiKeySecret>();
+                assert_eq!(parsed, Err(NameError::ApiKeyCharacters), "{bad}");
+            }
         }
     }
 

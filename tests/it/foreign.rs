@@ -146,6 +146,55 @@ async fn a_stack_does_not_choose_the_command() {
     }
 }
 
+/// What is printed to be put into a `.env` file or a shell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_makes_no_key_and_no_token_that_is_a_command() {
+    let world = World::logged_in().await;
+    let control = world.stack.control();
+    let key = |secret: &str| {
+        let key = json!({
+            "id": "k1", "name": "k", "fingerprint": "qk_...", "status": "ACTIVE",
+            "createdAt": "2026-01-01T00:00:00Z", "expiresAt": "2036-01-01T00:00:00Z",
+            "lastUsedAt": null, "userEmail": "a@example.com",
+        });
+        let created = json!({"__typename": "APIKeyCreated", "apiKey": key, "secret": secret});
+        answer(200, json!({"data": {"apiKeyCreate": created}}))
+    };
+    let create = &["api-keys", "create", "k"][..];
+    let plain = "qk_aB3-_x.y+z/w==";
+    control.plant(Endpoint::Graphql, key(plain));
+    let made = world.ctl(create).await.ok();
+    assert!(made.contains(plain), "the probe works: {made}");
+    for hostile in [
+        "$(id>&2)", "`id`", ";id", "&id", "|id", ">x", "'", "\"", "\\", "#x", "~", "*", "{a,b}",
+        "!",
+    ] {
+        for args in [create, &["api-keys", "create", "k", "--use"]] {
+            control.clear_faults();
+            control.plant(Endpoint::Graphql, key(&format!("qk_abc{hostile}def")));
+            let line = world.ctl(args).await.failed(5);
+            assert!(line.contains("its new API key is none"), "{line}");
+            assert!(!line.contains("abc"), "{line}");
+        }
+    }
+    control.clear_faults();
+    let code = control.login_code("alice").unwrap();
+    for (token, is_taken) in [("root/abc~", true), ("~root/abc", false), ("~", false)] {
+        let granted = json!({
+            "access_token": token, "refresh_token": "r", "expires_at": 4_000_000_000_u64,
+        });
+        world.ctl(&["logout"]).await.code_is(0);
+        control.clear_faults();
+        control.plant(Endpoint::Token, answer(200, granted));
+        let run = world
+            .ctl_with_input(&["login", "--code-stdin"], &code)
+            .await;
+        assert_eq!(run.code == 0, is_taken, "{run:?}");
+        let shown = world.ctl(&["token"]).await;
+        assert_eq!(shown.stdout.trim_end() == token, is_taken, "{shown:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn aws_does_not_choose_the_command() {
     let settings = format!(

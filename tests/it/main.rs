@@ -54,6 +54,7 @@ mod readme;
 mod recording;
 mod regions;
 mod registry;
+mod rewrites;
 mod roles;
 #[cfg(target_os = "linux")]
 mod schemathesis;
@@ -64,6 +65,7 @@ mod syscalls;
 mod trust;
 mod two_daemons;
 mod upgrade;
+mod user_namespaces;
 mod users;
 mod web_login;
 mod web_users;

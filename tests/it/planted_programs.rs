@@ -1,10 +1,11 @@
 //! Programs that another user could have put where ours are looked for.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use quilt_proto::wire::Diagnosis;
 use quilt_tests::harness::{Home, Run, Users, binaries};
 use tempfile::TempDir;
 
@@ -124,4 +125,101 @@ async fn set_up_writes_no_name_that_another_user_gave_quiltctl() {
     let script = written(&machine.users.b).await;
     assert!(script.contains(&quoted(&machine.quiltctl)), "{script}");
     assert!(!script.contains(&quoted(&name)), "{script}");
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// What `doctor` says others could change, and the commands it names for that.
+async fn loose(machine: &Machine) -> Vec<(String, String)> {
+    let run = machine.ctl(&["doctor", "--json"]).await;
+    let found: Diagnosis = serde_json::from_str(&run.stdout).unwrap();
+    let found = found.findings.into_iter();
+    let found = found.filter(|found| found.code == "file_not_trusted");
+    found
+        .map(|found| (found.summary, found.hint.to_string()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_may_replace_is_neither_started_nor_written_down() {
+    let Some(machine) = Machine::find("programs that others may replace").await else {
+        return;
+    };
+    let (home, users) = (&machine.home, &machine.users);
+    let trace = home.path().join("trace");
+    let own = machine.quiltctl.parent().unwrap();
+    let quiltd = own.join("quiltd");
+    binaries::script(&quiltd, &format!("#!/bin/sh\n: >'{}'\n", trace.display()));
+    // Stands for a service manager that does as it is told.
+    let systemctl = machine.theirs().join("systemctl");
+    binaries::script(&systemctl, "#!/bin/sh\n");
+    for program in [&quiltd, &systemctl] {
+        users.a.give(program).unwrap();
+    }
+    let unit = home.path().join("config/systemd/user/quiltd.service");
+    let script = home.path().join("data/quiltd/completions/quiltctl.bash");
+    let gone = || [&unit, &script].map(|file| fs::remove_file(file).is_ok());
+    // A directory of a team, where the tests can make one.
+    let is_team = chown(own, None, Some(users.b.gid())).is_ok();
+    let mut cases = vec![(own, 0o777), (quiltd.as_path(), 0o777)];
+    cases.extend(is_team.then_some((own, 0o2775)));
+    for (path, loosened) in cases {
+        // The controls: closed, all of it works, and doctor accuses nobody.
+        mode(path, 0o755);
+        machine.ctl(&["status"]).await.failed(4);
+        fs::remove_file(&trace).expect("it was run");
+        machine.ctl(&["setup", "completions", "bash"]).await.ok();
+        machine.ctl(&["setup", "systemd"]).await.ok();
+        let written = fs::read_to_string(&unit).unwrap();
+        assert!(written.contains(quiltd.to_str().unwrap()), "{written}");
+        assert_eq!(loose(&machine).await, []);
+        mode(path, loosened);
+        // What was written down by then is told of.
+        let hint = format!("chmod go-w {}", path.display());
+        let found = loose(&machine).await;
+        let is_it = |(what, told): &(String, String)| {
+            what.contains("others could choose what runs") && *told == hint
+        };
+        assert!(found.iter().any(is_it), "{loosened:o}: {found:?}");
+        assert_eq!(gone(), [true; 2]);
+        let says = [" can be written by ", &hint];
+        for (args, code) in [
+            (&["status"][..], 4),
+            (&["setup", "systemd"], 4),
+            (&["setup", "completions", "bash"], 1),
+            (&["completions", "bash"], 1),
+        ] {
+            if path == quiltd && code == 1 {
+                continue;
+            }
+            let line = machine.ctl(args).await.failed(code);
+            assert!(says.iter().all(|it| line.contains(it)), "{args:?}: {line}");
+            assert!(!trace.exists(), "{args:?}");
+        }
+        assert!(!unit.exists());
+        // The command named mends it.
+        let mended = home.command("sh").args(["-c", &hint]).status().await;
+        assert!(mended.unwrap().success(), "{hint}");
+        machine.ctl(&["setup", "completions", "bash"]).await.ok();
+    }
+    // A program that a profile names, elsewhere.
+    let elsewhere = machine.theirs().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    binaries::copy(&machine.quiltctl, &elsewhere.join("quiltctl"));
+    let line = format!(
+        "[profile q]\ncredential_process = {}/quiltctl credential-process\n",
+        elsewhere.display()
+    );
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    fs::write(home.aws_config(), line).unwrap();
+    home.give(&home.path().join(".aws"));
+    users.a.give(&machine.theirs()).unwrap();
+    open(&elsewhere);
+    assert_eq!(loose(&machine).await, []);
+    mode(&elsewhere, 0o777);
+    let found = loose(&machine).await;
+    let hint = format!("chmod go-w {}", elsewhere.display());
+    assert!(found.iter().any(|(_, told)| *told == hint), "{found:?}");
 }

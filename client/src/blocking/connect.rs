@@ -121,8 +121,9 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
 fn check_peer(stream: &UnixStream) -> Result<Option<u32>, Fault> {
     use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
     let peer = getsockopt(stream, PeerCredentials).map_err(io::Error::from)?;
-    if peer.uid() == rustix::process::getuid().as_raw() {
-        Ok(u32::try_from(peer.pid()).ok().filter(|pid| *pid > 0))
+    let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid > 0);
+    if quilt_trust::is_our_peer(peer.uid(), pid) {
+        Ok(pid)
     } else {
         Err(Fault::Foreign(peer.uid()))
     }

@@ -1,39 +1,48 @@
-//! The permission bits of the SDK's files, which writing them makes private.
+//! What the SDK's files let others do, which writing them takes away.
 
-use std::fs::{self, Permissions};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use quilt_trust::Rights;
 use serde::{Deserialize, Serialize};
 
 use super::SdkFileError;
 use crate::files;
 
 /// As they were; nothing where there was no file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileModes {
-    config: Option<u32>,
-    auth: Option<u32>,
+    config: Option<Before>,
+    auth: Option<Before>,
+}
+
+/// What was noted of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Before {
+    Rights(Rights),
+    /// By a version that noted the bits alone: whose group they were about is
+    /// not known.
+    Bits(u32),
 }
 
 impl FileModes {
     pub(super) fn of(config: &Path, auth: &Path) -> Self {
+        let rights = |path| Rights::of(path).ok().flatten().map(Before::Rights);
         Self {
-            config: mode(config),
-            auth: mode(auth),
+            config: rights(config),
+            auth: rights(auth),
         }
     }
 
     /// Gives them back to files that are private by now.
     pub(super) fn restore(&self, config: &Path, auth: &Path) -> Result<(), SdkFileError> {
-        for (before, path) in [(self.config, config), (self.auth, auth)] {
-            let before = before.filter(|_| mode(path) == Some(files::PRIVATE));
+        for (before, path) in [(&self.config, config), (&self.auth, auth)] {
             quilt_trust::check(path)?;
-            let restored =
-                before.map(|mode| fs::set_permissions(path, Permissions::from_mode(mode)));
-            match restored {
-                Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+            let Some(before) = before else { continue };
+            match give_back(before, path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(SdkFileError::io("restore", path, &error));
                 }
                 _ => {}
@@ -43,7 +52,15 @@ impl FileModes {
     }
 }
 
-fn mode(path: &Path) -> Option<u32> {
-    let meta = fs::metadata(path).ok()?;
-    Some(meta.permissions().mode() & 0o777)
+fn give_back(before: &Before, path: &Path) -> io::Result<()> {
+    let now = Rights::of(path)?;
+    if now.is_none_or(|now| now.mode() != files::PRIVATE) {
+        return Ok(());
+    }
+    let rights = match before {
+        Before::Rights(rights) => Some(rights.clone()),
+        Before::Bits(mode) => Rights::of_mode(path, *mode)?,
+    };
+    let file = OpenOptions::new().write(true).open(path)?;
+    rights.map_or(Ok(()), |rights| rights.give(&file))
 }

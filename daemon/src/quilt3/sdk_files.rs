@@ -160,7 +160,7 @@ impl SdkFiles {
             config_found: self.config.text()?,
             modes_before: before.as_ref().map_or_else(
                 || FileModes::of(&self.config.path(), self.auth.path()),
-                |before| before.modes_before,
+                |before| before.modes_before.clone(),
             ),
         };
         self.record.save(&redirection)?;

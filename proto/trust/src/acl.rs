@@ -1,5 +1,7 @@
 //! Access control lists (acl(5)), as Linux keeps them beside a file.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 /// Whom an entry is about, of those whose rights the group's bits bound.
@@ -24,19 +26,56 @@ impl Entry {
 }
 
 /// The entries of a file's list; none where it has no list.
-#[cfg(target_os = "linux")]
 pub(crate) fn entries(path: &Path) -> Vec<Entry> {
+    parse(&read(path))
+}
+
+/// Where it is.
+#[cfg(target_os = "linux")]
+const NAME: &str = "system.posix_acl_access";
+
+/// A file's list as it stands; nothing where it has none.
+#[cfg(target_os = "linux")]
+pub(crate) fn read(path: &Path) -> Vec<u8> {
     // As large as an attribute can be (xattr(7)).
     let mut bytes = vec![0; 64 * 1024];
-    let found = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut bytes[..]);
+    let found = rustix::fs::lgetxattr(path, NAME, &mut bytes[..]);
     bytes.truncate(found.unwrap_or(0));
-    parse(&bytes)
+    bytes
+}
+
+/// Gives a file a list.
+#[cfg(target_os = "linux")]
+pub(crate) fn write(file: &File, list: &[u8]) -> io::Result<()> {
+    let flags = rustix::fs::XattrFlags::empty();
+    Ok(rustix::fs::fsetxattr(file, NAME, list, flags)?)
+}
+
+/// Takes a file's list away, where it has one.
+#[cfg(target_os = "linux")]
+pub(crate) fn remove(file: &File) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::fremovexattr(file, NAME) {
+        Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Those of other systems are of other kinds, and not looked at.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn entries(_path: &Path) -> Vec<Entry> {
-    parse(&[])
+pub(crate) fn read(_path: &Path) -> Vec<u8> {
+    Vec::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn write(_file: &File, _list: &[u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(crate) fn remove(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Reads `struct posix_acl_xattr_entry` (Linux, posix_acl_xattr.h): a version,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{Command, quoted};
 use rustix::process::geteuid;
 
-use super::{file_system, home, users};
+use super::{file_system, home, namespace, users};
 
 /// Why a file is not believed, or nothing is written there. One line, without
 /// the command: that is [`Self::remedy`].
@@ -31,6 +31,11 @@ pub enum Distrust {
         /// What it is, in a word.
         what: &'static str,
     },
+    /// This user is nobody, so that everybody else's files look like its own.
+    #[error(
+        "this user namespace maps no user to this program, so nothing tells whose files are whose"
+    )]
+    Nobody,
     /// Others may write to it.
     #[error(
         "{} can be written by {} (mode {mode:04o})",
@@ -127,6 +132,7 @@ impl Distrust {
             | Self::Kind { path, .. }
             | Self::Link(path)
             | Self::Io { path, .. } => path,
+            Self::Nobody => Path::new(namespace::USERS),
         }
     }
 
@@ -140,6 +146,7 @@ impl Distrust {
     pub fn remedy(&self) -> Command {
         match self {
             Self::Foreign { path, owner, what } => foreign(path, *owner, what),
+            Self::Nobody => Command::of("cat").path(self.path()),
             // What is for everybody by its nature stays as it is: a device, and
             // a directory such as /tmp.
             Self::Loose { path, mode, .. } if is_shared(path, *mode) => look(path),

@@ -8,24 +8,35 @@ use std::fs;
 
 use rustix::process::geteuid;
 
-use super::users;
+use super::{namespace, users};
 
 const GROUPS: &str = "/etc/group";
 
-/// Whether anybody but the user and root is in a group.
-pub(crate) fn has_others(gid: u32) -> bool {
+/// The group of macOS whose members may be root, and keep programs for all.
+const ADMIN: u32 = 80;
+
+/// Whether anybody but the user, root, and who keeps what it is about, is in a
+/// group.
+pub(crate) fn has_others(gid: u32, keeper: Option<u32>) -> bool {
     // Elsewhere users are not in files: a group may always have others.
     if !cfg!(target_os = "linux") {
+        return keeper.is_none() || gid != ADMIN;
+    }
+    if namespace::hides_group(gid) {
         return true;
     }
     let group = fs::read_to_string(GROUPS).unwrap_or_default();
     let passwd = users::passwd();
-    others(&group, &passwd, gid, geteuid().as_raw())
+    let keeper = keeper.filter(|keeper| !namespace::hides(*keeper));
+    let has_others = |gid, user| others(&group, &passwd, gid, [user, keeper.unwrap_or(user)]);
+    // A namespace may call it root's, say, and it is no less shared outside.
+    let outside = namespace::group_outside(gid);
+    has_others(gid, geteuid().as_raw()) || outside.is_some_and(|(gid, user)| has_others(gid, user))
 }
 
-fn others(group: &str, passwd: &str, gid: u32, user: u32) -> bool {
+fn others(group: &str, passwd: &str, gid: u32, us: [u32; 2]) -> bool {
     let users: Vec<_> = passwd.lines().filter_map(users::parse).collect();
-    let is_us = |uid: u32| uid == user || uid == 0;
+    let is_us = |uid: u32| us.contains(&uid) || uid == 0;
     if users
         .iter()
         .any(|entry| entry.gid == gid && !is_us(entry.uid))
@@ -40,7 +51,7 @@ fn others(group: &str, passwd: &str, gid: u32, user: u32) -> bool {
     });
     let lists: Vec<_> = lists.collect();
     if lists.is_empty() {
-        return gid != user && gid != 0;
+        return !is_us(gid);
     }
     let known = |name: &str| {
         let mut entries = users.iter();
@@ -74,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_group_of_ones_own_has_no_others() {
-        let has = |gid| others(GROUP, PASSWD, gid, 1000);
+        let has = |gid| others(GROUP, PASSWD, gid, [1000; 2]);
         for alone in [0, 10, 50, 1000] {
             assert!(!has(alone), "{alone}");
         }
@@ -83,9 +94,11 @@ mod tests {
         for shared in [100, 60, 70, 4711] {
             assert!(has(shared), "{shared}");
         }
-        assert!(!others("", "", 4711, 4711), "one for each user");
+        assert!(!others("", "", 4711, [4711; 2]), "one for each user");
+        // Who keeps programs is in their group.
+        assert!(!others(GROUP, PASSWD, 60, [1000, 1001]));
         // A second line of the same number counts as well.
         let split = "ann:x:1000:\nalias:x:1000:bob\n";
-        assert!(others(split, PASSWD, 1000, 1000));
+        assert!(others(split, PASSWD, 1000, [1000; 2]));
     }
 }

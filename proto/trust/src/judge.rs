@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::{Distrust, Writers, acl, file_system, groups, users};
+use super::{Distrust, Writers, acl, file_system, groups, namespace, users};
 
 const ROOT: u32 = 0;
 
@@ -26,51 +26,70 @@ pub(crate) enum Owner {
 
 /// Judges what is to be the user's own.
 pub(crate) fn own(path: &Path, found: &Metadata, owner: Owner) -> Result<(), Distrust> {
-    let (uid, user) = (found.uid(), geteuid().as_raw());
-    let is_ours = uid == user
+    let uid = found.uid();
+    let is_ours = namespace::is_ours(path, found)
         || match owner {
             Owner::User => false,
             Owner::UserOrRoot => uid == ROOT,
-            Owner::Keeper(keeper) => uid == ROOT || uid == keeper,
+            Owner::Keeper(keeper) => uid == ROOT || is_keeper(uid, Some(keeper)),
         };
-    let judged = if is_ours {
-        loose(path, found)
-    } else {
-        Err(foreign(path, found))
+    let keeper = match owner {
+        Owner::Keeper(keeper) => Some(keeper),
+        Owner::User | Owner::UserOrRoot => None,
     };
-    judged.or_else(|distrust| file_system::excuse(path, distrust))
+    if is_ours {
+        tight(path, found, keeper)
+    } else {
+        file_system::excuse(path, foreign(path, found))
+    }
+}
+
+/// Judges who else may write to something, whosever it is.
+pub(crate) fn tight(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distrust> {
+    loose(path, found, keeper).or_else(|distrust| file_system::excuse(path, distrust))
 }
 
 /// Judges a directory on the way: a sticky one lets nobody touch what is not
-/// theirs.
-pub(crate) fn parent(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distrust> {
-    let judged = if !may_be_passed(found.uid(), keeper) {
+/// theirs. Of what shows as nobody's it has to be known whether it is root's.
+pub(crate) fn parent(
+    path: &Path,
+    found: &Metadata,
+    keeper: Option<u32>,
+    is_system: bool,
+) -> Result<(), Distrust> {
+    let judged = if !is_system && !may_be_passed(path, found, keeper) {
         Err(foreign(path, found))
     } else if found.mode() & STICKY != 0 {
         Ok(())
     } else {
-        loose(path, found)
+        loose(path, found, keeper)
     };
     judged.or_else(|distrust| file_system::excuse(path, distrust))
 }
 
 /// Whether a directory or symlink of this owner may be on the way.
-pub(crate) fn may_be_passed(uid: u32, keeper: Option<u32>) -> bool {
-    uid == geteuid().as_raw() || uid == ROOT || Some(uid) == keeper || users::is_unmapped_root(uid)
+pub(crate) fn may_be_passed(path: &Path, found: &Metadata, keeper: Option<u32>) -> bool {
+    let uid = found.uid();
+    uid == ROOT || is_keeper(uid, keeper) || namespace::is_ours(path, found)
+}
+
+/// Whether a user is the one who keeps something; nobody is, who may be anybody.
+fn is_keeper(uid: u32, keeper: Option<u32>) -> bool {
+    Some(uid) == keeper && !namespace::hides(uid)
 }
 
 /// Whether somebody else put this into a directory for all, as anybody could: in
 /// it, that an entry is a keeper's says nothing.
-pub(crate) fn may_be_planted(dir: &Metadata, entry: &Metadata) -> bool {
-    dir.mode() & STICKY != 0 && dir.mode() & 0o022 != 0 && !may_be_passed(entry.uid(), None)
+pub(crate) fn may_be_planted(dir: &Metadata, path: &Path, entry: &Metadata) -> bool {
+    dir.mode() & STICKY != 0 && dir.mode() & 0o022 != 0 && !may_be_passed(path, entry, None)
 }
 
-fn loose(path: &Path, found: &Metadata) -> Result<(), Distrust> {
+fn loose(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distrust> {
     let mode = found.mode() & 0o7777;
     let writers = if mode & 0o002 != 0 {
         Some(Writers::Others)
     } else if mode & 0o020 != 0 {
-        by_group_bits(path, found.gid())
+        by_group_bits(path, found.gid(), keeper)
     } else {
         None
     };
@@ -87,13 +106,14 @@ fn loose(path: &Path, found: &Metadata) -> Result<(), Distrust> {
 /// Whom the group's bit lets write: the group, and whoever an access control
 /// list names, of whose rights it is the mask (acl(5)). So taking it away takes
 /// all of them away.
-fn by_group_bits(path: &Path, gid: u32) -> Option<Writers> {
-    let group = |gid| groups::has_others(gid).then(|| Writers::Group(groups::name(gid)));
+fn by_group_bits(path: &Path, gid: u32, keeper: Option<u32>) -> Option<Writers> {
+    let group = |gid| groups::has_others(gid, keeper).then(|| Writers::Group(groups::name(gid)));
     let entries = acl::entries(path);
     if entries.is_empty() {
         return group(gid);
     }
-    let is_other = |uid: &u32| *uid != geteuid().as_raw() && *uid != ROOT;
+    let is_other =
+        |uid: &u32| *uid != geteuid().as_raw() && *uid != ROOT && !is_keeper(*uid, keeper);
     let mut writers = entries.into_iter().filter(acl::Entry::may_write);
     writers.find_map(|entry| match entry.whom {
         acl::Whom::User(uid) => Some(uid)

@@ -18,7 +18,10 @@ mod file_system;
 mod groups;
 mod home;
 mod judge;
+mod namespace;
+mod rights;
 pub mod sockets;
+mod system_places;
 mod users;
 mod way;
 
@@ -33,6 +36,8 @@ pub use self::distrust::{Distrust, Writers, as_owner, behind};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::home::{look, of_others};
 use self::judge::Owner;
+pub use self::namespace::{is_our_peer, knows_us};
+pub use self::rights::Rights;
 use self::way::{Way, walk, walk_kept};
 
 /// What a file is to the program.
@@ -105,11 +110,11 @@ pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
 /// What is wrong with files of the user's own in one directory, as of
 /// [`judge`]; the way there is looked at once.
 pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
-    let way = walk(dir, true).and_then(|Way { real, found }| {
-        if let Some(found) = &found {
-            judge::parent(&real, found, None)?;
+    let way = walk(dir, true).and_then(|way| {
+        if let Some(found) = &way.found {
+            judge::parent(&way.real, found, None, way.is_system)?;
         }
-        Ok(real)
+        Ok(way.real)
     });
     let dir = match way {
         Ok(dir) => dir,
@@ -151,7 +156,7 @@ pub fn make_dir(dir: &Path) -> Result<(), Distrust> {
 /// Passes if a directory is this user's, and nobody else may write to it or
 /// put another in its place.
 pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
-    let Way { real, found } = walk(dir, true)?;
+    let Way { real, found, .. } = walk(dir, true)?;
     match found {
         None => {
             let missing = io::Error::from(io::ErrorKind::NotFound);
@@ -179,12 +184,16 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
 /// Passes if nobody but this user, root and `keeper` can have put there what a
 /// path leads to: for what another user keeps for others, as whoever installs
 /// programs does. What is in a directory for all, and another user's, anybody
-/// could have put there, whoever it is.
+/// could have put there, whoever it is. So could what shows as nobody's, except
+/// in directories of the system.
 pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
     let way = walk_kept(path, true, Some(keeper))?;
     let Some(found) = &way.found else {
         return Ok(());
     };
+    if way.is_system {
+        return judge::tight(&way.real, found, None);
+    }
     judge::own(&way.real, found, Owner::Keeper(keeper))
 }
 

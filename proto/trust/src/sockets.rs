@@ -8,13 +8,11 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 
+pub use super::namespace::is_known;
+
 /// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
 /// which are programs' that reach 127.0.0.1 through one.
 pub const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
-
-/// Which users a container knows, and the user in whose name it sees others.
-const USERS: &str = "/proc/self/uid_map";
-const NOBODY: &str = "/proc/sys/kernel/overflowuid";
 
 /// Whether the system tells whose connections are.
 pub fn is_told() -> bool {
@@ -80,30 +78,6 @@ fn address(text: &str) -> Option<SocketAddrV4> {
     Some(SocketAddrV4::new(Ipv4Addr::from(word.to_ne_bytes()), port))
 }
 
-/// Whether a user is one and not the name for all whom a container does not
-/// know (user_namespaces(7)).
-pub fn is_known(user: u32) -> bool {
-    let number = |text: &str| text.trim().parse::<u32>().ok();
-    let nobody = fs::read_to_string(NOBODY).ok();
-    if nobody.and_then(|text| number(&text)) != Some(user) {
-        return true;
-    }
-    fs::read_to_string(USERS).is_ok_and(|map| is_mapped(&map, user))
-}
-
-/// Whether a user is in a `uid_map`: first here, first outside, how many.
-fn is_mapped(map: &str, user: u32) -> bool {
-    map.lines().any(|line| {
-        let mut columns = line.split_whitespace().map(str::parse::<u32>);
-        let (Some(Ok(first)), Some(Ok(_)), Some(Ok(count))) =
-            (columns.next(), columns.next(), columns.next())
-        else {
-            return false;
-        };
-        user >= first && user - first < count
-    })
-}
-
 /// The user who holds the other end of a connection over loopback; nothing where
 /// the system does not tell.
 pub fn owner(stream: &TcpStream) -> io::Result<Option<u32>> {
@@ -152,17 +126,6 @@ mod tests {
             assert_eq!(owner(&stream).unwrap(), Some(me));
             drop(client);
             assert_eq!(owner(&stream).unwrap_or_default(), None);
-        }
-    }
-
-    #[test]
-    fn a_container_knows_the_users_it_maps() {
-        let all = "         0          0 4294967295\n";
-        assert!(is_mapped(all, 65_534));
-        let some = "      1000       1000          1\n     65534 70000 1\n";
-        assert!(is_mapped(some, 1000) && is_mapped(some, 65_534));
-        for (map, user) in [(some, 1001), (some, 999), ("", 0), ("nonsense", 0)] {
-            assert!(!is_mapped(map, user), "{map} {user}");
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::namespace;
+
 /// One line of `passwd`.
 pub(crate) struct Entry<'a> {
     pub(crate) name: &'a str,
@@ -48,41 +50,15 @@ pub(crate) fn home(uid: u32) -> Option<PathBuf> {
 
 /// A user in words.
 pub(crate) fn describe(uid: u32) -> String {
-    name(uid).unwrap_or_else(|| format!("uid {uid}"))
-}
-
-/// Whether this is how the machine's own root looks from here: in a user
-/// namespace (a sandbox, a rootless container) that does not know it, what
-/// root owns shows as nobody's.
-pub(crate) fn is_unmapped_root(uid: u32) -> bool {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let nobody = read("/proc/sys/kernel/overflowuid");
-    if nobody.trim().parse() != Ok(uid) {
-        return false;
+    if namespace::hides(uid) {
+        return "a user whom this user namespace does not know".to_owned();
     }
-    is_partial(&read("/proc/self/uid_map"))
-}
-
-/// Whether a map leaves users out.
-fn is_partial(map: &str) -> bool {
-    let known: u64 = map
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok())
-        .sum();
-    known > 0 && known < u64::from(u32::MAX)
+    name(uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_namespace_leaves_users_out() {
-        assert!(!is_partial("         0          0 4294967295\n"));
-        assert!(is_partial("      1000       1000          1\n"));
-        assert!(is_partial("0 1000 1\n1 100000 65536\n"));
-        assert!(!is_partial(""));
-    }
 
     #[test]
     fn lines_of_passwd_are_read_and_others_passed_over() {

@@ -7,8 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::Distrust;
-use super::judge;
+use super::{Distrust, judge, namespace, system_places};
 
 /// The most symlinks followed, as the kernel does it.
 const MOST_LINKS: usize = 40;
@@ -20,6 +19,8 @@ pub(crate) struct Way {
     pub(crate) real: PathBuf,
     /// What is there.
     pub(crate) found: Option<Metadata>,
+    /// Whether that is root's though it shows as nobody's (`system_places`).
+    pub(crate) is_system: bool,
 }
 
 /// Follows a path, judging each directory before anything in it counts.
@@ -33,11 +34,16 @@ pub(crate) fn walk_kept(
     follow_last: bool,
     keeper: Option<u32>,
 ) -> Result<Way, Distrust> {
+    if !namespace::knows_us() {
+        return Err(Distrust::Nobody);
+    }
     let path = std::path::absolute(path).map_err(|error| Distrust::io("find", path, &error))?;
     let mut left = names(&path);
     let mut real = PathBuf::from("/");
     let mut links = 0;
-    let mut found = Some(look(&real)?);
+    let top = look(&real)?;
+    let mut is_system = namespace::hides(top.uid());
+    let mut found = Some(top);
     while let Some(name) = left.pop_front() {
         let here = found.take();
         let Some(here) = here else {
@@ -49,10 +55,13 @@ pub(crate) fn walk_kept(
             let error = io::Error::from(io::ErrorKind::NotADirectory);
             return Err(Distrust::io("enter", &real, &error));
         }
-        judge::parent(&real, &here, keeper)?;
+        judge::parent(&real, &here, keeper, is_system)?;
         if name == ".." {
             real.pop();
-            found = Some(look(&real)?);
+            let there = look(&real)?;
+            // It was passed before.
+            is_system = namespace::hides(there.uid());
+            found = Some(there);
             continue;
         }
         let next = real.join(&name);
@@ -64,14 +73,16 @@ pub(crate) fn walk_kept(
             }
             Err(error) => return Err(Distrust::io("look at", &next, &error)),
         };
-        if keeper.is_some() && judge::may_be_planted(&here, &there) {
+        let is_systems =
+            namespace::hides(there.uid()) && system_places::are_of(&real, &here, &next, &there);
+        if keeper.is_some() && !is_systems && judge::may_be_planted(&here, &next, &there) {
             return Err(judge::foreign(&next, &there));
         }
         if !there.is_symlink() || (left.is_empty() && !follow_last) {
-            (real, found) = (next, Some(there));
+            (real, found, is_system) = (next, Some(there), is_systems);
             continue;
         }
-        if !judge::may_be_passed(there.uid(), keeper) {
+        if !is_systems && !judge::may_be_passed(&next, &there, keeper) {
             return Err(judge::foreign(&next, &there));
         }
         links += 1;
@@ -86,9 +97,16 @@ pub(crate) fn walk_kept(
         for name in names(&target).into_iter().rev() {
             left.push_front(name);
         }
-        found = Some(look(&real)?);
+        let there = look(&real)?;
+        // Either was passed before.
+        is_system = namespace::hides(there.uid());
+        found = Some(there);
     }
-    Ok(Way { real, found })
+    Ok(Way {
+        real,
+        found,
+        is_system,
+    })
 }
 
 fn look(dir: &Path) -> Result<Metadata, Distrust> {

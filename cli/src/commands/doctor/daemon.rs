@@ -138,9 +138,10 @@ fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
 fn deaf(context: &Context, error: Error) -> Finding {
     let restart = remedy::quiltctl(context, "daemon restart");
     let (what, hint) = match error {
-        Error::Problem(_) | Error::ForeignSocket { .. } | Error::Stopped { .. } => {
-            Failure::from(error).apart()
-        }
+        Error::Problem(_)
+        | Error::ForeignSocket { .. }
+        | Error::Nobody { .. }
+        | Error::Stopped { .. } => Failure::from(error).apart(),
         error => (error.to_string(), None),
     };
     Finding::error(FindingCode::DaemonDeaf, what, hint.unwrap_or(restart))

@@ -1,15 +1,19 @@
-//! Whether others could change what programs here read, or put a socket of
-//! theirs in the daemon's place.
+//! Whether others could change what programs here read or run, or put a socket
+//! of theirs in the daemon's place.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{locations, state_files};
 use quilt_trust::Distrust;
 
+use super::aws_profile::AwsProfile;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
+use crate::commands::setup::systemd;
 use crate::context::Context;
 use crate::exit::Failure;
+use crate::programs;
 
 /// What AWS programs read: whoever changes it chooses the program that they run
 /// for credentials.
@@ -17,8 +21,23 @@ pub(super) fn check() -> Vec<Finding> {
     let files = [CONFIG_ENV, CREDENTIALS_ENV]
         .into_iter()
         .filter_map(aws_files::place);
-    found(files, |distrust| {
+    found(files, quilt_trust::check, |distrust| {
         let what = format!("{distrust}: others could choose what AWS programs run");
+        Finding::warning(FindingCode::FileNotTrusted, what, distrust.remedy())
+    })
+}
+
+/// This program, and those that set-up wrote down: whoever replaces one runs as
+/// this user.
+pub(super) fn check_programs(profiles: &[AwsProfile]) -> Vec<Finding> {
+    let named = profiles.iter().filter_map(AwsProfile::call);
+    let named = named.map(|call| PathBuf::from(call.program));
+    let written = env::current_exe().into_iter().chain(named);
+    let written = written.chain(systemd::program());
+    // What is relative means something else everywhere, which is told elsewhere.
+    let written = written.filter(|program| program.is_absolute());
+    found(written, programs::check, |distrust| {
+        let what = format!("{distrust}: others could choose what runs as this user");
         Finding::warning(FindingCode::FileNotTrusted, what, distrust.remedy())
     })
 }
@@ -39,7 +58,7 @@ pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Findi
         let record = dir.join(state_files::SETUP_AWS);
         places.extend(quilt_trust::check_dir(&dir).is_ok().then_some(record));
     }
-    Ok(found(places, |distrust| {
+    Ok(found(places, quilt_trust::check, |distrust| {
         let what = format!("{distrust}: quiltd does not use it");
         Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
     }))
@@ -48,11 +67,12 @@ pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Findi
 /// One finding for each file or directory, however many lie below it.
 fn found(
     paths: impl IntoIterator<Item = PathBuf>,
+    check: impl Fn(&Path) -> Result<(), Distrust>,
     finding: impl Fn(&Distrust) -> Finding,
 ) -> Vec<Finding> {
     let mut seen: Vec<Distrust> = Vec::new();
     for path in paths {
-        match quilt_trust::check(&path) {
+        match check(&path) {
             Err(distrust) if distrust.is_about_others() && !seen.contains(&distrust) => {
                 seen.push(distrust);
             }

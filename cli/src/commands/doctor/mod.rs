@@ -81,6 +81,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let profiles = files.profiles();
 
     report.add(loose_files::check());
+    report.add(loose_files::check_programs(&profiles));
     report.add(static_keys::check(&variables, |key| {
         issued_keys::is_ours(key, context, &profiles)
     }));

@@ -193,22 +193,25 @@ pub(in crate::commands) fn stale() -> Option<PathBuf> {
     let ours = |text: &String| text.contains("Description=Quilt session daemon");
     let [service, socket] = texts.map(|text| text.filter(ours));
     let path = paths.into_iter().next()?;
-    let starts = |text: &str| {
-        let mut lines = text.lines();
-        lines.find_map(|line| {
-            Some(
-                line.strip_prefix("ExecStart=")?
-                    .trim_matches('"')
-                    .to_owned(),
-            )
-        })
-    };
     let (service, socket) = (service?, socket?);
     let shadows = packaged::units(&starts(&service)?).is_some()
         && socket_line(&socket) == socket_line(SOCKET);
     let old = same_but(&service, "ExecStart=") != same_but(SERVICE, "ExecStart=")
         || same_but(&socket, "ListenStream=") != same_but(SOCKET, "ListenStream=");
     (shadows || old).then_some(path)
+}
+
+/// The program that the user's own unit starts, where there is one.
+pub(in crate::commands) fn program() -> Option<PathBuf> {
+    let [service, _] = units(&units_dir().ok()?);
+    starts(&files::text(&service)?).map(PathBuf::from)
+}
+
+/// The program that a unit starts.
+fn starts(service: &str) -> Option<String> {
+    let mut lines = service.lines();
+    let line = lines.find_map(|line| line.strip_prefix("ExecStart="))?;
+    Some(line.trim_matches('"').to_owned())
 }
 
 fn socket_line(text: &str) -> Option<&str> {

@@ -11,7 +11,7 @@ use quilt_proto::{Command as Hint, Quoted, locations, quoted};
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, output, start};
+use crate::{aws_helper, files, output, start};
 
 /// What every one of our files has in it, and nobody else's.
 const MARK: &str = "quiltd";
@@ -113,6 +113,7 @@ pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
 pub(super) fn daemon_path() -> Result<String, Failure> {
     let path = start::executable()?;
     let path = std::path::absolute(&path).unwrap_or(path);
+    aws_helper::may_be_written_down(&path)?;
     text(&path)
 }
 
