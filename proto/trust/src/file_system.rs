@@ -1,8 +1,9 @@
 //! File systems that show one mode and one owner for everything, whatever may
 //! really be done: WSL's drvfs, shares, memory sticks.
 //!
-//! What they show proves nothing in either direction. So it counts as loose
-//! until the user says, by the file system's name in `quiltd.toml`, that
+//! What they show is what whoever mounted them said, which is root or the user.
+//! That is believed where it keeps others out; where it does not, files count as
+//! loose until the user says, by the file system's name in `quiltd.toml`, that
 //! nobody else gets at it.
 
 use std::fs;

@@ -19,8 +19,16 @@ const NOBODY: &str = "/proc/sys/kernel/overflowuid";
 const NO_GROUP: &str = "/proc/sys/kernel/overflowgid";
 
 /// Maps do not change once they are written.
-static HERE: LazyLock<Map> = LazyLock::new(|| Map::read(USERS, NOBODY));
-static GROUPS_HERE: LazyLock<Map> = LazyLock::new(|| Map::read(GROUPS, NO_GROUP));
+static HERE: LazyLock<Map> = LazyLock::new(|| Map::read(USERS, *NOBODY_HERE));
+static GROUPS_HERE: LazyLock<Map> = LazyLock::new(|| Map::read(GROUPS, number(NO_GROUP)));
+
+/// Apart from the map: whoever has another number needs no map to know itself,
+/// and the profile line's program reads none.
+static NOBODY_HERE: LazyLock<Option<u32>> = LazyLock::new(|| number(NOBODY));
+
+fn number(file: &str) -> Option<u32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
 
 /// Numbers here and outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +48,7 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    fn read(map: &str, nobody: &str) -> Self {
-        let nobody = fs::read_to_string(nobody).ok();
-        let nobody = nobody.and_then(|text| text.trim().parse().ok());
+    fn read(map: &str, nobody: Option<u32>) -> Self {
         match fs::read_to_string(map) {
             Ok(text) => Self::parse(&text, nobody),
             Err(_) => Self::parse("0 0 4294967295", None),
@@ -110,7 +116,13 @@ pub fn is_known(user: u32) -> bool {
 /// Whether this very user is one: a namespace without a map shows everybody as
 /// everybody else.
 pub fn knows_us() -> bool {
-    is_known(geteuid().as_raw())
+    let us = geteuid().as_raw();
+    !may_be_nobody(us) || is_known(us)
+}
+
+/// Whether a user has the number of those who are not mapped, if any are not.
+fn may_be_nobody(user: u32) -> bool {
+    *NOBODY_HERE == Some(user)
 }
 
 /// A group that the user brought along from outside, by its number there, and
@@ -123,7 +135,7 @@ pub(crate) fn group_outside(group: u32) -> Option<(u32, u32)> {
 /// Whether a file is this user's.
 pub(crate) fn is_ours(path: &Path, found: &Metadata) -> bool {
     let user = geteuid().as_raw();
-    found.uid() == user && (!hides(user) || opens_as_its_owner(path))
+    found.uid() == user && (!may_be_nobody(user) || !hides(user) || opens_as_its_owner(path))
 }
 
 /// Whether a process at the other end of a socket is this user's.
@@ -131,9 +143,9 @@ pub fn is_our_peer(user: u32, pid: Option<u32>) -> bool {
     let us = getuid().as_raw();
     let pid = || Pid::from_raw(i32::try_from(pid?).ok()?);
     // Where numbers tell nothing, what one may do to it does.
-    user == us
-        && knows_us()
-        && (!hides(us) || pid().is_some_and(|pid| test_kill_process(pid).is_ok()))
+    let is_told_apart =
+        || knows_us() && (!hides(us) || pid().is_some_and(|pid| test_kill_process(pid).is_ok()));
+    user == us && (!may_be_nobody(us) || is_told_apart())
 }
 
 /// Where the user has the number of all who are not mapped, the kernel still

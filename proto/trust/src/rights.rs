@@ -55,8 +55,8 @@ impl Rights {
         fchown(file, Some(self.owner), None)
     }
 
-    /// Gives them to a file, but for the owner. Where the system does not let us give its group or
-    /// list, others get nothing.
+    /// Gives them to a file, but for the owner. Where the system does not let us
+    /// give its group or list, others get nothing.
     pub fn give(&self, file: &File) -> io::Result<()> {
         let own = file.metadata()?;
         let has_group = own.gid() == self.group || fchown(file, None, Some(self.group)).is_ok();
