@@ -34,11 +34,18 @@ pub(super) struct AuditFile {
     /// The last line may have been cut off.
     torn: bool,
     complained: bool,
-    failure: Failure,
+    failure: SharedFailure,
 }
 
 /// Why the last line could not be written, for whoever asks.
-pub(super) type Failure = Arc<Mutex<Option<FileError>>>;
+pub(super) type SharedFailure = Arc<Mutex<Option<Failure>>>;
+
+#[derive(Clone)]
+pub(super) struct Failure {
+    pub(super) error: FileError,
+    /// The file could not even be opened: whether it can is seen by trying.
+    pub(super) is_of_opening: bool,
+}
 
 impl AuditFile {
     pub(super) fn new(dir: &Path) -> Self {
@@ -47,15 +54,19 @@ impl AuditFile {
             open: None,
             torn: false,
             complained: false,
-            failure: Failure::default(),
+            failure: SharedFailure::default(),
         }
     }
 
-    pub(super) fn failure(&self) -> Failure {
+    pub(super) fn failure(&self) -> SharedFailure {
         Arc::clone(&self.failure)
     }
 
-    fn note_failure(&self, failure: Option<FileError>) {
+    fn note_failure(&self, error: Option<FileError>) {
+        let failure = error.map(|error| Failure {
+            error,
+            is_of_opening: !opens(&self.path),
+        });
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
@@ -208,6 +219,11 @@ fn text(path: &Path) -> io::Result<Vec<u8>> {
         file.take(2 * MAX_BYTES).read_to_end(&mut text)?;
     }
     Ok(text)
+}
+
+/// Whether lines can be written to what there is, if the disk has room.
+pub(super) fn opens(path: &Path) -> bool {
+    open(path).is_ok()
 }
 
 /// Opens or makes the log. A state directory that was taken away is not made

@@ -20,7 +20,7 @@ use quilt_proto::{Timestamp, quoted};
 use tokio::sync::oneshot;
 
 pub use self::event::Event;
-use self::file::{AuditFile, Failure, WRITE};
+use self::file::{AuditFile, Failure, SharedFailure, WRITE, opens};
 use self::tally::Tally;
 use self::writer::{WriterMessage, lock, run};
 use crate::files::{self, FileError};
@@ -44,7 +44,7 @@ pub struct AuditLog {
     tally: Arc<Mutex<Tally>>,
     dropped: Arc<AtomicU64>,
     recorded: Arc<AtomicU64>,
-    failure: Failure,
+    failure: SharedFailure,
 }
 
 impl AuditLog {
@@ -61,7 +61,10 @@ impl AuditLog {
             .spawn(move || run(file, &inbox, &counted));
         if let Err(error) = &started {
             tracing::warn!("nothing is audited: {error}");
-            *lock(&failure) = Some(FileError::of(WRITE, &path, error));
+            *lock(&failure) = Some(Failure {
+                error: FileError::of(WRITE, &path, error),
+                is_of_opening: false,
+            });
         }
         Self {
             path,
@@ -94,9 +97,15 @@ impl AuditLog {
         }
     }
 
-    /// Why what was last noted could not be written, if it could not.
+    /// Why what was last noted could not be written, if it could not, and that
+    /// is not mended since.
     pub fn failure(&self) -> Option<FileError> {
-        lock(&self.failure).clone()
+        let Failure {
+            error,
+            is_of_opening,
+        } = lock(&self.failure).clone()?;
+        let is_mended = is_of_opening && opens(&self.path);
+        (!is_mended).then_some(error)
     }
 
     /// Whether this is the same log, and not only of the same file.
