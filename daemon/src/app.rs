@@ -49,9 +49,8 @@ use crate::{VERSION, catalog_resolver, users};
 /// what it brought is stored. `TimeoutStopSec` of the unit is longer.
 const ROTATION_FINISH_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long the audit log, and what is known of catalogs, are waited for, which
-/// a disk or another process may hold up.
-const DISK_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it waits for the audit log, which a disk may hold up.
+const AUDIT_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The services.
 pub struct App {
@@ -400,15 +399,8 @@ impl App {
     /// lost unless its successor gets stored.
     pub async fn finish(&self) {
         self.finish_rotations().await;
-        self.keep_known_catalogs().await;
-        drop(tokio::time::timeout(DISK_FINISH_TIMEOUT, self.audit.finish()).await);
-    }
-
-    /// Has what is known of catalogs on the disk, so that it outlives a kill, but
-    /// for what somebody holds up for longer.
-    pub async fn keep_known_catalogs(&self) {
-        let written = self.sessions.store().known_catalogs_written();
-        drop(tokio::time::timeout(DISK_FINISH_TIMEOUT, written).await);
+        self.sessions.store().keep_known_catalogs().await;
+        drop(tokio::time::timeout(AUDIT_FINISH_TIMEOUT, self.audit.finish()).await);
     }
 
     pub(crate) async fn finish_rotations(&self) {

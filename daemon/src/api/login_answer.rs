@@ -27,7 +27,6 @@ pub(super) async fn welcome(app: &Arc<App>, session: &Session, outcome: LoginOut
     app.gateway
         .reach(session.catalog(), open_gateway(app))
         .await;
-    app.keep_known_catalogs().await;
     let (me, me_error) = match outcome.me {
         Ok(me) => (Some(me), None),
         Err(why) => (None, Some(why)),

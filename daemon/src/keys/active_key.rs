@@ -32,10 +32,15 @@ impl Keys {
         accept: Option<&RegistryHost>,
     ) -> Result<LoginOutcome, KeyError> {
         let epoch = session.epoch();
+        let setting = async {
+            let set = self.set_since(epoch, session, secret, accept).await;
+            session.keep_notes().await;
+            set
+        };
         tokio::select! {
             biased;
             ended = session.key_superseded(epoch) => Err(ended.into()),
-            set = self.set_since(epoch, session, secret, accept) => set,
+            set = setting => set,
         }
     }
 

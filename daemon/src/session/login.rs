@@ -115,7 +115,9 @@ impl Session {
         if expired_at <= now {
             return Err(SessionError::ClockSkew { expired_at, now });
         }
-        Ok(self.login_outcome(trusted, &token, so_far).await)
+        let outcome = self.login_outcome(trusted, &token, so_far).await;
+        self.keep_notes().await;
+        Ok(outcome)
     }
 
     /// Makes a fresh login this session's, unless a logout ended it.

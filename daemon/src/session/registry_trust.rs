@@ -86,6 +86,11 @@ impl Session {
             .patch_known_catalog(&self.catalog, patch);
     }
 
+    /// Has what was learnt on the disk, if that does not take long.
+    pub async fn keep_notes(&self) {
+        self.dependencies.store.keep_known_catalogs().await;
+    }
+
     /// The same with what the catalog has just said.
     pub async fn verify_published(
         &self,

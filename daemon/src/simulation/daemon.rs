@@ -202,7 +202,7 @@ impl Daemon {
         let ended = under_way.wait_for(|count| *count == 0);
         let _ = tokio::time::timeout(Duration::from_secs(5), ended).await;
         self.app.finish_rotations().await;
-        self.app.keep_known_catalogs().await;
+        self.app.sessions.store().keep_known_catalogs().await;
         self.kill(world);
     }
 

@@ -22,6 +22,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use quilt_proto::{CatalogUrl, quoted};
 
@@ -87,6 +88,10 @@ pub enum StoreNote {
         error: StoreError,
     },
 }
+
+/// How long what is known of catalogs is waited for, which a disk or another
+/// process may hold up.
+const KEEP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The token store. Cheap to clone.
 #[derive(Clone)]
@@ -211,9 +216,10 @@ impl Store {
         self.known_catalogs.patch(catalog, patch);
     }
 
-    /// Returns when all that is known of catalogs is written.
-    pub async fn known_catalogs_written(&self) {
-        self.known_catalogs.written().await;
+    /// Has what is known of catalogs on the disk, so that it outlives a kill, but
+    /// for what is held up for longer.
+    pub async fn keep_known_catalogs(&self) {
+        drop(tokio::time::timeout(KEEP_TIMEOUT, self.known_catalogs.written()).await);
     }
 
     /// Makes sure that the next [`Self::update`] finds room on the disk.

@@ -53,7 +53,7 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
         let session = call.session()?;
         let logged_out = session.logout().await;
         call.app.note_user(&session, None);
-        call.app.keep_known_catalogs().await;
+        call.app.sessions.store().keep_known_catalogs().await;
         return Ok(logged_out?);
     }
     let mut outcome = Ok(());
@@ -67,7 +67,7 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
         call.subject.one_of(session.catalog(), logged_out.as_ref());
         outcome = outcome.and(logged_out);
     }
-    call.app.keep_known_catalogs().await;
+    call.app.sessions.store().keep_known_catalogs().await;
     outcome
 }
 
@@ -77,7 +77,7 @@ async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError>
     let RegistryAcceptance { accept_registry } = &call.body;
     let keys = &call.app.keys;
     keys.accept_registry(&session, accept_registry).await?;
-    call.app.keep_known_catalogs().await;
+    call.app.sessions.store().keep_known_catalogs().await;
     Ok(describe(&session, None))
 }
 
