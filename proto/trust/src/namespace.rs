@@ -2,12 +2,11 @@
 //! not map, root and everybody else, has one number there. Nothing tells them
 //! apart, so nobody of that number is believed to be anybody.
 
-use std::fs::{self, Metadata, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use rustix::fs::OFlags;
 use rustix::process::{Pid, geteuid, getuid, test_kill_process};
 
 /// The maps of users and groups of this process.
@@ -152,8 +151,11 @@ pub fn is_our_peer(user: u32, pid: Option<u32>) -> bool {
 /// tells them apart: only its owner may open a file so (open(2), `O_NOATIME`).
 #[cfg(target_os = "linux")]
 fn opens_as_its_owner(path: &Path) -> bool {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+
     let flags = OFlags::NOATIME | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = OpenOptions::new();
+    let mut options = fs::OpenOptions::new();
     let options = options.read(true).custom_flags(flags.bits().cast_signed());
     knows_us() && options.open(path).is_ok()
 }

@@ -104,11 +104,10 @@ fn theirs(table: &str, local: SocketAddrV4, peer: SocketAddrV4) -> Option<Socket
     theirs.next().map(|(_, _, socket)| socket)
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn the_other_end_has_an_owner_until_it_hangs_up() {
         use std::net::TcpListener;
