@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::process::{Process, without_version};
+use super::process::{Process, without_mark, without_version};
 use super::program::Program;
 
 /// How far up it is looked.
@@ -70,7 +70,7 @@ pub(super) fn requested_by(proc: &Path, asking: u32) -> Option<Program> {
 /// after its file was replaced.
 fn is_one_of(path: &Path, names: &[&str]) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+    let name = without_mark(&name);
     names.contains(&name) || names.contains(&without_version(name))
 }
 

@@ -11,7 +11,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, open, openat, readlinkat};
 use rustix::io::pread;
 
-use super::script;
+use super::script::{COMMAND_LINE, Interpreter};
 
 /// The longest name that a process gives itself, in bytes (`TASK_COMM_LEN`, and
 /// room for more).
@@ -65,14 +65,11 @@ impl Process {
     /// The script it runs, where its program is an interpreter.
     pub(super) fn script(&self, executable: &Path) -> Option<String> {
         let name = executable.file_name()?.to_string_lossy();
-        let name = without_version(&name);
-        if !script::is_interpreter(name) {
-            return None;
-        }
+        let interpreter = Interpreter::named(without_version(without_mark(&name)))?;
         let command_line = self.open_file("cmdline")?;
-        let mut buffer = [0; script::COMMAND_LINE];
+        let mut buffer = [0; COMMAND_LINE];
         let length = pread(command_line, &mut buffer, 0).ok()?;
-        script::run_by(name, &buffer[..length])
+        interpreter.script(&buffer[..length])
     }
 
     /// Its parent now, where that is to be seen from here.
@@ -106,9 +103,13 @@ impl Process {
     }
 }
 
+/// A program's name without what the system adds once its file was replaced.
+pub(super) fn without_mark(name: &str) -> &str {
+    name.strip_suffix(" (deleted)").unwrap_or(name)
+}
+
 /// `python` of `python3.12`.
 pub(super) fn without_version(name: &str) -> &str {
-    let name = name.strip_suffix(" (deleted)").unwrap_or(name);
     let version = |c: char| c.is_ascii_digit() || c == '.';
     name.trim_end_matches(version).trim_end_matches('-')
 }

@@ -13,7 +13,7 @@ const NAME: usize = 64;
 pub(super) const COMMAND_LINE: usize = 4096;
 
 /// How an interpreter is told what to run.
-struct Interpreter {
+pub(super) struct Interpreter {
     /// Its names, without a version.
     names: &'static [&'static str],
     /// Options whose value comes next, and says nothing of it.
@@ -114,50 +114,46 @@ const INTERPRETERS: [Interpreter; 10] = [
     },
 ];
 
-/// The interpreter that has this name, whatever its version.
-fn interpreter(name: &str) -> Option<&'static Interpreter> {
-    INTERPRETERS.iter().find(|it| it.names.contains(&name))
-}
-
-/// Whether a program of this name, without a version, runs scripts.
-pub(super) fn is_interpreter(name: &str) -> bool {
-    interpreter(name).is_some()
-}
-
-/// The name of what the interpreter `name` was told to run, without its folder,
-/// by its command line: arguments that end with a zero byte each (proc(5),
-/// `/proc/PID/cmdline`).
-pub(super) fn run_by(name: &str, command_line: &[u8]) -> Option<String> {
-    let it = interpreter(name)?;
-    let mut verb = it.verb;
-    let mut arguments = command_line
-        .split_inclusive(|byte| *byte == 0)
-        // What was cut is no argument.
-        .map_while(|argument| argument.strip_suffix(&[0]))
-        .map(String::from_utf8_lossy)
-        .skip(1);
-    while let Some(argument) = arguments.next() {
-        let argument = argument.as_ref();
-        if it.code.contains(&argument) || argument == "-" {
-            return None;
-        }
-        if it.script.contains(&argument) {
-            return base(&arguments.next()?);
-        }
-        if let Some((option, value)) = argument.split_once('=')
-            && it.script.contains(&option)
-        {
-            return base(value);
-        }
-        if it.value.contains(&argument) {
-            arguments.next();
-        } else if verb == Some(argument) {
-            verb = None;
-        } else if !argument.starts_with('-') {
-            return base(argument);
-        }
+impl Interpreter {
+    /// The one of this name, without its version.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        INTERPRETERS.iter().find(|it| it.names.contains(&name))
     }
-    None
+
+    /// The name of what it was told to run, without its folder, by its command
+    /// line: arguments that end with a zero byte each (proc(5),
+    /// `/proc/PID/cmdline`).
+    pub(super) fn script(&self, command_line: &[u8]) -> Option<String> {
+        let mut verb = self.verb;
+        let mut arguments = command_line
+            .split_inclusive(|byte| *byte == 0)
+            // What was cut is no argument.
+            .map_while(|argument| argument.strip_suffix(&[0]))
+            .map(String::from_utf8_lossy)
+            .skip(1);
+        while let Some(argument) = arguments.next() {
+            let argument = argument.as_ref();
+            if self.code.contains(&argument) || argument == "-" {
+                return None;
+            }
+            if self.script.contains(&argument) {
+                return base(&arguments.next()?);
+            }
+            if let Some((option, value)) = argument.split_once('=')
+                && self.script.contains(&option)
+            {
+                return base(value);
+            }
+            if self.value.contains(&argument) {
+                arguments.next();
+            } else if verb == Some(argument) {
+                verb = None;
+            } else if !argument.starts_with('-') {
+                return base(argument);
+            }
+        }
+        None
+    }
 }
 
 /// A file's name, or a module's, as one short line.
@@ -173,9 +169,13 @@ mod tests {
 
     use super::*;
 
+    fn python() -> &'static Interpreter {
+        Interpreter::named("python").unwrap()
+    }
+
     fn run(line: &str) -> Option<String> {
         let name = line.split(' ').next().unwrap();
-        run_by(name, (line.replace(' ', "\0") + "\0").as_bytes())
+        Interpreter::named(name)?.script((line.replace(' ', "\0") + "\0").as_bytes())
     }
 
     #[test]
@@ -216,9 +216,9 @@ mod tests {
 
     #[test]
     fn a_line_that_was_cut_names_no_half_script() {
-        assert_eq!(run_by("python", b"python\0train.p"), None);
+        assert_eq!(python().script(b"python\0train.p"), None);
         assert_eq!(
-            run_by("python", b"python\0train.py\0"),
+            python().script(b"python\0train.py\0"),
             Some("train.py".to_owned())
         );
     }
@@ -229,7 +229,7 @@ mod tests {
             rest in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
             let line = [b"python\0".as_slice(), &rest, &[0]].concat();
-            if let Some(name) = run_by("python", &line) {
+            if let Some(name) = python().script(&line) {
                 prop_assert!(!name.chars().any(char::is_control), "{name:?}");
                 prop_assert!(name.chars().count() <= NAME + 1, "{name:?}");
             }

@@ -48,7 +48,7 @@ async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
     call.app.keys.clear(&session);
     call.app.note_user(&session, None);
-    call.app.sessions.store().keep_known_catalogs().await;
+    session.keep_notes().await;
     Ok(())
 }
 
@@ -84,7 +84,7 @@ async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
 async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
     let session = call.session()?;
     let rotated = call.app.keys.rotate(&session, call.body).await?;
-    call.app.sessions.store().keep_known_catalogs().await;
+    session.keep_notes().await;
     Ok(rotated)
 }
 

@@ -53,7 +53,7 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
         let session = call.session()?;
         let logged_out = session.logout().await;
         call.app.note_user(&session, None);
-        call.app.sessions.store().keep_known_catalogs().await;
+        session.keep_notes().await;
         return Ok(logged_out?);
     }
     let mut outcome = Ok(());
@@ -77,7 +77,7 @@ async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError>
     let RegistryAcceptance { accept_registry } = &call.body;
     let keys = &call.app.keys;
     keys.accept_registry(&session, accept_registry).await?;
-    call.app.sessions.store().keep_known_catalogs().await;
+    session.keep_notes().await;
     Ok(describe(&session, None))
 }
 
