@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::locations::SERVICE_MANAGER_ENV;
-use quilt_proto::network::CERTIFICATE_VARIABLES;
+use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted, state_files};
 use quilt_trust::{Access, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

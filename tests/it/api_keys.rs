@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use quilt_proto::wire::{ApiKey, SessionState, TokenKind};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host, KeySeed};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host, KeySeed};
 use serde_json::Value;
 
 /// The text of the guide for keys the stack does not accept.

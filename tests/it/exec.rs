@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::wire::Status;
+use quilt_tests::fake_stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Reading, S3CMD, Venv, not_run};
 use quilt_tests::harness::{Run, World, binaries};
-use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use quilt_proto::terminal_safe;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Run, World, binaries};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
@@ -201,7 +201,8 @@ async fn aws_does_not_choose_the_command() {
         "[profiles.lake]\nrole_arn = '{}'\n",
         crate::roles::arn("lake")
     );
-    let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
+    let world =
+        crate::roles::world(quilt_tests::fake_stack::StackConfig::default(), &settings).await;
     let control = world.stack.control();
     let escaped = HOSTILE.replace('\u{1b}', "").replace('\n', " ");
     let sts = format!(

@@ -14,6 +14,7 @@ mod last_good_copy;
 mod network;
 mod notify;
 mod profile;
+pub mod role_session_name;
 mod security;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::{Finding, Severity};
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Home, SessionBus, World};
-use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{codes, found, found_after, healthy, set_up, sh};

@@ -2,7 +2,9 @@
 
 use quilt_proto::api::{CreateApiKey, ReadSession, RevokeApiKey, SessionQuery};
 use quilt_proto::suggested_command::clause;
-use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
+use quilt_proto::wire::{
+    ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey, bad_key_lifetime,
+};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
 
@@ -18,13 +20,18 @@ pub(crate) struct Args {
     /// The key's name: purpose, environment and date, such as ci-github-prod-2026q1
     name: String,
 
-    /// Its lifetime, 1 to 365 days
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_KEY_LIFETIME_DAYS, allow_negative_numbers = true)]
+    #[arg(long, help = lifetime_help(), value_name = "N", default_value_t = DEFAULT_KEY_LIFETIME_DAYS, allow_negative_numbers = true)]
     expires_in_days: i64,
 
     /// Use the new key at once, instead of the interactive session
     #[arg(long = "use")]
     use_it: bool,
+}
+
+/// What is said of `--expires-in-days`.
+fn lifetime_help() -> String {
+    let (least, most) = KEY_LIFETIME_DAYS.into_inner();
+    format!("Its lifetime, {least} to {most} days")
 }
 
 /// The guide's words.
@@ -122,8 +129,7 @@ pub(super) fn check_days(days: i64) -> Result<(), Failure> {
     if KEY_LIFETIME_DAYS.contains(&days) {
         return Ok(());
     }
-    let what = "Expiration must be between 1 and 365 days";
-    Err(Failure::new(exit::INPUT, what).hint("quiltctl api-keys create --help"))
+    Err(Failure::new(exit::INPUT, bad_key_lifetime()).hint("quiltctl api-keys create --help"))
 }
 
 /// A new key with its secret, as the guide prints it. In one piece: a reader
