@@ -28,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 /// Logins of one catalog that wait for their browsers at once. Each has a port.
 const MOST: usize = 4;
 
+/// The same for all catalogs: any address can be named as one.
+const MOST_OF_ALL: usize = 32;
+
 /// How long a poll waits for news; less than any client's timeout.
 const POLL: Duration = Duration::from_secs(20);
 
@@ -68,9 +71,11 @@ impl WebLogins {
             return Err(SessionError::NoOwners(session.catalog().clone()).into());
         }
         let connect = session.connect(connect).await?;
-        let listener = RedirectListener::bind(connect.port())
+        let listener = RedirectListener::bind(connect.unused_ports())
             .map_err(|error| ApiError::NoLoopback(error.kind().to_string()))?;
-        let login = session.web_login(connect, listener.uri(), accept).await;
+        let login = session
+            .web_login(connect, listener.redirect(), accept)
+            .await;
         let login = login.map_err(|error| ApiError::Login(error, LoginMethod::Browser))?;
         let attempt = Arc::new(Attempt {
             login: Arc::new(login),
@@ -102,19 +107,20 @@ impl WebLogins {
         })
     }
 
-    /// Of too many logins to one catalog, the oldest is given up.
+    /// Of too many logins, to one catalog or in all, the oldest is given up.
     fn add(&self, id: &str, attempt: &Arc<Attempt>) {
         let mut map = self.map();
         map.insert(id.to_owned(), Arc::clone(attempt));
+        let mut waiting: Vec<_> = map.values().filter(|other| !other.is_over()).collect();
+        waiting.sort_unstable_by_key(|other| other.begun);
         let catalog = attempt.login.session().catalog();
-        let rivals = map
-            .values()
-            .filter(|other| !other.is_over() && other.login.session().catalog() == catalog);
-        let mut rivals: Vec<_> = rivals.collect();
-        rivals.sort_unstable_by_key(|other| other.begun);
-        let most = rivals.len().saturating_sub(MOST);
-        for oldest in &rivals[..most] {
-            oldest.end(Err(SessionError::WebLoginReplaced));
+        let mut rivals = waiting.clone();
+        rivals.retain(|other| other.login.session().catalog() == catalog);
+        for (rivals, most) in [(rivals, MOST), (waiting, MOST_OF_ALL)] {
+            let too_many = rivals.len().saturating_sub(most);
+            for oldest in &rivals[..too_many] {
+                oldest.end(Err(SessionError::WebLoginReplaced));
+            }
         }
     }
 
