@@ -113,14 +113,10 @@ impl WebLogins {
         map.insert(id.to_owned(), Arc::clone(attempt));
         let mut waiting: Vec<_> = map.values().filter(|other| !other.is_over()).collect();
         waiting.sort_unstable_by_key(|other| other.begun);
-        let catalog = attempt.login.session().catalog();
-        let mut rivals = waiting.clone();
-        rivals.retain(|other| other.login.session().catalog() == catalog);
-        for (rivals, most) in [(rivals, MOST), (waiting, MOST_OF_ALL)] {
-            let too_many = rivals.len().saturating_sub(most);
-            for oldest in &rivals[..too_many] {
-                oldest.end(Err(SessionError::WebLoginReplaced));
-            }
+        let catalogs = waiting.iter().map(|other| other.login.session().catalog());
+        let given_up = in_excess(&catalogs.collect::<Vec<_>>());
+        for oldest in given_up {
+            waiting[oldest].end(Err(SessionError::WebLoginReplaced));
         }
     }
 
@@ -136,6 +132,15 @@ impl WebLogins {
             Some(Err(error)) => Err(error.into()),
         }
     }
+}
+
+/// Which of the logins that wait are too many, by the catalog of each, the
+/// oldest first.
+fn in_excess(catalogs: &[&CatalogUrl]) -> Vec<usize> {
+    let all = catalogs.len().saturating_sub(MOST_OF_ALL);
+    let later = |at: usize| catalogs[at..].iter().filter(move |it| **it == catalogs[at]);
+    let excess = (0..catalogs.len()).filter(|at| *at < all || later(*at).count() > MOST);
+    excess.collect()
 }
 
 /// Gives an attempt up when its time is over, and forgets it a while after
@@ -211,5 +216,26 @@ impl Attempt {
         audit::record(&self.app, Action::Login, result, session.catalog(), peer);
         self.end(outcome);
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_makes_way_where_there_are_too_many_of_one_catalog_or_of_all() {
+        let catalog = |number: usize| -> CatalogUrl {
+            format!("https://c{number}.example").parse().unwrap()
+        };
+        let others: Vec<_> = (0..MOST_OF_ALL + 2).map(catalog).collect();
+        let others: Vec<_> = others.iter().collect();
+        assert_eq!(in_excess(&others), [0, 1]);
+        assert!(in_excess(&others[2..]).is_empty());
+
+        let (one, two) = (catalog(1), catalog(2));
+        let same = [&one, &two, &one, &one, &one, &one];
+        assert_eq!(in_excess(&same), [0]);
+        assert!(in_excess(&same[1..]).is_empty());
     }
 }
