@@ -58,7 +58,7 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
         CatalogError::NotConfigured => {
             Command::of("export").variable(CATALOG_ENV, "https://YOUR-CATALOG")
         }
-        CatalogError::Url(_) | CatalogError::Name(_) => {
+        CatalogError::Url(_) | CatalogError::Name { .. } => {
             "quiltd --catalog https://YOUR-CATALOG".into()
         }
         CatalogError::Config(error) => config(error),
@@ -123,8 +123,12 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
 fn catalog(error: &CatalogError) -> Command {
     match error {
         CatalogError::NotConfigured => CONFIGURE.into(),
+        CatalogError::Name {
+            broken: Some(broken),
+            ..
+        } => broken.remedy.clone(),
         // It names those that there are.
-        CatalogError::Url(_) | CatalogError::Name(_) => "quiltctl status".into(),
+        CatalogError::Url(_) | CatalogError::Name { .. } => "quiltctl status".into(),
         CatalogError::Config(error) => config(error),
     }
 }

@@ -27,7 +27,7 @@ use quilt_proto::{CatalogName, CatalogUrl, NameError, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
-pub use self::in_force::SettingsFile;
+pub use self::in_force::{BrokenSettings, SettingsFile};
 pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
 

@@ -111,7 +111,7 @@ fn streams(refused: StreamRefused) -> Problem {
 
 fn catalog(error: &CatalogError) -> Problem {
     match error {
-        CatalogError::Name(_) => Problem::new(422, ErrorCode::InvalidInput, error.to_string()),
+        CatalogError::Name { .. } => Problem::new(422, ErrorCode::InvalidInput, error.to_string()),
         CatalogError::Url(error) => Problem::new(
             422,
             ErrorCode::InvalidInput,
