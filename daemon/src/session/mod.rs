@@ -51,7 +51,7 @@ pub use self::login_outcome::LoginOutcome;
 pub use self::registry_trust::TrustedRegistry;
 pub use self::session::Session;
 pub use self::token_rotation::RECHECK;
-pub use self::web_login::{Connect, WebLogin};
+pub use self::web_login::{Connect, Redirect, WebLogin};
 use crate::clock::SharedClock;
 use crate::files::Stamp;
 use crate::metrics::RefreshMeter;

@@ -170,6 +170,7 @@ fn session(error: &SessionError) -> Problem {
         SessionError::LoggedOut(_)
         | SessionError::Superseded(_)
         | SessionError::KeyForgotten(_)
+        | SessionError::KeyUnread(_)
         | SessionError::WebLoginLate
         | SessionError::WebLoginReplaced => Problem::new(401, ErrorCode::LoginRequired, detail),
         SessionError::NoRandomness => Problem::new(500, ErrorCode::Internal, detail),
