@@ -216,7 +216,7 @@ async fn over_a_restart_files_are_read_again_and_what_was_set_since_is_kept() {
 async fn the_only_keys_catalog_is_the_one_that_is_meant() {
     let home = Home::new();
     let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
-    let seed = quilt_tests::fake_stack::KeySeed::new("alice", "service");
+    let seed = KeySeed::new("alice", "service");
     let key = stack.control().add_key(&seed).unwrap();
     let variables = [
         ("QUILT_CATALOG", stack.catalog_url()),

@@ -225,9 +225,8 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_way_where_there_are_too_many_of_one_catalog_or_of_all() {
-        let catalog = |number: usize| -> CatalogUrl {
-            format!("https://c{number}.example").parse().unwrap()
-        };
+        let catalog =
+            |number: usize| -> CatalogUrl { format!("https://c{number}.example").parse().unwrap() };
         let others: Vec<_> = (0..MOST_OF_ALL + 2).map(catalog).collect();
         let others: Vec<_> = others.iter().collect();
         assert_eq!(in_excess(&others), [0, 1]);
