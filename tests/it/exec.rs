@@ -301,7 +301,7 @@ async fn what_every_program_below_inherits_reads_nothing_and_hears_nobody() {
     let run = world
         .ctl(&["exec", "--", "python3", "-I", "-c", INHERITED])
         .await;
-    assert_eq!(run.ok(), "0 0 True");
+    assert_eq!(run.ok(), "0 0 True\n");
 }
 
 /// SDKs that look into `~/.aws` whatever the variables of today say are told by

@@ -170,9 +170,10 @@ fn show(values: &ConfigValues, behind: Option<&RegistryUrl>) -> Result<(), Failu
     // Values are what others wrote into the file: one line each, whatever is
     // in them.
     let shown = |key: &str| look::name(key).to_string() + ":";
-    let own = behind.map(|_| BEHIND);
-    let keys = values.keys().map(String::as_str).chain(own);
-    let width = keys.map(|key| shown(key).chars().count()).max();
+    let behind = behind.map(|registry| (format!("{BEHIND}:"), registry));
+    let own = behind.iter().map(|(label, _)| label.clone());
+    let keys = values.keys().map(|key| shown(key)).chain(own);
+    let width = keys.map(|key| key.chars().count()).max();
     let width = width.unwrap_or(0);
     for (key, value) in values {
         let value = match value {
@@ -181,8 +182,8 @@ fn show(values: &ConfigValues, behind: Option<&RegistryUrl>) -> Result<(), Failu
             other => look::says(&other.to_string()).to_string(),
         };
         output::line(format_args!("{:width$} {value}", shown(key)))?;
-        if let Some(behind) = behind.filter(|_| key == REGISTRY) {
-            output::line(format_args!("{:width$} {behind}", shown(BEHIND)))?;
+        if let Some((label, registry)) = behind.as_ref().filter(|_| key == REGISTRY) {
+            output::line(format_args!("{label:width$} {registry}"))?;
         }
     }
     if behind.is_some() {
