@@ -28,7 +28,12 @@ pub(super) fn keep(endpoint: SocketAddrV4) -> io::Result<()> {
     // The daemon's has it, too. Without it nobody else's can have the port.
     set_socket_reuseport(&socket, true)?;
     bind(&socket, &endpoint)?;
-    deafen(&socket)?;
+    // Some systems let only root have filters, who is also the one that starts
+    // programs of other users below.
+    match deafen(&socket) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        done => done?,
+    }
     let socket = out_of_the_way(socket);
     fcntl_setfd(&socket, FdFlags::empty())?;
     // The system closes it.
