@@ -255,7 +255,7 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         Some(ContextValue::Strings(values)) if !values.is_empty() => {
             format!(": give one of {}", values.join(", "))
         }
-        _ => String::new(),
+        _ => reason(error).map_or_else(String::new, |why| format!(": {why}")),
     };
     let below = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
@@ -296,6 +296,25 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         Some(choices) => failure.hint(choices),
         None => failure.hint(meant.help()),
     }
+}
+
+/// Why a value is none, in the words of the type that it is to be: those that
+/// would repeat it are left out.
+fn reason(error: &clap::Error) -> Option<String> {
+    use std::error::Error as _;
+
+    if error.kind() != ErrorKind::ValueValidation {
+        return None;
+    }
+    let why = error.source()?.to_string();
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => return None,
+    };
+    // No secret is as short as this.
+    let repeats = value.len() >= 8 && why.contains(value);
+    let is_plain = why.lines().count() == 1 && !repeats;
+    is_plain.then(|| why.trim_end_matches('.').to_owned())
 }
 
 /// The command that somebody meant, as far as their words name one.
@@ -409,6 +428,16 @@ mod tests {
             failure(&["completions", "csh"]),
             "invalid value for <SHELL>: give one of bash, zsh, fish, powershell; run: quiltctl \
              completions --help"
+        );
+        assert_eq!(
+            failure(&["setup", "aws", "--name", "my prof"]),
+            "invalid value for --name: invalid profile name: use 1 to 64 letters, digits, '-', \
+             '_' or '.'; run: quiltctl setup aws --help"
+        );
+        assert_eq!(
+            failure(&["exec", "--for", "14", "--", "true"]),
+            "invalid value for --for: a length is a number and s, m, h or d, such as 14h or \
+             1h30m; run: quiltctl exec --help"
         );
         assert_eq!(
             failure(&["tokn"]),

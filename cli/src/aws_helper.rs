@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quilt_proto::api::ReadHealth;
+use quilt_proto::locations::AWS_HELPER;
 use quilt_proto::quoted;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::programs;
-
-/// Its name, beside this program.
-const NAME: &str = "quiltctl-aws";
 
 /// This program, by the name that survives an upgrade: package managers keep
 /// a symlink on the path and replace what it points to. A name that somebody
@@ -78,13 +76,19 @@ impl AwsHelper {
     /// Becomes it.
     pub(crate) fn exec(mut self) -> Failure {
         let error = self.command.exec();
-        Failure::new(exit::UNEXPECTED, format!("cannot start {NAME}: {error}"))
+        Failure::new(
+            exit::UNEXPECTED,
+            format!("cannot start {AWS_HELPER}: {error}"),
+        )
     }
 
     /// Runs it to its end; it has said itself what went wrong.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         let status = self.command.status().map_err(|error| {
-            Failure::new(exit::UNEXPECTED, format!("cannot start {NAME}: {error}"))
+            Failure::new(
+                exit::UNEXPECTED,
+                format!("cannot start {AWS_HELPER}: {error}"),
+            )
         })?;
         match status.code() {
             Some(0) => Ok(()),
@@ -97,12 +101,12 @@ impl AwsHelper {
 }
 
 fn executable() -> Result<PathBuf, Failure> {
-    let found = programs::beside(NAME).map_err(|distrust| {
-        let what = format!("the {NAME} beside quiltctl is not started: {distrust}");
+    let found = programs::beside(AWS_HELPER).map_err(|distrust| {
+        let what = format!("the {AWS_HELPER} beside quiltctl is not started: {distrust}");
         Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy())
     })?;
     found.ok_or_else(|| {
-        let what = format!("{NAME} is not installed beside quiltctl");
+        let what = format!("{AWS_HELPER} is not installed beside quiltctl");
         Failure::new(exit::UNEXPECTED, what).hint("cargo install --path cli/aws")
     })
 }

@@ -4,9 +4,11 @@
 use std::env;
 
 use quilt_proto::api::{ReadSession, SessionQuery};
-use quilt_proto::{CatalogUrl, Command, UrlError, locations};
+use quilt_proto::suggested_command::clause;
+use quilt_proto::{CatalogUrl, Command, locations};
 
 use crate::context::Context;
+use crate::exit::{self, Failure};
 use crate::output;
 
 /// What takes it back.
@@ -14,8 +16,9 @@ pub(crate) fn unset() -> Command {
     Command::of("unset QUILT_CATALOG")
 }
 
-/// What it names, if it is set and no flag goes before it.
-pub(crate) fn named(context: &Context) -> Option<Result<CatalogUrl, UrlError>> {
+/// What it names, if it is set and no flag goes before it; where that is no
+/// catalog, what is said of it.
+pub(crate) fn named(context: &Context) -> Option<Result<CatalogUrl, String>> {
     if context.global().catalog.is_some() {
         return None;
     }
@@ -23,9 +26,35 @@ pub(crate) fn named(context: &Context) -> Option<Result<CatalogUrl, UrlError>> {
     let named = named.filter(|named| !named.is_empty())?;
     // A name of quiltd.toml is the daemon's to know.
     Some(CatalogUrl::from_typed(&named).or_else(|error| {
-        let session = context.send(&ReadSession(SessionQuery::default())).ok();
-        session.map(|session| session.catalog_url).ok_or(error)
+        match context.send(&ReadSession(SessionQuery::default())) {
+            Ok(session) => Ok(session.catalog_url),
+            Err(failure) if failure.code() == exit::INPUT => Err(failure.what().to_owned()),
+            Err(_) => Err(error.to_string()),
+        }
     }))
+}
+
+/// The failure of a command for which the variable named a catalog that there
+/// is none of: then it is the variable that is to be mended.
+pub(crate) fn blamed(context: &Context, failure: Failure) -> Failure {
+    if failure.code() != exit::INPUT {
+        return failure;
+    }
+    match named(context) {
+        Some(Err(why)) if why == failure.what() => {
+            Failure::new(failure.code(), no_catalog(&why)).hint(unset())
+        }
+        _ => failure,
+    }
+}
+
+/// That it names none.
+pub(crate) fn no_catalog(why: &str) -> String {
+    format!(
+        "{} names no catalog: {}",
+        locations::CATALOG_ENV,
+        clause(why)
+    )
 }
 
 /// Says so where this shell does not follow the catalog that is configured.

@@ -190,7 +190,10 @@ fn commands() -> Vec<(String, Command)> {
 
 /// The words a shell makes of a command.
 fn words(command: &Command) -> Vec<String> {
+    // Some write a file where they are.
+    let place = tempfile::tempdir().unwrap();
     let said = process::Command::new("sh")
+        .current_dir(place.path())
         .args(["-c", &format!("printf '%s\\0' {command}")])
         .env_remove("EDITOR")
         .output()

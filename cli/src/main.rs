@@ -73,12 +73,12 @@ fn keep_to_ourselves() {
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some((global, command)) = hot_path::parse(args) {
-        return commands::credential_process::run(&Context::new(global), &command).map_err(
-            |failure| {
-                let failure = failure.of_typed(args);
-                failure.or_hint(|| "quiltctl credential-process --help".into())
-            },
-        );
+        let context = Context::new(global);
+        return commands::credential_process::run(&context, &command).map_err(|failure| {
+            let failure = catalog_variable::blamed(&context, failure);
+            let failure = failure.of_typed(args);
+            failure.or_hint(|| "quiltctl credential-process --help".into())
+        });
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()
@@ -93,6 +93,7 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
         Some(cli) => {
             let context = Context::new(cli.global);
             commands::run(&context, &cli.command).map_err(|failure| {
+                let failure = catalog_variable::blamed(&context, failure);
                 let global = context.global();
                 let failure = failure.about(global.catalog.as_deref());
                 let failure = failure.of_typed(args).at(global.socket.as_deref());

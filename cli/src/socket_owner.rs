@@ -33,9 +33,7 @@ pub(crate) fn checked(pid: u32) -> Option<Pid> {
 
 /// The lock's file, where somebody holds it.
 fn held(socket: &Path) -> Option<File> {
-    let mut name = socket.as_os_str().to_owned();
-    name.push(".lock");
-    instance::held(Path::new(&name))
+    instance::held(&instance::socket_lock(socket))
 }
 
 /// The number may be another process's by now, so its name and user count.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::locations::SERVICE_MANAGER_ENV;
-use quilt_proto::network::CERTIFICATE_VARIABLES;
+use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted, state_files};
 use quilt_trust::{Access, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -169,6 +169,16 @@ fn start_lock(place: &Place) -> Result<PathBuf, Failure> {
     Ok(name.into())
 }
 
+/// Whether it is only a variable that leads away from a daemon that is well: it is
+/// not to be ended for another.
+fn is_led_astray(place: &Place) -> bool {
+    let by_variable = locations::is_socket_named()
+        && locations::socket().is_ok_and(|named| named == place.socket);
+    let is_well = |usual: &PathBuf| Client::new(usual).probe().is_ok();
+    by_variable
+        && locations::unnamed_socket().is_ok_and(|usual| usual != place.socket && is_well(&usual))
+}
+
 fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
     let daemon = executable()?;
     let (path, mut log) = open_log().map_err(|error| {
@@ -204,7 +214,11 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
         Ok(Announced::Failed(problem)) => {
             let _ = child.wait();
             let what = format!("quiltd did not start: {}", problem.detail);
-            let hint = problem.hint.unwrap_or(read_log);
+            let hint = if is_led_astray(place) {
+                Hint::of("unset QUILTD_SOCKET")
+            } else {
+                problem.hint.unwrap_or(read_log)
+            };
             Err(Failure::new(exit::DAEMON, what).hint(hint))
         }
         Ok(Announced::Nothing) => {

@@ -240,8 +240,7 @@ impl App {
         &self,
         asked: Option<&str>,
     ) -> Result<CatalogUrl, catalog_resolver::CatalogError> {
-        let settings = self.settings.current();
-        catalog_resolver::resolve(asked, &settings, &self.config, || {
+        catalog_resolver::resolve(asked, &self.settings, &self.config, || {
             self.sessions.only_usable()
         })
     }

@@ -3,7 +3,7 @@
 use quilt_proto::{CatalogUrl, UrlError};
 
 use crate::quilt3::{ConfigError, ConfigFile};
-use crate::settings::Settings;
+use crate::settings::{BrokenSettings, Settings, SettingsFile};
 
 /// Why no catalog could be told.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -12,8 +12,14 @@ pub enum CatalogError {
     #[error("{0}")]
     Url(#[from] UrlError),
     /// What was asked for looks like a name, and is none of these.
-    #[error("no catalog has this name; {}", names(.0))]
-    Name(Vec<String>),
+    #[error("no catalog has this name; {}", names(known, broken.as_deref()))]
+    Name {
+        /// The names there are.
+        known: Vec<String>,
+        /// Why the settings file is not in force, if it is not: it may have the
+        /// name.
+        broken: Option<Box<BrokenSettings>>,
+    },
     /// Nothing was asked for and nothing is configured.
     #[error("no catalog is configured")]
     NotConfigured,
@@ -26,7 +32,7 @@ pub enum CatalogError {
 /// logged in.
 pub fn resolve(
     asked: Option<&str>,
-    settings: &Settings,
+    settings: &SettingsFile,
     config: &ConfigFile,
     only: impl FnOnce() -> Option<CatalogUrl>,
 ) -> Result<CatalogUrl, CatalogError> {
@@ -50,13 +56,15 @@ pub fn typed(text: &str, settings: &Settings) -> Result<CatalogUrl, UrlError> {
 
 /// The same; where it means none and there are names, those are said. What was
 /// typed is not repeated: it may be a secret.
-pub fn named(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError> {
-    typed(text, settings).map_err(|error| {
+pub fn named(text: &str, file: &SettingsFile) -> Result<CatalogUrl, CatalogError> {
+    let settings = file.current();
+    typed(text, &settings).map_err(|error| {
         let names = settings.catalogs().map(|(name, _)| name.to_owned());
         let known: Vec<String> = names.collect();
         let may_be_name = !text.contains(['/', '.', ':']);
         if error == UrlError::NotAUrl && (may_be_name || !known.is_empty()) {
-            CatalogError::Name(known)
+            let broken = file.broken().map(Box::new);
+            CatalogError::Name { known, broken }
         } else {
             error.into()
         }
@@ -64,11 +72,42 @@ pub fn named(text: &str, settings: &Settings) -> Result<CatalogUrl, CatalogError
 }
 
 /// What there is to choose from.
-fn names(known: &[String]) -> String {
+fn names(known: &[String], broken: Option<&BrokenSettings>) -> String {
     const OR: &str = "give an address, like https://demo.quilt.example";
+    if let Some(broken) = broken {
+        // The file that somebody reads may have the name that they typed.
+        let so_far = match known {
+            [] => "none is known".to_owned(),
+            known => format!("known are {}", known.join(", ")),
+        };
+        return format!("{so_far} ({})", broken.why);
+    }
     if known.is_empty() {
         format!("quiltd.toml names none: {OR}")
     } else {
         format!("quiltd.toml names {}; or {OR}", known.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_broken_file_is_not_said_to_be_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("quiltd.toml");
+        let file = || SettingsFile::new(path.clone());
+        let said = |file: &SettingsFile| named("other", file).unwrap_err().to_string();
+        assert!(said(&file()).contains("quiltd.toml names none"));
+        let good = "[catalogs.other]\nurl = 'https://other.quilt.example'\n";
+        fs::write(&path, format!("[wrong\n{good}")).unwrap();
+        let broken = said(&file());
+        assert!(!broken.contains("names none"), "{broken}");
+        assert!(broken.contains("quiltd.toml: line 1"), "{broken}");
+        fs::write(&path, good).unwrap();
+        assert!(named("other", &file()).is_ok());
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use quilt_proto::{Timestamp, quoted, state_files};
 use quilt_trust::{Access, Rights, Role};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
 
@@ -242,9 +243,11 @@ fn real(path: &Path) -> io::Result<PathBuf> {
 
 /// What is wrong, in our own words where there are some, else the system's.
 pub fn words(error: &io::Error) -> String {
-    match error.get_ref() {
-        Some(ours) => ours.to_string(),
-        None => error.kind().to_string(),
+    match (error.get_ref(), Errno::from_io_error(error)) {
+        (Some(ours), _) => ours.to_string(),
+        // Of which the kind says nothing.
+        (None, Some(Errno::MFILE | Errno::NFILE)) => "too many open files".to_owned(),
+        (None, _) => error.kind().to_string(),
     }
 }
 

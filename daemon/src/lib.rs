@@ -28,7 +28,7 @@ pub mod instance;
 pub mod keys;
 pub mod listen;
 pub mod log;
-pub mod memory;
+pub mod memory_release;
 pub mod metrics;
 pub mod notify;
 pub mod own_program;

@@ -23,7 +23,7 @@ use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::RepeatFilter;
 use quiltd::token_store::{StoreChoice, StoreError};
-use quiltd::{Listeners, api, hardening, instance, listen, memory, raw, watchdog};
+use quiltd::{Listeners, api, hardening, instance, listen, memory_release, raw, watchdog};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -208,7 +208,7 @@ fn serve(
         let (stopping, activity) = (app.shutdown.clone(), app.metrics.connections.activity());
         let activity = Arc::clone(activity);
         tokio::spawn(async move {
-            let give_back = memory::give_back(&activity);
+            let give_back = memory_release::give_back(&activity);
             stopping.run_until_cancelled(give_back).await
         });
         announce(&control.first);

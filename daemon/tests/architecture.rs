@@ -141,7 +141,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("keys", &["clock", "raw", "session", "stack"]),
     ("listen", &["files", "metrics", "raw"]),
     ("log", &[]),
-    ("memory", &["raw"]),
+    ("memory_release", &["raw"]),
     ("metrics", &[]),
     ("notify", &["files", "settings", "token_store"]),
     (

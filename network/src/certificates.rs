@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use quilt_proto::network::CERTIFICATE_VARIABLES;
+use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command, quoted};
 use quilt_trust::Distrust;
 use reqwest::ClientBuilder;

@@ -33,7 +33,7 @@ pub use self::certificates::{Unusable, WhyUnusable};
 pub use self::clients::Clients;
 pub use self::failure::Failure;
 pub use self::origin::{FailedRequest, Origin};
-pub use self::plain_endpoints::{PlainEndpoint, is_plain, plain_endpoints};
+pub use self::plain_endpoints::{CONSOLE_ENDPOINT_ENV, PlainEndpoint, is_plain, plain_endpoints};
 pub use self::remedy::SET_CLOCK;
 pub use self::settings::{ProxyUrl, Settings, SettingsError};
 

@@ -9,6 +9,9 @@ use url::Url;
 
 use crate::Origin;
 
+/// Names AWS's federation endpoint, before the settings file.
+pub const CONSOLE_ENDPOINT_ENV: &str = "QUILTD_CONSOLE_ENDPOINT";
+
 /// Has the variables that name places left unread (AWS SDKs reference guide,
 /// "Service-specific endpoints").
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
@@ -29,7 +32,7 @@ const VARIABLES: [(&str, &str); 4] = [
         "unset AWS_ENDPOINT_URL && quiltctl daemon restart",
     ),
     (
-        "QUILTD_CONSOLE_ENDPOINT",
+        CONSOLE_ENDPOINT_ENV,
         "unset QUILTD_CONSOLE_ENDPOINT && quiltctl daemon restart",
     ),
 ];

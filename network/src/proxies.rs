@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quilt_proto::network::{HTTPS_PROXY, PROXY_VARIABLES, variable};
+use quilt_proto::network_variables::{HTTPS_PROXY, PROXY_VARIABLES, variable};
 use reqwest::{ClientBuilder, Proxy};
 use url::Url;
 

@@ -31,6 +31,13 @@ pub fn lock_file(state_dir: &Path) -> PathBuf {
     state_dir.join(state_files::DAEMON_LOCK.name(machine()))
 }
 
+/// The lock beside a socket, which whoever listens there holds.
+pub fn socket_lock(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
 /// The daemon that holds the lock, if one does.
 pub fn running(state_dir: &Path) -> Option<Instance> {
     read(&held(&lock_file(state_dir))?)

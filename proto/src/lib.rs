@@ -14,7 +14,8 @@ pub mod instance;
 pub mod locations;
 pub mod names;
 pub mod navigation;
-pub mod network;
+mod network_failure;
+pub mod network_variables;
 pub mod partition;
 pub mod problem;
 pub mod quoted;
@@ -36,7 +37,7 @@ pub use error_code::ErrorCode;
 pub use names::{
     ApiKeyId, ApiKeySecret, CatalogName, NameError, PackageName, ProfileName, TopHash,
 };
-pub use network::NetworkFailure;
+pub use network_failure::NetworkFailure;
 pub use partition::Partition;
 pub use problem::Problem;
 pub use quoted::{Quoted, Reason};

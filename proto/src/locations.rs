@@ -8,6 +8,9 @@ use directories::BaseDirs;
 
 use crate::{Command, instance, state_files};
 
+/// The program beside `quiltctl` that speaks to AWS.
+pub const AWS_HELPER: &str = "quiltctl-aws";
+
 /// Names the socket.
 pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
 /// Names the daemon's settings file.

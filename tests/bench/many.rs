@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, ensure};
 use quilt_client::blocking::Client;
 use quilt_proto::api::{ProfileQuery, ReadCredentials};
-use quilt_tests::stack::Endpoint;
+use quilt_tests::fake_stack::Endpoint;
 
 use crate::load::{self, Load, Server};
 use crate::memory::resident;

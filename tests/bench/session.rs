@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use quilt_client::blocking::Client;
 use quilt_proto::api::ReadToken;
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::Home;
-use quilt_tests::stack::{FakeStack, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::binaries::Binaries;

@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use quilt_proto::wire::{ApiKey, SessionState, TokenKind};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host, KeySeed};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host, KeySeed};
 use serde_json::Value;
 
 /// The text of the guide for keys the stack does not accept.
@@ -440,7 +440,11 @@ async fn a_key_that_dies_says_so_and_leaves_the_login_alone() {
     assert_eq!(control.calls(Endpoint::Graphql), 0, "not asked in a loop");
     let session = world.client().session().await.unwrap().status;
     assert_eq!(session.state, SessionState::Expired);
-    assert_eq!(session.last_error.as_deref(), Some(REFUSED));
+    // Which key of which catalog it is, for whoever has several.
+    let said = session.last_error.as_deref().unwrap();
+    let catalog = world.stack.catalog_url();
+    assert!(said.starts_with(REFUSED), "{said}");
+    assert!(said.contains(catalog) && said.contains("qk_"), "{said}");
     world.ctl(&["clear-api-key"]).await.ok();
     assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
 }

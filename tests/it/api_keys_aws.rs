@@ -4,9 +4,9 @@
 
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{DEMO_BUCKET, DEMO_KEY, KeySeed};
 use quilt_tests::harness::toolchain::{Program, Python, Reading, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, KeySeed};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};

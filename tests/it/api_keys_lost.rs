@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use quilt_proto::wire::TokenKind;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Run, SmallDisk, World, binaries};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 
 use crate::api_keys::{planted, with_key};
 

@@ -3,8 +3,8 @@
 
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Daemon, World};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::io::AsyncReadExt;
 
 use crate::api_keys::{json, planted, with_key};

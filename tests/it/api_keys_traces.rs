@@ -9,10 +9,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::TokenKind;
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{
     Canaries, Daemon, Home, Sighting, World, binaries, can_look, shown_of_start,
 };
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 use crate::api_keys::{planted, with_key};
 
@@ -281,7 +281,7 @@ async fn serves_with_a_key(home: &Home, stack: &FakeStack) {
 }
 
 fn planted_at(stack: &FakeStack) -> String {
-    let seed = quilt_tests::stack::KeySeed::new("alice", "service");
+    let seed = quilt_tests::fake_stack::KeySeed::new("alice", "service");
     stack.control().add_key(&seed).unwrap().secret
 }
 

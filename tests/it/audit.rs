@@ -13,10 +13,10 @@ use quilt_proto::wire::{
     GatewayRequest, GrantRequest, LoginCode, NewApiKey, RegistryAcceptance, RoleChoice,
 };
 use quilt_proto::{ApiKeyId, ProfileName, Secret};
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 #[cfg(target_os = "linux")]
 use quilt_tests::harness::Users;
 use quilt_tests::harness::{Daemon, Home, World};
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 use crate::roles::set;
 

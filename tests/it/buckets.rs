@@ -1,7 +1,7 @@
 //! Which buckets there are, as the stack says.
 
+use quilt_tests::fake_stack::{DEMO_BUCKET, Endpoint, Fault, FaultKind, Host};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{DEMO_BUCKET, Endpoint, Fault, FaultKind, Host};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::World;
 use quilt_tests::harness::toolchain::{Python, Venv};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_sdk_and_quiltctl_see_each_others_configuration() {

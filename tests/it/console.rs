@@ -1,7 +1,7 @@
 //! Signing in to the AWS console.
 
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Users, World, binaries};
-use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
 use serde_json::Value;
 
 use crate::roles::{arn, world};

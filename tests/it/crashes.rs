@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use quilt_tests::fake_stack::{Endpoint, Rotation, StackConfig};
 use quilt_tests::harness::{Daemon, Home, World, binaries};
-use quilt_tests::stack::{Endpoint, Rotation, StackConfig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_rotations_killed_at_random_moments_keep_the_login() {
@@ -93,7 +93,7 @@ async fn stopping_lets_a_rotation_finish() {
     let control = world.stack.control().clone();
     let held = control.plant(
         Endpoint::Token,
-        quilt_tests::stack::Fault::always(quilt_tests::stack::FaultKind::Hold),
+        quilt_tests::fake_stack::Fault::always(quilt_tests::fake_stack::FaultKind::Hold),
     );
     control.reset_counts();
     let client = world.client();

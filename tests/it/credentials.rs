@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use quilt_client::Client;
 use quilt_proto::{ProfileName, Timestamp};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host, StackConfig};
 use quilt_tests::harness::{World, within};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host, StackConfig};
 
 fn default() -> ProfileName {
     ProfileName::default_profile()

@@ -1,7 +1,7 @@
 //! What destroys asks first, and does nothing where nobody is there to be asked.
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::Value;
 
 use crate::registry::terminal::Terminal;

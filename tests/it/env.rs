@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::toolchain::{self, Python, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::{Value, json};
 
 /// Everything an AWS credential may be made of.
@@ -300,7 +300,8 @@ async fn what_sts_gives_is_looked_at_as_well() {
         "[profiles.lake]\nrole_arn = '{}'\n",
         crate::roles::arn("lake")
     );
-    let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
+    let world =
+        crate::roles::world(quilt_tests::fake_stack::StackConfig::default(), &settings).await;
     let control = world.stack.control();
     let ask = async || {
         // What was answered before is forgotten with who it was for.
@@ -362,7 +363,8 @@ async fn a_hostile_region_reaches_no_reader() {
 async fn what_sts_gives_is_what_it_was_asked_for() {
     let role = crate::roles::arn("lake");
     let settings = format!("[profiles.lake]\nrole_arn = '{role}'\nduration = '1h'\n");
-    let world = crate::roles::world(quilt_tests::stack::StackConfig::default(), &settings).await;
+    let world =
+        crate::roles::world(quilt_tests::fake_stack::StackConfig::default(), &settings).await;
     let control = world.stack.control();
     let account = role.split(':').nth(4).unwrap();
     let ask = async |secret: &str, user: &str| {

@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::wire::Status;
+use quilt_tests::fake_stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Reading, S3CMD, Venv, not_run};
 use quilt_tests::harness::{Run, World, binaries};
-use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -244,6 +244,70 @@ async fn default_keys_of_the_user_are_out_of_sight_and_nothing_else_is() {
         credentials
     );
     assert_eq!(std::fs::read_to_string(aws.join("config")).unwrap(), config);
+}
+
+/// What every program below inherits, those of other users and in sandboxes
+/// included, that the program may start.
+const INHERITED: &str = "\
+import os, socket, urllib.parse
+readable = heard = 0
+port = urllib.parse.urlsplit(os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI']).port
+kept = None
+for fd in range(3, 1024):
+    try:
+        os.fstat(fd)
+    except OSError:
+        continue
+    try:
+        readable += b'AKIA' in os.pread(fd, 65536, 0)
+    except OSError:
+        pass
+    try:
+        inherited = socket.socket(fileno=os.dup(fd))
+        if inherited.getsockname()[1] == port:
+            kept = inherited
+    except OSError:
+        pass
+kept.listen(128)
+kept.setblocking(False)
+for option in (27, 44, 68):  # SO_DETACH_FILTER, SO_LOCK_FILTER, SO_DETACH_REUSEPORT_BPF
+    try:
+        kept.setsockopt(socket.SOL_SOCKET, option, 0)
+    except OSError:
+        pass
+for _ in range(20):
+    asks = socket.socket()
+    asks.settimeout(0.1)
+    try:
+        asks.connect(('127.0.0.1', port))
+    except OSError:
+        pass
+    try:
+        kept.accept()
+        heard += 1
+    except OSError:
+        pass
+print(readable, heard, 'AKIAWORK' in open(os.environ['AWS_SHARED_CREDENTIALS_FILE']).read())
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_every_program_below_inherits_reads_nothing_and_hears_nobody() {
+    let world = World::logged_in().await;
+    let aws = world.home.path().join(".aws");
+    std::fs::create_dir_all(&aws).unwrap();
+    let credentials = "[default]\naws_access_key_id = AKIADEFAULT\n\
+                       [work]\naws_access_key_id = AKIAWORK\n";
+    std::fs::write(aws.join("credentials"), credentials).unwrap();
+    let run = world
+        .ctl(&["exec", "--", "python3", "-I", "-c", INHERITED])
+        .await;
+    let run = run.ok();
+    let said: Vec<&str> = run.split_whitespace().collect();
+    assert_eq!((said[0], said[2]), ("0", "True"), "{run}");
+    // Some systems let only root have filters: root's programs hear nobody.
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(said[1], "0", "{run}");
+    }
 }
 
 /// SDKs that look into `~/.aws` whatever the variables of today say are told by

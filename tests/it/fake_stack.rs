@@ -1,8 +1,8 @@
 //! The fake stack against the real Python SDK: where they disagree, it is wrong.
 
+use quilt_tests::fake_stack::{FakeStack, Rotation, StackConfig};
 use quilt_tests::harness::Home;
 use quilt_tests::harness::toolchain::{Python, Venv};
-use quilt_tests::stack::{FakeStack, Rotation, StackConfig};
 
 async fn check(rotation: Rotation) {
     let python = tokio::task::spawn_blocking(|| Python::prepare(Venv::Sdk))

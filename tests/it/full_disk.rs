@@ -4,9 +4,9 @@
 
 use std::fs;
 
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Rotation, StackConfig};
 use quilt_tests::harness::toolchain::not_run;
 use quilt_tests::harness::{Daemon, Home, Run, SmallDisk, World, binaries};
-use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Rotation, StackConfig};
 
 /// A world whose daemon keeps its state on a small disk, and forgives nothing:
 /// a refresh token works once.

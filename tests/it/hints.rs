@@ -3,8 +3,8 @@
 
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host, StackConfig};
 use quilt_tests::harness::{Daemon, Run, World, binaries};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host, StackConfig};
 use tokio::io::AsyncWriteExt;
 
 use crate::roles::{arn, set, world};

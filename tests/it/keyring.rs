@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Run, SessionBus, World, binaries};
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 /// A fake stack, a home without a daemon yet, and a bus; `None` where a test
 /// cannot run.

@@ -3,8 +3,8 @@
 use quilt_proto::ProfileName;
 use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host};
 
 async fn metrics(world: &World) -> String {
     let answer = world.ask("GET", "/metrics", "*/*", None).await;

@@ -5,8 +5,8 @@
 use std::ffi::OsStr;
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Run, SessionBus, World, binaries};
-use quilt_tests::stack::{Host, KeySeed, StackConfig};
 use serde_json::Value;
 
 use crate::roles::{arn, world};

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Home, SessionBus, World};
-use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::zvariant::OwnedValue;

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
 use quilt_proto::api::ReadStatus;
-use quilt_tests::harness::{Daemon, Home, Run, Users, binaries};
 #[cfg(target_os = "linux")]
-use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
+use quilt_tests::harness::{Daemon, Home, Run, Users, binaries};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The place in the state directory.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use quilt_proto::ProfileName;
-use quilt_tests::harness::toolchain::{Python, Venv};
-use quilt_tests::harness::{Run, World, within};
-use quilt_tests::stack::{
+use quilt_tests::fake_stack::{
     AwsRoleConfig, BucketAccess, DEMO_BUCKET, DEMO_KEY, Endpoint, FakeStack, Fault, FaultKind,
     Host, RoleConfig, StackConfig,
 };
+use quilt_tests::harness::toolchain::{Python, Venv};
+use quilt_tests::harness::{Run, World, within};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 

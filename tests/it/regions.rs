@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{Run, World, binaries};
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {

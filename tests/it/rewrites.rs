@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{User, Users, World};
-use quilt_tests::stack::StackConfig;
 use rustix::fs::{XattrFlags, setxattr};
 
 const ACCESS: &str = "system.posix_acl_access";

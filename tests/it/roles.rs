@@ -1,7 +1,7 @@
 //! A world whose daemon finds the fake stack's AWS, and has profiles.
 
+use quilt_tests::fake_stack::{ACCOUNT, FakeStack, StackConfig};
 use quilt_tests::harness::{Daemon, Home, World};
-use quilt_tests::stack::{ACCOUNT, FakeStack, StackConfig};
 
 /// The ARN of a role of the fake stack's account.
 pub(crate) fn arn(name: &str) -> String {

@@ -123,7 +123,7 @@ async fn uninstalling_undoes_what_was_set_up_and_asks_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_need_a_login_are_logged_in_one_after_another() {
     let world = World::start().await;
-    let other = quilt_tests::stack::FakeStack::bind(crate::web_login::approving())
+    let other = quilt_tests::fake_stack::FakeStack::bind(crate::web_login::approving())
         .await
         .unwrap();
     let settings = world.home.settings();
@@ -231,7 +231,7 @@ async fn a_prompt_gets_a_word_and_never_a_failure() {
     assert_eq!(world.ctl(&["status", "--prompt"]).await.ok().trim(), host);
     name_it(&world);
     // The stack is gone: the prompt does not ask it.
-    let gone = quilt_tests::stack::Host::Registry;
+    let gone = quilt_tests::fake_stack::Host::Registry;
     world.stack.control().refuse(gone, true);
     assert!(!world.ctl(&["status", "--prompt"]).await.ok().is_empty());
     world.daemon.take().unwrap().stop().await;

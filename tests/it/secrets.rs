@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{World, shown_of_start};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_reaches_a_log_an_error_argv_or_the_environment() {

@@ -2,8 +2,8 @@
 
 use quilt_client::Client;
 use quilt_proto::wire::SessionState;
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, Rotation, StackConfig};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Host, Rotation, StackConfig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pasted_code_logs_in_and_logout_forgets() {

@@ -12,9 +12,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Rotation, StackConfig};
 use quilt_tests::harness::toolchain::not_run;
 use quilt_tests::harness::{Daemon, Home, World, binaries};
-use quilt_tests::stack::{Endpoint, FakeStack, Rotation, StackConfig};
 
 use crate::malformed::number;
 

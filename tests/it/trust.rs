@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use quilt_proto::wire::{Diagnosis, Status};
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Daemon, Home, Run, User, Users, World, binaries};
-use quilt_tests::stack::StackConfig;
 use rustix::process::getuid;
 use tokio::process::Command;
 

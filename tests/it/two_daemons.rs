@@ -3,8 +3,8 @@
 
 use std::fs;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Daemon, World, binaries, can_be_anybody};
-use quilt_tests::stack::StackConfig;
 
 use crate::sessions::second_daemon;
 

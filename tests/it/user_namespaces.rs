@@ -6,9 +6,9 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::toolchain::not_run;
 use quilt_tests::harness::{Daemon, Home, Run, User, Users, World, binaries};
-use quilt_tests::stack::StackConfig;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Home, Users, World, binaries, can_be_anybody};
-use quilt_tests::stack::StackConfig;
 
 /// Says who runs it.
 const WHO: &str = "

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use quilt_tests::fake_stack::Endpoint;
 use quilt_tests::harness::toolchain::not_run;
 use quilt_tests::harness::{Daemon, Home, User, Users, World, binaries};
-use quilt_tests::stack::Endpoint;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use url::Url;

@@ -1,9 +1,9 @@
 //! What quiltd is tested with: a fake Quilt deployment, and the harness that runs real programs
 //! against it.
 
+pub mod fake_stack;
 pub mod harness;
 pub mod showcase;
-pub mod stack;
 
 /// Compiles the samples of the documents.
 #[cfg(doctest)]

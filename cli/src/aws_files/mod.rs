@@ -1,6 +1,7 @@
 //! The configuration and the credentials file that AWS programs share.
 
 pub(crate) mod botocore_refusals;
+mod call;
 pub(crate) mod command_line;
 pub(crate) mod ini;
 
@@ -9,6 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::call::Call;
 use crate::files;
 
 /// Names the configuration file (AWS SDKs and Tools Reference Guide).

@@ -4,12 +4,17 @@ use quilt_proto::api::{
     AcceptRegistry, ReadConfig, ReadGateway, ReadSession, SessionQuery, UpdateConfig,
 };
 use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
-use quilt_proto::{Command, RegistryHost};
+use quilt_proto::{Command, RegistryHost, RegistryUrl};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{catalog_variable, completion, look, output, registry_consent};
+
+/// The registry that quilt3 uses.
+const REGISTRY: &str = "registryUrl";
+/// What the stack's own is called where quilt3 is led through the daemon.
+const BEHIND: &str = "registry of the stack";
 
 /// What to do with the configuration; nothing shows it.
 #[derive(Debug, clap::Args)]
@@ -38,9 +43,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             return match &args.accept_registry {
                 Some(host) => accept(context, host),
                 None => context.print(&ReadConfig, |values| {
-                    show(&values)?;
-                    tell_the_registry(context, &values);
-                    Ok(())
+                    show(&values, registry_behind(context, &values).as_ref())
                 }),
             };
         }
@@ -48,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         (None, false) => ConfigUpdate::values(args.set.iter().cloned().collect()),
     };
     let sets_catalog = args.set.iter().any(|(key, _)| key == "navigator_url");
-    context.print(&UpdateConfig(update), |values| show(&values))?;
+    context.print(&UpdateConfig(update), |values| show(&values, None))?;
     if sets_catalog {
         tell_where_quilt3_is_led(context);
     }
@@ -133,24 +136,21 @@ fn tell_where_quilt3_is_led(context: &Context) {
     }
 }
 
-/// Where quilt3 is led through the daemon, its registry is the daemon. Who
-/// calls the stack's own has to know which that is.
-fn tell_the_registry(context: &Context, values: &ConfigValues) {
-    let configured = values.get("registryUrl").and_then(Value::as_str);
-    let session = context.send(&ReadSession(SessionQuery::default())).ok();
-    let Some(registry) = session.and_then(|session| session.registry_url) else {
-        return;
-    };
-    if configured.is_some_and(|configured| configured.trim_end_matches('/') != registry.as_str()) {
-        output::note(format_args!(
-            "registryUrl leads quilt3 through quiltd; the stack's own registry is {registry}"
-        ));
-    }
+/// The stack's own registry, where another one is configured: where quilt3 is
+/// led through the daemon, that is the daemon. Who calls the stack's own has to
+/// know which that is.
+fn registry_behind(context: &Context, values: &ConfigValues) -> Option<RegistryUrl> {
+    let configured = values.get(REGISTRY)?.as_str()?.trim_end_matches('/');
+    let catalog = values.get("navigator_url").and_then(Value::as_str)?;
+    let asked = context.of_catalog(catalog);
+    let session = asked.send(&ReadSession(SessionQuery::default())).ok()?;
+    let registry = session.registry_url;
+    registry.filter(|registry| configured != registry.as_str())
 }
 
 /// What is configured now, and whether this shell follows it.
 fn shown(context: &Context, values: &ConfigValues) -> Result<(), Failure> {
-    show(values)?;
+    show(values, None)?;
     let catalog = values.get("navigator_url").and_then(Value::as_str);
     if catalog.is_some() {
         catalog_variable::tell_of_another_than(context, catalog);
@@ -158,17 +158,22 @@ fn shown(context: &Context, values: &ConfigValues) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One `key: value` a line.
-fn show(values: &ConfigValues) -> Result<(), Failure> {
+/// One `key: value` a line, and below the registry that quilt3 uses the stack's
+/// own, where that is another.
+fn show(values: &ConfigValues, behind: Option<&RegistryUrl>) -> Result<(), Failure> {
     if values.is_empty() {
-        output::note(
-            "Nothing is configured; take it over from a catalog: quiltctl config https://YOUR-CATALOG",
+        output::advise(
+            "Nothing is configured; it is taken over from a catalog",
+            &"quiltctl config https://YOUR-CATALOG".into(),
         );
     }
     // Values are what others wrote into the file: one line each, whatever is
     // in them.
     let shown = |key: &str| look::name(key).to_string() + ":";
-    let width = values.keys().map(|key| shown(key).chars().count()).max();
+    let behind = behind.map(|registry| (format!("{BEHIND}:"), registry));
+    let own = behind.iter().map(|(label, _)| label.clone());
+    let keys = values.keys().map(|key| shown(key)).chain(own);
+    let width = keys.map(|key| key.chars().count()).max();
     let width = width.unwrap_or(0);
     for (key, value) in values {
         let value = match value {
@@ -177,6 +182,12 @@ fn show(values: &ConfigValues) -> Result<(), Failure> {
             other => look::says(&other.to_string()).to_string(),
         };
         output::line(format_args!("{:width$} {value}", shown(key)))?;
+        if let Some((label, registry)) = behind.as_ref().filter(|_| key == REGISTRY) {
+            output::line(format_args!("{label:width$} {registry}"))?;
+        }
+    }
+    if behind.is_some() {
+        output::note("registryUrl leads quilt3 through quiltd.");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `daemon`: its start and its end.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -176,16 +177,29 @@ fn wait_for_lock(socket: &Path, deadline: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How many of them a line names.
+const MOST_NAMED: usize = 8;
+
 /// Says which programs had a right that ended with the daemon.
 fn warn_of_exec(status: &Status) {
     let pids = status.grants.iter().filter_map(|grant| grant.pid);
-    let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
+    let pids: BTreeSet<u32> = pids.collect();
     if !pids.is_empty() {
         output::note(format_args!(
             "warning: programs under quiltctl exec have lost their credentials, start them again: \
              pid {}",
-            pids.join(", ")
+            some(&pids)
         ));
+    }
+}
+
+/// The first of them, and how many more there are.
+fn some(pids: &BTreeSet<u32>) -> String {
+    let first = pids.iter().take(MOST_NAMED).map(u32::to_string);
+    let named = first.collect::<Vec<_>>().join(", ");
+    match pids.len().saturating_sub(MOST_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 
@@ -256,5 +270,17 @@ impl Process {
             std::thread::sleep(PAUSE);
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_no_more_than_can_be_read() {
+        assert_eq!(some(&BTreeSet::from([7, 12])), "7, 12");
+        let many = some(&(1..=500).collect());
+        assert_eq!(many, "1, 2, 3, 4, 5, 6, 7, 8 and 492 more");
     }
 }

@@ -25,6 +25,9 @@ use crate::{args, browser, completion, key_source, output, prompt, registry_cons
 /// Stands for a catalog that the reader has to name.
 const TO_BE_NAMED: &str = "https://YOUR-CATALOG";
 
+/// What is no catalog.
+const NO_CATALOG: &str = "give an address, a host or a name of quiltd.toml";
+
 /// How long the daemon may take to say that nothing has happened yet.
 const POLL: Duration = Duration::from_mins(1);
 
@@ -131,12 +134,12 @@ fn catalog(text: &str) -> Result<String, &'static str> {
     let is_name = text.parse::<CatalogName>().is_ok();
     let is_address = CatalogUrl::from_typed(text).is_ok();
     if ApiKeySecret::is_like(text) || !text.chars().all(legal) {
-        return Err("a catalog");
+        return Err(NO_CATALOG);
     }
     if is_address || is_name {
         Ok(text.to_owned())
     } else {
-        Err("a catalog")
+        Err(NO_CATALOG)
     }
 }
 
@@ -360,13 +363,13 @@ fn say_how_to_leave(page: &str) {
                 "    ssh -N -L {port}:127.0.0.1:{port} {}",
                 browser::this_machine()
             ));
-            output::note("or press Ctrl-C and log in with a code to paste: quiltctl login");
+            output::note("or press Ctrl-C and log in with a code to paste:");
+            output::whole("    quiltctl login");
             return;
         }
     }
     if prompt::is_somebody_there() {
-        output::note(
-            "Waiting for the browser; Ctrl-C gives up, `quiltctl login` takes a code instead.",
-        );
+        output::note("Waiting for the browser; Ctrl-C gives up. With a code instead:");
+        output::whole("    quiltctl login");
     }
 }

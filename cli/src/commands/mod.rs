@@ -115,6 +115,7 @@ impl Command {
         match self {
             Self::Login(args) => args.is_about_default_catalog(),
             Self::Logout(args) => !args.all,
+            Self::Setup(setup::Command::Aws(_)) => true,
             Self::Admin(_)
             | Self::ApiKeys(_)
             | Self::Buckets
@@ -213,8 +214,9 @@ fn profile_named(
     wanted: &ProfileName,
 ) -> Result<ProfileStatus, Failure> {
     let known: Vec<&str> = profiles.iter().map(|known| known.name.as_str()).collect();
+    let only = if let [_] = *known { "is only" } else { "are" };
     let what = format!(
-        "there is no profile '{wanted}'; there are {}",
+        "there is no profile '{wanted}'; there {only} {}",
         known.join(", ")
     );
     let found = profiles.into_iter().find(|known| known.name == *wanted);

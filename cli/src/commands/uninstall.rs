@@ -96,14 +96,18 @@ fn report(
         output::line(format_args!("Undone: {}.", undone.join(", ")))?;
     }
     if !args.state {
-        output::note("Logins are kept; to remove them too: quiltctl uninstall --state");
+        let remove = Command::of("quiltctl uninstall --state");
+        output::advise("Logins are kept, and this removes them, too", &remove);
     }
-    let settings = locations::settings().ok();
-    if let Some(settings) = settings.filter(|file| file.exists()) {
-        output::note(format_args!(
-            "{} is yours, and stays.",
-            look::file(&settings)
-        ));
+    let of_sdk = locations::python_sdk_dir().map(|dir| dir.join("config.yml"));
+    for (file, whose) in [
+        (locations::settings(), "yours"),
+        (of_sdk, "quilt3's as well"),
+    ] {
+        if let Some(file) = file.ok().filter(|file| file.exists()) {
+            let file = look::file(&file);
+            output::note(format_args!("{file} is {whose}, and stays."));
+        }
     }
     output::note("Remove the programs as they were installed: cargo uninstall, pip, apt, dnf.");
     Ok(())

@@ -202,8 +202,6 @@ fn the_configuration_is_read_set_taken_over_and_reset() {
         bodies,
         [
             "",
-            // Whether quilt3 is led through quiltd is asked as well.
-            "",
             r#"{"values":{"a":1,"b":"x=y"}}"#,
             r#"{"catalog_url":"https://x.example"}"#,
             r#"{"catalog_url":""}"#

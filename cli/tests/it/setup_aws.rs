@@ -110,6 +110,52 @@ fn flags_given_go_into_the_line_and_can_change() {
 }
 
 #[test]
+fn a_profile_of_another_catalog_is_not_led_elsewhere_unasked() {
+    let (home, file) = home();
+    let lab = [
+        "setup",
+        "aws",
+        "--name",
+        "other",
+        "--catalog",
+        "lab.example",
+    ];
+    home.run(&lab).ok();
+    let before = read(&file);
+    let third = [
+        "setup",
+        "aws",
+        "--name",
+        "other",
+        "--catalog",
+        "https://third.example",
+    ];
+    let line = home.run(&third).failed(8);
+    assert_eq!(read(&file), before);
+    assert!(line.contains("credentials of lab.example"), "{line}");
+    let (_, hint) = line.trim_end().split_once("; run: quiltctl ").unwrap();
+    assert_eq!(
+        hint,
+        "setup aws --name other-2 --catalog https://third.example"
+    );
+    let hint: Vec<&str> = hint.split(' ').collect();
+    home.run(&hint).ok();
+    let both = read(&file);
+    assert!(both.starts_with(&before), "{both}");
+    assert!(both.contains("[profile other-2]"), "{both}");
+    assert!(home.run(&lab).ok().contains("already"), "the same again");
+    home.run(&[&third[..], &["--yes"]].concat()).ok();
+    let led = read(&file);
+    assert!(!led.contains("lab.example"), "{led}");
+    // What was made for two goes with the second.
+    home.run(&["setup", "aws", "--name", "other", "--undo"])
+        .ok();
+    home.run(&["setup", "aws", "--name", "other-2", "--undo"])
+        .ok();
+    assert!(!file.exists());
+}
+
+#[test]
 fn a_line_that_is_gone_comes_back() {
     let (home, file) = home();
     let old = "[profile quilt]\ncredential_process = /old/quiltctl credential-process\n";

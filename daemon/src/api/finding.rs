@@ -66,7 +66,7 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             ..Finding::error(FindingCode::ApiKey, summary, hints::key_notice(&notice))
         },
         Diagnostic::NotTaken { from, error } => {
-            let hint = hints::not_taken(&from, &error, settings);
+            let hint = from.remedy(&error, settings);
             Finding::error(FindingCode::ApiKey, summary, hint)
         }
         Diagnostic::Credential { source, .. } => credential(source, summary, settings),

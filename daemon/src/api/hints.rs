@@ -14,7 +14,7 @@ use quilt_trust::Distrust;
 use self::commands::{
     CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
 };
-pub(super) use self::commands::{ask, file, key as key_notice, not_taken, note, store};
+pub(super) use self::commands::{ask, file, key as key_notice, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalog_resolver::CatalogError;
@@ -58,7 +58,7 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
         CatalogError::NotConfigured => {
             Command::of("export").variable(CATALOG_ENV, "https://YOUR-CATALOG")
         }
-        CatalogError::Url(_) | CatalogError::Name(_) => {
+        CatalogError::Url(_) | CatalogError::Name { .. } => {
             "quiltd --catalog https://YOUR-CATALOG".into()
         }
         CatalogError::Config(error) => config(error),
@@ -123,8 +123,12 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
 fn catalog(error: &CatalogError) -> Command {
     match error {
         CatalogError::NotConfigured => CONFIGURE.into(),
+        CatalogError::Name {
+            broken: Some(broken),
+            ..
+        } => broken.remedy.clone(),
         // It names those that there are.
-        CatalogError::Url(_) | CatalogError::Name(_) => "quiltctl status".into(),
+        CatalogError::Url(_) | CatalogError::Name { .. } => "quiltctl status".into(),
         CatalogError::Config(error) => config(error),
     }
 }
@@ -147,8 +151,11 @@ fn session(error: &SessionError) -> Option<Command> {
 pub(super) fn of_session(asked: &Session) -> Option<Command> {
     match asked.check() {
         Err(error) => session(&error),
-        Ok(()) if asked.is_key_forgotten() => Some(new_key(asked.catalog())),
-        Ok(()) => None,
+        Ok(()) => match asked.unread_key() {
+            Some(unread) => Some(unread.remedy),
+            None if asked.is_key_forgotten() => Some(new_key(asked.catalog())),
+            None => None,
+        },
     }
 }
 
@@ -163,10 +170,12 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         | SessionError::NoConnect(catalog)
         | SessionError::NoOwners(catalog) => login(catalog),
         SessionError::KeyForgotten(catalog) => new_key(catalog),
+        SessionError::KeyUnread(unread) => unread.remedy.clone(),
         SessionError::KeyRefused {
             catalog,
+            key,
             login_beneath,
-        } => refused_key(catalog, *login_beneath),
+        } => refused_key(catalog, key.origin.as_ref(), *login_beneath),
         SessionError::NotAccepted { .. } => "quiltctl doctor".into(),
         SessionError::NotACode => "quiltctl login".into(),
         SessionError::RegistryIsHere(_) => CONFIGURE.into(),

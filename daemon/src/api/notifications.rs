@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::doctor::Diagnostic;
 use crate::keys::KeyDiagnostic;
 use crate::notify::Notification;
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 
 /// How long changes are gathered before a look, which asks nobody.
 const GATHER: Duration = Duration::from_secs(1);
@@ -60,6 +60,11 @@ fn of_session(app: &App, session: &Arc<Session>) -> Vec<Notification> {
     {
         let found = finding::problem(&ApiError::from(error));
         notices.push(notice(catalog, format!("ended {kind} {catalog}"), found));
+    }
+    if let Some(unread) = session.unread_key() {
+        let error = SessionError::KeyUnread(unread);
+        let found = finding::problem(&ApiError::from(error));
+        notices.push(notice(catalog, format!("key unread {catalog}"), found));
     }
     for of_key in app.keys.diagnostics(session) {
         let Some(id) = id_of(&of_key) else {

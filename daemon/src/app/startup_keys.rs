@@ -18,8 +18,8 @@ impl App {
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
         let session = self.session(catalog)?;
         self.keys.set_unchecked(&session, &key.secret, None);
-        if key.is_read_at_start {
-            session.api_key().set_read_at_start();
+        if let Some(origin) = &key.origin {
+            session.api_key().set_origin(origin.clone());
         }
         Ok(())
     }
@@ -30,13 +30,18 @@ impl App {
         let settings = self.settings.current();
         let typed = |name: &str| Ok(catalog_resolver::typed(name, &settings)?);
         let keys = StartupKeys::read(settings.key_files.clone(), typed);
-        for (catalog, key) in &keys.found {
-            let session = self.sessions.session(catalog);
-            self.keys.set_unchecked(&session, key, None);
-            session.api_key().set_read_at_start();
+        for (catalog, key, origin) in keys.found {
+            let session = self.sessions.session(&catalog);
+            self.keys.set_unchecked(&session, &key, None);
+            session.api_key().set_origin(origin);
         }
-        for (_, error) in &keys.failed {
-            tracing::warn!("an API key is not used: {error}");
+        for (source, error) in &keys.failed {
+            let why = source.complain(error);
+            tracing::warn!("{why}");
+            if let Some(catalog) = source.catalog() {
+                let remedy = source.remedy(error, &self.settings_path());
+                self.sessions.session(catalog).set_unread_key(why, remedy);
+            }
         }
         let failed = keys.failed.into_iter();
         let failed = failed.map(|(source, error)| (source, Arc::new(error)));

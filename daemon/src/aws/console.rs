@@ -1,7 +1,7 @@
 //! Signing in to the AWS console with session keys ("Enable custom identity
 //! broker access to the AWS console", IAM User Guide).
 
-use quilt_network::{Failure, Origin, intercepted, is_page, is_plain};
+use quilt_network::{CONSOLE_ENDPOINT_ENV, Failure, Origin, intercepted, is_page, is_plain};
 use quilt_proto::{Partition, Reason, Secret};
 use serde::Deserialize;
 use url::Url;
@@ -13,9 +13,6 @@ const SERVICE: &str = "AWS sign-in";
 
 /// The largest answer read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-
-/// Names the federation endpoint, before the settings file.
-const ENDPOINT_ENV: &str = "QUILTD_CONSOLE_ENDPOINT";
 
 /// Where to sign in, and to what.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,7 +43,9 @@ impl Aws {
     ) -> Result<Secret, AwsError> {
         let partition = Partition::of_region(sign_in.region.unwrap_or_default());
         let domain = partition.console_domain();
-        let named = std::env::var(ENDPOINT_ENV).ok().filter(|it| !it.is_empty());
+        let named = std::env::var(CONSOLE_ENDPOINT_ENV)
+            .ok()
+            .filter(|it| !it.is_empty());
         let endpoint = named.as_deref().or(sign_in.endpoint).map_or_else(
             || format!("https://signin.{domain}/federation"),
             str::to_owned,

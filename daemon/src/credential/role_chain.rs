@@ -12,7 +12,7 @@ use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
 use crate::clock::SharedClock;
 use crate::session::Session;
-use crate::settings::Profile;
+use crate::settings::{Profile, role_session_name};
 
 /// How long a fetch waits for the stack's credentials.
 const STACK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,9 +24,6 @@ const HOP_SECONDS: i64 = 900;
 /// The name of sessions where the profile gives none, and nobody knows whose
 /// they are.
 const SESSION_NAME: &str = "quiltd";
-
-/// The longest and the shortest name AWS takes.
-const NAME_LETTERS: std::ops::RangeInclusive<usize> = 2..=64;
 
 /// Asks STS, once for every role of the chain.
 pub(super) struct RoleChain {
@@ -112,11 +109,11 @@ impl RoleChain {
 /// A user's name in AWS's alphabet for names of sessions, so that CloudTrail
 /// says who it was.
 fn session_name(user: &str) -> Option<String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    let fits = role_session_name::may_have;
     let name = user.trim().chars().map(|c| if fits(c) { c } else { '-' });
-    let name: String = name.take(*NAME_LETTERS.end()).collect();
+    let name: String = name.take(*role_session_name::LENGTHS.end()).collect();
     let says_something = name.chars().any(|c| c.is_ascii_alphanumeric());
-    (says_something && NAME_LETTERS.contains(&name.len())).then_some(name)
+    (says_something && role_session_name::is_one(&name)).then_some(name)
 }
 
 impl From<&AwsCredentials> for SessionKeys {

@@ -129,17 +129,15 @@ impl Vault {
         name: ProfileName,
         asked: Option<&str>,
     ) -> Result<ResolvedProfile, CredentialError> {
-        let (settings, config) = (
-            self.dependencies.settings.current(),
-            &self.dependencies.config,
-        );
+        let (file, config) = (&self.dependencies.settings, &self.dependencies.config);
+        let settings = file.current();
         let sessions = &self.dependencies.sessions;
         let profile = self.profile_in(&settings, &name)?;
         let session = if let Some(catalog) = &profile.catalog {
             sessions.session(catalog)
         } else {
             let catalog =
-                catalog_resolver::resolve(asked, &settings, config, || sessions.only_usable())?;
+                catalog_resolver::resolve(asked, file, config, || sessions.only_usable())?;
             sessions.session(&catalog)
         };
         Ok(ResolvedProfile {

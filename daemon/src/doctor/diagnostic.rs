@@ -66,7 +66,7 @@ pub enum Diagnostic {
     #[error(transparent)]
     Key(KeyDiagnostic),
     /// An API key that the daemon was to start with was not taken.
-    #[error("an API key is not used: {error}")]
+    #[error("{}", from.complain(error))]
     NotTaken {
         /// Where it was to come from.
         from: StartupSource,
@@ -202,16 +202,9 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     }
     let not_taken = context.keys_not_taken.iter().cloned();
     diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
-    let is_told = |key: &KeyDiagnostic| {
-        // Why it was not taken says more than that it is not there any more.
-        let not_taken = context.keys_not_taken.iter();
-        let mut places = not_taken.filter_map(|(from, _)| from.catalog());
-        matches!(key, KeyDiagnostic::Forgotten { catalog } if places.any(|of| of == catalog))
-    };
     for session in context.sessions.all() {
         let notices = context.keys.diagnostics(&session).into_iter();
-        let news = notices.filter(|key| !is_told(key));
-        diagnostics.extend(news.map(Diagnostic::Key));
+        diagnostics.extend(notices.map(Diagnostic::Key));
     }
     found
 }

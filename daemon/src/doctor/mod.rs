@@ -139,12 +139,19 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
                 if catalog == of)
         })
     };
+    let says_unread = |why: &str| {
+        diagnostics.iter().any(|found| {
+            matches!(found, Diagnostic::NotTaken { from, error } if from.complain(error) == why)
+        })
+    };
     let is_repeat: Vec<bool> = diagnostics
         .iter()
         .map(|found| match found {
             Diagnostic::Key(key) => says_session(key),
             // When it expired is more than that it is refused.
             Diagnostic::Session(SessionError::KeyRefused { catalog, .. }) => says_key(catalog),
+            // The sentence is the same.
+            Diagnostic::Session(SessionError::KeyUnread(unread)) => says_unread(&unread.why),
             _ => false,
         })
         .collect();
@@ -186,6 +193,7 @@ mod tests {
     use quilt_proto::Quoted;
 
     use super::*;
+    use crate::session::KeyMark;
 
     #[test]
     fn one_fact_is_found_once_and_others_stay() {
@@ -199,6 +207,7 @@ mod tests {
             Diagnostic::Key(KeyDiagnostic::Ends {
                 name: Quoted::new("ci"),
                 fingerprint: "qk_1...2".to_owned(),
+                origin: None,
                 catalog: here.clone(),
                 seconds_left: 5,
                 is_over,
@@ -208,6 +217,10 @@ mod tests {
         let refused = || {
             Diagnostic::Session(SessionError::KeyRefused {
                 catalog: here.clone(),
+                key: Box::new(KeyMark {
+                    fingerprint: "qk_1...2".to_owned(),
+                    origin: None,
+                }),
                 login_beneath: false,
             })
         };

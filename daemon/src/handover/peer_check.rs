@@ -95,9 +95,18 @@ impl Expected {
             return true;
         }
         // One that was installed elsewhere, by root.
-        let is_quiltd = fs::read_link(exe).is_ok_and(|path| path.ends_with("quiltd"));
-        !geteuid().is_root() && is_quiltd && is_roots(program)
+        let is_installed = |path: PathBuf| path.ends_with("quiltd") && is_installed(&path, program);
+        !geteuid().is_root() && fs::read_link(exe).is_ok_and(is_installed)
     }
+}
+
+/// Whether a program is what lies at a path here, where only root can put
+/// anything. A process may see other things there: it can have mounts of its own.
+fn is_installed(path: &Path, program: &Metadata) -> bool {
+    let is_there =
+        fs::symlink_metadata(path).is_ok_and(|there| identity(&there) == identity(program));
+    let mut places = path.ancestors();
+    is_there && places.all(|place| fs::symlink_metadata(place).is_ok_and(|it| is_roots(&it)))
 }
 
 /// Passes if a process is protected by now: nobody of its user can look into
@@ -193,4 +202,28 @@ fn is_roots(file: &Metadata) -> bool {
 
 fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_told_by_what_lies_at_its_path_here() {
+        let shell = fs::canonicalize("/bin/sh").unwrap();
+        let program = fs::metadata(&shell).unwrap();
+        assert!(is_installed(&shell, &program), "as root installed it");
+
+        // What another file system has at that path.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let path = elsewhere.path().join("quiltd");
+        assert!(!is_installed(&path, &program));
+        fs::write(&path, "").unwrap();
+        assert!(!is_installed(&path, &program));
+        // The same file, where this user can put any: not every system links it.
+        fs::remove_file(&path).unwrap();
+        if fs::hard_link(&shell, &path).is_ok() {
+            assert!(!is_installed(&path, &program));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
 use super::{KeyDiagnostic, KeyError, Keys, TIMEOUT};
 use crate::session::{
-    Epoch, KeyInfo, LoginOutcome, RECHECK, Session, SessionError, TrustedRegistry,
+    Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, Session, SessionError, TrustedRegistry,
 };
 use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
@@ -81,11 +81,11 @@ impl Keys {
                 return Ok(session.key_outcome(me, so_far, Some(&trusted)));
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
-                let refused = SessionError::KeyRefused {
-                    catalog: session.catalog().clone(),
-                    login_beneath: session.is_login_beneath(),
+                let key = KeyMark {
+                    fingerprint: secret.fingerprint(),
+                    origin: None,
                 };
-                return Err(KeyError::NotSet(refused));
+                return Err(KeyError::NotSet(session.key_refused(key)));
             }
             Ok(Err(error)) if is_trouble(&error) => error.to_string(),
             Ok(Err(error)) => return Err(error.into()),
@@ -160,10 +160,11 @@ impl Keys {
         Ok(())
     }
 
-    /// Drops the key in use; the login counts again.
-    pub fn clear(&self, session: &Session) {
-        session.clear_key();
+    /// Drops the key in use; the login counts again. Answers whether there was one.
+    pub fn clear(&self, session: &Session) -> bool {
+        let had = session.clear_key();
         session.note_key();
+        had
     }
 
     /// What to mend about the keys of a session.
@@ -177,6 +178,7 @@ impl Keys {
                 diagnostics.push(KeyDiagnostic::Ends {
                     name: Quoted::new(&key.name),
                     fingerprint: key.fingerprint.clone(),
+                    origin: session.api_key().mark().and_then(|mark| mark.origin),
                     catalog: catalog.clone(),
                     seconds_left: left,
                     is_over: left <= 0,

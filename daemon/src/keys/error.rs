@@ -1,6 +1,7 @@
 //! How an operation on keys can fail. No HTTP in here.
 
 use quilt_proto::suggested_command::clause;
+use quilt_proto::wire::bad_key_lifetime;
 use quilt_proto::{CatalogUrl, NameError, Quoted};
 
 use crate::session::SessionError;
@@ -22,7 +23,7 @@ pub enum KeyError {
     #[error("an API key needs a name of 1 to 200 characters")]
     NoName,
     /// Outside of what stacks grant.
-    #[error("Expiration must be between 1 and 365 days")]
+    #[error("{}", bad_key_lifetime())]
     Lifetime,
     /// The user has no such key.
     #[error("there is no such API key")]

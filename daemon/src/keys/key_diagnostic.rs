@@ -3,13 +3,16 @@
 use quilt_proto::time::{span, span_ahead};
 use quilt_proto::{CatalogUrl, Quoted, RegistryHost, quoted};
 
+use crate::session::KeyOrigin;
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyDiagnostic {
     /// The key in use stops working soon, or has.
     #[error(
-        "the API key {name} ({}) in use at {catalog} {}",
+        "the API key {name} ({}{}) in use at {catalog} {}",
         quoted::name(fingerprint),
+        origin.as_ref().map_or_else(String::new, |origin| format!(", read from {origin}")),
         expires(*seconds_left)
     )]
     Ends {
@@ -17,6 +20,8 @@ pub enum KeyDiagnostic {
         name: Quoted,
         /// What the stack shows of it.
         fingerprint: String,
+        /// Where the daemon read it at its start, if it did.
+        origin: Option<KeyOrigin>,
         /// Where it is used.
         catalog: CatalogUrl,
         /// In how many seconds; how long ago, where it is over.

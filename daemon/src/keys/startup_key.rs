@@ -14,6 +14,8 @@ use quilt_proto::{ApiKeySecret, NameError, locations};
 use quilt_trust::{Access, Distrust, Role};
 use zeroize::Zeroizing;
 
+use crate::session::KeyOrigin;
+
 /// An error of whoever knows catalogs by name.
 pub(super) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -69,8 +71,8 @@ pub enum StartupKeyError {
 pub struct StartupKey {
     /// The key.
     pub secret: ApiKeySecret,
-    /// Whether the next start finds it again.
-    pub is_read_at_start: bool,
+    /// Where the next start finds it again, if it does.
+    pub origin: Option<KeyOrigin>,
 }
 
 impl StartupKey {
@@ -82,10 +84,9 @@ impl StartupKey {
                 &path,
                 &format!("the API key that was given (QUILT_API_KEY, or descriptor {number})"),
             )?;
-            let is_read_at_start = false;
             return Ok(Some(Self {
                 secret,
-                is_read_at_start,
+                origin: None,
             }));
         }
         let Some(dir) = credentials() else {
@@ -95,10 +96,9 @@ impl StartupKey {
         let Some(file) = open_credential(&dir.join(CREDENTIAL))? else {
             return Ok(None);
         };
-        let (secret, is_read_at_start) = (read(file, place)?, true);
         Ok(Some(Self {
-            secret,
-            is_read_at_start,
+            secret: read(file, place)?,
+            origin: Some(KeyOrigin::Credential(CREDENTIAL.to_owned())),
         }))
     }
 }
@@ -156,7 +156,7 @@ mod tests {
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let key = StartupKey::read(Some(number)).unwrap().unwrap();
         assert_eq!(key.secret.secret().expose(), "qk_abcdefghijklmnop");
-        assert!(!key.is_read_at_start);
+        assert_eq!(key.origin, None);
         let reader = in_a_pipe(b"canary").unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let error = StartupKey::read(Some(number)).unwrap_err().to_string();

@@ -4,20 +4,22 @@
 //! what is in a directory. Every start reads them again.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{ApiKeySecret, CatalogUrl, quoted};
+use quilt_proto::{ApiKeySecret, CatalogUrl, Command, quoted};
 use quilt_trust::{Access, Role};
 
 use super::startup_key::{self, BoxedError, CREDENTIAL, StartupKeyError};
+use crate::session::KeyOrigin;
 
 /// What keys were found, and which ones could not be taken: one that is wrong
 /// is no reason for the others not to be used.
 #[derive(Debug, Default)]
 pub struct StartupKeys {
-    /// The keys, by catalog.
-    pub found: Vec<(CatalogUrl, ApiKeySecret)>,
+    /// The keys, by catalog, and where each was.
+    pub found: Vec<(CatalogUrl, ApiKeySecret, KeyOrigin)>,
     /// What could not be taken.
     pub failed: Vec<(StartupSource, StartupKeyError)>,
 }
@@ -41,6 +43,52 @@ impl StartupSource {
             Self::Unnamed => None,
         }
     }
+
+    /// What is wrong, in a sentence that names what key it is.
+    pub fn complain(&self, error: &StartupKeyError) -> String {
+        match self.catalog() {
+            Some(catalog) => format!("the API key for {catalog} is not used: {error}"),
+            None => format!("an API key is not used: {error}"),
+        }
+    }
+
+    /// What a key needs that was not taken at the start. The next start takes it.
+    pub fn remedy(&self, error: &StartupKeyError, settings: &Path) -> Command {
+        match (self, error) {
+            (_, StartupKeyError::Distrusted(distrust)) => distrust.remedy(),
+            (Self::File(_, path), StartupKeyError::Loose { .. }) => {
+                close(Command::of("chmod go="), path)
+            }
+            (Self::File(_, path), StartupKeyError::Unreadable { source, .. })
+                if source.kind() == ErrorKind::NotFound =>
+            {
+                // A directory that is not there is one that was misspelt.
+                if path.parent().is_some_and(Path::exists) {
+                    let edit = Command::edit(path).words("&& chmod go=");
+                    close(edit, path)
+                } else {
+                    Command::edit(settings)
+                }
+            }
+            (Self::File(_, path), StartupKeyError::Unreadable { source, .. }) => {
+                quilt_trust::look(path, source.kind())
+            }
+            (Self::File(_, path), _) => Command::edit(path).words(RESTART),
+            (Self::Credential(catalog), _) => {
+                Command::of("quiltctl login --api-key").option("--catalog", catalog)
+            }
+            // The settings give names to catalogs.
+            (Self::Unnamed, _) => Command::edit(settings),
+        }
+    }
+}
+
+/// Has the keys read anew.
+const RESTART: &str = "&& quiltctl daemon restart";
+
+/// The rest of a command that keeps a file from others, and has it read.
+fn close(command: Command, path: &Path) -> Command {
+    command.path(path).words(RESTART)
 }
 
 impl StartupKeys {
@@ -53,7 +101,13 @@ impl StartupKeys {
         let mut keys = Self::default();
         for (catalog, path) in files {
             let read = file(&path);
-            keys.add(StartupSource::File(catalog.clone(), path), catalog, read);
+            let origin = KeyOrigin::File(path.clone());
+            keys.add(
+                StartupSource::File(catalog.clone(), path),
+                origin,
+                catalog,
+                read,
+            );
         }
         if let Some(dir) = startup_key::credentials() {
             keys.add_credentials(&dir, typed);
@@ -79,7 +133,8 @@ impl StartupKeys {
             match typed(of) {
                 Ok(catalog) => {
                     let read = credential(&dir.join(&name), &place);
-                    self.add(StartupSource::Credential(catalog.clone()), catalog, read);
+                    let source = StartupSource::Credential(catalog.clone());
+                    self.add(source, KeyOrigin::Credential(name), catalog, read);
                 }
                 Err(source) => {
                     let error = StartupKeyError::NoCatalog { place, source };
@@ -92,11 +147,12 @@ impl StartupKeys {
     fn add(
         &mut self,
         source: StartupSource,
+        origin: KeyOrigin,
         catalog: CatalogUrl,
         read: Result<ApiKeySecret, StartupKeyError>,
     ) {
         match read {
-            Ok(secret) => self.found.push((catalog, secret)),
+            Ok(secret) => self.found.push((catalog, secret, origin)),
             Err(error) => self.failed.push((source, error)),
         }
     }
@@ -111,7 +167,7 @@ fn credential(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError>
 fn missing(place: &str) -> StartupKeyError {
     StartupKeyError::Unreadable {
         place: place.to_owned(),
-        source: std::io::ErrorKind::NotFound.into(),
+        source: ErrorKind::NotFound.into(),
     }
 }
 
@@ -168,7 +224,7 @@ mod tests {
         let found: Vec<_> = keys
             .found
             .iter()
-            .map(|(catalog, key)| (catalog.as_str(), &key.secret().expose()[3..4]))
+            .map(|(catalog, key, _)| (catalog.as_str(), &key.secret().expose()[3..4]))
             .collect();
         assert_eq!(
             found,
@@ -184,6 +240,41 @@ mod tests {
             .collect();
         assert_eq!(failed.len(), 2, "{failed:?}");
         assert!(failed.iter().all(|(_, said)| !said.contains("canary")));
+    }
+
+    #[test]
+    fn what_a_file_lacks_is_mended_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Path::new("/etc/quiltd.toml");
+        let catalog: CatalogUrl = "https://one.quilt.example".parse().unwrap();
+        let remedy = |path: &Path| {
+            let error = file(path).unwrap_err();
+            let source = StartupSource::File(catalog.clone(), path.to_owned());
+            let said = source.complain(&error);
+            assert!(said.contains(path.to_str().unwrap()), "{said}");
+            assert!(said.contains(catalog.as_str()), "{said}");
+            source.remedy(&error, settings).to_string()
+        };
+        let path = dir.path().join("key");
+        let at = path.display();
+        assert_eq!(
+            remedy(&path),
+            format!("${{EDITOR:-vi}} {at} && chmod go= {at} && quiltctl daemon restart")
+        );
+        written(&path, "canary", 0o600);
+        assert_eq!(
+            remedy(&path),
+            format!("${{EDITOR:-vi}} {at} && quiltctl daemon restart")
+        );
+        written(&path, "qk_abcdefghijklmnop\n", 0o644);
+        assert_eq!(
+            remedy(&path),
+            format!("chmod go= {at} && quiltctl daemon restart")
+        );
+        assert_eq!(
+            remedy(&dir.path().join("gone/key")),
+            "${EDITOR:-vi} /etc/quiltd.toml"
+        );
     }
 
     #[test]

@@ -187,6 +187,7 @@ fn is_somebody_elses(error: &SessionError) -> bool {
     match error {
         SessionError::LoggedOut(_)
         | SessionError::KeyForgotten(_)
+        | SessionError::KeyUnread(_)
         | SessionError::Expired(_)
         | SessionError::KeyRefused { .. } => true,
         SessionError::Stack(error) => error.is_not_found(),

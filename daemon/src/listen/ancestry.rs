@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use quilt_proto::locations::AWS_HELPER;
+
 use super::process::{Process, without_mark, without_version};
 use super::program::Program;
 
@@ -11,7 +13,7 @@ use super::program::Program;
 const GENERATIONS: usize = 64;
 
 /// The programs that ask for others.
-const OURS: [&str; 2] = ["quiltctl", "quiltctl-aws"];
+const OURS: [&str; 2] = ["quiltctl", AWS_HELPER];
 
 /// Programs that run others because somebody wrote or typed so, without the
 /// version that some systems add (`zsh-5.9`, `ksh93`).

@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
+use quilt_proto::instance;
 use quilt_trust::{Distrust, Role};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
@@ -33,7 +34,7 @@ impl Drop for SocketLock {
 /// Locks `<name>.lock` in `dir`, at once or not at all.
 pub(super) fn lock(dir: &PrivateDir, socket: &Path, name: &OsStr) -> Result<SocketLock, BindError> {
     let failed = |source: io::Error| {
-        let path = socket.with_file_name(lock_name(socket.file_name().unwrap_or_default()));
+        let path = instance::socket_lock(socket);
         // One of root's, say, which cannot be opened.
         match quilt_trust::judge(&path, Role::State) {
             Err(why @ Distrust::Kind { .. }) => BindError::Distrusted { why },
@@ -42,7 +43,7 @@ pub(super) fn lock(dir: &PrivateDir, socket: &Path, name: &OsStr) -> Result<Sock
         }
     };
     let held = dir.try_clone().map_err(failed)?;
-    let name = lock_name(name);
+    let name = instance::socket_lock(Path::new(name)).into_os_string();
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     loop {
         let fd = openat(dir, &name, flags, Mode::RUSR | Mode::WUSR)
@@ -84,10 +85,4 @@ fn take(
         }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
-}
-
-fn lock_name(name: &OsStr) -> OsString {
-    let mut file = name.to_owned();
-    file.push(".lock");
-    file
 }

@@ -15,10 +15,10 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::capacity::WaitingLimit;
-use super::diag::Diag;
-use super::owner::{self, Owner, Owners};
+use super::loopback_admission::{UnknownOwner, admit};
+use super::owner::{self, Owners};
 use super::program::{self, Program};
-use super::turn_away::TurnAway;
+use super::sock_diag::Diag;
 use super::{Caller, Limits, Listener, Origin, capacity};
 use crate::metrics::ConnectionMeter;
 
@@ -38,15 +38,6 @@ pub struct LoopbackListener {
     meter: ConnectionMeter,
     /// Accepted and admitted.
     waiting: VecDeque<(TcpStream, LoopbackPeer)>,
-}
-
-/// What becomes of connections of which the system does not tell whose they are.
-#[derive(Debug)]
-pub enum UnknownOwner {
-    /// They are served where the system tells of none: a token stands in the way.
-    Serve,
-    /// They are told why not.
-    TurnAway(TurnAway),
 }
 
 /// Whether the system tells whose connections over loopback are.
@@ -198,102 +189,12 @@ impl LoopbackListener {
         // not in the list is looked for once more.
         let looks = [(); 2].map(|()| Owners::at(self.address, diag));
         for (stream, from) in arrived {
-            if let Some((stream, inode)) = self.admit(stream, from, &looks) {
+            if let Some((stream, inode)) = admit(&self.unknown, stream, from, &looks) {
                 // Answers are small; waiting for more would only delay them.
                 let _ = stream.set_nodelay(true);
                 self.waiting.push_back((stream, LoopbackPeer::new(inode)));
             }
         }
         Ok(())
-    }
-
-    /// A connection that is to be served.
-    fn admit(
-        &self,
-        stream: std::net::TcpStream,
-        from: SocketAddr,
-        looks: &[Owners<'_>; 2],
-    ) -> Option<(TcpStream, Option<u64>)> {
-        let us = rustix::process::geteuid().as_raw();
-        let mut found = looks[0].look(from);
-        if found.is_listed && matches!(found.owner, Owner::Elsewhere | Owner::Gone) {
-            found = looks[1].look(from);
-        }
-        let turn_away = match (found.owner, &self.unknown) {
-            (Owner::User(user), _) if user == us || user == 0 => None,
-            (Owner::User(user), _) => {
-                tracing::debug!(user, "hung up on another user");
-                return None;
-            }
-            (Owner::Gone, _) => return None,
-            (Owner::Unknown, UnknownOwner::Serve) if from.ip().is_loopback() => None,
-            (Owner::Elsewhere | Owner::Unknown, UnknownOwner::Serve) => {
-                tracing::debug!("hung up on a connection from elsewhere");
-                return None;
-            }
-            (Owner::Elsewhere | Owner::Unknown, UnknownOwner::TurnAway(turn_away)) => {
-                Some(turn_away)
-            }
-        };
-        stream.set_nonblocking(true).ok()?;
-        let stream = TcpStream::from_std(stream).ok()?;
-        if let Some(turn_away) = turn_away {
-            tracing::debug!("turned away a connection of nobody the system tells");
-            turn_away.tell(stream);
-            return None;
-        }
-        Some((stream, found.inode))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn accepted(listener: &LoopbackListener) -> (std::net::TcpStream, SocketAddr) {
-        let accept = |listener: &TcpListener| listener.accept();
-        let listener = &listener.listener;
-        listener.async_io(Interest::READABLE, accept).await.unwrap()
-    }
-
-    async fn told(unknown: UnknownOwner) -> (bool, String) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let (listener, address) = LoopbackListener::bind(0, unknown).unwrap();
-        let mut visitor = TcpStream::connect(address).await.unwrap();
-        let (stream, from) = accepted(&listener).await;
-        let looks = [Owners::none(address), Owners::none(address)];
-        let admitted = listener.admit(stream, from, &looks);
-        visitor.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let is_served = admitted.is_some();
-        drop(admitted);
-        let mut answer = String::new();
-        // Whoever is served and dropped here may see a reset.
-        let _ = visitor.read_to_string(&mut answer).await;
-        (is_served, answer)
-    }
-
-    #[tokio::test]
-    async fn whose_owner_is_not_told_is_served_or_told_why_not() {
-        let turn_away =
-            || UnknownOwner::TurnAway(TurnAway::with(b"HTTP/1.1 403 No\r\n\r\nwhy".to_vec()));
-        let (is_served, answer) = told(turn_away()).await;
-        assert!(!is_served);
-        assert!(answer.ends_with("why"), "{answer}");
-        assert_eq!(told(UnknownOwner::Serve).await, (true, String::new()));
-    }
-
-    #[tokio::test]
-    async fn those_who_are_turned_away_and_say_nothing_are_few() {
-        let turn_away = TurnAway::with(b"HTTP/1.1 403 No\r\n\r\n".to_vec());
-        let (listener, address) =
-            LoopbackListener::bind(0, UnknownOwner::TurnAway(turn_away.clone())).unwrap();
-        let looks = [Owners::none(address), Owners::none(address)];
-        let mut silent = Vec::new();
-        for _ in 0..50 {
-            silent.push(TcpStream::connect(address).await.unwrap());
-            let (stream, from) = accepted(&listener).await;
-            assert!(listener.admit(stream, from, &looks).is_none());
-        }
-        assert_eq!(turn_away.free(), 0, "no more than a few are held");
     }
 }

@@ -8,14 +8,13 @@ mod ancestry;
 mod bind_error;
 pub mod browser_guard;
 mod capacity;
-#[cfg_attr(not(target_os = "linux"), path = "no_diag.rs")]
-mod diag;
 mod directory;
 mod early_refusal;
 mod lazy_timeout;
 mod limiter;
 mod lock;
 pub mod loopback;
+mod loopback_admission;
 mod owner;
 mod peer;
 mod process;
@@ -23,12 +22,14 @@ mod program;
 mod rate_limit;
 mod script;
 pub mod serve;
+#[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
+mod sock_diag;
 mod sockaddr;
+mod socket_file_watch;
 mod tracked;
 mod turn_away;
 pub mod unix;
 mod waiting_queue;
-mod watch;
 
 use std::path::Path;
 
@@ -41,16 +42,17 @@ pub use browser_guard::{AllowedHosts, guarded, guarded_by};
 pub use capacity::WaitingLimit;
 pub use limiter::{ConnectionSlot, Origin, StreamRefused};
 pub use lock::SocketLock;
-pub use loopback::{LoopbackListener, LoopbackPeer, UnknownOwner, owners_are_told};
+pub use loopback::{LoopbackListener, LoopbackPeer, owners_are_told};
+pub use loopback_admission::UnknownOwner;
 pub use peer::{Peer, PeerListener};
 pub use program::Program;
 pub use rate_limit::RateLimit;
 pub use serve::{Caller, ErrorResponder, ErrorResponders, Limits, Listener, serve};
 pub(crate) use serve::{come_again, problem_response};
+pub use socket_file_watch::{Watch, watch};
 pub use tracked::Stream;
 pub use turn_away::TurnAway;
 pub use unix::ControlSocket;
-pub use watch::{Watch, watch};
 
 /// As much of a machine's name as tells it from another.
 const MACHINE_LETTERS: usize = 8;

@@ -1,6 +1,6 @@
 //! Whose the other end of a connection over loopback is, as far as the system
 //! tells: Linux says of every TCP socket whose it is, to who asks for one
-//! (`diag.rs`), else in a list of all of them (proc(5), /proc/net/tcp).
+//! (`sock_diag.rs`), else in a list of all of them (proc(5), /proc/net/tcp).
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::net::{SocketAddr, SocketAddrV4};
 pub(super) use quilt_trust::sockets::is_told;
 use quilt_trust::sockets::{Socket, TABLES, is_known};
 
-use super::diag::{Described, Diag};
+use super::sock_diag::{Described, Diag};
 
 /// What is known of the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

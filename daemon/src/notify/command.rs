@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
 use quilt_trust::Distrust;
 
-use super::{Notification, paths};
+use super::{Notification, named_paths};
 
 /// How long it may run.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Dis
     let interpreter = interpreter_line(program);
     let texts = arguments.iter().chain(&interpreter);
     let candidates: BTreeSet<PathBuf> = texts
-        .flat_map(|text| paths::named_in(text, Path::new(DIRECTORY), search))
+        .flat_map(|text| named_paths::named_in(text, Path::new(DIRECTORY), search))
         .collect();
     // Whoever can change the root has all the rest.
     let below_root = candidates.iter().filter(|path| path.parent().is_some());

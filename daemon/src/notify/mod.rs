@@ -4,7 +4,7 @@
 mod command;
 #[cfg(target_os = "linux")]
 mod desktop;
-mod paths;
+mod named_paths;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

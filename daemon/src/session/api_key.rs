@@ -1,12 +1,30 @@
 //! What an API key makes of a session.
 
+use std::fmt;
+
 use quilt_proto::wire::TokenKind;
-use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
+use quilt_proto::{ApiKeySecret, Command, RegistryUrl, Secret};
 
 use super::api_key_slot::{KeySerial, KeyState};
 use super::epoch::Epoch;
 use super::key_in_use::{KeyInfo, Rotation};
+use super::key_origin::KeyMark;
 use super::{Bearer, Identity, Session, SessionError};
+
+/// A key that could not be read at the start.
+#[derive(Clone, Debug)]
+pub struct UnreadKey {
+    /// In words.
+    pub why: String,
+    /// The command that mends it.
+    pub remedy: Command,
+}
+
+impl fmt::Display for UnreadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
 
 impl Session {
     /// The key in use, if there is one, with where it may be sent. That of one
@@ -15,7 +33,7 @@ impl Session {
         loop {
             let serial = match self.api_key.usable() {
                 KeyState::None => return Ok(None),
-                KeyState::Refused => return Err(self.key_refused()),
+                KeyState::Refused(key) => return Err(self.key_refused(key)),
                 KeyState::At(registry, token, identity) => {
                     return Ok(Some(key(token, registry, identity)));
                 }
@@ -52,12 +70,26 @@ impl Session {
     /// The stack said no to a key, twice.
     pub fn key_rejected(&self, bearer: &Bearer) -> SessionError {
         self.api_key
-            .refused(&bearer.token, self.dependencies.clock.now());
-        self.key_refused()
+            .set_refused(&bearer.token, self.dependencies.clock.now());
+        // By now there may be another one.
+        let fingerprint = bearer
+            .token
+            .expose()
+            .parse()
+            .map(|key: ApiKeySecret| key.fingerprint());
+        let fingerprint = fingerprint.unwrap_or_default();
+        let in_use = self.api_key.mark();
+        let key = in_use.filter(|key| key.fingerprint == fingerprint);
+        self.key_refused(key.unwrap_or(KeyMark {
+            fingerprint,
+            origin: None,
+        }))
     }
 
     pub(super) fn logged_out(&self) -> SessionError {
-        if self.is_key_forgotten() {
+        if let Some(unread) = self.unread_key() {
+            SessionError::KeyUnread(unread)
+        } else if self.is_key_forgotten() {
             SessionError::KeyForgotten(self.catalog.clone())
         } else {
             SessionError::LoggedOut(self.catalog.clone())
@@ -72,20 +104,46 @@ impl Session {
         forgotten && !self.api_key.is_set()
     }
 
+    /// There is a key that could not be read at the start: it was not forgotten.
+    pub fn set_unread_key(&self, why: String, remedy: Command) {
+        let mut state = self.state();
+        state.key_forgotten = false;
+        state.unread_key = Some(UnreadKey { why, remedy });
+    }
+
+    /// Why there is no key although there is to be one, unless somebody has
+    /// set another, or said that it is not needed.
+    pub fn unread_key(&self) -> Option<UnreadKey> {
+        // One lock at a time.
+        let unread = self.state().unread_key.clone()?;
+        (!self.api_key.is_set()).then_some(unread)
+    }
+
     /// Remembers that there is a key, or that there is none, so that a later
     /// daemon can tell.
     pub fn note_key(&self) {
         // Whoever comes later notes what is later.
         let _turn = self.epochs.lock_key_note();
         let is_set = self.api_key.is_set();
-        self.state().key_forgotten = false;
+        {
+            let mut state = self.state();
+            state.key_forgotten = false;
+            state.unread_key = None;
+        }
         self.dependencies.store.note_key(&self.catalog, is_set);
     }
 
-    pub(super) fn key_refused(&self) -> SessionError {
+    /// The stack refuses a key.
+    pub fn key_refused(&self, key: KeyMark) -> SessionError {
+        self.key_refusal(key, self.is_login_beneath())
+    }
+
+    /// The same where it is known what there is beneath it.
+    pub(super) fn key_refusal(&self, key: KeyMark, login_beneath: bool) -> SessionError {
         SessionError::KeyRefused {
             catalog: self.catalog.clone(),
-            login_beneath: self.is_login_beneath(),
+            key: Box::new(key),
+            login_beneath,
         }
     }
 

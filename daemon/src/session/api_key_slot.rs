@@ -1,4 +1,6 @@
 //! The place of a session's API key, which is empty or holds one over the login.
+//! What it holds is in `key_in_use.rs`, what that changes for requests in
+//! `api_key.rs`; who sets and drops it, in `keys/active_key.rs`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +11,7 @@ use tokio::sync::watch;
 use super::Identity;
 use super::identity::Announcer;
 use super::key_in_use::{KeyInUse, KeyInfo, Rotation, UntrustedRegistry};
+use super::key_origin::{KeyMark, KeyOrigin};
 use crate::clock::{Deadline, Moment};
 
 /// A key in use, told from those before and after it.
@@ -34,7 +37,7 @@ pub(super) enum KeyState {
     /// There is none.
     None,
     /// The stack refuses it.
-    Refused,
+    Refused(KeyMark),
     /// It goes to this registry.
     At(RegistryUrl, Secret, Identity),
     /// It has not succeeded anywhere yet.
@@ -106,17 +109,22 @@ impl ApiKeySlot {
     }
 
     /// The next daemon reads the key again where this one did at its start.
-    pub fn set_read_at_start(&self) {
+    pub fn set_origin(&self, origin: KeyOrigin) {
         if let Some(key) = &mut self.state().key {
-            key.is_read_at_start = true;
+            key.origin = Some(origin);
         }
+    }
+
+    /// What tells the key from others.
+    pub fn mark(&self) -> Option<KeyMark> {
+        self.state().key.as_ref().map(KeyInUse::mark)
     }
 
     /// The key that would be lost with this daemon, and where it is sent, if
     /// that is settled.
     pub fn to_hand_over(&self) -> Option<(Secret, Option<RegistryUrl>)> {
         let state = self.state();
-        let key = state.key.as_ref().filter(|key| !key.is_read_at_start)?;
+        let key = state.key.as_ref().filter(|key| key.origin.is_none())?;
         Some((key.copy(), key.registry.clone()))
     }
 
@@ -205,7 +213,7 @@ impl ApiKeySlot {
         let state = self.state();
         match &state.key {
             None => KeyState::None,
-            Some(key) if key.is_refused() => KeyState::Refused,
+            Some(key) if key.is_refused() => KeyState::Refused(key.mark()),
             Some(key) => match &key.registry {
                 Some(registry) => {
                     KeyState::At(registry.clone(), key.copy(), self.identity.current())
@@ -255,7 +263,7 @@ impl ApiKeySlot {
     }
 
     /// The stack refused the key, twice.
-    pub(super) fn refused(&self, secret: &Secret, now: Moment) {
+    pub(super) fn set_refused(&self, secret: &Secret, now: Moment) {
         if let Some(key) = self.state().key.as_mut().filter(|key| key.is(secret)) {
             key.recheck.refused(now);
         }
@@ -287,7 +295,9 @@ impl ApiKeySlot {
         }
     }
 
-    pub(super) fn status(&self, refused: impl FnOnce() -> String) -> Option<SessionStatus> {
-        self.state().key.as_ref().map(|key| key.status(refused))
+    pub(super) fn status(&self, refused: impl FnOnce(KeyMark) -> String) -> Option<SessionStatus> {
+        let state = self.state();
+        let key = state.key.as_ref()?;
+        Some(key.status(|| refused(key.mark())))
     }
 }

@@ -3,6 +3,8 @@
 use quilt_proto::suggested_command::clause;
 use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
 
+use super::api_key::UnreadKey;
+use super::key_origin::KeyMark;
 use crate::refresh::RefreshError;
 use crate::stack::StackError;
 use crate::token_store::StoreError;
@@ -18,14 +20,23 @@ pub enum SessionError {
         "the API key for {0} was forgotten when quiltd was restarted: keys are kept in memory only"
     )]
     KeyForgotten(CatalogUrl),
+    /// Nobody is logged in; there is an API key, which could not be read at the
+    /// start.
+    #[error("{0}")]
+    KeyUnread(UnreadKey),
     /// The stack ended the session.
     #[error("the session at {0} has ended")]
     Expired(CatalogUrl),
-    /// The stack does not accept the API key; the text is the Python SDK's.
-    #[error("Authentication failed. Check your credentials or API key.")]
+    /// The stack does not accept the API key; the text begins as the Python
+    /// SDK's does.
+    #[error(
+        "Authentication failed. Check your credentials or API key. {catalog} refuses the key {key}"
+    )]
     KeyRefused {
         /// The catalog it is used for.
         catalog: CatalogUrl,
+        /// Which.
+        key: Box<KeyMark>,
         /// Whether there is a login that counts once there is no key.
         login_beneath: bool,
     },

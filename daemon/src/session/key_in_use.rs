@@ -4,6 +4,7 @@ use quilt_proto::wire::{ApiKey, Me, SessionState, SessionStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, RegistryHost, RegistryUrl, Secret};
 
 use super::SessionError;
+use super::key_origin::{KeyMark, KeyOrigin};
 use super::key_recheck_schedule::RecheckSchedule;
 use crate::clock::Moment;
 use crate::raw::Locked;
@@ -20,8 +21,8 @@ pub(super) struct KeyInUse {
     /// Why it is sent nowhere: the catalog names this host, to which nobody
     /// has agreed.
     pub(super) untrusted_registry: Option<UntrustedRegistry>,
-    /// Whether the next daemon reads it again where this one did at its start.
-    pub(super) is_read_at_start: bool,
+    /// Where this daemon read it at its start, and the next one does again.
+    pub(super) origin: Option<KeyOrigin>,
 }
 
 /// Why a key is sent nowhere.
@@ -85,12 +86,20 @@ impl KeyInUse {
             info,
             registry,
             untrusted_registry: None,
-            is_read_at_start: false,
+            origin: None,
         }
     }
 
     pub(super) fn is(&self, secret: &Secret) -> bool {
         self.secret.is(secret)
+    }
+
+    /// What tells it from others.
+    pub(super) fn mark(&self) -> KeyMark {
+        KeyMark {
+            fingerprint: self.fingerprint.clone(),
+            origin: self.origin.clone(),
+        }
     }
 
     pub(super) fn copy(&self) -> Secret {

@@ -12,6 +12,7 @@ mod epoch;
 mod error;
 mod identity;
 mod key_in_use;
+mod key_origin;
 mod key_recheck_schedule;
 mod login;
 mod login_outcome;
@@ -37,18 +38,20 @@ use quilt_proto::CatalogUrl;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+pub use self::api_key::UnreadKey;
 pub use self::api_key_slot::{ApiKeySlot, KeySerial};
 pub use self::bearer::Bearer;
 pub use self::epoch::Epoch;
 pub use self::error::SessionError;
 pub use self::identity::{Identity, SessionEvents};
 pub use self::key_in_use::{KeyInfo, Rotation, UntrustedRegistry};
+pub use self::key_origin::{KeyMark, KeyOrigin};
 pub(crate) use self::login::new_login_id;
 pub use self::login_outcome::LoginOutcome;
 pub use self::registry_trust::TrustedRegistry;
 pub use self::session::Session;
 pub use self::token_rotation::RECHECK;
-pub use self::web_login::{Connect, WebLogin};
+pub use self::web_login::{Connect, Redirect, WebLogin};
 use crate::clock::SharedClock;
 use crate::files::Stamp;
 use crate::metrics::RefreshMeter;
@@ -181,7 +184,9 @@ impl Sessions {
     pub fn only_usable(&self) -> Option<CatalogUrl> {
         let all = self.all();
         let usable = |session: &Session| session.check().is_ok();
-        let over = |session: &Session| !session.is_logged_out() || session.is_key_forgotten();
+        let lacks_key =
+            |session: &Session| session.is_key_forgotten() || session.unread_key().is_some();
+        let over = |session: &Session| !session.is_logged_out() || lacks_key(session);
         let is_any = all.iter().any(|session| usable(session));
         let mut meant = all.iter().filter(|session| {
             if is_any {

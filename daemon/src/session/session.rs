@@ -7,6 +7,7 @@ use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use tokio::time::Instant;
 
+use super::api_key::UnreadKey;
 use super::api_key_slot::ApiKeySlot;
 use super::authorized_request::RefusalBackoff;
 use super::epoch::Epochs;
@@ -41,6 +42,8 @@ pub(super) struct State {
     pub(super) logged_out_id: Option<String>,
     /// A restart forgot an API key that was in use.
     pub(super) key_forgotten: bool,
+    /// There is to be an API key, which could not be read at the start.
+    pub(super) unread_key: Option<UnreadKey>,
     /// Whose a session was, as the stack last said, be it to a daemon before.
     pub(super) user: Option<KeptUser>,
     /// Where login or key are, or were last; to be shown.
@@ -249,8 +252,9 @@ impl Session {
 
     /// What may be shown.
     pub fn status(&self) -> SessionStatus {
-        let refused = self.key_refused();
-        if let Some(status) = self.api_key.status(|| refused.to_string()) {
+        let login_beneath = self.is_login_beneath();
+        let refused = |key| self.key_refusal(key, login_beneath).to_string();
+        if let Some(status) = self.api_key.status(refused) {
             return status;
         }
         let tokens = self.tokens.snapshot();
@@ -277,6 +281,7 @@ impl Session {
                 })
                 .map(|error| error.to_string())
                 .or_else(|| state.unstored_logout.clone())
+                .or_else(|| state.unread_key.as_ref().map(ToString::to_string))
                 .or_else(|| {
                     let forgotten = state.key_forgotten;
                     forgotten.then(|| SessionError::KeyForgotten(self.catalog.clone()).to_string())
@@ -307,7 +312,11 @@ impl Session {
         match (status.state, status.kind) {
             (SessionState::Active, _) => Ok(()),
             (SessionState::LoggedOut, _) => Err(self.logged_out()),
-            (SessionState::Expired, Some(TokenKind::ApiKey)) => Err(self.key_refused()),
+            (SessionState::Expired, Some(TokenKind::ApiKey)) => match self.api_key.mark() {
+                Some(key) => Err(self.key_refused(key)),
+                // It was dropped this moment.
+                None => Err(self.logged_out()),
+            },
             (SessionState::Expired, _) => Err(SessionError::Expired(self.catalog.clone())),
         }
     }

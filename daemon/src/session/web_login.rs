@@ -23,12 +23,27 @@ pub struct Connect {
     epoch: Epoch,
 }
 
+/// Where a login comes back to.
+#[derive(Debug)]
+pub struct Redirect {
+    /// This time.
+    pub uri: String,
+    /// Later times, by the same registration.
+    pub spare: Vec<String>,
+}
+
 impl Connect {
-    /// The port of the redirect that is registered. Listening there again
-    /// needs no new registration, whatever the stack thinks of other ports.
-    pub fn port(&self) -> Option<u16> {
-        let client = self.registered.as_ref()?;
-        Url::parse(&client.redirect_uri).ok()?.port()
+    /// The ports of redirects that are registered and that no login came back
+    /// to. Listening there needs no new registration, whatever the stack thinks
+    /// of other ports. A port is used once: other users can see it then, and
+    /// what they serve there later can lie in wait in this user's browser for
+    /// the next login (a service worker).
+    pub fn unused_ports(&self) -> Vec<u16> {
+        let client = self.registered.iter();
+        let unused = client.flat_map(|client| &client.unused_redirect_uris);
+        unused
+            .filter_map(|uri| Url::parse(uri).ok()?.port())
+            .collect()
     }
 }
 
@@ -74,12 +89,12 @@ impl Session {
         })
     }
 
-    /// Prepares a login that comes back to `redirect_uri`, registering it
+    /// Prepares a login that comes back to `redirect`, registering it
     /// where that was not done before, at a registry the user has agreed to.
     pub async fn web_login(
         self: &Arc<Self>,
         connect: Connect,
-        redirect_uri: String,
+        redirect: Redirect,
         accept: Option<&RegistryHost>,
     ) -> Result<WebLogin, SessionError> {
         let Connect {
@@ -89,8 +104,10 @@ impl Session {
         } = connect;
         let trusted = self.verify_registry(accept).await?;
         let client = match registered {
-            Some(client) if client.redirect_uri == redirect_uri => client,
-            _ => self.register(&server, redirect_uri).await?,
+            Some(client) if client.unused_redirect_uris.contains(&redirect.uri) => {
+                self.spend_redirect(&server, client, redirect.uri).await
+            }
+            _ => self.register(&server, redirect).await?,
         };
         let (state, verifier) = (random()?, random()?);
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()));
@@ -117,13 +134,41 @@ impl Session {
     async fn register(
         &self,
         server: &OAuthServer,
-        redirect_uri: String,
+        redirect: Redirect,
     ) -> Result<OAuthClient, SessionError> {
+        let Redirect { uri, spare } = redirect;
+        let all = spare.iter().chain([&uri]).map(String::as_str);
         let stack = &self.dependencies.stack;
         Ok(OAuthClient {
-            client_id: stack.oauth_register(server, &redirect_uri).await?,
-            redirect_uri,
+            client_id: stack
+                .oauth_register(server, &all.collect::<Vec<_>>())
+                .await?,
+            redirect_uri: uri,
+            unused_redirect_uris: spare,
         })
+    }
+
+    /// Notes that a redirect is used now, and not again, however this ends.
+    async fn spend_redirect(
+        &self,
+        server: &OAuthServer,
+        client: OAuthClient,
+        uri: String,
+    ) -> OAuthClient {
+        let spend = |document: &mut crate::token_store::Document| {
+            let kept = document.oauth_clients.get_mut(&server.issuer)?;
+            kept.unused_redirect_uris.retain(|unused| *unused != uri);
+            kept.redirect_uri.clone_from(&uri);
+            Some(())
+        };
+        let store = &self.dependencies.store;
+        if let Err(error) = store.update(Reservation::default(), spend).await {
+            tracing::warn!("cannot note the redirect of a login: {error}");
+        }
+        OAuthClient {
+            redirect_uri: uri,
+            ..client
+        }
     }
 }
 
@@ -217,9 +262,14 @@ impl WebLogin {
     /// is not kept: who registered it is not known to be the stack.
     async fn keep_client(&self) {
         let keep = |document: &mut crate::token_store::Document| {
+            let kept = document.oauth_clients.get(&self.server.issuer);
+            // What is kept knows what other logins used meanwhile.
+            if kept.is_some_and(|kept| kept.client_id == self.client.client_id) {
+                return None;
+            }
             let (issuer, client) = (self.server.issuer.clone(), self.client.clone());
-            let kept = document.oauth_clients.insert(issuer, client);
-            (kept.as_ref() != Some(&self.client)).then_some(())
+            document.oauth_clients.insert(issuer, client);
+            Some(())
         };
         let store = &self.session.dependencies.store;
         if let Err(error) = store.update(Reservation::default(), keep).await {
@@ -232,7 +282,8 @@ impl WebLogin {
     pub async fn forget_client(&self) {
         let forget = |document: &mut crate::token_store::Document| {
             let kept = document.oauth_clients.get(&self.server.issuer);
-            (kept == Some(&self.client)).then(|| document.oauth_clients.remove(&self.server.issuer))
+            let is_it = kept.is_some_and(|kept| kept.client_id == self.client.client_id);
+            is_it.then(|| document.oauth_clients.remove(&self.server.issuer))
         };
         let store = &self.session.dependencies.store;
         if let Err(error) = store.update(Reservation::default(), forget).await {

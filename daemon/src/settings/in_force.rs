@@ -31,6 +31,15 @@ pub struct SettingsFile {
     known: RwLock<Option<(Stamp, Arc<Settings>)>>,
 }
 
+/// A settings file that is not in force.
+#[derive(Clone, Debug)]
+pub struct BrokenSettings {
+    /// What is wrong with it, and where.
+    pub why: String,
+    /// The command that mends it.
+    pub remedy: Command,
+}
+
 #[derive(Debug, Default)]
 struct State {
     seen: Option<Stamp>,
@@ -91,6 +100,16 @@ impl SettingsFile {
     pub fn problem(&self) -> Option<String> {
         let state = self.look();
         state.problem.as_ref().map(|error| self.complain(error))
+    }
+
+    /// That what is in the file is not in force, and what mends it.
+    pub fn broken(&self) -> Option<BrokenSettings> {
+        let why = self.problem()?;
+        let remedy = self.remedy().unwrap_or_else(|| {
+            let path = std::path::absolute(&self.path);
+            Command::edit(path.as_deref().unwrap_or(&self.path))
+        });
+        Some(BrokenSettings { why, remedy })
     }
 
     /// The command that mends why it is not in force, where that is not to

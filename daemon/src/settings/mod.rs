@@ -14,6 +14,7 @@ mod last_good_copy;
 mod network;
 mod notify;
 mod profile;
+pub mod role_session_name;
 mod security;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use quilt_proto::{CatalogName, CatalogUrl, NameError, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
-pub use self::in_force::SettingsFile;
+pub use self::in_force::{BrokenSettings, SettingsFile};
 pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
 

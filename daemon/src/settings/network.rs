@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use quilt_network::ProxyUrl;
-use quilt_proto::network::environment;
+use quilt_proto::network_variables::environment;
 use quilt_proto::wire::NetworkStatus;
 
 use super::document::{Entry, Table};

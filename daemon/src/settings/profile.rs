@@ -6,7 +6,7 @@ use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, ProfileName};
 
 use super::document::{Entry, Table};
-use super::{RoleArn, SettingsError};
+use super::{RoleArn, SettingsError, role_session_name};
 
 /// The longest session AWS gives to a role that was assumed with a role's
 /// credentials, in seconds ("role chaining", IAM User Guide). A stack's
@@ -216,13 +216,15 @@ fn seconds(
     }
 }
 
-/// `[\w+=,.@-]{2,64}` (AWS STS API Reference, AssumeRole).
 fn session_name(text: &str) -> Result<(), String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if (2..=64).contains(&text.len()) && text.chars().all(legal) {
+    if role_session_name::is_one(text) {
         return Ok(());
     }
-    Err("must be 2 to 64 letters, digits and any of _+=,.@-".to_owned())
+    let (least, most) = role_session_name::LENGTHS.into_inner();
+    let odd = role_session_name::ODD;
+    Err(format!(
+        "must be {least} to {most} letters, digits and any of {odd}"
+    ))
 }
 
 /// `[\w+=,.@:\/-]{2,1224}` (AWS STS API Reference, AssumeRole).

@@ -20,6 +20,7 @@
 //! the story of one seed; with `QUILT_SIMULATION_LOG=info`, and `--nocapture`,
 //! what its daemons log as well. `QUILT_SIMULATION_FROM=N` begins elsewhere.
 
+mod aws_credentials;
 mod calm;
 mod client;
 mod daemon;

@@ -43,18 +43,38 @@ pub struct Authorization<'a> {
     pub state: &'a str,
 }
 
+/// Second levels below which countries register names (`co.uk`, `com.au`).
+const COUNTRIES_REGISTER_BELOW: [&str; 13] = [
+    "ac", "co", "com", "edu", "go", "gob", "gov", "gv", "ne", "net", "nom", "or", "org",
+];
+
 /// A stack's usual OAuth host: the first label of the catalog's and `-connect`.
-/// On loopback, and for bare addresses, it is the catalog's own origin.
+/// On loopback, and for bare addresses, it is the catalog's own origin. There is
+/// none where that name could belong to somebody else: `lab-connect.bio` has
+/// nothing to do with `lab.bio`.
 pub fn usual_connect_url(catalog: &CatalogUrl) -> Option<CatalogUrl> {
     let mut url = Url::parse(catalog.as_str()).ok()?;
     if !urls::is_loopback(&url)
         && let Some(Host::Domain(name)) = url.host()
         && let Some((first, rest)) = name.split_once('.')
     {
+        if is_registered_below(rest) {
+            return None;
+        }
         let host = format!("{first}-connect.{rest}");
         url.set_host(Some(&host)).ok()?;
     }
     url.origin().ascii_serialization().parse().ok()
+}
+
+/// Whether anybody can have a name directly below a domain, as far as its shape
+/// tells: a top level, or one of those of countries.
+fn is_registered_below(domain: &str) -> bool {
+    let domain = domain.trim_end_matches('.');
+    match domain.split_once('.') {
+        None => true,
+        Some((second, top)) => top.len() == 2 && COUNTRIES_REGISTER_BELOW.contains(&second),
+    }
 }
 
 /// The page on which the user lets this installation in.
@@ -127,11 +147,12 @@ impl StackClient {
         })
     }
 
-    /// Registers a public client (RFC 7591) and answers with its id.
+    /// Registers a public client (RFC 7591) that can be sent back to several
+    /// places, and answers with its id.
     pub async fn oauth_register(
         &self,
         server: &OAuthServer,
-        redirect_uri: &str,
+        redirect_uris: &[&str],
     ) -> Result<String, StackError> {
         #[derive(Deserialize)]
         struct Registered {
@@ -140,7 +161,7 @@ impl StackClient {
         let endpoint = &server.registration_endpoint;
         let request = self.client(endpoint)?.post(endpoint).json(&json!({
             "client_name": CLIENT_NAME,
-            "redirect_uris": [redirect_uri],
+            "redirect_uris": redirect_uris,
             "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
@@ -199,13 +220,37 @@ mod tests {
                 "https://demo.quilt.example:443/x",
                 "https://demo-connect.quilt.example",
             ),
-            ("https://d.example:8443", "https://d-connect.example:8443"),
+            (
+                "https://d.q.example:8443",
+                "https://d-connect.q.example:8443",
+            ),
             ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
             ("http://localhost:4000/x", "http://localhost:4000"),
             ("https://10.1.2.3", "https://10.1.2.3"),
         ] {
             let derived = usual_connect_url(&catalog.parse().unwrap()).unwrap();
             assert_eq!(derived.as_str(), connect);
+        }
+    }
+
+    #[test]
+    fn a_connect_host_that_may_be_somebody_elses_is_none() {
+        for catalog in [
+            "https://lab.bio",
+            "https://lab.bio.:8443",
+            "https://lab.co.uk",
+            "https://lab.com.au/x",
+            "https://intranet.",
+        ] {
+            assert_eq!(
+                usual_connect_url(&catalog.parse().unwrap()),
+                None,
+                "{catalog}"
+            );
+        }
+        for catalog in ["https://quilt.lab.bio", "https://quilt.lab.co.uk"] {
+            let derived = usual_connect_url(&catalog.parse().unwrap()).unwrap();
+            assert!(derived.as_str().starts_with("https://quilt-connect."));
         }
     }
 

@@ -23,8 +23,11 @@ pub struct Document {
 pub struct OAuthClient {
     /// The id the stack gave it.
     pub client_id: String,
-    /// The redirect URI it was registered with.
+    /// The redirect URI of its last login.
     pub redirect_uri: String,
+    /// Others that it was registered with, which no login has come back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused_redirect_uris: Vec<String>,
 }
 
 impl Document {

@@ -7,6 +7,12 @@ use crate::{RegistryHost, Secret, Timestamp};
 /// The lifetimes a stack grants, in days (Quilt behaviour).
 pub const KEY_LIFETIME_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
 
+/// Says that a lifetime is none of [`KEY_LIFETIME_DAYS`], in the guide's words.
+pub fn bad_key_lifetime() -> String {
+    let (least, most) = KEY_LIFETIME_DAYS.into_inner();
+    format!("Expiration must be between {least} and {most} days")
+}
+
 /// The lifetime of a key whose maker names none, in days (Quilt behaviour).
 pub const DEFAULT_KEY_LIFETIME_DAYS: i64 = 90;
 

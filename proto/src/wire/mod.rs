@@ -20,7 +20,7 @@ mod welcome;
 pub use api_key::{
     ApiKey, ApiKeyFilter, ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, ApiKeyStatus,
     CreatedApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_ENDS_SOON, KEY_LIFETIME_DAYS, NewApiKey,
-    RotatedApiKey,
+    RotatedApiKey, bad_key_lifetime,
 };
 pub use audit::{Ambiguity, AuditEntry, Since, SinceError};
 pub use aws::{CredentialProcess, CredentialProcessVersion};

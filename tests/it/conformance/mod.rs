@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use quilt_tests::harness::World;
 use quilt_tests::harness::toolchain::{Client, Profiles, Program, Python, Reading, Venv, say};
-use quilt_tests::stack::{DEMO_BUCKET, DEMO_KEY, Settings, StackConfig};
 use serde::Deserialize;
 
 use self::table::Outcome;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use quilt_proto::ProfileName;
 use quilt_proto::api::ReadCredentials;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 

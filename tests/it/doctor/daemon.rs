@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::{Finding, Severity};
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Home, SessionBus, World};
-use quilt_tests::stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{codes, found, found_after, healthy, set_up, sh};
@@ -286,14 +286,34 @@ async fn a_socket_of_its_own() {
     let _other = Daemon::on_another_machine(&world.home, &args).await;
     let variables = [("QUILTD_SOCKET", socket)];
     let findings = found(&world, &variables).await;
-    let expected = ["socket_differs", "socket_differs", "two_daemons"];
-    assert_eq!(codes(&findings), expected, "{findings:#?}");
-    let mends: Vec<_> = findings
-        .iter()
-        .map(|found| found.hint.to_string())
-        .collect();
-    let left = found_after(&world, &variables, &mends.join("\n")).await;
+    assert_eq!(codes(&findings), ["socket_differs"], "{findings:#?}");
+    let hint = findings[0].hint.to_string();
+    assert_eq!(hint, "unset QUILTD_SOCKET");
+    assert_eq!(found_after(&world, &variables, &hint).await, []);
+}
+
+/// A daemon that is well is not to be ended for a variable.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stray_variable_leads_away_from_the_daemon() {
+    let world = healthy().await;
+    let place = world.home.path().join("run/stray.sock");
+    let variables = [("QUILTD_SOCKET", place.to_str().unwrap())];
+    let findings = found(&world, &variables).await;
+    let first = findings.first().expect("nothing found");
+    assert_eq!(
+        first.hint.to_string(),
+        "unset QUILTD_SOCKET",
+        "{findings:#?}"
+    );
+    for found in &findings {
+        assert!(!found.hint.to_string().contains("daemon"), "{found:#?}");
+    }
+    let left = found_after(&world, &variables, "unset QUILTD_SOCKET").await;
     assert_eq!(left, []);
+    let status = sh(&world, &variables, "quiltctl status").await;
+    let line = status.failed(4);
+    assert!(line.ends_with("; run: unset QUILTD_SOCKET"), "{line}");
+    assert!(!place.exists(), "started there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

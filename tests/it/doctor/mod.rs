@@ -11,8 +11,8 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use quilt_proto::wire::{Diagnosis, Finding};
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Run, World, binaries};
-use quilt_tests::stack::StackConfig;
 
 use crate::roles::{arn, world};
 

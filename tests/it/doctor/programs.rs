@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use quilt_proto::wire::Diagnosis;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{World, binaries};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, StackConfig};
 
 use super::files::append;
 use super::{codes, diagnosis, found, found_after, healthy, sh, tools};

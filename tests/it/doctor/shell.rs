@@ -172,6 +172,13 @@ const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
+        // Neither an address nor a name in quiltd.toml.
+        variables: &[("QUILT_CATALOG", "othr")],
+        codes: &["catalog_invalid"],
+        hint: "unset QUILT_CATALOG",
+        ..FAULT
+    },
+    Fault {
         plant: |home| append(home, CREDENTIALS, "[quilt]\naws_access_key_id = AKIA1\n"),
         codes: &["profile_keys"],
         hint: "${EDITOR:-vi} {home}/.aws/credentials",

@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_tests::fake_stack::{KeySeed, StackConfig};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{KeySeed, StackConfig};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout};

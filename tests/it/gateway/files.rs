@@ -4,8 +4,8 @@ use std::fs;
 
 use quilt_proto::api::{ReadGateway, ReadStatus};
 use quilt_proto::wire::GrantKind;
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Daemon, Run, World};
-use quilt_tests::stack::StackConfig;
 use serde_json::json;
 
 use super::{grant, holds_a_stacks_token, once, own_login, sdk_file, sdk_files, set_up};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use quilt_proto::api::{AuditQuery, ReadAudit, ReadGateway};
 use quilt_proto::wire::AuditEntry;
+use quilt_tests::fake_stack::{Counts, Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{Counts, Endpoint, Fault, FaultKind, StackConfig};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
 
 use super::{exchange, grant, raw, set_up, with_grant};
 

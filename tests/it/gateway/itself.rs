@@ -1,7 +1,7 @@
 //! A catalog that names the gateway as its registry: the daemon would ask
 //! itself without end, and with the key of one catalog at another.
 
-use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
 use serde_json::{Value, json};
 
 use super::{grant, set_up};

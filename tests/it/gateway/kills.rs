@@ -5,8 +5,8 @@ use std::fs;
 use std::process::Stdio;
 
 use quilt_proto::api::ReadGateway;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Rotation, StackConfig};
 use quilt_tests::harness::{World, can_look};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Rotation, StackConfig};
 
 use super::files::until;
 use super::{sdk_file, sdk_files};

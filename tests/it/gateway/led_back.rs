@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use quilt_tests::fake_stack::{KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Run, World};
-use quilt_tests::stack::{KeySeed, StackConfig};
 
 use super::files::until;
 use super::{grant, once, quilt3, sdk_file, set_up};

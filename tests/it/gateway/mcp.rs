@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{KeySeed, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{KeySeed, StackConfig};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -198,7 +198,7 @@ async fn the_gateway_names_itself_in_the_catalogs_config_json() {
         world
             .stack
             .control()
-            .calls(quilt_tests::stack::Endpoint::Config)
+            .calls(quilt_tests::fake_stack::Endpoint::Config)
     };
     let before = asked();
     for _ in 0..5 {

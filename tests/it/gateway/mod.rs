@@ -21,9 +21,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::StackConfig;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,7 +1,7 @@
 //! Programs that show the gateway an API key of their own.
 
+use quilt_tests::fake_stack::{Endpoint, KeySeed, StackConfig};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, KeySeed, StackConfig};
 use serde_json::Value;
 
 use super::{grant, raw, set_up};

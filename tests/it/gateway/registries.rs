@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use quilt_proto::api::ReadGateway;
 use quilt_proto::wire::Gateway;
+use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};

@@ -2,7 +2,7 @@
 
 use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, KeySeed, StackConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

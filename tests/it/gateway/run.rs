@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quilt_proto::api::ReadGateway;
+use quilt_tests::fake_stack::{Endpoint, GraphqlRefusal, KeySeed, StackConfig};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{Endpoint, GraphqlRefusal, KeySeed, StackConfig};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Child;

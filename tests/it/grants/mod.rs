@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use quilt_proto::api::{CreateGrant, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Browser, World, within};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::{KeyOffer, Status, TokenKind};
+use quilt_tests::fake_stack::{FakeStack, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Canaries, Daemon, Home, Run, User, World, binaries, can_look};
-use quilt_tests::stack::{FakeStack, Host, KeySeed, StackConfig};
 
 use crate::api_keys::with_key;
 use crate::upgrade::calling_over_a_restart;

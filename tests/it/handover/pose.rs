@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::toolchain::not_run;
 use quilt_tests::harness::{Run, Users, World, binaries};
-use quilt_tests::stack::StackConfig;
 
 use super::{key_at, offer, offered, set};
 

@@ -4,8 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
 use quilt_tests::harness::{Home, Run, World, binaries};
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 use super::{end, key_at, restart, set, start_in, status, token};
 use crate::roles;
@@ -104,6 +104,52 @@ async fn a_key_whose_file_cannot_be_read_any_more_is_one_finding() {
     }
 }
 
+/// Whoever clears a key that each start reads has it back with the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_file_is_mended_in_that_file() {
+    let (mut world, _other, _keys) = served().await;
+    let file = world.home.path().join("one.key");
+    let at = file.display().to_string();
+    let seed = KeySeed::new("alice", "another");
+    let key = world.stack.control().add_key(&seed).unwrap();
+    world.daemon.take().unwrap().stop().await;
+    written(&file, &key.secret, 0o600);
+    let daemon = start_in(&world.home, &[]).await;
+    assert_eq!(token(&world, "one").await, key.secret);
+    world.stack.control().expire_key(&key.id);
+    let edit = format!("${{EDITOR:-vi}} {at} && quiltctl daemon restart");
+    let line = world.ctl(&["whoami", "--catalog", "one"]).await.failed(6);
+    assert!(line.contains(&at), "{line}");
+    assert!(line.ends_with(&format!("; run: {edit}")), "{line}");
+    let of_one = |status: &quilt_proto::wire::Status| {
+        let mut all = status.catalogs.iter();
+        let one = all.find(|of| of.alias.as_deref() == Some("one")).unwrap();
+        (one.session.last_error.clone(), one.hint.clone())
+    };
+    let (error, hint) = of_one(&status(&world).await);
+    assert!(error.unwrap().contains(&at));
+    assert_eq!(hint.unwrap().to_string(), edit);
+
+    daemon.stop().await;
+    fs::remove_file(&file).unwrap();
+    let daemon = start_in(&world.home, &[]).await;
+    let (error, hint) = of_one(&status(&world).await);
+    let error = error.unwrap();
+    assert!(
+        error.contains(&at) && !error.contains("forgotten"),
+        "{error}"
+    );
+    let mend = hint.unwrap().to_string();
+    assert_eq!(
+        mend,
+        format!("${{EDITOR:-vi}} {at} && chmod go= {at} && quiltctl daemon restart")
+    );
+    let line = world.ctl(&["token", "--catalog", "one"]).await.failed(3);
+    assert!(line.contains(&at), "{line}");
+    assert!(line.ends_with(&format!("; run: {mend}")), "{line}");
+    daemon.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_others_may_have_put_there_is_not_taken() {
     let home = Home::new();
@@ -170,7 +216,7 @@ async fn over_a_restart_files_are_read_again_and_what_was_set_since_is_kept() {
 async fn the_only_keys_catalog_is_the_one_that_is_meant() {
     let home = Home::new();
     let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
-    let seed = quilt_tests::stack::KeySeed::new("alice", "service");
+    let seed = KeySeed::new("alice", "service");
     let key = stack.control().add_key(&seed).unwrap();
     let variables = [
         ("QUILT_CATALOG", stack.catalog_url()),

@@ -12,8 +12,8 @@ mod session_bus;
 mod trace;
 mod upstream;
 
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{Daemon, Home, World};
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 use crate::roles::{arn, set};
 

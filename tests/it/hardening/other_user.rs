@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Home, Run, Users, World, binaries};
-use quilt_tests::stack::StackConfig;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 

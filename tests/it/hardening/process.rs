@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::toolchain::{not_run, say};
 use quilt_tests::harness::{Canaries, Daemon, Home, User, World, binaries, can_look};
-use quilt_tests::stack::StackConfig;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
@@ -244,7 +244,7 @@ async fn what_it_makes_is_its_users_alone() {
     }
     let command = launch(&home, "", binaries::quiltd());
     let daemon = Daemon::start_by(command, &home, &["--token-store", "file"]).await;
-    let stack = quilt_tests::stack::FakeStack::bind(StackConfig::default()).await;
+    let stack = quilt_tests::fake_stack::FakeStack::bind(StackConfig::default()).await;
     let world = World {
         stack: stack.unwrap(),
         home,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::toolchain::{not_run, say};
 use quilt_tests::harness::{Daemon, Home, User, World, binaries};
-use quilt_tests::stack::StackConfig;
 use tokio::process::Child;
 
 use crate::programs::ready;

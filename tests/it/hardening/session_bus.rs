@@ -3,8 +3,8 @@
 
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Run, Users, World, binaries};
-use quilt_tests::stack::{FakeStack, StackConfig};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 

@@ -7,8 +7,8 @@ mod steps;
 use std::collections::BTreeSet;
 use std::fs;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Canaries, Run, World, shown_of_start};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::{Value, json};
 
 use super::whole_world;

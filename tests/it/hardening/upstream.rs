@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::{Daemon, World};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, StackConfig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

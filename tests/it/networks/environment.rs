@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quilt_proto::NetworkFailure as Kind;
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{Daemon, Home, World, binaries};
-use quilt_tests::stack::{FakeStack, StackConfig};
 
 use super::servers::{Authority, Days, Proxy, Socks, Tls, silent};
 use super::{Machine, is_reached};

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Run, World, binaries, can_look};
-use quilt_tests::stack::{FakeStack, StackConfig};
 use tokio::process::Command;
 
 use crate::roles::{arn, set};
@@ -84,7 +84,7 @@ async fn the_daemon_talks_to_nobody_whom_nobody_named() {
         daemon: Some(daemon),
     };
     world.login().await;
-    let registry = format!("s3://{}", quilt_tests::stack::DEMO_BUCKET);
+    let registry = format!("s3://{}", quilt_tests::fake_stack::DEMO_BUCKET);
     let everything: &[&[&str]] = &[
         &["whoami"],
         &["role", "list"],

@@ -1,7 +1,7 @@
 //! A daemon whose S3 is the fake stack's, which counts, refuses and stalls.
 
+use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::World;
-use quilt_tests::stack::StackConfig;
 
 use super::world::daemon;
 

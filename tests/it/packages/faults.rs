@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 
 use super::fake::{BUCKET, check_latest, hash, restart, seed, state, world};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 
 use super::fake::{BUCKET, fill, seed, world};
 use super::faults::{again, deletion, fall_silent, kinds, layout, undisturbed};

@@ -1,6 +1,6 @@
 //! What S3 refuses, and how it is told.
 
-use quilt_tests::stack::{Endpoint, Fault, FaultKind, Host};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host};
 
 use super::fake::{BUCKET, hash, seed, state, world};
 

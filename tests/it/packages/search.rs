@@ -1,7 +1,7 @@
 //! Search, as text and in the query DSL.
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]

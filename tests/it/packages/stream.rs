@@ -1,7 +1,7 @@
 //! Listings as they come.
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::World;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::Duration;
 
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::{Run, World, terminal};
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use tokio::process::{Child, Command};
 
 use super::fake::{BUCKET, fill, world};

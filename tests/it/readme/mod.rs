@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use quilt_tests::fake_stack::{ACCOUNT, DEMO_BUCKET, FakeStack, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv, not_run};
 use quilt_tests::harness::{Home, Run, binaries};
 use quilt_tests::showcase::login_without_browser;
-use quilt_tests::stack::{ACCOUNT, DEMO_BUCKET, FakeStack, StackConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 

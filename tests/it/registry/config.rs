@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quilt_tests::stack::FakeStack;
+use quilt_tests::fake_stack::FakeStack;
 use serde_json::json;
 
 use super::Two;

@@ -2,8 +2,8 @@
 
 use quilt_proto::wire::{ApiKeyHandover, TokenKind};
 use quilt_proto::{ErrorCode, Secret};
+use quilt_tests::fake_stack::{Host, KeySeed};
 use quilt_tests::harness::Daemon;
-use quilt_tests::stack::{Host, KeySeed};
 
 use super::Two;
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use quilt_proto::api::{StartWebLogin, WebLoginQuery};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::Daemon;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::json;
 
 use super::Two;

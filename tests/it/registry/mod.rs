@@ -6,8 +6,8 @@ mod logins;
 pub(crate) mod terminal;
 
 use quilt_proto::wire::TokenKind;
+use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
 use quilt_tests::harness::{Run, World};
-use quilt_tests::stack::{FakeStack, KeySeed, StackConfig};
 use serde_json::json;
 
 use crate::web_login::approving;

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use quilt_tests::fake_stack::{DEMO_BUCKET, FakeStack, StackConfig};
 use quilt_tests::harness::binaries;
 use quilt_tests::showcase::{self, Showcase, Step};
-use quilt_tests::stack::{DEMO_BUCKET, FakeStack, StackConfig};
 use tokio::io::AsyncWriteExt;
 
 /// Shows what quiltd does, on a Quilt stack that runs on this machine only.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
-use quilt_tests::stack::{
+use quilt_tests::fake_stack::{
     AwsRoleConfig, BucketConfig, EndpointSet, FakeStack, Fault, Host, Ports, Rotation, StackConfig,
 };
 use serde_json::{Value, json};
@@ -244,10 +244,12 @@ fn config(options: &Options) -> anyhow::Result<StackConfig> {
     for role in &mut config.roles {
         // Like the demo's own: the first role may write, the others read.
         let write = role.name.contains("Write");
-        let access = named.iter().map(|name| quilt_tests::stack::BucketAccess {
-            bucket: (*name).to_owned(),
-            write,
-        });
+        let access = named
+            .iter()
+            .map(|name| quilt_tests::fake_stack::BucketAccess {
+                bucket: (*name).to_owned(),
+                write,
+            });
         role.buckets.extend(access);
     }
     Ok(config)

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{Daemon, Home, User, binaries};
-use crate::stack::{FakeStack, StackConfig};
+use crate::fake_stack::{FakeStack, StackConfig};
 
 /// Everything a test of the product needs.
 #[derive(Debug)]

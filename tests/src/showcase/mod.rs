@@ -15,9 +15,9 @@ use anyhow::Context as _;
 use tokio::process::Command;
 
 pub use self::recorder::Transcript;
+use crate::fake_stack::{ACCOUNT, DEMO_BUCKET, DEMO_KEY, FakeStack, StackConfig};
 use crate::harness::toolchain::{Python, Venv};
 use crate::harness::{Home, binaries};
-use crate::stack::{ACCOUNT, DEMO_BUCKET, DEMO_KEY, FakeStack, StackConfig};
 
 /// What logs in to a stack without its page, for a shell of the home: the stack
 /// gives the code itself. `typed` is what the user calls its catalog.

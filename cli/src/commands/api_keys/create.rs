@@ -1,8 +1,11 @@
 //! `api-keys create`.
 
-use quilt_proto::api::{CreateApiKey, ReadSession, RevokeApiKey, SessionQuery};
+use quilt_proto::api::{CreateApiKey, ListApiKeys, ReadSession, RevokeApiKey, SessionQuery};
 use quilt_proto::suggested_command::clause;
-use quilt_proto::wire::{ApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey};
+use quilt_proto::wire::{
+    ApiKey, ApiKeyFilter, ApiKeyStatus, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey,
+    bad_key_lifetime,
+};
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
 
@@ -18,13 +21,18 @@ pub(crate) struct Args {
     /// The key's name: purpose, environment and date, such as ci-github-prod-2026q1
     name: String,
 
-    /// Its lifetime, 1 to 365 days
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_KEY_LIFETIME_DAYS, allow_negative_numbers = true)]
+    #[arg(long, help = lifetime_help(), value_name = "N", default_value_t = DEFAULT_KEY_LIFETIME_DAYS, allow_negative_numbers = true)]
     expires_in_days: i64,
 
     /// Use the new key at once, instead of the interactive session
     #[arg(long = "use")]
     use_it: bool,
+}
+
+/// What is said of `--expires-in-days`.
+fn lifetime_help() -> String {
+    let (least, most) = KEY_LIFETIME_DAYS.into_inner();
+    format!("Its lifetime, {least} to {most} days")
 }
 
 /// The guide's words.
@@ -44,11 +52,43 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         take_back(context, &created.api_key.id, failure).or_hint(|| again(args))
     })?;
     warn();
+    note_namesakes(context, &created.api_key);
     if args.use_it {
         return set_key(context, &created.secret);
     }
     say_what_next(context);
     Ok(())
+}
+
+/// Says that other keys have the name of a new one: they were not replaced.
+fn note_namesakes(context: &Context, new: &ApiKey) {
+    let call = ListApiKeys(ApiKeyFilter {
+        name: Some(new.name.clone()),
+        status: Some(ApiKeyStatus::Active),
+        ..ApiKeyFilter::default()
+    });
+    // The key is made and shown, whatever becomes of this.
+    let Ok(keys) = context.send(&call) else {
+        return;
+    };
+    if let Some(what) = namesakes(new, &keys) {
+        let list = Command::of("quiltctl api-keys list").option("--name", &new.name);
+        output::advise(&what, &list);
+    }
+}
+
+fn namesakes(new: &ApiKey, keys: &[ApiKey]) -> Option<String> {
+    let others = keys.iter().filter(|key| {
+        key.status == ApiKeyStatus::Active && key.name == new.name && key.id != new.id
+    });
+    let (count, name) = (others.count(), quoted::name(&new.name));
+    match count {
+        0 => None,
+        1 => Some(format!("Another API key named {name} works as before")),
+        count => Some(format!(
+            "{count} other API keys named {name} work as before"
+        )),
+    }
 }
 
 /// What the key is for: a service that logs in with it.
@@ -122,8 +162,7 @@ pub(super) fn check_days(days: i64) -> Result<(), Failure> {
     if KEY_LIFETIME_DAYS.contains(&days) {
         return Ok(());
     }
-    let what = "Expiration must be between 1 and 365 days";
-    Err(Failure::new(exit::INPUT, what).hint("quiltctl api-keys create --help"))
+    Err(Failure::new(exit::INPUT, bad_key_lifetime()).hint("quiltctl api-keys create --help"))
 }
 
 /// A new key with its secret, as the guide prints it. In one piece: a reader
@@ -157,4 +196,24 @@ pub(super) fn set_key(context: &Context, secret: &Secret) -> Result<(), Failure>
 fn parse(secret: &Secret) -> Result<ApiKeySecret, Failure> {
     let not_one = |_| quilt_client::Error::InvalidAnswer("an API key that is none").into();
     secret.expose().parse().map_err(not_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::key;
+    use super::*;
+
+    #[test]
+    fn namesakes_are_other_keys_that_work() {
+        let new = key("ci", 90);
+        let of = |id: &str, name: &str, days: i64| ApiKey {
+            id: id.to_owned(),
+            ..key(name, days)
+        };
+        let lone = [new.clone(), of("2", "cd", 9), of("3", "ci", -3)];
+        assert_eq!(namesakes(&new, &lone), None);
+        let one = [new.clone(), of("2", "ci", 9)];
+        let said = "Another API key named ci works as before";
+        assert_eq!(namesakes(&new, &one).as_deref(), Some(said));
+    }
 }

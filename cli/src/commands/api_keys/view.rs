@@ -94,18 +94,16 @@ pub(crate) fn note_twins(keys: &[ApiKey]) {
         by_name.entry(name).or_default().push(key);
     }
     for ((_, name), twins) in by_name.iter().filter(|(_, twins)| twins.len() > 1) {
-        let revoke = |key: &&ApiKey| {
-            let command = Command::of("quiltctl api-keys revoke").operand(&key.id);
-            command.to_string()
-        };
-        let commands: Vec<_> = twins.iter().map(revoke).collect();
         output::note(format_args!(
             "warning: {} active keys are named {}, as an interrupted rotation leaves them; \
-             revoke what is not used: {}",
+             revoke what is not used:",
             twins.len(),
             quoted::name(name),
-            commands.join(" or ")
         ));
+        for key in twins {
+            let revoke = Command::of("quiltctl api-keys revoke").operand(&key.id);
+            output::whole(format_args!("    {revoke}"));
+        }
     }
 }
 

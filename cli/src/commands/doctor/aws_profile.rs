@@ -1,16 +1,13 @@
 //! The profiles of the AWS files that get their credentials from quiltctl.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::wire::{Finding, FindingCode};
-use quilt_proto::{Command, ProfileName, locations, quoted};
+use quilt_proto::{Command, quoted};
 
 use super::report::Report;
-use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line, ini};
-use crate::hot_path;
+use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, Call, ini};
 
 /// Both files, as AWS programs find them.
 #[derive(Debug, Default)]
@@ -40,16 +37,6 @@ pub(super) struct Setting {
     pub(super) number: usize,
     pub(super) in_credentials: bool,
     is_ours: bool,
-}
-
-/// What a profile calls, beyond the program.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) program: String,
-    /// The profile of quiltd.toml.
-    pub(super) recipe: Option<ProfileName>,
-    pub(super) catalog: Option<String>,
-    pub(super) socket: Option<PathBuf>,
 }
 
 impl AwsFiles {
@@ -172,15 +159,6 @@ impl AwsFiles {
     }
 }
 
-impl Call {
-    /// The catalog it is about. Flags of this program do not reach that one.
-    pub(super) fn asked_catalog(&self) -> Option<String> {
-        let named = || env::var(locations::CATALOG_ENV).ok();
-        let catalog = self.catalog.clone().or_else(named);
-        catalog.filter(|catalog| !catalog.is_empty())
-    }
-}
-
 impl AwsProfile {
     /// The `credential_process` that counts, if it is ours.
     pub(super) fn process(&self) -> Option<&Setting> {
@@ -198,16 +176,7 @@ impl AwsProfile {
 
     /// What it calls, where that can be understood.
     pub(super) fn call(&self) -> Option<Call> {
-        let words = command_line::read(&self.process()?.value)?;
-        let (program, args) = words.split_first()?;
-        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-        let (global, args) = hot_path::parse(&args)?;
-        Some(Call {
-            program: program.clone(),
-            recipe: args.profile.filter(|profile| !profile.is_default()),
-            catalog: global.catalog,
-            socket: global.socket,
-        })
+        Call::parse(&self.process()?.value)
     }
 }
 

@@ -18,7 +18,7 @@ use super::remedy;
 use super::report::Report;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{socket_owner, version};
+use crate::{catalog_variable, socket_owner, version};
 
 /// How long a daemon that is well may take to say so.
 const ALIVE: Duration = Duration::from_secs(3);
@@ -41,12 +41,15 @@ pub(super) struct Daemon {
 pub(super) fn examine(
     context: &Context,
     aws: &[AwsProfile],
+    is_astray: bool,
     report: &mut Report,
 ) -> Result<Option<Daemon>, Failure> {
     let client = context.client()?;
     let health = client.clone().with_timeout(ALIVE).send(&ReadHealth);
     let health = match health {
         Ok(health) => health,
+        // Nobody is to be started, or mended, where nobody is to be asked.
+        Err(_) if is_astray => return Ok(None),
         Err(error) => {
             report.add([unreachable(context, &client, error)]);
             return Ok(None);
@@ -72,11 +75,23 @@ pub(super) fn examine(
         .map(|call| call.asked_catalog())
         .chain([context.catalog()?])
         .collect();
+    let of_variable = match catalog_variable::named(context) {
+        Some(Err(_)) => context.catalog()?,
+        _ => None,
+    };
+    if of_variable.is_some() {
+        // What is there without it is looked at all the same.
+        left.insert(None);
+    }
     while let Some(catalog) = left.pop_first() {
         let client = match &catalog {
             Some(catalog) => bare.clone().with_catalog(catalog),
             None => bare.clone(),
         };
+        // What the variable names, and is no catalog, is told as that.
+        if catalog.is_some() && catalog == of_variable {
+            continue;
+        }
         let settings = diagnose(context, &client, &health.version, report);
         daemon.settings = settings.or(daemon.settings);
         let profiles = client.send(&ReadProfiles).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! A proxy that would be asked for this machine's own endpoints.
 
-use quilt_proto::network::{ALL_PROXY, HTTP_PROXY, NO_PROXY};
+use quilt_proto::network_variables::{ALL_PROXY, HTTP_PROXY, NO_PROXY};
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::variables::Variables;

@@ -76,6 +76,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let progress = Progress::working("Looking at logins, files and programs");
     let variables = Variables::from_environment();
     let mut report = Report::default();
+    // First: what else there is to say of daemons may all be due to it.
+    let astray = sockets::check_variable(context)?;
+    let is_astray = astray.is_some();
+    report.add(astray);
     report.add(home::check());
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
@@ -99,12 +103,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     for profile in &profiles {
         report.add(competing_sources::check(profile));
         report.add(credential_process::check(profile));
-        report.add(sockets::check(context, profile)?);
+        if !is_astray {
+            report.add(sockets::check(context, profile)?);
+        }
     }
-    report.add(sockets::second_daemon(context)?);
-    report.add(units::check(context)?);
+    if !is_astray {
+        report.add(sockets::second_daemon(context)?);
+        report.add(units::check(context)?);
+    }
 
-    let daemon = daemon::examine(context, &profiles, &mut report)?;
+    let daemon = daemon::examine(context, &profiles, is_astray, &mut report)?;
     report.add(home::check_state(daemon.is_some()));
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {

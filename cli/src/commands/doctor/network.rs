@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::api::ComparePasswords;
-use quilt_proto::network::{
+use quilt_proto::network_variables::{
     ALL_PROXY, CERTIFICATE_VARIABLES, HTTP_PROXY, HTTPS_PROXY, NO_PROXY, environment,
     proxies_with_passwords,
 };

@@ -40,6 +40,30 @@ pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Fi
     Ok(Some(Finding::error(FindingCode::SocketDiffers, what, hint)))
 }
 
+/// A variable that leads this shell away from the daemon that programs without it
+/// ask, and that is there.
+pub(super) fn check_variable(context: &Context) -> Result<Option<Finding>, Failure> {
+    const NAME: &str = locations::SOCKET_ENV;
+    if context.global().socket.is_some() || !locations::is_socket_named() {
+        return Ok(None);
+    }
+    let here = context.socket()?;
+    let Ok(there) = locations::unnamed_socket() else {
+        return Ok(None);
+    };
+    let answers = || socket_owner::is_there(&there) && Client::new(&there).probe().is_ok();
+    if same(&here, &there) || is_of_one(&here, &there) || !answers() {
+        return Ok(None);
+    }
+    let what = format!(
+        "{NAME} names {} here, while the daemon of programs without it answers on {}",
+        quoted::path(&here),
+        quoted::path(&there)
+    );
+    let hint = remedy::unset(&[NAME]);
+    Ok(Some(Finding::error(FindingCode::SocketDiffers, what, hint)))
+}
+
 /// Another daemon in a place where programs look for one.
 pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> {
     let here = context.socket()?;

@@ -297,10 +297,10 @@ fn without_s3cmd_keys(content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 fn in_memory(name: &str, content: &[u8]) -> io::Result<PathBuf> {
     use std::fs::{File, Permissions};
     use std::io::Write;
-    use std::os::fd::IntoRawFd;
+    use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::fs::PermissionsExt;
 
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create, open};
     use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
     /// Scripts use the numbers below for redirections of their own.
@@ -314,12 +314,17 @@ fn in_memory(name: &str, content: &[u8]) -> io::Result<PathBuf> {
     // having its edit vanish.
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
     fcntl_add_seals(&file, seals)?;
-    let kept =
-        fcntl_dupfd_cloexec(&file, OUT_OF_THE_WAY).or_else(|_| fcntl_dupfd_cloexec(&file, 10))?;
-    let number = {
-        use std::os::fd::AsRawFd;
-        kept.as_raw_fd()
-    };
+    // The descriptor that every program below inherits keeps the file, and reads
+    // nothing: whoever opens it by its path needs the right to, which programs of
+    // other users that the program starts do not have.
+    let lasting = open(
+        format!("/proc/self/fd/{}", file.as_raw_fd()),
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let kept = fcntl_dupfd_cloexec(&lasting, OUT_OF_THE_WAY)
+        .or_else(|_| fcntl_dupfd_cloexec(&lasting, 10))?;
+    let number = kept.as_raw_fd();
     let path = PathBuf::from(format!("/proc/{}/fd/{number}", std::process::id()));
     // Without /proc the program would find no file, and no profile in it.
     File::open(&path)?;

@@ -72,17 +72,29 @@ fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) ->
     );
     let job = span(length);
     let session = &catalog.session;
+    let key = || {
+        let fingerprint = session.api_key_fingerprint.as_deref().unwrap_or_default();
+        format!("the API key {} at {at}", name(fingerprint))
+    };
     if session.state != SessionState::Active {
-        let login = Command::of("quiltctl login").option("--catalog", &catalog.catalog_url);
-        return sentence(&format!("! nobody is logged in to {at}"), Some(&login));
+        let what = match (session.state, session.kind) {
+            (SessionState::Expired, Some(TokenKind::ApiKey)) => {
+                format!("! the stack refuses {}", key())
+            }
+            (SessionState::Expired, _) => format!("! the login at {at} has ended"),
+            _ => format!("! nobody is logged in to {at}"),
+        };
+        // What the status names; a daemon of an older version names nothing.
+        let login = || Command::of("quiltctl login").option("--catalog", &catalog.catalog_url);
+        let hint = catalog.hint.clone().unwrap_or_else(login);
+        return sentence(&what, Some(&hint));
     }
     if session.kind != Some(TokenKind::ApiKey) {
         return format!(
             "the login at {at} renews itself for {job} and longer, unless the stack ends it"
         );
     }
-    let fingerprint = session.api_key_fingerprint.as_deref().unwrap_or_default();
-    let key = format!("the API key {} at {at}", name(fingerprint));
+    let key = key();
     match session.api_key_expires_at {
         Some(end) if end.seconds_since(now) < length => {
             let rotate = Command::of("quiltctl api-keys rotate --current")
@@ -113,6 +125,37 @@ fn roles(profile: &ProfileStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_work_is_said_as_the_status_says_it() {
+        use crate::commands::status::view::tests::status;
+        use crate::look::tests::look;
+
+        let said = |state, kind, hint: Option<&'static str>| {
+            let mut catalog = status().catalogs.remove(2);
+            catalog.session.state = state;
+            catalog.session.kind = kind;
+            catalog.hint = hint.map(Command::of);
+            session(&look(200, false), &catalog, Timestamp::now(), 50_400)
+        };
+        let key = Some(TokenKind::ApiKey);
+        let clear = "quiltctl clear-api-key --catalog https://key.quilt.example";
+        assert_eq!(
+            said(SessionState::Expired, key, Some(clear)),
+            format!(
+                "! the stack refuses the API key qk_1a2...f9c at key.quilt.example; run: {clear}"
+            )
+        );
+        let login = "quiltctl login --catalog https://key.quilt.example";
+        assert_eq!(
+            said(SessionState::Expired, Some(TokenKind::Interactive), None),
+            format!("! the login at key.quilt.example has ended; run: {login}")
+        );
+        assert_eq!(
+            said(SessionState::LoggedOut, None, None),
+            format!("! nobody is logged in to key.quilt.example; run: {login}")
+        );
+    }
 
     #[test]
     fn lengths_are_numbers_with_units() {

@@ -4,6 +4,9 @@
 //! takes the port then is believed, and another user would hand the program
 //! credentials of their own, to work for them. A socket that is bound there and
 //! accepts nothing lets nobody but this user listen: asking fails instead.
+//!
+//! Every program below inherits it, those of other users included, who could
+//! listen on it beside the daemon. So it is deaf.
 
 use std::io;
 use std::mem::forget;
@@ -14,6 +17,8 @@ use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::net::sockopt::set_socket_reuseport;
 use rustix::net::{AddressFamily, SocketType, bind, socket};
 
+use super::deaf_socket::deafen;
+
 /// Above the descriptors that scripts choose for themselves.
 const OUT_OF_THE_WAY: i32 = 100;
 
@@ -23,6 +28,12 @@ pub(super) fn keep(endpoint: SocketAddrV4) -> io::Result<()> {
     // The daemon's has it, too. Without it nobody else's can have the port.
     set_socket_reuseport(&socket, true)?;
     bind(&socket, &endpoint)?;
+    // Some systems let only root have filters, who is also the one that starts
+    // programs of other users below.
+    match deafen(&socket) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        done => done?,
+    }
     let socket = out_of_the_way(socket);
     fcntl_setfd(&socket, FdFlags::empty())?;
     // The system closes it.

@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-use quilt_proto::network::{ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY};
+use quilt_proto::network_variables::{ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY};
 
 /// What the endpoint is reached by, however it is spelled.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "::1"];

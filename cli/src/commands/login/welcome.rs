@@ -4,10 +4,14 @@ use quilt_proto::api::ReadStatus;
 use quilt_proto::wire::Session;
 use quilt_proto::{CatalogUrl, Command};
 
+use crate::commands::setup;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{self, host};
 use crate::output;
+
+/// What the profile of the default catalog is called.
+const USUAL: &str = "quilt";
 
 /// Says who is logged in now, and who was before. Where nobody reads it on a
 /// screen, the catalog alone on stdout, for scripts.
@@ -31,8 +35,10 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
     let status = context.of_all_catalogs().send(&ReadStatus).ok();
     let default = status.as_ref().and_then(|it| it.default_catalog.as_ref());
     if default.is_none_or(|default| default == catalog) {
+        let name = Some(setup::free_name(USUAL, catalog, true)).filter(|name| name != USUAL);
+        let wire = Command::of("quiltctl setup aws").option_if("--name", name);
         output::next(&[
-            ("quiltctl setup aws".into(), "for every AWS program"),
+            (wire, "for every AWS program"),
             ("quiltctl setup quilt3".into(), "for Python"),
         ]);
         return;
@@ -45,6 +51,7 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
         Some(alias) => (alias.to_owned(), alias.to_owned()),
         None => (short_name(catalog), host(catalog)),
     };
+    let profile = setup::free_name(&profile, catalog, false);
     let wire = Command::of("quiltctl setup aws")
         .option("--name", profile)
         .option("--catalog", &typed);

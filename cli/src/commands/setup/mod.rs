@@ -8,6 +8,7 @@ mod quilt3;
 pub(super) mod systemd;
 mod unit;
 
+pub(super) use self::aws::free_name;
 use crate::context::Context;
 use crate::exit::Failure;
 

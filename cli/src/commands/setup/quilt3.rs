@@ -100,8 +100,9 @@ fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure>
     } else if gateway.own_login {
         output::note(
             "The login that quilt3 made itself is still in auth.json, for --undo; to take it \
-             over instead: quiltctl logout, then quiltctl setup quilt3 --import",
+             over instead:",
         );
+        output::whole("    quiltctl logout && quiltctl setup quilt3 --import");
     }
     if gateway.changed {
         output::note("Restart programs that use quilt3.");

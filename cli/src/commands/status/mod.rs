@@ -41,7 +41,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         } else {
             // A script that looks causes no requests, and reads only the
             // result: what is to be mended goes beside it.
-            warn(&std::mem::take(&mut status.findings));
+            let findings = std::mem::take(&mut status.findings);
+            warn(view::not_at_a_session(&findings, &status.catalogs));
         }
         view::screen(&look, &status, &profiles).print(&look)
     })

@@ -21,23 +21,14 @@ pub(in crate::commands) fn screen(
         screen.line(Line::command(4, &at_hand(login)));
     }
     let several = status.catalogs.len() > 1;
-    let mut said: Vec<String> = Vec::new();
     for catalog in &status.catalogs {
         let is_default = several && status.default_catalog.as_ref() == Some(&catalog.catalog_url);
-        session(look, &mut screen, catalog, is_default, &mut said);
+        session(look, &mut screen, catalog, is_default);
         credentials(look, &mut screen, catalog, profiles);
         users(&mut screen, status, catalog);
     }
     // Errors first, and nothing twice that stands at its session.
-    let mut findings: Vec<&Finding> = status
-        .findings
-        .iter()
-        .filter(|finding| {
-            !said
-                .iter()
-                .any(|said| finding.summary.contains(said.as_str()))
-        })
-        .collect();
+    let mut findings = not_at_a_session(&status.findings, &status.catalogs);
     findings.sort_by_key(|finding| finding.severity != Severity::Error);
     for finding in findings {
         self::findings(look, &mut screen, &[finding]);
@@ -45,6 +36,21 @@ pub(in crate::commands) fn screen(
     screen.gap();
     screen.line(footer(look, status));
     screen
+}
+
+/// What does not stand at a session already.
+pub(super) fn not_at_a_session<'a>(
+    findings: &'a [Finding],
+    catalogs: &[CatalogStatus],
+) -> Vec<&'a Finding> {
+    let errors = |finding: &Finding| {
+        let mut all = catalogs
+            .iter()
+            .filter_map(|of| of.session.last_error.as_ref());
+        all.any(|said| finding.summary.contains(said.as_str()))
+    };
+    let left = findings.iter().filter(|finding| !errors(finding));
+    left.collect()
 }
 
 /// Things to mend by one command, which stands below them.
@@ -63,13 +69,7 @@ pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: 
 }
 
 /// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
-fn session(
-    look: &Look,
-    screen: &mut Screen,
-    catalog: &CatalogStatus,
-    is_default: bool,
-    said: &mut Vec<String>,
-) {
+fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, is_default: bool) {
     let session = &catalog.session;
     let symbol = match session.state {
         SessionState::Active if session.last_error.is_none() => Symbol::Good,
@@ -107,7 +107,6 @@ fn session(
     screen.line(line.with(facts.join(&between)));
     if let Some(error) = &session.last_error {
         screen.line(Line::indented(4).with(says(error)));
-        said.push(error.clone());
     }
     // What mends it is the daemon's to know; one of an older version says it
     // in its errors alone.
@@ -332,6 +331,19 @@ pub(in crate::commands) mod tests {
             default_catalog: Some(demo.catalog_url.clone()),
             catalogs: vec![demo, lab, key],
         }
+    }
+
+    #[test]
+    fn what_stands_at_a_session_is_not_said_again() {
+        let mut status = status();
+        let said = "the API key for https://key.quilt.example was forgotten";
+        status.catalogs[2].session.last_error = Some(said.to_owned());
+        let hint = "quiltctl login --api-key";
+        let finding = Finding::warning(quilt_proto::wire::FindingCode::ApiKey, said, hint);
+        status.findings.push(finding);
+        let left = not_at_a_session(&status.findings, &status.catalogs);
+        assert_eq!(left.len(), status.findings.len() - 1);
+        assert!(left.iter().all(|finding| finding.summary != said));
     }
 
     #[test]

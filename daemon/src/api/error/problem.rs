@@ -111,7 +111,7 @@ fn streams(refused: StreamRefused) -> Problem {
 
 fn catalog(error: &CatalogError) -> Problem {
     match error {
-        CatalogError::Name(_) => Problem::new(422, ErrorCode::InvalidInput, error.to_string()),
+        CatalogError::Name { .. } => Problem::new(422, ErrorCode::InvalidInput, error.to_string()),
         CatalogError::Url(error) => Problem::new(
             422,
             ErrorCode::InvalidInput,
@@ -170,6 +170,7 @@ fn session(error: &SessionError) -> Problem {
         SessionError::LoggedOut(_)
         | SessionError::Superseded(_)
         | SessionError::KeyForgotten(_)
+        | SessionError::KeyUnread(_)
         | SessionError::WebLoginLate
         | SessionError::WebLoginReplaced => Problem::new(401, ErrorCode::LoginRequired, detail),
         SessionError::NoRandomness => Problem::new(500, ErrorCode::Internal, detail),

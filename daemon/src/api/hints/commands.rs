@@ -7,9 +7,10 @@ pub(in crate::api) use quilt_trust::look;
 
 use crate::files::FileError;
 use crate::instance;
-use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
+use crate::keys::KeyDiagnostic;
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
+use crate::session::KeyOrigin;
 use crate::token_store::{StoreError, StoreNote};
 
 /// Names a catalog that is one, and logs in there, as the status says it.
@@ -74,36 +75,21 @@ pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").operand(catalog)
 }
 
-/// What a key needs that was not taken at the start. The next start takes it.
-pub(in crate::api) fn not_taken(
-    from: &StartupSource,
-    error: &StartupKeyError,
-    settings: &Path,
-) -> Command {
-    match (from, error) {
-        (_, StartupKeyError::Distrusted(distrust)) => distrust.remedy(),
-        (StartupSource::File(_, path), StartupKeyError::Loose { .. }) => Command::of("chmod go=")
-            .path(path)
-            .words("&& quiltctl daemon restart"),
-        (StartupSource::File(_, path), StartupKeyError::Unreadable { source, .. }) => {
-            look(path, source.kind())
-        }
-        (StartupSource::File(catalog, _) | StartupSource::Credential(catalog), _) => {
-            new_key(catalog)
-        }
-        // The settings give names to catalogs.
-        (StartupSource::Unnamed, _) => Command::edit(settings),
-    }
-}
-
 /// Sets an API key.
 pub(super) fn new_key(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login --api-key").option("--catalog", catalog)
 }
 
-/// What a refused key needs: a login does not help while the key overrides it.
-pub(super) fn refused_key(catalog: &CatalogUrl, login_beneath: bool) -> Command {
-    if login_beneath {
+/// What a refused key needs: a login does not help while the key overrides it,
+/// and one that each start reads is back with the next.
+pub(super) fn refused_key(
+    catalog: &CatalogUrl,
+    origin: Option<&KeyOrigin>,
+    login_beneath: bool,
+) -> Command {
+    if let Some(replace) = origin.and_then(KeyOrigin::replace_key) {
+        replace
+    } else if login_beneath {
         Command::of("quiltctl clear-api-key").option("--catalog", catalog)
     } else {
         new_key(catalog)
@@ -137,10 +123,11 @@ pub(in crate::api) fn key(notice: &KeyDiagnostic) -> Command {
         // One that has ended cannot make its own successor.
         KeyDiagnostic::Ends {
             catalog,
+            origin,
             login_beneath,
             is_over: true,
             ..
-        } => refused_key(catalog, *login_beneath),
+        } => refused_key(catalog, origin.as_ref(), *login_beneath),
         KeyDiagnostic::Ends { catalog, .. } => {
             Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
         }

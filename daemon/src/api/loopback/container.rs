@@ -13,7 +13,8 @@ use axum::response::Response;
 use axum::routing::get;
 use http::request::Parts;
 
-use super::{LoopbackState, answer, private};
+use super::error_body::answer;
+use super::{LoopbackState, private};
 use crate::api::endpoint::json;
 use crate::app::App;
 use crate::grant::{Endpoint, Right};

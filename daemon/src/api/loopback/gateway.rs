@@ -26,7 +26,8 @@ use zeroize::Zeroizing;
 
 use self::caller::{Caller, caller, granted};
 use self::paths::{is_proxied, noted};
-use super::{LoopbackState, answer, private, program, refused_in_graphql};
+use super::error_body::{answer, refused_in_graphql};
+use super::{LoopbackState, private, program};
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::body_room::Holder;

@@ -4,6 +4,7 @@
 //! a grant's token.
 
 mod container;
+mod error_body;
 mod gateway;
 
 pub(super) use self::container::{PATH as CONTAINER_PATH, open as open_container};
@@ -12,18 +13,18 @@ pub(super) use self::gateway::open as open_gateway;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::Router;
+use axum::response::Response;
 use http::request::Parts;
-use http::{Extensions, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, header};
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{ErrorCode, Problem, ProfileName};
-use serde::Serialize;
 use tokio::time::Instant;
 
+use self::error_body::answer;
 use super::audit;
-use super::body_limits::{RequestBodies, TRY_AGAIN};
+use super::body_limits::RequestBodies;
 use super::error::ApiError;
 use super::request_meter::{self, metered};
 use crate::app::App;
@@ -217,57 +218,6 @@ fn refuse(rate_limit: &RateLimit, problem: &Problem) -> Response {
 fn too_often() -> Response {
     let detail = "too many requests without a grant; try again in a moment";
     answer(&Problem::new(429, ErrorCode::Busy, detail))
-}
-
-/// A problem in both spellings: AWS SDKs read either, quilt3 the lower one.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorBody<'a> {
-    #[serde(rename = "code")]
-    lower_code: &'a str,
-    #[serde(rename = "message")]
-    lower_message: &'a str,
-    code: &'a str,
-    message: &'a str,
-    /// As GraphQL says it.
-    #[serde(rename = "errors", skip_serializing_if = "Option::is_none")]
-    errors: Option<[GraphqlError<'a>; 1]>,
-}
-
-#[derive(Serialize)]
-struct GraphqlError<'a> {
-    message: &'a str,
-}
-
-fn answer(problem: &Problem) -> Response {
-    error_response(problem, false)
-}
-
-/// An answer that clients of GraphQL understand as well.
-fn refused_in_graphql(problem: &Problem) -> Response {
-    error_response(problem, true)
-}
-
-fn error_response(problem: &Problem, in_graphql: bool) -> Response {
-    let message = problem.to_string();
-    let body = Json(ErrorBody {
-        lower_code: problem.code.as_str(),
-        lower_message: &message,
-        code: problem.code.as_str(),
-        message: &message,
-        errors: in_graphql.then_some([GraphqlError { message: &message }]),
-    });
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = private((status, body).into_response());
-    let is_busy = [
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::TOO_MANY_REQUESTS,
-    ];
-    if is_busy.contains(&status) {
-        let seconds = HeaderValue::from(TRY_AGAIN);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
 }
 
 fn private(mut response: Response) -> Response {

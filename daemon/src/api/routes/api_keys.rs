@@ -46,8 +46,10 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
 
 async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
-    call.app.keys.clear(&session);
-    call.app.note_user(&session, None);
+    // Whoever has no key stays who they are.
+    if call.app.keys.clear(&session) {
+        call.app.note_user(&session, None);
+    }
     session.keep_notes().await;
     Ok(())
 }

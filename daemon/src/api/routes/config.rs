@@ -51,7 +51,7 @@ async fn reset(call: &Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
 /// Autoconfigures from a catalog.
 async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues, ApiError> {
     let app = &call.app;
-    let catalog = catalog_resolver::named(url, &app.settings.current())?;
+    let catalog = catalog_resolver::named(url, &app.settings)?;
     call.subject.resolved(&catalog);
     let published = app
         .stack

@@ -1,7 +1,7 @@
 //! `GET /v1/doctor`, and what it has to ask beside that.
 
 use quilt_proto::api::{ComparePasswords, ReadDiagnosis};
-use quilt_proto::network;
+use quilt_proto::network_variables;
 use quilt_proto::wire::{Diagnosis, PasswordComparison};
 
 use crate::api::endpoint::{Call, Served};
@@ -30,7 +30,7 @@ async fn run_checks(Call { app, catalog, .. }: Call<ReadDiagnosis>) -> Result<Di
 
 /// Only names are told: who asks has shown what they know.
 async fn compare(call: Call<ComparePasswords>) -> Result<PasswordComparison, ApiError> {
-    let own = network::proxies_with_passwords();
+    let own = network_variables::proxies_with_passwords();
     let differs = |(name, value): &(&String, _)| own.get(*name).is_some_and(|own| own != *value);
     let asked = call.body.variables.iter();
     Ok(PasswordComparison {

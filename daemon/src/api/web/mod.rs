@@ -28,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 /// Logins of one catalog that wait for their browsers at once. Each has a port.
 const MOST: usize = 4;
 
+/// The same for all catalogs: any address can be named as one.
+const MOST_OF_ALL: usize = 32;
+
 /// How long a poll waits for news; less than any client's timeout.
 const POLL: Duration = Duration::from_secs(20);
 
@@ -68,9 +71,11 @@ impl WebLogins {
             return Err(SessionError::NoOwners(session.catalog().clone()).into());
         }
         let connect = session.connect(connect).await?;
-        let listener = RedirectListener::bind(connect.port())
+        let listener = RedirectListener::bind(connect.unused_ports())
             .map_err(|error| ApiError::NoLoopback(error.kind().to_string()))?;
-        let login = session.web_login(connect, listener.uri(), accept).await;
+        let login = session
+            .web_login(connect, listener.redirect(), accept)
+            .await;
         let login = login.map_err(|error| ApiError::Login(error, LoginMethod::Browser))?;
         let attempt = Arc::new(Attempt {
             login: Arc::new(login),
@@ -102,19 +107,16 @@ impl WebLogins {
         })
     }
 
-    /// Of too many logins to one catalog, the oldest is given up.
+    /// Of too many logins, to one catalog or in all, the oldest is given up.
     fn add(&self, id: &str, attempt: &Arc<Attempt>) {
         let mut map = self.map();
         map.insert(id.to_owned(), Arc::clone(attempt));
-        let catalog = attempt.login.session().catalog();
-        let rivals = map
-            .values()
-            .filter(|other| !other.is_over() && other.login.session().catalog() == catalog);
-        let mut rivals: Vec<_> = rivals.collect();
-        rivals.sort_unstable_by_key(|other| other.begun);
-        let most = rivals.len().saturating_sub(MOST);
-        for oldest in &rivals[..most] {
-            oldest.end(Err(SessionError::WebLoginReplaced));
+        let mut waiting: Vec<_> = map.values().filter(|other| !other.is_over()).collect();
+        waiting.sort_unstable_by_key(|other| other.begun);
+        let catalogs = waiting.iter().map(|other| other.login.session().catalog());
+        let given_up = in_excess(&catalogs.collect::<Vec<_>>());
+        for oldest in given_up {
+            waiting[oldest].end(Err(SessionError::WebLoginReplaced));
         }
     }
 
@@ -130,6 +132,15 @@ impl WebLogins {
             Some(Err(error)) => Err(error.into()),
         }
     }
+}
+
+/// Which of the logins that wait are too many, by the catalog of each, the
+/// oldest first.
+fn in_excess(catalogs: &[&CatalogUrl]) -> Vec<usize> {
+    let all = catalogs.len().saturating_sub(MOST_OF_ALL);
+    let later = |at: usize| catalogs[at..].iter().filter(move |it| **it == catalogs[at]);
+    let excess = (0..catalogs.len()).filter(|at| *at < all || later(*at).count() > MOST);
+    excess.collect()
 }
 
 /// Gives an attempt up when its time is over, and forgets it a while after
@@ -205,5 +216,25 @@ impl Attempt {
         audit::record(&self.app, Action::Login, result, session.catalog(), peer);
         self.end(outcome);
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_makes_way_where_there_are_too_many_of_one_catalog_or_of_all() {
+        let catalog =
+            |number: usize| -> CatalogUrl { format!("https://c{number}.example").parse().unwrap() };
+        let others: Vec<_> = (0..MOST_OF_ALL + 2).map(catalog).collect();
+        let others: Vec<_> = others.iter().collect();
+        assert_eq!(in_excess(&others), [0, 1]);
+        assert!(in_excess(&others[2..]).is_empty());
+
+        let (one, two) = (catalog(1), catalog(2));
+        let same = [&one, &two, &one, &one, &one, &one];
+        assert_eq!(in_excess(&same), [0]);
+        assert!(in_excess(&same[1..]).is_empty());
     }
 }

@@ -3,7 +3,9 @@
 //! too: what a browser is started with can be read by every user of the
 //! machine, what this page answers only by the browser.
 
+use std::fmt::Display;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +19,12 @@ use url::form_urlencoded;
 use super::Attempt;
 use super::page::{self, Page, lead_on, page};
 use crate::listen::{Limits, LoopbackListener, TurnAway, UnknownOwner, WaitingLimit};
-use crate::session::SessionError;
+use crate::session::{Redirect, SessionError};
 
 const PATH: &str = "/callback";
+
+/// How many more logins one registration is for.
+const SPARE: usize = 7;
 
 /// How the path of the page begins that leads on to the stack's.
 const START: &str = "/start/";
@@ -48,21 +53,30 @@ pub(super) struct RedirectListener {
 }
 
 impl RedirectListener {
-    /// Listens on 127.0.0.1, for this user's browsers alone. Takes `port` where
-    /// it is free, else one the system chooses.
-    pub(super) fn bind(port: Option<u16>) -> io::Result<Self> {
-        let turn_away = || UnknownOwner::TurnAway(TurnAway::with(page::to_unknown()));
-        let (listener, address) = match LoopbackListener::bind(port.unwrap_or(0), turn_away()) {
-            Err(_) if port.is_some() => LoopbackListener::bind(0, turn_away())?,
-            bound => bound?,
+    /// Listens on 127.0.0.1, for this user's browsers alone. Takes one of
+    /// `ports` that is free, else one the system chooses.
+    pub(super) fn bind(ports: Vec<u16>) -> io::Result<Self> {
+        let bind = |port| {
+            let turn_away = UnknownOwner::TurnAway(TurnAway::with(page::to_unknown()));
+            LoopbackListener::bind(port, turn_away)
         };
+        let free = ports.into_iter().find_map(|port| bind(port).ok());
+        let (listener, address) = free.map_or_else(|| bind(0), Ok)?;
         let host = address.to_string();
         Ok(Self { listener, host })
     }
 
-    /// The redirect URI.
-    pub(super) fn uri(&self) -> String {
-        format!("http://{}{PATH}", self.host)
+    /// The redirect URI, with some for later logins on ports that are free now.
+    pub(super) fn redirect(&self) -> Redirect {
+        let uri = |host: &dyn Display| format!("http://{host}{PATH}");
+        // All at once, so that each is another.
+        let free = (0..SPARE).map_while(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok());
+        let free: Vec<_> = free.collect();
+        let addresses = free.iter().filter_map(|port| port.local_addr().ok());
+        Redirect {
+            uri: uri(&self.host),
+            spare: addresses.map(|address| uri(&address)).collect(),
+        }
     }
 
     /// The page that leads on to the stack's. The id keeps web pages from

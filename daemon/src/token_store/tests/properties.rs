@@ -31,11 +31,13 @@ fn login() -> impl Strategy<Value = Record> {
 }
 
 fn document() -> impl Strategy<Value = Document> {
-    let client =
-        (any::<String>(), any::<String>()).prop_map(|(client_id, redirect_uri)| OAuthClient {
+    let client = (any::<String>(), any::<String>(), any::<Vec<String>>()).prop_map(
+        |(client_id, redirect_uri, unused_redirect_uris)| OAuthClient {
             client_id,
             redirect_uri,
-        });
+            unused_redirect_uris,
+        },
+    );
     let catalog = "[a-z]{1,8}".prop_map(|name| format!("https://{name}.example").parse().unwrap());
     (
         prop::collection::btree_map(catalog, login(), 0..4),

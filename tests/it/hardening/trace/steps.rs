@@ -4,8 +4,8 @@ use std::fs;
 
 use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::Run;
-use quilt_tests::stack::{Endpoint, Fault, FaultKind};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};

@@ -10,6 +10,7 @@
 
 mod conflict;
 mod edit;
+mod elsewhere;
 mod read_only;
 mod record;
 mod undo;
@@ -23,6 +24,7 @@ use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
 
 use self::edit::{DesiredProfile, Edit};
+use self::elsewhere::Purpose;
 use self::read_only::{by_hand, unwritable_file};
 use self::record::{Record, Records};
 use self::undo::take_back;
@@ -51,6 +53,23 @@ pub(crate) struct Args {
     /// Put the file back as it was
     #[arg(long)]
     undo: bool,
+
+    /// Do not ask before a profile gives the credentials of another catalog
+    #[arg(long, conflicts_with = "undo")]
+    yes: bool,
+}
+
+/// A name for a profile of this catalog that AWS programs know for nothing else.
+pub(in crate::commands) fn free_name(
+    wanted: &str,
+    catalog: &CatalogUrl,
+    is_default: bool,
+) -> String {
+    let purpose = Purpose {
+        catalog,
+        is_default,
+    };
+    elsewhere::free_name(wanted, |name| elsewhere::is_taken(name, Some(purpose)))
 }
 
 impl Args {
@@ -75,7 +94,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let wanted_lines = if args.undo {
         Vec::new()
     } else {
-        lines(context, args)?
+        let lines = lines(context, args)?;
+        elsewhere::leads_elsewhere(context, &path, &name, &lines, args.yes)?;
+        lines
     };
     // Whoever else sets up at this moment reads what this run has written.
     let _alone = alone()?;
@@ -97,9 +118,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         return report(context, &path, &name, done, changed);
     }
 
-    let created = record
-        .as_ref()
-        .map_or(current.is_none(), |record| record.created);
+    let created = record.as_ref().map_or_else(
+        || current.is_none() || records.has_created(&path),
+        |record| record.created,
+    );
     let lines = wanted_lines;
     conflict::goes_before(&place(CREDENTIALS_ENV)?, &name)?;
     let wanted = DesiredProfile {

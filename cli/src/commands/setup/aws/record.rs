@@ -67,6 +67,12 @@ impl Records {
             .find(|record| record.config == config && record.profile == profile)
     }
 
+    /// Whether one of them made a file.
+    pub(super) fn has_created(&self, config: &Path) -> bool {
+        let mut of_file = self.records.iter().filter(|record| record.config == config);
+        of_file.any(|record| record.created)
+    }
+
     /// Adds an edit in place of an earlier one.
     pub(super) fn put(&mut self, record: Record) {
         self.remove(&record.config, &record.profile);

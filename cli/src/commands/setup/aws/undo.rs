@@ -34,7 +34,7 @@ pub(super) fn take_back(
     let original = record.as_ref().map(|it| (it, it.edit.revert(bytes)));
     let changed = match original {
         Some((record, Some(original))) => {
-            if record.created && original.is_empty() {
+            if record.created && original.trim_ascii().is_empty() {
                 let target = fs::canonicalize(path).map_err(|error| failed_at(path, &error))?;
                 fs::remove_file(target).map_err(|error| failed_at(path, &error))?;
             } else {

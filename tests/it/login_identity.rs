@@ -1,0 +1,157 @@
+//! Who is logged in after a login, and who was before.
+
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, KeySeed, StackConfig};
+use quilt_tests::harness::{Run, World};
+use serde_json::Value;
+
+use crate::web_login::{Player, approving};
+
+/// Logs somebody in with a code, however that ends.
+async fn login(world: &World, user: &str, args: &[&str]) -> Run {
+    let code = world.stack.control().login_code(user).unwrap();
+    let args = [&["login", "--code-stdin"], args].concat();
+    world.ctl_with_input(&args, &code).await
+}
+
+fn place(world: &World) -> String {
+    let catalog = world.stack.catalog_url();
+    catalog.split_once("://").unwrap().1.to_owned()
+}
+
+/// What a login says on stderr; its stdout is the catalog alone.
+fn said(world: &World, run: Run) -> Vec<String> {
+    let lines = run.stderr.lines().map(str::to_owned).collect();
+    assert_eq!(run.ok().trim(), world.stack.catalog_url());
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_says_whose_it_is_and_whose_was_before() {
+    let mut world = World::with(approving()).await;
+    let place = place(&world);
+    let is = |name: &str, role: &str| format!("Logged in to {place} as {name} (role {role}).");
+    let was = |name: &str| format!("Before, {name} was logged in there.");
+    let role = |user: &str| {
+        let overview = world.stack.control().overview();
+        let users = overview["users"].as_array().unwrap().clone();
+        let user = users.into_iter().find(|known| known["name"] == user);
+        user.unwrap()["role"].as_str().unwrap().to_owned()
+    };
+    let (alice, bob) = (is("alice", &role("alice")), is("bob", &role("bob")));
+
+    let configured = format!("{} is the default catalog now.", world.stack.catalog_url());
+    let first = said(&world, login(&world, "alice", &[]).await);
+    assert_eq!(first, [alice.clone(), configured]);
+    // The same again is no change.
+    assert_eq!(
+        said(&world, login(&world, "alice", &[]).await),
+        std::slice::from_ref(&alice)
+    );
+    let changed = said(&world, login(&world, "bob", &[]).await);
+    assert_eq!(changed, [bob.clone(), was("alice")]);
+
+    // After a restart, after a logout, after both.
+    world.crash_and_restart().await;
+    let changed = said(&world, login(&world, "alice", &[]).await);
+    assert_eq!(changed, [alice.clone(), was("bob")]);
+    world.ctl(&["logout"]).await.ok();
+    world.crash_and_restart().await;
+    let changed = said(&world, login(&world, "bob", &[]).await);
+    assert_eq!(changed, [bob.clone(), was("alice")]);
+
+    // An API key, and the login under it.
+    let seed = KeySeed::new("alice", "ci");
+    let key = world.stack.control().add_key(&seed).unwrap();
+    let key = key.secret;
+    let by_key = world.ctl_with_input(&["login", "--api-key"], &key).await;
+    assert_eq!(said(&world, by_key), [alice.clone(), was("bob")]);
+    let under = said(&world, login(&world, "bob", &[]).await);
+    assert!(under[0].contains("quiltctl clear-api-key"), "{under:?}");
+    assert_eq!(under[1..], [bob.clone(), was("alice")]);
+    world.ctl(&["clear-api-key"]).await.ok();
+    assert_eq!(said(&world, login(&world, "bob", &[]).await), [bob]);
+
+    // Through the browser.
+    let mut command = world.ctl_command(&["login", "--web", "--no-browser"]);
+    let web = begin(&mut command);
+    let (web, start) = web.await;
+    let redirect = Player::new().authorize(&start).await;
+    Player::new().get(&redirect).await;
+    let ended = web.wait_with_output().await.unwrap();
+    let ended = said(&world, ended.into());
+    assert_eq!(ended, [alice, was("bob")]);
+
+    // For programs.
+    let json = login(&world, "bob", &["--json"]).await.ok();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["me"]["name"], "bob");
+    assert_eq!(json["previous_user"], "alice");
+    assert_eq!(json.get("me_error"), None);
+}
+
+/// Starts a login through the browser; and where the browser has to go.
+async fn begin(command: &mut tokio::process::Command) -> (tokio::process::Child, String) {
+    use std::process::Stdio;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = crate::web_login::page_named(child.stderr.as_mut().unwrap()).await;
+    (child, start)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_stands_where_the_stack_does_not_say_whose_it_is() {
+    let world = World::logged_in().await;
+    let control = world.stack.control();
+    control.plant(Endpoint::Graphql, Fault::once(FaultKind::status(503)));
+    let said = said(&world, login(&world, "bob", &[]).await);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("could not be asked"), "{said:?}");
+    assert!(said[0].ends_with("run: quiltctl whoami"), "{said:?}");
+    assert!(world.ctl(&["whoami"]).await.ok().contains("bob"));
+    // What it said when it was asked later counts.
+    let changed = login(&world, "alice", &[]).await.stderr;
+    assert!(changed.contains("Before, bob was logged in"), "{changed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_login_of_a_home_makes_its_catalog_the_configured_one() {
+    let world = World::start().await;
+    let catalog = world.stack.catalog_url().to_owned();
+    assert!(!world.home.config_yml().exists());
+    let code = world.stack.control().login_code("alice").unwrap();
+    world
+        .ctl_with_input(&["login", "--code-stdin", "--catalog", &catalog], "wrong")
+        .await
+        .failed(6);
+    assert!(
+        !world.home.config_yml().exists(),
+        "a login that failed does not"
+    );
+    world
+        .ctl_with_input(&["login", "--code-stdin", "--catalog", &catalog], &code)
+        .await
+        .ok();
+    // Found without being named.
+    let mut command = world.ctl_command(&["whoami"]);
+    let output = command.env_remove("QUILT_CATALOG").output().await.unwrap();
+    assert!(Run::from(output).ok().contains("alice"));
+    let config = std::fs::read_to_string(world.home.config_yml()).unwrap();
+    assert!(config.contains(world.stack.registry_url()), "{config}");
+
+    // A second catalog changes nothing there.
+    let other = FakeStack::bind(StackConfig::default());
+    let other = other.await.unwrap();
+    let code = other.control().login_code("bob").unwrap();
+    let there = ["login", "--code-stdin", "--catalog", other.catalog_url()];
+    let run = world.ctl_with_input(&there, &code).await;
+    assert!(!run.stderr.contains("configured"), "{run:?}");
+    run.ok();
+    assert_eq!(
+        std::fs::read_to_string(world.home.config_yml()).unwrap(),
+        config
+    );
+}
