@@ -115,7 +115,6 @@ impl Command {
         match self {
             Self::Login(args) => args.is_about_default_catalog(),
             Self::Logout(args) => !args.all,
-            Self::Setup(setup::Command::Aws(_)) => true,
             Self::Admin(_)
             | Self::ApiKeys(_)
             | Self::Buckets
@@ -123,6 +122,7 @@ impl Command {
             | Self::Console(_)
             | Self::Role(_)
             | Self::Search(_)
+            | Self::Setup(setup::Command::Aws(_))
             | Self::Token
             | Self::Whoami => true,
             Self::Audit(_)
@@ -161,7 +161,6 @@ impl Command {
     pub(crate) fn repeats(&self) -> bool {
         match self {
             Self::Login(args) => args.repeats(),
-            Self::Setup(setup::Command::Aws(_)) => true,
             _ => false,
         }
     }

@@ -65,20 +65,15 @@ mod tests {
 
     use super::*;
 
-    fn bound() -> (OwnedFd, SocketAddrV4) {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = getsockname(&socket).unwrap().try_into().unwrap();
-        (socket, address)
-    }
-
     fn reaches(address: SocketAddrV4) -> bool {
         TcpStream::connect_timeout(&address.into(), Duration::from_millis(200)).is_ok()
     }
 
     #[test]
     fn whoever_listens_on_it_hears_nobody_and_cannot_change_that() {
-        let (socket, address) = bound();
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = getsockname(&socket).unwrap().try_into().unwrap();
         match deafen(&socket) {
             // Nobody but root may here, and the tests of root's are run as well.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return,

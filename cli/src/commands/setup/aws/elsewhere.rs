@@ -76,22 +76,20 @@ fn said(call: &Call) -> String {
 /// The catalog that a call is about, where nobody's shell says otherwise.
 fn meant(context: &Context, call: &Call) -> Option<CatalogUrl> {
     let all = context.of_all_catalogs();
-    match &call.catalog {
-        Some(catalog) => CatalogUrl::from_typed(catalog).ok().or_else(|| {
+    if let Some(catalog) = &call.catalog {
+        return CatalogUrl::from_typed(catalog).ok().or_else(|| {
             let asked = ReadSession(SessionQuery::default());
             let session = context.of_catalog(catalog).send(&asked).ok()?;
             Some(session.catalog_url)
-        }),
-        None => {
-            let own = |recipe: &ProfileName| {
-                let profiles = all.send(&ReadProfiles).ok()?;
-                let mut named = profiles.into_iter().filter(|known| known.name == *recipe);
-                named.next()?.catalog_url
-            };
-            let own = call.recipe.as_ref().and_then(own);
-            own.or_else(|| all.send(&ReadStatus).ok()?.default_catalog)
-        }
+        });
     }
+    let own = |recipe: &ProfileName| {
+        let profiles = all.send(&ReadProfiles).ok()?;
+        let mut named = profiles.into_iter().filter(|known| known.name == *recipe);
+        named.next()?.catalog_url
+    };
+    let own = call.recipe.as_ref().and_then(own);
+    own.or_else(|| all.send(&ReadStatus).ok()?.default_catalog)
 }
 
 /// The name, or one like it that is free.
@@ -155,11 +153,11 @@ mod tests {
         command_line::write(Path::new("/usr/bin/quiltctl"), &words).unwrap()
     }
 
-    fn purpose(catalog: &CatalogUrl) -> Option<Purpose<'_>> {
-        Some(Purpose {
+    fn purpose(catalog: &CatalogUrl) -> Purpose<'_> {
+        Purpose {
             catalog,
             is_default: false,
-        })
+        }
     }
 
     #[test]
@@ -176,7 +174,7 @@ mod tests {
                     config.as_bytes(),
                     credentials.as_bytes(),
                     name,
-                    purpose(catalog),
+                    Some(purpose(catalog)),
                 )
             })
         };
@@ -190,7 +188,7 @@ mod tests {
         let lake = process(&["credential-process", "--profile", "lake"]);
         let config = format!("[profile lake]\ncredential_process = {lake}\n");
         let lab: CatalogUrl = "https://lab.quilt.example".parse().unwrap();
-        let taken = |name| is_taken_in(config.as_bytes(), b"", name, purpose(&lab));
+        let taken = |name| is_taken_in(config.as_bytes(), b"", name, Some(purpose(&lab)));
         assert!(taken("lake") && !taken("lab"));
         let quilt = process(&["credential-process"]);
         let config = format!("[profile quilt]\ncredential_process = {quilt}\n");
