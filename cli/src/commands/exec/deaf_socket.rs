@@ -1,5 +1,6 @@
 //! A socket that hears nothing, whoever comes to hold it: a filter drops all
 //! that arrives, and is locked (socket(7), `SO_LOCK_FILTER`).
+//! Other systems have no such filters.
 #![allow(
     unsafe_code,
     reason = "no safe library locks a filter; nothing else is in here"
@@ -11,7 +12,6 @@ use std::io;
 use rustix::fd::{AsRawFd, OwnedFd};
 
 /// Has a socket hear nothing any more, for good.
-#[cfg(target_os = "linux")]
 pub(super) fn deafen(socket: &OwnedFd) -> io::Result<()> {
     /// "Return zero bytes of it" (`BPF_RET | BPF_K`).
     const RETURN: u16 = 0x06;
@@ -30,13 +30,6 @@ pub(super) fn deafen(socket: &OwnedFd) -> io::Result<()> {
     set::<c_int>(socket, libc::SO_LOCK_FILTER, &1)
 }
 
-/// Other systems have no such filters.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn deafen(_socket: &OwnedFd) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(target_os = "linux")]
 fn set<T>(socket: &OwnedFd, option: c_int, value: &T) -> io::Result<()> {
     let size = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
     // SAFETY: the value is there for as long as the call takes, and so long.
@@ -56,7 +49,7 @@ fn set<T>(socket: &OwnedFd, option: c_int, value: &T) -> io::Result<()> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
     use std::time::Duration;

@@ -9,6 +9,7 @@
 //! comes last in every SDK's chain, so that whatever stands before it, be it a
 //! variable or a file, is taken out of the program's sight.
 
+#[cfg(target_os = "linux")]
 mod deaf_socket;
 mod files;
 mod lasts_for;

@@ -17,6 +17,7 @@ use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::net::sockopt::set_socket_reuseport;
 use rustix::net::{AddressFamily, SocketType, bind, socket};
 
+#[cfg(target_os = "linux")]
 use super::deaf_socket::deafen;
 
 /// Above the descriptors that scripts choose for themselves.
@@ -30,6 +31,7 @@ pub(super) fn keep(endpoint: SocketAddrV4) -> io::Result<()> {
     bind(&socket, &endpoint)?;
     // Some systems let only root have filters, who is also the one that starts
     // programs of other users below.
+    #[cfg(target_os = "linux")]
     match deafen(&socket) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         done => done?,
