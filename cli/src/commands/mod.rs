@@ -161,6 +161,7 @@ impl Command {
     pub(crate) fn repeats(&self) -> bool {
         match self {
             Self::Login(args) => args.repeats(),
+            Self::Setup(setup::Command::Aws(_)) => true,
             _ => false,
         }
     }
