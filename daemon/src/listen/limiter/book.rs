@@ -313,6 +313,7 @@ impl Book {
         let is_serving = usize::from(entry.load >= Load::UnderWay);
         let is_running = usize::from(entry.load == Load::Running);
         let streams = usize::from(entry.is_stream);
+        let waiting = (entry.activity == Activity::Waiting).then_some((entry.since, id));
         let new = self.origins.enter(&Origin::Grant(grant.to_owned()));
         let old = std::mem::replace(&mut entry.origin, new);
         let tally = &mut self.origins[old];
@@ -320,12 +321,16 @@ impl Book {
         tally.serving -= is_serving;
         tally.running -= is_running;
         tally.streams -= streams;
+        if let Some(waiting) = &waiting {
+            tally.waiting.remove(waiting);
+        }
         self.forget(old);
         let tally = &mut self.origins[new];
         tally.held += 1;
         tally.serving += is_serving;
         tally.running += is_running;
         tally.streams += streams;
+        tally.waiting.extend(waiting);
         self.next_turns()
     }
 

@@ -328,6 +328,20 @@ fn who_has_a_grant_goes_after_strangers() {
 }
 
 #[test]
+fn who_shows_a_grant_while_it_waits_waits_for_that_one_only() {
+    let mut bench = Bench::new(4);
+    let asked: Vec<_> = (0..4).map(|_| bench.ask(&Origin::Unknown).0).collect();
+    assert_eq!(bench.book.turn(asked[2]), Turn::Later);
+    assert_eq!(bench.book.authenticate(asked[2], "grant"), [asked[2]]);
+    bench.book.remove(asked[2]);
+    assert_eq!(bench.book.answered(asked[0]), [asked[3]]);
+    for id in asked {
+        bench.book.remove(id);
+    }
+    assert!(bench.book.is_empty());
+}
+
+#[test]
 fn streams_are_few_for_one_caller_and_for_all() {
     let mut bench = Bench::new(512);
     let mut opened = [0; 6];
