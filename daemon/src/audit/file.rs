@@ -116,11 +116,19 @@ impl AuditFile {
         let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
         serde_json::to_writer(&mut line, &bounded(entry))?;
         line.push(b'\n');
+        let is_full = |file: &File| {
+            let about = file.metadata()?;
+            io::Result::Ok(about.len() + line.len() as u64 > MAX_BYTES)
+        };
         let mut file = self.hold()?;
-        if file.metadata()?.len() + line.len() as u64 > MAX_BYTES {
+        if is_full(&file)? {
             drop(file);
-            self.make_room()?;
+            let made = self.make_room();
             file = self.hold()?;
+            // Another daemon that is slow to join the lines has set them aside.
+            if is_full(&file)? {
+                made?;
+            }
         }
         self.torn = true;
         let written = file.write_all(&line);

@@ -252,6 +252,22 @@ async fn a_lock_that_is_held_neither_stops_it_nor_lets_it_grow() {
 }
 
 #[tokio::test]
+async fn what_fits_is_written_although_older_lines_are_not_joined_yet() {
+    let dir = TempDir::new().unwrap();
+    let [path, full, older] =
+        ["audit.jsonl", "audit.jsonl.full", "audit.jsonl.1"].map(|name| dir.path().join(name));
+    let grown = vec![b'\n'; usize::try_from(file::MAX_BYTES).unwrap()];
+    files::replace_private(&path, &grown).unwrap();
+    fs::create_dir(&older).unwrap();
+    let log = AuditLog::open(dir.path());
+    log.note(&entry("login", 1));
+    log.finish().await;
+    assert_eq!(fs::read(&full).unwrap().len(), grown.len());
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(written.contains("login"), "{written}");
+}
+
+#[tokio::test]
 async fn what_others_chose_is_cut() {
     let dir = TempDir::new().unwrap();
     let log = AuditLog::open(dir.path());
