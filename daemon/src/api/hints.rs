@@ -12,7 +12,7 @@ use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
 use self::commands::{
-    CONFIGURE, accept, away, bind, delete_again, list, login, look, new_key, refused_key, versions,
+    CONFIGURE, accept, away, bind, delete_again, list, login, look, refused_key, versions,
 };
 pub(super) use self::commands::{ask, file, key as key_notice, note, store};
 use super::error::ApiError;
@@ -22,7 +22,7 @@ use crate::credential::CredentialError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;
 use crate::instance::InstanceError;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, new_key};
 use crate::listen::{AcquireError, BindError};
 use crate::package::{PackageError, StoreError as ObjectError};
 use crate::quilt3::{ConfigError, SdkFileError};
@@ -253,7 +253,9 @@ fn credential(error: &CredentialError) -> Option<Command> {
 
 fn key(error: &KeyError) -> Option<Command> {
     Some(match error {
-        KeyError::NotSet(SessionError::KeyRefused { catalog, .. }) => new_key(catalog),
+        KeyError::NotSet(SessionError::KeyRefused { catalog, .. }) | KeyError::NoKey(catalog) => {
+            new_key(catalog)
+        }
         KeyError::Session(error) | KeyError::NotSet(error) => return session(error),
         KeyError::Name(NameError::ApiKeyId | NameError::ApiKeyIdIsSecret)
         | KeyError::NotFound
@@ -262,9 +264,6 @@ fn key(error: &KeyError) -> Option<Command> {
         | KeyError::PerhapsMade { .. } => "quiltctl api-keys list".into(),
         KeyError::Name(_) => "quiltctl login --api-key".into(),
         KeyError::NoName | KeyError::Lifetime => "quiltctl api-keys create --help".into(),
-        KeyError::NoKey(catalog) => {
-            Command::of("quiltctl login --api-key").option("--catalog", catalog)
-        }
         KeyError::NotAdmin(catalog) => Command::of("quiltctl whoami").option("--catalog", catalog),
         KeyError::SameName { ids, .. } => {
             let id = ids.first().map_or("ID", String::as_str);

@@ -21,10 +21,16 @@ pub use self::startup_key_files::{StartupKeys, StartupSource};
 pub use self::user_keys::KeySelector;
 use crate::clock::SharedClock;
 use crate::stack::StackClient;
+use quilt_proto::{CatalogUrl, Command};
 use tokio_util::task::TaskTracker;
 
 /// How long an operation waits for a bearer token.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sets an API key for a catalog.
+pub fn new_key(catalog: &CatalogUrl) -> Command {
+    Command::of("quiltctl login --api-key").option("--catalog", catalog)
+}
 
 /// Manages keys.
 pub struct Keys {

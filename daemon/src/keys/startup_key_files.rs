@@ -12,7 +12,7 @@ use quilt_proto::{ApiKeySecret, CatalogUrl, Command, quoted};
 use quilt_trust::{Access, Role};
 
 use super::startup_key::{self, BoxedError, CREDENTIAL, StartupKeyError};
-use crate::session::KeyOrigin;
+use crate::session::{KeyOrigin, read_anew};
 
 /// What keys were found, and which ones could not be taken: one that is wrong
 /// is no reason for the others not to be used.
@@ -73,22 +73,17 @@ impl StartupSource {
             (Self::File(_, path), StartupKeyError::Unreadable { source, .. }) => {
                 quilt_trust::look(path, source.kind())
             }
-            (Self::File(_, path), _) => Command::edit(path).words(RESTART),
-            (Self::Credential(catalog), _) => {
-                Command::of("quiltctl login --api-key").option("--catalog", catalog)
-            }
+            (Self::File(_, path), _) => read_anew(Command::edit(path)),
+            (Self::Credential(catalog), _) => super::new_key(catalog),
             // The settings give names to catalogs.
             (Self::Unnamed, _) => Command::edit(settings),
         }
     }
 }
 
-/// Has the keys read anew.
-const RESTART: &str = "&& quiltctl daemon restart";
-
 /// The rest of a command that keeps a file from others, and has it read.
 fn close(command: Command, path: &Path) -> Command {
-    command.path(path).words(RESTART)
+    read_anew(command.path(path))
 }
 
 impl StartupKeys {

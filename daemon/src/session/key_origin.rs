@@ -29,10 +29,15 @@ impl KeyOrigin {
     /// the unit knows how.
     pub fn replace_key(&self) -> Option<Command> {
         match self {
-            Self::File(path) => Some(Command::edit(path).words("&& quiltctl daemon restart")),
+            Self::File(path) => Some(read_anew(Command::edit(path))),
             Self::Credential(_) => None,
         }
     }
+}
+
+/// A command that changes where a key comes from, and the start that reads it.
+pub fn read_anew(change: Command) -> Command {
+    change.words("&& quiltctl daemon restart")
 }
 
 /// A key, as it is told from others.

@@ -45,7 +45,7 @@ pub use self::epoch::Epoch;
 pub use self::error::SessionError;
 pub use self::identity::{Identity, SessionEvents};
 pub use self::key_in_use::{KeyInfo, Rotation, UntrustedRegistry};
-pub use self::key_origin::{KeyMark, KeyOrigin};
+pub use self::key_origin::{KeyMark, KeyOrigin, read_anew};
 pub(crate) use self::login::new_login_id;
 pub use self::login_outcome::LoginOutcome;
 pub use self::registry_trust::TrustedRegistry;

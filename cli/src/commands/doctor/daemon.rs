@@ -84,14 +84,14 @@ pub(super) fn examine(
         left.insert(None);
     }
     while let Some(catalog) = left.pop_first() {
-        let client = match &catalog {
-            Some(catalog) => bare.clone().with_catalog(catalog),
-            None => bare.clone(),
-        };
         // What the variable names, and is no catalog, is told as that.
         if catalog.is_some() && catalog == of_variable {
             continue;
         }
+        let client = match &catalog {
+            Some(catalog) => bare.clone().with_catalog(catalog),
+            None => bare.clone(),
+        };
         let settings = diagnose(context, &client, &health.version, report);
         daemon.settings = settings.or(daemon.settings);
         let profiles = client.send(&ReadProfiles).unwrap_or_default();

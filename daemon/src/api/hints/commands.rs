@@ -7,7 +7,7 @@ pub(in crate::api) use quilt_trust::look;
 
 use crate::files::FileError;
 use crate::instance;
-use crate::keys::KeyDiagnostic;
+use crate::keys::{KeyDiagnostic, new_key};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::session::KeyOrigin;
@@ -73,11 +73,6 @@ pub(in crate::api) fn away(path: &Path, suffix: &str) -> Command {
 /// Logs in to a catalog.
 pub(in crate::api) fn login(catalog: &CatalogUrl) -> Command {
     Command::of("quiltctl login").operand(catalog)
-}
-
-/// Sets an API key.
-pub(super) fn new_key(catalog: &CatalogUrl) -> Command {
-    Command::of("quiltctl login --api-key").option("--catalog", catalog)
 }
 
 /// What a refused key needs: a login does not help while the key overrides it,
