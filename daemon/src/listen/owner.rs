@@ -217,6 +217,8 @@ mod tests {
         let direct = TcpStream::connect(local).unwrap();
         let (_stream, peer) = listener.accept().unwrap();
         assert_eq!(owner(peer, local), Owner::User(me));
+        direct.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(owner(peer, local), Owner::User(me));
         drop(direct);
         assert_eq!(owner(peer, local), Owner::Gone);
         // As Java does it.

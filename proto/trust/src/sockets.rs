@@ -45,8 +45,8 @@ impl Socket {
             user,
             inode,
             is_established,
-            // One that nobody holds any more can be listed as root's.
-            is_held: is_established || HALF_CLOSED.contains(&state) && user != 0,
+            // Whose it was may be listed for longer: Linux 6.18 does so.
+            is_held: is_established || HALF_CLOSED.contains(&state) && inode != 0,
         }
     }
 
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_other_end_has_an_owner_until_it_hangs_up() {
-        use std::net::TcpListener;
+        use std::net::{Shutdown, TcpListener};
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let local = listener.local_addr().unwrap();
@@ -122,6 +122,8 @@ mod tests {
                 continue;
             };
             let (stream, _) = listener.accept().unwrap();
+            assert_eq!(owner(&stream).unwrap(), Some(me));
+            client.shutdown(Shutdown::Write).unwrap();
             assert_eq!(owner(&stream).unwrap(), Some(me));
             drop(client);
             assert_eq!(owner(&stream).unwrap_or_default(), None);
