@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use quilt_proto::Secret;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::stdio::stdin;
-use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcsetattr,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
@@ -26,7 +28,22 @@ const CTRL_D: u8 = 4;
 const BACKSPACE: u8 = 8;
 const CTRL_U: u8 = 21;
 const CTRL_Z: u8 = 26;
+const ESCAPE: u8 = 27;
 const DELETE: u8 = 127;
+
+/// Has a terminal say where a paste begins and ends (xterm, "Bracketed Paste
+/// Mode"), and no more.
+const TELL_PASTES: &str = "\x1b[?2004h";
+const TELL_NO_PASTES: &str = "\x1b[?2004l";
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+
+/// How long the rest of a paste may take, where the terminal does not say where
+/// one ends: what comes later is read by a shell, which runs it.
+const REST: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
 
 /// Reads a secret: typed without echo after `label` when stdin is a terminal,
 /// else all of stdin. Surrounding white space is dropped.
@@ -53,6 +70,8 @@ pub(crate) fn is_somebody_there() -> bool {
 /// Asks somebody who is there a yes-or-no question. Reads no further than the
 /// answer: a secret may be typed next.
 pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
+    // Nobody agrees to what was not shown yet.
+    let _ = tcflush(stdin(), QueueSelector::IFlush);
     for line in question.split_inclusive('\n') {
         let (text, end) = match line.strip_suffix('\n') {
             Some(text) => (text, "\n"),
@@ -104,7 +123,7 @@ fn typed(label: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut signals = Signals::watch().map_err(cannot_hide)?;
     let mut mode = HiddenInput::begin(terminal).map_err(|errno| cannot_hide(errno.into()))?;
     output::remark(label);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET));
+    let mut line = Line::default();
     let result = loop {
         let mut key = [0];
         if let Some(signal) = signals.before_key(terminal) {
@@ -119,28 +138,149 @@ fn typed(label: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
                 let what = format!("cannot read the terminal: {error}");
                 break Err(Failure::new(exit::UNEXPECTED, what));
             }
-            Ok(0) => break Ok(bytes),
+            Ok(0) => break Ok(()),
             Ok(_) => {}
         }
-        match key[0] {
-            b'\r' | b'\n' | CTRL_D => break Ok(bytes),
-            CTRL_C => break Err(Failure::quiet(exit::INTERRUPTED)),
-            CTRL_Z => {
+        match line.take(key[0]) {
+            Typed::More => {}
+            Typed::Whole => break Ok(()),
+            Typed::Interrupt => break Err(Failure::quiet(exit::INTERRUPTED)),
+            Typed::Suspend => {
+                discard_rest(terminal, &mut line);
                 obey(SIGTSTP, mode);
                 mode = HiddenInput::begin(terminal).map_err(|errno| cannot_hide(errno.into()))?;
                 output::remark(label);
             }
-            CTRL_U => bytes.clear(),
-            BACKSPACE | DELETE => {
-                bytes.pop();
-            }
-            _ if bytes.len() == MAX_SECRET => break Err(too_long()),
-            key => bytes.push(key),
+            Typed::TooLong => break Err(too_long()),
         }
     };
+    discard_rest(terminal, &mut line);
     drop(mode);
     output::note("");
-    result
+    result?;
+    if line.has_more_lines {
+        let what = "more than one line was pasted, and nothing of it was used";
+        return Err(Failure::new(exit::INPUT, what));
+    }
+    Ok(line.bytes)
+}
+
+/// A line as it is typed or pasted.
+struct Line {
+    bytes: Zeroizing<Vec<u8>>,
+    /// The beginning of what may be said by the terminal.
+    escape: Zeroizing<Vec<u8>>,
+    is_pasting: bool,
+    /// A line of a paste has ended.
+    has_ended: bool,
+    has_more_lines: bool,
+}
+
+/// What a key did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Typed {
+    More,
+    Whole,
+    Interrupt,
+    Suspend,
+    TooLong,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            bytes: Zeroizing::new(Vec::with_capacity(MAX_SECRET)),
+            escape: Zeroizing::new(Vec::with_capacity(PASTE_ENDS.len())),
+            is_pasting: false,
+            has_ended: false,
+            has_more_lines: false,
+        }
+    }
+}
+
+impl Line {
+    fn take(&mut self, key: u8) -> Typed {
+        if key == ESCAPE || !self.escape.is_empty() {
+            self.escape.push(key);
+            if self.escape.as_slice() == PASTE_BEGINS {
+                self.is_pasting = true;
+            } else if self.escape.as_slice() == PASTE_ENDS {
+                self.is_pasting = false;
+            } else if PASTE_BEGINS.starts_with(&self.escape) || PASTE_ENDS.starts_with(&self.escape)
+            {
+                return Typed::More;
+            } else {
+                let other = std::mem::take(&mut self.escape);
+                return self.put(&other);
+            }
+            self.escape.clear();
+            // A line that was copied with its end is whole.
+            return if self.has_ended && !self.is_pasting {
+                Typed::Whole
+            } else {
+                Typed::More
+            };
+        }
+        if self.is_pasting {
+            self.paste(key)
+        } else {
+            self.typed(key)
+        }
+    }
+
+    /// Whatever is pasted is text.
+    fn paste(&mut self, key: u8) -> Typed {
+        match key {
+            b'\r' | b'\n' => self.has_ended |= !self.bytes.is_empty(),
+            _ if self.has_ended => self.has_more_lines |= !key.is_ascii_whitespace(),
+            key => return self.put(&[key]),
+        }
+        Typed::More
+    }
+
+    fn typed(&mut self, key: u8) -> Typed {
+        match key {
+            b'\r' | b'\n' | CTRL_D => return Typed::Whole,
+            CTRL_C => return Typed::Interrupt,
+            CTRL_Z => return Typed::Suspend,
+            CTRL_U => self.bytes.clear(),
+            BACKSPACE | DELETE => {
+                self.bytes.pop();
+            }
+            key => return self.put(&[key]),
+        }
+        Typed::More
+    }
+
+    fn put(&mut self, keys: &[u8]) -> Typed {
+        if self.bytes.len() + keys.len() > MAX_SECRET {
+            return Typed::TooLong;
+        }
+        self.bytes.extend_from_slice(keys);
+        Typed::More
+    }
+}
+
+/// Reads what comes behind a line without a pause: the rest of a paste, of which
+/// a shell would run each line.
+fn discard_rest(terminal: BorrowedFd<'_>, line: &mut Line) {
+    let mut rest = Zeroizing::new([0; 4096]);
+    loop {
+        let mut ready = [PollFd::from_borrowed_fd(terminal, PollFlags::IN)];
+        match poll(&mut ready, Some(&REST)) {
+            Err(Errno::INTR) => continue,
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        match rustix::io::read(terminal, &mut *rest) {
+            Err(Errno::INTR) => {}
+            Ok(0) | Err(_) => return,
+            Ok(read) => {
+                let text = &rest[..read];
+                line.has_more_lines |= text.iter().any(|byte| !byte.is_ascii_whitespace());
+            }
+        }
+    }
 }
 
 /// Does what a signal does to a program that knows nothing of it, with the
@@ -206,12 +346,22 @@ impl HiddenInput {
             .local_modes
             .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
         tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+        tell_terminal(TELL_PASTES);
         Ok(Self { terminal, before })
+    }
+}
+
+/// Steers the terminal that the prompt is shown on, if it can be.
+fn tell_terminal(what: &str) {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    if !is_dumb && isatty(rustix::stdio::stderr()) {
+        output::remark(what);
     }
 }
 
 impl Drop for HiddenInput {
     fn drop(&mut self) {
+        tell_terminal(TELL_NO_PASTES);
         // Nothing can be done about a terminal that is gone.
         let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
     }

@@ -93,9 +93,17 @@ fn terminal() -> (File, File) {
 /// Types at the prompt; gives how it ended, what the terminal showed, and
 /// whether it echoes afterwards.
 fn type_in(home: &Home, keys: &[u8]) -> (i32, String, bool) {
+    let (code, shown, echoes, _) = type_in_parts(home, &[keys]);
+    (code, shown, echoes)
+}
+
+/// The same in parts, with a pause between them, and how many bytes are left for
+/// who reads the terminal next.
+fn type_in_parts(home: &Home, parts: &[&[u8]]) -> (i32, String, bool, u64) {
     let (mut person, program) = terminal();
     let mut child = home
         .command(&["login", "--no-browser"])
+        .env("TERM", "xterm")
         .stdin(program.try_clone().unwrap())
         .stdout(program.try_clone().unwrap())
         .stderr(program.try_clone().unwrap())
@@ -112,8 +120,14 @@ fn type_in(home: &Home, keys: &[u8]) -> (i32, String, bool) {
         String::from_utf8(shown.clone()).unwrap()
     };
     read(&mut person, "Code: ");
-    person.write_all(keys).unwrap();
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        person.write_all(part).unwrap();
+    }
     let code = child.wait().unwrap().code().unwrap();
+    let left = rustix::io::ioctl_fionread(&program).unwrap();
     (&program).write_all(b"<end>").unwrap();
     let shown = read(&mut person, "<end>");
     let modes = tcgetattr(&program).unwrap().local_modes;
@@ -121,7 +135,78 @@ fn type_in(home: &Home, keys: &[u8]) -> (i32, String, bool) {
         code,
         shown,
         modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG),
+        left,
     )
+}
+
+/// As long as a slow connection may hold up the middle of a paste.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(400);
+
+#[test]
+fn a_paste_of_more_than_a_line_is_refused_and_its_rest_reaches_no_shell() {
+    let (home, requests) = home();
+    let long = format!("code\n{}touch x\n", "#\n".repeat(2000));
+    for parts in [
+        // A terminal that says where a paste ends, however long it takes.
+        &["\x1b[200~code\n", "touch x\n", "\x1b[201~"][..],
+        &["\x1b[200~code\r", "touch x\r\x1b[20", "1~"],
+        // One that does not.
+        &["code\ntouch x\n"],
+        &["code\u{3}\ntouch x\n"],
+        &[&long],
+    ] {
+        let bytes: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        let (code, shown, echoes, left) = type_in_parts(&home, &bytes);
+        assert_eq!((echoes, left), (true, 0), "{parts:?}: {shown}");
+        if parts[0].contains('\u{3}') {
+            assert_eq!(code, 130, "{shown}");
+            continue;
+        }
+        assert_eq!(code, 8, "{parts:?}: {shown}");
+        assert!(shown.contains("more than one line was pasted"), "{shown}");
+    }
+    while let Ok(request) = requests.try_recv() {
+        assert!(request.starts_with("GET "), "{request}");
+    }
+    // What was copied with its end is one line, and is whole where that ends.
+    let (code, shown, _, left) = type_in_parts(&home, &[b"\x1b[200~the-", b"code\r\n\x1b[201~"]);
+    assert_eq!((code, left), (0, 0), "{shown}");
+    assert!(
+        shown.contains("\x1b[?2004h") && shown.contains("\x1b[?2004l"),
+        "{shown}"
+    );
+    let sent = std::iter::from_fn(|| requests.try_recv().ok());
+    assert!(sent.last().unwrap().ends_with(" {\"code\":\"the-code\"}"));
+}
+
+#[test]
+fn nobody_agrees_to_what_was_not_shown_yet() {
+    let (home, _requests) = home();
+    for (ahead, answer, agrees) in [("y\n", "n\n", false), ("n\n", "y\n", true)] {
+        let (mut person, program) = terminal();
+        person.write_all(ahead.as_bytes()).unwrap();
+        let mut child = home
+            .command(&["uninstall"])
+            .stdin(program.try_clone().unwrap())
+            .stdout(Stdio::null())
+            .stderr(program.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let mut shown = Vec::new();
+        let mut byte = [0];
+        while !shown.ends_with(b"[y/N] ") && person.read(&mut byte).unwrap() == 1 {
+            shown.push(byte[0]);
+        }
+        person.write_all(answer.as_bytes()).unwrap();
+        child.wait().unwrap();
+        (&program).write_all(b"<end>").unwrap();
+        while !shown.ends_with(b"<end>") && person.read(&mut byte).unwrap() == 1 {
+            shown.push(byte[0]);
+        }
+        let shown = String::from_utf8_lossy(&shown);
+        let is_refused = shown.contains("nothing was changed");
+        assert_eq!(!is_refused, agrees, "{ahead:?}: {shown}");
+    }
 }
 
 #[test]
