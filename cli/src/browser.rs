@@ -1,7 +1,10 @@
 //! Shows a page to the user, where there is a screen to show it on.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use crate::programs;
 
 /// Opens the page in the user's browser. False where that cannot work, and
 /// the user has to open it elsewhere: over SSH and without a display.
@@ -59,20 +62,28 @@ fn commands(url: &str) -> Vec<Command> {
     let browser = env::var("BROWSER").unwrap_or_default();
     let mut commands: Vec<Command> = browser
         .split(':')
-        .filter_map(|entry| command(entry, url))
+        .filter_map(|entry| command(entry, url, find))
         .collect();
     let opener = if cfg!(target_os = "macos") {
         "open"
     } else {
         "xdg-open"
     };
-    commands.extend(command(opener, url));
+    commands.extend(command(opener, url, find));
     commands
 }
 
-fn command(entry: &str, url: &str) -> Option<Command> {
+/// A program by its path, or by a name on the search path.
+fn find(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(name.into());
+    }
+    programs::tool(name)
+}
+
+fn command(entry: &str, url: &str, find: impl Fn(&str) -> Option<PathBuf>) -> Option<Command> {
     let mut words = entry.split_whitespace();
-    let mut command = Command::new(words.next()?);
+    let mut command = Command::new(find(words.next()?)?);
     let words: Vec<&str> = words.collect();
     command.args(words.iter().map(|word| word.replace("%s", url)));
     if !words.iter().any(|word| word.contains("%s")) {
@@ -88,13 +99,14 @@ mod tests {
     #[test]
     fn entries_take_the_url_where_they_say() {
         let args = |entry| -> Vec<String> {
-            let command = command(entry, "https://x/?a").unwrap();
+            let command = command(entry, "https://x/?a", |name| Some(name.into())).unwrap();
             let args = command.get_args();
             args.map(|arg| arg.to_str().unwrap().to_owned()).collect()
         };
         assert_eq!(args("firefox"), ["https://x/?a"]);
         assert_eq!(args("w3m -T %s -v"), ["-T", "https://x/?a", "-v"]);
-        assert!(command(" ", "u").is_none());
+        assert!(command(" ", "u", find).is_none());
+        assert!(command("no-such-browser", "u", find).is_none());
     }
 
     #[test]

@@ -36,6 +36,17 @@ pub(crate) fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
     programs.filter(|path| path.is_absolute() && path.is_file())
 }
 
+/// A program of the system's or the user's, by the name that is looked up where
+/// the user did not type it: one that nobody else could have put there.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    on_path(name).find(|path| is_executable(path) && check(path).is_ok())
+}
+
+fn is_executable(path: &Path) -> bool {
+    let about = fs::metadata(path);
+    about.is_ok_and(|about| about.mode() & 0o111 != 0)
+}
+
 /// Passes if nobody could have put a program there but this user, root, or
 /// whoever this one is of, and nobody else may write to it.
 pub(crate) fn check(program: &Path) -> Result<(), Distrust> {

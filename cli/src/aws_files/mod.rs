@@ -25,6 +25,15 @@ pub(crate) fn place(variable: &str) -> Option<PathBuf> {
     std::path::absolute(path).ok()
 }
 
+/// The file that a variable names from the current directory on: it is another
+/// one elsewhere.
+pub(crate) fn named_from_here(variable: &str) -> Option<PathBuf> {
+    let named = expand(PathBuf::from(set(variable)?));
+    named
+        .is_relative()
+        .then(|| std::path::absolute(named).ok())?
+}
+
 /// A leading `~` as botocore and with it the AWS CLI takes it
 /// (`os.path.expanduser`): quotes keep shells from it.
 fn expand(path: PathBuf) -> PathBuf {

@@ -13,7 +13,7 @@ use crate::args::Cli;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::help::man;
-use crate::output;
+use crate::{output, programs};
 
 /// Which page.
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 /// Has the system's own program show a page; whether it did.
 fn read_by_man(page: &[u8]) -> bool {
-    let man = Command::new("man")
+    let Some(man) = programs::tool("man") else {
+        return false;
+    };
+    let man = Command::new(man)
         .args(["-l", "-"])
         .stdin(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,6 +1,9 @@
 //! `doctor` against daemons that are not as they should be.
 
+use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use crate::server::{Home, Ran, http};
 
@@ -64,4 +67,88 @@ fn no_daemon_is_started_to_look_for_one() {
             .contains("quiltctl --socket /no/where daemon start"),
         "{ran:?}"
     );
+}
+
+/// A daemon that is well, a profile of this program's, and what stands for the
+/// AWS CLI in a directory of its own.
+struct Proof {
+    home: Home,
+    tools: PathBuf,
+    trace: PathBuf,
+}
+
+impl Proof {
+    fn new() -> Self {
+        let home = Home::new();
+        home.serve(|request, mut stream| {
+            let answer = if request.starts_with("GET /v1/health ") {
+                let version = env!("CARGO_PKG_VERSION");
+                http(200, &format!(r#"{{"status":"ok","version":"{version}"}}"#))
+            } else {
+                http(200, "{}")
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let (tools, trace) = (home.path().join("tools"), home.path().join("trace"));
+        fs::create_dir(&tools).unwrap();
+        let aws = tools.join("aws");
+        fs::write(&aws, format!("#!/bin/sh\n: >'{}'\n", trace.display())).unwrap();
+        mode(&aws, 0o755);
+        let line = format!(
+            "[profile q]\ncredential_process = {} credential-process\n",
+            env!("CARGO_BIN_EXE_quiltctl")
+        );
+        fs::create_dir(home.path().join(".aws")).unwrap();
+        let config = home.path().join(".aws/config");
+        fs::write(&config, line).unwrap();
+        mode(&config, 0o600);
+        Self { home, tools, trace }
+    }
+
+    /// Whether the AWS CLI is run, with this path and in the directory it is in.
+    fn runs(&self, path: &str) -> bool {
+        let mut command = self.home.command(&["doctor"]);
+        command
+            .args(["--socket".as_ref(), self.home.socket().as_os_str()])
+            .env("PATH", path)
+            .current_dir(&self.tools);
+        let ran = Ran::from(&command.output().unwrap());
+        assert!(ran.code <= 1 && !ran.stdout.is_empty(), "{ran:?}");
+        fs::remove_file(&self.trace).is_ok()
+    }
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn nothing_is_run_for_a_file_that_others_may_write() {
+    let proof = Proof::new();
+    let path = format!("{}:/usr/bin:/bin", proof.tools.display());
+    assert!(proof.runs(&path), "the control");
+    let config = proof.home.path().join(".aws/config");
+    for (path_of_it, loosened) in [
+        (&config, 0o666),
+        (&config.parent().unwrap().to_owned(), 0o777),
+    ] {
+        let before = fs::metadata(path_of_it).unwrap().permissions().mode();
+        mode(path_of_it, loosened);
+        assert!(!proof.runs(&path), "{}", path_of_it.display());
+        mode(path_of_it, before);
+        assert!(proof.runs(&path), "the control");
+    }
+}
+
+#[test]
+fn nothing_is_run_that_lies_in_the_current_directory_or_that_others_may_write() {
+    let proof = Proof::new();
+    let path = format!("{}:/usr/bin:/bin", proof.tools.display());
+    assert!(proof.runs(&path), "the control");
+    for here in ["", ".", "../tools"] {
+        let path = format!("{here}:/usr/bin:/bin");
+        assert!(!proof.runs(&path), "{path}");
+    }
+    mode(&proof.tools.join("aws"), 0o777);
+    assert!(!proof.runs(&path));
 }

@@ -13,7 +13,7 @@ use quilt_proto::suggested_command::clause;
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, output, socket_owner};
+use crate::{files, output, programs, socket_owner};
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
@@ -160,7 +160,7 @@ pub(in crate::commands) struct State {
 impl State {
     /// Nothing where there is no service manager, or none that answers.
     pub(in crate::commands) fn read() -> Option<Self> {
-        let output = Command::new("systemctl")
+        let output = Command::new(programs::tool("systemctl")?)
             .args(["--user", "show", "quiltd.service", "quiltd.socket"])
             .arg("--property=MainPID,ActiveState,UnitFileState")
             .stdin(Stdio::null())

@@ -11,7 +11,7 @@ use quilt_proto::{Command as Hint, Quoted, locations, quoted};
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{aws_helper, files, output, start};
+use crate::{aws_helper, files, output, programs, start};
 
 /// What every one of our files has in it, and nobody else's.
 const MARK: &str = "quiltd";
@@ -82,10 +82,12 @@ pub(super) fn any_exists(paths: &[PathBuf]) -> bool {
 /// Runs the service manager's tool, which must succeed.
 pub(super) fn manage(tool: &'static str, args: &[&str]) -> Result<(), Failure> {
     let line = args.iter().fold(Hint::of(tool), |line, arg| line.word(arg));
-    let output = Command::new(tool)
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
+    let program = programs::tool(tool).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
+    let output = program
+        .and_then(|program| {
+            let mut command = Command::new(program);
+            command.args(args).stdin(Stdio::null()).output()
+        })
         .map_err(|error| {
             let what = format!("{tool} cannot be started: {error}");
             Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
@@ -101,8 +103,7 @@ pub(super) fn manage(tool: &'static str, args: &[&str]) -> Result<(), Failure> {
 
 /// Fails early where the service manager is not there.
 pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    if env::split_paths(&path).any(|dir| dir.join(tool).is_file()) {
+    if programs::tool(tool).is_some() {
         return Ok(());
     }
     let what = format!("{tool} is not on this machine");

@@ -1,8 +1,6 @@
 //! The AWS CLI, either version: `aws configure list` says by which method it
 //! came by an access key.
 
-use std::process::Command;
-
 use quilt_proto::quoted;
 
 use super::OURS;
@@ -11,7 +9,10 @@ use super::source::Source;
 
 /// Its version with a space before it; nothing where it is not installed.
 pub(super) fn version() -> String {
-    match run(Command::new("aws").arg("--version")) {
+    let asked = run("aws", |command| {
+        command.arg("--version");
+    });
+    match asked {
         Ended::With { stdout, stderr, .. } => find_version(&stdout, &stderr),
         _ => String::new(),
     }
@@ -28,9 +29,10 @@ fn find_version(stdout: &str, stderr: &str) -> String {
 
 /// Where it takes a profile's credentials from.
 pub(super) fn ask(profile: &str) -> Source {
-    let mut command = Command::new("aws");
-    command.args(["configure", "list", "--profile", profile]);
-    match run(&mut command) {
+    let asked = run("aws", |command| {
+        command.args(["configure", "list", "--profile", profile]);
+    });
+    match asked {
         Ended::NotInstalled => Source::NotInstalled,
         Ended::Late => Source::Slow,
         Ended::With {

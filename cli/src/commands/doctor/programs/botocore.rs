@@ -1,7 +1,5 @@
 //! botocore, on which boto3 and much else stand, as `python3` finds it.
 
-use std::process::Command;
-
 use quilt_proto::quoted;
 
 use super::process::{Ended, run};
@@ -35,9 +33,10 @@ print(botocore.__version__, key, method)
 /// Where it takes the credentials of a profile from that is named as scripts
 /// name one, and its version with a space before it.
 pub(super) fn ask(profile: &str) -> (Source, String) {
-    let mut command = Command::new("python3");
-    command.args(["-c", SCRIPT]).env("AWS_PROFILE", profile);
-    match run(&mut command) {
+    let asked = run("python3", |command| {
+        command.args(["-c", SCRIPT]).env("AWS_PROFILE", profile);
+    });
+    match asked {
         Ended::NotInstalled => (Source::NotInstalled, String::new()),
         Ended::Late => (Source::Slow, String::new()),
         Ended::With { stdout, .. } => read(&stdout),

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
+use crate::programs;
+
 /// How long a program may take; a slow machine starts Python in seconds.
 const LIMIT: Duration = Duration::from_secs(10);
 /// How often to look whether it has ended.
@@ -31,9 +34,22 @@ pub(super) enum Ended {
     },
 }
 
-/// Runs it to its end, or to the limit.
-pub(super) fn run(command: &mut Command) -> Ended {
-    run_for(command, LIMIT)
+/// Runs a program of the path to its end, or to the limit. In no directory that
+/// somebody chose: what lies in the current one is no part of what programs
+/// elsewhere would get.
+pub(super) fn run(name: &str, prepare: impl FnOnce(&mut Command)) -> Ended {
+    let Some(program) = programs::tool(name) else {
+        return Ended::NotInstalled;
+    };
+    let mut command = Command::new(program);
+    command.current_dir("/");
+    for variable in [CONFIG_ENV, CREDENTIALS_ENV] {
+        if let Some(place) = aws_files::named_from_here(variable) {
+            command.env(variable, place);
+        }
+    }
+    prepare(&mut command);
+    run_for(&mut command, LIMIT)
 }
 
 fn run_for(command: &mut Command, limit: Duration) -> Ended {
@@ -123,8 +139,12 @@ mod tests {
 
     #[test]
     fn one_that_is_not_there_is_told_from_one_that_does_not_end() {
-        let missing = run(&mut Command::new("/no/such/program"));
+        let missing = run_for(&mut Command::new("/no/such/program"), LIMIT);
         assert!(matches!(missing, Ended::NotInstalled));
+        assert!(matches!(
+            run("no-such-program", |_| {}),
+            Ended::NotInstalled
+        ));
         assert!(matches!(sh("exit 127", LIMIT), Ended::NotInstalled));
         let started = Instant::now();
         // Its child holds the pipe.
