@@ -201,10 +201,13 @@ fn serve(
             )?;
         }
         app.take_startup_keys();
-        let kept = before.map(|(keys, kept)| {
-            app.take_over(keys);
-            kept
-        });
+        let kept = match before {
+            Some((keys, kept)) => {
+                app.take_over(keys, kept.giver()).await;
+                Some(kept)
+            }
+            None => None,
+        };
         let (stopping, activity) = (app.shutdown.clone(), app.metrics.connections.activity());
         let activity = Arc::clone(activity);
         tokio::spawn(async move {

@@ -4,13 +4,12 @@
 
 use std::borrow::Cow;
 use std::mem;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::Response;
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
-use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, Timestamp};
-use rustix::process::getuid;
+use quilt_proto::{CatalogUrl, ErrorCode, ProfileName};
 
 use super::error::ApiError;
 use crate::app::App;
@@ -109,7 +108,7 @@ impl Drop for Record {
             profile: about.profile.as_ref().map(ProfileName::as_str),
             grant_id: about.grant_id.as_deref(),
             request: about.request.as_deref(),
-            ..event(self.action, &self.outcome, None)
+            ..Event::of(self.action, &self.outcome, None)
         };
         let event = by(event, self.peer.as_ref());
         if about.others.is_empty() {
@@ -145,30 +144,8 @@ pub(super) fn record(
     peer: Option<&Peer>,
 ) {
     let outcome = outcome(result);
-    let event = event(action, &outcome, Some(catalog));
+    let event = Event::of(action, &outcome, Some(catalog));
     app.audit.record(&by(event, peer));
-}
-
-/// An event of now, by nobody in particular.
-pub(super) fn event<'a>(
-    action: Action,
-    outcome: &'a str,
-    catalog: Option<&'a CatalogUrl>,
-) -> Event<'a> {
-    static USER: LazyLock<u32> = LazyLock::new(|| getuid().as_raw());
-    Event {
-        time: Timestamp::now(),
-        action: action.as_str(),
-        outcome,
-        catalog_url: catalog.map(CatalogUrl::as_str),
-        profile: None,
-        grant_id: None,
-        request: None,
-        pid: None,
-        uid: *USER,
-        program: None,
-        script: None,
-    }
 }
 
 /// The event as the doing of a peer: of the program that wanted it.

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use quilt_proto::wire::KeyOffer;
+use quilt_proto::RegistryUrl;
+use quilt_proto::api::Action;
+use quilt_proto::wire::{AuditEntry, KeyOffer};
 
 use super::App;
+use crate::audit::Event;
 use crate::catalog_resolver::{self, CatalogError};
 use crate::doctor::KeyNotTaken;
 use crate::handover::{self, HandoverError, HandoverKey, Offer};
@@ -58,15 +61,27 @@ impl App {
     }
 
     /// Uses the keys of the daemon before, over those this one was started
-    /// with: they were set later. Needs the runtime.
-    pub fn take_over(&self, keys: Vec<HandoverKey>) {
+    /// with: they were set later. Which program that daemon runs cannot be seen:
+    /// what it gives is noted, and moves no catalog to another registry. Needs
+    /// the runtime.
+    pub async fn take_over(&self, keys: Vec<HandoverKey>, giver: u32) {
         for key in keys {
             let session = self.sessions.session(&key.catalog);
             let Ok(secret) = key.secret.copy().expose().parse() else {
                 continue;
             };
-            let registry = key.registry.as_ref();
+            let known = session.known_registry().await.ok().flatten();
+            let is_as_before = |registry: &&RegistryUrl| {
+                let known = known.as_ref();
+                known.is_none_or(|known| known.is_same_server(registry))
+            };
+            let registry = key.registry.as_ref().filter(is_as_before);
             self.keys.set_unchecked(&session, &secret, registry);
+            self.audit.record(&Event {
+                request: Some("from the daemon before"),
+                pid: Some(giver),
+                ..Event::of(Action::ApiKeySet, AuditEntry::OK, Some(&key.catalog))
+            });
             tracing::info!(catalog = %key.catalog, "API key taken over from the daemon before");
         }
     }

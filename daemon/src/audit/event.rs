@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
 
-use quilt_proto::Timestamp;
+use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
+use quilt_proto::{CatalogUrl, Timestamp};
+use rustix::process::getuid;
 
 /// An event, in the words of whoever saw it: nothing is copied to count it.
 #[derive(Debug, Clone)]
@@ -31,6 +34,26 @@ pub struct Event<'a> {
     pub program: Option<Cow<'a, str>>,
     /// The script, where that is an interpreter.
     pub script: Option<&'a str>,
+}
+
+impl<'a> Event<'a> {
+    /// An event of now, by nobody in particular.
+    pub fn of(action: Action, outcome: &'a str, catalog: Option<&'a CatalogUrl>) -> Self {
+        static USER: LazyLock<u32> = LazyLock::new(|| getuid().as_raw());
+        Self {
+            time: Timestamp::now(),
+            action: action.as_str(),
+            outcome,
+            catalog_url: catalog.map(CatalogUrl::as_str),
+            profile: None,
+            grant_id: None,
+            request: None,
+            pid: None,
+            uid: *USER,
+            program: None,
+            script: None,
+        }
+    }
 }
 
 impl Event<'_> {

@@ -88,19 +88,27 @@ impl KeyTaker {
         let mut limited = (&mut stream).take(MAX_BYTES);
         limited.read_to_end(&mut bytes).map_err(speak())?;
         let (program, keys) = Message::decode(&bytes)?;
-        Ok((program, keys, Receipt(stream)))
+        Ok((program, keys, Receipt { stream, giver }))
     }
 }
 
 /// Says that the keys are in good hands; the giver forgets them then. Where it
 /// is dropped without that, the keys are offered again.
 #[derive(Debug)]
-pub struct Receipt(UnixStream);
+pub struct Receipt {
+    stream: UnixStream,
+    giver: u32,
+}
 
 impl Receipt {
+    /// The process that gave them.
+    pub fn giver(&self) -> u32 {
+        self.giver
+    }
+
     /// Says so.
     pub fn say(mut self) {
-        let said = writeln!(self.0, "{KEPT}");
+        let said = writeln!(self.stream, "{KEPT}");
         if let Err(error) = said {
             tracing::debug!(%error, "who handed the API keys over is gone");
         }

@@ -5,8 +5,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
-use quilt_tests::fake_stack::StackConfig;
+use quilt_proto::wire::AuditEntry;
+use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::toolchain::not_run;
 use quilt_tests::harness::{Run, Users, World, binaries};
 
@@ -153,6 +155,67 @@ async fn a_program_of_the_same_user_gets_no_keys() {
     let run = carry(&world, &genuine, &path, &[]).await;
     assert_eq!(run.stdout, "", "a second time: {run:?}");
     world.ctl(&["token"]).await.ok();
+}
+
+/// Calls itself quiltd, and gives a key as the daemon before does; prints what
+/// is said to that.
+const GIVER: &str = "
+import ctypes, json, os, socket, sys
+path, catalog, registry, key = sys.argv[1:]
+ctypes.CDLL(None).prctl(15, b'quiltd', 0, 0, 0)
+os.umask(0o177)
+def listen(name):
+    place = os.path.join(os.path.dirname(path), name)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(place)
+    s.listen(1)
+    s.settimeout(60)
+    return s, place
+first, place = listen('k0.sock')
+second, _ = listen('k1.sock')
+os.rename(place, path)
+visitor, _ = first.accept()
+visitor.send(b'quiltd-keys-1 k1.sock\\n')
+taker, _ = second.accept()
+given = {'catalog': catalog, 'registry': registry, 'key': key}
+taker.send(json.dumps({'program': None, 'keys': [given]}).encode())
+taker.shutdown(socket.SHUT_WR)
+print(taker.recv(64).decode(), flush=True)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_poses_as_the_daemon_before_moves_no_registry_and_is_noted() {
+    let what = "posing as the daemon before";
+    let Some((world, key, offer)) = offered(what).await else {
+        return;
+    };
+    let elsewhere = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let path = offer.socket.unwrap();
+    world.ctl(&["daemon", "stop"]).await.ok();
+    fs::remove_file(&path).ok();
+    let (catalog, registry) = (world.stack.catalog_url(), elsewhere.registry_url());
+    let given = [&*path, catalog, registry, &key];
+    let started = async {
+        while !Path::new(&path).exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.ctl(&["daemon", "start"]).await.ok()
+    };
+    let (giver, _) = tokio::join!(world.home.python(GIVER, &given), started);
+    assert_eq!(giver.ok().trim(), "kept", "the control: it was taken over");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), key);
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+    let asked = elsewhere.control().requests();
+    assert!(asked.is_empty(), "{asked:?}");
+    let noted = world.ctl(&["audit", "--json"]).await.ok();
+    let noted: Vec<AuditEntry> = serde_json::from_str(&noted).unwrap();
+    let is_it = |entry: &&AuditEntry| {
+        entry.request.as_deref() == Some("from the daemon before")
+            && entry.catalog_url.as_deref() == Some(catalog)
+            && entry.pid.is_some()
+    };
+    assert!(noted.iter().any(|entry| is_it(&entry)), "{noted:?}");
+    world.ctl(&["daemon", "stop"]).await.ok();
 }
 
 /// A library, made by the machine's C compiler.

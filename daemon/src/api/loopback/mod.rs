@@ -176,7 +176,7 @@ impl LoopbackState {
             pid: opened.pid,
             grant_id: Some(&opened.id),
             request,
-            ..audit::event(action, outcome, Some(right.catalog()))
+            ..Event::of(action, outcome, Some(right.catalog()))
         };
         self.app.audit.record(&audit::by_program(event, by));
     }

@@ -188,7 +188,7 @@ impl KeyHolder {
         let request = format!("{request} with API key {}", self.key.fingerprint());
         let event = Event {
             request: Some(&request),
-            ..audit::event(Action::Registry, outcome, Some(&self.catalog))
+            ..Event::of(Action::Registry, outcome, Some(&self.catalog))
         };
         loopback.app.audit.record(&audit::by_program(event, by));
     }
