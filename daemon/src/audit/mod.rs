@@ -51,7 +51,9 @@ impl AuditLog {
     /// A log in `dir`, which is made when the first line is written.
     pub fn open(dir: &Path) -> Self {
         let (orders, inbox) = sync_channel(BACKLOG);
-        let file = AuditFile::new(dir);
+        let mut file = AuditFile::new(dir);
+        // Before anybody asks what is amiss.
+        file.try_open();
         let path = file.path().to_owned();
         let failure = file.failure();
         let tally = Arc::<Mutex<Tally>>::default();

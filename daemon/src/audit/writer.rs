@@ -22,7 +22,6 @@ pub(super) enum WriterMessage {
 
 /// Carries orders out until nobody can give any.
 pub(super) fn run(mut file: AuditFile, inbox: &Receiver<WriterMessage>, tally: &Arc<Mutex<Tally>>) {
-    file.try_open();
     loop {
         let due = lock(tally).due_in();
         let order = match due {
