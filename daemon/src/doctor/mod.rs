@@ -118,7 +118,7 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
 }
 
 /// One fact once: of a key, a session says the same as the key itself does, or
-/// less.
+/// less; where there is no state directory, there is no audit log in it.
 fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let says_session = |key: &KeyDiagnostic| {
         diagnostics.iter().any(|found| match (key, found) {
@@ -144,6 +144,8 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
             matches!(found, Diagnostic::NotTaken { from, error } if from.complain(error) == why)
         })
     };
+    let no_state_dir = |found: &Diagnostic| matches!(found, Diagnostic::NoStateDir(_));
+    let is_log_gone = diagnostics.iter().any(no_state_dir);
     let is_repeat: Vec<bool> = diagnostics
         .iter()
         .map(|found| match found {
@@ -152,6 +154,7 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
             Diagnostic::Session(SessionError::KeyRefused { catalog, .. }) => says_key(catalog),
             // The sentence is the same.
             Diagnostic::Session(SessionError::KeyUnread(unread)) => says_unread(&unread.why),
+            Diagnostic::Unaudited(_) => is_log_gone,
             _ => false,
         })
         .collect();
@@ -238,6 +241,14 @@ mod tests {
         );
         assert_eq!(left(vec![forgotten(&here)]), shown(vec![forgotten(&here)]));
         assert_eq!(left(vec![ends(true), refused()]), shown(vec![ends(true)]));
+        let gone = || Diagnostic::NoStateDir("/state".into());
+        let unaudited = || {
+            let error = std::io::ErrorKind::NotFound.into();
+            let path = Path::new("/state/audit.jsonl");
+            Diagnostic::Unaudited(FileError::of("write to", path, &error))
+        };
+        assert_eq!(left(vec![unaudited(), gone()]), shown(vec![gone()]));
+        assert_eq!(left(vec![unaudited()]), shown(vec![unaudited()]));
         let both = || vec![ends(false), refused()];
         assert_eq!(
             left(both()),
