@@ -34,6 +34,7 @@ use crate::own_program::Program;
 use crate::session::{Session, SessionError, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
+use crate::token_store::StoreNote;
 
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(7);
@@ -118,7 +119,7 @@ pub async fn run_checks(context: DoctorContext<'_>) -> Report {
 }
 
 /// One fact once: of a key, a session says the same as the key itself does, or
-/// less; where there is no state directory, there is no audit log in it.
+/// less; where there is no state directory, nothing is written to it.
 fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let says_session = |key: &KeyDiagnostic| {
         diagnostics.iter().any(|found| match (key, found) {
@@ -145,7 +146,7 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         })
     };
     let no_state_dir = |found: &Diagnostic| matches!(found, Diagnostic::NoStateDir(_));
-    let is_log_gone = diagnostics.iter().any(no_state_dir);
+    let is_dir_gone = diagnostics.iter().any(no_state_dir);
     let is_repeat: Vec<bool> = diagnostics
         .iter()
         .map(|found| match found {
@@ -154,7 +155,9 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
             Diagnostic::Session(SessionError::KeyRefused { catalog, .. }) => says_key(catalog),
             // The sentence is the same.
             Diagnostic::Session(SessionError::KeyUnread(unread)) => says_unread(&unread.why),
-            Diagnostic::Unaudited(_) => is_log_gone,
+            Diagnostic::Unaudited(_) | Diagnostic::StoreNote(StoreNote::Unkept { .. }) => {
+                is_dir_gone
+            }
             _ => false,
         })
         .collect();

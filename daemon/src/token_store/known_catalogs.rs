@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -111,6 +112,9 @@ pub(super) struct KnownCatalogs(Arc<Shared>);
 
 struct Shared {
     dir: Option<PathBuf>,
+    /// The directory has been there. Made anew, it would seem that nobody was
+    /// ever logged in.
+    had_dir: AtomicBool,
     locks: Locks,
     state: Mutex<State>,
     /// Told when nothing is left to be written.
@@ -138,8 +142,10 @@ impl KnownCatalogs {
     }
 
     fn new(dir: Option<PathBuf>, locks: Locks) -> Self {
+        let has_dir = dir.as_ref().is_some_and(|dir| dir.exists());
         Self(Arc::new(Shared {
             dir,
+            had_dir: AtomicBool::new(has_dir),
             locks,
             state: Mutex::default(),
             written: Notify::new(),
@@ -250,7 +256,11 @@ impl Shared {
 
     async fn write(&self, unwritten: &CatalogPatches) -> Result<(), StoreError> {
         let Some(dir) = &self.dir else { return Ok(()) };
-        quilt_trust::make_dir(dir)?;
+        if !self.had_dir.load(Ordering::Relaxed) {
+            quilt_trust::make_dir(dir)?;
+            self.had_dir.store(true, Ordering::Relaxed);
+        }
+        quilt_trust::check_dir(dir)?;
         let _guard = self.locks.known_catalogs().await?;
         let before = self.read_file(dir)?;
         let mut document = before.clone();

@@ -111,6 +111,22 @@ async fn what_cannot_be_written_is_kept_and_noted_until_it_can() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_directory_that_was_taken_away_is_not_made_anew() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("state");
+    let known = KnownCatalogs::in_dir(&dir);
+    trust(&known);
+    known.written().await;
+    assert!(dir.join(CATALOGS).exists(), "the control: it is made once");
+    std::fs::remove_dir_all(&dir).unwrap();
+    trust(&known);
+    while known.notes().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!dir.exists());
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_holds_the_lock_keeps_nobody_waiting() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
