@@ -21,6 +21,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Terminal {
     master: OwnedFd,
     slave: OwnedFd,
+    /// How it was before the program began.
+    before: Termios,
     screen: Arc<Mutex<vt100::Parser>>,
     pub(crate) child: Child,
     reader: Option<JoinHandle<()>>,
@@ -42,6 +44,7 @@ impl Terminal {
         };
         let slave = open();
         tcsetwinsize(&slave, size(rows, columns)).unwrap();
+        let before = tcgetattr(&slave).unwrap();
         // `setsid` makes the terminal the program's own, with signals from keys.
         let mut leader = Command::new("setsid");
         leader
@@ -85,6 +88,7 @@ impl Terminal {
         Self {
             master,
             slave,
+            before,
             screen,
             child,
             reader: Some(reader),
@@ -142,8 +146,10 @@ impl Terminal {
         !self.screen.lock().unwrap().screen().hide_cursor()
     }
 
-    pub(crate) fn mode(&self) -> Termios {
-        tcgetattr(&self.slave).unwrap()
+    /// Whether keys do again what they did before the program began.
+    pub(crate) fn has_mode_of_before(&self) -> bool {
+        let now = tcgetattr(&self.slave).unwrap();
+        now.local_modes == self.before.local_modes && now.input_modes == self.before.input_modes
     }
 
     pub(crate) fn write(&self, keys: &str) {

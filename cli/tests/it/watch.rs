@@ -69,13 +69,9 @@ fn send(signal: &str, pid: &str) {
 }
 
 #[track_caller]
-fn is_given_back(terminal: &Terminal, before: &rustix::termios::Termios) {
+fn is_given_back(terminal: &Terminal) {
     terminal.wait("given back", |terminal| {
-        let now = terminal.mode();
-        !terminal.is_full_screen()
-            && terminal.has_cursor()
-            && now.local_modes == before.local_modes
-            && now.input_modes == before.input_modes
+        !terminal.is_full_screen() && terminal.has_cursor() && terminal.has_mode_of_before()
     });
 }
 
@@ -84,7 +80,6 @@ fn it_shows_what_changes_and_gives_the_terminal_back() {
     let home = Home::new();
     let (say, _) = daemon(&home);
     let mut terminal = watch(&home, 24, 80);
-    let before = terminal.mode();
     terminal.wait_for("alice");
     assert!(terminal.is_full_screen());
     terminal.wait_for("python3 (4242)");
@@ -118,7 +113,7 @@ fn it_shows_what_changes_and_gives_the_terminal_back() {
     terminal.wait_for("\u{2713} demo.quilt.example");
     terminal.write("q");
     assert_eq!(terminal.end(), 0);
-    is_given_back(&terminal, &before);
+    is_given_back(&terminal);
 }
 
 #[test]
@@ -172,11 +167,10 @@ fn the_terminal_is_given_back_to_a_signal() {
     let (_say, _) = daemon(&home);
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let mut terminal = watch(&home, 24, 80);
-        let before = terminal.mode();
         terminal.wait_for("alice");
         send(signal, &program(&terminal));
         assert_eq!(terminal.end(), code, "{signal}");
-        is_given_back(&terminal, &before);
+        is_given_back(&terminal);
     }
 }
 
