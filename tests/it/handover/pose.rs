@@ -194,14 +194,14 @@ async fn a_program_that_poses_as_the_daemon_before_moves_no_registry_and_is_note
     world.ctl(&["daemon", "stop"]).await.ok();
     fs::remove_file(&path).ok();
     let (catalog, registry) = (world.stack.catalog_url(), elsewhere.registry_url());
-    let given = [&*path, catalog, registry, &key];
+    let arguments = [&*path, catalog, registry, &key];
     let started = async {
         while !Path::new(&path).exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         world.ctl(&["daemon", "start"]).await.ok()
     };
-    let (giver, _) = tokio::join!(world.home.python(GIVER, &given), started);
+    let (giver, _) = tokio::join!(world.home.python(GIVER, &arguments), started);
     assert_eq!(giver.ok().trim(), "kept", "the control: it was taken over");
     assert_eq!(world.ctl(&["token"]).await.ok().trim(), key);
     assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
