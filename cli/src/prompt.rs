@@ -210,8 +210,7 @@ impl Line {
             {
                 return Typed::More;
             } else {
-                let other = std::mem::take(&mut self.escape);
-                return self.put(&other);
+                return self.escaped_nothing(key);
             }
             self.escape.clear();
             // A line that was copied with its end is whole.
@@ -221,6 +220,22 @@ impl Line {
                 Typed::More
             };
         }
+        self.plain(key)
+    }
+
+    /// What came was nothing that a terminal says: keys, of which the last may
+    /// mean something.
+    fn escaped_nothing(&mut self, key: u8) -> Typed {
+        self.escape.pop();
+        let keys = std::mem::take(&mut self.escape);
+        match self.put(&keys) {
+            Typed::More if key == ESCAPE && !keys.is_empty() => self.take(key),
+            Typed::More => self.plain(key),
+            ended => ended,
+        }
+    }
+
+    fn plain(&mut self, key: u8) -> Typed {
         if self.is_pasting {
             self.paste(key)
         } else {
@@ -364,5 +379,31 @@ impl Drop for HiddenInput {
         tell_terminal(TELL_NO_PASTES);
         // Nothing can be done about a terminal that is gone.
         let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read, and what the last key did.
+    fn read(keys: &[u8]) -> (Vec<u8>, Typed) {
+        let mut line = Line::default();
+        let done = keys.iter().map(|key| line.take(*key)).last().unwrap();
+        (line.bytes.to_vec(), done)
+    }
+
+    #[test]
+    fn an_escape_that_says_nothing_keeps_no_key_from_its_work() {
+        assert_eq!(read(b"a\x1b\r"), (b"a\x1b".to_vec(), Typed::Whole));
+        assert_eq!(read(b"\x1b[A\x03"), (b"\x1b[A".to_vec(), Typed::Interrupt));
+        assert_eq!(
+            read(b"\x1b\x1b[200~b\x03\x1b[201~"),
+            (b"\x1bb\x03".to_vec(), Typed::More)
+        );
+        assert_eq!(
+            read(b"\x1b[200~b\r\n\x1b[201~"),
+            (b"b".to_vec(), Typed::Whole)
+        );
     }
 }

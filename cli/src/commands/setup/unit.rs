@@ -106,6 +106,11 @@ pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
     if programs::tool(tool).is_some() {
         return Ok(());
     }
+    let found = programs::on_path(tool).next();
+    if let Some(Err(distrust)) = found.map(|found| programs::check(&found)) {
+        let what = format!("{distrust}: {tool} is not run");
+        return Err(Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy()));
+    }
     let what = format!("{tool} is not on this machine");
     Err(Failure::new(exit::UNEXPECTED, what).hint(other))
 }
