@@ -12,6 +12,13 @@ use rustix::process::geteuid;
 
 use super::BindError;
 
+fn below_what_is_ours(dir: &Path) -> Result<(), BindError> {
+    match quilt_trust::locate(dir) {
+        Err(why) if why.is_about_others() => Err(BindError::Distrusted { why }),
+        _ => Ok(()),
+    }
+}
+
 /// An open directory that passed every check. Names are resolved against its
 /// descriptor, so that swapping the path afterwards changes nothing.
 #[derive(Debug)]
@@ -21,11 +28,7 @@ impl PrivateDir {
     /// Opens `dir`, creating it (and its parents) with mode 0700 where missing.
     /// Nothing is created below what is somebody else's.
     pub(super) fn open(dir: &Path) -> Result<Self, BindError> {
-        if let Err(distrust) = quilt_trust::locate(dir)
-            && distrust.is_about_others()
-        {
-            return Err(BindError::Distrusted { why: distrust });
-        }
+        below_what_is_ours(dir)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -40,6 +43,16 @@ impl PrivateDir {
                     }),
                 }
             })?;
+        Self::as_it_is(dir)
+    }
+
+    /// The same where it has to be there.
+    pub(super) fn existing(dir: &Path) -> Result<Self, BindError> {
+        below_what_is_ours(dir)?;
+        Self::as_it_is(dir)
+    }
+
+    fn as_it_is(dir: &Path) -> Result<Self, BindError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = open(dir, flags, Mode::empty()).map_err(|errno| refusal(dir, errno.into()))?;
         let stat = fstat(&fd).map_err(|errno| refusal(dir, errno.into()))?;

@@ -77,12 +77,13 @@ pub async fn watch(watched: Vec<Watch>, again: Again, shutdown: CancellationToke
 /// that is gone is not made for a socket alone: without the logins that were in
 /// it, nothing there would be right.
 fn come_back(path: &Path) -> Option<(ControlSocket, SocketLock)> {
-    let dir = path.parent()?;
-    let owned = if is_shared(path) { dir } else { dir.parent()? };
-    if !owned.is_dir() {
+    let bound = if is_shared(path) {
+        unix::bind_where_one_is(path)
+    } else if path.parent()?.parent()?.is_dir() {
+        unix::bind(path)
+    } else {
         return None;
-    }
-    let bound = unix::bind(path);
+    };
     if let Err(error) = &bound {
         tracing::debug!("{error}");
     }

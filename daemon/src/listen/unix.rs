@@ -70,6 +70,18 @@ impl ControlSocket {
 /// socket that is looser or does not listen yet, a stale one is replaced in one
 /// step, and no process-wide umask is involved.
 pub fn bind(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
+    bind_in(path, PrivateDir::open)
+}
+
+/// The same in a directory that nobody makes anew once it is gone.
+pub(super) fn bind_where_one_is(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
+    bind_in(path, PrivateDir::existing)
+}
+
+fn bind_in(
+    path: &Path,
+    open: impl FnOnce(&Path) -> Result<PrivateDir, BindError>,
+) -> Result<(ControlSocket, SocketLock), BindError> {
     let path = &std::path::absolute(path).map_err(|_| BindError::NotAFile {
         path: path.to_owned(),
     })?;
@@ -85,7 +97,7 @@ pub fn bind(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
             longest: LONGEST_SOCKET_PATH - 1,
         });
     }
-    let dir = PrivateDir::open(dir)?;
+    let dir = open(dir)?;
     let lock = lock(&dir, path, name)?;
     refuse_unless_free(&dir, path, name)?;
     let (listener, stat) = listen_under(&dir, path, &birth)?;

@@ -41,6 +41,17 @@ fn makes_a_private_directory_and_socket() {
 }
 
 #[test]
+fn a_directory_that_is_gone_is_not_made_anew() {
+    let (_root, path) = place();
+    let gone = bind_where_one_is(&path);
+    assert!(gone.is_err() && !path.parent().unwrap().exists());
+    drop(bind(&path).unwrap());
+    bind_where_one_is(&path).unwrap();
+    make_dir(path.parent().unwrap(), 0o755);
+    assert!(bind_where_one_is(&path).is_err());
+}
+
+#[test]
 fn removes_its_own_socket_only() {
     let (_root, path) = place();
     let (socket, lock) = bind(&path).unwrap();
