@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::server::{Home, Ran, http};
+use crate::server::{Home, Ran, http, script};
 
 fn doctor(home: &Home) -> Ran {
     home.run(&["doctor"])
@@ -91,9 +91,7 @@ impl Proof {
         });
         let (tools, trace) = (home.path().join("tools"), home.path().join("trace"));
         fs::create_dir(&tools).unwrap();
-        let aws = tools.join("aws");
-        fs::write(&aws, format!("#!/bin/sh\n: >'{}'\n", trace.display())).unwrap();
-        mode(&aws, 0o755);
+        script(&tools.join("aws"), &format!(": >'{}'", trace.display()));
         let line = format!(
             "[profile q]\ncredential_process = {} credential-process\n",
             env!("CARGO_BIN_EXE_quiltctl")

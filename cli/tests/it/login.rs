@@ -90,6 +90,16 @@ fn terminal() -> (File, File) {
     (File::from(person), program)
 }
 
+/// What the terminal shows from here on to the end of that.
+fn read_until(person: &mut File, end: &str) -> String {
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !shown.ends_with(end.as_bytes()) && person.read(&mut byte).unwrap() == 1 {
+        shown.push(byte[0]);
+    }
+    String::from_utf8(shown).unwrap()
+}
+
 /// Types at the prompt; gives how it ended, what the terminal showed, and
 /// whether it echoes afterwards.
 fn type_in(home: &Home, keys: &[u8]) -> (i32, String, bool) {
@@ -109,17 +119,7 @@ fn type_in_parts(home: &Home, parts: &[&[u8]]) -> (i32, String, bool, u64) {
         .stderr(program.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let mut shown = Vec::new();
-    let mut read = |person: &mut File, until: &str| {
-        let mut byte = [0];
-        while !String::from_utf8_lossy(&shown).contains(until)
-            && person.read(&mut byte).unwrap() == 1
-        {
-            shown.push(byte[0]);
-        }
-        String::from_utf8(shown.clone()).unwrap()
-    };
-    read(&mut person, "Code: ");
+    let before = read_until(&mut person, "Code: ");
     for (number, part) in parts.iter().enumerate() {
         if number > 0 {
             std::thread::sleep(PAUSE);
@@ -129,7 +129,7 @@ fn type_in_parts(home: &Home, parts: &[&[u8]]) -> (i32, String, bool, u64) {
     let code = child.wait().unwrap().code().unwrap();
     let left = rustix::io::ioctl_fionread(&program).unwrap();
     (&program).write_all(b"<end>").unwrap();
-    let shown = read(&mut person, "<end>");
+    let shown = before + &read_until(&mut person, "<end>");
     let modes = tcgetattr(&program).unwrap().local_modes;
     (
         code,
@@ -192,18 +192,11 @@ fn nobody_agrees_to_what_was_not_shown_yet() {
             .stderr(program.try_clone().unwrap())
             .spawn()
             .unwrap();
-        let mut shown = Vec::new();
-        let mut byte = [0];
-        while !shown.ends_with(b"[y/N] ") && person.read(&mut byte).unwrap() == 1 {
-            shown.push(byte[0]);
-        }
+        read_until(&mut person, "[y/N] ");
         person.write_all(answer.as_bytes()).unwrap();
         child.wait().unwrap();
         (&program).write_all(b"<end>").unwrap();
-        while !shown.ends_with(b"<end>") && person.read(&mut byte).unwrap() == 1 {
-            shown.push(byte[0]);
-        }
-        let shown = String::from_utf8_lossy(&shown);
+        let shown = read_until(&mut person, "<end>");
         let is_refused = shown.contains("nothing was changed");
         assert_eq!(!is_refused, agrees, "{ahead:?}: {shown}");
     }
@@ -249,11 +242,7 @@ fn signals_at_the_prompt_give_the_terminal_back() {
             .stderr(program.try_clone().unwrap())
             .spawn()
             .unwrap();
-        let mut shown = Vec::new();
-        let mut byte = [0];
-        while !shown.ends_with(b"Code: ") && person.read(&mut byte).unwrap() == 1 {
-            shown.push(byte[0]);
-        }
+        read_until(&mut person, "Code: ");
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
         let status = child.wait().unwrap();
@@ -274,14 +263,7 @@ fn ctrl_z_stops_with_the_terminal_given_back() {
         .stderr(program.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let prompt = |person: &mut File| {
-        let mut shown = Vec::new();
-        let mut byte = [0];
-        while !shown.ends_with(b"Code: ") && person.read(&mut byte).unwrap() == 1 {
-            shown.push(byte[0]);
-        }
-    };
-    prompt(&mut person);
+    read_until(&mut person, "Code: ");
     person.write_all(b"sec\x1a").unwrap();
     let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
     let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
@@ -289,7 +271,7 @@ fn ctrl_z_stops_with_the_terminal_given_back() {
     let modes = tcgetattr(&program).unwrap().local_modes;
     assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON));
     kill_process(pid, Signal::CONT).unwrap();
-    prompt(&mut person);
+    read_until(&mut person, "Code: ");
     person.write_all(b"ret\r").unwrap();
     assert!(child.wait().unwrap().success());
     let sent: Vec<String> = requests.try_iter().collect();
