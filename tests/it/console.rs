@@ -1,8 +1,12 @@
 //! Signing in to the AWS console.
 
+use std::process::Stdio;
+
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Users, World, binaries};
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::process::Child;
 
 use crate::roles::{arn, world};
 
@@ -99,83 +103,136 @@ except OSError:
 print(answer.decode())
 ";
 
+/// A console whose browser only tells what it was started with, as `ps` does.
+struct Shown {
+    world: World,
+    console: Child,
+    page: String,
+}
+
+impl Shown {
+    async fn to(home: Home) -> Self {
+        let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+        let federation = stack.federation_url();
+        let variables = [
+            ("AWS_ENDPOINT_URL_STS", stack.sts_url()),
+            ("QUILTD_CONSOLE_ENDPOINT", federation.as_str()),
+        ];
+        let daemon = Daemon::start_with(&home, &["--token-store", "file"], &variables).await;
+        let world = World {
+            stack,
+            home,
+            daemon: Some(daemon),
+        };
+        world.login().await;
+        let browser = world.home.path().join("browser");
+        let seen = world.home.path().join("argument");
+        let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());
+        binaries::script(&browser, &script);
+        world.home.give(&browser);
+        let mut console = world.ctl_command(&["console"]);
+        let console = console.env("BROWSER", &browser).stdout(Stdio::piped());
+        let console = console.stderr(Stdio::piped()).spawn().unwrap();
+        let page = loop {
+            match std::fs::read_to_string(&seen) {
+                Ok(page) if page.ends_with('\n') => break page.trim().to_owned(),
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        Self {
+            world,
+            console,
+            page,
+        }
+    }
+
+    /// The control: what one's own browser asks is answered.
+    async fn signs_in(self, headers: &[&str]) {
+        let asked = [&[self.page.as_str()], headers].concat();
+        let mine = self.world.home.python(ASK, &asked).await.ok();
+        assert!(mine.contains("SigninToken="), "{mine}");
+        let ended = self.console.wait_with_output().await.unwrap();
+        assert!(
+            ended.status.success() && ended.stdout.is_empty(),
+            "{ended:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_user_who_reads_the_browsers_command_line_signs_in_nowhere() {
     let Some(users) = Users::find("another user at the page of a console").await else {
         return;
     };
-    let home = Home::of(&users.a);
-    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
-    let federation = stack.federation_url();
-    let variables = [
-        ("AWS_ENDPOINT_URL_STS", stack.sts_url()),
-        ("QUILTD_CONSOLE_ENDPOINT", federation.as_str()),
-    ];
-    let daemon = Daemon::start_with(&home, &["--token-store", "file"], &variables).await;
-    let world = World {
-        stack,
-        home,
-        daemon: Some(daemon),
-    };
-    world.login().await;
-    // A browser that only tells what it was started with, as `ps` does.
-    let browser = world.home.path().join("browser");
-    let seen = world.home.path().join("argument");
-    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());
-    binaries::script(&browser, &script);
-    world.home.give(&browser);
-    let mut console = world.ctl_command(&["console"]);
-    let console = console.env("BROWSER", &browser).spawn().unwrap();
-    let page = loop {
-        match std::fs::read_to_string(&seen) {
-            Ok(page) if page.ends_with('\n') => break page.trim().to_owned(),
-            _ => tokio::task::yield_now().await,
-        }
-    };
-    let theirs = Home::of(&users.b).python(ASK, &[&page]).await.ok();
+    let shown = Shown::to(Home::of(&users.a)).await;
+    let theirs = Home::of(&users.b).python(ASK, &[&shown.page]).await.ok();
     assert_eq!(theirs.trim(), "", "another user is hung up on");
-    // The control: the same request of one's own is answered.
-    let mine = world.home.python(ASK, &[&page]).await.ok();
-    assert!(mine.contains("SigninToken="), "{mine}");
-    let ended = console.wait_with_output().await.unwrap();
-    assert!(ended.status.success(), "{ended:?}");
+    shown.signs_in(&[]).await;
+}
+
+/// Asks for what is not there, again and again, beside connections of its own
+/// that make the list of all long.
+const FLOOD: &str = "
+import socket, sys
+from urllib.parse import urlsplit
+page = urlsplit(sys.argv[1])
+here = (page.hostname, page.port)
+other = socket.create_server(('127.0.0.1', 0), backlog=4096)
+crowd = [socket.create_connection(other.getsockname()) for _ in range(400)]
+for asked in range(100000):
+    connection = socket.socket()
+    connection.setblocking(False)
+    try:
+        connection.connect(here)
+    except BlockingIOError:
+        pass
+    try:
+        connection.send(b'GET / HTTP/1.1\\r\\n\\r\\n')
+    except OSError:
+        pass
+    connection.close()
+    if asked == 1000:
+        print('flooding', flush=True)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_who_asks_again_and_again_keeps_no_browser_waiting() {
+    let Some(users) = Users::find("another user who floods the page of a console").await else {
+        return;
+    };
+    let shown = Shown::to(Home::of(&users.a)).await;
+    let theirs = Home::of(&users.b);
+    let mut flood = theirs.command("python3");
+    let flood = flood.args(["-I", "-c", FLOOD, &shown.page]);
+    let mut flood = flood.stdout(Stdio::piped()).spawn().unwrap();
+    let mut begun = [0; 1];
+    let said = flood.stdout.as_mut().unwrap();
+    said.read_exact(&mut begun).await.unwrap();
+    shown.signs_in(&[]).await;
+    flood.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_page_makes_a_browser_ask_signs_in_nowhere_and_uses_nothing_up() {
-    let world = world(StackConfig::default(), "").await;
-    let browser = world.home.path().join("browser");
-    let seen = world.home.path().join("argument");
-    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());
-    binaries::script(&browser, &script);
-    let mut console = world.ctl_command(&["console"]);
-    let console = console.env("BROWSER", &browser).spawn().unwrap();
-    let page = loop {
-        match std::fs::read_to_string(&seen) {
-            Ok(page) if page.ends_with('\n') => break page.trim().to_owned(),
-            _ => tokio::task::yield_now().await,
-        }
-    };
+    let shown = Shown::to(Home::new()).await;
     for header in [
         "Host: evil.example",
         "Origin: https://evil.example",
         "Sec-Fetch-Dest: image",
         "Sec-Purpose: prefetch",
     ] {
-        let answer = world.home.python(ASK, &[&page, header]).await.ok();
+        let answer = shown
+            .world
+            .home
+            .python(ASK, &[&shown.page, header])
+            .await
+            .ok();
         assert!(answer.starts_with("HTTP/1.1 403 "), "{header}: {answer}");
     }
     // The control; cookies of whatever else is on this address go along.
     let cookies = format!("Cookie: {}", "of=others; ".repeat(8 * 1024));
     let [mode, dest] = ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];
-    let mine = world
-        .home
-        .python(ASK, &[&page, mode, dest, &cookies])
-        .await
-        .ok();
-    assert!(mine.contains("SigninToken="), "{mine}");
-    let ended = console.wait_with_output().await.unwrap();
-    assert!(ended.status.success(), "{ended:?}");
+    shown.signs_in(&[mode, dest, &cookies]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_trust::sockets::Diag;
 use rustix::net::sockopt::set_socket_reuseport;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -18,7 +19,6 @@ use super::capacity::WaitingLimit;
 use super::loopback_admission::{UnknownOwner, admit};
 use super::owner::{self, Owners};
 use super::program::{self, Program};
-use super::sock_diag::Diag;
 use super::{Caller, Limits, Listener, Origin, capacity};
 use crate::metrics::ConnectionMeter;
 

@@ -22,8 +22,6 @@ mod program;
 mod rate_limit;
 mod script;
 pub mod serve;
-#[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
-mod sock_diag;
 mod sockaddr;
 mod socket_file_watch;
 mod tracked;

@@ -1,15 +1,13 @@
 //! Whose the other end of a connection over loopback is, as far as the system
 //! tells: Linux says of every TCP socket whose it is, to who asks for one
-//! (`sock_diag.rs`), else in a list of all of them (proc(5), /proc/net/tcp).
+//! ([`Diag`]), else in a list of all of them (proc(5), /proc/net/tcp).
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::{SocketAddr, SocketAddrV4};
 
 pub(super) use quilt_trust::sockets::is_told;
-use quilt_trust::sockets::{Socket, TABLES, is_known};
-
-use super::sock_diag::{Described, Diag};
+use quilt_trust::sockets::{Diag, Socket, TABLES, is_known};
 
 /// What is known of the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,12 +178,6 @@ impl Table {
             }
         }
         table
-    }
-}
-
-impl From<Described> for Socket {
-    fn from(found: Described) -> Self {
-        Self::new(found.state, found.user, found.inode)
     }
 }
 

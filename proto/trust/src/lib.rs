@@ -20,6 +20,8 @@ mod home;
 mod judge;
 mod namespace;
 mod rights;
+#[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
+mod sock_diag;
 pub mod sockets;
 mod system_places;
 mod users;
@@ -30,7 +32,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 pub use self::distrust::{Distrust, Writers, as_owner, behind};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
@@ -205,6 +207,13 @@ fn is_nothing(way: &Way) -> bool {
     use std::os::unix::fs::FileTypeExt;
     let is_device = |found: &Metadata| found.file_type().is_char_device();
     way.real == Path::new(NOTHING) && way.found.as_ref().is_some_and(is_device)
+}
+
+/// Opens what others may keep, to be read: neither a pipe nor a lease of theirs
+/// (fcntl(2)) is waited for.
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 /// Where a path leads, with every directory on the way checked; nothing is

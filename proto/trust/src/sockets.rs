@@ -6,9 +6,10 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 
 pub use super::namespace::is_known;
+pub use super::sock_diag::{Described, Diag};
 
 /// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
 /// which are programs' that reach 127.0.0.1 through one.
@@ -78,22 +79,50 @@ fn address(text: &str) -> Option<SocketAddrV4> {
     Some(SocketAddrV4::new(Ipv4Addr::from(word.to_ne_bytes()), port))
 }
 
-/// The user who holds the other end of a connection over loopback; nothing where
-/// the system does not tell.
-pub fn owner(stream: &TcpStream) -> io::Result<Option<u32>> {
-    let (SocketAddr::V4(local), SocketAddr::V4(peer)) = (stream.local_addr()?, stream.peer_addr()?)
-    else {
-        return Ok(None);
-    };
-    let tables = TABLES
+impl From<Described> for Socket {
+    fn from(found: Described) -> Self {
+        Self::new(found.state, found.user, found.inode)
+    }
+}
+
+/// Tells whose the connections of one listener on loopback are, one by one: by
+/// the system's word on each where it gives one, since its tables grow with
+/// what anybody opens.
+#[derive(Debug)]
+pub struct Owners(Option<Diag>);
+
+impl Owners {
+    /// Of a listener that listens.
+    pub fn of(listener: &TcpListener) -> io::Result<Self> {
+        Ok(Self(match listener.local_addr()? {
+            SocketAddr::V4(local) => Diag::of(local),
+            SocketAddr::V6(_) => None,
+        }))
+    }
+
+    /// The user who holds the other end; nothing where the system does not tell.
+    pub fn owner(&self, stream: &TcpStream) -> io::Result<Option<u32>> {
+        let (SocketAddr::V4(local), SocketAddr::V4(peer)) =
+            (stream.local_addr()?, stream.peer_addr()?)
+        else {
+            return Ok(None);
+        };
+        let found = match self.0.as_ref().map(|diag| diag.theirs(peer)) {
+            Some(Ok(asked)) => asked.map(Socket::from).filter(|socket| socket.is_held),
+            Some(Err(_)) | None => listed(local, peer),
+        };
+        Ok(found
+            .map(|socket| socket.user)
+            .filter(|user| is_known(*user)))
+    }
+}
+
+/// The socket at `peer` of a connection to `local`, by the tables.
+fn listed(local: SocketAddrV4, peer: SocketAddrV4) -> Option<Socket> {
+    let mut tables = TABLES
         .iter()
         .filter_map(|path| fs::read_to_string(path).ok());
-    let found = tables
-        .into_iter()
-        .find_map(|table| theirs(&table, local, peer));
-    Ok(found
-        .map(|socket| socket.user)
-        .filter(|user| is_known(*user)))
+    tables.find_map(|table| theirs(&table, local, peer))
 }
 
 /// The socket at `peer` of a connection to `local`.
@@ -110,11 +139,13 @@ mod tests {
 
     #[test]
     fn the_other_end_has_an_owner_until_it_hangs_up() {
-        use std::net::{Shutdown, TcpListener};
+        use std::net::Shutdown;
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let local = listener.local_addr().unwrap();
         let me = rustix::process::getuid().as_raw();
+        let owners = Owners::of(&listener).unwrap();
+        assert!(owners.0.is_some(), "this system tells");
         // As Java does it, too.
         let mapped = format!("[::ffff:127.0.0.1]:{}", local.port());
         for address in [local.to_string(), mapped] {
@@ -122,11 +153,17 @@ mod tests {
                 continue;
             };
             let (stream, _) = listener.accept().unwrap();
-            assert_eq!(owner(&stream).unwrap(), Some(me));
+            // However it is asked, it says the same.
+            let owner = |stream: &TcpStream| {
+                let asked = owners.owner(stream).unwrap_or_default();
+                assert_eq!(asked, Owners(None).owner(stream).unwrap_or_default());
+                asked
+            };
+            assert_eq!(owner(&stream), Some(me));
             client.shutdown(Shutdown::Write).unwrap();
-            assert_eq!(owner(&stream).unwrap(), Some(me));
+            assert_eq!(owner(&stream), Some(me));
             drop(client);
-            assert_eq!(owner(&stream).unwrap_or_default(), None);
+            assert_eq!(owner(&stream), None);
         }
     }
 }

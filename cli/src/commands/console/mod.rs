@@ -2,13 +2,15 @@
 
 mod one_time_page;
 
-use quilt_proto::ProfileName;
 use quilt_proto::api::{ConsoleQuery, ReadConsoleUrl};
+use quilt_proto::{Command, ProfileName};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::output;
+
+use one_time_page::Handed;
 
 /// With whose credentials, and to where.
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,15 @@ pub(crate) struct Args {
     destination: Option<String>,
 }
 
+impl Args {
+    /// The same, with the URL shown.
+    fn printing(&self) -> Command {
+        Command::of("quiltctl console --print")
+            .option_if("--profile", self.profile.as_ref())
+            .option_if("--destination", self.destination.as_ref())
+    }
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let call = ReadConsoleUrl(ConsoleQuery {
         profile: args.profile.clone(),
@@ -40,12 +51,22 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(quilt_client::Error::InvalidAnswer("a URL that is none").into());
     }
-    if !args.print && one_time_page::to_browser(url) {
-        output::note(format_args!(
+    let handed = if args.print {
+        Handed::NoBrowser
+    } else {
+        one_time_page::to_browser(url)
+    };
+    match handed {
+        Handed::Over => output::note(format_args!(
             "Signed in to the AWS console, {}",
             context.look().left(answer.expires_at)
-        ));
-        return Ok(());
+        )),
+        Handed::NoBrowser => return output::bytes(Zeroizing::new(format!("{url}\n")).as_bytes()),
+        // It is not shown unasked: where it appears is not always the user's alone.
+        Handed::NobodyCame => {
+            let what = "the browser did not come for the address to sign in with";
+            return Err(Failure::new(exit::UNEXPECTED, what).hint(args.printing()));
+        }
     }
-    output::bytes(Zeroizing::new(format!("{url}\n")).as_bytes())
+    Ok(())
 }

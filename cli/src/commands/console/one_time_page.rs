@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use quilt_proto::navigation::is_navigation;
-use quilt_trust::sockets;
+use quilt_trust::sockets::{self, Owners};
 use zeroize::Zeroizing;
 
 use crate::browser;
@@ -35,27 +35,38 @@ const MOST: usize = 512;
 /// Connections that may wait to be let in.
 const BACKLOG: i32 = 4096;
 
-/// Opens the URL in the user's browser; false where that did not work, or the
-/// system does not tell who comes for it.
-pub(super) fn to_browser(url: &str) -> bool {
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// The browser has the URL.
+    Over,
+    /// No browser can be started here, or the system does not tell who comes.
+    NoBrowser,
+    /// One was started, and nobody of this user's came.
+    NobodyCame,
+}
+
+/// Opens the URL in the user's browser.
+pub(super) fn to_browser(url: &str) -> Handed {
+    try_to(url).unwrap_or(Handed::NoBrowser)
+}
+
+fn try_to(url: &str) -> io::Result<Handed> {
     if !sockets::is_told() {
-        return false;
+        return Ok(Handed::NoBrowser);
     }
-    let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) else {
-        return false;
-    };
-    let (Ok(address), Ok(path)) = (listener.local_addr(), path()) else {
-        return false;
-    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let (address, path) = (listener.local_addr()?, path()?);
     if !browser::open(&format!("http://{address}{path}")) {
-        return false;
+        return Ok(Handed::NoBrowser);
     }
     let page = Page {
         host: address.to_string(),
         path,
         url,
     };
-    send_on(&listener, &page).unwrap_or(false)
+    // What fails here may be others' doing.
+    Ok(send_on(&listener, &page).unwrap_or(Handed::NobodyCame))
 }
 
 /// What there is to be had, once.
@@ -77,20 +88,22 @@ fn path() -> io::Result<String> {
 
 /// Answers the one request that is right. Nobody who connects and says nothing
 /// keeps others waiting: whose a connection is, is looked up for who asks.
-fn send_on(listener: &TcpListener, page: &Page<'_>) -> io::Result<bool> {
+fn send_on(listener: &TcpListener, page: &Page<'_>) -> io::Result<Handed> {
     listener.set_nonblocking(true)?;
     // Others can connect, too: that of `bind` is soon full.
     rustix::net::listen(listener, BACKLOG)?;
+    let owners = Owners::of(listener)?;
     let end = Instant::now() + TIMEOUT;
     let mut visits = VecDeque::new();
     while Instant::now() < end {
         let came = take_in(listener, &mut visits)?;
         let mut is_sent = false;
-        visits.retain_mut(|visit: &mut Visit| match visit.read(page) {
-            _ if is_sent => false,
+        visits.retain_mut(|visit: &mut Visit| match visit.read(page, &owners) {
+            // Of many who ask, to look each up takes a while.
+            _ if is_sent || Instant::now() >= end => false,
             Asked::Nothing => visit.since.elapsed() < REQUEST,
             // Others are hung up on, whatever they say.
-            _ if !is_ours(&visit.stream) => false,
+            _ if !is_ours(&owners, &visit.stream) => false,
             asked => {
                 let is_right = asked == Asked::This;
                 is_sent = visit.answer(asked, page.url).is_ok() && is_right;
@@ -98,13 +111,13 @@ fn send_on(listener: &TcpListener, page: &Page<'_>) -> io::Result<bool> {
             }
         });
         if is_sent {
-            return Ok(true);
+            return Ok(Handed::Over);
         }
         if !came {
             std::thread::sleep(LOOK);
         }
     }
-    Ok(false)
+    Ok(Handed::NobodyCame)
 }
 
 /// Lets in whoever has come, the oldest of too many making way; whether anybody
@@ -136,9 +149,9 @@ fn take_in(listener: &TcpListener, visits: &mut VecDeque<Visit>) -> io::Result<b
 
 /// Whether a program of this user connected, or of root's, who could take the
 /// URL anyway.
-fn is_ours(stream: &TcpStream) -> bool {
+fn is_ours(owners: &Owners, stream: &TcpStream) -> bool {
     let me = rustix::process::getuid().as_raw();
-    let owner = sockets::owner(stream).ok().flatten();
+    let owner = owners.owner(stream).ok().flatten();
     owner.is_some_and(|owner| owner == me || owner == 0)
 }
 
@@ -164,7 +177,7 @@ enum Asked {
 
 impl Visit {
     /// Reads what has come by now.
-    fn read(&mut self, page: &Page<'_>) -> Asked {
+    fn read(&mut self, page: &Page<'_>, owners: &Owners) -> Asked {
         let mut chunk = [0; CHUNK];
         loop {
             let length = match self.stream.read(&mut chunk) {
@@ -182,7 +195,8 @@ impl Visit {
             }
             let was_short = self.head.len() - length < MAX_STRANGERS_HEAD;
             let is_long = self.head.len() >= MAX_STRANGERS_HEAD;
-            if self.head.len() >= MAX_HEAD || was_short && is_long && !is_ours(&self.stream) {
+            if self.head.len() >= MAX_HEAD || was_short && is_long && !is_ours(owners, &self.stream)
+            {
                 return Asked::Else;
             }
         }
@@ -235,7 +249,7 @@ mod tests {
     struct Served {
         address: SocketAddr,
         path: String,
-        thread: JoinHandle<io::Result<bool>>,
+        thread: JoinHandle<io::Result<Handed>>,
     }
 
     /// A page at a port of its own, served once `before` has been done there.
@@ -278,7 +292,7 @@ mod tests {
             let answer = self.ask(lines);
             let location = "Location: https://x/?secret\r\n";
             assert!(answer.contains(location), "{answer}");
-            assert!(self.thread.join().unwrap().unwrap());
+            assert_eq!(self.thread.join().unwrap().unwrap(), Handed::Over);
         }
     }
 

@@ -35,17 +35,18 @@ const ANSWERED: usize = HEAD + 72;
 
 /// A socket, as the system describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Described {
+pub struct Described {
     /// Of TCP (`include/net/tcp_states.h`).
-    pub(super) state: u8,
-    pub(super) user: u32,
+    pub state: u8,
+    /// Whose it is.
+    pub user: u32,
     /// Its number; one that nobody holds any more has none.
-    pub(super) inode: u64,
+    pub inode: u64,
 }
 
 /// Asks the system. For the connections of one listener.
 #[derive(Debug)]
-pub(super) struct Diag {
+pub struct Diag {
     socket: OwnedFd,
     local: SocketAddrV4,
 }
@@ -53,7 +54,7 @@ pub(super) struct Diag {
 impl Diag {
     /// For a listener that listens. `None` where the system does not tell: of
     /// that listener, it has to.
-    pub(super) fn of(local: SocketAddrV4) -> Option<Self> {
+    pub fn of(local: SocketAddrV4) -> Option<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,
             SocketType::DGRAM,
@@ -70,12 +71,12 @@ impl Diag {
     }
 
     /// The socket at `peer` that is connected here.
-    pub(super) fn theirs(&self, peer: SocketAddrV4) -> io::Result<Option<Described>> {
+    pub fn theirs(&self, peer: SocketAddrV4) -> io::Result<Option<Described>> {
         self.connected(peer, self.local)
     }
 
     /// Our own that is connected to the one at `peer`.
-    pub(super) fn ours(&self, peer: SocketAddrV4) -> io::Result<Option<Described>> {
+    pub fn ours(&self, peer: SocketAddrV4) -> io::Result<Option<Described>> {
         self.connected(self.local, peer)
     }
 
