@@ -2,12 +2,9 @@
 
 use quilt_proto::Problem;
 use quilt_proto::api::Endpoint;
+pub(crate) use quilt_proto::api::MAX_ANSWER as MAX_BODY;
 
 use crate::Error;
-
-/// The largest body a client accepts, in bytes. Search hits are the largest
-/// answers there are.
-pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// Refuses every answer that is not a success.
 pub(crate) fn check(status: u16, body: &[u8]) -> Result<(), Error> {

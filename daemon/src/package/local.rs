@@ -1,5 +1,6 @@
 //! A registry in a directory. Symbolic links below its root are never
-//! followed, so that nothing outside of it can be read or deleted.
+//! followed, nor other users' on the way to it, so that nothing outside of it
+//! can be read or deleted.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -52,6 +53,10 @@ impl LocalStore {
                 place: path,
                 reason: "no file can have such a name".to_owned(),
             },
+            io::ErrorKind::NotADirectory => StoreError::Invalid {
+                place: path,
+                reason: "it is no directory".to_owned(),
+            },
             io::ErrorKind::InvalidData => StoreError::Invalid {
                 place: path,
                 reason: error.to_string(),
@@ -59,7 +64,10 @@ impl LocalStore {
             _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
                 StoreError::Denied {
                     path,
-                    reason: "symbolic links are not followed".to_owned(),
+                    reason:
+                        "symbolic links in a registry, and those of other users on the way to it, \
+                             are not followed"
+                            .to_owned(),
                 }
             }
             _ => StoreError::Io {
@@ -91,12 +99,43 @@ impl LocalStore {
         folder: &str,
         each: impl FnMut(&Folder, &str, FileType) -> io::Result<Option<T>> + Send + 'static,
     ) -> Batches<T> {
+        let mut each = each;
+        self.in_batches(folder, move |opened, _, batches| {
+            for entry in opened.entries()? {
+                let (name, kind) = entry?;
+                if let Some(found) = each(opened, &name, kind)? {
+                    batches.push(found)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs `read` with a folder, if there is one, in a thread of its own.
+    fn in_batches<T: Send + 'static>(
+        &self,
+        folder: &str,
+        read: impl FnOnce(&Folder, &str, &mut Sender<T>) -> io::Result<()> + Send + 'static,
+    ) -> Batches<T> {
         let (store, folder) = (self.clone(), folder.to_owned());
         let begin = async move {
             let (sender, receiver) = mpsc::channel(2);
             tokio::task::spawn_blocking(move || {
-                if let Err(error) = store.scan_into(&folder, each, &sender) {
-                    let _ = sender.blocking_send(Err(error));
+                let mut batches = Sender {
+                    batch: Vec::new(),
+                    to: sender,
+                };
+                let done = Folder::open(&store.root, &folder).and_then(|opened| match opened {
+                    Some(opened) => read(&opened, &folder, &mut batches),
+                    None => Ok(()),
+                });
+                match done.and_then(|()| batches.flush()) {
+                    // Nobody listens any more, perhaps.
+                    Ok(()) => {}
+                    Err(error) => {
+                        let failed = store.failed("list", &folder, &error);
+                        let _ = batches.to.blocking_send(Err(failed));
+                    }
                 }
             });
             stream::unfold(receiver, async |mut receiver| {
@@ -106,31 +145,28 @@ impl LocalStore {
         };
         stream::once(begin).flatten().boxed()
     }
+}
 
-    fn scan_into<T>(
-        &self,
-        folder: &str,
-        mut each: impl FnMut(&Folder, &str, FileType) -> io::Result<Option<T>>,
-        sender: &mpsc::Sender<Result<Vec<T>, StoreError>>,
-    ) -> Result<(), StoreError> {
-        let failed = |error| self.failed("list", folder, &error);
-        let Some(opened) = Folder::open(&self.root, folder).map_err(failed)? else {
+/// Where a listing goes, batch by batch.
+struct Sender<T> {
+    batch: Vec<T>,
+    to: mpsc::Sender<Result<Vec<T>, StoreError>>,
+}
+
+impl<T> Sender<T> {
+    /// Fails once nobody listens any more.
+    fn push(&mut self, found: T) -> io::Result<()> {
+        self.batch.push(found);
+        if self.batch.len() < BATCH {
             return Ok(());
-        };
-        let mut batch = Vec::new();
-        for entry in opened.entries().map_err(failed)? {
-            let (name, kind) = entry.map_err(failed)?;
-            batch.extend(each(&opened, &name, kind).map_err(failed)?);
-            if batch.len() == BATCH
-                && sender
-                    .blocking_send(Ok(std::mem::take(&mut batch)))
-                    .is_err()
-            {
-                return Ok(());
-            }
         }
-        let _ = sender.blocking_send(Ok(batch));
-        Ok(())
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        let sent = self.to.blocking_send(Ok(batch));
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -162,18 +198,9 @@ impl Store for LocalStore {
     }
 
     fn below(&self, folder: &str) -> Batches<String> {
-        let (store, folder) = (self.clone(), folder.to_owned());
-        let walk = async move {
-            let found = store.run("list", &folder, |root, folder| {
-                let mut found = Vec::new();
-                if let Some(opened) = Folder::open(root, folder)? {
-                    opened.walk(folder, &mut found)?;
-                }
-                Ok(found)
-            });
-            found.await
-        };
-        stream::once(walk).boxed()
+        self.in_batches(folder, |opened, folder, batches| {
+            opened.walk(folder, &mut |key| batches.push(key))
+        })
     }
 
     async fn has(&self, folder: &str) -> Result<bool, StoreError> {

@@ -7,8 +7,9 @@ use futures_util::stream::BoxStream;
 
 use super::StoreError;
 
-/// The largest pointer read, in bytes; a pointer is a hash of 64.
-pub(super) const MAX_POINTER: u64 = 4096;
+/// The largest pointer read, in bytes; a pointer is a hash of 64. All of a
+/// package's are held at once.
+pub(super) const MAX_POINTER: u64 = 256;
 
 /// Microseconds since 1970 at which something was stored.
 pub(super) type Modified = i64;
@@ -30,18 +31,55 @@ pub(super) type Batches<T> = BoxStream<'static, Result<Vec<T>, StoreError>>;
 /// objects of its own.
 pub(super) const MOST_GATHERED: usize = 200_000;
 
+/// The most bytes of names and keys in it: three times what so many keys of a
+/// package's take. Whoever may write there chooses how long each is.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Something that is listed.
+pub(super) trait Listed {
+    /// Its name or key.
+    fn name(&self) -> &str;
+}
+
+impl Listed for Entry {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Listed for String {
+    fn name(&self) -> &str {
+        self
+    }
+}
+
+impl Listed for (String, Modified) {
+    fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 /// All of a listing of `place`, which has an end.
-pub(super) async fn gather<T>(mut batches: Batches<T>, place: &str) -> Result<Vec<T>, StoreError> {
+pub(super) async fn gather<T: Listed>(
+    mut batches: Batches<T>,
+    place: &str,
+) -> Result<Vec<T>, StoreError> {
     let mut all = Vec::new();
-    let mut count = 0;
+    let (mut count, mut bytes) = (0, 0);
+    let endless = |reason: String| StoreError::Invalid {
+        place: place.to_owned(),
+        reason,
+    };
     while let Some(batch) = batches.try_next().await? {
         // Of pages with nothing on them, there may be no end either.
         count += batch.len().max(1);
         if count > MOST_GATHERED {
-            return Err(StoreError::Invalid {
-                place: place.to_owned(),
-                reason: format!("more than {MOST_GATHERED} entries are listed there, or no end"),
-            });
+            let reason = format!("more than {MOST_GATHERED} entries are listed there, or no end");
+            return Err(endless(reason));
+        }
+        bytes += batch.iter().map(|one| one.name().len()).sum::<usize>();
+        if bytes > MOST_BYTES {
+            return Err(endless("the names there are too long in all".to_owned()));
         }
         all.extend(batch);
     }
@@ -91,13 +129,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_listing_without_an_end_is_given_up_in_words() {
-        let pages = |page: Vec<u8>| stream::repeat_with(move || Ok(page.clone()));
-        for page in [vec![0; 1000], Vec::new()] {
+        let pages = |page: Vec<String>| stream::repeat_with(move || Ok(page.clone()));
+        let of = |name: &str| vec![name.to_owned(); 1000];
+        for (page, why) in [
+            (of("1700000000"), "ns/name: more than 200000 entries"),
+            (Vec::new(), "ns/name: more than 200000 entries"),
+            (
+                of(&"d/".repeat(8000)),
+                "ns/name: the names there are too long",
+            ),
+        ] {
             let error = gather(pages(page).boxed(), "ns/name").await.unwrap_err();
             let said = error.to_string();
-            assert!(said.contains("ns/name: more than 200000 entries"), "{said}");
+            assert!(said.contains(why), "{said}");
         }
-        let whole = pages(vec![0; 1000]).take(MOST_GATHERED / 1000).boxed();
+        let whole = pages(of(&"k".repeat(300)))
+            .take(MOST_GATHERED / 1000)
+            .boxed();
         assert_eq!(gather(whole, "").await.unwrap().len(), MOST_GATHERED);
     }
 }

@@ -57,6 +57,30 @@ fn latest(layout: Layout) -> &'static str {
     }
 }
 
+/// Whoever may write there chooses what they are called.
+#[tokio::test]
+async fn more_versions_than_a_client_takes_are_refused_in_words() {
+    for layout in [Layout::One, Layout::Two] {
+        let memory = Memory::default();
+        seed(layout, &memory, &[(1_700_000_000, 1)]);
+        let registry = registry(layout, &memory);
+        assert!(!registry.versions(&package()).await.unwrap().is_empty());
+        for letter in 'a'..='t' {
+            let name = letter.to_string().repeat(1024 * 1024);
+            let key = match layout {
+                Layout::One => format!(".quilt/named_packages/ns/name/{name}"),
+                Layout::Two => format!(".quilt/v2/manifests/ns@name/{name}/manifest.jsonl"),
+            };
+            memory.put(&key, &hash(1), 0);
+        }
+        let refused = registry.versions(&package()).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("more versions than can be listed"),
+            "{refused}"
+        );
+    }
+}
+
 async fn names(registry: &Registry) -> Vec<String> {
     use futures_util::TryStreamExt;
     registry.names().try_concat().await.unwrap()

@@ -31,6 +31,10 @@ pub use self::session::*;
 pub use self::strict_query::{CATALOG, QueryError, parameters, parse as parse_query};
 use crate::Secret;
 
+/// The largest answer a client takes, in bytes. Search hits are the largest
+/// there are.
+pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
 /// HTTP methods the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

@@ -9,6 +9,7 @@ mod v2;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use quilt_proto::api::MAX_ANSWER;
 use quilt_proto::wire::PackageVersion;
 use quilt_proto::{PackageName, TopHash};
 
@@ -109,6 +110,12 @@ impl Layout {
         };
         if versions.is_empty() && !store.has(&folder).await? {
             return Ok(None);
+        }
+        if pointers::length(&versions) > MAX_ANSWER {
+            return Err(StoreError::Invalid {
+                place: folder,
+                reason: "it has more versions than can be listed".to_owned(),
+            });
         }
         pointers::newest_first(&mut versions);
         Ok(Some(versions))

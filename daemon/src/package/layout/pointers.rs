@@ -47,6 +47,15 @@ async fn read(store: &dyn Store, folder: &str, name: &str) -> Result<String, Sto
     }
 }
 
+/// Bytes of an answer that lists them.
+pub(super) fn length(versions: &[PackageVersion]) -> usize {
+    let lengths = versions.iter().map(|version| {
+        // With a comma.
+        serde_json::to_vec(version).map_or(usize::MAX, |text| text.len() + 1)
+    });
+    lengths.fold(2, usize::saturating_add)
+}
+
 /// `latest`, then by time, the newest first, then names that are no times.
 pub(super) fn newest_first(versions: &mut [PackageVersion]) {
     versions.sort_by(|a, b| {

@@ -1,7 +1,7 @@
 //! Directories, links among them.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{lchown, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,6 +99,61 @@ async fn links_are_never_followed() {
         fs::read(outside.path().join("latest")).unwrap(),
         b"precious"
     );
+}
+
+/// Whoever made it has it lead where he likes: into this user's own registry.
+#[tokio::test]
+async fn of_links_to_a_registry_only_our_own_are_followed() {
+    let dir = TempDir::new().unwrap();
+    let name = "ns/name".parse().unwrap();
+    let real = dir.path().join("real");
+    put(
+        &real,
+        ".quilt/named_packages/ns/name/latest",
+        &"a".repeat(64),
+    );
+    fs::create_dir(dir.path().join("way")).unwrap();
+    symlink("../real", dir.path().join("way/link")).unwrap();
+    let linked = registry(&dir.path().join("way/link"), Layout::One);
+    assert_eq!(linked.versions(&name).await.unwrap().len(), 1);
+    let way = registry(&dir.path().join("way/link/../real/."), Layout::One);
+    assert_eq!(way.versions(&name).await.unwrap().len(), 1);
+    if !rustix::process::getuid().is_root() {
+        eprintln!("NOT RUN: a link of another user: this is not root");
+        return;
+    }
+    lchown(dir.path().join("way/link"), Some(4711), None).unwrap();
+    let refused = linked.delete(&name, None).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("those of other users on the way"), "{said}");
+    assert!(linked.versions(&name).await.is_err());
+    assert!(real.join(".quilt/named_packages/ns/name/latest").exists());
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_a_registry_is_said_to_be_one() {
+    let dir = TempDir::new().unwrap();
+    put(dir.path(), "file", "");
+    let one = registry(&dir.path().join("file"), Layout::One);
+    let refused = one.versions(&"ns/name".parse().unwrap()).await.unwrap_err();
+    assert!(
+        matches!(refused, PackageError::Store(StoreError::Invalid { .. })),
+        "{refused}"
+    );
+}
+
+/// All of a package's are held at once.
+#[tokio::test]
+async fn a_pointer_is_no_longer_than_a_hash_needs() {
+    let dir = TempDir::new().unwrap();
+    let one = registry(dir.path(), Layout::One);
+    let pointer = ".quilt/named_packages/ns/name/latest";
+    put(dir.path(), pointer, &format!(" {}\r\n", "a".repeat(64)));
+    let versions = one.versions(&"ns/name".parse().unwrap()).await.unwrap();
+    assert_eq!(versions[0].top_hash, "a".repeat(64));
+    put(dir.path(), pointer, &"a".repeat(300));
+    let refused = one.versions(&"ns/name".parse().unwrap()).await.unwrap_err();
+    assert!(refused.to_string().contains("too large"), "{refused}");
 }
 
 /// Whoever may write to a registry could make them by the ten thousand: each

@@ -1,20 +1,36 @@
 //! Directories below a root, opened step by step without following links.
 
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, statat, unlinkat};
+use quilt_trust::sockets::is_known;
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, readlinkat, statat, unlinkat,
+};
 use rustix::io::Errno;
+use rustix::process::getuid;
 
 const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
+/// Of a directory that is only passed through, which not everybody may read.
+#[cfg(target_os = "linux")]
+const WAY: OFlags = FLAGS.union(OFlags::PATH).union(OFlags::NOFOLLOW);
+#[cfg(not(target_os = "linux"))]
+const WAY: OFlags = FLAGS.union(OFlags::NOFOLLOW);
+
 /// How deep folders may lie in a package's: more than anybody needs. Whoever may
 /// write there could make any number, of which each is held open while the next
 /// is looked into.
 const DEEPEST: usize = 64;
+
+/// The most symlinks followed on the way to a registry, as the kernel does it.
+const MOST_LINKS: usize = 40;
 
 /// An open directory.
 #[derive(Debug)]
@@ -27,10 +43,10 @@ impl AsFd for Folder {
 }
 
 impl Folder {
-    /// Opens a folder below `root`; the way to the root itself may have links.
-    /// `None` where there is none.
+    /// Opens a folder below `root`; the way to the root itself may have links,
+    /// of this user's and root's. `None` where there is none.
     pub(super) fn open(root: &Path, folder: &str) -> io::Result<Option<Self>> {
-        let mut opened = open(root, FLAGS, Mode::empty());
+        let mut opened = open_root(root);
         for part in folder.split('/').filter(|part| !part.is_empty()) {
             let parent = match opened {
                 Ok(parent) if part != ".." && part != "." => parent,
@@ -83,18 +99,27 @@ impl Folder {
     }
 
     /// The keys of all that is no folder, at any depth. A link is an entry.
-    pub(super) fn walk(&self, key: &str, found: &mut Vec<String>) -> io::Result<()> {
+    pub(super) fn walk(
+        &self,
+        key: &str,
+        found: &mut dyn FnMut(String) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.walk_to(DEEPEST, key, found)
     }
 
-    fn walk_to(&self, depth: usize, key: &str, found: &mut Vec<String>) -> io::Result<()> {
+    fn walk_to(
+        &self,
+        depth: usize,
+        key: &str,
+        found: &mut dyn FnMut(String) -> io::Result<()>,
+    ) -> io::Result<()> {
         for entry in self.entries()? {
             let (name, kind) = entry?;
             let inner = format!("{key}/{name}");
             if kind == FileType::Directory {
                 Self(step(&self.0, &name)?).walk_to(deeper(depth)?, &inner, found)?;
             } else {
-                found.push(inner);
+                found(inner)?;
             }
         }
         Ok(())
@@ -133,6 +158,43 @@ pub(super) fn remove_empty(root: &Path, folder: &str) -> io::Result<()> {
         Some(parent) => unless_full(unlinkat(&parent, name, AtFlags::REMOVEDIR)),
         None => Ok(()),
     }
+}
+
+/// Opens a directory by a way on which no link is another user's: that leads
+/// where he likes, also into what is this user's alone.
+fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
+    let mut left: VecDeque<OsString> = names(root);
+    let mut here = open("/", WAY, Mode::empty())?;
+    let mut links = 0;
+    while let Some(name) = left.pop_front() {
+        let found = statat(&here, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
+            here = openat(&here, name.as_os_str(), WAY, Mode::empty())?;
+            continue;
+        }
+        links += 1;
+        let is_ours = [0, getuid().as_raw()].contains(&found.st_uid);
+        if links > MOST_LINKS || !(is_ours && is_known(found.st_uid)) {
+            return Err(Errno::LOOP);
+        }
+        let target = readlinkat(&here, name.as_os_str(), Vec::new())?;
+        let target = Path::new(OsStr::from_bytes(target.as_bytes()));
+        if target.is_absolute() {
+            here = open("/", WAY, Mode::empty())?;
+        }
+        for name in names(target).into_iter().rev() {
+            left.push_front(name);
+        }
+    }
+    openat(&here, ".", FLAGS, Mode::empty())
+}
+
+fn names(path: &Path) -> VecDeque<OsString> {
+    let names = path.components().filter_map(|part| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names.collect()
 }
 
 fn step(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
