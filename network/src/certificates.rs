@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,10 @@ use crate::Failure;
 
 /// Names the settings beside the variables.
 const SETTING: &str = "ca_bundle under [network]";
+
+/// The largest file of certificates, in bytes: all that the world trusts take a
+/// quarter of a megabyte.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Where systems keep their certificates, in one file.
 #[cfg(not(target_os = "macos"))]
@@ -57,6 +61,9 @@ pub enum WhyUnusable {
     /// A pipe would be waited for.
     #[error("it is no file")]
     NoFile,
+    /// It would take the daemon's memory.
+    #[error("it is too large to hold certificates")]
+    TooLarge,
     /// None is in it.
     #[error("it holds no certificate in PEM")]
     Empty,
@@ -184,7 +191,16 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, WhyUnusable> {
     if !look(path)?.is_file() {
         return Err(WhyUnusable::NoFile);
     }
-    let text = fs::read(path).map_err(|error| unreadable(&error))?;
+    let file = quilt_trust::open_at_once(path).map_err(|error| unreadable(&error))?;
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        return Err(WhyUnusable::NoFile);
+    }
+    let mut text = Vec::new();
+    let read = file.take(MOST_BYTES + 1).read_to_end(&mut text);
+    read.map_err(|error| unreadable(&error))?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(WhyUnusable::TooLarge);
+    }
     Ok(of_pem(&text))
 }
 
@@ -231,6 +247,60 @@ mod tests {
         assert!(unusable.iter().all(Unusable::is_setting));
         // A directory with a good one among others is one.
         assert_eq!(read_named(&[dir.path().to_owned()]).1, []);
+    }
+
+    #[test]
+    fn a_file_of_any_size_is_not_read_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large.pem");
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(MOST_BYTES + 1).unwrap();
+        let line = read_named(&[path]).1.pop().unwrap().to_string();
+        assert!(line.ends_with("too large to hold certificates"), "{line}");
+    }
+
+    /// Who opens it waits until the lease is given back, or for 45 s.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_holds_a_lease_keeps_nobody_waiting() {
+        use std::io::{BufRead, BufReader};
+        use std::process::{Command, Stdio};
+
+        const HOLD: &str = "import fcntl, signal, sys\n\
+            signal.signal(signal.SIGIO, signal.SIG_IGN)\n\
+            file = open(sys.argv[1], 'r+')\n\
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+            print('held', flush=True)\n\
+            sys.stdin.read()";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle.pem");
+        let issued = rcgen::generate_simple_self_signed(["x.example".to_owned()]).unwrap();
+        fs::write(&path, issued.cert.pem()).unwrap();
+        assert_eq!(read_named(std::slice::from_ref(&path)).1, []);
+        let mut holder = Command::new("python3")
+            .args(["-c", HOLD])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut said = BufReader::new(holder.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        let unusable = read_named(std::slice::from_ref(&path)).1;
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+        assert!(
+            matches!(
+                unusable[..],
+                [Unusable {
+                    reason: WhyUnusable::Unreadable(_),
+                    ..
+                }]
+            ),
+            "{unusable:?}"
+        );
     }
 
     #[test]
