@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
 use quilt_proto::Command;
 use quiltd::token_store::StoreChoice;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 /// Local daemon that owns Quilt sessions and vends AWS credentials.
 #[derive(Debug, Parser)]
@@ -29,8 +29,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     pub(crate) catalog: Option<String>,
     /// What to log, such as info or quiltd=debug
-    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = filter)]
-    pub(crate) log: String,
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    pub(crate) log: Targets,
 }
 
 /// Parses the command line; `None` after printing help. A mistake in it is one
@@ -111,14 +111,6 @@ impl From<TokenStoreArg> for StoreChoice {
             TokenStoreArg::File => Self::File,
             TokenStoreArg::Memory => Self::Memory,
         }
-    }
-}
-
-/// Refuses a filter that would not parse, while it still is a usage error.
-fn filter(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -27,8 +27,7 @@ use quiltd::{Listeners, api, hardening, instance, listen, memory_release, raw, w
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -109,7 +108,7 @@ fn report_failure(what: &str, hint: Option<Command>) {
 /// Carries API keys from a daemon that ends to the next, for `quiltctl daemon
 /// restart`.
 fn carry_keys(path: &Path) -> ExitCode {
-    log_to_stderr("warn");
+    log_to_stderr(Targets::new().with_default(LevelFilter::WARN));
     match handover::relay(path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -145,7 +144,7 @@ fn serve(
     protections: Vec<ProtectionAttempt>,
     before: Option<(Vec<HandoverKey>, Receipt)>,
 ) -> anyhow::Result<ExitCode> {
-    log_to_stderr(&args.log);
+    log_to_stderr(args.log);
     for warning in protections.iter().filter_map(ProtectionAttempt::warning) {
         tracing::warn!("{warning}");
     }
@@ -272,14 +271,15 @@ fn stop(runtime: Runtime) {
     tracing::info!("stopped");
 }
 
-fn log_to_stderr(filter: &str) {
+fn log_to_stderr(filter: Targets) {
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(RepeatFilter::new(io::stderr))
         .with_ansi(io::stderr().is_terminal())
         // Its own complaint about a closed stderr would go to stderr and panic.
         .log_internal_errors(false)
         .finish()
+        .with(filter)
         .with(filter_fn(|about| about.target() != QUOTES_ANSWERS))
         .init();
 }

@@ -17,6 +17,9 @@ use quilt_tests::fake_stack::{
     AwsRoleConfig, BucketConfig, EndpointSet, FakeStack, Fault, Host, Ports, Rotation, StackConfig,
 };
 use serde_json::{Value, json};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// A fake Quilt deployment on loopback: catalog, registry, OAuth, S3 and STS.
 ///
@@ -86,9 +89,9 @@ struct Options {
     /// Print shell variables instead of text
     #[arg(long)]
     print_env: bool,
-    /// Log requests and more (RUST_LOG syntax)
+    /// Log requests and more (such as debug or quilt_tests=debug)
     #[arg(long, value_name = "FILTER")]
-    log: Option<String>,
+    log: Option<Targets>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -159,10 +162,12 @@ fn host(name: &str) -> Result<Host, serde_json::Error> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Some(filter) = &options.log {
+    if let Some(filter) = options.log.clone() {
         tracing_subscriber::fmt()
-            .with_env_filter(filter)
+            .with_max_level(LevelFilter::TRACE)
             .with_writer(std::io::stderr)
+            .finish()
+            .with(filter)
             .init();
     }
     match run(&options) {
