@@ -131,6 +131,26 @@ async fn of_links_to_a_registry_only_our_own_are_followed() {
 }
 
 #[tokio::test]
+async fn a_name_no_file_can_have_is_told_from_one_that_is_not_there() {
+    let dir = TempDir::new().unwrap();
+    let name = "ns/name".parse().unwrap();
+    let gone = registry(&dir.path().join("gone"), Layout::One);
+    let missing = gone.versions(&name).await.unwrap_err();
+    assert!(
+        !missing.to_string().contains("can have such a name"),
+        "{missing}"
+    );
+    for odd in ["gone/\0".to_owned(), "x".repeat(300)] {
+        let one = registry(&dir.path().join(odd), Layout::One);
+        let refused = one.versions(&name).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("can have such a name"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_in_the_place_of_a_registry_is_said_to_be_one() {
     let dir = TempDir::new().unwrap();
     put(dir.path(), "file", "");

@@ -163,6 +163,9 @@ pub(super) fn remove_empty(root: &Path, folder: &str) -> io::Result<()> {
 /// Opens a directory by a way on which no link is another user's: that leads
 /// where he likes, also into what is this user's alone.
 fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
+    if root.as_os_str().as_bytes().contains(&0) {
+        return Err(Errno::INVAL);
+    }
     let mut left: VecDeque<OsString> = names(root);
     let mut here = open("/", WAY, Mode::empty())?;
     let mut links = 0;
