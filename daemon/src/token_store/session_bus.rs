@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use quilt_trust::Distrust;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::getuid;
 use zbus::Address;
@@ -26,6 +27,9 @@ pub(crate) enum NoBus {
     /// Who listens is somebody else.
     #[error("the session bus belongs to another user (uid {0})")]
     Foreign(u32),
+    /// Whose it is may be another's at the next look.
+    #[error("the session bus is where other users could put another: {0}")]
+    Exposed(Distrust),
     /// Whoever has the port may listen.
     #[error("the session bus is at an address of which the system does not tell whose it is")]
     Untold,
@@ -52,11 +56,16 @@ pub(crate) fn check() -> Result<(), NoBus> {
         Transport::Unix(unix) => owner(unix.path()).map_err(|_| NoBus::Absent)?,
         _ => return Err(NoBus::Untold),
     };
-    if owner == 0 || owner == getuid().as_raw() {
-        Ok(())
-    } else {
-        Err(NoBus::Foreign(owner))
+    if owner != 0 && owner != getuid().as_raw() {
+        return Err(NoBus::Foreign(owner));
     }
+    // Who uses the bus connects to it once more.
+    if let Transport::Unix(unix) = address.transport()
+        && let UnixSocket::File(path) = unix.path()
+    {
+        quilt_trust::locate(path).map_err(NoBus::Exposed)?;
+    }
+    Ok(())
 }
 
 /// The user who listens.

@@ -121,3 +121,50 @@ async fn a_bus_of_another_user_is_sent_nothing() {
         assert!(sent.iter().all(|sent| sent == "b''"), "{how}: {sent:?}");
     }
 }
+
+/// It could be another by the time somebody speaks to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_on_a_way_that_another_user_can_change_is_sent_nothing() {
+    let Some(users) = Users::find("another user on the way to the session bus").await else {
+        return;
+    };
+    let (home, theirs) = (Home::of(&users.a), Home::of(&users.b));
+    let own_name = home.path().join("bus").display().to_string();
+    let mut own = Bus::start(&home, "path", &own_name).await;
+    let link = theirs.path().join("bus");
+    std::os::unix::fs::symlink(&own_name, &link).unwrap();
+    let mut open = theirs.command("chmod");
+    let opened = open.arg("711").arg(theirs.path()).status().await;
+    assert!(opened.unwrap().success());
+    let mut command = home.command(binaries::quiltd());
+    let output = command
+        .args(["--token-store", "keyring", "--log", "error"])
+        .env(
+            "DBUS_SESSION_BUS_ADDRESS",
+            format!("unix:path={}", link.display()),
+        )
+        .output();
+    let line = Run::from(output.await.unwrap()).failed(1);
+    assert!(
+        line.contains("where other users could put another"),
+        "{line}"
+    );
+    // The control: it is spoken to by its own path.
+    let speaking = daemon(&home, &own, "auto").await;
+    let mut sent = Vec::new();
+    while !sent
+        .last()
+        .is_some_and(|line: &String| line.contains("AUTH"))
+    {
+        sent.push(own.next().await);
+    }
+    assert!(
+        sent[..sent.len() - 1].iter().all(|line| line == "b''"),
+        "{sent:?}"
+    );
+    assert!(
+        sent.len() > 1,
+        "nothing was sent by the way of others: {sent:?}"
+    );
+    assert!(speaking.stop().await.success());
+}
