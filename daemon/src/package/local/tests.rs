@@ -1,7 +1,7 @@
 //! Directories, links among them.
 
 use std::fs;
-use std::os::unix::fs::{lchown, symlink};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -116,8 +116,15 @@ async fn of_links_to_a_registry_only_our_own_are_followed() {
     symlink("../real", dir.path().join("way/link")).unwrap();
     let linked = registry(&dir.path().join("way/link"), Layout::One);
     assert_eq!(linked.versions(&name).await.unwrap().len(), 1);
-    let way = registry(&dir.path().join("way/link/../real/."), Layout::One);
-    assert_eq!(way.versions(&name).await.unwrap().len(), 1);
+    let dots = registry(&dir.path().join("way/link/../real/."), Layout::One);
+    assert_eq!(dots.versions(&name).await.unwrap().len(), 1);
+    // Whoever may write to a directory may put another link there.
+    let way = dir.path().join("way");
+    let chmod = |mode| fs::set_permissions(&way, fs::Permissions::from_mode(mode)).unwrap();
+    chmod(0o777);
+    assert!(linked.delete(&name, None).await.is_err());
+    chmod(0o1777);
+    assert_eq!(linked.versions(&name).await.unwrap().len(), 1);
     if !rustix::process::getuid().is_root() {
         eprintln!("NOT RUN: a link of another user: this is not root");
         return;

@@ -9,10 +9,10 @@ use std::path::{Component, Path};
 
 use quilt_trust::sockets::is_known;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, readlinkat, statat, unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat, statat, unlinkat,
 };
 use rustix::io::Errno;
-use rustix::process::getuid;
+use rustix::process::{getgid, getuid};
 
 const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -160,8 +160,9 @@ pub(super) fn remove_empty(root: &Path, folder: &str) -> io::Result<()> {
     }
 }
 
-/// Opens a directory by a way on which no link is another user's: that leads
-/// where he likes, also into what is this user's alone.
+/// Opens a directory by a way on which no link is another user's, nor one that
+/// another could put in the place of another: that leads where he likes, also
+/// into what is this user's alone.
 fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
     if root.as_os_str().as_bytes().contains(&0) {
         return Err(Errno::INVAL);
@@ -169,15 +170,17 @@ fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
     let mut left: VecDeque<OsString> = names(root);
     let mut here = open("/", WAY, Mode::empty())?;
     let mut links = 0;
+    // Whether others could not have moved what lies there.
+    let mut is_firm = true;
     while let Some(name) = left.pop_front() {
+        is_firm &= is_ours_alone(&fstat(&here)?);
         let found = statat(&here, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
             here = openat(&here, name.as_os_str(), WAY, Mode::empty())?;
             continue;
         }
         links += 1;
-        let is_ours = [0, getuid().as_raw()].contains(&found.st_uid);
-        if links > MOST_LINKS || !(is_ours && is_known(found.st_uid)) {
+        if links > MOST_LINKS || !is_firm || !is_ours(&found) {
             return Err(Errno::LOOP);
         }
         let target = readlinkat(&here, name.as_os_str(), Vec::new())?;
@@ -190,6 +193,20 @@ fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
         }
     }
     openat(&here, ".", FLAGS, Mode::empty())
+}
+
+/// Whether something is this user's, or root's.
+fn is_ours(found: &Stat) -> bool {
+    [0, getuid().as_raw()].contains(&found.st_uid) && is_known(found.st_uid)
+}
+
+/// Whether nobody else may move what is ours in a directory. (A group of the
+/// user's own name has no other members.)
+fn is_ours_alone(dir: &Stat) -> bool {
+    let mode = Mode::from_raw_mode(dir.st_mode);
+    let is_groups = mode.contains(Mode::WGRP) && dir.st_gid != getgid().as_raw();
+    let is_loose = mode.contains(Mode::WOTH) || is_groups;
+    is_ours(dir) && (!is_loose || mode.contains(Mode::SVTX))
 }
 
 fn names(path: &Path) -> VecDeque<OsString> {
