@@ -213,6 +213,19 @@ fn completes(name: &str) {
 }
 
 #[test]
+fn a_link_to_the_file_outlives_what_was_written_there() {
+    let home = Home::new();
+    let (rc, kept) = (home.path().join(".bashrc"), home.path().join("dot-bashrc"));
+    std::fs::write(&kept, "").unwrap();
+    std::os::unix::fs::symlink("dot-bashrc", &rc).unwrap();
+    home.run(&["setup", "completions", "bash"]).ok();
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("quiltctl"));
+    home.run(&["setup", "completions", "bash", "--undo"]).ok();
+    assert!(rc.is_symlink());
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "");
+}
+
+#[test]
 fn bash_completes() {
     completes("bash");
 }

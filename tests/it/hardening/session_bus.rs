@@ -144,10 +144,10 @@ async fn a_bus_on_a_way_that_another_user_can_change_is_sent_nothing() {
             format!("unix:path={}", link.display()),
         )
         .output();
-    let line = Run::from(output.await.unwrap()).failed(1);
+    let said = Run::from(output.await.unwrap()).failed(1);
     assert!(
-        line.contains("where other users could put another"),
-        "{line}"
+        said.contains("where other users could put another"),
+        "{said}"
     );
     // The control: it is spoken to by its own path.
     let speaking = daemon(&home, &own, "auto").await;

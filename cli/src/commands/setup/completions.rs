@@ -175,7 +175,9 @@ impl Place {
         if let Some(rc) = &self.rc
             && let Some(after) = read(rc)?.and_then(|before| without_block(&before))
         {
-            if after.is_empty() {
+            files::may_write([rc.as_path()])?;
+            // A link leads to a file of the user's, which may be kept elsewhere.
+            if after.is_empty() && !rc.is_symlink() {
                 remove(rc)?;
             } else {
                 write(rc, &after)?;
@@ -187,6 +189,7 @@ impl Place {
             bytes.windows(mark.len()).any(|part| part == mark)
         };
         if read(&self.script)?.as_ref().is_some_and(is_ours) {
+            files::may_write([self.script.as_path()])?;
             remove(&self.script)?;
             changed.push(self.script.clone());
         }
@@ -194,15 +197,14 @@ impl Place {
     }
 }
 
-/// The file without what is between our marks; `None` where they are not.
+/// The file without what is between our marks; `None` where they are not. A
+/// mark whose other one is gone stays, with all the user wrote behind it.
 fn without_block(bytes: &[u8]) -> Option<Vec<u8>> {
-    let find = |text: &[u8], what: &str| {
-        let what = what.as_bytes();
-        text.windows(what.len()).position(|part| part == what)
-    };
-    let begin = find(bytes, BEGIN)?;
-    let end = begin + find(&bytes[begin..], END)? + END.len();
-    Some([&bytes[..begin], &bytes[end..]].concat())
+    let is_at = |at: &usize, what: &str| bytes[*at..].starts_with(what.as_bytes());
+    let first = (0..bytes.len()).find(|at| is_at(at, BEGIN))?;
+    let end = (first..bytes.len()).find(|at| is_at(at, END))?;
+    let begin = (first..end).rev().find(|at| is_at(at, BEGIN))?;
+    Some([&bytes[..begin], &bytes[end + END.len()..]].concat())
 }
 
 fn posix(path: &Path) -> Result<String, Failure> {
@@ -238,6 +240,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_stands_behind_a_lone_mark_stays() {
+        let lone = [BEGIN, "x\n", "after=1\n"].concat();
+        assert_eq!(without_block(lone.as_bytes()), None);
+        let both = [&lone, BEGIN, "x\n", END].concat();
+        assert_eq!(without_block(both.as_bytes()), Some(lone.into_bytes()));
+    }
 
     proptest! {
         #[test]
