@@ -2,13 +2,13 @@
 
 use std::process::Stdio;
 
-use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, StackConfig};
-use quilt_tests::harness::{Daemon, Home, Users, World, binaries};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
+use quilt_tests::harness::{Home, Users, World, binaries};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 
-use crate::roles::{arn, world};
+use crate::roles::{arn, world, world_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_url_signs_in_with_the_profile() {
@@ -112,19 +112,7 @@ struct Shown {
 
 impl Shown {
     async fn to(home: Home) -> Self {
-        let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
-        let federation = stack.federation_url();
-        let variables = [
-            ("AWS_ENDPOINT_URL_STS", stack.sts_url()),
-            ("QUILTD_CONSOLE_ENDPOINT", federation.as_str()),
-        ];
-        let daemon = Daemon::start_with(&home, &["--token-store", "file"], &variables).await;
-        let world = World {
-            stack,
-            home,
-            daemon: Some(daemon),
-        };
-        world.login().await;
+        let world = world_of(home, StackConfig::default(), &[]).await;
         let browser = world.home.path().join("browser");
         let seen = world.home.path().join("argument");
         let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", seen.display());

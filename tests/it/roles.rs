@@ -20,9 +20,14 @@ pub(crate) async fn world_at(
     settings: &str,
     variables: &[(&str, &str)],
 ) -> World {
-    let stack = FakeStack::bind(config).await.unwrap();
     let home = Home::new();
     set(&home, settings);
+    world_of(home, config, variables).await
+}
+
+/// The same in a home, with what is set up there.
+pub(crate) async fn world_of(home: Home, config: StackConfig, variables: &[(&str, &str)]) -> World {
+    let stack = FakeStack::bind(config).await.unwrap();
     let federation = stack.federation_url();
     let mut all = vec![
         ("AWS_ENDPOINT_URL_STS", stack.sts_url()),

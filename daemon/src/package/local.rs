@@ -97,9 +97,8 @@ impl LocalStore {
     fn scan<T: Send + 'static>(
         &self,
         folder: &str,
-        each: impl FnMut(&Folder, &str, FileType) -> io::Result<Option<T>> + Send + 'static,
+        mut each: impl FnMut(&Folder, &str, FileType) -> io::Result<Option<T>> + Send + 'static,
     ) -> Batches<T> {
-        let mut each = each;
         self.in_batches(folder, move |opened, _, batches| {
             for entry in opened.entries()? {
                 let (name, kind) = entry?;

@@ -3,16 +3,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 
-/// A socket, as a system describes it that does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// Of TCP.
-    pub state: u8,
-    /// Whose it is.
-    pub user: u32,
-    /// Its number.
-    pub inode: u64,
-}
+use super::sockets::Described;
 
 /// There is none.
 #[derive(Debug)]

@@ -11,6 +11,8 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
 };
 
+use super::sockets::Described;
+
 /// `SOCK_DIAG_BY_FAMILY`, `NLMSG_ERROR`, `NLM_F_REQUEST` (linux/sock_diag.h,
 /// linux/netlink.h).
 const BY_FAMILY: u16 = 20;
@@ -32,17 +34,6 @@ const NOT_FOUND: i32 = -2;
 const HEAD: usize = 16;
 const ASKED: usize = HEAD + 56;
 const ANSWERED: usize = HEAD + 72;
-
-/// A socket, as the system describes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// Of TCP (`include/net/tcp_states.h`).
-    pub state: u8,
-    /// Whose it is.
-    pub user: u32,
-    /// Its number; one that nobody holds any more has none.
-    pub inode: u64,
-}
 
 /// Asks the system. For the connections of one listener.
 #[derive(Debug)]

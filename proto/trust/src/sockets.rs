@@ -9,7 +9,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 
 pub use super::namespace::is_known;
-pub use super::sock_diag::{Described, Diag};
+pub use super::sock_diag::Diag;
 
 /// Where Linux lists TCP sockets: those of IPv4, and those of IPv6, among
 /// which are programs' that reach 127.0.0.1 through one.
@@ -24,6 +24,17 @@ pub fn is_told() -> bool {
 /// nothing more to say.
 const ESTABLISHED: u8 = 1;
 const HALF_CLOSED: [u8; 2] = [4, 5];
+
+/// A socket, as the system describes one that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Of TCP (`include/net/tcp_states.h`).
+    pub state: u8,
+    /// Whose it is.
+    pub user: u32,
+    /// Its number; one that nobody holds any more has none.
+    pub inode: u64,
+}
 
 /// A line of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
