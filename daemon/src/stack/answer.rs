@@ -4,7 +4,7 @@ use http::StatusCode;
 use quilt_network::{Failure, Origin};
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason, Secret, Timestamp};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use zeroize::Zeroizing;
 
 use super::StackError;
@@ -28,12 +28,18 @@ impl Answer {
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, StackError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             // The category only: serde's text may quote the body.
-            let reason = match error.classify() {
-                serde_json::error::Category::Data => "a field is missing or of the wrong type",
-                _ => "it is not JSON",
-            };
-            self.invalid(reason)
+            self.invalid(if self.is_json_of_another_shape(&error) {
+                "a field is missing or of the wrong type"
+            } else {
+                "it is not JSON"
+            })
         })
+    }
+
+    /// Whether what could not be read is JSON all the same: serde stops at the
+    /// first value of the wrong type, whatever stands behind it.
+    fn is_json_of_another_shape(&self, error: &serde_json::Error) -> bool {
+        error.is_data() && serde_json::from_slice::<IgnoredAny>(&self.body).is_ok()
     }
 
     /// JSON that is to hold AWS credentials: what is JSON and holds none is
@@ -41,7 +47,7 @@ impl Answer {
     pub(super) fn json_of_aws<T: DeserializeOwned>(&self) -> Result<Result<T, NotAws>, StackError> {
         match serde_json::from_slice(&self.body) {
             Ok(value) => Ok(Ok(value)),
-            Err(error) if error.is_data() => Ok(Err(NotAws::Shape)),
+            Err(error) if self.is_json_of_another_shape(&error) => Ok(Err(NotAws::Shape)),
             Err(_) => Err(self.invalid("it is not JSON")),
         }
     }
@@ -84,7 +90,7 @@ impl Answer {
             Reason {
                 reason: String,
             },
-            Other(serde::de::IgnoredAny),
+            Other(IgnoredAny),
         }
         let text = |fault| match fault {
             Fault::Text(text) | Fault::Reason { reason: text } => Some(text),
@@ -104,4 +110,37 @@ pub(super) fn spoken(status: StatusCode) -> Reason {
         status.as_u16(),
         status.canonical_reason().unwrap_or_default(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_begins_like_json_is_none() {
+        let says = |body: &str| {
+            let answer = Answer {
+                host: "h".to_owned(),
+                origin: Origin::of(&url::Url::parse("https://h").unwrap()),
+                is_page: false,
+                leads_to: None,
+                retry_after: None,
+                date: None,
+                body: Zeroizing::new(body.into()),
+            };
+            let aws = answer.json_of_aws::<Vec<String>>().is_ok();
+            (answer.json::<Vec<String>>().unwrap_err().to_string(), aws)
+        };
+        for body in ["7 of noise", "[1]]", "\"text\" and more", "noise", "["] {
+            let (said, aws) = says(body);
+            assert!(said.contains("it is not JSON") && !aws, "{said} of {body}");
+        }
+        for body in ["7", "[1]", "{}", "\"text\"", " null "] {
+            let (said, aws) = says(body);
+            assert!(
+                said.contains("a field is missing") && aws,
+                "{said} of {body}"
+            );
+        }
+    }
 }
