@@ -56,21 +56,30 @@ fn find(program: &str, search: &OsStr) -> io::Result<PathBuf> {
 }
 
 /// Fails where others may write to the program, to what the system runs it
-/// with, or to a file or directory that it is given: a script, most likely.
+/// with, or to a file or directory that it is given: a script, most likely, and
+/// to what the system runs that with.
 fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Distrust> {
     quilt_trust::check(program)?;
-    let interpreter = interpreter_line(program);
-    let texts = arguments.iter().chain(&interpreter);
-    let candidates: BTreeSet<PathBuf> = texts
-        .flat_map(|text| named_paths::named_in(text, Path::new(DIRECTORY), search))
-        .collect();
-    // Whoever can change the root has all the rest.
-    let below_root = candidates.iter().filter(|path| path.parent().is_some());
-    for path in below_root.filter(|path| may_be_read(path)) {
-        match quilt_trust::check(path) {
-            // Most of what could be a path is none.
-            Ok(()) | Err(Distrust::Io { .. } | Distrust::Kind { .. }) => {}
-            Err(distrust) => return Err(distrust),
+    let mut texts = arguments.to_vec();
+    texts.extend(interpreter_line(program));
+    let mut seen = BTreeSet::new();
+    while let Some(text) = texts.pop() {
+        let candidates = named_paths::named_in(&text, Path::new(DIRECTORY), search);
+        // Whoever can change the root has all the rest.
+        let below_root = candidates
+            .into_iter()
+            .filter(|path| path.parent().is_some());
+        for path in below_root.filter(|path| may_be_read(path)) {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            match quilt_trust::check(&path) {
+                // A program among the arguments, as behind `env`, has its own.
+                Ok(()) => texts.extend(interpreter_line(&path)),
+                // Most of what could be a path is none.
+                Err(Distrust::Io { .. } | Distrust::Kind { .. }) => {}
+                Err(distrust) => return Err(distrust),
+            }
         }
     }
     Ok(())
@@ -294,7 +303,14 @@ mod tests {
                 &(line.replace("SHELL", shell.to_str().unwrap()) + "\n"),
             );
             let search = env::var_os("PATH").unwrap();
-            assert_looked_at(&shell, &told, &search, &[program.to_str().unwrap()]);
+            let program = program.to_str().unwrap();
+            for command in [
+                &[program] as &[&str],
+                &["env", program],
+                &["sh", "-c", &format!("{program} two")],
+            ] {
+                assert_looked_at(&shell, &told, &search, command);
+            }
         }
     }
 
