@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_types::service_config::ServiceConfigKey;
+use http_body_util::Limited;
 use quilt_proto::NetworkFailure;
 use url::Url;
 
@@ -32,6 +33,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// All attempts of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most that is read of an answer, in bytes: SDKs read it to its end into
+/// memory, and a page of Athena's has some megabytes.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// What the standard variables say of AWS (endpoints, region, FIPS, dual
 /// stack), and nothing of who anybody is: no profile, key or role of the
@@ -164,7 +169,8 @@ async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, C
     let client = clients.of(&url).map_err(lost)?;
     let answer = client.execute(request).await;
     let answer = answer.map_err(|error| lost(clients.failure(&url, &error)))?;
-    let answer = http::Response::<reqwest::Body>::from(answer).map(SdkBody::from_body_1_x);
+    let answer = http::Response::<reqwest::Body>::from(answer)
+        .map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER)));
     HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
@@ -182,5 +188,46 @@ fn unanswered(lost: FailedRequest) -> ConnectorError {
         | K::TlsFailed
         | K::ProxyUnreachable => ConnectorError::io(error),
         _ => ConnectorError::user(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Network;
+
+    /// How much is read of an answer of so many bytes; nothing where it is not
+    /// read to its end.
+    async fn read_of(length: usize) -> Option<usize> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream
+                .read_buf(&mut Vec::with_capacity(4096))
+                .await
+                .unwrap();
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // Whoever has enough hangs up.
+            drop(stream.write_all(&vec![b'x'; length]).await);
+        });
+        let network = Arc::new(Network::default());
+        let clients = Clients::new(&network, |builder| builder);
+        let request = HttpRequest::get(url).unwrap();
+        let answer = send(&clients, request).await.unwrap();
+        let read = answer.into_body().collect().await;
+        drop(server);
+        Some(read.ok()?.to_bytes().len())
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_not_read_without_end() {
+        assert_eq!(read_of(MAX_ANSWER).await, Some(MAX_ANSWER));
+        assert_eq!(read_of(MAX_ANSWER + 1).await, None);
     }
 }
