@@ -2,14 +2,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{locations, state_files};
+use quilt_proto::{locations, quoted, state_files};
 use quilt_trust::{Distrust, Rights};
 use rustix::fs::OFlags;
+use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
+use crate::output;
 
 /// Creates a directory and its parents, for this user only. Existing ones stay
 /// as they are, and have to be this user's.
@@ -80,6 +82,20 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// The same as text; nothing where that cannot be had.
 pub(crate) fn text(path: &Path) -> Option<String> {
     String::from_utf8(read(path).ok()??).ok()
+}
+
+/// The first `most` bytes of a file that the user named. A pipe is read as well,
+/// as programs for secrets offer them, and said to be waited for.
+pub(crate) fn read_named(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    if fs::metadata(path)?.file_type().is_fifo() {
+        let shown = quoted::path(path);
+        output::note(format_args!(
+            "{shown} is a pipe: waiting for what is written to it."
+        ));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Replaces a file's content: whoever reads it, now or after a crash, sees the

@@ -1,15 +1,13 @@
 //! Where an API key can be taken from.
 
 use std::env;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_proto::{ApiKeySecret, Secret, quoted};
-use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
-use crate::prompt;
+use crate::{files, prompt};
 
 /// The variable the guide names.
 pub(crate) const VARIABLE: &str = "QUILT_API_KEY";
@@ -64,10 +62,7 @@ pub(crate) fn dotenv(path: &Path) -> Result<ApiKeySecret, Failure> {
         };
         Failure::new(code, format!("cannot read {shown}: {error}"))
     };
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    let bytes = files::read_named(path, MAX_FILE + 1).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
         let what = format!("{shown} is too large to be a .env file");
         return Err(Failure::new(exit::INPUT, what));

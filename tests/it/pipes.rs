@@ -4,6 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_tests::harness::World;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::api_keys::planted;
 
 /// How long a command may take that waits for nobody.
 const AT_ONCE: Duration = Duration::from_mins(1);
@@ -57,5 +60,36 @@ async fn a_pipe_in_the_place_of_a_file_keeps_no_command_waiting() {
             let ended = ended.unwrap_or_else(|_| panic!("{command:?} waits, {is_pipe}"));
             println!("{command:?}, {is_pipe}: {:?}", ended.unwrap());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_that_was_named_is_said_to_be_waited_for() {
+    let world = World::start().await;
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let pipe = world.home.path().join("named");
+    let made = world.home.command("mkfifo").arg(&pipe).status().await;
+    assert!(made.unwrap().success());
+    let path = pipe.to_str().unwrap();
+    let (_, key) = planted(&world, "ci");
+    for (command, text) in [
+        (
+            ["login", "--api-key-dotenv", path],
+            format!("QUILT_API_KEY={key}\n"),
+        ),
+        (
+            ["search", "--dsl", path],
+            r#"{"query": {"match_all": {}}}"#.to_owned(),
+        ),
+    ] {
+        let mut running = world.ctl_command(&command);
+        running.stderr(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = running.kill_on_drop(true).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = said.next_line().await.unwrap().unwrap();
+        assert!(line.contains("named is a pipe: waiting"), "{line}");
+        tokio::fs::write(&pipe, text).await.unwrap();
+        let ended = child.wait_with_output().await.unwrap();
+        assert!(ended.status.success(), "{command:?}: {ended:?}");
     }
 }

@@ -1,8 +1,7 @@
 //! `search`: what the catalog's search finds.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::{fs, io};
 
 use quilt_proto::api::RunSearch;
 use quilt_proto::quoted;
@@ -11,6 +10,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::files;
 use crate::look::{Column, Paint, Screen, Span, Table, name};
 
 /// The longest query accepted, in bytes.
@@ -50,19 +50,14 @@ fn dsl(file: &PathBuf) -> Result<serde_json::Map<String, Value>, Failure> {
         let what = format!("cannot read {}: {error}", quoted::path(file));
         Failure::new(exit::INPUT, what).hint("quiltctl search --help")
     };
-    let mut text = Vec::new();
-    if file.as_os_str() == "-" {
-        io::stdin()
-            .lock()
-            .take(MAX_QUERY)
-            .read_to_end(&mut text)
-            .map_err(unread)?;
+    let text = if file.as_os_str() == "-" {
+        let mut text = Vec::new();
+        let read = io::stdin().lock().take(MAX_QUERY).read_to_end(&mut text);
+        read.map(|_| text.into())
     } else {
-        let file = fs::File::open(file).map_err(unread)?;
-        file.take(MAX_QUERY)
-            .read_to_end(&mut text)
-            .map_err(unread)?;
-    }
+        files::read_named(file, MAX_QUERY)
+    };
+    let text = text.map_err(unread)?;
     serde_json::from_slice(&text).map_err(|_| {
         Failure::new(exit::INPUT, "the query is not a JSON object").hint("quiltctl search --help")
     })
