@@ -48,7 +48,7 @@ files! {
     SOCKET_START_LOCK = "quiltd.sock.start.lock",
     /// The settings that were last in force.
     LAST_SETTINGS = "quiltd.toml.last",
-    /// Which version of the document is in the keyring.
+    /// Replaced with what is in the keyring; names the catalogs of its logins.
     SESSIONS_GENERATION = "sessions.generation",
     /// Logins, where they are kept in a file.
     SESSIONS = "sessions.json",
@@ -62,8 +62,9 @@ files! {
 
 /// What is read back, and so is believed only where nobody else could have
 /// written it.
-pub const READ_BACK: [&str; 10] = [
+pub const READ_BACK: [&str; 11] = [
     SESSIONS,
+    SESSIONS_GENERATION,
     CATALOGS,
     GRANTS,
     SDK_RECORD,

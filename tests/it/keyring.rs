@@ -235,3 +235,56 @@ async fn a_keyring_that_comes_later_is_taken_with_the_logins_there_are() {
     start(&mut world, &bus, "keyring").await;
     assert_eq!(world.ctl(&["token"]).await.ok(), rotated);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_lives_on_in_a_keyring_out_of_reach_is_told_of() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "keyring").await;
+    world.login().await;
+    stop(&mut world).await;
+
+    // As over SSH: nobody says where a bus is.
+    for store in ["auto", "file", "memory"] {
+        let daemon = Daemon::start(&world.home, &["--token-store", store]).await;
+        world.daemon = Some(daemon);
+        for command in [&["logout"] as &[&str], &["logout", "--all"]] {
+            let line = world.ctl(command).await.failed(1);
+            assert!(
+                line.contains("not for good") && line.contains("is in the keyring"),
+                "{line}"
+            );
+            assert!(line.ends_with("run: quiltctl daemon restart"), "{line}");
+        }
+        let text = world.ctl(&["status"]).await.stdout;
+        assert!(text.contains("is in the keyring"), "{text}");
+        let run = world.ctl(&["uninstall", "--state", "--yes"]).await;
+        assert!(run.stderr.contains("is in the keyring"), "{}", run.stderr);
+        assert_eq!(run.code, 1);
+        assert!(
+            world
+                .home
+                .sessions_file()
+                .with_extension("generation")
+                .exists()
+        );
+        world.daemon = None;
+    }
+    // Another catalog's login is ended for good.
+    let another = FakeStack::bind(StackConfig::default()).await.unwrap();
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    world
+        .ctl(&["logout", "--catalog", another.catalog_url()])
+        .await
+        .ok();
+    stop(&mut world).await;
+
+    start(&mut world, &bus, "auto").await;
+    world.ctl(&["token"]).await.ok();
+    world.ctl(&["logout"]).await.ok();
+    stop(&mut world).await;
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    world.ctl(&["logout", "--all"]).await.ok();
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Session, SessionError};
-use crate::token_store::{Document, LoginMethod, Record, Reservation};
+use crate::token_store::{Document, LoginMethod, Record, Reservation, StoreError};
 
 /// How long a logout waits for the stack to revoke.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,22 +37,23 @@ impl Session {
         self.source.forget();
         self.end();
         let remove = |document: &mut Document| document.sessions.remove(&self.catalog);
-        let removed = self
-            .dependencies
-            .store
-            .update(Reservation::default(), remove)
-            .await;
-        self.state().unstored_logout = removed
-            .as_ref()
-            .err()
-            .map(|error| SessionError::HalfLoggedOut(error.clone()).to_string());
+        let store = &self.dependencies.store;
+        let removed = store.update(Reservation::default(), remove).await;
+        let ended = removed.as_ref().map_err(Clone::clone).and_then(|_| {
+            let out_of_reach = store.out_of_reach()?;
+            if out_of_reach.contains(&self.catalog) {
+                return Err(StoreError::InKeyring(self.catalog.clone()));
+            }
+            Ok(())
+        });
+        let ended = ended.map_err(SessionError::HalfLoggedOut);
+        self.state().unstored_logout = ended.as_ref().err().map(ToString::to_string);
         drop(turn);
         self.note_key();
-        let record = removed.map_err(SessionError::HalfLoggedOut)?;
-        if let Some(record) = record {
+        if let Ok(Some(record)) = removed {
             self.revoke(&record).await;
         }
-        Ok(())
+        ended
     }
 
     /// Ends the login here. It is not taken up again from the store.

@@ -165,7 +165,9 @@ impl Sessions {
     /// Every session there is, those another daemon has stored included.
     pub async fn all_stored(&self) -> Result<Vec<Arc<Session>>, StoreError> {
         let document = self.dependencies.store.load().await?;
-        for catalog in document.sessions.keys() {
+        // What cannot be told is said where it matters: at the logout.
+        let out_of_reach = self.dependencies.store.out_of_reach().unwrap_or_default();
+        for catalog in document.sessions.keys().chain(&out_of_reach) {
             self.session(catalog);
         }
         Ok(self.all())

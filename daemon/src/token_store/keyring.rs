@@ -12,20 +12,14 @@ use keyring_core::{Entry, Error};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use quilt_proto::state_files;
-
 use super::backend::{Backend, Reservation};
 #[cfg(not(target_os = "macos"))]
 use super::session_bus;
-use super::{Document, StoreError, keyring_probe};
+use super::{Document, StoreError, keyring_probe, keyring_record};
 use crate::files::{self, Stamp, WatchedFile};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Replaced with every change of the document: a keyring does not say that it
-/// was changed, and asking for the document each time would be slow.
-const GENERATION: &str = state_files::SESSIONS_GENERATION;
 
 /// The service name the document is filed under.
 const SERVICE: &str = "quiltd";
@@ -40,7 +34,7 @@ struct Request {
 pub(super) struct KeyringBackend {
     requests: mpsc::Sender<Request>,
     deadline: Duration,
-    generation: WatchedFile,
+    record: WatchedFile,
 }
 
 impl KeyringBackend {
@@ -50,9 +44,13 @@ impl KeyringBackend {
         let account = dir.display().to_string();
         #[cfg(not(target_os = "macos"))]
         session_bus::check().map_err(|why| StoreError::NoKeyring(why.to_string()))?;
-        if keyring_probe::is_absent(timeout).await {
-            let why = "nobody on the session bus offers one".to_owned();
-            return Err(StoreError::NoKeyring(why));
+        match keyring_probe::is_absent(timeout).await {
+            None => return Err(does_not_answer()),
+            Some(true) => {
+                let why = "nobody on the session bus offers one".to_owned();
+                return Err(StoreError::NoKeyring(why));
+            }
+            Some(false) => {}
         }
         let (requests, inbox) = mpsc::channel();
         std::thread::Builder::new()
@@ -62,7 +60,7 @@ impl KeyringBackend {
         let backend = Self {
             requests,
             deadline: timeout,
-            generation: WatchedFile::new(dir.join(GENERATION)),
+            record: WatchedFile::new(dir.join(keyring_record::NAME)),
         };
         backend.call(None).await?;
         Ok(Self {
@@ -78,11 +76,15 @@ impl KeyringBackend {
             .send(Request { write, answer })
             .map_err(|_| gone())?;
         match tokio::time::timeout(self.deadline, answered).await {
-            Err(_) => Err(StoreError::Keyring("does not answer".to_owned())),
+            Err(_) => Err(does_not_answer()),
             Ok(Err(_)) => Err(gone()),
             Ok(Ok(result)) => result,
         }
     }
+}
+
+fn does_not_answer() -> StoreError {
+    StoreError::Keyring("does not answer".to_owned())
 }
 
 /// Serves requests in order until the backend is dropped. Requests whose caller
@@ -147,11 +149,11 @@ impl Backend for KeyringBackend {
     }
 
     fn stamp(&self) -> Option<Stamp> {
-        self.generation.stamp()
+        self.record.stamp()
     }
 
     fn file(&self) -> Option<PathBuf> {
-        Some(self.generation.path().to_owned())
+        Some(self.record.path().to_owned())
     }
 
     async fn read(&self) -> Result<Document, StoreError> {
@@ -166,8 +168,8 @@ impl Backend for KeyringBackend {
         let bytes = serde_json::to_vec(document)
             .map_err(|_| StoreError::Keyring("entry could not be written".to_owned()))?;
         self.call(Some(Zeroizing::new(bytes))).await?;
-        if let Err(error) = files::replace_private(self.generation.path(), b"") {
-            let path = self.generation.path().display();
+        if let Err(error) = keyring_record::write(self.record.path(), document) {
+            let path = self.record.path().display();
             tracing::warn!(
                 "other daemons do not notice a change, {path} cannot be written: {}",
                 files::words(&error)

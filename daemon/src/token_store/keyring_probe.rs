@@ -12,12 +12,10 @@ pub(super) async fn is_unlocked() -> bool {
 }
 
 /// Whether no keyring is there, nor would come when it is asked; no where that
-/// cannot be told in time.
-pub(super) async fn is_absent(timeout: Duration) -> bool {
-    matches!(
-        tokio::time::timeout(timeout, is_offered()).await,
-        Ok(Ok(false))
-    )
+/// cannot be told, nothing where the bus itself does not answer in time.
+pub(super) async fn is_absent(timeout: Duration) -> Option<bool> {
+    let offered = tokio::time::timeout(timeout, is_offered()).await.ok()?;
+    Some(matches!(offered, Ok(false)))
 }
 
 /// The Secret Service's name (Secret Service API, section 1).

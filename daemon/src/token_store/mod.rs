@@ -11,6 +11,7 @@ mod file;
 mod keyring;
 mod keyring_migration;
 mod keyring_probe;
+mod keyring_record;
 mod known_catalogs;
 mod lock;
 mod memory;
@@ -20,6 +21,7 @@ pub(crate) mod session_bus;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +61,12 @@ pub enum StoreError {
     /// There is none that could be asked.
     #[error("there is no keyring service here: {0}")]
     NoKeyring(String),
+    /// A login is where this daemon cannot end it.
+    #[error(
+        "a login at {0} is in the keyring, which this quiltd cannot reach; start it anew where \
+         the keyring can be reached, and log out there"
+    )]
+    InKeyring(CatalogUrl),
 }
 
 wrap_file_error!(StoreError);
@@ -99,6 +107,8 @@ pub struct Store {
     backend: Arc<dyn Backend>,
     locks: lock::Locks,
     known_catalogs: known_catalogs::KnownCatalogs,
+    /// What another daemon noted of the keyring.
+    keyring_record: Option<PathBuf>,
 }
 
 impl Store {
@@ -107,12 +117,14 @@ impl Store {
             backend,
             locks,
             known_catalogs: known_catalogs::KnownCatalogs::in_memory(),
+            keyring_record: None,
         }
     }
 
-    /// With what is known of catalogs kept in a state directory.
-    fn with_known_catalogs(mut self, dir: &Path) -> Self {
+    /// With what is known of catalogs, and of the keyring, in a state directory.
+    fn with_state_dir(mut self, dir: &Path) -> Self {
         self.known_catalogs = known_catalogs::KnownCatalogs::in_dir(dir);
+        self.keyring_record = Some(dir.join(keyring_record::NAME));
         self
     }
 
@@ -133,6 +145,15 @@ impl Store {
     pub fn notes(&self) -> Vec<StoreNote> {
         let own = self.backend.notes().into_iter();
         own.chain(self.known_catalogs.notes()).collect()
+    }
+
+    /// The catalogs whose logins are in a keyring that this daemon does not use,
+    /// because it could not be reached or was not to be used.
+    pub fn out_of_reach(&self) -> Result<BTreeSet<CatalogUrl>, StoreError> {
+        match &self.keyring_record {
+            Some(path) if self.kind() != "keyring" => Ok(keyring_record::read(path)?),
+            _ => Ok(BTreeSet::new()),
+        }
     }
 
     /// Everything stored.

@@ -36,7 +36,7 @@ pub enum StoreChoice {
 /// Opens the chosen store over a state directory.
 pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> {
     if choice == StoreChoice::Memory {
-        return Ok(Store::in_memory().with_known_catalogs(dir));
+        return Ok(Store::in_memory().with_state_dir(dir));
     }
     quilt_trust::make_dir(dir)?;
     let file = FileBackend::new(dir);
@@ -45,11 +45,11 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
         _ => AUTO_TIMEOUT,
     };
     if choice == StoreChoice::File {
-        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).with_known_catalogs(dir));
+        return Ok(Store::new(Arc::new(file), Locks::in_dir(dir)).with_state_dir(dir));
     }
     match KeyringBackend::connect(dir, timeout).await {
         Ok(keyring) => {
-            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).with_known_catalogs(dir);
+            let store = Store::new(Arc::new(keyring), Locks::in_dir(dir)).with_state_dir(dir);
             adopt(&store, &file).await?;
             Ok(store)
         }
@@ -58,7 +58,7 @@ pub async fn open(choice: StoreChoice, dir: &Path) -> Result<Store, StoreError> 
             tracing::info!("{error}; tokens are kept in {}", quoted::path(&file.path()));
             let backend = Arc::new(MigratingBackend::new(file, dir.to_owned()));
             let store =
-                Store::new(Arc::clone(&backend) as _, Locks::in_dir(dir)).with_known_catalogs(dir);
+                Store::new(Arc::clone(&backend) as _, Locks::in_dir(dir)).with_state_dir(dir);
             if may_come() {
                 tokio::spawn(backend.migrate_to_keyring(store.clone()));
             }

@@ -33,7 +33,9 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
         StoreError::Busy(_) => Command::of("quiltctl doctor"),
         // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Keyring(_) | StoreError::NoKeyring(_) => Command::of("quiltctl daemon restart"),
+        StoreError::Keyring(_) | StoreError::NoKeyring(_) | StoreError::InKeyring(_) => {
+            Command::of("quiltctl daemon restart")
+        }
     }
 }
 
