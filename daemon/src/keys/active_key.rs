@@ -76,6 +76,7 @@ impl Keys {
         let doubts = match checked {
             Ok(Ok(info)) => {
                 let me = info.me.clone().ok_or_else(|| SLOW.to_owned());
+                session.still_trusted(&trusted).await?;
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
                 session.trust_registry(trusted.registry());
                 return Ok(session.key_outcome(me, so_far, Some(&trusted)));
@@ -199,14 +200,17 @@ impl Keys {
             });
         }
         let unfinished = session.api_key().rotation(|rotation| rotation.old.clone());
-        diagnostics.extend(unfinished.iter().chain(&info.same_name).map(|key| {
-            KeyDiagnostic::Left {
-                name: Quoted::new(&key.name),
-                id: key.id.clone(),
-                catalog: catalog.clone(),
-            }
+        diagnostics.extend(unfinished.iter().map(|key| KeyDiagnostic::Unfinished {
+            name: Quoted::new(&key.name),
+            id: key.id.clone(),
+            catalog: catalog.clone(),
         }));
-        diagnostics.dedup();
+        let is_told = |key: &&ApiKey| unfinished.as_ref().is_some_and(|told| told.id == key.id);
+        let left = info.same_name.iter().find(|key| !is_told(key));
+        diagnostics.extend(left.map(|key| KeyDiagnostic::Left {
+            name: key.name.clone(),
+            catalog: catalog.clone(),
+        }));
         diagnostics
     }
 
@@ -241,13 +245,14 @@ impl Keys {
         let listing = self.stack.api_keys(registry, secret, Scope::Own, &filter);
         let keys = listing.await.unwrap_or_default();
         let record = fetch_info(&keys, secret);
-        let is_twin = |key: &&ApiKey| {
+        let now = self.clock.now().wall;
+        let is_left = |key: &&ApiKey| {
             record
                 .as_ref()
-                .is_some_and(|record| record.name == key.name && record.id != key.id)
+                .is_some_and(|record| key.is_left_beside(record, now))
         };
         Ok(KeyInfo {
-            same_name: keys.iter().filter(is_twin).cloned().collect(),
+            same_name: keys.iter().filter(is_left).cloned().collect(),
             record,
             me: Some(me),
             unchecked: None,

@@ -64,6 +64,7 @@ impl Session {
         code: Secret,
     ) -> Result<LoginOutcome, SessionError> {
         let registry_url = trusted.registry().clone();
+        self.still_trusted(trusted).await?;
         let reservation = self.dependencies.store.reserve().await?;
         let stack = &self.dependencies.stack;
         let tokens = match stack.exchange(&registry_url, &code).await {
@@ -102,6 +103,10 @@ impl Session {
         record: Record,
         reservation: Reservation,
     ) -> Result<LoginOutcome, SessionError> {
+        if let Err(changed) = self.still_trusted(trusted).await {
+            self.revoke(&record).await;
+            return Err(changed);
+        }
         let so_far = self.last_user().await;
         let (expired_at, now) = (
             record.access_token_expires_at,

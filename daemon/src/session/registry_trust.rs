@@ -22,6 +22,8 @@ const REGION_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct TrustedRegistry {
     published: StackConfig,
+    /// The one that was trusted when this one was asked about.
+    so_far: Option<RegistryUrl>,
 }
 
 impl TrustedRegistry {
@@ -123,16 +125,34 @@ impl Session {
             so_far.iter().any(is_there)
         };
         if is_as_before || accept.is_some() {
-            return Ok(TrustedRegistry { published });
+            let so_far = known.registry_url;
+            return Ok(TrustedRegistry { published, so_far });
         }
-        Err(SessionError::RegistryChanged {
+        Err(self.registry_changed(named, so_far.first().copied()))
+    }
+
+    fn registry_changed(&self, named: &RegistryHost, so_far: Option<&RegistryUrl>) -> SessionError {
+        SessionError::RegistryChanged {
             catalog: self.catalog.clone(),
             named: named.clone(),
             // One that was sent secrets had a host.
-            so_far: so_far
-                .first()
-                .and_then(|so_far| so_far.host().map(|host| host.to_string())),
-        })
+            so_far: so_far.and_then(|so_far| so_far.host().map(|host| host.to_string())),
+        }
+    }
+
+    /// Fails where another registry than this one has become the trusted one
+    /// since this one was asked about: a login may take minutes, and another one
+    /// has succeeded elsewhere meanwhile.
+    pub async fn still_trusted(&self, trusted: &TrustedRegistry) -> Result<(), SessionError> {
+        match self.known_registry().await? {
+            Some(known)
+                if Some(&known) != trusted.so_far.as_ref()
+                    && !known.is_same_server(trusted.registry()) =>
+            {
+                Err(self.registry_changed(&trusted.published.registry_host, Some(&known)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where secrets of this catalog go: where a login or key succeeded last,

@@ -4,6 +4,7 @@ mod locks;
 
 use super::*;
 use crate::clock::SystemClock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -181,5 +182,48 @@ async fn who_logs_in_elsewhere_while_an_ended_login_is_asked_about_is_logged_in_
         let token = session.source.probe().await;
         let token = token.map(|token| token.token.expose().to_owned()).ok();
         assert_eq!(token.as_deref(), Some("access.second.token"), "{answers:?}");
+    }
+}
+
+/// Answers nobody, and keeps whom was asked for.
+#[derive(Default)]
+struct Asked(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Wire for Asked {
+    async fn carry(&self, request: Request) -> Result<Response, Failure> {
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        self.0.lock().unwrap().push(host);
+        Err(Failure::Timeout)
+    }
+}
+
+#[tokio::test]
+async fn an_oauth_server_is_looked_for_only_where_the_stack_has_names() {
+    for (catalog, registry, asked) in [
+        (
+            "https://demo.quilt.example",
+            "https://demo-registry.quilt.example",
+            Some("demo-connect.quilt.example"),
+        ),
+        // Whoever likes can have `lab-connect.me.uk`.
+        ("https://lab.me.uk", "https://registry.lab.me.uk", None),
+        (
+            "https://lab.github.io",
+            "https://registry.lab.example",
+            None,
+        ),
+        ("https://lab.me.uk", "https://10.1.2.3", None),
+    ] {
+        let wire = Arc::new(Asked::default());
+        let stack = StackClient::default().over(Arc::<Asked>::clone(&wire));
+        let sessions = sessions_over(stack, Store::in_memory()).await;
+        let session = sessions.session(&catalog.parse().unwrap());
+        session.trust_registry(&registry.parse().unwrap());
+        let found = session.connect(None).await;
+        let named = wire.0.lock().unwrap().first().cloned();
+        assert_eq!(named.as_deref(), asked, "{catalog}");
+        let none = matches!(found, Err(SessionError::NoConnect(_)));
+        assert_eq!(none, asked.is_none(), "{catalog}");
     }
 }

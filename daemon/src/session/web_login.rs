@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use quilt_proto::{CatalogUrl, RegistryHost, Secret};
+use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl, Secret};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::Url;
@@ -63,8 +63,10 @@ impl Session {
     /// Finds the stack's OAuth server: at `connect`, else in its usual place.
     pub async fn connect(&self, connect: Option<CatalogUrl>) -> Result<Connect, SessionError> {
         let (catalog, epoch) = (&self.catalog, self.epoch());
-        let connect = connect.or_else(|| usual_connect_url(catalog));
-        let connect = connect.ok_or_else(|| SessionError::NoConnect(catalog.clone()))?;
+        let connect = match connect {
+            Some(connect) => connect,
+            None => self.usual_connect().await?,
+        };
         let server = match self
             .dependencies
             .stack
@@ -87,6 +89,25 @@ impl Session {
             server,
             epoch,
         })
+    }
+
+    /// Where the OAuth server is as a rule. That name is the stack's own as far
+    /// as its registry has such a name, too: nobody else has the domain, then.
+    async fn usual_connect(&self) -> Result<CatalogUrl, SessionError> {
+        let none = || SessionError::NoConnect(self.catalog.clone());
+        let usual = usual_connect_url(&self.catalog).ok_or_else(none)?;
+        if origin(usual.as_str()) == origin(self.catalog.as_str()) {
+            return Ok(usual);
+        }
+        let registry = match self.known_registry().await? {
+            Some(registry) => registry,
+            None => self.published().await?.registry_url,
+        };
+        if are_siblings(&usual, &registry) {
+            Ok(usual)
+        } else {
+            Err(none())
+        }
     }
 
     /// Prepares a login that comes back to `redirect`, registering it
@@ -218,6 +239,7 @@ impl WebLogin {
         if self.session.epochs.is_login_superseded(self.epoch) {
             return Err(self.session.superseded());
         }
+        self.session.still_trusted(&self.trusted).await?;
         let reservation = dependencies.store.reserve().await?;
         let request = Authorization {
             client_id: &self.client.client_id,
@@ -290,6 +312,20 @@ impl WebLogin {
             tracing::warn!("cannot forget the OAuth client: {error}");
         }
     }
+}
+
+/// Whether two hosts have names directly below one domain.
+fn are_siblings(one: &CatalogUrl, other: &RegistryUrl) -> bool {
+    let domain = |url: &str| {
+        let host = Url::parse(url)
+            .ok()?
+            .host_str()?
+            .trim_end_matches('.')
+            .to_owned();
+        host.split_once('.').map(|(_, domain)| domain.to_owned())
+    };
+    let domain_of_one = domain(one.as_str());
+    domain_of_one.is_some() && domain_of_one == domain(other.as_str())
 }
 
 /// Whether the stack may have forgotten the client.

@@ -10,7 +10,7 @@ mod itself;
 mod kills;
 mod led_back;
 mod mcp;
-mod own_keys;
+pub(crate) mod own_keys;
 mod registries;
 mod requests;
 mod run;
@@ -127,7 +127,12 @@ fn with_grant(authority: &str, token: &str) -> [String; 3] {
 }
 
 /// Status and body of a raw request to the gateway.
-async fn raw(authority: &str, request: &str, headers: &[&str], body: &str) -> (u16, String) {
+pub(crate) async fn raw(
+    authority: &str,
+    request: &str,
+    headers: &[&str],
+    body: &str,
+) -> (u16, String) {
     let (head, body) = exchange(authority, request, headers, body).await;
     assert!(
         !head.to_ascii_lowercase().contains("access-control"),

@@ -8,7 +8,8 @@ use super::{grant, raw, set_up};
 
 const ME: &str = r#"{"query": "query me { me { email } }"}"#;
 
-async fn me(world: &World, key: &str) -> (u16, String) {
+/// The status and body of who the registry says a key is, asked by the gateway.
+pub(crate) async fn me(world: &World, key: &str) -> (u16, String) {
     let (authority, _) = grant(world);
     let headers = [
         format!("Host: {authority}"),

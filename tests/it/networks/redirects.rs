@@ -59,6 +59,13 @@ async fn the_configuration_is_read_where_it_has_moved_to() {
         machine.kind(&format!("http://127.0.0.1:{port}")).await,
         Some(Kind::Redirected)
     );
+    // Nor with a name and password that are somebody else's words.
+    let with_password = moved.replace("http://", "http://user:password@");
+    let (port, _) = leading("302 Found", with_password).await;
+    assert_eq!(
+        machine.kind(&format!("http://127.0.0.1:{port}")).await,
+        Some(Kind::Redirected)
+    );
     let (port, seen) = leading("302 Found", "/config.json".to_owned()).await;
     assert_eq!(
         machine.kind(&format!("http://127.0.0.1:{port}")).await,

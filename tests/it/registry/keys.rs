@@ -6,6 +6,7 @@ use quilt_tests::fake_stack::{Host, KeySeed};
 use quilt_tests::harness::Daemon;
 
 use super::Two;
+use crate::gateway::own_keys::me;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_key_goes_where_secrets_went_before() {
@@ -137,4 +138,30 @@ async fn a_key_that_is_held_back_is_used_once_the_user_agrees() {
     // Agreed to for good.
     start_with_key(&mut two, &there.secret).await;
     assert!(two.world.ctl(&["whoami"]).await.ok().contains("bob"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_programs_own_key_goes_where_one_succeeded_before() {
+    let two = Two::start().await;
+    let catalog = two.world.stack.catalog_url();
+    two.world.ctl(&["config", catalog]).await.ok();
+    two.world.ctl(&["setup", "quilt3"]).await.ok();
+    let key = two.key();
+
+    // The first use is free, and one that failed is none.
+    two.lie();
+    let (status, _) = me(&two.world, &key).await;
+    assert_eq!(status, 401, "the other stack does not know the key");
+    let asked = two.other.control().counts();
+    assert!(!asked.endpoints.is_empty(), "the probe works: it was asked");
+    two.other.control().reset_counts();
+    two.truth();
+    let (status, body) = me(&two.world, &key).await;
+    assert!(status == 200 && body.contains("alice"), "{status} {body}");
+
+    two.lie();
+    let (status, body) = me(&two.world, &key).await;
+    assert!(status == 200 && body.contains("alice"), "{status} {body}");
+    // It is where a login goes as well.
+    two.refused(two.login(&[]).await, "login");
 }

@@ -132,6 +132,7 @@ async fn an_oauth_server_that_names_another_host_for_its_tokens_is_refused() {
     let two = Two::start().await;
     let (catalog, other) = (two.world.stack.catalog_url(), two.other.catalog_url());
     for elsewhere in [
+        "issuer",
         "token_endpoint",
         "registration_endpoint",
         "revocation_endpoint",
@@ -156,6 +157,18 @@ async fn an_oauth_server_that_names_another_host_for_its_tokens_is_refused() {
             .failed(7);
         assert!(line.contains("does not offer a login"), "{line}");
         two.untouched();
+    }
+    // An id that would add to the address that the browser is sent to.
+    for id in ["", "a b", "a\u{7f}", &"a".repeat(2000)] {
+        let forged = FaultKind::Status {
+            status: 200,
+            body: json!({ "client_id": id }).to_string(),
+        };
+        let control = two.world.stack.control();
+        control.plant(Endpoint::ConnectRegister, Fault::once(forged));
+        let web = two.world.ctl(&["login", "--web", "--no-browser"]).await;
+        let line = web.failed(5);
+        assert!(line.contains("gave no client_id"), "{line}");
     }
     // The control: as it really is, it works.
     let client = two.world.client();
@@ -294,4 +307,37 @@ async fn a_token_store_that_forgets_does_not_forget_where_secrets_went() {
     two.refused(two.login(&[]).await, "login");
     let kept = fs::read_to_string(two.world.home.state().join("catalogs.json")).unwrap();
     assert!(!kept.contains("token"), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_login_that_was_begun_in_a_lie_moves_nothing() {
+    let two = Two::start().await;
+    let call = StartWebLogin(WebLoginQuery::default());
+    let client = two.world.client();
+    two.lie();
+    let in_the_lie = client.send(&call).await.unwrap();
+    two.truth();
+    let true_one = client.send(&call).await.unwrap();
+    let redirect = Player::new().authorize(&true_one.start_url).await;
+    let (_, page) = Player::new().get(&redirect).await;
+    assert!(page.contains("You are logged in"), "{page}");
+
+    let spent = two.world.stack.control().calls(Endpoint::ConnectToken);
+    let redirect = Player::new().authorize(&in_the_lie.start_url).await;
+    let (_, page) = Player::new().get(&redirect).await;
+    assert!(page.contains("names another registry"), "{page}");
+    assert_eq!(
+        two.world.stack.control().calls(Endpoint::ConnectToken),
+        spent,
+        "the code was not spent"
+    );
+    let session = client.session().await.unwrap();
+    let registry = session.registry_url.map(|url| url.to_string());
+    let own = two.world.stack.registry_url();
+    assert_eq!(
+        registry.as_deref().map(|it| it.trim_end_matches('/')),
+        Some(own)
+    );
+    two.untouched();
+    two.world.ctl(&["whoami"]).await.ok();
 }

@@ -150,12 +150,25 @@ impl KeyHolder {
         Ok(answer)
     }
 
+    /// Where secrets of the catalog go. Nobody has succeeded anywhere before the
+    /// first key that the registry knows; from then on it is that one.
     async fn registry(&self, app: &App) -> Result<RegistryUrl, SessionError> {
         let session = app.sessions.session(&self.catalog);
-        match session.known_registry().await? {
-            Some(registry) => Ok(registry),
-            None => session.registry_for_key().await,
+        if let Some(registry) = session.known_registry().await? {
+            return Ok(registry);
         }
+        let trusted = session.verify_registry(None).await?;
+        match app.stack.me(trusted.registry(), self.key.secret()).await {
+            Ok(_) => {
+                session.still_trusted(&trusted).await?;
+                session.trust_registry(trusted.registry());
+                session.keep_notes().await;
+            }
+            // Its own word for that is the answer.
+            Err(StackError::Unauthorized { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(trusted.registry().clone())
     }
 
     /// Asks the registry whose key it is.
