@@ -105,6 +105,9 @@ fn is_unseen(c: char) -> bool {
     matches!(c,
         // Soft hyphen, grapheme joiner, Arabic letter mark.
         '\u{ad}' | '\u{34f}' | '\u{61c}'
+        // Signs that enclose what follows, of Arabic, Syriac and Kaithi.
+        | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{110bd}' | '\u{110cd}'
         // Fillers of Hangul, vowels of Khmer that have no form.
         | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}'
         // Variation selectors.
