@@ -8,6 +8,7 @@ use quilt_proto::{Command, terminal_safe};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
+use serde::Serialize;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
@@ -61,6 +62,12 @@ pub(crate) fn sentence_to_stdout(text: impl Display) -> Result<(), Failure> {
 /// Writes a JSON body to stdout as the daemon sent it; nothing becomes `{}`.
 pub(crate) fn json(body: &[u8]) -> Result<(), Failure> {
     bytes(&json_line(body)?)
+}
+
+/// Prints what was computed here, as the API would.
+pub(crate) fn computed(value: &impl Serialize) -> Result<(), Failure> {
+    let body = serde_json::to_vec(value).map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+    json(&body)
 }
 
 /// A JSON body as a line, wiped after use.

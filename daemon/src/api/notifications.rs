@@ -91,7 +91,7 @@ fn id_of(of_key: &KeyDiagnostic) -> Option<String> {
             Some(format!("key held back {catalog}"))
         }
         // Two keys where one is enough.
-        KeyDiagnostic::Left { .. } => None,
+        KeyDiagnostic::Unfinished { .. } | KeyDiagnostic::Left { .. } => None,
     }
 }
 

@@ -50,13 +50,25 @@ pub enum KeyDiagnostic {
         /// Where it was used.
         catalog: CatalogUrl,
     },
-    /// A rotation left a key behind.
+    /// A rotation of this daemon's has left a key behind.
     #[error("a rotation at {catalog} is not finished, another API key named {name} still works")]
-    Left {
+    Unfinished {
         /// The name of both.
         name: Quoted,
         /// The one that is left.
         id: String,
+        /// Where.
+        catalog: CatalogUrl,
+    },
+    /// A rotation may have left a key behind.
+    #[error(
+        "a rotation at {catalog} may not be finished: another API key named {} works, and nobody \
+         uses it",
+        quoted::name(name)
+    )]
+    Left {
+        /// The name of both.
+        name: String,
         /// Where.
         catalog: CatalogUrl,
     },

@@ -24,7 +24,7 @@ use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 use super::user_keys::{KeySelector, checked};
 use super::{KeyError, Keys};
 use crate::raw::Locked;
-use crate::session::{Rotation, Session, SessionError};
+use crate::session::{KeyOrigin, Rotation, Session, SessionError};
 use crate::stack::StackError;
 
 /// How often a new key is tried before it is given up; a replica may not know
@@ -97,7 +97,9 @@ impl Keys {
             new: api_key.clone(),
             secret: Locked::new(&secret),
             in_use: false,
+            origin: session.api_key().mark().and_then(|mark| mark.origin),
         };
+        let origin = rotation.origin.clone();
         let replaced = current
             .filter(|(_, record)| record.id == old.id)
             .map(|(secret, _)| secret);
@@ -105,11 +107,14 @@ impl Keys {
         if in_use {
             self.keep_rechecking(session);
         }
+        let origin = origin.filter(|_| in_use);
         Ok(RotatedApiKey {
             api_key,
             secret,
             replaces: old,
             in_use,
+            read_from: origin.as_ref().map(ToString::to_string),
+            replace_there: origin.and_then(|origin| origin.replace_key()),
         })
     }
 
@@ -120,11 +125,12 @@ impl Keys {
             status: Some(ApiKeyStatus::Active),
             ..ApiKeyFilter::default()
         };
+        let now = self.clock.now().wall;
         let mut ids: Vec<String> = self
             .list(session, &filter)
             .await?
             .into_iter()
-            .filter(|key| key.id != old.id && key.name == old.name)
+            .filter(|key| key.is_left_beside(old, now))
             .map(|key| key.id)
             .collect();
         ids.truncate(5);
@@ -173,11 +179,14 @@ fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey
             None => rotation.in_use,
             Some(id) => [&rotation.old.id, &rotation.new.id].contains(&&id.to_string()),
         };
+        let origin = rotation.origin.as_ref().filter(|_| rotation.in_use);
         same.then(|| RotatedApiKey {
             api_key: rotation.new.clone(),
             secret: rotation.secret.copy(),
             replaces: rotation.old.clone(),
             in_use: rotation.in_use,
+            read_from: origin.map(ToString::to_string),
+            replace_there: origin.and_then(KeyOrigin::replace_key),
         })
     };
     session.api_key().rotation(answer).flatten()

@@ -39,7 +39,7 @@ pub struct UntrustedRegistry {
 pub struct KeyInfo {
     /// The key as the stack lists it.
     pub record: Option<ApiKey>,
-    /// Other keys of the same name that work.
+    /// Other keys of the same name that a rotation may have left.
     pub same_name: Vec<ApiKey>,
     /// Whose it is.
     pub me: Option<Me>,
@@ -57,6 +57,8 @@ pub struct Rotation {
     pub secret: Locked,
     /// Whether the session uses it.
     pub in_use: bool,
+    /// Where the daemon read the key in use at its start.
+    pub origin: Option<KeyOrigin>,
 }
 
 impl UntrustedRegistry {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RegistryHost, Secret, Timestamp};
+use crate::{Command, RegistryHost, Secret, Timestamp};
 
 /// The lifetimes a stack grants, in days (Quilt behaviour).
 pub const KEY_LIFETIME_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
@@ -52,6 +52,28 @@ pub struct ApiKey {
     pub status: ApiKeyStatus,
     /// The e-mail address of its owner.
     pub user_email: String,
+}
+
+/// Within how many seconds a new key was tried by whoever made it.
+const TRIED_WITHIN: i64 = 5;
+
+/// Who did not use a key for this long, in seconds, may have given it up.
+const IN_USE_WITHIN: i64 = 86_400;
+
+impl ApiKey {
+    /// Whether this may be what an interrupted rotation of `other`, or to it,
+    /// has left: it has the same name, works, and is used by nobody now.
+    pub fn is_left_beside(&self, other: &Self, now: Timestamp) -> bool {
+        let is_twin = self.name == other.name
+            && self.user_email == other.user_email
+            && self.id != other.id
+            && self.status == ApiKeyStatus::Active;
+        let made = self.created_at.max(other.created_at);
+        let is_used = self.last_used_at.is_some_and(|used| {
+            used.seconds_since(made) > TRIED_WITHIN && now.seconds_since(used) < IN_USE_WITHIN
+        });
+        is_twin && !is_used
+    }
 }
 
 /// Whether a key works.
@@ -162,4 +184,49 @@ pub struct RotatedApiKey {
     pub replaces: ApiKey,
     /// Whether the daemon uses the successor now.
     pub in_use: bool,
+    /// Where the daemon reads the old key at each start, in words: the successor
+    /// belongs there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_from: Option<String>,
+    /// The command that puts another key there; none where only whoever wrote
+    /// the service's unit knows how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub replace_there: Option<Command>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_in_use_was_not_left_behind() {
+        let made = Timestamp::from_unix(1_000_000);
+        let key = |id: &str, used: Option<i64>| ApiKey {
+            id: id.to_owned(),
+            name: "ci".to_owned(),
+            fingerprint: "qk_abc...xyz".to_owned(),
+            created_at: made,
+            expires_at: made.plus_seconds(90 * 86_400),
+            last_used_at: used.map(|after| made.plus_seconds(after)),
+            status: ApiKeyStatus::Active,
+            user_email: "a@quilt.example".to_owned(),
+        };
+        let now = made.plus_seconds(10 * 86_400);
+        let old = key("old", Some(10 * 86_400));
+        let is_left = |key: ApiKey| key.is_left_beside(&old, now);
+        assert!(is_left(key("new", None)));
+        assert!(is_left(key("new", Some(2))), "tried when it was made");
+        assert!(is_left(key("new", Some(8 * 86_400))), "given up since");
+        assert!(!is_left(key("new", Some(10 * 86_400 - 60))));
+        assert!(!is_left(old.clone()));
+        let other = |change: fn(&mut ApiKey)| {
+            let mut key = key("new", None);
+            change(&mut key);
+            is_left(key)
+        };
+        assert!(!other(|key| key.name = "cd".to_owned()));
+        assert!(!other(|key| key.user_email = "b@quilt.example".to_owned()));
+        assert!(!other(|key| key.status = ApiKeyStatus::Expired));
+    }
 }

@@ -269,3 +269,39 @@ async fn the_only_keys_catalog_is_the_one_that_is_meant() {
         assert!(!run.stderr.contains("no catalog"), "{args:?}: {run:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_names_what_the_next_start_reads() {
+    let (world, other, keys) = served().await;
+    let file = world.home.path().join("one.key");
+    let rotate = async |catalog| {
+        let args = ["api-keys", "rotate", "--current", "--catalog", catalog];
+        world.ctl(&args).await
+    };
+    let run = rotate("one").await;
+    assert_eq!(run.code, 0, "{run:?}");
+    let edit = format!(
+        "run: ${{EDITOR:-vi}} {} && quiltctl daemon restart",
+        file.display()
+    );
+    let advice = run.stderr.find(&edit);
+    let revoked = run.stderr.find("is revoked");
+    assert!(advice.is_some() && advice < revoked, "{}", run.stderr);
+    // Nobody but whoever wrote the unit knows how the other one is changed.
+    let run = rotate("two").await;
+    assert!(
+        run.stderr.contains("the credential quilt-api-key.two"),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("EDITOR"), "{run:?}");
+    // One that the daemon was given while it ran is in no file.
+    let typed = KeySeed::new("alice", "typed");
+    let typed = other.control().add_key(&typed).unwrap();
+    set(&world, "two", &typed.secret).await;
+    let run = rotate("two").await;
+    assert!(
+        run.code == 0 && !run.stderr.contains("at each start"),
+        "{run:?}"
+    );
+    assert!(!world.log().contains(&keys[0]));
+}

@@ -8,8 +8,7 @@ use super::{report, unused};
 use crate::commands::api_keys::{get, key_named, parse_status, revoke, view};
 use crate::confirm;
 use crate::context::Context;
-use crate::exit::Failure;
-use crate::output;
+use crate::exit::{self, Failure};
 
 /// What to do about everybody's API keys.
 #[derive(Debug, clap::Subcommand)]
@@ -38,6 +37,9 @@ pub(crate) enum Command {
     Report,
 }
 
+/// Shows everybody's keys.
+const LIST: &str = "quiltctl admin api-keys list";
+
 /// Which keys.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Filter {
@@ -61,9 +63,17 @@ pub(crate) struct Filter {
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::List(filter) => context.show(&filter.request(), |look, keys| {
-            view::screen(look, keys, "No API keys match; nobody has made such a key.")
+            view::screen(
+                look,
+                keys,
+                view::Whose::Anybodys,
+                "No API keys match; nobody has made such a key.",
+            )
         }),
-        Command::Get { id } => get(context, &ReadAnyApiKey(any_key(context, id)?)),
+        Command::Get { id } => {
+            let shown = get(context, &ReadAnyApiKey(any_key(context, id)?));
+            shown.map_err(all_there_are)
+        }
         Command::Revoke { id, yes } => revoke(context, id, *yes),
         Command::Unused(args) => unused::run(context, args),
         Command::Report => report::run(context),
@@ -73,7 +83,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 /// Anybody's key that is meant by its name or its id.
 fn any_key(context: &Context, typed: &str) -> Result<ApiKeyId, Failure> {
     let list = |filter| context.send(&ListAllApiKeys(filter));
-    key_named(typed, list, "quiltctl admin api-keys list")
+    key_named(typed, list, LIST)
 }
 
 fn revoke(context: &Context, id: &str, yes: bool) -> Result<(), Failure> {
@@ -81,9 +91,23 @@ fn revoke(context: &Context, id: &str, yes: bool) -> Result<(), Failure> {
     let again = quilt_proto::Command::of("quiltctl admin api-keys revoke")
         .operand(&id)
         .option_if("--catalog", context.global().catalog.as_ref());
-    let question = || Ok(revoke::question(&context.send(&ReadAnyApiKey(id.clone()))?));
-    confirm::agreed(yes, question, again, "quiltctl admin api-keys list")?;
-    revoke::revoke(context, &RevokeAnyApiKey(id))
+    let question = || {
+        let key = context
+            .send(&ReadAnyApiKey(id.clone()))
+            .map_err(all_there_are)?;
+        Ok(revoke::question(&context.look(), &key))
+    };
+    confirm::agreed(yes, question, again, LIST)?;
+    revoke::revoke(context, &RevokeAnyApiKey(id)).map_err(all_there_are)
+}
+
+/// A key that is not there is looked for among everybody's.
+fn all_there_are(failure: Failure) -> Failure {
+    if failure.code() == exit::NOT_FOUND {
+        failure.hint(LIST)
+    } else {
+        failure
+    }
 }
 
 impl Filter {
@@ -104,11 +128,4 @@ pub(super) fn all(context: &Context, status: Option<ApiKeyStatus>) -> Result<Vec
         ..ApiKeyFilter::default()
     };
     context.send(&ListAllApiKeys(filter))
-}
-
-/// Prints what was computed here, as the API would.
-pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let body =
-        serde_json::to_vec(value).map_err(|error| Failure::new(crate::exit::UNEXPECTED, error))?;
-    output::json(&body)
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use quilt_proto::wire::{ApiKey, ApiKeyStatus};
 use serde::Serialize;
 
-use super::api_keys::{all, print_json};
+use super::api_keys::all;
 use crate::commands::api_keys::view;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Column, Line, Look, Screen, Table, name};
+use crate::output;
 
 /// How many of the newest keys are shown.
 const NEWEST: usize = 10;
@@ -26,7 +27,7 @@ struct Report {
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let report = Report::of(all(context, None)?);
     if context.global().json {
-        return print_json(&report);
+        return output::computed(&report);
     }
     let look = context.look();
     screen(&look, &report).print(&look)
@@ -53,7 +54,7 @@ fn screen(look: &Look, report: &Report) -> Screen {
     screen.table(owners);
     screen.gap();
     screen.say("Recently created keys:");
-    screen.table(view::table(look, &report.newest));
+    screen.table(view::table(look, &report.newest, view::Whose::Anybodys));
     screen
 }
 

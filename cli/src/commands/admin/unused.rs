@@ -3,7 +3,7 @@
 use quilt_proto::Timestamp;
 use quilt_proto::wire::{ApiKey, ApiKeyStatus};
 
-use super::api_keys::{all, print_json};
+use super::api_keys::all;
 use crate::commands::api_keys::view;
 use crate::context::Context;
 use crate::exit::Failure;
@@ -27,11 +27,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .filter(|key| key.last_used_at.is_none_or(|used| used < threshold))
         .collect();
     if context.global().json {
-        return print_json(&unused);
+        return output::computed(&unused);
     }
     let look = context.look();
     let none = "Every active key has been used lately.";
-    view::screen(&look, &unused, none).print(&look)?;
+    view::screen(&look, &unused, view::Whose::Anybodys, none).print(&look)?;
     output::note(format_args!("Found {} unused keys", unused.len()));
     Ok(())
 }

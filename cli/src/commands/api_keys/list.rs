@@ -44,8 +44,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         } else {
             "You have no API keys; make one: quiltctl api-keys create NAME"
         };
-        view::screen(&look, &keys, none).print(&look)?;
+        view::screen(&look, &keys, view::Whose::Own, none).print(&look)?;
     }
-    view::note_twins(&keys);
+    view::note_twins(&context.look(), &keys);
     Ok(())
 }

@@ -4,10 +4,11 @@ use quilt_proto::Command;
 use quilt_proto::api::{Endpoint, ReadApiKey, RevokeApiKey, RevokeApiKeySecret};
 use quilt_proto::wire::{ApiKey, ApiKeyRevocation};
 
-use super::own_key;
+use super::{own_key, view};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{confirm, key_source, look, output};
+use crate::look::{Look, name};
+use crate::{confirm, key_source, output};
 
 /// Which key.
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         let again = Command::of("quiltctl api-keys revoke")
             .operand(&id)
             .option_if("--catalog", context.global().catalog.as_ref());
-        let question = || Ok(question(&context.send(&ReadApiKey(id.clone()))?));
+        let question = || {
+            let key = context.send(&ReadApiKey(id.clone()))?;
+            Ok(question(&context.look(), &key))
+        };
         confirm::agreed(args.yes, question, again, "quiltctl api-keys list")?;
         return revoke(context, &RevokeApiKey(id));
     }
@@ -45,12 +49,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// What somebody is asked before a key goes: which one, by name.
-pub(in crate::commands) fn question(key: &ApiKey) -> String {
+pub(in crate::commands) fn question(look: &Look, key: &ApiKey) -> String {
     format!(
-        "Revoke the API key {} ({}) of {} for good? Whoever uses it is refused from then on.",
-        look::name(&key.name),
-        look::name(&key.fingerprint),
-        look::name(&key.user_email)
+        "Revoke the API key {} ({}) of {} for good? Last used: {}. Whoever uses it is refused \
+         from then on.",
+        name(&key.name),
+        name(&key.fingerprint),
+        name(&key.user_email),
+        view::last_used(look, key)
     )
 }
 

@@ -66,6 +66,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.use_it && !rotated.in_use {
         create::set_key(context, &rotated.secret).map_err(still_works)?;
     }
+    // Before the old one works no more.
+    if let Some(place) = &rotated.read_from {
+        let what =
+            format!("The daemon reads the old key at each start: put the new one into {place}");
+        match &rotated.replace_there {
+            Some(command) => output::advise(&what, command),
+            None => output::note(format_args!("{what}.")),
+        }
+    }
     let old: ApiKeyId = parse_id(&rotated.replaces.id).map_err(still_works)?;
     match context.send(&RevokeApiKey(old)) {
         Ok(()) => {}

