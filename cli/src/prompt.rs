@@ -92,7 +92,11 @@ pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
                 let what = format!("cannot read the terminal: {error}");
                 return Err(Failure::new(exit::UNEXPECTED, what));
             }
-            Ok(0) => break,
+            Ok(0) => {
+                // Nobody has ended the line.
+                output::remark("\n");
+                break;
+            }
             Ok(_) if key == *b"\n" => break,
             Ok(_) => answer.extend(key),
         }
@@ -368,8 +372,7 @@ impl HiddenInput {
 
 /// Steers the terminal that the prompt is shown on, if it can be.
 fn tell_terminal(what: &str) {
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    if !is_dumb && isatty(rustix::stdio::stderr()) {
+    if !look::is_dumb() && isatty(rustix::stdio::stderr()) {
         output::remark(what);
     }
 }

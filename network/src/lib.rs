@@ -34,7 +34,7 @@ pub use self::clients::Clients;
 pub use self::failure::Failure;
 pub use self::origin::{FailedRequest, Origin};
 pub use self::plain_endpoints::{CONSOLE_ENDPOINT_ENV, PlainEndpoint, is_plain, plain_endpoints};
-pub use self::remedy::SET_CLOCK;
+pub use self::remedy::{HEAD, SET_CLOCK};
 pub use self::settings::{ProxyUrl, Settings, SettingsError};
 
 use self::proxies::Proxies;

@@ -11,6 +11,9 @@ pub const SET_CLOCK: &str = if cfg!(target_os = "macos") {
     "sudo timedatectl set-ntp true"
 };
 
+/// Asks a server for nothing but whether it answers, and not for long.
+pub const HEAD: &str = "curl -sSI -m 10";
+
 /// Asks the system for a name's address.
 const LOOK_UP: &str = if cfg!(target_os = "macos") {
     "dscacheutil -q host -a name"
@@ -39,10 +42,10 @@ impl Failure {
         };
         match self.proxy() {
             _ if self.kind() == K::NameNotFound => Command::of(LOOK_UP).operand(origin.name()),
-            Some(proxy) => Command::of("curl -sSI")
+            Some(proxy) => Command::of(HEAD)
                 .option("--proxy", proxy.address())
                 .operand(origin.url()),
-            None => Command::of("curl -sSI").operand(origin.url()),
+            None => Command::of(HEAD).operand(origin.url()),
         }
     }
 
@@ -68,13 +71,13 @@ mod tests {
         };
         is(
             Failure::ConnectionRefused,
-            "curl -sSI https://stack.example:8443",
+            "curl -sSI -m 10 https://stack.example:8443",
         );
         is(Failure::FutureCertificate, SET_CLOCK);
         is(Failure::ProxyPassword(None), "quiltctl doctor");
         is(
             Failure::ProxyUnreachable("http://u:geheim@proxy:3128".parse().unwrap()),
-            "curl -sSI --proxy http://proxy:3128 https://stack.example:8443",
+            "curl -sSI -m 10 --proxy http://proxy:3128 https://stack.example:8443",
         );
         if cfg!(target_os = "linux") {
             is(Failure::NameNotFound, "getent ahosts stack.example");

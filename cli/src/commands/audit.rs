@@ -1,6 +1,6 @@
 //! `audit`: which local process got what, when.
 
-use quilt_proto::api::{AuditQuery, ReadAudit, ReadStatus};
+use quilt_proto::api::{AuditQuery, ReadAudit, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::wire::{Ambiguity, AuditEntry, Finding, FindingCode};
 
 use crate::context::Context;
@@ -20,13 +20,34 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let call = ReadAudit(AuditQuery {
         since: args.since.clone(),
     });
-    context.show_naming(&call, |look, entries| {
-        screen(look, entries, args.since.is_some())
-    })?;
+    let none = if args.since.is_some() {
+        "Nobody asked for anything since then."
+    } else {
+        "Nobody has asked for anything yet: what programs get is listed here."
+    };
+    if context.global().catalog.is_some() {
+        of_one_catalog(context, &call)?;
+    } else {
+        context.show_naming(&call, |look, entries| screen(look, entries, none))?;
+    }
     if !context.global().json {
         say_what_is_missing(context);
     }
     Ok(())
+}
+
+/// The entries about the catalog that `--catalog` names.
+fn of_one_catalog(context: &Context, call: &ReadAudit) -> Result<(), Failure> {
+    // The daemon knows which one is meant.
+    let about = context.send(&ReadSession(SessionQuery::default()))?;
+    let mut entries = context.send(call)?;
+    entries.retain(|entry| entry.catalog_url.as_deref() == Some(about.catalog_url.as_str()));
+    if context.global().json {
+        return output::computed(&entries);
+    }
+    let look = context.look();
+    let none = "Nobody asked for anything of this catalog.";
+    screen(&look, &entries, none).print(&look)
 }
 
 /// Says where the list is not all there is to say.
@@ -39,7 +60,7 @@ fn say_what_is_missing(context: &Context) {
     }
 }
 
-fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
+fn screen(look: &Look, entries: &[AuditEntry], none: &str) -> Screen {
     let mut table = Table::new([
         Column::key("WHEN"),
         Column::key("PROGRAM"),
@@ -52,11 +73,6 @@ fn screen(look: &Look, entries: &[AuditEntry], is_narrowed: bool) -> Screen {
     for entry in entries {
         table.row(row(look, entry));
     }
-    let none = if is_narrowed {
-        "Nobody asked for anything since then."
-    } else {
-        "Nobody has asked for anything yet: what programs get is listed here."
-    };
     Screen::listing(table, none)
 }
 
@@ -208,7 +224,10 @@ mod tests {
             entry(300, "/opt/漢字 tools/aws", "credentials", Some("lake"), 3),
             entry(86_400 * 3, "/home/x/x; run: evil", "registry", None, 1),
         ];
-        insta::assert_snapshot!(widths(|look| screen(look, &entries, false)));
-        insta::assert_snapshot!("audit_empty", widths(|look| screen(look, &[], true)));
+        insta::assert_snapshot!(widths(|look| screen(look, &entries, "")));
+        insta::assert_snapshot!(
+            "audit_empty",
+            widths(|look| screen(look, &[], "Nobody asked for anything."))
+        );
     }
 }

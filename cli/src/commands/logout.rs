@@ -2,6 +2,7 @@
 
 use quilt_proto::Command;
 use quilt_proto::api::{Logout, LogoutQuery, ReadSession, SessionQuery};
+use quilt_proto::wire::SessionState;
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -16,26 +17,30 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    // Whose it is and whether there is one can be asked only before.
+    let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
+    let is_asked = !args.all && look::width_of_stderr().is_some();
+    let session = is_asked.then(ask).flatten();
     context.print(&Logout(LogoutQuery { all: args.all }), |()| {
         if args.all {
             output::note("Logged out of every catalog: programs get no more credentials.");
             output::next(&[("quiltctl login --all".into(), "")]);
             return Ok(());
         }
-        // It is over, whether or not it can be said of which catalog.
-        let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
-        let session = look::width_of_stderr().and_then(|_| ask());
-        let host = session.map(|session| look::host(&session.catalog_url));
-        let (what, again) = match host {
-            Some(host) => (
-                format!("Logged out of {host}"),
-                Command::of("quiltctl login").operand(host),
-            ),
-            None => ("Logged out".to_owned(), "quiltctl login".into()),
+        let (what, again) = if let Some(session) = session {
+            let host = look::host(&session.catalog_url);
+            let was_in = session.status.state != SessionState::LoggedOut;
+            let what = if was_in {
+                format!("Logged out of {host}: programs get no more credentials from it.")
+            } else {
+                format!("Nobody was logged in to {host}.")
+            };
+            (what, Command::of("quiltctl login").operand(host))
+        } else {
+            let what = "Logged out: programs get no more credentials from it.";
+            (what.to_owned(), "quiltctl login".into())
         };
-        output::note(format_args!(
-            "{what}: programs get no more credentials from it."
-        ));
+        output::note(what);
         output::next(&[(again, "")]);
         Ok(())
     })

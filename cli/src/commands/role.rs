@@ -13,7 +13,7 @@ use crate::{completion, look, output};
 pub(crate) enum Command {
     /// List your roles, the active one marked
     List,
-    /// Make another role active, everywhere you are logged in
+    /// Make another role active, for every login of yours to the catalog
     Switch {
         /// The role
         #[arg(add = completion::roles())]
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
                 match me.role.as_deref() {
                     Some(role) => {
                         output::note(format_args!(
-                            "Your role{place} is {} now, everywhere you are logged in; programs \
+                            "Your role{place} is {} now, for every login of yours there; programs \
                              get its credentials from their next request on.",
                             look::name(role)
                         ));

@@ -1,7 +1,7 @@
 //! `search`: what the catalog's search finds.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use quilt_proto::api::RunSearch;
 use quilt_proto::quoted;
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     dsl: Option<PathBuf>,
 
     /// The most hits to show
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// A DSL query, checked before anything is asked.
-fn dsl(file: &PathBuf) -> Result<serde_json::Map<String, Value>, Failure> {
+fn dsl(file: &Path) -> Result<serde_json::Map<String, Value>, Failure> {
     let unread = |error: io::Error| {
         let what = format!("cannot read {}: {error}", quoted::path(file));
         Failure::new(exit::INPUT, what).hint("quiltctl search --help")

@@ -33,6 +33,11 @@ pub(crate) use quilt_proto::time::span;
 
 use crate::args::Global;
 
+/// Whether the terminal understands nothing but text.
+pub(crate) fn is_dumb() -> bool {
+    env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
 /// How this run shows things.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {

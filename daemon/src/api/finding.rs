@@ -119,7 +119,7 @@ fn away(catalog: &CatalogUrl, source: &StackError, summary: String, settings: &P
     let code = ErrorCode::StackUnreachable;
     let found = unreachable(code, summary, failure, Some(host), settings);
     // The page that was asked for says more than the first.
-    let is_first = found.hint == Command::of("curl -sSI").operand(host.url());
+    let is_first = found.hint == Command::of(quilt_network::HEAD).operand(host.url());
     let hint = if is_first {
         hints::ask(catalog)
     } else {

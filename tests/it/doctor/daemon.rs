@@ -125,7 +125,7 @@ async fn a_stack_that_hangs_or_is_away() {
             "{:?}",
             started.elapsed()
         );
-        let look = format!("curl -sSI {}/config.json", world.stack.catalog_url());
+        let look = format!("curl -sSI -m 10 {}/config.json", world.stack.catalog_url());
         assert_eq!(hangs.hint.to_string(), look);
         control.clear_faults();
         assert_eq!(found(&world, &[]).await, []);

@@ -242,7 +242,7 @@ async fn the_command_that_doctor_names_mends_what_settings_mend() {
     );
     let problem = machine.problem(catalog).await;
     assert_eq!(problem.network, Some(Kind::ProxyUnreachable));
-    let line = format!("curl -sSI --proxy http://localhost:{closed} {catalog}");
+    let line = format!("curl -sSI -m 10 --proxy http://localhost:{closed} {catalog}");
     assert_eq!(problem.hint.unwrap().to_string(), line);
     let refusing = Proxy::refusing().await;
     set(

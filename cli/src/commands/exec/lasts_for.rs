@@ -1,7 +1,7 @@
 //! `exec --for`: whether what a long job lives on outlives it.
 
+use quilt_proto::Command;
 use quilt_proto::api::{ReadProfiles, ReadStatus};
-use quilt_proto::suggested_command::{Command, sentence};
 use quilt_proto::wire::{CatalogStatus, ProfileStatus, SessionState, TokenKind};
 use quilt_proto::{ProfileName, Timestamp};
 
@@ -53,19 +53,26 @@ pub(super) fn tell(context: &Context, profile: Option<&ProfileName>, length: i64
     };
     let of_it = |catalog: &&CatalogStatus| Some(&catalog.catalog_url) == used.catalog_url.as_ref();
     let look = context.look();
-    for line in status
-        .catalogs
-        .iter()
-        .filter(of_it)
-        .map(|catalog| session(&look, catalog, Timestamp::now(), length))
-        .chain([roles(&used)])
-    {
-        output::note(line);
+    let catalogs: Vec<_> = status.catalogs.iter().filter(of_it).collect();
+    for catalog in &catalogs {
+        match session(&look, catalog, Timestamp::now(), length) {
+            (what, Some(hint)) => output::advise(&what, &hint),
+            (what, None) => output::note(what),
+        }
+    }
+    let is_active = |catalog: &&CatalogStatus| catalog.session.state == SessionState::Active;
+    if catalogs.iter().all(is_active) {
+        output::note(roles(&used));
     }
 }
 
-/// Whether the login or key lasts.
-fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) -> String {
+/// Whether the login or key lasts, and what mends it where it does not.
+fn session(
+    look: &Look,
+    catalog: &CatalogStatus,
+    now: Timestamp,
+    length: i64,
+) -> (String, Option<Command>) {
     let at = catalog.alias.as_deref().map_or_else(
         || host(&catalog.catalog_url),
         |alias| name(alias).to_string(),
@@ -87,12 +94,13 @@ fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) ->
         // What the status names; a daemon of an older version names nothing.
         let login = || Command::of("quiltctl login").option("--catalog", &catalog.catalog_url);
         let hint = catalog.hint.clone().unwrap_or_else(login);
-        return sentence(&what, Some(&hint));
+        return (what, Some(hint));
     }
     if session.kind != Some(TokenKind::ApiKey) {
-        return format!(
+        let what = format!(
             "the login at {at} renews itself for {job} and longer, unless the stack ends it"
         );
+        return (what, None);
     }
     let key = key();
     match session.api_key_expires_at {
@@ -101,10 +109,10 @@ fn session(look: &Look, catalog: &CatalogStatus, now: Timestamp, length: i64) ->
                 .option("--catalog", &catalog.catalog_url);
             let when = look.when(end);
             let what = format!("! {key} ends {when}, before {job} are over");
-            sentence(&what, Some(&rotate))
+            (what, Some(rotate))
         }
-        Some(end) => format!("{key} ends {}, after {job}", look.when(end)),
-        None => format!("when {key} ends, the stack has not said"),
+        Some(end) => (format!("{key} ends {}, after {job}", look.when(end)), None),
+        None => (format!("when {key} ends, the stack has not said"), None),
     }
 }
 
@@ -128,6 +136,8 @@ mod tests {
 
     #[test]
     fn what_does_not_work_is_said_as_the_status_says_it() {
+        use quilt_proto::suggested_command::sentence;
+
         use crate::commands::status::view::tests::status;
         use crate::look::tests::look;
 
@@ -136,7 +146,8 @@ mod tests {
             catalog.session.state = state;
             catalog.session.kind = kind;
             catalog.hint = hint.map(Command::of);
-            session(&look(200, false), &catalog, Timestamp::now(), 50_400)
+            let (what, hint) = session(&look(200, false), &catalog, Timestamp::now(), 50_400);
+            sentence(&what, hint.as_ref())
         };
         let key = Some(TokenKind::ApiKey);
         let clear = "quiltctl clear-api-key --catalog https://key.quilt.example";

@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &PackageArgs) -> Result<(), Failure> 
 fn screen(look: &Look, versions: &[PackageVersion]) -> Screen {
     let mut table = Table::new([
         Column::key("VERSION"),
-        Column::of_importance("TIME", 2),
+        Column::key("TIME"),
         Column::of_importance("SECONDS", 1),
         Column::key("TOP HASH"),
     ]);

@@ -71,13 +71,7 @@ pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: 
 /// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
 fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, is_default: bool) {
     let session = &catalog.session;
-    let symbol = match session.state {
-        SessionState::Active if session.last_error.is_none() => Symbol::Good,
-        SessionState::Active => Symbol::Beware,
-        SessionState::LoggedOut => Symbol::Beside,
-        SessionState::Expired => Symbol::Bad,
-    };
-    let mut line = Line::default().with(look.mark(symbol)).with(" ");
+    let mut line = Line::default().with(look.mark(symbol(session))).with(" ");
     line = line.strong(host(&catalog.catalog_url));
     let mut names = Vec::new();
     names.extend(
@@ -123,8 +117,18 @@ fn at_hand(login: Command) -> Command {
     args::with_key_at_hand(&login).unwrap_or(login)
 }
 
+/// How it is, at a glance.
+pub(in crate::commands) fn symbol(session: &SessionStatus) -> Symbol {
+    match session.state {
+        SessionState::Active if session.last_error.is_none() => Symbol::Good,
+        SessionState::Active => Symbol::Beware,
+        SessionState::LoggedOut => Symbol::Beside,
+        SessionState::Expired => Symbol::Bad,
+    }
+}
+
 /// How long it lasts.
-fn state(look: &Look, session: &SessionStatus) -> String {
+pub(in crate::commands) fn state(look: &Look, session: &SessionStatus) -> String {
     match (session.state, session.kind) {
         (SessionState::LoggedOut, _) => "logged out".to_owned(),
         (SessionState::Expired, Some(TokenKind::ApiKey)) => format!("{} refused", key(session)),
@@ -163,13 +167,14 @@ fn credentials(
         Column::of_importance("ROLE", 2),
     ])
     .bare(4);
+    let is_renewed = catalog.session.state == SessionState::Active;
     for held in &catalog.credentials {
         let profile = profiles.iter().find(|profile| profile.name == held.profile);
         let region = profile.and_then(|profile| profile.region.as_deref());
         let role = profile.and_then(|profile| profile.role_arn.last());
         let role = role.map(|role| format!("{} {}", look.symbol(Symbol::Leads), name(role)));
         let left = match (held.expires_at, held.next_refresh_at) {
-            (Some(end), Some(next)) if next > look.now && !look.utc => {
+            (Some(end), Some(next)) if next > look.now && !look.utc && is_renewed => {
                 format!("{}, renewed {}", look.left(end), look.when(next))
             }
             (Some(end), _) => look.left(end),
@@ -203,6 +208,7 @@ fn users(screen: &mut Screen, status: &Status, catalog: &CatalogStatus) {
     let is_gateway = |grant: &&quilt_proto::wire::GrantStatus| {
         grant.kind == quilt_proto::wire::GrantKind::Registry
             && grant.catalog_url == catalog.catalog_url
+            && catalog.session.state != SessionState::LoggedOut
     };
     if let Some(grant) = status.grants.iter().find(is_gateway) {
         let mut line = Line::indented(4)

@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     if context.global().json {
         return as_json(context);
     }
-    if look::is_seen() {
+    if look::is_seen() && !look::is_dumb() {
         terminal::run(context)
     } else {
         lines::run(context)

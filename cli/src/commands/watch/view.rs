@@ -9,7 +9,8 @@ use ratatui::widgets::Paragraph;
 
 use super::model::Model;
 use crate::commands::audit;
-use crate::look::{Look, Symbol, host, name};
+use crate::commands::status::view as status;
+use crate::look::{Look, Symbol, host, name, wrap};
 use crate::output::clean;
 
 /// Cells of a bar.
@@ -90,6 +91,7 @@ fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
     for catalog in catalogs {
         let is_marked = marked.as_ref() == Some(&catalog.catalog_url);
         lines.push(session(catalog, is_marked, look, room));
+        lines.extend(trouble(catalog, look, room));
         for held in &catalog.credentials {
             lines.push(match held.expires_at {
                 Some(end) => {
@@ -124,19 +126,18 @@ fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
 
 fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look, room: u16) -> Line<'static> {
     let session = &catalog.session;
-    let (symbol, state) = match session.state {
-        SessionState::Active if session.last_error.is_none() => (Symbol::Good, "renews itself"),
-        SessionState::Active => (Symbol::Beware, "does not renew"),
-        SessionState::LoggedOut => (Symbol::Beside, "logged out"),
-        SessionState::Expired => (Symbol::Bad, "ended: press l to log in"),
+    let state = match session.state {
+        SessionState::Expired => "ended: press l to log in".to_owned(),
+        SessionState::Active | SessionState::LoggedOut => status::state(look, session),
     };
+    let symbol = status::symbol(session);
     let between = format!(" {} ", look.symbol(Symbol::Beside));
     let mut facts: Vec<String> = Vec::new();
     if let Some(user) = &catalog.user {
         facts.push(name(&user.name).to_string());
         facts.extend(user.role.as_deref().map(|role| name(role).to_string()));
     }
-    facts.push(state.to_owned());
+    facts.push(state);
     let host = host(&catalog.catalog_url);
     let called = catalog
         .alias
@@ -159,6 +160,22 @@ fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look, room: u16) -> 
         spans.push(Span::raw(format!("{before}{fact}")));
     }
     fitted(spans, first + 1, room)
+}
+
+/// Before what belongs to the session above it.
+const INDENT: &str = "    ";
+
+/// What is wrong with a session, and the command that mends it.
+fn trouble(catalog: &CatalogStatus, look: &Look, room: u16) -> Vec<Line<'static>> {
+    let room = usize::from(room).saturating_sub(INDENT.len());
+    let error = catalog.session.last_error.as_deref().map(clean);
+    let leads = look.symbol(Symbol::Leads);
+    let hint = catalog.hint.as_ref().map(|hint| format!("{leads} {hint}"));
+    let error = error.map(|error| wrap(&error, room)).unwrap_or_default();
+    let lines = error.into_iter().chain(hint);
+    lines
+        .map(|line| Line::raw(format!("{INDENT}{line}")))
+        .collect()
 }
 
 /// A line without what does not fit: whole facts go, the last ones first, and
@@ -189,12 +206,13 @@ fn bar(look: &Look, share: f64) -> String {
 fn asked(model: &Model, look: &Look, area: Rect) -> Vec<Line<'static>> {
     let mut lines = vec![Line::raw(""), Line::styled("Asked for", strong())];
     let matching = model.asked.iter().filter(|entry| {
+        let (shown, program) = (audit::what(entry), audit::program(entry));
         let texts = [
             Some(&entry.action),
             entry.program.as_ref(),
+            Some(&program),
             entry.profile.as_ref(),
         ];
-        let shown = audit::what(entry);
         let more = [
             entry.catalog_url.as_ref(),
             entry.request.as_ref(),

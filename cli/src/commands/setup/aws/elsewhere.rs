@@ -39,15 +39,15 @@ pub(super) fn leads_elsewhere(
         quoted::name(name),
         look::file(path)
     );
+    let free = free_name(name, |taken| is_taken(taken, None));
+    let beside = Command::of("quiltctl setup aws").option("--name", free);
     if !prompt::is_somebody_there() {
-        let free = free_name(name, |taken| is_taken(taken, None));
         let what = format!("{what}: nothing was changed; --yes has it give those of {from_now_on}");
-        let hint = Command::of("quiltctl setup aws").option("--name", free);
-        return Err(Failure::new(exit::INPUT, what).hint(hint));
+        return Err(Failure::new(exit::INPUT, what).hint(beside));
     }
     let question = || Ok(format!("{what}. Those of {from_now_on} instead?"));
     let again = Command::of("quiltctl setup aws").option("--name", name);
-    confirm::agreed(false, question, again, "quiltctl profiles")
+    confirm::agreed(false, question, again, beside)
 }
 
 /// What a profile gives so far, and what it would, where that is not the same.
