@@ -493,6 +493,8 @@ async fn a_log_that_cannot_be_written_is_told_of() {
         }),
     ];
     for (what, plant) in plants {
+        // The file is there by then.
+        world.ctl(&["audit"]).await.ok();
         fs::remove_file(&log).unwrap();
         plant(&log);
         world.ctl(&["token"]).await.ok();
@@ -557,4 +559,24 @@ async fn a_list_that_is_not_whole_says_so() {
     );
     assert!(listed.stderr.contains("Not all is here"), "{listed:?}");
     assert!(listed.ok().contains("token"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_is_named_has_its_entries_alone() {
+    let two = Two::start().await;
+    two.world.client().send(&ReadToken).await.unwrap();
+    two.there().send(&ReadToken).await.unwrap();
+    let both = two.world.ctl(&["audit", "--json"]).await.ok();
+    for (of, other) in [
+        (two.world.stack.catalog_url(), two.other.catalog_url()),
+        (two.other.catalog_url(), two.world.stack.catalog_url()),
+    ] {
+        assert!(both.contains(of), "{both}");
+        let host = of.trim_start_matches("http://");
+        let asked = ["audit", "--json", "--catalog", host];
+        let one = two.world.ctl(&asked).await.ok();
+        assert!(one.contains(of) && !one.contains(other), "{one}");
+    }
+    let unknown = ["audit", "--catalog", "no such catalog"];
+    two.world.ctl(&unknown).await.failed(8);
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use quilt_proto::{CatalogUrl, state_files};
 use quilt_trust::Role;
 
-use super::Document;
-use crate::files::{self, FileError};
+use super::{Document, StoreError};
+use crate::files;
 
 /// The file's name.
 pub(super) const NAME: &str = state_files::SESSIONS_GENERATION;
@@ -25,9 +25,9 @@ pub(super) fn write(path: &Path, document: &Document) -> io::Result<()> {
 }
 
 /// Whose logins are there, as was last noted.
-pub(super) fn read(path: &Path) -> Result<BTreeSet<CatalogUrl>, FileError> {
+pub(super) fn read(path: &Path) -> Result<BTreeSet<CatalogUrl>, StoreError> {
     let text = files::read(path, Role::State, MAX_BYTES)
-        .map_err(|error| FileError::of("read", path, &error))?;
+        .map_err(|error| StoreError::io("read", path, &error))?;
     // What cannot be understood names nobody; the next write puts it right.
     Ok(text
         .and_then(|text| serde_json::from_str(&text).ok())

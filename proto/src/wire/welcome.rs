@@ -28,7 +28,8 @@ impl Session {
             let role = me.role.as_deref().map(quoted::name);
             let role = role.map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
             let name = quoted::name(&me.name);
-            lines.push(format!("Logged in to {place} as {name} ({role})."));
+            let admin = if me.is_admin { ", admin" } else { "" };
+            lines.push(format!("Logged in to {place} as {name} ({role}{admin})."));
         }
         if let Some(why) = &self.me_error {
             let what = format!("Logged in to {place}. Whose login it is could not be asked: {why}");
