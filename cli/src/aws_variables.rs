@@ -6,6 +6,10 @@ pub(crate) const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 pub(crate) const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// When static credentials end; the AWS CLI writes it too.
 pub(crate) const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
+/// Names a web identity's token.
+pub(crate) const WEB_IDENTITY_TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+/// The role that a web identity assumes.
+pub(crate) const ROLE_ARN: &str = "AWS_ROLE_ARN";
 pub(crate) const CONTAINER_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(crate) const CONTAINER_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 /// SDKs read the first, some programs only the second.
@@ -38,8 +42,8 @@ const TODAY: &[&str] = &[
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     CONTAINER_TOKEN,
     CONTAINER_TOKEN_FILE,
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
+    WEB_IDENTITY_TOKEN,
+    ROLE_ARN,
     "AWS_ROLE_SESSION_NAME",
     // A bearer token that Bedrock clients prefer to any signature.
     "AWS_BEARER_TOKEN_BEDROCK",

@@ -10,7 +10,7 @@ use crate::exit::{self, Failure};
 use crate::{files, prompt};
 
 /// The variable the guide names.
-pub(crate) const VARIABLE: &str = "QUILT_API_KEY";
+pub(crate) const VARIABLE: &str = quilt_proto::locations::API_KEY_ENV;
 
 /// The largest `.env` file read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;

@@ -15,8 +15,6 @@ use zeroize::Zeroizing;
 use crate::exit::{self, Failure};
 use crate::look;
 
-/// The most characters of a line about an error: paths are not cut.
-const MAX_LINE: usize = 6000;
 /// The most characters of a line or a cell of a result.
 const MAX_TEXT: usize = 6000;
 
@@ -184,7 +182,7 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// The text as a single line of bounded length.
 pub(crate) fn one_line(text: &str) -> String {
-    terminal_safe::one_line(text, MAX_LINE, 4 * MAX_LINE)
+    terminal_safe::error_line(text)
 }
 
 #[cfg(test)]
@@ -229,7 +227,7 @@ mod tests {
     fn nothing_from_elsewhere_steers_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\nd"), "a [2Jb\u{fffd}c d");
         assert_eq!(one_line(" a\r\n\n b \u{7}"), "a b");
-        assert_eq!(one_line(&"x".repeat(50_000)).chars().count(), MAX_LINE);
+        assert_eq!(one_line(&"x".repeat(50_000)).chars().count(), 6000);
         assert_eq!(clean(&"x".repeat(50_000)).chars().count(), MAX_TEXT + 1);
     }
 }

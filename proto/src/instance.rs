@@ -83,6 +83,11 @@ fn text(file: &File) -> Option<String> {
     Some(text)
 }
 
+/// As much of a machine's name as tells it from another, for a file's name.
+pub fn short_machine() -> String {
+    machine().chars().take(8).collect()
+}
+
 /// A name for this machine since it was started.
 pub fn machine() -> String {
     let places = ["/proc/sys/kernel/random/boot_id", "/etc/hostname"];

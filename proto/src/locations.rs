@@ -3,6 +3,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use directories::BaseDirs;
 
@@ -33,6 +34,8 @@ pub const SERVICE_MANAGER_ENV: [&str; 4] = [
 pub const CREDENTIALS_ENV: &str = "CREDENTIALS_DIRECTORY";
 /// Names the catalog.
 pub const CATALOG_ENV: &str = "QUILT_CATALOG";
+/// An API key, as Quilt's guide names it.
+pub const API_KEY_ENV: &str = "QUILT_API_KEY";
 
 /// There is no home directory to derive a place from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,12 +120,21 @@ fn named_socket() -> Option<PathBuf> {
     Some(std::path::absolute(&path).unwrap_or(path))
 }
 
+/// The user's directories, looked up once: each time takes seven variables.
+/// Without a home, `instead` names what may be set.
+fn base_dirs(instead: &'static str) -> Result<&'static BaseDirs, NoHome> {
+    static DIRS: OnceLock<Option<BaseDirs>> = OnceLock::new();
+    DIRS.get_or_init(BaseDirs::new)
+        .as_ref()
+        .ok_or(NoHome(instead))
+}
+
 fn default_socket() -> Result<PathBuf, NoHome> {
-    let dirs = BaseDirs::new().ok_or(NoHome(SOCKET_ENV))?;
+    let dirs = base_dirs(SOCKET_ENV)?;
     let dir = if cfg!(target_os = "macos") {
         dirs.data_dir().to_owned()
     } else {
-        runtime_dir(&dirs)
+        runtime_dir(dirs)
             .or(dirs.state_dir())
             .unwrap_or(dirs.data_dir())
             .to_owned()
@@ -155,7 +167,7 @@ fn is_ours(dir: &Path) -> bool {
 /// Every place a daemon of this user may be in when nobody names one, whatever
 /// the environment it was started from: the one that counts here first.
 pub fn usual_sockets() -> Vec<PathBuf> {
-    let dirs = BaseDirs::new();
+    let dirs = base_dirs(SOCKET_ENV);
     let dirs = dirs.iter().flat_map(|dirs| {
         let [runtime, state] = if cfg!(target_os = "macos") {
             [None, None]
@@ -175,7 +187,7 @@ pub fn settings() -> Result<PathBuf, NoHome> {
     if let Some(path) = from_env(CONFIG_ENV) {
         return Ok(path);
     }
-    let dirs = BaseDirs::new().ok_or(NoHome(CONFIG_ENV))?;
+    let dirs = base_dirs(CONFIG_ENV)?;
     let dir = if cfg!(target_os = "macos") {
         dirs.data_dir()
     } else {
@@ -189,13 +201,13 @@ pub fn state_dir() -> Result<PathBuf, NoHome> {
     if let Some(path) = from_env(STATE_DIR_ENV) {
         return Ok(path);
     }
-    let dirs = BaseDirs::new().ok_or(NoHome(STATE_DIR_ENV))?;
+    let dirs = base_dirs(STATE_DIR_ENV)?;
     Ok(dirs.state_dir().unwrap_or(dirs.data_dir()).join("quilt"))
 }
 
 /// The directory the Python SDK keeps `config.yml` in.
 pub fn python_sdk_dir() -> Result<PathBuf, NoHome> {
-    let dirs = BaseDirs::new().ok_or(NoHome("XDG_DATA_HOME"))?;
+    let dirs = base_dirs("XDG_DATA_HOME")?;
     Ok(dirs.data_dir().join("Quilt"))
 }
 

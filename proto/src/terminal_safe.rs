@@ -26,6 +26,14 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
+/// The most characters of a line about an error: paths are not cut.
+const MAX_ERROR: usize = 6000;
+
+/// The cleaned text of an error as a single line.
+pub fn error_line(text: &str) -> String {
+    one_line(text, MAX_ERROR, 4 * MAX_ERROR)
+}
+
 /// The cleaned text as a single line of bounded length, without white space
 /// around it.
 pub fn one_line(text: &str, chars: usize, bytes: usize) -> String {

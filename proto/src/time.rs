@@ -42,9 +42,23 @@ impl Timestamp {
     }
 }
 
-const MINUTE: i64 = 60;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+/// A minute, in seconds.
+pub const MINUTE: i64 = 60;
+/// An hour, in seconds.
+pub const HOUR: i64 = 60 * MINUTE;
+/// A day, in seconds.
+pub const DAY: i64 = 24 * HOUR;
+
+/// How many seconds a unit has that is typed behind a number: `s`, `m`, `h`, `d`.
+pub fn unit(letter: char) -> Option<i64> {
+    match letter {
+        's' => Some(1),
+        'm' => Some(MINUTE),
+        'h' => Some(HOUR),
+        'd' => Some(DAY),
+        _ => None,
+    }
+}
 
 /// A length of time, in seconds, in its largest unit: `47 min`.
 pub fn span(seconds: i64) -> String {

@@ -10,9 +10,6 @@ use quilt_client::Error;
 use quilt_proto::suggested_command::{Command, sentence};
 use quilt_proto::{NetworkFailure, Quoted, Reason, exit_code, quoted, terminal_safe};
 
-/// The most characters of a line.
-const MAX_LINE: usize = 6000;
-
 /// Why it did not come about.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -125,7 +122,7 @@ pub(crate) fn note(text: impl Display) {
 
 /// Text that may come from elsewhere, on one line, harmless to a terminal.
 pub(crate) fn one_line(text: &str) -> String {
-    terminal_safe::one_line(text, MAX_LINE, 4 * MAX_LINE)
+    terminal_safe::error_line(text)
 }
 
 /// JSON as it is, but for a terminal, which it must not steer.

@@ -5,13 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use jiff::tz::TimeZone;
 use quilt_proto::Timestamp;
-use quilt_proto::time::{span, span_ahead};
+use quilt_proto::time::{DAY, HOUR, span, span_ahead};
 
 use super::Look;
-
-const MINUTE: i64 = 60;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 
 /// The zone in which times are told.
 #[derive(Clone, Debug)]

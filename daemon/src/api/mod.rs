@@ -4,7 +4,7 @@ mod audit;
 mod body_limits;
 mod endpoint;
 mod error;
-mod finding;
+mod findings;
 pub mod hints;
 mod listing;
 mod login_answer;

@@ -7,7 +7,7 @@ use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{Finding, SessionState, TokenKind};
 
 use super::error::ApiError;
-use super::finding;
+use super::findings;
 use crate::app::App;
 use crate::doctor::Diagnostic;
 use crate::keys::KeyDiagnostic;
@@ -58,19 +58,19 @@ fn of_session(app: &App, session: &Arc<Session>) -> Vec<Notification> {
     if status.state == SessionState::Expired
         && let Err(error) = session.check()
     {
-        let found = finding::problem(&ApiError::from(error));
+        let found = findings::problem(&ApiError::from(error));
         notices.push(notice(catalog, format!("ended {kind} {catalog}"), found));
     }
     if let Some(unread) = session.unread_key() {
         let error = SessionError::KeyUnread(unread);
-        let found = finding::problem(&ApiError::from(error));
+        let found = findings::problem(&ApiError::from(error));
         notices.push(notice(catalog, format!("key unread {catalog}"), found));
     }
     for of_key in app.keys.diagnostics(session) {
         let Some(id) = id_of(&of_key) else {
             continue;
         };
-        let found = finding::finding(Diagnostic::Key(of_key), &app.settings_path());
+        let found = findings::finding(Diagnostic::Key(of_key), &app.settings_path());
         notices.push(notice(catalog, id, found));
     }
     notices

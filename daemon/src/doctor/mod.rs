@@ -1,17 +1,17 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
 //! programs from their credentials: one file a check. What is known
 //! without asking anyone is found beside the [`Diagnostic`] it is; other checks
-//! are called in [`run_checks`]. `api/finding.rs` names the command that mends
+//! are called in [`run_checks`]. `api/findings.rs` names the command that mends
 //! what was found.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
 //! reason to wait.
 
+mod catalog;
 mod credentials;
 mod diagnostic;
 mod machine;
 mod session;
-mod upstream;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -174,7 +174,7 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
     let Some(session) = context.session else {
         return found;
     };
-    let upstream = upstream::check(context, session, deadline).await;
+    let upstream = catalog::check(context, session, deadline).await;
     let is_there = !matches!(upstream, Err(Diagnostic::Unreachable { .. }));
     found.note(upstream);
     if !is_there {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::time::DAY;
 use tokio_util::sync::CancellationToken;
 
 use super::ProcessHandle;
@@ -18,7 +19,7 @@ pub(super) const PROCESS_BOUND_SECONDS: i64 = 3600;
 pub(super) const PERSISTENT_SECONDS: i64 = 90 * DAY;
 
 /// Such a renewal is written down this often, in seconds.
-pub(super) const DAY: i64 = 24 * 3600;
+const WRITTEN_EACH: i64 = DAY;
 
 /// For how long the wall clock has to say that a grant is over, while the time
 /// since boot does not, until it is believed.
@@ -32,7 +33,7 @@ impl Grant {
     /// be written down and nobody does yet.
     pub(super) fn renew_by_use(&mut self, now: Moment) -> bool {
         let is_renewed = self.is_persistent && !self.is_superseded;
-        let is_due = self.written.seconds_since(now.wall) < PERSISTENT_SECONDS - DAY;
+        let is_due = self.written.seconds_since(now.wall) < PERSISTENT_SECONDS - WRITTEN_EACH;
         if !(is_renewed && is_due) {
             return false;
         }

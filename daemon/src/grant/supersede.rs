@@ -1,8 +1,8 @@
 //! What becomes of a kept grant when its holder is given another.
 
-use super::lifetime::DAY;
 use super::store::State;
 use crate::clock::{Deadline, Moment};
+use quilt_proto::time::DAY;
 
 /// How a grant was before it was superseded.
 pub(super) type Superseded = (String, bool, Deadline);

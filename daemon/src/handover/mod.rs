@@ -33,7 +33,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quilt_proto::instance::machine;
+use quilt_proto::instance::short_machine;
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret, state_files};
 
 use crate::raw::Locked;
@@ -49,9 +49,6 @@ pub use self::unsupported::{KeyTaker, Offer, Receipt, relay};
 
 /// How long a daemon that is about to end offers its keys.
 pub const OFFER: Duration = Duration::from_secs(10);
-
-/// As much of a machine's name as tells it from another.
-const MACHINE_LETTERS: usize = 8;
 
 /// A key on its way from one daemon to the next.
 pub struct HandoverKey {
@@ -116,6 +113,6 @@ impl HandoverError {
 
 /// Where keys are offered to a successor that has this state directory.
 pub fn socket(state_dir: &Path) -> PathBuf {
-    let machine: String = machine().chars().take(MACHINE_LETTERS).collect();
+    let machine = short_machine();
     state_dir.join(state_files::KEYS_SOCKET.name(machine))
 }

@@ -13,12 +13,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use quilt_proto::locations;
 use zeroize::Zeroizing;
 
 use super::startup_key::{MAX_BYTES, StartupKey, StartupKeyError};
 
 /// The variable a key may come in.
-const ENVIRONMENT: &str = "QUILT_API_KEY";
+const ENVIRONMENT: &str = locations::API_KEY_ENV;
 
 /// The flag that names a descriptor.
 const FD_FLAG: &str = "--api-key-fd";

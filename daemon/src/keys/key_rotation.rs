@@ -15,6 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::time::DAY;
 use quilt_proto::wire::{
     ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, CreatedApiKey, KEY_LIFETIME_DAYS,
     NewApiKey, RotatedApiKey,
@@ -33,8 +34,6 @@ const TRIES: u32 = 3;
 
 /// Between these tries.
 const BETWEEN_TRIES: Duration = Duration::from_millis(700);
-
-const SECONDS_A_DAY: i64 = 86_400;
 
 impl Keys {
     /// Makes a successor. Runs in a task of its own: a caller that hangs up
@@ -195,6 +194,6 @@ fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey
 /// The life a key was made for, in days.
 fn lifetime(key: &ApiKey) -> i64 {
     let seconds = key.expires_at.seconds_since(key.created_at);
-    let days = (seconds + SECONDS_A_DAY / 2) / SECONDS_A_DAY;
+    let days = (seconds + DAY / 2) / DAY;
     days.clamp(*KEY_LIFETIME_DAYS.start(), *KEY_LIFETIME_DAYS.end())
 }

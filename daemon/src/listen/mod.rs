@@ -31,7 +31,7 @@ mod waiting_queue;
 
 use std::path::Path;
 
-use quilt_proto::instance::machine;
+use quilt_proto::instance::short_machine;
 use quilt_proto::locations::Places;
 
 pub use activation::ActivationError;
@@ -51,9 +51,6 @@ pub use socket_file_watch::{Watch, watch};
 pub use tracked::Stream;
 pub use turn_away::TurnAway;
 pub use unix::ControlSocket;
-
-/// As much of a machine's name as tells it from another.
-const MACHINE_LETTERS: usize = 8;
 
 /// There is no socket to listen on.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +129,7 @@ fn alone((first, lock): (ControlSocket, SocketLock)) -> ControlSockets {
 fn bind_shared(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
     match unix::bind(path) {
         Err(BindError::AlreadyRunning { .. } | BindError::InUse { .. }) => {
-            let machine: String = machine().chars().take(MACHINE_LETTERS).collect();
+            let machine = short_machine();
             unix::bind(&path.with_file_name(format!("quiltd-{machine}.sock")))
         }
         bound => bound,

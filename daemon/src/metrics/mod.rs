@@ -32,9 +32,6 @@ pub use self::vended::{Vended, Via};
 /// What every name begins with, but for those that Prometheus itself defines.
 const PREFIX: &str = "quiltd";
 
-/// The outcome of what went well.
-const OK: &str = "ok";
-
 /// Every meter, and the text they make together.
 #[derive(Debug)]
 pub struct Metrics {

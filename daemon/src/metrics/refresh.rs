@@ -7,8 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-
-use super::OK;
+use quilt_proto::wire::AuditEntry;
 
 /// In seconds; a stack is given 15 for an answer, and asked twice at most.
 const BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -98,7 +97,10 @@ impl Refreshes {
         );
         // All of them from the start: what has never happened is zero.
         let meter = |kind| RefreshMeter {
-            ok: ended.get_or_create_owned(&Ended { kind, outcome: OK }),
+            ok: ended.get_or_create_owned(&Ended {
+                kind,
+                outcome: AuditEntry::OK,
+            }),
             failed: ended.get_or_create_owned(&Ended {
                 kind,
                 outcome: "failed",

@@ -4,8 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-
-use super::OK;
+use quilt_proto::wire::AuditEntry;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -25,7 +24,7 @@ impl UpstreamMeter {
     /// Notes a request: `ok`, or the kind of its failure.
     pub fn note<T, E>(&self, outcome: &Result<T, E>, kind: impl FnOnce(&E) -> &'static str) {
         let service = self.service;
-        let outcome = outcome.as_ref().map_or_else(kind, |_| OK);
+        let outcome = outcome.as_ref().map_or_else(kind, |_| AuditEntry::OK);
         self.requests
             .get_or_create(&Labels { service, outcome })
             .inc();

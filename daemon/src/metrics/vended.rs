@@ -7,8 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use quilt_proto::ErrorCode;
-
-use super::OK;
+use quilt_proto::wire::AuditEntry;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -51,7 +50,7 @@ impl Vended {
         for via in [Via::Socket, Via::Grant] {
             drop(vended.0.get_or_create(&Labels {
                 via: via.as_str(),
-                outcome: Cow::Borrowed(OK),
+                outcome: Cow::Borrowed(AuditEntry::OK),
             }));
         }
         vended
@@ -59,7 +58,7 @@ impl Vended {
 
     /// Notes a request: what it failed with, if it failed.
     pub fn record(&self, via: Via, failure: Option<&ErrorCode>) {
-        let outcome = failure.map_or(Cow::Borrowed(OK), |code| {
+        let outcome = failure.map_or(Cow::Borrowed(AuditEntry::OK), |code| {
             Cow::Owned(code.as_str().to_owned())
         });
         let via = via.as_str();

@@ -11,9 +11,9 @@
 mod backoff;
 mod cached;
 mod flight;
+mod freshness;
 #[cfg(test)]
 mod interleavings;
-mod policy;
 mod random;
 mod state;
 #[cfg(test)]
@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::flight::{FetchState, Inner};
-pub use self::policy::Policy;
+pub use self::freshness::Policy;
 use self::state::FetchReceiver;
 use crate::changes::Changes;
 use crate::clock::SharedClock;

@@ -8,16 +8,13 @@ use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::unsaved_tokens::Unsaved;
 use super::{Dependencies, SessionError};
-use crate::refresh::{Expires, Failure, Source};
+use crate::refresh::{Expires, Failure, Policy, Source};
 use crate::stack::{StackError, Tokens};
 use crate::token_store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
 
 /// A refusal can be a hiccup (a deploy, a stale replica); this long later the
 /// stack is asked once more, before anything is concluded from it.
 pub const RECHECK: Duration = Duration::from_millis(1200);
-
-/// A stored token with less left than this is not taken up, in seconds.
-const MIN_LEFT: i64 = 60;
 
 /// An access token.
 #[derive(Clone, Debug)]
@@ -49,7 +46,7 @@ impl From<&Record> for AccessToken {
 
 impl AccessToken {
     pub(super) fn is_usable(&self, now: Timestamp) -> bool {
-        self.expires_at.seconds_since(now) > MIN_LEFT
+        self.expires_at.seconds_since(now) > Policy::ACCESS_TOKEN.min_left
     }
 }
 

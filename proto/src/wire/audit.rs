@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, time};
 
 /// A line of the audit log, and of `GET /v1/audit`. Never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,14 +152,8 @@ impl FromStr for Since {
         if let Ok(time) = text.parse() {
             return Ok(Self::At(time));
         }
-        let unit = text.chars().next_back().ok_or(SinceError)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return Err(SinceError),
-        };
+        let last = text.chars().next_back().ok_or(SinceError)?;
+        let seconds = time::unit(last).ok_or(SinceError)?;
         let number: u32 = text[..text.len() - 1].parse().map_err(|_| SinceError)?;
         Ok(Self::Ago(i64::from(number) * seconds))
     }

@@ -1,15 +1,13 @@
 //! `admin api-keys unused`: the guide's audit.
 
-use quilt_proto::Timestamp;
 use quilt_proto::wire::{ApiKey, ApiKeyStatus};
+use quilt_proto::{Timestamp, time};
 
 use super::api_keys::all;
 use crate::commands::api_keys::view;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output;
-
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// Since when.
 #[derive(Debug, clap::Args)]
@@ -21,7 +19,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let keys = all(context, Some(ApiKeyStatus::Active))?;
-    let threshold = Timestamp::now().plus_seconds(-i64::from(args.days) * SECONDS_A_DAY);
+    let threshold = Timestamp::now().plus_seconds(-i64::from(args.days) * time::DAY);
     let unused: Vec<ApiKey> = keys
         .into_iter()
         .filter(|key| key.last_used_at.is_none_or(|used| used < threshold))

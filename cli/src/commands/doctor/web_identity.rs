@@ -5,9 +5,7 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::remedy;
 use super::variables::Variables;
-
-const TOKEN: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-const ROLE: &str = "AWS_ROLE_ARN";
+use crate::aws_variables::{ROLE_ARN as ROLE, WEB_IDENTITY_TOKEN as TOKEN};
 
 pub(super) fn check(variables: &Variables) -> Option<Finding> {
     const CODE: FindingCode = FindingCode::EnvironmentWebIdentity;

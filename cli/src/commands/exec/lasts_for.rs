@@ -3,14 +3,14 @@
 use quilt_proto::Command;
 use quilt_proto::api::{ReadProfiles, ReadStatus};
 use quilt_proto::wire::{CatalogStatus, ProfileStatus, SessionState, TokenKind};
-use quilt_proto::{ProfileName, Timestamp};
+use quilt_proto::{ProfileName, Timestamp, time};
 
 use crate::context::Context;
 use crate::look::{Look, host, name, span};
 use crate::output;
 
 /// The longest job asked about, in seconds: ten years.
-const MAX: i64 = 10 * 365 * 86_400;
+const MAX: i64 = 10 * 365 * time::DAY;
 
 /// A length of time: `14h`, `90m`, `1h30m`, `2d`.
 pub(super) fn length(text: &str) -> Result<i64, String> {
@@ -23,13 +23,7 @@ pub(super) fn length(text: &str) -> Result<i64, String> {
             number.ok_or_else(wrong)?;
             continue;
         }
-        let unit = match char {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return Err(wrong()),
-        };
+        let unit = time::unit(char).ok_or_else(wrong)?;
         let part = number.take().and_then(|number| number.checked_mul(unit));
         let sum = part.and_then(|part| all.checked_add(part));
         all = sum.ok_or_else(wrong)?;

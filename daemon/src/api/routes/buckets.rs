@@ -1,15 +1,11 @@
 //! `GET /v1/buckets`.
 
-use std::time::Duration;
-
 use quilt_proto::api::ListBuckets;
 use quilt_proto::wire::Bucket;
 
+use super::TOKEN_TIMEOUT;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-
-/// How long a caller waits for a token that has to be fetched first.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(list)
@@ -19,7 +15,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>, ApiError> {
     let session = call.session()?;
     let buckets = session
-        .authorized(TIMEOUT, false, |bearer| {
+        .authorized(TOKEN_TIMEOUT, false, |bearer| {
             let stack = &call.app.stack;
             async move { stack.buckets(&bearer.registry, &bearer.token).await }
         })

@@ -6,7 +6,7 @@ use quilt_proto::wire::{Diagnosis, PasswordComparison};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::finding::{finding, problem};
+use crate::api::findings::{finding, problem};
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(run_checks).serve(compare)

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::finding;
+use crate::api::findings;
 use crate::app::App;
 use crate::listen::ConnectionSlot;
 
@@ -51,7 +51,7 @@ async fn next_change(
 ) -> Option<Status> {
     loop {
         changes.borrow_and_update();
-        let status = finding::status(app, None);
+        let status = findings::status(app, None);
         if last != Some(&status) {
             return Some(status);
         }

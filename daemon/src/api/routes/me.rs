@@ -1,15 +1,11 @@
 //! `GET /v1/me`, `PUT /v1/me/role`.
 
-use std::time::Duration;
-
 use quilt_proto::api::{ReadMe, SwitchRole};
 use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 
+use super::TOKEN_TIMEOUT;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-
-/// How long a caller waits for a token that has to be fetched first.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show).serve(switch_role)
@@ -18,7 +14,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     let session = call.session()?;
     let (me, kind) = session
-        .authorized(TIMEOUT, true, |bearer| {
+        .authorized(TOKEN_TIMEOUT, true, |bearer| {
             let stack = &call.app.stack;
             async move {
                 let me = stack.me(&bearer.registry, &bearer.token).await?;

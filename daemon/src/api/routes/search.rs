@@ -1,15 +1,11 @@
 //! `POST /v1/search`.
 
-use std::time::Duration;
-
 use quilt_proto::api::RunSearch;
 use serde_json::Value;
 
+use super::TOKEN_TIMEOUT;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-
-/// How long a caller waits for a token that has to be fetched first.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(run)
@@ -19,7 +15,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, ApiError> {
     let session = call.session()?;
     session
-        .authorized(TIMEOUT, false, |bearer| {
+        .authorized(TOKEN_TIMEOUT, false, |bearer| {
             let (stack, search) = (&call.app.stack, &call.body);
             async move { stack.search(&bearer.registry, &bearer.token, search).await }
         })

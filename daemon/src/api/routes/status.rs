@@ -5,7 +5,7 @@ use quilt_proto::wire::Status;
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::api::finding;
+use crate::api::findings;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show)
@@ -20,5 +20,5 @@ async fn show(call: Call<ReadStatus>) -> Result<Status, ApiError> {
     if let Some(catalog) = &catalog {
         app.sessions.session(catalog);
     }
-    Ok(finding::status(app, catalog.as_ref()))
+    Ok(findings::status(app, catalog.as_ref()))
 }

@@ -19,7 +19,8 @@ use super::static_keys;
 use super::variables::Variables;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::aws_variables::{
-    ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, SECRET_ACCESS_KEY, SESSION_TOKEN,
+    ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, ROLE_ARN, SECRET_ACCESS_KEY, SESSION_TOKEN,
+    WEB_IDENTITY_TOKEN,
 };
 
 /// What botocore calls `credential_process`.
@@ -125,7 +126,6 @@ fn judge(
 /// What ends a way to credentials by botocore's name of it.
 fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command {
     const DEFAULT_PROFILE: &str = "AWS_DEFAULT_PROFILE";
-    const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
     let edit = |variable| {
         aws_files::place(variable)
             .map_or_else(|| remedy::set_up_again(profile), |path| remedy::edit(&path))
@@ -135,8 +135,8 @@ fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command 
         "env" => remedy::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
         _ if other.is_some_and(|other| other != profile.name) => remedy::unset(&[DEFAULT_PROFILE]),
         "shared-credentials-file" => edit(CREDENTIALS_ENV),
-        "assume-role-with-web-identity" if variables.get(WEB_IDENTITY).is_some() => {
-            remedy::unset(&[WEB_IDENTITY, "AWS_ROLE_ARN"])
+        "assume-role-with-web-identity" if variables.get(WEB_IDENTITY_TOKEN).is_some() => {
+            remedy::unset(&[WEB_IDENTITY_TOKEN, ROLE_ARN])
         }
         "container-role" => remedy::unset(&[CONTAINER_URI, CONTAINER_TOKEN]),
         _ => edit(CONFIG_ENV),
