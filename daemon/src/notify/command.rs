@@ -61,6 +61,8 @@ fn find(program: &str, search: &OsStr) -> io::Result<PathBuf> {
 fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Distrust> {
     quilt_trust::check(program)?;
     let mut texts = arguments.to_vec();
+    // One may name a file from a directory that another one names.
+    texts.push(arguments.join(" "));
     texts.extend(interpreter_line(program));
     let mut seen = BTreeSet::new();
     while let Some(text) = texts.pop() {
@@ -245,7 +247,7 @@ mod tests {
         let usual = env::var_os("PATH").unwrap();
         let mut all = usual.clone();
         all.push(format!(":{bin}"));
-        let ways: [&[&str]; 16] = [
+        let ways: [&[&str]; 19] = [
             // From where it is run.
             &["sh", &path[1..]],
             &["env", &format!("ENV={path}"), "sh", "-ic", "true"],
@@ -261,6 +263,10 @@ mod tests {
             &["sh", "-c", &format!("eval '\"{path}\"'")],
             &["sh", "-c", "\"$1\"", "sh", path],
             &["sh", "-c", &format!("x() {{ \"{path}\"; }}\nx")],
+            // From a directory that is named, and by a pattern.
+            &["sh", "-c", &format!("cd '{bin}' && ./tell.sh")],
+            &["env", "-C", bin, "./tell.sh"],
+            &["sh", "-c", &format!("'{bin}'/tell.*")],
             &["env", &format!("--split-string=sh\t'{path}'")],
             // By its name, to be found by whoever is given it.
             &[

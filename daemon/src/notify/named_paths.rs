@@ -21,7 +21,10 @@ const BOUNDS: &[char] = &[
 ];
 
 /// How a home directory is named.
-const HOME: [&str; 3] = ["${HOME}/", "$HOME/", "~/"];
+const HOME: [&str; 5] = ["\"${HOME}\"/", "\"$HOME\"/", "${HOME}/", "$HOME/", "~/"];
+
+/// How many files a pattern may fit of a directory.
+const MOST_FITTING: usize = 1000;
 
 /// All that a text could name, for a program that runs in `directory` and looks
 /// for others on `search`.
@@ -32,20 +35,59 @@ pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<Path
         HOME.iter()
             .fold(text.to_owned(), |text, name| text.replace(name, &home))
     });
-    let other = at_home.as_deref().filter(|with| *with != text);
-    let names: Vec<&str> = [Some(text), other]
-        .into_iter()
-        .flatten()
-        .flat_map(names)
-        .collect();
+    let mut texts = vec![text.to_owned()];
+    texts.extend(at_home);
+    // A shell takes quotes in the middle of a path away.
+    let unquoted: Vec<_> = texts.iter().map(|it| it.replace(['\'', '"'], "")).collect();
+    texts.extend(unquoted);
+    texts.dedup();
+    let names: Vec<&str> = texts.iter().flat_map(|text| names(text)).collect();
     let places: Vec<PathBuf> = env::split_paths(search).collect();
     let found = names
         .iter()
         .filter(|name| !name.contains(|char: char| char == '/' || char.is_whitespace()))
         .flat_map(|name| places.iter().map(move |dir| directory.join(dir).join(name)))
         .filter(|path| path.is_file());
-    let here = names.iter().map(|name| directory.join(name));
-    here.chain(found).collect()
+    let here: Vec<_> = names.iter().map(|name| directory.join(name)).collect();
+    // From a directory that is named as well: `cd DIR && ./program`.
+    let below = here.iter().filter(|path| path.is_dir()).flat_map(|dir| {
+        let names = names.iter().map(|name| name.trim_start_matches("./"));
+        let relative = names.filter(|name| !name.is_empty() && !name.starts_with('/'));
+        relative.map(move |name| dir.join(name))
+    });
+    let below = below.filter(|path| path.is_file());
+    let has_pattern = text.contains(['*', '?', '[']);
+    let fitting = here
+        .iter()
+        .filter(|_| has_pattern)
+        .flat_map(|path| fitting(path));
+    found
+        .chain(below)
+        .chain(fitting)
+        .chain(here.iter().cloned())
+        .collect()
+}
+
+/// The files whose names begin as a pattern does that is not one itself.
+fn fitting(begins: &Path) -> Vec<PathBuf> {
+    let (Some(dir), Some(name)) = (begins.parent(), begins.file_name()) else {
+        return Vec::new();
+    };
+    if begins.exists() {
+        return Vec::new();
+    }
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let fits = |entry: &std::fs::DirEntry| {
+        let found = entry.file_name();
+        found
+            .as_encoded_bytes()
+            .starts_with(name.as_encoded_bytes())
+    };
+    let fitting = entries.take(MOST_FITTING).filter(fits);
+    fitting
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 /// Every part of a text between two bounds that could be a name, and the same
