@@ -11,6 +11,7 @@ mod config_json;
 mod configure;
 mod error;
 mod graphql;
+mod own_keys;
 mod proxy;
 mod redirect_watch;
 mod secret_filter;
@@ -26,6 +27,7 @@ use self::config_json::ConfigJsonCache;
 pub use self::configure::{Configured, GatewayDiagnostic, Imported, Options, State};
 pub use self::error::GatewayError;
 pub use self::graphql::GraphqlRequest;
+use self::own_keys::OwnKeys;
 pub use self::proxy::forward;
 use self::redirect_watch::ChangeLock;
 use crate::grant::{Endpoint, Grants};
@@ -45,6 +47,8 @@ pub struct Gateway {
     /// One change of the SDK's files at a time.
     changing: ChangeLock,
     config_json_cache: ConfigJsonCache,
+    /// Keys of programs that registries have known.
+    pub own_keys: OwnKeys,
 }
 
 /// The task that keeps credentials out of the SDK's files.
@@ -62,6 +66,7 @@ impl Gateway {
             guard: Mutex::default(),
             changing: ChangeLock::default(),
             config_json_cache: ConfigJsonCache::default(),
+            own_keys: OwnKeys::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use quilt_proto::wire::{ApiKeyHandover, TokenKind};
 use quilt_proto::{ErrorCode, Secret};
-use quilt_tests::fake_stack::{Host, KeySeed};
+use quilt_tests::fake_stack::{Endpoint, Host, KeySeed};
 use quilt_tests::harness::Daemon;
 
 use super::Two;
@@ -164,4 +164,24 @@ async fn a_programs_own_key_goes_where_one_succeeded_before() {
     assert!(status == 200 && body.contains("alice"), "{status} {body}");
     // It is where a login goes as well.
     two.refused(two.login(&[]).await, "login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_programs_own_key_stays_with_its_catalog_when_another_one_is_configured() {
+    let two = Two::logged_in().await;
+    two.world.ctl(&["setup", "quilt3"]).await.ok();
+    let key = two.key();
+    let (status, body) = me(&two.world, &key).await;
+    assert!(status == 200 && body.contains("alice"), "{status} {body}");
+
+    // The gateway's first address is the other catalog's from now on.
+    two.world
+        .ctl(&["config", two.other.catalog_url()])
+        .await
+        .ok();
+    two.other.control().reset_counts();
+    let (status, body) = me(&two.world, &key).await;
+    assert!(status == 200 && body.contains("alice"), "{status} {body}");
+    let asked = two.other.control().calls(Endpoint::Graphql);
+    assert_eq!(asked, 0, "the other registry was sent the key");
 }

@@ -130,9 +130,14 @@ impl KeyHolder {
         if !ApiKeySecret::is_like(token) {
             return None;
         }
+        let key: ApiKeySecret = token.parse().ok()?;
+        let named = request.extensions.get();
+        let own_keys = &loopback.app.gateway.own_keys;
+        // The address of no catalog in particular may be another one's by now.
+        let known = own_keys.catalog(&key).filter(|_| named.is_none());
         Some(Self {
-            key: token.parse().ok()?,
-            catalog: meant(loopback, request.extensions.get())?,
+            catalog: known.or_else(|| meant(loopback, named))?,
+            key,
             without_api_keys: loopback.app.grants.without_api_keys().unwrap_or_default(),
             slot: request.extensions.get().cloned(),
         })
@@ -146,6 +151,9 @@ impl KeyHolder {
         let answer = answer.await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             self.authenticated();
+        }
+        if answer.status().is_success() {
+            app.gateway.own_keys.known(&self.key, &self.catalog);
         }
         Ok(answer)
     }
@@ -181,6 +189,7 @@ impl KeyHolder {
         match asked.await {
             Ok(()) => {
                 self.authenticated();
+                app.gateway.own_keys.known(&self.key, &self.catalog);
                 Ok(())
             }
             Err(SessionError::Stack(StackError::Unauthorized { .. })) => {
