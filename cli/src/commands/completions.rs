@@ -1,5 +1,7 @@
 //! `completions`: scripts that make shells complete this program's arguments.
 
+use std::path::PathBuf;
+
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::Failure;
@@ -11,10 +13,18 @@ pub(crate) struct Args {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,
+
+    /// What the script runs to ask: for packages, which are read elsewhere
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    program: Option<PathBuf>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.refuse_json("completions")?;
-    let script = completion::script(args.shell, &aws_helper::program()?);
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => aws_helper::program()?,
+    };
+    let script = completion::script(args.shell, &program);
     output::bytes(script.as_bytes())
 }
