@@ -191,6 +191,7 @@ pub fn drafted_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<Temp
     quilt_trust::check(path)?;
     room(directory(path))?;
     let mut file = tempfile::Builder::new()
+        .rand_bytes(state_files::CHANCE)
         .prefix(PREFIX)
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory(path))?;

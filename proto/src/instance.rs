@@ -83,6 +83,9 @@ fn text(file: &File) -> Option<String> {
     Some(text)
 }
 
+/// What a machine is called that says no name.
+pub const NO_MACHINE: &str = "here";
+
 /// As much of a machine's name as tells it from another, for a file's name.
 pub fn short_machine() -> String {
     machine().chars().take(8).collect()
@@ -97,7 +100,7 @@ pub fn machine() -> String {
     let mut name = said.unwrap_or_default();
     name.retain(|c| c.is_ascii_alphanumeric() || c == '-');
     if name.is_empty() {
-        "here".to_owned()
+        NO_MACHINE.to_owned()
     } else {
         name
     }

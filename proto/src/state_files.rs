@@ -4,6 +4,8 @@
 
 use std::fmt::Display;
 
+use crate::instance::NO_MACHINE;
+
 macro_rules! files {
     ($($(#[$doc:meta])+ $constant:ident = $name:literal,)+) => {
         $($(#[$doc])+ pub const $constant: &str = $name;)+
@@ -76,6 +78,10 @@ pub const READ_BACK: [&str; 11] = [
     LAST_SETTINGS,
 ];
 
+/// How many characters a name that is made by chance has of it: with as many,
+/// it is no word of the user's.
+pub const CHANCE: usize = 16;
+
 /// Names that differ between their beginning and their end.
 #[derive(Clone, Copy, Debug)]
 pub struct Pattern {
@@ -93,9 +99,21 @@ impl Pattern {
 
     /// Whether a name is one of these.
     pub fn fits(self, name: &str) -> bool {
-        let rest = name.strip_prefix(self.start);
-        rest.is_some_and(|rest| rest.ends_with(self.end))
+        self.middle(name).is_some()
     }
+
+    fn middle(self, name: &str) -> Option<&str> {
+        name.strip_prefix(self.start)?.strip_suffix(self.end)
+    }
+}
+
+/// Whether this is from the middle of a name that was made by chance or by a
+/// hash, or is that of a machine without a name, and no word of the user's.
+fn is_made(middle: &str) -> bool {
+    let is_code = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    let has_digit = middle.bytes().any(|byte| byte.is_ascii_digit());
+    let is_chance = has_digit || middle.len() >= CHANCE || middle.starts_with(NO_MACHINE);
+    is_chance && middle.chars().all(is_code)
 }
 
 macro_rules! patterns {
@@ -117,6 +135,8 @@ patterns! {
     DAEMON_LOCK = "daemon-" .. ".lock",
     /// Where API keys are handed over, a socket for each machine.
     KEYS_SOCKET = "keys-" .. ".sock",
+    /// The same for one daemon that comes, made for it alone.
+    KEYS_CARRIER = "k" .. ".sock",
     /// The token of a grant, for programs that read it from a file.
     TOKEN_FILE = "quiltd.sock-token-" .. "",
     /// Held while a catalog's refresh token is rotated.
@@ -134,7 +154,8 @@ pub fn is_state_file(name: &str) -> bool {
         number.bytes().all(|byte| byte.is_ascii_digit())
     });
     let name = set_aside.map_or(name, |(name, _)| name);
-    NAMES.contains(&name) || PATTERNS.iter().any(|pattern| pattern.fits(name))
+    let mut made = PATTERNS.iter().filter_map(|pattern| pattern.middle(name));
+    NAMES.contains(&name) || made.any(is_made)
 }
 
 #[cfg(test)]
@@ -149,8 +170,11 @@ mod tests {
             "grants.json.broken",
             "daemon-962e2be8-05c1.lock",
             "daemon-962e2be8-05c1.lock.start.lock",
+            "daemon-here.lock",
             "keys-962e2be8.sock",
             ".sessions-x1y2z3",
+            "kda2be9e37b6c6066.sock",
+            "rotation-0123456789abcdef.lock",
         ] {
             assert!(is_state_file(ours), "{ours}");
         }
@@ -166,6 +190,10 @@ mod tests {
             ".broken",
             "audit.xlsx",
             "daemon-notes.txt",
+            ".quiltd-notes",
+            ".sessions-backup",
+            "rotation-of-tyres.lock",
+            "kitchen.sock",
         ] {
             assert!(!is_state_file(users), "{users}");
         }

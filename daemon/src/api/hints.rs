@@ -185,7 +185,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::NoRandomness => return None,
         SessionError::Stack(error) => stack(error),
         SessionError::Store(error)
-        | SessionError::HalfLoggedOut(error @ StoreError::InKeyring(_)) => store(error),
+        | SessionError::HalfLoggedOut(error @ StoreError::InKeyring { .. }) => store(error),
         SessionError::Slow(_) => "quiltctl status".into(),
         SessionError::ClockSkew { .. } => SET_CLOCK.into(),
         SessionError::HalfLoggedOut(_) => "quiltctl logout".into(),

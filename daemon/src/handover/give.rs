@@ -11,7 +11,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use quilt_proto::SocketAddress;
+use quilt_proto::{SocketAddress, state_files};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
@@ -153,7 +153,7 @@ fn beside(path: &Path) -> Result<PathBuf, HandoverError> {
         .map_err(|error| io::Error::other(error.to_string()))
         .map_err(HandoverError::io("there is no randomness"))?;
     let number = u64::from_ne_bytes(random);
-    Ok(path.with_file_name(format!("k{number:016x}.sock")))
+    Ok(path.with_file_name(state_files::KEYS_CARRIER.name(format_args!("{number:016x}"))))
 }
 
 /// A socket of this user alone; its name goes with it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Session, SessionError};
-use crate::token_store::{Document, LoginMethod, Record, Reservation, StoreError};
+use crate::token_store::{Document, LoginMethod, Record, Reservation};
 
 /// How long a logout waits for the stack to revoke.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -39,13 +39,8 @@ impl Session {
         let remove = |document: &mut Document| document.sessions.remove(&self.catalog);
         let store = &self.dependencies.store;
         let removed = store.update(Reservation::default(), remove).await;
-        let ended = removed.as_ref().map_err(Clone::clone).and_then(|_| {
-            let out_of_reach = store.out_of_reach()?;
-            if out_of_reach.contains(&self.catalog) {
-                return Err(StoreError::InKeyring(self.catalog.clone()));
-            }
-            Ok(())
-        });
+        let ended = removed.as_ref().map_err(Clone::clone);
+        let ended = ended.and_then(|_| store.reaches(&self.catalog));
         let ended = ended.map_err(SessionError::HalfLoggedOut);
         self.state().unstored_logout = ended.as_ref().err().map(ToString::to_string);
         drop(turn);

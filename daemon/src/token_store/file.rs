@@ -94,6 +94,7 @@ impl FileBackend {
         let fail = |error: io::Error| StoreError::io("write to", &self.dir, &error);
         files::room(&self.dir).map_err(fail)?;
         let file = tempfile::Builder::new()
+            .rand_bytes(state_files::CHANCE)
             .prefix(PREFIX)
             .tempfile_in(&self.dir)
             .map_err(fail)?;

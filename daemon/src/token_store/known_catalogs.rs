@@ -119,6 +119,8 @@ struct Shared {
     state: Mutex<State>,
     /// Told when nothing is left to be written.
     written: Notify,
+    /// Told when somebody wants it written: what failed is tried again at once.
+    wanted: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -149,6 +151,7 @@ impl KnownCatalogs {
             locks,
             state: Mutex::default(),
             written: Notify::new(),
+            wanted: Arc::default(),
         }))
     }
 
@@ -193,6 +196,7 @@ impl KnownCatalogs {
 
     /// Returns when all of it is written.
     pub(super) async fn written(&self) {
+        self.0.wanted.notify_one();
         loop {
             let written = self.0.written.notified();
             if self.0.dir.is_none() || !self.0.state().is_being_written {
@@ -228,8 +232,12 @@ async fn write_behind(shared: Weak<Shared>) {
                 catalog: catalog.clone(),
                 error,
             });
+            let wanted = Arc::clone(&shared.wanted);
             drop(shared);
-            tokio::time::sleep(TRY_AGAIN).await;
+            tokio::select! {
+                () = tokio::time::sleep(TRY_AGAIN) => {}
+                () = wanted.notified() => {}
+            }
         }
     }
 }

@@ -63,10 +63,17 @@ pub enum StoreError {
     NoKeyring(String),
     /// A login is where this daemon cannot end it.
     #[error(
-        "a login at {0} is in the keyring, which this quiltd cannot reach; start it anew where \
-         the keyring can be reached, and log out there"
+        "a login at {catalog} is in the keyring, which this quiltd cannot reach; start it anew \
+         where the keyring can be reached, and log out there, or, if that keyring is gone for \
+         good, remove {}",
+        quoted::path(record)
     )]
-    InKeyring(CatalogUrl),
+    InKeyring {
+        /// Where.
+        catalog: CatalogUrl,
+        /// What says so.
+        record: PathBuf,
+    },
 }
 
 wrap_file_error!(StoreError);
@@ -145,6 +152,18 @@ impl Store {
     pub fn notes(&self) -> Vec<StoreNote> {
         let own = self.backend.notes().into_iter();
         own.chain(self.known_catalogs.notes()).collect()
+    }
+
+    /// Fails where a catalog's login is in a keyring that this daemon does not
+    /// use.
+    pub fn reaches(&self, catalog: &CatalogUrl) -> Result<(), StoreError> {
+        match &self.keyring_record {
+            Some(record) if self.out_of_reach()?.contains(catalog) => Err(StoreError::InKeyring {
+                catalog: catalog.clone(),
+                record: record.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The catalogs whose logins are in a keyring that this daemon does not use,

@@ -33,7 +33,7 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
         StoreError::Busy(_) => Command::of("quiltctl doctor"),
         // A new daemon takes the keyring if it answers, else the file.
-        StoreError::Keyring(_) | StoreError::NoKeyring(_) | StoreError::InKeyring(_) => {
+        StoreError::Keyring(_) | StoreError::NoKeyring(_) | StoreError::InKeyring { .. } => {
             Command::of("quiltctl daemon restart")
         }
     }
