@@ -91,14 +91,17 @@ fn start(context: &Context, client: &Client) -> Result<(), Failure> {
         status.pid,
         quilt_proto::quoted::name(&status.socket)
     ))?;
-    warn_of_upgrade(&status);
+    warn_of_what_changed(&status);
     Ok(())
 }
 
-/// Says that the daemon which runs is not the one that is installed.
-fn warn_of_upgrade(status: &Status) {
+/// Says that the daemon which runs is not the one that is installed, and what
+/// keys it has not got from the one before.
+fn warn_of_what_changed(status: &Status) {
     super::status::warn_of_version(status);
-    let is_about_it = |finding: &&Finding| finding.is(FindingCode::ProgramReplaced);
+    let is_about_it = |finding: &&Finding| {
+        finding.is(FindingCode::ProgramReplaced) || finding.is(FindingCode::ApiKey)
+    };
     super::status::warn(status.findings.iter().filter(is_about_it));
 }
 

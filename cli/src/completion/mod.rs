@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap_complete::engine::CompletionCandidate;
 
-pub(crate) use self::script::{PROGRAM_NAME, Shell, script};
+pub(crate) use self::script::{Shell, script};
 pub(crate) use self::sources::{
     admin_key_names, admin_keys, catalogs, grants, key_names, keys, packages, profiles, programs,
     registries, roles,

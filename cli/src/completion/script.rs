@@ -4,9 +4,6 @@ use std::path::Path;
 
 use quilt_proto::terminal_safe;
 
-/// What is completed.
-pub(crate) const PROGRAM_NAME: &str = "quiltctl";
-
 /// Shells that can ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Shell {

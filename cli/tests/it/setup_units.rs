@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 
 use crate::server::{Home, Ran, script};
 
@@ -75,11 +76,65 @@ fn systemd_units_come_once_and_go() {
     );
 }
 
+#[test]
+fn what_the_user_wrote_is_neither_replaced_nor_removed() {
+    let home = home("systemctl");
+    let config = home.path().join(".config");
+    let own = [
+        (
+            "systemd/user/quiltd.service",
+            "[Service]\nExecStart=/opt/wrap quiltd\n",
+        ),
+        (
+            "systemd/user/quiltd.socket",
+            "[Socket]\nListenStream=%t/quilt/quiltd.sock\n",
+        ),
+        (
+            "fish/completions/quiltctl.fish",
+            "complete -c quiltctl -f\n",
+        ),
+    ];
+    for (path, text) in own {
+        let path = config.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    for command in [["setup", "systemd"], ["setup", "completions"]] {
+        let fish = (command[1] == "completions").then_some("fish");
+        let with: Vec<&str> = command.into_iter().chain(fish).collect();
+        let refused = run(&home, &with);
+        assert_eq!(refused.code, 8, "{refused:?}");
+        assert!(refused.stderr.contains("; run: mv "), "{refused:?}");
+        run(&home, &[&command[..], &["--undo"]].concat()).ok();
+    }
+    run(&home, &["uninstall", "--yes", "--no-autostart"]);
+    for (path, text) in own {
+        assert_eq!(
+            fs::read_to_string(config.join(path)).unwrap(),
+            text,
+            "{path}"
+        );
+    }
+    assert!(!asked(&home).contains("disable"), "{}", asked(&home));
+    // Moved away, as it is told, ours take the place.
+    for (path, _) in own {
+        let path = config.join(path);
+        fs::rename(&path, path.with_extension("old")).unwrap();
+    }
+    run(&home, &["setup", "systemd"]).ok();
+    run(&home, &["setup", "completions", "fish"]).ok();
+    run(&home, &["setup", "systemd", "--undo"]).ok();
+    run(&home, &["setup", "completions", "--undo"]).ok();
+    for (path, _) in own {
+        assert!(!config.join(path).exists(), "{path}");
+    }
+}
+
 /// Units as a package brings them, in a place that the service manager looks at.
-fn package(home: &Home, program: &str) -> std::path::PathBuf {
+fn package(home: &Home, program: &str) -> PathBuf {
     let dir = home.path().join("share/systemd/user");
     fs::create_dir_all(&dir).unwrap();
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd");
     let service = fs::read_to_string(source.join("quiltd.service")).unwrap();
     let service = service.replace("%h/.local/bin/quiltd", program);
     fs::write(dir.join("quiltd.service"), service).unwrap();
@@ -210,7 +265,8 @@ fn without_a_bus_nothing_is_touched_and_units_can_go() {
 
     let wanted = dir.join("default.target.wants/quiltd.service");
     fs::create_dir_all(wanted.parent().unwrap()).unwrap();
-    fs::write(dir.join("quiltd.service"), "# quiltd").unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/quiltd.service");
+    fs::copy(source, dir.join("quiltd.service")).unwrap();
     symlink(dir.join("quiltd.service"), &wanted).unwrap();
     run(&home, &["setup", "systemd", "--undo"]).ok();
     assert!(!dir.join("quiltd.service").exists());

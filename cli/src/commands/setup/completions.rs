@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::unit;
+use super::unit::{self, MARK};
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -147,10 +147,18 @@ impl Place {
     /// The script, and the lines that read it; what was changed.
     fn set_up(&self, shell: Shell) -> Result<Vec<PathBuf>, Failure> {
         let mut changed = Vec::new();
-        let script = completion::script(shell, &aws_helper::program()?);
-        if read(&self.script)?.as_deref() != Some(script.as_bytes()) {
-            write(&self.script, script.as_bytes())?;
-            changed.push(self.script.clone());
+        let bare = completion::script(shell, &aws_helper::program()?);
+        let script = format!("{bare}# {MARK}\n");
+        match read(&self.script)? {
+            Some(there) if there == script.as_bytes() => {}
+            // As `quiltctl completions` prints it.
+            Some(there) if there != bare.as_bytes() && !is_ours(&there) => {
+                return Err(unit::not_ours(&self.script));
+            }
+            _ => {
+                write(&self.script, script.as_bytes())?;
+                changed.push(self.script.clone());
+            }
         }
         if let Some(rc) = &self.rc {
             let before = read(rc)?.unwrap_or_default();
@@ -184,17 +192,18 @@ impl Place {
             }
             changed.push(rc.clone());
         }
-        let is_ours = |bytes: &Vec<u8>| {
-            let mark = completion::PROGRAM_NAME.as_bytes();
-            bytes.windows(mark.len()).any(|part| part == mark)
-        };
-        if read(&self.script)?.as_ref().is_some_and(is_ours) {
+        if read(&self.script)?.is_some_and(|there| is_ours(&there)) {
             files::may_write([self.script.as_path()])?;
             remove(&self.script)?;
             changed.push(self.script.clone());
         }
         Ok(changed)
     }
+}
+
+/// Whether we have written a script, and not the user.
+fn is_ours(script: &[u8]) -> bool {
+    script.ends_with(format!("# {MARK}\n").as_bytes())
 }
 
 /// The file without what is between our marks; `None` where they are not. A

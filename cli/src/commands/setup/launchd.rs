@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::unit::{self, Args, Unit};
+use super::unit::{self, Args, MARK, Unit};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::files;
@@ -80,7 +80,7 @@ fn domain() -> String {
 /// Takes the agent back; whether there was one.
 pub(super) fn undo() -> Result<bool, Failure> {
     let paths = [agent_path()?];
-    let changed = unit::any_exists(&paths);
+    let changed = unit::any_is_ours(&paths)?;
     if changed {
         // Fails when it is not loaded, which is what is wanted.
         let service = format!("{}/{LABEL}", domain());
@@ -91,9 +91,11 @@ pub(super) fn undo() -> Result<bool, Failure> {
 }
 
 fn agent(daemon: &str, socket: &str) -> String {
-    AGENT
+    let agent = AGENT
         .replace(DAEMON, &string(daemon))
-        .replace(SOCKET, &string(socket))
+        .replace(SOCKET, &string(socket));
+    // What says that it is XML stands first.
+    agent.replacen("?>\n", &format!("?>\n<!-- {MARK} -->\n"), 1)
 }
 
 fn string(text: &str) -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::packaged;
-use super::unit::{self, Unit};
+use super::unit::{self, MARK, Unit};
 use quilt_proto::suggested_command::clause;
 
 use crate::commands::daemon;
@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     // A package's units are upgraded with it; copies of ours would hide that.
     let packaged = packaged::units(&own_program).filter(|_| socket.is_none());
     if let Some(packaged) = packaged {
-        let changed = unit::any_exists(&paths);
+        let changed = unit::any_is_ours(&paths)?;
         if changed {
             daemon::stop_for_next(&context.client()?)?;
             unit::remove(&paths)?;
@@ -118,7 +118,9 @@ pub(super) fn units(dir: &Path) -> [PathBuf; 2] {
 pub(super) fn undo() -> Result<bool, Failure> {
     let dir = units_dir()?;
     let paths = units(&dir);
-    let changed = unit::any_exists(&paths) || is_wanted(&dir);
+    // Links to units of the user's own are the user's.
+    let is_left = || is_wanted(&dir) && !paths.iter().any(|path| path.exists());
+    let changed = unit::any_is_ours(&paths)? || is_left();
     let is_there = changed && reach_manager().is_ok();
     if is_there {
         systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
@@ -190,15 +192,23 @@ pub(in crate::commands) fn stale() -> Option<PathBuf> {
     let dir = units_dir().ok()?;
     let paths = units(&dir);
     let texts = paths.each_ref().map(|path| files::text(path));
-    let ours = |text: &String| text.contains("Description=Quilt session daemon");
-    let [service, socket] = texts.map(|text| text.filter(ours));
+    let [service, socket] = texts.map(|text| text.filter(|text| unit::is_ours(text)));
     let path = paths.into_iter().next()?;
     let (service, socket) = (service?, socket?);
     let shadows = packaged::units(&starts(&service)?).is_some()
         && socket_line(&socket) == socket_line(SOCKET);
-    let old = same_but(&service, "ExecStart=") != same_but(SERVICE, "ExecStart=")
-        || same_but(&socket, "ListenStream=") != same_but(SOCKET, "ListenStream=");
-    (shadows || old).then_some(path)
+    let is_current = is_as_shipped(&service) && is_as_shipped(&socket);
+    (shadows || !is_current).then_some(path)
+}
+
+/// Whether a unit is as this version has it, but for what differs from user to
+/// user.
+pub(super) fn is_as_shipped(text: &str) -> bool {
+    let text = text.strip_prefix(&format!("# {MARK}\n")).unwrap_or(text);
+    let is = |unit: &str, start: &str| {
+        replace_line(text, start, start) == replace_line(unit, start, start)
+    };
+    is(SERVICE, "ExecStart=") || is(SOCKET, "ListenStream=")
 }
 
 /// The program that the user's own unit starts, where there is one.
@@ -216,11 +226,6 @@ fn starts(service: &str) -> Option<String> {
 
 fn socket_line(text: &str) -> Option<&str> {
     text.lines().find(|line| line.starts_with("ListenStream="))
-}
-
-/// A text without the line that differs from user to user.
-fn same_but(text: &str, start: &str) -> String {
-    replace_line(text, start, start)
 }
 
 /// Whether enabling left a link.
@@ -274,22 +279,20 @@ fn units_dir() -> Result<PathBuf, Failure> {
 }
 
 fn service(daemon: &str) -> String {
-    replace_line(
-        SERVICE,
-        "ExecStart=",
-        &format!("ExecStart={}", quote(daemon)),
-    )
+    let line = format!("ExecStart={}", quote(daemon));
+    format!("# {MARK}\n{}", replace_line(SERVICE, "ExecStart=", &line))
 }
 
 fn socket_unit(socket: Option<&str>) -> String {
-    match socket {
+    let unit = match socket {
         // Specifiers are expanded here, quotes are not understood.
         Some(path) => {
             let line = format!("ListenStream={}", path.replace('%', "%%"));
             replace_line(SOCKET, "ListenStream=", &line)
         }
         None => SOCKET.to_owned(),
-    }
+    };
+    format!("# {MARK}\n{unit}")
 }
 
 /// A word of a command line (systemd.service, "Command lines").
@@ -342,8 +345,9 @@ mod tests {
             service.contains("\nExecStart=\"/opt/my tools/100%%/quiltd\"\n"),
             "{service}"
         );
-        assert_eq!(service.lines().count(), SERVICE.lines().count());
-        assert_eq!(socket_unit(None), SOCKET);
+        assert_eq!(service.lines().count(), SERVICE.lines().count() + 1);
+        assert!(service.starts_with(&format!("# {MARK}\n")), "{service}");
+        assert!(socket_unit(None).ends_with(SOCKET));
         assert!(socket_unit(Some("/run/s%")).contains("\nListenStream=/run/s%%\n"));
     }
 }

@@ -8,13 +8,19 @@ use std::process::{Command, Stdio};
 
 use quilt_proto::{Command as Hint, Quoted, locations, quoted};
 
+use super::systemd;
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{aws_helper, files, output, programs, start};
 
-/// What every one of our files has in it, and nobody else's.
-const MARK: &str = "quiltd";
+/// What every one of our files begins with, and nobody else's.
+pub(super) const MARK: &str = "Written by quiltctl setup, which replaces and removes this file.";
+
+/// Whether we have written a file, and not the user.
+pub(super) fn is_ours(content: &str) -> bool {
+    content.lines().take(2).any(|line| line.contains(MARK)) || systemd::is_as_shipped(content)
+}
 
 /// Whether to set up or to take it back.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -38,12 +44,8 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     for unit in units {
         match read(&unit.path)? {
             Some(old) if old == unit.content => {}
-            Some(old) if !old.contains(MARK) => {
-                let what = format!("{} is not quiltd's", quoted::path(&unit.path));
-                let mut aside = unit.path.as_os_str().to_owned();
-                aside.push(".old");
-                let hint = Hint::of("mv").path(&unit.path).path(Path::new(&aside));
-                return Err(Failure::new(exit::INPUT, what).hint(hint));
+            Some(old) if !is_ours(&old) => {
+                return Err(not_ours(&unit.path));
             }
             _ => changed.push(unit),
         }
@@ -62,11 +64,20 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     Ok(true)
 }
 
+/// A file of the user's in the place of ours.
+pub(super) fn not_ours(path: &Path) -> Failure {
+    let what = format!("{} was not written by quiltctl setup", quoted::path(path));
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".old");
+    let hint = Hint::of("mv").path(path).path(Path::new(&aside));
+    Failure::new(exit::INPUT, what).hint(hint)
+}
+
 /// Removes the files that are ours; true when there were any.
 pub(super) fn remove(paths: &[PathBuf]) -> Result<bool, Failure> {
     let mut removed = false;
     for path in paths {
-        if read(path)?.is_some_and(|content| content.contains(MARK)) {
+        if read(path)?.is_some_and(|content| is_ours(&content)) {
             fs::remove_file(path).map_err(|error| failed(path, &error))?;
             removed = true;
         }
@@ -74,9 +85,14 @@ pub(super) fn remove(paths: &[PathBuf]) -> Result<bool, Failure> {
     Ok(removed)
 }
 
-/// Whether any of the files is there.
-pub(super) fn any_exists(paths: &[PathBuf]) -> bool {
-    paths.iter().any(|path| path.exists())
+/// Whether any of the files is there that we have written.
+pub(super) fn any_is_ours(paths: &[PathBuf]) -> Result<bool, Failure> {
+    for path in paths {
+        if read(path)?.is_some_and(|content| is_ours(&content)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Runs the service manager's tool, which must succeed.
