@@ -15,6 +15,9 @@ const LONGEST_PAUSE: i64 = 3600;
 /// checked, in seconds.
 const UNCHECKED_PAUSE: i64 = 20;
 
+/// The longest a stack may have itself left alone, in seconds.
+const LONGEST_RETRY_AFTER: i64 = 300;
+
 /// Where the stack stands to a key, and when to ask it again.
 #[derive(Clone, Copy, Default)]
 pub(super) struct RecheckSchedule {
@@ -66,7 +69,7 @@ impl RecheckSchedule {
     /// The stack could not be asked, and may have said for how many seconds not
     /// to ask again.
     pub(super) fn unanswered(&mut self, now: Moment, retry_after: Option<u32>) {
-        let retry_after_seconds = retry_after.map_or(0, i64::from);
+        let retry_after_seconds = retry_after.map_or(0, i64::from).min(LONGEST_RETRY_AFTER);
         match &mut self.refusal {
             Some(refusal) => {
                 let pause = refusal.pause.min(UNCHECKED_PAUSE);

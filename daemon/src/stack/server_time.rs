@@ -5,9 +5,6 @@ use http::header::{AGE, DATE, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 use quilt_proto::Timestamp;
 
-/// The longest that whoever answers may have itself left alone, in seconds.
-const LONGEST_RETRY_AFTER: u32 = 300;
-
 /// The time of an answer (RFC 9110, `Date`), with what it spent in caches on
 /// the way here.
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
@@ -18,18 +15,15 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// For how long whoever answers is not to be asked again, in seconds (RFC 9110,
-/// section 10.2.3): a number, or a time by its own clock. No longer than a
-/// source that fails is left alone.
+/// section 10.2.3): a number, or a time by its own clock.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().unwrap_or(u32::MAX)
-    } else {
-        let time = DateTimeParser::new().parse_timestamp(text).ok()?;
-        let seconds = time.as_second() - date(headers).unwrap_or(now).unix();
-        u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
-    };
-    Some(seconds.min(LONGEST_RETRY_AFTER))
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.parse().unwrap_or(u32::MAX));
+    }
+    let time = DateTimeParser::new().parse_timestamp(text).ok()?;
+    let seconds = time.as_second() - date(headers).unwrap_or(now).unix();
+    u32::try_from(seconds.max(0)).ok()
 }
 
 #[cfg(test)]
@@ -64,9 +58,7 @@ mod tests {
         assert_eq!(of(&[(RETRY_AFTER, " 120 ")]), Some(120));
         assert_eq!(of(&[(RETRY_AFTER, "0")]), Some(0));
         let huge = "99999999999999999999";
-        assert_eq!(of(&[(RETRY_AFTER, huge)]), Some(300));
-        let never = "Sat, 06 Nov 2094 08:50:07 GMT";
-        assert_eq!(of(&[(RETRY_AFTER, never)]), Some(300));
+        assert_eq!(of(&[(RETRY_AFTER, huge)]), Some(u32::MAX));
         for odd in ["", "-1", "1.5", "soon", "1 s"] {
             assert_eq!(of(&[(RETRY_AFTER, odd)]), None, "{odd}");
         }
