@@ -29,7 +29,7 @@ fn said(world: &World, run: Run) -> Vec<String> {
 async fn a_login_says_whose_it_is_and_whose_was_before() {
     let mut world = World::with(approving()).await;
     let place = place(&world);
-    let is = |name: &str, role: &str| format!("Logged in to {place} as {name} (role {role}).");
+    let is = |name: &str, what: &str| format!("Logged in to {place} as {name} (role {what}).");
     let was = |name: &str| format!("Before, {name} was logged in there.");
     let role = |user: &str| {
         let overview = world.stack.control().overview();
@@ -37,7 +37,8 @@ async fn a_login_says_whose_it_is_and_whose_was_before() {
         let user = users.into_iter().find(|known| known["name"] == user);
         user.unwrap()["role"].as_str().unwrap().to_owned()
     };
-    let (alice, bob) = (is("alice", &role("alice")), is("bob", &role("bob")));
+    let admin = format!("{}, admin", role("alice"));
+    let (alice, bob) = (is("alice", &admin), is("bob", &role("bob")));
 
     let configured = format!("{} is the default catalog now.", world.stack.catalog_url());
     let first = said(&world, login(&world, "alice", &[]).await);
