@@ -220,7 +220,7 @@ async fn every_command<P: Place>(reader: &Reader<P>) {
     let _ = reader.run("quiltctl daemon stop").await;
     assert!(ran >= 9, "the README has commands: {ran}");
     for seen in [
-        "as alice (role ReadWriteQuiltBucket)",
+        "as alice (role ReadWriteQuiltBucket, admin)",
         "hello.txt",
         "my-service",
         "now uses quiltd's session",
