@@ -153,9 +153,19 @@ impl KeyHolder {
             self.authenticated();
         }
         if answer.status().is_success() {
-            app.gateway.own_keys.known(&self.key, &self.catalog);
+            self.settle(app, &registry).await;
         }
         Ok(answer)
+    }
+
+    /// Keeps a key with its catalog. A registry answers 200 also to one that it
+    /// does not know, so it is asked whose it is, once.
+    async fn settle(&self, app: &App, registry: &RegistryUrl) {
+        let own_keys = &app.gateway.own_keys;
+        let is_settled = own_keys.catalog(&self.key).is_some();
+        if !is_settled && app.stack.me(registry, self.key.secret()).await.is_ok() {
+            own_keys.known(&self.key, &self.catalog);
+        }
     }
 
     /// Where secrets of the catalog go. Nobody has succeeded anywhere before the
