@@ -21,7 +21,7 @@ const BOUNDS: &[char] = &[
 ];
 
 /// How a home directory is named.
-const HOME: [&str; 5] = ["\"${HOME}\"/", "\"$HOME\"/", "${HOME}/", "$HOME/", "~/"];
+const HOME: [&str; 3] = ["${HOME}/", "$HOME/", "~/"];
 
 /// How many files a pattern may fit of a directory.
 const MOST_FITTING: usize = 1000;
@@ -30,16 +30,17 @@ const MOST_FITTING: usize = 1000;
 /// for others on `search`.
 pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<PathBuf> {
     let home = env::var("HOME").ok().filter(|home| home.starts_with('/'));
-    let at_home = home.map(|home| {
-        let home = format!("{}/", home.trim_end_matches('/'));
-        HOME.iter()
-            .fold(text.to_owned(), |text, name| text.replace(name, &home))
-    });
-    let mut texts = vec![text.to_owned()];
-    texts.extend(at_home);
     // A shell takes quotes in the middle of a path away.
-    let unquoted: Vec<_> = texts.iter().map(|it| it.replace(['\'', '"'], "")).collect();
-    texts.extend(unquoted);
+    let mut texts = vec![text.to_owned(), text.replace(['\'', '"'], "")];
+    if let Some(home) = home {
+        let home = format!("{}/", home.trim_end_matches('/'));
+        let at_home = |text: &String| {
+            HOME.iter()
+                .fold(text.clone(), |text, name| text.replace(name, &home))
+        };
+        texts.extend(texts.iter().map(at_home).collect::<Vec<_>>());
+    }
+    texts.sort();
     texts.dedup();
     let names: Vec<&str> = texts.iter().flat_map(|text| names(text)).collect();
     let places: Vec<PathBuf> = env::split_paths(search).collect();
