@@ -20,7 +20,7 @@ use quilt_proto::wire::{
     ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, CreatedApiKey, KEY_LIFETIME_DAYS,
     NewApiKey, RotatedApiKey,
 };
-use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret};
 
 use super::user_keys::{KeySelector, checked};
 use super::{KeyError, Keys};
@@ -106,15 +106,7 @@ impl Keys {
         if in_use {
             self.keep_rechecking(session);
         }
-        let origin = origin.filter(|_| in_use);
-        Ok(RotatedApiKey {
-            api_key,
-            secret,
-            replaces: old,
-            in_use,
-            read_from: origin.as_ref().map(ToString::to_string),
-            replace_there: origin.and_then(|origin| origin.replace_key()),
-        })
+        Ok(rotated(old, api_key, secret, in_use, origin.as_ref()))
     }
 
     /// An earlier rotation that nobody finished must be finished first.
@@ -171,6 +163,26 @@ impl Keys {
     }
 }
 
+/// What whoever asked for a rotation gets. Where the key in use is the one that
+/// was replaced, the next start reads the old one again.
+fn rotated(
+    old: ApiKey,
+    new: ApiKey,
+    secret: Secret,
+    in_use: bool,
+    origin: Option<&KeyOrigin>,
+) -> RotatedApiKey {
+    let origin = origin.filter(|_| in_use);
+    RotatedApiKey {
+        api_key: new,
+        secret,
+        replaces: old,
+        in_use,
+        read_from: origin.map(ToString::to_string),
+        replace_there: origin.and_then(KeyOrigin::replace_key),
+    }
+}
+
 /// The successor that was made before and is not known to be kept.
 fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey> {
     let answer = |rotation: &Rotation| {
@@ -178,14 +190,10 @@ fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey
             None => rotation.in_use,
             Some(id) => [&rotation.old.id, &rotation.new.id].contains(&&id.to_string()),
         };
-        let origin = rotation.origin.as_ref().filter(|_| rotation.in_use);
-        same.then(|| RotatedApiKey {
-            api_key: rotation.new.clone(),
-            secret: rotation.secret.copy(),
-            replaces: rotation.old.clone(),
-            in_use: rotation.in_use,
-            read_from: origin.map(ToString::to_string),
-            replace_there: origin.and_then(KeyOrigin::replace_key),
+        same.then(|| {
+            let (old, new) = (rotation.old.clone(), rotation.new.clone());
+            let (secret, origin) = (rotation.secret.copy(), rotation.origin.as_ref());
+            rotated(old, new, secret, rotation.in_use, origin)
         })
     };
     session.api_key().rotation(answer).flatten()

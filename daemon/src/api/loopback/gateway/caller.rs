@@ -181,6 +181,7 @@ impl KeyHolder {
                 session.still_trusted(&trusted).await?;
                 session.trust_registry(trusted.registry());
                 session.keep_notes().await;
+                app.gateway.own_keys.known(&self.key, &self.catalog);
             }
             // Its own word for that is the answer.
             Err(StackError::Unauthorized { .. }) => {}
