@@ -33,10 +33,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     });
     let reply = context.reply(&call)?;
     let keys = reply.answer()?;
+    let look = context.look();
     if context.global().json {
         output::json(reply.body())?;
     } else {
-        let look = context.look();
         let is_narrowed =
             args.name.is_some() || args.fingerprint.is_some() || args.status.is_some();
         let none = if is_narrowed {
@@ -46,6 +46,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         };
         view::screen(&look, &keys, view::Whose::Own, none).print(&look)?;
     }
-    view::note_twins(&context.look(), &keys);
+    view::note_twins(&look, &keys);
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::unit::{self, MARK};
+use super::unit;
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -148,7 +148,7 @@ impl Place {
     fn set_up(&self, shell: Shell) -> Result<Vec<PathBuf>, Failure> {
         let mut changed = Vec::new();
         let bare = completion::script(shell, &aws_helper::program()?);
-        let script = format!("{bare}# {MARK}\n");
+        let script = unit::marked(&bare);
         match read(&self.script)? {
             Some(there) if there == script.as_bytes() => {}
             // As `quiltctl completions` prints it.
@@ -203,7 +203,7 @@ impl Place {
 
 /// Whether we have written a script, and not the user.
 fn is_ours(script: &[u8]) -> bool {
-    script.ends_with(format!("# {MARK}\n").as_bytes())
+    std::str::from_utf8(script).is_ok_and(unit::is_ours)
 }
 
 /// The file without what is between our marks; `None` where they are not. A

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::packaged;
-use super::unit::{self, MARK, Unit};
+use super::unit::{self, Unit};
 use quilt_proto::suggested_command::clause;
 
 use crate::commands::daemon;
@@ -204,7 +204,7 @@ pub(in crate::commands) fn stale() -> Option<PathBuf> {
 /// Whether a unit is as this version has it, but for what differs from user to
 /// user.
 pub(super) fn is_as_shipped(text: &str) -> bool {
-    let text = text.strip_prefix(&format!("# {MARK}\n")).unwrap_or(text);
+    let text = text.strip_prefix(&unit::marked("")).unwrap_or(text);
     let is = |unit: &str, start: &str| {
         replace_line(text, start, start) == replace_line(unit, start, start)
     };
@@ -280,19 +280,18 @@ fn units_dir() -> Result<PathBuf, Failure> {
 
 fn service(daemon: &str) -> String {
     let line = format!("ExecStart={}", quote(daemon));
-    format!("# {MARK}\n{}", replace_line(SERVICE, "ExecStart=", &line))
+    unit::marked(&replace_line(SERVICE, "ExecStart=", &line))
 }
 
 fn socket_unit(socket: Option<&str>) -> String {
-    let unit = match socket {
+    match socket {
         // Specifiers are expanded here, quotes are not understood.
         Some(path) => {
             let line = format!("ListenStream={}", path.replace('%', "%%"));
-            replace_line(SOCKET, "ListenStream=", &line)
+            unit::marked(&replace_line(SOCKET, "ListenStream=", &line))
         }
-        None => SOCKET.to_owned(),
-    };
-    format!("# {MARK}\n{unit}")
+        None => unit::marked(SOCKET),
+    }
 }
 
 /// A word of a command line (systemd.service, "Command lines").
@@ -346,7 +345,7 @@ mod tests {
             "{service}"
         );
         assert_eq!(service.lines().count(), SERVICE.lines().count() + 1);
-        assert!(service.starts_with(&format!("# {MARK}\n")), "{service}");
+        assert!(service.starts_with(&unit::marked("")), "{service}");
         assert!(socket_unit(None).ends_with(SOCKET));
         assert!(socket_unit(Some("/run/s%")).contains("\nListenStream=/run/s%%\n"));
     }

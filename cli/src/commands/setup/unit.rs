@@ -17,6 +17,11 @@ use crate::{aws_helper, files, output, programs, start};
 /// What every one of our files begins with, and nobody else's.
 pub(super) const MARK: &str = "Written by quiltctl setup, which replaces and removes this file.";
 
+/// A file of ours whose comments begin with `#`.
+pub(super) fn marked(text: &str) -> String {
+    format!("# {MARK}\n{text}")
+}
+
 /// Whether we have written a file, and not the user.
 pub(super) fn is_ours(content: &str) -> bool {
     content.lines().take(2).any(|line| line.contains(MARK)) || systemd::is_as_shipped(content)
