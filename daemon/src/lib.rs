@@ -52,7 +52,7 @@ use tokio::sync::mpsc;
 
 use app::App;
 use listen::ControlSocket;
-use listen::{AllowedHosts, ControlSockets, ErrorResponders, Limits, PeerListener, guarded, serve};
+use listen::{BrowserGuard, ControlSockets, ErrorResponders, Limits, PeerListener, serve};
 
 /// The daemon's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -81,8 +81,8 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
         .and_later_on(arrivals)
         .metered(meter);
     let app = Arc::new(app);
-    let router = guarded(api::router(Arc::clone(&app)), AllowedHosts::localhost());
-    let router = api::metered(router, &app);
+    let router = api::router(Arc::clone(&app));
+    let router = api::metered(router, &app, BrowserGuard::of_control());
     app.watch_files();
     api::notify_user(&app);
     app.gateway

@@ -165,7 +165,11 @@ pub(super) fn by_program<'a>(event: Event<'a>, program: Option<&'a Program>) -> 
     let executable = program.executable.as_ref();
     Event {
         pid: Some(program.pid),
-        program: executable.map(|path| path.to_string_lossy()),
+        // Most are UTF-8, and checked faster than searched for what is not.
+        program: executable.map(|path| match path.to_str() {
+            Some(path) => Cow::Borrowed(path),
+            None => path.to_string_lossy(),
+        }),
         script: program.script.as_deref(),
         ..event
     }

@@ -1,4 +1,5 @@
-//! Counts every request, on whichever listener it comes.
+//! Counts every request, on whichever listener it comes, and refuses those of
+//! web pages.
 
 use std::sync::Arc;
 
@@ -10,19 +11,29 @@ use http::Method;
 
 use super::error::ApiError;
 use crate::app::App;
+use crate::listen::BrowserGuard;
 use crate::metrics::{OTHER, Via};
 
-/// `router` with its requests counted, those it refuses and does not know
-/// included.
-pub fn metered(router: Router, app: &Arc<App>) -> Router {
-    router.layer(from_fn_with_state(Arc::clone(app), count))
+/// `router` behind `guard`, with its requests counted: those that are refused
+/// and paths it does not know included.
+///
+/// It is one layer for both: each layer of axum's is copied for every request.
+pub fn metered(router: Router, app: &Arc<App>, guard: BrowserGuard) -> Router {
+    router.layer(from_fn_with_state((Arc::clone(app), guard), count))
 }
 
-async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn count(
+    State((app, guard)): State<(Arc<App>, BrowserGuard)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or(OTHER, MatchedPath::as_str);
     let counted = app.metrics.requests.start(route, name(request.method()));
-    let response = next.run(request).await;
+    let response = match guard.refusal(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
     counted.answered(response.status().as_u16());
     app.metrics.connections.activity().notify_one();
     response

@@ -53,9 +53,12 @@ pub fn router(app: Arc<App>) -> Router {
         .router
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::NoSuchMethod)
-        .route_layer(from_fn_with_state(Arc::clone(&app), follow))
-        .layer(Extension(WebLogins::default()))
-        .layer(Extension(Arc::new(RequestBodies::of_control())))
+        // One layer: each of axum's is copied for every request.
+        .route_layer((
+            Extension(Arc::new(RequestBodies::of_control())),
+            Extension(WebLogins::default()),
+            from_fn_with_state(Arc::clone(&app), follow),
+        ))
         .with_state(app)
 }
 

@@ -93,12 +93,11 @@ impl Event<'_> {
     }
 }
 
-/// Of what makes two events alike.
+/// Of what there can be any number of; events that are alike agree in it.
 impl Hash for Event<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.action, self.uid, &self.program, self.catalog_url).hash(state);
-        (self.profile, self.grant_id, self.request, self.outcome).hash(state);
-        self.script.hash(state);
+        (&self.program, self.catalog_url, self.profile).hash(state);
+        (self.grant_id, self.request, self.script).hash(state);
         self.pid.filter(|_| self.program.is_none()).hash(state);
     }
 }

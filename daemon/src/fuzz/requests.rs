@@ -16,7 +16,7 @@ use super::is_a_line;
 use crate::api;
 use crate::app::{App, Config};
 use crate::gateway::GraphqlRequest;
-use crate::listen::{AllowedHosts, guarded};
+use crate::listen::BrowserGuard;
 use crate::stack::{Forward, Payload};
 use crate::token_store::StoreChoice;
 
@@ -48,7 +48,8 @@ fn served() -> &'static Served {
         let stop = CancellationToken::new();
         let app = App::build(config, Vec::new(), at("quiltd.sock"), stop);
         let app = Arc::new(runtime.block_on(app).expect("a daemon"));
-        let router = guarded(api::router(app), AllowedHosts::localhost());
+        let router = api::router(Arc::clone(&app));
+        let router = api::metered(router, &app, BrowserGuard::of_control());
         Served {
             runtime,
             router,

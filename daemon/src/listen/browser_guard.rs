@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, Uri, header};
 use quilt_proto::{ErrorCode, Problem};
@@ -35,34 +32,33 @@ impl AllowedHosts {
     }
 }
 
+/// Tells requests of web pages, and for other hosts, from those of programs.
 #[derive(Clone)]
-struct Guard {
+pub struct BrowserGuard {
     hosts: AllowedHosts,
     refuse: ErrorResponder,
 }
 
-/// `router` behind the guard, unknown paths included.
-pub fn guarded(router: Router, hosts: AllowedHosts) -> Router {
-    let refuse: ErrorResponder = Arc::new(|problem| {
-        tracing::warn!(reason = problem.detail, "refused a foreign request");
-        problem_response(problem)
-    });
-    guarded_by(router, hosts, refuse)
-}
+impl BrowserGuard {
+    /// Of the control socket: what it refuses is logged, and answered with a
+    /// problem.
+    pub fn of_control() -> Self {
+        let refuse: ErrorResponder = Arc::new(|problem| {
+            tracing::warn!(reason = problem.detail, "refused a foreign request");
+            problem_response(problem)
+        });
+        Self::new(AllowedHosts::localhost(), refuse)
+    }
 
-/// The same, with refusals in the words of `refuse`.
-pub fn guarded_by(router: Router, hosts: AllowedHosts, refuse: ErrorResponder) -> Router {
-    router.layer(from_fn_with_state(Guard { hosts, refuse }, refuse_foreign))
-}
+    /// Serves `hosts`, and refuses in the words of `refuse`.
+    pub fn new(hosts: AllowedHosts, refuse: ErrorResponder) -> Self {
+        Self { hosts, refuse }
+    }
 
-async fn refuse_foreign(
-    State(guard): State<Guard>,
-    request: Request<Body>,
-    next: Next,
-) -> Response {
-    match verdict(request.uri(), request.headers(), &guard.hosts) {
-        Ok(()) => next.run(request).await,
-        Err(reason) => (guard.refuse)(&Problem::new(403, ErrorCode::Denied, reason)),
+    /// The answer to a request that is not to be served.
+    pub fn refusal(&self, request: &Request) -> Option<Response> {
+        let reason = verdict(request.uri(), request.headers(), &self.hosts).err()?;
+        Some((self.refuse)(&Problem::new(403, ErrorCode::Denied, reason)))
     }
 }
 

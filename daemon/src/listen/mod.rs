@@ -36,7 +36,7 @@ use quilt_proto::locations::Places;
 
 pub use activation::ActivationError;
 pub use bind_error::BindError;
-pub use browser_guard::{AllowedHosts, guarded, guarded_by};
+pub use browser_guard::{AllowedHosts, BrowserGuard};
 pub use capacity::WaitingLimit;
 pub use limiter::{ConnectionSlot, Origin, StreamRefused};
 pub use lock::SocketLock;

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::support::{Home, assert_serves, health};
+use crate::support::{Home, assert_serves, get, health};
 
 #[test]
 fn refuses_what_a_web_page_could_send() {
@@ -22,6 +22,11 @@ fn refuses_what_a_web_page_could_send() {
         assert!(answer.contains("application/problem+json"), "{answer}");
         assert!(answer.contains(r#""code":"denied""#), "{answer}");
     }
+    // Where there is nothing as well: a page learns of no path.
+    let nothing = get(&home.socket(), "/none", "host: localhost\r\n");
+    assert!(nothing.starts_with("HTTP/1.1 404"), "{nothing}");
+    let refused = get(&home.socket(), "/none", "host: evil.example\r\n");
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
 }
 
 #[test]

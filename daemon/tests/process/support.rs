@@ -122,8 +122,12 @@ impl Drop for Daemon {
 
 /// The whole answer to `GET /v1/health` with these header lines.
 pub(crate) fn health(socket: &Path, headers: &str) -> String {
+    get(socket, "/v1/health", headers)
+}
+
+pub(crate) fn get(socket: &Path, path: &str, headers: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
-    let request = format!("GET /v1/health HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -32,8 +32,8 @@ use crate::audit::Event;
 use crate::credential::AwsCredentials;
 use crate::grant::{AuthorizedGrant, Endpoint};
 use crate::listen::{
-    AllowedHosts, ConnectionSlot, ErrorResponder, ErrorResponders, Limits, LoopbackListener,
-    LoopbackPeer, Program, RateLimit, UnknownOwner, guarded_by, serve,
+    AllowedHosts, BrowserGuard, ConnectionSlot, ErrorResponders, Limits, LoopbackListener,
+    LoopbackPeer, Program, RateLimit, UnknownOwner, serve,
 };
 use crate::metrics::Via;
 
@@ -68,7 +68,8 @@ fn open(
     };
     let own = address.to_string();
     let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());
-    let served = metered(router(loopback, hosts, routes, refused), app);
+    let guard = BrowserGuard::new(hosts, refused);
+    let served = metered(router(loopback, routes), app, guard);
     tokio::spawn(serve(listener, served, limits, words, stop.clone()));
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
@@ -84,12 +85,7 @@ fn words(rate_limit: &Arc<RateLimit>) -> ErrorResponders {
     }
 }
 
-fn router(
-    loopback: LoopbackState,
-    hosts: AllowedHosts,
-    routes: Router<LoopbackState>,
-    refused: ErrorResponder,
-) -> Router {
+fn router(loopback: LoopbackState, routes: Router<LoopbackState>) -> Router {
     let nothing_here = |rate_limit: &RateLimit| {
         let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
         refuse(rate_limit, &problem)
@@ -98,11 +94,10 @@ fn router(
         Arc::clone(&loopback.rate_limit),
         Arc::clone(&loopback.rate_limit),
     );
-    let served = routes
+    routes
         .fallback(async move || nothing_here(&no_path))
         .method_not_allowed_fallback(async move || nothing_here(&no_method))
-        .with_state(loopback);
-    guarded_by(served, hosts, refused)
+        .with_state(loopback)
 }
 
 impl LoopbackState {
