@@ -1,10 +1,16 @@
 //! Bodies as typed answers or problems.
 
+use std::time::Duration;
+
 use quilt_proto::Problem;
 use quilt_proto::api::Endpoint;
 pub(crate) use quilt_proto::api::MAX_ANSWER as MAX_BODY;
 
 use crate::Error;
+
+/// How long a call may take unless said otherwise. The daemon itself gives up
+/// on a stack earlier.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Refuses every answer that is not a success.
 pub(crate) fn check(status: u16, body: &[u8]) -> Result<(), Error> {

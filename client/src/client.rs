@@ -21,9 +21,6 @@ use zeroize::Zeroizing;
 use crate::error::Fault;
 use crate::{Error, answer, connector, stopped};
 
-/// How long a call may take unless said otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-
 /// A client of one daemon and, optionally, one catalog. Cheap to clone.
 ///
 /// One connection per call: on a local socket that costs microseconds, and
@@ -58,7 +55,7 @@ impl Client {
         Self {
             socket: socket.into().into(),
             catalog: None,
-            timeout: DEFAULT_TIMEOUT,
+            timeout: answer::DEFAULT_TIMEOUT,
         }
     }
 

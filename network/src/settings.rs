@@ -19,6 +19,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A `quiltd.toml` larger than this is none, in bytes.
+    pub const MAX_BYTES: u64 = 1024 * 1024;
+
     /// What a `quiltd.toml` says of the network, for programs beside the
     /// daemon. Whether the file is right is for the daemon to say.
     pub fn from_toml(text: &str) -> Self {

@@ -149,14 +149,15 @@ fn runtime_dir(dirs: &BaseDirs) -> Option<&Path> {
 }
 
 /// Whether there is such a directory, and no other user's. Where it is part of a
-/// container it may be root's.
+/// container it may be root's. One that everybody may write to, such as /tmp, is
+/// none: there, whoever comes first has the name.
 #[cfg(unix)]
 fn is_ours(dir: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let user = rustix::process::geteuid();
     let is_ours = |owner| owner == user.as_raw() || owner == rustix::process::Uid::ROOT.as_raw();
     dir.metadata()
-        .is_ok_and(|about| about.is_dir() && is_ours(about.uid()))
+        .is_ok_and(|about| about.is_dir() && is_ours(about.uid()) && about.mode() & 0o002 == 0)
 }
 
 #[cfg(not(unix))]

@@ -133,6 +133,22 @@ async fn a_runtime_directory_that_cannot_be_written_costs_nothing() {
     bare(&home, &["daemon", "stop"]).await.ok();
 }
 
+/// As where somebody has set it to /tmp: whoever comes first has the name there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_directory_that_everybody_may_write_to_costs_nothing() {
+    let home = Home::new();
+    let runtime = home.path().join("everybodys");
+    fs::create_dir(&runtime).unwrap();
+    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o1777)).unwrap();
+    // Whoever was there before cannot be made to go.
+    let squatted = runtime.join("quilt");
+    fs::write(&squatted, "").unwrap();
+    let started = run(&home, &["status", "--json"], Some(&runtime)).await;
+    let pid = pid_of(&started.ok());
+    assert_eq!(pid_of(&bare(&home, &["status", "--json"]).await.ok()), pid);
+    bare(&home, &["daemon", "stop"]).await.ok();
+}
+
 /// As after `su`, which leaves the variable as it was; to root everything there
 /// is open, the other daemon's socket, too.
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use quilt_client::{Client, Error};
 use quilt_proto::ErrorCode;
 use quilt_proto::api::{AwaitWebLogin, StartWebLogin, WebLoginQuery};
 use quilt_proto::wire::{WebLogin, WebLoginProgress};
-use quilt_tests::fake_stack::{Endpoint, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::{Browser, World};
 use reqwest::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -311,6 +311,28 @@ async fn who_begins_another_login_ends_nobodys() {
     }
     let code = ends_with(&client, &oldest.id).await;
     assert_eq!(code, ErrorCode::LoginRequired);
+}
+
+/// Its user has done all there is to do: what the stack takes long for is no
+/// reason to be told that others came later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_came_back_from_the_browser_makes_way_for_no_other() {
+    let world = world().await;
+    let (client, player) = (world.client(), Player::new());
+    let oldest = start(&client).await;
+    let redirect = player.authorize(&oldest.start_url).await;
+    let control = world.stack.control();
+    let held = control.plant(Endpoint::ConnectToken, Fault::once(FaultKind::Hold));
+    let answer = tokio::spawn(async move { player.get(&redirect).await });
+    let asked = control.wait_for_counts(|now| now.calls(Endpoint::ConnectToken) == 1);
+    asked.await;
+    for _ in 0..5 {
+        start(&client).await;
+    }
+    control.clear_fault(held);
+    assert_eq!(answer.await.unwrap().0, 200);
+    ends_well(&client, &oldest.id).await;
+    world.ctl(&["whoami"]).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,13 @@
 //! The way to AWS, as the daemon goes it: certificates and proxies as the
 //! environment and `[network]` in `quiltd.toml` say.
 
-use std::fs;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use aws_config::ConfigLoader;
 use quilt_network::{Clients, Network, Settings};
 use quilt_proto::locations;
-use quilt_trust::Role;
+use quilt_trust::{Access, Role};
 
 /// The SDK's usual configuration over that way.
 pub(crate) fn loader() -> ConfigLoader {
@@ -22,7 +22,11 @@ pub(crate) fn loader() -> ConfigLoader {
 /// What the settings say, if they are certainly the user's own.
 fn settings() -> Settings {
     let path = locations::settings().ok();
-    let path = path.filter(|path| quilt_trust::judge(path, Role::Shared).is_ok());
-    let text = path.and_then(|path| fs::read_to_string(path).ok());
+    let opened = path.and_then(|path| quilt_trust::open(&path, Role::Shared, Access::Read).ok()?);
+    let text = opened.and_then(|file| {
+        let mut text = String::new();
+        let read = file.take(Settings::MAX_BYTES).read_to_string(&mut text);
+        read.is_ok().then_some(text)
+    });
     text.map_or_else(Settings::default, |text| Settings::from_toml(&text))
 }

@@ -10,6 +10,9 @@ use super::{Look, Paint};
 /// Between two columns.
 const GAP: usize = 2;
 
+/// At most one of so many rows is a paragraph among the others of its table.
+const FEW: usize = 4;
+
 /// To which side the cells of a column go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -113,30 +116,64 @@ impl Table {
         if self.is_empty() {
             return String::new();
         }
-        let mut shown: Vec<usize> = (0..self.columns.len())
-            .filter(|column| !self.says_nothing(*column))
-            .collect();
-        if let Some(room) = look.width {
-            let wanted = shown.clone();
-            while self.indent + self.width(&shown) > room {
-                let least = shown
-                    .iter()
-                    .copied()
-                    .filter(|column| self.columns[*column].importance < u8::MAX)
-                    .min_by_key(|column| self.columns[*column].importance);
-                let Some(least) = least else {
-                    return self.paragraphs(look, room);
-                };
-                shown.retain(|column| *column != least);
+        let mut rows: Vec<usize> = (0..self.rows.len()).collect();
+        let Some(room) = look.width else {
+            return self.grid(look, &self.speaking(), &rows);
+        };
+        // A few that are too long do not take the table from all others.
+        let least = self.rows.len() - self.rows.len() / FEW;
+        loop {
+            if let Some(shown) = self.fitting(room, &rows) {
+                return self.grid(look, &shown, &rows);
             }
-            self.take_back(&mut shown, &wanted, room);
+            let longest = rows
+                .iter()
+                .copied()
+                .max_by_key(|row| self.least_width(*row));
+            rows.retain(|row| Some(*row) != longest);
+            if rows.len() < least {
+                return self.paragraphs(look, room);
+            }
         }
-        self.grid(look, &shown)
+    }
+
+    /// The columns that say something.
+    fn speaking(&self) -> Vec<usize> {
+        let columns = 0..self.columns.len();
+        columns
+            .filter(|column| !self.says_nothing(*column))
+            .collect()
+    }
+
+    /// The columns of these rows that there is room for; nothing where those
+    /// that are always there do not fit.
+    fn fitting(&self, room: usize, rows: &[usize]) -> Option<Vec<usize>> {
+        let wanted = self.speaking();
+        let mut shown = wanted.clone();
+        while self.indent + self.width(&shown, rows) > room {
+            let least = shown
+                .iter()
+                .copied()
+                .filter(|column| self.columns[*column].importance < u8::MAX)
+                .min_by_key(|column| self.columns[*column].importance)?;
+            shown.retain(|column| *column != least);
+        }
+        self.take_back(&mut shown, &wanted, room, rows);
+        Some(shown)
+    }
+
+    /// What a row needs of the columns that are always there.
+    fn least_width(&self, row: usize) -> usize {
+        let cells = self.columns.iter().zip(&self.rows[row]);
+        cells
+            .filter(|(column, _)| column.importance == u8::MAX)
+            .map(|(_, cell)| width(&cell.text))
+            .sum()
     }
 
     /// A wide column that had to go may have left room for narrow ones that went
     /// before it.
-    fn take_back(&self, shown: &mut Vec<usize>, wanted: &[usize], room: usize) {
+    fn take_back(&self, shown: &mut Vec<usize>, wanted: &[usize], room: usize, rows: &[usize]) {
         let mut gone: Vec<usize> = wanted.to_vec();
         gone.retain(|column| !shown.contains(column));
         gone.sort_by_key(|column| std::cmp::Reverse(self.columns[*column].importance));
@@ -144,7 +181,7 @@ impl Table {
             let mut with = shown.clone();
             with.push(column);
             with.sort_unstable();
-            if self.indent + self.width(&with) <= room {
+            if self.indent + self.width(&with, rows) <= room {
                 *shown = with;
             }
         }
@@ -168,23 +205,25 @@ impl Table {
         }
     }
 
-    fn width(&self, shown: &[usize]) -> usize {
+    fn width(&self, shown: &[usize], rows: &[usize]) -> usize {
         let cells = |column: &usize| {
-            let cells = self.rows.iter().map(|row| width(&row[*column].text));
+            let cells = rows.iter().map(|row| width(&self.rows[*row][*column].text));
             cells.max().unwrap_or(0).max(width(self.heading(*column)))
         };
         let all: usize = shown.iter().map(cells).sum();
         all + GAP * shown.len().saturating_sub(1)
     }
 
-    fn grid(&self, look: &Look, shown: &[usize]) -> String {
+    /// These rows beside each other, and the others as paragraphs among them.
+    fn grid(&self, look: &Look, shown: &[usize], rows: &[usize]) -> String {
         let mut grid = comfy_table::Table::new();
         grid.load_preset(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Disabled);
         if self.headings {
             grid.set_header(shown.iter().map(|column| Cell::new(self.heading(*column))));
         }
-        for row in &self.rows {
+        for row in rows {
+            let row = &self.rows[*row];
             grid.add_row(shown.iter().map(|column| Cell::new(&row[*column].text)));
         }
         for (at, column) in shown.iter().enumerate() {
@@ -197,15 +236,22 @@ impl Table {
             }
         }
         let mut text = String::new();
-        for (at, line) in grid.lines().enumerate() {
+        let mut lines = grid.lines();
+        if self.headings
+            && let Some(line) = lines.next()
+        {
             text.push_str(&" ".repeat(self.indent));
-            let row = at.checked_sub(usize::from(self.headings));
-            let line = line.trim_end();
-            match row {
-                None => text.push_str(&paint_heading(look, line)),
-                Some(row) => text.push_str(&self.paint_row(look, line, row, shown)),
-            }
+            text.push_str(&paint_heading(look, line.trim_end()));
             text.push('\n');
+        }
+        for row in 0..self.rows.len() {
+            if !rows.contains(&row) {
+                text.push_str(&self.paragraph(look, look.width.unwrap_or(usize::MAX), row));
+            } else if let Some(line) = lines.next() {
+                text.push_str(&" ".repeat(self.indent));
+                text.push_str(&self.paint_row(look, line.trim_end(), row, shown));
+                text.push('\n');
+            }
         }
         text
     }
@@ -232,26 +278,28 @@ impl Table {
         painted + rest
     }
 
+    fn paragraphs(&self, look: &Look, room: usize) -> String {
+        let rows = 0..self.rows.len();
+        rows.map(|row| self.paragraph(look, room, row)).collect()
+    }
+
     /// A row a short paragraph: its first cell, then the fields that say
     /// something, as many on a line as there is room for.
-    fn paragraphs(&self, look: &Look, room: usize) -> String {
-        let mut text = String::new();
-        for row in &self.rows {
-            let mut paragraph = Paragraph::new(look, room, self.indent);
-            for (number, (column, cell)) in self.columns.iter().zip(row).enumerate() {
-                if cell.text.is_empty() || self.says_nothing(number) {
-                    continue;
-                }
-                let label = if paragraph.is_empty() || !self.headings {
-                    String::new()
-                } else {
-                    format!("{}: ", column.heading.to_lowercase())
-                };
-                paragraph.add(&label, cell);
+    fn paragraph(&self, look: &Look, room: usize, row: usize) -> String {
+        let mut paragraph = Paragraph::new(look, room, self.indent);
+        let cells = self.columns.iter().zip(&self.rows[row]);
+        for (number, (column, cell)) in cells.enumerate() {
+            if cell.text.is_empty() || self.says_nothing(number) {
+                continue;
             }
-            text.push_str(&paragraph.end());
+            let label = if paragraph.is_empty() || !self.headings {
+                String::new()
+            } else {
+                format!("{}: ", column.heading.to_lowercase())
+            };
+            paragraph.add(&label, cell);
         }
-        text
+        paragraph.end()
     }
 }
 

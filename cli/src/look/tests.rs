@@ -179,6 +179,50 @@ fn tables_fit() {
     insta::assert_snapshot!(widths(screen));
 }
 
+/// One row that is too long is a paragraph; the others stay a table.
+#[test]
+fn a_long_row_takes_the_table_from_nobody_else() {
+    let screen = |long: usize| {
+        let mut table = Table::new([
+            Column::key("WHEN"),
+            Column::key("WHAT"),
+            Column::of_importance("TIMES", 1).right(),
+        ]);
+        for at in 0..8 {
+            let what = if at < long {
+                "GET /api/search ".repeat(5)
+            } else {
+                "credentials".to_owned()
+            };
+            table.row([format!("{at} min ago").into(), what.into(), "2".into()]);
+        }
+        let mut screen = Screen::new();
+        screen.table(table);
+        screen.render(&look(60, false))
+    };
+    let shown = screen(1);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[0].starts_with("WHEN "), "{shown}");
+    assert_eq!(
+        lines.last().unwrap(),
+        &"7 min ago  credentials      2",
+        "{shown}"
+    );
+    assert!(lines.iter().all(|line| line.len() <= 60), "{shown}");
+    assert!(
+        lines[1].starts_with("0 min ago") && lines[2].starts_with("  "),
+        "{shown}"
+    );
+    let shown = screen(2);
+    assert!(shown.starts_with("WHEN "), "{shown}");
+    // Where most are long, all are alike.
+    let shown = screen(3);
+    assert!(
+        shown.starts_with("0 min ago\n") && !shown.contains("WHEN"),
+        "{shown}"
+    );
+}
+
 /// The cells of a line of a table, as somebody who reads it tells them apart.
 fn cells(line: &str) -> Vec<&str> {
     let cells = line.split("  ").map(str::trim);

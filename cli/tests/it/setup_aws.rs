@@ -213,6 +213,18 @@ fn a_symlink_stays_one() {
 }
 
 #[test]
+fn a_link_that_was_put_in_place_of_our_file_leads_somewhere_afterwards() {
+    let (home, file) = home();
+    home.run(&["setup", "aws"]).ok();
+    let target = home.path().join("dotfiles-config");
+    fs::rename(&file, &target).unwrap();
+    symlink(&target, &file).unwrap();
+    home.run(&["setup", "aws", "--undo"]).ok();
+    assert_eq!(read(&target).trim(), "");
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+}
+
+#[test]
 fn what_is_the_users_is_left_alone() {
     let (home, file) = home();
     let foreign = "[profile quilt]\nsso_session = x\n";

@@ -32,10 +32,6 @@ use self::connect::Connection;
 use crate::error::Fault;
 use crate::{Error, answer};
 
-/// How long a call may take unless said otherwise. The daemon itself gives up
-/// on a stack earlier.
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-
 const JSON: &str = "application/json";
 
 /// A client of one socket and, optionally, one catalog.
@@ -66,7 +62,7 @@ impl Client {
         Self {
             socket: socket.into(),
             catalog: None,
-            limit: Limit::PerCall(DEFAULT_TIMEOUT),
+            limit: Limit::PerCall(answer::DEFAULT_TIMEOUT),
         }
     }
 

@@ -187,7 +187,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::Store(error)
         | SessionError::HalfLoggedOut(error @ StoreError::InKeyring { .. }) => store(error),
         SessionError::Slow(_) => "quiltctl status".into(),
-        SessionError::ClockSkew { .. } => SET_CLOCK.into(),
+        SessionError::ClockSkew(_) => SET_CLOCK.into(),
         SessionError::HalfLoggedOut(_) => "quiltctl logout".into(),
         SessionError::HalfSwitched(_) => "quiltctl role list".into(),
         SessionError::Stopping => "quiltctl daemon start".into(),
@@ -241,7 +241,7 @@ fn credential(error: &CredentialError) -> Option<Command> {
     Some(match error {
         CredentialError::Session(error) => return session(error),
         CredentialError::Catalog(error) => catalog(error),
-        CredentialError::ClockSkew { .. } => SET_CLOCK.into(),
+        CredentialError::ClockSkew(_) => SET_CLOCK.into(),
         CredentialError::Aws { source, .. } => aws(source),
         CredentialError::UnknownProfile { remedy, .. } => remedy.clone(),
         CredentialError::OtherCatalog { .. } | CredentialError::SlowAws(_) => {

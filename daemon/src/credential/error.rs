@@ -1,9 +1,10 @@
 //! Why there are no AWS credentials.
 
-use quilt_proto::{CatalogUrl, Command, ProfileName, Timestamp};
+use quilt_proto::{CatalogUrl, Command, ProfileName};
 
 use crate::aws::AwsError;
 use crate::catalog_resolver::CatalogError;
+use crate::clock::ClockSkew;
 use crate::refresh::RefreshError;
 use crate::session::SessionError;
 
@@ -15,17 +16,9 @@ pub enum CredentialError {
     /// The session below them.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// Credentials arrived already expired, which only a wrong clock explains.
-    #[error(
-        "the stack's AWS credentials expired at {expired_at}, but this machine's clock says \
-         {now}: the clock is wrong"
-    )]
-    ClockSkew {
-        /// When they expired.
-        expired_at: Timestamp,
-        /// What the clock here says.
-        now: Timestamp,
-    },
+    /// Credentials arrived already expired.
+    #[error(transparent)]
+    ClockSkew(#[from] ClockSkew),
     /// No catalog could be told.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -10,7 +10,7 @@ use super::credentials::{Issued, believed};
 use super::vault::Vault;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
-use crate::clock::SharedClock;
+use crate::clock::{ClockSkew, SharedClock};
 use crate::session::Session;
 use crate::settings::{Profile, role_session_name};
 
@@ -56,12 +56,7 @@ impl RoleChain {
             source,
         })?;
         let now = self.clock.now().wall;
-        if issued.expires_at <= now {
-            return Err(CredentialError::ClockSkew {
-                expired_at: issued.expires_at,
-                now,
-            });
-        }
+        ClockSkew::check("the role's AWS credentials", issued.expires_at, now)?;
         Ok(AwsCredentials::from(Issued {
             access_key_id: issued.access_key_id,
             secret_access_key: issued.secret_access_key,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::credentials::Issued;
 use super::{AwsCredentials, CredentialError};
-use crate::clock::SharedClock;
+use crate::clock::{ClockSkew, SharedClock};
 use crate::session::Session;
 use crate::stack::StackClient;
 
@@ -32,12 +32,7 @@ impl StackSource {
             })
             .await?;
         let now = self.clock.now().wall;
-        if issued.expiration <= now {
-            return Err(CredentialError::ClockSkew {
-                expired_at: issued.expiration,
-                now,
-            });
-        }
+        ClockSkew::check("the stack's AWS credentials", issued.expiration, now)?;
         Ok(AwsCredentials::from(Issued {
             access_key_id: issued.access_key_id,
             secret_access_key: issued.secret_access_key,

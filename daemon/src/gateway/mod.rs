@@ -32,6 +32,7 @@ pub use self::proxy::forward;
 use self::redirect_watch::ChangeLock;
 use crate::grant::{Endpoint, Grants};
 use crate::quilt3::SdkFiles;
+use crate::token_store::Store;
 
 /// How often a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -59,14 +60,14 @@ struct Guard {
 
 impl Gateway {
     /// Over the SDK's files; nothing is looked at yet.
-    pub fn new(grants: Arc<Grants>, sdk_files: SdkFiles) -> Self {
+    pub fn new(grants: Arc<Grants>, sdk_files: SdkFiles, store: Store) -> Self {
         Self {
             grants,
             sdk_files,
             guard: Mutex::default(),
             changing: ChangeLock::default(),
             config_json_cache: ConfigJsonCache::default(),
-            own_keys: OwnKeys::default(),
+            own_keys: OwnKeys::new(store),
         }
     }
 

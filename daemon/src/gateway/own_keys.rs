@@ -1,59 +1,106 @@
 //! Which catalog's the API keys of programs are, that they show the gateway.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::{ApiKeySecret, CatalogUrl};
 use sha2::{Digest, Sha256};
 
-/// More keys than any machine has programs: those of before are forgotten then.
+use crate::token_store::{CatalogPatch, Store};
+
+/// More keys than any machine has programs: those of before are looked up again
+/// then.
 const MOST: usize = 4096;
 
 /// Of each key that a registry has known, its catalog. The gateway's first
 /// address is that of whatever catalog is configured, and a program that was
-/// given it goes on there when another one is: its key is not that one's.
-#[derive(Default)]
-pub struct OwnKeys(Mutex<HashMap<[u8; 32], CatalogUrl>>);
+/// given it goes on there when another one is, or another daemon has come: its
+/// key is not that one's.
+pub struct OwnKeys {
+    store: Store,
+    /// Those that were shown to this daemon, by hash.
+    shown: Mutex<HashMap<String, CatalogUrl>>,
+}
 
 impl OwnKeys {
+    /// As they are remembered there.
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            shown: Mutex::default(),
+        }
+    }
+
     /// The catalog whose registry has known a key.
     pub fn catalog(&self, key: &ApiKeySecret) -> Option<CatalogUrl> {
-        self.keys().get(&digest(key)).cloned()
-    }
-
-    /// A catalog's registry knows a key.
-    pub fn known(&self, key: &ApiKeySecret, catalog: &CatalogUrl) {
-        let mut keys = self.keys();
-        if keys.len() >= MOST {
-            keys.clear();
+        let hash = hash(key);
+        if let Some(catalog) = self.shown().get(&hash) {
+            return Some(catalog.clone());
         }
-        keys.entry(digest(key)).or_insert_with(|| catalog.clone());
+        let catalog = self.store.catalog_of_program_key(&hash)?;
+        self.show(hash, &catalog);
+        Some(catalog)
     }
 
-    fn keys(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], CatalogUrl>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A catalog's registry knows a key. Must be called inside a tokio runtime.
+    pub async fn known(&self, key: &ApiKeySecret, catalog: &CatalogUrl) {
+        if self.catalog(key).is_some() {
+            return;
+        }
+        let hash = hash(key);
+        let patch = CatalogPatch {
+            program_keys: vec![hash.clone()],
+            ..CatalogPatch::default()
+        };
+        self.store.patch_known_catalog(catalog, patch);
+        self.show(hash, catalog);
+        self.store.keep_known_catalogs().await;
+    }
+
+    fn show(&self, hash: String, catalog: &CatalogUrl) {
+        let mut shown = self.shown();
+        if shown.len() >= MOST {
+            shown.clear();
+        }
+        shown.insert(hash, catalog.clone());
+    }
+
+    fn shown(&self) -> MutexGuard<'_, HashMap<String, CatalogUrl>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn digest(key: &ApiKeySecret) -> [u8; 32] {
-    Sha256::digest(key.secret().expose()).into()
+/// SHA-256, in hex: a key is too long to be guessed from it.
+fn hash(key: &ApiKeySecret) -> String {
+    let digest = Sha256::digest(key.secret().expose());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token_store::{StoreChoice, open};
 
-    #[test]
-    fn a_key_stays_with_the_catalog_that_knew_it_first() {
-        let keys = OwnKeys::default();
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_key_stays_with_the_catalog_that_knew_it_first_whichever_daemon_is_asked() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let store = async || open(StoreChoice::File, dir.path()).await.unwrap();
+        let keys = OwnKeys::new(store().await);
         let (a, b): (CatalogUrl, CatalogUrl) = (
             "https://a.quilt.example".parse().unwrap(),
             "https://b.quilt.example".parse().unwrap(),
         );
         let own: ApiKeySecret = format!("qk_{}", "a".repeat(20)).parse().unwrap();
         assert_eq!(keys.catalog(&own), None);
-        keys.known(&own, &a);
-        keys.known(&own, &b);
-        assert_eq!(keys.catalog(&own), Some(a));
+        keys.known(&own, &a).await;
+        keys.known(&own, &b).await;
+        assert_eq!(keys.catalog(&own), Some(a.clone()));
+        let later = OwnKeys::new(store().await);
+        assert_eq!(later.catalog(&own), Some(a));
     }
 }

@@ -1,7 +1,7 @@
 //! Grants that outlive the daemon, written down and taken up again.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,13 @@ impl Grants {
             state.endpoints.insert(Kind::Registry, endpoint);
         }
         Ok(())
+    }
+
+    /// The grants, without those that another daemon took back.
+    pub(super) fn as_written(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        self.follow_file(&mut state);
+        state
     }
 
     /// Notices that another daemon took a kept grant back.

@@ -301,7 +301,7 @@ impl Grants {
 
     /// What a token would open, were it used: looking leaves no trace.
     pub fn right(&self, token: &str) -> Option<Right> {
-        let state = self.state();
+        let state = self.as_written();
         let id = state.find(token, self.clock.now())?;
         Some(state.grants.get(&id)?.right.clone())
     }
@@ -326,7 +326,7 @@ impl Grants {
 
     /// The catalogs whose registry some grant opens that is kept.
     pub fn registries(&self) -> BTreeSet<CatalogUrl> {
-        let state = self.state();
+        let state = self.as_written();
         let kept = state.grants.values().filter(|grant| grant.is_persistent);
         kept.map(|grant| grant.right.catalog().clone()).collect()
     }
@@ -334,7 +334,7 @@ impl Grants {
     /// Every grant that is good, without its token.
     pub fn list(&self) -> Vec<GrantStatus> {
         let now = self.clock.now();
-        self.state()
+        self.as_written()
             .grants
             .iter()
             .filter(|(_, grant)| !grant.expires.reached(now))

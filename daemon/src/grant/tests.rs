@@ -305,6 +305,28 @@ async fn a_grant_that_is_being_written_down_is_not_taken_for_one_that_was_taken_
     assert!(grants.open(first.token.expose()).is_none(), "the control");
 }
 
+/// Setting up again makes a new grant then, and does not say that all is well.
+#[tokio::test]
+async fn a_file_that_is_gone_takes_all_that_was_in_it_along() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let grants = Arc::new(Grants::with_state_dir(dir.path(), clock as _));
+    let at = |_| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let issue = || grants.issue(registry_right(), Life::Persistent, at);
+    let issued = issue().await.unwrap();
+    assert!(grants.right(issued.token.expose()).is_some());
+    std::fs::remove_file(dir.path().join("grants.json")).unwrap();
+    assert!(grants.right(issued.token.expose()).is_none());
+    assert_eq!(grants.list(), []);
+    assert_eq!(grants.without_api_keys(), None);
+    let again = issue().await.unwrap();
+    assert!(grants.open(again.token.expose()).is_some());
+    assert!(kept_until(dir.path()).is_some());
+}
+
 #[tokio::test]
 async fn api_keys_are_kept_back_at_once_and_for_good() {
     let dir = tempfile::TempDir::new().unwrap();

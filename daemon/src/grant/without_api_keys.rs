@@ -7,7 +7,7 @@ impl Grants {
     /// Whether API keys and logins are kept back: nothing where there is no
     /// grant of a registry.
     pub fn without_api_keys(&self) -> Option<bool> {
-        let state = self.state();
+        let state = self.as_written();
         let kept = state.grants.values().filter(|grant| grant.is_persistent);
         kept.map(|grant| grant.right.without_api_keys())
             .reduce(|one, other| one || other)

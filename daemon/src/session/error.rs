@@ -1,10 +1,11 @@
 //! How a session can fail. No HTTP in here.
 
 use quilt_proto::suggested_command::clause;
-use quilt_proto::{CatalogUrl, RegistryHost, Timestamp};
+use quilt_proto::{CatalogUrl, RegistryHost};
 
 use super::api_key::UnreadKey;
 use super::key_origin::KeyMark;
+use crate::clock::ClockSkew;
 use crate::refresh::RefreshError;
 use crate::stack::StackError;
 use crate::token_store::StoreError;
@@ -115,17 +116,9 @@ pub enum SessionError {
     /// Tokens could not be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Tokens arrived already expired, which only a wrong clock explains.
-    #[error(
-        "the stack's tokens expired at {expired_at}, but this machine's clock says {now}: the \
-         clock is wrong"
-    )]
-    ClockSkew {
-        /// When they expired.
-        expired_at: Timestamp,
-        /// What the clock here says.
-        now: Timestamp,
-    },
+    /// Tokens arrived already expired.
+    #[error(transparent)]
+    ClockSkew(#[from] ClockSkew),
     /// The logout is not stored: a restart would undo it.
     #[error("logged out, but not for good: {0}")]
     HalfLoggedOut(StoreError),

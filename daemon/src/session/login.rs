@@ -5,9 +5,10 @@ use std::sync::Arc;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use quilt_proto::{RegistryHost, Secret};
 
-use super::token_rotation::RECHECK;
+use super::token_rotation::{RECHECK, TOKENS};
 use super::unsaved_tokens::Unsaved;
 use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
+use crate::clock::ClockSkew;
 use crate::stack::Tokens;
 use crate::token_store::{LoginMethod, Record, Reservation};
 
@@ -108,18 +109,14 @@ impl Session {
             return Err(changed);
         }
         let so_far = self.last_user().await;
-        let (expired_at, now) = (
-            record.access_token_expires_at,
-            self.dependencies.clock.now().wall,
-        );
+        let now = self.dependencies.clock.now().wall;
+        let is_right = ClockSkew::check(TOKENS, record.access_token_expires_at, now);
         let token = record.access_token.clone();
         let session = Arc::clone(self);
         let settling = async move { session.settle(epoch, record, reservation).await };
         self.change(settling, SessionError::Store).await?;
         self.trust_registry(trusted.registry());
-        if expired_at <= now {
-            return Err(SessionError::ClockSkew { expired_at, now });
-        }
+        is_right?;
         let outcome = self.login_outcome(trusted, &token, so_far).await;
         self.keep_notes().await;
         Ok(outcome)

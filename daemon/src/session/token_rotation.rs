@@ -8,9 +8,13 @@ use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::unsaved_tokens::Unsaved;
 use super::{Dependencies, SessionError};
+use crate::clock::ClockSkew;
 use crate::refresh::{Expires, Failure, Policy, Source};
 use crate::stack::{StackError, Tokens};
 use crate::token_store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
+
+/// What expires, in words.
+pub(super) const TOKENS: &str = "the stack's tokens";
 
 /// A refusal can be a hiccup (a deploy, a stale replica); this long later the
 /// stack is asked once more, before anything is concluded from it.
@@ -144,11 +148,10 @@ impl TokenSource {
             is_login: false,
         };
         match self.save(unsaved, reservation).await {
-            Ok(true) if token.expires_at <= now => Err(transient(SessionError::ClockSkew {
-                expired_at: token.expires_at,
-                now,
-            })),
-            Ok(true) => Ok(token),
+            Ok(true) => match ClockSkew::check(TOKENS, token.expires_at, now) {
+                Ok(()) => Ok(token),
+                Err(skew) => Err(transient(SessionError::ClockSkew(skew))),
+            },
             Ok(false) => Err(self.logged_out()),
             Err(error) => Err(transient(error)),
         }

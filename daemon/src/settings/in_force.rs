@@ -14,8 +14,7 @@ use quilt_trust::{Access, Distrust, Role};
 use super::last_good_copy::LastGood;
 use super::{Settings, SettingsError};
 
-/// The largest file read, in bytes.
-pub(super) const MAX_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = quilt_network::Settings::MAX_BYTES;
 
 /// A file changed this recently may change again without a newer time stamp.
 const YOUNG: Duration = Duration::from_secs(2);

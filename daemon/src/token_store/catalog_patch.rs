@@ -21,7 +21,12 @@ pub struct CatalogPatch {
     pub user: Option<Option<KeptUser>>,
     /// The machine on which an API key is in use.
     pub api_key_on: Option<Option<String>>,
+    /// Hashes of programs' API keys that its registry has known.
+    pub program_keys: Vec<String>,
 }
+
+/// How many API keys of programs are remembered a catalog.
+const MOST_PROGRAM_KEYS: usize = 64;
 
 impl CatalogPatch {
     /// Whether the catalog was only asked where it is.
@@ -42,6 +47,7 @@ impl CatalogPatch {
             last_user,
             user,
             api_key_on,
+            program_keys,
         } = newer;
         self.registry_url = registry_url.or(self.registry_url.take());
         self.region = region.or(self.region.take());
@@ -49,6 +55,7 @@ impl CatalogPatch {
         self.last_user = last_user.or(self.last_user.take());
         self.user = user.or(self.user.take());
         self.api_key_on = api_key_on.or(self.api_key_on.take());
+        add_newer(&mut self.program_keys, program_keys);
     }
 
     /// What is known with it.
@@ -60,7 +67,10 @@ impl CatalogPatch {
             last_user,
             user,
             api_key_on,
+            program_keys,
         } = self;
+        let mut known_keys = known.program_keys;
+        add_newer(&mut known_keys, program_keys);
         KnownCatalog {
             registry_url: registry_url.or(known.registry_url),
             region: region.or(known.region),
@@ -68,10 +78,21 @@ impl CatalogPatch {
             last_user: last_user.or(known.last_user),
             user: user.unwrap_or(known.user),
             api_key_on: api_key_on.unwrap_or(known.api_key_on),
+            program_keys: known_keys,
             registries_of_same_server: known.registries_of_same_server,
             is_lost: known.is_lost,
         }
     }
+}
+
+/// Adds what is not known yet; the oldest make way.
+fn add_newer(known: &mut Vec<String>, newer: Vec<String>) {
+    for key in newer {
+        if !known.contains(&key) {
+            known.push(key);
+        }
+    }
+    known.drain(..known.len().saturating_sub(MOST_PROGRAM_KEYS));
 }
 
 /// The patches of every catalog, the newest of each kind.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use quilt_proto::{instance, state_files};
@@ -51,12 +51,13 @@ impl FileBackend {
         self.dir.join(NAME)
     }
 
+    fn all_notes(&self) -> MutexGuard<'_, Vec<StoreNote>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn note(&self, note: StoreNote) {
         tracing::warn!("{note}");
-        self.notes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(note);
+        self.all_notes().push(note);
     }
 
     fn read_now(&self) -> Result<Document, StoreError> {
@@ -182,10 +183,7 @@ impl Backend for FileBackend {
     }
 
     fn notes(&self) -> Vec<StoreNote> {
-        self.notes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.all_notes().clone()
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -220,6 +218,10 @@ impl Backend for FileBackend {
             return Err(StoreError::TooLarge(self.path()));
         }
         let written = may_block(|| self.write_now(&text, reservation.0));
+        // Who logs in after a login was lost has mended it.
+        if written.is_ok() && !document.sessions.is_empty() {
+            self.all_notes().clear();
+        }
         match written {
             // Forgetting must work on a full disk, too.
             Err(_) if document.is_empty() => fs::remove_file(self.path())

@@ -44,6 +44,10 @@ pub struct KnownCatalog {
     /// since. Never the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_on: Option<String>,
+    /// SHA-256 hashes, in hex, of API keys of programs that its registry has
+    /// known, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub program_keys: Vec<String>,
     /// Where secrets of other catalogs on the same server went: of this one, it
     /// may be, by another spelling.
     #[serde(skip)]

@@ -250,6 +250,13 @@ impl Store {
         self.patch_known_catalog(catalog, patch);
     }
 
+    /// The catalog whose registry has known a program's API key of this hash.
+    pub fn catalog_of_program_key(&self, hash: &str) -> Option<CatalogUrl> {
+        let known = self.known_catalogs.all().unwrap_or_default().into_iter();
+        let mut all = known.filter(|(_, known)| known.program_keys.iter().any(|it| it == hash));
+        all.next().map(|(catalog, _)| catalog)
+    }
+
     /// Something has become known of a catalog: it counts at once, and is
     /// written behind. Must be called inside a tokio runtime.
     pub fn patch_known_catalog(&self, catalog: &CatalogUrl, patch: CatalogPatch) {

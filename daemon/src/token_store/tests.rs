@@ -99,11 +99,14 @@ async fn a_broken_file_is_kept_aside_and_reported() {
         fs::write(dir.path().join("sessions.json"), broken).unwrap();
         let store = file_store(dir.path()).await;
         assert_eq!(store.load().await.unwrap(), Document::default());
-        put(&store, "new").await;
         let StoreNote::SetAside { file, kept_as } = store.notes().remove(0) else {
             panic!("another note");
         };
         assert_eq!(file, dir.path().join("sessions.json"));
+        assert_eq!(fs::read_to_string(&kept_as).unwrap(), broken);
+        // Who logs in again has mended it.
+        put(&store, "new").await;
+        assert_eq!(store.notes(), []);
         assert_eq!(fs::read_to_string(kept_as).unwrap(), broken);
     }
 }

@@ -14,6 +14,7 @@ mod me;
 mod packages;
 mod profile;
 mod session;
+mod since;
 mod status;
 mod welcome;
 
@@ -22,7 +23,7 @@ pub use api_key::{
     CreatedApiKey, DEFAULT_KEY_LIFETIME_DAYS, KEY_ENDS_SOON, KEY_LIFETIME_DAYS, NewApiKey,
     RotatedApiKey, bad_key_lifetime,
 };
-pub use audit::{Ambiguity, AuditEntry, Since, SinceError};
+pub use audit::{Ambiguity, AuditEntry};
 pub use aws::{CredentialProcess, CredentialProcessVersion};
 pub use bucket::Bucket;
 pub use config::{ConfigUpdate, ConfigValues};
@@ -38,6 +39,7 @@ pub use session::{
     LoginCode, RegistryAcceptance, Session, Token, TokenKind, WebLogin, WebLoginProgress,
     WebLoginState,
 };
+pub use since::{Since, SinceError};
 pub use status::{
     CatalogStatus, CredentialStatus, Health, NetworkStatus, PasswordComparison, Protection,
     ProxyPasswords, SessionState, SessionStatus, SessionUser, Status,

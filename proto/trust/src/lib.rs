@@ -216,6 +216,12 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
+/// Whether nobody else may move what is this user's in a directory, which is at
+/// `real`, a path without symlinks.
+pub fn is_firm(real: &Path, dir: &Metadata) -> bool {
+    judge::parent(real, dir, None, false).is_ok()
+}
+
 /// Where a path leads, with every directory on the way checked; nothing is
 /// said about what is there.
 pub fn locate(path: &Path) -> Result<PathBuf, Distrust> {

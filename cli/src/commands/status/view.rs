@@ -141,6 +141,9 @@ pub(in crate::commands) fn state(look: &Look, session: &SessionStatus) -> String
             }
             None => key(session),
         },
+        (SessionState::Active, _) if session.last_error.is_some() => {
+            "cannot be renewed now".to_owned()
+        }
         (SessionState::Active, _) => "renews itself".to_owned(),
     }
 }

@@ -177,7 +177,7 @@ fn session(error: &SessionError) -> Problem {
         SessionError::Stack(error) => stack(error),
         SessionError::Store(error) => store(error),
         SessionError::Slow(_) => Problem::new(504, ErrorCode::StackUnreachable, detail),
-        SessionError::ClockSkew { .. } => clock_skew(detail),
+        SessionError::ClockSkew(_) => clock_skew(detail),
         SessionError::HalfLoggedOut(_) | SessionError::HalfSwitched(_) => {
             Problem::new(507, ErrorCode::StoreFailed, detail)
         }
@@ -255,7 +255,7 @@ fn credential(error: &CredentialError) -> Problem {
         CredentialError::Session(error) => session(error),
         CredentialError::Catalog(error) => catalog(error),
         CredentialError::OtherCatalog { .. } => Problem::new(403, ErrorCode::Denied, detail),
-        CredentialError::ClockSkew { .. } => clock_skew(detail),
+        CredentialError::ClockSkew(_) => clock_skew(detail),
         CredentialError::Aws { source, .. } => aws(source, detail),
         CredentialError::SlowAws(_) => Problem::new(504, ErrorCode::AwsUnreachable, detail),
         CredentialError::UnknownProfile { .. } => Problem::new(404, ErrorCode::NotFound, detail),

@@ -107,11 +107,12 @@ impl WebLogins {
         })
     }
 
-    /// Of too many logins, to one catalog or in all, the oldest is given up.
+    /// Of too many logins, to one catalog or in all, the oldest is given up of
+    /// those that still wait for a browser.
     fn add(&self, id: &str, attempt: &Arc<Attempt>) {
         let mut map = self.map();
         map.insert(id.to_owned(), Arc::clone(attempt));
-        let mut waiting: Vec<_> = map.values().filter(|other| !other.is_over()).collect();
+        let mut waiting: Vec<_> = map.values().filter(|other| other.is_waiting()).collect();
         waiting.sort_unstable_by_key(|other| other.begun);
         let catalogs = waiting.iter().map(|other| other.login.session().catalog());
         let given_up = in_excess(&catalogs.collect::<Vec<_>>());
@@ -153,7 +154,11 @@ async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
             late.then_some(SessionError::WebLoginLate)
         }
     };
-    if let Some(SessionError::Superseded(catalog)) = ended {
+    if attempt.is_claimed() {
+        // The stack's answer is there: what becomes of it is the outcome.
+        let _ = attempt.outcome_within(TIMEOUT).await;
+        attempt.end(Err(SessionError::WebLoginLate));
+    } else if let Some(SessionError::Superseded(catalog)) = ended {
         attempt.end(Err(SessionError::Superseded(catalog)));
     } else if ended.is_some() {
         attempt.end(Err(SessionError::WebLoginLate));
@@ -183,6 +188,19 @@ impl Attempt {
         self.outcome.borrow().is_some()
     }
 
+    /// Whether no browser has come back yet.
+    fn is_waiting(&self) -> bool {
+        !self.is_over() && !self.is_claimed()
+    }
+
+    fn is_claimed(&self) -> bool {
+        *self.answered()
+    }
+
+    fn answered(&self) -> MutexGuard<'_, bool> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end(&self, outcome: Result<Answer, SessionError>) {
         self.outcome.send_if_modified(|current| {
             let first = current.is_none();
@@ -195,7 +213,7 @@ impl Attempt {
 
     /// Takes the right to answer; only the first caller gets it.
     fn claim(&self) -> bool {
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answered = self.answered();
         !std::mem::replace(&mut *answered, true) && !self.is_over()
     }
 

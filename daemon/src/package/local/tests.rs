@@ -125,6 +125,31 @@ async fn of_links_to_a_registry_only_our_own_are_followed() {
     assert!(linked.delete(&name, None).await.is_err());
     chmod(0o1777);
     assert_eq!(linked.versions(&name).await.unwrap().len(), 1);
+    // Nor has the group to be nobody's but this user's, nor nobody be on its
+    // access control list.
+    chmod(0o755);
+    let somebody: &[(u16, u16, u32)] = &[
+        (0x01, 7, u32::MAX),
+        (0x02, 7, 60_123),
+        (0x04, 5, u32::MAX),
+        (0x10, 7, u32::MAX),
+        (0x20, 5, u32::MAX),
+    ];
+    let entries = somebody.iter().flat_map(|(tag, rights, id)| {
+        [
+            &tag.to_le_bytes()[..],
+            &rights.to_le_bytes(),
+            &id.to_le_bytes(),
+        ]
+        .concat()
+    });
+    let list: Vec<u8> = 2_u32.to_le_bytes().into_iter().chain(entries).collect();
+    let given = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(&way, "system.posix_acl_access", &list, given).unwrap();
+    assert!(linked.delete(&name, None).await.is_err());
+    rustix::fs::removexattr(&way, "system.posix_acl_access").unwrap();
+    chmod(0o755);
+    assert_eq!(linked.versions(&name).await.unwrap().len(), 1);
     if !rustix::process::getuid().is_root() {
         eprintln!("NOT RUN: a link of another user: this is not root");
         return;

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use quilt_trust::sockets::is_known;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat, statat, unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, readlinkat, statat, unlinkat,
 };
 use rustix::io::Errno;
-use rustix::process::{getgid, getuid};
+use rustix::process::getuid;
 
 const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -169,14 +170,20 @@ fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
     }
     let mut left: VecDeque<OsString> = names(root);
     let mut here = open("/", WAY, Mode::empty())?;
+    let mut real = PathBuf::from("/");
     let mut links = 0;
     // Whether others could not have moved what lies there.
     let mut is_firm = true;
     while let Some(name) = left.pop_front() {
-        is_firm &= is_ours_alone(&fstat(&here)?);
+        is_firm = is_firm && is_ours_alone(&real, &here)?;
         let found = statat(&here, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
             here = openat(&here, name.as_os_str(), WAY, Mode::empty())?;
+            if name == ".." {
+                real.pop();
+            } else {
+                real.push(name);
+            }
             continue;
         }
         links += 1;
@@ -187,6 +194,7 @@ fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
         let target = Path::new(OsStr::from_bytes(target.as_bytes()));
         if target.is_absolute() {
             here = open("/", WAY, Mode::empty())?;
+            real = PathBuf::from("/");
         }
         for name in names(target).into_iter().rev() {
             left.push_front(name);
@@ -200,13 +208,11 @@ fn is_ours(found: &Stat) -> bool {
     [0, getuid().as_raw()].contains(&found.st_uid) && is_known(found.st_uid)
 }
 
-/// Whether nobody else may move what is ours in a directory. (A group of the
-/// user's own name has no other members.)
-fn is_ours_alone(dir: &Stat) -> bool {
-    let mode = Mode::from_raw_mode(dir.st_mode);
-    let is_groups = mode.contains(Mode::WGRP) && dir.st_gid != getgid().as_raw();
-    let is_loose = mode.contains(Mode::WOTH) || is_groups;
-    is_ours(dir) && (!is_loose || mode.contains(Mode::SVTX))
+/// Whether nobody else may move what lies in a directory.
+fn is_ours_alone(real: &Path, dir: &OwnedFd) -> Result<bool, Errno> {
+    let found = dir.try_clone().and_then(|dir| File::from(dir).metadata());
+    let found = found.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    Ok(quilt_trust::is_firm(real, &found))
 }
 
 fn names(path: &Path) -> VecDeque<OsString> {

@@ -34,9 +34,10 @@ pub(super) fn take_back(
     let original = record.as_ref().map(|it| (it, it.edit.revert(bytes)));
     let changed = match original {
         Some((record, Some(original))) => {
-            if record.created && original.trim_ascii().is_empty() {
-                let target = fs::canonicalize(path).map_err(|error| failed_at(path, &error))?;
-                fs::remove_file(target).map_err(|error| failed_at(path, &error))?;
+            // A link was put there since, and would lead nowhere.
+            let is_ours = record.created && !path.is_symlink();
+            if is_ours && original.trim_ascii().is_empty() {
+                fs::remove_file(path).map_err(|error| failed_at(path, &error))?;
             } else {
                 write(path, &original)?;
             }

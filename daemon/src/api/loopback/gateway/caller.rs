@@ -164,7 +164,7 @@ impl KeyHolder {
         let own_keys = &app.gateway.own_keys;
         let is_settled = own_keys.catalog(&self.key).is_some();
         if !is_settled && app.stack.me(registry, self.key.secret()).await.is_ok() {
-            own_keys.known(&self.key, &self.catalog);
+            own_keys.known(&self.key, &self.catalog).await;
         }
     }
 
@@ -181,7 +181,7 @@ impl KeyHolder {
                 session.still_trusted(&trusted).await?;
                 session.trust_registry(trusted.registry());
                 session.keep_notes().await;
-                app.gateway.own_keys.known(&self.key, &self.catalog);
+                app.gateway.own_keys.known(&self.key, &self.catalog).await;
             }
             // Its own word for that is the answer.
             Err(StackError::Unauthorized { .. }) => {}
@@ -200,7 +200,7 @@ impl KeyHolder {
         match asked.await {
             Ok(()) => {
                 self.authenticated();
-                app.gateway.own_keys.known(&self.key, &self.catalog);
+                app.gateway.own_keys.known(&self.key, &self.catalog).await;
                 Ok(())
             }
             Err(SessionError::Stack(StackError::Unauthorized { .. })) => {
