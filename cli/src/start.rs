@@ -169,14 +169,22 @@ fn start_lock(place: &Place) -> Result<PathBuf, Failure> {
     Ok(name.into())
 }
 
-/// Whether it is only a variable that leads away from a daemon that is well: it is
-/// not to be ended for another.
-fn is_led_astray(place: &Place) -> bool {
+/// Where it is only a variable or an option that leads away from a daemon that is
+/// well, what leads back to it: it is not to be ended for another.
+fn way_back(place: &Place) -> Option<Hint> {
+    let usual = locations::unnamed_socket().ok()?;
+    if !place.is_named || usual == place.socket || Client::new(&usual).probe().is_err() {
+        return None;
+    }
     let by_variable = locations::is_socket_named()
         && locations::socket().is_ok_and(|named| named == place.socket);
-    let is_well = |usual: &PathBuf| Client::new(usual).probe().is_ok();
-    by_variable
-        && locations::unnamed_socket().is_ok_and(|usual| usual != place.socket && is_well(&usual))
+    Some(if by_variable {
+        Hint::of("unset QUILTD_SOCKET")
+    } else {
+        Hint::of("quiltctl")
+            .path_option("--socket", &usual)
+            .words("status")
+    })
 }
 
 fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
@@ -214,11 +222,7 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
         Ok(Announced::Failed(problem)) => {
             let _ = child.wait();
             let what = format!("quiltd did not start: {}", problem.detail);
-            let hint = if is_led_astray(place) {
-                Hint::of("unset QUILTD_SOCKET")
-            } else {
-                problem.hint.unwrap_or(read_log)
-            };
+            let hint = way_back(place).or(problem.hint).unwrap_or(read_log);
             Err(Failure::new(exit::DAEMON, what).hint(hint))
         }
         Ok(Announced::Nothing) => {
@@ -253,7 +257,7 @@ pub(crate) fn executable() -> Result<PathBuf, Failure> {
     }
     let Some((place, distrust)) = distrusted else {
         let what = "quiltd is not running, and not installed beside quiltctl or on PATH";
-        return Err(Failure::new(exit::DAEMON, what).hint("cargo install --path daemon"));
+        return Err(Failure::new(exit::DAEMON, what).hint("cargo install --locked --path daemon"));
     };
     let what = format!("the quiltd {place} is not started: {distrust}");
     Err(Failure::new(exit::DAEMON, what).hint(distrust.remedy()))

@@ -241,10 +241,23 @@ fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
             None => helper.exec(),
         });
     }
-    match args.key.read()? {
-        Some(key) => use_key(context, &key, accept),
-        None => Ok(()),
-    }
+    let Some(variable) = &args.key.api_key_env else {
+        return match args.key.read()? {
+            Some(key) => use_key(context, &key, accept),
+            None => Ok(()),
+        };
+    };
+    let used = key_source::environment(variable).and_then(|key| use_key(context, &key, accept));
+    // Where a service logs in, there is nobody to type one.
+    used.map_err(|failure| {
+        if matches!(failure.code(), exit::INPUT | exit::REFUSED)
+            && failure.registry_host().is_none()
+        {
+            failure.hint(again(context).option("--api-key-env", variable))
+        } else {
+            failure
+        }
+    })
 }
 
 /// What somebody at the terminal agrees to. Where the catalog cannot be asked,
@@ -276,7 +289,7 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
         }))
     })?;
     offer(&login.start_url, args.no_browser);
-    say_how_to_leave(&login.start_url);
+    say_how_to_leave(&login.start_url, &again(context));
     let call = AwaitWebLogin(login.id);
     loop {
         // What is waited for has been said, and how to leave.
@@ -310,9 +323,6 @@ impl KeySource {
     fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
         if self.api_key {
             return key_source::prompted().map(Some);
-        }
-        if let Some(name) = &self.api_key_env {
-            return key_source::environment(name).map(Some);
         }
         match &self.api_key_dotenv {
             Some(path) => key_source::dotenv(path).map(Some),
@@ -351,7 +361,7 @@ fn offer(page: &str, no_browser: bool) {
 
 /// What a person can do who waits: over SSH, the page is on this machine, and
 /// the browser is on another.
-fn say_how_to_leave(page: &str) {
+fn say_how_to_leave(page: &str, by_code: &Command) {
     if browser::is_remote() {
         let port = page
             .split_once("://")
@@ -364,12 +374,12 @@ fn say_how_to_leave(page: &str) {
                 browser::this_machine()
             ));
             output::note("or press Ctrl-C and log in with a code to paste:");
-            output::whole("    quiltctl login");
+            output::whole(format_args!("    {by_code}"));
             return;
         }
     }
     if prompt::is_somebody_there() {
         output::note("Waiting for the browser; Ctrl-C gives up. With a code instead:");
-        output::whole("    quiltctl login");
+        output::whole(format_args!("    {by_code}"));
     }
 }

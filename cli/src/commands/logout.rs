@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             };
             (what, Command::of("quiltctl login").operand(host))
         } else {
-            let what = "Logged out: programs get no more credentials from it.";
+            let what = "Logged out: programs get no more credentials.";
             (what.to_owned(), "quiltctl login".into())
         };
         output::note(what);

@@ -1,23 +1,29 @@
 //! `profiles`: the profiles of quiltd.toml and what each last gave.
 
-use quilt_proto::Command;
 use quilt_proto::api::ReadProfiles;
+use quilt_proto::locations;
 use quilt_proto::wire::ProfileStatus;
 
 use super::status;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, name, names, says};
+use crate::look::{
+    self, Column, Line, Look, Paint, Screen, Span, Symbol, Table, name, names, says,
+};
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    context.show_naming(&ReadProfiles, |look, profiles| screen(look, profiles))?;
+    let file = locations::settings().ok();
+    let file = file.map_or_else(|| "quiltd.toml".to_owned(), |file| look::file(&file));
+    context.show_naming(&ReadProfiles, |look, profiles| {
+        screen(look, profiles, &file)
+    })?;
     if !context.global().json {
         status::warn_of_settings(context);
     }
     Ok(())
 }
 
-fn screen(look: &Look, profiles: &[ProfileStatus]) -> Screen {
+fn screen(look: &Look, profiles: &[ProfileStatus], file: &str) -> Screen {
     let mut screen = Screen::new();
     let mut table = Table::new([
         Column::key("PROFILE"),
@@ -63,8 +69,13 @@ fn screen(look: &Look, profiles: &[ProfileStatus]) -> Screen {
         }
     }
     if profiles.len() < 2 {
-        screen.line(Line::default().quiet("Roles of yours are profiles in quiltd.toml."));
-        screen.line(Line::command(4, &Command::of("quiltctl exec --help")));
+        screen.line(Line::default().quiet(format!("Roles of yours are profiles in {file}:")));
+        for line in [
+            "[profiles.NAME]",
+            "role_arn = \"arn:aws:iam::ACCOUNT:role/ROLE\"",
+        ] {
+            screen.line(Line::indented(4).with(line));
+        }
     }
     screen
 }
@@ -73,6 +84,8 @@ fn screen(look: &Look, profiles: &[ProfileStatus]) -> Screen {
 mod tests {
     use super::*;
     use crate::look::tests::{at, widths};
+
+    const FILE: &str = "~/.config/quilt/quiltd.toml";
 
     #[test]
     fn the_screen_at_every_width() {
@@ -95,13 +108,16 @@ mod tests {
                 ],
             ),
         ];
-        insta::assert_snapshot!("profiles_one", widths(|look| screen(look, &profiles[..1])));
+        insta::assert_snapshot!(
+            "profiles_one",
+            widths(|look| screen(look, &profiles[..1], FILE))
+        );
         profiles.push(ProfileStatus {
             expires_at: None,
             last_error: Some("AWS says “no \u{1b}[31mluck”".to_owned()),
             catalog_url: Some("https://lab.quilt.example".parse().unwrap()),
             ..profile("broken", &["arn:aws:iam::222222222222:role/broken"])
         });
-        insta::assert_snapshot!(widths(|look| screen(look, &profiles)));
+        insta::assert_snapshot!(widths(|look| screen(look, &profiles, FILE)));
     }
 }

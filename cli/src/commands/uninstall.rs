@@ -93,7 +93,7 @@ fn report(
     if undone.is_empty() {
         output::line("Nothing was set up.")?;
     } else {
-        output::line(format_args!("Undone: {}.", undone.join(", ")))?;
+        output::sentence_to_stdout(format_args!("Undone: {}.", undone.join(", ")))?;
     }
     if !args.state {
         let remove = Command::of("quiltctl uninstall --state");

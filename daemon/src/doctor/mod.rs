@@ -217,6 +217,7 @@ mod tests {
                 catalog: here.clone(),
                 seconds_left: 5,
                 is_over,
+                is_short_lived: false,
                 login_beneath: false,
             })
         };

@@ -108,7 +108,7 @@ impl Gateway {
         let trusted = session.verify_published(published, None).await?;
         let _alone = self.changing.lock().await;
         let imported = self.take_over(session, &trusted, options.import).await?;
-        let was = self.grants.without_api_keys();
+        let was = self.kept_back();
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
         if options.without_api_keys {
@@ -129,6 +129,9 @@ impl Gateway {
                 changed |= given.await?;
             }
         }
+        // Whatever ends it in between, the stricter of both holds.
+        self.sdk_files
+            .set_without_api_keys(options.without_api_keys)?;
         self.grants
             .set_without_api_keys(options.without_api_keys)
             .await?;
@@ -220,9 +223,20 @@ impl Gateway {
         redirection.map(|redirection| redirection.catalog_url)
     }
 
-    /// Whether API keys and logins are kept back from the SDK.
-    pub(super) fn keeps_back_api_keys(&self) -> bool {
-        self.grants.without_api_keys().unwrap_or_default()
+    /// Whether API keys and logins are kept back from the SDK, and from programs
+    /// with keys of their own: by a grant, or as the user said when there was one.
+    pub fn keeps_back_api_keys(&self) -> bool {
+        self.kept_back().unwrap_or_default()
+    }
+
+    /// The same; nothing where the SDK is not led here, and has no grant.
+    fn kept_back(&self) -> Option<bool> {
+        let by_grants = self.grants.without_api_keys();
+        if by_grants == Some(true) || self.sdk_files.without_api_keys() {
+            return Some(true);
+        }
+        let is_led = matches!(self.sdk_files.redirection(), Ok(Some(_)));
+        by_grants.or(is_led.then_some(false))
     }
 
     /// The command that sets it up as it is.

@@ -79,6 +79,12 @@ impl Gateway {
         if !self.grants.resume() {
             return;
         }
+        // Said to a daemon that noted it with the grants alone.
+        if self.grants.without_api_keys() == Some(true)
+            && let Err(error) = self.sdk_files.set_without_api_keys(true)
+        {
+            tracing::warn!("cannot note that API keys are kept back: {error}");
+        }
         let reopened = self.grants.reopen(|port| open(port));
         if matches!(self.sdk_files.redirection(), Ok(Some(_))) {
             self.start_guard();

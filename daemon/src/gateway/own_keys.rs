@@ -1,13 +1,11 @@
 //! Which catalog's the API keys of programs are, that they show the gateway.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::{ApiKeySecret, CatalogUrl};
-use sha2::{Digest, Sha256};
 
-use crate::token_store::{CatalogPatch, Store};
+use crate::token_store::{ApiKeyHash, CatalogPatch, Store};
 
 /// More keys than any machine has programs: those of before are looked up again
 /// then.
@@ -20,7 +18,7 @@ const MOST: usize = 4096;
 pub struct OwnKeys {
     store: Store,
     /// Those that were shown to this daemon, by hash.
-    shown: Mutex<HashMap<String, CatalogUrl>>,
+    shown: Mutex<HashMap<ApiKeyHash, CatalogUrl>>,
 }
 
 impl OwnKeys {
@@ -34,11 +32,11 @@ impl OwnKeys {
 
     /// The catalog whose registry has known a key.
     pub fn catalog(&self, key: &ApiKeySecret) -> Option<CatalogUrl> {
-        let hash = hash(key);
+        let hash = ApiKeyHash::of(key.secret());
         if let Some(catalog) = self.shown().get(&hash) {
             return Some(catalog.clone());
         }
-        let catalog = self.store.catalog_of_program_key(&hash)?;
+        let catalog = self.store.catalog_of_api_key(&hash)?;
         self.show(hash, &catalog);
         Some(catalog)
     }
@@ -48,9 +46,9 @@ impl OwnKeys {
         if self.catalog(key).is_some() {
             return;
         }
-        let hash = hash(key);
+        let hash = ApiKeyHash::of(key.secret());
         let patch = CatalogPatch {
-            program_keys: vec![hash.clone()],
+            api_keys: vec![hash.clone()],
             ..CatalogPatch::default()
         };
         self.store.patch_known_catalog(catalog, patch);
@@ -58,7 +56,7 @@ impl OwnKeys {
         self.store.keep_known_catalogs().await;
     }
 
-    fn show(&self, hash: String, catalog: &CatalogUrl) {
+    fn show(&self, hash: ApiKeyHash, catalog: &CatalogUrl) {
         let mut shown = self.shown();
         if shown.len() >= MOST {
             shown.clear();
@@ -66,19 +64,9 @@ impl OwnKeys {
         shown.insert(hash, catalog.clone());
     }
 
-    fn shown(&self) -> MutexGuard<'_, HashMap<String, CatalogUrl>> {
+    fn shown(&self) -> MutexGuard<'_, HashMap<ApiKeyHash, CatalogUrl>> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// SHA-256, in hex: a key is too long to be guessed from it.
-fn hash(key: &ApiKeySecret) -> String {
-    let digest = Sha256::digest(key.secret().expose());
-    digest.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ impl Keys {
                 session.still_trusted(&trusted).await?;
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
                 session.trust_registry(trusted.registry());
+                session.remember_key(secret.secret());
                 return Ok(session.key_outcome(me, so_far, Some(&trusted)));
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
@@ -183,6 +184,7 @@ impl Keys {
                     catalog: catalog.clone(),
                     seconds_left: left,
                     is_over: left <= 0,
+                    is_short_lived: key.expires_at.seconds_since(key.created_at) < KEY_ENDS_SOON,
                     login_beneath: session.is_login_beneath(),
                 });
             }

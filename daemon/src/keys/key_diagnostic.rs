@@ -28,6 +28,9 @@ pub enum KeyDiagnostic {
         seconds_left: i64,
         /// Whether it has.
         is_over: bool,
+        /// Whether it was made for so short a time that one like it would be
+        /// told of as well.
+        is_short_lived: bool,
         /// Whether there is a login that counts once there is no key.
         login_beneath: bool,
     },

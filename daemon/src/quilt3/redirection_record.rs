@@ -34,6 +34,10 @@ pub struct Redirection {
     /// The permission bits before.
     #[serde(default)]
     pub(super) modes_before: FileModes,
+    /// Whether the user wants API keys and logins kept back, also from whoever
+    /// gets a grant when there is none any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) without_api_keys: bool,
 }
 
 impl Redirection {

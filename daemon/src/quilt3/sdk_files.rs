@@ -84,6 +84,25 @@ impl SdkFiles {
         self.record.read()
     }
 
+    /// Whether the user wants API keys and logins kept back; in doubt, it is so.
+    pub fn without_api_keys(&self) -> bool {
+        match self.redirection() {
+            Ok(redirection) => redirection.is_some_and(|it| it.without_api_keys),
+            Err(_) => true,
+        }
+    }
+
+    /// Notes it, where the SDK is led to the gateway.
+    pub fn set_without_api_keys(&self, keep_back: bool) -> Result<(), SdkFileError> {
+        match self.redirection()? {
+            Some(mut redirection) if redirection.without_api_keys != keep_back => {
+                redirection.without_api_keys = keep_back;
+                self.record.save(&redirection)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The grant the SDK holds for the gateway.
     pub fn grant(&self, gateway: &RegistryUrl) -> Result<Option<Secret>, SdkFileError> {
         let login = self.auth.login(gateway.as_str())?;
@@ -162,6 +181,9 @@ impl SdkFiles {
                 || FileModes::of(&self.config.path(), self.auth.path()),
                 |before| before.modes_before.clone(),
             ),
+            without_api_keys: before
+                .as_ref()
+                .is_some_and(|before| before.without_api_keys),
         };
         self.record.save(&redirection)?;
         let written = self.write(lead, grant, before.as_ref(), &text);

@@ -10,6 +10,7 @@ use super::epoch::Epoch;
 use super::key_in_use::{KeyInfo, Rotation};
 use super::key_origin::KeyMark;
 use super::{Bearer, Identity, Session, SessionError};
+use crate::token_store::{ApiKeyHash, CatalogPatch};
 
 /// A key that could not be read at the start.
 #[derive(Clone, Debug)]
@@ -64,7 +65,17 @@ impl Session {
     pub fn key_accepted(&self, bearer: &Bearer) {
         if self.api_key.accepted(&bearer.token, &bearer.registry) {
             self.trust_registry(&bearer.registry);
+            self.remember_key(&bearer.token);
         }
+    }
+
+    /// The catalog's registry knows a key: it is this catalog's from now on, also
+    /// where nobody says which one's it is.
+    pub fn remember_key(&self, key: &Secret) {
+        self.learn(CatalogPatch {
+            api_keys: vec![ApiKeyHash::of(key)],
+            ..CatalogPatch::default()
+        });
     }
 
     /// The stack said no to a key, twice.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
+use super::api_key_hash::ApiKeyHash;
 use super::known_catalogs::{Catalogs, KeptUser, KnownCatalog, MOST_NAMED};
 
 /// What has become known of one catalog; `None` where that is nothing new.
@@ -21,12 +22,12 @@ pub struct CatalogPatch {
     pub user: Option<Option<KeptUser>>,
     /// The machine on which an API key is in use.
     pub api_key_on: Option<Option<String>>,
-    /// Hashes of programs' API keys that its registry has known.
-    pub program_keys: Vec<String>,
+    /// Hashes of API keys that its registry has known.
+    pub api_keys: Vec<ApiKeyHash>,
 }
 
-/// How many API keys of programs are remembered a catalog.
-const MOST_PROGRAM_KEYS: usize = 64;
+/// How many API keys are remembered a catalog.
+const MOST_API_KEYS: usize = 64;
 
 impl CatalogPatch {
     /// Whether the catalog was only asked where it is.
@@ -47,7 +48,7 @@ impl CatalogPatch {
             last_user,
             user,
             api_key_on,
-            program_keys,
+            api_keys,
         } = newer;
         self.registry_url = registry_url.or(self.registry_url.take());
         self.region = region.or(self.region.take());
@@ -55,7 +56,7 @@ impl CatalogPatch {
         self.last_user = last_user.or(self.last_user.take());
         self.user = user.or(self.user.take());
         self.api_key_on = api_key_on.or(self.api_key_on.take());
-        add_newer(&mut self.program_keys, program_keys);
+        add_newer(&mut self.api_keys, api_keys);
     }
 
     /// What is known with it.
@@ -67,10 +68,10 @@ impl CatalogPatch {
             last_user,
             user,
             api_key_on,
-            program_keys,
+            api_keys,
         } = self;
-        let mut known_keys = known.program_keys;
-        add_newer(&mut known_keys, program_keys);
+        let mut known_keys = known.api_keys;
+        add_newer(&mut known_keys, api_keys);
         KnownCatalog {
             registry_url: registry_url.or(known.registry_url),
             region: region.or(known.region),
@@ -78,7 +79,7 @@ impl CatalogPatch {
             last_user: last_user.or(known.last_user),
             user: user.unwrap_or(known.user),
             api_key_on: api_key_on.unwrap_or(known.api_key_on),
-            program_keys: known_keys,
+            api_keys: known_keys,
             registries_of_same_server: known.registries_of_same_server,
             is_lost: known.is_lost,
         }
@@ -86,13 +87,13 @@ impl CatalogPatch {
 }
 
 /// Adds what is not known yet; the oldest make way.
-fn add_newer(known: &mut Vec<String>, newer: Vec<String>) {
+fn add_newer(known: &mut Vec<ApiKeyHash>, newer: Vec<ApiKeyHash>) {
     for key in newer {
         if !known.contains(&key) {
             known.push(key);
         }
     }
-    known.drain(..known.len().saturating_sub(MOST_PROGRAM_KEYS));
+    known.drain(..known.len().saturating_sub(MOST_API_KEYS));
 }
 
 /// The patches of every catalog, the newest of each kind.

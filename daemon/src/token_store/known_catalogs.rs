@@ -15,6 +15,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use super::api_key_hash::ApiKeyHash;
 use super::catalog_patch::{CatalogPatch, CatalogPatches};
 use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
@@ -44,10 +45,9 @@ pub struct KnownCatalog {
     /// since. Never the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_on: Option<String>,
-    /// SHA-256 hashes, in hex, of API keys of programs that its registry has
-    /// known, the newest last.
+    /// Hashes of API keys that its registry has known, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub program_keys: Vec<String>,
+    pub api_keys: Vec<ApiKeyHash>,
     /// Where secrets of other catalogs on the same server went: of this one, it
     /// may be, by another spelling.
     #[serde(skip)]

@@ -4,6 +4,7 @@
 //! The whole of it is one small document, read and replaced as a unit under a
 //! lock that other daemons on the same state directory respect as well.
 
+mod api_key_hash;
 mod backend;
 mod catalog_patch;
 mod document;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use quilt_proto::{CatalogUrl, quoted};
 
+pub use self::api_key_hash::ApiKeyHash;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::catalog_patch::CatalogPatch;
@@ -250,10 +252,10 @@ impl Store {
         self.patch_known_catalog(catalog, patch);
     }
 
-    /// The catalog whose registry has known a program's API key of this hash.
-    pub fn catalog_of_program_key(&self, hash: &str) -> Option<CatalogUrl> {
+    /// The catalog whose registry has known an API key.
+    pub fn catalog_of_api_key(&self, hash: &ApiKeyHash) -> Option<CatalogUrl> {
         let known = self.known_catalogs.all().unwrap_or_default().into_iter();
-        let mut all = known.filter(|(_, known)| known.program_keys.iter().any(|it| it == hash));
+        let mut all = known.filter(|(_, known)| known.api_keys.contains(hash));
         all.next().map(|(catalog, _)| catalog)
     }
 

@@ -313,6 +313,14 @@ async fn a_stray_variable_leads_away_from_the_daemon() {
     let status = sh(&world, &variables, "quiltctl status").await;
     let line = status.failed(4);
     assert!(line.ends_with("; run: unset QUILTD_SOCKET"), "{line}");
+    // The same by an option, which cannot be unset.
+    let nowhere = world.home.path().join("nowhere/x.sock");
+    let led = ["--socket", nowhere.to_str().unwrap(), "status"];
+    let line = world.ctl(&led).await.failed(4);
+    let back = line.rsplit_once("; run: quiltctl ").expect(&line).1;
+    let back: Vec<&str> = back.split_whitespace().collect();
+    assert_eq!(back[..1], ["--socket"], "{line}");
+    world.ctl(&back).await.ok();
     assert!(!place.exists(), "started there");
 }
 

@@ -314,6 +314,32 @@ async fn keeping_back_is_told_survives_and_is_lifted() {
     world.ctl(RESTRICT).await.ok();
     assert_eq!(status_of(&world).await, 403);
 
+    // With no grant left, by any way, it is not forgotten: what gives a new one
+    // gives no more than before.
+    let kept = world.home.state().join("grants.json");
+    for way in ["revoke", "gone", "broken"] {
+        match way {
+            "revoke" => {
+                for grant in world.client().status().await.unwrap().grants {
+                    world.ctl(&["grants", "revoke", &grant.id]).await.ok();
+                }
+            }
+            "gone" => std::fs::remove_file(&kept).unwrap(),
+            _ => {
+                std::fs::write(&kept, "{").unwrap();
+                world.crash_and_restart().await;
+            }
+        }
+        let status = world.ctl(&["status"]).await;
+        assert!(status.stderr.contains(mend), "{way}: {}", status.stderr);
+        for catalog in [&other, &world].map(|it| it.stack.catalog_url()) {
+            world.ctl(&["config", catalog]).await.ok();
+            assert_eq!(status_of(&world).await, 403, "{way}");
+            let gateway = world.client().send(&ReadGateway).await.unwrap();
+            assert!(gateway.without_api_keys, "{way}");
+        }
+    }
+
     let whole = world.ctl(&["setup", "quilt3"]).await;
     assert!(whole.stdout.contains("no longer kept back"), "{whole:?}");
     assert!(whole.stderr.contains(mend), "{whole:?}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use quilt_tests::fake_stack::{KeySeed, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, KeySeed, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Run, World};
 use serde_json::{Value, json};
@@ -92,8 +92,9 @@ async fn quilts_mcp_server_works_on_the_login() {
     world.login().await;
     let told = world.ctl(&["setup", "quilt3"]).await;
     let (authority, token) = grant(&world);
-    let here = format!("http://{authority}");
     let catalog = world.stack.catalog_url();
+    let host = catalog.split_once("://").unwrap().1;
+    let here = format!("http://{authority}/catalogs/{host}");
     for variable in [
         format!("    QUILT_CATALOG_URL={catalog}\n"),
         format!("    QUILT_REGISTRY_URL={here}\n"),
@@ -105,6 +106,19 @@ async fn quilts_mcp_server_works_on_the_login() {
     assert!(!auth.contains("alice"), "{auth}");
     holds_everything(&texts(calls(&world, &here, &everything()).await));
     assert!(token.matches('.').count() == 2);
+
+    // Where another catalog is the default, it is refused, and acts on none.
+    let other = World::start().await;
+    world.ctl(&["use", other.stack.catalog_url()]).await.ok();
+    other.stack.control().reset_counts();
+    let refused = calls(&world, &here, &everything()[1..2]).await;
+    assert!(!refused.stdout.contains("demo-bucket"), "{refused:?}");
+    let asked = other.stack.control().calls(Endpoint::Graphql);
+    assert_eq!(asked, 0, "the other catalog was asked");
+    let told = world.ctl(&["setup", "quilt3", "--catalog", catalog]).await;
+    let said = format!("{catalog} is the default catalog now.");
+    assert!(told.stdout.contains(&said), "{told:?}");
+    holds_everything(&texts(calls(&world, &here, &everything()).await));
 
     // Nobody is let in by the shape alone.
     let id = &world.client().status().await.unwrap().grants[0].id.clone();
@@ -194,12 +208,7 @@ async fn the_gateway_names_itself_in_the_catalogs_config_json() {
     assert_eq!(config["navigator_url"], world.stack.catalog_url());
     assert_eq!(config["analyticsBucket"], "quilt-analytics-bucket");
     // Whoever asks does not make the catalog be asked each time.
-    let asked = || {
-        world
-            .stack
-            .control()
-            .calls(quilt_tests::fake_stack::Endpoint::Config)
-    };
+    let asked = || world.stack.control().calls(Endpoint::Config);
     let before = asked();
     for _ in 0..5 {
         assert_eq!(ask().await, (200, body.clone()));

@@ -117,6 +117,26 @@ async fn a_key_given_at_the_start_is_held_back_and_said_so() {
     two.untouched();
 }
 
+/// The shared configuration is anybody's to change, the key is one catalog's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_given_at_the_start_stays_with_its_catalog_when_another_one_is_configured() {
+    let mut two = Two::start().await;
+    let key = two.key();
+    let catalog = two.world.stack.catalog_url().to_owned();
+    let args = ["--token-store", "file"];
+    let variables = [("QUILT_API_KEY", key.as_str())];
+    for configured in [catalog.as_str(), two.other.catalog_url()] {
+        two.world.ctl(&["config", configured]).await.ok();
+        two.world.daemon.take().unwrap().stop().await;
+        two.world.daemon = Some(Daemon::start_with(&two.world.home, &args, &variables).await);
+        two.other.control().reset_counts();
+        let whoami = two.world.ctl(&["whoami", "--catalog", &catalog]).await;
+        assert!(whoami.ok().contains("alice"));
+        let asked = two.other.control().calls(Endpoint::Graphql);
+        assert_eq!(asked, 0, "the other registry was sent the key");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_held_back_is_used_once_the_user_agrees() {
     let mut two = Two::logged_in().await;

@@ -39,12 +39,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     } else {
         let is_narrowed =
             args.name.is_some() || args.fingerprint.is_some() || args.status.is_some();
-        let none = if is_narrowed {
-            "You have no such API keys; all there are: quiltctl api-keys list"
+        let (none, next) = if is_narrowed {
+            ("You have no such API keys.", "quiltctl api-keys list")
         } else {
-            "You have no API keys; make one: quiltctl api-keys create NAME"
+            ("You have no API keys.", "quiltctl api-keys create NAME")
         };
         view::screen(&look, &keys, view::Whose::Own, none).print(&look)?;
+        if keys.is_empty() {
+            output::next(&[(next.into(), "")]);
+        }
     }
     view::note_twins(&look, &keys);
     Ok(())

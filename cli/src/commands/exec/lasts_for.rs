@@ -105,7 +105,10 @@ fn session(
             let what = format!("! {key} ends {when}, before {job} are over");
             (what, Some(rotate))
         }
-        Some(end) => (format!("{key} ends {}, after {job}", look.when(end)), None),
+        Some(end) => (
+            format!("{key} ends {}, later than {job} from now", look.when(end)),
+            None,
+        ),
         None => (format!("when {key} ends, the stack has not said"), None),
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use quilt_proto::api::{ReadConfig, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
-use quilt_proto::{Command, locations};
+use quilt_proto::{CatalogUrl, Command, locations};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
@@ -47,13 +47,22 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         without_api_keys: args.without_api_keys,
     };
     let call = SetUpGateway(request);
+    let default = default_catalog(context);
     registry_consent::told(context, || {
-        context.print(&call, |gateway| show(context, args, &gateway))
+        context.print(&call, |gateway| {
+            show(context, args, &gateway, default.as_ref())
+        })
     })?;
     if let Some(proxy) = proxy_in_the_way() {
         output::note(proxy);
     }
     Ok(())
+}
+
+/// What `config.yml` names, which quilt3 and everything else take for the default.
+fn default_catalog(context: &Context) -> Option<CatalogUrl> {
+    let values = context.of_all_catalogs().send(&ReadConfig).ok()?;
+    values.get("navigator_url")?.as_str()?.parse().ok()
 }
 
 /// Where the catalog's AWS is.
@@ -62,7 +71,12 @@ fn region(context: &Context) -> Option<String> {
     Some(values.get("region")?.as_str()?.to_owned())
 }
 
-fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure> {
+fn show(
+    context: &Context,
+    args: Args,
+    gateway: &Gateway,
+    default: Option<&CatalogUrl>,
+) -> Result<(), Failure> {
     let catalog = gateway.catalog_url.as_ref().map(ToString::to_string);
     let catalog = catalog.unwrap_or_default();
     output::sentence_to_stdout(format_args!(
@@ -73,6 +87,13 @@ fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure>
             "already uses"
         },
     ))?;
+    // quilt3 knows one catalog, by the file that says which is the default.
+    if let Some(catalog) = &gateway.catalog_url
+        && default.is_some_and(|before| before != catalog)
+    {
+        let host = look::host(catalog);
+        output::line(format_args!("{host} is the default catalog now."))?;
+    }
     for file in gateway.files.iter().filter(|_| gateway.changed) {
         let file = look::file(Path::new(file));
         output::line(format_args!("  changed {file}"))?;
@@ -114,7 +135,10 @@ fn show(context: &Context, args: Args, gateway: &Gateway) -> Result<(), Failure>
             other.catalog_url, other.gateway_url
         ));
     }
-    if let (Some(catalog), Some(here)) = (&gateway.catalog_url, &gateway.gateway_url) {
+    if let (Some(catalog), Some(bare)) = (&gateway.catalog_url, &gateway.gateway_url) {
+        // The catalog's own: the bare one is that of whichever is the default.
+        let own = gateway.addresses.iter().find(|it| !is_other(it));
+        let here = own.map_or(bare, |own| &own.gateway_url);
         // Each to be copied, into a shell or into what starts the server.
         output::note("For Quilt's MCP server, set in the environment of quilt-mcp:");
         output::whole(format_args!(

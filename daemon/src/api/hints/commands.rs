@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quilt_proto::wire::DEFAULT_KEY_LIFETIME_DAYS;
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 pub(in crate::api) use quilt_trust::look;
 
@@ -125,8 +126,15 @@ pub(in crate::api) fn key(notice: &KeyDiagnostic) -> Command {
             is_over: true,
             ..
         } => refused_key(catalog, origin.as_ref(), *login_beneath),
-        KeyDiagnostic::Ends { catalog, .. } => {
-            Command::of("quiltctl api-keys rotate --current").option("--catalog", catalog)
+        KeyDiagnostic::Ends {
+            catalog,
+            is_short_lived,
+            ..
+        } => {
+            let longer = is_short_lived.then_some(DEFAULT_KEY_LIFETIME_DAYS);
+            Command::of("quiltctl api-keys rotate --current")
+                .option_if("--expires-in-days", longer)
+                .option("--catalog", catalog)
         }
         KeyDiagnostic::Forgotten { catalog } => new_key(catalog),
         KeyDiagnostic::UntrustedRegistry { catalog, named, .. } => accept_alone(catalog, named),

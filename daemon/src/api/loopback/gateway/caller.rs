@@ -138,7 +138,7 @@ impl KeyHolder {
         Some(Self {
             catalog: known.or_else(|| meant(loopback, named))?,
             key,
-            without_api_keys: loopback.app.grants.without_api_keys().unwrap_or_default(),
+            without_api_keys: loopback.app.gateway.keeps_back_api_keys(),
             slot: request.extensions.get().cloned(),
         })
     }
