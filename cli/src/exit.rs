@@ -132,6 +132,22 @@ impl Failure {
         }
     }
 
+    /// The same failure of a login by a key that nobody types: where one would be
+    /// typed, that login is run once more.
+    pub(crate) fn untyped(self, again: Command) -> Self {
+        const TYPED: &str = "quiltctl login --api-key";
+        let is_typed = |hint: &Command| {
+            let rest = hint.to_string();
+            let rest = rest.strip_prefix(TYPED).map(str::to_owned);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        if self.hint.as_ref().is_some_and(is_typed) {
+            self.hint(again)
+        } else {
+            self
+        }
+    }
+
     /// The same failure of what was typed: where that is to be run once more,
     /// its options stay; where a login is, a key at hand will do.
     pub(crate) fn of_typed(self, typed: &[OsString]) -> Self {

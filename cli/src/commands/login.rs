@@ -249,15 +249,8 @@ fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let used = key_source::environment(variable).and_then(|key| use_key(context, &key, accept));
     // Where a service logs in, there is nobody to type one.
-    used.map_err(|failure| {
-        if matches!(failure.code(), exit::INPUT | exit::REFUSED)
-            && failure.registry_host().is_none()
-        {
-            failure.hint(again(context).option("--api-key-env", variable))
-        } else {
-            failure
-        }
-    })
+    let by_variable = again(context).option("--api-key-env", variable);
+    used.map_err(|failure| failure.untyped(by_variable))
 }
 
 /// What somebody at the terminal agrees to. Where the catalog cannot be asked,
