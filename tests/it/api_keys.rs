@@ -143,7 +143,10 @@ async fn the_guide_on_storing_and_using_a_key() {
         .await
         .failed(8);
     assert!(line.contains("MINE environment variable not set"), "{line}");
-    assert!(line.ends_with(" --api-key-env MINE"), "nobody is there: {line}");
+    assert!(
+        line.ends_with(" --api-key-env MINE"),
+        "nobody is there: {line}"
+    );
     for (name, args) in [
         ("QUILT_API_KEY", &["login", "--api-key-env"][..]),
         ("MINE", &["login", "--api-key-env", "MINE"]),

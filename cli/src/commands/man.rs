@@ -37,10 +37,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     let mut command = &all;
     for name in &args.command {
-        command = command.find_subcommand(name).ok_or_else(|| {
-            let names = all.get_subcommands().map(clap::Command::get_name);
+        let here = command;
+        command = here.find_subcommand(name).ok_or_else(|| {
+            let names = here.get_subcommands().map(clap::Command::get_name);
             let known: Vec<&str> = names.collect();
-            let what = format!("there is no such command; there are {}", known.join(", "));
+            let what = if known.is_empty() {
+                "there is no such command".to_owned()
+            } else {
+                format!("there is no such command; there are {}", known.join(", "))
+            };
             Failure::new(exit::USAGE, what).hint("quiltctl --help")
         })?;
     }

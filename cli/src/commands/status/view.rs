@@ -20,10 +20,8 @@ pub(in crate::commands) fn screen(
         let login = Command::of("quiltctl login https://YOUR-CATALOG");
         screen.line(Line::command(4, &at_hand(login)));
     }
-    let several = status.catalogs.len() > 1;
     for catalog in &status.catalogs {
-        let is_default = several && status.default_catalog.as_ref() == Some(&catalog.catalog_url);
-        session(look, &mut screen, catalog, is_default);
+        session(look, &mut screen, catalog, &called(status, catalog));
         credentials(look, &mut screen, catalog, profiles);
         users(&mut screen, status, catalog);
     }
@@ -39,7 +37,7 @@ pub(in crate::commands) fn screen(
 }
 
 /// What does not stand at a session already.
-pub(super) fn not_at_a_session<'a>(
+pub(in crate::commands) fn not_at_a_session<'a>(
     findings: &'a [Finding],
     catalogs: &[CatalogStatus],
 ) -> Vec<&'a Finding> {
@@ -68,23 +66,29 @@ pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: 
     }
 }
 
+/// What a catalog is called besides its address: ` (prod, default)`.
+pub(in crate::commands) fn called(status: &Status, catalog: &CatalogStatus) -> String {
+    let several = status.catalogs.len() > 1;
+    let is_default = several && status.default_catalog.as_ref() == Some(&catalog.catalog_url);
+    let alias = catalog.alias.as_deref();
+    let names = alias.map(|alias| name(alias).to_string());
+    let names: Vec<String> = names
+        .into_iter()
+        .chain(is_default.then(|| "default".to_owned()))
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", names.join(", "))
+    }
+}
+
 /// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
-fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, is_default: bool) {
+fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &str) {
     let session = &catalog.session;
     let mut line = Line::default().with(look.mark(symbol(session))).with(" ");
     line = line.strong(host(&catalog.catalog_url));
-    let mut names = Vec::new();
-    names.extend(
-        catalog
-            .alias
-            .as_deref()
-            .map(|alias| name(alias).to_string()),
-    );
-    names.extend(is_default.then(|| "default".to_owned()));
-    if !names.is_empty() {
-        line = line.quiet(format!(" ({})", names.join(", ")));
-    }
-    line = line.with("  ");
+    line = line.quiet(called).with("  ");
     let between = format!(" {} ", look.symbol(Symbol::Beside));
     let mut facts: Vec<String> = Vec::new();
     if session.state == SessionState::Active

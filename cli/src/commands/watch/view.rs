@@ -1,6 +1,6 @@
 //! The model as a screen: sessions, what is asked, grants, the keys.
 
-use quilt_proto::wire::{AuditEntry, CatalogStatus, GrantStatus, SessionState};
+use quilt_proto::wire::{AuditEntry, CatalogStatus, GrantStatus, SessionState, Severity};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -83,14 +83,19 @@ fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if catalogs.is_empty() && model.status.is_some() {
         lines.push(Line::raw(if model.filter.is_empty() {
-            "Nobody is logged in."
+            "Nobody is logged in: press l to log in"
         } else {
             "No session matches."
         }));
     }
     for catalog in catalogs {
         let is_marked = marked.as_ref() == Some(&catalog.catalog_url);
-        lines.push(session(catalog, is_marked, look, room));
+        let called = model
+            .status
+            .as_ref()
+            .map(|all| status::called(all, catalog));
+        let called = called.unwrap_or_default();
+        lines.push(session(catalog, called, is_marked, look, room));
         lines.extend(trouble(catalog, look, room));
         for held in &catalog.credentials {
             lines.push(match held.expires_at {
@@ -121,10 +126,44 @@ fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
             });
         }
     }
+    lines.extend(findings(model, look, room));
     lines
 }
 
-fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look, room: u16) -> Line<'static> {
+/// What is to be mended that stands at no session.
+fn findings(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
+    let Some(all) = &model.status else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for finding in status::not_at_a_session(&all.findings, &all.catalogs) {
+        let symbol = match finding.severity {
+            Severity::Error => Symbol::Bad,
+            Severity::Warning => Symbol::Beware,
+        };
+        let words = clean(&finding.summary);
+        let width = usize::from(room).saturating_sub(INDENT.len());
+        for (at, words) in wrap(&words, width).into_iter().enumerate() {
+            let mark = if at == 0 { look.symbol(symbol) } else { " " };
+            lines.push(Line::from(vec![
+                Span::raw("  "),
+                Span::styled(mark, accent(look, symbol)),
+                Span::raw(format!(" {words}")),
+            ]));
+        }
+        let leads = look.symbol(Symbol::Leads);
+        lines.push(Line::raw(format!("{INDENT}{leads} {}", finding.hint)));
+    }
+    lines
+}
+
+fn session(
+    catalog: &CatalogStatus,
+    called: String,
+    is_marked: bool,
+    look: &Look,
+    room: u16,
+) -> Line<'static> {
     let session = &catalog.session;
     let state = match session.state {
         SessionState::Expired => "ended: press l to log in".to_owned(),
@@ -139,10 +178,6 @@ fn session(catalog: &CatalogStatus, is_marked: bool, look: &Look, room: u16) -> 
     }
     facts.push(state);
     let host = host(&catalog.catalog_url);
-    let called = catalog
-        .alias
-        .as_deref()
-        .map_or_else(String::new, |alias| format!(" ({})", name(alias)));
     let mut spans = vec![
         Span::raw(if is_marked { "> " } else { "  " }),
         Span::styled(look.symbol(symbol), accent(look, symbol)),
