@@ -102,6 +102,25 @@ pub(crate) fn read_named(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>
 /// old or the new one. Owner, group, mode, access control list and a symlink in
 /// its place are kept, or others get nothing; a new file is for this user only.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_if(path, content, || Ok(true)).map(drop)
+}
+
+/// The same unless another program has changed the file since `before` was in
+/// it, as far as that can be told: nothing is replaced then, and the answer is
+/// false.
+pub(crate) fn replace_unchanged(
+    path: &Path,
+    content: &[u8],
+    before: Option<&[u8]>,
+) -> io::Result<bool> {
+    replace_if(path, content, || Ok(read(path)?.as_deref() == before))
+}
+
+fn replace_if(
+    path: &Path,
+    content: &[u8],
+    is_wanted: impl FnOnce() -> io::Result<bool>,
+) -> io::Result<bool> {
     quilt_trust::check(path)?;
     let target = resolve(path)?;
     if target.exists() && !target.is_file() {
@@ -110,14 +129,22 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let before = Rights::of(&target)?;
     let dir = target.parent().unwrap_or(Path::new("/"));
     let temporary = dir.join(state_files::CLI_TEMPORARY.name(std::process::id()));
-    let written = write_new(&temporary, content, before.as_ref())
-        .and_then(|()| fs::rename(&temporary, &target));
-    if written.is_err() {
+    // Asked last: all that takes long is done.
+    let replaced = write_new(&temporary, content, before.as_ref())
+        .and_then(|()| is_wanted())
+        .and_then(|is_wanted| {
+            if is_wanted {
+                fs::rename(&temporary, &target)?;
+            }
+            Ok(is_wanted)
+        });
+    if !matches!(replaced, Ok(true)) {
         // The error that led here says more than one about the leftover.
         let _ = fs::remove_file(&temporary);
+        return replaced;
     }
-    written?;
-    File::open(dir)?.sync_all()
+    File::open(dir)?.sync_all()?;
+    Ok(true)
 }
 
 fn write_new(path: &Path, content: &[u8], like: Option<&Rights>) -> io::Result<()> {
@@ -146,5 +173,25 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
             std::path::absolute(path)
         }
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_program_wrote_meanwhile_is_not_replaced() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("config");
+        assert!(replace_unchanged(&path, b"one", None).unwrap());
+        fs::write(&path, "one, and more").unwrap();
+        assert!(!replace_unchanged(&path, b"two", Some(b"one")).unwrap());
+        assert!(!replace_unchanged(&path, b"two", None).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"one, and more");
+        assert!(replace_unchanged(&path, b"two", Some(b"one, and more")).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let left = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left beside it");
     }
 }

@@ -143,6 +143,12 @@ async fn it_carries_the_registrys_paths_and_no_others() {
         (200, Some(token.as_str()))
     );
     assert_eq!(world.stack.control().calls(Endpoint::Token), tokens);
+    // Of a form no more is taken than a token needs.
+    let padded = |length: usize| format!("{own}&more={}", "x".repeat(length));
+    let (status, _) = raw(&authority, "POST /api/token", &form, &padded(8 * 1024)).await;
+    assert_eq!(status, 200, "the control");
+    let (status, body) = raw(&authority, "POST /api/token", &form, &padded(32 * 1024)).await;
+    assert_eq!(status, 413, "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

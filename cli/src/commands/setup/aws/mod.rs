@@ -14,8 +14,9 @@ mod elsewhere;
 mod read_only;
 mod record;
 mod undo;
+mod write;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,14 +24,13 @@ use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
 use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
 
-use self::edit::{DesiredProfile, Edit};
 use self::elsewhere::Purpose;
-use self::read_only::{by_hand, unwritable_file};
-use self::record::{Record, Records};
+use self::record::Records;
 use self::undo::take_back;
 pub(super) use self::undo::undo_all;
+use self::write::{Done, put_in};
 use super::unit;
-use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, command_line};
+use crate::aws_files::{self, CONFIG_ENV, command_line};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
@@ -100,16 +100,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     // Whoever else sets up at this moment reads what this run has written.
     let _alone = alone()?;
-    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
-    let current = read(&path)?;
-    let bytes = current.clone().unwrap_or_default();
-    let record = records.find(&path, &name).cloned();
-    let taken_back = record
-        .as_ref()
-        .and_then(|record| record.edit.revert(&bytes));
-
     if args.undo {
-        let changed = take_back(&path, &name, &mut records, &bytes)?;
+        let mut records = Records::load().map_err(|error| unrecorded(&error))?;
+        let changed = take_back(&path, &name, &mut records)?;
         let done = if changed {
             "is as before"
         } else {
@@ -117,72 +110,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         };
         return report(context, &path, &name, done, changed);
     }
-
-    let created = record.as_ref().map_or_else(
-        || current.is_none() || records.has_created(&path),
-        |record| record.created,
-    );
-    let lines = wanted_lines;
-    conflict::goes_before(&place(CREDENTIALS_ENV)?, &name)?;
-    let wanted = DesiredProfile {
-        profile: &name,
-        lines: &lines,
+    let (words, changed) = match put_in(&path, &name, &wanted_lines)? {
+        Done::Already => ("is set up already", false),
+        Done::Now => ("is set up", true),
     };
-    let same = record.as_ref().is_some_and(|record| record.lines == lines);
-    // A line that was the user's, and so not part of the edit, may be gone.
-    if same && taken_back.is_some() && edit::is_complete(&bytes, &wanted) {
-        return set_up(context, &path, &name, "is set up already", false);
-    }
-    let original = taken_back.unwrap_or_else(|| bytes.clone());
-    let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
-        let what = format!("{}: {conflict}", quoted::path(&path));
-        Failure::new(exit::INPUT, what).hint(conflict::by_another_name(&name))
-    })?;
-    let result = edit.apply(&original);
-    if let Some(why) = edit::unreadable(&result) {
-        return Err(by_hand(&path, &wanted, &why.what, why.hint(&path)));
-    }
-    if result == bytes {
-        return set_up(context, &path, &name, "is set up already", false);
-    }
-    records.put(Record {
-        config: path.clone(),
-        profile: name.clone(),
-        created,
-        lines,
-        edit,
-    });
-    // Recorded first: an edit without a record could not be undone, while a
-    // record without its edit does nothing.
-    records.save().map_err(|error| unrecorded(&error))?;
-    let wanted = DesiredProfile {
-        profile: &name,
-        lines: &records
-            .find(&path, &name)
-            .map_or_else(Vec::new, |it| it.lines.clone()),
-    };
-    if let Some((what, hint)) = unwritable_file(&path) {
-        forget(&mut records, &path, &name)?;
-        return Err(by_hand(&path, &wanted, what, hint));
-    }
-    if let Err(error) = try_write(&path, &result) {
-        forget(&mut records, &path, &name)?;
-        return Err(match error.kind() {
-            ErrorKind::PermissionDenied
-            | ErrorKind::ReadOnlyFilesystem
-            | ErrorKind::ResourceBusy
-                if quilt_trust::behind(&error).is_none_or(|why| !why.is_about_others()) =>
-            {
-                let hint = match error.kind() {
-                    ErrorKind::ReadOnlyFilesystem => conflict::in_another_file(&name),
-                    _ => Command::edit(&path),
-                };
-                by_hand(&path, &wanted, &error.to_string(), hint)
-            }
-            _ => failed_at(&path, &error),
-        });
-    }
-    set_up(context, &path, &name, "is set up", true)
+    set_up(context, &path, &name, words, changed)
 }
 
 /// The right to set up, alone among all that do.
@@ -193,12 +125,6 @@ fn alone() -> Result<LockFile, Failure> {
         Instant::now() + LOCK_TIMEOUT,
     )
     .map_err(|error| failed("the lock of set-ups", &state, &error))
-}
-
-/// What was not written is not to be undone.
-fn forget(records: &mut Records, path: &Path, name: &str) -> Result<(), Failure> {
-    records.remove(path, name);
-    records.save().map_err(|error| unrecorded(&error))
 }
 
 /// The catalog that is meant. What is written into the file is its URL: a name
@@ -282,16 +208,6 @@ fn place(variable: &str) -> Result<PathBuf, Failure> {
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     aws_files::read(path).map_err(|error| failed_at(path, &error))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    try_write(path, bytes).map_err(|error| failed_at(path, &error))
-}
-
-fn try_write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), files::create_private_dir)
-        .and_then(|()| files::replace(path, bytes))
 }
 
 fn report(

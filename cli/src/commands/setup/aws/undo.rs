@@ -6,7 +6,8 @@ use std::path::Path;
 use quilt_proto::{Command, quoted};
 
 use super::record::Records;
-use super::{edit, failed_at, read, unrecorded, write};
+use super::write::{try_write, until_unchanged};
+use super::{edit, failed_at, read, unrecorded};
 use crate::exit::{self, Failure};
 use crate::files;
 
@@ -16,20 +17,20 @@ pub(in crate::commands::setup) fn undo_all() -> Result<bool, Failure> {
     let mut changed = false;
     for record in records.all() {
         files::may_write([record.config.as_path()])?;
-        let bytes = read(&record.config)?.unwrap_or_default();
-        changed |= take_back(&record.config, &record.profile, &mut records, &bytes)?;
+        changed |= take_back(&record.config, &record.profile, &mut records)?;
     }
     Ok(changed)
 }
 
-/// Puts a file back as it was before a profile was set up in it. `bytes` is what
-/// is in it now.
-pub(super) fn take_back(
-    path: &Path,
-    name: &str,
-    records: &mut Records,
-    bytes: &[u8],
-) -> Result<bool, Failure> {
+/// Puts a file back as it was before a profile was set up in it.
+pub(super) fn take_back(path: &Path, name: &str, records: &mut Records) -> Result<bool, Failure> {
+    until_unchanged(path, || take_out(path, name, records))
+}
+
+/// The same, once: nothing where another program changed the file meanwhile.
+fn take_out(path: &Path, name: &str, records: &mut Records) -> Result<Option<bool>, Failure> {
+    let current = read(path)?;
+    let bytes = current.as_deref().unwrap_or_default();
     let record = records.find(path, name).cloned();
     let original = record.as_ref().map(|it| (it, it.edit.revert(bytes)));
     let changed = match original {
@@ -39,7 +40,10 @@ pub(super) fn take_back(
             if is_ours && original.trim_ascii().is_empty() {
                 fs::remove_file(path).map_err(|error| failed_at(path, &error))?;
             } else {
-                write(path, &original)?;
+                let written = try_write(path, &original, current.as_deref());
+                if !written.map_err(|error| failed_at(path, &error))? {
+                    return Ok(None);
+                }
             }
             true
         }
@@ -56,5 +60,5 @@ pub(super) fn take_back(
         records.remove(path, name);
         records.save().map_err(|error| unrecorded(&error))?;
     }
-    Ok(changed)
+    Ok(Some(changed))
 }

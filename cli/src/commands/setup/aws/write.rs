@@ -1,0 +1,147 @@
+//! Writing a profile into the file, which other programs may change meanwhile.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use quilt_proto::{Command, quoted};
+
+use super::edit::{self, DesiredProfile, Edit};
+use super::read_only::{by_hand, unwritable_file};
+use super::record::{Record, Records};
+use super::{conflict, failed_at, place, read, unrecorded};
+use crate::aws_files::CREDENTIALS_ENV;
+use crate::exit::{self, Failure};
+use crate::files;
+
+/// How often an edit is tried while another program changes the file.
+const TRIES: usize = 20;
+
+/// How a profile came to be in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Done {
+    Already,
+    Now,
+}
+
+/// Puts a profile into a file.
+pub(super) fn put_in(path: &Path, name: &str, lines: &[(String, String)]) -> Result<Done, Failure> {
+    until_unchanged(path, || try_put_in(path, name, lines))
+}
+
+/// Edits a file anew while another program changes it in between.
+pub(super) fn until_unchanged<T>(
+    path: &Path,
+    mut edit: impl FnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    for _ in 0..TRIES {
+        if let Some(done) = edit()? {
+            return Ok(done);
+        }
+    }
+    let what = format!(
+        "another program changes {} all the time",
+        quoted::path(path)
+    );
+    Err(Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup aws"))
+}
+
+/// Puts a profile into a file; nothing where another program changed the file
+/// meanwhile.
+fn try_put_in(
+    path: &Path,
+    name: &str,
+    lines: &[(String, String)],
+) -> Result<Option<Done>, Failure> {
+    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
+    let current = read(path)?;
+    let bytes = current.clone().unwrap_or_default();
+    let record = records.find(path, name).cloned();
+    let taken_back = record
+        .as_ref()
+        .and_then(|record| record.edit.revert(&bytes));
+    let created = record.as_ref().map_or_else(
+        || current.is_none() || records.has_created(path),
+        |record| record.created,
+    );
+    conflict::goes_before(&place(CREDENTIALS_ENV)?, name)?;
+    let wanted = DesiredProfile {
+        profile: name,
+        lines,
+    };
+    let same = record.as_ref().is_some_and(|record| record.lines == lines);
+    // A line that was the user's, and so not part of the edit, may be gone.
+    if same && taken_back.is_some() && edit::is_complete(&bytes, &wanted) {
+        return Ok(Some(Done::Already));
+    }
+    let original = taken_back.unwrap_or_else(|| bytes.clone());
+    let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
+        let what = format!("{}: {conflict}", quoted::path(path));
+        Failure::new(exit::INPUT, what).hint(conflict::by_another_name(name))
+    })?;
+    let result = edit.apply(&original);
+    if let Some(why) = edit::unreadable(&result) {
+        return Err(by_hand(path, &wanted, &why.what, why.hint(path)));
+    }
+    if result == bytes {
+        return Ok(Some(Done::Already));
+    }
+    records.put(Record {
+        config: path.to_owned(),
+        profile: name.to_owned(),
+        created,
+        lines: lines.to_vec(),
+        edit,
+    });
+    // Recorded first: an edit without a record could not be undone, while a
+    // record without its edit does nothing.
+    records.save().map_err(|error| unrecorded(&error))?;
+    if let Some((what, hint)) = unwritable_file(path) {
+        restore(&mut records, path, name, record)?;
+        return Err(by_hand(path, &wanted, what, hint));
+    }
+    match try_write(path, &result, current.as_deref()) {
+        Ok(true) => Ok(Some(Done::Now)),
+        Ok(false) => {
+            restore(&mut records, path, name, record)?;
+            Ok(None)
+        }
+        Err(error) => {
+            restore(&mut records, path, name, record)?;
+            Err(match error.kind() {
+                ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::ResourceBusy
+                    if quilt_trust::behind(&error).is_none_or(|why| !why.is_about_others()) =>
+                {
+                    let hint = match error.kind() {
+                        ErrorKind::ReadOnlyFilesystem => conflict::in_another_file(name),
+                        _ => Command::edit(path),
+                    };
+                    by_hand(path, &wanted, &error.to_string(), hint)
+                }
+                _ => failed_at(path, &error),
+            })
+        }
+    }
+}
+
+/// What was not written is not to be undone; what was there before still is.
+fn restore(
+    records: &mut Records,
+    path: &Path,
+    name: &str,
+    before: Option<Record>,
+) -> Result<(), Failure> {
+    match before {
+        Some(before) => records.put(before),
+        None => records.remove(path, name),
+    }
+    records.save().map_err(|error| unrecorded(&error))
+}
+
+/// Replaces what was in a file, unless another program did meanwhile.
+pub(super) fn try_write(path: &Path, bytes: &[u8], before: Option<&[u8]>) -> io::Result<bool> {
+    path.parent()
+        .map_or(Ok(()), files::create_private_dir)
+        .and_then(|()| files::replace_unchanged(path, bytes, before))
+}
