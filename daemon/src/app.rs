@@ -177,7 +177,7 @@ impl App {
         ));
         let keys = Keys::new(Arc::clone(&stack), Arc::clone(&clock), tasks.clone());
         let sdk_files = SdkFiles::new(&config.python_sdk_dir, &config.state_dir);
-        let gateway = Gateway::new(Arc::clone(&grants), sdk_files, sessions.store().clone());
+        let gateway = Gateway::new(Arc::clone(&grants), sdk_files);
         Ok(Self {
             sessions,
             audit: AuditLog::open(&config.state_dir),

@@ -38,9 +38,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// memory, and a page of Athena's has some megabytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
+/// The same of one with credentials, which has some kilobytes.
+const MAX_CREDENTIALS: usize = 256 * 1024;
+
 /// What the standard variables say of AWS (endpoints, region, FIPS, dual
 /// stack), and nothing of who anybody is: no profile, key or role of the
-/// environment, and no file, is ever read, and nobody is asked.
+/// environment, and no file, is ever read, and nobody is asked. What is asked for
+/// with it is credentials.
 pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
     // The loader wants files; these are empty.
     let none = EnvConfigFiles::builder()
@@ -55,7 +59,7 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(2)
         .with_initial_backoff(Duration::from_millis(100));
-    loader(clients)
+    over(clients, MAX_CREDENTIALS)
         .no_credentials()
         // Else the keys of every call would be kept.
         .identity_cache(IdentityCache::no_cache())
@@ -75,8 +79,12 @@ pub async fn config(clients: &Arc<Clients>) -> SdkConfig {
 
 /// The usual configuration of an SDK, over these clients.
 pub fn loader(clients: &Arc<Clients>) -> ConfigLoader {
-    let http = Http(Arc::clone(clients));
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http)
+    over(clients, MAX_ANSWER)
+}
+
+fn over(clients: &Arc<Clients>, most: usize) -> ConfigLoader {
+    let clients = Arc::clone(clients);
+    aws_config::defaults(BehaviorVersion::latest()).http_client(Http { clients, most })
 }
 
 /// The endpoint that the standard variables name for a service, if they do.
@@ -132,7 +140,11 @@ fn of_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Fai
 
 /// The SDK's HTTP, over this crate's clients.
 #[derive(Debug, Clone)]
-struct Http(Arc<Clients>);
+struct Http {
+    clients: Arc<Clients>,
+    /// The most that is read of an answer, in bytes.
+    most: usize,
+}
 
 impl HttpClient for Http {
     fn http_connector(
@@ -146,12 +158,16 @@ impl HttpClient for Http {
 
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let clients = Arc::clone(&self.0);
-        HttpConnectorFuture::new(async move { send(&clients, request).await })
+        let Self { clients, most } = self.clone();
+        HttpConnectorFuture::new(async move { send(&clients, request, most).await })
     }
 }
 
-async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn send(
+    clients: &Clients,
+    request: HttpRequest,
+    most: usize,
+) -> Result<HttpResponse, ConnectorError> {
     let user = |error: Box<dyn StdError + Send + Sync>| ConnectorError::user(error);
     let request = request
         .try_into_http1x()
@@ -170,7 +186,7 @@ async fn send(clients: &Clients, request: HttpRequest) -> Result<HttpResponse, C
     let answer = client.execute(request).await;
     let answer = answer.map_err(|error| lost(clients.failure(&url, &error)))?;
     let answer = http::Response::<reqwest::Body>::from(answer)
-        .map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER)));
+        .map(|body| SdkBody::from_body_1_x(Limited::new(body, most)));
     HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
@@ -219,7 +235,7 @@ mod tests {
         let network = Arc::new(Network::default());
         let clients = Clients::new(&network, |builder| builder);
         let request = HttpRequest::get(url).unwrap();
-        let answer = send(&clients, request).await.unwrap();
+        let answer = send(&clients, request, MAX_ANSWER).await.unwrap();
         let read = answer.into_body().collect().await;
         drop(server);
         Some(read.ok()?.to_bytes().len())

@@ -14,18 +14,15 @@ use crate::doctor::KeyNotTaken;
 use crate::handover::{self, HandoverError, HandoverKey, Offer};
 use crate::keys::{StartupKey, StartupKeys};
 use crate::own_program::Program;
-use crate::token_store::ApiKeyHash;
 
 impl App {
     /// Uses a key the daemon was started with, for `catalog`, else for the one
     /// whose registry has known it, else for the configured one: which that is
     /// may have changed since the key was given. Needs the runtime.
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
-        let hash = ApiKeyHash::of(key.secret.secret());
-        let known = self.sessions.store().catalog_of_api_key(&hash);
-        let session = match known.filter(|_| catalog.is_none()) {
-            Some(known) => self.sessions.session(&known),
-            None => self.session(catalog)?,
+        let session = match (catalog, self.sessions.of_known_key(&key.secret)) {
+            (None, Some(known)) => self.sessions.session(&known),
+            (catalog, _) => self.session(catalog)?,
         };
         self.keys.set_unchecked(&session, &key.secret, None);
         if let Some(origin) = &key.origin {

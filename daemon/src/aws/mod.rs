@@ -4,12 +4,12 @@
 //! environment is ever read. Only where AWS is (`AWS_ENDPOINT_URL*`) and the
 //! way there (certificates, proxies) come from there.
 
-mod bounded_body;
 mod console;
 mod error;
 mod sts;
 #[cfg(test)]
 mod test_transport;
+mod without_comments;
 mod xml;
 
 use std::sync::Arc;

@@ -12,8 +12,8 @@ use quilt_network::Failure;
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Secret, Timestamp, quoted};
 
-use super::bounded_body::Bounded;
 use super::error::said;
+use super::without_comments::NoComments;
 use super::xml::text_of;
 use super::{Aws, AwsError, SessionKeys};
 
@@ -108,7 +108,7 @@ impl Aws {
         );
         let config = aws_sdk_sts::config::Builder::from(&self.config)
             .region(region)
-            .interceptor(Bounded)
+            .interceptor(NoComments)
             .credentials_provider(credentials);
         Client::from_conf(config.build())
     }

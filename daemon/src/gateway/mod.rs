@@ -11,7 +11,6 @@ mod config_json;
 mod configure;
 mod error;
 mod graphql;
-mod own_keys;
 mod proxy;
 mod redirect_watch;
 mod secret_filter;
@@ -27,12 +26,10 @@ use self::config_json::ConfigJsonCache;
 pub use self::configure::{Configured, GatewayDiagnostic, Imported, Options, State};
 pub use self::error::GatewayError;
 pub use self::graphql::GraphqlRequest;
-use self::own_keys::OwnKeys;
 pub use self::proxy::forward;
 use self::redirect_watch::ChangeLock;
 use crate::grant::{Endpoint, Grants};
 use crate::quilt3::SdkFiles;
-use crate::token_store::Store;
 
 /// How often a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -48,8 +45,6 @@ pub struct Gateway {
     /// One change of the SDK's files at a time.
     changing: ChangeLock,
     config_json_cache: ConfigJsonCache,
-    /// Keys of programs that registries have known.
-    pub own_keys: OwnKeys,
 }
 
 /// The task that keeps credentials out of the SDK's files.
@@ -60,14 +55,13 @@ struct Guard {
 
 impl Gateway {
     /// Over the SDK's files; nothing is looked at yet.
-    pub fn new(grants: Arc<Grants>, sdk_files: SdkFiles, store: Store) -> Self {
+    pub fn new(grants: Arc<Grants>, sdk_files: SdkFiles) -> Self {
         Self {
             grants,
             sdk_files,
             guard: Mutex::default(),
             changing: ChangeLock::default(),
             config_json_cache: ConfigJsonCache::default(),
-            own_keys: OwnKeys::new(store),
         }
     }
 

@@ -69,13 +69,17 @@ impl Session {
         }
     }
 
-    /// The catalog's registry knows a key: it is this catalog's from now on, also
-    /// where nobody says which one's it is.
+    /// The catalog's registry knows a key: it is this catalog's from now on where
+    /// nobody says which one's it is, unless it is another's already.
     pub fn remember_key(&self, key: &Secret) {
-        self.learn(CatalogPatch {
-            api_keys: vec![ApiKeyHash::of(key)],
-            ..CatalogPatch::default()
-        });
+        let hash = ApiKeyHash::of(key);
+        let store = &self.dependencies.store;
+        if store.catalog_of_api_key(&hash).is_none() {
+            self.learn(CatalogPatch {
+                api_keys: vec![hash],
+                ..CatalogPatch::default()
+            });
+        }
     }
 
     /// The stack said no to a key, twice.

@@ -34,7 +34,7 @@ mod web_login;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quilt_proto::CatalogUrl;
+use quilt_proto::{ApiKeySecret, CatalogUrl};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -56,7 +56,7 @@ use crate::clock::SharedClock;
 use crate::files::Stamp;
 use crate::metrics::RefreshMeter;
 use crate::stack::StackClient;
-use crate::token_store::{Store, StoreError};
+use crate::token_store::{ApiKeyHash, Store, StoreError};
 
 /// How many catalogs without a session are remembered.
 const MAX_IDLE: usize = 64;
@@ -206,6 +206,13 @@ impl Sessions {
     /// Tells when some session is somebody else now, or works again.
     pub fn identities(&self) -> watch::Receiver<u64> {
         self.dependencies.events.identities.subscribe()
+    }
+
+    /// The catalog whose registry was the first to know an API key, by whichever
+    /// daemon.
+    pub fn of_known_key(&self, key: &ApiKeySecret) -> Option<CatalogUrl> {
+        let hash = ApiKeyHash::of(key.secret());
+        self.dependencies.store.catalog_of_api_key(&hash)
     }
 
     /// The token store.

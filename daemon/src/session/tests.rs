@@ -14,7 +14,7 @@ use reqwest::{Request, Response};
 
 use crate::refresh::Source;
 use crate::stack::{StackClient, Wire};
-use crate::token_store::{Document, LoginMethod, Record, Reservation};
+use crate::token_store::{Document, LoginMethod, Record, Reservation, StoreChoice};
 
 async fn sessions() -> Sessions {
     sessions_over(StackClient::default(), Store::in_memory()).await
@@ -77,6 +77,27 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
     assert!(session.clear_key());
     assert!(!session.clear_key());
     assert!(session.bearer(Duration::from_secs(1)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_stays_with_the_catalog_that_knew_it_first_whichever_daemon_is_asked() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let here = async || {
+        let store = crate::token_store::open(StoreChoice::File, dir.path())
+            .await
+            .unwrap();
+        sessions_over(StackClient::default(), store).await
+    };
+    let key: ApiKeySecret = format!("qk_{}", "a".repeat(20)).parse().unwrap();
+    let sessions = here().await;
+    assert_eq!(sessions.of_known_key(&key), None);
+    for name in ["a", "b"] {
+        let session = sessions.session(&catalog(name));
+        session.remember_key(key.secret());
+        session.keep_notes().await;
+    }
+    assert_eq!(sessions.of_known_key(&key), Some(catalog("a")));
+    assert_eq!(here().await.of_known_key(&key), Some(catalog("a")));
 }
 
 #[tokio::test]

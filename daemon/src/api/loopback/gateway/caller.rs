@@ -132,9 +132,9 @@ impl KeyHolder {
         }
         let key: ApiKeySecret = token.parse().ok()?;
         let named = request.extensions.get();
-        let own_keys = &loopback.app.gateway.own_keys;
+        let sessions = &loopback.app.sessions;
         // The address of no catalog in particular may be another one's by now.
-        let known = own_keys.catalog(&key).filter(|_| named.is_none());
+        let known = sessions.of_known_key(&key).filter(|_| named.is_none());
         Some(Self {
             catalog: known.or_else(|| meant(loopback, named))?,
             key,
@@ -161,11 +161,17 @@ impl KeyHolder {
     /// Keeps a key with its catalog. A registry answers 200 also to one that it
     /// does not know, so it is asked whose it is, once.
     async fn settle(&self, app: &App, registry: &RegistryUrl) {
-        let own_keys = &app.gateway.own_keys;
-        let is_settled = own_keys.catalog(&self.key).is_some();
+        let is_settled = app.sessions.of_known_key(&self.key).is_some();
         if !is_settled && app.stack.me(registry, self.key.secret()).await.is_ok() {
-            own_keys.known(&self.key, &self.catalog).await;
+            self.known(app).await;
         }
+    }
+
+    /// The registry knows the key, also for the next daemon.
+    async fn known(&self, app: &App) {
+        let session = app.sessions.session(&self.catalog);
+        session.remember_key(self.key.secret());
+        session.keep_notes().await;
     }
 
     /// Where secrets of the catalog go. Nobody has succeeded anywhere before the
@@ -180,8 +186,7 @@ impl KeyHolder {
             Ok(_) => {
                 session.still_trusted(&trusted).await?;
                 session.trust_registry(trusted.registry());
-                session.keep_notes().await;
-                app.gateway.own_keys.known(&self.key, &self.catalog).await;
+                self.known(app).await;
             }
             // Its own word for that is the answer.
             Err(StackError::Unauthorized { .. }) => {}
@@ -200,7 +205,7 @@ impl KeyHolder {
         match asked.await {
             Ok(()) => {
                 self.authenticated();
-                app.gateway.own_keys.known(&self.key, &self.catalog).await;
+                self.known(app).await;
                 Ok(())
             }
             Err(SessionError::Stack(StackError::Unauthorized { .. })) => {

@@ -1,4 +1,4 @@
-//! Answers of AWS, read only so far, and only as all of its readers read them.
+//! Answers of AWS, taken only as all of its readers read them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,20 +8,16 @@ use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http_body_util::Limited;
 use hyper::body::{Body, Frame, SizeHint};
 use zeroize::Zeroizing;
 
-/// Largest answer read, in bytes; one with credentials has some kilobytes.
-const MAX_ANSWER: usize = 256 * 1024;
-
-/// The SDK reads whole answers into memory, however long they are.
+/// Refuses answers with credentials that have comments in them.
 #[derive(Debug)]
-pub(super) struct Bounded;
+pub(super) struct NoComments;
 
-impl Intercept for Bounded {
+impl Intercept for NoComments {
     fn name(&self) -> &'static str {
-        "Bounded"
+        "NoComments"
     }
 
     fn modify_before_deserialization(
@@ -31,9 +27,8 @@ impl Intercept for Bounded {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response_mut().body_mut();
-        let endless = std::mem::replace(body, SdkBody::taken());
-        let bounded = Limited::new(endless, MAX_ANSWER);
-        *body = SdkBody::from_body_1_x(WithoutComments::new(bounded));
+        let answer = std::mem::replace(body, SdkBody::taken());
+        *body = SdkBody::from_body_1_x(WithoutComments::new(answer));
         Ok(())
     }
 }
