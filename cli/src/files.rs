@@ -116,6 +116,28 @@ pub(crate) fn replace_unchanged(
     replace_if(path, content, || Ok(read(path)?.as_deref() == before))
 }
 
+/// How often an edit is tried while another program changes the file.
+const TRIES: usize = 20;
+
+/// Edits a file anew while another program changes it in between, which `edit`
+/// answers nothing for. `again` is what the user runs.
+pub(crate) fn until_unchanged<T>(
+    path: &Path,
+    again: &'static str,
+    mut edit: impl FnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    for _ in 0..TRIES {
+        if let Some(done) = edit()? {
+            return Ok(done);
+        }
+    }
+    let what = format!(
+        "another program changes {} all the time",
+        quoted::path(path)
+    );
+    Err(Failure::new(exit::UNEXPECTED, what).hint(again))
+}
+
 fn replace_if(
     path: &Path,
     content: &[u8],

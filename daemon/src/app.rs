@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use quilt_network::Network;
 use quilt_proto::wire::{CatalogStatus, Me, Protection, SessionUser, Status};
-use quilt_proto::{CatalogUrl, Timestamp, state_files};
+use quilt_proto::{ApiKeySecret, CatalogUrl, Timestamp, state_files};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -232,6 +232,24 @@ impl App {
         catalog: Option<&str>,
     ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
         Ok(self.sessions.session(&self.catalog(catalog)?))
+    }
+
+    /// The session that an API key is for: of the catalog that is asked for, else
+    /// of the one whose registry has known the key, else of the configured one.
+    /// Which that is may have changed since the key was given.
+    pub fn session_of_key(
+        &self,
+        catalog: Option<&str>,
+        key: &ApiKeySecret,
+    ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
+        let is_named = catalog.is_some_and(|catalog| !catalog.trim().is_empty());
+        match self.sessions.of_known_key(key) {
+            Some(known) if !is_named => Ok(self.sessions.session(&known)),
+            None if !is_named && self.sessions.store().has_lost_catalogs() => {
+                Err(catalog_resolver::CatalogError::KeyUnplaced)
+            }
+            _ => self.session(catalog),
+        }
     }
 
     /// The catalog asked for, else the configured one, else the only one that

@@ -23,6 +23,9 @@ pub enum CatalogError {
     /// Nothing was asked for and nothing is configured.
     #[error("no catalog is configured")]
     NotConfigured,
+    /// An API key came without its catalog, and where keys worked was lost.
+    #[error("which catalog the API key is of is not known any more: catalogs.json was broken")]
+    KeyUnplaced,
     /// The configuration cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),

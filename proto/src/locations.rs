@@ -149,7 +149,7 @@ fn runtime_dir(dirs: &BaseDirs) -> Option<&Path> {
 }
 
 /// Whether there is such a directory, and no other user's. Where it is part of a
-/// container it may be root's. One that everybody may write to, such as /tmp, is
+/// container it may be root's. One that others may write to, such as /tmp, is
 /// none: there, whoever comes first has the name.
 #[cfg(unix)]
 fn is_ours(dir: &Path) -> bool {
@@ -157,7 +157,7 @@ fn is_ours(dir: &Path) -> bool {
     let user = rustix::process::geteuid();
     let is_ours = |owner| owner == user.as_raw() || owner == rustix::process::Uid::ROOT.as_raw();
     dir.metadata()
-        .is_ok_and(|about| about.is_dir() && is_ours(about.uid()) && about.mode() & 0o002 == 0)
+        .is_ok_and(|about| about.is_dir() && is_ours(about.uid()) && about.mode() & 0o022 == 0)
 }
 
 #[cfg(not(unix))]

@@ -135,18 +135,19 @@ async fn a_runtime_directory_that_cannot_be_written_costs_nothing() {
 
 /// As where somebody has set it to /tmp: whoever comes first has the name there.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_runtime_directory_that_everybody_may_write_to_costs_nothing() {
-    let home = Home::new();
-    let runtime = home.path().join("everybodys");
-    fs::create_dir(&runtime).unwrap();
-    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o1777)).unwrap();
-    // Whoever was there before cannot be made to go.
-    let squatted = runtime.join("quilt");
-    fs::write(&squatted, "").unwrap();
-    let started = run(&home, &["status", "--json"], Some(&runtime)).await;
-    let pid = pid_of(&started.ok());
-    assert_eq!(pid_of(&bare(&home, &["status", "--json"]).await.ok()), pid);
-    bare(&home, &["daemon", "stop"]).await.ok();
+async fn a_runtime_directory_that_others_may_write_to_costs_nothing() {
+    for mode in [0o1777, 0o777, 0o3775, 0o2770] {
+        let home = Home::new();
+        let runtime = home.path().join("everybodys");
+        fs::create_dir(&runtime).unwrap();
+        fs::set_permissions(&runtime, fs::Permissions::from_mode(mode)).unwrap();
+        // Whoever was there before cannot be made to go.
+        fs::write(runtime.join("quilt"), "").unwrap();
+        let started = run(&home, &["status", "--json"], Some(&runtime)).await;
+        let pid = pid_of(&started.ok());
+        assert_eq!(pid_of(&bare(&home, &["status", "--json"]).await.ok()), pid);
+        bare(&home, &["daemon", "stop"]).await.ok();
+    }
 }
 
 /// As after `su`, which leaves the variable as it was; to root everything there

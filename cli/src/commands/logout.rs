@@ -37,8 +37,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             };
             (what, Command::of("quiltctl login").operand(host))
         } else {
-            let what = "Logged out: programs get no more credentials.";
-            (what.to_owned(), "quiltctl login".into())
+            // It could not be asked who was.
+            let named = context.global().catalog.as_ref();
+            let what = named.map_or_else(
+                || "Logged out: programs get no more credentials.".to_owned(),
+                |catalog| format!("Nobody is logged in to {}.", look::name(catalog)),
+            );
+            let again = Command::of("quiltctl login");
+            (
+                what,
+                named.map_or(again.clone(), |catalog| again.operand(catalog)),
+            )
         };
         output::note(what);
         output::next(&[(again, "")]);

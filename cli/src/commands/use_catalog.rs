@@ -1,5 +1,9 @@
 //! `use`: another catalog as the default one.
 
+use quilt_proto::Command;
+use quilt_proto::api::{ReadGateway, ReadSession, SessionQuery};
+use quilt_proto::wire::SessionState;
+
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::said;
@@ -29,5 +33,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))?;
     catalog_variable::tell_of_another_than(context, Some(catalog));
+    let there = context.of_catalog(catalog);
+    let session = there.send(&ReadSession(SessionQuery::default()));
+    if session.is_ok_and(|session| session.status.state != SessionState::Active) {
+        output::next(&[(Command::of("quiltctl login").operand(catalog), "")]);
+    }
+    // A process of quilt3's has read its files once.
+    let gateway = context.of_all_catalogs().send(&ReadGateway);
+    if gateway.is_ok_and(|gateway| gateway.catalog_url.is_some()) {
+        output::note("Restart programs that use quilt3.");
+    }
     Ok(())
 }

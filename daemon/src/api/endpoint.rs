@@ -16,7 +16,7 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use quilt_proto::api::{self, Endpoint, Method, PathParameters};
-use quilt_proto::{NameError, ProfileName};
+use quilt_proto::{ApiKeySecret, NameError, ProfileName};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -56,6 +56,13 @@ impl<E: Endpoint> Call<E> {
     /// The session of the catalog the request is about.
     pub(super) fn session(&self) -> Result<Arc<Session>, ApiError> {
         let session = self.app.session(self.catalog.as_deref())?;
+        self.subject.resolved(session.catalog());
+        Ok(session)
+    }
+
+    /// The session that an API key is for.
+    pub(super) fn session_of_key(&self, key: &ApiKeySecret) -> Result<Arc<Session>, ApiError> {
+        let session = self.app.session_of_key(self.catalog.as_deref(), key)?;
         self.subject.resolved(session.catalog());
         Ok(session)
     }

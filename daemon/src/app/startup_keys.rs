@@ -17,13 +17,9 @@ use crate::own_program::Program;
 
 impl App {
     /// Uses a key the daemon was started with, for `catalog`, else for the one
-    /// whose registry has known it, else for the configured one: which that is
-    /// may have changed since the key was given. Needs the runtime.
+    /// that it is of. Needs the runtime.
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
-        let session = match (catalog, self.sessions.of_known_key(&key.secret)) {
-            (None, Some(known)) => self.sessions.session(&known),
-            (catalog, _) => self.session(catalog)?,
-        };
+        let session = self.session_of_key(catalog, &key.secret)?;
         self.keys.set_unchecked(&session, &key.secret, None);
         if let Some(origin) = &key.origin {
             session.api_key().set_origin(origin.clone());

@@ -103,6 +103,8 @@ impl Keys {
             .filter(|(_, record)| record.id == old.id)
             .map(|(secret, _)| secret);
         let in_use = session.succeed(epoch, replaced.as_ref(), &works, rotation);
+        // It was tried here.
+        session.remember_key(works.secret());
         if in_use {
             self.keep_rechecking(session);
         }

@@ -73,8 +73,8 @@ impl Session {
     /// nobody says which one's it is, unless it is another's already.
     pub fn remember_key(&self, key: &Secret) {
         let hash = ApiKeyHash::of(key);
-        let store = &self.dependencies.store;
-        if store.catalog_of_api_key(&hash).is_none() {
+        let known = self.dependencies.store.catalog_of_api_key(&hash);
+        if known.is_none_or(|known| known == self.catalog) {
             self.learn(CatalogPatch {
                 api_keys: vec![hash],
                 ..CatalogPatch::default()

@@ -27,7 +27,7 @@ pub struct CatalogPatch {
 }
 
 /// How many API keys are remembered a catalog.
-const MOST_API_KEYS: usize = 64;
+const MOST_API_KEYS: usize = 256;
 
 impl CatalogPatch {
     /// Whether the catalog was only asked where it is.
@@ -86,12 +86,11 @@ impl CatalogPatch {
     }
 }
 
-/// Adds what is not known yet; the oldest make way.
+/// Adds those that were used last; those that were not for longest make way.
 fn add_newer(known: &mut Vec<ApiKeyHash>, newer: Vec<ApiKeyHash>) {
     for key in newer {
-        if !known.contains(&key) {
-            known.push(key);
-        }
+        known.retain(|other| *other != key);
+        known.push(key);
     }
     known.drain(..known.len().saturating_sub(MOST_API_KEYS));
 }

@@ -185,6 +185,11 @@ impl KnownCatalogs {
         Ok(self.0.read()?.catalogs)
     }
 
+    /// Whether there were others, in a file that could not be read.
+    pub(super) fn has_lost(&self) -> bool {
+        self.0.read().is_ok_and(|document| document.incomplete)
+    }
+
     /// Something has become known. Must be called inside a tokio runtime.
     pub(super) fn patch(&self, catalog: &CatalogUrl, patch: CatalogPatch) {
         if !self.0.is_news(catalog, &patch) {

@@ -259,6 +259,11 @@ impl Store {
         all.next().map(|(catalog, _)| catalog)
     }
 
+    /// Whether what was known of catalogs was lost with a broken file.
+    pub fn has_lost_catalogs(&self) -> bool {
+        self.known_catalogs.has_lost()
+    }
+
     /// Something has become known of a catalog: it counts at once, and is
     /// written behind. Must be called inside a tokio runtime.
     pub fn patch_known_catalog(&self, catalog: &CatalogUrl, patch: CatalogPatch) {

@@ -1,9 +1,12 @@
 //! API keys: set, given at the start, made and rotated.
 
+use std::process::Stdio;
+
 use quilt_proto::wire::{ApiKeyHandover, TokenKind};
 use quilt_proto::{ErrorCode, Secret};
 use quilt_tests::fake_stack::{Endpoint, Host, KeySeed};
-use quilt_tests::harness::Daemon;
+use quilt_tests::harness::{Daemon, Run, binaries};
+use tokio::io::AsyncWriteExt;
 
 use super::Two;
 use crate::gateway::own_keys::me;
@@ -121,11 +124,11 @@ async fn a_key_given_at_the_start_is_held_back_and_said_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_given_at_the_start_stays_with_its_catalog_when_another_one_is_configured() {
     let mut two = Two::start().await;
-    let key = two.key();
+    let mut key = two.key();
     let catalog = two.world.stack.catalog_url().to_owned();
     let args = ["--token-store", "file"];
-    let variables = [("QUILT_API_KEY", key.as_str())];
     for configured in [catalog.as_str(), two.other.catalog_url()] {
+        let variables = [("QUILT_API_KEY", key.as_str())];
         two.world.ctl(&["config", configured]).await.ok();
         two.world.daemon.take().unwrap().stop().await;
         two.world.daemon = Some(Daemon::start_with(&two.world.home, &args, &variables).await);
@@ -134,7 +137,62 @@ async fn a_key_given_at_the_start_stays_with_its_catalog_when_another_one_is_con
         assert!(whoami.ok().contains("alice"));
         let asked = two.other.control().calls(Endpoint::Graphql);
         assert_eq!(asked, 0, "the other registry was sent the key");
+        // One that takes its place is as well.
+        let rotate = ["api-keys", "rotate", "--current", "--json"];
+        let rotated = two.world.ctl(&rotate).await.ok();
+        let rotated: serde_json::Value = serde_json::from_str(&rotated).unwrap();
+        key = rotated["secret"].as_str().unwrap().to_owned();
     }
+}
+
+/// Whatever names no catalog means the one whose the key is, also to revoke it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_worked_somewhere_goes_to_no_other_catalog_unnamed() {
+    let two = Two::logged_in().await;
+    let key = two.key();
+    two.use_key(&key, &[]).await.ok();
+    two.world.ctl(&["clear-api-key"]).await.ok();
+    let unnamed = async |args: &[&str]| {
+        let mut command = two.world.ctl_command(args);
+        command.env_remove("QUILT_CATALOG").stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(key.as_bytes()).await.unwrap();
+        drop(stdin);
+        Run::from(child.wait_with_output().await.unwrap())
+    };
+    unnamed(&["use", two.other.catalog_url()]).await.ok();
+    two.other.control().reset_counts();
+    unnamed(&["login", "--api-key"]).await.ok();
+    assert_eq!(two.kind().await, Some(TokenKind::ApiKey));
+    unnamed(&["api-keys", "revoke", "--secret-stdin"])
+        .await
+        .ok();
+    assert_eq!(two.world.stack.control().key_count(), 0);
+    two.untouched();
+}
+
+/// Where it worked was lost with a broken file: it has to be said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_catalog_was_lost_is_sent_nowhere_unnamed() {
+    let two = Two::logged_in().await;
+    let key = two.key();
+    two.use_key(&key, &[]).await.ok();
+    let mut world = two.world;
+    world.ctl(&["use", two.other.catalog_url()]).await.ok();
+    world.daemon.take().unwrap().stop().await;
+    std::fs::write(world.home.state().join("catalogs.json"), "{").unwrap();
+    two.other.control().reset_counts();
+    let mut command = world.home.command(binaries::quiltd());
+    command
+        .args(["--token-store", "file"])
+        .env("QUILT_API_KEY", &key);
+    let run = Run::from(command.output().await.unwrap());
+    assert_eq!(run.code, 1, "{run:?}");
+    let named = "; run: quiltd --catalog https://YOUR-CATALOG";
+    assert!(run.stderr.contains(named), "{run:?}");
+    assert_eq!(two.other.control().calls(Endpoint::Graphql), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,8 +65,8 @@ fn own_key(context: &Context, typed: &str) -> Result<ApiKeyId, Failure> {
     key_named(typed, list, "quiltctl api-keys list")
 }
 
-/// The key that is meant. A name means the one key of that name that works;
-/// whatever none is called is an id.
+/// The key that is meant. A name means the one key of that name that works, or
+/// that does not where none does; whatever none is called is an id.
 pub(super) fn key_named(
     typed: &str,
     list: impl FnOnce(ApiKeyFilter) -> Result<Vec<ApiKey>, Failure>,
@@ -77,11 +77,13 @@ pub(super) fn key_named(
     if is_secret || id.as_ref().is_ok_and(is_uuid) {
         return parse_id(typed);
     }
-    let keys = list(ApiKeyFilter {
+    let mut keys = list(ApiKeyFilter {
         name: Some(typed.to_owned()),
-        status: Some(ApiKeyStatus::Active),
         ..ApiKeyFilter::default()
     })?;
+    if keys.iter().any(|key| key.status == ApiKeyStatus::Active) {
+        keys.retain(|key| key.status == ApiKeyStatus::Active);
+    }
     match &keys[..] {
         [key] => parse_id(&key.id),
         [] => parse_id(typed),

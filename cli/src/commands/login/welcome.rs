@@ -1,6 +1,6 @@
 //! What is said after a login.
 
-use quilt_proto::api::ReadStatus;
+use quilt_proto::api::{ReadGateway, ReadStatus};
 use quilt_proto::wire::Session;
 use quilt_proto::{CatalogUrl, Command};
 
@@ -37,10 +37,13 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
     if default.is_none_or(|default| default == catalog) {
         let name = Some(setup::free_name(USUAL, catalog, true)).filter(|name| name != USUAL);
         let wire = Command::of("quiltctl setup aws").option_if("--name", name);
-        output::next(&[
-            (wire, "for every AWS program"),
-            ("quiltctl setup quilt3".into(), "for Python"),
-        ]);
+        let mut next = vec![(wire, "for every AWS program")];
+        // What was set up before may keep more back than a new setup would.
+        let gateway = context.of_all_catalogs().send(&ReadGateway);
+        if !gateway.is_ok_and(|gateway| gateway.catalog_url.is_some()) {
+            next.push(("quiltctl setup quilt3".into(), "for Python"));
+        }
+        output::next(&next);
         return;
     }
     let known = status.iter().flat_map(|status| &status.catalogs);

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::unit;
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     #[arg(long)]
     undo: bool,
 }
+
+/// What is run again where a shell's file never rests.
+const AGAIN: &str = "quiltctl setup completions";
 
 const BEGIN: &str = "# >>> completion of quiltctl >>>\n";
 const END: &str = "# <<< completion of quiltctl <<<\n";
@@ -161,35 +165,55 @@ impl Place {
             }
         }
         if let Some(rc) = &self.rc {
-            let before = read(rc)?.unwrap_or_default();
-            let mut after = without_block(&before).unwrap_or_else(|| before.clone());
-            if !after.is_empty() && !after.ends_with(b"\n") {
-                after.push(b'\n');
-            }
-            for part in [BEGIN, &self.lines, END] {
-                after.extend(part.as_bytes());
-            }
-            if after != before {
-                write(rc, &after)?;
-                changed.push(rc.clone());
-            }
+            let is_new = files::until_unchanged(rc, AGAIN, || self.try_put_in(rc))?;
+            changed.extend(is_new.then(|| rc.clone()));
         }
         Ok(changed)
+    }
+
+    /// Puts our lines into a shell's file, and says whether they are new there;
+    /// nothing where another program changed it meanwhile.
+    fn try_put_in(&self, rc: &Path) -> Result<Option<bool>, Failure> {
+        let before = read(rc)?;
+        let there = before.as_deref().unwrap_or_default();
+        let mut after = without_block(there).unwrap_or_else(|| there.to_owned());
+        if !after.is_empty() && !after.ends_with(b"\n") {
+            after.push(b'\n');
+        }
+        for part in [BEGIN, &self.lines, END] {
+            after.extend(part.as_bytes());
+        }
+        if after == there {
+            return Ok(Some(false));
+        }
+        let is_written = try_write(rc, &after, before.as_deref())?;
+        Ok(is_written.then_some(true))
+    }
+
+    /// Takes them out again.
+    fn try_take_out(rc: &Path) -> Result<Option<bool>, Failure> {
+        let Some(before) = read(rc)? else {
+            return Ok(Some(false));
+        };
+        let Some(after) = without_block(&before) else {
+            return Ok(Some(false));
+        };
+        files::may_write([rc])?;
+        // A link leads to a file of the user's, which may be kept elsewhere.
+        if after.is_empty() && !rc.is_symlink() {
+            remove(rc)?;
+            return Ok(Some(true));
+        }
+        let is_written = try_write(rc, &after, Some(&before))?;
+        Ok(is_written.then_some(true))
     }
 
     /// What was changed.
     fn undo(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut changed = Vec::new();
         if let Some(rc) = &self.rc
-            && let Some(after) = read(rc)?.and_then(|before| without_block(&before))
+            && files::until_unchanged(rc, AGAIN, || Self::try_take_out(rc))?
         {
-            files::may_write([rc.as_path()])?;
-            // A link leads to a file of the user's, which may be kept elsewhere.
-            if after.is_empty() && !rc.is_symlink() {
-                remove(rc)?;
-            } else {
-                write(rc, &after)?;
-            }
             changed.push(rc.clone());
         }
         if read(&self.script)?.is_some_and(|there| is_ours(&there)) {
@@ -240,8 +264,20 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| unit::failed(path, &error))
 }
 
+/// The same unless another program changed the file since `before` was in it.
+fn try_write(path: &Path, bytes: &[u8], before: Option<&[u8]>) -> Result<bool, Failure> {
+    path.parent()
+        .map_or(Ok(()), files::create_private_dir)
+        .and_then(|()| files::replace_unchanged(path, bytes, before))
+        .map_err(|error| unit::failed(path, &error))
+}
+
+/// Removes a file, which another run may have done before.
 fn remove(path: &Path) -> Result<(), Failure> {
-    fs::remove_file(path).map_err(|error| unit::failed(path, &error))
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unit::failed(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

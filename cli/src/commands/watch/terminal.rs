@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, Event, KeyEventKind};
+use crossterm::execute;
+use crossterm::terminal::{Clear, ClearType};
 use quilt_client::blocking::Client;
 use ratatui::DefaultTerminal;
 use ratatui::layout::Rect;
@@ -74,6 +76,8 @@ fn show(
     news: &Receiver<Update>,
     signal: &AtomicUsize,
 ) -> io::Result<Step> {
+    // Where there is no other screen, what a shell has left is there.
+    execute!(io::stdout(), Clear(ClearType::All))?;
     let mut drawn: Option<Instant> = None;
     loop {
         if signal.load(Ordering::SeqCst) != 0 {

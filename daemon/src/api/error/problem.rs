@@ -117,7 +117,7 @@ fn catalog(error: &CatalogError) -> Problem {
             ErrorCode::InvalidInput,
             format!("the catalog is unusable: {error}"),
         ),
-        CatalogError::NotConfigured => {
+        CatalogError::NotConfigured | CatalogError::KeyUnplaced => {
             Problem::new(422, ErrorCode::InvalidInput, error.to_string())
         }
         CatalogError::Config(error) => config(error),

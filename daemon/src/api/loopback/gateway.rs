@@ -37,9 +37,6 @@ use crate::listen::{Limits, LoopbackListener, LoopbackPeer};
 use crate::session::SessionError;
 use crate::stack::{Forward, Forwarded, is_encoded};
 
-/// The command that gives the SDK a new grant.
-const HINT: &str = "quiltctl setup quilt3";
-
 /// How long the SDK waits for AWS credentials that have to be fetched.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -131,7 +128,7 @@ async fn credentials(State(loopback): State<LoopbackState>, request: Request) ->
     let opened = match caller(&loopback, &request) {
         Some(Caller::Grant(opened)) => opened,
         Some(caller) => return pass_on(loopback, caller, request, stream).await,
-        None => return loopback.refuse(HINT),
+        None => return loopback.refuse(loopback.app.gateway.set_up_again()),
     };
     let profile = ProfileName::default_profile();
     let visitor = request.extensions.get();
@@ -178,7 +175,7 @@ async fn config_json(State(loopback): State<LoopbackState>, request: Parts) -> R
         None => meant(&loopback, named),
     };
     let Some(catalog) = catalog else {
-        return loopback.refuse(HINT);
+        return loopback.refuse(loopback.app.gateway.set_up_again());
     };
     let session = app.sessions.session(&catalog);
     match app.gateway.config_json(&session, named.is_some()).await {
@@ -192,7 +189,7 @@ async fn config_json(State(loopback): State<LoopbackState>, request: Parts) -> R
 async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
     let Some(caller) = caller(&loopback, &parts) else {
-        return loopback.refuse(HINT);
+        return loopback.refuse(loopback.app.gateway.set_up_again());
     };
     let refused = if !is_proxied(&parts.method, parts.uri.path()) {
         Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this")

@@ -30,12 +30,11 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 }
 
 async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
-    let session = call.session()?;
+    let key: ApiKeySecret = call.body.key.expose().parse().map_err(KeyError::from)?;
+    let session = call.session_of_key(&key)?;
     let ApiKeyHandover {
-        key,
-        accept_registry,
+        accept_registry, ..
     } = call.body;
-    let key: ApiKeySecret = key.expose().parse().map_err(KeyError::from)?;
     let keys = &call.app.keys;
     match keys.set(&session, &key, accept_registry.as_ref()).await {
         Ok(outcome) => Ok(welcome(&call.app, &session, outcome).await),
@@ -76,9 +75,9 @@ async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
 }
 
 async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
-    let session = call.session()?;
-    let ApiKeyRevocation { secret } = call.body;
+    let ApiKeyRevocation { secret } = &call.body;
     let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
+    let session = call.session_of_key(&secret)?;
     let which = KeySelector::Secret(secret);
     Ok(call.app.keys.revoke(&session, &which).await?)
 }

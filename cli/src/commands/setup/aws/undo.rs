@@ -6,7 +6,7 @@ use std::path::Path;
 use quilt_proto::{Command, quoted};
 
 use super::record::Records;
-use super::write::{try_write, until_unchanged};
+use super::write::{AGAIN, try_write};
 use super::{edit, failed_at, read, unrecorded};
 use crate::exit::{self, Failure};
 use crate::files;
@@ -24,7 +24,7 @@ pub(in crate::commands::setup) fn undo_all() -> Result<bool, Failure> {
 
 /// Puts a file back as it was before a profile was set up in it.
 pub(super) fn take_back(path: &Path, name: &str, records: &mut Records) -> Result<bool, Failure> {
-    until_unchanged(path, || take_out(path, name, records))
+    files::until_unchanged(path, AGAIN, || take_out(path, name, records))
 }
 
 /// The same, once: nothing where another program changed the file meanwhile.

@@ -13,8 +13,8 @@ use crate::aws_files::CREDENTIALS_ENV;
 use crate::exit::{self, Failure};
 use crate::files;
 
-/// How often an edit is tried while another program changes the file.
-const TRIES: usize = 20;
+/// What is run again where the file never rests.
+pub(super) const AGAIN: &str = "quiltctl setup aws";
 
 /// How a profile came to be in the file.
 #[derive(Clone, Copy, Debug)]
@@ -25,24 +25,7 @@ pub(super) enum Done {
 
 /// Puts a profile into a file.
 pub(super) fn put_in(path: &Path, name: &str, lines: &[(String, String)]) -> Result<Done, Failure> {
-    until_unchanged(path, || try_put_in(path, name, lines))
-}
-
-/// Edits a file anew while another program changes it in between.
-pub(super) fn until_unchanged<T>(
-    path: &Path,
-    mut edit: impl FnMut() -> Result<Option<T>, Failure>,
-) -> Result<T, Failure> {
-    for _ in 0..TRIES {
-        if let Some(done) = edit()? {
-            return Ok(done);
-        }
-    }
-    let what = format!(
-        "another program changes {} all the time",
-        quoted::path(path)
-    );
-    Err(Failure::new(exit::UNEXPECTED, what).hint("quiltctl setup aws"))
+    files::until_unchanged(path, AGAIN, || try_put_in(path, name, lines))
 }
 
 /// Puts a profile into a file; nothing where another program changed the file
