@@ -30,7 +30,7 @@ async fn a_long_job_is_told_what_does_not_outlive_it() {
     let args = ["login", "--api-key"];
     world.ctl_with_input(&args, &key.secret).await.ok();
     let lines = said(&world, &["--for", "2h"]).await;
-    assert!(lines[0].contains("ends in 3 h, after 2 h"), "{lines:?}");
+    assert!(lines[0].contains("ends in 3 h, later than 2 h from now"), "{lines:?}");
     let lines = said(&world, &["--for", "14h"]).await;
     assert!(lines[0].starts_with("! the API key qk_"), "{lines:?}");
     assert!(
@@ -42,7 +42,7 @@ async fn a_long_job_is_told_what_does_not_outlive_it() {
     let words: Vec<_> = hint.split(' ').skip(1).collect();
     world.ctl(&words).await.ok();
     let lines = said(&world, &["--for", "14h"]).await;
-    assert!(lines[0].contains("after 14 h"), "{lines:?}");
+    assert!(lines[0].contains("later than 14 h from now"), "{lines:?}");
 
     let line = world.ctl(&["exec", "--for", "soon", "--", "true"]).await;
     assert_eq!(line.code, 2, "{line:?}");
