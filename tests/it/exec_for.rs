@@ -30,7 +30,10 @@ async fn a_long_job_is_told_what_does_not_outlive_it() {
     let args = ["login", "--api-key"];
     world.ctl_with_input(&args, &key.secret).await.ok();
     let lines = said(&world, &["--for", "2h"]).await;
-    assert!(lines[0].contains("ends in 3 h, later than 2 h from now"), "{lines:?}");
+    assert!(
+        lines[0].contains("ends in 3 h, later than 2 h from now"),
+        "{lines:?}"
+    );
     let lines = said(&world, &["--for", "14h"]).await;
     assert!(lines[0].starts_with("! the API key qk_"), "{lines:?}");
     assert!(
