@@ -502,15 +502,16 @@ async fn a_file_system_that_shows_no_modes_is_said_so_and_can_be_allowed() {
     };
     let aws = disk.0.join("aws-config");
     let state = disk.0.join("state");
-    let ctl = async |args: &[&str]| -> Run {
+    let ctl_with = async |state: &Path, args: &[&str]| -> Run {
         let mut command = home.command(binaries::quiltctl());
         let output = command
-            .env("QUILTD_STATE_DIR", &state)
+            .env("QUILTD_STATE_DIR", state)
             .env("AWS_CONFIG_FILE", &aws)
             .args(args)
             .output();
         output.await.unwrap().into()
     };
+    let ctl = async |args: &[&str]| ctl_with(&state, args).await;
     let line = ctl(&["daemon", "start"]).await.failed(4);
     assert!(line.contains("file system (fuse)"), "{line}");
     assert!(!state.exists());
@@ -529,8 +530,10 @@ async fn a_file_system_that_shows_no_modes_is_said_so_and_can_be_allowed() {
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["warnings"], serde_json::json!([]));
     // Only what it names: modes that are shown truly still count.
-    mode(&home.path().join("run"), 0o777);
+    let loose = home.path().join("loose");
+    fs::create_dir(&loose).unwrap();
+    mode(&loose, 0o777);
     ctl(&["daemon", "stop"]).await.ok();
-    let line = ctl(&["daemon", "start"]).await.failed(4);
+    let line = ctl_with(&loose, &["daemon", "start"]).await.failed(4);
     assert!(line.contains("can be written by other users"), "{line}");
 }
