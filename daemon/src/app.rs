@@ -235,8 +235,8 @@ impl App {
     }
 
     /// The session that an API key is for: of the catalog that is asked for, else
-    /// of the one whose registry has known the key, else of the configured one.
-    /// Which that is may have changed since the key was given.
+    /// of the configured one, unless the key has worked at another registry than
+    /// that one's: which is configured may have changed since the key was given.
     pub fn session_of_key(
         &self,
         catalog: Option<&str>,
@@ -244,7 +244,13 @@ impl App {
     ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
         let is_named = catalog.is_some_and(|catalog| !catalog.trim().is_empty());
         match self.sessions.of_known_key(key) {
-            Some(known) if !is_named => Ok(self.sessions.session(&known)),
+            Some(known) if !is_named => {
+                let store = self.sessions.store();
+                let configured = self.catalog(None).ok();
+                let is_same = |it: &CatalogUrl| store.have_same_registry(it, &known);
+                let meant = configured.filter(is_same).unwrap_or(known);
+                Ok(self.sessions.session(&meant))
+            }
             None if !is_named && self.sessions.store().has_lost_catalogs() => {
                 Err(catalog_resolver::CatalogError::KeyUnplaced)
             }

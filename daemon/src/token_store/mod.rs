@@ -259,6 +259,17 @@ impl Store {
         all.next().map(|(catalog, _)| catalog)
     }
 
+    /// Whether secrets of two catalogs go to the same place, as far as is known.
+    pub fn have_same_registry(&self, one: &CatalogUrl, other: &CatalogUrl) -> bool {
+        let known = self.known_catalogs.all().unwrap_or_default();
+        let registry = |catalog| known.get(catalog)?.registry_url.as_ref();
+        match (registry(one), registry(other)) {
+            (Some(one), Some(other)) => one.is_same_server(other),
+            // Another spelling, it may be: where it leads elsewhere is asked about.
+            _ => one.is_same_server(other),
+        }
+    }
+
     /// Whether what was known of catalogs was lost with a broken file.
     pub fn has_lost_catalogs(&self) -> bool {
         self.known_catalogs.has_lost()
