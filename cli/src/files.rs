@@ -107,12 +107,13 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// The same unless another program has changed the file since `before` was in
 /// it, as far as that can be told: nothing is replaced then, and the answer is
-/// false.
+/// false. Its directory is made where there is none.
 pub(crate) fn replace_unchanged(
     path: &Path,
     content: &[u8],
     before: Option<&[u8]>,
 ) -> io::Result<bool> {
+    path.parent().map_or(Ok(()), create_private_dir)?;
     replace_if(path, content, || Ok(read(path)?.as_deref() == before))
 }
 

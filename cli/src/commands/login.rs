@@ -241,16 +241,15 @@ fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
             None => helper.exec(),
         });
     }
-    let Some(variable) = &args.key.api_key_env else {
-        return match args.key.read()? {
-            Some(key) => use_key(context, &key, accept),
-            None => Ok(()),
-        };
-    };
-    let used = key_source::environment(variable).and_then(|key| use_key(context, &key, accept));
-    // Where a service logs in, there is nobody to type one.
-    let by_variable = again(context).option("--api-key-env", variable);
-    used.map_err(|failure| failure.untyped(by_variable))
+    let used = args.key.read().and_then(|key| match key {
+        Some(key) => use_key(context, &key, accept),
+        None => Ok(()),
+    });
+    used.map_err(|failure| match &args.key.api_key_env {
+        // Where a service logs in, there is nobody to type one.
+        Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),
+        None => failure,
+    })
 }
 
 /// What somebody at the terminal agrees to. Where the catalog cannot be asked,
@@ -316,6 +315,9 @@ impl KeySource {
     fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
         if self.api_key {
             return key_source::prompted().map(Some);
+        }
+        if let Some(name) = &self.api_key_env {
+            return key_source::environment(name).map(Some);
         }
         match &self.api_key_dotenv {
             Some(path) => key_source::dotenv(path).map(Some),

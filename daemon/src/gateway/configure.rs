@@ -231,12 +231,13 @@ impl Gateway {
 
     /// The same; nothing where the SDK is not led here, and has no grant.
     fn kept_back(&self) -> Option<bool> {
-        let by_grants = self.grants.without_api_keys();
-        if by_grants == Some(true) || self.sdk_files.without_api_keys() {
-            return Some(true);
-        }
-        let is_led = matches!(self.sdk_files.redirection(), Ok(Some(_)));
-        by_grants.or(is_led.then_some(false))
+        let by_record = match self.sdk_files.redirection() {
+            Ok(redirection) => redirection.map(|it| it.without_api_keys),
+            // In doubt, it is so.
+            Err(_) => Some(true),
+        };
+        let both = self.grants.without_api_keys().into_iter().chain(by_record);
+        both.reduce(|one, other| one || other)
     }
 
     /// The command that sets it up as it is.

@@ -37,7 +37,7 @@ pub struct Redirection {
     /// Whether the user wants API keys and logins kept back, also from whoever
     /// gets a grant when there is none any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) without_api_keys: bool,
+    pub without_api_keys: bool,
 }
 
 impl Redirection {

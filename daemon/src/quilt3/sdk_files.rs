@@ -84,15 +84,8 @@ impl SdkFiles {
         self.record.read()
     }
 
-    /// Whether the user wants API keys and logins kept back; in doubt, it is so.
-    pub fn without_api_keys(&self) -> bool {
-        match self.redirection() {
-            Ok(redirection) => redirection.is_some_and(|it| it.without_api_keys),
-            Err(_) => true,
-        }
-    }
-
-    /// Notes it, where the SDK is led to the gateway.
+    /// Notes whether API keys and logins are kept back, where the SDK is led to
+    /// the gateway.
     pub fn set_without_api_keys(&self, keep_back: bool) -> Result<(), SdkFileError> {
         match self.redirection()? {
             Some(mut redirection) if redirection.without_api_keys != keep_back => {

@@ -74,3 +74,14 @@ pub struct Gateway {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Session>,
 }
+
+impl Gateway {
+    /// Where the catalog that the SDK is led to is reached, whichever it is led
+    /// to later: at its own address, where it has one.
+    pub fn own_address(&self) -> Option<&RegistryUrl> {
+        let is_led = |it: &&GatewayAddress| self.catalog_url.as_ref() == Some(&it.catalog_url);
+        let own = self.addresses.iter().find(is_led);
+        own.map(|own| &own.gateway_url)
+            .or(self.gateway_url.as_ref())
+    }
+}

@@ -2,7 +2,7 @@
 //! to where quiltd's gateway is.
 
 use quilt_proto::api::ReadGateway;
-use quilt_proto::wire::{Finding, FindingCode, Gateway, GatewayAddress};
+use quilt_proto::wire::{Finding, FindingCode, Gateway};
 use quilt_proto::{Command, RegistryUrl, quoted};
 
 use super::remedy;
@@ -36,10 +36,7 @@ fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
          nobody there",
         quoted::name(named)
     );
-    let of_default = |it: &&GatewayAddress| gateway.catalog_url.as_ref() == Some(&it.catalog_url);
-    let own = gateway.addresses.iter().find(of_default);
-    let here = own.map(|own| &own.gateway_url);
-    let hint = match here.or(gateway.gateway_url.as_ref()) {
+    let hint = match gateway.own_address() {
         Some(here) => Command::of("export").variable(REGISTRY, here),
         None => remedy::unset(&[REGISTRY]),
     };

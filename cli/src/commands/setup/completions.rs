@@ -266,10 +266,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// The same unless another program changed the file since `before` was in it.
 fn try_write(path: &Path, bytes: &[u8], before: Option<&[u8]>) -> Result<bool, Failure> {
-    path.parent()
-        .map_or(Ok(()), files::create_private_dir)
-        .and_then(|()| files::replace_unchanged(path, bytes, before))
-        .map_err(|error| unit::failed(path, &error))
+    files::replace_unchanged(path, bytes, before).map_err(|error| unit::failed(path, &error))
 }
 
 /// Removes a file, which another run may have done before.

@@ -135,10 +135,7 @@ fn show(
             other.catalog_url, other.gateway_url
         ));
     }
-    if let (Some(catalog), Some(bare)) = (&gateway.catalog_url, &gateway.gateway_url) {
-        // The catalog's own: the bare one is that of whichever is the default.
-        let own = gateway.addresses.iter().find(|it| !is_other(it));
-        let here = own.map_or(bare, |own| &own.gateway_url);
+    if let (Some(catalog), Some(here)) = (&gateway.catalog_url, gateway.own_address()) {
         // Each to be copied, into a shell or into what starts the server.
         output::note("For Quilt's MCP server, set in the environment of quilt-mcp:");
         output::whole(format_args!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use quilt_proto::{Command, quoted};
 
 use super::record::Records;
-use super::write::{AGAIN, try_write};
+use super::write::AGAIN;
 use super::{edit, failed_at, read, unrecorded};
 use crate::exit::{self, Failure};
 use crate::files;
@@ -40,7 +40,7 @@ fn take_out(path: &Path, name: &str, records: &mut Records) -> Result<Option<boo
             if is_ours && original.trim_ascii().is_empty() {
                 fs::remove_file(path).map_err(|error| failed_at(path, &error))?;
             } else {
-                let written = try_write(path, &original, current.as_deref());
+                let written = files::replace_unchanged(path, &original, current.as_deref());
                 if !written.map_err(|error| failed_at(path, &error))? {
                     return Ok(None);
                 }

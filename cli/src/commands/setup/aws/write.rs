@@ -1,6 +1,6 @@
 //! Writing a profile into the file, which other programs may change meanwhile.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_proto::{Command, quoted};
@@ -82,7 +82,7 @@ fn try_put_in(
         restore(&mut records, path, name, record)?;
         return Err(by_hand(path, &wanted, what, hint));
     }
-    match try_write(path, &result, current.as_deref()) {
+    match files::replace_unchanged(path, &result, current.as_deref()) {
         Ok(true) => Ok(Some(Done::Now)),
         Ok(false) => {
             restore(&mut records, path, name, record)?;
@@ -120,11 +120,4 @@ fn restore(
         None => records.remove(path, name),
     }
     records.save().map_err(|error| unrecorded(&error))
-}
-
-/// Replaces what was in a file, unless another program did meanwhile.
-pub(super) fn try_write(path: &Path, bytes: &[u8], before: Option<&[u8]>) -> io::Result<bool> {
-    path.parent()
-        .map_or(Ok(()), files::create_private_dir)
-        .and_then(|()| files::replace_unchanged(path, bytes, before))
 }

@@ -30,6 +30,8 @@ pub(super) enum Caller {
 pub(super) struct KeyHolder {
     key: ApiKeySecret,
     catalog: CatalogUrl,
+    /// A registry has known it before.
+    is_settled: bool,
     without_api_keys: bool,
     slot: Option<ConnectionSlot>,
 }
@@ -134,10 +136,13 @@ impl KeyHolder {
         let named = request.extensions.get();
         let sessions = &loopback.app.sessions;
         // The address of no catalog in particular may be another one's by now.
-        let known = sessions.of_known_key(&key).filter(|_| named.is_none());
+        let known = sessions.of_known_key(&key);
+        let is_settled = known.is_some();
+        let known = known.filter(|_| named.is_none());
         Some(Self {
             catalog: known.or_else(|| meant(loopback, named))?,
             key,
+            is_settled,
             without_api_keys: loopback.app.gateway.keeps_back_api_keys(),
             slot: request.extensions.get().cloned(),
         })
@@ -161,7 +166,7 @@ impl KeyHolder {
     /// Keeps a key with its catalog. A registry answers 200 also to one that it
     /// does not know, so it is asked whose it is, once.
     async fn settle(&self, app: &App, registry: &RegistryUrl) {
-        let is_settled = app.sessions.of_known_key(&self.key).is_some();
+        let is_settled = self.is_settled || app.sessions.of_known_key(&self.key).is_some();
         if !is_settled && app.stack.me(registry, self.key.secret()).await.is_ok() {
             self.known(app).await;
         }
