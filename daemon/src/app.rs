@@ -1,10 +1,12 @@
 //! Builds and owns the services, in the order they depend on each other.
 
+mod checks;
 mod config;
 mod external;
 mod file_watch;
 mod region;
 mod startup_keys;
+mod status;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use quilt_network::Network;
-use quilt_proto::wire::{CatalogStatus, Me, Protection, SessionUser, Status};
+use quilt_proto::wire::Me;
 use quilt_proto::{ApiKeySecret, CatalogUrl, Timestamp, state_files};
 use quilt_trust::{Distrust, Role};
 use tokio::sync::watch;
@@ -26,8 +28,7 @@ use crate::aws::Aws;
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
-use crate::doctor::{self, Diagnostic, DoctorContext, KeyNotTaken, Report};
-use crate::files::FileError;
+use crate::doctor;
 use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::hardening::ProtectionAttempt;
@@ -42,7 +43,7 @@ use crate::settings::SettingsFile;
 use crate::stack::{StackClient, in_time};
 use crate::token_store::{self, StoreError};
 use crate::users::Users;
-use crate::{VERSION, catalog_resolver, users};
+use crate::{VERSION, catalog_resolver};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
 /// the request that was sent is over by itself (15 s, more after a freeze), and
@@ -278,19 +279,6 @@ impl App {
         session.keep_user(user);
     }
 
-    /// Whose session it is, as the stack last said; before it says so again,
-    /// what it said to the daemon before, or when the key in use was checked.
-    fn user_of(&self, session: &Session) -> Option<SessionUser> {
-        let is_usable = session.check().is_ok();
-        let said = self.users.of(session.catalog(), is_usable);
-        let kept = || session.kept_user().filter(|_| is_usable);
-        let of_key = || {
-            let me = session.api_key().info()?.me?;
-            Some(users::user(&me, self.started_at)).filter(|_| is_usable)
-        };
-        said.or_else(kept).or_else(of_key)
-    }
-
     /// Notices what another daemon on the same store did: who logged in, out,
     /// or switched the role there is who acts here from now on.
     pub async fn sync_with_store(&self) {
@@ -307,115 +295,10 @@ impl App {
         self.changes.next().await;
     }
 
-    /// What the daemon holds: every catalog somebody logged in to or out of,
-    /// the configured one, and those that the settings name; only `catalog` where one is asked for.
-    pub fn status(&self, catalog: Option<&CatalogUrl>) -> Status {
-        if let (Ok(Some(configured)), None) = (self.config.catalog(), catalog) {
-            drop(self.sessions.session(&configured));
-        }
-        let settings = self.settings.current();
-        if catalog.is_none() {
-            for (_, named) in settings.catalogs() {
-                drop(self.sessions.session(named));
-            }
-        }
-        let of = |session: &Session| CatalogStatus {
-            catalog_url: session.catalog().clone(),
-            registry_url: session.shown_registry(),
-            session: session.status(),
-            credentials: self.vault.status(session.catalog()),
-            alias: settings.alias(session.catalog()).map(str::to_owned),
-            user: self.user_of(session),
-            hint: None,
-        };
-        let configured = self.config.catalog().ok().flatten();
-        let asked = |session: &Arc<Session>| match catalog {
-            Some(only) => only == session.catalog(),
-            // A name that was only mistyped is nobody's catalog.
-            None => {
-                session.was_in_use()
-                    || configured.as_ref() == Some(session.catalog())
-                    || settings.alias(session.catalog()).is_some()
-            }
-        };
-        Status {
-            version: VERSION.to_owned(),
-            pid: std::process::id(),
-            started_at: self.started_at,
-            socket: self.socket.display().to_string(),
-            token_store: self.sessions.store().kind().to_owned(),
-            warnings: Vec::new(),
-            findings: Vec::new(),
-            protections: self
-                .protections
-                .iter()
-                .map(|attempt| Protection {
-                    name: attempt.protection.name().to_owned(),
-                    active: attempt.refusal.is_none(),
-                    reason: attempt.refusal.clone(),
-                })
-                .collect(),
-            grants: self.grants.list(),
-            network: self.settings.current().network_status(),
-            audited: self.audit.recorded(),
-            default_catalog: self.catalog(None).ok(),
-            catalogs: self
-                .sessions
-                .all()
-                .iter()
-                .filter(|session| asked(session))
-                .map(|session| of(session))
-                .collect(),
-        }
-    }
-
-    /// What is wrong as far as the daemon knows without asking anyone.
-    pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
-        let unaudited = self.audit.failure();
-        let context = self.context(None, &not_taken, &distrusted, unaudited.as_ref());
-        doctor::known(&context).diagnostics
-    }
-
-    fn context<'a>(
-        &'a self,
-        session: Option<&'a Arc<Session>>,
-        keys_not_taken: &'a [KeyNotTaken],
-        distrusted: &'a [Distrust],
-        unaudited: Option<&'a FileError>,
-    ) -> DoctorContext<'a> {
-        DoctorContext {
-            session,
-            sessions: &self.sessions,
-            stack: &self.stack,
-            network: &self.network,
-            vault: &self.vault,
-            keys: &self.keys,
-            keys_not_taken,
-            gateway: &self.gateway,
-            settings: &self.settings,
-            protections: &self.protections,
-            program: self.program.as_ref(),
-            distrusted,
-            unaudited,
-            state_dir: &self.state_dir,
-            clock: &self.clock,
-        }
-    }
-
     /// The settings file, as whoever reads of it finds it wherever they are.
     pub fn settings_path(&self) -> PathBuf {
         let path = self.settings.path();
         std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-    }
-
-    /// Looks for what is wrong: with a session, where there is one to look at,
-    /// and with what every session needs.
-    pub async fn run_checks(&self, session: Option<&Arc<Session>>) -> Report {
-        let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
-        let unaudited = self.audit.failure();
-        let context = self.context(session, &not_taken, &distrusted, unaudited.as_ref());
-        doctor::run_checks(context).await
     }
 
     /// Waits for what must not be cut off: a token the stack has rotated is

@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::audit::{Record, Subject};
-use super::body_limits::RequestBodies;
 use super::error::ApiError;
+use super::request_bodies::RequestBodies;
 use crate::app::App;
 use crate::body_room::Holder;
 use crate::credential::ResolvedProfile;

@@ -1,7 +1,6 @@
 //! The JSON API: what each path does, in terms of the services below.
 
 mod audit;
-mod body_limits;
 mod endpoint;
 mod error;
 mod findings;
@@ -11,6 +10,7 @@ mod login_answer;
 mod loopback;
 mod notifications;
 mod openapi;
+mod request_bodies;
 mod request_meter;
 mod router;
 mod routes;

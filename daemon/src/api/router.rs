@@ -9,9 +9,9 @@ use axum::response::Response;
 use axum::{Extension, Router};
 use tokio::time::Instant;
 
-use super::body_limits::RequestBodies;
 use super::endpoint::Served;
 use super::error::ApiError;
+use super::request_bodies::RequestBodies;
 use super::web::WebLogins;
 use super::{loopback, routes};
 use crate::app::App;

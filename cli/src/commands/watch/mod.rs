@@ -1,10 +1,10 @@
 //! `watch`: what the daemon holds and what is asked of it, as it happens.
 
 mod event_feed;
+mod event_loop;
 mod keys;
 mod lines;
 mod model;
-mod terminal;
 mod view;
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         return as_json(context);
     }
     if look::is_seen() && !look::is_dumb() {
-        terminal::run(context)
+        event_loop::run(context)
     } else {
         lines::run(context)
     }

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use quilt_proto::Problem;
 use serde::Serialize;
 
-use crate::api::body_limits::TRY_AGAIN;
+use crate::api::request_bodies::TRY_AGAIN;
 
 /// A problem in both spellings: AWS SDKs read either, quilt3 the lower one.
 #[derive(Serialize)]

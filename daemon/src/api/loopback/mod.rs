@@ -24,8 +24,8 @@ use tokio::time::Instant;
 
 use self::error_body::answer;
 use super::audit;
-use super::body_limits::RequestBodies;
 use super::error::ApiError;
+use super::request_bodies::RequestBodies;
 use super::request_meter::{self, metered};
 use crate::app::App;
 use crate::audit::Event;
