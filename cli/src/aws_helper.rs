@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quilt_proto::api::ReadHealth;
-use quilt_proto::locations::AWS_HELPER;
+use quilt_proto::locations::{AWS_HELPER, CREDENTIALS_PROGRAM};
 use quilt_proto::quoted;
 
 use crate::context::Context;
@@ -32,6 +32,15 @@ pub(crate) fn program() -> Result<PathBuf, Failure> {
     }
     may_be_written_down(&exe)?;
     Ok(exe)
+}
+
+/// What a profile of AWS programs is to run: the small program beside this one,
+/// by a name that survives an upgrade as well, else this one.
+pub(crate) fn for_profiles() -> Result<PathBuf, Failure> {
+    let quiltctl = program()?;
+    let small = quiltctl.with_file_name(CREDENTIALS_PROGRAM);
+    let is_there = small.is_file() && programs::check(&small).is_ok();
+    Ok(if is_there { small } else { quiltctl })
 }
 
 /// Passes if a program may be named in a file from which it is run for as long

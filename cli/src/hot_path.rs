@@ -1,55 +1,29 @@
-//! `credential-process` without clap: SDKs run it thousands of times an hour,
-//! and building the whole command tree costs more than the request itself.
+//! `credential-process` without clap, as `quiltctl-creds` has it.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::ffi::OsString;
+
+use quiltctl_creds::Arguments;
 
 use crate::args::Global;
 use crate::commands::credential_process::Args;
 
-/// The command, where these arguments are plainly a valid use of it. Anything
-/// else, help and mistakes included, is left to clap.
+/// The command, where these arguments are plainly a valid use of it.
 pub(crate) fn parse(args: &[OsString]) -> Option<(Global, Args)> {
-    let mut global = Global::default();
-    let mut command = Args::default();
-    let mut seen_command = false;
-    let mut args = args.iter().map(OsString::as_os_str);
-    while let Some(arg) = args.next() {
-        match split(arg) {
-            (b"credential-process", None) if !seen_command => seen_command = true,
-            (b"--json", None) if !global.json => global.json = true,
-            (b"--no-autostart", None) if !global.no_autostart => global.no_autostart = true,
-            (name, value) => {
-                let value = value.or_else(|| args.next().filter(|value| !is_flag(value)))?;
-                let text = || value.to_str().map(str::to_owned);
-                match name {
-                    b"--profile" if seen_command && command.profile.is_none() => {
-                        command.profile = Some(text()?.parse().ok()?);
-                    }
-                    b"--catalog" if global.catalog.is_none() => global.catalog = Some(text()?),
-                    b"--socket" if global.socket.is_none() && !value.is_empty() => {
-                        global.socket = Some(PathBuf::from(value));
-                    }
-                    _ => return None,
-                }
-            }
-        }
-    }
-    seen_command.then_some((global, command))
-}
-
-/// `--name=value` taken apart.
-fn split(arg: &OsStr) -> (&[u8], Option<&OsStr>) {
-    let bytes = arg.as_bytes();
-    match bytes.iter().position(|byte| *byte == b'=') {
-        Some(end) if is_flag(arg) => (&bytes[..end], Some(OsStr::from_bytes(&bytes[end + 1..]))),
-        _ => (bytes, None),
-    }
-}
-
-fn is_flag(arg: &OsStr) -> bool {
-    arg.as_bytes().first() == Some(&b'-')
+    let Arguments {
+        profile,
+        catalog,
+        socket,
+        json,
+        no_autostart,
+    } = Arguments::parse(args)?;
+    let global = Global {
+        json,
+        catalog,
+        socket,
+        no_autostart,
+        ..Global::default()
+    };
+    Some((global, Args { profile }))
 }
 
 #[cfg(test)]

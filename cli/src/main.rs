@@ -41,8 +41,10 @@ mod version;
 use std::alloc::System;
 use std::env;
 use std::ffi::OsString;
+use std::io::stdin;
 use std::process::ExitCode;
 
+use quiltctl_creds::FailedAttempt;
 use zeroizing_alloc::ZeroAlloc;
 
 use crate::context::Context;
@@ -55,26 +57,19 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 #[cfg(not(fuzzing))]
 fn main() -> ExitCode {
-    keep_to_ourselves();
+    quiltctl_creds::keep_to_ourselves();
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     exit::finish(run(&args), exit::wants_json(&args))
 }
 
-/// No core dump and no tracer of the same user: a secret may pass through.
-/// Programs this one starts are as they always are.
-fn keep_to_ourselves() {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        // Where it is forbidden, everything else still protects the secret.
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    }
-}
-
 fn run(args: &[OsString]) -> Result<(), Failure> {
+    let (failed, args) = match FailedAttempt::split(args) {
+        Some(rest) => (FailedAttempt::read(stdin()), rest),
+        None => (None, args),
+    };
     if let Some((global, command)) = hot_path::parse(args) {
         let context = Context::new(global);
-        return commands::credential_process::run(&context, &command).map_err(|failure| {
+        return commands::credential_process::run(&context, &command, failed).map_err(|failure| {
             let failure = catalog_variable::blamed(&context, failure);
             let failure = failure.of_typed(args);
             failure.or_hint(|| "quiltctl credential-process --help".into())

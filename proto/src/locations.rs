@@ -12,6 +12,10 @@ use crate::{Command, instance, state_files};
 /// The program beside `quiltctl` that speaks to AWS.
 pub const AWS_HELPER: &str = "quiltctl-aws";
 
+/// The program beside `quiltctl` that AWS profiles run. Its name is not longer
+/// than the kernel keeps of one (15 bytes, proc(5)).
+pub const CREDENTIALS_PROGRAM: &str = "quiltctl-creds";
+
 /// Names the socket.
 pub const SOCKET_ENV: &str = "QUILTD_SOCKET";
 /// Names the daemon's settings file.

@@ -1,18 +1,15 @@
 //! `credential-process`: the document AWS SDKs ask for.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use quilt_client::Error;
 use quilt_proto::ProfileName;
 use quilt_proto::api::ReadCredentials;
-use serde::de::IgnoredAny;
+use quiltctl_creds::{TIMEOUT, is_document};
 
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::output;
-
-/// The whole run, starting the daemon included, stays below the 4 s promised.
-const TIMEOUT: Duration = Duration::from_millis(3700);
 
 /// Whose credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -22,14 +19,18 @@ pub(crate) struct Args {
     pub(crate) profile: Option<ProfileName>,
 }
 
-/// Passes the document on as the daemon wrote it.
-pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+/// Passes the document on as the daemon wrote it, unless `quiltctl-creds` has
+/// asked for it and `failed`.
+pub(crate) fn run(context: &Context, args: &Args, failed: Option<Error>) -> Result<(), Failure> {
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
     let deadline = Instant::now() + TIMEOUT;
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let reply = context.reply_by(&ReadCredentials(profile.into()), deadline)?;
     let document = reply.body();
-    if document.first() != Some(&b'{') || serde_json::from_slice::<IgnoredAny>(document).is_err() {
+    if !is_document(document) {
         return Err(Error::InvalidAnswer("credentials of another shape").into());
     }
     output::bytes(document)

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use quilt_proto::locations::AWS_HELPER;
+use quilt_proto::locations::{AWS_HELPER, CREDENTIALS_PROGRAM};
 
 use super::process::{Process, without_mark, without_version};
 use super::program::Program;
@@ -13,7 +13,7 @@ use super::program::Program;
 const GENERATIONS: usize = 64;
 
 /// The programs that ask for others.
-const OURS: [&str; 2] = ["quiltctl", AWS_HELPER];
+const OURS: [&str; 3] = ["quiltctl", CREDENTIALS_PROGRAM, AWS_HELPER];
 
 /// Programs that run others because somebody wrote or typed so, without the
 /// version that some systems add (`zsh-5.9`, `ksh93`).
@@ -148,6 +148,7 @@ mod tests {
             (&["quiltctl"][..], us.as_path()),
             (&["bash", "quiltctl"], us.as_path()),
             (&["aws", "quiltctl"], Path::new("aws")),
+            (&["aws", "quiltctl-creds"], Path::new("aws")),
             (&["aws", "sh", "zsh-5.9", "quiltctl"], Path::new("aws")),
             (
                 &["aws", "ksh93", "quiltctl", "quiltctl-aws"],

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use quilt_proto::locations::CREDENTIALS_PROGRAM;
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
 
@@ -65,8 +66,9 @@ fn fault(program: &Path) -> Option<(FindingCode, &'static str)> {
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Some((FindingCode::ProcessNotExecutable, "which cannot be run"));
     }
-    let same = |exe: &Path| fs::canonicalize(program).ok() == fs::canonicalize(exe).ok();
-    let other = env::current_exe().is_ok_and(|exe| !same(&exe));
+    let same = |ours: &Path| fs::canonicalize(program).ok() == fs::canonicalize(ours).ok();
+    let is_ours = |exe: &Path| same(exe) || same(&exe.with_file_name(CREDENTIALS_PROGRAM));
+    let other = env::current_exe().is_ok_and(|exe| !is_ours(&exe));
     other.then_some((
         FindingCode::ProcessOtherQuiltctl,
         "which is another quiltctl than this one",

@@ -163,7 +163,7 @@ fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failur
     if let Some(socket) = unit::chosen_socket(context)? {
         words.extend(["--socket".to_owned(), socket]);
     }
-    let line = command_line::write(&aws_helper::program()?, &words).ok_or_else(unwritable)?;
+    let line = command_line::write(&aws_helper::for_profiles()?, &words).ok_or_else(unwritable)?;
     let mut lines = vec![("credential_process".to_owned(), line)];
     if let Some(region) = region(context, args, catalog.as_ref())? {
         lines.push(("region".to_owned(), region));

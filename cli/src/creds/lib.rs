@@ -1,0 +1,21 @@
+//! `credential-process` where nothing is out of the ordinary: what both
+//! `quiltctl-creds`, which AWS profiles run, and `quiltctl` do.
+
+mod arguments;
+mod failed_attempt;
+mod request;
+
+pub use self::arguments::Arguments;
+pub use self::failed_attempt::FailedAttempt;
+pub use self::request::{TIMEOUT, ask, is_document};
+
+/// No core dump and no tracer of the same user: a secret may pass through.
+/// Programs this one starts are as they always are.
+pub fn keep_to_ourselves() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where it is forbidden, everything else still protects the secret.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}

@@ -1,0 +1,48 @@
+//! The one request, and what counts as its answer.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use quilt_client::Error;
+use quilt_client::blocking::{Client, Reply};
+use quilt_proto::api::ReadCredentials;
+use quilt_proto::{ProfileName, locations};
+use serde::de::IgnoredAny;
+
+use crate::Arguments;
+
+/// The whole run, starting the daemon included, stays below the 4 s promised.
+pub const TIMEOUT: Duration = Duration::from_millis(3700);
+
+/// Asks the daemon once; nothing where not even the question is clear, which
+/// `quiltctl` has the words for.
+pub fn ask(args: Arguments) -> Option<Result<Reply<ReadCredentials>, Error>> {
+    let socket = match args.socket {
+        Some(path) => std::path::absolute(path).ok()?,
+        None => locations::socket().ok()?,
+    };
+    let client = Client::new(socket).with_deadline(Instant::now() + TIMEOUT);
+    let client = match catalog(args.catalog)? {
+        Some(catalog) => client.with_catalog(catalog),
+        None => client,
+    };
+    let profile = args.profile.unwrap_or_else(ProfileName::default_profile);
+    Some(client.reply(&ReadCredentials(profile.into())))
+}
+
+/// The catalog that is named, by flag or environment; nothing where it is named
+/// by what is no name.
+fn catalog(flag: Option<String>) -> Option<Option<String>> {
+    let named = match (flag, env::var_os(locations::CATALOG_ENV)) {
+        (Some(flag), _) => flag,
+        (None, Some(variable)) => variable.into_string().ok()?,
+        (None, None) => return Some(None),
+    };
+    let is_blank = !named.is_empty() && named.trim().is_empty();
+    (!is_blank).then(|| Some(named).filter(|named| !named.is_empty()))
+}
+
+/// Whether an answer can be the document that SDKs read.
+pub fn is_document(body: &[u8]) -> bool {
+    body.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
