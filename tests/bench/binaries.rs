@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use escargot::CargoBuild;
-use quilt_tests::harness::binaries::quiltctl_as_shipped;
+use quilt_tests::harness::binaries::client_as_shipped;
 use quilt_tests::harness::toolchain::target_dir;
 
 use crate::row::{Row, Target};
@@ -35,8 +35,8 @@ pub(crate) fn sizes() -> anyhow::Result<Vec<Row>> {
         .join("dist/programs")
         .join(std::env::consts::ARCH)
         .join("bin");
-    // The profile line runs quiltctl itself.
-    [("quiltd", 14.), ("quiltctl", 2.5)]
+    // The profile line runs quiltctl-creds.
+    [("quiltd", 14.), ("quiltctl-creds", 2.5), ("quiltctl", 6.)]
         .into_iter()
         .map(|(name, most)| {
             let made = std::fs::metadata(dir.join(name));
@@ -53,8 +53,13 @@ fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
 }
 
 fn shipped_quiltctl() -> anyhow::Result<PathBuf> {
-    let built = quiltctl_as_shipped().args(["--profile", "dist-cli"]).run();
-    Ok(built.context("building quiltctl")?.path().to_owned())
+    let build = |program| {
+        let build = client_as_shipped(program).args(["--profile", "dist-cli"]);
+        build.run().with_context(|| format!("building {program}"))
+    };
+    // What profiles run lies beside it.
+    build("quiltctl-creds")?;
+    Ok(build("quiltctl")?.path().to_owned())
 }
 
 fn release_quiltd() -> anyhow::Result<PathBuf> {

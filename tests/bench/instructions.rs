@@ -4,6 +4,7 @@
 //! The figures are of one compiler and one architecture. Each is the least of
 //! a few runs: what varies, as the order in which threads are run, only adds.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,9 @@ pub(crate) struct Instructions {
     rustc: String,
     /// The architecture they are of.
     architecture: String,
-    /// Of `quiltctl credential-process`, from its start to its end.
+    /// Of what a profile runs, from its start to its end.
+    profile: u64,
+    /// Of `quiltctl credential-process`, which somebody may have written down.
     quiltctl: u64,
     /// Of `quiltd`, for a cached vend on a connection that stays open.
     vend: u64,
@@ -45,20 +48,9 @@ pub(crate) struct Instructions {
 impl Instructions {
     pub(crate) fn count(session: &mut Session) -> anyhow::Result<Self> {
         let out = session.home().join("callgrind.out");
-        let quiltctl = least(|| {
-            let mut command = session.command("valgrind");
-            command
-                .args(tool(&out))
-                .arg(session.quiltctl_path())
-                .arg("credential-process");
-            let run = command.stdin(Stdio::null()).output().context("valgrind")?;
-            ensure!(
-                run.status.success(),
-                "{}",
-                String::from_utf8_lossy(&run.stderr)
-            );
-            total(&out)
-        })?;
+        let profile = client(session, &session.profile_line()?, &out)?;
+        let typed = [session.quiltctl_path(), Path::new("credential-process")];
+        let quiltctl = client(session, &typed, &out)?;
         session.end_daemon();
         thread::sleep(SETTLED);
         let few = least(|| daemon(session, &out, VENDS))?;
@@ -68,6 +60,7 @@ impl Instructions {
         Ok(Self {
             rustc: String::from_utf8(rustc)?.trim().to_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
+            profile,
             quiltctl,
             vend,
         })
@@ -99,6 +92,7 @@ impl Instructions {
             self.architecture,
         );
         for (what, now, before) in [
+            ("what a profile runs", self.profile, recorded.profile),
             (
                 "quiltctl credential-process",
                 self.quiltctl,
@@ -124,6 +118,7 @@ impl fmt::Display for Instructions {
             "instructions, by callgrind ({}, {}):",
             self.rustc, self.architecture
         )?;
+        writeln!(f, "  what a profile runs          {:>8}", self.profile)?;
         writeln!(f, "  quiltctl credential-process  {:>8}", self.quiltctl)?;
         writeln!(f, "  a cached vend in quiltd      {:>8}", self.vend)
     }
@@ -144,6 +139,18 @@ fn least(count: impl FnMut() -> anyhow::Result<u64>) -> anyhow::Result<u64> {
         .take(RUNS)
         .collect::<Result<Vec<_>, _>>()?;
     counts.into_iter().min().context("there were no runs")
+}
+
+/// What a program takes from its start to its end.
+fn client<S: AsRef<OsStr>>(session: &Session, line: &[S], out: &Path) -> anyhow::Result<u64> {
+    least(|| {
+        let mut command = session.command("valgrind");
+        command.args(tool(out)).args(line).stdin(Stdio::null());
+        let run = command.output().context("valgrind")?;
+        let said = String::from_utf8_lossy(&run.stderr);
+        ensure!(run.status.success(), "{said}");
+        total(out)
+    })
 }
 
 /// What a daemon takes from its start to its end, with so many vends in between.
@@ -175,6 +182,7 @@ mod tests {
         Instructions {
             rustc: "rustc 1".to_owned(),
             architecture: "x86_64".to_owned(),
+            profile: 50_000,
             quiltctl: 100_000,
             vend: 10_000,
         }
@@ -190,6 +198,7 @@ mod tests {
         assert!(held(|_| {}));
         assert!(held(|now| now.vend = 10_199));
         assert!(held(|now| now.quiltctl = 98_100));
+        assert!(!held(|now| now.profile = 51_001));
         assert!(!held(|now| now.vend = 10_201));
         assert!(!held(|now| now.quiltctl = 97_900));
         assert!(!held(|now| now.rustc = "rustc 2".to_owned()));

@@ -188,7 +188,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Whoami => whoami::run(context),
         Command::Role(command) => role::run(context, command),
         Command::Token => token::run(context),
-        Command::CredentialProcess(args) => credential_process::run(context, args),
+        Command::CredentialProcess(args) => credential_process::run(context, args, None),
         Command::Buckets => buckets::run(context),
         Command::Packages(command) => packages::run(context, command),
         Command::Search(args) => search::run(context, args),

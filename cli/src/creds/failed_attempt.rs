@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use quilt_client::Error;
-use quilt_proto::Problem;
+use quilt_client::blocking::RawAnswer;
 use rustix::fd::OwnedFd;
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,12 @@ const MAX_BYTES: usize = 16 * 4096;
 #[serde(rename_all = "snake_case")]
 pub enum FailedAttempt {
     /// The daemon said no.
-    Problem(Box<Problem>),
+    Refused {
+        /// As it said it (RFC 9110, section 15).
+        status: u16,
+        /// The problem document.
+        body: String,
+    },
     /// It said nothing for so long, in milliseconds.
     TimeoutMs(u64),
 }
@@ -36,16 +41,20 @@ impl FailedAttempt {
         (first.as_ref() == Self::ARGUMENT).then_some(rest)
     }
 
+    /// What is worth handing on of an answer: a refusal holds no secret.
+    pub fn of_answer(answer: &RawAnswer) -> Option<Self> {
+        let status = answer.status();
+        let body = std::str::from_utf8(answer.body()).ok()?.to_owned();
+        (status >= 400).then_some(Self::Refused { status, body })
+    }
+
     /// What is worth handing on of an error.
-    pub fn of(error: Error) -> Option<Self> {
-        match error {
-            Error::Problem(problem) => Some(Self::Problem(problem)),
-            Error::Timeout(after) => {
-                let millis = u64::try_from(after.as_millis()).ok()?;
-                Some(Self::TimeoutMs(millis))
-            }
-            _ => None,
-        }
+    pub fn of_error(error: &Error) -> Option<Self> {
+        let Error::Timeout(after) = error else {
+            return None;
+        };
+        let millis = u64::try_from(after.as_millis()).ok()?;
+        Some(Self::TimeoutMs(millis))
     }
 
     /// The end of a pipe that holds it; nothing where that has no room for it.
@@ -65,10 +74,10 @@ impl FailedAttempt {
         let limit = u64::try_from(MAX_BYTES).ok()?;
         let read: io::Result<usize> = input.take(limit).read_to_end(&mut bytes);
         read.ok()?;
-        Some(match serde_json::from_slice(&bytes).ok()? {
-            Self::Problem(problem) => Error::Problem(problem),
-            Self::TimeoutMs(millis) => Error::Timeout(Duration::from_millis(millis)),
-        })
+        match serde_json::from_slice(&bytes).ok()? {
+            Self::Refused { status, body } => RawAnswer::new(status, body.into()).check().err(),
+            Self::TimeoutMs(millis) => Some(Error::Timeout(Duration::from_millis(millis))),
+        }
     }
 }
 
@@ -76,35 +85,47 @@ impl FailedAttempt {
 mod tests {
     use std::fs::File;
 
-    use quilt_proto::ErrorCode;
+    use quilt_proto::{ErrorCode, Problem};
 
     use super::*;
 
-    fn handed_on(error: Error) -> Option<Error> {
-        let reader = FailedAttempt::of(error)?.in_a_pipe()?;
-        FailedAttempt::read(File::from(reader))
+    fn handed_on(failed: Option<FailedAttempt>) -> Option<Error> {
+        FailedAttempt::read(File::from(failed?.in_a_pipe()?))
+    }
+
+    fn refusal(detail: impl Into<String>) -> (Problem, RawAnswer) {
+        let problem = Problem::new(401, ErrorCode::LoginRequired, detail);
+        let body = serde_json::to_vec(&problem).unwrap();
+        (problem, RawAnswer::new(401, body))
     }
 
     #[test]
     fn what_the_daemon_said_arrives_as_it_was_said() {
-        let problem = Problem::new(401, ErrorCode::NotLoggedIn, "nobody is; run \"x\"\n");
-        let arrived = handed_on(Error::Problem(Box::new(problem.clone())));
+        let (problem, answer) = refusal("nobody is; run \"x\"\n");
+        let arrived = handed_on(FailedAttempt::of_answer(&answer));
         let Some(Error::Problem(said)) = arrived else {
             panic!("{arrived:?}");
         };
         assert_eq!(*said, problem);
-        let arrived = handed_on(Error::Timeout(Duration::from_millis(3700)));
+    }
+
+    #[test]
+    fn that_it_said_nothing_arrives_with_how_long_that_was() {
+        let late = Error::Timeout(Duration::from_millis(3700));
+        let arrived = handed_on(FailedAttempt::of_error(&late));
         assert_eq!(
             arrived.map(|error| error.to_string()),
-            Some("quiltd did not answer within 3.7 s".to_owned())
+            Some(late.to_string())
         );
     }
 
     #[test]
     fn what_is_not_worth_it_or_too_long_is_left_to_be_found_out_anew() {
-        assert!(handed_on(Error::Stopped { pid: 1 }).is_none());
-        let long = Problem::new(401, ErrorCode::NotLoggedIn, "x".repeat(MAX_BYTES));
-        assert!(handed_on(Error::Problem(Box::new(long))).is_none());
+        assert!(FailedAttempt::of_error(&Error::Stopped { pid: 1 }).is_none());
+        let success = RawAnswer::new(200, b"{}".to_vec());
+        assert!(FailedAttempt::of_answer(&success).is_none());
+        let (_, long) = refusal("x".repeat(MAX_BYTES));
+        assert!(handed_on(FailedAttempt::of_answer(&long)).is_none());
         for nonsense in [&b""[..], b"{", b"null", b"{\"timeout_ms\":-1}"] {
             assert!(FailedAttempt::read(nonsense).is_none(), "{nonsense:?}");
         }

@@ -27,13 +27,16 @@ fn main() -> ExitCode {
     keep_to_ourselves();
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     match Arguments::parse(&args).and_then(ask) {
-        Some(Ok(reply)) if is_document(reply.body()) => match write_all(reply.body()) {
-            // A reader that went away is no error worth a word.
-            Ok(()) | Err(Errno::PIPE) => ExitCode::SUCCESS,
-            Err(_) => become_quiltctl(&args, None),
-        },
-        Some(Err(error)) => become_quiltctl(&args, FailedAttempt::of(error)),
-        Some(Ok(_)) | None => become_quiltctl(&args, None),
+        Some(Ok(answer)) if answer.status() == 200 && is_document(answer.body()) => {
+            match write_all(answer.body()) {
+                // A reader that went away is no error worth a word.
+                Ok(()) | Err(Errno::PIPE) => ExitCode::SUCCESS,
+                Err(_) => become_quiltctl(&args, None),
+            }
+        }
+        Some(Ok(answer)) => become_quiltctl(&args, FailedAttempt::of_answer(&answer)),
+        Some(Err(error)) => become_quiltctl(&args, FailedAttempt::of_error(&error)),
+        None => become_quiltctl(&args, None),
     }
 }
 
@@ -63,11 +66,14 @@ fn become_quiltctl(args: &[OsString], failed: Option<FailedAttempt>) -> ExitCode
             command.args(args).exec()
         },
     );
-    let what: &dyn std::fmt::Display = match error.kind() {
-        ErrorKind::NotFound => &"it is not installed beside quiltctl-creds",
-        _ => &error,
+    let what = match error.kind() {
+        ErrorKind::NotFound => "there is no quiltctl beside quiltctl-creds".to_owned(),
+        _ => format!("cannot start the quiltctl beside quiltctl-creds: {error}"),
     };
     // Nobody is left to be told if standard error is closed.
-    let _ = writeln!(io::stderr(), "cannot start quiltctl: {what}");
+    let _ = writeln!(
+        io::stderr(),
+        "quiltctl: {what}; run: cargo install --path cli"
+    );
     ExitCode::from(UNEXPECTED)
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use quilt_client::Error;
-use quilt_client::blocking::{Client, Reply};
+use quilt_client::blocking::{Client, RawAnswer};
 use quilt_proto::api::ReadCredentials;
 use quilt_proto::{ProfileName, locations};
 use serde::de::IgnoredAny;
@@ -16,7 +16,7 @@ pub const TIMEOUT: Duration = Duration::from_millis(3700);
 
 /// Asks the daemon once; nothing where not even the question is clear, which
 /// `quiltctl` has the words for.
-pub fn ask(args: Arguments) -> Option<Result<Reply<ReadCredentials>, Error>> {
+pub fn ask(args: Arguments) -> Option<Result<RawAnswer, Error>> {
     let socket = match args.socket {
         Some(path) => std::path::absolute(path).ok()?,
         None => locations::socket().ok()?,
@@ -27,7 +27,7 @@ pub fn ask(args: Arguments) -> Option<Result<Reply<ReadCredentials>, Error>> {
         None => client,
     };
     let profile = args.profile.unwrap_or_else(ProfileName::default_profile);
-    Some(client.reply(&ReadCredentials(profile.into())))
+    Some(client.raw(&ReadCredentials(profile.into())))
 }
 
 /// The catalog that is named, by flag or environment; nothing where it is named
@@ -42,7 +42,7 @@ fn catalog(flag: Option<String>) -> Option<Option<String>> {
     (!is_blank).then(|| Some(named).filter(|named| !named.is_empty()))
 }
 
-/// Whether an answer can be the document that SDKs read.
+/// Whether the body of an answer can be the document that SDKs read.
 pub fn is_document(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }

@@ -61,7 +61,10 @@ impl Traps {
 }
 
 fn run(home: &Home, args: &[&str]) -> Child {
-    let mut command: Command = home.command(args);
+    trapped(home, home.command(args))
+}
+
+fn trapped(home: &Home, mut command: Command) -> Child {
     command
         .env("TZDIR", home.path().join("zones"))
         .env("TZ", "Trap/Zone")
@@ -87,6 +90,8 @@ fn credentials_are_passed_on_without_a_look_at_what_screens_need() {
         ],
     ] {
         assert_eq!(traps.watch(run(&home, args)), Ok(Some(0)), "{args:?}");
+        let small = trapped(&home, home.creds(args));
+        assert_eq!(traps.watch(small), Ok(Some(0)), "{args:?}");
     }
 }
 

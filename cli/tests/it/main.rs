@@ -5,6 +5,7 @@
 mod autostart;
 mod calls;
 mod completion;
+mod creds;
 mod doctor;
 mod errors;
 #[cfg(target_os = "linux")]

@@ -30,7 +30,16 @@ impl Home {
 
     /// quiltctl with these arguments, in this home and nothing else.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quiltctl"));
+        self.program(env!("CARGO_BIN_EXE_quiltctl"), args)
+    }
+
+    /// What a profile runs, the same.
+    pub(crate) fn creds(&self, args: &[&str]) -> Command {
+        self.program(env!("CARGO_BIN_EXE_quiltctl-creds"), args)
+    }
+
+    pub(crate) fn program(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .env_clear()

@@ -37,7 +37,7 @@ fn a_profile_is_added_once_and_taken_out_again() {
     let ours = format!(
         "\r\n\r\n[profile quilt]\r\ncredential_process = {} credential-process --socket {}\r\n\
          region = eu-west-1\r\n",
-        env!("CARGO_BIN_EXE_quiltctl"),
+        env!("CARGO_BIN_EXE_quiltctl-creds"),
         home.socket().display()
     );
     assert_eq!(after, format!("{before}{ours}"));
@@ -370,7 +370,7 @@ fn python_reads_what_was_written() {
         .unwrap();
     let line = format!(
         "['{}', 'credential-process', '--socket', '{}'] eu-west-1\n",
-        env!("CARGO_BIN_EXE_quiltctl"),
+        env!("CARGO_BIN_EXE_quiltctl-creds"),
         home.socket().display()
     );
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -545,4 +545,37 @@ fn a_header_that_some_programs_do_not_read_is_not_relied_upon() {
     fs::write(&file, "[ profile quilt ]\nrole_arn = x\n").unwrap();
     let line = home.run(&["setup", "aws"]).failed(8);
     assert!(line.contains("role_arn"), "{line}");
+}
+
+#[test]
+fn without_the_small_program_beside_it_a_profile_runs_quiltctl_itself() {
+    let (home, file) = home();
+    let alone = home.path().join("bin");
+    fs::create_dir(&alone).unwrap();
+    let quiltctl = alone.join("quiltctl");
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_quiltctl"))
+        .arg(&quiltctl)
+        .status();
+    assert!(copied.unwrap().success());
+    let set_up = || {
+        let mut command = home.program(
+            quiltctl.to_str().unwrap(),
+            &["setup", "aws", "--no-autostart"],
+        );
+        Ran::from(&command.output().unwrap()).ok();
+        let text = read(&file);
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("credential_process"));
+        let program = line.unwrap().split(' ').nth(2).unwrap().to_owned();
+        PathBuf::from(program)
+    };
+    assert_eq!(set_up(), quiltctl);
+    let small = alone.join("quiltctl-creds");
+    fs::copy(env!("CARGO_BIN_EXE_quiltctl-creds"), &small).unwrap();
+    assert_eq!(set_up(), small, "it came later, as with an upgrade");
+    // One that others could change is none.
+    fs::set_permissions(&small, fs::Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(set_up(), quiltctl);
 }

@@ -49,6 +49,13 @@ enum Limit {
     Until(Instant),
 }
 
+/// An answer as it came, a success or a refusal. The bytes are wiped when
+/// dropped.
+pub struct RawAnswer {
+    status: u16,
+    body: Zeroizing<Vec<u8>>,
+}
+
 /// A successful answer: the body as received, and what it means. The bytes
 /// are wiped when dropped.
 pub struct Reply<E> {
@@ -108,6 +115,17 @@ impl Client {
     /// Sends a request and waits for the bytes of its answer, for callers that
     /// pass them on.
     pub fn reply<E: Endpoint>(&self, request: &E) -> Result<Reply<E>, Error> {
+        let answer = self.raw(request)?;
+        answer.check()?;
+        Ok(Reply {
+            body: answer.body,
+            endpoint: PhantomData,
+        })
+    }
+
+    /// Sends a request and waits for its answer, be it a refusal, for callers
+    /// that leave to others what it says.
+    pub fn raw<E: Endpoint>(&self, request: &E) -> Result<RawAnswer, Error> {
         let (timeout, deadline) = self.limit.start();
         let target = api::target(request, self.catalog.as_deref());
         let body = api::body(request);
@@ -118,11 +136,7 @@ impl Client {
                     .into_body(answer::MAX_BODY)
             })
             .map_err(|fault| fault.into_error(&self.socket, timeout))?;
-        answer::check(status, &body)?;
-        Ok(Reply {
-            body,
-            endpoint: PhantomData,
-        })
+        Ok(RawAnswer { status, body })
     }
 
     /// The process that listens on the socket, by its number here, where the
@@ -175,6 +189,29 @@ impl Client {
             return Err(Error::InvalidAnswer("no stream of names"));
         }
         Ok(PackageNames::new(answer, self.socket.clone()))
+    }
+}
+
+impl RawAnswer {
+    /// An answer that somebody else has received.
+    pub fn new(status: u16, body: Vec<u8>) -> Self {
+        let body = Zeroizing::new(body);
+        Self { status, body }
+    }
+
+    /// The status (RFC 9110, section 15).
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body as the daemon wrote it.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Fails where it is no success: as the daemon says why.
+    pub fn check(&self) -> Result<(), Error> {
+        answer::check(self.status, &self.body)
     }
 }
 

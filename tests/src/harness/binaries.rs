@@ -18,7 +18,11 @@ pub fn quiltd() -> &'static Path {
 /// The command line.
 pub fn quiltctl() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| built("quiltctl"))
+    PATH.get_or_init(|| {
+        // What it writes into profiles lies beside it.
+        built("quiltctl-creds");
+        built("quiltctl")
+    })
 }
 
 /// The program beside it for commands that speak to AWS themselves.
@@ -39,17 +43,17 @@ pub(super) fn rust_client() -> PathBuf {
 #[cfg(target_os = "linux")]
 pub fn static_quiltctl() -> PathBuf {
     let target_dir = crate::harness::toolchain::target_dir().join("static");
-    let built = quiltctl_as_shipped().target_dir(target_dir).run();
+    let built = client_as_shipped("quiltctl").target_dir(target_dir).run();
     built.expect("quiltctl can be built").path().to_owned()
 }
 
-/// How `quiltctl` is built for users: against musl, which starts fastest and
-/// asks no library of the host's for names.
-pub fn quiltctl_as_shipped() -> escargot::CargoBuild {
+/// How `quiltctl` and `quiltctl-creds` are built for users: against musl, which
+/// starts fastest and asks no library of the host's for names.
+pub fn client_as_shipped(program: &str) -> escargot::CargoBuild {
     let build = escargot::CargoBuild::new()
         .manifest_path(root().join("Cargo.toml"))
         .package("quiltctl")
-        .bin("quiltctl");
+        .bin(program);
     if cfg!(target_os = "linux") {
         build.target(format!("{}-unknown-linux-musl", env::consts::ARCH))
     } else {
@@ -58,7 +62,7 @@ pub fn quiltctl_as_shipped() -> escargot::CargoBuild {
 }
 
 /// Programs of packages that are built where none is named (`default-members`).
-const IN_PLAIN_BUILDS: [&str; 2] = ["quiltd", "quiltctl"];
+const IN_PLAIN_BUILDS: [&str; 3] = ["quiltd", "quiltctl", "quiltctl-creds"];
 
 /// Puts a copy of a program at `to`, to be started there at once.
 ///

@@ -253,7 +253,7 @@ pub(super) fn bring_along(program: &Path, dir: &Path) -> PathBuf {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("a directory of ours");
     let own = program.file_name().expect("a program has a name");
     let mut names = vec![own];
-    let together = ["quiltd", "quiltctl", "quiltctl-aws"].map(OsStr::new);
+    let together = ["quiltd", "quiltctl", "quiltctl-creds", "quiltctl-aws"].map(OsStr::new);
     if together.contains(&own) {
         names.extend(together);
     }

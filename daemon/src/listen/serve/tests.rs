@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::extract::{Extension, Path};
 use axum::routing::{get, post};

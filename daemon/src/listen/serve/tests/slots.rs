@@ -1,6 +1,7 @@
 //! Whose connection stays where slots are short.
 
 use super::*;
+use crate::listen::WaitingLimit;
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_answered_stays_and_one_that_asks_more_is_told_to_come_again() {
