@@ -150,6 +150,7 @@ fn is_looked_at(block: &str) -> bool {
         .collect();
     for line in &cargo {
         if let Some(path) = line.strip_prefix("cargo install --locked --path ") {
+            let path = path.split(' ').next().unwrap();
             let manifest = format!("{}/../{path}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
             assert!(std::fs::exists(manifest).unwrap(), "{line}");
         } else if *line == "cargo test --workspace" {
