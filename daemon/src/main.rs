@@ -213,6 +213,7 @@ fn serve(
             let give_back = memory_release::give_back(&activity);
             stopping.run_until_cancelled(give_back).await
         });
+        raw::give_code_back();
         announce(&control.first);
         if let Some(kept) = kept {
             kept.say();

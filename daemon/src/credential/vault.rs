@@ -68,19 +68,25 @@ pub struct Vault {
     dependencies: Dependencies,
     entries: RwLock<Entries>,
     me: Weak<Self>,
-    /// A stopping daemon waits for none of them: nothing is lost with them.
-    fetches: TaskTracker,
+    refreshing: Arc<RefreshContext>,
 }
 
 impl Vault {
     /// Holds nothing yet. Must be called inside a tokio runtime.
     pub fn new(dependencies: Dependencies) -> Arc<Self> {
         let identities = dependencies.sessions.identities();
+        let refreshing = Arc::new(RefreshContext {
+            clock: Arc::clone(&dependencies.clock),
+            // A stopping daemon waits for no fetch: nothing is lost with them.
+            tasks: TaskTracker::new(),
+            meter: dependencies.meter.clone(),
+            changes: dependencies.changes.clone(),
+        });
         let vault = Arc::new_cyclic(|me| Self {
             dependencies,
             entries: RwLock::default(),
             me: Weak::clone(me),
-            fetches: TaskTracker::new(),
+            refreshing,
         });
         tokio::spawn(follow_identities(Arc::downgrade(&vault), identities));
         vault
@@ -267,13 +273,7 @@ impl Vault {
             of: key.clone(),
             in_use: Arc::clone(&self.dependencies.in_use),
         };
-        let context = RefreshContext {
-            clock: Arc::clone(&self.dependencies.clock),
-            tasks: self.fetches.clone(),
-            meter: self.dependencies.meter.clone(),
-            changes: self.dependencies.changes.clone(),
-        };
-        let refresher = Refresher::new(issuer, policy, context);
+        let refresher = Refresher::new(issuer, policy, Arc::clone(&self.refreshing));
         let entry = CacheEntry::new(name.clone(), profile, Arc::clone(session), refresher);
         let entry = Arc::new(entry);
         let of_catalog = entries.entry(key.0).or_default();

@@ -4,16 +4,15 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use quilt_proto::Timestamp;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
-use tokio_util::task::TaskTracker;
 
 use super::cached::Cached;
 use super::random::random;
 use super::state::{FetchReceiver, Flight, Rejection, State};
 use super::{Failure, Policy, RefreshContext, RefreshError, Snapshot, Source, backoff};
-use crate::changes::Changes;
-use crate::clock::{Deadline, SharedClock};
-use crate::metrics::{RefreshMeter, RefreshOutcome};
+use crate::clock::Deadline;
+use crate::metrics::RefreshOutcome;
 use crate::sync::{self, Mutex, MutexGuard};
 
 #[cfg(test)]
@@ -29,33 +28,28 @@ pub(super) enum FetchState<S: Source> {
 
 pub(super) struct Inner<S: Source> {
     pub(super) source: S,
-    pub(super) clock: SharedClock,
     policy: Policy,
-    tasks: TaskTracker,
-    meter: RefreshMeter,
-    changed: Arc<Notify>,
-    changes: Changes,
+    /// Shared: there may be thousands of refreshers.
+    pub(super) context: Arc<RefreshContext>,
+    changed: Notify,
     state: Mutex<State<S>>,
 }
 
 impl<S: Source> Inner<S> {
-    pub(super) fn new(source: S, policy: Policy, context: RefreshContext) -> Self {
+    pub(super) fn new(source: S, policy: Policy, context: Arc<RefreshContext>) -> Self {
         Self {
             source,
             policy,
-            changed: Arc::new(Notify::new()),
+            context,
+            changed: Notify::new(),
             state: Mutex::new(State::default()),
-            clock: context.clock,
-            tasks: context.tasks,
-            meter: context.meter,
-            changes: context.changes,
         }
     }
 
     /// Wakes the schedule, and tells whoever shows what is held.
     fn wake(&self) {
         self.changed.notify_waiters();
-        self.changes.announce();
+        self.context.changes.announce();
     }
 
     fn state(&self) -> MutexGuard<'_, State<S>> {
@@ -63,19 +57,19 @@ impl<S: Source> Inner<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.changed)
+    pub(super) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// The wall clock.
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now().wall
+        self.context.clock.now().wall
     }
 
     /// What is held if fresh enough, or valid while the source is failing;
     /// else a receiver for the fetch that will bring it.
     pub(super) fn ask(self: &Arc<Self>) -> Result<S::Value, FetchState<S>> {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         let mut state = self.state();
         if state.ask(now) {
             self.wake();
@@ -96,7 +90,7 @@ impl<S: Source> Inner<S> {
         self: &Arc<Self>,
         refused: impl Fn(&S::Value) -> bool,
     ) -> Result<S::Value, FetchState<S>> {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         let mut state = self.state();
         if state.ask(now) {
             self.wake();
@@ -115,7 +109,7 @@ impl<S: Source> Inner<S> {
     }
 
     pub(super) fn valid_value(&self) -> Option<S::Value> {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         self.state().valid(now).map(|cached| cached.value.clone())
     }
 
@@ -127,7 +121,7 @@ impl<S: Source> Inner<S> {
         let (sender, receiver) = watch::channel(None);
         state.flight = Some(Flight {
             receiver: receiver.clone(),
-            since: self.clock.now(),
+            since: self.context.clock.now(),
         });
         let held = state.cached.as_ref().map(|cached| cached.value.clone());
         let (inner, generation) = (Arc::clone(self), state.generation);
@@ -148,11 +142,14 @@ impl<S: Source> Inner<S> {
                 Err(Failure::Transient(_)) => RefreshOutcome::Failed,
                 Err(Failure::Refused(_) | Failure::Definite(_)) => RefreshOutcome::Refused,
             };
-            inner.meter.record(outcome, pending.started.elapsed());
+            inner
+                .context
+                .meter
+                .record(outcome, pending.started.elapsed());
             drop(sender.send_replace(Some(inner.publish_outcome(result, generation))));
             drop(pending);
         };
-        sync::detached(self.tasks.track_future(fetch));
+        sync::detached(self.context.tasks.track_future(fetch));
         receiver
     }
 
@@ -162,7 +159,7 @@ impl<S: Source> Inner<S> {
         result: Result<S::Value, Failure<S::Error>>,
         generation: u64,
     ) -> Result<S::Value, S::Error> {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         let mut state = self.state();
         let current = state.generation == generation;
         let outcome = match result {
@@ -199,7 +196,7 @@ impl<S: Source> Inner<S> {
     }
 
     pub(super) fn publish(&self, value: S::Value) {
-        let cached = Cached::new(value, self.policy, self.clock.now(), random());
+        let cached = Cached::new(value, self.policy, self.context.clock.now(), random());
         let mut state = self.state();
         state.clear();
         state.cached = Some(cached);
@@ -213,19 +210,19 @@ impl<S: Source> Inner<S> {
     }
 
     pub(super) fn invalidate(&self, error: S::Error) {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         self.state().reject(error, Rejection::for_good(now));
         self.wake();
     }
 
     pub(super) fn refuse(&self, error: S::Error, age: i64) {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         self.state().reject(error, Rejection::noted(age, now));
         self.wake();
     }
 
     pub(super) fn nudge(&self) {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         let mut state = self.state();
         let waits = state.retry.is_some();
         if waits {
@@ -257,7 +254,7 @@ impl<S: Source> Inner<S> {
     }
 
     pub(super) fn attempt_if_due(self: &Arc<Self>) {
-        let now = self.clock.now();
+        let now = self.context.clock.now();
         // Looked at and done as one: what was due may have been ended since.
         let mut state = self.state();
         let due = state.next_attempt();
@@ -267,7 +264,7 @@ impl<S: Source> Inner<S> {
         if state.is_unasked(now) && !self.source.is_in_use() {
             state.is_idle = true;
             drop(state);
-            self.changes.announce();
+            self.context.changes.announce();
         } else {
             drop(self.join(&mut state));
         }
@@ -287,13 +284,16 @@ impl<S: Source> Drop for Clearing<'_, S> {
             return;
         }
         let took = self.started.elapsed();
-        self.inner.meter.record(RefreshOutcome::Failed, took);
+        self.inner
+            .context
+            .meter
+            .record(RefreshOutcome::Failed, took);
         let mut state = self.inner.state();
         if state.generation == self.generation {
             state.flight = None;
             state.failures = state.failures.saturating_add(1);
             let (now, pause) = (
-                self.inner.clock.now(),
+                self.inner.context.clock.now(),
                 backoff::pause(state.failures, random()),
             );
             state.retry = Some(now.after(pause));

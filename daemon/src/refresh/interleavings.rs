@@ -152,7 +152,11 @@ impl World {
             meter: RefreshMeter::default(),
             changes: Changes::default(),
         };
-        let refresher = Refresher::new(Arc::clone(&upstream), Policy::AWS_CREDENTIALS, context);
+        let refresher = Refresher::new(
+            Arc::clone(&upstream),
+            Policy::AWS_CREDENTIALS,
+            Arc::new(context),
+        );
         Self {
             upstream,
             refresher,

@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use quilt_proto::Timestamp;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -130,7 +129,6 @@ pub struct Snapshot<V, E> {
 }
 
 /// What a [`Refresher`] lives by, and who watches it.
-#[derive(Clone)]
 pub struct RefreshContext {
     /// Time.
     pub clock: SharedClock,
@@ -151,7 +149,7 @@ pub struct Refresher<S: Source> {
 impl<S: Source> Refresher<S> {
     /// Holds nothing yet; the first [`Self::value`] fetches. Must be called
     /// inside a tokio runtime.
-    pub fn new(source: S, policy: Policy, context: RefreshContext) -> Self {
+    pub fn new(source: S, policy: Policy, context: Arc<RefreshContext>) -> Self {
         let inner = Arc::new(Inner::new(source, policy, context));
         let schedule = scoped(refresh_ahead(Arc::clone(&inner)));
         Self {
@@ -256,12 +254,11 @@ impl<S: Source> Refresher<S> {
 /// Starts a fetch whenever one is due, until aborted.
 async fn refresh_ahead<S: Source>(inner: Arc<Inner<S>>) {
     loop {
-        let changed: Arc<Notify> = inner.changed();
-        let changed = changed.notified();
+        let changed = inner.changed();
         match inner.next_attempt() {
             Some(deadline) => tokio::select! {
                 biased;
-                () = inner.clock.sleep_until(deadline) => inner.attempt_if_due(),
+                () = inner.context.clock.sleep_until(deadline) => inner.attempt_if_due(),
                 () = changed => {}
             },
             None => changed.await,

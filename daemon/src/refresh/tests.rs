@@ -95,12 +95,12 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&source),
             Policy::AWS_CREDENTIALS,
-            RefreshContext {
+            Arc::new(RefreshContext {
                 clock: Arc::<ManualClock>::clone(&clock),
                 tasks: TaskTracker::new(),
                 meter: RefreshMeter::default(),
                 changes: Changes::default(),
-            },
+            }),
         );
         Self {
             clock,

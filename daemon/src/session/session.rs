@@ -62,12 +62,12 @@ impl Session {
         let tokens = Refresher::new(
             Arc::clone(&source),
             Policy::ACCESS_TOKEN,
-            RefreshContext {
+            Arc::new(RefreshContext {
                 clock: Arc::clone(&dependencies.clock),
                 tasks: dependencies.tasks.clone(),
                 meter: dependencies.meter.clone(),
                 changes: dependencies.events.changes.clone(),
-            },
+            }),
         );
         tokens.invalidate(SessionError::LoggedOut(catalog.clone()));
         Self {

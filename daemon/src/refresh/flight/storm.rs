@@ -35,12 +35,12 @@ impl World {
         let refresher = Refresher::new(
             Arc::clone(&upstream),
             Policy::AWS_CREDENTIALS,
-            RefreshContext {
+            Arc::new(RefreshContext {
                 clock,
                 tasks: tasks.clone(),
                 meter: RefreshMeter::default(),
                 changes: Changes::default(),
-            },
+            }),
         );
         let world = Self {
             upstream,
