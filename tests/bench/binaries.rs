@@ -24,7 +24,7 @@ impl Binaries {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             quiltctl: quiltctl.map_or_else(shipped_quiltctl, absolute)?,
-            quiltd: quiltd.map_or_else(release_quiltd, absolute)?,
+            quiltd: quiltd.map_or_else(shipped_quiltd, absolute)?,
         })
     }
 }
@@ -62,7 +62,8 @@ fn shipped_quiltctl() -> anyhow::Result<PathBuf> {
     Ok(build("quiltctl")?.path().to_owned())
 }
 
-fn release_quiltd() -> anyhow::Result<PathBuf> {
-    let build = CargoBuild::new().package("quiltd").bin("quiltd").release();
+fn shipped_quiltd() -> anyhow::Result<PathBuf> {
+    let build = CargoBuild::new().package("quiltd").bin("quiltd");
+    let build = build.args(["--profile", "dist"]);
     Ok(build.run().context("building quiltd")?.path().to_owned())
 }

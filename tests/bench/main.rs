@@ -49,10 +49,10 @@ use window::Window;
 /// Measures quiltd and quiltctl beside other programs, paired in one run.
 #[derive(Debug, Parser)]
 struct Options {
-    /// A built quiltctl; without it a static one is built for release.
+    /// A built quiltctl, with quiltctl-creds beside it; without it static ones are built.
     #[arg(long, value_name = "PATH")]
     quiltctl: Option<PathBuf>,
-    /// A built quiltd; without it one is built for release.
+    /// A built quiltd; without it one is built as it is shipped.
     #[arg(long, value_name = "PATH")]
     quiltd: Option<PathBuf>,
     /// Pairs of runs in a comparison with a fast program.

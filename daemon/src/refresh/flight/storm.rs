@@ -13,8 +13,12 @@ use futures_util::future::join_all;
 use tokio::task::yield_now;
 
 use self::upstream::{Trouble, Upstream, Value, Weather, below, life};
+use tokio_util::task::TaskTracker;
+
 use super::*;
+use crate::changes::Changes;
 use crate::clock::manual::ManualClock;
+use crate::metrics::RefreshMeter;
 use crate::refresh::{RefreshContext, Refresher};
 
 const LONG: Duration = Duration::from_hours(1);
