@@ -39,7 +39,10 @@ pub(crate) fn program() -> Result<PathBuf, Failure> {
 pub(crate) fn for_profiles() -> Result<PathBuf, Failure> {
     let quiltctl = program()?;
     let small = quiltctl.with_file_name(CREDENTIALS_PROGRAM);
-    let is_there = small.is_file() && programs::check(&small).is_ok();
+    let is_fit = |program: &Path| program.is_file() && programs::check(program).is_ok();
+    // It becomes the quiltctl beside the place where it really is.
+    let becomes = fs::canonicalize(&small).map(|small| small.with_file_name("quiltctl"));
+    let is_there = is_fit(&small) && becomes.is_ok_and(|quiltctl| is_fit(&quiltctl));
     Ok(if is_there { small } else { quiltctl })
 }
 

@@ -29,7 +29,6 @@ mod key_source;
 mod lock_file;
 mod look;
 mod output;
-mod programs;
 mod progress;
 mod prompt;
 mod registry_consent;
@@ -45,6 +44,7 @@ use std::io::stdin;
 use std::process::ExitCode;
 
 use quiltctl_creds::FailedAttempt;
+pub(crate) use quiltctl_creds::programs;
 use zeroizing_alloc::ZeroAlloc;
 
 use crate::context::Context;

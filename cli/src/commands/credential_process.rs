@@ -5,7 +5,7 @@ use std::time::Instant;
 use quilt_client::Error;
 use quilt_proto::ProfileName;
 use quilt_proto::api::ReadCredentials;
-use quiltctl_creds::{TIMEOUT, is_document};
+use quiltctl_creds::{HandedOn, TIMEOUT, is_document};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -19,13 +19,19 @@ pub(crate) struct Args {
     pub(crate) profile: Option<ProfileName>,
 }
 
-/// Passes the document on as the daemon wrote it, unless `quiltctl-creds` has
-/// asked for it and `failed`.
-pub(crate) fn run(context: &Context, args: &Args, failed: Option<Error>) -> Result<(), Failure> {
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    let deadline = Instant::now() + TIMEOUT;
+/// Passes the document on as the daemon wrote it. What `quiltctl-creds` has
+/// tried is not tried anew, or for no longer than there is time left.
+pub(crate) fn run(
+    context: &Context,
+    args: &Args,
+    handed_on: Option<HandedOn>,
+) -> Result<(), Failure> {
+    let timeout = match handed_on {
+        Some(HandedOn::Failed(error)) => return Err(error.into()),
+        Some(HandedOn::Again(left)) => left,
+        None => TIMEOUT,
+    };
+    let deadline = Instant::now() + timeout;
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let reply = context.reply_by(&ReadCredentials(profile.into()), deadline)?;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use quilt_client::Error;
 use quilt_client::blocking::Client;
 use quilt_proto::api::{ReadStatus, Shutdown, ShutdownQuery};
 use quilt_proto::wire::{Finding, FindingCode, Status};
@@ -158,8 +159,19 @@ fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
         Err(error) => match socket_owner::pid(client.socket()) {
             Some(pid) => end(pid).map(|()| true),
             None if error.is_absent() && !socket_owner::is_there(client.socket()) => Ok(false),
-            None => Err(error.into()),
+            None => Err(unendable(client, error)),
         },
+    }
+}
+
+/// What answers and cannot be told to end: another program on the socket is
+/// ended by whoever knows what it is.
+fn unendable(client: &Client, error: Error) -> Failure {
+    match (&error, client.listener()) {
+        (Error::InvalidAnswer(_), Some(pid)) => {
+            Failure::from(error).hint(quilt_proto::Command::of("kill").operand(pid))
+        }
+        _ => error.into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `grants`: rights to use something over loopback.
 
+use clap::builder::NonEmptyStringValueParser;
 use quilt_proto::api::{ReadStatus, RevokeGrant};
 use quilt_proto::wire::{GrantKind, GrantStatus};
 
@@ -16,7 +17,7 @@ pub(crate) enum Command {
     /// Take a grant back: whoever holds it gets nothing more
     Revoke {
         /// Its name, as `quiltctl grants list` shows it
-        #[arg(add = crate::completion::grants())]
+        #[arg(add = crate::completion::grants(), value_parser = NonEmptyStringValueParser::new())]
         id: String,
     },
 }

@@ -212,9 +212,14 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
 
 /// This login, without its options.
 fn again(context: &Context) -> Command {
+    of_catalog(context, "quiltctl login".into())
+}
+
+/// A login of the catalog that is named.
+fn of_catalog(context: &Context, login: Command) -> Command {
     match &context.global().catalog {
-        Some(catalog) => Command::of("quiltctl login").operand(catalog),
-        None => "quiltctl login".into(),
+        Some(catalog) => login.operand(catalog),
+        None => login,
     }
 }
 
@@ -241,10 +246,19 @@ fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
             None => helper.exec(),
         });
     }
-    let used = args.key.read().and_then(|key| match key {
+    let unset = |failure: Failure| match &args.key.api_key_env {
+        // The same once more would fail in the same way.
+        Some(variable) => {
+            let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
+            let login = of_catalog(context, set.words("&& quiltctl login"));
+            failure.hint(login.option("--api-key-env", variable))
+        }
+        None => failure,
+    };
+    let used = match args.key.read().map_err(unset)? {
         Some(key) => use_key(context, &key, accept),
         None => Ok(()),
-    });
+    };
     used.map_err(|failure| match &args.key.api_key_env {
         // Where a service logs in, there is nobody to type one.
         Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),

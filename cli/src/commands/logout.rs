@@ -6,7 +6,7 @@ use quilt_proto::wire::SessionState;
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{look, output};
+use crate::{args, look, output};
 
 /// Which sessions.
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             )
         };
         output::note(what);
-        output::next(&[(again, "")]);
+        let by_key = args::with_key_at_hand(&again);
+        output::next(&[(by_key.unwrap_or(again), "")]);
         Ok(())
     })
 }

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     ClearApiKey,
     /// Print the catalog's URL when logged in, else exit 3
     LoggedIn,
-    /// Forget session and API key, and revoke it where the stack can
+    /// Forget session and API key, and end the session at the stack where it can
     Logout(logout::Args),
     /// Show who is logged in, and what lasts how long
     Status(status::Args),
@@ -96,6 +96,9 @@ pub(crate) enum Command {
     /// Show which local process got what, when
     Audit(audit::Args),
     /// The same, alive, with what programs ask for
+    ///
+    /// Where standard output is no terminal: a line a change, until the daemon
+    /// ends or nobody reads any more.
     Watch,
     /// Start, stop or restart the daemon, or read its log
     #[command(subcommand)]

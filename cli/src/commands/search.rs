@@ -1,6 +1,6 @@
 //! `search`: what the catalog's search finds.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::api::RunSearch;
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::files;
 use crate::look::{Column, Paint, Screen, Span, Table, name};
+use crate::{files, output};
 
 /// The longest query accepted, in bytes.
 const MAX_QUERY: u64 = 1024 * 1024;
@@ -51,6 +51,9 @@ fn dsl(file: &Path) -> Result<serde_json::Map<String, Value>, Failure> {
         Failure::new(exit::INPUT, what).hint("quiltctl search --help")
     };
     let text = if file.as_os_str() == "-" {
+        if io::stdin().is_terminal() {
+            output::note("reading the query from the terminal, until Ctrl-D");
+        }
         let mut text = Vec::new();
         let read = io::stdin().lock().take(MAX_QUERY).read_to_end(&mut text);
         read.map(|_| text.into())

@@ -3,10 +3,11 @@
 
 mod arguments;
 mod failed_attempt;
+pub mod programs;
 mod request;
 
 pub use self::arguments::Arguments;
-pub use self::failed_attempt::FailedAttempt;
+pub use self::failed_attempt::{FailedAttempt, HandedOn};
 pub use self::request::{TIMEOUT, ask, is_document};
 
 /// No core dump and no tracer of the same user: a secret may pass through.

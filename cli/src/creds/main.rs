@@ -8,12 +8,15 @@
 use std::alloc::System;
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use quilt_proto::exit_code::UNEXPECTED;
-use quiltctl_creds::{Arguments, FailedAttempt, ask, is_document, keep_to_ourselves};
+use quilt_proto::suggested_command::sentence;
+use quiltctl_creds::{Arguments, FailedAttempt, ask, is_document, keep_to_ourselves, programs};
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use zeroizing_alloc::ZeroAlloc;
@@ -23,21 +26,31 @@ use zeroizing_alloc::ZeroAlloc;
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
+/// What makes both anew.
+const INSTALL: &str = "cargo install --path cli";
+
 fn main() -> ExitCode {
     keep_to_ourselves();
+    let began = Instant::now();
     let args: Vec<OsString> = env::args_os().skip(1).collect();
-    match Arguments::parse(&args).and_then(ask) {
+    let failed = match Arguments::parse(&args).and_then(ask) {
         Some(Ok(answer)) if answer.status() == 200 && is_document(answer.body()) => {
             match write_all(answer.body()) {
                 // A reader that went away is no error worth a word.
-                Ok(()) | Err(Errno::PIPE) => ExitCode::SUCCESS,
-                Err(_) => become_quiltctl(&args, None),
+                Ok(()) | Err(Errno::PIPE) => return ExitCode::SUCCESS,
+                Err(_) => Some(FailedAttempt::since(began)),
             }
         }
-        Some(Ok(answer)) => become_quiltctl(&args, FailedAttempt::of_answer(&answer)),
-        Some(Err(error)) => become_quiltctl(&args, FailedAttempt::of_error(&error)),
-        None => become_quiltctl(&args, None),
-    }
+        Some(Ok(answer)) => Some(FailedAttempt::of_answer(&answer, began)),
+        Some(Err(error)) => Some(FailedAttempt::of_error(&error, began)),
+        // Nobody was asked.
+        None => None,
+    };
+    let pipe = failed.and_then(|failed| {
+        let pipe = failed.in_a_pipe();
+        pipe.or_else(|| FailedAttempt::since(began).in_a_pipe())
+    });
+    become_quiltctl(&args, pipe)
 }
 
 /// Past the standard library's buffer, which would keep a copy.
@@ -52,28 +65,29 @@ fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Becomes the `quiltctl` beside this program, with the same arguments and with
-/// what came of the request, if that was sent.
-fn become_quiltctl(args: &[OsString], failed: Option<FailedAttempt>) -> ExitCode {
-    let quiltctl = env::current_exe().map(|own| own.with_file_name("quiltctl"));
-    let error = quiltctl.map_or_else(
-        |error| error,
-        |quiltctl| {
+/// Becomes the `quiltctl` beside this program, with the same arguments, and with
+/// what came of the request, if that was sent, in a pipe.
+fn become_quiltctl(args: &[OsString], failed: Option<OwnedFd>) -> ExitCode {
+    let (what, hint) = match programs::beside("quiltctl") {
+        Ok(Some(quiltctl)) => {
             let mut command = Command::new(quiltctl);
-            if let Some(pipe) = failed.and_then(|failed| failed.in_a_pipe()) {
+            if let Some(pipe) = failed {
                 command.arg(FailedAttempt::ARGUMENT).stdin(pipe);
             }
-            command.args(args).exec()
-        },
-    );
-    let what = match error.kind() {
-        ErrorKind::NotFound => "there is no quiltctl beside quiltctl-creds".to_owned(),
-        _ => format!("cannot start the quiltctl beside quiltctl-creds: {error}"),
+            let error = command.args(args).exec();
+            let what = format!("cannot start the quiltctl beside quiltctl-creds: {error}");
+            (what, INSTALL.into())
+        }
+        Ok(None) => {
+            let what = "there is no quiltctl beside quiltctl-creds".to_owned();
+            (what, INSTALL.into())
+        }
+        Err(distrust) => {
+            let what = format!("the quiltctl beside quiltctl-creds is not started: {distrust}");
+            (what, distrust.remedy())
+        }
     };
     // Nobody is left to be told if standard error is closed.
-    let _ = writeln!(
-        io::stderr(),
-        "quiltctl: {what}; run: cargo install --path cli"
-    );
+    let _ = writeln!(io::stderr(), "quiltctl: {}", sentence(&what, Some(&hint)));
     ExitCode::from(UNEXPECTED)
 }

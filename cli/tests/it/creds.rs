@@ -1,15 +1,17 @@
 //! `quiltctl-creds`, which profiles run, and `quiltctl credential-process` do and
 //! say the same, and the daemon hears of it as often.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 
 use quilt_proto::{ErrorCode, Problem};
 
-use crate::server::{Home, Ran, http};
+use crate::server::{Home, Ran, http, script};
 
 const DOCUMENT: &str = r#"{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b"}"#;
 
@@ -151,25 +153,47 @@ fn a_result_that_cannot_be_written_is_told() {
     }
 }
 
-#[test]
-fn alone_it_says_what_is_missing() {
-    let home = Home::new();
-    let alone = home.path().join("quiltctl-creds");
+/// The program, alone in a directory.
+fn alone(home: &Home) -> PathBuf {
+    let bin = home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let alone = bin.join("quiltctl-creds");
     let copied = Command::new("cp")
         .arg(env!("CARGO_BIN_EXE_quiltctl-creds"))
         .arg(&alone)
         .status();
     assert!(copied.unwrap().success());
-    let mut command = Command::new(&alone);
-    let output = command
-        .arg("credential-process")
-        .env_clear()
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
-    assert!(said.starts_with("quiltctl: "), "{said}");
-    assert!(said.contains("beside quiltctl-creds; run: "), "{said}");
+    alone
+}
+
+#[test]
+fn alone_it_says_what_is_missing() {
+    let home = Home::new();
+    let alone = alone(&home);
+    let mut command = home.program(alone.to_str().unwrap(), &["credential-process"]);
+    let line = ran(&mut command).failed(1);
+    assert!(line.contains("no quiltctl beside quiltctl-creds"), "{line}");
+}
+
+#[test]
+fn it_becomes_no_quiltctl_that_others_may_write() {
+    let home = Home::new();
+    let alone = alone(&home);
+    let (beside, trace) = (alone.with_file_name("quiltctl"), home.path().join("trace"));
+    script(&beside, &format!(": >'{}'", trace.display()));
+    let become_it = |mode| {
+        std::fs::set_permissions(&beside, Permissions::from_mode(mode)).unwrap();
+        ran(&mut home.program(alone.to_str().unwrap(), &["credential-process"]))
+    };
+    let line = become_it(0o777).failed(1);
+    assert!(
+        line.contains("is not started: ") && line.contains("run: chmod go-w"),
+        "{line}"
+    );
+    assert!(!trace.exists());
+    // The control: nothing else keeps it from being run.
+    become_it(0o755).ok();
+    assert!(trace.exists());
 }
 
 #[test]

@@ -168,3 +168,14 @@ fn a_socket_path_that_is_too_long_is_answered_with_a_shorter_one() {
     let line = home.run(&["--socket", &long, "status"]).failed(4);
     assert!(line.contains("run: quiltctl --socket "), "{line}");
 }
+
+#[test]
+fn another_program_on_the_socket_is_named_to_be_ended() {
+    let home = Home::new();
+    home.answer(200, "[1]");
+    let pid = std::process::id();
+    for args in [&["daemon", "stop"][..], &["daemon", "restart"]] {
+        let line = home.run(args).failed(1);
+        assert!(line.ends_with(&format!("; run: kill {pid}\n")), "{line}");
+    }
+}

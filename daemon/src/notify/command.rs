@@ -59,7 +59,7 @@ fn find(program: &str, search: &OsStr) -> io::Result<PathBuf> {
 /// with, or to a file or directory that it is given: a script, most likely, and
 /// to what the system runs that with.
 fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Distrust> {
-    quilt_trust::check(program)?;
+    quilt_trust::check_used(program)?;
     let mut texts = arguments.to_vec();
     // One may name a file from a directory that another one names.
     texts.push(arguments.join(" "));
@@ -67,6 +67,7 @@ fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Dis
     let mut seen = BTreeSet::new();
     while let Some(text) = texts.pop() {
         let candidates = named_paths::named_in(&text, Path::new(DIRECTORY), search);
+        let written = named_paths::written_in(&text);
         // Whoever can change the root has all the rest.
         let below_root = candidates
             .into_iter()
@@ -75,7 +76,17 @@ fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Dis
             if !seen.insert(path.clone()) {
                 continue;
             }
-            match quilt_trust::check(&path) {
+            // What a line writes itself may be missing before.
+            let is_written = written.iter().any(|begins| {
+                let path = path.as_os_str().as_encoded_bytes();
+                path.starts_with(begins.as_bytes())
+            });
+            let checked = if is_written {
+                quilt_trust::check(&path)
+            } else {
+                quilt_trust::check_used(&path)
+            };
+            match checked {
                 // A program among the arguments, as behind `env`, has its own.
                 Ok(()) => texts.extend(interpreter_line(&path)),
                 // Most of what could be a path is none.
@@ -202,6 +213,40 @@ mod tests {
         assert!(told.exists());
     }
 
+    #[test]
+    fn what_others_may_put_there_in_the_moment_before_is_not_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = dir.path().join("told");
+        let place = |mode: u32| {
+            let place = dir.path().join(format!("{mode:o}"));
+            fs::create_dir(&place).unwrap();
+            fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
+            place.join("tell.sh").to_str().unwrap().to_owned()
+        };
+        let (shared, own) = (place(0o1777), place(0o755));
+        let refused = |command: &[String]| {
+            let ended = run(&command[0], &command[1..], &notice());
+            ended.is_err_and(|error| quilt_trust::behind(&error).is_some())
+        };
+        let line = |text: String| ["sh".to_owned(), "-c".to_owned(), text].to_vec();
+        let ways = |path: &str| {
+            [
+                vec!["sh".to_owned(), path.to_owned()],
+                line(format!("sh {path} two")),
+                line(format!("[ -r {path} ] && sh {path}; true")),
+                line(format!(">{}; . {path}", told.display())),
+            ]
+        };
+        assert!(ways(&shared).iter().all(|command| refused(command)));
+        assert!(refused(&[shared.clone()]));
+        assert!(!told.exists());
+        // The control, and what a line leaves there itself.
+        assert!(!ways(&own).iter().any(|command| refused(command)));
+        assert!(!refused(&line(format!(
+            "echo x >{shared}-$$; rm {shared}-$$"
+        ))));
+    }
+
     /// Written by another process: nobody who is started here holds it open.
     fn written(path: &Path, text: &str) {
         let write = "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"";
@@ -247,7 +292,12 @@ mod tests {
         let usual = env::var_os("PATH").unwrap();
         let mut all = usual.clone();
         all.push(format!(":{bin}"));
-        let ways: [&[&str]; 19] = [
+        let escaped = path.replace(' ', "\\ ");
+        let ways: [&[&str]; 22] = [
+            // As people escape a blank, and as bash has it.
+            &["sh", "-c", &format!("{escaped} two")],
+            &["sh", "-c", &format!("sh \"$(echo {escaped})\"")],
+            &["bash", "-c", &format!("'{bin}'/{{tell,x}}.sh")],
             // From where it is run.
             &["sh", &path[1..]],
             &["env", &format!("ENV={path}"), "sh", "-ic", "true"],

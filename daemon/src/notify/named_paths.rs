@@ -20,8 +20,8 @@ const BOUNDS: &[char] = &[
     ',', '\\', '#', '!', '\0',
 ];
 
-/// How a home directory is named.
-const HOME: [&str; 3] = ["${HOME}/", "$HOME/", "~/"];
+/// How many ways to read braces are tried.
+const MOST_ALTERNATIVES: usize = 64;
 
 /// How many files a pattern may fit of a directory.
 const MOST_FITTING: usize = 1000;
@@ -30,15 +30,25 @@ const MOST_FITTING: usize = 1000;
 /// for others on `search`.
 pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<PathBuf> {
     let home = env::var("HOME").ok().filter(|home| home.starts_with('/'));
-    // A shell takes quotes in the middle of a path away.
-    let mut texts = vec![text.to_owned(), text.replace(['\'', '"'], "")];
+    // A shell takes quotes in the middle of a path away, and backslashes.
+    let mut texts: Vec<String> = alternatives(text)
+        .into_iter()
+        .flat_map(|text| {
+            let unquoted = text.replace(['\'', '"'], "");
+            let bare = unquoted.replace('\\', "");
+            [text, unquoted, bare]
+        })
+        .collect();
+    let mut at_home = None;
     if let Some(home) = home {
-        let home = format!("{}/", home.trim_end_matches('/'));
-        let at_home = |text: &String| {
-            HOME.iter()
-                .fold(text.clone(), |text, name| text.replace(name, &home))
-        };
-        texts.extend(texts.iter().map(at_home).collect::<Vec<_>>());
+        let home = home.trim_end_matches('/').to_owned();
+        let found: Vec<String> = texts.iter().map(|text| with_home(text, &home)).collect();
+        // From there, as after a bare `cd`.
+        at_home = found
+            .iter()
+            .any(|text| may_go_home(text, &home))
+            .then(|| home.into());
+        texts.extend(found);
     }
     texts.sort();
     texts.dedup();
@@ -51,7 +61,8 @@ pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<Path
         .filter(|path| path.is_file());
     let here: Vec<_> = names.iter().map(|name| directory.join(name)).collect();
     // From a directory that is named as well: `cd DIR && ./program`.
-    let below = here.iter().filter(|path| path.is_dir()).flat_map(|dir| {
+    let dirs = here.iter().chain(&at_home).filter(|path| path.is_dir());
+    let below = dirs.flat_map(|dir| {
         let names = names.iter().map(|name| name.trim_start_matches("./"));
         let relative = names.filter(|name| !name.is_empty() && !name.starts_with('/'));
         relative.map(move |name| dir.join(name))
@@ -66,6 +77,77 @@ pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<Path
         .chain(below)
         .chain(fitting)
         .chain(here.iter().cloned())
+        .collect()
+}
+
+/// A text with each of what stands between braces (`{a,b}`, as bash and zsh
+/// have it) in its place.
+fn alternatives(text: &str) -> Vec<String> {
+    let mut done = Vec::new();
+    let mut left = vec![text.to_owned()];
+    while let Some(text) = left.pop() {
+        let braces = text.match_indices('{').find_map(|(open, _)| {
+            let length = text[open..].find('}')?;
+            let inner = &text[open + 1..open + length];
+            inner.contains(',').then_some((open, open + length))
+        });
+        match braces {
+            Some((open, close)) if done.len() + left.len() < MOST_ALTERNATIVES => {
+                let each = text[open + 1..close].split(',');
+                left.extend(each.map(|it| format!("{}{it}{}", &text[..open], &text[close + 1..])));
+                // And as other shells have it.
+                done.push(text);
+            }
+            _ => done.push(text),
+        }
+    }
+    done
+}
+
+/// A text with the home directory wherever it is named: `~`, `$HOME`, `${HOME}`
+/// and what else may stand between those braces.
+fn with_home(text: &str, home: &str) -> String {
+    let mut found = String::new();
+    let mut left = text;
+    while let Some(at) = left.find(['~', '$']) {
+        let (before, named) = left.split_at(at);
+        found.push_str(before);
+        let rest = if let Some(rest) = named.strip_prefix("${HOME") {
+            rest.split_once('}').map_or("", |(_, rest)| rest)
+        } else if let Some(rest) = named.strip_prefix("$HOME") {
+            rest
+        } else if let Some(rest) = named.strip_prefix('~') {
+            rest
+        } else {
+            found.push('$');
+            left = &named[1..];
+            continue;
+        };
+        found.push_str(home);
+        left = rest;
+    }
+    found.push_str(left);
+    found
+}
+
+/// Whether a shell may be at home when it reads the names in a text.
+fn may_go_home(text: &str, home: &str) -> bool {
+    let mut words = text.split(|char: char| !char.is_alphanumeric() && char != '_');
+    words.any(|word| word == "cd" || word == "pushd") || text.contains(home)
+}
+
+/// What a text has a shell write to (`> FILE`), as it stands there, up to what
+/// a path ends at.
+pub(super) fn written_in(text: &str) -> Vec<String> {
+    let behind = text.split('>').skip(1).map(|behind| {
+        let behind = behind.trim_start_matches(['|', '&']);
+        let behind = behind.trim_start().trim_start_matches(['\'', '"']);
+        let is_bound = |char: char| char.is_whitespace() || BOUNDS.contains(&char);
+        &behind[..behind.find(is_bound).unwrap_or(behind.len())]
+    });
+    behind
+        .filter(|path| path.starts_with('/'))
+        .map(str::to_owned)
         .collect()
 }
 
@@ -140,6 +222,37 @@ mod tests {
             let named = named_in(text, Path::new("/"), OsStr::new(""));
             assert!(named.contains(&PathBuf::from(path)), "{text}: {named:?}");
         }
+    }
+
+    #[test]
+    fn a_shell_s_ways_of_naming_are_known() {
+        for (text, path) in [
+            (r"/a/b\ c", "/a/b c"),
+            (r#"/a/"b \c""#, "/a/b c"),
+            ("/a/{b,c}.sh", "/a/c.sh"),
+            ("/a/{b,c}{d,e}", "/a/ce"),
+        ] {
+            let named = named_in(text, Path::new("/"), OsStr::new(""));
+            assert!(named.contains(&PathBuf::from(path)), "{text}: {named:?}");
+        }
+        let braces = "{a,b}".repeat(40);
+        assert!(alternatives(&braces).len() <= 2 * MOST_ALTERNATIVES);
+        for (text, found) in [
+            ("$HOME", "/h"),
+            ("cd ~ && x", "cd /h && x"),
+            ("${HOME:?}/x $HOME/y", "/h/x /h/y"),
+            ("${HOME%/}/x", "/h/x"),
+            ("$PATH:$HOME", "$PATH:/h"),
+            ("${HOME", "/h"),
+        ] {
+            assert_eq!(with_home(text, "/h"), found);
+        }
+        assert!(may_go_home("cd && sh ./x", "/h") && may_go_home("a /h", "/h"));
+        assert!(!may_go_home("abcd ./x", "/h"));
+        assert_eq!(
+            written_in("a >/tmp/x-$$; b 2>> '/tmp/y' <z >&2 > w"),
+            ["/tmp/x-", "/tmp/y"]
+        );
     }
 
     #[test]

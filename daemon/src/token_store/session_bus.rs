@@ -59,11 +59,11 @@ pub(crate) fn check() -> Result<(), NoBus> {
     if owner != 0 && owner != getuid().as_raw() {
         return Err(NoBus::Foreign(owner));
     }
-    // Who uses the bus connects to it once more.
+    // Who uses the bus connects to it once more: nobody else may have put it there.
     if let Transport::Unix(unix) = address.transport()
         && let UnixSocket::File(path) = unix.path()
     {
-        quilt_trust::locate(path).map_err(NoBus::Exposed)?;
+        quilt_trust::locate_socket(path).map_err(NoBus::Exposed)?;
     }
     Ok(())
 }

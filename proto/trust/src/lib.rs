@@ -160,10 +160,7 @@ pub fn make_dir(dir: &Path) -> Result<(), Distrust> {
 pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
     let Way { real, found, .. } = walk(dir, true)?;
     match found {
-        None => {
-            let missing = io::Error::from(io::ErrorKind::NotFound);
-            Err(Distrust::io("look at", &real, &missing))
-        }
+        None => Err(missing(&real)),
         Some(found) if !found.is_dir() => Err(Distrust::Kind {
             path: real,
             wanted: "a directory",
@@ -183,15 +180,44 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
     }
 }
 
+/// As [`check`], for what is to be read or run from there: what is missing is
+/// refused where others may put it there in the moment before.
+pub fn check_used(path: &Path) -> Result<(), Distrust> {
+    walk(path, true)?.exposed.map_or_else(|| check(path), Err)
+}
+
+/// Where a socket of the user's or root's is, which nobody else can have put
+/// there, or can put another in its place. Who may connect to it is another
+/// question.
+pub fn locate_socket(path: &Path) -> Result<PathBuf, Distrust> {
+    let Way {
+        real,
+        found,
+        exposed,
+        ..
+    } = walk(path, true)?;
+    match (found, exposed) {
+        (Some(found), _) if judge::may_be_passed(&real, &found, None) => Ok(real),
+        (Some(found), _) => Err(judge::foreign(&real, &found)),
+        (None, Some(exposed)) => Err(exposed),
+        (None, None) => Err(missing(&real)),
+    }
+}
+
+fn missing(path: &Path) -> Distrust {
+    let missing = io::Error::from(io::ErrorKind::NotFound);
+    Distrust::io("look at", path, &missing)
+}
+
 /// Passes if nobody but this user, root and `keeper` can have put there what a
-/// path leads to: for what another user keeps for others, as whoever installs
+/// path leads to, and if it is missing, can put it there: for what another user keeps for others, as whoever installs
 /// programs does. What is in a directory for all, and another user's, anybody
 /// could have put there, whoever it is. So could what shows as nobody's, except
 /// in directories of the system.
 pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
     let way = walk_kept(path, true, Some(keeper))?;
     let Some(found) = &way.found else {
-        return Ok(());
+        return way.exposed.map_or(Ok(()), Err);
     };
     if way.is_system {
         return judge::tight(&way.real, found, None);

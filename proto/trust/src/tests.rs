@@ -256,3 +256,40 @@ fn whom_an_access_control_list_lets_write_is_another_user() {
         judge(&file, Role::State).unwrap();
     }
 }
+
+#[test]
+fn what_is_missing_where_others_may_put_it_is_neither_read_nor_run() {
+    use rustix::process::getuid;
+
+    let top = TempDir::new().unwrap();
+    let (shared, own) = (top.path().join("shared"), top.path().join("own"));
+    for (dir, bits) in [(&shared, 0o1777), (&own, 0o755)] {
+        fs::create_dir(dir).unwrap();
+        mode(dir, bits);
+    }
+    let user = getuid().as_raw();
+    for name in ["gone", "gone/below", "gone/../gone"] {
+        let missing = shared.join(name);
+        assert!(is_loose(check_used(&missing), &shared), "{name}");
+        assert!(is_loose(check_kept(&missing, user), &shared), "{name}");
+        assert!(
+            is_loose(locate_socket(&missing).map(drop), &shared),
+            "{name}"
+        );
+        // What is written there is somebody's for good, or is not written.
+        assert_eq!(check(&missing), Ok(()), "{name}");
+    }
+    let missing = own.join("gone");
+    assert_eq!(check_used(&missing), Ok(()));
+    assert_eq!(check_kept(&missing, user), Ok(()));
+    assert!(matches!(locate_socket(&missing), Err(Distrust::Io { .. })));
+    // What is there, and the user's, nobody else can take away.
+    let there = shared.join("there");
+    fs::write(&there, "").unwrap();
+    symlink("there", shared.join("link")).unwrap();
+    for found in [&there, &shared.join("link")] {
+        assert_eq!(check_used(found), Ok(()));
+        assert_eq!(check_kept(found, user), Ok(()));
+        assert_eq!(locate_socket(found), Ok(fs::canonicalize(&there).unwrap()));
+    }
+}

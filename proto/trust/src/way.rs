@@ -19,6 +19,8 @@ pub(crate) struct Way {
     pub(crate) real: PathBuf,
     /// What is there.
     pub(crate) found: Option<Metadata>,
+    /// Where nothing is there: why others could put something there.
+    pub(crate) exposed: Option<Distrust>,
     /// Whether that is root's though it shows as nobody's (`system_places`).
     pub(crate) is_system: bool,
 }
@@ -44,6 +46,7 @@ pub(crate) fn walk_kept(
     let top = look(&real)?;
     let mut is_system = namespace::hides(top.uid());
     let mut found = Some(top);
+    let mut exposed = None;
     while let Some(name) = left.pop_front() {
         let here = found.take();
         let Some(here) = here else {
@@ -68,6 +71,7 @@ pub(crate) fn walk_kept(
         let there = match fs::symlink_metadata(&next) {
             Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                exposed = judge::tight(&real, &here, keeper).err();
                 real = next;
                 continue;
             }
@@ -105,6 +109,7 @@ pub(crate) fn walk_kept(
     Ok(Way {
         real,
         found,
+        exposed,
         is_system,
     })
 }

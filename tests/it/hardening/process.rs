@@ -156,6 +156,41 @@ async fn it_protects_itself_however_it_is_started() {
     assert_eq!(Facts::of(pid), Facts::protected(), "started by quiltctl");
 }
 
+/// Becomes a program that asks, and stays the one that is asked: it says so once
+/// it has been, and answers nothing.
+const HOLDS: &str = "
+import os, socket, sys
+path, program = sys.argv[1], sys.argv[2:]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+if os.fork():
+    os.execve(program[0], program, {**os.environ, 'QUILTD_SOCKET': path})
+connection, _ = listener.accept()
+connection.recv(1)
+print('ready', flush=True)
+sys.stdin.read()
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_that_ask_for_credentials_cannot_be_dumped_or_traced_either() {
+    let what = "a look at quiltctl from outside";
+    let Some(user) = User::find(what).await else {
+        return;
+    };
+    control(&Home::of(&user), &user, what).await;
+    for program in [binaries::quiltctl(), binaries::quiltctl_creds()] {
+        let home = Home::of(&user);
+        let mut command = home.command("python3");
+        command.args(["-I", "-c", HOLDS]);
+        command.arg(home.path().join("held.sock"));
+        command.arg(home.program(program)).arg("credential-process");
+        let child = ready(&mut command).await;
+        let asking = i32::try_from(child.id().unwrap()).unwrap();
+        assert_eq!(Facts::of(asking).files_of, 0, "{}", program.display());
+    }
+}
+
 /// Ends a process that is nobody's child when dropped.
 struct Ended(i32);
 

@@ -168,3 +168,39 @@ async fn a_bus_on_a_way_that_another_user_can_change_is_sent_nothing() {
     );
     assert!(speaking.stop().await.success());
 }
+
+/// Who connects may find another one than who looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_that_another_user_could_put_there_in_a_moment_is_sent_nothing() {
+    let what = "another user beside the session bus";
+    let Some(users) = Users::find(what).await else {
+        return;
+    };
+    let (home, theirs) = (Home::of(&users.a), Home::of(&users.b));
+    let shared = tempfile::tempdir_in("/tmp").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
+    std::fs::set_permissions(shared.path(), mode).unwrap();
+    let at = |name: &str| shared.path().join(name).display().to_string();
+
+    // The control: one's own, in the same directory, is spoken to.
+    let mut own = Bus::start(&home, "path", &at("own")).await;
+    let speaking = daemon(&home, &own, "auto").await;
+    while !own.next().await.contains("AUTH") {}
+    assert!(speaking.stop().await.success());
+
+    // Whoever is the user's listens, and their link leads there: it could lead
+    // to them at the next look.
+    let mut link = theirs.command("ln");
+    let linked = link.args(["-s", &at("own"), &at("link")]).status().await;
+    assert!(linked.unwrap().success());
+    own.address = format!("unix:path={}", at("link"));
+    let quiet = daemon(&home, &own, "auto").await;
+    let mut command = home.command(binaries::quiltctl());
+    let status = command.args(["daemon", "start"]).output().await.unwrap();
+    assert!(status.status.success(), "{status:?}");
+    let log = quiet.log();
+    assert!(log.contains("other users could put another"), "{log}");
+    assert!(quiet.stop().await.success());
+    let sent = own.all().await;
+    assert!(sent.iter().all(|sent| sent == "b''"), "{sent:?}");
+}

@@ -20,9 +20,15 @@ pub fn quiltctl() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         // What it writes into profiles lies beside it.
-        built("quiltctl-creds");
+        quiltctl_creds();
         built("quiltctl")
     })
+}
+
+/// The program beside it that profiles run.
+pub fn quiltctl_creds() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| built("quiltctl-creds"))
 }
 
 /// The program beside it for commands that speak to AWS themselves.

@@ -69,6 +69,9 @@ The right to the credentials lasts as long as the daemon: after `quiltctl \
 daemon restart`, programs under exec must be started again. Programs that use \
 a profile through credential_process are unaffected.
 
+Ends as the program does; with 127 where there is no such program, and with \
+126 where it cannot be run.
+
 A container has a loopback of its own, so the endpoint of a plain exec is not \
 there. Mount the daemon's socket and a static quiltctl instead, run as the \
 same user, and let the SDKs inside ask through credential_process:

@@ -12,7 +12,7 @@ use crossterm::terminal::{Clear, ClearType};
 use quilt_client::blocking::Client;
 use ratatui::DefaultTerminal;
 use ratatui::layout::Rect;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::TIMEOUT;
@@ -47,16 +47,19 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
         let step = show(context, &mut terminal, &mut model, &news, &signal);
         ratatui::restore();
-        match step.map_err(|error| broken(&error))? {
-            Step::Quit | Step::Stay => break,
-            Step::LogIn => step_aside(|| match model.marked() {
+        let next = match step.map_err(|error| broken(&error))? {
+            Step::Quit | Step::Stay => Step::Quit,
+            Step::LogIn => step_aside(&signal, || match model.marked() {
                 Some(catalog) => login::interactively(&context.of_catalog(catalog.as_str())),
                 None => login::interactively(context),
             }),
-            Step::Doctor => step_aside(|| match model.marked() {
+            Step::Doctor => step_aside(&signal, || match model.marked() {
                 Some(catalog) => doctor::briefly(&context.of_catalog(catalog.as_str())),
                 None => doctor::briefly(context),
             }),
+        };
+        if next == Step::Quit {
+            break;
         }
     }
     match signal.load(Ordering::SeqCst) {
@@ -136,17 +139,32 @@ fn end_with_terminal() {
     }
 }
 
-/// Does something on the terminal as it is otherwise, then waits for the user.
-fn step_aside(task: impl FnOnce() -> Result<(), Failure>) {
+/// Does something on the terminal as it is otherwise, then waits for the user
+/// to go back, or to leave.
+fn step_aside(signal: &AtomicUsize, task: impl FnOnce() -> Result<(), Failure>) -> Step {
     if let Err(failure) = task()
         && !failure.what().is_empty()
     {
         output::note(&failure);
     }
     output::note("");
-    output::note("Enter goes back to the view.");
-    // Where nothing can be read, there is nothing to wait for.
-    let _ = io::stdin().lock().read_line(&mut String::new());
+    output::note("Enter goes back to the view, Ctrl-C leaves.");
+    let stdin = io::stdin();
+    let pause = Timespec::try_from(PAUSE).ok();
+    while signal.load(Ordering::SeqCst) == 0 {
+        let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+        if poll(&mut polled, pause.as_ref()).is_ok_and(|ready| ready > 0) {
+            let mut line = String::new();
+            // Where nothing can be read, there is nothing to wait for.
+            let _ = stdin.lock().read_line(&mut line);
+            return if line.trim() == "q" {
+                Step::Quit
+            } else {
+                Step::Stay
+            };
+        }
+    }
+    Step::Quit
 }
 
 /// Which signal asked to end, once one has.

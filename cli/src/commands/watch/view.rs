@@ -1,6 +1,8 @@
 //! The model as a screen: sessions, what is asked, grants, the keys.
 
-use quilt_proto::wire::{AuditEntry, CatalogStatus, GrantStatus, SessionState, Severity};
+use quilt_proto::wire::{
+    AuditEntry, CatalogStatus, CredentialStatus, GrantStatus, SessionState, Severity,
+};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -34,10 +36,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look) {
     ])
     .areas(area);
     frame.render_widget(Paragraph::new(heading(model, look)), title);
-    frame.render_widget(Paragraph::new(sessions), top);
+    frame.render_widget(Paragraph::new(within(sessions, top)), top);
     frame.render_widget(Paragraph::new(asked(model, look, middle)), middle);
-    frame.render_widget(Paragraph::new(grants), bottom);
+    frame.render_widget(Paragraph::new(within(grants, bottom)), bottom);
     frame.render_widget(Paragraph::new(footer(model)), keys);
+}
+
+/// Lines of a list, with the number of those there is no room for.
+fn within(mut lines: Vec<Line<'static>>, area: Rect) -> Vec<Line<'static>> {
+    let room = usize::from(area.height);
+    if lines.len() > room && room > 1 {
+        let more = lines.len() + 1 - room;
+        lines.truncate(room - 1);
+        lines.push(Line::styled(format!("{INDENT}{more} more"), quiet()));
+    }
+    lines
 }
 
 fn strong() -> Style {
@@ -116,18 +129,25 @@ fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
                         Span::raw(format!(" {}", look.left(end))),
                     ])
                 }
-                None => Line::styled(
-                    format!(
-                        "    {:12} nothing held",
-                        name(held.profile.as_str()).to_string()
-                    ),
-                    quiet(),
-                ),
+                None => nothing_held(held, look),
             });
         }
     }
     lines.extend(findings(model, look, room));
     lines
+}
+
+/// A profile that gives nothing, and why, where that is known.
+fn nothing_held(of: &CredentialStatus, look: &Look) -> Line<'static> {
+    let profile = name(of.profile.as_str()).to_string();
+    match &of.last_error {
+        Some(error) => {
+            let mark = look.symbol(Symbol::Bad);
+            let text = format!("    {profile:12} {mark} {}", clean(error));
+            Line::styled(text, accent(look, Symbol::Bad))
+        }
+        None => Line::styled(format!("    {profile:12} nothing held"), quiet()),
+    }
 }
 
 /// What is to be mended that stands at no session.

@@ -7,13 +7,19 @@ use quilt_proto::{Command, quoted};
 
 use super::record::Records;
 use super::write::AGAIN;
-use super::{edit, failed_at, read, unrecorded};
+use super::{alone, edit, failed_at, read, unrecorded};
 use crate::exit::{self, Failure};
 use crate::files;
 
 /// Takes back every profile that was set up; whether there was one.
 pub(in crate::commands::setup) fn undo_all() -> Result<bool, Failure> {
-    let mut records = Records::load().map_err(|error| unrecorded(&error))?;
+    let load = || Records::load().map_err(|error| unrecorded(&error));
+    if load()?.all().is_empty() {
+        return Ok(false);
+    }
+    // Whoever sets up at this moment adds a record.
+    let _alone = alone()?;
+    let mut records = load()?;
     let mut changed = false;
     for record in records.all() {
         files::may_write([record.config.as_path()])?;

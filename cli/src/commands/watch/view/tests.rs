@@ -37,6 +37,17 @@ fn the_screen_at_every_width() {
     for width in [60, 80, 120, 200] {
         insta::assert_snapshot!(format!("watch_{width}"), screen(width, &model));
     }
+    let mut many = status();
+    let grant = many.grants[0].clone();
+    many.grants = vec![grant; 9];
+    for held in &mut many.catalogs[0].credentials {
+        held.expires_at = None;
+        held.last_error = Some("AWS says no\n".to_owned());
+    }
+    model.hear(Update::Status(Box::new(many)), at(0));
+    let crowded = screen(80, &model);
+    assert!(crowded.contains(" more"), "{crowded}");
+    assert!(crowded.contains("AWS says no"), "{crowded}");
     model.hear(Update::Away, at(0));
     assert!(screen(60, &model).contains("quiltd does not answer"));
     // However little room there is, it is drawn.

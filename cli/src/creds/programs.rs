@@ -14,7 +14,7 @@ use quilt_trust::Distrust;
 
 /// A program beside this one. Somebody else's is none; one that others could
 /// change or replace is refused.
-pub(crate) fn beside(name: &str) -> Result<Option<PathBuf>, Distrust> {
+pub fn beside(name: &str) -> Result<Option<PathBuf>, Distrust> {
     let own = env::current_exe().ok();
     let path = own.and_then(|own| Some(own.parent()?.join(name)));
     let Some(path) = path.filter(|path| path.is_file()) else {
@@ -29,7 +29,7 @@ pub(crate) fn beside(name: &str) -> Result<Option<PathBuf>, Distrust> {
 
 /// Programs of a name on the path. A relative entry means something else in
 /// every directory, and is left out.
-pub(crate) fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
+pub fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<_> = env::split_paths(&path).collect();
     let programs = dirs.into_iter().map(move |dir| dir.join(name));
@@ -38,7 +38,7 @@ pub(crate) fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
 
 /// A program of the system's or the user's, by the name that is looked up where
 /// the user did not type it: one that nobody else could have put there.
-pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+pub fn tool(name: &str) -> Option<PathBuf> {
     on_path(name).find(|path| is_executable(path) && check(path).is_ok())
 }
 
@@ -49,7 +49,7 @@ fn is_executable(path: &Path) -> bool {
 
 /// Passes if nobody could have put a program there but this user, root, or
 /// whoever this one is of, and nobody else may write to it.
-pub(crate) fn check(program: &Path) -> Result<(), Distrust> {
+pub fn check(program: &Path) -> Result<(), Distrust> {
     quilt_trust::check_kept(program, keeper())
 }
 
