@@ -22,24 +22,24 @@ pub fn ask(args: Arguments) -> Option<Result<RawAnswer, Error>> {
         None => locations::socket().ok()?,
     };
     let client = Client::new(socket).with_deadline(Instant::now() + TIMEOUT);
-    let client = match catalog(args.catalog)? {
-        Some(catalog) => client.with_catalog(catalog),
-        None => client,
-    };
+    let client = of_catalog(client, args.catalog)?;
     let profile = args.profile.unwrap_or_else(ProfileName::default_profile);
     Some(client.raw(&ReadCredentials(profile.into())))
 }
 
-/// The catalog that is named, by flag or environment; nothing where it is named
-/// by what is no name.
-fn catalog(flag: Option<String>) -> Option<Option<String>> {
+/// The client of the catalog that is named, by flag or environment; nothing
+/// where it is named by what is no name.
+fn of_catalog(client: Client, flag: Option<String>) -> Option<Client> {
     let named = match (flag, env::var_os(locations::CATALOG_ENV)) {
         (Some(flag), _) => flag,
         (None, Some(variable)) => variable.into_string().ok()?,
-        (None, None) => return Some(None),
+        (None, None) => return Some(client),
     };
-    let is_blank = !named.is_empty() && named.trim().is_empty();
-    (!is_blank).then(|| Some(named).filter(|named| !named.is_empty()))
+    if named.is_empty() {
+        return Some(client);
+    }
+    let is_blank = named.trim().is_empty();
+    (!is_blank).then(|| client.with_catalog(named))
 }
 
 /// Whether the body of an answer can be the document that SDKs read.

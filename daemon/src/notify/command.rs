@@ -238,7 +238,7 @@ mod tests {
             ]
         };
         assert!(ways(&shared).iter().all(|command| refused(command)));
-        assert!(refused(&[shared.clone()]));
+        assert!(refused(std::slice::from_ref(&shared)));
         assert!(!told.exists());
         // The control, and what a line leaves there itself.
         assert!(!ways(&own).iter().any(|command| refused(command)));
