@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use quilt_client::Error;
 use quilt_client::blocking::RawAnswer;
 use rustix::fd::OwnedFd;
-use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
 use crate::TIMEOUT;
@@ -90,9 +89,9 @@ impl FailedAttempt {
         if bytes.len() > MAX_BYTES {
             return None;
         }
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-        std::fs::File::from(writer).write_all(&bytes).ok()?;
-        Some(reader)
+        let (reader, mut writer) = std::io::pipe().ok()?;
+        writer.write_all(&bytes).ok()?;
+        Some(reader.into())
     }
 
     /// What was handed on; nothing where that makes no sense.

@@ -190,17 +190,18 @@ async fn a_bus_that_another_user_could_put_there_in_a_moment_is_sent_nothing() {
 
     // Whoever is the user's listens, and their link leads there: it could lead
     // to them at the next look.
+    let mut led_to = Bus::start(&home, "path", &at("led-to")).await;
     let mut link = theirs.command("ln");
-    let linked = link.args(["-s", &at("own"), &at("link")]).status().await;
-    assert!(linked.unwrap().success());
-    own.address = format!("unix:path={}", at("link"));
-    let quiet = daemon(&home, &own, "auto").await;
+    let link = link.args(["-s", &at("led-to"), &at("link")]);
+    assert!(link.status().await.unwrap().success());
+    led_to.address = format!("unix:path={}", at("link"));
+    let quiet = daemon(&home, &led_to, "auto").await;
     let mut command = home.command(binaries::quiltctl());
     let status = command.args(["daemon", "start"]).output().await.unwrap();
     assert!(status.status.success(), "{status:?}");
     let log = quiet.log();
     assert!(log.contains("other users could put another"), "{log}");
     assert!(quiet.stop().await.success());
-    let sent = own.all().await;
+    let sent = led_to.all().await;
     assert!(sent.iter().all(|sent| sent == "b''"), "{sent:?}");
 }
