@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use quilt_proto::suggested_command::{RUN, sentence};
 use quilt_proto::{Command, terminal_safe};
+pub(crate) use quiltctl_creds::write_all;
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
@@ -26,17 +27,6 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
         Errno::PIPE => Failure::quiet(0),
         error => unwritten(error).hint("df -h"),
     })
-}
-
-pub(crate) fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(stdout(), bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn unwritten(error: Errno) -> Failure {

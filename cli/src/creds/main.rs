@@ -15,10 +15,11 @@ use std::time::Instant;
 
 use quilt_proto::exit_code::UNEXPECTED;
 use quilt_proto::suggested_command::sentence;
-use quiltctl_creds::{Arguments, FailedAttempt, ask, is_document, keep_to_ourselves, programs};
+use quiltctl_creds::{
+    Arguments, FailedAttempt, ask, is_document, keep_to_ourselves, programs, write_all,
+};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::stdio::stdout;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes every allocation when it is freed: credentials pass through buffers
@@ -51,18 +52,6 @@ fn main() -> ExitCode {
         pipe.or_else(|| FailedAttempt::since(began).in_a_pipe())
     });
     become_quiltctl(&args, pipe)
-}
-
-/// Past the standard library's buffer, which would keep a copy.
-fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(stdout(), bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Becomes the `quiltctl` beside this program, with the same arguments, and with
