@@ -1,6 +1,5 @@
 //! What every command needs: the flags, and the daemon behind them.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
 use quilt_proto::api::{Endpoint, Method, ReadStatus};
 use quilt_proto::locations;
+use quiltctl_creds::{NoName, named_catalog};
 
 use crate::args::Global;
 use crate::exit::{self, Failure};
@@ -85,27 +85,17 @@ impl Context {
 
     /// The catalog the user named, by flag or environment.
     pub(crate) fn catalog(&self) -> Result<Option<String>, Failure> {
-        let (by, hint, named) = match &self.global.catalog {
-            Some(catalog) => (
+        let flag = self.global.catalog.clone();
+        let (by, hint) = if flag.is_some() {
+            (
                 "--catalog",
                 "quiltctl --catalog https://YOUR-CATALOG status",
-                Ok(catalog.clone()),
-            ),
-            None => match env::var_os(locations::CATALOG_ENV) {
-                Some(catalog) => (
-                    locations::CATALOG_ENV,
-                    "unset QUILT_CATALOG",
-                    catalog.into_string(),
-                ),
-                None => return Ok(None),
-            },
+            )
+        } else {
+            (locations::CATALOG_ENV, "unset QUILT_CATALOG")
         };
-        let wrong = |what| Failure::new(exit::INPUT, format!("{by} {what}")).hint(hint);
-        let named = named.map_err(|_| wrong("is not text"))?;
-        if !named.is_empty() && named.trim().is_empty() {
-            return Err(wrong("is nothing but white space"));
-        }
-        Ok(Some(named).filter(|catalog| !catalog.is_empty()))
+        let wrong = |why: NoName| Failure::new(exit::INPUT, format!("{by} {why}")).hint(hint);
+        named_catalog(flag).map_err(wrong)
     }
 
     /// Sends a request, starting the daemon when nobody answers.

@@ -1,6 +1,7 @@
 //! The one request, and what counts as its answer.
 
 use std::env;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use quilt_client::Error;
@@ -22,24 +23,43 @@ pub fn ask(args: Arguments) -> Option<Result<RawAnswer, Error>> {
         None => locations::socket().ok()?,
     };
     let client = Client::new(socket).with_deadline(Instant::now() + TIMEOUT);
-    let client = of_catalog(client, args.catalog)?;
+    let client = match named_catalog(args.catalog).ok()? {
+        Some(catalog) => client.with_catalog(catalog),
+        None => client,
+    };
     let profile = args.profile.unwrap_or_else(ProfileName::default_profile);
     Some(client.raw(&ReadCredentials(profile.into())))
 }
 
-/// The client of the catalog that is named, by flag or environment; nothing
-/// where it is named by what is no name.
-fn of_catalog(client: Client, flag: Option<String>) -> Option<Client> {
+/// Why what names a catalog is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoName {
+    /// It is not UTF-8.
+    NotText,
+    /// There is nothing to be seen.
+    Blank,
+}
+
+impl fmt::Display for NoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotText => "is not text",
+            Self::Blank => "is nothing but white space",
+        })
+    }
+}
+
+/// The catalog that is named, by flag or environment; an empty name is none.
+pub fn named_catalog(flag: Option<String>) -> Result<Option<String>, NoName> {
     let named = match (flag, env::var_os(locations::CATALOG_ENV)) {
         (Some(flag), _) => flag,
-        (None, Some(variable)) => variable.into_string().ok()?,
-        (None, None) => return Some(client),
+        (None, Some(variable)) => variable.into_string().map_err(|_| NoName::NotText)?,
+        (None, None) => return Ok(None),
     };
-    if named.is_empty() {
-        return Some(client);
+    if !named.is_empty() && named.trim().is_empty() {
+        return Err(NoName::Blank);
     }
-    let is_blank = named.trim().is_empty();
-    (!is_blank).then(|| client.with_catalog(named))
+    Ok(Some(named).filter(|named| !named.is_empty()))
 }
 
 /// Whether the body of an answer can be the document that SDKs read.

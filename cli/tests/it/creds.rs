@@ -11,7 +11,7 @@ use std::sync::mpsc::Receiver;
 
 use quilt_proto::{ErrorCode, Problem};
 
-use crate::server::{Home, Ran, http, script};
+use crate::server::{Home, Ran, copy, http, script};
 
 const DOCUMENT: &str = r#"{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b"}"#;
 
@@ -158,11 +158,7 @@ fn alone(home: &Home) -> PathBuf {
     let bin = home.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     let alone = bin.join("quiltctl-creds");
-    let copied = Command::new("cp")
-        .arg(env!("CARGO_BIN_EXE_quiltctl-creds"))
-        .arg(&alone)
-        .status();
-    assert!(copied.unwrap().success());
+    copy(env!("CARGO_BIN_EXE_quiltctl-creds"), &alone);
     alone
 }
 

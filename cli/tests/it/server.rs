@@ -90,6 +90,12 @@ impl Home {
     }
 }
 
+/// Puts a copy of a program at `to`, by another process, as a [`script`].
+pub(crate) fn copy(program: &str, to: &Path) {
+    let copied = Command::new("cp").arg(program).arg(to).status();
+    assert!(copied.unwrap().success());
+}
+
 /// Makes a program of a script, to be started at once. Another process writes
 /// it: a child that another test starts meanwhile would hold the file open for
 /// writing, and then it cannot be executed.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::server::{Home, Ran};
+use crate::server::{Home, Ran, copy};
 
 const CONFIG: &str = r#"{"region":"eu-west-1","navigator_url":"https://x.example"}"#;
 
@@ -553,11 +553,7 @@ fn without_the_small_program_beside_it_a_profile_runs_quiltctl_itself() {
     let alone = home.path().join("bin");
     fs::create_dir(&alone).unwrap();
     let quiltctl = alone.join("quiltctl");
-    let copied = Command::new("cp")
-        .arg(env!("CARGO_BIN_EXE_quiltctl"))
-        .arg(&quiltctl)
-        .status();
-    assert!(copied.unwrap().success());
+    copy(env!("CARGO_BIN_EXE_quiltctl"), &quiltctl);
     let set_up = || {
         let mut command = home.program(
             quiltctl.to_str().unwrap(),

@@ -72,16 +72,15 @@ fn check(program: &Path, arguments: &[String], search: &OsStr) -> Result<(), Dis
         let below_root = candidates
             .into_iter()
             .filter(|path| path.parent().is_some());
-        for path in below_root.filter(|path| may_be_read(path)) {
+        for path in below_root {
             if !seen.insert(path.clone()) {
                 continue;
             }
-            // What a line writes itself may be missing before.
-            let is_written = written.iter().any(|begins| {
-                let path = path.as_os_str().as_encoded_bytes();
-                path.starts_with(begins.as_bytes())
-            });
-            let checked = if is_written {
+            let checked = if !may_be_read(&path) {
+                // It may be something else by the time that it is read.
+                quilt_trust::locate_special(&path).map(drop)
+            } else if written.iter().any(|it| it.may_be(&path)) {
+                // What a line writes itself may be missing before.
                 quilt_trust::check(&path)
             } else {
                 quilt_trust::check_used(&path)
@@ -235,10 +234,22 @@ mod tests {
                 line(format!("sh {path} two")),
                 line(format!("[ -r {path} ] && sh {path}; true")),
                 line(format!(">{}; . {path}", told.display())),
+                line(format!(
+                    "echo x >{}; sh {path}",
+                    path.trim_end_matches(".sh")
+                )),
             ]
         };
         assert!(ways(&shared).iter().all(|command| refused(command)));
         assert!(refused(std::slice::from_ref(&shared)));
+        // What leads to a device now may lead to a script then.
+        let theirs = own.replace("tell.sh", "device");
+        symlink("/dev/null", &theirs).unwrap();
+        let loose = Path::new(&theirs).parent().unwrap();
+        fs::set_permissions(loose, Permissions::from_mode(0o777)).unwrap();
+        assert!(refused(&line(format!("sh {theirs}"))));
+        fs::set_permissions(loose, Permissions::from_mode(0o755)).unwrap();
+        assert!(!refused(&line(format!("sh {theirs}"))));
         assert!(!told.exists());
         // The control, and what a line leaves there itself.
         assert!(!ways(&own).iter().any(|command| refused(command)));

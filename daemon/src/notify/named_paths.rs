@@ -138,17 +138,33 @@ fn may_go_home(text: &str, home: &str) -> bool {
 
 /// What a text has a shell write to (`> FILE`), as it stands there, up to what
 /// a path ends at.
-pub(super) fn written_in(text: &str) -> Vec<String> {
+pub(super) fn written_in(text: &str) -> Vec<Written> {
     let behind = text.split('>').skip(1).map(|behind| {
         let behind = behind.trim_start_matches(['|', '&']);
         let behind = behind.trim_start().trim_start_matches(['\'', '"']);
-        let is_bound = |char: char| char.is_whitespace() || BOUNDS.contains(&char);
         &behind[..behind.find(is_bound).unwrap_or(behind.len())]
     });
-    behind
-        .filter(|path| path.starts_with('/'))
-        .map(str::to_owned)
-        .collect()
+    let paths = behind.filter(|path| path.starts_with('/'));
+    paths.map(|path| Written(path.to_owned())).collect()
+}
+
+/// What a shell is to write to, as far as a text says it plainly.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Written(String);
+
+impl Written {
+    /// Whether a path is this one, or one that begins so and goes on behind
+    /// what a path ends at.
+    pub(super) fn may_be(&self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        let rest = path.strip_prefix(&self.0);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(is_bound))
+    }
+}
+
+/// What a path begins or ends at.
+fn is_bound(char: char) -> bool {
+    char.is_whitespace() || BOUNDS.contains(&char)
 }
 
 /// The files whose names begin as a pattern does that is not one itself.
@@ -176,8 +192,7 @@ fn fitting(begins: &Path) -> Vec<PathBuf> {
 /// Every part of a text between two bounds that could be a name, and the same
 /// from its first `/` on.
 fn names(text: &str) -> impl Iterator<Item = &str> {
-    let is_bound = |char: char| char.is_whitespace() || BOUNDS.contains(&char);
-    let bounds = || text.char_indices().filter(move |(_, char)| is_bound(*char));
+    let bounds = || text.char_indices().filter(|(_, char)| is_bound(*char));
     let ends: Vec<usize> = bounds().map(|(at, _)| at).chain([text.len()]).collect();
     let begins = bounds().map(|(at, char)| at + char.len_utf8());
     let begins: Vec<usize> = [0].into_iter().chain(begins).collect();
@@ -249,10 +264,14 @@ mod tests {
         }
         assert!(may_go_home("cd && sh ./x", "/h") && may_go_home("a /h", "/h"));
         assert!(!may_go_home("abcd ./x", "/h"));
+        let written = written_in("a >/tmp/x-$$; b 2>> '/tmp/y' <z >&2 > w");
         assert_eq!(
-            written_in("a >/tmp/x-$$; b 2>> '/tmp/y' <z >&2 > w"),
-            ["/tmp/x-", "/tmp/y"]
+            written,
+            ["/tmp/x-", "/tmp/y"].map(|it| Written(it.to_owned()))
         );
+        for (path, may_be) in [("/tmp/y", true), ("/tmp/y; b", true), ("/tmp/y.sh", false)] {
+            assert_eq!(written[1].may_be(Path::new(path)), may_be, "{path}");
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn check() -> Result<(), NoBus> {
     if let Transport::Unix(unix) = address.transport()
         && let UnixSocket::File(path) = unix.path()
     {
-        quilt_trust::locate_socket(path).map_err(NoBus::Exposed)?;
+        quilt_trust::locate_special(path).map_err(NoBus::Exposed)?;
     }
     Ok(())
 }

@@ -173,9 +173,13 @@ pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
 /// there or not. What is to be written, or is read by others, is asked about
 /// with this.
 pub fn check(path: &Path) -> Result<(), Distrust> {
-    let way = walk(path, true)?;
+    judge_end(&walk(path, true)?)
+}
+
+/// Judges what a way leads to, be it there or not.
+fn judge_end(way: &Way) -> Result<(), Distrust> {
     match &way.found {
-        Some(found) if !is_nothing(&way) => judge::own(&way.real, found, Owner::UserOrRoot),
+        Some(found) if !is_nothing(way) => judge::own(&way.real, found, Owner::UserOrRoot),
         _ => Ok(()),
     }
 }
@@ -183,13 +187,16 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
 /// As [`check`], for what is to be read or run from there: what is missing is
 /// refused where others may put it there in the moment before.
 pub fn check_used(path: &Path) -> Result<(), Distrust> {
-    walk(path, true)?.exposed.map_or_else(|| check(path), Err)
+    // Looked at once: it may be there at one look and missing at the next.
+    let way = walk(path, true)?;
+    judge_end(&way)?;
+    way.exposed.map_or(Ok(()), Err)
 }
 
-/// Where a socket of the user's or root's is, which nobody else can have put
-/// there, or can put another in its place. Who may connect to it is another
-/// question.
-pub fn locate_socket(path: &Path) -> Result<PathBuf, Distrust> {
+/// Where a socket or device of the user's or root's is, which nobody else can
+/// have put there, or can put another in its place. Who may connect or write to
+/// it is another question.
+pub fn locate_special(path: &Path) -> Result<PathBuf, Distrust> {
     let Way {
         real,
         found,

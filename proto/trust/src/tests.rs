@@ -273,7 +273,7 @@ fn what_is_missing_where_others_may_put_it_is_neither_read_nor_run() {
         assert!(is_loose(check_used(&missing), &shared), "{name}");
         assert!(is_loose(check_kept(&missing, user), &shared), "{name}");
         assert!(
-            is_loose(locate_socket(&missing).map(drop), &shared),
+            is_loose(locate_special(&missing).map(drop), &shared),
             "{name}"
         );
         // What is written there is somebody's for good, or is not written.
@@ -282,7 +282,7 @@ fn what_is_missing_where_others_may_put_it_is_neither_read_nor_run() {
     let missing = own.join("gone");
     assert_eq!(check_used(&missing), Ok(()));
     assert_eq!(check_kept(&missing, user), Ok(()));
-    assert!(matches!(locate_socket(&missing), Err(Distrust::Io { .. })));
+    assert!(matches!(locate_special(&missing), Err(Distrust::Io { .. })));
     // What is there, and the user's, nobody else can take away.
     let there = shared.join("there");
     fs::write(&there, "").unwrap();
@@ -290,6 +290,6 @@ fn what_is_missing_where_others_may_put_it_is_neither_read_nor_run() {
     for found in [&there, &shared.join("link")] {
         assert_eq!(check_used(found), Ok(()));
         assert_eq!(check_kept(found, user), Ok(()));
-        assert_eq!(locate_socket(found), Ok(fs::canonicalize(&there).unwrap()));
+        assert_eq!(locate_special(found), Ok(fs::canonicalize(&there).unwrap()));
     }
 }
