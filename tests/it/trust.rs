@@ -537,3 +537,75 @@ async fn a_file_system_that_shows_no_modes_is_said_so_and_can_be_allowed() {
     let line = ctl_with(&loose, &["daemon", "start"]).await.failed(4);
     assert!(line.contains("can be written by other users"), "{line}");
 }
+
+/// Serves a directory as the second user, and reads in it as the first: `$1` and
+/// `$2` are their ids, `$3` who is to serve it, `$4` and `$6` the programs, and `$5` where.
+const SERVED: &str = "
+as() { id=$1; shift; setpriv --reuid \"$id\" --regid \"$id\" --clear-groups env HOME=\"$w/home\" \"$@\"; }
+w=$5
+mkdir \"$w/dev\" \"$w/mnt\" && mount -t tmpfs none \"$w/dev\" && mknod \"$w/dev/fuse\" c 10 229 &&
+  chmod 666 \"$w/dev/fuse\" && mount --bind \"$w/dev/fuse\" /dev/fuse || exit 99
+echo user_allow_other >\"$w/dev/conf\" && mount --bind \"$w/dev/conf\" /etc/fuse.conf || exit 99
+cp /etc/passwd \"$w/dev/\" && printf '%s\\n' \"ours:x:$1:$1::/:/bin/sh\" \"theirs:x:$2:$2::/:/bin/sh\" \\
+  >>\"$w/dev/passwd\" && mount --bind \"$w/dev/passwd\" /etc/passwd || exit 99
+chown \"$3\" \"$w/mnt\" && chown \"$1\" \"$w/home\"
+as \"$3\" bindfs -o allow_other --force-user=\"$1\" --force-group=\"$1\" --perms=u=rwX,go= \
+  \"$w/files\" \"$w/mnt\" || exit 99
+stat -c '%u %a' \"$w/mnt/quiltd.toml\"
+as \"$1\" env QUILTD_CONFIG=\"$w/mnt/quiltd.toml\" QUILTD_BIN=\"$6\" \"$4\" whoami --catalog named 2>&1
+as \"$1\" \"$4\" daemon stop >/dev/null 2>&1
+umount -l \"$w/mnt\"
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_user_serves_is_not_believed_whatever_it_shows() {
+    let what = "a file system that another user serves";
+    let Some(users) = Users::find_real(what).await else {
+        return;
+    };
+    let home = Home::of(&users.a);
+    let place = tempfile::tempdir_in("/tmp").unwrap();
+    for (name, bits) in [("files", 0o755), ("home", 0o755), ("", 0o755)] {
+        let dir = place.path().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        mode(&dir, bits);
+    }
+    let settings = place.path().join("files/quiltd.toml");
+    fs::write(
+        &settings,
+        "[catalogs.named]\nurl = \"http://127.0.0.1:1\"\n",
+    )
+    .unwrap();
+    for (server, is_believed) in [(&users.a, true), (&users.b, false)] {
+        let mut command = Command::new("unshare");
+        command.args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            SERVED,
+            "sh",
+        ]);
+        for id in [users.a.uid(), users.b.uid(), server.uid()] {
+            command.arg(id.to_string());
+        }
+        command.arg(home.program(binaries::quiltctl()));
+        command.arg(place.path());
+        command.arg(home.program(binaries::quiltd()));
+        let run: Run = command.output().await.unwrap().into();
+        if run.code == 99 {
+            let reason = "bindfs (the Debian package) cannot mount here for an ordinary user";
+            quilt_tests::harness::toolchain::not_run(what, reason);
+            return;
+        }
+        let (shown, said) = run.stdout.split_once('\n').unwrap();
+        assert_eq!(shown, format!("{} 600", users.a.uid()), "{run:?}");
+        assert_eq!(said.contains("http://127.0.0.1:1"), is_believed, "{run:?}");
+        let refused = "on a file system that theirs serves";
+        assert_eq!(said.contains(refused), !is_believed, "{run:?}");
+        for dir in ["dev", "mnt"] {
+            fs::remove_dir(place.path().join(dir)).unwrap();
+        }
+    }
+}

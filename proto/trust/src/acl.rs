@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use super::file_system;
+
 /// Whom an entry is about, of those whose rights the group's bits bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whom {
@@ -25,23 +28,53 @@ impl Entry {
     }
 }
 
-/// The entries of a file's list; none where it has no list.
-pub(crate) fn entries(path: &Path) -> Vec<Entry> {
-    parse(&read(path))
+/// The entries of a file's list: none where it has no list; nothing where there
+/// may be one of another kind, or it could not be read.
+pub(crate) fn entries(path: &Path) -> Option<Vec<Entry>> {
+    match found(path) {
+        Found::List(bytes) => Some(parse(&bytes)),
+        Found::None => Some(Vec::new()),
+        Found::Unknown => None,
+    }
+}
+
+/// What there is of a list.
+enum Found {
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not looked at"))]
+    List(Vec<u8>),
+    None,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not looked at"))]
+    Unknown,
+}
+
+/// A file's list as it stands; nothing where it has none.
+pub(crate) fn read(path: &Path) -> Vec<u8> {
+    match found(path) {
+        Found::List(bytes) => bytes,
+        Found::None | Found::Unknown => Vec::new(),
+    }
 }
 
 /// Where it is.
 #[cfg(target_os = "linux")]
 const NAME: &str = "system.posix_acl_access";
 
-/// A file's list as it stands; nothing where it has none.
 #[cfg(target_os = "linux")]
-pub(crate) fn read(path: &Path) -> Vec<u8> {
+fn found(path: &Path) -> Found {
+    use rustix::io::Errno;
+
     // As large as an attribute can be (xattr(7)).
     let mut bytes = vec![0; 64 * 1024];
-    let found = rustix::fs::lgetxattr(path, NAME, &mut bytes[..]);
-    bytes.truncate(found.unwrap_or(0));
-    bytes
+    match rustix::fs::lgetxattr(path, NAME, &mut bytes[..]) {
+        Ok(length) => {
+            bytes.truncate(length);
+            Found::List(bytes)
+        }
+        Err(Errno::NODATA) => Found::None,
+        // Whose server has lists of its own, which the kernel asks nobody about.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) if !file_system::has_other_lists(path) => Found::None,
+        Err(_) => Found::Unknown,
+    }
 }
 
 /// Gives a file a list.
@@ -63,8 +96,8 @@ pub(crate) fn remove(file: &File) -> io::Result<()> {
 
 /// Those of other systems are of other kinds, and not looked at.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn read(_path: &Path) -> Vec<u8> {
-    Vec::new()
+fn found(_path: &Path) -> Found {
+    Found::None
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -64,6 +64,18 @@ pub enum Distrust {
         /// The file system, as `quiltd.toml` names it.
         name: &'static str,
     },
+    /// Another user serves the file system and says in it what they like.
+    #[error(
+        "{} is on a file system that {} serves, who says whose files in it are",
+        quoted::path(path),
+        users::describe(*server)
+    )]
+    Served {
+        /// Where it is mounted.
+        path: PathBuf,
+        /// Who does.
+        server: u32,
+    },
     /// A symlink in the place of a file that nobody keeps elsewhere.
     #[error("{} is a symlink, which is not followed", quoted::path(.0))]
     Link(PathBuf),
@@ -129,6 +141,7 @@ impl Distrust {
             Self::Foreign { path, .. }
             | Self::Loose { path, .. }
             | Self::FileSystem { path, .. }
+            | Self::Served { path, .. }
             | Self::Kind { path, .. }
             | Self::Link(path)
             | Self::Io { path, .. } => path,
@@ -162,7 +175,7 @@ impl Distrust {
             }
             Self::FileSystem { name, .. } => allow(name),
             Self::Io { path, kind, .. } => home::elsewhere(path, *kind),
-            Self::Link(path) | Self::Kind { path, .. } => look(path),
+            Self::Link(path) | Self::Kind { path, .. } | Self::Served { path, .. } => look(path),
         }
     }
 }

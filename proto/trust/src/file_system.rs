@@ -18,13 +18,17 @@ use super::{Distrust, judge};
 /// The table and key in `quiltd.toml` that hold the names.
 pub const SETTING: (&str, &str) = ("security", "loose_file_systems");
 
+const FUSE: u64 = 0x6573_5546;
+#[cfg(target_os = "linux")]
+const NFS: u64 = 0x6969;
+
 /// Names, and what the kernel calls them (statfs(2)).
 const KNOWN: &[(&str, u64)] = &[
     ("9p", 0x0102_1997),
     ("cifs", 0xff53_4d42),
     ("smb2", 0xfe53_4d42),
     ("exfat", 0x2011_bab0),
-    ("fuse", 0x6573_5546),
+    ("fuse", FUSE),
     ("hgfs", 0xbacb_acbc),
     ("ntfs", 0x5346_544e),
     ("ntfs3", 0x7366_746e),
@@ -68,17 +72,80 @@ pub(crate) fn excuse(path: &Path, distrust: Distrust) -> Result<(), Distrust> {
 
 #[cfg(target_os = "linux")]
 fn name(path: &Path) -> Option<&'static str> {
-    let kind = rustix::fs::statfs(path).ok()?.f_type;
-    // Some architectures have it signed.
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
-    let kind = (kind as u64) & 0xffff_ffff;
+    let kind = kind(path)?;
     let known = KNOWN.iter().find(|(_, number)| *number == kind)?;
     Some(known.0)
 }
 
+/// What the kernel calls the file system that a file is on.
+#[cfg(target_os = "linux")]
+fn kind(path: &Path) -> Option<u64> {
+    let kind = rustix::fs::statfs(path).ok()?.f_type;
+    // Some architectures have it signed.
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    Some((kind as u64) & 0xffff_ffff)
+}
+
+/// What another machine or program serves, which may keep access control lists
+/// that the kernel shows nobody: NFS (version 4), FUSE.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_other_lists(path: &Path) -> bool {
+    kind(path).is_none_or(|kind| [NFS, FUSE].contains(&kind))
+}
+
+/// Who serves a mounted file system, where that is another user: they say what
+/// they like of owners and modes in it (mount.fuse3(8), `user_id`).
+#[cfg(target_os = "linux")]
+pub(crate) fn served_by_others(path: &Path, device: u64) -> Option<u32> {
+    use super::namespace;
+    use rustix::process::geteuid;
+
+    // Whoever serves it answers this as well, or not.
+    let kind = kind(path);
+    if kind.is_some_and(|kind| kind != FUSE) {
+        return None;
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let device = (rustix::fs::major(device), rustix::fs::minor(device));
+    let us = geteuid().as_raw();
+    let is_us = |user: u32| user == us || namespace::user_outside() == Some(user);
+    match server(&mounts, device) {
+        Server::User(user) => (user != 0 && !is_us(user)).then_some(user),
+        Server::Kernel => None,
+        Server::Unlisted => kind.map(|_| u32::MAX),
+    }
+}
+
 #[cfg(not(target_os = "linux"))]
-fn name(_: &Path) -> Option<&'static str> {
+pub(crate) fn served_by_others(_: &Path, _device: u64) -> Option<u32> {
     None
+}
+
+/// Who answers for what is on a file system.
+#[cfg(target_os = "linux")]
+#[derive(Debug, PartialEq, Eq)]
+enum Server {
+    /// A program of this user's.
+    User(u32),
+    /// The kernel, or whom root told it to ask.
+    Kernel,
+    /// It is in no list of mounts.
+    Unlisted,
+}
+
+/// By the device's number and the options of the file system
+/// (proc_pid_mountinfo(5)).
+#[cfg(target_os = "linux")]
+fn server(mounts: &str, (major, minor): (u32, u32)) -> Server {
+    let device = format!("{major}:{minor}");
+    let mut lines = mounts.lines();
+    let Some(line) = lines.find(|line| line.split(' ').nth(2) == Some(&device)) else {
+        return Server::Unlisted;
+    };
+    let options = line.rsplit(' ').next().unwrap_or_default();
+    let mut options = options.split(',');
+    let user = options.find_map(|option| option.strip_prefix("user_id=")?.parse().ok());
+    user.map_or(Server::Kernel, Server::User)
 }
 
 /// Whether the settings allow a file system. They count where they are
@@ -155,6 +222,17 @@ mod tests {
         ] {
             assert!(allowed_in(none).is_empty(), "{none}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_mount_names_who_serves_it() {
+        let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+                      90 22 0:52 / /home/bob/m rw,nosuid shared:9 - fuse.sshfs h: \
+                      rw,user_id=1001,group_id=100\n";
+        assert_eq!(server(mounts, (0, 52)), Server::User(1001));
+        assert_eq!(server(mounts, (8, 1)), Server::Kernel);
+        assert_eq!(server(mounts, (0, 54)), Server::Unlisted);
     }
 
     #[test]

@@ -105,10 +105,12 @@ fn loose(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distr
 
 /// Whom the group's bit lets write: the group, and whoever an access control
 /// list names, of whose rights it is the mask (acl(5)). So taking it away takes
-/// all of them away.
+/// all of them away. Where nobody can tell who is on a list, others may be.
 fn by_group_bits(path: &Path, gid: u32, keeper: Option<u32>) -> Option<Writers> {
     let group = |gid| groups::has_others(gid, keeper).then(|| Writers::Group(groups::name(gid)));
-    let entries = acl::entries(path);
+    let Some(entries) = acl::entries(path) else {
+        return Some(Writers::Group(groups::name(gid)));
+    };
     if entries.is_empty() {
         return group(gid);
     }

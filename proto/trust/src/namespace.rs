@@ -127,8 +127,13 @@ fn may_be_nobody(user: u32) -> bool {
 /// A group that the user brought along from outside, by its number there, and
 /// the user's own.
 pub(crate) fn group_outside(group: u32) -> Option<(u32, u32)> {
-    let user = HERE.outside(geteuid().as_raw())?;
+    let user = user_outside()?;
     Some((GROUPS_HERE.outside(group)?, user))
+}
+
+/// This user's number outside, where a namespace gives them another.
+pub(crate) fn user_outside() -> Option<u32> {
+    HERE.outside(geteuid().as_raw())
 }
 
 /// Whether a file is this user's.

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Distrust, judge, namespace, system_places};
+use super::{Distrust, file_system, judge, namespace, system_places};
 
 /// The most symlinks followed, as the kernel does it.
 const MOST_LINKS: usize = 40;
@@ -77,6 +77,11 @@ pub(crate) fn walk_kept(
             }
             Err(error) => return Err(Distrust::io("look at", &next, &error)),
         };
+        if there.dev() != here.dev()
+            && let Some(server) = file_system::served_by_others(&next, there.dev())
+        {
+            return Err(Distrust::Served { path: next, server });
+        }
         let is_systems =
             namespace::hides(there.uid()) && system_places::are_of(&real, &here, &next, &there);
         if keeper.is_some() && !is_systems && judge::may_be_planted(&here, &next, &there) {
