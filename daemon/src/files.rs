@@ -5,6 +5,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod faults;
 mod file_events;
+mod held;
 mod pin;
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
@@ -13,7 +14,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use quilt_proto::{Timestamp, quoted, state_files};
+use quilt_proto::{Timestamp, state_files};
 use quilt_trust::{Access, Rights, Role};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -24,6 +25,7 @@ pub use self::cached_file::{Cached, WatchedFile};
 pub use self::error::FileError;
 pub(crate) use self::error::wrap_file_error;
 pub use self::file_events::FileEvents;
+pub use self::held::Held;
 pub use self::pin::Pin;
 
 /// Only the owner may read or write.
@@ -118,8 +120,7 @@ pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
                 std::thread::sleep(LOOK_AGAIN);
             }
             Err(TryLockError::WouldBlock) => {
-                let path = quoted::path(path);
-                let what = format!("another program holds {path} and does not let go");
+                let what = Held::look(path).to_string();
                 return Err(io::Error::new(io::ErrorKind::TimedOut, what));
             }
             Err(TryLockError::Error(error)) => return Err(error),

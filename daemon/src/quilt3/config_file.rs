@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
-use quilt_trust::Role;
+use quilt_trust::{Rights, Role};
 use serde_json::{Map, Value, json};
 
 use super::config_keys;
@@ -305,7 +305,7 @@ impl ConfigFile {
         quilt_trust::make_dir(&self.dir)?;
         quilt_trust::check(&self.path())?;
         if keep_backup && self.path().exists() {
-            fs::copy(self.path(), self.backup_path())
+            self.keep_copy()
                 .map_err(|error| self.io("keep a copy of", &error))?;
         }
         files::replace(&self.path(), text.as_bytes(), MODE)
@@ -318,6 +318,15 @@ impl ConfigFile {
         quilt_trust::check(&self.path())?;
         files::replace_at_once(&self.path(), text.as_bytes(), MODE)
             .map_err(|error| self.io("write", &error))
+    }
+
+    /// With the rights of what it is a copy of, whatever the directory gives.
+    fn keep_copy(&self) -> io::Result<()> {
+        let backup = self.backup_path();
+        let rights = Rights::of(&self.path())?;
+        fs::copy(self.path(), &backup)?;
+        let copy = fs::OpenOptions::new().write(true).open(&backup)?;
+        rights.map_or(Ok(()), |rights| rights.give(&copy))
     }
 
     /// Named as the SDK names its backups.

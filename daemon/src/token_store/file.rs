@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -159,16 +158,12 @@ fn replace(file: &mut NamedTempFile, text: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()
 }
 
-/// The file's bytes; `None` where there is none. What others can read is
-/// closed to them.
+/// The file's bytes; `None` where there is none.
 pub(super) fn read_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let Some(file) = quilt_trust::open(path, Role::State, Access::Read)? else {
         return Ok(None);
     };
     let read = || -> io::Result<_> {
-        if file.metadata()?.mode() & 0o077 != 0 {
-            file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        }
         let mut text = Zeroizing::new(Vec::new());
         (&file).take(MAX_BYTES).read_to_end(&mut text)?;
         Ok(Some(text))

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::StoreError;
+use crate::files::Held;
 
 /// How long to wait for another process, and for those of this process that came
 /// before, all in all: all of them wait for the same.
@@ -27,6 +28,10 @@ const ROTATION: Duration = Duration::from_mins(1);
 /// How often to look whether it let go. `flock` has no timeout of its own, and
 /// a thread stuck in it could not be given up.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The log tells of what is waited for longer: other daemons hold it for as long
+/// as it takes to write a small file, or to ask a stack.
+const LONG: Duration = Duration::from_secs(5);
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -91,11 +96,8 @@ impl Locks {
     /// What a session's changes wait for, where it is not known better.
     pub(super) fn busy(&self) -> StoreError {
         let name = Path::new(state_files::SESSIONS_LOCK);
-        StoreError::Busy(
-            self.dir
-                .as_ref()
-                .map_or_else(|| name.into(), |dir| dir.join(name)),
-        )
+        let path = self.dir.as_ref().map(|dir| dir.join(name));
+        StoreError::Busy(Held::look(path.as_deref().unwrap_or(name)))
     }
 
     /// A lock that those of this process hold for no longer than `held`, the
@@ -108,7 +110,10 @@ impl Locks {
         };
         let path = self.dir.as_ref().map(|dir| dir.join(&name));
         let turn = tokio::time::timeout_at(deadline + held, turn.lock_owned()).await;
-        let busy = || StoreError::Busy(path.clone().unwrap_or_else(|| name.into()));
+        let busy = || {
+            let path = path.as_deref().unwrap_or(Path::new(&name));
+            StoreError::Busy(Held::look(path))
+        };
         let turn = turn.map_err(|_| busy())?;
         let file = match path {
             None => None,
@@ -161,11 +166,15 @@ async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<Fi
     let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
     let looking = async {
         let mut said = None;
+        let (begun, mut is_logged) = (Instant::now(), false);
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(()),
                 Err(TryLockError::WouldBlock) => {
                     said.get_or_insert_with(|| WaitsFor::new(waiting, &path));
+                    if begun.elapsed() > LONG && !std::mem::replace(&mut is_logged, true) {
+                        tracing::warn!("{}", Held::look(&path));
+                    }
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -174,7 +183,7 @@ async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<Fi
     };
     let locked: Result<io::Result<()>, _> = tokio::time::timeout_at(deadline, looking).await;
     match locked {
-        Err(_) => Err(StoreError::Busy(path)),
+        Err(_) => Err(StoreError::Busy(Held::look(&path))),
         Ok(Err(error)) => Err(StoreError::io("lock", &path, &error)),
         Ok(Ok(())) => Ok(file),
     }

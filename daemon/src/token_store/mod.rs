@@ -37,7 +37,7 @@ pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
-use crate::files::{FileError, Stamp, wrap_file_error};
+use crate::files::{FileError, Held, Stamp, wrap_file_error};
 
 /// Why the store could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +54,9 @@ pub enum StoreError {
     /// What would be written could not be read again.
     #[error("what there is to keep is too large for {}: nothing was changed", quoted::path(.0))]
     TooLarge(PathBuf),
-    /// Another daemon holds the lock for too long.
-    #[error("another quiltd is using {} and does not let go", quoted::path(.0))]
-    Busy(PathBuf),
+    /// Another program holds the lock for too long.
+    #[error("{0}")]
+    Busy(Held),
     /// The keyring did not do it.
     #[error("the keyring {0}; unlock it, or start quiltd with --token-store file")]
     Keyring(String),
@@ -311,7 +311,8 @@ impl Store {
     /// What keeps a catalog's login from being renewed, where that is another
     /// process.
     pub fn waits_for(&self, catalog: &CatalogUrl) -> Option<StoreError> {
-        self.locks.waits_for(catalog).map(StoreError::Busy)
+        let path = self.locks.waits_for(catalog)?;
+        Some(StoreError::Busy(Held::look(&path)))
     }
 
     /// What a change waits for that takes long, where it is not known better.

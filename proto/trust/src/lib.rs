@@ -18,6 +18,7 @@ mod file_system;
 mod groups;
 mod home;
 mod judge;
+mod name_services;
 mod namespace;
 mod rights;
 #[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
@@ -29,7 +30,7 @@ mod way;
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -96,7 +97,33 @@ pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Dis
         .metadata()
         .map_err(|error| Distrust::io("look at", &way.real, &error))?;
     judge_file(&way.real, &found, role)?;
+    if role == Role::State {
+        close_to_others(&way.real, &file, &found)?;
+    }
     Ok(Some(file))
+}
+
+/// Lets nobody else read or lock a file of the program's own: whoever may read a
+/// lock may hold it (flock(2)).
+fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Result<(), Distrust> {
+    let of_others = found.mode() & 0o077;
+    if of_others == 0 {
+        return Ok(());
+    }
+    match file.set_permissions(fs::Permissions::from_mode(0o600)) {
+        Ok(()) => Ok(()),
+        // A file system that shows one mode for everything, or lets nobody change.
+        Err(error) if is_unchangeable(&error) => Ok(()),
+        Err(error) => Err(Distrust::io("close to others", path, &error)),
+    }
+}
+
+fn is_unchangeable(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(
+        error.kind(),
+        PermissionDenied | ReadOnlyFilesystem | Unsupported
+    )
 }
 
 /// Passes if a file would be believed, be it there or not; opens nothing.

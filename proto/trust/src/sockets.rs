@@ -174,7 +174,11 @@ mod tests {
             client.shutdown(Shutdown::Write).unwrap();
             assert_eq!(owner(&stream), Some(me));
             drop(client);
-            assert_eq!(owner(&stream), None);
+            // Another test's process may hold it until it has become its program.
+            let held = |owners: &Owners| owners.owner(&stream).unwrap_or_default().is_some();
+            while held(&owners) || held(&Owners(None)) {
+                std::thread::yield_now();
+            }
         }
     }
 }

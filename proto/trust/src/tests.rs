@@ -293,3 +293,20 @@ fn what_is_missing_where_others_may_put_it_is_neither_read_nor_run() {
         assert_eq!(locate_special(found), Ok(fs::canonicalize(&there).unwrap()));
     }
 }
+
+#[test]
+fn what_others_may_read_of_the_programs_own_is_closed_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("own.lock");
+    let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    let found = || fs::metadata(&path).unwrap().mode() & 0o777;
+    for access in [Access::Lock, Access::Append, Access::Read] {
+        fs::write(&path, "").unwrap();
+        set(0o644);
+        drop(open(&path, Role::State, access).unwrap());
+        assert_eq!(found(), 0o600, "{access:?}");
+        set(0o644);
+        drop(open(&path, Role::Shared, access).unwrap());
+        assert_eq!(found(), 0o644, "what is shared is the user's: {access:?}");
+    }
+}

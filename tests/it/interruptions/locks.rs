@@ -149,7 +149,8 @@ async fn a_stopped_daemon_that_holds_the_lock_is_named_and_not_the_stack() {
         let run = world.ctl(args).await;
         assert_eq!(run.stdout, "", "{run:?}");
         assert!(
-            run.stderr.contains("another quiltd is using")
+            run.stderr
+                .contains(&format!("process {} holds", second.pid()))
                 && run.stderr.contains("rotation-")
                 && !run.stderr.contains("takes too long"),
             "{run:?}"
