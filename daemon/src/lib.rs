@@ -25,6 +25,7 @@ pub mod grant;
 pub mod handover;
 pub mod hardening;
 pub mod instance;
+mod json_document;
 pub mod keys;
 pub mod listen;
 pub mod log;

@@ -20,7 +20,7 @@ pub enum NotAws {
     #[error("its SessionToken is none")]
     SessionToken,
     /// Not a time, or none that can be.
-    #[error("its Expiration is none")]
+    #[error("its Expiration is no time at which AWS credentials can end")]
     Expiration,
     /// Not a region.
     #[error("its region is none")]

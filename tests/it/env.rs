@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
+use quilt_proto::Timestamp;
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
 use quilt_tests::harness::toolchain::{self, Python, Venv};
 use quilt_tests::harness::{Run, World};
@@ -24,10 +26,14 @@ const NAMES: [&str; 6] = [
     "AWS_DEFAULT_REGION",
 ];
 
+/// In an hour.
+static EXPIRATION: LazyLock<String> =
+    LazyLock::new(|| Timestamp::now().plus_seconds(3600).to_string());
+
 fn credentials(key_id: &str, secret: &str, token: &str) -> Fault {
     let body = json!({
         "AccessKeyId": key_id, "SecretAccessKey": secret, "SessionToken": token,
-        "Expiration": "2099-01-01T00:00:00Z",
+        "Expiration": *EXPIRATION,
     });
     Fault::always(FaultKind::Status {
         status: 200,
@@ -51,14 +57,7 @@ async fn env(world: &World, format: &str) -> String {
 }
 
 fn expected() -> BTreeMap<String, String> {
-    let values = [
-        KEY_ID,
-        SECRET,
-        TOKEN,
-        "2099-01-01T00:00:00Z",
-        "eu-west-1",
-        "eu-west-1",
-    ];
+    let values = [KEY_ID, SECRET, TOKEN, &EXPIRATION, "eu-west-1", "eu-west-1"];
     let pairs = NAMES.iter().zip(values);
     pairs
         .map(|(name, value)| ((*name).to_owned(), value.to_owned()))
@@ -248,6 +247,10 @@ async fn what_a_reader_could_obey_is_no_credential() {
         json!({"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "SessionToken": TOKEN}),
         json!({"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "SessionToken": TOKEN,
                "Expiration": "; run: id"}),
+        // Longer than any AWS credentials live: they would be handed out when they
+        // are over.
+        json!({"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "SessionToken": TOKEN,
+               "Expiration": "9999-12-31T00:00:00Z"}),
     ] {
         control.clear_faults();
         let body = body.to_string();

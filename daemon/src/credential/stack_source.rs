@@ -23,11 +23,12 @@ impl StackSource {
     pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
         // Nobody logged in: nobody is asked anything.
         self.session.check()?;
+        let now = self.clock.now().wall;
         let (issued, identity) = self
             .session
             .authorized(TOKEN_TIMEOUT, true, |bearer| async move {
                 let (registry, token) = (&bearer.registry, &bearer.token);
-                let issued = self.stack.credentials(registry, token).await?;
+                let issued = self.stack.credentials(registry, token, now).await?;
                 Ok((issued, bearer.identity))
             })
             .await?;

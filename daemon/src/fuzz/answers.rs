@@ -116,7 +116,10 @@ pub(super) fn stack(data: &[u8]) {
         Some(match what % 8 {
             0 => client.exchange(&at, &secret).await.err()?,
             1 => client.me(&at, &secret).await.err()?,
-            2 => client.credentials(&at, &secret).await.err()?,
+            2 => client
+                .credentials(&at, &secret, Timestamp::now())
+                .await
+                .err()?,
             3 => client.discover(&catalog).await.err()?,
             4 => {
                 let filter = ApiKeyFilter::default();

@@ -28,9 +28,9 @@ type CacheEntry = Arc<tokio::sync::Mutex<Option<CachedConfig>>>;
 struct CachedConfig {
     session: Arc<Session>,
     at: Instant,
-    outcome: Result<Map<String, Value>, SessionError>,
+    outcome: Result<Arc<Map<String, Value>>, SessionError>,
     /// The last that was no failure.
-    good: Option<Map<String, Value>>,
+    good: Option<Arc<Map<String, Value>>>,
 }
 
 impl ConfigJsonCache {
@@ -48,7 +48,7 @@ impl Gateway {
         session: &Arc<Session>,
         at_own_address: bool,
     ) -> Result<Map<String, Value>, SessionError> {
-        let mut values = self.published(session).await?;
+        let mut values = Map::clone(&*self.published(session).await?);
         // A client that takes this for a catalog's own goes on with the right one.
         values.insert("navigator_url".to_owned(), json!(session.catalog()));
         let here = if at_own_address {
@@ -62,7 +62,10 @@ impl Gateway {
         Ok(values)
     }
 
-    async fn published(&self, session: &Arc<Session>) -> Result<Map<String, Value>, SessionError> {
+    async fn published(
+        &self,
+        session: &Arc<Session>,
+    ) -> Result<Arc<Map<String, Value>>, SessionError> {
         let entry = self.config_json_cache.of(session.catalog());
         let mut last = entry.lock().await;
         let known = last
@@ -79,7 +82,8 @@ impl Gateway {
         let seen = match known {
             Some(seen) if is_fresh(&seen) => seen,
             known => {
-                let outcome = session.published().await.map(|config| config.values);
+                let outcome = session.published().await;
+                let outcome = outcome.map(|config| Arc::new(config.values));
                 let before = known.and_then(|known| known.good);
                 CachedConfig {
                     session: Arc::clone(session),
@@ -90,7 +94,7 @@ impl Gateway {
             }
         };
         let values = match &seen.good {
-            Some(good) => Ok(good.clone()),
+            Some(good) => Ok(Arc::clone(good)),
             None => seen.outcome.clone(),
         };
         *last = Some(seen);

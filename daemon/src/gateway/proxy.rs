@@ -12,8 +12,9 @@ use quilt_proto::{Reason, RegistryUrl, Secret};
 use serde_json::Value;
 
 use super::graphql;
-use super::secret_filter::{contains, is_quoted, without_secret};
+use super::secret_filter::{Spellings, contains, is_quoted, without_secret};
 use crate::body_room::{BodyRoom, Holder};
+use crate::json_document;
 use crate::session::{Session, SessionError};
 use crate::stack::{Forward, Forwarded, StackClient, StackError, is_encoded};
 
@@ -81,11 +82,11 @@ async fn look(
     registry: &RegistryUrl,
     bearer: &Secret,
 ) -> Result<(Forwarded, bool), StackError> {
-    let token = bearer.expose().as_bytes();
+    let secret = Spellings::of(bearer);
     if answer
         .headers()
         .values()
-        .any(|value| contains(value.as_bytes(), token))
+        .any(|value| secret.are_in(value.as_bytes()))
     {
         return Err(not_passed_on("it quotes a secret"));
     }
@@ -105,7 +106,7 @@ async fn look(
         let place = LOOKS.enter(holder, LOOK);
         while begun.len() <= LOOK {
             let Some(data) = body.next().await else {
-                if contains(&begun, token) {
+                if secret.are_in(&begun) {
                     return Err(not_passed_on("it quotes a secret"));
                 }
                 let is_doubtful = is_refusal || may_refuse && is_doubtful(&begun);
@@ -129,7 +130,7 @@ async fn look(
     // Nothing so large is about who we are.
     let begun = Some(Bytes::from(begun)).filter(|begun| !begun.is_empty());
     let body = stream::iter(begun.map(Ok)).chain(body);
-    let mut body = Box::pin(without_secret(body, Secret::new(bearer.expose())));
+    let mut body = Box::pin(without_secret(body, bearer));
     // While nothing was passed on, it can be said what is wrong.
     let first = body.next().await;
     if matches!(&first, Some(Err(error)) if is_quoted(error)) {
@@ -153,7 +154,7 @@ fn is_doubtful(body: &[u8]) -> bool {
     if !contains(body, b"null") && !contains(body, b"\"errors\"") {
         return false;
     }
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let answer: Value = json_document::parse(body).unwrap_or_default();
     let errors = answer["errors"].as_array();
     answer["data"].get("me").is_some_and(Value::is_null)
         || errors.is_some_and(|errors| !errors.is_empty())

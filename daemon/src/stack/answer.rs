@@ -5,9 +5,17 @@ use quilt_network::{Failure, Origin};
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason, Secret, Timestamp};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::StackError;
+use crate::json_document::{self, Unreadable};
+
+/// The largest that is read where it came, in bytes.
+const SMALL: usize = 64 * 1024;
+
+/// How many larger ones are read at once: each may take tens of megabytes.
+static LARGE: Semaphore = Semaphore::const_new(2);
 
 /// An answer, read to its end.
 pub(super) struct Answer {
@@ -26,30 +34,42 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, StackError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            // The category only: serde's text may quote the body.
-            self.invalid(if self.is_json_of_another_shape(&error) {
-                "a field is missing or of the wrong type"
-            } else {
-                "it is not JSON"
-            })
-        })
+        json_document::parse(&self.body).map_err(|why| self.unreadable(why))
     }
 
-    /// Whether what could not be read is JSON all the same: serde stops at the
-    /// first value of the wrong type, whatever stands behind it.
-    fn is_json_of_another_shape(&self, error: &serde_json::Error) -> bool {
-        error.is_data() && serde_json::from_slice::<IgnoredAny>(&self.body).is_ok()
+    /// The same for what may be large: apart from the threads that serve others,
+    /// and few at a time.
+    pub(super) async fn large_json<T>(&mut self) -> Result<T, StackError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        if self.body.len() <= SMALL {
+            return self.json();
+        }
+        let body = std::mem::take(&mut self.body);
+        let _turn = LARGE.acquire().await;
+        let read = tokio::task::spawn_blocking(move || json_document::parse(&body));
+        let read = read.await.unwrap_or(Err(Unreadable::Syntax));
+        read.map_err(|why| self.unreadable(why))
     }
 
     /// JSON that is to hold AWS credentials: what is JSON and holds none is
     /// told apart from what is no JSON.
     pub(super) fn json_of_aws<T: DeserializeOwned>(&self) -> Result<Result<T, NotAws>, StackError> {
-        match serde_json::from_slice(&self.body) {
+        match json_document::parse(&self.body) {
             Ok(value) => Ok(Ok(value)),
-            Err(error) if self.is_json_of_another_shape(&error) => Ok(Err(NotAws::Shape)),
-            Err(_) => Err(self.invalid("it is not JSON")),
+            Err(Unreadable::Shape) => Ok(Err(NotAws::Shape)),
+            Err(why) => Err(self.unreadable(why)),
         }
+    }
+
+    /// In a word, since serde's may quote the body.
+    fn unreadable(&self, why: Unreadable) -> StackError {
+        self.invalid(match why {
+            Unreadable::TooLarge => "it is too large",
+            Unreadable::Shape => "a field is missing or of the wrong type",
+            Unreadable::Syntax => "it is not JSON",
+        })
     }
 
     pub(super) fn invalid(&self, reason: &str) -> StackError {
@@ -96,7 +116,7 @@ impl Answer {
             Fault::Text(text) | Fault::Reason { reason: text } => Some(text),
             Fault::Other(_) => None,
         };
-        serde_json::from_slice::<Said>(&self.body)
+        json_document::parse::<Said>(&self.body)
             .ok()
             .and_then(|said| said.message.or_else(|| said.error.and_then(text)))
             .and_then(|text| Quoted::without_tokens(&text, secrets))

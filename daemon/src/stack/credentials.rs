@@ -4,9 +4,12 @@
 use quilt_proto::aws::{AccessKeyId, NotAws, SecretAccessKey, SessionToken};
 use quilt_proto::{RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{StackClient, StackError};
+
+/// The longest that temporary credentials live, in seconds: 36 hours (AWS STS API
+/// Reference, `GetSessionToken`).
+const LONGEST: i64 = 36 * 3600;
 
 /// Credentials as the stack issues them.
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ struct Issued {
     access_key_id: String,
     secret_access_key: Secret,
     session_token: Secret,
-    expiration: Value,
+    expiration: String,
 }
 
 impl TryFrom<Issued> for StackCredentials {
@@ -38,23 +41,30 @@ impl TryFrom<Issued> for StackCredentials {
             access_key_id: issued.access_key_id.parse()?,
             secret_access_key: issued.secret_access_key.try_into()?,
             session_token: issued.session_token.try_into()?,
-            expiration: serde_json::from_value(issued.expiration)
-                .map_err(|_| NotAws::Expiration)?,
+            expiration: issued.expiration.parse().map_err(|_| NotAws::Expiration)?,
         })
     }
 }
 
 impl StackClient {
-    /// Credentials for whoever `bearer` belongs to.
+    /// Credentials for whoever `bearer` belongs to. None live longer than AWS lets
+    /// any live: what a wrong time kept here would be handed out when it is over.
     pub async fn credentials(
         &self,
         registry: &RegistryUrl,
         bearer: &Secret,
+        now: Timestamp,
     ) -> Result<StackCredentials, StackError> {
         let url = registry.join("/api/auth/get_credentials");
         let request = self.client(&url)?.get(&url).bearer_auth(bearer.expose());
         let answer = self.send(request, &[bearer]).await?;
         let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
+        let issued = issued.and_then(|issued: StackCredentials| {
+            let lasts = issued.expiration.seconds_since(now);
+            (lasts <= LONGEST)
+                .then_some(issued)
+                .ok_or(NotAws::Expiration)
+        });
         issued.map_err(|what| StackError::Credentials {
             host: answer.host,
             what,

@@ -6,6 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{StackClient, StackError, http, local_only_keys};
 
+/// Largest configuration accepted, in bytes: a hundred times what catalogs have,
+/// and little enough to be kept.
+const MAX_CONFIG: usize = 64 * 1024;
+
 /// What a catalog says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackConfig {
@@ -28,6 +32,9 @@ impl StackClient {
     pub async fn discover(&self, catalog: &CatalogUrl) -> Result<StackConfig, StackError> {
         let url = catalog.join("/config.json");
         let answer = self.get_anywhere(&url).await?;
+        if answer.body.len() > MAX_CONFIG {
+            return Err(answer.invalid("its config.json is too large"));
+        }
         let mut values: Map<String, Value> = answer.json()?;
         let registry = match values.get("registryUrl") {
             Some(Value::String(text)) if !text.is_empty() => text,

@@ -43,8 +43,8 @@ impl StackClient {
             .post(&url)
             .bearer_auth(bearer.expose())
             .json(&body);
-        let answer = self.send(request, &[bearer]).await?;
-        let reply: Reply = answer.json()?;
+        let mut answer = self.send(request, &[bearer]).await?;
+        let reply: Reply = answer.large_json().await?;
         if let Some(problem) = reply.errors.first() {
             // Boxed, because that asks by an operation, too.
             if Box::pin(self.rejects_bearer(registry, bearer, operation.name)).await {

@@ -58,8 +58,8 @@ impl StackClient {
                 (parameter, &text),
                 ("size", &size),
             ]);
-        let answer = self.send(request, &[bearer]).await?;
-        let mut hits = answer.json::<Reply>()?.hits.hits;
+        let mut answer = self.send(request, &[bearer]).await?;
+        let mut hits = answer.large_json::<Reply>().await?.hits.hits;
         // A query of its own may say how many.
         if matches!(search.query, SearchQuery::Text(_)) {
             hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -3,6 +3,8 @@
 
 mod disk;
 mod document;
+#[cfg(target_os = "linux")]
+mod growing_answers;
 mod memory;
 mod other_user;
 mod process;
