@@ -40,7 +40,10 @@ impl Shell {
     /// Whether a candidate becomes one word of the line and nothing else. Those
     /// that put it there as it is get only what means nothing to them.
     pub(super) fn can_insert(self, value: &str) -> bool {
-        let is_plain = |c: char| c.is_alphanumeric() || "-_./@%+,:=".contains(c);
+        // A comma makes two of a word for PowerShell, which separates by it.
+        let is_plain = |c: char| {
+            c.is_alphanumeric() || "-_./@%+:=".contains(c) || c == ',' && self != Self::Pwsh
+        };
         let is_harmless = value
             .chars()
             .all(|c| c != '\t' && terminal_safe::is_harmless(c));
