@@ -8,6 +8,7 @@
 mod agent;
 mod binaries;
 mod crowd;
+mod day;
 mod gateway;
 mod idle;
 mod instructions;
@@ -236,6 +237,7 @@ fn measure(options: &Options, session: &Session) -> anyhow::Result<Report> {
         memory::after_load(session.daemon_pid()),
     );
     take("idle", idle::measure(session, options.idle_seconds));
+    take("a simulated day", day::measure());
     match toolchain::aws_cli_v2() {
         Ok(aws) => comparisons.push(
             Pair::new(

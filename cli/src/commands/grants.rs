@@ -47,8 +47,8 @@ fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
         Column::key("FOR"),
         Column::of_importance("HELD BY", 4),
         Column::of_importance("ENDS", 2),
-        Column::of_importance("LAST USED", 3),
-        Column::of_importance("CATALOG", 1).unless_same(),
+        Column::of_importance("LAST USED", 1),
+        Column::of_importance("CATALOG", 3).unless_same(),
         Column::key("ID"),
     ]);
     for grant in grants {

@@ -197,7 +197,7 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     } else {
         show_page(context, args)?
     };
-    let code = prompt::secret("Code: ").map_err(|failure| failure.hint(again(context)))?;
+    let code = prompt::secret("Code: ").map_err(|failure| failure.hint(by_code(context, args)))?;
     let reply = registry_consent::to_registry(accept, |accept_registry| {
         let code = code.clone();
         context.reply(&Login(LoginCode {
@@ -213,6 +213,16 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
 /// This login, without its options.
 fn again(context: &Context) -> Command {
     of_catalog(context, "quiltctl login".into())
+}
+
+/// The same with a code, where browsers stay closed if they were to.
+fn by_code(context: &Context, args: &Args) -> Command {
+    let login = again(context);
+    if args.no_browser {
+        login.words("--no-browser")
+    } else {
+        login
+    }
 }
 
 /// A login of the catalog that is named.
@@ -295,7 +305,7 @@ fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
         }))
     })?;
     offer(&login.start_url, args.no_browser);
-    say_how_to_leave(&login.start_url, &again(context));
+    say_how_to_leave(&login.start_url, &by_code(context, args));
     let call = AwaitWebLogin(login.id);
     loop {
         // What is waited for has been said, and how to leave.

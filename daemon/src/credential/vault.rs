@@ -264,9 +264,10 @@ impl Vault {
         profile: Arc<Profile>,
         source: ProfileSource,
     ) -> Arc<CacheEntry> {
+        let policy = Policy::AWS_CREDENTIALS;
         let policy = profile
             .min_ttl
-            .map_or(Policy::AWS_CREDENTIALS, |min_left| Policy { min_left });
+            .map_or(policy, |min_left| policy.with_min_left(min_left));
         let key = (session.catalog().clone(), name.clone());
         let issuer = Issuer {
             source,

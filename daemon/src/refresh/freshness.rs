@@ -7,15 +7,32 @@ pub struct Policy {
     /// out, in seconds; values that live less than twice as long are held to
     /// half their life instead.
     pub min_left: i64,
+    /// A value is replaced at half its life, and earlier by up to this part of
+    /// its life (one in so many), by chance.
+    spread: i64,
 }
 
 impl Policy {
     /// AWS credentials: botocore asks again below 15 minutes and blocks below
-    /// 10, so nothing under 20 is given to it.
-    pub const AWS_CREDENTIALS: Self = Self { min_left: 20 * 60 };
+    /// 10, so nothing under 20 is given to it. Thousands of profiles that begin in
+    /// the same second are spread over a quarter of an hour at once, at 1.5 times
+    /// the mean rate.
+    pub const AWS_CREDENTIALS: Self = Self {
+        min_left: 20 * 60,
+        spread: 4,
+    };
 
     /// Access tokens: Quilt's clients treat one as stale with under a minute left.
-    pub const ACCESS_TOKEN: Self = Self { min_left: 60 };
+    /// Each is one of a login, which is not renewed more often than need be.
+    pub const ACCESS_TOKEN: Self = Self {
+        min_left: 60,
+        spread: 10,
+    };
+
+    /// The same where nothing with less than this left is handed out, in seconds.
+    pub fn with_min_left(self, min_left: i64) -> Self {
+        Self { min_left, ..self }
+    }
 
     /// Seconds after arrival from which a value that lives `lifetime` seconds
     /// is no longer handed out while the source delivers.
@@ -23,9 +40,8 @@ impl Policy {
         (lifetime - self.min_left).max(lifetime / 2)
     }
 
-    /// Seconds after arrival at which it is replaced: at half its life, up to
-    /// a tenth of its life earlier by `jitter` (0 to 1), so that many daemons
-    /// started together do not ask together for ever.
+    /// Seconds after arrival at which it is replaced: at half its life, or earlier
+    /// by `jitter` (0 to 1), so that what began together is not asked for together.
     pub(super) fn refresh_after(self, lifetime: i64, jitter: f64) -> i64 {
         let half = lifetime / 2;
         #[expect(
@@ -36,7 +52,7 @@ impl Policy {
             clippy::cast_precision_loss,
             reason = "seconds; the last bits do not matter"
         )]
-        let earlier = (lifetime as f64 / 10.0 * jitter) as i64;
+        let earlier = (lifetime as f64 / self.spread as f64 * jitter) as i64;
         // Never at once: a source of dead values must not be asked in a loop.
         (half - earlier).min(self.stale_after(lifetime)).max(1)
     }
@@ -54,7 +70,8 @@ mod tests {
     fn an_hour_is_handed_out_for_forty_minutes_and_replaced_before_thirty() {
         assert_eq!(AWS.stale_after(3600), 2400);
         assert_eq!(AWS.refresh_after(3600, 0.0), 1800);
-        assert_eq!(AWS.refresh_after(3600, 1.0), 1440);
+        assert_eq!(AWS.refresh_after(3600, 1.0), 900);
+        assert_eq!(Policy::ACCESS_TOKEN.refresh_after(3600, 1.0), 1440);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod aws_credentials;
 mod calm;
 mod client;
 mod daemon;
+mod day;
 mod disk;
 mod fault;
 mod figures;

@@ -121,6 +121,7 @@ pub(crate) fn note_twins(look: &Look, keys: &[ApiKey]) {
             quoted::name(name),
         ));
         for key in left {
+            output::note(format_args!("  last used {}:", last_used(look, key)));
             let revoke = Command::of("quiltctl api-keys revoke").operand(&key.id);
             output::whole(format_args!("    {revoke}"));
         }

@@ -35,8 +35,8 @@ pub(super) fn run(context: &Context, args: &PackageArgs) -> Result<(), Failure> 
 fn screen(look: &Look, versions: &[PackageVersion]) -> Screen {
     let mut table = Table::new([
         Column::key("VERSION"),
-        Column::key("TIME"),
-        Column::of_importance("SECONDS", 1),
+        Column::key("PUSHED AT"),
+        Column::of_importance("UNIX TIME", 1),
         Column::key("TOP HASH"),
     ]);
     for found in versions {
