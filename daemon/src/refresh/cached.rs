@@ -18,12 +18,12 @@ pub(super) struct Cached<V> {
 }
 
 impl<V: Expires> Cached<V> {
-    pub(super) fn new(value: V, policy: Policy, now: Moment, jitter: f64) -> Self {
+    pub(super) fn new(value: V, policy: Policy, now: Moment, is_first: bool, jitter: f64) -> Self {
         let lifetime = value.expires_at().seconds_since(now.wall);
         Self {
             expires: now.after(lifetime - MARGIN),
             stale: now.after(policy.stale_after(lifetime.max(0))),
-            refresh: now.after(policy.refresh_after(lifetime.max(0), jitter)),
+            refresh: now.after(policy.refresh_after(lifetime.max(0), is_first, jitter)),
             lifetime,
             value,
         }

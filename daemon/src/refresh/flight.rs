@@ -165,7 +165,8 @@ impl<S: Source> Inner<S> {
         let outcome = match result {
             Ok(value) => {
                 if current {
-                    let cached = Cached::new(value.clone(), self.policy, now, random());
+                    let is_first = !state.cached.as_ref().is_some_and(|it| it.is_valid(now));
+                    let cached = Cached::new(value.clone(), self.policy, now, is_first, random());
                     let generation = state.generation;
                     *state = State {
                         cached: Some(cached),
@@ -196,7 +197,13 @@ impl<S: Source> Inner<S> {
     }
 
     pub(super) fn publish(&self, value: S::Value) {
-        let cached = Cached::new(value, self.policy, self.context.clock.now(), random());
+        let cached = Cached::new(
+            value,
+            self.policy,
+            self.context.clock.now(),
+            false,
+            random(),
+        );
         let mut state = self.state();
         state.clear();
         state.cached = Some(cached);

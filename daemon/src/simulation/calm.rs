@@ -127,8 +127,8 @@ impl Scene<'_> {
         }
         for (at, before) in ats.into_iter().zip(before) {
             let cost = self.calls(at) - before;
-            // Replaced between a quarter and half of their life: up to 4 an hour.
-            if cost > HOURS * 4 {
+            // Replaced at half their life or a little earlier: up to 2.5 an hour.
+            if cost > HOURS * 3 + 1 {
                 self.world
                     .breach(format!("{cost} calls of {at:?} in {HOURS} h"));
             }
@@ -143,9 +143,9 @@ impl Scene<'_> {
         sleep(Duration::from_hours(HOURS)).await;
         for (at, before) in ats.into_iter().zip(before) {
             let cost = self.calls(at) - before;
-            // Up to four each, for an hour; and a chain of roles asks for what it
-            // starts from as long as it is kept itself.
-            if cost > 8 {
+            // Two each, for an hour; and a chain of roles asks for what it starts
+            // from as long as it is kept itself.
+            if cost > 6 {
                 self.world
                     .breach(format!("{cost} calls of {at:?} in {HOURS} h for nobody"));
             }
