@@ -1,4 +1,4 @@
-//! Hundreds of packages, tens of versions of some, one of them really pushed.
+//! Tens of packages, tens of versions of some, one of them really pushed.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const ALIKE: [u64; 2] = [407, 4340];
 
 /// Packages in seven namespaces, a content each.
 fn single() -> impl Iterator<Item = (String, u64, u64)> {
-    (0..200).map(|number| {
+    (0..60).map(|number| {
         let name = format!("ns{}/package-{number}", number % 7);
         (name, number, START + number)
     })
