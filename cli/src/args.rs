@@ -268,12 +268,8 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         let what = what.unwrap_or_default();
         return Failure::new(exit::USAGE, what).hint("quiltctl --version");
     }
-    // A command that there is, elsewhere.
-    let elsewhere =
-        typed.and_then(|typed| Some(Cli::command().find_subcommand(typed)?.get_name().to_owned()));
-    if let Some(other) = elsewhere {
+    if let Some(hint) = typed.and_then(|typed| elsewhere(&typed)) {
         let what = what.unwrap_or_default() + &below;
-        let hint = quilt_proto::Command::of(NAME).operand(other);
         return Failure::new(exit::USAGE, what).hint(hint);
     }
     let suggestion = context(ContextKind::SuggestedSubcommand)
@@ -282,7 +278,12 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     let what = what.unwrap_or_else(|| {
         let is_operand = error.kind() == ErrorKind::UnknownArgument;
         if is_operand && meant.takes_no_operand() {
-            "unexpected argument: a catalog is named by --catalog".to_owned()
+            let profile = if meant.takes("profile") {
+                "a profile is named by --profile, "
+            } else {
+                ""
+            };
+            format!("unexpected argument: {profile}a catalog is named by --catalog")
         } else {
             "unexpected argument".to_owned()
         }
@@ -296,6 +297,23 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         Some(choices) => failure.hint(choices),
         None => failure.hint(meant.help()),
     }
+}
+
+/// A command that there is, elsewhere: of the program itself, or of one command
+/// of it alone.
+fn elsewhere(typed: &str) -> Option<quilt_proto::Command> {
+    let program = Cli::command();
+    let line = quilt_proto::Command::of(NAME);
+    if let Some(found) = program.find_subcommand(typed) {
+        return Some(line.operand(found.get_name()));
+    }
+    let mut all = program.get_subcommands().filter_map(|above| {
+        let found = above.find_subcommand(typed)?;
+        Some([above.get_name(), found.get_name()])
+    });
+    let names = all.next()?;
+    let is_one = all.next().is_none();
+    is_one.then(|| names.into_iter().fold(line, quilt_proto::Command::operand))
 }
 
 /// Why a value is none, in the words of the type that it is to be: those that
@@ -351,6 +369,12 @@ impl Meant {
     /// is most often the catalog, as after `login`.
     fn takes_no_operand(&self) -> bool {
         !self.names.is_empty() && self.command.get_positionals().next().is_none()
+    }
+
+    /// Whether it has an option of that name.
+    fn takes(&self, option: &str) -> bool {
+        let mut options = self.command.get_arguments();
+        options.any(|argument| argument.get_long() == Some(option))
     }
 
     /// The command that shows what a missing argument may be.

@@ -66,6 +66,15 @@ fn usage_errors_are_one_line_with_the_help_to_read() {
         "unexpected argument; run: quiltctl login --help"
     );
     assert_eq!(
+        failure(&["setup", "aws", "lake"]),
+        "unexpected argument: a profile is named by --profile, a catalog is named by --catalog; \
+         run: quiltctl setup aws --help"
+    );
+    assert_eq!(
+        failure(&["logs"]),
+        "there is no such command; run: quiltctl daemon logs"
+    );
+    assert_eq!(
         failure(&["version"]),
         "there is no such command; run: quiltctl --version"
     );

@@ -14,6 +14,7 @@ pub(crate) enum Command {
     /// List your roles, the active one marked
     List,
     /// Make another role active, for every login of yours to the catalog
+    #[command(alias = "use")]
     Switch {
         /// The role
         #[arg(add = completion::roles())]

@@ -126,7 +126,7 @@ pages! {
             "quiltctl console" => "opens the AWS console",
             "quiltctl console --profile lake" => "as a profile of quiltd.toml";
         "token":
-            "curl -H \"Authorization: Bearer $(quiltctl token)\" https://registry.example/api/auth" => "for other tools",
+            "printf 'header = \"Authorization: Bearer %s\"' \"$(quiltctl token)\" | curl --config - https://registry.example/api/auth" => "for other tools; nobody sees it among their arguments",
             "quiltctl token --json" => "with when it ends";
         "credential-process":
             "quiltctl credential-process" => "what AWS programs run; `quiltctl setup aws` writes it",

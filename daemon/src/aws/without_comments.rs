@@ -11,7 +11,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use zeroize::Zeroizing;
 
-/// Refuses answers with credentials that have comments in them.
+/// Refuses answers with credentials that have comments, or other markup that is no
+/// element, in them.
 #[derive(Debug)]
 pub(super) struct NoComments;
 
@@ -33,18 +34,23 @@ impl Intercept for NoComments {
     }
 }
 
-/// What an answer with credentials begins with, and how a comment does.
-const ANSWER: &[u8] = b"<AssumeRoleResponse";
-const COMMENT: &[u8] = b"<!--";
+/// What is in the first tag of an answer with credentials, whatever its prefix; how
+/// comments, CDATA and declarations begin; how processing instructions do, and the
+/// one that an answer may have.
+const ANSWER: &[u8] = b"AssumeRoleResponse";
+const MARKUP: &[u8] = b"<!";
+const INSTRUCTION: &[u8] = b"<?";
+const DECLARATION: &[u8] = b"<?xml ";
 
-/// The SDK takes the text of an element to end where a comment begins, and half
-/// a key for all of it. AWS's answers have none; pages of others have, which are
-/// told by what is in them.
+/// The SDK takes the text of an element to end where a comment, CDATA or an
+/// instruction begins, and half a key for all of it. AWS's answers have none; pages
+/// of others have, which are told by what is in them.
 struct WithoutComments<B> {
     inner: Pin<Box<B>>,
-    /// The end of what came, as long as the longer of the two may begin there.
+    /// The end of what came, as long as the longest of these may begin there.
     end: Zeroizing<Vec<u8>>,
     is_answer: bool,
+    has_markup: bool,
 }
 
 impl<B> WithoutComments<B> {
@@ -53,20 +59,22 @@ impl<B> WithoutComments<B> {
             inner: Box::pin(body),
             end: Zeroizing::default(),
             is_answer: false,
+            has_markup: false,
         }
     }
 
-    /// Whether there is a comment, with what came now.
+    /// Whether it has markup that is no element, with what came now.
     fn has_comment(&mut self, data: &[u8]) -> bool {
         let mut seen = Zeroizing::new(Vec::with_capacity(self.end.len() + data.len()));
         seen.extend_from_slice(&self.end);
         seen.extend_from_slice(data);
-        let find = |what: &[u8]| seen.windows(what.len()).position(|at| at == what);
-        self.is_answer |= find(ANSWER).is_some();
-        let has_comment = self.is_answer && find(COMMENT).is_some();
+        let has = |what: &[u8]| seen.windows(what.len()).any(|at| at == what);
+        self.is_answer |= has(ANSWER);
+        let is_other = |at: &[u8]| at.starts_with(INSTRUCTION) && at != DECLARATION;
+        self.has_markup |= has(MARKUP) || seen.windows(DECLARATION.len()).any(is_other);
         let kept = seen.len().saturating_sub(ANSWER.len() - 1);
         self.end = Zeroizing::new(seen[kept..].to_vec());
-        has_comment
+        self.is_answer && self.has_markup
     }
 }
 
@@ -88,7 +96,9 @@ where
             None => return Poll::Ready(None),
         };
         if frame.data_ref().is_some_and(|data| self.has_comment(data)) {
-            return Poll::Ready(Some(Err("a comment in an answer of AWS".into())));
+            return Poll::Ready(Some(Err(
+                "markup that is no element in an answer of AWS".into()
+            )));
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -122,12 +132,22 @@ mod tests {
 
     #[tokio::test]
     async fn half_a_key_is_never_taken_for_all_of_it() {
-        let answer = "<?xml version=\"1.0\"?><AssumeRoleResponse><Secret>half/half</Secret>";
-        let cut = answer.replace('/', "<!-- c -->");
+        let answer = "<?xml version=\"1.0\"?><AssumeRoleResponse><Secret>half-half</Secret>";
+        let markup = [
+            "<!-- c -->",
+            "<![CDATA[c]]>",
+            "<?c c?>",
+            "<?xmlc c?>",
+            "<?c?>.....",
+        ];
+        let cut = markup.map(|markup| answer.replace('-', markup));
+        let prefixed = cut[0].replace("<Assume", "<x:Assume");
         let page = "<!doctype html><!-- of a portal --><p>Log in</p>";
         for size in 1..answer.len() {
             assert!(arrives(answer, size).await, "{size}");
-            assert!(!arrives(&cut, size).await, "{size}");
+            for cut in cut.iter().chain([&prefixed]) {
+                assert!(!arrives(cut, size).await, "{size}: {cut}");
+            }
             assert!(arrives(page, size).await, "{size}");
         }
     }

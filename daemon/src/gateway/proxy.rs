@@ -12,7 +12,7 @@ use quilt_proto::{Reason, RegistryUrl, Secret};
 use serde_json::Value;
 
 use super::graphql;
-use super::secret_filter::{Spellings, contains, is_quoted, without_secret};
+use super::secret_filter::{Quotable, contains, is_quoted, without_secret};
 use crate::body_room::{BodyRoom, Holder};
 use crate::json_document;
 use crate::session::{Session, SessionError};
@@ -82,11 +82,11 @@ async fn look(
     registry: &RegistryUrl,
     bearer: &Secret,
 ) -> Result<(Forwarded, bool), StackError> {
-    let secret = Spellings::of(bearer);
+    let secret = Quotable::new(bearer);
     if answer
         .headers()
         .values()
-        .any(|value| secret.are_in(value.as_bytes()))
+        .any(|value| secret.is_in(value.as_bytes()))
     {
         return Err(not_passed_on("it quotes a secret"));
     }
@@ -106,7 +106,7 @@ async fn look(
         let place = LOOKS.enter(holder, LOOK);
         while begun.len() <= LOOK {
             let Some(data) = body.next().await else {
-                if secret.are_in(&begun) {
+                if secret.is_in(&begun) {
                     return Err(not_passed_on("it quotes a secret"));
                 }
                 let is_doubtful = is_refusal || may_refuse && is_doubtful(&begun);

@@ -12,64 +12,69 @@ pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
-/// A secret as answers quote it: as it is, and where that is not the same, as
-/// JSON with its slashes escaped, as a part of a URL, and as HTML.
-pub(super) struct Spellings(Vec<Zeroizing<Vec<u8>>>);
+/// A secret, however answers quote it: as it is, as JSON, as a part of a URL, or as
+/// HTML, which escape more or less of what is no letter, digit, `-`, `_` or `.`.
+pub(super) struct Quotable(Zeroizing<Vec<u8>>);
 
-impl Spellings {
-    pub(super) fn of(secret: &Secret) -> Self {
-        let secret = secret.expose();
-        let spell = |special: fn(char) -> Option<&'static str>| {
-            let mut spelled = Zeroizing::new(Vec::with_capacity(3 * secret.len()));
-            for c in secret.chars() {
-                match special(c) {
-                    Some(other) => spelled.extend_from_slice(other.as_bytes()),
-                    None => spelled.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-                }
-            }
-            spelled
-        };
-        let mut all = vec![
-            spell(|_| None),
-            spell(|c| (c == '/').then_some("\\/")),
-            spell(|c| url(c, "%2F", "%2B", "%3D")),
-            spell(|c| url(c, "%2f", "%2b", "%3d")),
-            spell(|c| url(c, "&#x2F;", "&#x2B;", "&#x3D;")),
-            spell(|c| url(c, "&#47;", "&#43;", "&#61;")),
-        ];
-        // Most secrets have nothing that is spelled otherwise.
-        all.dedup();
-        Self(all)
+/// What comes of a secret at some place in a text.
+enum Quote {
+    Whole,
+    /// The text ends before it does.
+    Begun,
+    Other,
+}
+
+impl Quotable {
+    pub(super) fn new(secret: &Secret) -> Self {
+        Self(Zeroizing::new(secret.expose().as_bytes().to_vec()))
     }
 
-    pub(super) fn are_in(&self, text: &[u8]) -> bool {
-        self.0.iter().any(|spelled| contains(text, spelled))
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+        !self.0.is_empty() && (0..text.len()).any(|at| matches!(self.at(&text[at..]), Quote::Whole))
     }
 
-    /// How many bytes at the end of a text may be the beginning of one.
+    /// How many bytes at the end of a text may be the beginning of it.
     fn begun_in(&self, text: &[u8]) -> usize {
-        let begun = |spelled: &Zeroizing<Vec<u8>>| {
-            let most = text.len().min(spelled.len().saturating_sub(1));
-            let begins = |length: &usize| text.ends_with(&spelled[..*length]);
-            (1..=most).rev().find(begins).unwrap_or(0)
-        };
-        self.0.iter().map(begun).max().unwrap_or(0)
+        let begun = |at: &usize| matches!(self.at(&text[*at..]), Quote::Begun);
+        let at = (0..text.len()).find(begun).unwrap_or(text.len());
+        text.len() - at
+    }
+
+    fn at(&self, mut text: &[u8]) -> Quote {
+        for byte in &*self.0 {
+            if text.first() == Some(byte) {
+                text = &text[1..];
+                continue;
+            }
+            let mut spelled = spellings(*byte).iter().map(|spelled| spelled.as_bytes());
+            let Some(spelled) = spelled.find(|spelled| {
+                let length = spelled.len().min(text.len());
+                spelled[..length].eq_ignore_ascii_case(&text[..length])
+            }) else {
+                return if text.is_empty() {
+                    Quote::Begun
+                } else {
+                    Quote::Other
+                };
+            };
+            if text.len() < spelled.len() {
+                return Quote::Begun;
+            }
+            text = &text[spelled.len()..];
+        }
+        Quote::Whole
     }
 }
 
-/// What stands for the characters that keys may have and URLs and pages spell
-/// otherwise.
-fn url(
-    c: char,
-    slash: &'static str,
-    plus: &'static str,
-    equals: &'static str,
-) -> Option<&'static str> {
-    match c {
-        '/' => Some(slash),
-        '+' => Some(plus),
-        '=' => Some(equals),
-        _ => None,
+/// How a character may stand in a quote besides as itself, whatever the case of
+/// its hexadecimal digits: those that keys and tokens may have.
+fn spellings(byte: u8) -> &'static [&'static str] {
+    match byte {
+        b'/' => &["\\/", "\\u002F", "%2F", "%252F", "&#x2F;", "&#47;", "&sol;"],
+        b'+' => &["\\u002B", "%2B", "%252B", "&#x2B;", "&#43;", "&plus;"],
+        b'=' => &["\\u003D", "%3D", "%253D", "&#x3D;", "&#61;", "&equals;"],
+        b'~' => &["%7E", "%257E"],
+        _ => &[],
     }
 }
 
@@ -92,7 +97,7 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     let filter = SecretFilter {
-        secret: Spellings::of(secret),
+        secret: Quotable::new(secret),
         held: Zeroizing::default(),
     };
     let begun = Some((Box::pin(body), filter));
@@ -111,7 +116,7 @@ where
 }
 
 struct SecretFilter {
-    secret: Spellings,
+    secret: Quotable,
     /// The end of what came so far, where the secret may begin.
     held: Zeroizing<Vec<u8>>,
 }
@@ -125,7 +130,7 @@ impl SecretFilter {
             self.held.extend_from_slice(&data);
             Bytes::copy_from_slice(&std::mem::take(&mut *self.held))
         };
-        if self.secret.are_in(&data) {
+        if self.secret.is_in(&data) {
             tracing::warn!("an answer of the registry was cut off: it quotes a secret");
             return None;
         }
@@ -178,10 +183,15 @@ mod tests {
         for quoted in [
             "qk_a/b+c==",
             r"qk_a\/b+c==",
+            r"qk_a\/b+c\u003d\u003d",
+            r"qk_a/b\u002Bc==",
             "qk_a%2Fb%2Bc%3D%3D",
-            "qk_a%2fb%2bc%3d%3d",
+            "qk_a%2fb%2bc%3d%3D",
+            "qk_a/b%2Bc%3D%3D",
+            "qk_a%252Fb%252Bc%253D%253D",
             "qk_a&#x2F;b&#x2B;c&#x3D;&#x3D;",
-            "qk_a&#47;b&#43;c&#61;&#61;",
+            "qk_a&#47;b+c&#61;&#61;",
+            "qk_a/b&plus;c&equals;=",
         ] {
             for cut in 0..quoted.len() {
                 let (begun, rest) = quoted.split_at(cut);

@@ -59,6 +59,9 @@ impl Listed for (String, Modified) {
     }
 }
 
+/// How many entries a page without any counts for.
+const EMPTY: usize = 1000;
+
 /// All of a listing of `place`, which has an end.
 pub(super) async fn gather<T: Listed>(
     mut batches: Batches<T>,
@@ -71,8 +74,9 @@ pub(super) async fn gather<T: Listed>(
         reason,
     };
     while let Some(batch) = batches.try_next().await? {
-        // Of pages with nothing on them, there may be no end either.
-        count += batch.len().max(1);
+        // Of pages with nothing on them, there may be no end either, and each takes
+        // as long as a full one.
+        count += if batch.is_empty() { EMPTY } else { batch.len() };
         if count > MOST_GATHERED {
             let reason = format!("more than {MOST_GATHERED} entries are listed there, or no end");
             return Err(endless(reason));

@@ -33,6 +33,7 @@ impl Policy {
     };
 
     /// The same where nothing with less than this left is handed out, in seconds.
+    #[must_use]
     pub fn with_min_left(self, min_left: i64) -> Self {
         Self { min_left, ..self }
     }

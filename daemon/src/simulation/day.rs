@@ -70,11 +70,11 @@ async fn ten_thousand_profiles_are_renewed_evenly_and_none_expires() {
     });
     let profiles: Vec<_> = (0..PROFILES)
         .map(|_| {
-            let issuer = Issuer {
+            let aws = Issuer {
                 clock: Arc::clone(&clock),
                 issued: Arc::clone(&issued),
             };
-            Refresher::new(issuer, Policy::AWS_CREDENTIALS, Arc::clone(&context))
+            Refresher::new(aws, Policy::AWS_CREDENTIALS, Arc::clone(&context))
         })
         .collect();
     let timeout = Duration::from_secs(3);

@@ -60,6 +60,9 @@ impl StackClient {
         self.meter.note(&outcome, StackError::kind);
         let mut answer = outcome?;
         *answer.headers_mut() = downstream(answer.headers());
+        // Words beside the status code, which may quote what was asked with, go
+        // no further (hyper's `ReasonPhrase`), nor does anything else of its connection.
+        answer.extensions_mut().clear();
         Ok(answer)
     }
 }

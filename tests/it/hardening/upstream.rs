@@ -168,3 +168,38 @@ async fn an_answer_that_cannot_be_looked_into_does_not_reach_who_holds_a_grant()
         assert_eq!(asked.header("accept-encoding"), ["identity"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_beside_an_answer_gives_the_token_to_who_holds_a_grant() {
+    let world = World::logged_in().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let (gateway, bearer) = crate::gateway::grant(&world);
+    let control = world.stack.control();
+    let request = "GET /api/search?index=_all&action=search&query=iris&size=1";
+    let token = world.ctl(&["token"]).await.ok().trim().to_owned();
+    let header = |value: &str| FaultKind::Headers {
+        headers: vec![("Content-Language".to_owned(), value.to_owned())],
+    };
+    let reason = |reason: &str| FaultKind::ReasonPhrase {
+        reason: reason.to_owned(),
+    };
+    for (kind, is_whole) in [
+        (header("en"), true),
+        (header(&token), false),
+        (reason("Fine"), true),
+        (reason(&token), true),
+    ] {
+        let planted = control.plant(Endpoint::Search, Fault::always(kind));
+        let answer = carried(&gateway, &bearer, request).await;
+        control.clear_fault(planted);
+        assert_eq!(answer.contains("iris"), is_whole, "{answer}");
+        assert!(!answer.contains(&token), "{answer}");
+    }
+    // The probe works: the stack says such words, to whoever asks it.
+    control.plant(Endpoint::Config, Fault::always(reason("Otherwise")));
+    let url = format!("{}/config.json", world.stack.catalog_url());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let direct = client.get(&url).send().await.unwrap();
+    let said = direct.extensions().get::<hyper::ext::ReasonPhrase>();
+    assert_eq!(said.unwrap().as_bytes(), b"Otherwise");
+}

@@ -57,6 +57,11 @@ pub enum FaultKind {
     },
     /// Status 200 and a web page, as a captive portal or a login wall sends.
     Html,
+    /// The real answer, with other words beside its status code.
+    ReasonPhrase {
+        /// The words.
+        reason: String,
+    },
     /// The real answer, with more headers.
     Headers {
         /// Names and values.

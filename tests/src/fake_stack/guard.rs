@@ -113,6 +113,13 @@ async fn mistreat(strike: Strike, request: Request, next: Next) -> Response {
         FaultKind::Huge { bytes } => huge(bytes),
         FaultKind::SlowDrip { ms } => slow_drip(next.run(request).await, ms).await,
         FaultKind::Html => ([(CONTENT_TYPE, "text/html")], HTML).into_response(),
+        FaultKind::ReasonPhrase { reason } => {
+            let mut response = next.run(request).await;
+            if let Ok(reason) = hyper::ext::ReasonPhrase::try_from(reason) {
+                response.extensions_mut().insert(reason);
+            }
+            response
+        }
         FaultKind::Headers { headers } => {
             let mut response = next.run(request).await;
             for (name, value) in headers {

@@ -42,6 +42,11 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
+/// Whether a profile of AWS programs was set up and not taken back.
+pub(super) fn has_set_up_aws() -> bool {
+    aws::has_set_up()
+}
+
 /// Takes back every profile of AWS programs; whether there was one.
 pub(super) fn undo_aws() -> Result<bool, Failure> {
     aws::undo_all()

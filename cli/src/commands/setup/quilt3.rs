@@ -20,7 +20,8 @@ pub(crate) struct Args {
     import: bool,
 
     /// Keep back what makes API keys, or makes or ends logins: else, programs
-    /// that use quilt3 may make keys that work anywhere
+    /// that use quilt3 may make keys that work anywhere; `setup quilt3` without
+    /// this option lets them again
     #[arg(long, conflicts_with = "undo")]
     without_api_keys: bool,
 

@@ -201,6 +201,15 @@ fn region(
     Ok(own.and_then(|profile| profile.region).filter(plain))
 }
 
+/// Whether a profile was set up in the file that programs read here, and not taken
+/// back.
+pub(super) fn has_set_up() -> bool {
+    let (Some(config), Ok(records)) = (aws_files::place(CONFIG_ENV), Records::load()) else {
+        return false;
+    };
+    records.all().iter().any(|record| record.config == config)
+}
+
 fn place(variable: &str) -> Result<PathBuf, Failure> {
     aws_files::place(variable)
         .ok_or_else(|| Failure::new(exit::UNEXPECTED, format!("set HOME or {variable}")))
