@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
     ),
     case(
         "quiltctl credential-process --profile vault",
-        "quiltctl doctor",
+        "quiltctl profiles",
         Shown,
     ),
     case("quiltctl role switch nope", "quiltctl role list", Shown),

@@ -131,7 +131,7 @@ async fn a_refused_role_is_told_in_awss_words() {
         line.contains("AccessDenied") && line.contains("not authorized to perform: sts:AssumeRole"),
         "{line}"
     );
-    assert!(line.contains("run: quiltctl doctor"), "{line}");
+    assert!(line.contains("run: quiltctl profiles"), "{line}");
     let shown = world.ctl(&["profiles"]).await.ok();
     assert!(shown.contains("AccessDenied"), "{shown}");
 }

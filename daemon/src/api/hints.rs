@@ -314,7 +314,7 @@ fn aws(error: &AwsError) -> Command {
             origin, failure, ..
         } => failure.remedy(origin.as_ref()),
         AwsError::Odd { .. } | AwsError::Refused { .. } | AwsError::Invalid { .. } => {
-            "quiltctl doctor".into()
+            "quiltctl profiles".into()
         }
     }
 }
