@@ -117,6 +117,11 @@ pub(crate) fn served_by_others(path: &Path, device: u64) -> Option<u32> {
 }
 
 #[cfg(not(target_os = "linux"))]
+fn name(_: &Path) -> Option<&'static str> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
 pub(crate) fn served_by_others(_: &Path, _device: u64) -> Option<u32> {
     None
 }
