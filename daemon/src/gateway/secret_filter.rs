@@ -36,7 +36,9 @@ impl Quotable {
     /// How many bytes at the end of a text may be the beginning of it.
     fn begun_in(&self, text: &[u8]) -> usize {
         let begun = |at: &usize| matches!(self.at(&text[*at..]), Quote::Begun);
-        let at = (0..text.len()).find(begun).unwrap_or(text.len());
+        // No earlier than where all of it would fit, spelled as long as can be.
+        let from = text.len().saturating_sub(LONGEST_SPELLING * self.0.len());
+        let at = (from..text.len()).find(begun).unwrap_or(text.len());
         text.len() - at
     }
 
@@ -65,6 +67,9 @@ impl Quotable {
         Quote::Whole
     }
 }
+
+/// The most bytes that stand for one character.
+const LONGEST_SPELLING: usize = "&equals;".len();
 
 /// How a character may stand in a quote besides as itself, whatever the case of
 /// its hexadecimal digits: those that keys and tokens may have.

@@ -10,7 +10,7 @@ const SWITCH: &str = "/etc/nsswitch.conf";
 const DATABASES: [&str; 3] = ["passwd", "group", "initgroups"];
 
 /// Services that read files of the system: its own, and those of its vendor.
-const OF_FILES: [&str; 4] = ["files", "altfiles", "usrfiles", "compat"];
+const OF_FILES: [&str; 3] = ["files", "altfiles", "usrfiles"];
 
 /// The service that hands on what systemd knows (nss-systemd(8)).
 const SYSTEMD: &str = "systemd";
