@@ -47,8 +47,12 @@ impl Answer {
             return self.json();
         }
         let body = std::mem::take(&mut self.body);
-        let _turn = LARGE.acquire().await;
-        let read = tokio::task::spawn_blocking(move || json_document::parse(&body));
+        let turn = LARGE.acquire().await;
+        let read = tokio::task::spawn_blocking(move || {
+            // Kept to the end of the reading, which goes on though nobody waits.
+            let _turn = turn;
+            json_document::parse(&body)
+        });
         let read = read.await.unwrap_or(Err(Unreadable::Syntax));
         read.map_err(|why| self.unreadable(why))
     }
