@@ -185,6 +185,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "app",
             "audit",
             "aws",
+            "changes",
             "clock",
             "credential",
             "files",
