@@ -114,11 +114,13 @@ async fn a_day_in_the_life_is_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_to_vend_are_told_by_their_code() {
-    let world = World::start().await;
+    // Nobody has asked yet: a login fetches what somebody has asked for.
+    let world = World::logged_in().await;
     let default = ProfileName::default_profile();
-    world.client().credentials(&default).await.unwrap_err();
-    world.login().await;
     world.stack.control().refuse(Host::Registry, true);
+    world.client().credentials(&default).await.unwrap_err();
+    world.stack.control().refuse(Host::Registry, false);
+    world.ctl(&["logout"]).await.ok();
     world.client().credentials(&default).await.unwrap_err();
     let text = metrics(&world).await;
     for code in ["login_required", "stack_unreachable"] {

@@ -55,7 +55,9 @@ impl StartupSource {
     /// What a key needs that was not taken at the start. The next start takes it.
     pub fn remedy(&self, error: &StartupKeyError, settings: &Path) -> Command {
         match (self, error) {
-            (_, StartupKeyError::Distrusted(distrust)) => distrust.remedy(),
+            // Mended since, and by hand.
+            (Self::File(_, path), _) if file(path).is_ok() => "quiltctl daemon restart".into(),
+            (_, StartupKeyError::Distrusted(distrust)) => read_anew(distrust.remedy()),
             (Self::File(_, path), StartupKeyError::Loose { .. }) => {
                 close(Command::of("chmod go="), path)
             }
@@ -266,6 +268,20 @@ mod tests {
             remedy(&path),
             format!("chmod go= {at} && quiltctl daemon restart")
         );
+        let loose = file(&path).unwrap_err();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let source = StartupSource::File(catalog.clone(), path.clone());
+        let after = source.remedy(&loose, settings);
+        assert_eq!(after.to_string(), "quiltctl daemon restart");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(
+            remedy(&path),
+            format!(
+                "chmod go-w {} && quiltctl daemon restart",
+                dir.path().display()
+            )
+        );
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         assert_eq!(
             remedy(&dir.path().join("gone/key")),
             "${EDITOR:-vi} /etc/quiltd.toml"

@@ -82,6 +82,8 @@ codes! {
     HomeOfOthers = "home_of_others",
     /// Others could have written a file; it is left alone.
     FileNotTrusted = "file_not_trusted",
+    /// Others can read a file that holds a login or keys.
+    SecretReadable = "secret_readable",
     /// No AWS profile leads here.
     NoAwsProfile = "no_aws_profile",
     /// `AWS_PROFILE` names a profile that is not there.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 #[cfg(target_os = "linux")]
 use super::file_system;
+use super::judge::Right;
 
 /// Whom an entry is about, of those whose rights the group's bits bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn may_write(&self) -> bool {
-        self.rights & 2 != 0
+    pub(crate) fn may(&self, right: Right) -> bool {
+        u32::from(self.rights) & right as u32 != 0
     }
 }
 
@@ -161,7 +162,7 @@ mod tests {
         }
         let found: Vec<_> = parse(&bytes)
             .iter()
-            .map(|entry| (entry.whom, entry.may_write()))
+            .map(|entry| (entry.whom, entry.may(Right::Write)))
             .collect();
         let wanted = [
             (Whom::User(1001), true),

@@ -50,7 +50,7 @@ pub enum Distrust {
         /// Whose it is.
         owner: u32,
         /// Who may.
-        writers: Writers,
+        writers: Others,
     },
     /// Its file system does not tell who may write.
     #[error(
@@ -101,21 +101,21 @@ pub enum Distrust {
     },
 }
 
-/// Who besides the user may write to something.
+/// Who besides the user may write to something, or read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Writers {
-    /// Everybody.
-    Others,
+pub enum Others {
+    /// All users.
+    Everybody,
     /// The members of a group.
     Group(String),
     /// A user whom an access control list names.
     User(String),
 }
 
-impl fmt::Display for Writers {
+impl fmt::Display for Others {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Others => f.write_str("other users"),
+            Self::Everybody => f.write_str("other users"),
             Self::Group(group) => write!(f, "the members of group {group}"),
             Self::User(user) => write!(f, "user {user}, by its access control list"),
         }

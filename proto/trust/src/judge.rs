@@ -6,12 +6,21 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::{Distrust, Writers, acl, file_system, groups, namespace, users};
+use super::{Distrust, Others, acl, file_system, groups, namespace, users};
 
 const ROOT: u32 = 0;
 
 /// In a directory with it, nobody may touch what is not theirs.
 const STICKY: u32 = 0o1000;
+
+/// What one may do with a file or directory, by its bit among those of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// To go through a directory.
+    Pass = 0o1,
+    Write = 0o2,
+    Read = 0o4,
+}
 
 /// Who else may own what the user's own is expected to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,42 +94,51 @@ pub(crate) fn may_be_planted(dir: &Metadata, path: &Path, entry: &Metadata) -> b
 }
 
 fn loose(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distrust> {
-    let mode = found.mode() & 0o7777;
-    let writers = if mode & 0o002 != 0 {
-        Some(Writers::Others)
-    } else if mode & 0o020 != 0 {
-        by_group_bits(path, found.gid(), keeper)
-    } else {
-        None
-    };
-    writers.map_or(Ok(()), |writers| {
+    who_else_may(Right::Write, path, found, keeper).map_or(Ok(()), |writers| {
         Err(Distrust::Loose {
             path: path.to_owned(),
-            mode,
+            mode: found.mode() & 0o7777,
             owner: found.uid(),
             writers,
         })
     })
 }
 
-/// Whom the group's bit lets write: the group, and whoever an access control
-/// list names, of whose rights it is the mask (acl(5)). So taking it away takes
-/// all of them away. Where nobody can tell who is on a list, others may be.
-fn by_group_bits(path: &Path, gid: u32, keeper: Option<u32>) -> Option<Writers> {
-    let group = |gid| groups::has_others(gid, keeper).then(|| Writers::Group(groups::name(gid)));
+/// Who besides its owner, root and a keeper may do something, if anybody.
+pub(crate) fn who_else_may(
+    right: Right,
+    path: &Path,
+    found: &Metadata,
+    keeper: Option<u32>,
+) -> Option<Others> {
+    let bit = right as u32;
+    if found.mode() & bit != 0 {
+        Some(Others::Everybody)
+    } else if found.mode() & (bit << 3) != 0 {
+        by_group_bits(right, path, found.gid(), keeper)
+    } else {
+        None
+    }
+}
+
+/// Whom the group's bit lets do something: the group, and whoever an access
+/// control list names, of whose rights it is the mask (acl(5)). So taking it away
+/// takes all of them away. Where nobody can tell who is on a list, others may be.
+fn by_group_bits(right: Right, path: &Path, gid: u32, keeper: Option<u32>) -> Option<Others> {
+    let group = |gid| groups::has_others(gid, keeper).then(|| Others::Group(groups::name(gid)));
     let Some(entries) = acl::entries(path) else {
-        return Some(Writers::Group(groups::name(gid)));
+        return Some(Others::Group(groups::name(gid)));
     };
     if entries.is_empty() {
         return group(gid);
     }
     let is_other =
         |uid: &u32| *uid != geteuid().as_raw() && *uid != ROOT && !is_keeper(*uid, keeper);
-    let mut writers = entries.into_iter().filter(acl::Entry::may_write);
-    writers.find_map(|entry| match entry.whom {
+    let mut those = entries.into_iter().filter(|entry| entry.may(right));
+    those.find_map(|entry| match entry.whom {
         acl::Whom::User(uid) => Some(uid)
             .filter(is_other)
-            .map(|uid| Writers::User(users::describe(uid))),
+            .map(|uid| Others::User(users::describe(uid))),
         acl::Whom::OwningGroup => group(gid),
         acl::Whom::Group(gid) => group(gid),
     })

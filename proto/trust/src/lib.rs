@@ -35,10 +35,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-pub use self::distrust::{Distrust, Writers, as_owner, behind};
+pub use self::distrust::{Distrust, Others, as_owner, behind};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::home::{look, of_others};
-use self::judge::Owner;
+use self::judge::{Owner, Right};
 pub use self::namespace::{is_our_peer, knows_us};
 pub use self::rights::Rights;
 use self::way::{Way, walk, walk_kept};
@@ -257,6 +257,20 @@ pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
         return judge::tight(&way.real, found, None);
     }
     judge::own(&way.real, found, Owner::Keeper(keeper))
+}
+
+/// Who besides the user and root may read a file, as far as owners and modes
+/// tell: it, and every directory on the way to it. Nobody where it is missing.
+pub fn readers(path: &Path) -> Option<Others> {
+    let real = fs::canonicalize(path).ok()?;
+    let who = |right, path: &Path| {
+        let found = path.metadata().ok()?;
+        judge::who_else_may(right, path, &found, None)
+    };
+    let readers = who(Right::Read, &real)?;
+    let mut dirs = real.ancestors().skip(1);
+    dirs.all(|dir| who(Right::Pass, dir).is_some())
+        .then_some(readers)
 }
 
 /// The file that people name where there shall be none.

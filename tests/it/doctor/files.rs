@@ -21,6 +21,18 @@ pub(super) fn replace(home: &Path, name: &str, old: &str, new: &str) {
     fs::write(path, text.replacen(&old, new, 1)).unwrap();
 }
 
+/// Lets everybody read a file, and go there.
+pub(super) fn open(home: &Path, name: &str) {
+    let file = home.join(name);
+    for (path, mode) in [
+        (home, 0o755),
+        (file.parent().unwrap(), 0o755),
+        (&file, 0o644),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+}
+
 /// The profile names a quiltctl that cannot be run.
 pub(super) fn no_executable(home: &Path) {
     another(home, 0o644);

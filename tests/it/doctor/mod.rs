@@ -127,5 +127,13 @@ async fn one_way_to_the_credentials_is_enough() {
             sh(&world, &[], line).await.ok();
         }
         assert_eq!(found(&world, &[]).await, [], "after {way:?}");
+        // A profile that was set up is missed, whatever else works.
+        let has_profile = fs::remove_file(world.home.aws_config()).is_ok();
+        let missed: &[&str] = if has_profile {
+            &["no_aws_profile"]
+        } else {
+            &[]
+        };
+        assert_eq!(codes(&found(&world, &[]).await), missed, "after {way:?}");
     }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::files::{append, no_executable, other_quiltctl, replace};
+use super::files::{append, no_executable, open, other_quiltctl, replace};
 use super::{codes, found, found_after, healthy};
 
 /// A fault, what doctor has to say to it, and how somebody with an editor
@@ -347,6 +347,16 @@ const FAULTS: &[Fault] = &[
         codes: &["settings_broken"],
         hint: "${EDITOR:-vi} {home}/config/quilt/quiltd.toml",
         editor: "sed -i /rolearn/d",
+        ..FAULT
+    },
+    // The last, since it leaves the home open.
+    Fault {
+        plant: |home| {
+            append(home, CREDENTIALS, "# keys\n");
+            open(home, CREDENTIALS);
+        },
+        codes: &["secret_readable"],
+        hint: "chmod go= {home}/.aws/credentials",
         ..FAULT
     },
 ];

@@ -1,97 +1,173 @@
 //! A stack that sends its callers elsewhere.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
-use quilt_tests::harness::{Daemon, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Answers every request with this head; counts them.
-async fn server(head: String) -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            counted.fetch_add(1, Ordering::SeqCst);
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
-            let answer =
-                format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
-    (address, count)
+use crate::roles;
+
+/// A server that answers every request with the same head.
+struct Server {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
 }
+
+impl Server {
+    async fn start(head: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).await.unwrap_or_default();
+                let request = String::from_utf8_lossy(&request[..read]).to_lowercase();
+                noted.lock().unwrap().push(request);
+                let answer =
+                    format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// Leads whoever asks to the other one, by this status.
+    async fn leading_to(status: &str, other: &Self) -> Self {
+        let head = format!("{status}\r\nLocation: {}/api/token", other.address);
+        Self::start(head).await
+    }
+
+    /// The requests since the last call, in lower case.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+const REDIRECTS: [&str; 5] = [
+    "301 Moved",
+    "302 Found",
+    "303 See Other",
+    "307 Temporary",
+    "308 Permanent",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_redirect_is_followed_with_a_secret() {
     let world = World::with(StackConfig::default()).await;
-    for status in [
-        "301 Moved",
-        "302 Found",
-        "303 See Other",
-        "307 Temporary",
-        "308 Permanent",
-    ] {
-        let (elsewhere, arrived) = server("200 OK".to_owned()).await;
-        let head = format!("{status}\r\nLocation: {elsewhere}/api/token");
-        let (registry, asked) = server(head).await;
+    for status in REDIRECTS {
+        let elsewhere = Server::start("200 OK".to_owned()).await;
+        let registry = Server::leading_to(status, &elsewhere).await;
         // Who follows redirects does get there.
         let page = reqwest::Client::builder().no_proxy().build().unwrap();
         let form = [("refresh_token", "a-code")];
-        let followed = page.post(format!("{registry}/api/token")).form(&form);
-        followed.send().await.unwrap();
-        assert_eq!(
-            arrived.swap(0, Ordering::SeqCst),
-            1,
-            "the control: {status}"
-        );
+        let followed = page.post(format!("{}/api/token", registry.address));
+        followed.form(&form).send().await.unwrap();
+        assert_eq!(elsewhere.asked().len(), 1, "the control: {status}");
+        registry.asked();
 
-        let before = asked.load(Ordering::SeqCst);
-        world.stack.control().update(|settings| {
-            settings
-                .config_overrides
-                .insert("registryUrl".to_owned(), json!(registry));
-        });
-        let code = world.stack.control().login_code("alice").unwrap();
-        world
-            .ctl_with_input(&["login", "--code-stdin"], &code)
-            .await
-            .failed(5);
-        assert!(
-            asked.load(Ordering::SeqCst) > before,
-            "the registry was asked"
-        );
-        assert_eq!(arrived.load(Ordering::SeqCst), 0, "{status} was followed");
+        lead_to(&world, &registry);
+        log_in(&world).await.failed(5);
+        assert!(!registry.asked().is_empty(), "the registry was asked");
+        assert!(elsewhere.asked().is_empty(), "{status} was followed");
     }
+}
+
+/// Has the catalog name this registry.
+fn lead_to(world: &World, registry: &Server) {
+    world.stack.control().update(|settings| {
+        settings
+            .config_overrides
+            .insert("registryUrl".to_owned(), json!(registry.address));
+    });
+}
+
+async fn log_in(world: &World) -> Run {
+    let code = world.stack.control().login_code("alice").unwrap();
+    world
+        .ctl_with_input(&["login", "--code-stdin"], &code)
+        .await
+}
+
+/// The same of AWS, for each service that gets credentials.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_redirect_of_aws_is_followed() {
+    let settings = format!("[profiles.lake]\nrole_arn = '{}'\n", roles::arn("lake"));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asks: [(&str, &[&str]); 3] = [
+        (
+            "AWS_ENDPOINT_URL_STS",
+            &["credential-process", "--profile", "lake"],
+        ),
+        (
+            "AWS_ENDPOINT_URL_S3",
+            &["packages", "list", "s3://some-bucket"],
+        ),
+        ("QUILTD_CONSOLE_ENDPOINT", &["console", "--json"]),
+    ];
+    for (variable, ask) in asks {
+        for status in ["302 Found", "307 Temporary"] {
+            let elsewhere = Server::start("200 OK".to_owned()).await;
+            let aws = Server::leading_to(status, &elsewhere).await;
+            client.get(&aws.address).send().await.unwrap();
+            assert_eq!((aws.asked().len(), elsewhere.asked().len()), (1, 1));
+            let variables = [(variable, aws.address.as_str())];
+            let world = roles::world_at(StackConfig::default(), &settings, &variables).await;
+            let run = world.ctl(ask).await;
+            assert_ne!(run.code, 0, "{variable}, {status}: {run:?}");
+            assert!(!aws.asked().is_empty(), "{variable}, {status}: {run:?}");
+            assert!(elsewhere.asked().is_empty(), "{variable}: {status}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cookie_of_a_stack_comes_back_to_it() {
+    let head = "503 Unavailable\r\nSet-Cookie: session=canary; Path=/";
+    let registry = Server::start(head.to_owned()).await;
+    // The control: who keeps cookies sends it.
+    let keeps = "import sys, urllib.request as r\n\
+                 o = r.build_opener(r.ProxyHandler({}), r.HTTPCookieProcessor())\n\
+                 for _ in range(2):\n    try: o.open(sys.argv[1])\n    except r.HTTPError: pass";
+    let mut python = tokio::process::Command::new("python3");
+    let python = python.args(["-c", keeps, &registry.address]);
+    assert!(python.status().await.unwrap().success());
+    assert!(registry.asked()[1].contains("session=canary"));
+
+    let world = World::with(StackConfig::default()).await;
+    lead_to(&world, &registry);
+    log_in(&world).await.failed(5);
+    log_in(&world).await.failed(5);
+    let asked = registry.asked();
+    assert!(asked.len() >= 2, "{asked:?}");
+    assert!(asked.iter().all(|request| !request.contains("cookie")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_on_the_local_network_is_asked_for_anything() {
     let mut world = World::start().await;
     world.daemon.take().unwrap().stop().await;
-    let (metadata, asked) = server("200 OK".to_owned()).await;
+    let metadata = Server::start("200 OK".to_owned()).await;
     let variables = [
         ("AWS_EC2_METADATA_DISABLED", "false"),
-        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*metadata),
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*metadata),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*metadata.address),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*metadata.address),
     ];
     let args = ["--token-store", "file"];
     world.daemon = Some(Daemon::start_with(&world.home, &args, &variables).await);
     world.login().await;
     world.ctl(&["credential-process"]).await.ok();
     world.ctl(&["doctor"]).await;
-    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    assert_eq!(metadata.asked(), [""; 0]);
     // The control: whoever asks there is counted.
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    client.get(&metadata).send().await.unwrap();
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    client.get(&metadata.address).send().await.unwrap();
+    assert_eq!(metadata.asked().len(), 1);
 }
 
 /// What the gateway answers to a request with a grant.

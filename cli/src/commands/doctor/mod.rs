@@ -25,6 +25,7 @@ mod network;
 mod no_aws_profile;
 mod older_keys;
 mod programs;
+mod readable_secrets;
 mod region;
 mod remedy;
 mod repeated_keys;
@@ -88,6 +89,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Others may have chosen what programs would run for them.
     let is_ours_alone = loose.is_empty();
     report.add(loose);
+    report.add(readable_secrets::check());
     report.add(static_keys::check(&variables, |key| {
         issued_keys::is_ours(key, context, &profiles)
     }));

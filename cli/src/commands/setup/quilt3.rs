@@ -132,8 +132,12 @@ fn show(
     let is_other = |it: &&GatewayAddress| gateway.catalog_url.as_ref() != Some(&it.catalog_url);
     for other in gateway.addresses.iter().filter(is_other) {
         output::note(format_args!(
-            "With quilt3 8.1, {} is reached by use_registry_url(\"{}\")",
-            other.catalog_url, other.gateway_url
+            "For {} beside it, with quilt3 8.1:",
+            look::host(&other.catalog_url)
+        ));
+        output::whole(format_args!(
+            "    with quilt3.session.use_registry_url(\"{}\"):",
+            other.gateway_url
         ));
     }
     if let (Some(catalog), Some(here)) = (&gateway.catalog_url, gateway.own_address()) {

@@ -218,9 +218,12 @@ fn users(screen: &mut Screen, status: &Status, catalog: &CatalogStatus) {
             && catalog.session.state != SessionState::LoggedOut
     };
     if let Some(grant) = status.grants.iter().find(is_gateway) {
+        // It acts as the default catalog; from 8.1 on it can be led to others.
+        let other = status.default_catalog.as_ref();
+        let other = other.filter(|default| **default != catalog.catalog_url);
         let mut line = Line::indented(4)
             .strong("quilt3")
-            .with("   uses this login");
+            .with(other.map_or("   uses this login", |_| "   8.1 can use this login, too"));
         if grant.without_api_keys {
             line = line.quiet(": registry without API keys");
         }

@@ -1,0 +1,60 @@
+//! Logins and keys that other programs keep in files which others can read.
+
+use std::path::Path;
+
+use quilt_proto::wire::{Finding, FindingCode};
+use quilt_proto::{Command, locations, quoted};
+
+use crate::aws_files::{self, CREDENTIALS_ENV};
+
+/// Where quilt3 keeps its login, and the credentials made from it.
+const OF_QUILT3: [&str; 2] = ["auth.json", "credentials.json"];
+
+pub(super) fn check() -> Vec<Finding> {
+    let of_quilt3 = locations::python_sdk_dir().into_iter();
+    let of_quilt3 = of_quilt3.flat_map(|dir| OF_QUILT3.map(|name| dir.join(name)));
+    let files = of_quilt3.chain(aws_files::place(CREDENTIALS_ENV));
+    files.filter_map(|file| finding(&file)).collect()
+}
+
+fn finding(file: &Path) -> Option<Finding> {
+    // One with nothing in it keeps nothing from anybody.
+    file.metadata().ok().filter(|found| found.len() > 0)?;
+    let readers = quilt_trust::readers(file)?;
+    let what = format!(
+        "{} can be read by {readers}: it is where a login or keys are kept",
+        quoted::path(file)
+    );
+    let close = Command::of("chmod go=").path(file);
+    Some(Finding::warning(FindingCode::SecretReadable, what, close))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_others_can_reach_and_read_is_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("auth.json");
+        let modes = |of_dir, of_file| {
+            fs::set_permissions(dir.path(), Permissions::from_mode(of_dir)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(of_file)).unwrap();
+            finding(&file)
+        };
+        assert_eq!(finding(&file), None);
+        fs::write(&file, "canary").unwrap();
+        let found = modes(0o755, 0o644).unwrap();
+        assert_eq!(found.hint, Command::of("chmod go=").path(&file));
+        assert!(!format!("{found:?}").contains("canary"));
+        assert_eq!(modes(0o700, 0o644), None);
+        assert_eq!(modes(0o755, 0o600), None);
+        // A directory need not be listed to be gone through.
+        assert!(modes(0o711, 0o604).is_some());
+        fs::write(&file, "").unwrap();
+        assert_eq!(modes(0o755, 0o644), None);
+    }
+}
