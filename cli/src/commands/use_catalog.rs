@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let catalog = catalog.unwrap_or(&args.named);
     let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))?;
-    output::note("AWS profiles that name no catalog give its credentials from now on.");
+    output::note("AWS profiles that name no catalog follow it.");
     catalog_variable::tell_of_another_than(context, Some(catalog));
     let there = context.of_catalog(catalog);
     let session = there.send(&ReadSession(SessionQuery::default()));
