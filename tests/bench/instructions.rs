@@ -24,6 +24,9 @@ const BOUND: f64 = 0.02;
 /// Runs of each program.
 const RUNS: usize = 3;
 
+/// A request for what is cached.
+pub(crate) const VEND: &[u8] = b"GET /v1/aws/credentials HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 /// Vends by which one run of the daemon differs from the other.
 const VENDS: u64 = 3000;
 
@@ -129,7 +132,8 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/instructions.json")
 }
 
-fn tool(out: &Path) -> [String; 3] {
+/// What valgrind is told.
+pub(crate) fn tool(out: &Path) -> [String; 3] {
     let file = format!("--callgrind-out-file={}", out.display());
     ["--tool=callgrind".to_owned(), "--quiet".to_owned(), file]
 }
@@ -157,14 +161,13 @@ fn client<S: AsRef<OsStr>>(session: &Session, line: &[S], out: &Path) -> anyhow:
 fn daemon(session: &Session, out: &Path, vends: u64) -> anyhow::Result<u64> {
     let valgrind = session.daemon_under(Path::new("valgrind"), &tool(out))?;
     let server = Server::Unix(session.socket());
-    let request = b"GET /v1/aws/credentials HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    load::repeat(&server, request, vends)?;
+    load::repeat(&server, VEND, vends)?;
     valgrind.end_gently()?;
     total(out)
 }
 
 /// All instructions of a run.
-fn total(out: &Path) -> anyhow::Result<u64> {
+pub(crate) fn total(out: &Path) -> anyhow::Result<u64> {
     let text = fs::read_to_string(out)?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     total

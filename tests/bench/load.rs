@@ -150,6 +150,23 @@ pub(crate) fn repeat(server: &Server, request: &[u8], times: u64) -> anyhow::Res
     Ok(())
 }
 
+/// A connection that nothing more is asked on.
+pub(crate) struct Held {
+    _stream: Stream,
+}
+
+impl Held {
+    /// One that asked and was answered.
+    pub(crate) fn after(server: &Server, request: &[u8]) -> anyhow::Result<Self> {
+        let mut stream = Stream::connect(server)?;
+        stream.write(request)?;
+        let mut buffer = [0; 16 * 1024];
+        let length = stream.read(&mut buffer)?;
+        is_success(&buffer[..length])?;
+        Ok(Self { _stream: stream })
+    }
+}
+
 /// As many clients as `clients`, each of which asks once; how long until the
 /// last was answered, and how many were.
 pub(crate) fn storm(

@@ -10,6 +10,7 @@ mod binaries;
 mod crowd;
 mod day;
 mod gateway;
+mod growth;
 mod idle;
 mod instructions;
 mod load;
@@ -132,6 +133,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let mut report = measure(&options, &session)?;
     report.take("sizes", binaries::sizes());
+    report.take("growth", growth::measure(&mut session));
     drop(session);
     let cold = || {
         runtime

@@ -201,6 +201,11 @@ impl Daemon {
 }
 
 impl Daemon {
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Has it end by itself, and waits until it has.
     pub(crate) fn end_gently(mut self) -> anyhow::Result<()> {
         let pid = Pid::from_child(&self.0);
