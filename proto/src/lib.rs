@@ -23,6 +23,7 @@ mod registry_host;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
+mod shell_quote;
 #[cfg(unix)]
 mod socket_address;
 pub mod state_files;

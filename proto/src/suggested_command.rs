@@ -2,11 +2,12 @@
 //! They are written out in one place, here, and no sentence is ever searched
 //! for one.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shell_quote::quote;
 use crate::terminal_safe;
 
 /// A command that mends something, or shows why it cannot. Its own words are
@@ -201,42 +202,6 @@ fn without_stop(text: &str) -> &str {
         Some(rest) if !rest.ends_with(['.', '“']) => rest,
         _ => text,
     }
-}
-
-/// A word as a shell reads it, in quotes where it needs some.
-fn quote(word: &[u8]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,:".contains(c);
-    match std::str::from_utf8(word) {
-        Ok(text)
-            if !text.is_empty()
-                && !text.starts_with('=')
-                && text.chars().all(|c| plain(c) || c == '=') =>
-        {
-            text.to_owned()
-        }
-        Ok(text) if text.chars().all(terminal_safe::is_harmless) => {
-            let text = text.replace('\'', r"'\''");
-            // The same word to a shell, and no second end of our sentence.
-            format!("'{}'", text.replace("; run:", ";'' run:"))
-        }
-        _ => octal(word),
-    }
-}
-
-/// A word with characters that no line can show: `printf` makes them.
-fn octal(word: &[u8]) -> String {
-    let mut text = String::from("\"$(printf '");
-    for byte in word {
-        // No hyphen: `printf` could take it for an option.
-        if byte.is_ascii_alphanumeric() || b"_./ ".contains(byte) {
-            text.push(char::from(*byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\{byte:03o}");
-        }
-    }
-    text.push_str("')\"");
-    text
 }
 
 /// A file's name; no program takes it for an option.

@@ -79,7 +79,7 @@ fn catalogs(session: &Session, count: usize) -> anyhow::Result<Vec<Held>> {
     }
     write(session, &text)?;
     for number in 0..count {
-        let client = Client::new(session.socket()).with_catalog(&format!("c{number}"));
+        let client = Client::new(session.socket()).with_catalog(format!("c{number}"));
         client.send(&ReadSession(SessionQuery::default()))?;
     }
     Ok(Vec::new())
@@ -128,7 +128,7 @@ fn control(pid: u32, what: &str) -> anyhow::Result<()> {
 /// The total of the latest dump, which has the highest number.
 fn newest(out: &Path) -> anyhow::Result<f64> {
     let dump = |number: usize| out.with_extension(format!("growth.{number}"));
-    let newest = (1..).take_while(|number| dump(*number).exists()).last();
+    let newest = (1..=99).take_while(|number| dump(*number).exists()).last();
     let total = instructions::total(&dump(newest.context("callgrind dumped nothing")?))?;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let each = total as f64 / VENDS as f64;

@@ -1,7 +1,7 @@
 //! The one map from what went wrong to the command that mends it, or shows why
 //! it cannot.
 
-mod commands;
+mod shared;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,10 +11,10 @@ use quilt_proto::locations::{self, CATALOG_ENV, NoHome};
 use quilt_proto::{Command, NameError};
 use quilt_trust::Distrust;
 
-use self::commands::{
+use self::shared::{
     CONFIGURE, accept, away, bind, delete_again, list, login, look, refused_key, versions,
 };
-pub(super) use self::commands::{ask, file, key as key_notice, note, store};
+pub(super) use self::shared::{ask, file, key as key_notice, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalog_resolver::CatalogError;

@@ -6,11 +6,11 @@
 
 mod console;
 mod error;
+mod error_document;
 mod sts;
+mod sts_xml;
 #[cfg(test)]
 mod test_transport;
-mod without_comments;
-mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,10 @@ use url::Url;
 
 pub use self::console::SignIn;
 pub use self::error::AwsError;
+pub use self::error_document::text_of;
 pub use self::sts::AssumeRole;
 #[cfg(test)]
 pub(crate) use self::test_transport::Calls;
-pub use self::xml::text_of;
 use crate::metrics::{Upstream, UpstreamMeter};
 
 /// Keys of an AWS session.

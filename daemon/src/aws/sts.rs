@@ -13,8 +13,8 @@ use quilt_proto::aws::NotAws;
 use quilt_proto::{Secret, Timestamp, quoted};
 
 use super::error::said;
-use super::without_comments::NoComments;
-use super::xml::text_of;
+use super::error_document::text_of;
+use super::sts_xml::NoComments;
 use super::{Aws, AwsError, SessionKeys};
 
 const SERVICE: &str = "STS";

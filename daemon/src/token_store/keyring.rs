@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::backend::{Backend, Reservation};
 #[cfg(not(target_os = "macos"))]
 use super::session_bus;
-use super::{Document, StoreError, keyring_probe, keyring_record};
+use super::{Document, StoreError, keyring_presence, keyring_record};
 use crate::files::{self, Stamp, WatchedFile};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
@@ -44,7 +44,7 @@ impl KeyringBackend {
         let account = dir.display().to_string();
         #[cfg(not(target_os = "macos"))]
         session_bus::check().map_err(|why| StoreError::NoKeyring(why.to_string()))?;
-        match keyring_probe::is_absent(timeout).await {
+        match keyring_presence::is_absent(timeout).await {
             None => return Err(does_not_answer()),
             Some(true) => {
                 let why = "nobody on the session bus offers one".to_owned();

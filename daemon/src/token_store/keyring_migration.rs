@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::backend::{Backend, Reservation};
 use super::file::FileBackend;
 use super::keyring::KeyringBackend;
-use super::keyring_probe::is_unlocked;
+use super::keyring_presence::is_unlocked;
 use super::open::merge;
 use super::{Document, Store, StoreError, StoreNote};
 use crate::files::{self, Stamp};

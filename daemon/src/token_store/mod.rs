@@ -11,7 +11,7 @@ mod document;
 mod file;
 mod keyring;
 mod keyring_migration;
-mod keyring_probe;
+mod keyring_presence;
 mod keyring_record;
 mod known_catalogs;
 mod lock;

@@ -15,6 +15,7 @@ mod daemon;
 mod dead_gateway;
 #[cfg(test)]
 mod documented;
+mod environment_keys;
 mod gateway_elsewhere;
 mod home;
 mod issued_keys;
@@ -23,7 +24,7 @@ mod loose_files;
 mod named_profile;
 mod network;
 mod no_aws_profile;
-mod older_keys;
+mod older_environment_keys;
 mod programs;
 mod readable_secrets;
 mod region;
@@ -32,7 +33,6 @@ mod repeated_keys;
 mod repeated_sections;
 mod report;
 mod sockets;
-mod static_keys;
 mod units;
 mod variables;
 mod web_identity;
@@ -90,10 +90,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let is_ours_alone = loose.is_empty();
     report.add(loose);
     report.add(readable_secrets::check());
-    report.add(static_keys::check(&variables, |key| {
+    report.add(environment_keys::check(&variables, |key| {
         issued_keys::is_ours(key, context, &profiles)
     }));
-    report.add(older_keys::check(&variables));
+    report.add(older_environment_keys::check(&variables));
     report.add(web_identity::check(&variables));
     report.add(container::check(&variables));
     report.add(loopback_proxy::check(&variables));

@@ -13,9 +13,9 @@ use quilt_proto::{Command, quoted};
 
 use self::source::Source;
 use super::aws_profile::AwsProfile;
+use super::environment_keys;
 use super::remedy;
 use super::report::Report;
-use super::static_keys;
 use super::variables::Variables;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::aws_variables::{
@@ -101,7 +101,9 @@ fn judge(
             elsewhere("from another credential_process", hint)
         }
         // A warning tells of them.
-        Source::Found { method, .. } if method == "env" && report.has(&static_keys::OURS) => return,
+        Source::Found { method, .. } if method == "env" && report.has(&environment_keys::OURS) => {
+            return;
+        }
         Source::Found { method, .. } => {
             let hint = end_of(&method, profile, variables);
             elsewhere(&format!("from {}", quoted::name(&method)), hint)
