@@ -6,133 +6,94 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit_code;
 
-/// What went wrong, stable across versions. A code this version does not know
-/// is kept as [`ErrorCode::Unknown`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorCode {
+macro_rules! codes {
+    ($($(#[doc = $meaning:literal])+ $variant:ident = ($name:literal, $exit:ident),)+) => {
+        /// What went wrong, stable across versions. A code this version does not know
+        /// is kept as [`ErrorCode::Unknown`].
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[doc = $meaning])+ $variant,)+
+            /// A code of a newer version.
+            Unknown(String),
+        }
+
+        impl ErrorCode {
+            const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The name on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $name,)+
+                    Self::Unknown(name) => name,
+                }
+            }
+
+            /// The exit code of `quiltctl` for this error.
+            pub fn exit_code(&self) -> u8 {
+                match self {
+                    $(Self::$variant => exit_code::$exit,)+
+                    Self::Unknown(_) => exit_code::UNEXPECTED,
+                }
+            }
+        }
+
+        impl From<&str> for ErrorCode {
+            fn from(name: &str) -> Self {
+                match name {
+                    $($name => Self::$variant,)+
+                    _ => Self::Unknown(name.to_owned()),
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// Nobody is logged in to the catalog.
-    LoginRequired,
+    LoginRequired = ("login_required", LOGIN),
     /// The stack no longer accepts the session.
-    SessionExpired,
+    SessionExpired = ("session_expired", LOGIN),
     /// The stack does not accept the API key.
-    InvalidApiKey,
+    InvalidApiKey = ("invalid_api_key", REFUSED),
     /// The stack did not answer, or answered 5xx.
-    StackUnreachable,
+    StackUnreachable = ("stack_unreachable", UPSTREAM),
     /// The stack answered with something that is not its protocol.
-    StackInvalid,
+    StackInvalid = ("stack_invalid", UPSTREAM),
     /// The stack understood and said no.
-    StackRefused,
+    StackRefused = ("stack_refused", REFUSED),
     /// AWS did not answer, or answered 5xx.
-    AwsUnreachable,
+    AwsUnreachable = ("aws_unreachable", UPSTREAM),
     /// AWS, or whatever stands in its place, answered with something that is
     /// not its protocol.
-    AwsInvalid,
+    AwsInvalid = ("aws_invalid", UPSTREAM),
     /// AWS understood and said no.
-    AwsRefused,
+    AwsRefused = ("aws_refused", REFUSED),
     /// The thing named does not exist.
-    NotFound,
+    NotFound = ("not_found", NOT_FOUND),
     /// The caller sent something unusable; nothing was changed.
-    InvalidInput,
+    InvalidInput = ("invalid_input", INPUT),
     /// The catalog names another registry than before, and the user has not
     /// agreed to it. Nothing was sent there.
-    RegistryChanged,
+    RegistryChanged = ("registry_changed", REFUSED),
     /// The catalog says that it is another one.
-    OtherCatalog,
+    OtherCatalog = ("other_catalog", REFUSED),
     /// The daemon does not serve this caller or this request.
-    Denied,
+    Denied = ("denied", REFUSED),
     /// The machine's clock is wrong: fresh credentials arrive already expired.
-    ClockSkew,
+    ClockSkew = ("clock_skew", UNEXPECTED),
     /// The token store could not be read or written.
-    StoreFailed,
+    StoreFailed = ("store_failed", UNEXPECTED),
     /// Too much was asked at once; the same request will do in a moment.
-    Busy,
+    Busy = ("busy", REFUSED),
     /// A bug or a broken machine.
-    Internal,
-    /// A code of a newer version.
-    Unknown(String),
+    Internal = ("internal", UNEXPECTED),
 }
-
-/// Every code with its wire name and the `quiltctl` exit code it leads to.
-const CODES: &[(ErrorCode, &str, u8)] = &[
-    (ErrorCode::LoginRequired, "login_required", exit_code::LOGIN),
-    (
-        ErrorCode::SessionExpired,
-        "session_expired",
-        exit_code::LOGIN,
-    ),
-    (
-        ErrorCode::InvalidApiKey,
-        "invalid_api_key",
-        exit_code::REFUSED,
-    ),
-    (
-        ErrorCode::StackUnreachable,
-        "stack_unreachable",
-        exit_code::UPSTREAM,
-    ),
-    (
-        ErrorCode::StackInvalid,
-        "stack_invalid",
-        exit_code::UPSTREAM,
-    ),
-    (ErrorCode::StackRefused, "stack_refused", exit_code::REFUSED),
-    (
-        ErrorCode::AwsUnreachable,
-        "aws_unreachable",
-        exit_code::UPSTREAM,
-    ),
-    (ErrorCode::AwsInvalid, "aws_invalid", exit_code::UPSTREAM),
-    (ErrorCode::AwsRefused, "aws_refused", exit_code::REFUSED),
-    (ErrorCode::NotFound, "not_found", exit_code::NOT_FOUND),
-    (ErrorCode::InvalidInput, "invalid_input", exit_code::INPUT),
-    (
-        ErrorCode::RegistryChanged,
-        "registry_changed",
-        exit_code::REFUSED,
-    ),
-    (ErrorCode::OtherCatalog, "other_catalog", exit_code::REFUSED),
-    (ErrorCode::Denied, "denied", exit_code::REFUSED),
-    (ErrorCode::ClockSkew, "clock_skew", exit_code::UNEXPECTED),
-    (
-        ErrorCode::StoreFailed,
-        "store_failed",
-        exit_code::UNEXPECTED,
-    ),
-    (ErrorCode::Busy, "busy", exit_code::REFUSED),
-    (ErrorCode::Internal, "internal", exit_code::UNEXPECTED),
-];
 
 impl ErrorCode {
-    /// The name on the wire.
-    pub fn as_str(&self) -> &str {
-        if let Self::Unknown(name) = self {
-            return name;
-        }
-        self.row().map_or("internal", |(_, name, _)| name)
-    }
-
-    /// The exit code of `quiltctl` for this error.
-    pub fn exit_code(&self) -> u8 {
-        self.row().map_or(exit_code::UNEXPECTED, |(.., exit)| *exit)
-    }
-
-    fn row(&self) -> Option<&'static (Self, &'static str, u8)> {
-        CODES.iter().find(|(code, ..)| code == self)
-    }
-
     /// Every code this version knows.
     pub fn all() -> impl Iterator<Item = Self> {
-        CODES.iter().map(|(code, ..)| code.clone())
-    }
-}
-
-impl From<&str> for ErrorCode {
-    fn from(name: &str) -> Self {
-        CODES
-            .iter()
-            .find(|(_, known, _)| *known == name)
-            .map_or_else(|| Self::Unknown(name.to_owned()), |(code, ..)| code.clone())
+        Self::ALL.iter().cloned()
     }
 }
 

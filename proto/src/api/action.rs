@@ -2,85 +2,72 @@
 
 use std::fmt;
 
-/// What was asked for, as the audit log calls it: of an endpoint, or over
-/// loopback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Action {
-    /// The bearer token.
-    Token,
-    /// AWS credentials.
-    Credentials,
-    /// A URL that signs in to the AWS console.
-    Console,
-    /// A grant was made.
-    Grant,
-    /// A grant was taken back.
-    GrantRevoke,
-    /// The Python SDK was led to the daemon.
-    GatewaySetUp,
-    /// The Python SDK's files were put back.
-    GatewayUndo,
-    /// A login, by code or finished in the browser.
-    Login,
-    /// A login through the browser began.
-    WebLogin,
-    /// A logout.
-    Logout,
-    /// The user agreed to a registry.
-    RegistryAccept,
-    /// An API key goes before the login.
-    ApiKeySet,
-    /// It does so no longer.
-    ApiKeyClear,
-    /// Another role is active.
-    RoleSwitch,
-    /// An API key was made.
-    ApiKeyCreate,
-    /// An API key was revoked, one's own or anybody's.
-    ApiKeyRevoke,
-    /// An API key got a successor.
-    ApiKeyRotate,
-    /// The configuration was changed.
-    ConfigUpdate,
-    /// A package was deleted, or a version of one.
-    PackageDelete,
-    /// API keys were offered to the daemon that follows.
-    KeysOffer,
-    /// The daemon was asked to end.
-    Shutdown,
-    /// A request was carried to the registry.
-    Registry,
+macro_rules! actions {
+    ($(#[doc = $meaning:literal] $variant:ident = $name:literal,)+) => {
+        /// What was asked for, as the audit log calls it: of an endpoint, or over
+        /// loopback.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Action {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl Action {
+            /// The word in the log.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Action {
-    /// The word in the log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Credentials => "credentials",
-            Self::Console => "console",
-            Self::Grant => "grant",
-            Self::GrantRevoke => "grant_revoke",
-            Self::GatewaySetUp => "gateway_set_up",
-            Self::GatewayUndo => "gateway_undo",
-            Self::Login => "login",
-            Self::WebLogin => "web_login",
-            Self::Logout => "logout",
-            Self::RegistryAccept => "registry_accept",
-            Self::ApiKeySet => "api_key_set",
-            Self::ApiKeyClear => "api_key_clear",
-            Self::RoleSwitch => "role_switch",
-            Self::ApiKeyCreate => "api_key_create",
-            Self::ApiKeyRevoke => "api_key_revoke",
-            Self::ApiKeyRotate => "api_key_rotate",
-            Self::ConfigUpdate => "config_update",
-            Self::PackageDelete => "package_delete",
-            Self::KeysOffer => "keys_offer",
-            Self::Shutdown => "shutdown",
-            Self::Registry => "registry",
-        }
-    }
+actions! {
+    /// The bearer token.
+    Token = "token",
+    /// AWS credentials.
+    Credentials = "credentials",
+    /// A URL that signs in to the AWS console.
+    Console = "console",
+    /// A grant was made.
+    Grant = "grant",
+    /// A grant was taken back.
+    GrantRevoke = "grant_revoke",
+    /// The Python SDK was led to the daemon.
+    GatewaySetUp = "gateway_set_up",
+    /// The Python SDK's files were put back.
+    GatewayUndo = "gateway_undo",
+    /// A login, by code or finished in the browser.
+    Login = "login",
+    /// A login through the browser began.
+    WebLogin = "web_login",
+    /// A logout.
+    Logout = "logout",
+    /// The user agreed to a registry.
+    RegistryAccept = "registry_accept",
+    /// An API key goes before the login.
+    ApiKeySet = "api_key_set",
+    /// It does so no longer.
+    ApiKeyClear = "api_key_clear",
+    /// Another role is active.
+    RoleSwitch = "role_switch",
+    /// An API key was made.
+    ApiKeyCreate = "api_key_create",
+    /// An API key was revoked, one's own or anybody's.
+    ApiKeyRevoke = "api_key_revoke",
+    /// An API key got a successor.
+    ApiKeyRotate = "api_key_rotate",
+    /// The configuration was changed.
+    ConfigUpdate = "config_update",
+    /// A package was deleted, or a version of one.
+    PackageDelete = "package_delete",
+    /// API keys were offered to the daemon that follows.
+    KeysOffer = "keys_offer",
+    /// The daemon was asked to end.
+    Shutdown = "shutdown",
+    /// A request was carried to the registry.
+    Registry = "registry",
 }
 
 impl fmt::Display for Action {
