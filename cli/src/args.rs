@@ -65,6 +65,18 @@ pub(crate) struct Global {
     pub(crate) no_autostart: bool,
 }
 
+/// Refuses a line of ours that was copied and left as it is.
+pub(crate) fn without_placeholders(args: &[OsString]) -> Result<(), Failure> {
+    const CATALOG: &str = "YOUR-CATALOG";
+    // What a program below is told is its own.
+    let mut ours = args.iter().take_while(|arg| *arg != "--");
+    if ours.any(|arg| arg.to_str().is_some_and(|arg| arg.contains(CATALOG))) {
+        let what = format!("{CATALOG} stands for your catalog's address, as your browser shows it");
+        return Err(Failure::new(exit::USAGE, what).hint("quiltctl login --help"));
+    }
+    Ok(())
+}
+
 /// Parses the arguments after the program's name; `None` after printing help.
 pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
     let named = std::iter::once(OsString::from(NAME)).chain(args.iter().cloned());
@@ -213,6 +225,14 @@ pub(crate) fn with_key_at_hand(hint: &Hint) -> Option<Hint> {
     asks_for_code.then(|| hint.clone().option("--api-key-env", key_source::VARIABLE))
 }
 
+/// `hint`, where it asks for an API key to be typed and the environment has one:
+/// that one.
+pub(crate) fn without_typing(hint: &Hint) -> Option<Hint> {
+    let rest = without_word(hint, "--api-key")?;
+    let is_typed = *hint != *rest.to_string().as_str();
+    is_typed.then(|| with_key_at_hand(&rest)).flatten()
+}
+
 /// What clap writes, with its styles where there is colour.
 fn written(text: &StyledStr) -> String {
     let text = if look::is_colored() {
@@ -299,11 +319,23 @@ fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     }
 }
 
+/// What programs of this kind call what is called otherwise here.
+const OF_OTHERS: &[(&str, &str)] = &[
+    ("auth", "login"),
+    ("browse", "console"),
+    ("catalog", "status"),
+    ("catalogs", "status"),
+    ("open", "console"),
+];
+
 /// A command that there is, elsewhere: of the program itself, or of one command
 /// of it alone.
 fn elsewhere(typed: &str) -> Option<quilt_proto::Command> {
     let program = Cli::command();
     let line = quilt_proto::Command::of(NAME);
+    if let Some((_, command)) = OF_OTHERS.iter().find(|(name, _)| *name == typed) {
+        return Some(line.words(command));
+    }
     if let Some(found) = program.find_subcommand(typed) {
         return Some(line.operand(found.get_name()));
     }

@@ -157,7 +157,11 @@ impl Failure {
         let kept = args::keeping_options(hint, typed);
         let hint = kept.as_ref().unwrap_or(hint);
         let is_for_nobody = matches!(self.code, LOGIN | INPUT);
-        let with_key = is_for_nobody.then(|| args::with_key_at_hand(hint));
+        let with_key = is_for_nobody.then(|| match self.code {
+            // A key that was refused, be it the same, has another code.
+            LOGIN => args::with_key_at_hand(hint).or_else(|| args::without_typing(hint)),
+            _ => args::with_key_at_hand(hint),
+        });
         match with_key.flatten().or(kept) {
             Some(hint) => self.hint(hint),
             None => self,

@@ -84,6 +84,7 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
     if let Some(answered) = completion::answer(args) {
         return answered;
     }
+    args::without_placeholders(args)?;
     match args::parse(args)? {
         Some(cli) => {
             let context = Context::new(cli.global);

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
@@ -117,6 +118,32 @@ pub(crate) fn ensure(place: &Place, deadline: Instant) -> Result<PathBuf, Failur
     result.map(|()| place.now())
 }
 
+/// Fails where no daemon could be started now: none is ended for one that does
+/// not come.
+pub(crate) fn could_start(place: &Place) -> Result<(), Failure> {
+    owned_by_us(&place.socket)?;
+    let daemon = executable()?;
+    let found = daemon.metadata();
+    if found.is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0) {
+        return Ok(());
+    }
+    let what = format!("{} is no program", quoted::path(&daemon));
+    Err(Failure::new(exit::DAEMON, what).hint("unset QUILTD_BIN"))
+}
+
+/// Takes the turn to end a daemon and start the next one: of many at once, each
+/// has the API keys of the one before.
+pub(crate) fn turn_to_restart(place: &Place, deadline: Instant) -> Result<LockFile, Failure> {
+    let path = lock_file(place, ".restart.lock")?;
+    LockFile::take(&path, deadline).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => {
+            let what = "another quiltctl is restarting quiltd";
+            Failure::new(exit::DAEMON, what).hint("quiltctl status")
+        }
+        _ => not_locked(&path, &error),
+    })
+}
+
 /// Fails where the places of a daemon are another user's, or can be replaced
 /// by one.
 fn owned_by_us(socket: &Path) -> Result<(), Failure> {
@@ -138,15 +165,9 @@ fn owned_by_us(socket: &Path) -> Result<(), Failure> {
 
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
 pub(crate) fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
-    let path = start_lock(place)?;
+    let path = lock_file(place, ".start.lock")?;
     loop {
-        let taken = LockFile::try_take(&path).map_err(|error| {
-            if let Some(failure) = files::is_distrusted(&error) {
-                return failure;
-            }
-            let what = format!("cannot write {}: {error}", quoted::path(&path));
-            Failure::new(exit::DAEMON, what).hint("quiltctl --socket PATH daemon start")
-        })?;
+        let taken = LockFile::try_take(&path).map_err(|error| not_locked(&path, &error))?;
         match taken {
             Some(lock) => return Ok(Some(lock)),
             None if place.probe(deadline) => return Ok(None),
@@ -156,16 +177,24 @@ pub(crate) fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>,
     }
 }
 
+fn not_locked(path: &Path, error: &io::Error) -> Failure {
+    if let Some(failure) = files::is_distrusted(error) {
+        return failure;
+    }
+    let what = format!("cannot write {}: {error}", quoted::path(path));
+    Failure::new(exit::DAEMON, what).hint("quiltctl --socket PATH daemon start")
+}
+
 /// Beside the socket that is named; else beside the lock of the one daemon that
 /// there is on this machine.
-fn start_lock(place: &Place) -> Result<PathBuf, Failure> {
+fn lock_file(place: &Place, end: &str) -> Result<PathBuf, Failure> {
     let mut name = if place.is_named {
         place.socket.clone().into_os_string()
     } else {
         let state = locations::state_dir()?;
         instance::lock_file(&state).into_os_string()
     };
-    name.push(".start.lock");
+    name.push(end);
     Ok(name.into())
 }
 

@@ -223,18 +223,38 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// Keeps a file that cannot be understood for its owner to look at; answers
 /// its new name.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = name_aside(path);
+    rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// The same for a file in whose place another is put at once: where that cannot
+/// be written, all stays as it was.
+pub fn set_aside_for(path: &Path, text: &[u8]) -> io::Result<PathBuf> {
+    let aside = name_aside(path);
+    let linked = fs::hard_link(path, &aside);
+    if linked.is_err() {
+        // Some file systems have no second name for a file.
+        fs::copy(path, &aside)?;
+    }
+    if let Err(error) = replace_private(path, text) {
+        let _ = fs::remove_file(&aside);
+        return Err(error);
+    }
+    Ok(aside)
+}
+
+fn name_aside(path: &Path) -> PathBuf {
     let now = Timestamp::now().unix();
     let named = |suffix: String| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
-    let aside = (0..1000)
+    (0..1000)
         .map(|n| named(format!(".broken-{}", now + n)))
         .find(|aside| !aside.exists())
-        .unwrap_or_else(|| named(".broken".to_owned()));
-    rename(path, &aside)?;
-    Ok(aside)
+        .unwrap_or_else(|| named(".broken".to_owned()))
 }
 
 /// Where a symlink leads, as an editor would go: people keep such files
@@ -249,6 +269,7 @@ pub fn words(error: &io::Error) -> String {
         (Some(ours), _) => ours.to_string(),
         // Of which the kind says nothing.
         (None, Some(Errno::MFILE | Errno::NFILE)) => "too many open files".to_owned(),
+        (None, _) if error.kind() == io::ErrorKind::NotFound => "no such file".to_owned(),
         (None, _) => error.kind().to_string(),
     }
 }

@@ -44,6 +44,8 @@ files! {
     LOG = "quiltd.log",
     /// The daemon's socket, where nobody names another.
     SOCKET = "quiltd.sock",
+    /// Held while the daemon there is ended and the next one started.
+    SOCKET_RESTART_LOCK = "quiltd.sock.restart.lock",
     /// Held for the life of the daemon that listens there.
     SOCKET_LOCK = "quiltd.sock.lock",
     /// Held while a daemon is started for it.
@@ -146,6 +148,9 @@ patterns! {
 /// What is set aside has this after its name, and a number.
 const BROKEN: &str = ".broken";
 
+/// What a later version wrote has this after its name where it was moved away.
+pub const NEWER: &str = ".newer";
+
 /// Whether a file of this name in the state directory is one that these
 /// programs made.
 pub fn is_state_file(name: &str) -> bool {
@@ -154,6 +159,7 @@ pub fn is_state_file(name: &str) -> bool {
         number.bytes().all(|byte| byte.is_ascii_digit())
     });
     let name = set_aside.map_or(name, |(name, _)| name);
+    let name = name.strip_suffix(NEWER).unwrap_or(name);
     let mut made = PATTERNS.iter().filter_map(|pattern| pattern.middle(name));
     NAMES.contains(&name) || made.any(is_made)
 }
@@ -168,8 +174,10 @@ mod tests {
             "sessions.json",
             "sessions.json.broken-1795702440",
             "grants.json.broken",
+            "sessions.json.newer",
             "daemon-962e2be8-05c1.lock",
             "daemon-962e2be8-05c1.lock.start.lock",
+            "daemon-962e2be8-05c1.lock.restart.lock",
             "daemon-here.lock",
             "keys-962e2be8.sock",
             ".sessions-x1y2z3",

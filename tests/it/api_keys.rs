@@ -466,10 +466,7 @@ async fn a_key_that_a_restart_forgot_is_told_from_no_login() {
     world.ctl(&["whoami"]).await.ok();
     world.crash_and_restart().await;
     let line = world.ctl(&["credential-process"]).await.failed(3);
-    assert!(
-        line.contains("was forgotten when quiltd was restarted"),
-        "{line}"
-    );
+    assert!(line.contains("was forgotten when quiltd stopped"), "{line}");
     assert!(line.contains("run: quiltctl login --api-key"), "{line}");
     world
         .ctl_with_input(&["login", "--api-key"], &secret)

@@ -278,6 +278,10 @@ async fn uninstalling_removes_what_is_quiltds_and_nothing_else() {
         names
     };
     assert!(names().contains(&"sessions.json".to_owned()), "the control");
+    // What was set aside may hold a login as well.
+    for name in ["sessions.json.newer", "sessions.json.broken-1795702440"] {
+        std::fs::write(dir.join(name), "of quiltd").unwrap();
+    }
     // On macOS some of them are in the same folder.
     let users = ["auth.json", "config.yml", "quiltd.toml", "thesis.txt"];
     for name in users {

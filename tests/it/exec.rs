@@ -310,6 +310,35 @@ async fn what_every_program_below_inherits_reads_nothing_and_hears_nobody() {
     }
 }
 
+/// White space before a section or key is of any kind that Python strips.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_behind_odd_white_space_are_hidden() {
+    let world = World::logged_in().await;
+    let aws = world.home.path().join(".aws");
+    std::fs::create_dir_all(&aws).unwrap();
+    let script = "import configparser as c, os\n\
+                  p = c.RawConfigParser()\n\
+                  p.read(os.environ['AWS_SHARED_CREDENTIALS_FILE'])\n\
+                  print([k for s in p.sections() for k in p[s] if s == 'default'])";
+    for space in ["\u{a0}", "\u{3000}", "\x0b", "\x1c", "\x1f"] {
+        let file = format!(
+            "{space}[default]\n{space}aws_access_key_id{space}= AKIADEFAULT\n\
+             aws_secret_access_\u{212a}ey = c2VjcmV0\n"
+        );
+        std::fs::write(aws.join("credentials"), &file).unwrap();
+        let line = ["python3", "-I", "-c", script];
+        let mut alone = tokio::process::Command::new(line[0]);
+        alone.args(&line[1..]);
+        alone.env("AWS_SHARED_CREDENTIALS_FILE", aws.join("credentials"));
+        let control = alone.output().await.unwrap().stdout;
+        let control = String::from_utf8(control).unwrap();
+        let both = "['aws_access_key_id', 'aws_secret_access_key']";
+        assert_eq!(control.trim(), both, "{space:?}: the control");
+        let seen = world.ctl(&[&["exec", "--"], &line[..]].concat()).await.ok();
+        assert_eq!(seen.trim(), "[]", "{space:?}");
+    }
+}
+
 /// SDKs that look into `~/.aws` whatever the variables of today say are told by
 /// those of their own.
 #[tokio::test(flavor = "multi_thread")]

@@ -90,6 +90,44 @@ async fn a_login_fails_in_one_line_and_its_code_still_works_once_there_is_room()
     cramped.world.ctl(&["whoami"]).await.ok();
 }
 
+/// What is known of catalogs is in a file that broke, and nothing can be put in
+/// its place: no catalog counts as one that was never used.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_of_catalogs_on_a_full_disk_makes_no_first_use() {
+    let Some(mut cramped) = Cramped::start().await else {
+        return;
+    };
+    cramped.start_daemon().await;
+    let first = cramped.world.stack.control().login_code("alice").unwrap();
+    cramped.login(&first).await.ok();
+    cramped.world.ctl(&["logout"]).await.ok();
+    cramped.world.daemon.take().unwrap().kill().await;
+    fs::write(
+        cramped.disk.path().join("catalogs.json"),
+        "{\"version\":1,\"cat",
+    )
+    .unwrap();
+    cramped.disk.fill();
+    cramped.start_daemon().await;
+    cramped.world.ctl(&["status"]).await;
+    cramped.disk.clear();
+    let elsewhere = FakeStack::bind(StackConfig::default()).await.unwrap();
+    cramped.world.stack.control().update(|settings| {
+        let url = serde_json::json!(elsewhere.registry_url());
+        settings
+            .config_overrides
+            .insert("registryUrl".to_owned(), url);
+    });
+    let second = cramped.world.stack.control().login_code("alice").unwrap();
+    let line = cramped.login(&second).await.failed(6);
+    assert!(line.contains("--accept-registry"), "{line}");
+    assert!(elsewhere.control().requests().is_empty());
+    // The next daemon knows as well.
+    cramped.crash_and_restart().await;
+    let third = cramped.world.stack.control().login_code("alice").unwrap();
+    cramped.login(&third).await.failed(6);
+}
+
 /// A home that cannot be written: the commands named find other places.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_read_only_is_said_to_be_and_the_commands_named_go_elsewhere() {

@@ -95,19 +95,19 @@ pub(crate) enum Part {
 pub(crate) fn parts(lines: &[Line<'_>]) -> Vec<(usize, Part)> {
     let mut parts = Vec::new();
     let (mut in_section, mut in_option) = (false, false);
-    let mut indent = 0;
+    let mut outer = 0;
     for (index, line) in lines.iter().enumerate() {
-        let text = line.text.trim_ascii();
-        if text.is_empty() || text.starts_with(b"#") || text.starts_with(b";") {
+        let text = stripped(line.text);
+        if text.is_empty() || text.starts_with(['#', ';']) {
             continue;
         }
-        let own = leading_space(line.text).len();
-        if in_option && own > indent {
+        let own = indent(line.text);
+        if in_option && own > outer {
             parts.push((index, Part::Continuation));
             continue;
         }
-        indent = own;
-        let part = if text.starts_with(b"[") && text[1..].contains(&b']') {
+        outer = own;
+        let part = if text.starts_with('[') && text[1..].contains(']') {
             (in_section, in_option) = (true, false);
             Part::Header
         } else if in_section && key(line.text).is_some() {
@@ -125,7 +125,7 @@ pub(crate) fn parts(lines: &[Line<'_>]) -> Vec<(usize, Part)> {
 pub(crate) fn profile_of(header: &[u8], config: bool) -> Option<String> {
     let header = String::from_utf8_lossy(header);
     let name = header
-        .trim_start()
+        .trim_start_matches(is_space)
         .strip_prefix('[')
         .and_then(|rest| rest.split(']').next());
     let words: Vec<&str> = name.unwrap_or_default().split_whitespace().collect();
@@ -139,20 +139,19 @@ pub(crate) fn profile_of(header: &[u8], config: bool) -> Option<String> {
 /// Whether botocore does not take a header for the profile it names to others:
 /// it has spaces inside its brackets.
 pub(crate) fn is_spaced(header: &[u8], config: bool) -> bool {
-    let header = header.trim_ascii();
-    let inner = header.strip_prefix(b"[").unwrap_or(header);
-    let inner = inner.split(|byte| *byte == b']').next().unwrap_or(inner);
-    let is_split = config && inner.starts_with(b"profile");
-    !is_split && inner.trim_ascii() != inner
+    let header = stripped(header);
+    let inner = header.strip_prefix('[').unwrap_or(&header);
+    let inner = inner.split(']').next().unwrap_or(inner);
+    let is_split = config && inner.starts_with("profile");
+    !is_split && inner.trim_matches(is_space) != inner
 }
 
 /// The key of a `key = value` line, in lower case. An indented line may be
 /// part of the value above it, or not: SDKs disagree, so it counts.
 pub(crate) fn key(line: &[u8]) -> Option<String> {
-    let line = String::from_utf8_lossy(line);
-    let line = line.trim();
+    let line = stripped(line);
     let end = line.find(['=', ':'])?;
-    let key = line[..end].trim().to_ascii_lowercase();
+    let key = line[..end].trim_matches(is_space).to_lowercase();
     (!key.is_empty() && !key.starts_with(['#', ';', '['])).then_some(key)
 }
 
@@ -171,10 +170,67 @@ pub(crate) fn is_ours(line: &[u8]) -> bool {
         && text.contains(" credential-process")
 }
 
+/// Whether Python strips a character as white space, which `configparser` does
+/// (`str.isspace`): Unicode's, and four separators that are none there.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// A line without white space around it.
+pub(crate) fn stripped(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    line.trim_matches(is_space).to_owned()
+}
+
+/// How many characters of white space a line begins with.
+pub(crate) fn indent(line: &[u8]) -> usize {
+    let line = String::from_utf8_lossy(line);
+    line.chars().take_while(|c| is_space(*c)).count()
+}
+
+/// The blanks and tabs that a line begins with.
 pub(crate) fn leading_space(line: &[u8]) -> &[u8] {
     let length = line
         .iter()
         .take_while(|byte| matches!(byte, b' ' | b'\t'))
         .count();
     &line[..length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Python 3.11 says of every character: `c.isspace()`.
+    #[test]
+    fn white_space_is_what_python_takes_for_it() {
+        let spaces: Vec<u32> = (0..=0x10_ffff)
+            .filter(|c| char::from_u32(*c).is_some_and(is_space))
+            .collect();
+        let ascii = [0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1c, 0x1d, 0x1e, 0x1f, 0x20];
+        let others = [0x85, 0xa0, 0x1680];
+        let wide = [0x2028, 0x2029, 0x202f, 0x205f, 0x3000];
+        let expected = ascii.into_iter().chain(others);
+        let expected = expected.chain(0x2000..=0x200a).chain(wide);
+        assert_eq!(spaces, expected.collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn sections_and_keys_are_found_behind_any_white_space() {
+        for space in ["\u{a0}", "\u{3000}", "\x0b", "\x1c", "\x1f", "\u{85}"] {
+            let file = format!(
+                "{space}[default]\n{space}aws_access_key_id{space}={space}A\n\
+                 aws_secret_access_\u{212a}ey = B\n"
+            );
+            let lines = lines(file.as_bytes());
+            let sections = sections(&lines, "default", false);
+            assert_eq!(sections.len(), 1, "{space:?}");
+            let keys: Vec<_> = options(sections[0])
+                .iter()
+                .filter_map(|line| key(line.text))
+                .collect();
+            let expected = ["aws_access_key_id", "aws_secret_access_key"];
+            assert_eq!(keys, expected, "{space:?}");
+        }
+    }
 }

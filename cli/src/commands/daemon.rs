@@ -11,7 +11,7 @@ use quilt_proto::api::{ReadStatus, Shutdown, ShutdownQuery};
 use quilt_proto::wire::{Finding, FindingCode, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::logs;
+use super::{logs, setup};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::key_carrier::KeyCarrier;
@@ -59,6 +59,12 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Restart => {
+            let place = context.place()?;
+            // A service manager starts what it was told to.
+            if !setup::is_managed() {
+                start::could_start(&place)?;
+            }
+            let _turn = start::turn_to_restart(&place, Instant::now() + END_TIMEOUT)?;
             let keys = KeyCarrier::send_for(&client);
             if keys.comes_again() {
                 stop_in_unit(context, &client)?;

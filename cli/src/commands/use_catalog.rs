@@ -1,7 +1,7 @@
 //! `use`: another catalog as the default one.
 
 use quilt_proto::Command;
-use quilt_proto::api::{ReadGateway, ReadSession, SessionQuery};
+use quilt_proto::api::{ReadConfig, ReadGateway, ReadSession, SessionQuery};
 use quilt_proto::wire::SessionState;
 
 use crate::context::Context;
@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::look::said;
 use crate::{catalog_variable, completion, output};
 
-use super::config;
+use super::{config, setup};
 
 /// Which catalog.
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,8 @@ pub(crate) struct Args {
 /// Takes the catalog's configuration over, as `config` does, and says what is
 /// true now.
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let before = context.of_all_catalogs().send(&ReadConfig);
+    let before = before.unwrap_or_default();
     let values = config::switch(context, &args.named)?;
     if context.global().json {
         let body = serde_json::to_vec(&values)
@@ -32,7 +34,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let catalog = catalog.unwrap_or(&args.named);
     let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))?;
-    output::note("AWS profiles that name no catalog follow it.");
+    let is_other = |key: &str| before.get(key) != values.get(key);
+    if !is_other("navigator_url") {
+        return Ok(());
+    }
+    if setup::has_set_up_aws() {
+        let follow = "AWS profiles that name no catalog follow it";
+        if is_other("region") {
+            let what = format!("{follow}, and get its region by");
+            output::advise(&what, &Command::of("quiltctl setup aws"));
+        } else {
+            output::note(format_args!("{follow}."));
+        }
+    }
     catalog_variable::tell_of_another_than(context, Some(catalog));
     let there = context.of_catalog(catalog);
     let session = there.send(&ReadSession(SessionQuery::default()));

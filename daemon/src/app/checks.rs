@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quilt_proto::CatalogUrl;
 use quilt_trust::Distrust;
 
 use super::App;
@@ -14,13 +15,14 @@ impl App {
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
         let unaudited = self.audit.failure();
-        let context = self.context(None, &not_taken, &distrusted, unaudited.as_ref());
+        let context = self.context(None, None, &not_taken, &distrusted, unaudited.as_ref());
         doctor::known(&context).diagnostics
     }
 
     fn context<'a>(
         &'a self,
         session: Option<&'a Arc<Session>>,
+        default_catalog: Option<&'a CatalogUrl>,
         keys_not_taken: &'a [KeyNotTaken],
         distrusted: &'a [Distrust],
         unaudited: Option<&'a FileError>,
@@ -32,6 +34,7 @@ impl App {
             network: &self.network,
             vault: &self.vault,
             keys: &self.keys,
+            default_catalog,
             keys_not_taken,
             gateway: &self.gateway,
             settings: &self.settings,
@@ -49,7 +52,10 @@ impl App {
     pub async fn run_checks(&self, session: Option<&Arc<Session>>) -> Report {
         let (not_taken, distrusted) = (self.keys_not_taken(), self.distrusted());
         let unaudited = self.audit.failure();
-        let context = self.context(session, &not_taken, &distrusted, unaudited.as_ref());
+        let default = self.catalog(None).ok();
+        let default = default.as_ref();
+        let unaudited = unaudited.as_ref();
+        let context = self.context(session, default, &not_taken, &distrusted, unaudited);
         doctor::run_checks(context).await
     }
 }

@@ -21,6 +21,7 @@ impl App {
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
         let session = self.session_of_key(catalog, &key.secret)?;
         self.keys.set_unchecked(&session, &key.secret, None);
+        tracing::info!(catalog = %session.catalog(), "API key taken that quiltd was started with");
         if let Some(origin) = &key.origin {
             session.api_key().set_origin(origin.clone());
         }
@@ -36,6 +37,7 @@ impl App {
         for (catalog, key, origin) in keys.found {
             let session = self.sessions.session(&catalog);
             self.keys.set_unchecked(&session, &key, None);
+            tracing::info!(%catalog, from = %origin, "API key taken");
             session.api_key().set_origin(origin);
         }
         for (source, error) in &keys.failed {

@@ -18,7 +18,16 @@ pub(super) async fn check(
     deadline: Instant,
 ) -> Vec<Result<String, Diagnostic>> {
     let held = context.vault.status(session.catalog());
-    let failing = held.into_iter().filter(|held| held.last_error.is_some());
+    let settings = context.settings.current();
+    // What names no catalog was of another one when it failed.
+    let is_of_this = |name: &ProfileName| {
+        let profile = settings.profile(name);
+        profile.is_some_and(|profile| profile.catalog.is_some())
+            || context.default_catalog == Some(session.catalog())
+    };
+    let failing = held
+        .into_iter()
+        .filter(|held| held.last_error.is_some() && is_of_this(&held.profile));
     let profiles: BTreeSet<_> = failing
         .map(|held| held.profile)
         .chain([ProfileName::default_profile()])

@@ -57,6 +57,8 @@ pub struct DoctorContext<'a> {
     pub keys: &'a Keys,
     /// Those that the daemon was to start with, and does not use.
     pub keys_not_taken: &'a [KeyNotTaken],
+    /// The catalog that is meant where nobody names one.
+    pub default_catalog: Option<&'a CatalogUrl>,
     /// The registry, for the Python SDK.
     pub gateway: &'a Gateway,
     /// The way to all that is not on this machine.

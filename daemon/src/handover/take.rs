@@ -1,10 +1,11 @@
 //! The side that gets the keys.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use quilt_proto::SocketAddress;
 use rustix::process::geteuid;
@@ -41,7 +42,7 @@ impl KeyTaker {
             }
             Err(error) => {
                 // Nothing logs yet.
-                let _ = writeln!(std::io::stderr(), "quiltd: no API keys taken over: {error}");
+                let _ = writeln!(io::stderr(), "quiltd: no API keys taken over: {error}");
                 None
             }
         }
@@ -50,9 +51,8 @@ impl KeyTaker {
     fn meet(path: &Path) -> Result<Self, HandoverError> {
         let (stream, giver) = connect(path)?;
         let speak = || HandoverError::io("cannot speak to who offers API keys");
-        stream.set_read_timeout(Some(MOVE)).map_err(speak())?;
         let mut line = String::new();
-        BufReader::new(stream.take(MAX_GREETING))
+        BufReader::new(Until::of(&stream, MOVE).take(MAX_GREETING))
             .read_line(&mut line)
             .map_err(speak())?;
         let name = line.trim_end().strip_prefix(GREETING).map(str::trim);
@@ -77,18 +77,41 @@ impl KeyTaker {
     pub(super) fn take_with_program(
         self,
     ) -> Result<(Option<PathBuf>, Vec<HandoverKey>, Receipt), HandoverError> {
-        let (mut stream, giver) = connect(&self.place)?;
+        let (stream, giver) = connect(&self.place)?;
         if giver != self.giver {
             let what = "API keys are offered by two processes at once";
             return Err(HandoverError::Unfit(what.to_owned()));
         }
         let speak = || HandoverError::io("cannot take the API keys");
-        stream.set_read_timeout(Some(MOVE)).map_err(speak())?;
         let mut bytes = Zeroizing::new(Vec::new());
-        let mut limited = (&mut stream).take(MAX_BYTES);
+        let mut limited = Until::of(&stream, MOVE).take(MAX_BYTES);
         limited.read_to_end(&mut bytes).map_err(speak())?;
         let (program, keys) = Message::decode(&bytes)?;
         Ok((program, keys, Receipt { stream, giver }))
+    }
+}
+
+/// What comes on a connection within a time, however slowly it is sent.
+struct Until<'a> {
+    stream: &'a UnixStream,
+    deadline: Instant,
+}
+
+impl<'a> Until<'a> {
+    fn of(stream: &'a UnixStream, time: Duration) -> Self {
+        let deadline = Instant::now() + time;
+        Self { stream, deadline }
+    }
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
     }
 }
 

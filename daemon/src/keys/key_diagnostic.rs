@@ -46,7 +46,7 @@ pub enum KeyDiagnostic {
     },
     /// A restart forgot the key in use; what is not a key counts since.
     #[error(
-        "the API key for {catalog} was forgotten when quiltd was restarted: keys are kept in \
+        "the API key for {catalog} was forgotten when quiltd stopped: keys are kept in \
          memory only"
     )]
     Forgotten {

@@ -164,7 +164,7 @@ fn credential(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError>
 fn missing(place: &str) -> StartupKeyError {
     StartupKeyError::Unreadable {
         place: place.to_owned(),
-        source: ErrorKind::NotFound.into(),
+        source: rustix::io::Errno::NOENT.into(),
     }
 }
 

@@ -84,6 +84,7 @@ impl Session {
 
     /// The stack said no to a key, twice.
     pub fn key_rejected(&self, bearer: &Bearer) -> SessionError {
+        tracing::warn!(catalog = %self.catalog, "the stack refused the API key");
         self.api_key
             .set_refused(&bearer.token, self.dependencies.clock.now());
         // By now there may be another one.

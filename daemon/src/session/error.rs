@@ -17,9 +17,7 @@ pub enum SessionError {
     #[error("not logged in to {0}")]
     LoggedOut(CatalogUrl),
     /// Nobody is logged in; there was an API key, which a restart forgot.
-    #[error(
-        "the API key for {0} was forgotten when quiltd was restarted: keys are kept in memory only"
-    )]
+    #[error("the API key for {0} was forgotten when quiltd stopped: keys are kept in memory only")]
     KeyForgotten(CatalogUrl),
     /// Nobody is logged in; there is an API key, which could not be read at the
     /// start.

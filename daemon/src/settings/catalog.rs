@@ -15,7 +15,7 @@ pub(super) fn api_key_file(entry: &Entry<'_>) -> Result<Option<PathBuf>, Setting
     let path = PathBuf::from(file.string()?);
     if !path.is_absolute() {
         // The daemon works elsewhere than whoever wrote it.
-        return Err(file.error("api_key_file is not an absolute path".to_owned()));
+        return Err(file.error("not an absolute path, such as /home/alice/api-key".to_owned()));
     }
     Ok(Some(path))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use quilt_proto::state_files::CATALOGS;
 use quilt_proto::wire::SessionUser;
-use quilt_proto::{CatalogUrl, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -310,23 +310,26 @@ impl Shared {
         match serde_json::from_slice::<Document>(&text) {
             Ok(document) if document.version > VERSION => Err(StoreError::Newer(path)),
             Ok(document) => Ok(document),
-            Err(_) => self.begin_anew(&path),
+            Err(_) => Ok(self.begin_anew(&path)),
         }
     }
 
     /// Sets a broken file aside, and has the next one say so: what was known is
     /// not what was never known.
-    fn begin_anew(&self, path: &Path) -> Result<Document, StoreError> {
-        let aside =
-            files::set_aside(path).map_err(|error| StoreError::io("set aside", path, &error))?;
-        self.note(StoreNote::SetAside {
-            file: path.to_owned(),
-            kept_as: aside,
-        });
+    fn begin_anew(&self, path: &Path) -> Document {
         let document = Document::new(true);
-        files::replace_private(path, &document.text())
-            .map_err(|error| StoreError::io("write", path, &error))?;
-        Ok(document)
+        match files::set_aside_for(path, &document.text()) {
+            Ok(kept_as) => self.note(StoreNote::SetAside {
+                file: path.to_owned(),
+                kept_as,
+            }),
+            // It stays broken, and is found to be at the next look.
+            Err(error) => {
+                let path = quoted::path(path);
+                tracing::warn!("{path} is broken and cannot be set aside: {error}");
+            }
+        }
+        document
     }
 }
 

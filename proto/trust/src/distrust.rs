@@ -228,7 +228,8 @@ fn foreign(path: &Path, owner: u32, what: &str) -> Command {
 /// This very command as the user whose files they are, where root gave it:
 /// without `sudo` where that was how root came here.
 pub fn as_owner(uid: u32) -> Option<Command> {
-    if !geteuid().is_root() || uid == 0 {
+    // Of whoever is not mapped here, only that they are somebody else is known.
+    if !geteuid().is_root() || uid == 0 || namespace::hides(uid) {
         return None;
     }
     let name = users::name(uid)?;

@@ -115,6 +115,46 @@ async fn keys_of_every_catalog_and_the_login_outlive_a_restart() {
     end(world).await;
 }
 
+/// No daemon is ended for one that cannot be started.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_cannot_succeed_leaves_the_daemon_and_its_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let (world, _, key) = with_key().await;
+    let before = status(&world).await.pid;
+    let state = world.home.state();
+    let mode = |mode| fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    let line = restart(&world).await.failed(4);
+    assert!(line.contains("run: chmod go-w "), "{line}");
+    mode(0o700);
+    let mut command = world.ctl_command(&["daemon", "restart"]);
+    command.env("QUILTD_BIN", world.home.path().join("none"));
+    let run: Run = command.output().await.unwrap().into();
+    let line = run.failed(4);
+    assert!(line.contains("run: unset QUILTD_BIN"), "{line}");
+    assert_eq!(status(&world).await.pid, before);
+    assert_eq!(token(&world, world.stack.catalog_url()).await, key);
+    // The control.
+    restart(&world).await.ok();
+    assert_ne!(status(&world).await.pid, before);
+    end(world).await;
+}
+
+/// Of many at once, each has the key of the one before, and says nothing else.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn restarts_at_once_follow_each_other() {
+    let (world, _, key) = with_key().await;
+    let (one, two, three) = tokio::join!(restart(&world), restart(&world), restart(&world));
+    for run in [one, two, three] {
+        assert!(!run.stderr.contains("warning"), "{run:?}");
+        run.ok();
+    }
+    assert_eq!(token(&world, world.stack.catalog_url()).await, key);
+    end(world).await;
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_goes_on_where_it_was_and_without_the_stack() {

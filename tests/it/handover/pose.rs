@@ -218,6 +218,53 @@ async fn a_program_that_poses_as_the_daemon_before_moves_no_registry_and_is_note
     world.ctl(&["daemon", "stop"]).await.ok();
 }
 
+/// The same, a byte at a time.
+const SLOW_GIVER: &str = "
+import ctypes, os, socket, sys, time
+ctypes.CDLL(None).prctl(15, b'quiltd', 0, 0, 0)
+os.umask(0o177)
+first = socket.socket(socket.AF_UNIX)
+place = os.path.join(os.path.dirname(sys.argv[1]), 'k0.sock')
+first.bind(place)
+first.listen(1)
+first.settimeout(60)
+os.rename(place, sys.argv[1])
+visitor, _ = first.accept()
+sent = 0
+try:
+    while True:
+        visitor.send(b'q')
+        sent += 1
+        time.sleep(1)
+except OSError:
+    print(sent, flush=True)
+";
+
+/// Each byte comes well within the time for one, and all of them never.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_offers_keys_slowly_does_not_hold_the_next_daemon_up() {
+    let what = "posing as the daemon before, slowly";
+    let Some((world, _, offer)) = offered(what).await else {
+        return;
+    };
+    let path = offer.socket.unwrap();
+    world.ctl(&["daemon", "stop"]).await.ok();
+    fs::remove_file(&path).ok();
+    let started = async {
+        while !Path::new(&path).exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.ctl(&["daemon", "start"]).await
+    };
+    let arguments = [&*path];
+    let giver = world.home.python(SLOW_GIVER, &arguments);
+    let (giver, started) = tokio::join!(giver, started);
+    started.ok();
+    let sent: u32 = giver.ok().trim().parse().unwrap();
+    assert!((2..20).contains(&sent), "the control: it was met: {sent}");
+    world.ctl(&["daemon", "stop"]).await.ok();
+}
+
 /// A library, made by the machine's C compiler.
 async fn loaded(world: &World) -> PathBuf {
     let source = world.home.path().join("loaded.c");

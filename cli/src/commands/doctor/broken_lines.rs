@@ -34,7 +34,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     }
     let Odd { stray, continued } = odd(&lines);
     if let Some(line) = stray {
-        let is_header = line.text.trim_ascii().starts_with(b"[");
+        let is_header = ini::stripped(line.text).starts_with('[');
         let why = if is_header {
             "opens a section and does not close it with ]"
         } else if ini::key(line.text).is_some() {

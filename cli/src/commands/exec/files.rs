@@ -244,8 +244,8 @@ fn without_default_credentials(content: &[u8], kind: Kind) -> Option<Zeroizing<V
 /// reads it as a shell would, and `[DEFAULT]` lends its keys to every section
 /// (Python's `configparser`). One too many is hidden rather than one too few.
 fn is_default(header: &[u8], kind: Kind) -> bool {
-    let header = String::from_utf8_lossy(header);
-    let name = header.trim().trim_start_matches('[');
+    let header = ini::stripped(header);
+    let name = header.trim_start_matches('[');
     let name = name.rsplit_once(']').map_or(name, |(name, _)| name);
     let bare: String = name.chars().filter(|c| !"\"'\\".contains(*c)).collect();
     let last = bare.split_whitespace().next_back().unwrap_or_default();
@@ -259,12 +259,12 @@ fn credential_lines<'a>(section: &[Line<'a>]) -> Vec<Line<'a>> {
     let mut hidden = Vec::new();
     let mut below: Option<usize> = None;
     for line in &section[1..] {
-        let indent = ini::leading_space(line.text).len();
+        let indent = ini::indent(line.text);
         let is_continued = below.is_some_and(|outer| indent > outer);
         let names_credentials = key(line.text).is_some_and(|key| is_credential_key(&key));
         if names_credentials && !is_continued {
             below = Some(indent);
-        } else if !is_continued && !line.text.trim_ascii().is_empty() {
+        } else if !is_continued && !ini::stripped(line.text).is_empty() {
             below = None;
         }
         if names_credentials || is_continued {

@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quilt_proto::api::{ReadMe, ReadProfiles, ReadStatus};
-use quilt_proto::wire::{CatalogStatus, Finding, FindingCode, SessionState, SessionUser, Status};
+use quilt_proto::wire::{
+    CatalogStatus, Finding, FindingCode, ProfileStatus, SessionState, SessionUser, Status,
+};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -32,7 +34,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     let context = &context.of_all_catalogs();
     context.print(&ReadStatus, |mut status| {
-        let profiles = context.send(&ReadProfiles).unwrap_or_default();
+        let profiles = profiles(context, &status);
         // Among what is to be mended, wherever that is shown.
         status.findings.extend(version_finding(&status));
         let look = context.look();
@@ -46,6 +48,20 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
         view::screen(&look, &status, &profiles).print(&look)
     })
+}
+
+/// What the profiles are of each catalog that has credentials: the region and
+/// roles of one that names no catalog are of the one that it is used with.
+fn profiles(context: &Context, status: &Status) -> Vec<ProfileStatus> {
+    let with = status
+        .catalogs
+        .iter()
+        .filter(|it| !it.credentials.is_empty());
+    let asked = with.map(|catalog| {
+        let there = context.of_catalog(catalog.catalog_url.as_str());
+        there.send(&ReadProfiles).unwrap_or_default()
+    });
+    asked.flatten().collect()
 }
 
 /// Asks the stacks that have not said for a while who is logged in. One that

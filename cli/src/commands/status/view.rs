@@ -176,7 +176,10 @@ fn credentials(
     .bare(4);
     let is_renewed = catalog.session.state == SessionState::Active;
     for held in &catalog.credentials {
-        let profile = profiles.iter().find(|profile| profile.name == held.profile);
+        let profile = profiles.iter().find(|profile| {
+            let of = profile.catalog_url.as_ref();
+            profile.name == held.profile && of == Some(&catalog.catalog_url)
+        });
         let region = profile.and_then(|profile| profile.region.as_deref());
         let role = profile.and_then(|profile| profile.role_arn.last());
         let role = role.map(|role| format!("{} {}", look.symbol(Symbol::Leads), name(role)));
@@ -198,7 +201,8 @@ fn credentials(
         ]);
     }
     screen.table(table);
-    for held in &catalog.credentials {
+    // What has ended for all of them is said above.
+    for held in catalog.credentials.iter().filter(|_| is_renewed) {
         if let Some(error) = &held.last_error {
             let line = Line::indented(4).with(look.mark(Symbol::Beware)).with(" ");
             screen.line(
@@ -215,7 +219,7 @@ fn users(screen: &mut Screen, status: &Status, catalog: &CatalogStatus) {
     let is_gateway = |grant: &&quilt_proto::wire::GrantStatus| {
         grant.kind == quilt_proto::wire::GrantKind::Registry
             && grant.catalog_url == catalog.catalog_url
-            && catalog.session.state != SessionState::LoggedOut
+            && catalog.session.state == SessionState::Active
     };
     if let Some(grant) = status.grants.iter().find(is_gateway) {
         // It acts as the default catalog; from 8.1 on it can be led to others.

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use quilt_client::blocking::Client;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Signal, getpid, kill_process};
+
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{look, output};
@@ -20,6 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let context = &context.of_all_catalogs();
+    if !look::is_seen() {
+        end_with_reader();
+    }
     if context.global().json {
         return as_json(context);
     }
@@ -28,6 +34,18 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     } else {
         lines::run(context)
     }
+}
+
+/// Ends as a write would when whoever reads has gone, also while there is nothing
+/// to be written.
+fn end_with_reader() {
+    std::thread::spawn(|| {
+        let stdout = std::io::stdout();
+        // Asked for nothing, it tells of the end alone (poll(2), POLLERR).
+        let mut end = [PollFd::new(&stdout, PollFlags::empty())];
+        while matches!(poll(&mut end, None), Err(rustix::io::Errno::INTR)) {}
+        let _ = kill_process(getpid(), Signal::PIPE);
+    });
 }
 
 /// Every event as the daemon sends it, until it ends.

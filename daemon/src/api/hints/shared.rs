@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quilt_proto::state_files::NEWER;
 use quilt_proto::wire::DEFAULT_KEY_LIFETIME_DAYS;
 use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 pub(in crate::api) use quilt_trust::look;
@@ -29,7 +30,7 @@ pub(in crate::api) fn file(error: &FileError) -> Command {
 /// What the token store needs.
 pub(in crate::api) fn store(error: &StoreError) -> Command {
     match error {
-        StoreError::Newer(path) => away(path, ".newer"),
+        StoreError::Newer(path) => away(path, NEWER),
         StoreError::File(error) => file(error),
         StoreError::TooLarge(_) => Command::of("quiltctl logout --all"),
         StoreError::Busy(_) => Command::of("quiltctl doctor"),
