@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use quilt_proto::wire::{ApiKey, SessionState, TokenKind};
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, Host, KeySeed};
-use quilt_tests::harness::World;
+use quilt_tests::harness::{Run, World};
 use serde_json::Value;
 
 /// The text of the guide for keys the stack does not accept.
@@ -468,6 +468,18 @@ async fn a_key_that_a_restart_forgot_is_told_from_no_login() {
     let line = world.ctl(&["credential-process"]).await.failed(3);
     assert!(line.contains("was forgotten when quiltd stopped"), "{line}");
     assert!(line.contains("run: quiltctl login --api-key"), "{line}");
+    // The one that the environment has is given again.
+    let with_key = async |line: &[&str]| -> Run {
+        let mut command = world.ctl_command(line);
+        command.env("QUILT_API_KEY", &secret);
+        command.output().await.unwrap().into()
+    };
+    let line = with_key(&["credential-process"]).await.failed(3);
+    let (_, hint) = line.split_once("; run: quiltctl ").unwrap();
+    assert!(hint.contains("--api-key-env QUILT_API_KEY"), "{line}");
+    with_key(&hint.split(' ').collect::<Vec<_>>()).await.ok();
+    world.ctl(&["whoami"]).await.ok();
+    world.crash_and_restart().await;
     world
         .ctl_with_input(&["login", "--api-key"], &secret)
         .await

@@ -22,6 +22,21 @@ const LOOKED_FOR: &[&str] = &[
     "token",
 ];
 
+/// Whoever reads no more is noticed although nothing happens.
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_ends_with_its_reader() {
+    let world = World::logged_in().await;
+    for args in [&["watch"][..], &["watch", "--json"]] {
+        let mut command = world.ctl_command(args);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        lines.next_line().await.unwrap().expect("what there is");
+        drop(lines);
+        let ended = tokio::time::timeout(AT_ONCE, child.wait()).await;
+        ended.expect("it waits for news").unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_in_the_place_of_a_file_keeps_no_command_waiting() {
     let world = World::logged_in().await;

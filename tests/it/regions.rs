@@ -45,4 +45,35 @@ async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {
     // The configured one keeps its own.
     let text = world.ctl(&["env"]).await.ok();
     assert!(!text.contains("ap-southeast-2"), "{text}");
+
+    // Each is shown with its own, whichever is the default.
+    world.ctl(&["setup", "aws"]).await.ok();
+    let set = || {
+        let written = fs::read_to_string(world.home.aws_config()).unwrap();
+        let ours = written.split("[profile quilt]").nth(1).unwrap().to_owned();
+        let region = ours.lines().find_map(|line| line.strip_prefix("region = "));
+        region.unwrap().to_owned()
+    };
+    let shown = async || {
+        let text = world.ctl(&["status"]).await.ok();
+        let of = |url: &str| {
+            let host = url.trim_start_matches("http://");
+            let rest = text.split(host).nth(1).unwrap();
+            let line = rest.lines().find(|line| line.contains(" default "));
+            line.unwrap().to_owned()
+        };
+        let (one, two) = (of(world.stack.catalog_url()), of(other.catalog_url()));
+        assert!(one.contains("us-east-1"), "{text}");
+        assert!(two.contains("ap-southeast-2"), "{text}");
+    };
+    shown().await;
+    let run = world.ctl(&["use", other.catalog_url()]).await;
+    assert!(run.stderr.contains("quiltctl setup aws"), "{run:?}");
+    run.ok();
+    shown().await;
+    assert_eq!(set(), "us-east-1");
+    let mut again = world.home.command(binaries::quiltctl());
+    let again = Run::from(again.args(["setup", "aws"]).output().await.unwrap());
+    again.ok();
+    assert_eq!(set(), "ap-southeast-2");
 }

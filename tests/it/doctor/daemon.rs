@@ -9,7 +9,7 @@ use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySe
 use quilt_tests::harness::{Daemon, Home, SessionBus, World};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{codes, found, found_after, healthy, set_up, sh};
+use super::{codes, found, found_after, healthy, set_up, sh, tools};
 use crate::roles::{arn, set};
 
 /// The one thing that is wrong.
@@ -199,6 +199,30 @@ async fn a_profile_that_aws_refuses() {
         found_after(&world, &editor, &refused.hint.to_string()).await,
         []
     );
+}
+
+/// What names no catalog failed with one that it is not used with any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_failed_with_another_catalog_is_no_fault() {
+    let world = healthy().await;
+    let other = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let there = async |args: &[&str], input: &str| {
+        let args = [args, &["--catalog", other.catalog_url()]].concat();
+        world.ctl_with_input(&args, input).await
+    };
+    let code = other.control().login_code("alice").unwrap();
+    there(&["login", "--code-stdin"], &code).await.ok();
+    let tools = tools(&world).join("quiltctl").display().to_string();
+    let line = format!(
+        "{tools} setup aws --name other --catalog {}",
+        other.catalog_url()
+    );
+    sh(&world, &[], &line).await.ok();
+    assert_eq!(found(&world, &[]).await, []);
+    // The other stack's credentials mean nothing to this one's STS.
+    let lake = ["credential-process", "--profile", "lake"];
+    assert_ne!(there(&lake, "").await.code, 0, "the control");
+    assert_eq!(found(&world, &[]).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
