@@ -47,7 +47,11 @@ async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {
     assert!(!text.contains("ap-southeast-2"), "{text}");
 
     // Each is shown with its own, whichever is the default.
-    world.ctl(&["setup", "aws"]).await.ok();
+    let set_up = async || {
+        let mut setup = world.home.command(binaries::quiltctl());
+        Run::from(setup.args(["setup", "aws"]).output().await.unwrap()).ok()
+    };
+    set_up().await;
     let set = || {
         let written = fs::read_to_string(world.home.aws_config()).unwrap();
         let ours = written.split("[profile quilt]").nth(1).unwrap().to_owned();
@@ -72,8 +76,6 @@ async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {
     run.ok();
     shown().await;
     assert_eq!(set(), "us-east-1");
-    let mut again = world.home.command(binaries::quiltctl());
-    let again = Run::from(again.args(["setup", "aws"]).output().await.unwrap());
-    again.ok();
+    set_up().await;
     assert_eq!(set(), "ap-southeast-2");
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 use quilt_client::blocking::Client;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Signal, getpid, kill_process};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -44,7 +43,7 @@ fn end_with_reader() {
         // Asked for nothing, it tells of the end alone (poll(2), POLLERR).
         let mut end = [PollFd::new(&stdout, PollFlags::empty())];
         while matches!(poll(&mut end, None), Err(rustix::io::Errno::INTR)) {}
-        let _ = kill_process(getpid(), Signal::PIPE);
+        std::process::exit(0);
     });
 }
 
