@@ -56,6 +56,7 @@ fn main() -> ExitCode {
     let before = predecessor();
     let protections = hardening::harden();
     raw::give_large_blocks_back();
+    raw::outlive_file_limits();
     let before = before.and_then(take_keys);
     let scrubbed = StartupKey::scrub_environment(&given).map_err(anyhow::Error::from);
     let args = match args::parse(given.clone()) {

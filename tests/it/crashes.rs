@@ -60,6 +60,14 @@ async fn a_broken_sessions_file_is_kept_aside_and_reported() {
     world.ctl(&["credential-process"]).await.failed(3);
     world.login().await;
     world.ctl(&["credential-process"]).await.ok();
+    // What it holds is no longer the daemon's to end.
+    let run = world.ctl(&["logout", "--all"]).await;
+    let line = run.stderr.lines().find(|line| line.contains("run: rm "));
+    assert!(
+        line.is_some_and(|line| line.contains("sessions.json.broken-")),
+        "{run:?}"
+    );
+    run.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

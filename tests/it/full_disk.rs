@@ -406,6 +406,34 @@ async fn a_key_dropped_on_a_full_disk_is_dropped() {
     assert_ne!(token.trim(), key);
 }
 
+/// No file may be as long as that of logins: the system would end the daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_on_the_length_of_files_is_said_and_ends_nothing() {
+    let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let home = Home::new();
+    let mut limited = home.command("sh");
+    let script = "ulimit -f 8; exec \"$0\" \"$@\"";
+    limited.arg("-c").arg(script).arg(binaries::quiltd());
+    let args = ["--token-store", "file", "--log", "error"];
+    let daemon = Some(Daemon::start_by(limited, &home, &args).await);
+    let world = World {
+        stack,
+        home,
+        daemon,
+    };
+    let code = world.stack.control().login_code("alice").unwrap();
+    let run = world
+        .ctl_with_input(&["login", "--code-stdin"], &code)
+        .await;
+    let line = run.failed(1);
+    assert!(line.contains("cannot write"), "{line}");
+    world.ctl(&["status"]).await.ok();
+    let names = fs::read_dir(world.home.state()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let half: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
+    assert_eq!(half, [""; 0]);
+}
+
 /// There is room, and the file cannot be replaced: mounted by itself, as into a
 /// container, or marked so.
 #[tokio::test(flavor = "multi_thread")]

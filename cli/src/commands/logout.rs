@@ -1,8 +1,12 @@
 //! `logout`: forgets sessions.
 
-use quilt_proto::Command;
+use std::fs;
+use std::path::PathBuf;
+
 use quilt_proto::api::{Logout, LogoutQuery, ReadSession, SessionQuery};
+use quilt_proto::state_files::SESSIONS;
 use quilt_proto::wire::SessionState;
+use quilt_proto::{Command, is_state_file, locations};
 
 use crate::context::Context;
 use crate::exit::Failure;
@@ -16,6 +20,17 @@ pub(crate) struct Args {
     pub(super) all: bool,
 }
 
+/// Files of logins that could not be read, or that a later version wrote.
+fn set_aside() -> Vec<PathBuf> {
+    let entries = locations::state_dir()
+        .ok()
+        .and_then(|dir| fs::read_dir(dir).ok());
+    let is_one = |name: &str| name != SESSIONS && name.starts_with(SESSIONS) && is_state_file(name);
+    let entries = entries.into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_one));
+    ours.map(|entry| entry.path()).collect()
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Whose it is and whether there is one can be asked only before.
     let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
@@ -24,6 +39,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.print(&Logout(LogoutQuery { all: args.all }), |()| {
         if args.all {
             output::note("Logged out of every catalog: programs get no more credentials.");
+            for file in set_aside() {
+                let file = Command::of("rm").path(&file);
+                output::advise("What was set aside may hold a login", &file);
+            }
             output::next(&[("quiltctl login --all".into(), "")]);
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
 use quilt_proto::{Command, is_state_file, locations, quoted};
@@ -104,13 +105,30 @@ fn report(
         (locations::settings(), "yours"),
         (of_sdk, "quilt3's as well"),
     ] {
-        if let Some(file) = file.ok().filter(|file| file.exists()) {
-            let file = look::file(&file);
-            output::note(format_args!("{file} is {whose}, and stays."));
+        if let Some(path) = file.ok().filter(|file| file.exists()) {
+            let file = look::file(&path);
+            output::note(match copies(&path) {
+                0 => format!("{file} is {whose}, and stays."),
+                _ => format!("{file} is {whose}, and stays, with its copies {file}.backup.*"),
+            });
         }
     }
     output::note("Remove the programs as they were installed: cargo uninstall, pip, apt, dnf.");
     Ok(())
+}
+
+/// How many copies of a file were kept beside it, as quilt3 names them.
+fn copies(file: &Path) -> usize {
+    let start = file
+        .file_name()
+        .map(|name| format!("{}.backup.", name.display()));
+    let (Some(dir), Some(start)) = (file.parent(), start) else {
+        return 0;
+    };
+    let names = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_one =
+        |name: std::ffi::OsString| name.to_str().is_some_and(|name| name.starts_with(&start));
+    names.filter(|entry| is_one(entry.file_name())).count()
 }
 
 /// Removes the files that are ours, and no others: the directory may be any. It

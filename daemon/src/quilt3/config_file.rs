@@ -304,6 +304,9 @@ impl ConfigFile {
     pub(super) fn write(&self, text: &str, keep_backup: bool) -> Result<(), ConfigError> {
         quilt_trust::make_dir(&self.dir)?;
         quilt_trust::check(&self.path())?;
+        if keep_backup && fs::read(self.path()).is_ok_and(|there| there == text.as_bytes()) {
+            return Ok(());
+        }
         if keep_backup && self.path().exists() {
             self.keep_copy()
                 .map_err(|error| self.io("keep a copy of", &error))?;

@@ -15,4 +15,4 @@ pub use self::allocator::{give_free_memory_back, give_large_blocks_back};
 pub use self::lease::ReadLease;
 pub use self::locked::Locked;
 pub use self::program_text::give_code_back;
-pub use self::signals::ignores_hangups;
+pub use self::signals::{ignores_hangups, outlive_file_limits};

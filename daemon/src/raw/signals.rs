@@ -1,4 +1,11 @@
-//! What a signal does to this process, as it was started.
+//! What a signal does to this process, as it was started, and what it may not.
+
+/// Has a write beyond the limit of a file's length (`RLIMIT_FSIZE`) fail in place
+/// of ending the process: what fails is told of, and nothing is left half written.
+pub fn outlive_file_limits() {
+    // SAFETY: ignoring a signal runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
 
 /// Whether whoever started the process has it ignore hangups, as nohup(1) does.
 pub fn ignores_hangups() -> bool {
