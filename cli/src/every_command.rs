@@ -30,6 +30,7 @@ const PROGRAMS: &[&str] = &[
     "lsattr",
     "mkdir",
     "mv",
+    "rm",
     "sed",
     "su",
     "sudo",

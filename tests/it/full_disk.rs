@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::path::Path;
 
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Rotation, StackConfig};
 use quilt_tests::harness::toolchain::not_run;
@@ -60,13 +61,17 @@ impl Cramped {
         self.world.stack.control().calls(Endpoint::Token)
     }
 
-    /// Nothing half written lies about.
     fn assert_tidy(&self) {
-        let names = fs::read_dir(self.disk.path()).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let half: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
-        assert_eq!(half, [""; 0]);
+        assert_tidy(self.disk.path());
     }
+}
+
+/// Nothing half written lies about.
+fn assert_tidy(state: &Path) {
+    let names = fs::read_dir(state).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let half: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
+    assert_eq!(half, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -428,10 +433,7 @@ async fn a_limit_on_the_length_of_files_is_said_and_ends_nothing() {
     let line = run.failed(1);
     assert!(line.contains("cannot write"), "{line}");
     world.ctl(&["status"]).await.ok();
-    let names = fs::read_dir(world.home.state()).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let half: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
-    assert_eq!(half, [""; 0]);
+    assert_tidy(&world.home.state());
 }
 
 /// There is room, and the file cannot be replaced: mounted by itself, as into a

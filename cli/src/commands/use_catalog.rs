@@ -35,10 +35,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))?;
     let is_other = |key: &str| before.get(key) != values.get(key);
-    if !is_other("navigator_url") {
-        return Ok(());
-    }
-    if setup::has_set_up_aws() {
+    let is_switched = is_other("navigator_url");
+    if is_switched && setup::has_set_up_aws() {
         let follow = "AWS profiles that name no catalog follow it";
         if is_other("region") {
             let what = format!("{follow}, and get its region by");
@@ -55,7 +53,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     // A process of quilt3's has read its files once.
     let gateway = context.of_all_catalogs().send(&ReadGateway);
-    if gateway.is_ok_and(|gateway| gateway.catalog_url.is_some()) {
+    if is_switched && gateway.is_ok_and(|gateway| gateway.catalog_url.is_some()) {
         output::note("Restart programs that use quilt3.");
     }
     Ok(())

@@ -370,7 +370,7 @@ pub(in crate::commands) mod tests {
     fn the_screen_at_every_width() {
         let lake = ProfileStatus {
             name: "lake".parse().unwrap(),
-            catalog_url: None,
+            catalog_url: status().default_catalog,
             role_arn: vec!["arn:aws:iam::222222222222:role/lake".to_owned()],
             region: Some("eu-west-1".to_owned()),
             expires_at: None,

@@ -42,8 +42,13 @@ fn end_with_reader() {
         let stdout = std::io::stdout();
         // Asked for nothing, it tells of the end alone (poll(2), POLLERR).
         let mut end = [PollFd::new(&stdout, PollFlags::empty())];
-        while matches!(poll(&mut end, None), Err(rustix::io::Errno::INTR)) {}
-        std::process::exit(0);
+        loop {
+            match poll(&mut end, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => std::process::exit(0),
+                Err(_) => return,
+            }
+        }
     });
 }
 
