@@ -99,6 +99,21 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether it came before a request could be sent: then it had no effect.
+    pub fn is_before_request(&self) -> bool {
+        matches!(
+            self,
+            Self::NameNotFound
+                | Self::ConnectionRefused
+                | Self::NoRoute
+                | Self::ConnectTimeout
+                | Self::PlainHttp
+                | Self::NoTls
+                | Self::ProxySettings { .. }
+                | Self::ProxyUnreachable(_)
+        )
+    }
+
     /// Why a request to `url`, through `proxy` if that is to be, came to nothing.
     pub(crate) fn of(error: &reqwest::Error, url: &Url, proxy: Option<&ProxyUrl>) -> Self {
         let chain = || chain(error);

@@ -385,6 +385,21 @@ async fn a_role_switch_whose_answer_is_lost_flushes_all_the_same() {
     assert_ne!(world.ctl(&["credential-process"]).await.ok(), before);
 }
 
+/// Where nothing could be sent, nothing was switched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_switch_that_reaches_nobody_costs_no_credentials() {
+    let world = World::logged_in().await;
+    let held = world.ctl(&["credential-process"]).await.ok();
+    world.stack.control().refuse(Host::Registry, true);
+    let switch = ["role", "switch", "ReadQuiltBucket"];
+    world.ctl(&switch).await.failed(5);
+    assert_eq!(world.ctl(&["credential-process"]).await.ok(), held);
+    // The control: one that arrives does.
+    world.stack.control().refuse(Host::Registry, false);
+    world.ctl(&switch).await.ok();
+    assert_ne!(world.ctl(&["credential-process"]).await.ok(), held);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_arrive_expired_are_a_wrong_clock_and_not_a_busy_loop() {
     let mut config = StackConfig::default();

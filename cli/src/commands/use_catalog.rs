@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if is_switched && setup::has_set_up_aws() {
         let follow = "AWS profiles that name no catalog follow it";
         if is_other("region") {
-            let what = format!("{follow}, and get its region by");
+            let what = format!("{follow}, with the region they had until they are set up again");
             output::advise(&what, &Command::of("quiltctl setup aws"));
         } else {
             output::note(format_args!("{follow}."));
@@ -54,7 +54,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // A process of quilt3's has read its files once.
     let gateway = context.of_all_catalogs().send(&ReadGateway);
     if is_switched && gateway.is_ok_and(|gateway| gateway.catalog_url.is_some()) {
-        output::note("Restart programs that use quilt3.");
+        let what = "Restart programs that use quilt3; for the new variables of Quilt's MCP server";
+        output::advise(what, &Command::of("quiltctl setup quilt3"));
     }
     Ok(())
 }

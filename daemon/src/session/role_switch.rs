@@ -41,11 +41,14 @@ impl Session {
                     .await
             })
             .await;
-        let unchanged = matches!(
-            switched,
-            Err(SessionError::Stack(StackError::Refused { .. }))
-        );
-        if unchanged {
+        let is_unchanged = match &switched {
+            Err(SessionError::Stack(StackError::Refused { .. })) => true,
+            Err(SessionError::Stack(StackError::Unreachable { failure, .. })) => {
+                failure.is_before_request()
+            }
+            _ => false,
+        };
+        if is_unchanged {
             return switched;
         }
         let told = self.tell(reservation).await;

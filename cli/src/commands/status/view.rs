@@ -1,10 +1,10 @@
 //! The status as a screen: sessions with what they give, what to do, the rest.
 
-use quilt_proto::Command;
 use quilt_proto::wire::{
     CatalogStatus, Finding, KEY_ENDS_SOON, ProfileStatus, SessionState, SessionStatus, Severity,
     Status, TokenKind,
 };
+use quilt_proto::{Command, ErrorCode};
 
 use crate::args;
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
@@ -62,7 +62,10 @@ pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: 
         screen.line(line.with(says(&finding.summary)));
     }
     if let Some(finding) = findings.first() {
-        screen.line(Line::command(4, &finding.hint));
+        // Nobody is refused there: a key that the environment has will do.
+        let is_for_nobody = finding.code == ErrorCode::LoginRequired.as_str();
+        let with_key = is_for_nobody.then(|| at_hand(finding.hint.clone()));
+        screen.line(Line::command(4, with_key.as_ref().unwrap_or(&finding.hint)));
     }
 }
 
@@ -112,13 +115,20 @@ fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &s
     let hint = catalog.hint.clone();
     let hint = hint.or_else(|| (session.state != SessionState::Active).then(login));
     if let Some(hint) = hint {
-        screen.line(Line::command(4, &at_hand(hint)));
+        let hint = match session.state {
+            SessionState::LoggedOut => at_hand(hint),
+            // A key that was refused may be the very one that is at hand.
+            _ => args::with_key_at_hand(&hint).unwrap_or(hint),
+        };
+        screen.line(Line::command(4, &hint));
     }
 }
 
-/// A login, by the API key that the environment has, where it has one.
+/// A login of somebody, by the API key that the environment has, where it has one.
 fn at_hand(login: Command) -> Command {
-    args::with_key_at_hand(&login).unwrap_or(login)
+    let with_key = args::with_key_at_hand(&login);
+    let with_key = with_key.or_else(|| args::without_typing(&login));
+    with_key.unwrap_or(login)
 }
 
 /// How it is, at a glance.
