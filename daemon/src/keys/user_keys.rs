@@ -88,6 +88,8 @@ impl Keys {
                 reason: "its new API key is none".to_owned(),
             }));
         }
+        // It is of the registry that made it, wherever it is used first.
+        session.remember_key(&key.secret);
         Ok(made)
     }
 

@@ -152,6 +152,23 @@ async fn a_key_that_worked_somewhere_goes_to_no_other_catalog_unnamed() {
     let key = two.key();
     two.use_key(&key, &[]).await.ok();
     two.world.ctl(&["clear-api-key"]).await.ok();
+    stays(&two, &key).await;
+}
+
+/// Nor does one that was made there, and used nowhere yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_made_somewhere_goes_to_no_other_catalog_unnamed() {
+    let two = Two::logged_in().await;
+    let made = two
+        .world
+        .ctl(&["api-keys", "create", "ci", "--json"])
+        .await
+        .ok();
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    stays(&two, made["secret"].as_str().unwrap()).await;
+}
+
+async fn stays(two: &Two, key: &str) {
     let unnamed = async |args: &[&str]| {
         let mut command = two.world.ctl_command(args);
         command.env_remove("QUILT_CATALOG").stdin(Stdio::piped());
