@@ -225,9 +225,15 @@ pub(crate) fn with_key_at_hand(hint: &Hint) -> Option<Hint> {
     asks_for_code.then(|| hint.clone().option("--api-key-env", key_source::VARIABLE))
 }
 
+/// The same where nobody was refused, also where `hint` asks for an API key to be
+/// typed: a key that was may be the very one that is at hand.
+pub(crate) fn with_first_key_at_hand(hint: &Hint) -> Option<Hint> {
+    with_key_at_hand(hint).or_else(|| without_typing(hint))
+}
+
 /// `hint`, where it asks for an API key to be typed and the environment has one:
 /// that one.
-pub(crate) fn without_typing(hint: &Hint) -> Option<Hint> {
+fn without_typing(hint: &Hint) -> Option<Hint> {
     let rest = without_word(hint, "--api-key")?;
     let is_typed = *hint != *rest.to_string().as_str();
     is_typed.then(|| with_key_at_hand(&rest)).flatten()

@@ -158,8 +158,8 @@ impl Failure {
         let hint = kept.as_ref().unwrap_or(hint);
         let is_for_nobody = matches!(self.code, LOGIN | INPUT);
         let with_key = is_for_nobody.then(|| match self.code {
-            // A key that was refused, be it the same, has another code.
-            LOGIN => args::with_key_at_hand(hint).or_else(|| args::without_typing(hint)),
+            // A key that was refused has another code.
+            LOGIN => args::with_first_key_at_hand(hint),
             _ => args::with_key_at_hand(hint),
         });
         match with_key.flatten().or(kept) {

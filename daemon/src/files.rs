@@ -232,16 +232,13 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
 /// be written, all stays as it was.
 pub fn set_aside_for(path: &Path, text: &[u8]) -> io::Result<PathBuf> {
     let aside = name_aside(path);
-    let linked = fs::hard_link(path, &aside);
-    if linked.is_err() {
-        // Some file systems have no second name for a file.
-        fs::copy(path, &aside)?;
-    }
-    if let Err(error) = replace_private(path, text) {
+    // Some file systems have no second name for a file.
+    let kept = fs::hard_link(path, &aside).or_else(|_| fs::copy(path, &aside).map(drop));
+    let replaced = kept.and_then(|()| replace_private(path, text));
+    if replaced.is_err() {
         let _ = fs::remove_file(&aside);
-        return Err(error);
     }
-    Ok(aside)
+    replaced.map(|()| aside)
 }
 
 fn name_aside(path: &Path) -> PathBuf {

@@ -2,7 +2,6 @@
 //! callgrind, since time varies by more than what there is to see.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -10,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use quilt_client::blocking::Client;
-use quilt_proto::ProfileName;
-use quilt_proto::api::{ProfileQuery, ReadCredentials, ReadSession, SessionQuery};
+use quilt_proto::api::{ReadSession, SessionQuery};
 
 use crate::instructions::{self, VEND};
 use crate::load::{self, Held, Server};
+use crate::many;
 use crate::row::{Row, Target};
 use crate::session::Session;
 
@@ -77,7 +76,7 @@ fn catalogs(session: &Session, count: usize) -> anyhow::Result<Vec<Held>> {
             "[catalogs.c{number}]\nurl = \"https://c{number}.quilt.example\""
         )?;
     }
-    write(session, &text)?;
+    session.write_settings(&text)?;
     for number in 0..count {
         let client = Client::new(session.socket()).with_catalog(format!("c{number}"));
         client.send(&ReadSession(SessionQuery::default()))?;
@@ -87,16 +86,7 @@ fn catalogs(session: &Session, count: usize) -> anyhow::Result<Vec<Held>> {
 
 /// Each has credentials.
 fn profiles(session: &Session, count: usize) -> anyhow::Result<Vec<Held>> {
-    let mut text = String::new();
-    for number in 0..count {
-        writeln!(text, "[profiles.p{number}]\nregion = \"eu-west-1\"")?;
-    }
-    write(session, &text)?;
-    let client = Client::new(session.socket());
-    for number in 0..count {
-        let name: ProfileName = format!("p{number}").parse()?;
-        client.send(&ReadCredentials(ProfileQuery::from(name)))?;
-    }
+    many::vend_each(session, count)?;
     Ok(Vec::new())
 }
 
@@ -104,12 +94,6 @@ fn profiles(session: &Session, count: usize) -> anyhow::Result<Vec<Held>> {
 fn connections(session: &Session, count: usize) -> anyhow::Result<Vec<Held>> {
     let server = Server::Unix(session.socket());
     (0..count).map(|_| Held::after(&server, VEND)).collect()
-}
-
-fn write(session: &Session, settings: &str) -> anyhow::Result<()> {
-    let path = session.settings();
-    fs::create_dir_all(path.parent().context("a directory")?)?;
-    Ok(fs::write(path, settings)?)
 }
 
 /// Tells callgrind something while the program runs.

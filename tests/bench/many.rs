@@ -1,13 +1,13 @@
 //! Many clients at once that find nothing cached; many profiles.
 
 use std::fmt::Write;
-use std::fs;
 
 use anyhow::{Context, ensure};
 use quilt_client::blocking::Client;
 use quilt_proto::api::{ProfileQuery, ReadCredentials};
 use quilt_tests::fake_stack::Endpoint;
 
+use crate::instructions::VEND;
 use crate::load::{self, Load, Server};
 use crate::memory::resident;
 use crate::row::{Row, Target};
@@ -36,26 +36,25 @@ pub(crate) fn cold(session: &Session, clients: usize) -> anyhow::Result<Vec<Row>
     ])
 }
 
+/// Has the daemon know so many profiles, each with credentials.
+pub(crate) fn vend_each(session: &Session, profiles: usize) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for number in 0..profiles {
+        writeln!(text, "[profiles.p{number}]\nregion = \"eu-west-1\"")?;
+    }
+    session.write_settings(&text)?;
+    let client = Client::new(session.socket());
+    (0..profiles).try_for_each(|number| vend(&client, &format!("p{number}")))
+}
+
+fn vend(client: &Client, name: &str) -> anyhow::Result<()> {
+    let query = ProfileQuery::from(name.parse::<quilt_proto::ProfileName>()?);
+    let vended = client.send(&ReadCredentials(query));
+    vended.map(drop).with_context(|| name.to_owned())
+}
+
 /// What each further profile costs: memory, and time of a vend of another.
 pub(crate) fn profiles(session: &Session, profiles: usize) -> anyhow::Result<Vec<Row>> {
-    let client = Client::new(session.socket());
-    let vend = |name: &str| -> anyhow::Result<()> {
-        let query = ProfileQuery::from(name.parse::<quilt_proto::ProfileName>()?);
-        client
-            .send(&ReadCredentials(query))
-            .with_context(|| name.to_owned())?;
-        Ok(())
-    };
-    let write = |count: usize| -> anyhow::Result<()> {
-        let mut text = String::new();
-        for number in 0..count {
-            writeln!(text, "[profiles.p{number}]\nregion = \"eu-west-1\"")?;
-        }
-        let path = session.settings();
-        fs::create_dir_all(path.parent().context("a directory")?)?;
-        Ok(fs::write(path, text)?)
-    };
-    let request: &[u8] = b"GET /v1/aws/credentials HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let server = Server::Unix(session.socket());
     let one = || {
         let load = Load {
@@ -63,17 +62,13 @@ pub(crate) fn profiles(session: &Session, profiles: usize) -> anyhow::Result<Vec
             keep_alive: true,
             time: std::time::Duration::from_millis(300),
         };
-        load::run(&server, request, load).map(|served| 1. / served.per_second)
+        load::run(&server, VEND, load).map(|served| 1. / served.per_second)
     };
-    write(1)?;
-    vend("p0")?;
-    vend("default")?;
+    vend_each(session, 1)?;
+    vend(&Client::new(session.socket()), "default")?;
     let few: Vec<f64> = (0..7).map(|_| one()).collect::<Result<_, _>>()?;
     let before = resident(session.daemon_pid())?;
-    write(profiles)?;
-    for number in 0..profiles {
-        vend(&format!("p{number}"))?;
-    }
+    vend_each(session, profiles)?;
     let grown = resident(session.daemon_pid())?.saturating_sub(before);
     // The settings are no longer new by then, and read no more.
     std::thread::sleep(std::time::Duration::from_secs(3));

@@ -106,9 +106,11 @@ impl Session {
         self.home.socket()
     }
 
-    /// Where the daemon's settings are.
-    pub(crate) fn settings(&self) -> PathBuf {
-        self.home.settings()
+    /// Replaces the settings.
+    pub(crate) fn write_settings(&self, text: &str) -> anyhow::Result<()> {
+        let path = self.home.settings();
+        fs::create_dir_all(path.parent().context("a directory")?)?;
+        Ok(fs::write(path, text)?)
     }
 
     /// Where the daemon keeps the login.

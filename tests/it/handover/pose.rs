@@ -183,6 +183,14 @@ taker.shutdown(socket.SHUT_WR)
 print(taker.recv(64).decode(), flush=True)
 ";
 
+/// Starts the daemon as soon as keys are offered there.
+async fn start_once_there(world: &World, path: &str) -> Run {
+    while !Path::new(path).exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.ctl(&["daemon", "start"]).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_poses_as_the_daemon_before_moves_no_registry_and_is_noted() {
     let what = "posing as the daemon before";
@@ -195,13 +203,9 @@ async fn a_program_that_poses_as_the_daemon_before_moves_no_registry_and_is_note
     fs::remove_file(&path).ok();
     let (catalog, registry) = (world.stack.catalog_url(), elsewhere.registry_url());
     let arguments = [&*path, catalog, registry, &key];
-    let started = async {
-        while !Path::new(&path).exists() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        world.ctl(&["daemon", "start"]).await.ok()
-    };
-    let (giver, _) = tokio::join!(world.home.python(GIVER, &arguments), started);
+    let started = start_once_there(&world, &path);
+    let (giver, started) = tokio::join!(world.home.python(GIVER, &arguments), started);
+    started.ok();
     assert_eq!(giver.ok().trim(), "kept", "the control: it was taken over");
     assert_eq!(world.ctl(&["token"]).await.ok().trim(), key);
     assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
@@ -250,12 +254,7 @@ async fn who_offers_keys_slowly_does_not_hold_the_next_daemon_up() {
     let path = offer.socket.unwrap();
     world.ctl(&["daemon", "stop"]).await.ok();
     fs::remove_file(&path).ok();
-    let started = async {
-        while !Path::new(&path).exists() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        world.ctl(&["daemon", "start"]).await
-    };
+    let started = start_once_there(&world, &path);
     let arguments = [&*path];
     let giver = world.home.python(SLOW_GIVER, &arguments);
     let (giver, started) = tokio::join!(giver, started);

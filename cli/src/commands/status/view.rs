@@ -117,7 +117,7 @@ fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &s
     if let Some(hint) = hint {
         let hint = match session.state {
             SessionState::LoggedOut => at_hand(hint),
-            // A key that was refused may be the very one that is at hand.
+            // It may be that one that was refused.
             _ => args::with_key_at_hand(&hint).unwrap_or(hint),
         };
         screen.line(Line::command(4, &hint));
@@ -126,9 +126,7 @@ fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &s
 
 /// A login of somebody, by the API key that the environment has, where it has one.
 fn at_hand(login: Command) -> Command {
-    let with_key = args::with_key_at_hand(&login);
-    let with_key = with_key.or_else(|| args::without_typing(&login));
-    with_key.unwrap_or(login)
+    args::with_first_key_at_hand(&login).unwrap_or(login)
 }
 
 /// How it is, at a glance.
