@@ -236,26 +236,39 @@ impl App {
     }
 
     /// The session that an API key is for: of the catalog that is asked for, else
-    /// of the configured one, unless the key has worked at another registry than
-    /// that one's: which is configured may have changed since the key was given.
+    /// of the one it is known to be of, else of the configured one.
     pub fn session_of_key(
         &self,
         catalog: Option<&str>,
         key: &ApiKeySecret,
     ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
-        let is_named = catalog.is_some_and(|catalog| !catalog.trim().is_empty());
-        match self.sessions.of_known_key(key) {
-            Some(known) if !is_named => {
-                let store = self.sessions.store();
-                let configured = self.catalog(None).ok();
-                let is_same = |it: &CatalogUrl| store.have_same_registry(it, &known);
-                let meant = configured.filter(is_same).unwrap_or(known);
-                Ok(self.sessions.session(&meant))
-            }
-            None if !is_named && self.sessions.store().has_lost_catalogs() => {
+        if catalog.is_some_and(|catalog| !catalog.trim().is_empty()) {
+            return self.session(catalog);
+        }
+        match self.catalog_of_known_key(key, self.catalog(None).ok())? {
+            Some(known) => Ok(self.sessions.session(&known)),
+            None if self.sessions.store().has_lost_catalogs() => {
                 Err(catalog_resolver::CatalogError::KeyUnplaced)
             }
-            _ => self.session(catalog),
+            None => self.session(None),
+        }
+    }
+
+    /// The catalog that an API key is known to be of, in the spelling that is
+    /// configured now. Which is configured does not decide where a key goes that
+    /// is known elsewhere: it may have changed since the key was given.
+    pub fn catalog_of_known_key(
+        &self,
+        key: &ApiKeySecret,
+        configured: Option<CatalogUrl>,
+    ) -> Result<Option<CatalogUrl>, catalog_resolver::CatalogError> {
+        let mut known = self.sessions.catalogs_of_key(key);
+        let store = self.sessions.store();
+        let is_known = |it: &CatalogUrl| known.iter().any(|of| store.have_same_registry(it, of));
+        match (configured.filter(is_known), known.len()) {
+            (Some(configured), _) => Ok(Some(configured)),
+            (None, 0 | 1) => Ok(known.pop()),
+            (None, _) => Err(catalog_resolver::CatalogError::KeyOfSeveral(known)),
         }
     }
 

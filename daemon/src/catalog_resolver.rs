@@ -26,9 +26,17 @@ pub enum CatalogError {
     /// An API key came without its catalog, and where keys worked was lost.
     #[error("which catalog the API key is of is not known any more: catalogs.json was broken")]
     KeyUnplaced,
+    /// An API key came without its catalog, and the user gave it for several.
+    #[error("the API key is known at {}: say which one is meant", catalogs(.0))]
+    KeyOfSeveral(Vec<CatalogUrl>),
     /// The configuration cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
+}
+
+fn catalogs(all: &[CatalogUrl]) -> String {
+    let all: Vec<&str> = all.iter().map(CatalogUrl::as_str).collect();
+    all.join(" and ")
 }
 
 /// The catalog asked for, else the configured one, else the `only` one that is

@@ -274,6 +274,7 @@ async fn the_guide_for_administrators() {
             created_seconds_ago: age * DAY,
             expires_in_seconds: expires * DAY,
             used_seconds_ago: used.map(|days| days * DAY),
+            secret: None,
         };
         control.add_key(&seed).unwrap().id
     };

@@ -76,6 +76,19 @@ async fn a_catalog_that_is_not_the_configured_one_has_its_own_region() {
     run.ok();
     shown().await;
     assert_eq!(set(), "us-east-1");
+    // Whoever comes later finds it as well.
+    let doctor = async || {
+        let mut doctor = world.home.command(binaries::quiltctl());
+        let run = Run::from(doctor.args(["doctor", "--json"]).output().await.unwrap());
+        run.stdout.contains("profile_other_region")
+    };
+    assert!(doctor().await);
     set_up().await;
     assert_eq!(set(), "ap-southeast-2");
+    assert!(!doctor().await);
+    // One that no catalog has is the user's own.
+    let written = fs::read_to_string(world.home.aws_config()).unwrap();
+    let own = written.replace("ap-southeast-2", "eu-north-1");
+    fs::write(world.home.aws_config(), own).unwrap();
+    assert!(!doctor().await);
 }

@@ -34,7 +34,7 @@ fn set_aside() -> Vec<PathBuf> {
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Whose it is and whether there is one can be asked only before.
     let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
-    let is_asked = !args.all && look::width_of_stderr().is_some();
+    let is_asked = !args.all && !context.global().json;
     let session = is_asked.then(ask).flatten();
     context.print(&Logout(LogoutQuery { all: args.all }), |()| {
         if args.all {

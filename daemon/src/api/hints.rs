@@ -58,9 +58,10 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
         CatalogError::NotConfigured => {
             Command::of("export").variable(CATALOG_ENV, "https://YOUR-CATALOG")
         }
-        CatalogError::Url(_) | CatalogError::Name { .. } | CatalogError::KeyUnplaced => {
-            "quiltd --catalog https://YOUR-CATALOG".into()
-        }
+        CatalogError::Url(_)
+        | CatalogError::Name { .. }
+        | CatalogError::KeyUnplaced
+        | CatalogError::KeyOfSeveral(_) => "quiltd --catalog https://YOUR-CATALOG".into(),
         CatalogError::Config(error) => config(error),
     })
 }
@@ -127,7 +128,9 @@ fn catalog(error: &CatalogError) -> Command {
             broken: Some(broken),
             ..
         } => broken.remedy.clone(),
-        CatalogError::KeyUnplaced => "quiltctl login https://YOUR-CATALOG --api-key".into(),
+        CatalogError::KeyUnplaced | CatalogError::KeyOfSeveral(_) => {
+            "quiltctl login https://YOUR-CATALOG --api-key".into()
+        }
         // It names those that there are.
         CatalogError::Url(_) | CatalogError::Name { .. } => "quiltctl status".into(),
         CatalogError::Config(error) => config(error),

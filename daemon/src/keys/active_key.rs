@@ -79,7 +79,7 @@ impl Keys {
                 session.still_trusted(&trusted).await?;
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
                 session.trust_registry(trusted.registry());
-                session.remember_key(secret.secret());
+                session.remember_given_key(secret.secret());
                 return Ok(session.key_outcome(me, so_far, Some(&trusted)));
             }
             Ok(Err(StackError::Unauthorized { .. })) => {

@@ -65,20 +65,29 @@ impl Session {
     pub fn key_accepted(&self, bearer: &Bearer) {
         if self.api_key.accepted(&bearer.token, &bearer.registry) {
             self.trust_registry(&bearer.registry);
-            self.remember_key(&bearer.token);
+            self.remember_given_key(&bearer.token);
         }
+    }
+
+    /// A key that the user gave for this catalog works here: where nobody says
+    /// which one's it is, it may be this one's from now on, also if another
+    /// catalog's registry knew it first.
+    pub fn remember_given_key(&self, key: &Secret) {
+        self.learn(CatalogPatch {
+            api_keys: vec![ApiKeyHash::of(key)],
+            ..CatalogPatch::default()
+        });
     }
 
     /// The catalog's registry knows a key: it is this catalog's from now on where
     /// nobody says which one's it is, unless it is another's already.
     pub fn remember_key(&self, key: &Secret) {
-        let hash = ApiKeyHash::of(key);
-        let known = self.dependencies.store.catalog_of_api_key(&hash);
-        if known.is_none_or(|known| known == self.catalog) {
-            self.learn(CatalogPatch {
-                api_keys: vec![hash],
-                ..CatalogPatch::default()
-            });
+        let of = self
+            .dependencies
+            .store
+            .catalogs_of_api_key(&ApiKeyHash::of(key));
+        if of.is_empty() || of.contains(&self.catalog) {
+            self.remember_given_key(key);
         }
     }
 

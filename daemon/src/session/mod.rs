@@ -208,11 +208,12 @@ impl Sessions {
         self.dependencies.events.identities.subscribe()
     }
 
-    /// The catalog whose registry was the first to know an API key, by whichever
-    /// daemon.
-    pub fn of_known_key(&self, key: &ApiKeySecret) -> Option<CatalogUrl> {
+    /// The catalogs that an API key is known to be of, by whichever daemon: the
+    /// one whose registry was the first to know it, and those that the user gave
+    /// it for since.
+    pub fn catalogs_of_key(&self, key: &ApiKeySecret) -> Vec<CatalogUrl> {
         let hash = ApiKeyHash::of(key.secret());
-        self.dependencies.store.catalog_of_api_key(&hash)
+        self.dependencies.store.catalogs_of_api_key(&hash)
     }
 
     /// The token store.

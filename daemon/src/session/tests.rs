@@ -90,14 +90,14 @@ async fn a_key_stays_with_the_catalog_that_knew_it_first_whichever_daemon_is_ask
     };
     let key: ApiKeySecret = format!("qk_{}", "a".repeat(20)).parse().unwrap();
     let sessions = here().await;
-    assert_eq!(sessions.of_known_key(&key), None);
+    assert_eq!(sessions.catalogs_of_key(&key), []);
     for name in ["a", "b"] {
         let session = sessions.session(&catalog(name));
         session.remember_key(key.secret());
         session.keep_notes().await;
     }
-    assert_eq!(sessions.of_known_key(&key), Some(catalog("a")));
-    assert_eq!(here().await.of_known_key(&key), Some(catalog("a")));
+    assert_eq!(sessions.catalogs_of_key(&key), [catalog("a")]);
+    assert_eq!(here().await.catalogs_of_key(&key), [catalog("a")]);
 }
 
 #[tokio::test]

@@ -252,11 +252,11 @@ impl Store {
         self.patch_known_catalog(catalog, patch);
     }
 
-    /// The catalog whose registry has known an API key.
-    pub fn catalog_of_api_key(&self, hash: &ApiKeyHash) -> Option<CatalogUrl> {
+    /// The catalogs that an API key is known to be of.
+    pub fn catalogs_of_api_key(&self, hash: &ApiKeyHash) -> Vec<CatalogUrl> {
         let known = self.known_catalogs.all().unwrap_or_default().into_iter();
-        let mut all = known.filter(|(_, known)| known.api_keys.contains(hash));
-        all.next().map(|(catalog, _)| catalog)
+        let known = known.filter(|(_, known)| known.api_keys.contains(hash));
+        known.map(|(catalog, _)| catalog).collect()
     }
 
     /// Whether secrets of two catalogs go to the same place, as far as is known.

@@ -90,6 +90,8 @@ codes! {
     ProfileMissing = "profile_missing",
     /// The AWS profile has no region.
     ProfileNoRegion = "profile_no_region",
+    /// The AWS profile has the region of another catalog than it is of.
+    ProfileOtherRegion = "profile_other_region",
     /// The AWS profile is not quiltd's.
     ProfileOfOthers = "profile_of_others",
     /// A section is there twice, of a profile or of anything else.
@@ -122,7 +124,7 @@ codes! {
     ContainerTwoTokens = "container_two_tokens",
     /// Two endpoints are set; SDKs differ in which they take.
     ContainerTwoUris = "container_two_uris",
-    /// `QUILT_REGISTRY_URL` leads to no gateway that there is.
+    /// `QUILT_REGISTRY_URL` leads to no gateway that there is, or to a catalog that quilt3 left.
     GatewayElsewhere = "gateway_elsewhere",
     /// Quilt3 was led away from the gateway.
     Quilt3Astray = "quilt3_astray",

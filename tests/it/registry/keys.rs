@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use quilt_proto::wire::{ApiKeyHandover, TokenKind};
 use quilt_proto::{ErrorCode, Secret};
-use quilt_tests::fake_stack::{Endpoint, Host, KeySeed};
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Run, binaries};
 use tokio::io::AsyncWriteExt;
 
@@ -168,17 +168,21 @@ async fn a_key_that_was_made_somewhere_goes_to_no_other_catalog_unnamed() {
     stays(&two, made["secret"].as_str().unwrap()).await;
 }
 
+/// Runs quiltctl where nothing but the configuration names a catalog.
+async fn unnamed(two: &Two, args: &[&str], key: &str) -> Run {
+    let mut command = two.world.ctl_command(args);
+    command.env_remove("QUILT_CATALOG").stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may end without reading all of it.
+    let _ = stdin.write_all(key.as_bytes()).await;
+    drop(stdin);
+    Run::from(child.wait_with_output().await.unwrap())
+}
+
 async fn stays(two: &Two, key: &str) {
-    let unnamed = async |args: &[&str]| {
-        let mut command = two.world.ctl_command(args);
-        command.env_remove("QUILT_CATALOG").stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(key.as_bytes()).await.unwrap();
-        drop(stdin);
-        Run::from(child.wait_with_output().await.unwrap())
-    };
+    let unnamed = async |args: &[&str]| unnamed(two, args, key).await;
     unnamed(&["use", two.other.catalog_url()]).await.ok();
     two.other.control().reset_counts();
     unnamed(&["login", "--api-key"]).await.ok();
@@ -188,6 +192,47 @@ async fn stays(two: &Two, key: &str) {
         .ok();
     assert_eq!(two.world.stack.control().key_count(), 0);
     two.untouched();
+}
+
+/// A catalog that knew a key first, or says that it did, keeps it from no other
+/// one that the user names and that knows it as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_given_for_another_catalog_too_is_that_ones_where_it_is_configured() {
+    let two = Two::logged_in().await;
+    let key = two.key();
+    let known = KeySeed {
+        secret: Some(key.clone()),
+        ..KeySeed::new("alice", "ci")
+    };
+    two.other.control().add_key(&known).unwrap();
+    for catalog in [two.other.catalog_url(), two.world.stack.catalog_url()] {
+        two.use_key(&key, &["--catalog", catalog]).await.ok();
+        two.world
+            .ctl(&["clear-api-key", "--catalog", catalog])
+            .await
+            .ok();
+    }
+    let unnamed = async |configured: &str| {
+        unnamed(&two, &["use", configured], "").await.ok();
+        for stack in [&two.world.stack, &two.other] {
+            stack.control().reset_counts();
+        }
+        unnamed(&two, &["login", "--api-key"], &key).await
+    };
+    let asked = |stack: &FakeStack| stack.control().calls(Endpoint::Graphql) > 0;
+    unnamed(two.world.stack.catalog_url()).await.ok();
+    assert!(asked(&two.world.stack) && !asked(&two.other));
+    unnamed(two.other.catalog_url()).await.ok();
+    assert!(asked(&two.other) && !asked(&two.world.stack));
+    // Which one is meant is guessed nowhere else.
+    let third = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let line = unnamed(third.catalog_url()).await.failed(8);
+    assert!(line.contains("is known at") && line.contains(two.other.catalog_url()));
+    assert!(
+        ![&two.world.stack, &two.other, &third]
+            .into_iter()
+            .any(asked)
+    );
 }
 
 /// Where it worked was lost with a broken file: it has to be said.

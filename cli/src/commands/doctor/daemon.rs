@@ -35,6 +35,7 @@ pub(super) struct Daemon {
     leads_quilt3: bool,
     settings: Option<PathBuf>,
     network: Option<NetworkStatus>,
+    sessions: Vec<CatalogUrl>,
 }
 
 /// Asks about every catalog that is used: here, and by profiles.
@@ -60,13 +61,16 @@ pub(super) fn examine(
         report.add([Finding::error(FindingCode::DaemonVersion, what, hint)]);
     }
     let bare = Client::new(client.socket()).with_timeout(TIMEOUT);
+    let status = bare.send(&ReadStatus).ok();
+    let sessions = status.iter().flat_map(|status| &status.catalogs);
     let mut daemon = Daemon {
+        sessions: sessions.map(|it| it.catalog_url.clone()).collect(),
         config: bare.send(&ReadConfig).unwrap_or_default(),
         // Files of its that cannot be read are what the diagnosis tells of.
         leads_quilt3: !bare
             .send(&ReadGateway)
             .is_ok_and(|gateway| gateway.catalog_url.is_none()),
-        network: bare.send(&ReadStatus).ok().map(|status| status.network),
+        network: status.map(|status| status.network),
         ..Daemon::default()
     };
     let mut left: BTreeSet<Option<String>> = aws
@@ -169,16 +173,19 @@ impl Daemon {
         all.find(|profile| profile.name == *name)
     }
 
-    /// Whether the region of a profile is known.
-    pub(super) fn region(&self, catalog: Option<&str>, name: &ProfileName) -> bool {
-        let mut asked = self
+    /// The region of a profile, where it is known.
+    pub(super) fn region(&self, catalog: Option<&str>, name: &ProfileName) -> Option<&str> {
+        let asked = self
             .profiles
             .iter()
             .filter(|(asked, _)| catalog.is_none() || asked.as_deref() == catalog);
-        asked.any(|(_, profiles)| {
-            let mut regions = profiles.iter().filter(|profile| profile.region.is_some());
-            regions.any(|profile| profile.name == *name)
-        })
+        let mut regions = asked.flat_map(|(_, profiles)| profiles);
+        regions.find_map(|profile| profile.region.as_deref().filter(|_| profile.name == *name))
+    }
+
+    /// The catalogs that there is a session of.
+    pub(super) fn sessions(&self) -> &[CatalogUrl] {
+        &self.sessions
     }
 
     /// How it reaches the network.

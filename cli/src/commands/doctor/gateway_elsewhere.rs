@@ -1,5 +1,5 @@
 //! The variables of Quilt's MCP server, where they lead to this machine but not
-//! to where quiltd's gateway is.
+//! to where quiltd's gateway is, or to a catalog that `use` left meanwhile.
 
 use quilt_proto::api::ReadGateway;
 use quilt_proto::wire::{Finding, FindingCode, Gateway};
@@ -11,6 +11,8 @@ use crate::context::Context;
 
 /// Names the registry that `quilt-mcp` speaks to.
 const REGISTRY: &str = "QUILT_REGISTRY_URL";
+/// Names its catalog.
+const CATALOG: &str = "QUILT_CATALOG_URL";
 
 pub(super) fn check(variables: &Variables, context: &Context) -> Option<Finding> {
     let is_here = |url: &&str| url.starts_with(RegistryUrl::ON_LOOPBACK);
@@ -22,6 +24,24 @@ pub(super) fn check(variables: &Variables, context: &Context) -> Option<Finding>
 
 fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
     let named = named.trim_end_matches('/');
+    let at = gateway
+        .addresses
+        .iter()
+        .find(|it| it.gateway_url.as_str() == named);
+    if let (Some(at), Some(led)) = (at, &gateway.catalog_url)
+        && at.catalog_url != *led
+        && let Some(here) = gateway.own_address()
+    {
+        // It shows the grant that quilt3 has for the catalog it is led to.
+        let what = format!(
+            "{REGISTRY} is the address of {}, and quilt3 uses {led} by now: Quilt's MCP server is \
+             refused there",
+            at.catalog_url
+        );
+        let hint = Command::of("export").variable(REGISTRY, here);
+        let hint = hint.variable(CATALOG, led);
+        return Some(Finding::warning(FindingCode::GatewayElsewhere, what, hint));
+    }
     let own = gateway.addresses.iter().map(|it| &it.gateway_url);
     let mut known = gateway
         .gateway_url
@@ -45,6 +65,8 @@ fn judge(named: &str, gateway: &Gateway) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use quilt_proto::wire::GatewayAddress;
+
     use super::*;
 
     #[test]
@@ -60,5 +82,24 @@ mod tests {
         gateway.gateway_url = None;
         let found = judge(here, &gateway).unwrap();
         assert_eq!(found.hint, *format!("unset {REGISTRY}").as_str());
+    }
+
+    #[test]
+    fn the_address_of_a_catalog_that_quilt3_left_is_told() {
+        let catalog = |name: &str| format!("https://{name}.example").parse().unwrap();
+        let at = |name: &str| format!("http://127.0.0.1:20001/catalogs/{name}.example");
+        let address = |name: &str| GatewayAddress {
+            catalog_url: catalog(name),
+            gateway_url: at(name).parse().unwrap(),
+        };
+        let gateway = Gateway {
+            catalog_url: Some(catalog("b")),
+            addresses: vec![address("a"), address("b")],
+            ..Gateway::default()
+        };
+        assert_eq!(judge(&at("b"), &gateway), None);
+        let found = judge(&at("a"), &gateway).unwrap();
+        let said = format!("export {REGISTRY}={} {CATALOG}=https://b.example", at("b"));
+        assert_eq!(found.hint, *said.as_str());
     }
 }

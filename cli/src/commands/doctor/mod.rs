@@ -137,7 +137,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
         for profile in &profiles {
             report.add(credential_process::check_recipe(profile, &daemon));
-            report.add(region::check(&variables, profile, &daemon));
+            report.add(region::check(context, &variables, profile, &daemon));
         }
         if is_ours_alone {
             programs::prove(&variables, &profiles, &mut report);

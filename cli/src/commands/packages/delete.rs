@@ -25,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let name = super::name(&args.of.name)?;
+    let name = super::name(&args.of)?;
     let top_hash: Option<TopHash> = match &args.top_hash {
         Some(hash) => Some(hash.parse().map_err(|error| {
             let command = Command::of("quiltctl packages versions")

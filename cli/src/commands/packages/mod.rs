@@ -52,8 +52,13 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 }
 
 /// A package's name, checked before anything is asked.
-fn name(typed: &str) -> Result<PackageName, Failure> {
-    typed
-        .parse()
-        .map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl packages list"))
+fn name(of: &PackageArgs) -> Result<PackageName, Failure> {
+    of.name.parse().map_err(|error| {
+        let list = quilt_proto::Command::of("quiltctl packages list");
+        let list = match &of.registry {
+            Some(registry) => list.operand(registry),
+            None => list,
+        };
+        Failure::new(exit::INPUT, error).hint(list)
+    })
 }

@@ -12,7 +12,7 @@ use crate::output;
 use crate::progress::Progress;
 
 pub(super) fn run(context: &Context, args: &PackageArgs) -> Result<(), Failure> {
-    let name = super::name(&args.name)?;
+    let name = super::name(args)?;
     let registry = registry::url(args.registry.as_ref())?;
     let call = ReadPackageVersions {
         path: name,

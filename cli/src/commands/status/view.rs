@@ -45,7 +45,8 @@ pub(in crate::commands) fn not_at_a_session<'a>(
         let mut all = catalogs
             .iter()
             .filter_map(|of| of.session.last_error.as_ref());
-        all.any(|said| finding.summary.contains(said.as_str()))
+        // Elsewhere in it, another host's name may end like that of the session.
+        all.any(|said| finding.summary.starts_with(said.as_str()))
     };
     let left = findings.iter().filter(|finding| !errors(finding));
     left.collect()
@@ -369,6 +370,8 @@ pub(in crate::commands) mod tests {
         let hint = "quiltctl login --api-key";
         let finding = Finding::warning(quilt_proto::wire::FindingCode::ApiKey, said, hint);
         status.findings.push(finding);
+        let of_another = Finding::warning(ErrorCode::StackUnreachable, format!("no: {said}"), hint);
+        status.findings.push(of_another);
         let left = not_at_a_session(&status.findings, &status.catalogs);
         assert_eq!(left.len(), status.findings.len() - 1);
         assert!(left.iter().all(|finding| finding.summary != said));

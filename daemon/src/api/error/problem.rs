@@ -111,13 +111,15 @@ fn streams(refused: StreamRefused) -> Problem {
 
 fn catalog(error: &CatalogError) -> Problem {
     match error {
-        CatalogError::Name { .. } => Problem::new(422, ErrorCode::InvalidInput, error.to_string()),
         CatalogError::Url(error) => Problem::new(
             422,
             ErrorCode::InvalidInput,
             format!("the catalog is unusable: {error}"),
         ),
-        CatalogError::NotConfigured | CatalogError::KeyUnplaced => {
+        CatalogError::Name { .. }
+        | CatalogError::NotConfigured
+        | CatalogError::KeyUnplaced
+        | CatalogError::KeyOfSeveral(_) => {
             Problem::new(422, ErrorCode::InvalidInput, error.to_string())
         }
         CatalogError::Config(error) => config(error),

@@ -175,8 +175,15 @@ impl Control {
         let used_at = seed
             .used_seconds_ago
             .map(|seconds| clock::plus(now, -seconds));
+        let (user, name) = (&seed.user, &seed.name);
         let mut keys = self.core.keys.lock();
-        let (key, secret) = keys.create(&seed.user, &seed.name, created_at, expires_at, used_at);
+        let (key, secret) = match &seed.secret {
+            Some(secret) => {
+                let key = keys.plant(secret, user, name, created_at, expires_at, used_at);
+                (key, secret.clone())
+            }
+            None => keys.create(user, name, created_at, expires_at, used_at),
+        };
         Ok(NewKey { id: key.id, secret })
     }
 

@@ -47,6 +47,9 @@ pub struct KeySeed {
     /// Seconds since its last use; never used without a number.
     #[serde(default)]
     pub used_seconds_ago: Option<i64>,
+    /// The key itself, as another stack knows it; without, one is made.
+    #[serde(default)]
+    pub secret: Option<String>,
 }
 
 fn ninety_days() -> i64 {
@@ -62,6 +65,7 @@ impl KeySeed {
             created_seconds_ago: 0,
             expires_in_seconds: ninety_days(),
             used_seconds_ago: None,
+            secret: None,
         }
     }
 }
@@ -109,19 +113,33 @@ impl ApiKeys {
         last_used_at: Option<Timestamp>,
     ) -> (ApiKey, String) {
         let secret = format!("{PREFIX}{}", random::alphanumeric(56));
+        let key = self.plant(&secret, user, name, created_at, expires_at, last_used_at);
+        (key, secret)
+    }
+
+    /// The same of a secret that there is.
+    pub(crate) fn plant(
+        &mut self,
+        secret: &str,
+        user: &str,
+        name: &str,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+        last_used_at: Option<Timestamp>,
+    ) -> ApiKey {
         let key = ApiKey {
             id: random::uuid(),
             name: name.to_owned(),
-            fingerprint: fingerprint(&secret),
+            fingerprint: fingerprint(secret),
             created_at,
             expires_at,
             last_used_at,
             user: user.to_owned(),
-            secret_hash: hash(&secret),
+            secret_hash: hash(secret),
         };
         self.last += 1;
         self.keys.insert(self.last, key.clone());
-        (key, secret)
+        key
     }
 
     /// Every key a filter lets through.

@@ -134,15 +134,17 @@ impl KeyHolder {
         }
         let key: ApiKeySecret = token.parse().ok()?;
         let named = request.extensions.get();
-        let sessions = &loopback.app.sessions;
+        let app = &loopback.app;
+        let addressed = meant(loopback, named);
         // The address of no catalog in particular may be another one's by now.
-        let known = sessions.of_known_key(&key);
-        let is_settled = known.is_some();
-        let known = known.filter(|_| named.is_none());
+        let known = match named {
+            None => app.catalog_of_known_key(&key, addressed.clone()).ok()?,
+            Some(_) => None,
+        };
         Some(Self {
-            catalog: known.or_else(|| meant(loopback, named))?,
+            catalog: known.or(addressed)?,
+            is_settled: !app.sessions.catalogs_of_key(&key).is_empty(),
             key,
-            is_settled,
             without_api_keys: loopback.app.gateway.keeps_back_api_keys(),
             slot: request.extensions.get().cloned(),
         })
@@ -166,7 +168,7 @@ impl KeyHolder {
     /// Keeps a key with its catalog. A registry answers 200 also to one that it
     /// does not know, so it is asked whose it is, once.
     async fn settle(&self, app: &App, registry: &RegistryUrl) {
-        let is_settled = self.is_settled || app.sessions.of_known_key(&self.key).is_some();
+        let is_settled = self.is_settled || !app.sessions.catalogs_of_key(&self.key).is_empty();
         if !is_settled && app.stack.me(registry, self.key.secret()).await.is_ok() {
             self.known(app).await;
         }
