@@ -3,7 +3,7 @@
 use quilt_proto::Command;
 
 use crate::exit::{self, Failure};
-use crate::prompt;
+use crate::secret_prompt;
 
 /// Goes on where the user said `--yes` or agrees at a terminal. Where nobody
 /// is there to be asked, nothing is done, whatever stdin holds.
@@ -19,11 +19,11 @@ pub(crate) fn agreed(
     if yes {
         return Ok(());
     }
-    if !prompt::is_somebody_there() {
+    if !secret_prompt::is_somebody_there() {
         let what = "nobody is there to be asked; nothing was changed";
         return Err(Failure::new(exit::USAGE, what).hint(command.words("--yes")));
     }
-    if prompt::agreed(&format!("{} [y/N] ", question()?))? {
+    if secret_prompt::agreed(&format!("{} [y/N] ", question()?))? {
         return Ok(());
     }
     Err(Failure::new(exit::UNEXPECTED, "nothing was changed").hint(look))

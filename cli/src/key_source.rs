@@ -7,7 +7,7 @@ use std::path::Path;
 use quilt_proto::{ApiKeySecret, Secret, quoted};
 
 use crate::exit::{self, Failure};
-use crate::{files, prompt};
+use crate::{files, secret_prompt};
 
 /// The variable the guide names.
 pub(crate) const VARIABLE: &str = quilt_proto::locations::API_KEY_ENV;
@@ -22,7 +22,7 @@ pub(crate) fn is_at_hand() -> bool {
 
 /// Typed without echo, or piped.
 pub(crate) fn prompted() -> Result<ApiKeySecret, Failure> {
-    checked(&prompt::secret("API key: ")?)
+    checked(&secret_prompt::secret("API key: ")?)
 }
 
 /// From a variable of the environment.

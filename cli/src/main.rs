@@ -27,13 +27,13 @@ mod hot_path;
 mod key_carrier;
 mod key_source;
 mod lock_file;
+mod lock_holder;
 mod look;
 mod output;
 mod progress;
-mod prompt;
 mod registry_consent;
+mod secret_prompt;
 mod shown_once;
-mod socket_owner;
 mod start;
 mod version;
 

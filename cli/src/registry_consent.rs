@@ -6,7 +6,7 @@ use quilt_proto::wire::RegistryAcceptance;
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::prompt;
+use crate::secret_prompt;
 
 /// Makes a call, and again with the host the daemon asks about, if the user
 /// agrees to it at a terminal. `accept` is what they agreed to beforehand.
@@ -58,8 +58,8 @@ fn asked(failure: Failure) -> Result<RegistryHost, Failure> {
 
 /// Asks where somebody is there to answer; else the answer is no.
 pub(crate) fn is_agreed(question: &str) -> Result<bool, Failure> {
-    if prompt::is_somebody_there() {
-        prompt::agreed(question)
+    if secret_prompt::is_somebody_there() {
+        secret_prompt::agreed(question)
     } else {
         Ok(false)
     }

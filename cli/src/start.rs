@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{aws_variables, detach, files, key_source, programs, socket_owner};
+use crate::{aws_variables, detach, files, key_source, lock_holder, programs};
 
 /// Names the daemon's executable.
 const DAEMON_ENV: &str = "QUILTD_BIN";
@@ -78,7 +78,7 @@ impl Place {
     /// Whether a daemon has the place, be it deaf.
     fn is_taken(&self) -> bool {
         if self.is_named {
-            return socket_owner::is_there(&self.socket);
+            return lock_holder::is_there(&self.socket);
         }
         // What lies in a home may be another machine's.
         locations::state_dir().is_ok_and(|dir| instance::running(&dir).is_some())

@@ -42,7 +42,7 @@ use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, in_time};
 use crate::token_store::{self, StoreError};
-use crate::users::Users;
+use crate::last_seen_users::Users;
 use crate::{VERSION, catalog_resolver};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until

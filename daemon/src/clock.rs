@@ -5,6 +5,7 @@
 //! kept on two clocks, and whichever reaches it first counts.
 
 mod jumps;
+mod skew;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use quilt_proto::Timestamp;
 
 use self::jumps::Jumps;
+pub use self::skew::ClockSkew;
 
 /// One instant on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,29 +92,6 @@ impl Deadline {
             wall: self.wall.min(other.wall),
             uptime: self.uptime.min(other.uptime),
         }
-    }
-}
-
-/// What arrived is over already, which only a wrong clock explains.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} expired at {expired_at}, but this machine's clock says {now}: the clock is wrong")]
-pub struct ClockSkew {
-    what: &'static str,
-    expired_at: Timestamp,
-    now: Timestamp,
-}
-
-impl ClockSkew {
-    /// Passes what expires later than `now`, the wall's time before it was kept.
-    pub fn check(what: &'static str, expires_at: Timestamp, now: Timestamp) -> Result<(), Self> {
-        if expires_at > now {
-            return Ok(());
-        }
-        Err(Self {
-            what,
-            expired_at: expires_at,
-            now,
-        })
     }
 }
 

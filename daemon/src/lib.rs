@@ -9,6 +9,7 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod aws;
+pub mod blocked_threads;
 pub mod body_room;
 pub mod catalog_resolver;
 pub mod changes;
@@ -27,6 +28,7 @@ pub mod hardening;
 pub mod instance;
 mod json_document;
 pub mod keys;
+pub mod last_seen_users;
 pub mod listen;
 pub mod log;
 pub mod memory_release;
@@ -44,8 +46,6 @@ mod simulation;
 pub mod stack;
 mod sync;
 pub mod token_store;
-pub mod users;
-pub mod watchdog;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! quiltd: harden, parse, listen, say so, serve.
 
 mod args;
-mod zeroed_memory;
+mod zeroing_allocator;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -23,7 +23,7 @@ use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::RepeatFilter;
 use quiltd::token_store::{StoreChoice, StoreError};
-use quiltd::{Listeners, api, hardening, instance, listen, memory_release, raw, watchdog};
+use quiltd::{Listeners, api, blocked_threads, hardening, instance, listen, memory_release, raw};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -177,7 +177,7 @@ fn serve(
         .event_interval(17)
         .enable_all();
     if cfg!(debug_assertions) {
-        watchdog::watch(&mut builder);
+        blocked_threads::watch(&mut builder);
     }
     let runtime = builder.build().context("cannot start the async runtime")?;
     let result = runtime.block_on(async {

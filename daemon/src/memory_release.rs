@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use quilt_proto::process_status;
+
 use crate::raw;
 
 /// How long after something was done to look, and how rarely where it was of no
@@ -50,8 +52,5 @@ fn trim() -> Option<u64> {
 /// system does not tell.
 fn in_use() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
+    process_status::word(&status, "RssAnon")?.parse().ok()
 }

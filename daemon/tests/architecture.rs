@@ -57,7 +57,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "settings",
             "stack",
             "token_store",
-            "users",
+            "last_seen_users",
         ],
     ),
     ("audit", &["files"]),
@@ -160,7 +160,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("hardening", &["raw"]),
     ("own_program", &[]),
     // A grant is told by its looks in the SDK's files.
-    ("quilt3", &["files", "grant", "raw", "watchdog"]),
+    ("quilt3", &["files", "grant", "raw", "blocked_threads"]),
     ("raw", &[]),
     ("refresh", &["changes", "clock", "metrics", "sync"]),
     (
@@ -200,10 +200,10 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("stack", &["json_document", "metrics"]),
-    ("token_store", &["files", "watchdog"]),
+    ("token_store", &["files", "blocked_threads"]),
     ("sync", &[]),
-    ("users", &[]),
-    ("watchdog", &[]),
+    ("last_seen_users", &[]),
+    ("blocked_threads", &[]),
 ];
 
 /// Modules that know HTTP serving; the others must do without axum.
@@ -269,7 +269,7 @@ fn every_module_is_on_the_map() {
     for entry in fs::read_dir(source()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if !["main", "lib", "args", "zeroed_memory"].contains(&name.as_str()) {
+        if !["main", "lib", "args", "zeroing_allocator"].contains(&name.as_str()) {
             there.insert(name);
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod browser_navigation;
 pub mod build;
 pub mod catalog;
 pub mod error_code;
@@ -13,11 +14,11 @@ pub mod exit_code;
 pub mod instance;
 pub mod locations;
 pub mod names;
-pub mod navigation;
 mod network_failure;
 pub mod network_variables;
 pub mod partition;
 pub mod problem;
+pub mod process_status;
 pub mod quoted;
 mod registry_host;
 #[cfg(feature = "schema")]

@@ -15,7 +15,7 @@ use super::{logs, setup};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::key_carrier::KeyCarrier;
-use crate::{output, socket_owner, start};
+use crate::{lock_holder, output, start};
 
 /// How long the daemon may take to start.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -147,9 +147,9 @@ fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
     match quick.send(&ReadStatus) {
         Ok(status) => {
             // In a container it calls itself by a number that is another's here.
-            let pid = quick.listener().and_then(socket_owner::checked);
-            let pid = pid.or_else(|| socket_owner::pid(client.socket()));
-            let pid = pid.or_else(|| socket_owner::checked(status.pid));
+            let pid = quick.listener().and_then(lock_holder::checked);
+            let pid = pid.or_else(|| lock_holder::pid(client.socket()));
+            let pid = pid.or_else(|| lock_holder::checked(status.pid));
             let process = pid.map(|pid| (pid, Process::open(pid)));
             client.send(&Shutdown(how))?;
             let deadline = Instant::now() + END_TIMEOUT;
@@ -162,9 +162,9 @@ fn stop_as(client: &Client, how: ShutdownQuery) -> Result<bool, Failure> {
             Ok(true)
         }
         // Deaf, stopped, or without its socket: the lock still names it.
-        Err(error) => match socket_owner::pid(client.socket()) {
+        Err(error) => match lock_holder::pid(client.socket()) {
             Some(pid) => end(pid).map(|()| true),
-            None if error.is_absent() && !socket_owner::is_there(client.socket()) => Ok(false),
+            None if error.is_absent() && !lock_holder::is_there(client.socket()) => Ok(false),
             None => Err(unendable(client, error)),
         },
     }
@@ -184,7 +184,7 @@ fn unendable(client: &Client, error: Error) -> Failure {
 /// Waits for a daemon whose process cannot be seen from here to let go of its
 /// socket.
 fn wait_for_lock(socket: &Path, deadline: Instant) -> Result<(), Failure> {
-    while socket_owner::is_there(socket) {
+    while lock_holder::is_there(socket) {
         if Instant::now() >= deadline {
             let what =
                 "quiltd, which runs where its process cannot be seen from here, does not end";

@@ -20,7 +20,7 @@ use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
-use crate::{args, browser, completion, key_source, output, prompt, registry_consent};
+use crate::{args, browser, completion, key_source, output, registry_consent, secret_prompt};
 
 /// Stands for a catalog that the reader has to name.
 const TO_BE_NAMED: &str = "https://YOUR-CATALOG";
@@ -197,7 +197,7 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     } else {
         show_page(context, args)?
     };
-    let code = prompt::secret("Code: ").map_err(|failure| failure.hint(by_code(context, args)))?;
+    let code = secret_prompt::secret("Code: ").map_err(|failure| failure.hint(by_code(context, args)))?;
     let reply = registry_consent::to_registry(accept, |accept_registry| {
         let code = code.clone();
         context.reply(&Login(LoginCode {
@@ -282,7 +282,7 @@ fn agreed_beforehand(
     context: &Context,
     accept: Option<RegistryHost>,
 ) -> Result<Option<RegistryHost>, Failure> {
-    if !prompt::is_somebody_there() {
+    if !secret_prompt::is_somebody_there() {
         return Ok(accept);
     }
     let asked = registry_consent::to_registry(accept.clone(), |accept_registry| {
@@ -397,7 +397,7 @@ fn say_how_to_leave(page: &str, by_code: &Command) {
             return;
         }
     }
-    if prompt::is_somebody_there() {
+    if secret_prompt::is_somebody_there() {
         output::note("Waiting for the browser; Ctrl-C gives up. With a code instead:");
         output::whole(format_args!("    {by_code}"));
     }

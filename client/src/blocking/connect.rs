@@ -10,6 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 
+use super::peer_check;
 use crate::error::{Fault, Stopped};
 use crate::stopped::{self, LOOK};
 
@@ -32,7 +33,7 @@ impl Connection {
         set_socket_timeout(&stream, Timeout::Send, Some(remaining(deadline)?))
             .map_err(io::Error::from)?;
         connect(&stream, &address).map_err(io::Error::from)?;
-        let pid = check_peer(&stream)?;
+        let pid = peer_check::of_stream(&stream)?;
         Ok(Self {
             stream,
             deadline: Some(deadline),
@@ -111,32 +112,5 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
         left => Ok(left.max(Duration::from_millis(1))),
-    }
-}
-
-/// Refuses a socket that another user listens on: anybody can plant one in a
-/// directory they may write to. Its process may be outside our pid namespace,
-/// and without a number here: only the user counts.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn check_peer(stream: &UnixStream) -> Result<Option<u32>, Fault> {
-    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-    let peer = getsockopt(stream, PeerCredentials).map_err(io::Error::from)?;
-    let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid > 0);
-    if quilt_trust::is_our_peer(peer.uid(), pid) {
-        Ok(pid)
-    } else {
-        Err(Fault::Foreign(peer.uid()))
-    }
-}
-
-/// Refuses a socket that another user listens on. Root is let through: launchd
-/// listens on behalf of the user's agents.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn check_peer(stream: &UnixStream) -> Result<Option<u32>, Fault> {
-    let (uid, _) = nix::unistd::getpeereid(stream).map_err(io::Error::from)?;
-    if uid.is_root() || uid.as_raw() == rustix::process::getuid().as_raw() {
-        Ok(None)
-    } else {
-        Err(Fault::Foreign(uid.as_raw()))
     }
 }

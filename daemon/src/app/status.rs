@@ -7,7 +7,7 @@ use quilt_proto::wire::{CatalogStatus, Protection, SessionUser, Status};
 
 use super::App;
 use crate::session::Session;
-use crate::{VERSION, users};
+use crate::{VERSION, last_seen_users};
 
 impl App {
     /// What the daemon holds: every catalog somebody logged in to or out of,
@@ -80,7 +80,7 @@ impl App {
         let kept = || session.kept_user().filter(|_| is_usable);
         let of_key = || {
             let me = session.api_key().info()?.me?;
-            Some(users::user(&me, self.started_at)).filter(|_| is_usable)
+            Some(last_seen_users::user(&me, self.started_at)).filter(|_| is_usable)
         };
         said.or_else(kept).or_else(of_key)
     }

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::quoted;
+use quilt_proto::{process_status, quoted};
 use rustix::process::geteuid;
 
 use super::HandoverError;
@@ -126,7 +126,7 @@ pub(super) fn protected(pid: u32) -> Result<(), HandoverError> {
 pub(super) fn is_quiltd(pid: u32) -> Result<(), HandoverError> {
     untraced(pid)?;
     let status = status(pid)?;
-    let name = field(&status, "Name:");
+    let name = process_status::word(&status, "Name");
     if name != Some("quiltd") {
         return Err(unfit(pid, "is not quiltd"));
     }
@@ -136,10 +136,10 @@ pub(super) fn is_quiltd(pid: u32) -> Result<(), HandoverError> {
 fn untraced(pid: u32) -> Result<(), HandoverError> {
     let status = status(pid)?;
     let user = geteuid().as_raw().to_string();
-    if field(&status, "Uid:") != Some(&user) {
+    if process_status::word(&status, "Uid") != Some(&user) {
         return Err(unfit(pid, "is another user's"));
     }
-    match field(&status, "TracerPid:") {
+    match process_status::word(&status, "TracerPid") {
         Some("0") => Ok(()),
         _ => Err(unfit(pid, "is being traced")),
     }
@@ -147,11 +147,6 @@ fn untraced(pid: u32) -> Result<(), HandoverError> {
 
 fn status(pid: u32) -> Result<String, HandoverError> {
     fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| unfit(pid, "is gone"))
-}
-
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()
 }
 
 pub(super) fn unfit(pid: u32, what: &str) -> HandoverError {

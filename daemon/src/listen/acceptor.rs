@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use rustix::io::Errno;
 
-use super::capacity::WaitingLimit;
+use super::descriptor_budget::WaitingLimit;
 use super::limiter::{ConnectionLimiter, Origin, Slot};
 use super::tracked::Stream;
 use super::waiting_queue::WaitingQueue;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use quilt_proto::locations::{AWS_HELPER, CREDENTIALS_PROGRAM};
 
+use super::loopback_process::Program;
 use super::process::{Process, without_mark, without_version};
-use super::program::Program;
 
 /// How far up it is looked.
 const GENERATIONS: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::capacity::{self, WaitingLimit};
+use super::descriptor_budget::{self, WaitingLimit};
 
 /// What a caller may use up.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: capacity::slots(),
+            connections: descriptor_budget::slots(),
             waiting: WaitingLimit::Shared,
             header_bytes: 32 * 1024,
             headers: 64,

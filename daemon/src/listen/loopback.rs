@@ -15,11 +15,11 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
-use super::capacity::WaitingLimit;
+use super::descriptor_budget::WaitingLimit;
 use super::loopback_admission::{UnknownOwner, admit};
+use super::loopback_process::{self, Program};
 use super::owner::{self, Owners};
-use super::program::{self, Program};
-use super::{Caller, Limits, Listener, Origin, capacity};
+use super::{Caller, Limits, Listener, Origin, descriptor_budget};
 use crate::metrics::ConnectionMeter;
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
@@ -101,7 +101,7 @@ impl LoopbackListener {
     /// because it may be anybody.
     pub fn limits() -> Limits {
         Limits {
-            connections: capacity::slots(),
+            connections: descriptor_budget::slots(),
             waiting: WaitingLimit::Shared,
             header_bytes: 16 * 1024,
             headers: 64,
@@ -136,7 +136,7 @@ impl LoopbackPeer {
     /// the system does not tell, or not in time.
     pub async fn program(&self) -> Option<Program> {
         let inode = self.inode?;
-        let look = async || program::holding(inode).await.ok_or(());
+        let look = async || loopback_process::holding(inode).await.ok_or(());
         self.program.get_or_try_init(look).await.ok()?.clone()
     }
 }
@@ -178,7 +178,7 @@ impl LoopbackListener {
         let first = self.listener.async_io(Interest::READABLE, accept).await?;
         let diag = self.diag.as_ref();
         let most = diag.map_or(TOGETHER, |_| TOLD_TOGETHER);
-        let most = most.min(capacity::slots());
+        let most = most.min(descriptor_budget::slots());
         let mut arrived = vec![first];
         while arrived.len() < most
             && let Ok(more) = self.listener.get_ref().accept()

@@ -14,8 +14,8 @@ use rustix::process::geteuid;
 use super::BindError;
 use super::Watch;
 use super::directory::PrivateDir;
+use super::is_listening::{self, Answer};
 use super::lock::{SocketLock, lock};
-use super::sockaddr::{self, Answer};
 
 /// A listening control socket. Dropping it stops listening, and removes the
 /// file if this process made it.
@@ -134,7 +134,7 @@ fn refuse_unless_free(dir: &PrivateDir, path: &Path, name: &OsStr) -> Result<(),
 }
 
 fn refuse_unless_stale(path: &Path) -> Result<(), BindError> {
-    match sockaddr::probe(path) {
+    match is_listening::probe(path) {
         Ok(Answer::Stale) => Ok(()),
         Ok(Answer::Alive) => Err(BindError::InUse {
             path: path.to_owned(),

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 
 use super::Origin;
-use super::capacity::{WaitingLimit, WaitingRoom};
+use super::descriptor_budget::{WaitingLimit, WaitingRoom};
 use super::limiter::Newcomer;
 
 /// A connection that waits.

@@ -6,7 +6,7 @@ mod config_keys;
 mod config_watch;
 mod error;
 mod file_modes;
-mod login_import;
+mod login_import_note;
 mod open_watch;
 mod placeholder;
 mod redirection_record;

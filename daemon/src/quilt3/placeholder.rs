@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::SdkFileError;
 use super::open_watch::{Opens, Watched};
+use crate::blocked_threads::may_block;
 use crate::files;
 use crate::raw::ReadLease;
-use crate::watchdog::may_block;
 
 /// What botocore takes for credentials that have expired.
 const TEXT: &str = "{\"access_key\": \"quiltd\", \"secret_key\": \"quiltd\", \

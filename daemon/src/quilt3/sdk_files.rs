@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth_file::AuthFile;
 use super::file_modes::FileModes;
-use super::login_import::LoginImport;
+use super::login_import_note::LoginImport;
 use super::placeholder::Placeholder;
 use super::redirection_record::{Record, Redirection};
 use super::{ConfigFile, SdkFileError};

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 
-use quilt_proto::Secret;
+use quilt_proto::{Secret, process_status};
 
 /// A secret at rest.
 pub struct Locked {
@@ -43,8 +43,7 @@ impl Locked {
     pub fn holds() -> bool {
         let locked = || {
             let status = std::fs::read_to_string("/proc/self/status").ok()?;
-            let line = status.lines().find(|line| line.starts_with("VmLck:"))?;
-            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+            process_status::word(&status, "VmLck")?.parse::<u64>().ok()
         };
         let Some(before) = locked() else {
             return true;

@@ -5,14 +5,14 @@
     reason = "raw pages, raw system calls and the allocator; nothing else"
 )]
 
-mod allocator;
 mod lease;
 mod locked;
+mod malloc_tuning;
 mod program_text;
 mod signals;
 
-pub use self::allocator::{give_free_memory_back, give_large_blocks_back};
 pub use self::lease::ReadLease;
 pub use self::locked::Locked;
+pub use self::malloc_tuning::{give_free_memory_back, give_large_blocks_back};
 pub use self::program_text::give_code_back;
 pub use self::signals::{ignores_hangups, outlive_file_limits};

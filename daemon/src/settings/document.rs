@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::SettingsError;
+use super::did_you_mean::nearest;
 use super::error::{line, quotable};
 
 /// A parsed file.
@@ -217,14 +218,4 @@ fn at(text: &str, start: usize, what: String) -> SettingsError {
         line: line(before),
         what,
     }
-}
-
-/// The known name somebody may have meant.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(name, known), *known))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, known)| known)
 }

@@ -7,6 +7,7 @@
 
 mod arn;
 mod catalog;
+mod did_you_mean;
 mod document;
 mod error;
 mod in_force;

@@ -197,10 +197,7 @@ fn take(value: &mut Value, field: &str) -> Value {
 /// What the stack says of the user; it knows none with a token it refuses.
 fn of_viewer(registry: &RegistryUrl, mut data: Value) -> Result<Value, StackError> {
     match take(&mut data, "me") {
-        Value::Null => Err(StackError::Unauthorized {
-            host: host(registry.as_str()),
-            message: Reason::Own("it does not know who is asking"),
-        }),
+        Value::Null => Err(StackError::unknown_bearer(host(registry.as_str()))),
         me => Ok(me),
     }
 }

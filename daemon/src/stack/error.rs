@@ -86,6 +86,14 @@ pub enum StackError {
 }
 
 impl StackError {
+    /// A registry knows nobody by the bearer token that it was shown.
+    pub(super) fn unknown_bearer(host: String) -> Self {
+        Self::Unauthorized {
+            host,
+            message: Reason::Own("it does not know who is asking"),
+        }
+    }
+
     /// The kind of failure, for those who count them.
     pub(super) fn kind(&self) -> &'static str {
         match self {

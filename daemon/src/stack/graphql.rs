@@ -48,10 +48,7 @@ impl StackClient {
         if let Some(problem) = reply.errors.first() {
             // Boxed, because that asks by an operation, too.
             if Box::pin(self.rejects_bearer(registry, bearer, operation.name)).await {
-                return Err(StackError::Unauthorized {
-                    host: answer.host,
-                    message: Reason::Own("it does not know who is asking"),
-                });
+                return Err(StackError::unknown_bearer(answer.host));
             }
             let said = Quoted::without_tokens(&problem.message, &[bearer]);
             return Err(StackError::Refused {

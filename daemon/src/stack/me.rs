@@ -60,10 +60,7 @@ impl StackClient {
         let mut data = self.graphql(registry, bearer, &ME, json!({})).await?;
         let me = data.get_mut("me").map(Value::take).unwrap_or_default();
         if me.is_null() {
-            return Err(StackError::Unauthorized {
-                host: host(registry.as_str()),
-                message: Reason::Own("it does not know who is asking"),
-            });
+            return Err(StackError::unknown_bearer(host(registry.as_str())));
         }
         read_user(registry, me)
     }

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError, StoreNote};
+use crate::blocked_threads::may_block;
 use crate::files::{self, FileError, Pin, Stamp, WatchedFile};
-use crate::watchdog::may_block;
 
 /// Room for a write, in bytes: several times what a dozen logins take.
 const ROOM: usize = 64 * 1024;

@@ -20,8 +20,8 @@ use super::catalog_patch::{CatalogPatch, CatalogPatches};
 use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
 use super::{StoreError, StoreNote};
+use crate::blocked_threads::may_block;
 use crate::files;
-use crate::watchdog::may_block;
 
 /// What is known of one catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

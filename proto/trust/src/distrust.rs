@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{Command, quoted};
 use rustix::process::geteuid;
 
-use super::{file_system, home, namespace, users};
+use super::{file_system, foreign_home, namespace, users};
 
 /// Why a file is not believed, or nothing is written there. One line, without
 /// the command: that is [`Self::remedy`].
@@ -174,7 +174,7 @@ impl Distrust {
                 chmod.path(path)
             }
             Self::FileSystem { name, .. } => allow(name),
-            Self::Io { path, kind, .. } => home::elsewhere(path, *kind),
+            Self::Io { path, kind, .. } => foreign_home::elsewhere(path, *kind),
             Self::Link(path) | Self::Kind { path, .. } | Self::Served { path, .. } => look(path),
         }
     }
@@ -209,7 +209,7 @@ fn foreign(path: &Path, owner: u32, what: &str) -> Command {
     if let Some(command) = as_owner(owner) {
         return command;
     }
-    if let Some((home, command)) = home::of_others()
+    if let Some((home, command)) = foreign_home::of_others()
         && path.starts_with(&home)
     {
         return command;
@@ -271,5 +271,5 @@ fn allow(name: &str) -> Command {
 }
 
 fn look(path: &Path) -> Command {
-    home::look(path, io::ErrorKind::Other)
+    foreign_home::look(path, io::ErrorKind::Other)
 }

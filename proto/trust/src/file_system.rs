@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use quilt_proto::locations;
 
-use super::way::walk;
-use super::{Distrust, judge};
+use super::path_walk::walk;
+use super::{Distrust, file_mode};
 
 /// The table and key in `quiltd.toml` that hold the names.
 pub const SETTING: (&str, &str) = ("security", "loose_file_systems");
@@ -171,7 +171,7 @@ fn is_allowed(wanted: &str) -> bool {
 fn allowance(wanted: &str) -> bool {
     let Some(path) = settings() else { return false };
     let way = walk(&path, true).and_then(|way| match &way.found {
-        Some(found) => judge::own(&way.real, found, judge::Owner::UserOrRoot),
+        Some(found) => file_mode::own(&way.real, found, file_mode::Owner::UserOrRoot),
         None => Ok(()),
     });
     let may_speak = match way {

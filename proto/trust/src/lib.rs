@@ -14,19 +14,19 @@
 
 mod acl;
 mod distrust;
+mod file_mode;
 mod file_system;
+mod foreign_home;
 mod groups;
-mod home;
-mod judge;
 mod name_services;
 mod namespace;
+mod path_walk;
 mod rights;
 #[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
 mod sock_diag;
 pub mod sockets;
 mod system_places;
 mod users;
-mod way;
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -36,12 +36,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 pub use self::distrust::{Distrust, Others, as_owner, behind};
+use self::file_mode::{Owner, Right};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
-pub use self::home::{look, of_others};
-use self::judge::{Owner, Right};
+pub use self::foreign_home::{look, of_others};
 pub use self::namespace::{is_our_peer, knows_us};
+use self::path_walk::{Way, walk, walk_kept};
 pub use self::rights::Rights;
-use self::way::{Way, walk, walk_kept};
 
 /// What a file is to the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
 pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
     let way = walk(dir, true).and_then(|way| {
         if let Some(found) = &way.found {
-            judge::parent(&way.real, found, None, way.is_system)?;
+            file_mode::parent(&way.real, found, None, way.is_system)?;
         }
         Ok(way.real)
     });
@@ -192,7 +192,7 @@ pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
             path: real,
             wanted: "a directory",
         }),
-        Some(found) => judge::own(&real, &found, Owner::User),
+        Some(found) => file_mode::own(&real, &found, Owner::User),
     }
 }
 
@@ -206,7 +206,7 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
 /// Judges what a way leads to, be it there or not.
 fn judge_end(way: &Way) -> Result<(), Distrust> {
     match &way.found {
-        Some(found) if !is_nothing(way) => judge::own(&way.real, found, Owner::UserOrRoot),
+        Some(found) if !is_nothing(way) => file_mode::own(&way.real, found, Owner::UserOrRoot),
         _ => Ok(()),
     }
 }
@@ -231,8 +231,8 @@ pub fn locate_special(path: &Path) -> Result<PathBuf, Distrust> {
         ..
     } = walk(path, true)?;
     match (found, exposed) {
-        (Some(found), _) if judge::may_be_passed(&real, &found, None) => Ok(real),
-        (Some(found), _) => Err(judge::foreign(&real, &found)),
+        (Some(found), _) if file_mode::may_be_passed(&real, &found, None) => Ok(real),
+        (Some(found), _) => Err(file_mode::foreign(&real, &found)),
         (None, Some(exposed)) => Err(exposed),
         (None, None) => Err(missing(&real)),
     }
@@ -254,9 +254,9 @@ pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
         return way.exposed.map_or(Ok(()), Err);
     };
     if way.is_system {
-        return judge::tight(&way.real, found, None);
+        return file_mode::tight(&way.real, found, None);
     }
-    judge::own(&way.real, found, Owner::Keeper(keeper))
+    file_mode::own(&way.real, found, Owner::Keeper(keeper))
 }
 
 /// Who besides the user and root may read a file, as far as owners and modes
@@ -265,7 +265,7 @@ pub fn readers(path: &Path) -> Option<Others> {
     let real = fs::canonicalize(path).ok()?;
     let who = |right, path: &Path| {
         let found = path.metadata().ok()?;
-        judge::who_else_may(right, path, &found, None)
+        file_mode::who_else_may(right, path, &found, None)
     };
     let readers = who(Right::Read, &real)?;
     let mut dirs = real.ancestors().skip(1);
@@ -293,7 +293,7 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
 /// Whether nobody else may move what is this user's in a directory, which is at
 /// `real`, a path without symlinks.
 pub fn is_firm(real: &Path, dir: &Metadata) -> bool {
-    judge::parent(real, dir, None, false).is_ok()
+    file_mode::parent(real, dir, None, false).is_ok()
 }
 
 /// Where a path leads, with every directory on the way checked; nothing is
@@ -316,7 +316,7 @@ fn judge_file(path: &Path, found: &Metadata, role: Role) -> Result<(), Distrust>
         Role::State => Owner::User,
         Role::Shared => Owner::UserOrRoot,
     };
-    judge::own(path, found, owner)
+    file_mode::own(path, found, owner)
 }
 
 #[cfg(test)]

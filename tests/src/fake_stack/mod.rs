@@ -30,9 +30,9 @@ mod control;
 mod counts;
 mod demo;
 mod endpoint;
+mod fault_injection;
 mod faults;
 mod graphql;
-mod guard;
 mod identity;
 mod oauth;
 mod pages;
@@ -74,7 +74,7 @@ pub use self::identity::users::DirectoryError;
 pub use self::seen::Seen;
 pub use self::settings::{ConnectSettings, GraphqlRefusal, Rotation, Settings, TokenRefusal};
 
-use self::guard::Guard;
+use self::fault_injection::Guard;
 use self::serve::Server;
 use self::state::{Core, Urls};
 
@@ -123,7 +123,7 @@ impl FakeStack {
                 core: Arc::clone(&core),
                 host,
             };
-            let router = router.layer(from_fn_with_state(guard, guard::guard));
+            let router = router.layer(from_fn_with_state(guard, fault_injection::guard));
             stack.serve(listener, router, core.refusing.of(host).subscribe())?;
         }
         stack.serve(

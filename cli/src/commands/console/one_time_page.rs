@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use quilt_proto::navigation::is_navigation;
+use quilt_proto::browser_navigation::is_navigation;
 use quilt_trust::sockets::{self, Owners};
 use zeroize::Zeroizing;
 

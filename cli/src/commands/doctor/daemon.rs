@@ -18,7 +18,7 @@ use super::remedy;
 use super::report::Report;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{catalog_variable, socket_owner, version};
+use crate::{catalog_variable, lock_holder, version};
 
 /// How long a daemon that is well may take to say so.
 const ALIVE: Duration = Duration::from_secs(3);
@@ -146,7 +146,7 @@ fn diagnose(
 }
 
 fn unreachable(context: &Context, client: &Client, error: Error) -> Finding {
-    if error.is_absent() && !socket_owner::is_there(client.socket()) {
+    if error.is_absent() && !lock_holder::is_there(client.socket()) {
         let what = format!("no daemon answers on {}", quoted::path(client.socket()));
         let hint = remedy::quiltctl(context, "daemon start");
         return Finding::error(FindingCode::NoDaemon, what, hint);

@@ -12,7 +12,7 @@ use super::aws_profile::AwsProfile;
 use super::remedy;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::socket_owner;
+use crate::lock_holder;
 
 /// Whether a profile asks the daemon that is asked here, in whatever
 /// environment its program runs.
@@ -51,7 +51,7 @@ pub(super) fn check_variable(context: &Context) -> Result<Option<Finding>, Failu
     let Ok(there) = locations::unnamed_socket() else {
         return Ok(None);
     };
-    let answers = || socket_owner::is_there(&there) && Client::new(&there).probe().is_ok();
+    let answers = || lock_holder::is_there(&there) && Client::new(&there).probe().is_ok();
     if same(&here, &there) || is_of_one(&here, &there) || !answers() {
         return Ok(None);
     }
@@ -72,7 +72,7 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
         .filter(|socket| !same(socket, &here) && !is_of_one(socket, &here))
         // What another machine that shares the home has locked answers nobody
         // here.
-        .filter(|socket| socket_owner::is_there(socket) && Client::new(socket).probe().is_ok());
+        .filter(|socket| lock_holder::is_there(socket) && Client::new(socket).probe().is_ok());
     let finding = |socket: PathBuf| {
         let what = format!(
             "a second quiltd runs on {}, and some programs ask that one; this quiltctl \

@@ -8,7 +8,7 @@ use super::remedy;
 use crate::commands::setup::systemd::{self, State};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::socket_owner;
+use crate::lock_holder;
 
 pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
     let again = || remedy::quiltctl(context, "setup systemd");
@@ -26,7 +26,7 @@ pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
     if state.failed {
         let what = "systemd has given up on quiltd.service or quiltd.socket";
         found.push(Finding::error(FindingCode::UnitFailed, what, again()));
-    } else if let Some(pid) = socket_owner::pid(&context.socket()?)
+    } else if let Some(pid) = lock_holder::pid(&context.socket()?)
         && state.enabled
         && state.main_pid != Some(pid.as_raw_nonzero().get())
     {

@@ -13,7 +13,7 @@ use quilt_proto::suggested_command::clause;
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{files, output, programs, socket_owner};
+use crate::{files, lock_holder, output, programs};
 
 const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
@@ -140,7 +140,7 @@ pub(super) fn undo() -> Result<bool, Failure> {
 fn take_over(context: &Context) -> Result<(), Failure> {
     // Says so where nothing failed, too.
     let _ = systemctl(&["reset-failed", "quiltd.socket", "quiltd.service"]);
-    if let Some(pid) = socket_owner::pid(&context.socket()?)
+    if let Some(pid) = lock_holder::pid(&context.socket()?)
         && State::read().is_some_and(|state| state.main_pid != Some(pid.as_raw_nonzero().get()))
     {
         daemon::stop_for_next(&context.client()?)?;

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
-use quilt_proto::{Secret, navigation};
+use quilt_proto::{Secret, browser_navigation};
 use url::form_urlencoded;
 
 use super::Attempt;
@@ -149,7 +149,7 @@ async fn receive(State(loopback): State<Arc<LoopbackState>>, request: Request) -
 fn is_navigation(request: &Request, host: &str) -> bool {
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    navigation::is_navigation(request.method().as_str(), headers, host)
+    browser_navigation::is_navigation(request.method().as_str(), headers, host)
 }
 
 /// The query of a redirect (RFC 6749, section 4.1.2; RFC 9207).

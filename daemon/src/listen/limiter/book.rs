@@ -10,7 +10,7 @@ mod under_way;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::listen::capacity;
+use crate::listen::descriptor_budget;
 
 pub(super) use self::eviction::{Eviction, Pressure, Search, Why};
 pub use self::origins::Origin;
@@ -153,7 +153,7 @@ impl Book {
         if self.is_let_in_slowly(origin) {
             return Admission::Later(None);
         }
-        let leeway = capacity::leeway(self.slots);
+        let leeway = descriptor_budget::leeway(self.slots);
         let mut evicted = None;
         let is_full = self.entries.len() >= self.slots + leeway;
         if self.staying() >= self.slots && (is_full || !search.is_owed) {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::book::*;
 use super::*;
-use crate::listen::capacity;
+use crate::listen::descriptor_budget;
 
 const GREEDY: Origin = Origin::Process(1);
 const OTHER: Origin = Origin::Process(2);
@@ -435,7 +435,7 @@ proptest! {
                 },
                 Step::Shed => { bench.book.shed(); }
             }
-            prop_assert!(bench.book.open() <= slots + capacity::leeway(slots));
+            prop_assert!(bench.book.open() <= slots + descriptor_budget::leeway(slots));
             prop_assert_eq!(bench.book.open(), open.len());
         }
         for id in open {

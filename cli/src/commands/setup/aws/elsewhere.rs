@@ -10,7 +10,7 @@ use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, Call, ini};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
-use crate::{confirm, prompt};
+use crate::{confirm, secret_prompt};
 
 /// Fails where a profile gives the credentials of another catalog or of another
 /// recipe, unless the user agrees.
@@ -41,7 +41,7 @@ pub(super) fn leads_elsewhere(
     );
     let free = free_name(name, |taken| is_taken(taken, None));
     let beside = Command::of("quiltctl setup aws").option("--name", free);
-    if !prompt::is_somebody_there() {
+    if !secret_prompt::is_somebody_there() {
         let what = format!("{what}: nothing was changed; --yes has it give those of {from_now_on}");
         return Err(Failure::new(exit::INPUT, what).hint(beside));
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use crate::listen::capacity;
+use crate::listen::descriptor_budget;
 
 use super::{Activity, Book, Entry, Id, Order, Origin, OriginId, is_leaving};
 
@@ -73,7 +73,7 @@ pub(in crate::listen::limiter) struct Search {
 impl Book {
     /// Sends away whoever asks nothing, for something else than a slot.
     pub(in crate::listen::limiter) fn shed(&mut self) -> Option<Eviction> {
-        if self.leaving >= capacity::leeway(self.slots) {
+        if self.leaving >= descriptor_budget::leeway(self.slots) {
             return None;
         }
         let eviction = self.quiet(|_| true)?;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use quilt_proto::process_status;
 use tokio::runtime::Builder;
 
 use super::CAUGHT;
@@ -116,12 +117,9 @@ impl Asleep {
 /// How often a thread has gone to sleep, while it is asleep (proc(5)).
 fn sleeping(thread: i32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
-    let field = |name: &str| {
-        let mut lines = status.lines();
-        lines.find_map(|line| Some(line.strip_prefix(name)?.trim()))
-    };
-    if !field("State:")?.starts_with('S') {
+    let field = |name: &str| process_status::field(&status, name);
+    if !field("State")?.starts_with('S') {
         return None;
     }
-    field("voluntary_ctxt_switches:")?.parse().ok()
+    field("voluntary_ctxt_switches")?.parse().ok()
 }

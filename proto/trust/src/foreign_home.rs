@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{Command, locations};
 use rustix::process::geteuid;
 
-use super::judge::{self, Owner};
+use super::file_mode::{self, Owner};
 use super::{Distrust, users};
 
 /// What `HOME` is, where it is not this user's, and what makes it so. Root may
@@ -36,7 +36,7 @@ fn own(user: u32) -> Command {
 fn is_ours(dir: &Path) -> bool {
     let judged = dir
         .metadata()
-        .map(|found| (found.is_dir(), judge::own(dir, &found, Owner::User)));
+        .map(|found| (found.is_dir(), file_mode::own(dir, &found, Owner::User)));
     judged.is_ok_and(|(is_dir, judged)| is_dir && !matches!(judged, Err(Distrust::Foreign { .. })))
 }
 

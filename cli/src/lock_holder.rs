@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use quilt_proto::instance;
+use quilt_proto::{instance, process_status};
 use rustix::process::Pid;
 
 /// The most digits of a process id worth reading, in bytes.
@@ -42,12 +42,9 @@ fn is_quiltd_of_ours(pid: Pid) -> bool {
     // The daemon hides its other files, its `exe` among them.
     let path = format!("/proc/{}/status", pid.as_raw_nonzero());
     let status = std::fs::read_to_string(path).unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()
-    };
+    let word = |name: &str| process_status::word(&status, name);
     let uid = rustix::process::getuid().as_raw().to_string();
-    field("Name:") == Some("quiltd") && field("Uid:") == Some(&uid)
+    word("Name") == Some("quiltd") && word("Uid") == Some(&uid)
 }
 
 /// The number may be another process's by now, so its name and user count.
