@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
-use quilt_proto::api::{Endpoint, Method, ReadStatus};
+use quilt_proto::api::{Endpoint, Method, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::locations;
 use quiltctl_creds::{NoName, named_catalog};
 
@@ -28,7 +28,7 @@ const HANG_UP_PAUSES: [Duration; 4] = [
 ];
 
 /// One run of the program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     global: Global,
 }
@@ -186,6 +186,14 @@ impl Context {
         let mut global = self.global.clone();
         global.catalog = Some(catalog.to_owned());
         Self::new(global)
+    }
+
+    /// This run for the catalog that is meant now, where something is shown,
+    /// asked or read before it is done: another default since, or another
+    /// address of a name, does not count.
+    pub(crate) fn pinned(&self) -> Result<Self, Failure> {
+        let session = self.send(&ReadSession(SessionQuery::default()))?;
+        Ok(self.of_catalog(session.catalog_url.as_str()))
     }
 
     /// Sends a request and shows its answer: the body with `--json`, else the

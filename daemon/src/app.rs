@@ -33,6 +33,7 @@ use crate::gateway::Gateway;
 use crate::grant::Grants;
 use crate::hardening::ProtectionAttempt;
 use crate::keys::{Keys, StartupKeyError, StartupSource};
+use crate::last_seen_users::Users;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::own_program::Program;
@@ -42,7 +43,6 @@ use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, in_time};
 use crate::token_store::{self, StoreError};
-use crate::last_seen_users::Users;
 use crate::{VERSION, catalog_resolver};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
@@ -236,21 +236,27 @@ impl App {
     }
 
     /// The session that an API key is for: of the catalog that is asked for, else
-    /// of the one it is known to be of, else of the configured one.
+    /// of the one it is known to be of, else of the `default` one, which without
+    /// is the configured one.
     pub fn session_of_key(
         &self,
         catalog: Option<&str>,
         key: &ApiKeySecret,
+        default: Option<&CatalogUrl>,
     ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
         if catalog.is_some_and(|catalog| !catalog.trim().is_empty()) {
             return self.session(catalog);
         }
-        match self.catalog_of_known_key(key, self.catalog(None).ok())? {
+        let default = match default {
+            Some(default) => Ok(default.clone()),
+            None => self.catalog(None),
+        };
+        match self.catalog_of_known_key(key, default.clone().ok())? {
             Some(known) => Ok(self.sessions.session(&known)),
             None if self.sessions.store().has_lost_catalogs() => {
                 Err(catalog_resolver::CatalogError::KeyUnplaced)
             }
-            None => self.session(None),
+            None => Ok(self.sessions.session(&default?)),
         }
     }
 

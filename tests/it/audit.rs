@@ -173,6 +173,7 @@ async fn every_audited_endpoint_has_its_entry_of_the_catalog_it_was_resolved_to(
     let use_it = UseApiKey(ApiKeyHandover {
         key: one.secret,
         accept_registry: None,
+        default_catalog: None,
     });
     calls.call(use_it).await.unwrap();
     calls.call(ClearApiKey).await.unwrap();
@@ -180,7 +181,10 @@ async fn every_audited_endpoint_has_its_entry_of_the_catalog_it_was_resolved_to(
     // Alice is an admin or she is not: it is in the log either way.
     drop(calls.call(RevokeAnyApiKey(id(&two_.api_key.id))).await);
     let secret = three.secret;
-    let by_secret = RevokeApiKeySecret(ApiKeyRevocation { secret });
+    let by_secret = RevokeApiKeySecret(ApiKeyRevocation {
+        secret,
+        default_catalog: None,
+    });
     calls.call(by_secret).await.unwrap();
 
     let delete = DeletePackage {

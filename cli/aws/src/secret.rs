@@ -30,6 +30,7 @@ pub(crate) async fn use_it(
         .send(&UseApiKey(ApiKeyHandover {
             key,
             accept_registry,
+            default_catalog: None,
         }))
         .await
         .map_err(|error| again(error, daemon, id))?;

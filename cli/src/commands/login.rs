@@ -13,8 +13,8 @@ use quilt_proto::api::{
 use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress};
 use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
-pub(super) use self::api_key::set_key;
 use self::api_key::use_key;
+pub(super) use self::api_key::{MeantByKey, set_key};
 use self::welcome::welcome;
 use crate::aws_helper::AwsHelper;
 use crate::context::Context;
@@ -192,15 +192,18 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.key.is_asked_for() {
         return by_key(context, args);
     }
-    let accept = if args.code_stdin {
-        args.accept_registry.clone()
+    // The code is of the page that was shown.
+    let (meant, accept) = if args.code_stdin {
+        (context.clone(), args.accept_registry.clone())
     } else {
-        show_page(context, args)?
+        let (catalog, accept) = show_page(context, args)?;
+        (context.of_catalog(catalog.as_str()), accept)
     };
-    let code = secret_prompt::secret("Code: ").map_err(|failure| failure.hint(by_code(context, args)))?;
+    let code =
+        secret_prompt::secret("Code: ").map_err(|failure| failure.hint(by_code(context, args)))?;
     let reply = registry_consent::to_registry(accept, |accept_registry| {
         let code = code.clone();
-        context.reply(&Login(LoginCode {
+        meant.reply(&Login(LoginCode {
             code,
             accept_registry,
         }))
@@ -248,9 +251,10 @@ fn note_key_at_hand(context: &Context) {
 /// An API key, from where it is kept. Who has to agree to a registry is asked
 /// before they give it away.
 fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
-    let accept = agreed_beforehand(context, args.accept_registry.clone())?;
+    let meant = MeantByKey::now(context)?;
+    let accept = agreed_beforehand(&meant.context, args.accept_registry.clone())?;
     if let Some(id) = &args.key.api_key_secret {
-        let helper = AwsHelper::new(context, "use-secret")?.option("--id", id);
+        let helper = AwsHelper::new(&meant.context, "use-secret")?.option("--id", id);
         return Err(match &accept {
             Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
             None => helper.exec(),
@@ -266,7 +270,7 @@ fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
         None => failure,
     };
     let used = match args.key.read().map_err(unset)? {
-        Some(key) => use_key(context, &key, accept),
+        Some(key) => use_key(&meant, &key, accept),
         None => Ok(()),
     };
     used.map_err(|failure| match &args.key.api_key_env {
@@ -350,8 +354,12 @@ impl KeySource {
     }
 }
 
-/// Brings the user to the page that shows the code; the registry they agreed to.
-fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Failure> {
+/// Brings the user to the page that shows the code: whose it is, and the registry
+/// they agreed to.
+fn show_page(
+    context: &Context,
+    args: &Args,
+) -> Result<(CatalogUrl, Option<RegistryHost>), Failure> {
     let accept = args.accept_registry.clone();
     let (session, accept) = registry_consent::to_registry(accept, |accept_registry| {
         let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
@@ -364,7 +372,7 @@ fn show_page(context: &Context, args: &Args) -> Result<Option<RegistryHost>, Fai
     };
     offer(&page, args.no_browser);
     output::note("Paste the code it shows; it stays hidden. Ctrl-C gives up.");
-    Ok(accept)
+    Ok((session.catalog_url, accept))
 }
 
 /// Opens a page, or says where it is.

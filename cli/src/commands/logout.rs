@@ -36,7 +36,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
     let is_asked = !args.all && !context.global().json;
     let session = is_asked.then(ask).flatten();
-    context.print(&Logout(LogoutQuery { all: args.all }), |()| {
+    // Of whom it was asked who they are.
+    let of = session.as_ref().map(|session| session.catalog_url.as_str());
+    let meant = of.map(|catalog| context.of_catalog(catalog));
+    let meant = meant.as_ref().unwrap_or(context);
+    meant.print(&Logout(LogoutQuery { all: args.all }), |()| {
         if args.all {
             output::note("Logged out of every catalog: programs get no more credentials.");
             for file in set_aside() {

@@ -7,6 +7,7 @@ _quiltctl() {
         @PROGRAM@ "${(@Q)words[1,CURRENT]}" 2>/dev/null | while IFS= read -r line; do
         local value=${line%%$'\t'*} help=
         [[ $line == *$'\t'* ]] && help=${line#*$'\t'}
+        value=${value//\\/\\\\}
         candidates+=("${value//:/\\:}${help:+:$help}")
     done
     if (( $#candidates )); then

@@ -49,8 +49,11 @@ impl Shell {
             .all(|c| c != '\t' && terminal_safe::is_harmless(c));
         let inserts_raw = matches!(self, Self::Bash | Self::Pwsh);
         let can_begin = !value.starts_with(['=', '@', '%']);
+        // A home directory to fish, quoted or not.
+        let is_home = self == Self::Fish && value.starts_with('~');
         !value.is_empty()
             && is_harmless
+            && !is_home
             && (!inserts_raw || can_begin && value.chars().all(is_plain))
     }
 }

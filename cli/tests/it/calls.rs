@@ -218,8 +218,10 @@ fn logging_out_asks_for_one_session_or_all() {
     assert_eq!(home.run(&["logout"]).ok(), "");
     assert_eq!(home.run(&["logout", "--all", "--json"]).ok(), "{}\n");
     let asked: Vec<String> = requests.try_iter().collect();
-    assert!(asked[0].starts_with("DELETE /v1/session HTTP"));
-    assert!(asked[1].starts_with("DELETE /v1/session?all=true HTTP"));
+    // Whose it is, for those who read what is said.
+    assert!(asked[0].starts_with("GET /v1/session"), "{asked:?}");
+    assert!(asked[1].starts_with("DELETE /v1/session HTTP"));
+    assert!(asked[2].starts_with("DELETE /v1/session?all=true HTTP"));
 }
 
 #[test]

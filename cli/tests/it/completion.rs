@@ -3,16 +3,17 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::Receiver;
 
 use crate::server::{Home, Ran, http, script};
 use crate::terminal::Terminal;
 
 const STATUS: &str = r#"{"version":"1","pid":7,"started_at":"2030-01-01T00:00:00Z","socket":"/s","token_store":"file","grants":[{"id":"grant0815","kind":"credentials","catalog_url":"https://demo.quilt.example","profile":"lake","created_at":"2030-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z"}],"catalogs":[{"catalog_url":"https://demo.quilt.example","registry_url":null,"alias":"prod","session":{"state":"active","kind":"interactive","access_token_expires_at":null,"last_error":null},"credentials":[]}]}"#;
-const ME: &str = r#"{"name":"me","email":"m","is_admin":false,"role":"ReadWriteAll","roles":["ReadWriteAll","$(touch pwned)","`touch pwned`","-x","Two Words; touch pwned"]}"#;
+const ME: &str = r#"{"name":"me","email":"m","is_admin":false,"role":"ReadWriteAll","roles":["ReadWriteAll","$(touch pwned)","`touch pwned`","-x","Two Words; touch pwned","odd\\:$(touch pwned)\\","~root"]}"#;
 const PROFILES: &str = r#"[{"name":"lakehouse","catalog_url":null,"role_arn":[],"region":null,"expires_at":null,"next_refresh_at":null,"last_error":null}]"#;
 const KEYS: &str = r#"[{"id":"key4711","name":"nightly","fingerprint":"qk_a...b","created_at":"2030-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z","last_used_at":null,"status":"ACTIVE","user_email":"a"}]"#;
 
-fn daemon(home: &Home) {
+fn daemon(home: &Home) -> Receiver<String> {
     home.serve(|request, mut stream| {
         let path = request.split(' ').nth(1).unwrap_or_default();
         let body = match path.split('?').next().unwrap_or_default() {
@@ -24,7 +25,7 @@ fn daemon(home: &Home) {
             _ => "{}",
         };
         let _ = stream.write_all(http(200, body).as_bytes());
-    });
+    })
 }
 
 /// Lines to complete, and what is on the line then.
@@ -104,6 +105,10 @@ fn it_knows_what_the_daemon_knows_and_puts_nothing_on_the_line_that_is_obeyed() 
     assert_eq!(asked(&home, "bash", &roles), "ReadWriteAll\n");
     // These quote what they put on the line; options are not offered anywhere.
     let shown = asked(&home, "fish", &roles);
+    assert!(
+        !shown.contains("~root"),
+        "fish would make a directory of it"
+    );
     assert!(shown.contains("Two Words; touch pwned"), "{shown}");
     assert!(!shown.lines().any(|line| line.starts_with("-x")), "{shown}");
 }
@@ -184,7 +189,7 @@ fn completes(name: &str) {
         "{name} is not installed"
     );
     let home = Home::new();
-    daemon(&home);
+    let requests = daemon(&home);
     let terminal = shell(&home, name);
     for (line, completed) in LINES {
         terminal.write(line);
@@ -206,6 +211,22 @@ fn completes(name: &str) {
     terminal.press_until("\t\t", "ReadWriteAll");
     terminal.write("\u{15}");
     assert!(!home.path().join("pwned").exists());
+    // What is put on the line is the name, however it has to be quoted there.
+    if name != "bash" {
+        terminal.write("clear\r");
+        terminal.write("quiltctl role switch od");
+        terminal.press_until("\t", "touch");
+        terminal.write("\r");
+        let limit = std::time::Duration::from_secs(20);
+        let mut heard = std::iter::from_fn(|| requests.recv_timeout(limit).ok());
+        let switched = heard.find(|request| request.starts_with("PUT /v1/me/role"));
+        let switched = switched.unwrap();
+        assert!(
+            switched.contains(r#""odd\\:$(touch pwned)\\""#),
+            "{switched}"
+        );
+        assert!(!home.path().join("pwned").exists());
+    }
     // It is taken back as it was put there.
     home.run(&["setup", "completions", name, "--undo"]).ok();
     let rc = std::fs::read_to_string(home.path().join(format!(".{name}rc")));

@@ -16,7 +16,7 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use quilt_proto::api::{self, Endpoint, Method, PathParameters};
-use quilt_proto::{ApiKeySecret, NameError, ProfileName};
+use quilt_proto::{ApiKeySecret, CatalogUrl, NameError, ProfileName};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -60,9 +60,16 @@ impl<E: Endpoint> Call<E> {
         Ok(session)
     }
 
-    /// The session that an API key is for.
-    pub(super) fn session_of_key(&self, key: &ApiKeySecret) -> Result<Arc<Session>, ApiError> {
-        let session = self.app.session_of_key(self.catalog.as_deref(), key)?;
+    /// The session that an API key is for; `default` is the catalog where that
+    /// is neither said nor known.
+    pub(super) fn session_of_key(
+        &self,
+        key: &ApiKeySecret,
+        default: Option<&CatalogUrl>,
+    ) -> Result<Arc<Session>, ApiError> {
+        let session = self
+            .app
+            .session_of_key(self.catalog.as_deref(), key, default)?;
         self.subject.resolved(session.catalog());
         Ok(session)
     }

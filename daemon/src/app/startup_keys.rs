@@ -19,7 +19,7 @@ impl App {
     /// Uses a key the daemon was started with, for `catalog`, else for the one
     /// that it is of. Needs the runtime.
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
-        let session = self.session_of_key(catalog, &key.secret)?;
+        let session = self.session_of_key(catalog, &key.secret, None)?;
         self.keys.set_unchecked(&session, &key.secret, None);
         tracing::info!(catalog = %session.catalog(), "API key taken that quiltd was started with");
         if let Some(origin) = &key.origin {

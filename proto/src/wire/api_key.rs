@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, RegistryHost, Secret, Timestamp};
+use crate::{CatalogUrl, Command, RegistryHost, Secret, Timestamp};
 
 /// The lifetimes a stack grants, in days (Quilt behaviour).
 pub const KEY_LIFETIME_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
@@ -30,6 +30,11 @@ pub struct ApiKeyHandover {
     /// agreed to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept_registry: Option<RegistryHost>,
+    /// The catalog that is meant where the request names none and the key is
+    /// known at none: the default one, as the user saw it. Without, that of the
+    /// moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_catalog: Option<CatalogUrl>,
 }
 
 /// A key as the stack lists it; never its secret.
@@ -152,6 +157,10 @@ pub struct CreatedApiKey {
 pub struct ApiKeyRevocation {
     /// The secret of the key to revoke.
     pub secret: Secret,
+    /// The catalog that is meant where neither is named nor known which one's
+    /// the key is, as when it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_catalog: Option<CatalogUrl>,
 }
 
 /// `POST /v1/api-keys/rotate`.

@@ -3,7 +3,7 @@
 mod admin;
 #[cfg(target_os = "linux")]
 mod burst;
-mod files;
+pub(crate) mod files;
 mod graphql;
 mod headers;
 mod itself;

@@ -27,6 +27,7 @@ async fn an_api_key_goes_where_secrets_went_before() {
     let call = quilt_proto::api::UseApiKey(ApiKeyHandover {
         key: Secret::new(key.clone()),
         accept_registry: None,
+        default_catalog: None,
     });
     match two.world.client().send(&call).await {
         Err(quilt_client::Error::Problem(problem)) => {

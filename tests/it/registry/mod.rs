@@ -3,6 +3,7 @@
 mod config;
 mod keys;
 mod logins;
+mod meanwhile;
 pub(crate) mod terminal;
 
 use quilt_proto::wire::TokenKind;

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_tests::harness::{World, terminal};
+use tokio::process::Command;
 
 use super::Two;
 
@@ -66,8 +67,11 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn open(world: &World, args: &[&str]) -> Self {
+        Self::of(world.ctl_command(args))
+    }
+
+    pub(crate) fn of(mut command: Command) -> Self {
         let (person, program) = terminal().unwrap();
-        let mut command = world.ctl_command(args);
         let child = command
             .stdin(Stdio::from(program.try_clone().unwrap()))
             .stdout(Stdio::from(program.try_clone().unwrap()))

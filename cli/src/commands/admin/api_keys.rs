@@ -87,10 +87,12 @@ fn any_key(context: &Context, typed: &str) -> Result<ApiKeyId, Failure> {
 }
 
 fn revoke(context: &Context, id: &str, yes: bool) -> Result<(), Failure> {
+    let named = context.global().catalog.as_ref();
+    let context = &context.pinned()?;
     let id = any_key(context, id)?;
     let again = quilt_proto::Command::of("quiltctl admin api-keys revoke")
         .operand(&id)
-        .option_if("--catalog", context.global().catalog.as_ref());
+        .option_if("--catalog", named);
     let question = || {
         let key = context
             .send(&ReadAnyApiKey(id.clone()))

@@ -42,6 +42,8 @@ const WARNING: &str = "The secret is only shown once during creation. Save it im
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     check_days(args.expires_in_days)?;
     shown_once::check_stdout().map_err(|failure| nothing_made(failure).hint(again(args)))?;
+    // Until its secret is out, somebody may be waited for.
+    let context = &context.pinned()?;
     let call = CreateApiKey(NewApiKey {
         name: args.name.clone(),
         expires_in_days: args.expires_in_days,

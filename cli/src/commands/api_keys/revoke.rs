@@ -5,6 +5,7 @@ use quilt_proto::api::{Endpoint, ReadApiKey, RevokeApiKey, RevokeApiKeySecret};
 use quilt_proto::wire::{ApiKey, ApiKeyRevocation};
 
 use super::{own_key, view};
+use crate::commands::login::MeantByKey;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Look, name};
@@ -33,10 +34,12 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if let Some(id) = &args.id {
+        let named = context.global().catalog.as_ref();
+        let context = &context.pinned()?;
         let id = own_key(context, id)?;
         let again = Command::of("quiltctl api-keys revoke")
             .operand(&id)
-            .option_if("--catalog", context.global().catalog.as_ref());
+            .option_if("--catalog", named);
         let question = || {
             let key = context.send(&ReadApiKey(id.clone()))?;
             Ok(question(&context.look(), &key))
@@ -44,8 +47,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         confirm::agreed(args.yes, question, again, "quiltctl api-keys list")?;
         return revoke(context, &RevokeApiKey(id));
     }
-    let secret = key_source::prompted()?.secret().clone();
-    revoke(context, &RevokeApiKeySecret(ApiKeyRevocation { secret }))
+    let meant = MeantByKey::now(context)?;
+    let call = RevokeApiKeySecret(ApiKeyRevocation {
+        secret: key_source::prompted()?.secret().clone(),
+        default_catalog: meant.default,
+    });
+    revoke(&meant.context, &call)
 }
 
 /// What somebody is asked before a key goes: which one, by name.

@@ -35,6 +35,8 @@ pub(crate) struct Args {
 /// only after the new secret is out, so that whoever is interrupted, somebody
 /// has a key that works.
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    // Between the two keys, whoever reads the secret may be waited for.
+    let context = &context.pinned()?;
     let id = args.id.as_deref();
     let id = id.map(|id| own_key(context, id)).transpose()?;
     if let Some(days) = args.expires_in_days {

@@ -41,10 +41,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(hash) => format!("version {hash} of {package}"),
         None => format!("{package} with all its versions"),
     };
+    let mut meant = context.clone();
+    let mut asked_of = None;
     let question = || {
+        meant = context.pinned()?;
         let place = match &registry {
             Some(registry) => quoted::name(registry).to_string(),
-            None => configured(context)?,
+            None => asked_of.insert(configured(context)?).shown(),
         };
         Ok(format!("Delete {what} from {place}?"))
     };
@@ -57,7 +60,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let versions = Command::of("quiltctl packages versions")
         .operand(&name)
         .option_if("--registry", args.of.registry.as_ref());
-    confirm::agreed(args.yes, question, again, versions)?;
+    confirm::agreed(args.yes, question, again.clone(), versions)?;
+    if let Some(asked_of) = asked_of
+        && asked_of != configured(context)?
+    {
+        let what = "another registry was configured meanwhile; nothing was deleted";
+        return Err(Failure::new(exit::UNEXPECTED, what).hint(again));
+    }
     let call = DeletePackage {
         path: name,
         query: DeletePackageQuery {
@@ -67,7 +76,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         },
     };
     let progress = Progress::waiting(DeletePackage::SUMMARY);
-    let reply = context.patient_reply(&call, TIMEOUT)?;
+    let reply = meant.patient_reply(&call, TIMEOUT)?;
     progress.pause(|| {
         if context.global().json {
             return output::json(reply.body());
@@ -92,16 +101,27 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     })
 }
 
-/// The registry that is meant where none is named: on this machine, unless it
-/// was configured to be elsewhere.
-fn configured(context: &Context) -> Result<String, Failure> {
+/// The registry that is meant where none is named, as it is configured.
+#[derive(PartialEq, Eq)]
+struct Configured(Option<String>);
+
+fn configured(context: &Context) -> Result<Configured, Failure> {
     let config = context.send(&ReadConfig)?;
     let named = config.get("default_local_registry");
-    let elsewhere = named
-        .and_then(|named| named.as_str())
-        .filter(|named| !named.starts_with("file:"));
-    Ok(elsewhere.map_or_else(
-        || "the local registry".to_owned(),
-        |named| quoted::name(named).to_string(),
-    ))
+    let named = named.and_then(|named| named.as_str());
+    Ok(Configured(named.map(str::to_owned)))
+}
+
+impl Configured {
+    /// On this machine, unless it was configured to be elsewhere.
+    fn shown(&self) -> String {
+        let elsewhere = self
+            .0
+            .as_deref()
+            .filter(|named| !named.starts_with("file:"));
+        elsewhere.map_or_else(
+            || "the local registry".to_owned(),
+            |named| quoted::name(named).to_string(),
+        )
+    }
 }

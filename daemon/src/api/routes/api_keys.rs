@@ -31,7 +31,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 
 async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let key: ApiKeySecret = call.body.key.expose().parse().map_err(KeyError::from)?;
-    let session = call.session_of_key(&key)?;
+    let session = call.session_of_key(&key, call.body.default_catalog.as_ref())?;
     let ApiKeyHandover {
         accept_registry, ..
     } = call.body;
@@ -75,9 +75,9 @@ async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
 }
 
 async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
-    let ApiKeyRevocation { secret } = &call.body;
+    let ApiKeyRevocation { secret, .. } = &call.body;
     let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
-    let session = call.session_of_key(&secret)?;
+    let session = call.session_of_key(&secret, call.body.default_catalog.as_ref())?;
     let which = KeySelector::Secret(secret);
     Ok(call.app.keys.revoke(&session, &which).await?)
 }
