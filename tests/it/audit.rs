@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use quilt_client::{Client, Error};
 use quilt_proto::api::*;
 use quilt_proto::wire::{
-    ApiKeyHandover, ApiKeyRevocation, ApiKeyRotation, AuditEntry, ConfigUpdate, Diagnosis,
-    GatewayRequest, GrantRequest, LoginCode, NewApiKey, RegistryAcceptance, RoleChoice,
+    ApiKeyRotation, AuditEntry, ConfigUpdate, Diagnosis, GatewayRequest, GrantRequest, LoginCode,
+    NewApiKey, RegistryAcceptance, RoleChoice,
 };
 use quilt_proto::{ApiKeyId, ProfileName, Secret};
 use quilt_tests::fake_stack::{FakeStack, StackConfig};
@@ -170,21 +170,13 @@ async fn every_audited_endpoint_has_its_entry_of_the_catalog_it_was_resolved_to(
         expires_in_days: None,
     };
     calls.call(RotateApiKey(rotation)).await.unwrap();
-    let use_it = UseApiKey(ApiKeyHandover {
-        key: one.secret,
-        accept_registry: None,
-        default_catalog: None,
-    });
+    let use_it = UseApiKey(one.secret.into());
     calls.call(use_it).await.unwrap();
     calls.call(ClearApiKey).await.unwrap();
     calls.call(RevokeApiKey(id(&one.api_key.id))).await.unwrap();
     // Alice is an admin or she is not: it is in the log either way.
     drop(calls.call(RevokeAnyApiKey(id(&two_.api_key.id))).await);
-    let secret = three.secret;
-    let by_secret = RevokeApiKeySecret(ApiKeyRevocation {
-        secret,
-        default_catalog: None,
-    });
+    let by_secret = RevokeApiKeySecret(three.secret.into());
     calls.call(by_secret).await.unwrap();
 
     let delete = DeletePackage {

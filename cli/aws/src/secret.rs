@@ -28,9 +28,8 @@ pub(crate) async fn use_it(
     let session = daemon
         .client()?
         .send(&UseApiKey(ApiKeyHandover {
-            key,
             accept_registry,
-            default_catalog: None,
+            ..key.into()
         }))
         .await
         .map_err(|error| again(error, daemon, id))?;

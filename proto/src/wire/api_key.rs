@@ -37,6 +37,17 @@ pub struct ApiKeyHandover {
     pub default_catalog: Option<CatalogUrl>,
 }
 
+/// Of which nothing else is said.
+impl From<Secret> for ApiKeyHandover {
+    fn from(key: Secret) -> Self {
+        Self {
+            key,
+            accept_registry: None,
+            default_catalog: None,
+        }
+    }
+}
+
 /// A key as the stack lists it; never its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -161,6 +172,16 @@ pub struct ApiKeyRevocation {
     /// the key is, as when it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_catalog: Option<CatalogUrl>,
+}
+
+/// Of which nothing else is said.
+impl From<Secret> for ApiKeyRevocation {
+    fn from(secret: Secret) -> Self {
+        Self {
+            secret,
+            default_catalog: None,
+        }
+    }
 }
 
 /// `POST /v1/api-keys/rotate`.

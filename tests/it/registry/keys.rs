@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use quilt_proto::wire::{ApiKeyHandover, TokenKind};
+use quilt_proto::wire::TokenKind;
 use quilt_proto::{ErrorCode, Secret};
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Run, binaries};
@@ -24,11 +24,7 @@ async fn an_api_key_goes_where_secrets_went_before() {
     two.refused(two.use_key(&key, &[]).await, "login --api-key");
     assert_eq!(two.kind().await, None);
     // Programs are told the same.
-    let call = quilt_proto::api::UseApiKey(ApiKeyHandover {
-        key: Secret::new(key.clone()),
-        accept_registry: None,
-        default_catalog: None,
-    });
+    let call = quilt_proto::api::UseApiKey(Secret::new(key.clone()).into());
     match two.world.client().send(&call).await {
         Err(quilt_client::Error::Problem(problem)) => {
             assert_eq!(problem.code, ErrorCode::RegistryChanged);
