@@ -2,34 +2,27 @@
 //! alone, or an API key.
 
 mod api_key;
+mod browser;
 mod welcome;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use quilt_proto::api::{
-    AwaitWebLogin, Login, ReadSession, ReadStatus, SessionQuery, StartWebLogin, WebLoginQuery,
-};
-use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState, WebLoginProgress};
+use quilt_proto::api::{Login, ReadSession, ReadStatus, SessionQuery};
+use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState};
 use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
-use self::api_key::use_key;
+use self::api_key::{KeySource, by_key};
 pub(super) use self::api_key::{MeantByKey, set_key};
+use self::browser::through_browser;
 use self::welcome::welcome;
-use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
-use crate::{args, browser, completion, key_source, output, registry_consent, secret_prompt};
+use crate::{args, completion, key_source, output, registry_consent, secret_prompt};
 
 /// Stands for a catalog that the reader has to name.
 const TO_BE_NAMED: &str = "https://YOUR-CATALOG";
 
 /// What is no catalog.
 const NO_CATALOG: &str = "give an address, a host or a name of quiltd.toml";
-
-/// How long the daemon may take to say that nothing has happened yet.
-const POLL: Duration = Duration::from_mins(1);
 
 /// How to log in.
 #[derive(Debug, Default, clap::Args)]
@@ -65,28 +58,6 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     key: KeySource,
-}
-
-/// An API key, and where it comes from.
-#[derive(Debug, Default, clap::Args)]
-#[expect(clippy::struct_field_names, reason = "the names of the flags")]
-#[group(multiple = false, conflicts_with_all = ["code_stdin", "no_browser"])]
-struct KeySource {
-    /// Use an API key: typed at a hidden prompt, or from stdin
-    #[arg(long)]
-    api_key: bool,
-
-    /// Use the API key in an environment variable [default: QUILT_API_KEY]
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = key_source::VARIABLE)]
-    api_key_env: Option<String>,
-
-    /// Use the QUILT_API_KEY of a .env file
-    #[arg(long, value_name = "FILE")]
-    api_key_dotenv: Option<PathBuf>,
-
-    /// Use the API key in AWS Secrets Manager, read with your own AWS credentials
-    #[arg(long, value_name = "ID")]
-    api_key_secret: Option<String>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -248,109 +219,10 @@ fn note_key_at_hand(context: &Context) {
     }
 }
 
-/// An API key, from where it is kept. Who has to agree to a registry is asked
-/// before they give it away.
-fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
-    let meant = MeantByKey::now(context)?;
-    let accept = agreed_beforehand(&meant.context, args.accept_registry.clone())?;
-    if let Some(id) = &args.key.api_key_secret {
-        let helper = AwsHelper::new(&meant.context, "use-secret")?.option("--id", id);
-        return Err(match &accept {
-            Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
-            None => helper.exec(),
-        });
-    }
-    let unset = |failure: Failure| match &args.key.api_key_env {
-        // The same once more would fail in the same way.
-        Some(variable) => {
-            let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
-            let login = of_catalog(context, set.words("&& quiltctl login"));
-            failure.hint(login.option("--api-key-env", variable))
-        }
-        None => failure,
-    };
-    let used = match args.key.read().map_err(unset)? {
-        Some(key) => use_key(&meant, &key, accept),
-        None => Ok(()),
-    };
-    used.map_err(|failure| match &args.key.api_key_env {
-        // Where a service logs in, there is nobody to type one.
-        Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),
-        None => failure,
-    })
-}
-
-/// What somebody at the terminal agrees to. Where the catalog cannot be asked,
-/// a key is taken all the same.
-fn agreed_beforehand(
-    context: &Context,
-    accept: Option<RegistryHost>,
-) -> Result<Option<RegistryHost>, Failure> {
-    if !secret_prompt::is_somebody_there() {
-        return Ok(accept);
-    }
-    let asked = registry_consent::to_registry(accept.clone(), |accept_registry| {
-        let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
-        context.send(&call).map(|_| accept_registry)
-    });
-    match asked {
-        Err(failure) if failure.registry_host().is_none() => Ok(accept),
-        asked => asked,
-    }
-}
-
-/// The daemon waits for the browser, and we for the daemon.
-fn through_browser(context: &Context, args: &Args) -> Result<(), Failure> {
-    let accept = args.accept_registry.clone();
-    let login = registry_consent::to_registry(accept, |accept_registry| {
-        context.send(&StartWebLogin(WebLoginQuery {
-            connect_url: args.connect_url.clone(),
-            accept_registry,
-        }))
-    })?;
-    offer(&login.start_url, args.no_browser);
-    say_how_to_leave(&login.start_url, &by_code(context, args));
-    let call = AwaitWebLogin(login.id);
-    loop {
-        // What is waited for has been said, and how to leave.
-        let reply = context.patient_reply(&call, POLL)?;
-        let state = reply.answer()?;
-        match state.session {
-            Some(session) if state.progress == WebLoginProgress::Done => {
-                note_findings(&session);
-                return welcome(context, reply.body(), &session);
-            }
-            _ => {}
-        }
-    }
-}
-
 /// What keeps the login from being what counts.
 fn note_findings(session: &Session) {
     for finding in &session.findings {
         output::advise(&finding.summary, &finding.hint);
-    }
-}
-
-impl KeySource {
-    fn is_asked_for(&self) -> bool {
-        self.api_key
-            || self.api_key_env.is_some()
-            || self.api_key_dotenv.is_some()
-            || self.api_key_secret.is_some()
-    }
-
-    fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
-        if self.api_key {
-            return key_source::prompted().map(Some);
-        }
-        if let Some(name) = &self.api_key_env {
-            return key_source::environment(name).map(Some);
-        }
-        match &self.api_key_dotenv {
-            Some(path) => key_source::dotenv(path).map(Some),
-            None => Ok(None),
-        }
     }
 }
 
@@ -378,35 +250,10 @@ fn show_page(
 /// Opens a page, or says where it is.
 fn offer(page: &str, no_browser: bool) {
     let shown = look::page(page);
-    if !no_browser && browser::open(page) {
+    if !no_browser && crate::browser::open(page) {
         output::note(format_args!("Opening {shown}"));
     } else {
         output::note("Open this page and log in:");
         output::whole(format_args!("  {shown}"));
-    }
-}
-
-/// What a person can do who waits: over SSH, the page is on this machine, and
-/// the browser is on another.
-fn say_how_to_leave(page: &str, by_code: &Command) {
-    if browser::is_remote() {
-        let port = page
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split(['/', '?']).next())
-            .and_then(|host| host.rsplit(':').next()?.parse::<u16>().ok());
-        if let Some(port) = port {
-            output::note("The browser is on another machine: there, first run");
-            output::whole(format_args!(
-                "    ssh -N -L {port}:127.0.0.1:{port} {}",
-                browser::this_machine()
-            ));
-            output::note("or press Ctrl-C and log in with a code to paste:");
-            output::whole(format_args!("    {by_code}"));
-            return;
-        }
-    }
-    if secret_prompt::is_somebody_there() {
-        output::note("Waiting for the browser; Ctrl-C gives up. With a code instead:");
-        output::whole(format_args!("    {by_code}"));
     }
 }

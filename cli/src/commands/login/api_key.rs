@@ -1,13 +1,39 @@
 //! Logging in with an API key, instead of with the browser.
 
+use std::path::PathBuf;
+
 use quilt_proto::api::{ReadSession, SessionQuery, UseApiKey};
 use quilt_proto::wire::{ApiKeyHandover, Session};
-use quilt_proto::{ApiKeySecret, CatalogUrl, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost};
 
 use super::welcome::welcome;
+use super::{Args, again, of_catalog};
+use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{output, registry_consent, secret_prompt};
+use crate::{key_source, output, registry_consent, secret_prompt};
+
+/// An API key, and where it comes from.
+#[derive(Debug, Default, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the flags")]
+#[group(multiple = false, conflicts_with_all = ["code_stdin", "no_browser"])]
+pub(super) struct KeySource {
+    /// Use an API key: typed at a hidden prompt, or from stdin
+    #[arg(long)]
+    api_key: bool,
+
+    /// Use the API key in an environment variable [default: QUILT_API_KEY]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = key_source::VARIABLE)]
+    api_key_env: Option<String>,
+
+    /// Use the QUILT_API_KEY of a .env file
+    #[arg(long, value_name = "FILE")]
+    api_key_dotenv: Option<PathBuf>,
+
+    /// Use the API key in AWS Secrets Manager, read with your own AWS credentials
+    #[arg(long, value_name = "ID")]
+    api_key_secret: Option<String>,
+}
 
 /// Which catalog a key is for, as it was before the key was read.
 pub(in crate::commands) struct MeantByKey {
@@ -40,7 +66,7 @@ impl MeantByKey {
 }
 
 /// Uses a key instead of the login.
-pub(super) fn use_key(
+fn use_key(
     meant: &MeantByKey,
     key: &ApiKeySecret,
     accept: Option<RegistryHost>,
@@ -83,5 +109,78 @@ fn use_request(
 fn note_doubts(session: &Session) {
     if let Some(problem) = &session.status.last_error {
         output::note(format_args!("warning: {problem}"));
+    }
+}
+
+/// An API key, from where it is kept. Who has to agree to a registry is asked
+/// before they give it away.
+pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
+    let meant = MeantByKey::now(context)?;
+    let accept = agreed_beforehand(&meant.context, args.accept_registry.clone())?;
+    if let Some(id) = &args.key.api_key_secret {
+        let helper = AwsHelper::new(&meant.context, "use-secret")?.option("--id", id);
+        return Err(match &accept {
+            Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
+            None => helper.exec(),
+        });
+    }
+    let unset = |failure: Failure| match &args.key.api_key_env {
+        // The same once more would fail in the same way.
+        Some(variable) => {
+            let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
+            let login = of_catalog(context, set.words("&& quiltctl login"));
+            failure.hint(login.option("--api-key-env", variable))
+        }
+        None => failure,
+    };
+    let used = match args.key.read().map_err(unset)? {
+        Some(key) => use_key(&meant, &key, accept),
+        None => Ok(()),
+    };
+    used.map_err(|failure| match &args.key.api_key_env {
+        // Where a service logs in, there is nobody to type one.
+        Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),
+        None => failure,
+    })
+}
+
+/// What somebody at the terminal agrees to. Where the catalog cannot be asked,
+/// a key is taken all the same.
+fn agreed_beforehand(
+    context: &Context,
+    accept: Option<RegistryHost>,
+) -> Result<Option<RegistryHost>, Failure> {
+    if !secret_prompt::is_somebody_there() {
+        return Ok(accept);
+    }
+    let asked = registry_consent::to_registry(accept.clone(), |accept_registry| {
+        let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
+        context.send(&call).map(|_| accept_registry)
+    });
+    match asked {
+        Err(failure) if failure.registry_host().is_none() => Ok(accept),
+        asked => asked,
+    }
+}
+
+impl KeySource {
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.api_key
+            || self.api_key_env.is_some()
+            || self.api_key_dotenv.is_some()
+            || self.api_key_secret.is_some()
+    }
+
+    fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
+        if self.api_key {
+            return key_source::prompted().map(Some);
+        }
+        if let Some(name) = &self.api_key_env {
+            return key_source::environment(name).map(Some);
+        }
+        match &self.api_key_dotenv {
+            Some(path) => key_source::dotenv(path).map(Some),
+            None => Ok(None),
+        }
     }
 }
