@@ -15,6 +15,7 @@ pub mod catalog_resolver;
 pub mod changes;
 #[cfg(test)]
 mod chaos;
+mod checked_sync;
 pub mod clock;
 pub mod credential;
 pub mod doctor;
@@ -44,7 +45,6 @@ pub mod settings;
 #[cfg(test)]
 mod simulation;
 pub mod stack;
-mod sync;
 pub mod token_store;
 
 use std::sync::Arc;

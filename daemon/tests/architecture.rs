@@ -162,7 +162,7 @@ const MODULES: &[(&str, &[&str])] = &[
     // A grant is told by its looks in the SDK's files.
     ("quilt3", &["files", "grant", "raw", "blocked_threads"]),
     ("raw", &[]),
-    ("refresh", &["changes", "clock", "metrics", "sync"]),
+    ("refresh", &["changes", "clock", "metrics", "checked_sync"]),
     (
         "session",
         &[
@@ -201,7 +201,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("stack", &["json_document", "metrics"]),
     ("token_store", &["files", "blocked_threads"]),
-    ("sync", &[]),
+    ("checked_sync", &[]),
     ("last_seen_users", &[]),
     ("blocked_threads", &[]),
 ];

@@ -11,8 +11,8 @@ mod config_json;
 mod configure;
 mod error;
 mod graphql;
+mod lead_back;
 mod proxy;
-mod redirect_watch;
 mod secret_filter;
 
 use std::path::PathBuf;
@@ -26,8 +26,8 @@ use self::config_json::ConfigJsonCache;
 pub use self::configure::{Configured, GatewayDiagnostic, Imported, Options, State};
 pub use self::error::GatewayError;
 pub use self::graphql::GraphqlRequest;
+use self::lead_back::ChangeLock;
 pub use self::proxy::forward;
-use self::redirect_watch::ChangeLock;
 use crate::grant::{Endpoint, Grants};
 use crate::quilt3::SdkFiles;
 
@@ -114,7 +114,7 @@ impl Gateway {
             return;
         }
         let stop = CancellationToken::new();
-        let leading = redirect_watch::keep_redirecting(
+        let leading = lead_back::keep_redirecting(
             self.sdk_files.clone(),
             Arc::clone(&self.grants),
             Arc::clone(&self.changing),

@@ -11,9 +11,9 @@ use super::cached::Cached;
 use super::random::random;
 use super::state::{FetchReceiver, Flight, Rejection, State};
 use super::{Failure, Policy, RefreshContext, RefreshError, Snapshot, Source, backoff};
+use crate::checked_sync::{self, Mutex, MutexGuard};
 use crate::clock::Deadline;
 use crate::metrics::RefreshOutcome;
-use crate::sync::{self, Mutex, MutexGuard};
 
 #[cfg(test)]
 pub(super) mod storm;
@@ -149,7 +149,7 @@ impl<S: Source> Inner<S> {
             drop(sender.send_replace(Some(inner.publish_outcome(result, generation))));
             drop(pending);
         };
-        sync::detached(self.context.tasks.track_future(fetch));
+        checked_sync::detached(self.context.tasks.track_future(fetch));
         receiver
     }
 
@@ -316,7 +316,7 @@ pub(super) async fn wait<S: Source>(
     mut receiver: FetchReceiver<S>,
     timeout: Duration,
 ) -> Result<S::Value, RefreshError<S::Error>> {
-    let outcome = sync::timeout(timeout, receiver.wait_for(Option::is_some)).await;
+    let outcome = checked_sync::timeout(timeout, receiver.wait_for(Option::is_some)).await;
     match outcome {
         Err(_late) => Err(RefreshError::Slow),
         Ok(Err(_)) => Err(RefreshError::Interrupted),

@@ -20,10 +20,10 @@ use tokio_util::task::TaskTracker;
 use super::flight::storm::hanging_up;
 use super::{Expires, Failure, Policy, RefreshContext, RefreshError, Refresher, Source};
 use crate::changes::Changes;
+use crate::checked_sync::checked::{detached_so_far, under_check};
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 use crate::metrics::RefreshMeter;
-use crate::sync::checked::{detached_so_far, under_check};
 
 const CALLERS: usize = 3;
 const ASKS: usize = 3;
@@ -321,7 +321,7 @@ fn whoever_goes_first_who_asks_during_a_reset_gets_what_came_after_it() {
 fn a_race_is_found() {
     let race = || {
         explore(|| async {
-            let count = Arc::new(crate::sync::Mutex::new(0));
+            let count = Arc::new(crate::checked_sync::Mutex::new(0));
             let tasks: Vec<_> = (0..2)
                 .map(|_| {
                     let count = Arc::clone(&count);

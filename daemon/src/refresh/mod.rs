@@ -32,9 +32,9 @@ use self::flight::{FetchState, Inner};
 pub use self::freshness::Policy;
 use self::state::FetchReceiver;
 use crate::changes::Changes;
+use crate::checked_sync::{Scoped, scoped};
 use crate::clock::SharedClock;
 use crate::metrics::RefreshMeter;
-use crate::sync::{Scoped, scoped};
 
 /// Every pause on this thread is the longest that could be drawn.
 #[cfg(test)]

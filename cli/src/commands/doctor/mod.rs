@@ -16,8 +16,8 @@ mod dead_gateway;
 #[cfg(test)]
 mod documented;
 mod environment_keys;
+mod foreign_home;
 mod gateway_elsewhere;
-mod home;
 mod issued_keys;
 mod loopback_proxy;
 mod loose_files;
@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let astray = sockets::check_variable(context)?;
     let is_astray = astray.is_some();
     report.add(astray);
-    report.add(home::check());
+    report.add(foreign_home::check());
     let files = AwsFiles::read(&mut report);
     let profiles = files.profiles();
 
@@ -117,7 +117,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 
     let daemon = daemon::examine(context, &profiles, is_astray, &mut report)?;
-    report.add(home::check_state(daemon.is_some()));
+    report.add(foreign_home::check_state(daemon.is_some()));
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
         report.add(catalog_variable::check(context, &daemon));
