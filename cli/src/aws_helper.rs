@@ -119,6 +119,6 @@ fn executable() -> Result<PathBuf, Failure> {
     })?;
     found.ok_or_else(|| {
         let what = format!("{AWS_HELPER} is not installed beside quiltctl");
-        Failure::new(exit::UNEXPECTED, what).hint("cargo install --path cli/aws")
+        Failure::new(exit::UNEXPECTED, what).hint("cargo install --locked --path cli/aws")
     })
 }

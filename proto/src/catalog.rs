@@ -44,15 +44,21 @@ pub const MAX_URL: usize = 2048;
 /// Where the pages of a catalog begin; what follows is not part of its name.
 const PAGES: &[&str] = &[
     "about",
+    "activate",
+    "activation_error",
     "admin",
     "b",
     "code",
     "connect",
+    "data-products",
     "install",
+    "login",
     "oauth-callback",
-    "pass-change",
-    "pass-reset",
+    "package",
     "profile",
+    "queries",
+    "redir",
+    "reset_password",
     "search",
     "signin",
     "signout",
@@ -90,15 +96,11 @@ impl CatalogUrl {
             return Err(UrlError::NotAUrl);
         };
         let (scheme, rest) = url.split_once("://").ok_or(UrlError::NotAUrl)?;
+        // What a page is asked for, and where in it, is no part of its name.
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let mut segments = rest.split('/');
         let mut kept = vec![segments.next().unwrap_or_default()];
-        for segment in segments {
-            let name = segment.split(['?', '#']).next().unwrap_or_default();
-            if PAGES.contains(&name) {
-                break;
-            }
-            kept.push(segment);
-        }
+        kept.extend(segments.take_while(|segment| !PAGES.contains(segment)));
         format!("{scheme}://{}", kept.join("/")).parse()
     }
 
@@ -347,6 +349,10 @@ mod tests {
             "https://demo.example/b/lake/tree/a/b",
             "demo.example/search?q=b/c",
             "https://demo.example/code#x",
+            "https://demo.example/?q=x",
+            "https://demo.example?q=x/y",
+            "https://demo.example/queries/athena?bucket=b",
+            "https://demo.example/login?next=%2F",
         ] {
             assert_eq!(typed(text), Ok("https://demo.example".into()), "{text}");
         }
@@ -355,15 +361,7 @@ mod tests {
             Ok("https://x.example/quilt".into())
         );
         assert_eq!(typed("127.0.0.1:80/x"), Ok("http://127.0.0.1/x".into()));
-        for text in [
-            "demo",
-            "",
-            "qk_secret",
-            "a b.example",
-            "-x.y; id",
-            "x.y?q",
-            "s3://b",
-        ] {
+        for text in ["demo", "", "qk_secret", "a b.example", "-x.y; id", "s3://b"] {
             assert!(typed(text).is_err(), "{text}");
         }
     }

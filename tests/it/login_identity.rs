@@ -26,6 +26,39 @@ fn said(world: &World, run: Run) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_says_where_this_shell_goes_instead() {
+    let world = World::logged_in().await;
+    let login = async |named: &str| {
+        let code = world.stack.control().login_code("alice").unwrap();
+        let args = ["login", "--code-stdin", world.stack.catalog_url()];
+        let mut command = world.ctl_command(&args);
+        command.env("QUILT_CATALOG", named);
+        Run::with_input(command, &code).await
+    };
+    let other = "https://typo.example";
+    let run = login(other).await;
+    let advice = format!("QUILT_CATALOG names {other}, and this shell follows that");
+    assert!(run.stderr.contains(&advice), "{run:?}");
+    run.ok();
+    assert!(
+        !login(world.stack.catalog_url())
+            .await
+            .stderr
+            .contains("this shell")
+    );
+    // So do others, whose own advice would not help.
+    for args in [&["status"][..], &["doctor"]] {
+        let mut command = world.ctl_command(args);
+        command.env("QUILT_CATALOG", other);
+        let run = Run::from(command.output().await.unwrap());
+        let all = format!("{}{}", run.stdout, run.stderr);
+        assert!(all.contains("unset QUILT_CATALOG"), "{all}");
+        let first = all.lines().find(|line| line.contains("run: ")).unwrap();
+        assert!(args != ["doctor"] || first.contains("unset"), "{all}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_says_whose_it_is_and_whose_was_before() {
     let mut world = World::with(approving()).await;
     let place = place(&world);

@@ -209,6 +209,28 @@ async fn strict() -> World {
     world
 }
 
+/// Such a stack ends the login of a code that it is shown twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_is_pasted_twice_does_not_end_its_login() {
+    let world = strict().await;
+    let control = world.stack.control();
+    let code = control.login_code("alice").unwrap();
+    let paste = async || {
+        world
+            .ctl_with_input(&["login", "--code-stdin"], &code)
+            .await
+    };
+    paste().await.ok();
+    control.reset_counts();
+    paste().await.ok();
+    assert_eq!(control.calls(Endpoint::Token), 0);
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+    // Once its login is over, the stack decides, as ever.
+    world.ctl(&["logout"]).await.ok();
+    paste().await.failed(6);
+    assert!(control.calls(Endpoint::Token) > 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_that_was_sent_is_waited_for_whatever_stops() {
     let mut world = strict().await;

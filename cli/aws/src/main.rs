@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use quilt_client::Client;
-use quilt_proto::RegistryHost;
+use quilt_proto::{CatalogUrl, RegistryHost};
 use zeroizing_alloc::ZeroAlloc;
 
 use crate::failure::Failure;
@@ -54,6 +54,9 @@ enum Task {
         id: String,
         #[arg(long)]
         accept_registry: Option<RegistryHost>,
+        /// The catalog that is meant where none is named
+        #[arg(long)]
+        default_catalog: Option<CatalogUrl>,
     },
     /// Run a query with the session's AWS credentials
     Athena {
@@ -88,7 +91,14 @@ async fn run(task: Task) -> Result<(), Failure> {
             daemon,
             id,
             accept_registry,
-        } => secret::use_it(&daemon, &id, accept_registry).await,
+            default_catalog,
+        } => {
+            let meant = secret::Meant {
+                accept_registry,
+                default_catalog,
+            };
+            secret::use_it(&daemon, &id, meant).await
+        }
         Task::Athena { daemon, query } => athena::run(&daemon, &query).await,
     }
 }

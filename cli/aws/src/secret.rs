@@ -6,7 +6,7 @@ use std::io::{Write, stdout};
 use quilt_client::Error;
 use quilt_proto::api::UseApiKey;
 use quilt_proto::wire::ApiKeyHandover;
-use quilt_proto::{ApiKeySecret, Command, RegistryHost, Secret};
+use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost, Secret};
 use serde::Deserialize;
 
 use crate::failure::{Failure, note, one_line, shown_json};
@@ -19,17 +19,20 @@ struct Fields {
     key: Option<Secret>,
 }
 
-pub(crate) async fn use_it(
-    daemon: &Daemon,
-    id: &str,
-    accept_registry: Option<RegistryHost>,
-) -> Result<(), Failure> {
+/// Where a key may go, as the user saw it before it was read.
+pub(crate) struct Meant {
+    pub(crate) accept_registry: Option<RegistryHost>,
+    pub(crate) default_catalog: Option<CatalogUrl>,
+}
+
+pub(crate) async fn use_it(daemon: &Daemon, id: &str, meant: Meant) -> Result<(), Failure> {
     let key = read(id).await?.secret().clone();
     let session = daemon
         .client()?
         .send(&UseApiKey(ApiKeyHandover {
-            accept_registry,
-            ..key.into()
+            key,
+            accept_registry: meant.accept_registry,
+            default_catalog: meant.default_catalog,
         }))
         .await
         .map_err(|error| again(error, daemon, id))?;

@@ -19,7 +19,7 @@ pub(super) fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         _ => None,
     };
     let argument = context(ContextKind::InvalidArg)
-        .filter(|argument| argument.starts_with(['-', '<']))
+        .filter(|argument| argument.starts_with(['-', '<', '[']))
         .map(|argument| without_value(&argument));
     let named = |what: &str| argument.as_ref().map(|name| format!("{what} {name}"));
     let what = match error.kind() {

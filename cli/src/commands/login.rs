@@ -16,7 +16,9 @@ use self::welcome::welcome;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
-use crate::{args, completion, key_source, output, registry_consent, secret_prompt};
+use crate::{
+    args, catalog_variable, completion, key_source, output, registry_consent, secret_prompt,
+};
 
 /// Stands for a catalog that the reader has to name.
 const TO_BE_NAMED: &str = "https://YOUR-CATALOG";
@@ -69,7 +71,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             let what = "the catalog is given twice";
             Err(Failure::new(exit::USAGE, what))
         }
-        Some(catalog) => one(&context.of_catalog(catalog), args),
+        Some(catalog) => {
+            let there = context.of_catalog(catalog);
+            one(&there, args)?;
+            // The next command of this shell may be about another one.
+            if !context.global().json
+                && let Some(Ok(_)) = catalog_variable::named(context)
+                && let Ok(there) = there.pinned()
+            {
+                catalog_variable::tell_of_another_than(context, there.global().catalog.as_deref());
+            }
+            Ok(())
+        }
         None => one(context, args),
     }
 }
@@ -165,7 +178,7 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     // The code is of the page that was shown.
     let (meant, accept) = if args.code_stdin {
-        (context.clone(), args.accept_registry.clone())
+        (context.pinned()?, args.accept_registry.clone())
     } else {
         let (catalog, accept) = show_page(context, args)?;
         (context.of_catalog(catalog.as_str()), accept)

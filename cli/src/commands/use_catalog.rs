@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::look::said;
 use crate::{catalog_variable, completion, output};
 
-use super::{config, setup};
+use super::{config, doctor, setup};
 
 /// Which catalog.
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let is_switched = is_other("navigator_url");
     if is_switched && setup::has_set_up_aws() {
         let follow = "AWS profiles that name no catalog follow it";
-        if is_other("region") {
+        let region = values.get("region").and_then(|region| region.as_str());
+        if region.is_some_and(doctor::has_profile_of_another_region) {
             let what = format!("{follow}, with the region they had until they are set up again");
             output::advise(&what, &Command::of("quiltctl setup aws"));
         } else {
@@ -54,7 +55,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // A process of quilt3's has read its files once.
     let gateway = context.of_all_catalogs().send(&ReadGateway);
     if is_switched && gateway.is_ok_and(|gateway| gateway.catalog_url.is_some()) {
-        let what = "Restart programs that use quilt3; for the new variables of Quilt's MCP server";
+        output::note("Programs that use quilt3 follow it once they are restarted.");
+        let what = "Quilt's MCP server needs other variables, which this prints";
         output::advise(what, &Command::of("quiltctl setup quilt3"));
     }
     Ok(())

@@ -46,8 +46,12 @@ fn a_code_on_stdin_is_trimmed_and_sent() {
     );
     assert_eq!(ran.stderr, "");
     assert_eq!(ran.ok(), "https://x.example\n");
+    // To the catalog that was meant when it was asked for.
+    let asked = requests.recv().unwrap();
+    assert!(asked.starts_with("GET /v1/session"), "{asked}");
     let request = requests.recv().unwrap();
-    assert!(request.starts_with("POST /v1/session HTTP"), "{request}");
+    let there = "POST /v1/session?catalog=https";
+    assert!(request.starts_with(there), "{request}");
     assert!(request.ends_with(" {\"code\":\"the-code\"}"), "{request}");
 }
 
@@ -73,7 +77,11 @@ fn bad_codes_are_refused_before_they_are_sent() {
         let ran = feed(home.command(&["login", "--code-stdin"]), input);
         assert_eq!((ran.code, ran.stdout.as_str()), (8, ""), "{ran:?}");
     }
-    assert!(requests.try_recv().is_err());
+    assert!(
+        requests
+            .try_iter()
+            .all(|request| request.starts_with("GET "))
+    );
 }
 
 /// A terminal: the person's side and the program's.

@@ -59,7 +59,7 @@ fn daemon(home: &Home) {
         };
         let path = target.split('?').next().unwrap();
         let gateway = r#"{"changed":true,"catalog_url":"https://demo.quilt.example","registry_url":null,"gateway_url":"http://127.0.0.1:28517","listening":true,"files":[],"imported":false,"own_login":false,"without_api_keys":false,"rights_changed":false,"login":null,"addresses":[]}"#;
-        let problem = r#"{"type":"about:blank","title":"x","status":403,"code":"stack_refused","detail":"the code was not accepted: “Invalid refresh token”; a code works once: copy a new one whole, from the page as it is now","hint":"quiltctl login https://demo.quilt.example"}"#;
+        let problem = r#"{"type":"about:blank","title":"x","status":403,"code":"stack_refused","detail":"the code was not accepted: “Invalid refresh token”; a code works once, and at the catalog whose page showed it: copy a new one whole","hint":"quiltctl login https://demo.quilt.example"}"#;
         let config = r#"{"navigator_url":"https://demo.quilt.example","region":"us-east-1","registryUrl":"http://127.0.0.1:28517","telemetry_disabled":false,"default_remote_registry":null}"#;
         let (code, body) = match (method, path) {
             ("DELETE", _) => (204, String::new()),

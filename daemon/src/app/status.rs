@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quilt_proto::CatalogUrl;
-use quilt_proto::wire::{CatalogStatus, Protection, SessionUser, Status};
+use quilt_proto::wire::{CatalogStatus, CredentialStatus, Protection, SessionUser, Status};
 
 use super::App;
 use crate::session::Session;
@@ -22,11 +22,20 @@ impl App {
                 drop(self.sessions.session(named));
             }
         }
+        let default = self.catalog(None).ok();
+        let held = |of: &CatalogUrl| {
+            let all = self.vault.status(of).into_iter();
+            // What failed there counts while somebody would ask there again.
+            let counts = |it: &CredentialStatus| {
+                it.expires_at.is_some() || settings.is_used_with(&it.profile, of, default.as_ref())
+            };
+            all.filter(counts).collect()
+        };
         let of = |session: &Session| CatalogStatus {
             catalog_url: session.catalog().clone(),
             registry_url: session.shown_registry(),
             session: session.status(),
-            credentials: self.vault.status(session.catalog()),
+            credentials: held(session.catalog()),
             alias: settings.alias(session.catalog()).map(str::to_owned),
             user: self.user_of(session),
             hint: None,
@@ -61,7 +70,7 @@ impl App {
             grants: self.grants.list(),
             network: self.settings.current().network_status(),
             audited: self.audit.recorded(),
-            default_catalog: self.catalog(None).ok(),
+            default_catalog: default.clone(),
             catalogs: self
                 .sessions
                 .all()

@@ -36,7 +36,7 @@ pub enum CredentialError {
         asked: CatalogUrl,
     },
     /// There is no such profile.
-    #[error("there is no profile '{name}'; there are {}{}", names(known), because(problem.as_deref()))]
+    #[error("there is no profile '{name}' in quiltd.toml; there are {}{}", names(known), because(problem.as_deref()))]
     UnknownProfile {
         /// The name asked for.
         name: ProfileName,

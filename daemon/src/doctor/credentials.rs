@@ -19,11 +19,8 @@ pub(super) async fn check(
 ) -> Vec<Result<String, Diagnostic>> {
     let held = context.vault.status(session.catalog());
     let settings = context.settings.current();
-    // What names no catalog was of another one when it failed.
     let is_of_this = |name: &ProfileName| {
-        let profile = settings.profile(name);
-        profile.is_some_and(|profile| profile.catalog.is_some())
-            || context.default_catalog == Some(session.catalog())
+        settings.is_used_with(name, session.catalog(), context.default_catalog)
     };
     let failing = held
         .into_iter()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
@@ -11,6 +11,7 @@ use quilt_trust::{Rights, Role};
 use serde_json::{Map, Value, json};
 
 use super::config_keys;
+use crate::blocked_threads::may_block;
 use crate::files::{self, Cached, FileError, wrap_file_error};
 
 /// What the file is called.
@@ -65,6 +66,13 @@ wrap_file_error!(ConfigError);
 pub struct ConfigFile {
     dir: PathBuf,
     known: Arc<Cached<Parsed>>,
+    turn: Arc<Mutex<()>>,
+}
+
+/// The turn of who reads the file, changes it and writes it.
+#[must_use]
+pub(super) struct Turn<'a> {
+    _guard: MutexGuard<'a, ()>,
 }
 
 /// What is in the file.
@@ -79,7 +87,15 @@ impl ConfigFile {
     /// The file in the SDK's directory, which need not exist yet.
     pub fn new(dir: PathBuf) -> Self {
         let known = Arc::new(Cached::new(dir.join(NAME)));
-        Self { dir, known }
+        let turn = Arc::default();
+        Self { dir, known, turn }
+    }
+
+    /// Until its end nobody else in this daemon changes the file. Programs of the
+    /// SDK take no turns, nor does a daemon with another state directory.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        let guard = may_block(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        Turn { _guard: guard }
     }
 
     /// Where it is, or would be.
@@ -259,6 +275,7 @@ impl ConfigFile {
         catalog: &CatalogUrl,
         published: &Map<String, Value>,
     ) -> Result<bool, ConfigError> {
+        let _turn = self.turn();
         if self.catalog()?.is_some() {
             return Ok(false);
         }
@@ -274,6 +291,7 @@ impl ConfigFile {
         catalog: &CatalogUrl,
         published: &Map<String, Value>,
     ) -> Result<ConfigValues, ConfigError> {
+        let _turn = self.turn();
         let values = self.adopted(catalog, published);
         self.write(&self.render(&values)?, true)?;
         Ok(values)
@@ -285,6 +303,7 @@ impl ConfigFile {
 
     /// Back to the SDK's defaults, with a backup.
     pub fn reset(&self) -> Result<ConfigValues, ConfigError> {
+        let _turn = self.turn();
         let values = config_keys::defaults(&self.dir);
         self.write(&self.render(&values)?, true)?;
         Ok(values)
@@ -292,6 +311,15 @@ impl ConfigFile {
 
     /// Sets some values and keeps the rest, unknown keys included.
     pub fn merge(&self, changes: &ConfigValues) -> Result<ConfigValues, ConfigError> {
+        self.merge_in_turn(&self.turn(), changes)
+    }
+
+    /// The same for who has the turn.
+    pub(super) fn merge_in_turn(
+        &self,
+        _turn: &Turn<'_>,
+        changes: &ConfigValues,
+    ) -> Result<ConfigValues, ConfigError> {
         let mut values = self.read()?;
         for (key, value) in changes {
             values.insert(key.clone(), config_keys::check(key, value)?);

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::auth_file::AuthFile;
+use super::config_file::Turn;
 use super::file_modes::FileModes;
 use super::login_import_note::LoginImport;
 use super::placeholder::Placeholder;
@@ -158,6 +159,7 @@ impl SdkFiles {
         }
         // Looked at before anything is written, like the other file below.
         self.auth.login(lead.gateway.as_str())?;
+        let turn = self.config.turn();
         let text = self
             .config
             .redirected(lead.catalog, lead.published, lead.gateway)?;
@@ -180,6 +182,7 @@ impl SdkFiles {
         };
         self.record.save(&redirection)?;
         let written = self.write(lead, grant, before.as_ref(), &text);
+        drop(turn);
         if written.is_err() && before.is_none() {
             // Undoing can fail for the same reason; the first is to be told.
             let _ = self.undo();
@@ -251,11 +254,12 @@ impl SdkFiles {
         let Some(redirection) = self.redirection()? else {
             return Ok(false);
         };
+        let turn = self.config.turn();
         if self.redirects_to(&redirection.gateway_url)? {
             if self.is_as_written(&redirection)? {
                 self.config.put_back(redirection.config_before.as_deref())?;
             } else {
-                self.point_to(&redirection.registry_url)?;
+                self.point_to(&turn, &redirection.registry_url)?;
             }
         }
         self.auth.forget_at(&redirection.gateway_url)?;
@@ -273,7 +277,7 @@ impl SdkFiles {
         registry: &RegistryUrl,
     ) -> Result<(), SdkFileError> {
         if self.redirects_to(gateway)? {
-            self.point_to(registry)?;
+            self.point_to(&self.config.turn(), registry)?;
         }
         self.auth.forget_grants_but(gateway)?;
         self.clear(gateway)
@@ -301,9 +305,10 @@ impl SdkFiles {
         self.placeholder.is_there()
     }
 
-    fn point_to(&self, registry: &RegistryUrl) -> Result<(), SdkFileError> {
+    fn point_to(&self, turn: &Turn<'_>, registry: &RegistryUrl) -> Result<(), SdkFileError> {
         let changes = [("registryUrl".to_owned(), json!(registry))];
-        self.config.merge(&changes.into_iter().collect())?;
+        self.config
+            .merge_in_turn(turn, &changes.into_iter().collect())?;
         Ok(())
     }
 
@@ -348,6 +353,7 @@ impl SdkFiles {
             gateway_url,
             ..
         } = redirection;
+        let _turn = self.config.turn();
         let text = self
             .config
             .led_back(catalog_url, registry_url, gateway_url)?;

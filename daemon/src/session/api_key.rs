@@ -10,7 +10,7 @@ use super::epoch::Epoch;
 use super::key_in_use::{KeyInfo, Rotation};
 use super::key_origin::KeyMark;
 use super::{Bearer, Identity, Session, SessionError};
-use crate::token_store::{ApiKeyHash, CatalogPatch};
+use crate::token_store::{CatalogPatch, SecretHash};
 
 /// A key that could not be read at the start.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Session {
     /// catalog's registry knew it first.
     pub fn remember_given_key(&self, key: &Secret) {
         self.learn(CatalogPatch {
-            api_keys: vec![ApiKeyHash::of(key)],
+            api_keys: vec![SecretHash::of(key)],
             ..CatalogPatch::default()
         });
     }
@@ -85,7 +85,7 @@ impl Session {
         let of = self
             .dependencies
             .store
-            .catalogs_of_api_key(&ApiKeyHash::of(key));
+            .catalogs_of_api_key(&SecretHash::of(key));
         if of.is_empty() || of.contains(&self.catalog) {
             self.remember_given_key(key);
         }

@@ -1,19 +1,24 @@
 //! Logging in with a pasted code, and taking up what a login brought.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use quilt_proto::{RegistryHost, Secret};
+use quilt_proto::{RegistryHost, RegistryUrl, Secret};
 
 use super::token_rotation::{RECHECK, TOKENS};
 use super::unsaved_tokens::Unsaved;
 use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::clock::ClockSkew;
 use crate::stack::Tokens;
-use crate::token_store::{LoginMethod, Record, Reservation};
+use crate::token_store::{LoginMethod, Record, Reservation, SecretHash};
 
 /// The longest code accepted, in bytes.
 const MAX_CODE: usize = 16 * 1024;
+
+/// How long a login that was made with the same code may take to show that it
+/// works.
+const SPENT: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Logs in with a pasted code, at a registry the user has agreed to.
@@ -66,6 +71,11 @@ impl Session {
     ) -> Result<LoginOutcome, SessionError> {
         let registry_url = trusted.registry().clone();
         self.still_trusted(trusted).await?;
+        let spent = SecretHash::of(&code);
+        if let Some(token) = self.token_of_login_by(&spent, &registry_url).await {
+            let so_far = self.last_user().await;
+            return Ok(self.login_outcome(trusted, &token, so_far).await);
+        }
         let reservation = self.dependencies.store.reserve().await?;
         let stack = &self.dependencies.stack;
         let tokens = match stack.exchange(&registry_url, &code).await {
@@ -92,7 +102,24 @@ impl Session {
             ended_at: None,
             role_switches: 0,
         };
-        self.adopt(epoch, trusted, record, reservation).await
+        let login = record.login_id.clone();
+        let outcome = self.adopt(epoch, trusted, record, reservation).await?;
+        self.state().spent_code = Some((login, spent));
+        Ok(outcome)
+    }
+
+    /// The access token, where the login there is was made with this very code: a
+    /// stack that is shown it again takes it for stolen, and ends the login (RFC
+    /// 9700, 4.14.2). Nothing where the login does not work.
+    async fn token_of_login_by(&self, code: &SecretHash, registry: &RegistryUrl) -> Option<Secret> {
+        let is_same = {
+            let state = self.state();
+            let login = state.login.as_ref()?;
+            let (by, spent) = state.spent_code.as_ref()?;
+            *by == login.id && spent == code
+        };
+        let token = self.tokens.value(SPENT).await.ok().filter(|_| is_same)?;
+        (token.registry == *registry).then(|| token.token.clone())
     }
 
     /// Stores a fresh login, makes it this session's, and asks whose it is.

@@ -56,7 +56,7 @@ use crate::clock::SharedClock;
 use crate::files::Stamp;
 use crate::metrics::RefreshMeter;
 use crate::stack::StackClient;
-use crate::token_store::{ApiKeyHash, Store, StoreError};
+use crate::token_store::{SecretHash, Store, StoreError};
 
 /// How many catalogs without a session are remembered.
 const MAX_IDLE: usize = 64;
@@ -212,7 +212,7 @@ impl Sessions {
     /// one whose registry was the first to know it, and those that the user gave
     /// it for since.
     pub fn catalogs_of_key(&self, key: &ApiKeySecret) -> Vec<CatalogUrl> {
-        let hash = ApiKeyHash::of(key.secret());
+        let hash = SecretHash::of(key.secret());
         self.dependencies.store.catalogs_of_api_key(&hash)
     }
 

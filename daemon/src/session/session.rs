@@ -15,7 +15,7 @@ use super::identity::Announcer;
 use super::token_rotation::{AccessToken, TokenSource};
 use super::{Bearer, Dependencies, Identity, SessionError};
 use crate::refresh::{Policy, RefreshContext, RefreshError, Refresher};
-use crate::token_store::{KeptUser, Record, StoreError};
+use crate::token_store::{KeptUser, Record, SecretHash, StoreError};
 
 /// A session: logged out, logged in, ended, or an API key over any of these.
 pub struct Session {
@@ -33,6 +33,8 @@ pub struct Session {
 pub(super) struct State {
     /// The login, without its tokens.
     pub(super) login: Option<Login>,
+    /// By which code which login was made here.
+    pub(super) spent_code: Option<(String, SecretHash)>,
     /// The stack refuses the login's tokens although it has just issued them.
     pub(super) refusal_backoff: Option<RefusalBackoff>,
     /// Why a logout is not stored yet: a restart would undo it.

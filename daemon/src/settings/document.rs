@@ -20,9 +20,13 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, SettingsError> {
         let root = DeTable::parse(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
+            let span = error.span().unwrap_or_default();
             // The parser's own words name tokens, never values.
-            at(text, start, quotable(error.message()))
+            let what = quotable(error.message());
+            // A header or key that stands there, which is no secret.
+            let key = text.get(span.clone()).filter(|_| what == "duplicate key");
+            let key = key.map_or_else(String::new, |key| format!(" '{}'", quotable(key)));
+            at(text, span.start, format!("{what}{key}"))
         })?;
         Ok(Self { text, root })
     }

@@ -118,6 +118,21 @@ impl Settings {
         }
     }
 
+    /// Whether somebody would ask for a profile with this catalog: one that names
+    /// no catalog is used with the `default` one.
+    pub fn is_used_with(
+        &self,
+        name: &ProfileName,
+        catalog: &CatalogUrl,
+        default: Option<&CatalogUrl>,
+    ) -> bool {
+        let profile = self.profile(name);
+        let named = profile
+            .as_ref()
+            .and_then(|profile| profile.catalog.as_ref());
+        name.is_default() || named.or(default) == Some(catalog)
+    }
+
     /// Every profile by name, `default` first.
     pub fn profiles(&self) -> Vec<(ProfileName, Arc<Profile>)> {
         let default = ProfileName::default_profile();

@@ -72,9 +72,17 @@ fn catalog(
     let text = entry.string()?;
     match catalogs.get(text) {
         Some(catalog) => Ok(Some(catalog.clone())),
-        None => CatalogUrl::from_typed(text)
-            .map(Some)
-            .map_err(|error| entry.error(error.to_string())),
+        None => CatalogUrl::from_typed(text).map(Some).map_err(|error| {
+            let names: Vec<&str> = catalogs.keys().map(String::as_str).collect();
+            let names = match names.as_slice() {
+                [] => String::new(),
+                names => format!(
+                    ", or the name of one below [catalogs]: {}",
+                    names.join(", ")
+                ),
+            };
+            entry.error(format!("{error}{names}"))
+        }),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
-use super::api_key_hash::ApiKeyHash;
 use super::known_catalogs::{Catalogs, KeptUser, KnownCatalog, MOST_NAMED};
+use super::secret_hash::SecretHash;
 
 /// What has become known of one catalog; `None` where that is nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct CatalogPatch {
     /// The machine on which an API key is in use.
     pub api_key_on: Option<Option<String>>,
     /// Hashes of API keys that its registry has known.
-    pub api_keys: Vec<ApiKeyHash>,
+    pub api_keys: Vec<SecretHash>,
 }
 
 /// How many API keys are remembered a catalog.
@@ -87,7 +87,7 @@ impl CatalogPatch {
 }
 
 /// Adds those that were used last; those that were not for longest make way.
-fn add_newer(known: &mut Vec<ApiKeyHash>, newer: Vec<ApiKeyHash>) {
+fn add_newer(known: &mut Vec<SecretHash>, newer: Vec<SecretHash>) {
     for key in newer {
         known.retain(|other| *other != key);
         known.push(key);

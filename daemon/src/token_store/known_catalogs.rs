@@ -15,10 +15,10 @@ use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::api_key_hash::ApiKeyHash;
 use super::catalog_patch::{CatalogPatch, CatalogPatches};
 use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
+use super::secret_hash::SecretHash;
 use super::{StoreError, StoreNote};
 use crate::blocked_threads::may_block;
 use crate::files;
@@ -47,7 +47,7 @@ pub struct KnownCatalog {
     pub api_key_on: Option<String>,
     /// Hashes of API keys that its registry has known, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub api_keys: Vec<ApiKeyHash>,
+    pub api_keys: Vec<SecretHash>,
     /// Where secrets of other catalogs on the same server went: of this one, it
     /// may be, by another spelling.
     #[serde(skip)]

@@ -4,7 +4,6 @@
 //! The whole of it is one small document, read and replaced as a unit under a
 //! lock that other daemons on the same state directory respect as well.
 
-mod api_key_hash;
 mod backend;
 mod catalog_patch;
 mod document;
@@ -17,6 +16,7 @@ mod known_catalogs;
 mod lock;
 mod memory;
 mod open;
+mod secret_hash;
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod session_bus;
 #[cfg(test)]
@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use quilt_proto::{CatalogUrl, quoted};
 
-pub use self::api_key_hash::ApiKeyHash;
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::catalog_patch::CatalogPatch;
@@ -37,6 +36,7 @@ pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
+pub use self::secret_hash::SecretHash;
 use crate::files::{FileError, Held, Stamp, wrap_file_error};
 
 /// Why the store could not be read or written.
@@ -253,7 +253,7 @@ impl Store {
     }
 
     /// The catalogs that an API key is known to be of.
-    pub fn catalogs_of_api_key(&self, hash: &ApiKeyHash) -> Vec<CatalogUrl> {
+    pub fn catalogs_of_api_key(&self, hash: &SecretHash) -> Vec<CatalogUrl> {
         let known = self.known_catalogs.all().unwrap_or_default().into_iter();
         let known = known.filter(|(_, known)| known.api_keys.contains(hash));
         known.map(|(catalog, _)| catalog).collect()

@@ -44,6 +44,9 @@ pub struct Grant {
     /// The profile's AWS region, where known.
     #[serde(default)]
     pub region: Option<String>,
+    /// The catalog whose credentials it opens, whichever is the default one later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_url: Option<CatalogUrl>,
 }
 
 /// What a grant opens.

@@ -98,7 +98,12 @@ fn codes(findings: &[Finding]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_machine_has_nothing_to_mend() {
     let world = healthy().await;
-    let run = sh(&world, &[], "quiltctl doctor --verbose").await;
+    // Where a shell names no profile, it is said how.
+    let said = sh(&world, &[], "quiltctl doctor").await.ok();
+    let export = said.lines().last().unwrap_or_default();
+    assert!(export.ends_with("run: export AWS_PROFILE=quilt"), "{said}");
+    let named = [("AWS_PROFILE", "quilt")];
+    let run = sh(&world, &named, "quiltctl doctor --verbose").await;
     let said = run.ok();
     let verdict = said.lines().last().unwrap_or_default();
     assert!(verdict.contains("Nothing is wrong"), "{said}");

@@ -167,7 +167,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         // A catalog nobody is logged in to, on a port nobody listens on.
         variables: &[("QUILT_CATALOG", "http://127.0.0.1:1")],
-        codes: &["stack_unreachable", "login_required", "catalog_differs"],
+        codes: &["catalog_differs", "stack_unreachable", "login_required"],
         hint: "unset QUILT_CATALOG",
         ..FAULT
     },

@@ -3,6 +3,7 @@
 mod fake;
 mod faults;
 mod hang_up;
+mod lying_listing;
 mod many;
 mod meant;
 mod moto;

@@ -1,12 +1,9 @@
 //! API keys: set, given at the start, made and rotated.
 
-use std::process::Stdio;
-
 use quilt_proto::wire::TokenKind;
 use quilt_proto::{ErrorCode, Secret};
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Run, binaries};
-use tokio::io::AsyncWriteExt;
 
 use super::Two;
 use crate::gateway::own_keys::me;
@@ -168,14 +165,8 @@ async fn a_key_that_was_made_somewhere_goes_to_no_other_catalog_unnamed() {
 /// Runs quiltctl where nothing but the configuration names a catalog.
 async fn unnamed(two: &Two, args: &[&str], key: &str) -> Run {
     let mut command = two.world.ctl_command(args);
-    command.env_remove("QUILT_CATALOG").stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // It may end without reading all of it.
-    let _ = stdin.write_all(key.as_bytes()).await;
-    drop(stdin);
-    Run::from(child.wait_with_output().await.unwrap())
+    command.env_remove("QUILT_CATALOG");
+    Run::with_input(command, key).await
 }
 
 async fn stays(two: &Two, key: &str) {

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use quilt_tests::fake_stack::Endpoint;
 use quilt_tests::harness::Run;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::Two;
@@ -35,6 +36,33 @@ async fn use_other(two: &Two) {
 fn heard(two: &Two) -> u64 {
     let control = two.other.control();
     control.calls(Endpoint::Token) + control.calls(Endpoint::Graphql)
+}
+
+/// Gives a secret to a command that has been waiting for it, once the other catalog
+/// is the default one.
+async fn slowly(two: &Two, mut command: Command, secret: &str) -> (i32, String) {
+    let looked = async || {
+        let metrics = two.world.ask("GET", "/metrics", "*/*", None).await.text();
+        let lines = metrics
+            .lines()
+            .filter(|line| line.contains("\"/v1/session\""));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = looked().await;
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    // It has asked which catalog is meant.
+    while looked().await == before {
+        tokio::task::yield_now().await;
+    }
+    use_other(two).await;
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(secret.as_bytes()).await.unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), shown)
 }
 
 async fn started() -> Two {
@@ -76,6 +104,23 @@ async fn a_code_goes_to_the_catalog_whose_page_was_shown() {
         )
         .unwrap();
     }
+    // Nor does one that is typed, or comes from a program, without a page.
+    for is_typed in [true, false] {
+        let code = two.world.stack.control().login_code("alice").unwrap();
+        let stdin = command(&two, &["login", "--code-stdin"]);
+        let (code, shown) = if is_typed {
+            let ctl = Terminal::of(stdin).shows("Code: ").await;
+            use_other(&two).await;
+            ctl.types(&format!("{code}\r")).end().await
+        } else {
+            slowly(&two, stdin, &code).await
+        };
+        assert_eq!(code, 0, "{shown}");
+        assert_eq!(heard(&two), 0, "the other registry was sent the code");
+        run(&two, &["use", two.world.stack.catalog_url()])
+            .await
+            .ok();
+    }
     // The other one is heard where it is meant.
     use_other(&two).await;
     let code = two.other.control().login_code("alice").unwrap();
@@ -103,6 +148,15 @@ async fn a_key_that_is_typed_goes_to_the_catalog_that_was_the_default_one_before
             .ok();
     }
     assert_eq!(two.world.stack.control().key_count(), 1, "one is revoked");
+    // Nor from a program that takes its time, nor where only the key is typed at
+    // a terminal.
+    let key = two.key();
+    let (code, shown) = slowly(&two, command(&two, &["login", "--api-key"]), &key).await;
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(heard(&two), 0, "the other registry was sent the key");
+    run(&two, &["use", two.world.stack.catalog_url()])
+        .await
+        .ok();
     // A key that is known at another one is that one's all the same.
     let key = two.key();
     two.use_key(&key, &[]).await.ok();

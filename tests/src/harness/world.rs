@@ -42,6 +42,28 @@ impl From<Output> for Run {
 }
 
 impl Run {
+    /// Of a command that is given this on stdin.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn with_input(mut command: Command, input: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("quiltctl can be started");
+        let mut stdin = child.stdin.take().expect("its stdin is piped");
+        // It may end without reading all of it.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        child
+            .wait_with_output()
+            .await
+            .expect("quiltctl can be waited for")
+            .into()
+    }
+
     /// Standard output of a run that went well.
     ///
     /// # Panics
@@ -167,22 +189,7 @@ impl World {
     /// # Panics
     /// When it cannot be started.
     pub async fn ctl_with_input(&self, args: &[&str], input: &str) -> Run {
-        let mut child = self
-            .ctl_command(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("quiltctl can be started");
-        let mut stdin = child.stdin.take().expect("its stdin is piped");
-        // It may end without reading all of it.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        child
-            .wait_with_output()
-            .await
-            .expect("quiltctl can be waited for")
-            .into()
+        Run::with_input(self.ctl_command(args), input).await
     }
 
     /// A client of the daemon, for this stack.

@@ -18,8 +18,15 @@ pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
         }
     };
     let configured = daemon.configured_catalog()?;
-    (named != configured).then(|| {
-        let what = format!("{NAME} names {named} here, while programs without it use {configured}");
+    if named == configured {
+        return None;
+    }
+    let without = format!("while programs without it use {configured}");
+    Some(if daemon.sessions().contains(&named) {
+        let what = format!("{NAME} names {named} here, {without}");
         Finding::warning(FindingCode::CatalogDiffers, what, unset())
+    } else {
+        let what = format!("{NAME} names {named} here, where nobody ever logged in, {without}");
+        Finding::error(FindingCode::CatalogDiffers, what, unset())
     })
 }

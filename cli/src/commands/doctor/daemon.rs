@@ -73,6 +73,8 @@ pub(super) fn examine(
         network: status.map(|status| status.network),
         ..Daemon::default()
     };
+    // First: what else there is to say of catalogs may all be due to it.
+    report.add(super::catalog_variable::check(context, &daemon));
     let mut left: BTreeSet<Option<String>> = aws
         .iter()
         .filter_map(AwsProfile::call)

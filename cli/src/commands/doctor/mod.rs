@@ -39,7 +39,7 @@ mod web_identity;
 
 use quilt_proto::wire::Finding;
 
-use self::aws_profile::AwsFiles;
+use self::aws_profile::{AwsFiles, AwsProfile};
 use self::report::Report;
 use self::variables::Variables;
 use super::setup;
@@ -71,6 +71,19 @@ pub(crate) struct Args {
 /// The short form, for somebody who watches.
 pub(super) fn briefly(context: &Context) -> Result<(), Failure> {
     run(context, &Args { verbose: false })
+}
+
+/// Whether an AWS profile that follows the default catalog is set up for another
+/// region than this.
+pub(super) fn has_profile_of_another_region(region: &str) -> bool {
+    let files = AwsFiles::read(&mut Report::default());
+    let follows = |profile: &&AwsProfile| {
+        let call = profile.call();
+        call.is_some_and(|call| call.catalog.is_none() && call.recipe.is_none())
+    };
+    let profiles = files.profiles();
+    let mut lines = profiles.iter().filter(follows).flat_map(|it| &it.settings);
+    lines.any(|line| line.key == "region" && line.value != region)
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -120,7 +133,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report.add(foreign_home::check_state(daemon.is_some()));
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
-        report.add(catalog_variable::check(context, &daemon));
         if let Some(there) = daemon.network() {
             let is_managed = setup::is_managed();
             report.add(network::check(
@@ -143,6 +155,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             programs::prove(&variables, &profiles, &mut report);
         }
     }
+    report.by_profile(named_profile::to_be_named(&variables, &files));
     drop(progress);
     report.print(context, args.verbose)
 }

@@ -14,6 +14,24 @@ pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
         .collect()
 }
 
+/// The profile that has to be named for quiltd's credentials: where there is one,
+/// and nothing in this shell leads there, or elsewhere.
+pub(super) fn to_be_named(variables: &Variables, files: &AwsFiles) -> Option<String> {
+    const OTHER_WAYS: [&str; 5] = [
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    ];
+    let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
+    if !variables.set(&OTHER_WAYS).is_empty() || files.leads_to("default", &ours) {
+        return None;
+    }
+    let usual = ours.iter().find(|ours| *ours == "quilt");
+    usual.or(ours.first()).cloned()
+}
+
 fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
     let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
     if files.leads_to(name, &ours) {

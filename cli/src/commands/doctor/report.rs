@@ -1,5 +1,6 @@
 //! What was found and what was proven.
 
+use quilt_proto::Command;
 use quilt_proto::wire::{Diagnosis, Finding, FindingCode, Severity};
 
 use crate::commands::status::view;
@@ -8,9 +9,10 @@ use crate::exit::{self, Failure};
 use crate::look::{Line, Look, Screen, Symbol, says};
 use crate::output;
 
-/// In the order it was found.
+/// In the order it was found; and the AWS profile that programs of this shell
+/// have to name, where they do not get to quiltd without.
 #[derive(Debug, Default)]
-pub(super) struct Report(Diagnosis);
+pub(super) struct Report(Diagnosis, Option<String>);
 
 impl Report {
     /// Takes findings up; one that was found twice counts once.
@@ -27,6 +29,11 @@ impl Report {
         if !self.0.proven.contains(&line) {
             self.0.proven.push(line);
         }
+    }
+
+    /// Takes up by which profile alone programs get to quiltd.
+    pub(super) fn by_profile(&mut self, name: Option<String>) {
+        self.1 = name;
     }
 
     /// Whether this was found.
@@ -49,7 +56,14 @@ impl Report {
             output::json(&body)?;
         } else {
             let look = context.look();
-            screen(&look, &self.0, is_verbose).print(&look)?;
+            let mut screen = screen(&look, &self.0, is_verbose);
+            if let Some(name) = &self.1 {
+                let text = "  AWS programs use it where they name the profile:";
+                screen.line(Line::default().quiet(text));
+                let export = Command::of("export").variable("AWS_PROFILE", name);
+                screen.line(Line::command(4, &export));
+            }
+            screen.print(&look)?;
         }
         if self.has_errors() {
             return Err(Failure::quiet(exit::UNWELL));

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use quilt_proto::api::{CreateGrant, ReadProfiles};
 use quilt_proto::wire::GrantRequest;
-use quilt_proto::{ProfileName, locations, quoted};
+use quilt_proto::{CatalogUrl, ProfileName, locations, quoted};
 
 use crate::aws_variables;
 use crate::context::Context;
@@ -99,8 +99,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     // One that the user has set is meant.
     let is_chosen = aws_variables::REGIONS.into_iter().any(is_set);
-    let region = if args.socket_only {
-        hand_on_socket(context, args, &mut command)?
+    let (region, catalog) = if args.socket_only {
+        (hand_on_socket(context, args, &mut command)?, None)
     } else {
         grant(context, args, &mut command)?
     };
@@ -115,7 +115,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             command.env(name, &region);
         }
     }
-    name_what_it_is(context, args, &mut command);
+    name_what_it_is(context, args, catalog, &mut command);
     if let Some(length) = args.length {
         lasts_for::tell(context, args.profile.as_ref(), length);
     }
@@ -140,20 +140,34 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// Tells prompts and programs below as which profile of which catalog they act.
-fn name_what_it_is(context: &Context, args: &Args, command: &mut Command) {
+fn name_what_it_is(
+    context: &Context,
+    args: &Args,
+    granted: Option<CatalogUrl>,
+    command: &mut Command,
+) {
     let profile = args.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     command.env(aws_variables::PROFILE, profile.as_str());
     // Where the daemon does not say, whoever asks below says which they mean.
-    let profiles = context.send(&ReadProfiles).unwrap_or_default();
-    let used = profiles.into_iter().find(|known| known.name == profile);
-    if let Some(catalog) = used.and_then(|profile| profile.catalog_url) {
+    let asked = || {
+        let profiles = context.send(&ReadProfiles).unwrap_or_default();
+        let used = profiles.into_iter().find(|known| known.name == profile);
+        used?.catalog_url
+    };
+    // Not another one that is the default by now.
+    if let Some(catalog) = granted.or_else(asked) {
         command.env(locations::CATALOG_ENV, catalog.as_str());
     }
 }
 
 /// A grant for this process, in the variables SDKs read.
-fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option<String>, Failure> {
+/// Its region and its catalog.
+fn grant(
+    context: &Context,
+    args: &Args,
+    command: &mut Command,
+) -> Result<(Option<String>, Option<CatalogUrl>), Failure> {
     let grant = context.send(&CreateGrant(GrantRequest {
         profile: args.profile.clone(),
         ttl_seconds: None,
@@ -167,7 +181,7 @@ fn grant(context: &Context, args: &Args, command: &mut Command) -> Result<Option
     if let Some(file) = grant.token_file {
         command.env(aws_variables::CONTAINER_TOKEN_FILE, file);
     }
-    Ok(grant.region)
+    Ok((grant.region, grant.catalog_url))
 }
 
 /// That the endpoint is there for the program, and nobody else's later: in a

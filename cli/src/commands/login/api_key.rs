@@ -10,7 +10,7 @@ use super::welcome::welcome;
 use super::{Args, again, of_catalog};
 use crate::aws_helper::AwsHelper;
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::{key_source, output, registry_consent, secret_prompt};
 
 /// An API key, and where it comes from.
@@ -45,22 +45,22 @@ pub(in crate::commands) struct MeantByKey {
 }
 
 impl MeantByKey {
-    /// Where nobody waits, that of the moment counts.
     pub(in crate::commands) fn now(context: &Context) -> Result<Self, Failure> {
-        let unresolved = |context: Context| Self {
-            context,
-            default: None,
-        };
         if context.catalog()?.is_some() {
-            return Ok(unresolved(context.pinned()?));
+            return Ok(Self {
+                context: context.pinned()?,
+                default: None,
+            });
         }
-        if !secret_prompt::is_somebody_there() {
-            return Ok(unresolved(context.clone()));
-        }
-        let session = context.send(&ReadSession(SessionQuery::default()))?;
+        let default = match context.send(&ReadSession(SessionQuery::default())) {
+            Ok(session) => Some(session.catalog_url),
+            // There is none; the key may be known to be of one all the same.
+            Err(failure) if failure.code() == exit::INPUT => None,
+            Err(failure) => return Err(failure),
+        };
         Ok(Self {
             context: context.clone(),
-            default: Some(session.catalog_url),
+            default,
         })
     }
 }
@@ -119,6 +119,10 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     let accept = agreed_beforehand(&meant.context, args.accept_registry.clone())?;
     if let Some(id) = &args.key.api_key_secret {
         let helper = AwsHelper::new(&meant.context, "use-secret")?.option("--id", id);
+        let helper = match &meant.default {
+            Some(catalog) => helper.option("--default-catalog", catalog.as_str()),
+            None => helper,
+        };
         return Err(match &accept {
             Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
             None => helper.exec(),

@@ -6,6 +6,7 @@ pub(super) mod view;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quilt_proto::CatalogUrl;
 use quilt_proto::api::{ReadMe, ReadProfiles, ReadStatus};
 use quilt_proto::wire::{
     CatalogStatus, Finding, FindingCode, ProfileStatus, SessionState, SessionUser, Status,
@@ -13,7 +14,7 @@ use quilt_proto::wire::{
 
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{look, output, version};
+use crate::{catalog_variable, look, output, version};
 
 /// How long the stacks may take to say who is logged in.
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -32,6 +33,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.prompt {
         return prompt::run(context);
     }
+    let here = context;
     let context = &context.of_all_catalogs();
     context.print(&ReadStatus, |mut status| {
         let profiles = profiles(context, &status);
@@ -46,7 +48,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             let findings = std::mem::take(&mut status.findings);
             warn(view::not_at_a_session(&findings, &status.catalogs));
         }
-        view::screen(&look, &status, &profiles).print(&look)
+        view::screen(&look, &status, &profiles).print(&look)?;
+        let default = status.default_catalog.as_ref();
+        catalog_variable::tell_of_another_than(here, default.map(CatalogUrl::as_str));
+        Ok(())
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) fn of(error: &ApiError) -> Problem {
             403,
             ErrorCode::StackRefused,
             format!(
-                "the code was not accepted: {}; a code works once: copy a new one whole, from the page as it is now",
+                "the code was not accepted: {}; a code works once, and at the catalog whose page showed it: copy a new one whole",
                 clause(why)
             ),
         ),

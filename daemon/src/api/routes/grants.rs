@@ -39,8 +39,9 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
         warm_up(app, &session, &profile);
     }
     let region = app.region(session.catalog(), &profile).await;
+    let catalog = session.catalog().clone();
     let right = Right::Credentials {
-        catalog: session.catalog().clone(),
+        catalog: catalog.clone(),
         profile,
     };
     let open = |_| loopback::open_container(app);
@@ -55,6 +56,7 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
             .and_then(|path| path.into_os_string().into_string().ok()),
         expires_at: issued.expires_at,
         region,
+        catalog_url: Some(catalog),
     })
 }
 

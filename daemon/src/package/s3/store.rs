@@ -273,11 +273,15 @@ impl Store for S3Store {
 
     fn below(&self, folder: &str) -> Batches<String> {
         let root = self.key("");
-        self.pages(&format!("{folder}/"), false)
+        let below = format!("{folder}/");
+        let pages = self.pages(&below, false);
+        pages
             .map_ok(move |page| {
                 let keys = page.objects.iter().map(|object| object.location.as_ref());
-                keys.filter_map(|key| Some(key.strip_prefix(&root)?.to_owned()))
-                    .collect()
+                let keys = keys.filter_map(|key| key.strip_prefix(&root));
+                // What was not asked for is no part of it, whatever S3 lists.
+                let keys = keys.filter(|key| key.starts_with(&below));
+                keys.map(str::to_owned).collect()
             })
             .boxed()
     }

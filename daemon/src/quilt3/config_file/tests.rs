@@ -121,3 +121,22 @@ fn a_broken_file_is_reported_and_left_alone() {
         assert_eq!(fs::read_to_string(file.path()).unwrap(), broken);
     }
 }
+
+#[test]
+fn who_changes_it_at_once_loses_nothing_of_each_other() {
+    let dir = TempDir::new().unwrap();
+    let file = ConfigFile::new(dir.path().to_owned());
+    let keys = ["default_install_location", "binaryApiGatewayEndpoint"];
+    for round in 0..30 {
+        let value = json!(format!("v{round}"));
+        std::thread::scope(|scope| {
+            for key in keys {
+                let (file, value) = (file.clone(), value.clone());
+                let change = ConfigValues::from([(key.to_owned(), value)]);
+                scope.spawn(move || file.merge(&change).unwrap());
+            }
+        });
+        let kept = file.read().unwrap();
+        assert!(keys.iter().all(|key| kept[*key] == value), "{kept:?}");
+    }
+}

@@ -111,7 +111,7 @@ fn judge(
         Source::Nowhere => elsewhere("from nowhere", remedy::set_up_again(profile)),
         Source::Fails => {
             let what = format!("{who} asks quiltd for {whose} and gets nothing");
-            Finding::error(FindingCode::ProgramFails, what, "quiltctl status")
+            Finding::error(FindingCode::ProgramFails, what, "quiltctl profiles")
         }
         Source::Broken => {
             let what = format!("{who} cannot use {whose}");

@@ -1,4 +1,4 @@
-//! By what an API key is known again, without being kept.
+//! By what an API key or a code is known again, without being kept.
 
 use std::fmt::Write;
 
@@ -6,15 +6,15 @@ use quilt_proto::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Half of the SHA-256 of an API key, in hex: a key is too long to be guessed
+/// Half of the SHA-256 of a secret, in hex: those are too long to be guessed
 /// from it, and no two have the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ApiKeyHash(String);
+pub struct SecretHash(String);
 
-impl ApiKeyHash {
-    /// Of this key.
-    pub fn of(key: &Secret) -> Self {
-        let digest = Sha256::digest(key.expose());
+impl SecretHash {
+    /// Of this secret.
+    pub fn of(secret: &Secret) -> Self {
+        let digest = Sha256::digest(secret.expose());
         Self(digest.iter().take(16).fold(String::new(), |mut hex, byte| {
             // Writing to a string cannot fail.
             let _ = write!(hex, "{byte:02x}");
