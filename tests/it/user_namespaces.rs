@@ -236,17 +236,17 @@ async fn where_everybody_is_nobody_no_socket_is_ones_own() {
     let mut listener = listener.stdout(Stdio::piped()).spawn().unwrap();
     let mut heard = BufReader::new(listener.stdout.take().unwrap()).lines();
     assert_eq!(heard.next_line().await.unwrap().unwrap(), "ready");
-    let login = async |home: &Home, words: &[&str], code: &str| -> Run {
+    let login = async |home: &Home, words: &[&str], catalog: &str| -> Run {
         let mut command = led(home, words, "sh");
-        let line = format!("echo {code} | \"$0\" --no-autostart login --code-stdin");
-        command.args(["-c", &line]);
+        let line = "echo a-code | \"$0\" --no-autostart login --code-stdin";
+        command.args(["-c", line]);
         command.arg(home.program(binaries::quiltctl()));
         command.env("QUILTD_SOCKET", &socket);
-        command.env("QUILT_CATALOG", "https://demo.example.com");
+        command.env("QUILT_CATALOG", format!("https://{catalog}.example.com"));
         command.output().await.unwrap().into()
     };
     for words in [&[][..], SANDBOX, NOBODIES[0], NOBODIES[1]] {
-        let run = login(&place.home, words, "OFTHEFIRST").await;
+        let run = login(&place.home, words, "of-the-first").await;
         let line = run.failed(4);
         let says = if words == NOBODIES[0] {
             "maps no user to this program"
@@ -257,12 +257,12 @@ async fn where_everybody_is_nobody_no_socket_is_ones_own() {
     }
     // The probe works: the listener's own user is understood, and all that came
     // before was heard before.
-    login(&theirs, &[], "OFTHESECOND").await;
+    login(&theirs, &[], "of-the-second").await;
     let mut all = String::new();
-    while !all.contains("OFTHESECOND") {
+    while !all.contains("of-the-second") {
         all.push_str(&heard.next_line().await.unwrap().expect("it listens"));
     }
-    assert!(!all.contains("OFTHEFIRST"), "{all}");
+    assert!(!all.contains("of-the-first"), "{all}");
 }
 
 /// What a sandbox is for: all works there, below directories of root's that

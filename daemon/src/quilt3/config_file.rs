@@ -11,7 +11,6 @@ use quilt_trust::{Rights, Role};
 use serde_json::{Map, Value, json};
 
 use super::config_keys;
-use crate::blocked_threads::may_block;
 use crate::files::{self, Cached, FileError, wrap_file_error};
 
 /// What the file is called.
@@ -94,7 +93,8 @@ impl ConfigFile {
     /// Until its end nobody else in this daemon changes the file. Programs of the
     /// SDK take no turns, nor does a daemon with another state directory.
     pub(super) fn turn(&self) -> Turn<'_> {
-        let guard = may_block(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        // For as long as a small file takes to write.
+        let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         Turn { _guard: guard }
     }
 

@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use quilt_tests::harness::World;
 
-use super::world::daemon;
+use super::world::{daemon, served};
 
 /// What was deleted.
 type Deleted = Arc<Mutex<Vec<String>>>;
@@ -46,9 +46,7 @@ async fn nothing_is_deleted_that_is_no_part_of_the_package() {
     let router = axum::Router::new()
         .fallback(serve)
         .with_state(Arc::clone(&deleted));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let (url, _serving) = served(router).await;
     let mut world = World::logged_in().await;
     world.daemon.take().unwrap().kill().await;
     world.daemon = Some(daemon(&world, &url).await);
@@ -72,5 +70,4 @@ async fn nothing_is_deleted_that_is_no_part_of_the_package() {
             .any(|key| OUTSIDE.iter().any(|outside| key.ends_with(outside))),
         "{deleted:?}"
     );
-    server.abort();
 }

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode, header::AUTHORIZATION};
 use axum::response::{IntoResponse, Response};
 use quilt_tests::harness::World;
 
-use super::world::daemon;
+use super::world::{daemon, served};
 
 /// How S3 says that a bucket is elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,7 @@ async fn a_bucket_is_followed_to_its_region_and_remembered() {
         let router = axum::Router::new()
             .fallback(serve)
             .with_state((manner, Arc::clone(&calls)));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let (url, _serving) = served(router).await;
         let mut world = World::logged_in().await;
         world.daemon.take().unwrap().kill().await;
         world.daemon = Some(daemon(&world, &url).await);
@@ -92,6 +90,5 @@ async fn a_bucket_is_followed_to_its_region_and_remembered() {
             world.ctl(&list).await.ok();
             assert_eq!(calls.load(Ordering::SeqCst), 1, "{manner:?}: remembered");
         }
-        server.abort();
     }
 }

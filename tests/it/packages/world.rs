@@ -93,6 +93,15 @@ impl Packages {
     }
 }
 
+/// Serves something on loopback: where, and what ends it when it is dropped.
+pub(crate) async fn served(router: axum::Router) -> (String, tokio::task::JoinSet<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, serving)
+}
+
 /// A daemon in the world's home that finds S3 at `url`.
 pub(crate) async fn daemon(world: &World, url: &str) -> Daemon {
     let variables = [("AWS_ENDPOINT_URL_S3", url)];

@@ -6,6 +6,7 @@ use quilt_proto::{Command, ProfileName, quoted};
 use super::aws_profile::AwsFiles;
 use super::remedy;
 use super::variables::Variables;
+use crate::aws_variables;
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
     ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
@@ -17,15 +18,9 @@ pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
 /// The profile that has to be named for quiltd's credentials: where there is one,
 /// and nothing in this shell leads there, or elsewhere.
 pub(super) fn to_be_named(variables: &Variables, files: &AwsFiles) -> Option<String> {
-    const OTHER_WAYS: [&str; 5] = [
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    ];
+    let other_ways: Vec<&str> = aws_variables::all().collect();
     let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
-    if !variables.set(&OTHER_WAYS).is_empty() || files.leads_to("default", &ours) {
+    if !variables.set(&other_ways).is_empty() || files.leads_to("default", &ours) {
         return None;
     }
     let usual = ours.iter().find(|ours| *ours == "quilt");

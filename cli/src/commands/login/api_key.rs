@@ -115,7 +115,24 @@ fn note_doubts(session: &Session) {
 /// An API key, from where it is kept. Who has to agree to a registry is asked
 /// before they give it away.
 pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
-    let meant = MeantByKey::now(context)?;
+    let unset = |failure: Failure| match &args.key.api_key_env {
+        // The same once more would fail in the same way.
+        Some(variable) => {
+            let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
+            let login = of_catalog(context, set.words("&& quiltctl login"));
+            failure.hint(login.option("--api-key-env", variable))
+        }
+        None => failure,
+    };
+    // Before it is read, which may take its time; what is wrong with one that is
+    // there already is told first.
+    let meant = MeantByKey::now(context);
+    let there = if args.key.api_key {
+        None
+    } else {
+        args.key.read().map_err(unset)?
+    };
+    let meant = meant?;
     let accept = agreed_beforehand(&meant.context, args.accept_registry.clone())?;
     if let Some(id) = &args.key.api_key_secret {
         let helper = AwsHelper::new(&meant.context, "use-secret")?.option("--id", id);
@@ -128,16 +145,11 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
             None => helper.exec(),
         });
     }
-    let unset = |failure: Failure| match &args.key.api_key_env {
-        // The same once more would fail in the same way.
-        Some(variable) => {
-            let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
-            let login = of_catalog(context, set.words("&& quiltctl login"));
-            failure.hint(login.option("--api-key-env", variable))
-        }
-        None => failure,
+    let key = match there {
+        None => args.key.read()?,
+        there => there,
     };
-    let used = match args.key.read().map_err(unset)? {
+    let used = match key {
         Some(key) => use_key(&meant, &key, accept),
         None => Ok(()),
     };
