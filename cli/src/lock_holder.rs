@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use quilt_proto::{instance, process_status};
+use quilt_proto::instance;
 use rustix::process::Pid;
 
 /// The most digits of a process id worth reading, in bytes.
@@ -42,7 +42,7 @@ fn is_quiltd_of_ours(pid: Pid) -> bool {
     // The daemon hides its other files, its `exe` among them.
     let path = format!("/proc/{}/status", pid.as_raw_nonzero());
     let status = std::fs::read_to_string(path).unwrap_or_default();
-    let word = |name: &str| process_status::word(&status, name);
+    let word = |name: &str| quilt_proto::process_status::word(&status, name);
     let uid = rustix::process::getuid().as_raw().to_string();
     word("Name") == Some("quiltd") && word("Uid") == Some(&uid)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quilt_proto::{instance, locations, process_status};
+use quilt_proto::{instance, locations};
 
 /// How often to look at the daemon while it does not answer.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ fn stopped_daemon() -> Option<u32> {
 #[cfg(target_os = "linux")]
 fn state(pid: u32) -> Option<char> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let field = |name| process_status::field(&status, name);
+    let field = |name| quilt_proto::process_status::field(&status, name);
     // In another namespace of processes the number may be anybody's.
     let is_quiltd = field("Name")? == "quiltd";
     let state = field("State")?.chars().next();
