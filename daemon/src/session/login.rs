@@ -118,7 +118,11 @@ impl Session {
             let (by, spent) = state.spent_code.as_ref()?;
             *by == login.id && spent == code
         };
-        let token = self.tokens.value(SPENT).await.ok().filter(|_| is_same)?;
+        // Asking for a token may renew it: not for a login that is replaced.
+        if !is_same {
+            return None;
+        }
+        let token = self.tokens.value(SPENT).await.ok()?;
         (token.registry == *registry).then(|| token.token.clone())
     }
 

@@ -164,9 +164,7 @@ async fn a_key_that_was_made_somewhere_goes_to_no_other_catalog_unnamed() {
 
 /// Runs quiltctl where nothing but the configuration names a catalog.
 async fn unnamed(two: &Two, args: &[&str], key: &str) -> Run {
-    let mut command = two.world.ctl_command(args);
-    command.env_remove("QUILT_CATALOG");
-    Run::with_input(command, key).await
+    Run::with_input(two.unnamed(args), key).await
 }
 
 async fn stays(two: &Two, key: &str) {

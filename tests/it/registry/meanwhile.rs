@@ -15,18 +15,12 @@ use super::Two;
 use super::terminal::Terminal;
 use crate::gateway::files::until;
 
-/// quiltctl where nothing but the configuration names a catalog.
-fn command(two: &Two, args: &[&str]) -> Command {
-    let mut command = two.world.ctl_command(args);
-    command.env_remove("QUILT_CATALOG");
-    command
-}
-
 async fn run(two: &Two, args: &[&str]) -> Run {
-    Run::from(command(two, args).output().await.unwrap())
+    Run::from(two.unnamed(args).output().await.unwrap())
 }
 
-/// The other catalog becomes the default one, with somebody logged in there.
+/// The other catalog becomes the default one; what it was asked for that is
+/// forgotten.
 async fn use_other(two: &Two) {
     run(two, &["use", two.other.catalog_url()]).await.ok();
     two.other.control().reset_counts();
@@ -87,7 +81,7 @@ async fn a_code_goes_to_the_catalog_whose_page_was_shown() {
         &["login", "--no-browser"][..],
         &["login", "lab", "--no-browser"],
     ] {
-        let ctl = Terminal::of(command(&two, args)).shows("Code: ").await;
+        let ctl = Terminal::of(two.unnamed(args)).shows("Code: ").await;
         use_other(&two).await;
         fs::write(two.world.home.settings(), lab(two.other.catalog_url())).unwrap();
         let code = two.world.stack.control().login_code("alice").unwrap();
@@ -107,7 +101,7 @@ async fn a_code_goes_to_the_catalog_whose_page_was_shown() {
     // Nor does one that is typed, or comes from a program, without a page.
     for is_typed in [true, false] {
         let code = two.world.stack.control().login_code("alice").unwrap();
-        let stdin = command(&two, &["login", "--code-stdin"]);
+        let stdin = two.unnamed(&["login", "--code-stdin"]);
         let (code, shown) = if is_typed {
             let ctl = Terminal::of(stdin).shows("Code: ").await;
             use_other(&two).await;
@@ -124,7 +118,7 @@ async fn a_code_goes_to_the_catalog_whose_page_was_shown() {
     // The other one is heard where it is meant.
     use_other(&two).await;
     let code = two.other.control().login_code("alice").unwrap();
-    let ctl = Terminal::of(command(&two, &["login", "--no-browser"]));
+    let ctl = Terminal::of(two.unnamed(&["login", "--no-browser"]));
     let ctl = ctl.shows("Code: ").await.types(&format!("{code}\r"));
     assert_eq!(ctl.end().await.0, 0);
     assert!(heard(&two) > 0);
@@ -138,7 +132,7 @@ async fn a_key_that_is_typed_goes_to_the_catalog_that_was_the_default_one_before
         &["api-keys", "revoke", "--secret-stdin"],
     ] {
         let key = two.key();
-        let ctl = Terminal::of(command(&two, args)).shows("API key: ").await;
+        let ctl = Terminal::of(two.unnamed(args)).shows("API key: ").await;
         use_other(&two).await;
         let (code, shown) = ctl.types(&format!("{key}\r")).end().await;
         assert_eq!(code, 0, "{shown}");
@@ -151,7 +145,7 @@ async fn a_key_that_is_typed_goes_to_the_catalog_that_was_the_default_one_before
     // Nor from a program that takes its time, nor where only the key is typed at
     // a terminal.
     let key = two.key();
-    let (code, shown) = slowly(&two, command(&two, &["login", "--api-key"]), &key).await;
+    let (code, shown) = slowly(&two, two.unnamed(&["login", "--api-key"]), &key).await;
     assert_eq!(code, 0, "{shown}");
     assert_eq!(heard(&two), 0, "the other registry was sent the key");
     run(&two, &["use", two.world.stack.catalog_url()])
@@ -161,7 +155,7 @@ async fn a_key_that_is_typed_goes_to_the_catalog_that_was_the_default_one_before
     let key = two.key();
     two.use_key(&key, &[]).await.ok();
     use_other(&two).await;
-    let ctl = Terminal::of(command(&two, &["login", "--api-key"]));
+    let ctl = Terminal::of(two.unnamed(&["login", "--api-key"]));
     let ctl = ctl.shows("API key: ").await.types(&format!("{key}\r"));
     assert_eq!(ctl.end().await.0, 0);
     assert_eq!(heard(&two), 0, "the other registry was sent the key");
@@ -175,7 +169,7 @@ async fn what_is_agreed_to_is_revoked_where_it_was_asked() {
         &["api-keys", "revoke", "ci"][..],
         &["admin", "api-keys", "revoke", "ci"],
     ] {
-        let ctl = Terminal::of(command(&two, args)).shows("[y/N] ").await;
+        let ctl = Terminal::of(two.unnamed(args)).shows("[y/N] ").await;
         use_other(&two).await;
         let (code, shown) = ctl.types("y\r").end().await;
         assert_eq!(code, 0, "{shown}");
@@ -198,7 +192,7 @@ async fn a_rotation_revokes_where_it_made_a_key() {
     fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
     while writer.write(&[b' '; 4096]).is_ok() {}
     fcntl_setfl(&writer, flags).unwrap();
-    let mut rotate = command(&two, &["api-keys", "rotate", "ci"]);
+    let mut rotate = two.unnamed(&["api-keys", "rotate", "ci"]);
     rotate.stdout(Stdio::from(writer)).stderr(Stdio::piped());
     let child = rotate.spawn().unwrap();
     drop(rotate);
@@ -227,7 +221,7 @@ async fn a_package_is_deleted_only_where_it_was_asked() {
     fs::write(&latest, "a".repeat(64)).unwrap();
     let set = format!("default_local_registry=file://{}", dir.display());
     let delete = ["packages", "delete", "ns/name"];
-    let ctl = Terminal::of(command(&two, &delete)).shows("[y/N] ").await;
+    let ctl = Terminal::of(two.unnamed(&delete)).shows("[y/N] ").await;
     run(&two, &["config", "--set", &set]).await.ok();
     let (code, shown) = ctl.types("y\r").end().await;
     assert_eq!(code, 1, "{shown}");
@@ -236,7 +230,7 @@ async fn a_package_is_deleted_only_where_it_was_asked() {
         "{shown}"
     );
     assert!(latest.exists());
-    let ctl = Terminal::of(command(&two, &delete)).shows("[y/N] ").await;
+    let ctl = Terminal::of(two.unnamed(&delete)).shows("[y/N] ").await;
     let (code, shown) = ctl.types("y\r").end().await;
     assert_eq!(code, 0, "{shown}");
     assert!(!latest.exists());

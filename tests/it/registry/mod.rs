@@ -10,6 +10,7 @@ use quilt_proto::wire::TokenKind;
 use quilt_tests::fake_stack::{FakeStack, KeySeed, StackConfig};
 use quilt_tests::harness::{Run, World};
 use serde_json::json;
+use tokio::process::Command;
 
 use crate::web_login::approving;
 
@@ -61,6 +62,13 @@ impl Two {
     fn untouched(&self) {
         let counts = self.other.control().counts();
         assert!(counts.endpoints.is_empty(), "{counts:?}");
+    }
+
+    /// quiltctl where nothing but the configuration names a catalog.
+    fn unnamed(&self, args: &[&str]) -> Command {
+        let mut command = self.world.ctl_command(args);
+        command.env_remove("QUILT_CATALOG");
+        command
     }
 
     async fn login(&self, args: &[&str]) -> Run {

@@ -23,8 +23,13 @@ pub(super) fn to_be_named(variables: &Variables, files: &AwsFiles) -> Option<Str
     if !variables.set(&other_ways).is_empty() || files.leads_to("default", &ours) {
         return None;
     }
+    usual(&ours).cloned()
+}
+
+/// The one of ours to name: that of the default catalog, where it is there.
+fn usual(ours: &[String]) -> Option<&String> {
     let usual = ours.iter().find(|ours| *ours == "quilt");
-    usual.or(ours.first()).cloned()
+    usual.or(ours.first())
 }
 
 fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
@@ -33,8 +38,7 @@ fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
         return None;
     }
     let exists = files.names().contains(name);
-    let usual = ours.iter().find(|ours| *ours == "quilt");
-    let hint = match usual.or(ours.first()) {
+    let hint = match usual(&ours) {
         // botocore looks at it before AWS_PROFILE.
         _ if variable == "AWS_DEFAULT_PROFILE" => remedy::unset(&[variable]),
         None if !exists && name.parse::<ProfileName>().is_ok() => {

@@ -45,6 +45,7 @@ pub(in crate::commands) struct MeantByKey {
 }
 
 impl MeantByKey {
+    /// The one that is meant at this moment.
     pub(in crate::commands) fn now(context: &Context) -> Result<Self, Failure> {
         if context.catalog()?.is_some() {
             return Ok(Self {
