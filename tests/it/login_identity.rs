@@ -136,6 +136,45 @@ async fn begin(command: &mut tokio::process::Command) -> (tokio::process::Child,
     (child, start)
 }
 
+/// Has the next renewal answered with tokens of a login of this user's.
+async fn answer_renewal_for(world: &World, user: &str) {
+    let control = world.stack.control();
+    control.outdate_access_tokens();
+    let code = control.login_code(user).unwrap();
+    let url = format!("{}/api/token", world.stack.registry_url());
+    let form = [("refresh_token", code)];
+    let answer = reqwest::Client::new().post(url).form(&form).send().await;
+    let body = answer.unwrap().text().await.unwrap();
+    assert!(body.contains("access_token"), "{body}");
+    let fault = FaultKind::Status { status: 200, body };
+    control.plant(Endpoint::Token, Fault::once(fault));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_brings_another_users_tokens_ends_the_login() {
+    let world = World::logged_in().await;
+    // Another login of the same user's is nobody else.
+    answer_renewal_for(&world, "alice").await;
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+
+    answer_renewal_for(&world, "bob").await;
+    let refused = world.ctl(&["whoami"]).await;
+    assert!(
+        refused.stderr.contains("renewal of alice's login"),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains("tokens of bob"), "{refused:?}");
+    refused.failed(3);
+    world.ctl(&["credential-process"]).await.failed(3);
+    let status = world.ctl(&["status"]).await;
+    let status = format!("{}{}", status.stdout, status.stderr);
+    assert!(status.contains("tokens of bob"), "{status}");
+
+    login(&world, "alice", &[]).await.ok();
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+    world.ctl(&["credential-process"]).await.ok();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_stands_where_the_stack_does_not_say_whose_it_is() {
     let world = World::logged_in().await;

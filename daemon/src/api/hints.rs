@@ -171,6 +171,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::LoggedOut(catalog)
         | SessionError::Superseded(catalog)
         | SessionError::Expired(catalog)
+        | SessionError::OtherUser { catalog, .. }
         | SessionError::NoConnect(catalog)
         | SessionError::NoOwners(catalog) => login(catalog),
         SessionError::KeyForgotten(catalog) => new_key(catalog),

@@ -191,6 +191,7 @@ fn is_somebody_elses(error: &SessionError) -> bool {
         | SessionError::KeyForgotten(_)
         | SessionError::KeyUnread(_)
         | SessionError::Expired(_)
+        | SessionError::OtherUser { .. }
         | SessionError::KeyRefused { .. } => true,
         SessionError::Stack(error) => error.is_not_found(),
         _ => false,

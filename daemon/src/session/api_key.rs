@@ -174,9 +174,10 @@ impl Session {
 
     /// Whether there is a login that counts once there is no key.
     pub fn is_login_beneath(&self) -> bool {
-        use SessionError::{Expired, LoggedOut};
         let over = self.tokens.snapshot().last_error;
-        let is_over = matches!(over, Some(Expired(_) | LoggedOut(_)));
+        let is_over = over.is_some_and(|error| {
+            error.is_end_of_login() || matches!(error, SessionError::LoggedOut(_))
+        });
         !is_over && self.state().login.is_some()
     }
 

@@ -1,7 +1,7 @@
 //! How a session can fail. No HTTP in here.
 
 use quilt_proto::suggested_command::clause;
-use quilt_proto::{CatalogUrl, RegistryHost};
+use quilt_proto::{CatalogUrl, RegistryHost, quoted};
 
 use super::api_key::UnreadKey;
 use super::key_origin::KeyMark;
@@ -26,6 +26,21 @@ pub enum SessionError {
     /// The stack ended the session.
     #[error("the session at {0} has ended")]
     Expired(CatalogUrl),
+    /// A renewal was answered with another user's tokens, which are not used.
+    #[error(
+        "{catalog} answered the renewal of {}'s login with tokens of {}: they are not used, and \
+         the login is over",
+        quoted::name(login),
+        quoted::name(renewed)
+    )]
+    OtherUser {
+        /// The catalog.
+        catalog: CatalogUrl,
+        /// Whose the login is.
+        login: String,
+        /// Whose the tokens are.
+        renewed: String,
+    },
     /// The stack does not accept the API key; the text begins as the Python
     /// SDK's does.
     #[error(
@@ -132,6 +147,11 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whether a login is over by what its stack said.
+    pub(super) fn is_end_of_login(&self) -> bool {
+        matches!(self, Self::Expired(_) | Self::OtherUser { .. })
+    }
+
     /// For how many seconds the stack is not to be asked again, where it said so.
     pub fn retry_after(&self) -> Option<u32> {
         match self {

@@ -154,7 +154,7 @@ fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
 }
 
 /// A user's name, as it is remembered.
-fn name(me: &Me) -> String {
+pub(super) fn name(me: &Me) -> String {
     bounded(&me.name)
 }
 

@@ -18,6 +18,7 @@ mod login;
 mod login_outcome;
 mod logout;
 mod registry_trust;
+mod renewed_user;
 mod role_switch;
 #[expect(
     clippy::module_inception,

@@ -263,7 +263,7 @@ impl Session {
         let state = self.state();
         let (session_state, kind) = match (&state.login, &tokens.last_error) {
             (None, _) | (_, Some(SessionError::LoggedOut(_))) => (SessionState::LoggedOut, None),
-            (_, Some(SessionError::Expired(_))) => {
+            (_, Some(error)) if error.is_end_of_login() => {
                 (SessionState::Expired, Some(TokenKind::Interactive))
             }
             _ => (SessionState::Active, Some(TokenKind::Interactive)),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Session, SessionError, Sessions};
+use super::{Session, Sessions};
 use crate::token_store::{Record, StoreError};
 
 /// How long a request waits for what is new. A store that takes longer hangs: what is
@@ -109,10 +109,8 @@ impl Session {
 
     /// Whether the stack ended the login in use.
     fn is_over(&self) -> bool {
-        matches!(
-            self.tokens.snapshot().last_error,
-            Some(SessionError::Expired(_))
-        )
+        let error = self.tokens.snapshot().last_error;
+        error.is_some_and(|error| error.is_end_of_login())
     }
 
     /// The same login: it may have ended or come back, or act in another role.

@@ -121,13 +121,7 @@ impl TokenSource {
             Ok(tokens) => self.keep(record, tokens, reservation).await,
             Err(error) if error.rejects_token() => {
                 tracing::warn!(catalog = %self.catalog, "the stack ended the session: {error}");
-                if let Err(error) = self
-                    .mark_ended(&record.login_id, &record.access_token)
-                    .await
-                {
-                    tracing::warn!("cannot note that the session ended: {error}");
-                }
-                Err(self.ended(&record))
+                Err(self.end(&record, self.expired()).await)
             }
             Err(error) => Err(transient(error)),
         }
@@ -140,6 +134,10 @@ impl TokenSource {
         tokens: Tokens,
         reservation: Reservation,
     ) -> Result<AccessToken, Failure<SessionError>> {
+        if let Some(error) = self.other_user(&record, &tokens.access_token).await {
+            tracing::warn!("{error}");
+            return Err(self.end(&record, error).await);
+        }
         let now = self.dependencies.clock.now().wall;
         let record = rotated(record, tokens, now);
         let token = AccessToken::from(&record);
@@ -211,7 +209,7 @@ impl TokenSource {
         held: Option<&AccessToken>,
     ) -> Result<AccessToken, Failure<SessionError>> {
         if record.ended {
-            return Err(self.ended(&record));
+            return Err(over(&record, self.expired()));
         }
         let news = held.is_none_or(|held| held.token != record.access_token);
         match self.usable_token(&record) {
@@ -230,7 +228,7 @@ impl TokenSource {
                 self.dependencies.events.identities.announce();
                 Ok(token)
             }
-            Err(error) if error.rejects_token() => Err(self.ended(&record)),
+            Err(error) if error.rejects_token() => Err(over(&record, self.expired())),
             Err(error) => Err(transient(error)),
         }
     }
@@ -245,19 +243,33 @@ impl TokenSource {
         })
     }
 
-    /// What it means for a login that the stack ended it. An OAuth server is
-    /// not asked again: a spent token that comes back raises alarms there.
-    fn ended(&self, record: &Record) -> Failure<SessionError> {
-        let error = SessionError::Expired(self.catalog.clone());
-        if record.may_come_back() {
-            Failure::Refused(error)
-        } else {
-            Failure::Definite(error)
+    /// Notes that a login is over, and says what that means for it.
+    async fn end(&self, record: &Record, error: SessionError) -> Failure<SessionError> {
+        let marked = self
+            .mark_ended(&record.login_id, &record.access_token)
+            .await;
+        if let Err(error) = marked {
+            tracing::warn!("cannot note that the session ended: {error}");
         }
+        over(record, error)
+    }
+
+    fn expired(&self) -> SessionError {
+        SessionError::Expired(self.catalog.clone())
     }
 
     fn logged_out(&self) -> Failure<SessionError> {
         Failure::Definite(SessionError::LoggedOut(self.catalog.clone()))
+    }
+}
+
+/// What it means for a login that it is over. An OAuth server is not asked
+/// again: a spent token that comes back raises alarms there.
+fn over(record: &Record, error: SessionError) -> Failure<SessionError> {
+    if record.may_come_back() {
+        Failure::Refused(error)
+    } else {
+        Failure::Definite(error)
     }
 }
 

@@ -160,7 +160,9 @@ fn session(error: &SessionError) -> Problem {
                 ..Problem::new(409, ErrorCode::RegistryChanged, detail)
             }
         }
-        SessionError::Expired(_) => Problem::new(401, ErrorCode::SessionExpired, detail),
+        SessionError::Expired(_) | SessionError::OtherUser { .. } => {
+            Problem::new(401, ErrorCode::SessionExpired, detail)
+        }
         SessionError::KeyRefused { .. } => Problem::new(403, ErrorCode::InvalidApiKey, detail),
         SessionError::NotAccepted { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
         SessionError::NotACode | SessionError::RegistryIsHere(_) => {
