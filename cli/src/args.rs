@@ -3,6 +3,7 @@
 mod hint_rewrite;
 mod usage_error;
 
+use quilt_proto::suggested_command::EXAMPLE_CATALOG;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -76,11 +77,11 @@ pub(crate) struct Global {
 
 /// Refuses a line of ours that was copied and left as it is.
 pub(crate) fn without_placeholders(args: &[OsString]) -> Result<(), Failure> {
-    const CATALOG: &str = "YOUR-CATALOG";
+    let example = EXAMPLE_CATALOG.trim_start_matches("https://");
     // What a program below is told is its own.
     let mut ours = args.iter().take_while(|arg| *arg != "--");
-    if ours.any(|arg| arg.to_str().is_some_and(|arg| arg.contains(CATALOG))) {
-        let what = format!("{CATALOG} stands for your catalog's address, as your browser shows it");
+    if ours.any(|arg| arg.to_str().is_some_and(|arg| arg.contains(example))) {
+        let what = format!("{example} stands for your catalog's address, as your browser shows it");
         return Err(Failure::new(exit::USAGE, what).hint("quiltctl login --help"));
     }
     Ok(())

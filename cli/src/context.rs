@@ -1,12 +1,13 @@
 //! What every command needs: the flags, and the daemon behind them.
 
+use quilt_proto::suggested_command::EXAMPLE_CATALOG;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
 use quilt_proto::api::{Endpoint, Method, ReadSession, ReadStatus, SessionQuery};
-use quilt_proto::locations;
+use quilt_proto::{Command, locations};
 use quiltctl_creds::{NoName, named_catalog};
 
 use crate::args::Global;
@@ -89,10 +90,12 @@ impl Context {
         let (by, hint) = if flag.is_some() {
             (
                 "--catalog",
-                "quiltctl --catalog https://YOUR-CATALOG status",
+                Command::of("quiltctl")
+                    .option("--catalog", EXAMPLE_CATALOG)
+                    .words("status"),
             )
         } else {
-            (locations::CATALOG_ENV, "unset QUILT_CATALOG")
+            (locations::CATALOG_ENV, "unset QUILT_CATALOG".into())
         };
         let wrong = |why: NoName| Failure::new(exit::INPUT, format!("{by} {why}")).hint(hint);
         named_catalog(flag).map_err(wrong)

@@ -133,8 +133,7 @@ fn take_keys(visit: KeyTaker) -> Option<(Vec<HandoverKey>, Receipt)> {
     match visit.take() {
         Ok(taken) => Some(taken),
         Err(error) => {
-            // Nothing logs yet.
-            let _ = writeln!(io::stderr(), "quiltd: no API keys taken over: {error}");
+            error.tell_not_taken();
             None
         }
     }

@@ -19,6 +19,7 @@ pub mod network_variables;
 pub mod partition;
 pub mod problem;
 pub mod process_status;
+pub mod python_sdk;
 pub mod quoted;
 mod registry_host;
 #[cfg(feature = "schema")]

@@ -34,6 +34,14 @@ enum Part {
     Line(String),
 }
 
+/// Stands for a catalog that the reader has to name.
+pub const EXAMPLE_CATALOG: &str = "https://YOUR-CATALOG";
+
+/// Logs in to a catalog that is not known here.
+pub fn first_login() -> Command {
+    Command::of("quiltctl login").operand(EXAMPLE_CATALOG)
+}
+
 impl Command {
     /// A command that begins with these words of ours, written as a shell
     /// reads them.

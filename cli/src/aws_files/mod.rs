@@ -5,6 +5,7 @@ mod call;
 pub(crate) mod command_line;
 pub(crate) mod ini;
 
+use quilt_proto::quoted;
 use std::env;
 use std::fs;
 use std::io;
@@ -76,4 +77,10 @@ pub(crate) fn is_nothing(path: &Path) -> bool {
 
 fn set(variable: &str) -> Option<std::ffi::OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
+}
+
+/// What is said of a profile without a region: programs ask for none of its
+/// credentials.
+pub(crate) fn no_region(name: &str) -> String {
+    format!("profile {} has no region", quoted::name(name))
 }

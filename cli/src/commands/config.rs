@@ -3,16 +3,15 @@
 use quilt_proto::api::{
     AcceptRegistry, ReadConfig, ReadGateway, ReadSession, SessionQuery, UpdateConfig,
 };
+use quilt_proto::suggested_command::EXAMPLE_CATALOG;
 use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
-use quilt_proto::{Command, RegistryHost, RegistryUrl};
+use quilt_proto::{Command, RegistryHost, RegistryUrl, python_sdk};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{catalog_variable, completion, look, output, registry_consent};
 
-/// The registry that quilt3 uses.
-const REGISTRY: &str = "registryUrl";
 /// What the stack's own is called where quilt3 is led through the daemon.
 const BEHIND: &str = "registry of the stack";
 
@@ -36,7 +35,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let update = match (&args.url, args.set.is_empty()) {
         (Some(_), false) => {
             // The Python SDK's words for the same mistake.
-            let what = "Expected either an auto-config URL or key=value pairs, but got both.";
+            let what = python_sdk::ADDRESS_AND_VALUES;
             return Err(Failure::new(exit::USAGE, what).hint("quiltctl config --help"));
         }
         (None, true) => {
@@ -50,7 +49,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         (Some(url), true) => return take_over(context, url, args.accept_registry.as_ref()),
         (None, false) => ConfigUpdate::values(args.set.iter().cloned().collect()),
     };
-    let sets_catalog = args.set.iter().any(|(key, _)| key == "navigator_url");
+    let sets_catalog = args
+        .set
+        .iter()
+        .any(|(key, _)| key == python_sdk::NAVIGATOR_URL);
     context.print(&UpdateConfig(update), |values| show(&values, None))?;
     if sets_catalog {
         tell_where_quilt3_is_led(context);
@@ -121,7 +123,7 @@ fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Res
 /// changes the catalog this way has to know.
 fn tell_where_quilt3_is_led(context: &Context) {
     let configured = context.send(&ReadConfig).ok();
-    let configured = configured.and_then(|values| values.get("navigator_url").cloned());
+    let configured = configured.and_then(|values| values.get(python_sdk::NAVIGATOR_URL).cloned());
     let Ok(gateway) = context.send(&ReadGateway) else {
         return;
     };
@@ -140,8 +142,13 @@ fn tell_where_quilt3_is_led(context: &Context) {
 /// led through the daemon, that is the daemon. Who calls the stack's own has to
 /// know which that is.
 fn registry_behind(context: &Context, values: &ConfigValues) -> Option<RegistryUrl> {
-    let configured = values.get(REGISTRY)?.as_str()?.trim_end_matches('/');
-    let catalog = values.get("navigator_url").and_then(Value::as_str)?;
+    let configured = values
+        .get(python_sdk::REGISTRY_URL)?
+        .as_str()?
+        .trim_end_matches('/');
+    let catalog = values
+        .get(python_sdk::NAVIGATOR_URL)
+        .and_then(Value::as_str)?;
     let asked = context.of_catalog(catalog);
     let session = asked.send(&ReadSession(SessionQuery::default())).ok()?;
     let registry = session.registry_url;
@@ -151,7 +158,9 @@ fn registry_behind(context: &Context, values: &ConfigValues) -> Option<RegistryU
 /// What is configured now, and whether this shell follows it.
 fn shown(context: &Context, values: &ConfigValues) -> Result<(), Failure> {
     show(values, None)?;
-    let catalog = values.get("navigator_url").and_then(Value::as_str);
+    let catalog = values
+        .get(python_sdk::NAVIGATOR_URL)
+        .and_then(Value::as_str);
     if catalog.is_some() {
         catalog_variable::tell_of_another_than(context, catalog);
     }
@@ -164,7 +173,7 @@ fn show(values: &ConfigValues, behind: Option<&RegistryUrl>) -> Result<(), Failu
     if values.is_empty() {
         output::advise(
             "Nothing is configured; it is taken over from a catalog",
-            &"quiltctl config https://YOUR-CATALOG".into(),
+            &Command::of("quiltctl config").operand(EXAMPLE_CATALOG),
         );
     }
     // Values are what others wrote into the file: one line each, whatever is
@@ -182,7 +191,8 @@ fn show(values: &ConfigValues, behind: Option<&RegistryUrl>) -> Result<(), Failu
             other => look::says(&other.to_string()).to_string(),
         };
         output::line(format_args!("{:width$} {value}", shown(key)))?;
-        if let Some((label, registry)) = behind.as_ref().filter(|_| key == REGISTRY) {
+        if let Some((label, registry)) = behind.as_ref().filter(|_| key == python_sdk::REGISTRY_URL)
+        {
             output::line(format_args!("{label:width$} {registry}"))?;
         }
     }

@@ -6,6 +6,7 @@ mod browser;
 mod welcome;
 
 use quilt_proto::api::{Login, ReadSession, ReadStatus, SessionQuery};
+use quilt_proto::suggested_command::EXAMPLE_CATALOG;
 use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState};
 use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
@@ -19,9 +20,6 @@ use crate::look::{self, host};
 use crate::{
     args, catalog_variable, completion, key_source, output, registry_consent, secret_prompt,
 };
-
-/// Stands for a catalog that the reader has to name.
-const TO_BE_NAMED: &str = "https://YOUR-CATALOG";
 
 /// What is no catalog.
 const NO_CATALOG: &str = "give an address, a host or a name of quiltd.toml";
@@ -96,7 +94,7 @@ impl Args {
     /// Whether it is a login that was tried, with a catalog or the user's word
     /// for a registry, which were missing.
     pub(super) fn repeats(&self) -> bool {
-        let is_to_be_named = self.named.as_deref() == Some(TO_BE_NAMED);
+        let is_to_be_named = self.named.as_deref() == Some(EXAMPLE_CATALOG);
         is_to_be_named || self.all || self.accept_registry.is_some()
     }
 

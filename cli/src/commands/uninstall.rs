@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
-use quilt_proto::{Command, is_state_file, locations, quoted};
+use quilt_proto::{Command, is_state_file, locations, python_sdk, quoted};
 
 use super::{daemon, setup};
 use crate::context::Context;
@@ -100,7 +100,7 @@ fn report(
         let remove = Command::of("quiltctl uninstall --state");
         output::advise("Logins are kept, and this removes them, too", &remove);
     }
-    let of_sdk = locations::python_sdk_dir().map(|dir| dir.join("config.yml"));
+    let of_sdk = locations::python_sdk_dir().map(|dir| dir.join(python_sdk::CONFIG_FILE));
     for (file, whose) in [
         (locations::settings(), "yours"),
         (of_sdk, "quilt3's as well"),

@@ -2,6 +2,7 @@
 
 use quilt_proto::Command;
 use quilt_proto::api::{ReadConfig, ReadGateway, ReadSession, SessionQuery};
+use quilt_proto::python_sdk;
 use quilt_proto::wire::SessionState;
 
 use crate::context::Context;
@@ -30,12 +31,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             .map_err(|error| Failure::new(crate::exit::UNEXPECTED, error))?;
         return output::json(&body);
     }
-    let catalog = values.get("navigator_url").and_then(|url| url.as_str());
+    let catalog = values
+        .get(python_sdk::NAVIGATOR_URL)
+        .and_then(|url| url.as_str());
     let catalog = catalog.unwrap_or(&args.named);
     let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))?;
     let is_other = |key: &str| before.get(key) != values.get(key);
-    let is_switched = is_other("navigator_url");
+    let is_switched = is_other(python_sdk::NAVIGATOR_URL);
     if is_switched && setup::has_set_up_aws() {
         let follow = "AWS profiles that name no catalog follow it";
         let region = values.get("region").and_then(|region| region.as_str());

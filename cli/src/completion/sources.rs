@@ -1,5 +1,6 @@
 //! What could stand in an argument's place.
 
+use quilt_proto::python_sdk;
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
@@ -143,9 +144,12 @@ pub(crate) fn registries() -> ArgValueCandidates {
             (format!("s3://{}", bucket.name), title)
         });
         let config = ask_all(&ReadConfig).unwrap_or_default();
-        let named = ["default_remote_registry", "default_install_location"]
-            .into_iter()
-            .filter_map(|key| config.get(key)?.as_str().map(str::to_owned));
+        let named = [
+            python_sdk::DEFAULT_REMOTE_REGISTRY,
+            python_sdk::DEFAULT_INSTALL_LOCATION,
+        ]
+        .into_iter()
+        .filter_map(|key| config.get(key)?.as_str().map(str::to_owned));
         candidates(named.map(|registry| (registry, None)).chain(buckets))
     })
 }

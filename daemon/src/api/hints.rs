@@ -3,17 +3,16 @@
 
 mod shared;
 
+use quilt_proto::suggested_command::{EXAMPLE_CATALOG, first_login};
 use std::io::ErrorKind;
 use std::path::Path;
 
 use quilt_network::{Failure, SET_CLOCK};
 use quilt_proto::locations::{self, CATALOG_ENV, NoHome};
-use quilt_proto::{Command, NameError};
+use quilt_proto::{Command, NameError, python_sdk};
 use quilt_trust::Distrust;
 
-use self::shared::{
-    CONFIGURE, accept, away, bind, delete_again, list, login, look, refused_key, versions,
-};
+use self::shared::{accept, away, bind, delete_again, list, login, look, refused_key, versions};
 pub(super) use self::shared::{ask, file, key as key_notice, note, store};
 use super::error::ApiError;
 use crate::aws::AwsError;
@@ -55,13 +54,13 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
     }
     // The catalog of the key that it was given.
     Some(match cause.downcast_ref::<CatalogError>()? {
-        CatalogError::NotConfigured => {
-            Command::of("export").variable(CATALOG_ENV, "https://YOUR-CATALOG")
-        }
+        CatalogError::NotConfigured => Command::of("export").variable(CATALOG_ENV, EXAMPLE_CATALOG),
         CatalogError::Url(_)
         | CatalogError::Name { .. }
         | CatalogError::KeyUnplaced
-        | CatalogError::KeyOfSeveral(_) => "quiltd --catalog https://YOUR-CATALOG".into(),
+        | CatalogError::KeyOfSeveral(_) => {
+            Command::of("quiltd").option("--catalog", EXAMPLE_CATALOG)
+        }
         CatalogError::Config(error) => config(error),
     })
 }
@@ -105,7 +104,7 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         {
             failure.remedy(Some(host))
         }
-        ApiError::NotACatalog(_) => CONFIGURE.into(),
+        ApiError::NotACatalog(_) => first_login(),
         ApiError::NoLoopback(_) => "quiltctl login".into(),
         ApiError::NoSuchLogin => "quiltctl login --web".into(),
         ApiError::Aws(error) => aws(error),
@@ -123,13 +122,13 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
 
 fn catalog(error: &CatalogError) -> Command {
     match error {
-        CatalogError::NotConfigured => CONFIGURE.into(),
+        CatalogError::NotConfigured => first_login(),
         CatalogError::Name {
             broken: Some(broken),
             ..
         } => broken.remedy.clone(),
         CatalogError::KeyUnplaced | CatalogError::KeyOfSeveral(_) => {
-            "quiltctl login https://YOUR-CATALOG --api-key".into()
+            first_login().words("--api-key")
         }
         // It names those that there are.
         CatalogError::Url(_) | CatalogError::Name { .. } => "quiltctl status".into(),
@@ -140,8 +139,8 @@ fn catalog(error: &CatalogError) -> Command {
 fn config(error: &ConfigError) -> Command {
     match error {
         ConfigError::File(error) => file(error),
-        ConfigError::BadValue { key, .. } if key == "navigator_url" => CONFIGURE.into(),
-        ConfigError::Broken { .. } => CONFIGURE.into(),
+        ConfigError::BadValue { key, .. } if key == python_sdk::NAVIGATOR_URL => first_login(),
+        ConfigError::Broken { .. } => first_login(),
         ConfigError::UnknownKey { .. } | ConfigError::BadValue { .. } => "quiltctl config".into(),
     }
 }
@@ -183,7 +182,7 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         } => refused_key(catalog, key.origin.as_ref(), *login_beneath),
         SessionError::NotAccepted { .. } => "quiltctl doctor".into(),
         SessionError::NotACode => "quiltctl login".into(),
-        SessionError::RegistryIsHere(_) => CONFIGURE.into(),
+        SessionError::RegistryIsHere(_) => first_login(),
         SessionError::WebLoginDenied
         | SessionError::WebLoginLate
         | SessionError::WebLoginReplaced => "quiltctl login --web".into(),
@@ -204,7 +203,7 @@ fn gateway(error: &GatewayError) -> Option<Command> {
         GatewayError::Session(error) => return session(error),
         GatewayError::NoOwnLogin(_) => "quiltctl login".into(),
         GatewayError::NotTakenOver { catalog, .. } => login(catalog),
-        GatewayError::RecordLost | GatewayError::Itself(_) => CONFIGURE.into(),
+        GatewayError::RecordLost => first_login(),
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
         GatewayError::Files(SdkFileError::File(error)) => file(error),

@@ -1,5 +1,6 @@
 //! What the catalog publishes of itself, with the gateway as its registry.
 
+use quilt_proto::python_sdk;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,14 +51,17 @@ impl Gateway {
     ) -> Result<Map<String, Value>, SessionError> {
         let mut values = Map::clone(&*self.published(session).await?);
         // A client that takes this for a catalog's own goes on with the right one.
-        values.insert("navigator_url".to_owned(), json!(session.catalog()));
+        values.insert(
+            python_sdk::NAVIGATOR_URL.to_owned(),
+            json!(session.catalog()),
+        );
         let here = if at_own_address {
             self.own_here(session.catalog())
         } else {
             self.here()
         };
         if let Some(here) = here {
-            values.insert("registryUrl".to_owned(), json!(here));
+            values.insert(python_sdk::REGISTRY_URL.to_owned(), json!(here));
         }
         Ok(values)
     }

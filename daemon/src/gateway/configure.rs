@@ -11,7 +11,7 @@ use super::{Gateway, GatewayError, OpenListener};
 use crate::files::FileError;
 use crate::grant::Right;
 use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
-use crate::session::{LoginOutcome, Session, TrustedRegistry};
+use crate::session::{LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::stack::StackConfig;
 
 /// How setting up went.
@@ -351,7 +351,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let port = published.registry_url.loopback_port();
         if port.is_some_and(|port| self.grants.listens_at(port)) {
-            return Err(GatewayError::Itself(catalog.clone()));
+            return Err(SessionError::RegistryIsHere(catalog.clone()).into());
         }
         Ok(())
     }

@@ -27,9 +27,6 @@ pub enum GatewayError {
     /// It is not known what was there before.
     #[error("the record of how quilt3 was set up is lost, and no catalog is configured")]
     RecordLost,
-    /// The catalog names this daemon as its registry.
-    #[error("{0} names this daemon itself as its registry")]
-    Itself(CatalogUrl),
     /// No grant could be made, or nobody can listen.
     #[error(transparent)]
     Grant(#[from] GrantError),

@@ -59,7 +59,7 @@ impl Offer {
             match self.give(visitor) {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    tracing::warn!("API keys were not handed over: {error}");
+                    tracing::warn!("not fit for API keys: {error}");
                     last = error;
                 }
             }

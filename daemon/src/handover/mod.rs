@@ -29,7 +29,7 @@ mod take;
 mod unsupported;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,6 +100,11 @@ pub enum HandoverError {
 }
 
 impl HandoverError {
+    /// Says that no keys were taken over. Nothing logs yet.
+    pub fn tell_not_taken(&self) {
+        let _ = writeln!(io::stderr(), "quiltd: no API keys taken over: {self}");
+    }
+
     #[cfg(target_os = "linux")]
     fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }

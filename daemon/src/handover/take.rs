@@ -41,8 +41,7 @@ impl KeyTaker {
                 None
             }
             Err(error) => {
-                // Nothing logs yet.
-                let _ = writeln!(io::stderr(), "quiltd: no API keys taken over: {error}");
+                error.tell_not_taken();
                 None
             }
         }

@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, renameat, statat, unli
 use tokio::sync::mpsc;
 
 use super::StoreError;
-use super::store::{Batches, Entry, MAX_POINTER, Modified, Store};
+use super::store::{Batches, Entry, MAX_POINTER, Modified, NO_POINTER, Store};
 
 #[cfg(test)]
 mod tests;
@@ -221,7 +221,7 @@ impl Store for LocalStore {
             let mut content = Vec::new();
             file.take(MAX_POINTER + 1).read_to_end(&mut content)?;
             if content.len() as u64 > MAX_POINTER {
-                return Err(io::Error::other("it is too large to be a pointer"));
+                return Err(io::Error::other(NO_POINTER));
             }
             Ok(content.into())
         })

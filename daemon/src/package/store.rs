@@ -11,6 +11,9 @@ use super::StoreError;
 /// package's are held at once.
 pub(super) const MAX_POINTER: u64 = 256;
 
+/// What is said of an object that is larger.
+pub(super) const NO_POINTER: &str = "it is too large to be a pointer";
+
 /// Microseconds since 1970 at which something was stored.
 pub(super) type Modified = i64;
 

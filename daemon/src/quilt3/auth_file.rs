@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{RegistryUrl, Secret};
+use quilt_proto::{RegistryUrl, Secret, python_sdk};
 use quilt_trust::Role;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -39,7 +39,7 @@ impl Login {
 
 impl AuthFile {
     pub(super) fn in_dir(dir: &Path) -> Self {
-        Self(dir.join("auth.json"))
+        Self(dir.join(python_sdk::AUTH_FILE))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -6,15 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::ConfigValues;
-use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
+use quilt_proto::{CatalogUrl, RegistryUrl, python_sdk, quoted};
 use quilt_trust::{Rights, Role};
 use serde_json::{Map, Value, json};
 
 use super::config_keys;
 use crate::files::{self, Cached, FileError, wrap_file_error};
-
-/// What the file is called.
-const NAME: &str = "config.yml";
 
 /// Largest file read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -85,7 +82,7 @@ struct Parsed {
 impl ConfigFile {
     /// The file in the SDK's directory, which need not exist yet.
     pub fn new(dir: PathBuf) -> Self {
-        let known = Arc::new(Cached::new(dir.join(NAME)));
+        let known = Arc::new(Cached::new(dir.join(python_sdk::CONFIG_FILE)));
         let turn = Arc::default();
         Self { dir, known, turn }
     }
@@ -100,7 +97,7 @@ impl ConfigFile {
 
     /// Where it is, or would be.
     pub fn path(&self) -> PathBuf {
-        self.dir.join(NAME)
+        self.dir.join(python_sdk::CONFIG_FILE)
     }
 
     fn io(&self, action: &'static str, error: &io::Error) -> ConfigError {
@@ -142,7 +139,9 @@ impl ConfigFile {
     fn known(&self) -> Result<Arc<Parsed>, ConfigError> {
         self.known.get(|| {
             let stored = self.parse(self.text()?.as_deref())?;
-            let catalog = stored.get("navigator_url").and_then(Value::as_str);
+            let catalog = stored
+                .get(python_sdk::NAVIGATOR_URL)
+                .and_then(Value::as_str);
             let catalog = catalog.filter(|text| !text.trim().is_empty());
             let catalog = catalog.map(|text| self.parse_catalog(text));
             Ok(Parsed { stored, catalog })
@@ -189,7 +188,10 @@ impl ConfigFile {
     /// The registry it names, whatever it is.
     pub(super) fn registry(&self) -> Result<Option<String>, ConfigError> {
         let known = self.known()?;
-        let registry = known.stored.get("registryUrl").and_then(Value::as_str);
+        let registry = known
+            .stored
+            .get(python_sdk::REGISTRY_URL)
+            .and_then(Value::as_str);
         Ok(registry.map(str::to_owned))
     }
 
@@ -203,7 +205,7 @@ impl ConfigFile {
         let effective = |text: Option<&str>| {
             let mut values = config_keys::defaults(&self.dir);
             values.extend(self.parse(text)?);
-            values.insert("registryUrl".to_owned(), Value::Null);
+            values.insert(python_sdk::REGISTRY_URL.to_owned(), Value::Null);
             Ok::<_, ConfigError>(values)
         };
         Ok(effective(Some(text))? == effective(self.text()?.as_deref())?)
@@ -212,7 +214,7 @@ impl ConfigFile {
     /// The file's text as it would be with this registry in it.
     pub(super) fn with_registry(&self, registry: &RegistryUrl) -> Result<String, ConfigError> {
         let mut values = self.read()?;
-        values.insert("registryUrl".to_owned(), json!(registry));
+        values.insert(python_sdk::REGISTRY_URL.to_owned(), json!(registry));
         self.render(&values)
     }
 
@@ -226,7 +228,10 @@ impl ConfigFile {
         to: &RegistryUrl,
     ) -> Result<Option<String>, ConfigError> {
         let known = self.known()?;
-        let registry = known.stored.get("registryUrl").and_then(Value::as_str);
+        let registry = known
+            .stored
+            .get(python_sdk::REGISTRY_URL)
+            .and_then(Value::as_str);
         let registry = registry.and_then(|url| url.parse::<RegistryUrl>().ok());
         if registry.as_ref() != Some(from)
             || known.catalog.clone().transpose()?.as_ref() != Some(catalog)
@@ -235,7 +240,7 @@ impl ConfigFile {
         }
         let mut values = config_keys::defaults(&self.dir);
         values.extend(known.stored.clone());
-        values.insert("registryUrl".to_owned(), json!(to));
+        values.insert(python_sdk::REGISTRY_URL.to_owned(), json!(to));
         self.render(&values).map(Some)
     }
 
@@ -264,7 +269,7 @@ impl ConfigFile {
         } else {
             self.read()?
         };
-        values.insert("registryUrl".to_owned(), json!(registry));
+        values.insert(python_sdk::REGISTRY_URL.to_owned(), json!(registry));
         Ok((self.render(&values)?, is_replaced))
     }
 
@@ -380,7 +385,7 @@ fn overlaid(
             values.insert(key.clone(), value);
         }
     }
-    values.insert("navigator_url".to_owned(), json!(catalog));
+    values.insert(python_sdk::NAVIGATOR_URL.to_owned(), json!(catalog));
     values
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quilt_proto::aws::Region;
 use quilt_proto::wire::ConfigValues;
-use quilt_proto::{CatalogUrl, RegistryUrl, terminal_safe};
+use quilt_proto::{CatalogUrl, RegistryUrl, python_sdk, terminal_safe};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -13,11 +13,11 @@ use super::ConfigError;
 
 /// Every key, in the SDK's order.
 pub(super) const KEYS: [&str; 11] = [
-    "navigator_url",
+    python_sdk::NAVIGATOR_URL,
     "default_local_registry",
-    "default_remote_registry",
-    "default_install_location",
-    "registryUrl",
+    python_sdk::DEFAULT_REMOTE_REGISTRY,
+    python_sdk::DEFAULT_INSTALL_LOCATION,
+    python_sdk::REGISTRY_URL,
     "telemetry_disabled",
     "s3Proxy",
     "apiGatewayEndpoint",
@@ -76,11 +76,11 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
             "2" => Ok(json!(2)),
             _ => Err(bad("expected 1 or 2".to_owned())),
         },
-        "navigator_url" => text
+        python_sdk::NAVIGATOR_URL => text
             .parse::<CatalogUrl>()
             .map(|url| json!(url))
             .map_err(|error| bad(error.to_string())),
-        "registryUrl" => text
+        python_sdk::REGISTRY_URL => text
             .parse::<RegistryUrl>()
             .map(|url| json!(url))
             .map_err(|error| bad(error.to_string())),

@@ -12,6 +12,7 @@
 //! nobody ever opened, or waits until its readers are done. Elsewhere, and where
 //! a file system knows no leases, what was written is replaced within a second.
 
+use quilt_proto::python_sdk;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -70,7 +71,7 @@ struct LaidPlaceholder {
 impl Placeholder {
     pub(super) fn in_dir(dir: &Path) -> Self {
         Self {
-            path: dir.join("credentials.json"),
+            path: dir.join(python_sdk::CREDENTIALS_FILE),
             aside: dir.join("credentials.json.before-quiltd"),
             grace: GRACE,
             rest: REST,

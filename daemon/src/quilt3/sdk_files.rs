@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{CatalogUrl, RegistryUrl, Secret};
+use quilt_proto::{CatalogUrl, RegistryUrl, Secret, python_sdk};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -306,7 +306,7 @@ impl SdkFiles {
     }
 
     fn point_to(&self, turn: &Turn<'_>, registry: &RegistryUrl) -> Result<(), SdkFileError> {
-        let changes = [("registryUrl".to_owned(), json!(registry))];
+        let changes = [(python_sdk::REGISTRY_URL.to_owned(), json!(registry))];
         self.config
             .merge_in_turn(turn, &changes.into_iter().collect())?;
         Ok(())

@@ -1,7 +1,7 @@
 //! `GET <catalog>/config.json`: where a catalog's services are.
 
 use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl, Timestamp};
+use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl, Timestamp, python_sdk};
 use serde_json::{Map, Value, json};
 
 use super::{StackClient, StackError, http, local_only_keys};
@@ -36,7 +36,7 @@ impl StackClient {
             return Err(answer.invalid("its config.json is too large"));
         }
         let mut values: Map<String, Value> = answer.json()?;
-        let registry = match values.get("registryUrl") {
+        let registry = match values.get(python_sdk::REGISTRY_URL) {
             Some(Value::String(text)) if !text.is_empty() => text,
             _ => return Err(answer.invalid("its config.json names no registryUrl")),
         };
@@ -54,7 +54,7 @@ impl StackClient {
             .map(str::parse)
             .transpose()
             .map_err(|_| answer.invalid("the region in its config.json is none"))?;
-        values.insert("registryUrl".to_owned(), json!(registry_url));
+        values.insert(python_sdk::REGISTRY_URL.to_owned(), json!(registry_url));
         local_only_keys::remove(&mut values);
         Ok(StackConfig {
             registry_url,

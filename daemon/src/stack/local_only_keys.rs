@@ -1,11 +1,15 @@
 //! What is this machine's to say, and no catalog's.
 
+use quilt_proto::python_sdk;
 use serde_json::{Map, Value};
 
 /// What programs keep where on this machine, in the words of quilt3: for its
 /// user to say. A catalog that could would choose what a deletion without a
 /// place deletes from, and over which files a package is installed.
-const LOCAL_ONLY: [&str; 2] = ["default_local_registry", "default_install_location"];
+const LOCAL_ONLY: [&str; 2] = [
+    "default_local_registry",
+    python_sdk::DEFAULT_INSTALL_LOCATION,
+];
 
 /// Takes it out of what a catalog publishes of itself.
 pub(super) fn remove(published: &mut Map<String, Value>) {

@@ -1,16 +1,18 @@
 //! `admin audit-trail`: the guide's Athena query.
 
+use quilt_proto::suggested_command::first_login;
 use std::collections::BTreeMap;
 use std::env;
 use std::io::Read;
 use std::path::PathBuf;
 
 use quilt_proto::api::ReadConfig;
-use quilt_proto::{locations, state_files};
+use quilt_proto::{locations, python_sdk, state_files};
 use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::aws_helper::AwsHelper;
+use crate::aws_variables::REGIONS;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{files, output};
@@ -58,17 +60,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     let config = context.send(&ReadConfig)?;
     let text = |key: &str| config.get(key).and_then(|value| value.as_str());
-    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+    let region = REGIONS
         .iter()
         .find_map(|name| env::var(name).ok().filter(|region| !region.is_empty()))
         .or_else(|| text("region").map(str::to_owned))
         .ok_or_else(|| {
             let what = "the AWS region of the stack is not known; set AWS_REGION";
-            Failure::new(exit::USAGE, what).hint("quiltctl login https://YOUR-CATALOG")
+            Failure::new(exit::USAGE, what).hint(first_login())
         })?;
     let catalog = context
         .catalog()?
-        .or_else(|| text("navigator_url").map(str::to_owned))
+        .or_else(|| text(python_sdk::NAVIGATOR_URL).map(str::to_owned))
         .unwrap_or_default();
     let mut places = Places::load();
     let known = places.0.get(&catalog).cloned().unwrap_or_default();

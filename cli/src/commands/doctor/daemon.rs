@@ -11,7 +11,7 @@ use quilt_proto::api::{
     SessionQuery,
 };
 use quilt_proto::wire::{ConfigValues, Finding, FindingCode, NetworkStatus, ProfileStatus};
-use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, quoted};
+use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, python_sdk, quoted};
 
 use super::aws_profile::AwsProfile;
 use super::remedy;
@@ -207,12 +207,20 @@ impl Daemon {
 
     /// The catalog of whoever names none.
     pub(super) fn configured_catalog(&self) -> Option<CatalogUrl> {
-        self.config.get("navigator_url")?.as_str()?.parse().ok()
+        self.config
+            .get(python_sdk::NAVIGATOR_URL)?
+            .as_str()?
+            .parse()
+            .ok()
     }
 
     /// The registry that quilt3 is configured with.
     pub(super) fn configured_registry(&self) -> Option<RegistryUrl> {
-        self.config.get("registryUrl")?.as_str()?.parse().ok()
+        self.config
+            .get(python_sdk::REGISTRY_URL)?
+            .as_str()?
+            .parse()
+            .ok()
     }
 
     /// The registry of the configured catalog, where that is known.

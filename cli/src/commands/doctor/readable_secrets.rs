@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use quilt_proto::wire::{Finding, FindingCode};
-use quilt_proto::{Command, locations, quoted};
+use quilt_proto::{Command, locations, python_sdk, quoted};
 
 use crate::aws_files::{self, CREDENTIALS_ENV};
 
 /// Where quilt3 keeps its login, and the credentials made from it.
-const OF_QUILT3: [&str; 2] = ["auth.json", "credentials.json"];
+const OF_QUILT3: [&str; 2] = [python_sdk::AUTH_FILE, python_sdk::CREDENTIALS_FILE];
 
 pub(super) fn check() -> Vec<Finding> {
     let of_quilt3 = locations::python_sdk_dir().into_iter();

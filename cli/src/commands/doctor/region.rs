@@ -9,6 +9,7 @@ use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
 use super::remedy;
 use super::variables::Variables;
+use crate::aws_files;
 use crate::aws_variables::REGIONS;
 use crate::context::Context;
 
@@ -32,7 +33,7 @@ pub(super) fn check(
             None => Command::of("aws configure set region YOUR-REGION")
                 .option("--profile", &profile.name),
         };
-        let what = format!("profile {} has no region", quoted::name(&profile.name));
+        let what = aws_files::no_region(&profile.name);
         return Some(Finding::warning(FindingCode::ProfileNoRegion, what, hint));
     };
     let known = known.filter(|known| *known != set.value)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use quilt_proto::api::{ReadConfig, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
-use quilt_proto::{CatalogUrl, Command, locations};
+use quilt_proto::{CatalogUrl, Command, locations, python_sdk};
 
 use crate::commands::doctor::proxy_in_the_way;
 use crate::context::Context;
@@ -63,7 +63,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
 /// What `config.yml` names, which quilt3 and everything else take for the default.
 fn default_catalog(context: &Context) -> Option<CatalogUrl> {
     let values = context.of_all_catalogs().send(&ReadConfig).ok()?;
-    values.get("navigator_url")?.as_str()?.parse().ok()
+    values
+        .get(python_sdk::NAVIGATOR_URL)?
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 /// Where the catalog's AWS is.

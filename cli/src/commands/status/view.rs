@@ -1,5 +1,6 @@
 //! The status as a screen: sessions with what they give, what to do, the rest.
 
+use quilt_proto::suggested_command::first_login;
 use quilt_proto::wire::{
     CatalogStatus, Finding, KEY_ENDS_SOON, ProfileStatus, SessionState, SessionStatus, Severity,
     Status, TokenKind,
@@ -17,8 +18,7 @@ pub(in crate::commands) fn screen(
     let mut screen = Screen::new();
     if status.catalogs.is_empty() {
         screen.say("Nobody is logged in.");
-        let login = Command::of("quiltctl login https://YOUR-CATALOG");
-        screen.line(Line::command(4, &at_hand(login)));
+        screen.line(Line::command(4, &at_hand(first_login())));
     }
     for catalog in &status.catalogs {
         session(look, &mut screen, catalog, &called(status, catalog));

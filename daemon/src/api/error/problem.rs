@@ -211,9 +211,7 @@ fn gateway(error: &GatewayError) -> Problem {
             detail,
             ..session(source)
         },
-        GatewayError::RecordLost
-        | GatewayError::Itself(_)
-        | GatewayError::Files(SdkFileError::Broken(_)) => {
+        GatewayError::RecordLost | GatewayError::Files(SdkFileError::Broken(_)) => {
             Problem::new(422, ErrorCode::InvalidInput, detail)
         }
         GatewayError::Grant(error) => grant(error),

@@ -15,9 +15,6 @@ use crate::package::HalfDeleted;
 use crate::session::KeyOrigin;
 use crate::token_store::{StoreError, StoreNote};
 
-/// Names a catalog that is one, and logs in there, as the status says it.
-pub(in crate::api) const CONFIGURE: &str = "quiltctl login https://YOUR-CATALOG";
-
 /// What a file needs.
 pub(in crate::api) fn file(error: &FileError) -> Command {
     match error {

@@ -2,6 +2,7 @@
 
 use quilt_proto::CatalogUrl;
 use quilt_proto::api::{ReadConfig, UpdateConfig};
+use quilt_proto::python_sdk;
 use quilt_proto::wire::{ConfigUpdate, ConfigValues};
 
 use crate::api::endpoint::{Call, Served};
@@ -29,9 +30,7 @@ async fn update(call: Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
         (Some(url), None) if url.trim().is_empty() => reset(&call).await,
         (Some(url), None) => configure(&call, url).await,
         (None, Some(values)) => merge(&call, values),
-        (Some(_), Some(_)) => {
-            refused("Expected either an auto-config URL or key=value pairs, but got both.")
-        }
+        (Some(_), Some(_)) => refused(python_sdk::ADDRESS_AND_VALUES),
         (None, None) => refused("the body needs catalog_url or values"),
     }
 }
@@ -85,7 +84,7 @@ fn merge(call: &Call<UpdateConfig>, values: &ConfigValues) -> Result<ConfigValue
 
 /// Whoever asks for one catalog does not get another one configured unasked.
 fn is_itself(catalog: &CatalogUrl, published: &StackConfig) -> Result<(), ApiError> {
-    let named = published.values.get("navigator_url");
+    let named = published.values.get(python_sdk::NAVIGATOR_URL);
     let named = named.and_then(|named| named.as_str()?.parse::<CatalogUrl>().ok());
     match named.filter(|named| named != catalog) {
         Some(named) => Err(ApiError::OtherCatalog {

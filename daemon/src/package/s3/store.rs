@@ -20,7 +20,7 @@ use super::error_mapping::Operation;
 use super::http::Transport;
 use super::{Connections, Vended};
 use crate::package::StoreError;
-use crate::package::store::{Batches, Entry, MAX_POINTER, Modified, Store};
+use crate::package::store::{Batches, Entry, MAX_POINTER, Modified, NO_POINTER, Store};
 
 /// Keys asked for in the first pages of a listing, so that it starts soon;
 /// then S3's most.
@@ -310,7 +310,7 @@ impl Store for S3Store {
         });
         content.await?.ok_or_else(|| StoreError::Invalid {
             place: key.to_owned(),
-            reason: "it is too large to be a pointer".to_owned(),
+            reason: NO_POINTER.to_owned(),
         })
     }
 

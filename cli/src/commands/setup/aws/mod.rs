@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
 use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
+use quilt_proto::{CatalogUrl, Command, ProfileName, locations, python_sdk, quoted, state_files};
 
 use self::elsewhere::Purpose;
 use self::record::Records;
@@ -187,7 +187,7 @@ fn region(
     }
     let config = context.send(&ReadConfig)?;
     let text = |key: &str| config.get(key).and_then(|value| value.as_str());
-    let configured = text("navigator_url").and_then(|url| url.parse::<CatalogUrl>().ok());
+    let configured = text(python_sdk::NAVIGATOR_URL).and_then(|url| url.parse::<CatalogUrl>().ok());
     // The configured region is that of the configured catalog.
     let known = catalog.is_none() || catalog == configured.as_ref();
     if let Some(region) = text("region").filter(|_| known).map(str::to_owned) {
@@ -249,7 +249,7 @@ fn set_up(
     let region = Command::of("aws configure set region YOUR-REGION").option("--profile", name);
     if !look::is_seen() || context.global().json {
         if !has_region {
-            output::advise(&no_region(name), &region);
+            output::advise(&aws_files::no_region(name), &region);
         }
         return Ok(());
     }
@@ -258,16 +258,11 @@ fn set_up(
     let export = Command::of("export").variable("AWS_PROFILE", name);
     let mut steps = vec![(list, ""), (export, "for every AWS program from here")];
     if !has_region {
-        output::note(format_args!("But {}.", no_region(name)));
+        output::note(format_args!("But {}.", aws_files::no_region(name)));
         steps.insert(0, (region, ""));
     }
     output::next(&steps);
     Ok(())
-}
-
-/// Without a region, programs ask for none of a profile's credentials.
-fn no_region(name: &str) -> String {
-    format!("profile {} has no region", quoted::name(name))
 }
 
 /// Says that a profile has no region because the catalog that would say it is
@@ -277,7 +272,7 @@ fn note_no_catalog(context: &Context, name: &str) -> bool {
         return false;
     };
     let (why, hint) = failure.of_typed(&[]).apart();
-    let lacks = no_region(name);
+    let lacks = aws_files::no_region(name);
     let what = format!("{lacks} yet, set it up again after the login: {why}");
     output::advise(&what, &hint.unwrap_or_else(|| "quiltctl status".into()));
     true
