@@ -18,6 +18,14 @@ pub(crate) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The same token in a file; object_store (polars, deltalake) reads nothing else.
 pub(crate) const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
+pub(crate) const AWS_PROFILE: &str = "AWS_PROFILE";
+pub(crate) const AWS_DEFAULT_PROFILE: &str = "AWS_DEFAULT_PROFILE";
+/// A path below the address that every ECS container asks.
+pub(crate) const CONTAINER_RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+pub(crate) const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+/// botocore and boto 2: the session token's older name.
+pub(crate) const SECURITY_TOKEN: &str = "AWS_SECURITY_TOKEN";
+
 /// The profile that a program under `exec` acts as, for prompts.
 pub(crate) const PROFILE: &str = "QUILT_PROFILE";
 
@@ -36,19 +44,18 @@ const TODAY: &[&str] = &[
     SESSION_TOKEN,
     EXPIRATION,
     "AWS_ACCOUNT_ID",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
+    AWS_PROFILE,
+    AWS_DEFAULT_PROFILE,
     CONTAINER_URI,
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    CONTAINER_RELATIVE_URI,
     CONTAINER_TOKEN,
     CONTAINER_TOKEN_FILE,
     WEB_IDENTITY_TOKEN,
     ROLE_ARN,
-    "AWS_ROLE_SESSION_NAME",
+    ROLE_SESSION_NAME,
     // A bearer token that Bedrock clients prefer to any signature.
     "AWS_BEARER_TOKEN_BEDROCK",
-    // botocore and boto 2: the session token's older name.
-    "AWS_SECURITY_TOKEN",
+    SECURITY_TOKEN,
 ];
 
 /// Those that name files of keys, to botocore and boto 2.

@@ -264,12 +264,7 @@ impl From<Error> for Failure {
 /// Starts a daemon where one was looked for: also where only this call was told
 /// of that place.
 fn start(socket: &Path) -> Command {
-    if locations::socket().is_ok_and(|usual| usual == socket) {
-        return "quiltctl daemon start".into();
-    }
-    Command::of("quiltctl")
-        .path_option("--socket", socket)
-        .words("daemon start")
+    Command::to_daemon(Some(socket), "daemon start")
 }
 
 /// Whether a text looks like a key or a token.

@@ -1,12 +1,12 @@
 //! Files of the user, changed all at once or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use quilt_proto::{locations, quoted, state_files};
-use quilt_trust::{Distrust, Rights};
+use quilt_trust::Distrust;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
@@ -144,59 +144,20 @@ fn replace_if(
     content: &[u8],
     is_wanted: impl FnOnce() -> io::Result<bool>,
 ) -> io::Result<bool> {
-    quilt_trust::check(path)?;
-    let target = resolve(path)?;
+    let target = quilt_trust::locate(path)?;
     if target.exists() && !target.is_file() {
         return Err(io::Error::other("not a file"));
     }
-    let before = Rights::of(&target)?;
-    let dir = target.parent().unwrap_or(Path::new("/"));
-    let temporary = dir.join(state_files::CLI_TEMPORARY.name(std::process::id()));
+    let names = state_files::CLI_TEMPORARY;
+    quilt_trust::sweep_drafts(quilt_trust::directory(&target), names);
+    let draft = quilt_trust::draft_like(&target, content, 0o600, names)?;
+    File::open(&draft)?.sync_all()?;
     // Asked last: all that takes long is done.
-    let replaced = write_new(&temporary, content, before.as_ref())
-        .and_then(|()| is_wanted())
-        .and_then(|is_wanted| {
-            if is_wanted {
-                fs::rename(&temporary, &target)?;
-            }
-            Ok(is_wanted)
-        });
-    if !matches!(replaced, Ok(true)) {
-        // The error that led here says more than one about the leftover.
-        let _ = fs::remove_file(&temporary);
-        return replaced;
+    let is_wanted = is_wanted()?;
+    if is_wanted {
+        quilt_trust::take_place(draft, &target)?;
     }
-    File::open(dir)?.sync_all()?;
-    Ok(true)
-}
-
-fn write_new(path: &Path, content: &[u8], like: Option<&Rights>) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    if let Some(like) = like {
-        like.give_owner(&file)?;
-        like.give(&file)?;
-        // As it was asked of the one whose place it takes.
-        quilt_trust::check(path)?;
-    }
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-/// The file behind a symlink, which may not exist yet.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if fs::symlink_metadata(path).is_ok() {
-                return Err(io::Error::other("a symlink to nowhere"));
-            }
-            std::path::absolute(path)
-        }
-        result => result,
-    }
+    Ok(is_wanted)
 }
 
 #[cfg(test)]
@@ -207,7 +168,11 @@ mod tests {
     fn what_another_program_wrote_meanwhile_is_not_replaced() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("config");
+        // One that was killed had the same number, as each has in its container.
+        let left = state_files::CLI_TEMPORARY.name(std::process::id());
+        fs::write(dir.path().join(&left), "half").unwrap();
         assert!(replace_unchanged(&path, b"one", None).unwrap());
+        fs::remove_file(dir.path().join(&left)).unwrap();
         fs::write(&path, "one, and more").unwrap();
         assert!(!replace_unchanged(&path, b"two", Some(b"one")).unwrap());
         assert!(!replace_unchanged(&path, b"two", None).unwrap());

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +28,7 @@ impl LockFile {
         loop {
             let file = quilt_trust::open_or_make(path, Role::State, Access::Append)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) if is_at(&file, path) => {
+                Ok(()) if quilt_trust::is_at(&file, path) => {
                     return Ok(Some(Self {
                         path: path.to_owned(),
                         _file: file,
@@ -62,14 +61,6 @@ impl Drop for LockFile {
         // Nobody else's: it is still locked.
         let _ = fs::remove_file(&self.path);
     }
-}
-
-/// Whether a path still leads to an open file.
-fn is_at(file: &File, path: &Path) -> bool {
-    let (open, there) = (file.metadata(), fs::symlink_metadata(path));
-    open.is_ok_and(|open| {
-        there.is_ok_and(|there| (open.dev(), open.ino()) == (there.dev(), there.ino()))
-    })
 }
 
 #[cfg(test)]

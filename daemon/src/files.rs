@@ -8,14 +8,14 @@ mod file_events;
 mod held;
 mod pin;
 
-use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use quilt_proto::{Timestamp, state_files};
-use quilt_trust::{Access, Rights, Role};
+use quilt_trust::{Access, Role, directory, sync_directory, take_place};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tempfile::TempPath;
@@ -30,12 +30,6 @@ pub use self::pin::Pin;
 
 /// Only the owner may read or write.
 pub const PRIVATE: u32 = 0o600;
-
-/// How the names of files being written begin.
-const PREFIX: &str = state_files::TEMPORARY.start;
-
-/// Nothing is written for this long.
-const ABANDONED: Duration = Duration::from_mins(1);
 
 /// How often to look whether a lock is free. `flock` has no timeout of its own.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -135,7 +129,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let path = real(path)?;
     let drafted = drafted_like(&path, content, mode)?;
     File::open(&drafted)?.sync_all()?;
-    put(drafted, &path)
+    take_place(drafted, &path)
 }
 
 /// The same where somebody is about to read it: it has its name first, and is
@@ -145,27 +139,19 @@ pub fn replace_at_once(path: &Path, content: &[u8], mode: u32) -> io::Result<()>
     let drafted = drafted_like(&path, content, mode)?;
     drafted.persist(&path).map_err(|error| error.error)?;
     File::open(&path)?.sync_all()?;
-    sync(&path)
+    sync_directory(&path)
 }
 
 /// The same for a file that is for its owner's eyes alone, whatever it was.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let path = real(path)?;
-    put(written_beside(&path, content, PRIVATE)?, &path)
+    take_place(written_beside(&path, content, PRIVATE)?, &path)
 }
 
 /// Removes files that were being written in a directory when their daemon was
 /// killed; what is being written now is younger than that.
 pub fn sweep(dir: &Path) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = entry.metadata().ok().and_then(|meta| meta.modified().ok());
-        let age = age.and_then(|modified| modified.elapsed().ok());
-        if ours && age.is_some_and(|age| age > ABANDONED) {
-            // Another daemon may have swept it first.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
+    quilt_trust::sweep_drafts(dir, state_files::TEMPORARY);
 }
 
 /// A file with this content in the directory of `path`, synced and closed.
@@ -177,47 +163,28 @@ pub fn written_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<Temp
 
 /// A draft of what takes the place of a file, with its rights.
 fn drafted_like(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
-    let Some(before) = Rights::of(path)? else {
-        return drafted_beside(path, content, mode);
-    };
-    let drafted = drafted_beside(path, content, PRIVATE)?;
-    before.give(&OpenOptions::new().write(true).open(&drafted)?)?;
-    // As it was asked of the one whose place it takes.
-    quilt_trust::check(&drafted)?;
-    Ok(drafted)
+    room(directory(path))?;
+    quilt_trust::draft_like(path, content, mode, state_files::TEMPORARY)
 }
 
 /// The same where nothing is lost if it is lost: not synced.
 pub fn drafted_beside(path: &Path, content: &[u8], mode: u32) -> io::Result<TempPath> {
-    quilt_trust::check(path)?;
     room(directory(path))?;
-    let mut file = tempfile::Builder::new()
-        .rand_bytes(state_files::CHANCE)
-        .prefix(PREFIX)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory(path))?;
-    file.write_all(content)?;
-    Ok(file.into_temp_path())
-}
-
-/// Gives a written file its name, for good.
-pub fn put(written: TempPath, path: &Path) -> io::Result<()> {
-    written.persist(path).map_err(|error| error.error)?;
-    sync(path)
+    quilt_trust::draft(path, content, mode, state_files::TEMPORARY)
 }
 
 /// Removes a file for good; one that is not there is no error.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.and_then(|()| sync(path)),
+        removed => removed.and_then(|()| sync_directory(path)),
     }
 }
 
 /// Renames a file for good.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
-    sync(to)
+    sync_directory(to)
 }
 
 /// Keeps a file that cannot be understood for its owner to look at; answers
@@ -295,18 +262,11 @@ fn is_held(lock: &Path) -> bool {
     faults::is_held(lock)
 }
 
-fn directory(path: &Path) -> &Path {
-    path.parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."))
-}
-
-fn sync(path: &Path) -> io::Result<()> {
-    File::open(directory(path))?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use tempfile::TempDir;
 
     use super::*;

@@ -26,7 +26,6 @@ pub mod gateway;
 pub mod grant;
 pub mod handover;
 pub mod hardening;
-pub mod instance;
 mod json_document;
 pub mod keys;
 pub mod last_seen_users;
@@ -45,6 +44,7 @@ pub mod settings;
 #[cfg(test)]
 mod simulation;
 pub mod stack;
+pub mod state_dir_lock;
 pub mod token_store;
 
 use std::sync::Arc;

@@ -18,12 +18,14 @@ use quilt_proto::{Command, ErrorCode, Problem, exit_code, locations, terminal_sa
 use quiltd::app::{App, Config};
 use quiltd::handover::{self, HandoverKey, KeyTaker, Receipt};
 use quiltd::hardening::ProtectionAttempt;
-use quiltd::instance::{InstanceError, InstanceLock};
 use quiltd::keys::StartupKey;
 use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::RepeatFilter;
+use quiltd::state_dir_lock::{InstanceError, InstanceLock};
 use quiltd::token_store::{StoreChoice, StoreError};
-use quiltd::{Listeners, api, blocked_threads, hardening, instance, listen, memory_release, raw};
+use quiltd::{
+    Listeners, api, blocked_threads, hardening, listen, memory_release, raw, state_dir_lock,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -247,7 +249,7 @@ fn only_instance(
     control: &ControlSockets,
 ) -> Result<Option<InstanceLock>, InstanceError> {
     let also = control.also.as_ref().map(ControlSocket::path);
-    match instance::claim(&config.state_dir, control.first.path(), also) {
+    match state_dir_lock::claim(&config.state_dir, control.first.path(), also) {
         Err(InstanceError::Distrusted(distrust))
             if config.token_store == StoreChoice::Memory && !distrust.is_about_others() =>
         {

@@ -1,9 +1,9 @@
 //! The file this program was started from, and whether another is there now.
 
+use quilt_trust::inode;
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs::{self};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::quoted;
@@ -42,7 +42,7 @@ impl Program {
         };
         Some(Self {
             path,
-            identity: identity(&about),
+            identity: inode(&about),
         })
     }
 
@@ -54,7 +54,7 @@ impl Program {
     /// What became of its file, if that is not what runs.
     pub fn replaced(&self) -> Option<Replaced> {
         match fs::metadata(&self.path) {
-            Ok(about) if identity(&about) == self.identity => None,
+            Ok(about) if inode(&about) == self.identity => None,
             Ok(_) => Some(Replaced::Changed(self.path.clone())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Some(Replaced::Gone(self.path.clone()))
@@ -63,10 +63,6 @@ impl Program {
             Err(_) => None,
         }
     }
-}
-
-fn identity(about: &Metadata) -> (u64, u64) {
-    (about.dev(), about.ino())
 }
 
 impl fmt::Display for Replaced {

@@ -19,7 +19,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "doctor",
             "files",
             "gateway",
-            "instance",
+            "state_dir_lock",
             "keys",
             "grant",
             "listen",
@@ -132,7 +132,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("handover", &["hardening", "raw"]),
-    ("instance", &[]),
+    ("state_dir_lock", &[]),
     (
         "gateway",
         &[

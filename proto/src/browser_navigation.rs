@@ -2,6 +2,14 @@
 //! stack, sent it there: not those of scripts, images or frames of other pages,
 //! not those made ahead, and none to a name that was made to lead here.
 
+/// The most bytes of such a request. Cookies know no ports: a browser brings all
+/// that any server on this address, another user's perhaps, has ever set, some
+/// 180 of 4 KiB each.
+pub const MAX_HEAD: usize = 1024 * 1024;
+
+/// The most headers of one.
+pub const MAX_HEADERS: usize = 64;
+
 /// What a browser says of a request that nobody made yet.
 const AHEAD: [&str; 3] = ["purpose", "sec-purpose", "x-moz"];
 

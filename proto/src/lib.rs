@@ -5,12 +5,14 @@
 //! client library and the command line.
 
 pub mod api;
+pub mod api_key_secret;
 pub mod aws;
 pub mod browser_navigation;
 pub mod build;
 pub mod catalog;
 pub mod error_code;
 pub mod exit_code;
+mod hex;
 pub mod instance;
 pub mod locations;
 pub mod names;
@@ -35,11 +37,11 @@ mod text_form;
 pub mod time;
 pub mod wire;
 
+pub use api_key_secret::ApiKeySecret;
 pub use catalog::{CatalogUrl, RegistryUrl, UrlError};
 pub use error_code::ErrorCode;
-pub use names::{
-    ApiKeyId, ApiKeySecret, CatalogName, NameError, PackageName, ProfileName, TopHash,
-};
+pub use hex::hex;
+pub use names::{ApiKeyId, CatalogName, NameError, PackageName, ProfileName, TopHash};
 pub use network_failure::NetworkFailure;
 pub use partition::Partition;
 pub use problem::Problem;

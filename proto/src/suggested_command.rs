@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::shell_quote::quote;
-use crate::terminal_safe;
+use crate::{locations, terminal_safe};
 
 /// A command that mends something, or shows why it cannot. Its own words are
 /// part of this program; whatever comes from elsewhere is an argument of it,
@@ -54,6 +54,18 @@ impl Command {
     /// A command that is run with a variable set: `NAME=value …`.
     pub fn with_variable(name: &'static str, value: impl Display) -> Self {
         Self { parts: Vec::new() }.variable(name, value)
+    }
+
+    /// `quiltctl` for the daemon on a socket, named unless it is the usual one.
+    pub fn to_daemon(socket: Option<&Path>, words: &'static str) -> Self {
+        let usual = locations::socket().ok();
+        let named = socket.filter(|socket| usual.as_deref() != Some(*socket));
+        let start = Self::of("quiltctl");
+        match named {
+            Some(socket) => start.path_option("--socket", socket),
+            None => start,
+        }
+        .words(words)
     }
 
     /// Opens a file in the user's editor.

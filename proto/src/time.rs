@@ -50,7 +50,7 @@ pub const HOUR: i64 = 60 * MINUTE;
 pub const DAY: i64 = 24 * HOUR;
 
 /// How many seconds a unit has that is typed behind a number: `s`, `m`, `h`, `d`.
-pub fn unit(letter: char) -> Option<i64> {
+fn unit(letter: char) -> Option<i64> {
     match letter {
         's' => Some(1),
         'm' => Some(MINUTE),
@@ -58,6 +58,21 @@ pub fn unit(letter: char) -> Option<i64> {
         'd' => Some(DAY),
         _ => None,
     }
+}
+
+/// Reads a length of time that somebody typed, in seconds: `14h`, `1h30m`, `2d`.
+pub fn length(text: &str) -> Option<i64> {
+    let (mut all, mut number) = (0_i64, None::<i64>);
+    for char in text.chars() {
+        if let Some(digit) = char.to_digit(10) {
+            let so_far = number.unwrap_or(0).checked_mul(10)?;
+            number = Some(so_far.checked_add(digit.into())?);
+        } else {
+            let part = number.take()?.checked_mul(unit(char)?)?;
+            all = all.checked_add(part)?;
+        }
+    }
+    (number.is_none() && !text.is_empty()).then_some(all)
 }
 
 /// A length of time, in seconds, in its largest unit: `47 min`.

@@ -120,6 +120,47 @@ async fn a_rotation_whose_secret_is_lost_is_undone() {
     assert_eq!(control.key_count(), 1);
 }
 
+/// Two rotations of a key get the same successor. One whose reader goes away
+/// does not take it from the other, which has revoked the old key.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_rotations_at_once_one_key_is_left_that_works() {
+    let world = World::logged_in().await;
+    let (id, _) = planted(&world, "elsewhere");
+    let control = world.stack.control();
+    let (reader, writer) = std::io::pipe().unwrap();
+    full(&writer);
+    let mut waiting = world.ctl_command(&["api-keys", "rotate", &id]);
+    waiting.stdout(writer).stderr(Stdio::piped());
+    let waiting = waiting.spawn().unwrap();
+    control
+        .wait_for_counts(|now| now.operation(CREATE) > 0)
+        .await;
+    let rotated = crate::api_keys::json(&world, &["api-keys", "rotate", &id]).await;
+    drop(reader);
+    let run = Run::from(waiting.wait_with_output().await.unwrap());
+    assert!(
+        run.stderr.contains("another rotation has revoked"),
+        "{run:?}"
+    );
+    run.failed(1);
+    assert_eq!(control.key_count(), 1);
+    let secret = rotated["secret"].as_str().unwrap();
+    world
+        .ctl_with_input(&["login", "--api-key"], secret)
+        .await
+        .ok();
+    world.ctl(&["whoami"]).await.ok();
+}
+
+/// Fills a pipe, so that the next writer waits.
+fn full(mut pipe: &std::io::PipeWriter) {
+    use std::io::Write;
+
+    rustix::io::ioctl_fionbio(pipe, true).unwrap();
+    while pipe.write(&[b' '; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(pipe, false).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_of_another_key_leaves_the_login_alone() {
     let world = World::logged_in().await;

@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, KeySeed};
 use quilt_tests::harness::{Daemon, World};
 use tokio::io::AsyncReadExt;
 
@@ -82,6 +82,33 @@ async fn a_successor_that_does_not_work_changes_nothing() {
         .failed(6);
     assert_eq!(control.key_count(), 1, "the new key is revoked again");
     assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+}
+
+/// A stack, or what caches before it, may answer with another user's new key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_of_another_user_is_not_used() {
+    let (world, id, secret) = with_key().await;
+    let control = world.stack.control();
+    let bobs = control.add_key(&KeySeed::new("bob", "ci")).unwrap();
+    let key = serde_json::json!({
+        "id": bobs.id, "name": "ci", "fingerprint": "qk_...", "status": "ACTIVE",
+        "createdAt": "2026-01-01T00:00:00Z", "expiresAt": "2099-01-01T00:00:00Z",
+        "lastUsedAt": null, "userEmail": "alice@example.com",
+    });
+    let made = serde_json::json!({
+        "__typename": "APIKeyCreated", "apiKey": key, "secret": bobs.secret,
+    });
+    let body = serde_json::json!({ "data": { "apiKeyCreate": made } }).to_string();
+    let answer = FaultKind::Status { status: 200, body };
+    // Lists, and then makes the new one.
+    control.plant(Endpoint::Graphql, Fault::once(answer).after(1));
+    let line = world
+        .ctl(&["api-keys", "rotate", "--current"])
+        .await
+        .failed(5);
+    assert!(line.contains("its new API key is bob's"), "{line}");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+    world.ctl(&["api-keys", "get", &id]).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,6 +136,25 @@ async fn begin(command: &mut tokio::process::Command) -> (tokio::process::Child,
     (child, start)
 }
 
+/// Tokens that have ended when they come are no login, and none is lost for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_has_ended_when_it_comes_replaces_nobody() {
+    let world = World::logged_in().await;
+    let held = world.ctl(&["credential-process"]).await.ok();
+    let sessions = || std::fs::read(world.home.state().join("sessions.json")).unwrap();
+    let before = sessions();
+    let control = world.stack.control();
+    control.update(|settings| settings.access_token_seconds = -60);
+    let line = login(&world, "bob", &[]).await.failed(1);
+    assert!(line.contains("the clock is wrong"), "{line}");
+    assert_eq!(sessions(), before);
+    control.update(|settings| settings.access_token_seconds = 3600);
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+    assert_eq!(world.ctl(&["credential-process"]).await.ok(), held);
+    let changed = login(&world, "bob", &[]).await.stderr;
+    assert!(changed.contains("Before, alice was logged in"), "{changed}");
+}
+
 /// Has the next renewal answered with tokens of a login of this user's.
 async fn answer_renewal_for(world: &World, user: &str) {
     let control = world.stack.control();

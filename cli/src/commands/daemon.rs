@@ -188,9 +188,7 @@ fn wait_for_lock(socket: &Path, deadline: Instant) -> Result<(), Failure> {
         if Instant::now() >= deadline {
             let what =
                 "quiltd, which runs where its process cannot be seen from here, does not end";
-            let hint = quilt_proto::Command::of("quiltctl")
-                .path_option("--socket", socket)
-                .words("status");
+            let hint = quilt_proto::Command::to_daemon(Some(socket), "status");
             return Err(Failure::new(exit::DAEMON, what).hint(hint));
         }
         std::thread::sleep(PAUSE);

@@ -216,12 +216,7 @@ fn profile_named(
     profiles: Vec<ProfileStatus>,
     wanted: &ProfileName,
 ) -> Result<ProfileStatus, Failure> {
-    let known: Vec<&str> = profiles.iter().map(|known| known.name.as_str()).collect();
-    let only = if let [_] = *known { "is only" } else { "are" };
-    let what = format!(
-        "there is no profile '{wanted}'; there {only} {}",
-        known.join(", ")
-    );
+    let what = wanted.unknown(profiles.iter().map(|known| &known.name));
     let found = profiles.into_iter().find(|known| known.name == *wanted);
     found.ok_or_else(|| match status::settings_finding(context) {
         Some(broken) => {

@@ -158,18 +158,29 @@ impl Client {
     /// What changes in the daemon, as it happens. The time limit covers the
     /// start of the answer; after that the stream lasts as long as the daemon.
     pub fn events(&self) -> Result<Events, Error> {
+        let answer = self.stream(&ReadEvents, JSON, "no stream of events")?;
+        Ok(Events::new(answer, self.socket.clone()))
+    }
+
+    /// Asks for what comes bit by bit. `otherwise` is said of another answer.
+    fn stream<E: Endpoint>(
+        &self,
+        call: &E,
+        accept: &str,
+        otherwise: &'static str,
+    ) -> Result<http::Answer<Connection>, Error> {
         let (timeout, deadline) = self.limit.start();
         let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
-        let target = api::target(&ReadEvents, self.catalog.as_deref());
+        let target = api::target(call, self.catalog.as_deref());
         let answer = Connection::open(&self.socket, deadline)
-            .and_then(|connection| exchange(connection, "GET", &target, JSON, None))
+            .and_then(|connection| exchange(connection, "GET", &target, accept, None))
             .map_err(fail)?;
         if answer.status() != 200 {
             let (status, body) = answer.into_body(answer::MAX_BODY).map_err(fail)?;
             answer::check(status, &body)?;
-            return Err(Error::InvalidAnswer("no stream of events"));
+            return Err(Error::InvalidAnswer(otherwise));
         }
-        Ok(Events::new(answer, self.socket.clone()))
+        Ok(answer)
     }
 }
 
@@ -178,17 +189,7 @@ impl Client {
     /// limit covers the first of them; after that the listing lasts as long as
     /// it lasts.
     pub fn packages(&self, request: &ListPackages) -> Result<PackageNames, Error> {
-        let (timeout, deadline) = self.limit.start();
-        let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
-        let target = api::target(request, self.catalog.as_deref());
-        let answer = Connection::open(&self.socket, deadline)
-            .and_then(|connection| exchange(connection, "GET", &target, NDJSON, None))
-            .map_err(fail)?;
-        if answer.status() != 200 {
-            let (status, body) = answer.into_body(answer::MAX_BODY).map_err(fail)?;
-            answer::check(status, &body)?;
-            return Err(Error::InvalidAnswer("no stream of names"));
-        }
+        let answer = self.stream(request, NDJSON, "no stream of names")?;
         Ok(PackageNames::new(answer, self.socket.clone()))
     }
 }

@@ -111,6 +111,13 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
     }
 }
 
+/// What is said of a login beside an API key.
+pub(super) fn key_over_login(catalog: &CatalogUrl) -> Finding {
+    let what = "the API key in use goes before this login";
+    let hint = Command::of("quiltctl clear-api-key").option("--catalog", catalog);
+    Finding::warning(FindingCode::KeyOverLogin, what, hint)
+}
+
 /// A catalog that does not answer as one.
 fn away(catalog: &CatalogUrl, source: &StackError, summary: String, settings: &Path) -> Finding {
     let StackError::Unreachable { host, failure } = source else {

@@ -20,13 +20,13 @@ use crate::catalog_resolver::CatalogError;
 use crate::credential::CredentialError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;
-use crate::instance::InstanceError;
 use crate::keys::{KeyError, new_key};
 use crate::listen::{AcquireError, BindError};
 use crate::package::{PackageError, StoreError as ObjectError};
 use crate::quilt3::{ConfigError, SdkFileError};
 use crate::session::{Session, SessionError};
 use crate::stack::StackError;
+use crate::state_dir_lock::InstanceError;
 use crate::token_store::StoreError;
 
 /// Shows a registry, whichever it is.

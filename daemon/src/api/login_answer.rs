@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use quilt_proto::Command;
-use quilt_proto::wire::{Finding, FindingCode, Session as Answer};
+use quilt_proto::wire::Session as Answer;
 
+use super::findings;
 use super::open_gateway;
 use super::routes::describe;
 use crate::app::App;
@@ -32,11 +32,7 @@ pub(super) async fn welcome(app: &Arc<App>, session: &Session, outcome: LoginOut
         Err(why) => (None, Some(why)),
     };
     let is_under_key = !outcome.is_key && session.api_key().is_set();
-    let key_counts = || {
-        let what = "the API key in use goes before this login";
-        let hint = Command::of("quiltctl clear-api-key").option("--catalog", session.catalog());
-        Finding::warning(FindingCode::KeyOverLogin, what, hint)
-    };
+    let key_counts = || findings::key_over_login(session.catalog());
     Answer {
         findings: is_under_key.then(key_counts).into_iter().collect(),
         me,

@@ -1,6 +1,7 @@
 //! The JSON API: what each path does, in terms of the services below.
 
 mod audit;
+mod due_notifications;
 mod endpoint;
 mod error;
 mod findings;
@@ -8,7 +9,6 @@ pub mod hints;
 mod listing;
 mod login_answer;
 mod loopback;
-mod notifications;
 mod openapi;
 mod request_bodies;
 mod request_meter;
@@ -16,6 +16,6 @@ mod router;
 mod routes;
 mod web;
 
-pub use self::notifications::notify_user;
+pub use self::due_notifications::notify_user;
 pub use self::request_meter::metered;
 pub use self::router::{open_gateway, router};

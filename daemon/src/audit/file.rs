@@ -3,14 +3,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{Timestamp, state_files};
-use quilt_trust::{Access, Role};
+use quilt_trust::{Access, Role, inode};
 
 use super::program_shares;
 use crate::files::{self, FileError};
@@ -159,7 +158,7 @@ impl AuditFile {
     /// it aside.
     fn is_named(&self, file: &File) -> io::Result<bool> {
         let (ours, named) = (file.metadata()?, fs::metadata(&self.path));
-        Ok(named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())))
+        Ok(named.is_ok_and(|named| inode(&named) == inode(&ours)))
     }
 
     /// Sets the lines so far aside, to the older ones. Only one daemon does so

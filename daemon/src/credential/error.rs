@@ -36,7 +36,7 @@ pub enum CredentialError {
         asked: CatalogUrl,
     },
     /// There is no such profile.
-    #[error("there is no profile '{name}' in quiltd.toml; there are {}{}", names(known), because(problem.as_deref()))]
+    #[error("{}{}", name.unknown(known), because(problem.as_deref()))]
     UnknownProfile {
         /// The name asked for.
         name: ProfileName,
@@ -64,11 +64,6 @@ pub enum CredentialError {
     /// The daemon is stopping.
     #[error("quiltd is stopping")]
     Stopping,
-}
-
-fn names(known: &[ProfileName]) -> String {
-    let known: Vec<&str> = known.iter().map(ProfileName::as_str).collect();
-    known.join(", ")
 }
 
 fn because(problem: Option<&str>) -> String {

@@ -1,21 +1,17 @@
-//! Whether the catalog answers, and what time it is there.
+//! Whether the catalog answers.
 
 use std::time::Duration;
 
 use quilt_network::{Failure, Origin};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Diagnostic, DoctorContext};
+use super::{Diagnostic, DoctorContext, clock};
 use crate::session::Session;
 use crate::stack::StackError;
 
 /// How long the catalog may take; the rest of the time is for the stack. A
 /// little longer than a connection may: its failure says what is in the way.
 const TIMEOUT: Duration = Duration::from_millis(5500);
-
-/// How far apart clocks may be, in seconds. AWS takes requests that are up to
-/// five minutes off.
-const TOLERANCE: i64 = 60;
 
 /// Asks the catalog for its configuration, and looks at the clock beside it.
 pub(super) async fn check(
@@ -39,16 +35,5 @@ pub(super) async fn check(
             }));
         }
     };
-    let now = context.clock.now().wall;
-    let ahead = config.date.map(|date| now.seconds_since(date));
-    match ahead {
-        Some(ahead) if ahead.abs() > TOLERANCE => Err(Diagnostic::ClockSkew {
-            catalog: catalog.clone(),
-            ahead,
-        }),
-        Some(_) => Ok(format!(
-            "{catalog} answers, and its clock agrees with this machine's"
-        )),
-        None => Ok(format!("{catalog} answers")),
-    }
+    clock::check(catalog, context.clock.now().wall, config.date)
 }

@@ -1,22 +1,20 @@
-//! What can be wrong, and the look for what the daemon knows without asking
-//! anyone. No HTTP in here, and no commands.
+//! What can be wrong. No HTTP in here, and no commands.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_network::{Failure, Network, PlainEndpoint, Unusable, plain_endpoints};
+use quilt_network::{Failure, PlainEndpoint, Unusable};
 use quilt_proto::suggested_command::clause;
 use quilt_proto::time::span_ahead;
 use quilt_proto::{CatalogUrl, ProfileName, quoted};
 use quilt_trust::Distrust;
 
-use super::{DoctorContext, Report, settings};
 use crate::credential::CredentialError;
 use crate::files::FileError;
 use crate::gateway::GatewayDiagnostic;
 use crate::hardening::ProtectionAttempt;
 use crate::keys::{KeyDiagnostic, StartupKeyError, StartupSource};
-use crate::own_program::{Program, Replaced};
+use crate::own_program::Replaced;
 use crate::session::SessionError;
 use crate::stack::StackError;
 use crate::token_store::{StoreError, StoreNote};
@@ -158,53 +156,4 @@ impl Diagnostic {
             self
         }
     }
-}
-
-/// What was named for the way to the network, and is of no use.
-pub fn network(network: &Network) -> Vec<Diagnostic> {
-    let (unusable, failure) = network.check();
-    let certificates = unusable.into_iter().map(Diagnostic::Certificates);
-    certificates
-        .chain(failure.map(Diagnostic::Network))
-        .collect()
-}
-
-/// What is known without asking anyone: all that the status shows, and more
-/// that is well. Reads no certificates, as a shell's prompt waits for it.
-pub fn known(context: &DoctorContext<'_>) -> Report {
-    let notes = context.sessions.store().notes().into_iter();
-    let mut found = Report {
-        diagnostics: notes.map(Diagnostic::StoreNote).collect(),
-        ..Report::default()
-    };
-    let diagnostics = &mut found.diagnostics;
-    diagnostics.extend(settings(context.settings));
-    let distrusted = context.distrusted.iter().cloned();
-    diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
-    // Whose file it is may be told of already.
-    let is_told = |error: &&FileError| matches!(error, FileError::Distrusted(it) if context.distrusted.contains(it));
-    let unaudited = context.unaudited.filter(|error| !is_told(error));
-    diagnostics.extend(unaudited.cloned().map(Diagnostic::Unaudited));
-    let refused = context.protections.iter().filter(|it| it.refusal.is_some());
-    diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
-    let plain = plain_endpoints().into_iter();
-    diagnostics.extend(plain.map(Diagnostic::PlainEndpoint));
-    let replaced = context.program.and_then(Program::replaced);
-    diagnostics.extend(replaced.map(Diagnostic::Replaced));
-    match context.gateway.check() {
-        Ok(passed) => found.passed.extend(passed),
-        Err(of_gateway) => {
-            let again = context.gateway.set_up_again();
-            let news = of_gateway.into_iter();
-            let news = news.filter(|found| !found.is_about(context.distrusted));
-            diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
-        }
-    }
-    let not_taken = context.keys_not_taken.iter().cloned();
-    diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
-    for session in context.sessions.all() {
-        let notices = context.keys.diagnostics(&session).into_iter();
-        diagnostics.extend(notices.map(Diagnostic::Key));
-    }
-    found
 }

@@ -1,17 +1,20 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
-//! programs from their credentials: one file a check. What is known
-//! without asking anyone is found beside the [`Diagnostic`] it is; other checks
-//! are called in [`run_checks`]. `api/findings.rs` names the command that mends
+//! programs from their credentials: one file a check. Those that ask nobody
+//! are in [`known`]; the others are called in [`run_checks`]. `api/findings.rs` names the command that mends
 //! what was found.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
 //! reason to wait.
 
 mod catalog;
+mod clock;
 mod credentials;
 mod diagnostic;
-mod machine;
+mod local_checks;
+mod network;
 mod session;
+mod settings;
+mod token_store;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +25,10 @@ use quilt_proto::CatalogUrl;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
-pub use self::diagnostic::{Diagnostic, known, network};
-pub use self::machine::settings;
+pub use self::diagnostic::Diagnostic;
+pub use self::local_checks::known;
+pub use self::network::check as network;
+pub use self::settings::check as settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::files::FileError;
@@ -108,9 +113,9 @@ impl Report {
 pub async fn run_checks(context: DoctorContext<'_>) -> Report {
     let deadline = Instant::now() + LIMIT;
     let mut found = known(&context);
-    found.diagnostics.extend(network(context.network));
+    found.diagnostics.extend(network::check(context.network));
     let (store, rest) = tokio::join!(
-        machine::store(context, deadline),
+        token_store::check(context, deadline),
         check_session(context, deadline)
     );
     found.diagnostics.extend(store);

@@ -5,82 +5,196 @@ use std::io;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use memchr::memmem;
 use quilt_proto::Secret;
 use zeroize::Zeroizing;
 
 pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+    !part.is_empty() && memmem::find(text, part).is_some()
 }
 
 /// A secret, however answers quote it: as it is, as JSON, as a part of a URL, or as
 /// HTML, which escape more or less of what is no letter, digit, `-`, `_` or `.`.
-pub(super) struct Quotable(Zeroizing<Vec<u8>>);
-
-/// What comes of a secret at some place in a text.
-enum Quote {
-    Whole,
-    /// The text ends before it does.
-    Begun,
-    Other,
+pub(super) struct Quotable {
+    secret: Zeroizing<Vec<u8>>,
+    /// For each of its beginnings, the length of the longest one that this ends
+    /// with (Knuth, Morris and Pratt): no byte of a text is looked at twice,
+    /// however much of it is alike.
+    borders: Vec<usize>,
+    /// The most bytes that each of its beginnings takes in a quote.
+    widths: Vec<usize>,
 }
 
 impl Quotable {
     pub(super) fn new(secret: &Secret) -> Self {
-        Self(Zeroizing::new(secret.expose().as_bytes().to_vec()))
+        let secret = Zeroizing::new(secret.expose().as_bytes().to_vec());
+        let mut borders = vec![0; secret.len() + 1];
+        let mut border = 0;
+        for at in 1..secret.len() {
+            while border > 0 && secret[border] != secret[at] {
+                border = borders[border];
+            }
+            border += usize::from(secret[border] == secret[at]);
+            borders[at + 1] = border;
+        }
+        let longest = |byte: &u8| spellings(*byte).iter().map(|it| it.len()).max();
+        let mut widths = vec![0];
+        widths.extend(secret.iter().scan(0, |width, byte| {
+            *width += longest(byte).unwrap_or(1);
+            Some(*width)
+        }));
+        Self {
+            secret,
+            borders,
+            widths,
+        }
     }
 
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
-        !self.0.is_empty() && (0..text.len()).any(|at| matches!(self.at(&text[at..]), Quote::Whole))
+        Search::default().finds(self, text)
     }
 
-    /// How many bytes at the end of a text may be the beginning of it.
-    fn begun_in(&self, text: &[u8]) -> usize {
-        let begun = |at: &usize| matches!(self.at(&text[*at..]), Quote::Begun);
-        // No earlier than where all of it would fit, spelled as long as can be.
-        let from = text.len().saturating_sub(LONGEST_SPELLING * self.0.len());
-        let at = (from..text.len()).find(begun).unwrap_or(text.len());
-        text.len() - at
-    }
-
-    fn at(&self, mut text: &[u8]) -> Quote {
-        for byte in &*self.0 {
-            if text.first() == Some(byte) {
-                text = &text[1..];
-                continue;
-            }
-            let mut spelled = spellings(*byte).iter().map(|spelled| spelled.as_bytes());
-            let Some(spelled) = spelled.find(|spelled| {
-                let length = spelled.len().min(text.len());
-                spelled[..length].eq_ignore_ascii_case(&text[..length])
-            }) else {
-                return if text.is_empty() {
-                    Quote::Begun
-                } else {
-                    Quote::Other
-                };
-            };
-            if text.len() < spelled.len() {
-                return Quote::Begun;
-            }
-            text = &text[spelled.len()..];
+    /// How much of it a text ends with, where it ended with `begun` of it before
+    /// this byte.
+    fn step(&self, mut begun: usize, byte: u8) -> usize {
+        if begun == self.secret.len() {
+            return begun;
         }
-        Quote::Whole
+        while begun > 0 && self.secret[begun] != byte {
+            begun = self.borders[begun];
+        }
+        begun + usize::from(self.secret.get(begun) == Some(&byte))
+    }
+}
+
+/// The most ways in which what came can be read at a time. No page needs a
+/// second one for long; whoever makes more quotes it nearly.
+const MOST_READINGS: usize = 16;
+
+/// One way to read a text: how much of the secret it ends with, and which bytes
+/// after that may be another spelling of the next of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reading {
+    begun: usize,
+    escape: ([u8; LONGEST_SPELLING], usize),
+}
+
+impl Reading {
+    fn of(begun: usize) -> Self {
+        let escape = ([0; LONGEST_SPELLING], 0);
+        Self { begun, escape }
+    }
+
+    fn escape(&self) -> &[u8] {
+        &self.escape.0[..self.escape.1]
+    }
+
+    /// With one more byte of an escape, unless that is none.
+    fn escaping(mut self, byte: u8) -> Option<Self> {
+        *self.escape.0.get_mut(self.escape.1)? = byte;
+        self.escape.1 += 1;
+        let is_begun = |spelled: &&str| {
+            let begun = spelled.as_bytes().get(..self.escape.1);
+            begun.is_some_and(|begun| begun.eq_ignore_ascii_case(self.escape()))
+        };
+        SPELLED
+            .iter()
+            .any(|(_, all)| all.iter().any(|it| is_begun(it)))
+            .then_some(self)
+    }
+
+    /// What its escape stands for, if it is whole.
+    fn spelled(&self) -> Option<u8> {
+        let is_it = |spelled: &&str| spelled.as_bytes().eq_ignore_ascii_case(self.escape());
+        let mut all = SPELLED.iter();
+        all.find(|(_, all)| all.iter().any(|it| is_it(it)))
+            .map(|(byte, _)| *byte)
+    }
+}
+
+/// A look for the secret in what comes bit by bit.
+struct Search(Vec<Reading>);
+
+impl Default for Search {
+    fn default() -> Self {
+        Self(vec![Reading::of(0)])
+    }
+}
+
+impl Search {
+    /// Whether the secret is in what came so far, this included.
+    fn finds(&mut self, it: &Quotable, text: &[u8]) -> bool {
+        !it.secret.is_empty() && text.iter().any(|byte| self.finds_at(it, *byte))
+    }
+
+    fn finds_at(&mut self, it: &Quotable, byte: u8) -> bool {
+        if let [only] = &mut self.0[..]
+            && only.escape.1 == 0
+            && !ESCAPES.contains(&byte)
+        {
+            only.begun = it.step(only.begun, byte);
+            return only.begun == it.secret.len();
+        }
+        let mut next: Vec<Reading> = Vec::with_capacity(self.0.len() + 1);
+        let mut add = |reading: Reading| {
+            if !next.contains(&reading) {
+                next.push(reading);
+            }
+        };
+        for reading in &self.0 {
+            if reading.escape.1 == 0 {
+                add(Reading::of(it.step(reading.begun, byte)));
+            }
+            if let Some(escaping) = reading.escaping(byte) {
+                match escaping.spelled() {
+                    Some(meant) => add(Reading::of(it.step(reading.begun, meant))),
+                    None => add(escaping),
+                }
+            }
+        }
+        let is_whole = |reading: &Reading| reading.begun == it.secret.len();
+        let is_found = next.iter().any(is_whole) || next.len() > MOST_READINGS;
+        self.0 = next;
+        is_found
+    }
+
+    /// How many bytes at the end of what came may be the beginning of it.
+    fn held(&self, it: &Quotable) -> usize {
+        let held = self
+            .0
+            .iter()
+            .map(|reading| it.widths[reading.begun] + reading.escape.1);
+        held.max().unwrap_or_default()
     }
 }
 
 /// The most bytes that stand for one character.
 const LONGEST_SPELLING: usize = "&equals;".len();
 
-/// How a character may stand in a quote besides as itself, whatever the case of
-/// its hexadecimal digits: those that keys and tokens may have.
+/// How characters may stand in a quote besides as themselves, whatever the case of
+/// their hexadecimal digits: those that keys and tokens may have.
+const SPELLED: [(u8, &[&str]); 4] = [
+    (
+        b'/',
+        &["\\/", "\\u002F", "%2F", "%252F", "&#x2F;", "&#47;", "&sol;"],
+    ),
+    (
+        b'+',
+        &["\\u002B", "%2B", "%252B", "&#x2B;", "&#43;", "&plus;"],
+    ),
+    (
+        b'=',
+        &["\\u003D", "%3D", "%253D", "&#x3D;", "&#61;", "&equals;"],
+    ),
+    (b'~', &["%7E", "%257E"]),
+];
+
+/// How all of those begin.
+const ESCAPES: [u8; 3] = *b"\\%&";
+
 fn spellings(byte: u8) -> &'static [&'static str] {
-    match byte {
-        b'/' => &["\\/", "\\u002F", "%2F", "%252F", "&#x2F;", "&#47;", "&sol;"],
-        b'+' => &["\\u002B", "%2B", "%252B", "&#x2B;", "&#43;", "&plus;"],
-        b'=' => &["\\u003D", "%3D", "%253D", "&#x3D;", "&#61;", "&equals;"],
-        b'~' => &["%7E", "%257E"],
-        _ => &[],
-    }
+    let spelled = SPELLED.iter().find(|(of, _)| *of == byte);
+    spelled.map_or(&[], |(_, all)| all)
 }
 
 /// Why a body was cut off.
@@ -103,6 +217,7 @@ where
 {
     let filter = SecretFilter {
         secret: Quotable::new(secret),
+        search: Search::default(),
         held: Zeroizing::default(),
     };
     let begun = Some((Box::pin(body), filter));
@@ -122,6 +237,7 @@ where
 
 struct SecretFilter {
     secret: Quotable,
+    search: Search,
     /// The end of what came so far, where the secret may begin.
     held: Zeroizing<Vec<u8>>,
 }
@@ -129,20 +245,19 @@ struct SecretFilter {
 impl SecretFilter {
     /// What may be passed on by now; nothing where the secret is in it.
     fn pass(&mut self, data: Bytes) -> Option<Bytes> {
+        if self.search.finds(&self.secret, &data) {
+            tracing::warn!("an answer of the registry was cut off: it quotes a secret");
+            return None;
+        }
         let data = if self.held.is_empty() {
             data
         } else {
             self.held.extend_from_slice(&data);
             Bytes::copy_from_slice(&std::mem::take(&mut *self.held))
         };
-        if self.secret.is_in(&data) {
-            tracing::warn!("an answer of the registry was cut off: it quotes a secret");
-            return None;
-        }
-        let held = self.secret.begun_in(&data);
-        let passed = data.slice(..data.len() - held);
-        self.held.extend_from_slice(&data[passed.len()..]);
-        Some(passed)
+        let passed = data.len() - self.search.held(&self.secret).min(data.len());
+        self.held.extend_from_slice(&data[passed..]);
+        Some(data.slice(..passed))
     }
 }
 
@@ -182,6 +297,57 @@ mod tests {
             }
         }
     }
+
+    /// Written again without any trick: each spelling at each place.
+    fn is_quoted_at(text: &[u8], secret: &[u8]) -> bool {
+        let Some((first, rest)) = secret.split_first() else {
+            return true;
+        };
+        let own = [*first];
+        let spelled = spellings(*first).iter().map(|it| it.as_bytes());
+        std::iter::once(&own[..]).chain(spelled).any(|it| {
+            let begun = text.get(..it.len());
+            begun.is_some_and(|begun| {
+                begun.eq_ignore_ascii_case(it) && (it.len() > 1 || begun == it)
+            }) && is_quoted_at(&text[it.len()..], rest)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_a_look_at_each_place_finds(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "u", "0", "2", "F", "/", "%", "%2", "%2F", "%25", "\\", "\\u", "\\u002F", "&", "&sol;", "a",
+                ]),
+                0..12,
+            ),
+            secret in "[u02Fa/]{1,6}",
+        ) {
+            let text = parts.concat().into_bytes();
+            let wanted = (0..text.len()).any(|at| is_quoted_at(&text[at..], secret.as_bytes()));
+            let it = Quotable::new(&Secret::new(&secret));
+            prop_assert_eq!(it.is_in(&text), wanted);
+        }
+    }
+
+    /// Counted, not timed: what is alike all along costs no more than other text.
+    #[test]
+    fn a_text_that_is_nearly_it_all_along_costs_as_much_as_any() {
+        let secret = format!("{}b", "a".repeat(30_000));
+        let it = Quotable::new(&Secret::new(&secret));
+        let mut search = Search::default();
+        let text = vec![b'a'; 4 * 1024 * 1024];
+        assert!(!search.finds(&it, &text));
+        assert_eq!(search.0.len(), 1, "one reading of it");
+        assert!(search.finds(&it, b"b"));
+        // One way to read it more for each escape: it is said to be quoted.
+        let secret = format!("u002F{}", "/".repeat(200));
+        let it = Quotable::new(&Secret::new(&secret));
+        assert!(it.is_in("\\u002F".repeat(100).as_bytes()));
+        assert!(!it.is_in("\\u002F".repeat(MOST_READINGS / 2).as_bytes()));
+    }
+
     #[test]
     fn other_spellings_of_it_do_not_arrive_either() {
         let secret = "qk_a/b+c==";

@@ -74,7 +74,7 @@ impl Grants {
         state
     }
 
-    /// Notices that another daemon took a kept grant back.
+    /// Notices what another daemon took back of a kept grant.
     pub(super) fn follow_file(&self, state: &mut State) {
         let stamp = self.file.as_ref().and_then(PersistentFile::stamp);
         if stamp.is_none() || stamp == state.seen {
@@ -86,14 +86,26 @@ impl Grants {
         }
     }
 
-    /// Lets go of kept grants that another daemon has taken back.
+    /// Lets go of kept grants, or of their right to make API keys, where another
+    /// daemon has taken that back.
     pub(super) fn drop_revoked(&self, state: &mut State) -> io::Result<()> {
         if let Some(file) = &self.file {
             let kept = file.load()?.grants;
-            let is_there = |id: &str| kept.iter().any(|kept| kept.id == id);
-            state
-                .grants
-                .retain(|id, grant| grant.saving == Saving::Unsaved || is_there(id));
+            state.grants.retain(|id, grant| {
+                if grant.saving == Saving::Unsaved {
+                    return true;
+                }
+                let Some(kept) = kept.iter().find(|kept| kept.id == *id) else {
+                    return false;
+                };
+                if let Right::Registry {
+                    without_api_keys, ..
+                } = &mut grant.right
+                {
+                    *without_api_keys = kept.without_api_keys;
+                }
+                true
+            });
         }
         Ok(())
     }

@@ -53,6 +53,29 @@ impl Grants {
         Self::update(file, change).await
     }
 
+    /// Writes down whether API keys are kept back from grants: from these, and
+    /// from those that another daemon has given.
+    pub(super) async fn save_right(&self, ids: &[String], keep_back: bool) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let is_as_written = |kept: Persistent| {
+            let mut kept = kept.grants.iter();
+            kept.all(|kept| kept.without_api_keys == keep_back)
+        };
+        if ids.is_empty() && file.load().is_ok_and(is_as_written) {
+            return Ok(());
+        }
+        let _turn = self.turn().await?;
+        self.save(ids).await?;
+        Self::update(file, move |kept| {
+            for kept in &mut kept.grants {
+                kept.without_api_keys = keep_back;
+            }
+        })
+        .await
+    }
+
     /// Strikes a grant out of what is kept. While that cannot be written down,
     /// it is tried again until the daemon ends.
     pub(super) async fn remove_saved(self: &Arc<Self>, id: &str) -> io::Result<()> {

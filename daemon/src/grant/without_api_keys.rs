@@ -22,13 +22,7 @@ impl Grants {
                 changed.push(id.clone());
             }
         }
-        if changed.is_empty() {
-            return Ok(false);
-        }
-        let saved = match self.turn().await {
-            Ok(_turn) => self.save(&changed).await,
-            Err(error) => Err(error),
-        };
+        let saved = self.save_right(&changed, keep_back).await;
         if saved.is_err() && !keep_back {
             // It would be back with the next daemon. A restriction that is not
             // written down holds until then all the same.
@@ -39,7 +33,9 @@ impl Grants {
                 }
             }
         }
-        saved.map(|()| true).map_err(GrantError::Unsaved)
+        saved
+            .map(|()| !changed.is_empty())
+            .map_err(GrantError::Unsaved)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The side that has the keys: it listens, looks at who comes, and gives them
 //! to one.
 
+use quilt_trust::inode;
 use std::fmt;
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -183,7 +184,7 @@ impl Socket {
         let identity = fs::symlink_metadata(&path).ok();
         Ok(Self {
             listener,
-            identity: identity.as_ref().map(identify),
+            identity: identity.as_ref().map(inode),
             path,
         })
     }
@@ -216,7 +217,7 @@ impl Socket {
 
     fn is_there(&self) -> bool {
         let there = fs::symlink_metadata(&self.path).ok();
-        self.identity.is_some() && there.as_ref().map(identify) == self.identity
+        self.identity.is_some() && there.as_ref().map(inode) == self.identity
     }
 }
 
@@ -227,8 +228,4 @@ impl Drop for Socket {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-fn identify(about: &Metadata) -> (u64, u64) {
-    (about.dev(), about.ino())
 }

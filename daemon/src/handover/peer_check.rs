@@ -1,6 +1,7 @@
 //! What the kernel says of the process that would get the keys: whose it is,
 //! which program it runs, and that nothing else got into it.
 
+use quilt_trust::{Inode, inode};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,6 @@ use super::HandoverError;
 const MAX_MAPS: usize = 1024 * 1024;
 
 /// By what one file is told from another.
-type Identity = (u64, u64);
 
 /// The programs that may have the keys.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Expected {
     /// What lies where this program was started from, after an upgrade, too.
     place: Option<PathBuf>,
     /// This very program.
-    own: Option<Identity>,
+    own: Option<Inode>,
 }
 
 impl Expected {
@@ -31,7 +31,7 @@ impl Expected {
         let own = fs::metadata("/proc/self/exe").ok();
         Self {
             place: place.map(Path::to_owned),
-            own: own.as_ref().map(identity),
+            own: own.as_ref().map(inode),
         }
     }
 
@@ -83,7 +83,7 @@ impl Expected {
     }
 
     fn is(&self, program: &Metadata, exe: &Path) -> bool {
-        if self.own == Some(identity(program)) {
+        if self.own == Some(inode(program)) {
             return true;
         }
         let place = self.place.as_deref();
@@ -91,7 +91,7 @@ impl Expected {
             quilt_trust::check(place).ok()?;
             fs::metadata(place).ok()
         });
-        if there.is_some_and(|there| identity(&there) == identity(program)) {
+        if there.is_some_and(|there| inode(&there) == inode(program)) {
             return true;
         }
         // One that was installed elsewhere, by root.
@@ -103,8 +103,7 @@ impl Expected {
 /// Whether a program is what lies at a path here, where only root can put
 /// anything. A process may see other things there: it can have mounts of its own.
 fn is_installed(path: &Path, program: &Metadata) -> bool {
-    let is_there =
-        fs::symlink_metadata(path).is_ok_and(|there| identity(&there) == identity(program));
+    let is_there = fs::symlink_metadata(path).is_ok_and(|there| inode(&there) == inode(program));
     let mut places = path.ancestors();
     is_there && places.all(|place| fs::symlink_metadata(place).is_ok_and(|it| is_roots(&it)))
 }
@@ -186,17 +185,13 @@ impl Code<'_> {
             return false;
         }
         let seen = process.join("root").join(self.path.trim_start_matches('/'));
-        fs::metadata(seen).is_ok_and(|file| identity(&file) == identity(program) || is_roots(&file))
+        fs::metadata(seen).is_ok_and(|file| inode(&file) == inode(program) || is_roots(&file))
     }
 }
 
 /// Whether only root can change a file.
 fn is_roots(file: &Metadata) -> bool {
     file.uid() == 0 && file.mode() & 0o022 == 0
-}
-
-fn identity(about: &Metadata) -> Identity {
-    (about.dev(), about.ino())
 }
 
 #[cfg(test)]

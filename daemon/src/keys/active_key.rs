@@ -1,23 +1,17 @@
 //! The key in use: setting it, dropping it, knowing it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, KEY_ENDS_SOON, TokenKind};
 use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
 use super::{KeyDiagnostic, KeyError, Keys, TIMEOUT};
 use crate::session::{
-    Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, Session, SessionError, TrustedRegistry,
+    Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError, TrustedRegistry,
+    WHOSE_TIMEOUT,
 };
 use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
-
-/// How long setting a key waits for the stack's answer.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// Why it was not waited for longer.
-const SLOW: &str = "the stack takes too long to answer";
 
 impl Keys {
     /// Uses a key instead of the login from now on, at a registry the user has
@@ -52,7 +46,7 @@ impl Keys {
         accept: Option<&RegistryHost>,
     ) -> Result<LoginOutcome, KeyError> {
         let so_far = session.last_user().await;
-        let trusted = match timeout(CHECK_TIMEOUT, session.verify_registry(accept)).await {
+        let trusted = match timeout(WHOSE_TIMEOUT, session.verify_registry(accept)).await {
             Ok(Ok(trusted)) => trusted,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
@@ -67,7 +61,7 @@ impl Keys {
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
         let checked = timeout(
-            CHECK_TIMEOUT,
+            WHOSE_TIMEOUT,
             self.check_upstream(&trusted, secret.secret()),
         )
         .await;
@@ -201,13 +195,13 @@ impl Keys {
                 catalog: catalog.clone(),
             });
         }
-        let unfinished = session.api_key().rotation(|rotation| rotation.old.clone());
+        let unfinished = session.api_key().unfinished();
         diagnostics.extend(unfinished.iter().map(|key| KeyDiagnostic::Unfinished {
             name: Quoted::new(&key.name),
             id: key.id.clone(),
             catalog: catalog.clone(),
         }));
-        let is_told = |key: &&ApiKey| unfinished.as_ref().is_some_and(|told| told.id == key.id);
+        let is_told = |key: &&ApiKey| unfinished.iter().any(|told| told.id == key.id);
         let left = info.same_name.iter().find(|key| !is_told(key));
         diagnostics.extend(left.map(|key| KeyDiagnostic::Left {
             name: key.name.clone(),

@@ -20,7 +20,7 @@ use quilt_proto::wire::{
     ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, CreatedApiKey, KEY_LIFETIME_DAYS,
     NewApiKey, RotatedApiKey,
 };
-use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret, quoted};
 
 use super::user_keys::{KeySelector, checked};
 use super::{KeyError, Keys};
@@ -77,7 +77,7 @@ impl Keys {
         let (made, registry) = self.make(session, &new).await?;
         let CreatedApiKey { api_key, secret } = made;
         let works = match secret.expose().parse::<ApiKeySecret>() {
-            Ok(parsed) => self.try_out(&registry, parsed).await,
+            Ok(parsed) => self.try_out(session, &registry, parsed).await,
             Err(_) => Err(StackError::Invalid {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),
@@ -134,23 +134,31 @@ impl Keys {
         Err(KeyError::SameName { name, ids })
     }
 
-    /// The key, once the stack has accepted it.
+    /// The key, once the stack has accepted it as one of the same user's.
     async fn try_out(
         &self,
+        session: &Session,
         registry: &RegistryUrl,
         key: ApiKeySecret,
     ) -> Result<ApiKeySecret, StackError> {
         let mut tries = 1;
-        loop {
+        let me = loop {
             match self.stack.me(registry, key.secret()).await {
-                Ok(_) => return Ok(key),
+                Ok(me) => break me,
                 Err(StackError::Unauthorized { .. } | StackError::Unreachable { .. })
                     if tries < TRIES => {}
                 Err(error) => return Err(error),
             }
             tries += 1;
             tokio::time::sleep(BETWEEN_TRIES).await;
+        };
+        if session.is_of_another(&me).await {
+            return Err(StackError::Invalid {
+                host: registry.to_string(),
+                reason: format!("its new API key is {}'s", quoted::name(&me.name)),
+            });
         }
+        Ok(key)
     }
 
     /// Revokes a key that came to nothing, as well as that can be done.
@@ -198,7 +206,7 @@ fn resumed(session: &Session, wanted: Option<&ApiKeyId>) -> Option<RotatedApiKey
             rotated(old, new, secret, rotation.in_use, origin)
         })
     };
-    session.api_key().rotation(answer).flatten()
+    session.api_key().rotation(answer)
 }
 
 /// The life a key was made for, in days.

@@ -153,8 +153,7 @@ impl Keys {
             KeySelector::Secret(secret) => {
                 let successor = session
                     .api_key()
-                    .rotation(|r| r.secret.is(secret.secret()).then(|| r.new.id.clone()))
-                    .flatten();
+                    .rotation(|r| r.secret.is(secret.secret()).then(|| r.new.id.clone()));
                 if let Some(id) = successor {
                     session.api_key().settle(&id);
                 }

@@ -25,6 +25,12 @@ pub(crate) fn slots() -> usize {
     slots_within(descriptors())
 }
 
+/// How many logins may wait for a browser at once, each with a listener of its
+/// own, under the limit on descriptors in force.
+pub(crate) fn web_logins() -> usize {
+    (descriptors() / 32).clamp(2, 32)
+}
+
 /// How many connections of a listener may wait for a slot.
 #[derive(Clone, Copy, Debug)]
 pub enum WaitingLimit {

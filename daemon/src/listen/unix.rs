@@ -15,7 +15,7 @@ use super::BindError;
 use super::Watch;
 use super::directory::PrivateDir;
 use super::is_listening::{self, Answer};
-use super::lock::{SocketLock, lock};
+use super::socket_lock::{SocketLock, lock};
 
 /// A listening control socket. Dropping it stops listening, and removes the
 /// file if this process made it.

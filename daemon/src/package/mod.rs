@@ -12,9 +12,9 @@ mod layout;
 mod local;
 #[cfg(test)]
 mod memory;
+mod open_registry;
 mod registry;
 mod s3;
-mod service;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ mod tests;
 pub use self::error::{HalfDeleted, PackageError, Progress, StoreError};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::fuzz::fuzz_registry;
+pub use self::open_registry::Packages;
 pub use self::registry::{Names, Registry};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::s3::fuzz_refusal;
-pub use self::service::Packages;

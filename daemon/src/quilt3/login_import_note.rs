@@ -4,10 +4,9 @@
 //! removal from `auth.json` the daemon can be killed. Without this note, what
 //! is left there would pass for a login of the SDK's own.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{Secret, state_files};
+use quilt_proto::{Secret, hex, state_files};
 use quilt_trust::Role;
 use sha2::{Digest, Sha256};
 
@@ -46,10 +45,5 @@ impl LoginImport {
 
 /// A fast hash is enough: refresh tokens cannot be guessed.
 fn hash(login: &Secret) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(login.expose().as_bytes()) {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(login.expose().as_bytes()))
 }

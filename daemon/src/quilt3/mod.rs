@@ -9,11 +9,11 @@ mod file_modes;
 mod login_import_note;
 mod open_watch;
 mod placeholder;
+mod redirection_files;
 mod redirection_record;
-mod sdk_files;
 
 pub use self::config_file::{ConfigError, ConfigFile};
 pub use self::config_watch::ConfigWatch;
 pub use self::error::SdkFileError;
+pub use self::redirection_files::{Drift, SdkFiles, Target};
 pub use self::redirection_record::Redirection;
-pub use self::sdk_files::{Drift, SdkFiles, Target};

@@ -107,7 +107,7 @@ impl Placeholder {
         }
         let written = files::written_beside(&self.path, TEXT.as_bytes(), files::PRIVATE);
         written
-            .and_then(|written| files::put(written, &self.path))
+            .and_then(|written| quilt_trust::take_place(written, &self.path))
             .map_err(fail("write"))
     }
 

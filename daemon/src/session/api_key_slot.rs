@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use quilt_proto::wire::SessionStatus;
+use quilt_proto::wire::{ApiKey, SessionStatus};
 use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
 use tokio::sync::watch;
 
@@ -13,6 +13,9 @@ use super::identity::Announcer;
 use super::key_in_use::{KeyInUse, KeyInfo, Rotation, UntrustedRegistry};
 use super::key_origin::{KeyMark, KeyOrigin};
 use crate::clock::{Deadline, Moment};
+
+/// The most successors that wait to be kept: each of another key.
+const MOST_ROTATIONS: usize = 16;
 
 /// A key in use, told from those before and after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +31,8 @@ pub struct ApiKeySlot {
 #[derive(Default)]
 struct State {
     key: Option<KeyInUse>,
-    /// A key's successor that is not known to be kept yet.
-    rotation: Option<Rotation>,
+    /// Keys' successors that are not known to be kept yet.
+    rotations: Vec<Rotation>,
 }
 
 /// A key as it may be used now.
@@ -87,7 +90,7 @@ impl ApiKeySlot {
             return false;
         }
         state.key = Some(KeyInUse::new(secret, registry, info, now));
-        state.rotation = None;
+        state.rotations.clear();
         self.changed();
         true
     }
@@ -95,7 +98,7 @@ impl ApiKeySlot {
     /// Drops the key; answers whether there was one.
     pub(super) fn clear(&self) -> bool {
         let mut state = self.state();
-        state.rotation = None;
+        state.rotations.clear();
         let had = state.key.take().is_some();
         if had {
             self.changed();
@@ -185,23 +188,34 @@ impl ApiKeySlot {
             state.key = Some(KeyInUse::new(new, old.registry, info, now));
             self.changed();
         }
-        state.rotation = Some(Rotation { in_use, ..rotation });
+        // One a key: what became of an older one of it, the stack remembers.
+        let old = &rotation.old.id;
+        state.rotations.retain(|known| known.old.id != *old);
+        if state.rotations.len() == MOST_ROTATIONS {
+            state.rotations.remove(0);
+        }
+        state.rotations.push(Rotation { in_use, ..rotation });
         in_use
     }
 
-    /// Looks at the rotation whose successor is not known to be kept.
-    pub fn rotation<T>(&self, look: impl FnOnce(&Rotation) -> T) -> Option<T> {
-        self.state().rotation.as_ref().map(look)
+    /// The first that is found among rotations whose successors are not known to
+    /// be kept, the newest first.
+    pub fn rotation<T>(&self, find: impl FnMut(&Rotation) -> Option<T>) -> Option<T> {
+        self.state().rotations.iter().rev().find_map(find)
+    }
+
+    /// The keys that such rotations have left.
+    pub fn unfinished(&self) -> Vec<ApiKey> {
+        let state = self.state();
+        let keys = state.rotations.iter();
+        keys.map(|rotation| rotation.old.clone()).collect()
     }
 
     /// A key of this id is gone, which settles a rotation it had part in.
     pub fn settle(&self, id: &str) {
         let mut state = self.state();
-        if let Some(rotation) = &state.rotation
-            && (rotation.old.id == id || rotation.new.id == id)
-        {
-            state.rotation = None;
-        }
+        let has_part = |rotation: &Rotation| rotation.old.id == id || rotation.new.id == id;
+        state.rotations.retain(|rotation| !has_part(rotation));
         if let Some(key) = &mut state.key {
             key.info.same_name.retain(|twin| twin.id != id);
         }

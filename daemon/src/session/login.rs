@@ -139,15 +139,18 @@ impl Session {
             self.revoke(&record).await;
             return Err(changed);
         }
-        let so_far = self.last_user().await;
         let now = self.dependencies.clock.now().wall;
-        let is_right = ClockSkew::check(TOKENS, record.access_token_expires_at, now);
+        // Nothing of a login that does not come about takes the place of another.
+        if let Err(skew) = ClockSkew::check(TOKENS, record.access_token_expires_at, now) {
+            self.revoke(&record).await;
+            return Err(skew.into());
+        }
+        let so_far = self.last_user().await;
         let token = record.access_token.clone();
         let session = Arc::clone(self);
         let settling = async move { session.settle(epoch, record, reservation).await };
         self.change(settling, SessionError::Store).await?;
         self.trust_registry(trusted.registry());
-        is_right?;
         let outcome = self.login_outcome(trusted, &token, so_far).await;
         self.keep_notes().await;
         Ok(outcome)

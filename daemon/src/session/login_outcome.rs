@@ -9,8 +9,12 @@ use super::{Session, TrustedRegistry};
 use crate::stack::StackConfig;
 use crate::token_store::{CatalogPatch, KeptUser};
 
-/// How long a login waits for the stack to say whose it is. It stands without.
-const TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a login or key waits for the stack to say whose it is. It stands
+/// without.
+pub const WHOSE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Why it was not waited for longer.
+pub const SLOW: &str = "the stack takes too long to answer";
 
 /// The longest name that is remembered, in characters.
 const MAX_NAME: usize = 200;
@@ -46,6 +50,11 @@ impl Session {
         }
     }
 
+    /// Whether this session is known to be another user's.
+    pub async fn is_of_another(&self, me: &Me) -> bool {
+        other_than(me, self.last_user().await).is_some()
+    }
+
     /// Asks the stack whose a login is that was just taken up.
     pub(super) async fn login_outcome(
         &self,
@@ -54,9 +63,9 @@ impl Session {
         so_far: Option<String>,
     ) -> LoginOutcome {
         let asked = self.dependencies.stack.me(trusted.registry(), token);
-        let me = match tokio::time::timeout(TIMEOUT, asked).await {
+        let me = match tokio::time::timeout(WHOSE_TIMEOUT, asked).await {
             Ok(me) => me.map_err(|error| error.to_string()),
-            Err(_) => Err("the stack takes too long to answer".to_owned()),
+            Err(_) => Err(SLOW.to_owned()),
         };
         self.remember_user(me.as_ref().ok().map(name), true);
         LoginOutcome {

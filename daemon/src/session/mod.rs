@@ -48,7 +48,7 @@ pub use self::identity::{Identity, SessionEvents};
 pub use self::key_in_use::{KeyInfo, Rotation, UntrustedRegistry};
 pub use self::key_origin::{KeyMark, KeyOrigin, read_anew};
 pub(crate) use self::login::new_login_id;
-pub use self::login_outcome::LoginOutcome;
+pub use self::login_outcome::{LoginOutcome, SLOW, WHOSE_TIMEOUT};
 pub use self::registry_trust::TrustedRegistry;
 pub use self::session::Session;
 pub use self::token_rotation::RECHECK;

@@ -11,7 +11,7 @@ use quilt_proto::suggested_command::clause;
 use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
 
-use super::last_good_copy::LastGood;
+use super::copy_for_restart::LastGood;
 use super::{Settings, SettingsError};
 
 pub(super) const MAX_BYTES: u64 = quilt_network::Settings::MAX_BYTES;

@@ -7,11 +7,11 @@
 
 mod arn;
 mod catalog;
+mod copy_for_restart;
 mod did_you_mean;
 mod document;
 mod error;
 mod in_force;
-mod last_good_copy;
 mod network;
 mod notify;
 mod profile;

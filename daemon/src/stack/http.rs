@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::StackError;
 use super::answer::Answer;
 use super::deadline::in_time;
-use super::server_time::{date, retry_after};
+use super::time_headers::{date, retry_after};
 use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
@@ -34,6 +34,9 @@ const MAX_REDIRECTS: usize = 10;
 pub struct StackClient {
     pub(super) meter: UpstreamMeter,
     clients: Clients,
+    /// For hosts that anybody may name: none of their connections stays, of
+    /// which there could be any number.
+    passing: Clients,
     #[cfg(test)]
     in_flight: std::sync::atomic::AtomicUsize,
     /// Carries requests in place of the network.
@@ -56,9 +59,15 @@ impl StackClient {
                 .pool_max_idle_per_host(2)
                 .pool_idle_timeout(Duration::from_secs(30))
         });
+        let passing = Clients::new(network, |builder| {
+            builder
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_max_idle_per_host(0)
+        });
         Self {
             meter,
             clients,
+            passing,
             #[cfg(test)]
             in_flight: std::sync::atomic::AtomicUsize::new(0),
             #[cfg(test)]
@@ -87,8 +96,17 @@ impl StackClient {
         self.in_flight.load(std::sync::atomic::Ordering::SeqCst)
     }
 
-    /// The client for a URL: https, or on loopback.
+    /// The client for a URL of a session's: https, or on loopback.
     pub(super) fn client(&self, url: &str) -> Result<Client, StackError> {
+        self.client_of(&self.clients, url)
+    }
+
+    /// The same for what is asked before anybody has a session there.
+    pub(super) fn passing_client(&self, url: &str) -> Result<Client, StackError> {
+        self.client_of(&self.passing, url)
+    }
+
+    fn client_of(&self, clients: &Clients, url: &str) -> Result<Client, StackError> {
         let parsed = Url::parse(url).ok();
         let is_fit = |url: &Url| url.scheme() == "https" || is_loopback(url);
         let Some(parsed) = parsed.filter(is_fit) else {
@@ -101,7 +119,7 @@ impl StackClient {
         if self.wire.is_some() {
             return Ok(super::test_transport::unused_client());
         }
-        self.clients
+        clients
             .of(&parsed)
             .map_err(|failure| StackError::Unreachable {
                 host: Origin::of(&parsed),
@@ -206,7 +224,7 @@ impl StackClient {
         let mut url = url.to_owned();
         let mut left = MAX_REDIRECTS;
         loop {
-            let (response, origin) = self.execute(self.client(&url)?.get(&url)).await?;
+            let (response, origin) = self.execute(self.passing_client(&url)?.get(&url)).await?;
             let Some(next) = next(&response).filter(|_| left > 0) else {
                 let (status, answer) = self.read(response, origin).await?;
                 return answer.judged(status, &[]);

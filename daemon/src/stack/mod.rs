@@ -22,9 +22,9 @@ mod me;
 mod oauth;
 mod replayable_body;
 mod search;
-mod server_time;
 #[cfg(test)]
 mod test_transport;
+mod time_headers;
 mod tokens;
 
 pub use self::api_keys::{Revoked, Scope};

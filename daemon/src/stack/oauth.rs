@@ -115,7 +115,7 @@ impl StackClient {
             revocation_endpoint: Option<String>,
         }
         let url = connect.join("/.well-known/oauth-authorization-server");
-        let answer = self.send(self.client(&url)?.get(&url), &[]).await?;
+        let answer = self.send(self.passing_client(&url)?.get(&url), &[]).await?;
         let metadata: Metadata = answer.json()?;
         let here = origin(connect.as_str());
         let ours = |url: &String| {
@@ -159,7 +159,7 @@ impl StackClient {
             client_id: String,
         }
         let endpoint = &server.registration_endpoint;
-        let request = self.client(endpoint)?.post(endpoint).json(&json!({
+        let request = self.passing_client(endpoint)?.post(endpoint).json(&json!({
             "client_name": CLIENT_NAME,
             "redirect_uris": redirect_uris,
             "token_endpoint_auth_method": "none",

@@ -1,8 +1,6 @@
 //! By what an API key or a code is known again, without being kept.
 
-use std::fmt::Write;
-
-use quilt_proto::Secret;
+use quilt_proto::{Secret, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -15,10 +13,6 @@ impl SecretHash {
     /// Of this secret.
     pub fn of(secret: &Secret) -> Self {
         let digest = Sha256::digest(secret.expose());
-        Self(digest.iter().take(16).fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }))
+        Self(hex(&digest[..16]))
     }
 }

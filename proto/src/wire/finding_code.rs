@@ -166,7 +166,7 @@ codes! {
     EndpointPlain = "endpoint_plain",
     /// The audit log cannot be written: what programs get is not noted.
     AuditUnwritten = "audit_unwritten",
-    /// `[network]` in `quiltd.toml` and your shell name different proxies.
+    /// A proxy that was named, in `quiltd.toml` or to the daemon, is no URL: nothing is asked.
     ProxySettings = "proxy_settings",
 }
 

@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use crate::{Timestamp, time};
 
+/// The longest time ago, in seconds: a hundred years.
+const MAX: i64 = 36_500 * time::DAY;
+
 /// A point in the past: an RFC 3339 time, or how long ago (`90s`, `30m`, `1h`,
 /// `7d`), in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +39,8 @@ impl FromStr for Since {
         if let Ok(time) = text.parse() {
             return Ok(Self::At(time));
         }
-        let last = text.chars().next_back().ok_or(SinceError)?;
-        let seconds = time::unit(last).ok_or(SinceError)?;
-        let number: u32 = text[..text.len() - 1].parse().map_err(|_| SinceError)?;
-        Ok(Self::Ago(i64::from(number) * seconds))
+        let seconds = time::length(text).filter(|seconds| *seconds <= MAX);
+        seconds.map(Self::Ago).ok_or(SinceError)
     }
 }
 
@@ -52,8 +53,9 @@ mod tests {
         let now = Timestamp::from_unix(100_000);
         let at = |text: &str| text.parse::<Since>().map(|since| since.at(now).unix());
         assert_eq!(at("1h"), Ok(96_400));
+        assert_eq!(at("1h30m"), Ok(94_600));
         assert_eq!(at("1970-01-01T00:00:05Z"), Ok(5));
-        for bad in ["", "h", "1", "-1h", "1y", "1.5h", "é", "+"] {
+        for bad in ["", "h", "1", "-1h", "1y", "1.5h", "é", "+", "99999999d"] {
             assert_eq!(at(bad), Err(SinceError), "{bad}");
         }
     }

@@ -1,5 +1,6 @@
 //! Why a file is not believed or not written, and what mends it.
 
+use super::file_mode;
 use std::env;
 use std::fmt;
 use std::io;
@@ -183,10 +184,9 @@ impl Distrust {
 /// Whether something is made to be written by all users: closing it would break
 /// their programs.
 fn is_shared(path: &Path, mode: u32) -> bool {
-    const STICKY: u32 = 0o1000;
     let kind = path.symlink_metadata().map(|found| found.file_type());
     let is_plain = kind.is_ok_and(|kind| kind.is_file() || kind.is_dir());
-    mode & STICKY != 0 || !is_plain
+    mode & file_mode::STICKY != 0 || !is_plain
 }
 
 /// The distrust behind an error of a file operation, where that is what it is.

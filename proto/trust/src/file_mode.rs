@@ -11,7 +11,7 @@ use super::{Distrust, Others, acl, file_system, groups, namespace, users};
 const ROOT: u32 = 0;
 
 /// In a directory with it, nobody may touch what is not theirs.
-const STICKY: u32 = 0o1000;
+pub(crate) const STICKY: u32 = 0o1000;
 
 /// What one may do with a file or directory, by its bit among those of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,8 +42,8 @@ fn is_ours(dir: &Path) -> bool {
 
 /// As /tmp is, which people who have no home name as one.
 fn is_for_everybody(dir: &Path) -> bool {
-    const STICKY: u32 = 0o1000;
-    dir.metadata().is_ok_and(|found| found.mode() & STICKY != 0)
+    dir.metadata()
+        .is_ok_and(|found| found.mode() & file_mode::STICKY != 0)
 }
 
 /// The command for a place that the system did not let us use: it names another

@@ -14,12 +14,15 @@
 
 mod acl;
 mod distrust;
+mod draft;
 mod file_mode;
 mod file_system;
 mod foreign_home;
 mod groups;
+mod inode;
 mod name_services;
 mod namespace;
+mod open;
 mod path_walk;
 mod rights;
 #[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
@@ -28,18 +31,19 @@ pub mod sockets;
 mod system_places;
 mod users;
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-
 pub use self::distrust::{Distrust, Others, as_owner, behind};
+pub use self::draft::{directory, draft, draft_like, sweep_drafts, sync_directory, take_place};
 use self::file_mode::{Owner, Right};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::foreign_home::{look, of_others};
+pub use self::inode::{Inode, inode, is_at};
 pub use self::namespace::{is_our_peer, knows_us};
+pub use self::open::{Access, open, open_at_once, open_or_make};
 use self::path_walk::{Way, walk, walk_kept};
 pub use self::rights::Rights;
 
@@ -51,79 +55,6 @@ pub enum Role {
     /// Shared with the user and other programs: it may be a symlink of the
     /// user's, and root may have put it there.
     Shared,
-}
-
-/// How a file is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// To be read; it may be missing.
-    Read,
-    /// To be appended to; made where it is missing.
-    Append,
-    /// To be locked, and written to in place; made where it is missing.
-    Lock,
-}
-
-/// Opens a file that is believed; nothing where there is none to read.
-pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Distrust> {
-    let way = walk(path, role == Role::Shared)?;
-    if role == Role::Shared && access == Access::Read && is_nothing(&way) {
-        return Ok(None);
-    }
-    if let Some(found) = &way.found {
-        // Said before it is opened: opening a pipe or a device does things.
-        judge_file(&way.real, found, role)?;
-    } else if access == Access::Read {
-        return Ok(None);
-    }
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = OpenOptions::new();
-    match access {
-        Access::Read => options.read(true),
-        Access::Append => options.append(true).create(true),
-        Access::Lock => options.read(true).write(true).create(true).truncate(false),
-    };
-    let opened = options
-        .mode(0o600)
-        .custom_flags(flags.bits().cast_signed())
-        .open(&way.real);
-    let file = match opened {
-        Err(error) if access == Access::Read && error.kind() == io::ErrorKind::NotFound => {
-            return Ok(None);
-        }
-        opened => opened.map_err(|error| Distrust::io("open", &way.real, &error))?,
-    };
-    let found = file
-        .metadata()
-        .map_err(|error| Distrust::io("look at", &way.real, &error))?;
-    judge_file(&way.real, &found, role)?;
-    if role == Role::State {
-        close_to_others(&way.real, &file, &found)?;
-    }
-    Ok(Some(file))
-}
-
-/// Lets nobody else read or lock a file of the program's own: whoever may read a
-/// lock may hold it (flock(2)).
-fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Result<(), Distrust> {
-    let of_others = found.mode() & 0o077;
-    if of_others == 0 {
-        return Ok(());
-    }
-    match file.set_permissions(fs::Permissions::from_mode(0o600)) {
-        Ok(()) => Ok(()),
-        // A file system that shows one mode for everything, or lets nobody change.
-        Err(error) if is_unchangeable(&error) => Ok(()),
-        Err(error) => Err(Distrust::io("close to others", path, &error)),
-    }
-}
-
-fn is_unchangeable(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(
-        error.kind(),
-        PermissionDenied | ReadOnlyFilesystem | Unsupported
-    )
 }
 
 /// Passes if a file would be believed, be it there or not; opens nothing.
@@ -158,14 +89,6 @@ pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
         }
     });
     judged.filter_map(Result::err).collect()
-}
-
-/// As [`open`], for a file that is made where it is missing.
-pub fn open_or_make(path: &Path, role: Role, access: Access) -> Result<File, Distrust> {
-    open(path, role, access)?.ok_or_else(|| {
-        let missing = io::Error::from(io::ErrorKind::NotFound);
-        Distrust::io("open", path, &missing)
-    })
 }
 
 /// Makes a directory for this user alone, and its parents, unless it is there;
@@ -244,8 +167,8 @@ fn missing(path: &Path) -> Distrust {
 }
 
 /// Passes if nobody but this user, root and `keeper` can have put there what a
-/// path leads to, and if it is missing, can put it there: for what another user keeps for others, as whoever installs
-/// programs does. What is in a directory for all, and another user's, anybody
+/// path leads to, and if it is missing, can put it there: for what another user
+/// keeps for others, as whoever installs programs does. What is in a directory for all, and another user's, anybody
 /// could have put there, whoever it is. So could what shows as nobody's, except
 /// in directories of the system.
 pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
@@ -281,13 +204,6 @@ fn is_nothing(way: &Way) -> bool {
     use std::os::unix::fs::FileTypeExt;
     let is_device = |found: &Metadata| found.file_type().is_char_device();
     way.real == Path::new(NOTHING) && way.found.as_ref().is_some_and(is_device)
-}
-
-/// Opens what others may keep, to be read: neither a pipe nor a lease of theirs
-/// (fcntl(2)) is waited for.
-pub fn open_at_once(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 /// Whether nobody else may move what is this user's in a directory, which is at

@@ -1,6 +1,13 @@
 //! Where descriptors are scarce.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_tests::harness::{Daemon, World, binaries};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 use super::{Crowd, counted, socket, vends};
 
@@ -65,4 +72,62 @@ async fn the_table_of_descriptors_has_grown_before_there_is_a_crowd() {
     let pid = world.daemon.as_ref().unwrap().pid();
     // What it got from the program that started it is no larger.
     assert!(size(pid) < 16 * 1024, "as far as the limit goes");
+}
+
+/// Any host may be named as a catalog: what was asked there leaves nothing open,
+/// and logins that wait for a browser make way for each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_anybody_may_name_take_no_descriptors() {
+    let mut world = World::logged_in().await;
+    restart(&mut world, "64", "64").await;
+    vends(&world, "before").await;
+    let descriptors = || {
+        let pid = world.daemon.as_ref().unwrap().pid();
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        open.count()
+    };
+    let before = descriptors();
+    let (port, asked) = patient_catalog(world.stack.registry_url()).await;
+    for host in 1..100 {
+        let catalog = format!("http://127.0.1.{host}:{port}").parse().unwrap();
+        let query = SessionQuery {
+            login_url: true,
+            ..SessionQuery::default()
+        };
+        let client = world.client().with_catalog(&catalog);
+        client.send(&ReadSession(query)).await.unwrap();
+    }
+    assert!(asked.load(Ordering::SeqCst) >= 99);
+    vends(&world, "after").await;
+    let after = descriptors();
+    assert!(after < before + 8, "{before} before, {after} after");
+}
+
+/// A catalog on every loopback address, which hangs up on nobody: its port, and
+/// how often it was asked.
+async fn patient_catalog(registry: &str) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let body = json!({ "registryUrl": registry, "region": "eu-west-1" }).to_string();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:";
+    let answer = format!("{head} {}\r\n\r\n{body}", body.len());
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (answer, counted) = (answer.clone(), Arc::clone(&counted));
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                    if line.ends_with("\r\n\r\n") {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                        line.clear();
+                    }
+                }
+            });
+        }
+    });
+    (port, asked)
 }

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{grant, once, raw, set_up, with_grant};
+use crate::sessions::second_daemon;
 
 const RESTRICT: &[&str] = &["setup", "quilt3", "--without-api-keys"];
 const ASK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/quilt3/ask.py");
@@ -275,6 +276,32 @@ async fn who_hangs_up_before_the_answer_is_noted_all_the_same() {
     let noted = tokio::time::timeout(Duration::from_mins(1), noted).await;
     assert_eq!(noted.unwrap(), "POST /graphql mutation apiKeyCreate");
     assert_eq!(control.key_count(), 1);
+}
+
+/// What is kept back by one daemon is kept back by the other of the same home,
+/// also from grants that the other has given.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_back_here_is_kept_back_at_another_daemon() {
+    let world = set_up(StackConfig::default()).await;
+    let (here, earlier) = grant(&world);
+    let (_second, socket) = second_daemon(&world).await;
+    let set_up_there = ["setup", "quilt3", "--socket", &socket];
+    world.ctl(&set_up_there).await.ok();
+    let (there, own) = grant(&world);
+    assert_ne!(here, there);
+    let create = keys_made().remove(0);
+    let status_of = async |token: &str| {
+        let headers = with_grant(&there, token);
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        raw(&there, "POST /graphql", &headers, &create).await.0
+    };
+    for token in [&earlier, &own] {
+        assert_eq!(status_of(token).await, 200);
+    }
+    world.ctl(RESTRICT).await.ok();
+    for token in [&earlier, &own] {
+        assert_eq!(status_of(token).await, 403);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

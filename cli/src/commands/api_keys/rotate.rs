@@ -1,8 +1,12 @@
 //! `api-keys rotate`.
 
-use quilt_proto::api::{ReadSession, ReadToken, RevokeApiKey, RotateApiKey, SessionQuery};
+use quilt_proto::api::{
+    ListApiKeys, ReadSession, ReadToken, RevokeApiKey, RotateApiKey, SessionQuery,
+};
 use quilt_proto::suggested_command::clause;
-use quilt_proto::wire::{ApiKeyRotation, RotatedApiKey, TokenKind};
+use quilt_proto::wire::{
+    ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, RotatedApiKey, TokenKind,
+};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 
 use super::{create, own_key, parse_id};
@@ -118,6 +122,18 @@ fn key_in_use(context: &Context) -> Result<Option<ApiKeySecret>, Failure> {
     Ok(token.and_then(|token| token.token.expose().parse().ok()))
 }
 
+/// Whether a key is known to work no more: two rotations of it get the same
+/// successor, and the other one has come to its end.
+fn is_revoked(context: &Context, key: &ApiKey) -> bool {
+    let active = ListApiKeys(ApiKeyFilter {
+        name: Some(key.name.clone()),
+        status: Some(ApiKeyStatus::Active),
+        ..ApiKeyFilter::default()
+    });
+    let keys = context.send(&active);
+    keys.is_ok_and(|keys| keys.iter().all(|known| known.id != key.id))
+}
+
 /// Undoes a rotation whose secret nobody got: the old key is used as before,
 /// and the new one revoked. The failure has a hint where that did not go well.
 fn take_back(
@@ -127,6 +143,17 @@ fn take_back(
     failure: Failure,
 ) -> Failure {
     let old = &rotated.replaces;
+    if is_revoked(context, old) {
+        let (what, _) = failure.apart();
+        let what = format!(
+            "{}; another rotation has revoked the old key {}, and whoever it was for has the new \
+             one, {}",
+            clause(what),
+            quoted::name(&old.id),
+            quoted::name(&rotated.api_key.id)
+        );
+        return Failure::new(exit::UNEXPECTED, what).hint("quiltctl api-keys list");
+    }
     let is_back = !rotated.in_use
         || before
             .filter(|key| key.fingerprint() == old.fingerprint)

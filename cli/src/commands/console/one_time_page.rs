@@ -9,7 +9,8 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use quilt_proto::browser_navigation::is_navigation;
+use quilt_proto::browser_navigation::{MAX_HEAD, MAX_HEADERS, is_navigation};
+use quilt_proto::hex;
 use quilt_trust::sockets::{self, Owners};
 use zeroize::Zeroizing;
 
@@ -21,13 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to say what it wants.
 const REQUEST: Duration = Duration::from_secs(2);
-/// Bytes of a request. Cookies know no ports: a browser brings all that any
-/// server on this address, another user's perhaps, has ever set.
-const MAX_HEAD: usize = 1024 * 1024;
 /// Beyond so many, whose it is has to be known.
 const MAX_STRANGERS_HEAD: usize = 16 * 1024;
-/// Headers of a request.
-const MAX_HEADERS: usize = 64;
 /// Bytes read at a time.
 const CHUNK: usize = 16 * 1024;
 /// Visitors at a time, within the usual limit on open files.
@@ -82,8 +78,7 @@ struct Page<'a> {
 fn path() -> io::Result<String> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("/{}", hex.concat()))
+    Ok(format!("/{}", hex(&bytes)))
 }
 
 /// Answers the one request that is right. Nobody who connects and says nothing

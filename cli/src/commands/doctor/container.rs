@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::remedy;
 use super::variables::Variables;
-use crate::aws_variables::{CONTAINER_TOKEN, CONTAINER_TOKEN_FILE as TOKEN_FILE, CONTAINER_URI};
+use crate::aws_variables::{
+    CONTAINER_RELATIVE_URI, CONTAINER_TOKEN, CONTAINER_TOKEN_FILE as TOKEN_FILE, CONTAINER_URI,
+};
 use crate::files;
-
-const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /// How long an endpoint on this machine may take. SDKs wait no longer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,11 +23,11 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn check(variables: &Variables) -> Vec<Finding> {
     let mut found = Vec::new();
     let both = |a, b| variables.set(&[a, b]).len() == 2;
-    if both(CONTAINER_URI, RELATIVE_URI) {
+    if both(CONTAINER_URI, CONTAINER_RELATIVE_URI) {
         let what = format!(
-            "{CONTAINER_URI} and {RELATIVE_URI} are both set: programs differ in which one they ask"
+            "{CONTAINER_URI} and {CONTAINER_RELATIVE_URI} are both set: programs differ in which one they ask"
         );
-        let hint = remedy::unset(&[RELATIVE_URI]);
+        let hint = remedy::unset(&[CONTAINER_RELATIVE_URI]);
         found.push(Finding::error(FindingCode::ContainerTwoUris, what, hint));
     }
     if both(CONTAINER_TOKEN, TOKEN_FILE) && !is_one_token(variables) {
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn two_of_a_kind_contradict_each_other() {
         let far = "http://169.254.170.23/v1/credentials";
-        let found = codes(&[(CONTAINER_URI, far), (RELATIVE_URI, "/v2")].into());
+        let found = codes(&[(CONTAINER_URI, far), (CONTAINER_RELATIVE_URI, "/v2")].into());
         assert_eq!(found, ["container_two_uris"]);
         let found = codes(&[(CONTAINER_TOKEN, "t"), (TOKEN_FILE, "/t")].into());
         assert_eq!(found, ["container_two_tokens"]);

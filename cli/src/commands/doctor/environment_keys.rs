@@ -4,13 +4,13 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::remedy;
 use super::variables::Variables;
-use crate::aws_variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use crate::aws_variables::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, SECURITY_TOKEN, SESSION_TOKEN};
 
 const NAMES: &[&str] = &[
     ACCESS_KEY_ID,
     SECRET_ACCESS_KEY,
     SESSION_TOKEN,
-    "AWS_SECURITY_TOKEN",
+    SECURITY_TOKEN,
 ];
 
 /// The finding of keys that are quiltd's own.
@@ -21,7 +21,7 @@ pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -
     let set = variables.set(NAMES);
     let last = set.last()?;
     let mut names = NAMES[..3].to_vec();
-    if *last == "AWS_SECURITY_TOKEN" {
+    if *last == SECURITY_TOKEN {
         names.push(last);
     }
     if variables.get(ACCESS_KEY_ID).is_some_and(is_ours) {

@@ -7,9 +7,10 @@ use super::aws_profile::AwsFiles;
 use super::remedy;
 use super::variables::Variables;
 use crate::aws_variables;
+use crate::aws_variables::{AWS_DEFAULT_PROFILE, AWS_PROFILE};
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
-    ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
+    [AWS_DEFAULT_PROFILE, AWS_PROFILE]
         .into_iter()
         .filter_map(|variable| of(variable, variables.get(variable)?, files))
         .collect()
@@ -40,7 +41,7 @@ fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
     let exists = files.names().contains(name);
     let hint = match usual(&ours) {
         // botocore looks at it before AWS_PROFILE.
-        _ if variable == "AWS_DEFAULT_PROFILE" => remedy::unset(&[variable]),
+        _ if variable == AWS_DEFAULT_PROFILE => remedy::unset(&[variable]),
         None if !exists && name.parse::<ProfileName>().is_ok() => {
             Command::of("quiltctl setup aws").option("--name", name)
         }

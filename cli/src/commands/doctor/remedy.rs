@@ -53,10 +53,5 @@ fn set_up(profile: &AwsProfile, same_socket: bool) -> Command {
 
 /// `quiltctl` for the daemon that is asked here.
 pub(super) fn quiltctl(context: &Context, command: &'static str) -> Command {
-    let start = Command::of("quiltctl");
-    match &context.global().socket {
-        Some(socket) => start.path_option("--socket", socket),
-        None => start,
-    }
-    .words(command)
+    Command::to_daemon(context.global().socket.as_deref(), command)
 }

@@ -3,6 +3,7 @@
 use quilt_proto::Command;
 use quilt_proto::wire::{Diagnosis, Finding, FindingCode, Severity};
 
+use crate::aws_variables::AWS_PROFILE;
 use crate::commands::status::view;
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -60,7 +61,7 @@ impl Report {
             if let Some(name) = &self.1 {
                 let text = "  AWS programs use it where they name the profile:";
                 screen.line(Line::default().quiet(text));
-                let export = Command::of("export").variable("AWS_PROFILE", name);
+                let export = Command::of("export").variable(AWS_PROFILE, name);
                 screen.line(Line::command(4, &export));
             }
             screen.print(&look)?;

@@ -80,9 +80,7 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
             quoted::path(&socket),
             quoted::path(&here)
         );
-        let hint = Command::of("quiltctl")
-            .path_option("--socket", &socket)
-            .words("daemon stop");
+        let hint = Command::to_daemon(Some(&socket), "daemon stop");
         Finding::error(FindingCode::TwoDaemons, what, hint)
     };
     let mut found: Vec<PathBuf> = Vec::new();

@@ -5,11 +5,11 @@ use quilt_proto::wire::{Finding, FindingCode};
 
 use super::remedy;
 use super::variables::Variables;
-use crate::aws_variables::{ROLE_ARN as ROLE, WEB_IDENTITY_TOKEN as TOKEN};
+use crate::aws_variables::{ROLE_ARN as ROLE, ROLE_SESSION_NAME, WEB_IDENTITY_TOKEN as TOKEN};
 
 pub(super) fn check(variables: &Variables) -> Option<Finding> {
     const CODE: FindingCode = FindingCode::EnvironmentWebIdentity;
-    let set = variables.set(&[TOKEN, ROLE, "AWS_ROLE_SESSION_NAME"]);
+    let set = variables.set(&[TOKEN, ROLE, ROLE_SESSION_NAME]);
     let hint = remedy::unset(&set);
     if variables.get(TOKEN).is_some() {
         let what = format!("{TOKEN} is set: programs assume its role instead of asking quiltd");

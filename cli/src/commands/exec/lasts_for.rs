@@ -14,24 +14,9 @@ const MAX: i64 = 10 * 365 * time::DAY;
 
 /// A length of time: `14h`, `90m`, `1h30m`, `2d`.
 pub(super) fn length(text: &str) -> Result<i64, String> {
-    let wrong = || "a length is a number and s, m, h or d, such as 14h or 1h30m".to_owned();
-    let (mut all, mut number) = (0_i64, None::<i64>);
-    for char in text.chars() {
-        if let Some(digit) = char.to_digit(10) {
-            let so_far = number.unwrap_or(0).checked_mul(10);
-            number = so_far.and_then(|so_far| so_far.checked_add(digit.into()));
-            number.ok_or_else(wrong)?;
-            continue;
-        }
-        let unit = time::unit(char).ok_or_else(wrong)?;
-        let part = number.take().and_then(|number| number.checked_mul(unit));
-        let sum = part.and_then(|part| all.checked_add(part));
-        all = sum.ok_or_else(wrong)?;
-    }
-    if number.is_some() || !(1..=MAX).contains(&all) {
-        return Err(wrong());
-    }
-    Ok(all)
+    let wrong = "a length is a number and s, m, h or d, such as 14h or 1h30m";
+    let length = time::length(text).filter(|length| (1..=MAX).contains(length));
+    length.ok_or_else(|| wrong.to_owned())
 }
 
 /// Says it, a line for each, on stderr. The job starts either way.

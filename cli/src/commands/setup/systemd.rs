@@ -15,8 +15,12 @@ use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{files, lock_holder, output, programs};
 
-const SERVICE: &str = include_str!("../../../../systemd/quiltd.service");
-const SOCKET: &str = include_str!("../../../../systemd/quiltd.socket");
+/// What the units are called.
+const SERVICE: &str = "quiltd.service";
+const SOCKET: &str = "quiltd.socket";
+
+const SERVICE_UNIT: &str = include_str!("../../../../systemd/quiltd.service");
+const SOCKET_UNIT: &str = include_str!("../../../../systemd/quiltd.socket");
 
 /// What enabling links to the units.
 const WANTED: [&str; 2] = [
@@ -111,7 +115,7 @@ pub(super) fn is_set_up() -> bool {
 
 /// The units in a directory, service first.
 pub(super) fn units(dir: &Path) -> [PathBuf; 2] {
-    [dir.join("quiltd.service"), dir.join("quiltd.socket")]
+    [dir.join(SERVICE), dir.join(SOCKET)]
 }
 
 /// Takes the units back; whether there were any.
@@ -123,7 +127,7 @@ pub(super) fn undo() -> Result<bool, Failure> {
     let changed = unit::any_is_ours(&paths)? || is_left();
     let is_there = changed && reach_manager().is_ok();
     if is_there {
-        systemctl(&["disable", "--now", "quiltd.socket", "quiltd.service"])?;
+        systemctl(&["disable", "--now", SOCKET, SERVICE])?;
     }
     if changed {
         unit::remove(&paths)?;
@@ -139,13 +143,13 @@ pub(super) fn undo() -> Result<bool, Failure> {
 /// that ended half-way, units that failed, and a daemon that is not the unit's.
 fn take_over(context: &Context) -> Result<(), Failure> {
     // Says so where nothing failed, too.
-    let _ = systemctl(&["reset-failed", "quiltd.socket", "quiltd.service"]);
+    let _ = systemctl(&["reset-failed", SOCKET, SERVICE]);
     if let Some(pid) = lock_holder::pid(&context.socket()?)
         && State::read().is_some_and(|state| state.main_pid != Some(pid.as_raw_nonzero().get()))
     {
         daemon::stop_for_next(&context.client()?)?;
     }
-    systemctl(&["enable", "--now", "quiltd.socket", "quiltd.service"])
+    systemctl(&["enable", "--now", SOCKET, SERVICE])
 }
 
 /// How the service manager has the units.
@@ -163,7 +167,7 @@ impl State {
     /// Nothing where there is no service manager, or none that answers.
     pub(in crate::commands) fn read() -> Option<Self> {
         let output = Command::new(programs::tool("systemctl")?)
-            .args(["--user", "show", "quiltd.service", "quiltd.socket"])
+            .args(["--user", "show", SERVICE, SOCKET])
             .arg("--property=MainPID,ActiveState,UnitFileState")
             .stdin(Stdio::null())
             .output()
@@ -196,7 +200,7 @@ pub(in crate::commands) fn stale() -> Option<PathBuf> {
     let path = paths.into_iter().next()?;
     let (service, socket) = (service?, socket?);
     let shadows = packaged::units(&starts(&service)?).is_some()
-        && socket_line(&socket) == socket_line(SOCKET);
+        && socket_line(&socket) == socket_line(SOCKET_UNIT);
     let is_current = is_as_shipped(&service) && is_as_shipped(&socket);
     (shadows || !is_current).then_some(path)
 }
@@ -208,7 +212,7 @@ pub(super) fn is_as_shipped(text: &str) -> bool {
     let is = |unit: &str, start: &str| {
         replace_line(text, start, start) == replace_line(unit, start, start)
     };
-    is(SERVICE, "ExecStart=") || is(SOCKET, "ListenStream=")
+    is(SERVICE_UNIT, "ExecStart=") || is(SOCKET_UNIT, "ListenStream=")
 }
 
 /// The program that the user's own unit starts, where there is one.
@@ -280,7 +284,7 @@ fn units_dir() -> Result<PathBuf, Failure> {
 
 fn service(daemon: &str) -> String {
     let line = format!("ExecStart={}", quote(daemon));
-    unit::marked(&replace_line(SERVICE, "ExecStart=", &line))
+    unit::marked(&replace_line(SERVICE_UNIT, "ExecStart=", &line))
 }
 
 fn socket_unit(socket: Option<&str>) -> String {
@@ -288,9 +292,9 @@ fn socket_unit(socket: Option<&str>) -> String {
         // Specifiers are expanded here, quotes are not understood.
         Some(path) => {
             let line = format!("ListenStream={}", path.replace('%', "%%"));
-            unit::marked(&replace_line(SOCKET, "ListenStream=", &line))
+            unit::marked(&replace_line(SOCKET_UNIT, "ListenStream=", &line))
         }
-        None => unit::marked(SOCKET),
+        None => unit::marked(SOCKET_UNIT),
     }
 }
 
@@ -344,9 +348,9 @@ mod tests {
             service.contains("\nExecStart=\"/opt/my tools/100%%/quiltd\"\n"),
             "{service}"
         );
-        assert_eq!(service.lines().count(), SERVICE.lines().count() + 1);
+        assert_eq!(service.lines().count(), SERVICE_UNIT.lines().count() + 1);
         assert!(service.starts_with(&unit::marked("")), "{service}");
-        assert!(socket_unit(None).ends_with(SOCKET));
+        assert!(socket_unit(None).ends_with(SOCKET_UNIT));
         assert!(socket_unit(Some("/run/s%")).contains("\nListenStream=/run/s%%\n"));
     }
 }

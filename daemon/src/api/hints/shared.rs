@@ -8,11 +8,11 @@ use quilt_proto::{CatalogUrl, Command, PackageName, RegistryHost};
 pub(in crate::api) use quilt_trust::look;
 
 use crate::files::FileError;
-use crate::instance;
 use crate::keys::{KeyDiagnostic, new_key};
 use crate::listen::BindError;
 use crate::package::HalfDeleted;
 use crate::session::KeyOrigin;
+use crate::state_dir_lock;
 use crate::token_store::{StoreError, StoreNote};
 
 /// What a file needs.
@@ -49,7 +49,7 @@ pub(in crate::api) fn note(note: &StoreNote) -> Command {
 /// What a control socket needs that cannot be bound.
 pub(in crate::api) fn bind(error: &BindError) -> Command {
     match error {
-        BindError::AlreadyRunning { path, .. } => instance::stop(Some(path)),
+        BindError::AlreadyRunning { path, .. } => state_dir_lock::stop(Some(path)),
         // A directory that is there for the socket; any other one, such as
         // /etc or /tmp, has to stay as it is.
         BindError::DirectoryLoose { dir, .. } if is_ours(dir) => Command::of("chmod 700").path(dir),

@@ -19,7 +19,7 @@ use super::audit;
 use super::error::{ApiError, LoginMethod};
 use super::login_answer::welcome;
 use crate::app::App;
-use crate::listen::{ErrorResponders, Peer, owners_are_told, serve};
+use crate::listen::{ErrorResponders, Peer, owners_are_told, serve, web_logins};
 use crate::session::{Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
@@ -27,9 +27,6 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Logins of one catalog that wait for their browsers at once. Each has a port.
 const MOST: usize = 4;
-
-/// The same for all catalogs: any address can be named as one.
-const MOST_OF_ALL: usize = 32;
 
 /// How long a poll waits for news; less than any client's timeout.
 const POLL: Duration = Duration::from_secs(20);
@@ -115,7 +112,7 @@ impl WebLogins {
         let mut waiting: Vec<_> = map.values().filter(|other| other.is_waiting()).collect();
         waiting.sort_unstable_by_key(|other| other.begun);
         let catalogs = waiting.iter().map(|other| other.login.session().catalog());
-        let given_up = in_excess(&catalogs.collect::<Vec<_>>());
+        let given_up = in_excess(&catalogs.collect::<Vec<_>>(), web_logins());
         for oldest in given_up {
             waiting[oldest].end(Err(SessionError::WebLoginReplaced));
         }
@@ -135,10 +132,10 @@ impl WebLogins {
     }
 }
 
-/// Which of the logins that wait are too many, by the catalog of each, the
-/// oldest first.
-fn in_excess(catalogs: &[&CatalogUrl]) -> Vec<usize> {
-    let all = catalogs.len().saturating_sub(MOST_OF_ALL);
+/// Which of the logins that wait are too many, for any address can be named as a
+/// catalog, by the catalog of each, the oldest first.
+fn in_excess(catalogs: &[&CatalogUrl], most: usize) -> Vec<usize> {
+    let all = catalogs.len().saturating_sub(most);
     let later = |at: usize| catalogs[at..].iter().filter(move |it| **it == catalogs[at]);
     let excess = (0..catalogs.len()).filter(|at| *at < all || later(*at).count() > MOST);
     excess.collect()
@@ -245,14 +242,14 @@ mod tests {
     fn the_oldest_makes_way_where_there_are_too_many_of_one_catalog_or_of_all() {
         let catalog =
             |number: usize| -> CatalogUrl { format!("https://c{number}.example").parse().unwrap() };
-        let others: Vec<_> = (0..MOST_OF_ALL + 2).map(catalog).collect();
+        let others: Vec<_> = (0..8 + 2).map(catalog).collect();
         let others: Vec<_> = others.iter().collect();
-        assert_eq!(in_excess(&others), [0, 1]);
-        assert!(in_excess(&others[2..]).is_empty());
+        assert_eq!(in_excess(&others, 8), [0, 1]);
+        assert!(in_excess(&others[2..], 8).is_empty());
 
         let (one, two) = (catalog(1), catalog(2));
         let same = [&one, &two, &one, &one, &one, &one];
-        assert_eq!(in_excess(&same), [0]);
-        assert!(in_excess(&same[1..]).is_empty());
+        assert_eq!(in_excess(&same, 8), [0]);
+        assert!(in_excess(&same[1..], 8).is_empty());
     }
 }

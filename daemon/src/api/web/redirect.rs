@@ -13,6 +13,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
+use quilt_proto::browser_navigation::{MAX_HEAD, MAX_HEADERS};
 use quilt_proto::{Secret, browser_navigation};
 use url::form_urlencoded;
 
@@ -33,10 +34,8 @@ const START: &str = "/start/";
 pub(super) const LIMITS: Limits = Limits {
     connections: 16,
     waiting: WaitingLimit::Own(16),
-    // Cookies know no ports: a browser brings all that any server on this
-    // address, another user's perhaps, has ever set, some 180 of 4 KiB each.
-    header_bytes: 1024 * 1024,
-    headers: 64,
+    header_bytes: MAX_HEAD,
+    headers: MAX_HEADERS,
     body_bytes: 0,
     first_header_time: Duration::from_secs(5),
     header_time: Duration::from_secs(10),

@@ -15,7 +15,6 @@ const NAMESPACES: &[&str] = &[
 /// not known to be harmless. A change of roles is one of rights, not of logins;
 /// a browsing session shows one package for some minutes.
 const HARMLESS: &[&str] = &[
-    "__typename",
     "admin.bucketRenameTabulatorTable",
     "admin.bucketSetTabulatorTable",
     "admin.packager.toggleEventRule",

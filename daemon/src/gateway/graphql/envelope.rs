@@ -270,8 +270,29 @@ struct IsEmpty(bool);
 
 impl<'de> Deserialize<'de> for IsEmpty {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value =
-            Option::<std::collections::HashMap<String, IgnoredAny>>::deserialize(deserializer)?;
-        Ok(Self(value.is_none_or(|value| value.is_empty())))
+        deserializer.deserialize_any(IsEmptyVisitor)
+    }
+}
+
+/// Passes over what is in it: it may be as large as a body.
+struct IsEmptyVisitor;
+
+impl<'de> Visitor<'de> for IsEmptyVisitor {
+    type Value = IsEmpty;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<IsEmpty, E> {
+        Ok(IsEmpty(true))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<IsEmpty, A::Error> {
+        let mut is_empty = true;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            is_empty = false;
+        }
+        Ok(IsEmpty(is_empty))
     }
 }

@@ -1,5 +1,6 @@
 //! botocore, on which boto3 and much else stand, as `python3` finds it.
 
+use crate::aws_variables::AWS_PROFILE;
 use quilt_proto::quoted;
 
 use super::process::{Ended, run};
@@ -34,7 +35,7 @@ print(botocore.__version__, key, method)
 /// name one, and its version with a space before it.
 pub(super) fn ask(profile: &str) -> (Source, String) {
     let asked = run("python3", |command| {
-        command.args(["-c", SCRIPT]).env("AWS_PROFILE", profile);
+        command.args(["-c", SCRIPT]).env(AWS_PROFILE, profile);
     });
     match asked {
         Ended::NotInstalled => (Source::NotInstalled, String::new()),

@@ -19,8 +19,8 @@ use super::report::Report;
 use super::variables::Variables;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::aws_variables::{
-    ACCESS_KEY_ID, CONTAINER_TOKEN, CONTAINER_URI, ROLE_ARN, SECRET_ACCESS_KEY, SESSION_TOKEN,
-    WEB_IDENTITY_TOKEN,
+    ACCESS_KEY_ID, AWS_DEFAULT_PROFILE, AWS_PROFILE, CONTAINER_TOKEN, CONTAINER_URI, ROLE_ARN,
+    SECRET_ACCESS_KEY, SESSION_TOKEN, WEB_IDENTITY_TOKEN,
 };
 
 /// What botocore calls `credential_process`.
@@ -55,7 +55,7 @@ pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut
         judge(&program, aws, profile, variables, report);
         let program = Program {
             name: format!("botocore{botocore_version}"),
-            command: Command::with_variable("AWS_PROFILE", name).words("aws configure list"),
+            command: Command::with_variable(AWS_PROFILE, name).words("aws configure list"),
         };
         judge(&program, botocore, profile, variables, report);
     }
@@ -127,15 +127,16 @@ fn judge(
 
 /// What ends a way to credentials by botocore's name of it.
 fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command {
-    const DEFAULT_PROFILE: &str = "AWS_DEFAULT_PROFILE";
     let edit = |variable| {
         aws_files::place(variable)
             .map_or_else(|| remedy::set_up_again(profile), |path| remedy::edit(&path))
     };
-    let other = variables.get(DEFAULT_PROFILE);
+    let other = variables.get(AWS_DEFAULT_PROFILE);
     match method {
         "env" => remedy::unset(&[ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN]),
-        _ if other.is_some_and(|other| other != profile.name) => remedy::unset(&[DEFAULT_PROFILE]),
+        _ if other.is_some_and(|other| other != profile.name) => {
+            remedy::unset(&[AWS_DEFAULT_PROFILE])
+        }
         "shared-credentials-file" => edit(CREDENTIALS_ENV),
         "assume-role-with-web-identity" if variables.get(WEB_IDENTITY_TOKEN).is_some() => {
             remedy::unset(&[WEB_IDENTITY_TOKEN, ROLE_ARN])

@@ -31,6 +31,7 @@ pub(super) use self::undo::undo_all;
 use self::write::{Done, put_in};
 use super::unit;
 use crate::aws_files::{self, CONFIG_ENV, command_line};
+use crate::aws_variables::AWS_PROFILE;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
@@ -255,7 +256,7 @@ fn set_up(
     }
     let list = Command::of("aws").option("--profile", name);
     let list = list.words("s3 ls s3://YOUR-BUCKET/");
-    let export = Command::of("export").variable("AWS_PROFILE", name);
+    let export = Command::of("export").variable(AWS_PROFILE, name);
     let mut steps = vec![(list, ""), (export, "for every AWS program from here")];
     if !has_region {
         output::note(format_args!("But {}.", aws_files::no_region(name)));

@@ -1,4 +1,4 @@
-//! What lies on this machine: the settings, the token store, its directory.
+//! Whether the token store can be read and written, and its directory is there.
 
 use std::fs;
 
@@ -6,28 +6,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Diagnostic, DoctorContext};
 use crate::files::FileError;
-use crate::settings::SettingsFile;
 use crate::token_store::StoreError;
 
-/// What is wrong with `quiltd.toml`.
-pub fn settings(settings: &SettingsFile) -> Vec<Diagnostic> {
-    let diagnostic = |problem, is_active| Diagnostic::Settings {
-        path: settings.path().to_owned(),
-        problem,
-        is_active,
-    };
-    // One that is distrusted is told of as a file, with what mends that.
-    let broken = settings.problem().filter(|_| settings.remedy().is_none());
-    let broken = broken.map(|problem| diagnostic(problem, false));
-    let odd = settings.current().warnings();
-    broken
-        .into_iter()
-        .chain(odd.into_iter().map(|problem| diagnostic(problem, true)))
-        .collect()
-}
-
 /// Reads the token store, and sees that there is room to write to it.
-pub(super) async fn store(context: DoctorContext<'_>, deadline: Instant) -> Vec<Diagnostic> {
+pub(super) async fn check(context: DoctorContext<'_>, deadline: Instant) -> Vec<Diagnostic> {
     let (store, state_dir) = (context.sessions.store(), context.state_dir);
     let mut diagnostics = Vec::new();
     if store.kind() == "memory" {

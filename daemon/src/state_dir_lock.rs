@@ -1,14 +1,13 @@
 //! One daemon for a state directory and machine: a lock there, held for the
 //! daemon's life, that says where it listens.
 
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::instance::{Instance, lock_file, read};
-use quilt_proto::{Command, locations, quoted, state_files};
+use quilt_proto::{Command, quoted, state_files};
 use quilt_trust::{Access, Distrust, Role};
 
 /// Locks of machines that were started anew long ago are removed.
@@ -75,13 +74,7 @@ impl InstanceError {
 /// Ends the daemon that listens there, which clients look for elsewhere if they
 /// are told nothing.
 pub(crate) fn stop(socket: Option<&Path>) -> Command {
-    let usual = locations::socket().ok();
-    match socket.filter(|socket| usual.as_deref() != Some(socket)) {
-        Some(socket) => Command::of("quiltctl")
-            .path_option("--socket", socket)
-            .words("daemon stop"),
-        None => "quiltctl daemon stop".into(),
-    }
+    Command::to_daemon(socket, "daemon stop")
 }
 
 fn pid(running: Option<&Instance>) -> String {
@@ -107,7 +100,7 @@ pub fn claim(
         let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
         match file.try_lock() {
             // Whoever held it may have removed it since it was opened.
-            Ok(()) if is_at(&file, &path) => break file,
+            Ok(()) if quilt_trust::is_at(&file, &path) => break file,
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(InstanceError::Running {
@@ -140,14 +133,6 @@ pub fn claim(
         _name: Name(path),
         _file: file,
     })
-}
-
-/// Whether a path still leads to an open file.
-fn is_at(file: &File, path: &Path) -> bool {
-    let same =
-        |open: &Metadata, there: &Metadata| (open.dev(), open.ino()) == (there.dev(), there.ino());
-    let (open, there) = (file.metadata(), fs::symlink_metadata(path));
-    open.is_ok_and(|open| there.is_ok_and(|there| same(&open, &there)))
 }
 
 /// Removes the locks of machines, or earlier runs of this one, that have not

@@ -1,0 +1,47 @@
+//! The checks that ask nobody: files, protections, the program, the gateway, keys.
+
+use quilt_network::plain_endpoints;
+
+use super::{Diagnostic, DoctorContext, Report, settings};
+use crate::files::FileError;
+use crate::own_program::Program;
+
+/// What is known without asking anyone: all that the status shows, and more
+/// that is well. Reads no certificates, as a shell's prompt waits for it.
+pub fn known(context: &DoctorContext<'_>) -> Report {
+    let notes = context.sessions.store().notes().into_iter();
+    let mut found = Report {
+        diagnostics: notes.map(Diagnostic::StoreNote).collect(),
+        ..Report::default()
+    };
+    let diagnostics = &mut found.diagnostics;
+    diagnostics.extend(settings::check(context.settings));
+    let distrusted = context.distrusted.iter().cloned();
+    diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
+    // Whose file it is may be told of already.
+    let is_told = |error: &&FileError| matches!(error, FileError::Distrusted(it) if context.distrusted.contains(it));
+    let unaudited = context.unaudited.filter(|error| !is_told(error));
+    diagnostics.extend(unaudited.cloned().map(Diagnostic::Unaudited));
+    let refused = context.protections.iter().filter(|it| it.refusal.is_some());
+    diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
+    let plain = plain_endpoints().into_iter();
+    diagnostics.extend(plain.map(Diagnostic::PlainEndpoint));
+    let replaced = context.program.and_then(Program::replaced);
+    diagnostics.extend(replaced.map(Diagnostic::Replaced));
+    match context.gateway.check() {
+        Ok(passed) => found.passed.extend(passed),
+        Err(of_gateway) => {
+            let again = context.gateway.set_up_again();
+            let news = of_gateway.into_iter();
+            let news = news.filter(|found| !found.is_about(context.distrusted));
+            diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
+        }
+    }
+    let not_taken = context.keys_not_taken.iter().cloned();
+    diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
+    for session in context.sessions.all() {
+        let notices = context.keys.diagnostics(&session).into_iter();
+        diagnostics.extend(notices.map(Diagnostic::Key));
+    }
+    found
+}

@@ -1,0 +1,124 @@
+//! The secret of an API key: its alphabet, and what of it may be shown.
+
+use std::str::FromStr;
+
+use crate::Secret;
+use crate::names::NameError;
+
+/// An API key's secret: `qk_` and what bearer tokens consist of, so that none
+/// that a stack makes means anything to a shell or a `.env` file. Surrounding
+/// white space is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeySecret(Secret);
+
+impl ApiKeySecret {
+    /// How every key begins.
+    pub const PREFIX: &str = "qk_";
+
+    /// The longest key accepted, in bytes; real ones are well under 200.
+    const MAX_BYTES: usize = 4096;
+
+    /// Whether a text begins as keys do, and is not to be shown.
+    pub fn is_like(text: &str) -> bool {
+        text.starts_with(Self::PREFIX)
+    }
+
+    /// The bearer token this key is.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// What may be shown of a key: `qk_abc...xyz`, as the stack shows it.
+    /// Short keys show nothing beyond the prefix.
+    pub fn fingerprint(&self) -> String {
+        let body = &self.0.expose()[Self::PREFIX.len()..];
+        if body.len() < 12 {
+            return format!("{}...", Self::PREFIX);
+        }
+        format!(
+            "{}{}...{}",
+            Self::PREFIX,
+            &body[..3],
+            &body[body.len() - 3..]
+        )
+    }
+}
+
+impl FromStr for ApiKeySecret {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let text = text.trim();
+        let Some(body) = text.strip_prefix(Self::PREFIX) else {
+            return Err(NameError::ApiKeyPrefix);
+        };
+        // RFC 6750 has `~` as well, which a shell may take for a home.
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._+/".contains(&b);
+        let is_token = {
+            let body = body.trim_end_matches('=');
+            !body.is_empty() && body.bytes().all(legal)
+        };
+        if !is_token || text.len() > Self::MAX_BYTES {
+            return Err(NameError::ApiKeyCharacters);
+        }
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keys_are_trimmed_and_fingerprinted() {
+        let key: ApiKeySecret = " qk_abcdefghijklmnop\n".parse().unwrap();
+        assert_eq!(key.secret().expose(), "qk_abcdefghijklmnop");
+        assert_eq!(key.fingerprint(), "qk_abc...nop");
+        assert_eq!(
+            "qk_short".parse::<ApiKeySecret>().unwrap().fingerprint(),
+            "qk_..."
+        );
+    }
+
+    #[test]
+    fn other_texts_are_no_keys() {
+        for bad in ["", "QK_abc", "abc"] {
+            assert_eq!(bad.parse::<ApiKeySecret>(), Err(NameError::ApiKeyPrefix));
+        }
+        for bad in [
+            "qk_", "qk_a b", "qk_a\nb", "qk_\u{0}", "qk_é", "qk_=", "qk_a=b",
+        ] {
+            assert_eq!(
+                bad.parse::<ApiKeySecret>(),
+                Err(NameError::ApiKeyCharacters)
+            );
+        }
+    }
+
+    #[test]
+    fn no_key_means_anything_to_a_shell() {
+        for real in ["qk_Ab1-_", "qk_aGVsbG8/+w==", "qk_a.b.c"] {
+            assert!(real.parse::<ApiKeySecret>().is_ok(), "{real}");
+        }
+        for hostile in "'\"`\\$;&|<>(){}[]*?!#~^:,@%".chars() {
+            for bad in [
+                format!("qk_{hostile}a"),
+                format!("qk_a{hostile}"),
+                format!("qk_a{hostile}b"),
+            ] {
+                let parsed = bad.parse::<ApiKeySecret>();
+                assert_eq!(parsed, Err(NameError::ApiKeyCharacters), "{bad}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,100}") {
+            if let Ok(key) = text.parse::<ApiKeySecret>() {
+                key.fingerprint();
+            }
+        }
+    }
+}
