@@ -34,6 +34,7 @@ mod progress;
 mod registry_consent;
 mod secret_prompt;
 mod shown_once;
+mod signals;
 mod start;
 mod version;
 

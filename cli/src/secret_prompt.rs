@@ -1,9 +1,6 @@
 //! Secrets from the person or the program on stdin, never shown.
 
 use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use quilt_proto::Secret;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,6 +15,7 @@ use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
+use crate::signals::Signals;
 use crate::{look, output};
 
 /// The longest secret accepted, in bytes. Codes are tokens of some kilobytes.
@@ -124,7 +122,7 @@ fn typed(label: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let terminal = stdin();
     let cannot_hide =
         |error: io::Error| Failure::new(exit::UNEXPECTED, format!("cannot hide input: {error}"));
-    let mut signals = Signals::watch().map_err(cannot_hide)?;
+    let mut signals = Signals::watch(&LEAVING).map_err(cannot_hide)?;
     let mut mode = HiddenInput::begin(terminal).map_err(|errno| cannot_hide(errno.into()))?;
     output::remark(label);
     let mut line = Line::default();
@@ -313,39 +311,7 @@ fn obey(signal: i32, mode: HiddenInput) {
 
 /// Signals that would end or stop the program and leave the terminal without
 /// echo.
-struct Signals {
-    last: Arc<AtomicUsize>,
-    wake: UnixStream,
-}
-
-impl Signals {
-    fn watch() -> io::Result<Self> {
-        let last = Arc::new(AtomicUsize::new(0));
-        let (wake, sender) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
-            let number = usize::try_from(signal).unwrap_or_default();
-            signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?;
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
-        Ok(Self { last, wake })
-    }
-
-    /// Waits for a key or a signal; the signal, if it was one.
-    fn before_key(&mut self, terminal: BorrowedFd<'_>) -> Option<i32> {
-        let mut ready = [
-            PollFd::from_borrowed_fd(terminal, PollFlags::IN),
-            PollFd::new(&self.wake, PollFlags::IN),
-        ];
-        // Where waiting fails, reading waits.
-        while poll(&mut ready, None) == Err(Errno::INTR) {}
-        let _ = self.wake.read(&mut [0; 64]);
-        match self.last.swap(0, Ordering::SeqCst) {
-            0 => None,
-            signal => i32::try_from(signal).ok(),
-        }
-    }
-}
+const LEAVING: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
 
 fn too_long() -> Failure {
     Failure::new(exit::INPUT, "what was given is too long").hint("quiltctl login")

@@ -60,6 +60,18 @@ impl ProtectionAttempt {
         }
     }
 
+    /// As it stands by now: the limit on locked memory may be used up since.
+    pub fn now(attempts: &[Self]) -> Vec<Self> {
+        let mut attempts = attempts.to_vec();
+        for attempt in &mut attempts {
+            if attempt.protection == Protection::LockedMemory && Locked::was_refused() {
+                let used_up = || "as much as the limit allows is locked (ulimit -l)".to_owned();
+                attempt.refusal.get_or_insert_with(used_up);
+            }
+        }
+        attempts
+    }
+
     /// Why it is not in force, as one line.
     pub fn warning(&self) -> Option<String> {
         let refusal = self.refusal.as_ref()?;

@@ -149,10 +149,12 @@ impl Failure {
         if error.is_timeout() {
             return Self::Timeout;
         }
-        let is_garbled = chain()
+        // The library tells an answer that is no HTTP at all from one that is not
+        // well made in words alone.
+        let is_not_http = chain()
             .filter_map(|it| it.downcast_ref::<hyper::Error>())
-            .any(hyper::Error::is_parse);
-        if is_garbled && url.scheme() == "http" && proxy.is_none() {
+            .any(|it| it.is_parse() && it.to_string().contains("version"));
+        if is_not_http && url.scheme() == "http" && proxy.is_none() {
             return Self::UnexpectedTls;
         }
         Self::BrokenAnswer

@@ -8,7 +8,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use quilt_proto::wire::{Diagnosis, Status};
+use quilt_proto::Secret;
+use quilt_proto::api::UseApiKey;
+use quilt_proto::wire::{ApiKeyHandover, Diagnosis, Status};
 use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Daemon, Home, Run, User, Users, World, binaries};
 use rustix::process::getuid;
@@ -399,6 +401,47 @@ async fn set_up_writes_nothing_where_others_may_replace_it() {
     }
     world.ctl(&["setup", "aws"]).await.ok();
     assert_eq!(status(&world).await.warnings, [""; 0]);
+}
+
+/// The limit has room for some keys, and there are more.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_beyond_what_may_be_locked_are_said() {
+    let mut world = World::logged_in().await;
+    world.daemon.take().unwrap().stop().await;
+    let mut shell = world.home.command("sh");
+    // As an ordinary user, whom the limit binds.
+    let drop_right = if getuid().is_root() {
+        "exec setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock -- \"$0\" \"$@\""
+    } else {
+        "exec \"$0\" \"$@\""
+    };
+    let start = format!("ulimit -l 256; {drop_right}");
+    shell.args(["-c", &start]).arg(binaries::quiltd());
+    let daemon = Daemon::start_by(shell, &world.home, &["--token-store", "file"]).await;
+    world.daemon = Some(daemon);
+    let warned = async |world: &World| {
+        let warnings = world.client().status().await.unwrap().warnings;
+        let found = warnings
+            .iter()
+            .find(|it| it.starts_with("cannot lock memory"));
+        found.cloned()
+    };
+    assert_eq!(warned(&world).await, None, "the control: there is room");
+    for number in 1..=80 {
+        // Nobody answers there, and such a key is used all the same.
+        let catalog = format!("http://127.0.2.{number}:1").parse().unwrap();
+        let client = world.client().with_catalog(&catalog);
+        let key = UseApiKey(ApiKeyHandover {
+            key: Secret::new(format!("qk_{number}")),
+            accept_registry: None,
+            default_catalog: None,
+        });
+        client.send(&key).await.unwrap();
+    }
+    let warning = warned(&world).await.expect("it is said");
+    assert!(warning.contains("as much as the limit allows"), "{warning}");
+    let doctor = world.ctl(&["doctor"]).await;
+    assert!(doctor.stdout.contains("cannot lock memory"), "{doctor:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

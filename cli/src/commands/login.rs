@@ -6,7 +6,7 @@ mod browser;
 mod welcome;
 
 use quilt_proto::api::{Login, ReadSession, ReadStatus, SessionQuery};
-use quilt_proto::suggested_command::EXAMPLE_CATALOG;
+use quilt_proto::suggested_command::{EXAMPLE_CATALOG, first_login};
 use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState};
 use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
@@ -133,7 +133,10 @@ fn every(context: &Context, args: &Args) -> Result<(), Failure> {
     let needs = |catalog: &&CatalogStatus| catalog.session.state != SessionState::Active;
     let needing: Vec<&CatalogStatus> = status.catalogs.iter().filter(needs).collect();
     if needing.is_empty() {
-        output::note("Every catalog is logged in.");
+        match status.catalogs[..] {
+            [] => output::advise("No catalog is known here", &first_login()),
+            _ => output::note("Every catalog is logged in."),
+        }
         if context.global().json {
             return output::json(b"[]");
         }

@@ -36,13 +36,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // What fails does not keep the rest from being undone.
     let mut done: Vec<(&str, Result<bool, Failure>)> = Vec::new();
     let all = context.of_all_catalogs();
-    done.push((
-        "quilt3",
-        all.send(&UndoGateway).map(|gateway| gateway.changed),
-    ));
+    // Nothing is started for what was never there.
+    let is_kept = is_kept(context)?;
+    if is_kept {
+        done.push((
+            "quilt3",
+            all.send(&UndoGateway).map(|gateway| gateway.changed),
+        ));
+    }
     done.push(("AWS programs", setup::undo_aws()));
     done.push(("shell completion", setup::undo_completions()));
-    if args.state {
+    if args.state && is_kept {
         done.push((
             "logins and keys",
             all.send(&Logout(LogoutQuery { all: true })).map(|()| true),
@@ -80,12 +84,10 @@ fn report(
     }
     if let Some(failure) = failed {
         let what = "not everything could be undone; the rest was";
-        let failure = Failure::new(failure.code(), what);
-        return Err(failure.hint(if args.state {
-            "quiltctl uninstall --state --yes"
-        } else {
-            "quiltctl uninstall --yes"
-        }));
+        let again = Command::of("quiltctl uninstall").words_if("--state", args.state);
+        let (code, (_, hint)) = (failure.code(), failure.apart());
+        let hint = hint.unwrap_or_else(|| again.words("--yes"));
+        return Err(Failure::new(code, what).hint(hint));
     }
     if context.global().json {
         let body = serde_json::json!({ "undone": undone });
@@ -96,7 +98,7 @@ fn report(
     } else {
         output::sentence_to_stdout(format_args!("Undone: {}.", undone.join(", ")))?;
     }
-    if !args.state {
+    if !args.state && has_state() {
         let remove = Command::of("quiltctl uninstall --state");
         output::advise("Logins are kept, and this removes them, too", &remove);
     }
@@ -115,6 +117,27 @@ fn report(
     }
     output::note("Remove the programs as they were installed: cargo uninstall, pip, apt, dnf.");
     Ok(())
+}
+
+/// Whether a daemon runs, or has left what only one can undo.
+fn is_kept(context: &Context) -> Result<bool, Failure> {
+    use quilt_proto::state_files::{GRANTS, SDK_IMPORT, SDK_RECORD, SESSIONS, SESSIONS_GENERATION};
+    let dir = locations::state_dir()?;
+    let left = [
+        GRANTS,
+        SDK_IMPORT,
+        SDK_RECORD,
+        SESSIONS,
+        SESSIONS_GENERATION,
+    ];
+    let is_left = left.iter().any(|name| dir.join(name).exists());
+    Ok(is_left || context.client()?.probe().is_ok())
+}
+
+/// Whether anything is kept.
+fn has_state() -> bool {
+    let dir = locations::state_dir().ok();
+    dir.is_some_and(|dir| fs::read_dir(dir).is_ok_and(|mut left| left.next().is_some()))
 }
 
 /// How many copies of a file were kept beside it, as quilt3 names them.

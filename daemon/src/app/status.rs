@@ -6,6 +6,7 @@ use quilt_proto::CatalogUrl;
 use quilt_proto::wire::{CatalogStatus, CredentialStatus, Protection, SessionUser, Status};
 
 use super::App;
+use crate::hardening::ProtectionAttempt;
 use crate::session::Session;
 use crate::{VERSION, last_seen_users};
 
@@ -58,13 +59,12 @@ impl App {
             token_store: self.sessions.store().kind().to_owned(),
             warnings: Vec::new(),
             findings: Vec::new(),
-            protections: self
-                .protections
-                .iter()
+            protections: ProtectionAttempt::now(&self.protections)
+                .into_iter()
                 .map(|attempt| Protection {
                     name: attempt.protection.name().to_owned(),
                     active: attempt.refusal.is_none(),
-                    reason: attempt.refusal.clone(),
+                    reason: attempt.refusal,
                 })
                 .collect(),
             grants: self.grants.list(),

@@ -4,6 +4,7 @@ use quilt_network::plain_endpoints;
 
 use super::{Diagnostic, DoctorContext, Report, settings};
 use crate::files::FileError;
+use crate::hardening::ProtectionAttempt;
 use crate::own_program::Program;
 
 /// What is known without asking anyone: all that the status shows, and more
@@ -22,8 +23,9 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     let is_told = |error: &&FileError| matches!(error, FileError::Distrusted(it) if context.distrusted.contains(it));
     let unaudited = context.unaudited.filter(|error| !is_told(error));
     diagnostics.extend(unaudited.cloned().map(Diagnostic::Unaudited));
-    let refused = context.protections.iter().filter(|it| it.refusal.is_some());
-    diagnostics.extend(refused.cloned().map(Diagnostic::Unprotected));
+    let protections = ProtectionAttempt::now(context.protections).into_iter();
+    let refused = protections.filter(|it| it.refusal.is_some());
+    diagnostics.extend(refused.map(Diagnostic::Unprotected));
     let plain = plain_endpoints().into_iter();
     diagnostics.extend(plain.map(Diagnostic::PlainEndpoint));
     let replaced = context.program.and_then(Program::replaced);

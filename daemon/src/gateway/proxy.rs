@@ -40,7 +40,7 @@ const WAIT: Duration = Duration::from_secs(30);
 /// without the token.
 pub async fn forward(
     stack: &StackClient,
-    session: &Session,
+    session: &Arc<Session>,
     mut request: Forward,
 ) -> Result<Forwarded, SessionError> {
     let is_graphql = graphql::is_graphql(&request);
@@ -51,11 +51,14 @@ pub async fn forward(
     let carried = session
         .authorized(TIMEOUT, false, |bearer| {
             let (request, refusal) = (&request, &refusal);
+            let (session, epoch) = (Arc::clone(session), session.epoch());
+            // A login or key that is taken away is not needed any more, either.
+            let ended = async move { drop(session.key_superseded(epoch).await) };
             async move {
                 let registry = &bearer.registry;
                 let answer = stack.forward(registry, &bearer.token, request).await?;
                 let (answer, is_doubtful) =
-                    look(answer, is_graphql, registry, &bearer.token).await?;
+                    look(answer, is_graphql, registry, &bearer.token, ended).await?;
                 if !is_doubtful {
                     return Ok(answer);
                 }
@@ -75,12 +78,13 @@ pub async fn forward(
 }
 
 /// Looks into an answer that may be a refusal of the bearer token; answers
-/// whether it may.
+/// whether it may. It is cut off once the session has `ended`.
 async fn look(
     answer: Forwarded,
     is_graphql: bool,
     registry: &RegistryUrl,
     bearer: &Secret,
+    ended: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(Forwarded, bool), StackError> {
     let secret = Quotable::new(bearer);
     if answer
@@ -130,7 +134,7 @@ async fn look(
     // Nothing so large is about who we are.
     let begun = Some(Bytes::from(begun)).filter(|begun| !begun.is_empty());
     let body = stream::iter(begun.map(Ok)).chain(body);
-    let mut body = Box::pin(without_secret(body, bearer));
+    let mut body = Box::pin(without_secret(body, bearer, ended));
     // While nothing was passed on, it can be said what is wrong.
     let first = body.next().await;
     if matches!(&first, Some(Err(error)) if is_quoted(error)) {
@@ -196,7 +200,14 @@ mod tests {
             let slow = slow.clone();
             looking.spawn(async move {
                 let bearer = Secret::new("a bearer token");
-                look(answer(stream::pending()), true, &slow, &bearer).await
+                look(
+                    answer(stream::pending()),
+                    true,
+                    &slow,
+                    &bearer,
+                    std::future::pending(),
+                )
+                .await
             });
         }
         let a_while = Duration::from_secs(1);
@@ -210,7 +221,13 @@ mod tests {
             registry("https://other.example"),
             Secret::new("a bearer token"),
         );
-        let looked = look(answer(stream::empty()), true, &other, &bearer);
+        let looked = look(
+            answer(stream::empty()),
+            true,
+            &other,
+            &bearer,
+            std::future::pending(),
+        );
         let looked = tokio::time::timeout(a_while, looked).await;
         assert!(looked.expect("it does not wait").is_ok());
     }

@@ -207,10 +207,12 @@ pub(super) fn is_quoted(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }
 
-/// The body as it comes, cut off with an error before the secret is said.
+/// The body as it comes, cut off with an error before the secret is said, or once
+/// it has `ended`: whose connection stays open keeps what was sent on it.
 pub(super) fn without_secret<E>(
     body: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
     secret: &Secret,
+    ended: impl Future<Output = ()> + Send + 'static,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
@@ -220,12 +222,16 @@ where
         search: Search::default(),
         held: Zeroizing::default(),
     };
-    let begun = Some((Box::pin(body), filter));
+    let begun = Some((Box::pin(body), Box::pin(ended), filter));
     stream::unfold(begun, async |begun| {
-        let (mut body, mut filter) = begun?;
-        match body.next().await {
+        let (mut body, mut ended, mut filter) = begun?;
+        let next = tokio::select! {
+            () = &mut ended => return Some((Err(io::ErrorKind::ConnectionAborted.into()), None)),
+            next = body.next() => next,
+        };
+        match next {
             Some(Ok(data)) => match filter.pass(data) {
-                Some(data) => Some((Ok(data), Some((body, filter)))),
+                Some(data) => Some((Ok(data), Some((body, ended, filter)))),
                 None => Some((Err(quoted()), None)),
             },
             Some(Err(error)) => Some((Err(io::Error::other(error)), None)),
@@ -271,7 +277,11 @@ mod tests {
     fn passed(pieces: &[Vec<u8>], secret: &str) -> (Vec<u8>, bool) {
         let pieces: Vec<io::Result<Bytes>> =
             pieces.iter().cloned().map(|it| Ok(it.into())).collect();
-        let body = without_secret(stream::iter(pieces), &Secret::new(secret));
+        let body = without_secret(
+            stream::iter(pieces),
+            &Secret::new(secret),
+            std::future::pending(),
+        );
         let all: Vec<_> = futures_util::FutureExt::now_or_never(body.collect()).unwrap();
         let is_cut = all.last().is_some_and(Result::is_err);
         (all.into_iter().flatten().flatten().collect(), is_cut)

@@ -7,8 +7,12 @@
 
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quilt_proto::{Secret, process_status};
+
+/// The system would not lock a secret.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// A secret at rest.
 pub struct Locked {
@@ -35,7 +39,18 @@ impl Locked {
         // SAFETY: `malloc_sized` gave initialised, writable memory of exactly
         // this length that nobody else knows of.
         unsafe { bytes.as_mut() }.copy_from_slice(source);
+        // Locked already, unless that was refused, which it does not tell.
+        // SAFETY: these are pages of this value's own.
+        let locked = unsafe { rustix::mm::mlock(bytes.as_ptr().cast(), source.len()) };
+        if locked.is_err() {
+            REFUSED.store(true, Ordering::Relaxed);
+        }
         Self { bytes }
+    }
+
+    /// Whether some secret is not locked since the start: the limit is used up.
+    pub fn was_refused() -> bool {
+        REFUSED.load(Ordering::Relaxed)
     }
 
     /// Whether what rests is locked, as far as the system tells: it may have

@@ -159,7 +159,7 @@ impl Distrust {
     /// The command that mends it, or shows why it cannot be.
     pub fn remedy(&self) -> Command {
         match self {
-            Self::Foreign { path, owner, what } => foreign(path, *owner, what),
+            Self::Foreign { path, owner, .. } => foreign(path, *owner),
             Self::Nobody => Command::of("cat").path(self.path()),
             // What is for everybody by its nature stays as it is: a device, and
             // a directory such as /tmp.
@@ -205,7 +205,7 @@ impl From<Distrust> for io::Error {
     }
 }
 
-fn foreign(path: &Path, owner: u32, what: &str) -> Command {
+fn foreign(path: &Path, owner: u32) -> Command {
     if let Some(command) = as_owner(owner) {
         return command;
     }
@@ -217,7 +217,7 @@ fn foreign(path: &Path, owner: u32, what: &str) -> Command {
     let user = geteuid().as_raw();
     let dir = path.parent().and_then(|dir| dir.symlink_metadata().ok());
     let dir_is_ours = dir.is_some_and(|dir| dir.uid() == user);
-    if what == "directory" || !dir_is_ours {
+    if !dir_is_ours {
         return look(path);
     }
     let mut aside = path.as_os_str().to_owned();

@@ -291,3 +291,29 @@ async fn large_requests_are_carried_and_larger_ones_told() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
+
+/// What is still on its way when somebody logs out is cut off: its connection would
+/// keep the token that was sent on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_on_its_way_ends_with_the_login() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let drip = FaultKind::SlowDrip { ms: 200 };
+    world
+        .stack
+        .control()
+        .plant(Endpoint::Search, Fault::always(drip));
+    let mut stream = TcpStream::connect(&authority).await.unwrap();
+    let headers = with_grant(&authority, &token).join("\r\n");
+    let request = format!("GET /api/search?action=search HTTP/1.1\r\n{headers}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut begun = [0; 1];
+    stream.read_exact(&mut begun).await.unwrap();
+    world.ctl(&["logout"]).await.ok();
+    let mut rest = Vec::new();
+    // However it is told: an end, or a reset.
+    let ended = stream.read_to_end(&mut rest);
+    let limit = std::time::Duration::from_secs(5);
+    drop(tokio::time::timeout(limit, ended).await.expect("cut off"));
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "not as if that were all");
+}

@@ -9,6 +9,7 @@ use quilt_proto::wire::{
 use quilt_proto::{ApiKeySecret, Command, Secret, quoted};
 use zeroize::Zeroizing;
 
+use super::lost_key_note::LostKeyNote;
 use super::parse_id;
 use crate::commands::login;
 use crate::context::Context;
@@ -48,11 +49,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         name: args.name.clone(),
         expires_in_days: args.expires_in_days,
     });
+    let lost = LostKeyNote::watch(&args.name);
     let reply = context.reply(&call)?;
     let created = reply.answer()?;
     deliver(context, reply.body(), &created.api_key, &created.secret).map_err(|failure| {
         take_back(context, &created.api_key.id, failure).or_hint(|| again(args))
     })?;
+    lost.end();
     warn();
     note_namesakes(context, &created.api_key);
     if args.use_it {

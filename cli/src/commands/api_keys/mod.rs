@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod lost_key_note;
 pub(super) mod revoke;
 mod rotate;
 pub(super) mod view;

@@ -12,8 +12,19 @@ use crate::aws_variables::{AWS_DEFAULT_PROFILE, AWS_PROFILE};
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
     [AWS_DEFAULT_PROFILE, AWS_PROFILE]
         .into_iter()
-        .filter_map(|variable| of(variable, variables.get(variable)?, files))
+        .filter_map(|variable| match variables.get(variable) {
+            Some(name) => of(variable, name, files),
+            None => nameless(variable, variables),
+        })
         .collect()
+}
+
+/// To botocore a variable that is set to nothing names a profile without a name.
+fn nameless(variable: &'static str, variables: &Variables) -> Option<Finding> {
+    variables.present(&[variable]).first()?;
+    let what = format!("{variable} is set to nothing, and AWS programs look for that profile");
+    let hint = remedy::unset(&[variable]);
+    Some(Finding::error(FindingCode::ProfileMissing, what, hint))
 }
 
 /// The profile that has to be named for quiltd's credentials: where there is one,

@@ -20,6 +20,14 @@ pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
         );
         found.push(Finding::warning(FindingCode::UnitsOutdated, what, again()));
     }
+    if systemd::is_set_up() {
+        let files = systemd::files()?.into_iter();
+        let distrusted = files.filter_map(|file| quilt_trust::check(&file).err());
+        found.extend(distrusted.take(1).map(|distrust| {
+            let what = format!("{distrust}: it says what the service manager runs");
+            Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
+        }));
+    }
     let Some(state) = State::read() else {
         return Ok(found);
     };

@@ -116,13 +116,14 @@ fn note_doubts(session: &Session) {
 /// An API key, from where it is kept. Who has to agree to a registry is asked
 /// before they give it away.
 pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
+    // The same once more would fail in the same way.
+    let anew = |variable: &String| {
+        let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
+        let login = of_catalog(context, set.words("&& quiltctl login"));
+        login.option("--api-key-env", variable)
+    };
     let unset = |failure: Failure| match &args.key.api_key_env {
-        // The same once more would fail in the same way.
-        Some(variable) => {
-            let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
-            let login = of_catalog(context, set.words("&& quiltctl login"));
-            failure.hint(login.option("--api-key-env", variable))
-        }
+        Some(variable) => failure.hint(anew(variable)),
         None => failure,
     };
     // Before it is read, which may take its time; what is wrong with one that is
@@ -156,6 +157,7 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     used.map_err(|failure| match &args.key.api_key_env {
         // Where a service logs in, there is nobody to type one.
+        Some(variable) if failure.code() == exit::REFUSED => failure.hint(anew(variable)),
         Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),
         None => failure,
     })

@@ -1,5 +1,7 @@
 //! What is said after a login.
 
+use std::iter;
+
 use quilt_proto::api::{ReadGateway, ReadStatus};
 use quilt_proto::wire::Session;
 use quilt_proto::{CatalogUrl, Command};
@@ -46,13 +48,15 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
         output::next(&next);
         return;
     }
-    let known = status.iter().flat_map(|status| &status.catalogs);
-    let alias = known
+    let known = || status.iter().flat_map(|status| &status.catalogs);
+    let alias = known()
         .filter(|known| known.catalog_url == *catalog)
         .find_map(|known| known.alias.as_deref());
+    // A name that quiltd.toml gives to another catalog would mean two.
+    let is_free = |name: &str| known().all(|known| known.alias.as_deref() != Some(name));
     let (profile, typed) = match alias {
         Some(alias) => (alias.to_owned(), alias.to_owned()),
-        None => (short_name(catalog), host(catalog)),
+        None => (first_free(&short_name(catalog), is_free), host(catalog)),
     };
     let profile = setup::free_name(&profile, catalog, false);
     let wire = Command::of("quiltctl setup aws")
@@ -63,6 +67,13 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
         (wire, "for every AWS program"),
         (switch, "makes it the default one"),
     ]);
+}
+
+/// This name, or with a number behind it.
+fn first_free(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| is_free(name)).unwrap_or_default()
 }
 
 /// What somebody may call a catalog: the first part of its host.

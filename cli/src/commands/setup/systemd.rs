@@ -109,8 +109,13 @@ fn lingers() -> bool {
 }
 
 /// Whether the units are there.
-pub(super) fn is_set_up() -> bool {
+pub(in crate::commands) fn is_set_up() -> bool {
     units_dir().is_ok_and(|dir| units(&dir)[0].exists())
+}
+
+/// Where the units are.
+pub(in crate::commands) fn files() -> Result<[PathBuf; 2], Failure> {
+    Ok(units(&units_dir()?))
 }
 
 /// The units in a directory, service first.

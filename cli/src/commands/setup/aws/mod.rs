@@ -35,7 +35,7 @@ use crate::aws_variables::AWS_PROFILE;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{aws_helper, files, look, output};
+use crate::{aws_helper, catalog_variable, files, look, output};
 
 /// How long others that set up may take.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,6 +138,10 @@ fn parse_catalog(context: &Context, catalog: &str) -> Result<CatalogUrl, Failure
         Err(_) if catalog.chars().all(is_name) => Ok(context
             .send(&ReadSession(SessionQuery::default()))?
             .catalog_url),
+        Err(error) if context.global().catalog.is_none() => {
+            let what = catalog_variable::no_catalog(&error.to_string());
+            Err(Failure::new(exit::INPUT, what).hint(catalog_variable::unset()))
+        }
         Err(error) => Err(Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help")),
     }
 }
