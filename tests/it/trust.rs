@@ -403,6 +403,24 @@ async fn set_up_writes_nothing_where_others_may_replace_it() {
     assert_eq!(status(&world).await.warnings, [""; 0]);
 }
 
+/// Where it is not known which catalog is meant, either, for the same reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_may_write_is_told_of_once() {
+    let world = World::logged_in().await;
+    let config = world.home.config_yml();
+    let dir = config.parent().unwrap().to_owned();
+    for (loose, bits, was) in [(&dir, 0o777, 0o700), (&config, 0o666, 0o600)] {
+        mode(loose, bits);
+        let mut command = world.ctl_command(&["doctor", "--json"]);
+        let output = command.env_remove("QUILT_CATALOG").output().await.unwrap();
+        let found: Diagnosis = serde_json::from_slice(&output.stdout).unwrap();
+        let about = |code: &str| found.findings.iter().filter(|it| it.code == code).count();
+        assert_eq!(about("file_not_trusted"), 1, "{found:?}");
+        assert_eq!(about("internal"), 0, "{found:?}");
+        mode(loose, was);
+    }
+}
+
 /// The limit has room for some keys, and there are more.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_beyond_what_may_be_locked_are_said() {

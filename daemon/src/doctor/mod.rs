@@ -1,7 +1,7 @@
 //! Looks at what the daemon owns, and at the stack behind it, for what keeps
 //! programs from their credentials: one file a check. Those that ask nobody
-//! are in [`known`]; the others are called in [`run_checks`]. `api/findings.rs` names the command that mends
-//! what was found.
+//! are in [`known`]; the others are called in [`run_checks`]. `api/findings.rs`
+//! names the command that mends what was found.
 //!
 //! What it takes is bounded as a whole. A stack that hangs is a finding, not a
 //! reason to wait.

@@ -14,7 +14,7 @@ pub enum GrantError {
     #[error("cannot listen on 127.0.0.1: {0}")]
     System(#[from] io::Error),
     /// The token cannot be put where programs read it.
-    #[error("cannot write the grant's token to a file: {}", .0.kind())]
+    #[error("cannot write the grant's token to a file: {}", files::words(.0))]
     NoTokenFile(#[source] io::Error),
     /// It would not survive the daemon.
     #[error("cannot write down the grant: {}", files::words(.0))]

@@ -44,6 +44,7 @@ pub use self::foreign_home::{look, of_others};
 pub use self::inode::{Inode, inode, is_at};
 pub use self::namespace::{is_our_peer, knows_us};
 pub use self::open::{Access, open, open_at_once, open_or_make};
+pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
 pub use self::rights::Rights;
 

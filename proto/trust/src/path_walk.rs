@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use super::{Distrust, file_mode, file_system, namespace, system_places};
 
 /// The most symlinks followed, as the kernel does it.
-const MOST_LINKS: usize = 40;
+pub const MOST_LINKS: usize = 40;
 
 /// Where a path leads.
 #[derive(Debug)]
@@ -123,7 +123,8 @@ fn look(dir: &Path) -> Result<Metadata, Distrust> {
     fs::symlink_metadata(dir).map_err(|error| Distrust::io("look at", dir, &error))
 }
 
-fn names(path: &Path) -> VecDeque<OsString> {
+/// The names on a path, from the top.
+pub fn names(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_owned()),

@@ -2,7 +2,7 @@
 
 use quilt_proto::api::{ComparePasswords, ReadDiagnosis};
 use quilt_proto::network_variables;
-use quilt_proto::wire::{Diagnosis, PasswordComparison};
+use quilt_proto::wire::{Diagnosis, Finding, PasswordComparison};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
@@ -21,6 +21,10 @@ async fn run_checks(Call { app, catalog, .. }: Call<ReadDiagnosis>) -> Result<Di
     let settings = app.settings_path();
     let diagnostics = examination.diagnostics.into_iter();
     let found = diagnostics.map(|diagnostic| finding(diagnostic, &settings));
+    let found: Vec<Finding> = found.collect();
+    // Why it cannot be told may be found by itself.
+    let is_news = |unknown: &Finding| found.iter().all(|it| it.summary != unknown.summary);
+    let unknown = unknown.filter(is_news);
     Ok(Diagnosis {
         findings: unknown.into_iter().chain(found).collect(),
         proven: examination.passed,

@@ -19,6 +19,7 @@ use super::audit;
 use super::error::{ApiError, LoginMethod};
 use super::login_answer::welcome;
 use crate::app::App;
+use crate::files;
 use crate::listen::{ErrorResponders, Peer, owners_are_told, serve, web_logins};
 use crate::session::{Session, SessionError, WebLogin};
 
@@ -69,7 +70,7 @@ impl WebLogins {
         }
         let connect = session.connect(connect).await?;
         let listener = RedirectListener::bind(connect.unused_ports())
-            .map_err(|error| ApiError::NoLoopback(error.kind().to_string()))?;
+            .map_err(|error| ApiError::NoLoopback(files::words(&error)))?;
         let login = session
             .web_login(connect, listener.redirect(), accept)
             .await;

@@ -1,14 +1,14 @@
 //! Directories below a root, opened step by step without following links.
 
-use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use quilt_trust::sockets::is_known;
+use quilt_trust::{MOST_LINKS, names};
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, readlinkat, statat, unlinkat,
 };
@@ -29,9 +29,6 @@ const WAY: OFlags = FLAGS.union(OFlags::NOFOLLOW);
 /// write there could make any number, of which each is held open while the next
 /// is looked into.
 const DEEPEST: usize = 64;
-
-/// The most symlinks followed on the way to a registry, as the kernel does it.
-const MOST_LINKS: usize = 40;
 
 /// An open directory.
 #[derive(Debug)]
@@ -168,7 +165,7 @@ fn open_root(root: &Path) -> Result<OwnedFd, Errno> {
     if root.as_os_str().as_bytes().contains(&0) {
         return Err(Errno::INVAL);
     }
-    let mut left: VecDeque<OsString> = names(root);
+    let mut left = names(root);
     let mut here = open("/", WAY, Mode::empty())?;
     let mut real = PathBuf::from("/");
     let mut links = 0;
@@ -213,14 +210,6 @@ fn is_ours_alone(real: &Path, dir: &OwnedFd) -> Result<bool, Errno> {
     let found = dir.try_clone().and_then(|dir| File::from(dir).metadata());
     let found = found.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     Ok(quilt_trust::is_firm(real, &found))
-}
-
-fn names(path: &Path) -> VecDeque<OsString> {
-    let names = path.components().filter_map(|part| match part {
-        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    names.collect()
 }
 
 fn step(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
