@@ -24,6 +24,7 @@ pub mod process_status;
 pub mod python_sdk;
 pub mod quoted;
 mod registry_host;
+mod runtime_directory;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use directories::BaseDirs;
 
+use crate::runtime_directory::runtime_directory;
 use crate::{Command, instance, state_files};
 
 /// The program beside `quiltctl` that speaks to AWS.
@@ -138,35 +139,12 @@ fn default_socket() -> Result<PathBuf, NoHome> {
     let dir = if cfg!(target_os = "macos") {
         dirs.data_dir().to_owned()
     } else {
-        runtime_dir(dirs)
+        runtime_directory(dirs)
             .or(dirs.state_dir())
             .unwrap_or(dirs.data_dir())
             .to_owned()
     };
     Ok(dir.join("quilt").join(state_files::SOCKET))
-}
-
-/// The runtime directory. It may be gone while the variable is still set, and
-/// after `su` the variable is still the other user's.
-fn runtime_dir(dirs: &BaseDirs) -> Option<&Path> {
-    dirs.runtime_dir().filter(|dir| is_ours(dir))
-}
-
-/// Whether there is such a directory, and no other user's. Where it is part of a
-/// container it may be root's. One that others may write to, such as /tmp, is
-/// none: there, whoever comes first has the name.
-#[cfg(unix)]
-fn is_ours(dir: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let user = rustix::process::geteuid();
-    let is_ours = |owner| owner == user.as_raw() || owner == rustix::process::Uid::ROOT.as_raw();
-    dir.metadata()
-        .is_ok_and(|about| about.is_dir() && is_ours(about.uid()) && about.mode() & 0o022 == 0)
-}
-
-#[cfg(not(unix))]
-fn is_ours(dir: &Path) -> bool {
-    dir.is_dir()
 }
 
 /// Every place a daemon of this user may be in when nobody names one, whatever
@@ -177,7 +155,7 @@ pub fn usual_sockets() -> Vec<PathBuf> {
         let [runtime, state] = if cfg!(target_os = "macos") {
             [None, None]
         } else {
-            [runtime_dir(dirs), dirs.state_dir()]
+            [runtime_directory(dirs), dirs.state_dir()]
         };
         let last = (state.is_none()).then(|| dirs.data_dir());
         [runtime, state, last]

@@ -99,36 +99,6 @@ impl Keys {
         Ok(session.key_outcome(Err(doubts), None, None))
     }
 
-    /// Uses a key of a catalog that cannot be asked where its registry is: at
-    /// the trusted one, if there is one.
-    async fn set_without_check(
-        self: &Arc<Self>,
-        epoch: Epoch,
-        session: &Arc<Session>,
-        secret: &ApiKeySecret,
-        doubts: &str,
-    ) -> Result<LoginOutcome, KeyError> {
-        let trusted = session.known_registry().await.ok().flatten();
-        let doubted = unchecked(doubts);
-        self.adopt(epoch, session, secret, trusted.as_ref(), doubted)?;
-        Ok(session.key_outcome(Err(doubts.to_owned()), None, None))
-    }
-
-    /// Uses a key without waiting for the stack's answer, for daemons that are
-    /// started with one. It is sent nowhere before the catalog has said that
-    /// its registry is the trusted one, where there is one.
-    /// `registry` is where it was sent by the daemon before, if that was settled.
-    pub fn set_unchecked(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        secret: &ApiKeySecret,
-        registry: Option<&RegistryUrl>,
-    ) {
-        let doubted = unchecked("the daemon just started");
-        // Nobody logs out before anything is served.
-        let _ = self.adopt(session.epoch(), session, secret, registry, doubted);
-    }
-
     /// Takes the user's word for where a catalog's registry is; a key that was
     /// held back is sent there.
     pub async fn accept_registry(
@@ -168,21 +138,11 @@ impl Keys {
         let mut diagnostics = Vec::new();
         let catalog = session.catalog();
         let info = session.api_key().info().unwrap_or_default();
-        if let Some(key) = &info.record {
-            let left = key.expires_at.seconds_since(self.clock.now().wall);
-            if left < KEY_ENDS_SOON {
-                diagnostics.push(KeyDiagnostic::Ends {
-                    name: Quoted::new(&key.name),
-                    fingerprint: key.fingerprint.clone(),
-                    origin: session.api_key().mark().and_then(|mark| mark.origin),
-                    catalog: catalog.clone(),
-                    seconds_left: left,
-                    is_over: left <= 0,
-                    is_short_lived: key.expires_at.seconds_since(key.created_at) < KEY_ENDS_SOON,
-                    login_beneath: session.is_login_beneath(),
-                });
-            }
-        }
+        diagnostics.extend(
+            info.record
+                .as_ref()
+                .and_then(|key| self.ends_soon(session, key)),
+        );
         if session.is_key_forgotten() {
             diagnostics.push(KeyDiagnostic::Forgotten {
                 catalog: catalog.clone(),
@@ -296,20 +256,5 @@ fn fetch_info(keys: &[ApiKey], secret: &Secret) -> Option<ApiKey> {
     match (matching.next(), matching.next()) {
         (Some(key), None) => Some(key.clone()),
         _ => None,
-    }
-}
-
-/// Whether a failure says nothing of a key: its owner may use it unchecked.
-fn is_trouble(error: &StackError) -> bool {
-    !matches!(
-        error,
-        StackError::Unauthorized { .. } | StackError::Refused { .. } | StackError::Input { .. }
-    )
-}
-
-fn unchecked(why: &str) -> KeyInfo {
-    KeyInfo {
-        unchecked: Some(format!("the API key is not checked yet: {why}")),
-        ..KeyInfo::default()
     }
 }

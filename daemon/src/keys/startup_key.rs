@@ -2,7 +2,7 @@
 //!
 //! Three ways, in this order: a file descriptor, systemd's credentials
 //! (systemd.exec(5), `LoadCredential=quilt-api-key`), the environment; those of
-//! several catalogs come as [`super::startup_key_files`] says, and out of the
+//! several catalogs come as [`super::startup_keys_of_catalogs`] says, and out of the
 //! environment as [`super::environment_scrub`] does.
 
 use std::env;

@@ -4,11 +4,11 @@ mod auth_file;
 mod config_file;
 mod config_keys;
 mod config_watch;
+mod credentials_file;
 mod error;
 mod file_modes;
 mod login_import_note;
 mod open_watch;
-mod placeholder;
 mod redirection_files;
 mod redirection_record;
 

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth_file::AuthFile;
 use super::config_file::Turn;
+use super::credentials_file::Placeholder;
 use super::file_modes::FileModes;
 use super::login_import_note::LoginImport;
-use super::placeholder::Placeholder;
 use super::redirection_record::{Record, Redirection};
 use super::{ConfigFile, SdkFileError};
 use crate::files;

@@ -7,9 +7,11 @@
 mod backend;
 mod catalog_patch;
 mod document;
+mod error;
 mod file;
 mod keyring;
 mod keyring_migration;
+mod keyring_out_of_reach;
 mod keyring_presence;
 mod keyring_record;
 mod known_catalogs;
@@ -22,89 +24,22 @@ pub(crate) mod session_bus;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::{CatalogUrl, quoted};
+use quilt_proto::CatalogUrl;
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
 pub use self::catalog_patch::CatalogPatch;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
+pub use self::error::{StoreError, StoreNote};
 pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 pub use self::secret_hash::SecretHash;
-use crate::files::{FileError, Held, Stamp, wrap_file_error};
-
-/// Why the store could not be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// A file could not be read or changed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// Written by a version of quiltd this one does not understand.
-    #[error(
-        "{} was written by a newer quiltd; install that version, or move the file away",
-        quoted::path(.0)
-    )]
-    Newer(PathBuf),
-    /// What would be written could not be read again.
-    #[error("what there is to keep is too large for {}: nothing was changed", quoted::path(.0))]
-    TooLarge(PathBuf),
-    /// Another program holds the lock for too long.
-    #[error("{0}")]
-    Busy(Held),
-    /// The keyring did not do it.
-    #[error("the keyring {0}; unlock it, or start quiltd with --token-store file")]
-    Keyring(String),
-    /// There is none that could be asked.
-    #[error("there is no keyring service here: {0}")]
-    NoKeyring(String),
-    /// A login is where this daemon cannot end it.
-    #[error(
-        "a login at {catalog} is in the keyring, which this quiltd cannot reach; start it anew \
-         where the keyring can be reached, and log out there, or, if that keyring is gone for \
-         good, remove {}",
-        quoted::path(record)
-    )]
-    InKeyring {
-        /// Where.
-        catalog: CatalogUrl,
-        /// What says so.
-        record: PathBuf,
-    },
-}
-
-wrap_file_error!(StoreError);
-
-/// What the user should know about the store.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreNote {
-    /// The logins in the file are lost: nobody can read it.
-    #[error(
-        "{} could not be understood and was kept as {}",
-        quoted::path(file),
-        quoted::path(kept_as)
-    )]
-    SetAside {
-        /// The file.
-        file: PathBuf,
-        /// Where it is now.
-        kept_as: PathBuf,
-    },
-    /// Where a catalog's secrets go is known until the daemon ends, or it can be
-    /// written.
-    #[error("what is known of {catalog} is not kept: {error}")]
-    Unkept {
-        /// The catalog.
-        catalog: CatalogUrl,
-        /// Why.
-        error: StoreError,
-    },
-}
+use crate::files::Stamp;
 
 /// How long what is known of catalogs is waited for, which a disk or another
 /// process may hold up.
@@ -154,27 +89,6 @@ impl Store {
     pub fn notes(&self) -> Vec<StoreNote> {
         let own = self.backend.notes().into_iter();
         own.chain(self.known_catalogs.notes()).collect()
-    }
-
-    /// Fails where a catalog's login is in a keyring that this daemon does not
-    /// use.
-    pub fn reaches(&self, catalog: &CatalogUrl) -> Result<(), StoreError> {
-        match &self.keyring_record {
-            Some(record) if self.out_of_reach()?.contains(catalog) => Err(StoreError::InKeyring {
-                catalog: catalog.clone(),
-                record: record.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// The catalogs whose logins are in a keyring that this daemon does not use,
-    /// because it could not be reached or was not to be used.
-    pub fn out_of_reach(&self) -> Result<BTreeSet<CatalogUrl>, StoreError> {
-        match &self.keyring_record {
-            Some(path) if self.kind() != "keyring" => keyring_record::read(path),
-            _ => Ok(BTreeSet::new()),
-        }
     }
 
     /// Everything stored.

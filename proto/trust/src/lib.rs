@@ -13,6 +13,7 @@
 //! judged by the descriptor it is read from.
 
 mod acl;
+mod close_to_others;
 mod distrust;
 mod draft;
 mod file_mode;

@@ -1,13 +1,14 @@
 //! Opens files that are believed. Those of the program's own are closed to
 //! others on the way, where their mode was wider.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::close_to_others::close_to_others;
 use super::path_walk::walk;
 use super::{Distrust, Role, is_nothing, judge_file};
 
@@ -59,29 +60,6 @@ pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Dis
         close_to_others(&way.real, &file, &found)?;
     }
     Ok(Some(file))
-}
-
-/// Lets nobody else read or lock a file of the program's own: whoever may read a
-/// lock may hold it (flock(2)).
-fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Result<(), Distrust> {
-    let of_others = found.mode() & 0o077;
-    if of_others == 0 {
-        return Ok(());
-    }
-    match file.set_permissions(fs::Permissions::from_mode(0o600)) {
-        Ok(()) => Ok(()),
-        // A file system that shows one mode for everything, or lets nobody change.
-        Err(error) if is_unchangeable(&error) => Ok(()),
-        Err(error) => Err(Distrust::io("close to others", path, &error)),
-    }
-}
-
-fn is_unchangeable(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(
-        error.kind(),
-        PermissionDenied | ReadOnlyFilesystem | Unsupported
-    )
 }
 
 /// As [`open`], for a file that is made where it is missing.

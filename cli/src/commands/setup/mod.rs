@@ -3,7 +3,7 @@
 mod aws;
 mod completions;
 mod launchd;
-mod packaged;
+mod packaged_units;
 mod quilt3;
 pub(super) mod systemd;
 mod unit;

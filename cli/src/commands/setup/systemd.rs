@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::packaged;
+use super::packaged_units;
 use super::unit::{self, Unit};
 use quilt_proto::suggested_command::clause;
 
@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     let socket = unit::chosen_socket(context)?;
     let own_program = unit::daemon_path()?;
     // A package's units are upgraded with it; copies of ours would hide that.
-    let packaged = packaged::units(&own_program).filter(|_| socket.is_none());
+    let packaged = packaged_units::units(&own_program).filter(|_| socket.is_none());
     if let Some(packaged) = packaged {
         let changed = unit::any_is_ours(&paths)?;
         if changed {
@@ -204,7 +204,7 @@ pub(in crate::commands) fn stale() -> Option<PathBuf> {
     let [service, socket] = texts.map(|text| text.filter(|text| unit::is_ours(text)));
     let path = paths.into_iter().next()?;
     let (service, socket) = (service?, socket?);
-    let shadows = packaged::units(&starts(&service)?).is_some()
+    let shadows = packaged_units::units(&starts(&service)?).is_some()
         && socket_line(&socket) == socket_line(SOCKET_UNIT);
     let is_current = is_as_shipped(&service) && is_as_shipped(&socket);
     (shadows || !is_current).then_some(path)

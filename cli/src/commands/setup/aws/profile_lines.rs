@@ -1,0 +1,91 @@
+//! The lines a profile is made of: what is run, and the region.
+
+use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
+use quilt_proto::aws::Region;
+use quilt_proto::{CatalogUrl, python_sdk};
+
+use super::{Args, unwritable};
+use crate::aws_files::command_line;
+use crate::commands::profile_named;
+use crate::commands::setup::unit;
+use crate::context::Context;
+use crate::exit::{self, Failure};
+use crate::{aws_helper, catalog_variable};
+
+/// The catalog that is meant. What is written into the file is its URL: a name
+/// may mean another one later.
+pub(super) fn parse_catalog(context: &Context, catalog: &str) -> Result<CatalogUrl, Failure> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match CatalogUrl::from_typed(catalog) {
+        Ok(url) => Ok(url),
+        // The names in quiltd.toml are the daemon's to know.
+        Err(_) if catalog.chars().all(is_name) => Ok(context
+            .send(&ReadSession(SessionQuery::default()))?
+            .catalog_url),
+        Err(error) if context.global().catalog.is_none() => {
+            let what = catalog_variable::no_catalog(&error.to_string());
+            Err(Failure::new(exit::INPUT, what).hint(catalog_variable::unset()))
+        }
+        Err(error) => Err(Failure::new(exit::INPUT, error).hint("quiltctl setup aws --help")),
+    }
+}
+
+/// The lines the profile is made of.
+pub(super) fn lines(context: &Context, args: &Args) -> Result<Vec<(String, String)>, Failure> {
+    let mut words = vec!["credential-process".to_owned()];
+    if let Some(profile) = args
+        .profile
+        .as_ref()
+        .filter(|profile| !profile.is_default())
+    {
+        words.extend(["--profile".to_owned(), profile.to_string()]);
+    }
+    // Named by a variable or a flag alike: whoever runs the profile later has
+    // neither.
+    let catalog = context
+        .catalog()?
+        .map(|catalog| parse_catalog(context, &catalog))
+        .transpose()?;
+    if let Some(catalog) = &catalog {
+        words.extend(["--catalog".to_owned(), catalog.to_string()]);
+    }
+    if let Some(socket) = unit::chosen_socket(context)? {
+        words.extend(["--socket".to_owned(), socket]);
+    }
+    let line = command_line::write(&aws_helper::for_profiles()?, &words).ok_or_else(unwritable)?;
+    let mut lines = vec![("credential_process".to_owned(), line)];
+    if let Some(region) = region(context, args, catalog.as_ref())? {
+        lines.push(("region".to_owned(), region));
+    }
+    Ok(lines)
+}
+
+/// The region of the profile, else of the catalog, where known.
+fn region(
+    context: &Context,
+    args: &Args,
+    catalog: Option<&CatalogUrl>,
+) -> Result<Option<String>, Failure> {
+    let plain = |text: &String| text.parse::<Region>().is_ok();
+    if let Some(wanted) = args.profile.as_ref().filter(|name| !name.is_default()) {
+        // One nobody knows would fail in whatever program uses it, later and
+        // with less to say.
+        let profiles = context.send(&ReadProfiles)?;
+        let profile = profile_named(context, profiles, wanted)?;
+        return Ok(profile.region.filter(plain));
+    }
+    let config = context.send(&ReadConfig)?;
+    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
+    let configured = text(python_sdk::NAVIGATOR_URL).and_then(|url| url.parse::<CatalogUrl>().ok());
+    // The configured region is that of the configured catalog.
+    let known = catalog.is_none() || catalog == configured.as_ref();
+    if let Some(region) = text("region").filter(|_| known).map(str::to_owned) {
+        return Ok(Some(region).filter(plain));
+    }
+    // Another catalog says itself where it is.
+    let profiles = context.send(&ReadProfiles).unwrap_or_default();
+    let own = profiles
+        .into_iter()
+        .find(|profile| profile.name.is_default());
+    Ok(own.and_then(|profile| profile.region).filter(plain))
+}
