@@ -2,7 +2,7 @@
 //! Linux, `~/Library/Application Support` on macOS.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use directories::BaseDirs;

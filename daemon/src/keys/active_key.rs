@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, KEY_ENDS_SOON, TokenKind};
+use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
 use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
 
+use super::unchecked_key::{is_trouble, unchecked};
 use super::{KeyDiagnostic, KeyError, Keys, TIMEOUT};
 use crate::session::{
     Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError, TrustedRegistry,
@@ -113,7 +114,7 @@ impl Keys {
         Ok(())
     }
 
-    fn adopt(
+    pub(super) fn adopt(
         self: &Arc<Self>,
         epoch: Epoch,
         session: &Arc<Session>,

@@ -45,7 +45,7 @@ pub enum StoreError {
     },
 }
 
-wrap_file_error!(StoreError);
+wrap_file_error!(pub(super) StoreError);
 
 /// What the user should know about the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -39,7 +39,7 @@ pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 pub use self::secret_hash::SecretHash;
-use crate::files::Stamp;
+use crate::files::{Held, Stamp};
 
 /// How long what is known of catalogs is waited for, which a disk or another
 /// process may hold up.

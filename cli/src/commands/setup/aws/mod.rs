@@ -21,22 +21,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
-use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, Command, ProfileName, locations, python_sdk, quoted, state_files};
+use quilt_proto::api::{ReadSession, SessionQuery};
+use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
 
 use self::elsewhere::Purpose;
 use self::record::Records;
 use self::undo::take_back;
 pub(super) use self::undo::undo_all;
 use self::write::{Done, put_in};
-use super::unit;
-use crate::aws_files::{self, CONFIG_ENV, command_line};
+use crate::aws_files::{self, CONFIG_ENV};
 use crate::aws_variables::AWS_PROFILE;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{aws_helper, catalog_variable, files, look, output};
+use crate::{files, look, output};
 
 /// How long others that set up may take.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
