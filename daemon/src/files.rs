@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use quilt_proto::{Timestamp, state_files};
+pub use quilt_trust::words;
 use quilt_trust::{Access, Role, directory, sync_directory, take_place};
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
 
@@ -225,17 +225,6 @@ fn name_aside(path: &Path) -> PathBuf {
 /// elsewhere. Nobody else may have put it there.
 fn real(path: &Path) -> io::Result<PathBuf> {
     Ok(quilt_trust::locate(path)?)
-}
-
-/// What is wrong, in our own words where there are some, else the system's.
-pub fn words(error: &io::Error) -> String {
-    match (error.get_ref(), Errno::from_io_error(error)) {
-        (Some(ours), _) => ours.to_string(),
-        // Of which the kind says nothing.
-        (None, Some(Errno::MFILE | Errno::NFILE)) => "too many open files".to_owned(),
-        (None, _) if error.kind() == io::ErrorKind::NotFound => "no such file".to_owned(),
-        (None, _) => error.kind().to_string(),
-    }
 }
 
 /// Whether a directory has room for something new; only a test knows before it

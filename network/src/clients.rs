@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quilt_proto::catalog::is_loopback;
 use reqwest::{Client, ClientBuilder};
+use rustix::process::{Resource, getrlimit};
 use url::Url;
 
 use crate::{Failure, Network, is_plain};
+
+/// Of so few descriptors, none is for a connection that idles.
+const FEW: u64 = 4096;
 
 /// HTTP clients that are alike but for where they lead. Cheap to share.
 #[derive(Debug)]
@@ -42,6 +46,11 @@ impl Clients {
             return Ok(client.clone());
         }
         let builder = (self.shape)(self.network.builder(url)?);
+        let builder = match getrlimit(Resource::Nofile).current {
+            // Hosts can be any number, and each would keep some.
+            Some(most) if most < FEW => builder.pool_max_idle_per_host(0),
+            _ => builder,
+        };
         let client = builder.build().map_err(|_| Failure::NoTls)?;
         made.insert(way, (version, client.clone()));
         Ok(client)

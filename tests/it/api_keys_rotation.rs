@@ -3,8 +3,10 @@
 
 use std::process::Stdio;
 
+use quilt_proto::api::RotateApiKey;
+use quilt_proto::wire::ApiKeyRotation;
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, KeySeed};
-use quilt_tests::harness::{Daemon, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use tokio::io::AsyncReadExt;
 
 use crate::api_keys::{json, planted, with_key};
@@ -82,6 +84,45 @@ async fn a_successor_that_does_not_work_changes_nothing() {
         .failed(6);
     assert_eq!(control.key_count(), 1, "the new key is revoked again");
     assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+}
+
+/// Somebody else logs in while a key is made, or before the old one is revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_is_of_whoever_began_it() {
+    let world = World::logged_in().await;
+    let (id, _) = planted(&world, "ci");
+    let control = world.stack.control();
+    let log_in = async |who: &str| {
+        let code = control.login_code(who).unwrap();
+        let login = ["login", "--code-stdin"];
+        world.ctl_with_input(&login, &code).await.ok();
+    };
+    // Reads the key, lists those of its name, makes the new one, tries it.
+    let held = control.plant(Endpoint::Graphql, Fault::once(FaultKind::Hold).after(3));
+    let mut rotating = world.ctl_command(&["api-keys", "rotate", &id]);
+    rotating.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let rotating = rotating.spawn().unwrap();
+    control
+        .wait_for_counts(|now| now.operation("graphql:apiKeyCreate") > 0)
+        .await;
+    log_in("bob").await;
+    control.clear_fault(held);
+    let run = Run::from(rotating.wait_with_output().await.unwrap());
+    assert!(run.stderr.contains("somebody else is logged in"), "{run:?}");
+    run.failed(8);
+    assert_eq!(control.key_count(), 1, "the new key is revoked");
+
+    log_in("alice").await;
+    let call = RotateApiKey(ApiKeyRotation {
+        id: Some(id.clone()),
+        expires_in_days: None,
+    });
+    world.client().send(&call).await.unwrap();
+    log_in("bob").await;
+    let line = world.ctl(&["api-keys", "rotate", &id]).await.failed(7);
+    assert!(!line.contains("revoked"), "{line}");
+    log_in("alice").await;
+    world.ctl(&["api-keys", "get", &id]).await.ok();
 }
 
 /// A stack, or what caches before it, may answer with another user's new key.
@@ -264,7 +305,7 @@ async fn killed(victim: Victim, step: u32, takes_effect: bool) -> bool {
 /// Waits until the daemon's own part of a rotation is over: rotations take
 /// turns, so the answer to a second one comes after the first.
 async fn settled(world: &World) {
-    let call = quilt_proto::api::RotateApiKey(quilt_proto::wire::ApiKeyRotation {
+    let call = RotateApiKey(ApiKeyRotation {
         id: Some("no-such-id".to_owned()),
         expires_in_days: None,
     });

@@ -195,6 +195,44 @@ async fn a_renewal_that_brings_another_users_tokens_ends_the_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_uses_renewed_tokens_before_it_is_known_whose_they_are() {
+    let world = World::logged_in().await;
+    answer_renewal_for(&world, "bob").await;
+    let control = world.stack.control();
+    let away = control.plant(Endpoint::Graphql, Fault::always(FaultKind::status(503)));
+    let vend = ["credential-process"];
+    for _ in 0..2 {
+        world.ctl(&vend).await.failed(5);
+    }
+    assert_eq!(
+        control.calls(Endpoint::GetCredentials),
+        1,
+        "nobody uses them"
+    );
+    control.clear_fault(away);
+    // A failure stands for some moments.
+    let refused = async {
+        loop {
+            let run = world.ctl(&vend).await;
+            if run.code != 5 {
+                return run;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    let refused = tokio::time::timeout(limit, refused).await.unwrap();
+    assert!(refused.stderr.contains("tokens of bob"), "{refused:?}");
+    refused.failed(3);
+    login(&world, "alice", &[]).await.ok();
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+
+    // Those of the same user are used once it is known.
+    answer_renewal_for(&world, "alice").await;
+    world.ctl(&vend).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_stands_where_the_stack_does_not_say_whose_it_is() {
     let world = World::logged_in().await;
     let control = world.stack.control();

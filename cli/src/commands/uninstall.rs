@@ -26,7 +26,8 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let question = if args.state {
-        "Undo every setup, log out of every catalog and remove what is kept?"
+        "Undo every setup, log out of every catalog and remove what is kept? API keys that you made \
+         stay: revoke them before."
     } else {
         "Undo every setup and stop the daemon? Logins stay."
     };
@@ -48,7 +49,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     done.push(("shell completion", setup::undo_completions()));
     if args.state && is_kept {
         done.push((
-            "logins and keys",
+            "logins and the keys in use",
             all.send(&Logout(LogoutQuery { all: true })).map(|()| true),
         ));
     }
@@ -98,7 +99,9 @@ fn report(
     } else {
         output::sentence_to_stdout(format_args!("Undone: {}.", undone.join(", ")))?;
     }
-    if !args.state && has_state() {
+    if args.state {
+        output::note("API keys that you made work until they end, or are revoked.");
+    } else if has_state() {
         let remove = Command::of("quiltctl uninstall --state");
         output::advise("Logins are kept, and this removes them, too", &remove);
     }

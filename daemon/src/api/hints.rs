@@ -266,6 +266,7 @@ fn key(error: &KeyError) -> Option<Command> {
         | KeyError::NotFound
         | KeyError::Unidentified
         | KeyError::Useless(_)
+        | KeyError::Meanwhile(_)
         | KeyError::PerhapsMade { .. } => "quiltctl api-keys list".into(),
         KeyError::Name(_) => "quiltctl login --api-key".into(),
         KeyError::NoName | KeyError::Lifetime => "quiltctl api-keys create --help".into(),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use quilt_proto::quoted;
-use quilt_trust::Distrust;
+use quilt_trust::{Distrust, words};
 
 use super::Pin;
 
@@ -36,13 +36,15 @@ pub(crate) use wrap_file_error;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// A file operation failed.
-    #[error("cannot {action} {}: {kind}", quoted::path(path))]
+    #[error("cannot {action} {}: {reason}", quoted::path(path))]
     Io {
         /// What was tried.
         action: &'static str,
         /// On what.
         path: PathBuf,
         /// What the system said.
+        reason: String,
+        /// By its kind.
         kind: io::ErrorKind,
     },
     /// The file stays as it is.
@@ -74,7 +76,12 @@ impl FileError {
         );
         match Pin::of_replaced(&path).filter(|_| may_be_pinned) {
             Some(pin) => Self::Pinned { action, path, pin },
-            None => Self::Io { action, path, kind },
+            None => Self::Io {
+                action,
+                path,
+                reason: words(error),
+                kind,
+            },
         }
     }
 }

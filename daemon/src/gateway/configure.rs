@@ -112,6 +112,7 @@ impl Gateway {
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
         if options.without_api_keys {
+            self.sdk_files.set_without_api_keys(true)?;
             self.grants.set_without_api_keys(true).await?;
         }
         let published = trusted.published();

@@ -48,28 +48,29 @@ pub async fn forward(
     let identity = HeaderValue::from_static("identity");
     request.headers.insert(header::ACCEPT_ENCODING, identity);
     let refusal = Mutex::new(None);
-    let carried = session
-        .authorized(TIMEOUT, false, |bearer| {
-            let (request, refusal) = (&request, &refusal);
-            let (session, epoch) = (Arc::clone(session), session.epoch());
-            // A login or key that is taken away is not needed any more, either.
-            let ended = async move { drop(session.key_superseded(epoch).await) };
-            async move {
-                let registry = &bearer.registry;
-                let answer = stack.forward(registry, &bearer.token, request).await?;
-                let (answer, is_doubtful) =
-                    look(answer, is_graphql, registry, &bearer.token, ended).await?;
-                if !is_doubtful {
-                    return Ok(answer);
-                }
-                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-                Err(StackError::Unauthorized {
-                    host: String::new(),
-                    message: Reason::Own(""),
-                })
+    let carrying = session.authorized(TIMEOUT, false, |bearer| {
+        let (request, refusal) = (&request, &refusal);
+        let ended = Arc::clone(session).held_no_more(session.holder());
+        async move {
+            let registry = &bearer.registry;
+            let answer = stack.forward(registry, &bearer.token, request).await?;
+            let (answer, is_doubtful) =
+                look(answer, is_graphql, registry, &bearer.token, ended).await?;
+            if !is_doubtful {
+                return Ok(answer);
             }
-        })
-        .await;
+            *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            Err(StackError::Unauthorized {
+                host: String::new(),
+                message: Reason::Own(""),
+            })
+        }
+    });
+    // What is on its way holds the token of a login or key that is taken away.
+    let carried = tokio::select! {
+        carried = carrying => carried,
+        ended = session.ended() => Err(ended),
+    };
     let refusal = refusal.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (carried, refusal) {
         (Err(SessionError::Stack(StackError::Unauthorized { .. })), Some(refusal)) => Ok(refusal),

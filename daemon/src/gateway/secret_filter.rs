@@ -3,7 +3,7 @@
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use memchr::memmem;
 use quilt_proto::Secret;
@@ -113,11 +113,18 @@ impl Reading {
 }
 
 /// A look for the secret in what comes bit by bit.
-struct Search(Vec<Reading>);
+struct Search {
+    readings: Vec<Reading>,
+    /// Where those after the next byte are put together.
+    next: Vec<Reading>,
+}
 
 impl Default for Search {
     fn default() -> Self {
-        Self(vec![Reading::of(0)])
+        Self {
+            readings: vec![Reading::of(0)],
+            next: Vec::new(),
+        }
     }
 }
 
@@ -128,20 +135,21 @@ impl Search {
     }
 
     fn finds_at(&mut self, it: &Quotable, byte: u8) -> bool {
-        if let [only] = &mut self.0[..]
+        if let [only] = &mut self.readings[..]
             && only.escape.1 == 0
             && !ESCAPES.contains(&byte)
         {
             only.begun = it.step(only.begun, byte);
             return only.begun == it.secret.len();
         }
-        let mut next: Vec<Reading> = Vec::with_capacity(self.0.len() + 1);
+        let next = &mut self.next;
+        next.clear();
         let mut add = |reading: Reading| {
             if !next.contains(&reading) {
                 next.push(reading);
             }
         };
-        for reading in &self.0 {
+        for reading in &self.readings {
             if reading.escape.1 == 0 {
                 add(Reading::of(it.step(reading.begun, byte)));
             }
@@ -154,14 +162,14 @@ impl Search {
         }
         let is_whole = |reading: &Reading| reading.begun == it.secret.len();
         let is_found = next.iter().any(is_whole) || next.len() > MOST_READINGS;
-        self.0 = next;
+        std::mem::swap(&mut self.readings, &mut self.next);
         is_found
     }
 
     /// How many bytes at the end of what came may be the beginning of it.
     fn held(&self, it: &Quotable) -> usize {
         let held = self
-            .0
+            .readings
             .iter()
             .map(|reading| it.widths[reading.begun] + reading.escape.1);
         held.max().unwrap_or_default()
@@ -186,7 +194,10 @@ const SPELLED: [(u8, &[&str]); 4] = [
         b'=',
         &["\\u003D", "%3D", "%253D", "&#x3D;", "&#61;", "&equals;"],
     ),
-    (b'~', &["%7E", "%257E"]),
+    (
+        b'~',
+        &["\\u007E", "%7E", "%257E", "&#x7E;", "&#126;", "&tilde;"],
+    ),
 ];
 
 /// How all of those begin.
@@ -220,7 +231,7 @@ where
     let filter = SecretFilter {
         secret: Quotable::new(secret),
         search: Search::default(),
-        held: Zeroizing::default(),
+        held: BytesMut::new(),
     };
     let begun = Some((Box::pin(body), Box::pin(ended), filter));
     stream::unfold(begun, async |begun| {
@@ -245,7 +256,7 @@ struct SecretFilter {
     secret: Quotable,
     search: Search,
     /// The end of what came so far, where the secret may begin.
-    held: Zeroizing<Vec<u8>>,
+    held: BytesMut,
 }
 
 impl SecretFilter {
@@ -255,15 +266,15 @@ impl SecretFilter {
             tracing::warn!("an answer of the registry was cut off: it quotes a secret");
             return None;
         }
-        let data = if self.held.is_empty() {
-            data
-        } else {
-            self.held.extend_from_slice(&data);
-            Bytes::copy_from_slice(&std::mem::take(&mut *self.held))
-        };
-        let passed = data.len() - self.search.held(&self.secret).min(data.len());
-        self.held.extend_from_slice(&data[passed..]);
-        Some(data.slice(..passed))
+        let held = self.search.held(&self.secret);
+        if self.held.is_empty() {
+            let passed = data.len() - held.min(data.len());
+            self.held.extend_from_slice(&data[passed..]);
+            return Some(data.slice(..passed));
+        }
+        self.held.extend_from_slice(&data);
+        let passed = self.held.len() - held.min(self.held.len());
+        Some(self.held.split_to(passed).freeze())
     }
 }
 
@@ -349,7 +360,7 @@ mod tests {
         let mut search = Search::default();
         let text = vec![b'a'; 4 * 1024 * 1024];
         assert!(!search.finds(&it, &text));
-        assert_eq!(search.0.len(), 1, "one reading of it");
+        assert_eq!(search.readings.len(), 1, "one reading of it");
         assert!(search.finds(&it, b"b"));
         // One way to read it more for each escape: it is said to be quoted.
         let secret = format!("u002F{}", "/".repeat(200));

@@ -45,6 +45,12 @@ impl Grants {
         };
         let change = move |kept: &mut Persistent| {
             kept.port = port;
+            let mut changed = changed;
+            for changed in &mut changed {
+                // Another daemon may have taken that right back by now.
+                let written = kept.grants.iter().find(|kept| kept.id == changed.id);
+                changed.without_api_keys |= written.is_some_and(|kept| kept.without_api_keys);
+            }
             kept.grants.retain(|kept| {
                 !unrevoked.contains(&kept.id) && changed.iter().all(|changed| changed.id != kept.id)
             });

@@ -51,6 +51,9 @@ pub enum KeyError {
     /// A new key did not work; it was revoked again where that was possible.
     #[error("the new API key does not work, nothing was changed: {0}")]
     Useless(StackError),
+    /// Somebody logged in, or another key was set, in the middle of a rotation.
+    #[error("somebody else is logged in to {0} since the rotation began: nothing was changed")]
+    Meanwhile(CatalogUrl),
     /// The connection was lost while a key was made.
     #[error(
         "{}; an API key named {name} may have been made, whose secret is lost",

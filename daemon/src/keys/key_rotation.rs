@@ -25,7 +25,7 @@ use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret, quoted};
 use super::user_keys::{KeySelector, checked};
 use super::{KeyError, Keys};
 use crate::raw::Locked;
-use crate::session::{KeyOrigin, Rotation, Session, SessionError};
+use crate::session::{KeyOrigin, LoginOutcome, Rotation, Session, SessionError};
 use crate::stack::StackError;
 
 /// How often a new key is tried before it is given up; a replica may not know
@@ -56,7 +56,8 @@ impl Keys {
         session: &Arc<Session>,
         request: ApiKeyRotation,
     ) -> Result<RotatedApiKey, KeyError> {
-        let epoch = session.epoch();
+        let (epoch, holder) = (session.epoch(), session.holder());
+        let owner = session.last_user().await;
         let _turn = self.rotating.lock().await;
         let id: Option<ApiKeyId> = request.id.as_deref().map(str::parse).transpose()?;
         if let Some(under_way) = resumed(session, id.as_ref()) {
@@ -76,8 +77,9 @@ impl Keys {
         })?;
         let (made, registry) = self.make(session, &new).await?;
         let CreatedApiKey { api_key, secret } = made;
-        let works = match secret.expose().parse::<ApiKeySecret>() {
-            Ok(parsed) => self.try_out(session, &registry, parsed).await,
+        let parsed = secret.expose().parse::<ApiKeySecret>();
+        let works = match parsed.clone() {
+            Ok(parsed) => self.try_out(&registry, parsed, owner).await,
             Err(_) => Err(StackError::Invalid {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),
@@ -85,10 +87,17 @@ impl Keys {
         };
         self.stack.forget_connections();
         let works = match works {
-            Ok(works) => works,
-            Err(error) => {
-                self.take_back(session, &api_key).await;
-                return Err(KeyError::Useless(error));
+            Ok(works) if session.holder() == holder => works,
+            outcome => {
+                // Whoever is logged in by now: a key can revoke itself.
+                match parsed {
+                    Ok(parsed) => self.take_back(session, &KeySelector::Secret(parsed)).await,
+                    Err(_) => self.take_back_by_id(session, &api_key).await,
+                }
+                return Err(match outcome {
+                    Ok(_) => KeyError::Meanwhile(session.catalog().clone()),
+                    Err(error) => KeyError::Useless(error),
+                });
             }
         };
         let rotation = Rotation {
@@ -137,9 +146,9 @@ impl Keys {
     /// The key, once the stack has accepted it as one of the same user's.
     async fn try_out(
         &self,
-        session: &Session,
         registry: &RegistryUrl,
         key: ApiKeySecret,
+        owner: Option<String>,
     ) -> Result<ApiKeySecret, StackError> {
         let mut tries = 1;
         let me = loop {
@@ -152,7 +161,7 @@ impl Keys {
             tries += 1;
             tokio::time::sleep(BETWEEN_TRIES).await;
         };
-        if session.is_of_another(&me).await {
+        if LoginOutcome::other_than(&me, owner).is_some() {
             return Err(StackError::Invalid {
                 host: registry.to_string(),
                 reason: format!("its new API key is {}'s", quoted::name(&me.name)),
@@ -162,13 +171,15 @@ impl Keys {
     }
 
     /// Revokes a key that came to nothing, as well as that can be done.
-    pub(super) async fn take_back(&self, session: &Session, key: &ApiKey) {
-        let Ok(id) = key.id.parse() else { return };
-        if let Err(error) = self.revoke(session, &KeySelector::Id(id)).await {
-            tracing::warn!(
-                id = key.id,
-                "an API key that does not work is left behind: {error}"
-            );
+    pub(super) async fn take_back_by_id(&self, session: &Session, key: &ApiKey) {
+        if let Ok(id) = key.id.parse() {
+            self.take_back(session, &KeySelector::Id(id)).await;
+        }
+    }
+
+    async fn take_back(&self, session: &Session, key: &KeySelector) {
+        if let Err(error) = self.revoke(session, key).await {
+            tracing::warn!("an API key that does not work is left behind: {error}");
         }
     }
 }

@@ -82,7 +82,7 @@ impl Keys {
         })?;
         let (key, registry) = &made;
         if key.secret.expose().parse::<ApiKeySecret>().is_err() {
-            self.take_back(session, &key.api_key).await;
+            self.take_back_by_id(session, &key.api_key).await;
             return Err(KeyError::Useless(StackError::Invalid {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),

@@ -164,8 +164,12 @@ impl ConfigFile {
             path: self.path(),
             reason: reason.into(),
         };
-        let read: Value =
-            serde_saphyr::from_str(text).map_err(|_| broken("it is not valid YAML"))?;
+        // A few lines of aliases of aliases mean millions of values.
+        let options = serde_saphyr::options! {
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+        };
+        let read: Value = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|_| broken("it is not valid YAML"))?;
         match read {
             Value::Null => Ok(Map::new()),
             Value::Object(read) => Ok(read),

@@ -204,6 +204,11 @@ impl ApiKeySlot {
         self.state().rotations.iter().rev().find_map(find)
     }
 
+    /// Forgets them: whoever made them is not logged in any more.
+    pub(super) fn forget_rotations(&self) {
+        self.state().rotations.clear();
+    }
+
     /// The keys that such rotations have left.
     pub fn unfinished(&self) -> Vec<ApiKey> {
         let state = self.state();

@@ -36,6 +36,11 @@ impl Announcer {
         }
     }
 
+    /// Tells of every change from now on.
+    pub(super) fn watch(&self) -> watch::Receiver<Identity> {
+        self.identity.subscribe()
+    }
+
     pub(super) fn current(&self) -> Identity {
         *self.identity.borrow()
     }

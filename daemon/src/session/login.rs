@@ -181,6 +181,7 @@ impl Session {
         let unsaved = Unsaved {
             record: record.clone(),
             is_login: true,
+            doubted_since: None,
         };
         if let Err(error) = self.source.save(unsaved, reservation).await {
             // The code is spent, so the tokens stay here until they can be stored;

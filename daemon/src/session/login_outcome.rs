@@ -50,11 +50,6 @@ impl Session {
         }
     }
 
-    /// Whether this session is known to be another user's.
-    pub async fn is_of_another(&self, me: &Me) -> bool {
-        other_than(me, self.last_user().await).is_some()
-    }
-
     /// Asks the stack whose a login is that was just taken up.
     pub(super) async fn login_outcome(
         &self,
@@ -69,7 +64,10 @@ impl Session {
         };
         self.remember_user(me.as_ref().ok().map(name), true);
         LoginOutcome {
-            previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
+            previous: me
+                .as_ref()
+                .ok()
+                .and_then(|me| LoginOutcome::other_than(me, so_far)),
             me,
             published: Some(trusted.published().clone()),
             is_key: false,
@@ -87,7 +85,10 @@ impl Session {
             self.remember_user(Some(name(me)), false);
         }
         LoginOutcome {
-            previous: me.as_ref().ok().and_then(|me| other_than(me, so_far)),
+            previous: me
+                .as_ref()
+                .ok()
+                .and_then(|me| LoginOutcome::other_than(me, so_far)),
             me,
             published: trusted.map(|trusted| trusted.published().clone()),
             is_key: true,
@@ -158,8 +159,11 @@ impl Session {
     }
 }
 
-fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
-    so_far.filter(|so_far| *so_far != name(me))
+impl LoginOutcome {
+    /// Who it was so far, if that was somebody else.
+    pub fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
+        so_far.filter(|so_far| *so_far != name(me))
+    }
 }
 
 /// A user's name, as it is remembered.

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use quilt_proto::Secret;
 use serde_json::Value;
 
@@ -13,28 +14,56 @@ use super::login_outcome::name;
 use super::token_rotation::TokenSource;
 use crate::token_store::Record;
 
+/// With padding or without: not everybody reads RFC 7515.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// How long a renewal waits for the stack to say whose its tokens are.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 impl TokenSource {
     /// That a renewed access token is another user's than the login is. The stack
-    /// is asked only where the two tokens name two users.
+    /// is asked only where the two tokens name two users; fails where it does not
+    /// say whose the new one is.
     pub(super) async fn other_user(
         &self,
         record: &Record,
         renewed: &Secret,
-    ) -> Option<SessionError> {
-        let login = named_user(&record.access_token)?;
-        named_user(renewed).filter(|user| *user != login)?;
+    ) -> Result<Option<SessionError>, SessionError> {
+        let names = (named_user(&record.access_token), named_user(renewed));
+        let (Some(before), Some(now)) = names else {
+            return Ok(None);
+        };
+        if before == now {
+            return Ok(None);
+        }
         let known = self.dependencies.store.known_catalog(&self.catalog).await;
-        let login = known.ok()?.login_user?;
-        let asked = self.dependencies.stack.me(&record.registry_url, renewed);
-        let renewed = name(&tokio::time::timeout(TIMEOUT, asked).await.ok()?.ok()?);
-        (renewed != login).then(|| SessionError::OtherUser {
+        let known = known.ok().and_then(|known| known.login_user);
+        let login = match known {
+            Some(known) => known,
+            None => match self.whose(record, &record.access_token).await {
+                Ok(login) => login,
+                // Nobody knows whose it was.
+                Err(_) => return Ok(None),
+            },
+        };
+        let renewed = self.whose(record, renewed).await?;
+        Ok((renewed != login).then(|| SessionError::OtherUser {
             catalog: self.catalog.clone(),
             login,
             renewed,
-        })
+        }))
+    }
+
+    async fn whose(&self, record: &Record, token: &Secret) -> Result<String, SessionError> {
+        let asked = self.dependencies.stack.me(&record.registry_url, token);
+        let slow = |_| SessionError::Slow(self.catalog.clone());
+        let me = tokio::time::timeout(TIMEOUT, asked).await.map_err(slow)?;
+        Ok(name(&me?))
     }
 }
 
@@ -43,9 +72,14 @@ impl TokenSource {
 /// for it: the signature is the stack's to check.
 fn named_user(token: &Secret) -> Option<Value> {
     let claims = token.expose().split('.').nth(1)?;
-    let claims = zeroize::Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?);
+    let claims = zeroize::Zeroizing::new(BASE64.decode(claims).ok()?);
     let claims: Value = serde_json::from_slice(&claims).ok()?;
-    claims.get("id").or_else(|| claims.get("sub")).cloned()
+    let named = ["id", "sub"].map(|claim| claims.get(claim));
+    named
+        .into_iter()
+        .flatten()
+        .find(|id| !id.is_null())
+        .cloned()
 }
 
 #[cfg(test)]
@@ -53,7 +87,7 @@ mod tests {
     use super::*;
 
     fn user(claims: &str) -> Option<Value> {
-        let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
+        let claims = BASE64.encode(claims);
         named_user(&Secret::from(format!("head.{claims}.sign")))
     }
 
@@ -62,6 +96,9 @@ mod tests {
         assert_eq!(user(r#"{"id":"a","uuid":"1"}"#), Some("a".into()));
         assert_eq!(user(r#"{"id":7,"sub":"b"}"#), Some(7.into()));
         assert_eq!(user(r#"{"sub":"b"}"#), Some("b".into()));
+        assert_eq!(user(r#"{"id":null,"sub":"b"}"#), Some("b".into()));
+        let padded = Secret::from("head.eyJpZCI6ImFiIn0=.sign".to_owned());
+        assert_eq!(named_user(&padded), Some("ab".into()));
         assert_eq!(user(r#"{"exp":1}"#), None);
         assert_eq!(user("no JSON"), None);
         assert_eq!(named_user(&Secret::from("opaque".to_owned())), None);

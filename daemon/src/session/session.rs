@@ -13,7 +13,7 @@ use super::authorized_request::RefusalBackoff;
 use super::epoch::Epochs;
 use super::identity::Announcer;
 use super::token_rotation::{AccessToken, TokenSource};
-use super::{Bearer, Dependencies, Identity, SessionError};
+use super::{Bearer, Dependencies, Identity, KeySerial, SessionError};
 use crate::refresh::{Policy, RefreshContext, RefreshError, Refresher};
 use crate::token_store::{KeptUser, Record, SecretHash, StoreError};
 
@@ -94,6 +94,33 @@ impl Session {
         self.identity.current()
     }
 
+    /// Whose requests are: the login, and the key over it.
+    pub fn holder(&self) -> (Option<String>, KeySerial) {
+        let login = self.state().login.as_ref().map(|login| login.id.clone());
+        (login, self.api_key.serial())
+    }
+
+    /// Returns once whoever held the session then holds it no more.
+    pub async fn held_no_more(self: Arc<Self>, holder: (Option<String>, KeySerial)) {
+        let mut identity = self.identity.watch();
+        while self.holder() == holder {
+            if identity.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Returns once nobody is logged in, and no key is set.
+    pub async fn ended(&self) -> SessionError {
+        let mut identity = self.identity.watch();
+        while !self.is_logged_out() {
+            if identity.changed().await.is_err() {
+                break;
+            }
+        }
+        self.logged_out()
+    }
+
     /// Everything obtained so far belongs to somebody else now.
     pub fn change_identity(&self) {
         self.identity.change();
@@ -155,6 +182,14 @@ impl Session {
 
     fn enter(&self, record: Record) {
         let mut state = self.state();
+        if state
+            .login
+            .as_ref()
+            .is_none_or(|login| login.id != record.login_id)
+        {
+            // It may be another user's, who has no part in them.
+            self.api_key.forget_rotations();
+        }
         state.registry = Some(record.registry_url);
         state.unstored_logout = None;
         state.logged_out_id = None;

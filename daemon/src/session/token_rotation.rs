@@ -134,17 +134,15 @@ impl TokenSource {
         tokens: Tokens,
         reservation: Reservation,
     ) -> Result<AccessToken, Failure<SessionError>> {
-        if let Some(error) = self.other_user(&record, &tokens.access_token).await {
-            tracing::warn!("{error}");
-            return Err(self.end(&record, error).await);
-        }
+        let before = record.access_token.clone();
         let now = self.dependencies.clock.now().wall;
-        let record = rotated(record, tokens, now);
-        let token = AccessToken::from(&record);
         let unsaved = Unsaved {
-            record,
+            record: rotated(record, tokens, now),
             is_login: false,
+            doubted_since: None,
         };
+        self.is_same_user(&unsaved, &before).await?;
+        let token = AccessToken::from(&unsaved.record);
         match self.save(unsaved, reservation).await {
             Ok(true) => match ClockSkew::check(TOKENS, token.expires_at, now) {
                 Ok(()) => Ok(token),
@@ -244,7 +242,7 @@ impl TokenSource {
     }
 
     /// Notes that a login is over, and says what that means for it.
-    async fn end(&self, record: &Record, error: SessionError) -> Failure<SessionError> {
+    pub(super) async fn end(&self, record: &Record, error: SessionError) -> Failure<SessionError> {
         let marked = self
             .mark_ended(&record.login_id, &record.access_token)
             .await;

@@ -3,6 +3,8 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
+use quilt_proto::Secret;
+
 use super::SessionError;
 use super::token_rotation::{TokenSource, transient};
 use crate::refresh::Failure;
@@ -14,6 +16,9 @@ pub(super) struct Unsaved {
     pub(super) record: Record,
     /// A new login replaces whatever is stored; a rotation only its own login.
     pub(super) is_login: bool,
+    /// The access token before, where it is not known yet whether they are of
+    /// the same user.
+    pub(super) doubted_since: Option<Secret>,
 }
 
 impl TokenSource {
@@ -76,6 +81,36 @@ impl TokenSource {
         stored.map(|stored| stored.is_some())
     }
 
+    /// Fails where tokens that came for a login are another user's, which ends it,
+    /// or where that cannot be told now: then they are kept here, and nobody uses
+    /// them before it can.
+    pub(super) async fn is_same_user(
+        &self,
+        unsaved: &Unsaved,
+        before: &Secret,
+    ) -> Result<(), Failure<SessionError>> {
+        let record = Record {
+            access_token: before.clone(),
+            ..unsaved.record.clone()
+        };
+        let renewed = &unsaved.record.access_token;
+        match self.other_user(&record, renewed).await {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) => {
+                tracing::warn!("{error}");
+                self.forget();
+                Err(self.end(&record, error).await)
+            }
+            Err(error) => {
+                *self.slot() = Some(Unsaved {
+                    doubted_since: Some(before.clone()),
+                    ..unsaved.clone()
+                });
+                Err(transient(error))
+            }
+        }
+    }
+
     fn slot(&self) -> MutexGuard<'_, Option<Unsaved>> {
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,6 +148,9 @@ impl TokenSource {
         match leftover {
             None => Ok(()),
             Some(unsaved) => {
+                if let Some(before) = &unsaved.doubted_since {
+                    self.is_same_user(&unsaved, before).await?;
+                }
                 let reservation = self.dependencies.store.reserve().await.map_err(transient)?;
                 let saved = self.write(unsaved, reservation, true).await;
                 saved.map(drop).map_err(transient)

@@ -1,6 +1,7 @@
 //! Why a file is not believed or not written, and what mends it.
 
 use super::file_mode;
+use super::words::words;
 use std::env;
 use std::fmt;
 use std::io;
@@ -128,10 +129,7 @@ impl Distrust {
         Self::Io {
             action,
             path: path.to_owned(),
-            reason: match error.get_ref() {
-                Some(words) => words.to_string(),
-                None => error.kind().to_string(),
-            },
+            reason: words(error),
             kind: error.kind(),
         }
     }

@@ -31,6 +31,7 @@ mod sock_diag;
 pub mod sockets;
 mod system_places;
 mod users;
+mod words;
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
@@ -48,6 +49,7 @@ pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
 pub use self::rights::Rights;
+pub use self::words::words;
 
 /// What a file is to the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

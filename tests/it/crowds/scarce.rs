@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use quilt_proto::api::{ReadSession, SessionQuery};
+use quilt_proto::Secret;
+use quilt_proto::api::{Login, ReadSession, SessionQuery};
+use quilt_proto::wire::LoginCode;
 use quilt_tests::harness::{Daemon, World, binaries};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use super::{Crowd, counted, socket, vends};
@@ -87,7 +89,7 @@ async fn hosts_that_anybody_may_name_take_no_descriptors() {
         open.count()
     };
     let before = descriptors();
-    let (port, asked) = patient_catalog(world.stack.registry_url()).await;
+    let (port, asked) = patient_catalog().await;
     for host in 1..100 {
         let catalog = format!("http://127.0.1.{host}:{port}").parse().unwrap();
         let query = SessionQuery {
@@ -98,6 +100,19 @@ async fn hosts_that_anybody_may_name_take_no_descriptors() {
         client.send(&ReadSession(query)).await.unwrap();
     }
     assert!(asked.load(Ordering::SeqCst) >= 99);
+    let before_logins = asked.load(Ordering::SeqCst);
+    for host in 1..50 {
+        let catalog = format!("http://127.0.2.{host}:{port}").parse().unwrap();
+        let code = LoginCode {
+            code: Secret::new("code"),
+            accept_registry: None,
+        };
+        // What is answered there is no login, but it is asked.
+        let client = world.client().with_catalog(&catalog);
+        client.send(&Login(code)).await.unwrap_err();
+    }
+    let asked = asked.load(Ordering::SeqCst) - before_logins;
+    assert!(asked >= 49, "{asked} asked");
     vends(&world, "after").await;
     let after = descriptors();
     assert!(after < before + 8, "{before} before, {after} after");
@@ -105,26 +120,34 @@ async fn hosts_that_anybody_may_name_take_no_descriptors() {
 
 /// A catalog on every loopback address, which hangs up on nobody: its port, and
 /// how often it was asked.
-async fn patient_catalog(registry: &str) -> (u16, Arc<AtomicUsize>) {
+async fn patient_catalog() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(AtomicUsize::new(0));
-    let body = json!({ "registryUrl": registry, "region": "eu-west-1" }).to_string();
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:";
-    let answer = format!("{head} {}\r\n\r\n{body}", body.len());
     let counted = Arc::clone(&asked);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (answer, counted) = (answer.clone(), Arc::clone(&counted));
+            let counted = Arc::clone(&counted);
+            // Whoever is named is the registry, too.
+            let here = format!("http://{}", stream.local_addr().unwrap());
+            let body = json!({ "registryUrl": here, "region": "eu-west-1" }).to_string();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:";
+            let answer = format!("{head} {}\r\n\r\n{body}", body.len());
             tokio::spawn(async move {
                 let mut stream = BufReader::new(stream);
-                let mut line = String::new();
+                let (mut line, mut length) = (String::new(), 0);
                 while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
-                    if line.ends_with("\r\n\r\n") {
+                    let given = line.to_ascii_lowercase();
+                    if let Some(given) = given.strip_prefix("content-length:") {
+                        length = given.trim().parse().unwrap();
+                    }
+                    if line == "\r\n" {
+                        stream.read_exact(&mut vec![0; length]).await.unwrap();
                         counted.fetch_add(1, Ordering::SeqCst);
                         stream.write_all(answer.as_bytes()).await.unwrap();
-                        line.clear();
+                        length = 0;
                     }
+                    line.clear();
                 }
             });
         }

@@ -7,9 +7,9 @@ use quilt_proto::api::{AuditQuery, ReadAudit, ReadGateway};
 use quilt_proto::wire::AuditEntry;
 use quilt_tests::fake_stack::{Counts, Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
-use quilt_tests::harness::{Run, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{grant, once, raw, set_up, with_grant};
@@ -276,6 +276,62 @@ async fn who_hangs_up_before_the_answer_is_noted_all_the_same() {
     let noted = tokio::time::timeout(Duration::from_mins(1), noted).await;
     assert_eq!(noted.unwrap(), "POST /graphql mutation apiKeyCreate");
     assert_eq!(control.key_count(), 1);
+}
+
+/// A request whose body has not come yet has the right that there is when it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_on_its_way_has_no_right_that_was_taken_back() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    let create = keys_made().remove(0);
+    let begin = async || {
+        let mut stream = TcpStream::connect(&authority).await.unwrap();
+        let headers = with_grant(&authority, &token).join("\r\n");
+        let length = create.len();
+        let head = format!("POST /graphql HTTP/1.1\r\n{headers}\r\nContent-Length: {length}");
+        let begun = format!("{head}\r\nConnection: close\r\n\r\n{}", &create[..9]);
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        stream
+    };
+    let end = async |mut stream: TcpStream| {
+        stream.write_all(&create.as_bytes()[9..]).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let undisturbed = begin().await;
+    assert!(end(undisturbed).await.contains("APIKeyCreated"));
+    let keys = world.stack.control().key_count();
+    let restricted = begin().await;
+    world.ctl(RESTRICT).await.ok();
+    let answer = end(restricted).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let undone = begin().await;
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
+    let answer = end(undone).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(world.stack.control().key_count(), keys);
+}
+
+/// An older copy of one file does not lift what the other says.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_back_is_noted_twice() {
+    let mut world = set_up(StackConfig::default()).await;
+    let kept = world.home.state().join("grants.json");
+    let older = std::fs::read(&kept).unwrap();
+    world.ctl(RESTRICT).await.ok();
+    let create = keys_made().remove(0);
+    assert_eq!(post(&world, &create).await.0, 403);
+    world.daemon.take().unwrap().stop().await;
+    std::fs::write(&kept, older).unwrap();
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    assert_eq!(post(&world, &create).await.0, 403);
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    assert_eq!(
+        post(&world, &create).await.0,
+        200,
+        "the control: it is lifted"
+    );
 }
 
 /// What is kept back by one daemon is kept back by the other of the same home,

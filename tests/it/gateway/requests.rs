@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{grant, raw, set_up, with_grant};
+use crate::sessions::second_daemon;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_without_the_grant_gets_anything() {
@@ -292,28 +293,72 @@ async fn large_requests_are_carried_and_larger_ones_told() {
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
-/// What is still on its way when somebody logs out is cut off: its connection would
-/// keep the token that was sent on it.
+/// What is still on its way when somebody logs out, here or through another daemon,
+/// is cut off: its connection would keep the token that was sent on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_on_its_way_ends_with_the_login() {
+    for (begins, elsewhere) in [(true, false), (true, true), (false, false)] {
+        let world = set_up(StackConfig::default()).await;
+        let (authority, token) = grant(&world);
+        let fault = match begins {
+            true => FaultKind::SlowDrip { ms: 200 },
+            false => FaultKind::Hang,
+        };
+        let control = world.stack.control();
+        control.plant(Endpoint::Search, Fault::always(fault));
+        let mut stream = TcpStream::connect(&authority).await.unwrap();
+        let headers = with_grant(&authority, &token).join("\r\n");
+        let request = format!("GET /api/search?action=search HTTP/1.1\r\n{headers}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        if begins {
+            stream.read_exact(&mut [0; 1]).await.unwrap();
+        } else {
+            control
+                .wait_for_counts(|now| now.calls(Endpoint::Search) > 0)
+                .await;
+        }
+        if elsewhere {
+            let (_second, socket) = second_daemon(&world).await;
+            world.ctl(&["logout", "--socket", &socket]).await.ok();
+            // Noticed at the next request.
+            world.ctl(&["token"]).await.failed(3);
+        } else {
+            world.ctl(&["logout"]).await.ok();
+        }
+        // However it is told: an end, a reset, or a refusal in words.
+        let mut rest = Vec::new();
+        let ended = async {
+            let mut piece = [0; 1024];
+            while let Ok(read @ 1..) = stream.read(&mut piece).await {
+                rest.extend_from_slice(&piece[..read]);
+                if rest.windows(9).any(|it| it == b"not logged") || rest.starts_with(b"HTTP/1.1 4")
+                {
+                    break;
+                }
+            }
+        };
+        let limit = std::time::Duration::from_secs(5);
+        let in_time = tokio::time::timeout(limit, ended).await;
+        assert!(in_time.is_ok(), "begins: {begins}, elsewhere: {elsewhere}");
+        assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "not as if that were all");
+    }
+}
+
+/// Who asks with a grant at an address that is another catalog's is noted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_at_another_catalogs_address_is_noted() {
     let world = set_up(StackConfig::default()).await;
     let (authority, token) = grant(&world);
-    let drip = FaultKind::SlowDrip { ms: 200 };
-    world
-        .stack
-        .control()
-        .plant(Endpoint::Search, Fault::always(drip));
-    let mut stream = TcpStream::connect(&authority).await.unwrap();
-    let headers = with_grant(&authority, &token).join("\r\n");
-    let request = format!("GET /api/search?action=search HTTP/1.1\r\n{headers}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut begun = [0; 1];
-    stream.read_exact(&mut begun).await.unwrap();
-    world.ctl(&["logout"]).await.ok();
-    let mut rest = Vec::new();
-    // However it is told: an end, or a reset.
-    let ended = stream.read_to_end(&mut rest);
-    let limit = std::time::Duration::from_secs(5);
-    drop(tokio::time::timeout(limit, ended).await.expect("cut off"));
-    assert!(!rest.ends_with(b"0\r\n\r\n"), "not as if that were all");
+    let headers = with_grant(&authority, &token);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let elsewhere = "POST /catalogs/elsewhere.example/graphql";
+    let (status, body) = raw(&authority, elsewhere, &headers, "{}").await;
+    assert_eq!(status, 401, "{body}");
+    assert!(body.contains("of another catalog"), "{body}");
+    let audit = world.ctl(&["audit", "--json"]).await.ok();
+    let entries: Vec<Value> = serde_json::from_str(&audit).unwrap();
+    let noted = entries
+        .iter()
+        .any(|it| it["action"] == "registry" && it["outcome"] == "denied");
+    assert!(noted, "{audit}");
 }

@@ -90,7 +90,7 @@ impl<P: Place> Reader<P> {
         block
             .replace("OTHER-CATALOG", self.other.catalog_url())
             .replace("YOUR-CATALOG", self.stack.catalog_url())
-            .replace("https://YOUR-REGISTRY", self.stack.registry_url())
+            .replace("YOUR-REGISTRY", self.stack.registry_url())
             .replace("YOUR-BUCKET", DEMO_BUCKET)
             .replace("YOUR-ACCOUNT", ACCOUNT)
     }

@@ -84,8 +84,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let old: ApiKeyId = parse_id(&rotated.replaces.id).map_err(still_works)?;
     match context.send(&RevokeApiKey(old)) {
         Ok(()) => {}
-        // Somebody else has revoked it meanwhile.
-        Err(failure) if failure.code() == exit::NOT_FOUND => {}
+        // Somebody else has revoked it meanwhile; or is logged in.
+        Err(failure)
+            if failure.code() == exit::NOT_FOUND && !is_revoked(context, &rotated.api_key) => {}
         Err(failure) => return Err(still_works(failure)),
     }
     output::note(format_args!(

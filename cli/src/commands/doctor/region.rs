@@ -5,6 +5,8 @@ use quilt_proto::api::ReadProfiles;
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, ProfileName, quoted};
 
+use quilt_proto::suggested_command::first_login;
+
 use super::aws_profile::AwsProfile;
 use super::daemon::Daemon;
 use super::remedy;
@@ -30,6 +32,8 @@ pub(super) fn check(
     let Some(set) = lines.find(|line| line.key == "region") else {
         let hint = match known {
             Some(_) => remedy::set_up_again(profile),
+            // Whoever is logged in has it filled in.
+            None if daemon.sessions().is_empty() => first_login(),
             None => Command::of("aws configure set region YOUR-REGION")
                 .option("--profile", &profile.name),
         };

@@ -118,6 +118,10 @@ fn note_doubts(session: &Session) {
 pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     // The same once more would fail in the same way.
     let anew = |variable: &String| {
+        if secret_prompt::is_somebody_there() {
+            // Not by way of the shell's history.
+            return of_catalog(context, Command::of("quiltctl login")).words("--api-key");
+        }
         let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
         let login = of_catalog(context, set.words("&& quiltctl login"));
         login.option("--api-key-env", variable)

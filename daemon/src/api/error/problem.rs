@@ -280,7 +280,9 @@ fn key(error: &KeyError) -> Problem {
             Problem::new(404, ErrorCode::NotFound, detail)
         }
         KeyError::NotAdmin(_) => Problem::new(403, ErrorCode::StackRefused, detail),
-        KeyError::SameName { .. } => Problem::new(409, ErrorCode::InvalidInput, detail),
+        KeyError::SameName { .. } | KeyError::Meanwhile(_) => {
+            Problem::new(409, ErrorCode::InvalidInput, detail)
+        }
         KeyError::Useless(source) | KeyError::PerhapsMade { source, .. } => Problem {
             detail,
             ..stack(source)

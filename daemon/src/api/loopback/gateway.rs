@@ -24,7 +24,7 @@ use quilt_proto::{CatalogUrl, ErrorCode, Problem, ProfileName, Secret, Timestamp
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use self::caller::{Caller, caller, granted};
+use self::caller::{Caller, find_caller, granted};
 use self::paths::{is_proxied, noted};
 use super::error_body::{answer, refused_in_graphql};
 use super::{LoopbackState, private, program};
@@ -125,7 +125,7 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
 /// Those of a key of the caller's own are the registry's to give.
 async fn credentials(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (request, stream) = request.into_parts();
-    let opened = match caller(&loopback, &request) {
+    let opened = match find_caller(&loopback, &request) {
         Some(Caller::Grant(opened)) => opened,
         Some(caller) => return pass_on(loopback, caller, request, stream).await,
         None => return loopback.refuse(loopback.app.gateway.set_up_again()),
@@ -188,8 +188,8 @@ async fn config_json(State(loopback): State<LoopbackState>, request: Parts) -> R
 /// before the body is read.
 async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Response {
     let (parts, stream) = request.into_parts();
-    let Some(caller) = caller(&loopback, &parts) else {
-        return loopback.refuse(loopback.app.gateway.set_up_again());
+    let Some(caller) = find_caller(&loopback, &parts) else {
+        return refuse_and_note(&loopback, &parts).await;
     };
     let refused = if !is_proxied(&parts.method, parts.uri.path()) {
         Problem::new(404, ErrorCode::NotFound, "the gateway does not carry this")
@@ -203,6 +203,22 @@ async fn forward(State(loopback): State<LoopbackState>, request: Request) -> Res
     let noted = noted(&parts.method, parts.uri.path());
     caller.note(&loopback, Err(&refused), by.as_ref(), &noted);
     answer(&refused.with_hint("quiltctl --help"))
+}
+
+/// The answer to somebody who has no grant for this address. Who has one for
+/// another is no stranger, and noted.
+async fn refuse_and_note(loopback: &LoopbackState, parts: &Parts) -> Response {
+    let again = loopback.app.gateway.set_up_again();
+    let Some(opened) = loopback.opened(parts, Some("Bearer")) else {
+        return loopback.refuse(again);
+    };
+    let detail = "the grant is of another catalog than this address";
+    let problem = Problem::new(401, ErrorCode::Denied, detail);
+    let by = program(parts.extensions.get()).await;
+    let noted = noted(&parts.method, parts.uri.path());
+    let elsewhere = Caller::Grant(opened);
+    elsewhere.note(loopback, Err(&problem), by.as_ref(), &noted);
+    answer(&problem.with_hint(again))
 }
 
 /// Carries a request that is one to be carried, and notes it.
@@ -220,6 +236,10 @@ async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: 
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };
+    // While it came, its right may have been taken back.
+    let Some(caller) = find_caller(&loopback, &parts) else {
+        return refuse_and_note(&loopback, &parts).await;
+    };
     let mut noted = noted(&parts.method, parts.uri.path());
     let target = parts.uri.path_and_query();
     let request = Forward {
@@ -231,7 +251,7 @@ async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: 
     let asked = GraphqlRequest::by(&request).await;
     if let Some(asked) = &asked {
         noted = format!("{noted} {asked}");
-        if caller.without_api_keys()
+        if caller.without_api_keys(&loopback.app)
             && let Err(kept_back) = asked.leaves_logins_alone()
         {
             let problem = Problem::new(403, ErrorCode::Denied, kept_back.to_string())

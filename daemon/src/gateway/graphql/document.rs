@@ -9,25 +9,42 @@ use apollo_parser::cst::{
 
 use super::{Ambiguity, Operation, OperationKind, allowed_mutations};
 
-/// The deepest selection, and the most words of a document that is read: far
-/// more than any client of a stack needs.
+/// The deepest selection that is read: far more than any client of a stack needs.
 const MAX_DEPTH: usize = 64;
-const MAX_TOKENS: usize = 10_000;
 
-/// The most selections looked at, and the most fields told apart.
-const MAX_STEPS: usize = 20_000;
+/// The most fields told apart.
 const MAX_FIELDS: usize = 200;
+
+/// What may be read of one request, all of its documents together.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// Words of documents.
+    tokens: usize,
+    /// Selections looked at, each as often as operations lead there.
+    steps: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            tokens: 20_000,
+            steps: 20_000,
+        }
+    }
+}
 
 /// The operations that may be run: the one of that name, or the only one. With
 /// a doubt, all of them.
 pub(super) fn operations(
     document: &str,
     name: Option<&str>,
+    budget: &mut Budget,
 ) -> Result<(Vec<Operation>, Option<Ambiguity>), Ambiguity> {
     let tree = Parser::new(document)
         .recursion_limit(MAX_DEPTH)
-        .token_limit(MAX_TOKENS)
+        .token_limit(budget.tokens)
         .parse();
+    budget.tokens = budget.tokens.saturating_sub(tree.token_limit().high);
     if tree.errors().len() > 0 {
         return Err(Ambiguity::Document);
     }
@@ -46,7 +63,7 @@ pub(super) fn operations(
             _ => return Err(Ambiguity::Document),
         }
     }
-    defined.chosen(name)
+    defined.chosen(name, budget)
 }
 
 #[derive(Default)]
@@ -59,6 +76,7 @@ impl Defined {
     fn chosen(
         &self,
         wanted: Option<&str>,
+        budget: &mut Budget,
     ) -> Result<(Vec<Operation>, Option<Ambiguity>), Ambiguity> {
         let mut names = HashSet::new();
         let name = |operation: &OperationDefinition| text(operation.name().as_ref());
@@ -82,33 +100,43 @@ impl Defined {
         } else {
             chosen
         };
-        let read: Result<_, _> = chosen.into_iter().map(|it| self.read(it)).collect();
+        let read: Result<_, _> = chosen
+            .into_iter()
+            .map(|it| self.read(it, &mut budget.steps))
+            .collect();
         Ok((read?, is_unclear.then_some(Ambiguity::WhichOperation)))
     }
 
-    fn read(&self, operation: &OperationDefinition) -> Result<Operation, Ambiguity> {
+    fn read(
+        &self,
+        operation: &OperationDefinition,
+        steps: &mut usize,
+    ) -> Result<Operation, Ambiguity> {
         let kind = match operation.operation_type() {
             None => OperationKind::Query,
             Some(kind) if kind.query_token().is_some() => OperationKind::Query,
             Some(kind) if kind.mutation_token().is_some() => OperationKind::Mutation,
             Some(_) => OperationKind::Subscription,
         };
-        let fields = self.fields(operation.selection_set())?;
+        let fields = self.fields(operation.selection_set(), steps)?;
         Ok(Operation { kind, fields })
     }
 
     /// The fields of a selection, wherever fragments put them and whether a
     /// directive leaves them out or not.
-    fn fields(&self, selection: Option<SelectionSet>) -> Result<BTreeSet<String>, Ambiguity> {
+    fn fields(
+        &self,
+        selection: Option<SelectionSet>,
+        steps: &mut usize,
+    ) -> Result<BTreeSet<String>, Ambiguity> {
         let mut fields = BTreeSet::new();
         // Fragments that have been followed, and below which field.
         let mut followed = HashSet::new();
-        let mut steps = 0;
         let mut to_do = vec![(selection.ok_or(Ambiguity::Document)?, String::new())];
         while let Some((selection, below)) = to_do.pop() {
             for selected in selection.selections() {
-                steps += 1;
-                if steps > MAX_STEPS || fields.len() > MAX_FIELDS {
+                *steps = steps.checked_sub(1).ok_or(Ambiguity::TooLarge)?;
+                if fields.len() > MAX_FIELDS {
                     return Err(Ambiguity::TooLarge);
                 }
                 match selected {

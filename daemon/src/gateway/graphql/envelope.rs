@@ -88,6 +88,7 @@ impl Envelope {
 
 fn asked(calls: Vec<Call>) -> GraphqlRequest {
     let mut asked = GraphqlRequest::default();
+    let mut budget = document::Budget::default();
     if calls.is_empty() {
         asked.doubt(Ambiguity::NoDocument);
     }
@@ -103,7 +104,7 @@ fn asked(calls: Vec<Call>) -> GraphqlRequest {
                 asked.doubt(Ambiguity::TooLarge);
                 continue;
             }
-            match document::operations(&text, call.operation.as_deref()) {
+            match document::operations(&text, call.operation.as_deref(), &mut budget) {
                 Ok((operations, doubt)) => {
                     asked.operations.extend(operations);
                     if let Some(doubt) = doubt {

@@ -305,6 +305,19 @@ fn what_is_too_much_to_read_is_told_and_does_no_harm() {
     let asked = document(&text);
     assert_eq!(asked.unclear, None);
     assert!(is_kept_back(&asked));
+    // Each of many operations leads to the same, and each document of a batch.
+    let fragment = format!("fragment F on Q {{ {} }}", "a ".repeat(2_000));
+    let again = format!("{fragment}{}", "{ ...F }".repeat(1_000));
+    assert_eq!(document(&again).unclear, Some(Ambiguity::TooLarge));
+    let twice = format!("{fragment}{}", "query A { ...F }".repeat(4));
+    let batch = vec![json!({ "query": twice }); 4];
+    let asked = posted(json!(batch).to_string().as_bytes());
+    assert_eq!(asked.unclear, Some(Ambiguity::WhichOperation));
+    let asked = GraphqlRequest {
+        unclear: None,
+        ..asked
+    };
+    assert!(asked.operations.len() < 10, "{}", asked.operations.len());
     let batch = vec![json!({"query": "{me}"}); 33];
     let asked = posted(json!(batch).to_string().as_bytes());
     assert_eq!(asked.unclear, Some(Ambiguity::TooLarge));

@@ -32,7 +32,6 @@ pub(super) struct KeyHolder {
     catalog: CatalogUrl,
     /// A registry has known it before.
     is_settled: bool,
-    without_api_keys: bool,
     slot: Option<ConnectionSlot>,
 }
 
@@ -43,7 +42,7 @@ pub(super) fn granted(loopback: &LoopbackState, request: &Parts) -> Option<Autho
 }
 
 /// Whose request it is.
-pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller> {
+pub(super) fn find_caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller> {
     match granted(loopback, request) {
         Some(opened) => Some(Caller::Grant(opened)),
         None => KeyHolder::of(loopback, request).map(Caller::Key),
@@ -51,11 +50,13 @@ pub(super) fn caller(loopback: &LoopbackState, request: &Parts) -> Option<Caller
 }
 
 impl Caller {
-    pub(super) fn without_api_keys(&self) -> bool {
-        match self {
+    /// Whether API keys are kept back, by the grant or as the user said.
+    pub(super) fn without_api_keys(&self, app: &App) -> bool {
+        let by_grant = match self {
             Self::Grant(opened) => opened.right.without_api_keys(),
-            Self::Key(holder) => holder.without_api_keys,
-        }
+            Self::Key(_) => false,
+        };
+        by_grant || app.gateway.keeps_back_api_keys()
     }
 
     /// Makes sure that somebody is there whom the registry knows: a grant was
@@ -145,7 +146,6 @@ impl KeyHolder {
             catalog: known.or(addressed)?,
             is_settled: !app.sessions.catalogs_of_key(&key).is_empty(),
             key,
-            without_api_keys: loopback.app.gateway.keeps_back_api_keys(),
             slot: request.extensions.get().cloned(),
         })
     }
