@@ -35,5 +35,5 @@ pub(super) async fn check(
             }));
         }
     };
-    clock::check(catalog, context.clock.now().wall, config.date)
+    clock::check(catalog, context.clock.now().wall, config.date).map_err(|skew| *skew)
 }

@@ -13,12 +13,12 @@ pub(super) fn check(
     catalog: &CatalogUrl,
     now: Timestamp,
     there: Option<Timestamp>,
-) -> Result<String, Diagnostic> {
+) -> Result<String, Box<Diagnostic>> {
     match there.map(|there| now.seconds_since(there)) {
-        Some(ahead) if ahead.abs() > TOLERANCE => Err(Diagnostic::ClockSkew {
+        Some(ahead) if ahead.abs() > TOLERANCE => Err(Box::new(Diagnostic::ClockSkew {
             catalog: catalog.clone(),
             ahead,
-        }),
+        })),
         Some(_) => Ok(format!(
             "{catalog} answers, and its clock agrees with this machine's"
         )),

@@ -99,7 +99,7 @@ impl Reading {
         };
         SPELLED
             .iter()
-            .any(|(_, all)| all.iter().any(|it| is_begun(it)))
+            .any(|(_, all)| all.iter().any(is_begun))
             .then_some(self)
     }
 
@@ -107,7 +107,7 @@ impl Reading {
     fn spelled(&self) -> Option<u8> {
         let is_it = |spelled: &&str| spelled.as_bytes().eq_ignore_ascii_case(self.escape());
         let mut all = SPELLED.iter();
-        all.find(|(_, all)| all.iter().any(|it| is_it(it)))
+        all.find(|(_, all)| all.iter().any(is_it))
             .map(|(byte, _)| *byte)
     }
 }
@@ -241,7 +241,7 @@ where
             next = body.next() => next,
         };
         match next {
-            Some(Ok(data)) => match filter.pass(data) {
+            Some(Ok(data)) => match filter.pass(&data) {
                 Some(data) => Some((Ok(data), Some((body, ended, filter)))),
                 None => Some((Err(quoted()), None)),
             },
@@ -261,8 +261,8 @@ struct SecretFilter {
 
 impl SecretFilter {
     /// What may be passed on by now; nothing where the secret is in it.
-    fn pass(&mut self, data: Bytes) -> Option<Bytes> {
-        if self.search.finds(&self.secret, &data) {
+    fn pass(&mut self, data: &Bytes) -> Option<Bytes> {
+        if self.search.finds(&self.secret, data) {
             tracing::warn!("an answer of the registry was cut off: it quotes a secret");
             return None;
         }
@@ -272,7 +272,7 @@ impl SecretFilter {
             self.held.extend_from_slice(&data[passed..]);
             return Some(data.slice(..passed));
         }
-        self.held.extend_from_slice(&data);
+        self.held.extend_from_slice(data);
         let passed = self.held.len() - held.min(self.held.len());
         Some(self.held.split_to(passed).freeze())
     }

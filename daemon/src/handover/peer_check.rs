@@ -14,8 +14,6 @@ use super::HandoverError;
 /// The largest map of a process looked at, in bytes.
 const MAX_MAPS: usize = 1024 * 1024;
 
-/// By what one file is told from another.
-
 /// The programs that may have the keys.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {

@@ -1,6 +1,5 @@
 //! API keys: the one in use, one's own, and for admins everybody's.
 
-mod active_key;
 mod admin;
 mod environment_scrub;
 mod error;
@@ -8,6 +7,7 @@ mod key_diagnostic;
 mod key_ends_soon;
 mod key_recheck_task;
 mod key_rotation;
+mod set_key;
 mod startup_key;
 mod startup_keys_of_catalogs;
 mod unchecked_key;

@@ -1,6 +1,6 @@
 //! The place of a session's API key, which is empty or holds one over the login.
 //! What it holds is in `key_in_use.rs`, what that changes for requests in
-//! `api_key.rs`; who sets and drops it, in `keys/active_key.rs`.
+//! `api_key.rs`; who sets and drops it, in `keys/set_key.rs`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -98,15 +98,15 @@ impl StackClient {
 
     /// The client for a URL of a session's: https, or on loopback.
     pub(super) fn client(&self, url: &str) -> Result<Client, StackError> {
-        self.client_of(&self.clients, url)
+        self.client_of(|it| &it.clients, url)
     }
 
     /// The same for what is asked before anybody has a session there.
     pub(super) fn passing_client(&self, url: &str) -> Result<Client, StackError> {
-        self.client_of(&self.passing, url)
+        self.client_of(|it| &it.passing, url)
     }
 
-    fn client_of(&self, clients: &Clients, url: &str) -> Result<Client, StackError> {
+    fn client_of(&self, which: fn(&Self) -> &Clients, url: &str) -> Result<Client, StackError> {
         let parsed = Url::parse(url).ok();
         let is_fit = |url: &Url| url.scheme() == "https" || is_loopback(url);
         let Some(parsed) = parsed.filter(is_fit) else {
@@ -119,7 +119,7 @@ impl StackClient {
         if self.wire.is_some() {
             return Ok(super::test_transport::unused_client());
         }
-        clients
+        which(self)
             .of(&parsed)
             .map_err(|failure| StackError::Unreachable {
                 host: Origin::of(&parsed),

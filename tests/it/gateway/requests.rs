@@ -300,9 +300,10 @@ async fn an_answer_on_its_way_ends_with_the_login() {
     for (begins, elsewhere) in [(true, false), (true, true), (false, false)] {
         let world = set_up(StackConfig::default()).await;
         let (authority, token) = grant(&world);
-        let fault = match begins {
-            true => FaultKind::SlowDrip { ms: 200 },
-            false => FaultKind::Hang,
+        let fault = if begins {
+            FaultKind::SlowDrip { ms: 200 }
+        } else {
+            FaultKind::Hang
         };
         let control = world.stack.control();
         control.plant(Endpoint::Search, Fault::always(fault));

@@ -1,12 +1,12 @@
-//! The key in use: setting it, dropping it, knowing it.
+//! The key in use: setting it, clearing it, and what the stack calls it.
 
 use std::sync::Arc;
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, TokenKind};
-use quilt_proto::{ApiKeySecret, Quoted, RegistryHost, RegistryUrl, Secret};
+use quilt_proto::{ApiKeySecret, RegistryHost, RegistryUrl, Secret};
 
 use super::unchecked_key::{is_trouble, unchecked};
-use super::{KeyDiagnostic, KeyError, Keys, TIMEOUT};
+use super::{KeyError, Keys, TIMEOUT};
 use crate::session::{
     Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError, TrustedRegistry,
     WHOSE_TIMEOUT,
@@ -132,43 +132,6 @@ impl Keys {
         let had = session.clear_key();
         session.note_key();
         had
-    }
-
-    /// What to mend about the keys of a session.
-    pub fn diagnostics(&self, session: &Session) -> Vec<KeyDiagnostic> {
-        let mut diagnostics = Vec::new();
-        let catalog = session.catalog();
-        let info = session.api_key().info().unwrap_or_default();
-        diagnostics.extend(
-            info.record
-                .as_ref()
-                .and_then(|key| self.ends_soon(session, key)),
-        );
-        if session.is_key_forgotten() {
-            diagnostics.push(KeyDiagnostic::Forgotten {
-                catalog: catalog.clone(),
-            });
-        }
-        if let Some(untrusted_registry) = session.api_key().untrusted_registry() {
-            diagnostics.push(KeyDiagnostic::UntrustedRegistry {
-                why: untrusted_registry.why,
-                named: untrusted_registry.named,
-                catalog: catalog.clone(),
-            });
-        }
-        let unfinished = session.api_key().unfinished();
-        diagnostics.extend(unfinished.iter().map(|key| KeyDiagnostic::Unfinished {
-            name: Quoted::new(&key.name),
-            id: key.id.clone(),
-            catalog: catalog.clone(),
-        }));
-        let is_told = |key: &&ApiKey| unfinished.iter().any(|told| told.id == key.id);
-        let left = info.same_name.iter().find(|key| !is_told(key));
-        diagnostics.extend(left.map(|key| KeyDiagnostic::Left {
-            name: key.name.clone(),
-            catalog: catalog.clone(),
-        }));
-        diagnostics
     }
 
     /// What the stack says of a key: whether it works, and which one it is.
