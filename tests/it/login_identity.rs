@@ -1,5 +1,7 @@
 //! Who is logged in after a login, and who was before.
 
+use std::process::Stdio;
+
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, KeySeed, StackConfig};
 use quilt_tests::harness::{Run, World};
 use serde_json::Value;
@@ -125,7 +127,6 @@ async fn a_login_says_whose_it_is_and_whose_was_before() {
 
 /// Starts a login through the browser; and where the browser has to go.
 async fn begin(command: &mut tokio::process::Command) -> (tokio::process::Child, String) {
-    use std::process::Stdio;
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -230,6 +231,43 @@ async fn nobody_uses_renewed_tokens_before_it_is_known_whose_they_are() {
     // Those of the same user are used once it is known.
     answer_renewal_for(&world, "alice").await;
     world.ctl(&vend).await.ok();
+}
+
+/// Whose a login is was not noted, as the stack could not be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_users_tokens_are_not_used_where_nobody_knows_whose_the_login_is() {
+    let world = World::start().await;
+    let control = world.stack.control();
+    control.plant(Endpoint::Graphql, Fault::once(FaultKind::status(503)));
+    let run = login(&world, "alice", &[]).await;
+    assert!(run.stderr.contains("could not be asked"), "{run:?}");
+    run.ok();
+    answer_renewal_for(&world, "bob").await;
+    let refused = world.ctl(&["credential-process"]).await;
+    assert!(refused.stderr.contains("tokens of bob"), "{refused:?}");
+    refused.failed(3);
+}
+
+/// What becomes of a renewal that is asked about is no news of a login since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_made_while_a_renewal_is_doubted_is_not_in_doubt() {
+    let world = World::logged_in().await;
+    let control = world.stack.control();
+    answer_renewal_for(&world, "bob").await;
+    let held = control.plant(Endpoint::Graphql, Fault::once(FaultKind::Hold));
+    let asked = control.counts().calls(Endpoint::Graphql);
+    let mut vending = world.ctl_command(&["credential-process"]);
+    vending.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let vending = vending.spawn().unwrap();
+    control
+        .wait_for_counts(|now| now.calls(Endpoint::Graphql) > asked)
+        .await;
+    login(&world, "alice", &[]).await.ok();
+    drop(vending.wait_with_output().await);
+    control.clear_fault(held);
+    control.outdate_access_tokens();
+    assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+    world.ctl(&["credential-process"]).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use quilt_proto::suggested_command::{EXAMPLE_CATALOG, first_login};
 use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState};
 use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
-use self::api_key::{KeySource, by_key};
+use self::api_key::{KeySource, by_key, with_exported_key};
 pub(super) use self::api_key::{MeantByKey, set_key};
 use self::browser::through_browser;
 use self::welcome::welcome;
@@ -184,8 +184,14 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
         let (catalog, accept) = show_page(context, args)?;
         (context.of_catalog(catalog.as_str()), accept)
     };
-    let code =
-        secret_prompt::secret("Code: ").map_err(|failure| failure.hint(by_code(context, args)))?;
+    let code = secret_prompt::secret("Code: ").map_err(|failure| {
+        // Where nobody can paste one, the same would fail again.
+        failure.hint(if secret_prompt::is_somebody_there() {
+            by_code(context, args)
+        } else {
+            with_exported_key(context, key_source::VARIABLE)
+        })
+    })?;
     let reply = registry_consent::to_registry(accept, |accept_registry| {
         let code = code.clone();
         meant.reply(&Login(LoginCode {

@@ -23,7 +23,7 @@ use quilt_proto::wire::{
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret, quoted};
 
 use super::user_keys::{KeySelector, checked};
-use super::{KeyError, Keys};
+use super::{KeyError, Keys, TIMEOUT};
 use crate::raw::Locked;
 use crate::session::{KeyOrigin, LoginOutcome, Rotation, Session, SessionError};
 use crate::stack::StackError;
@@ -63,6 +63,10 @@ impl Keys {
         if let Some(under_way) = resumed(session, id.as_ref()) {
             return Ok(under_way);
         }
+        let owner = match owner {
+            Some(owner) => Some(owner),
+            None => Some(self.whose(session).await?),
+        };
         let current = self.identify(session).await?;
         let old = match (&id, &current) {
             (Some(id), _) => self.key(session, id).await?,
@@ -118,6 +122,14 @@ impl Keys {
             self.keep_rechecking(session);
         }
         Ok(rotated(old, api_key, secret, in_use, origin.as_ref()))
+    }
+
+    /// Whose session it is, where nobody has asked yet.
+    async fn whose(&self, session: &Session) -> Result<String, KeyError> {
+        let asked = session.authorized(TIMEOUT, true, |it| async move {
+            self.stack.me(&it.registry, &it.token).await
+        });
+        Ok(LoginOutcome::name(&asked.await?))
     }
 
     /// An earlier rotation that nobody finished must be finished first.

@@ -28,16 +28,16 @@ pub enum SessionError {
     Expired(CatalogUrl),
     /// A renewal was answered with another user's tokens, which are not used.
     #[error(
-        "{catalog} answered the renewal of {}'s login with tokens of {}: they are not used, and \
-         the login is over",
-        quoted::name(login),
+        "{catalog} answered the renewal of {} login with tokens of {}: they are not used, and the \
+         login is over",
+        login.as_ref().map_or("another user's".to_owned(), |it| format!("{}'s", quoted::name(it))),
         quoted::name(renewed)
     )]
     OtherUser {
         /// The catalog.
         catalog: CatalogUrl,
-        /// Whose the login is.
-        login: String,
+        /// Whose the login is, where that is known.
+        login: Option<String>,
         /// Whose the tokens are.
         renewed: String,
     },

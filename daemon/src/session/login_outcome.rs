@@ -44,7 +44,7 @@ impl Session {
         let info = self.api_key().info();
         let state = self.state();
         match (&info, &state.login) {
-            (Some(info), _) => info.me.as_ref().map(name),
+            (Some(info), _) => info.me.as_ref().map(LoginOutcome::name),
             (None, Some(_)) => known.login_user,
             (None, None) => known.last_user,
         }
@@ -62,7 +62,7 @@ impl Session {
             Ok(me) => me.map_err(|error| error.to_string()),
             Err(_) => Err(SLOW.to_owned()),
         };
-        self.remember_user(me.as_ref().ok().map(name), true);
+        self.remember_user(me.as_ref().ok().map(LoginOutcome::name), true);
         LoginOutcome {
             previous: me
                 .as_ref()
@@ -82,7 +82,7 @@ impl Session {
         trusted: Option<&TrustedRegistry>,
     ) -> LoginOutcome {
         if let Ok(me) = &me {
-            self.remember_user(Some(name(me)), false);
+            self.remember_user(Some(LoginOutcome::name(me)), false);
         }
         LoginOutcome {
             previous: me
@@ -97,7 +97,7 @@ impl Session {
 
     /// Remembers whose the stored login is, as the stack has just said.
     pub fn remember_login_user(&self, me: &Me) {
-        self.remember_user(Some(name(me)), true);
+        self.remember_user(Some(LoginOutcome::name(me)), true);
     }
 
     /// Keeps whose this session is, as the stack has just said, for the next
@@ -160,15 +160,15 @@ impl Session {
 }
 
 impl LoginOutcome {
+    /// A user's name, as it is remembered.
+    pub fn name(me: &Me) -> String {
+        bounded(&me.name)
+    }
+
     /// Who it was so far, if that was somebody else.
     pub fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
-        so_far.filter(|so_far| *so_far != name(me))
+        so_far.filter(|so_far| *so_far != LoginOutcome::name(me))
     }
-}
-
-/// A user's name, as it is remembered.
-pub(super) fn name(me: &Me) -> String {
-    bounded(&me.name)
 }
 
 fn bounded(name: &str) -> String {

@@ -9,9 +9,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use quilt_proto::Secret;
 use serde_json::Value;
 
+use super::LoginOutcome;
 use super::SessionError;
-use super::login_outcome::name;
 use super::token_rotation::TokenSource;
+use crate::stack::StackError;
 use crate::token_store::Record;
 
 /// With padding or without: not everybody reads RFC 7515.
@@ -44,26 +45,29 @@ impl TokenSource {
         let known = self.dependencies.store.known_catalog(&self.catalog).await;
         let known = known.ok().and_then(|known| known.login_user);
         let login = match known {
-            Some(known) => known,
+            Some(known) => Some(known),
             None => match self.whose(record, &record.access_token).await {
-                Ok(login) => login,
-                // Nobody knows whose it was.
-                Err(_) => return Ok(None),
+                Ok(login) => Some(login),
+                // It has ended: that the tokens name two users is all there is.
+                Err(SessionError::Stack(StackError::Unauthorized { .. })) => None,
+                Err(error) => return Err(error),
             },
         };
         let renewed = self.whose(record, renewed).await?;
-        Ok((renewed != login).then(|| SessionError::OtherUser {
-            catalog: self.catalog.clone(),
-            login,
-            renewed,
-        }))
+        Ok(
+            (login.as_ref() != Some(&renewed)).then(|| SessionError::OtherUser {
+                catalog: self.catalog.clone(),
+                login,
+                renewed,
+            }),
+        )
     }
 
     async fn whose(&self, record: &Record, token: &Secret) -> Result<String, SessionError> {
         let asked = self.dependencies.stack.me(&record.registry_url, token);
         let slow = |_| SessionError::Slow(self.catalog.clone());
         let me = tokio::time::timeout(TIMEOUT, asked).await.map_err(slow)?;
-        Ok(name(&me?))
+        Ok(LoginOutcome::name(&me?))
     }
 }
 

@@ -102,10 +102,18 @@ impl TokenSource {
                 Err(self.end(&record, error).await)
             }
             Err(error) => {
-                *self.slot() = Some(Unsaved {
-                    doubted_since: Some(before.clone()),
-                    ..unsaved.clone()
-                });
+                let stored = self.dependencies.store.record(&self.catalog).await;
+                let id = stored.ok().flatten().map(|stored| stored.login_id);
+                let mut slot = self.slot();
+                // Somebody may have logged out, or in, while it was asked.
+                let is_wanted = id.as_ref() == Some(&unsaved.record.login_id)
+                    && slot.as_ref().is_none_or(|kept| !kept.is_login);
+                if is_wanted {
+                    *slot = Some(Unsaved {
+                        doubted_since: Some(before.clone()),
+                        ..unsaved.clone()
+                    });
+                }
                 Err(transient(error))
             }
         }
@@ -122,10 +130,15 @@ impl TokenSource {
     }
 
     /// Forgets a login that could not be stored where somebody has logged in
-    /// since, through another daemon.
+    /// since, through another daemon; and tokens that are doubted, with the login
+    /// they came for.
     pub(super) fn drop_if_replaced(&self, stored: Option<&Record>) {
         let mut slot = self.slot();
         let is_late = |kept: &mut Unsaved| {
+            let id = stored.map(|stored| &stored.login_id);
+            if kept.doubted_since.is_some() {
+                return id != Some(&kept.record.login_id);
+            }
             kept.is_login
                 && stored.is_some_and(|stored| {
                     stored.login_id != kept.record.login_id
@@ -133,7 +146,7 @@ impl TokenSource {
                 })
         };
         if slot.take_if(is_late).is_some() {
-            tracing::info!(catalog = %self.catalog, "another quiltd logged in since");
+            tracing::info!(catalog = %self.catalog, "tokens that came late are dropped");
         }
     }
 

@@ -163,6 +163,18 @@ fn is_looked_at(block: &str) -> bool {
     !cargo.is_empty()
 }
 
+/// zsh, typed into, knows no comments unless it is told to.
+#[test]
+fn no_command_of_the_readme_needs_a_shell_that_knows_comments() {
+    for block in blocks() {
+        let mut in_document = false;
+        for line in block.lines() {
+            assert!(in_document || !line.contains('#'), "{line}");
+            in_document = (in_document || line.contains("<<'END'")) && line != "END";
+        }
+    }
+}
+
 /// What the README takes for installed.
 struct Programs {
     aws: Python,

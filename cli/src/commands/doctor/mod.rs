@@ -152,7 +152,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             report.add(region::check(context, &variables, profile, &daemon));
         }
         if is_ours_alone {
-            programs::prove(&variables, &profiles, &mut report);
+            programs::prove(context, &variables, &profiles, &mut report);
         }
     }
     report.by_profile(named_profile::to_be_named(&variables, &files));

@@ -113,6 +113,13 @@ fn note_doubts(session: &Session) {
     }
 }
 
+/// A login where nobody is at a terminal: with a key in a variable.
+pub(super) fn with_exported_key(context: &Context, variable: &str) -> Command {
+    let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
+    let login = of_catalog(context, set.words("&& quiltctl login"));
+    login.option("--api-key-env", variable)
+}
+
 /// An API key, from where it is kept. Who has to agree to a registry is asked
 /// before they give it away.
 pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -122,9 +129,7 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
             // Not by way of the shell's history.
             return of_catalog(context, Command::of("quiltctl login")).words("--api-key");
         }
-        let set = Command::of("export").word(&format!("{variable}=YOUR-KEY"));
-        let login = of_catalog(context, set.words("&& quiltctl login"));
-        login.option("--api-key-env", variable)
+        with_exported_key(context, variable)
     };
     let unset = |failure: Failure| match &args.key.api_key_env {
         Some(variable) => failure.hint(anew(variable)),
@@ -152,7 +157,14 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
         });
     }
     let key = match there {
-        None => args.key.read()?,
+        None => args.key.read().map_err(|failure| {
+            let is_typed = args.key.api_key && !secret_prompt::is_somebody_there();
+            if is_typed && failure.code() == exit::INPUT {
+                failure.hint(with_exported_key(context, key_source::VARIABLE))
+            } else {
+                failure
+            }
+        })?,
         there => there,
     };
     let used = match key {

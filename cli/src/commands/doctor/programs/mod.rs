@@ -8,8 +8,9 @@ mod source;
 
 use std::thread;
 
+use quilt_proto::api::ReadCredentials;
 use quilt_proto::wire::{Finding, FindingCode};
-use quilt_proto::{Command, quoted};
+use quilt_proto::{Command, ProfileName, quoted};
 
 use self::source::Source;
 use super::aws_profile::AwsProfile;
@@ -22,12 +23,28 @@ use crate::aws_variables::{
     ACCESS_KEY_ID, AWS_DEFAULT_PROFILE, AWS_PROFILE, CONTAINER_TOKEN, CONTAINER_URI, ROLE_ARN,
     SECRET_ACCESS_KEY, SESSION_TOKEN, WEB_IDENTITY_TOKEN,
 };
+use crate::context::Context;
+use crate::exit::Failure;
 
 /// What botocore calls `credential_process`.
 const OURS: &str = "custom-process";
 
 /// Runs the programs for every profile.
-pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut Report) {
+pub(super) fn prove(
+    context: &Context,
+    variables: &Variables,
+    profiles: &[AwsProfile],
+    report: &mut Report,
+) {
+    let refusal = |profile: &AwsProfile| {
+        let call = profile.call()?;
+        let recipe = call.recipe.unwrap_or_else(ProfileName::default_profile);
+        let vend = ReadCredentials(recipe.into());
+        match call.catalog {
+            Some(catalog) => context.of_catalog(&catalog).send(&vend).err(),
+            None => context.send(&vend).err(),
+        }
+    };
     let (version, sources) = thread::scope(|scope| {
         let version = scope.spawn(aws_cli::version);
         let sources = profiles.iter().map(|profile| {
@@ -52,12 +69,12 @@ pub(super) fn prove(variables: &Variables, profiles: &[AwsProfile], report: &mut
             name: format!("AWS CLI{version}"),
             command: Command::of("aws configure list").option("--profile", name),
         };
-        judge(&program, aws, profile, variables, report);
+        judge(&program, aws, profile, variables, &refusal, report);
         let program = Program {
             name: format!("botocore{botocore_version}"),
             command: Command::with_variable(AWS_PROFILE, name).words("aws configure list"),
         };
-        judge(&program, botocore, profile, variables, report);
+        judge(&program, botocore, profile, variables, &refusal, report);
     }
 }
 
@@ -72,6 +89,7 @@ fn judge(
     source: Source,
     profile: &AwsProfile,
     variables: &Variables,
+    refusal: &impl Fn(&AwsProfile) -> Option<Failure>,
     report: &mut Report,
 ) {
     let (who, whose) = (
@@ -111,7 +129,12 @@ fn judge(
         Source::Nowhere => elsewhere("from nowhere", remedy::set_up_again(profile)),
         Source::Fails => {
             let what = format!("{who} asks quiltd for {whose} and gets nothing");
-            Finding::error(FindingCode::ProgramFails, what, "quiltctl profiles")
+            let show = Command::of("quiltctl profiles");
+            let (what, hint) = match refusal(profile).map(Failure::apart) {
+                Some((why, hint)) => (format!("{what}: {why}"), hint.unwrap_or(show)),
+                None => (what, show),
+            };
+            Finding::error(FindingCode::ProgramFails, what, hint)
         }
         Source::Broken => {
             let what = format!("{who} cannot use {whose}");
