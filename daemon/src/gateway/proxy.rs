@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -37,11 +38,12 @@ const WAIT: Duration = Duration::from_secs(30);
 /// Carries a request as whoever the session is. An answer that may refuse the
 /// bearer token is not believed: the stack is asked whose it is, and only what
 /// it does not know is replaced. Any other refusal comes back as it was said,
-/// without the token.
+/// without the token. It is cut off once the grant is `revoked`.
 pub async fn forward(
     stack: &StackClient,
     session: &Arc<Session>,
     mut request: Forward,
+    revoked: &CancellationToken,
 ) -> Result<Forwarded, SessionError> {
     let is_graphql = graphql::is_graphql(&request);
     // Answers are looked into.
@@ -50,7 +52,14 @@ pub async fn forward(
     let refusal = Mutex::new(None);
     let carrying = session.authorized(TIMEOUT, false, |bearer| {
         let (request, refusal) = (&request, &refusal);
-        let ended = Arc::clone(session).held_no_more(session.holder());
+        let held_no_more = Arc::clone(session).held_no_more(session.holder());
+        let revoked = revoked.clone();
+        let ended = async move {
+            tokio::select! {
+                () = held_no_more => {}
+                () = revoked.cancelled_owned() => {}
+            }
+        };
         async move {
             let registry = &bearer.registry;
             let answer = stack.forward(registry, &bearer.token, request).await?;
@@ -70,6 +79,7 @@ pub async fn forward(
     let carried = tokio::select! {
         carried = carrying => carried,
         ended = session.ended() => Err(ended),
+        () = revoked.cancelled() => Err(session.logged_out()),
     };
     let refusal = refusal.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (carried, refusal) {

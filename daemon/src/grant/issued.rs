@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
 
 use quilt_proto::{Secret, Timestamp};
 
@@ -27,6 +28,8 @@ pub struct AuthorizedGrant {
     pub right: Right,
     /// The process it lives with.
     pub pid: Option<u32>,
+    /// Cancelled once it is no grant any more.
+    pub ended: CancellationToken,
 }
 
 /// A new grant; the only time its token is seen.

@@ -42,6 +42,7 @@ impl Grants {
                 written: kept.expires_at,
                 saving: Saving::Saved,
                 _token_file: None,
+                ended: ended.clone(),
                 _ended: ended.clone().drop_guard(),
             };
             state.grants.insert(kept.id.clone(), grant);

@@ -79,6 +79,7 @@ pub(super) struct Grant {
     /// Removed with the grant.
     pub(super) _token_file: Option<TempPath>,
     /// Ends the task that waits for the grant's end.
+    pub(super) ended: CancellationToken,
     pub(super) _ended: DropGuard,
 }
 
@@ -175,6 +176,7 @@ impl Grants {
             written: expires.wall,
             saving: Saving::Unsaved,
             _token_file: token_file,
+            ended: ended.clone(),
             _ended: ended.clone().drop_guard(),
         };
         let (address, superseded) = {
@@ -292,6 +294,7 @@ impl Grants {
             id: id.clone(),
             right: grant.right.clone(),
             pid: grant.holder,
+            ended: grant.ended.clone(),
         };
         if is_to_be_saved {
             self.save_later(id);

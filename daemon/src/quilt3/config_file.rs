@@ -1,16 +1,15 @@
 //! `config.yml`, read and written as the Python SDK does it, but by rename.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, python_sdk, quoted};
-use quilt_trust::{Rights, Role};
+use quilt_trust::Role;
 use serde_json::{Map, Value, json};
 
-use super::config_keys;
+use super::{config_backup, config_keys};
 use crate::files::{self, Cached, FileError, wrap_file_error};
 
 /// Largest file read, in bytes.
@@ -341,12 +340,12 @@ impl ConfigFile {
     pub(super) fn write(&self, text: &str, keep_backup: bool) -> Result<(), ConfigError> {
         quilt_trust::make_dir(&self.dir)?;
         quilt_trust::check(&self.path())?;
-        if keep_backup && fs::read(self.path()).is_ok_and(|there| there == text.as_bytes()) {
-            return Ok(());
-        }
-        if keep_backup && self.path().exists() {
-            self.keep_copy()
-                .map_err(|error| self.io("keep a copy of", &error))?;
+        if keep_backup {
+            match config_backup::keep(&self.path(), text) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => return Err(self.io("keep a copy of", &error)),
+            }
         }
         files::replace(&self.path(), text.as_bytes(), MODE)
             .map_err(|error| self.io("write", &error))
@@ -358,21 +357,6 @@ impl ConfigFile {
         quilt_trust::check(&self.path())?;
         files::replace_at_once(&self.path(), text.as_bytes(), MODE)
             .map_err(|error| self.io("write", &error))
-    }
-
-    /// With the rights of what it is a copy of, whatever the directory gives.
-    fn keep_copy(&self) -> io::Result<()> {
-        let backup = self.backup_path();
-        let rights = Rights::of(&self.path())?;
-        fs::copy(self.path(), &backup)?;
-        let copy = fs::OpenOptions::new().write(true).open(&backup)?;
-        rights.map_or(Ok(()), |rights| rights.give(&copy))
-    }
-
-    /// Named as the SDK names its backups.
-    fn backup_path(&self) -> PathBuf {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");
-        self.dir.join(format!("config.yml.backup.{now}"))
     }
 }
 

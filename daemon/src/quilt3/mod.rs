@@ -1,6 +1,7 @@
 //! The files shared with the Python SDK.
 
 mod auth_file;
+mod config_backup;
 mod config_file;
 mod config_keys;
 mod config_watch;

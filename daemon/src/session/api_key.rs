@@ -111,7 +111,8 @@ impl Session {
         }))
     }
 
-    pub(super) fn logged_out(&self) -> SessionError {
+    /// Why nobody is logged in.
+    pub fn logged_out(&self) -> SessionError {
         if let Some(unread) = self.unread_key() {
             SessionError::KeyUnread(unread)
         } else if self.is_key_forgotten() {

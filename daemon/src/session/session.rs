@@ -354,7 +354,11 @@ impl Session {
                 // It was dropped this moment.
                 None => Err(self.logged_out()),
             },
-            (SessionState::Expired, _) => Err(SessionError::Expired(self.catalog.clone())),
+            (SessionState::Expired, _) => {
+                let why = self.tokens.snapshot().last_error;
+                let why = why.filter(SessionError::is_end_of_login);
+                Err(why.unwrap_or_else(|| SessionError::Expired(self.catalog.clone())))
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where fresh access tokens come from: rotation of the refresh token.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,6 +66,9 @@ pub struct TokenSource {
     pub(super) dependencies: Dependencies,
     /// A login or rotation the stack granted that could not be stored yet.
     pub(super) unsaved: Mutex<Option<Unsaved>>,
+    /// Why the login of this number is over, where that is more than that its
+    /// stack ended it.
+    end: Mutex<Option<(String, SessionError)>>,
 }
 
 impl TokenSource {
@@ -74,6 +77,7 @@ impl TokenSource {
             catalog,
             dependencies,
             unsaved: Mutex::default(),
+            end: Mutex::default(),
         }
     }
 
@@ -207,7 +211,7 @@ impl TokenSource {
         held: Option<&AccessToken>,
     ) -> Result<AccessToken, Failure<SessionError>> {
         if record.ended {
-            return Err(over(&record, self.expired()));
+            return Err(over(&record, self.why_over(&record)));
         }
         let news = held.is_none_or(|held| held.token != record.access_token);
         match self.usable_token(&record) {
@@ -226,7 +230,7 @@ impl TokenSource {
                 self.dependencies.events.identities.announce();
                 Ok(token)
             }
-            Err(error) if error.rejects_token() => Err(over(&record, self.expired())),
+            Err(error) if error.rejects_token() => Err(over(&record, self.why_over(&record))),
             Err(error) => Err(transient(error)),
         }
     }
@@ -249,7 +253,16 @@ impl TokenSource {
         if let Err(error) = marked {
             tracing::warn!("cannot note that the session ended: {error}");
         }
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        *end = Some((record.login_id.clone(), error.clone()));
         over(record, error)
+    }
+
+    /// Why a login is over.
+    fn why_over(&self, record: &Record) -> SessionError {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = end.as_ref().filter(|(id, _)| *id == record.login_id);
+        known.map_or_else(|| self.expired(), |(_, why)| why.clone())
     }
 
     fn expired(&self) -> SessionError {

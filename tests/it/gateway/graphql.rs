@@ -325,6 +325,8 @@ async fn what_is_kept_back_is_noted_twice() {
     world.daemon.take().unwrap().stop().await;
     std::fs::write(&kept, older).unwrap();
     world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    // Another program may have had the port meanwhile.
+    super::files::until(|| std::net::TcpStream::connect(grant(&world).0).is_ok()).await;
     assert_eq!(post(&world, &create).await.0, 403);
     world.ctl(&["setup", "quilt3"]).await.ok();
     assert_eq!(

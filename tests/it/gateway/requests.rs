@@ -2,7 +2,7 @@
 
 use quilt_proto::api::CreateGrant;
 use quilt_proto::wire::GrantRequest;
-use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, KeySeed, StackConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -343,6 +343,44 @@ async fn an_answer_on_its_way_ends_with_the_login() {
         assert!(in_time.is_ok(), "begins: {begins}, elsewhere: {elsewhere}");
         assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "not as if that were all");
     }
+}
+
+/// Whoever is told that a grant is revoked is told that it gets nothing more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_on_its_way_ends_with_the_grant() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, token) = grant(&world);
+    // The listener stays, for the other grant.
+    let other = StackConfig::default();
+    let other = FakeStack::bind(other).await.unwrap();
+    let code = other.control().login_code("alice").unwrap();
+    let login = ["login", "--code-stdin", "--catalog", other.catalog_url()];
+    world.ctl_with_input(&login, &code).await.ok();
+    let grants = world.client().status().await.unwrap().grants;
+    let own = grants
+        .iter()
+        .find(|it| it.catalog_url.as_str() == world.stack.catalog_url());
+    let control = world.stack.control();
+    control.plant(Endpoint::Search, Fault::always(FaultKind::Hang));
+    let mut stream = TcpStream::connect(&authority).await.unwrap();
+    let headers = with_grant(&authority, &token).join("\r\n");
+    let request = format!("GET /api/search?action=search HTTP/1.1\r\n{headers}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    control
+        .wait_for_counts(|now| now.calls(Endpoint::Search) > 0)
+        .await;
+    world
+        .ctl(&["grants", "revoke", &own.unwrap().id])
+        .await
+        .ok();
+    let mut answer = [0; 12];
+    let limit = std::time::Duration::from_secs(5);
+    let answered = tokio::time::timeout(limit, stream.read_exact(&mut answer));
+    answered.await.expect("cut off").unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 40"), "{answer:?}");
+    TcpStream::connect(&authority)
+        .await
+        .expect("the listener is there");
 }
 
 /// Who asks with a grant at an address that is another catalog's is noted.

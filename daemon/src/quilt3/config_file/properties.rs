@@ -1,5 +1,7 @@
 //! `config.yml` as nobody would write it.
 
+use std::fs;
+
 use proptest::prelude::*;
 use tempfile::TempDir;
 

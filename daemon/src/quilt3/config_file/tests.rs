@@ -1,3 +1,5 @@
+use std::fs;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -139,4 +141,17 @@ fn who_changes_it_at_once_loses_nothing_of_each_other() {
         let kept = file.read().unwrap();
         assert!(keys.iter().all(|key| kept[*key] == value), "{kept:?}");
     }
+}
+
+#[test]
+fn a_pipe_in_its_place_stops_nobody() {
+    let (_dir, file) = file();
+    fs::create_dir(&file.dir).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(file.path())
+        .status();
+    assert!(made.unwrap().success());
+    let error = file.write("a: 1", true).unwrap_err();
+    assert!(error.to_string().contains("it is not a file"), "{error}");
+    assert!(file.write("a: 1", true).is_err());
 }

@@ -110,7 +110,7 @@ impl Caller {
         let (session, carried) = match self {
             Self::Grant(opened) => {
                 let session = app.sessions.session(opened.right.catalog());
-                let carried = forward(&app.stack, &session, request).await;
+                let carried = forward(&app.stack, &session, request, &opened.ended).await;
                 (session, carried)
             }
             Self::Key(holder) => {
