@@ -46,9 +46,7 @@ impl Session {
         }
         let mut second = self.renew(&first, timeout).await?;
         let mut outcome = request(second.clone()).await;
-        // Also the same once more, where somebody logged in meanwhile.
-        let may_be_as_old = second.is_from_store || second.token == first.token;
-        if may_be_as_old && self.refuses(&outcome, &second, is_about_token).await {
+        if second.is_from_store && self.refuses(&outcome, &second, is_about_token).await {
             second = self.renew(&second, timeout).await?;
             outcome = request(second.clone()).await;
         }
