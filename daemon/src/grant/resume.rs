@@ -99,12 +99,7 @@ impl Grants {
                 let Some(kept) = kept.iter().find(|kept| kept.id == *id) else {
                     return false;
                 };
-                if let Right::Registry {
-                    without_api_keys, ..
-                } = &mut grant.right
-                {
-                    *without_api_keys = kept.without_api_keys;
-                }
+                grant.right.set_without_api_keys(kept.without_api_keys);
                 true
             });
         }

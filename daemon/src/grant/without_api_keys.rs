@@ -41,7 +41,7 @@ impl Grants {
 
 impl Right {
     /// Answers whether that is new.
-    fn set_without_api_keys(&mut self, keep_back: bool) -> bool {
+    pub(super) fn set_without_api_keys(&mut self, keep_back: bool) -> bool {
         match self {
             Self::Registry {
                 without_api_keys, ..

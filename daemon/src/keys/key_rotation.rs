@@ -64,8 +64,8 @@ impl Keys {
             return Ok(under_way);
         }
         let owner = match owner {
-            Some(owner) => Some(owner),
-            None => Some(self.whose(session).await?),
+            Some(owner) => owner,
+            None => self.whose(session).await?,
         };
         let current = self.identify(session).await?;
         let old = match (&id, &current) {
@@ -83,7 +83,7 @@ impl Keys {
         let CreatedApiKey { api_key, secret } = made;
         let parsed = secret.expose().parse::<ApiKeySecret>();
         let works = match parsed.clone() {
-            Ok(parsed) => self.try_out(&registry, parsed, owner).await,
+            Ok(parsed) => self.try_out(&registry, parsed, &owner).await,
             Err(_) => Err(StackError::Invalid {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),
@@ -160,7 +160,7 @@ impl Keys {
         &self,
         registry: &RegistryUrl,
         key: ApiKeySecret,
-        owner: Option<String>,
+        owner: &str,
     ) -> Result<ApiKeySecret, StackError> {
         let mut tries = 1;
         let me = loop {
@@ -173,7 +173,7 @@ impl Keys {
             tries += 1;
             tokio::time::sleep(BETWEEN_TRIES).await;
         };
-        if LoginOutcome::other_than(&me, owner).is_some() {
+        if LoginOutcome::name(&me) != owner {
             return Err(StackError::Invalid {
                 host: registry.to_string(),
                 reason: format!("its new API key is {}'s", quoted::name(&me.name)),

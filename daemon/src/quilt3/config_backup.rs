@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use quilt_proto::python_sdk;
 use quilt_trust::Rights;
 
 /// Keeps a copy of what is there, with its rights, whatever the directory gives.
@@ -21,7 +22,7 @@ pub(super) fn keep(path: &Path, text: &str) -> io::Result<bool> {
         return Ok(true);
     }
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");
-    let backup = path.with_file_name(format!("config.yml.backup.{now}"));
+    let backup = path.with_file_name(format!("{}.backup.{now}", python_sdk::CONFIG_FILE));
     let rights = Rights::of(path)?;
     fs::copy(path, &backup)?;
     let copy = OpenOptions::new().write(true).open(&backup)?;

@@ -166,7 +166,7 @@ impl LoginOutcome {
     }
 
     /// Who it was so far, if that was somebody else.
-    pub fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
+    fn other_than(me: &Me, so_far: Option<String>) -> Option<String> {
         so_far.filter(|so_far| *so_far != LoginOutcome::name(me))
     }
 }

@@ -102,23 +102,19 @@ impl Session {
 
     /// Returns once whoever held the session then holds it no more.
     pub async fn held_no_more(self: Arc<Self>, holder: (Option<String>, KeySerial)) {
-        let mut identity = self.identity.watch();
-        while self.holder() == holder {
-            if identity.changed().await.is_err() {
-                return;
-            }
-        }
+        self.changed_so_that(|| self.holder() != holder).await;
     }
 
     /// Returns once nobody is logged in, and no key is set.
     pub async fn ended(&self) -> SessionError {
-        let mut identity = self.identity.watch();
-        while !self.is_logged_out() {
-            if identity.changed().await.is_err() {
-                break;
-            }
-        }
+        self.changed_so_that(|| self.is_logged_out()).await;
         self.logged_out()
+    }
+
+    async fn changed_so_that(&self, is_so: impl Fn() -> bool) {
+        let mut identity = self.identity.watch();
+        // The sender lives as long as the session.
+        while !is_so() && identity.changed().await.is_ok() {}
     }
 
     /// Everything obtained so far belongs to somebody else now.

@@ -86,7 +86,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Ok(()) => {}
         // Somebody else has revoked it meanwhile; or is logged in.
         Err(failure)
-            if failure.code() == exit::NOT_FOUND && !is_revoked(context, &rotated.api_key) => {}
+            if failure.code() == exit::NOT_FOUND && !is_gone(context, &rotated.api_key) => {}
         Err(failure) => return Err(still_works(failure)),
     }
     output::note(format_args!(
@@ -123,9 +123,10 @@ fn key_in_use(context: &Context) -> Result<Option<ApiKeySecret>, Failure> {
     Ok(token.and_then(|token| token.token.expose().parse().ok()))
 }
 
-/// Whether a key is known to work no more: two rotations of it get the same
-/// successor, and the other one has come to its end.
-fn is_revoked(context: &Context, key: &ApiKey) -> bool {
+/// Whether a key is known not to be an active one of whoever is logged in: two
+/// rotations of it get the same successor, and the other one has come to its end;
+/// or somebody else has logged in.
+fn is_gone(context: &Context, key: &ApiKey) -> bool {
     let active = ListApiKeys(ApiKeyFilter {
         name: Some(key.name.clone()),
         status: Some(ApiKeyStatus::Active),
@@ -144,7 +145,7 @@ fn take_back(
     failure: Failure,
 ) -> Failure {
     let old = &rotated.replaces;
-    if is_revoked(context, old) {
+    if is_gone(context, old) {
         let (what, _) = failure.apart();
         let what = format!(
             "{}; another rotation has revoked the old key {}, and whoever it was for has the new \

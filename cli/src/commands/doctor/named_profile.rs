@@ -6,8 +6,7 @@ use quilt_proto::{Command, ProfileName, quoted};
 use super::aws_profile::AwsFiles;
 use super::remedy;
 use super::variables::Variables;
-use crate::aws_variables;
-use crate::aws_variables::{AWS_DEFAULT_PROFILE, AWS_PROFILE};
+use crate::aws_variables::{self, AWS_DEFAULT_PROFILE, AWS_PROFILE};
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
     [AWS_DEFAULT_PROFILE, AWS_PROFILE]
