@@ -39,7 +39,8 @@ pub fn may_block<R>(work: impl FnOnce() -> R) -> R {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use parking_lot::Mutex;
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -49,13 +50,13 @@ mod tests {
 
     impl Log {
         fn is_caught(&self) -> bool {
-            String::from_utf8_lossy(&self.0.lock().unwrap()).contains(CAUGHT)
+            String::from_utf8_lossy(&self.0.lock()).contains(CAUGHT)
         }
     }
 
     impl std::io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -109,7 +110,7 @@ impl BodyRoom {
     /// A place for a body of up to `most` bytes, which holds nothing yet.
     pub fn enter(self: &Arc<Self>, holder: Holder, most: usize) -> Place {
         let changed = Arc::new(Notify::new());
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let id = state.next;
         state.next += 1;
         let entry = Entry {
@@ -130,13 +131,9 @@ impl BodyRoom {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     #[cfg(test)]
     pub(crate) fn free(&self) -> usize {
-        self.state().free
+        self.state.lock().free
     }
 }
 
@@ -150,12 +147,12 @@ impl Place {
         loop {
             let left = wait.saturating_sub(begun.elapsed());
             if left.is_zero() {
-                let mut state = self.room.state();
+                let mut state = self.room.state.lock();
                 state.stop_waiting(self.id);
                 return Err(NoRoom::Waited);
             }
             let changed = timeout(left.min(LOOK), self.changed.notified()).await;
-            let mut state = self.room.state();
+            let mut state = self.room.state.lock();
             let Some(entry) = state.bodies.get(&self.id) else {
                 return Err(NoRoom::Waited);
             };
@@ -173,7 +170,7 @@ impl Place {
 
     /// Asks for room; answers whether it is there already.
     fn ask(&self, bytes: usize) -> Result<bool, NoRoom> {
-        let mut state = self.room.state();
+        let mut state = self.room.state.lock();
         let Some(entry) = state.bodies.get_mut(&self.id) else {
             return Err(NoRoom::Waited);
         };
@@ -192,7 +189,13 @@ impl Place {
     /// Returns when this has lost its place to others.
     pub async fn lost(&self) -> NoRoom {
         loop {
-            let lost = self.room.state().bodies.get(&self.id).map(|it| it.lost);
+            let lost = self
+                .room
+                .state
+                .lock()
+                .bodies
+                .get(&self.id)
+                .map(|it| it.lost);
             match lost {
                 Some(None) => self.changed.notified().await,
                 Some(Some(lost)) => return lost,
@@ -203,7 +206,7 @@ impl Place {
 
     /// It has arrived whole: it holds what it is long, until this is dropped.
     pub fn arrived(&self, bytes: usize) {
-        let mut state = self.room.state();
+        let mut state = self.room.state.lock();
         if let Some(entry) = state.bodies.get_mut(&self.id) {
             let kept = bytes.min(entry.held);
             let excess = entry.held - kept;
@@ -216,7 +219,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.room.state();
+        let mut state = self.room.state.lock();
         if let Some(entry) = state.bodies.remove(&self.id) {
             state.free += entry.held;
         }

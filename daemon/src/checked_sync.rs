@@ -13,7 +13,7 @@ mod real {
     use std::future::Future;
 
     #[cfg_attr(test, expect(unused_imports, reason = "chosen by name there"))]
-    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use parking_lot::{Mutex, MutexGuard};
     pub(crate) use tokio::time::timeout;
     pub(crate) use tokio_util::task::AbortOnDropHandle as Scoped;
 

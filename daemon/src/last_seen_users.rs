@@ -1,8 +1,8 @@
 //! Who the stacks last said the users are, for whoever only looks.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use quilt_proto::wire::{Me, SessionUser};
 use quilt_proto::{CatalogUrl, Timestamp};
 
@@ -19,7 +19,7 @@ impl Users {
         now: Timestamp,
     ) -> Option<SessionUser> {
         let user = me.map(|me| user(me, now));
-        let mut users = self.users();
+        let mut users = self.0.lock();
         match &user {
             Some(user) => drop(users.insert(catalog.clone(), user.clone())),
             None => drop(users.remove(catalog)),
@@ -29,15 +29,11 @@ impl Users {
 
     /// Whoever it was, as long as the session is usable.
     pub fn of(&self, catalog: &CatalogUrl, is_usable: bool) -> Option<SessionUser> {
-        let mut users = self.users();
+        let mut users = self.0.lock();
         if !is_usable {
             users.remove(catalog);
         }
         users.get(catalog).cloned()
-    }
-
-    fn users(&self) -> MutexGuard<'_, BTreeMap<CatalogUrl, SessionUser>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -61,7 +61,7 @@ impl<W: Fn() -> T, T: Write> RepeatFilter<W> {
     }
 
     fn line(&self, line: &[u8], now: Instant) -> io::Result<()> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         let mut out = lines.overdue(now);
         if lines.is_new(line, now) {
             out.extend_from_slice(line);
@@ -196,7 +196,7 @@ mod tests {
 
     impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -207,7 +207,7 @@ mod tests {
 
     impl Kept {
         fn lines(&self) -> Vec<String> {
-            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let text = String::from_utf8(self.0.lock().clone()).unwrap();
             text.lines().map(str::to_owned).collect()
         }
     }
@@ -287,7 +287,7 @@ mod tests {
                 .collect();
             log.line(format!("T {name}\n").as_bytes(), now).unwrap();
         }
-        assert!(log.lines.lock().unwrap().by_text.len() <= MOST + 1);
+        assert!(log.lines.lock().by_text.len() <= MOST + 1);
         assert!(kept.lines().len() < MOST, "{}", kept.lines().len());
     }
 }

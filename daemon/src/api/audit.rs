@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::response::Response;
+use parking_lot::Mutex;
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{CatalogUrl, ErrorCode, ProfileName};
@@ -34,34 +35,30 @@ struct About {
 }
 
 impl Subject {
-    fn about(&self) -> MutexGuard<'_, About> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The catalog of the session it was resolved to.
     pub(super) fn resolved(&self, catalog: &CatalogUrl) {
-        self.about().catalog = Some(catalog.clone());
+        self.0.lock().catalog = Some(catalog.clone());
     }
 
     /// The profile it is about.
     pub(super) fn profile(&self, profile: &ProfileName) {
-        self.about().profile = Some(profile.clone());
+        self.0.lock().profile = Some(profile.clone());
     }
 
     /// The grant it made or took back.
     pub(super) fn grant(&self, id: &str) {
-        self.about().grant_id = Some(id.to_owned());
+        self.0.lock().grant_id = Some(id.to_owned());
     }
 
     /// What more there is to say of it, in a line.
     pub(super) fn request(&self, line: String) {
-        self.about().request = Some(line);
+        self.0.lock().request = Some(line);
     }
 
     /// One of several catalogs it is about, and how it went there.
     pub(super) fn one_of<T>(&self, catalog: &CatalogUrl, result: Result<T, &ApiError>) {
         let outcome = outcome(result);
-        self.about().others.push((catalog.clone(), outcome));
+        self.0.lock().others.push((catalog.clone(), outcome));
     }
 }
 
@@ -103,7 +100,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let about = mem::take(&mut *self.subject.about());
+        let about = mem::take(&mut *self.subject.0.lock());
         let event = Event {
             profile: about.profile.as_ref().map(ProfileName::as_str),
             grant_id: about.grant_id.as_deref(),

@@ -4,9 +4,10 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{Timestamp, state_files};
 use quilt_trust::{Access, Role, inode};
@@ -66,7 +67,7 @@ impl AuditFile {
             error,
             is_of_opening: !opens(&self.path),
         });
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        *self.failure.lock() = failure;
     }
 
     /// Sees whether lines could be written to what there is.

@@ -11,10 +11,11 @@ mod tally;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{Timestamp, quoted};
 use tokio::sync::oneshot;
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 pub use self::event::Event;
 use self::file::{AuditFile, Failure, SharedFailure, WRITE, opens};
 use self::tally::Tally;
-use self::writer::{WriterMessage, lock, run};
+use self::writer::{WriterMessage, run};
 use crate::files::{self, FileError};
 
 /// Events that may wait to be written; more are dropped, and counted.
@@ -63,7 +64,7 @@ impl AuditLog {
             .spawn(move || run(file, &inbox, &counted));
         if let Err(error) = &started {
             tracing::warn!("nothing is audited: {error}");
-            *lock(&failure) = Some(Failure {
+            *failure.lock() = Some(Failure {
                 error: FileError::of(WRITE, &path, error),
                 is_of_opening: false,
             });
@@ -81,7 +82,7 @@ impl AuditLog {
     /// Notes an event; never waits and never fails.
     pub fn record(&self, event: &Event<'_>) {
         self.recorded.fetch_add(1, Ordering::Relaxed);
-        let mut tally = lock(&self.tally);
+        let mut tally = self.tally.lock();
         let Some(line) = tally.count(event) else {
             return;
         };
@@ -105,7 +106,7 @@ impl AuditLog {
         let Failure {
             error,
             is_of_opening,
-        } = lock(&self.failure).clone()?;
+        } = self.failure.lock().clone()?;
         let is_mended = is_of_opening && opens(&self.path);
         (!is_mended).then_some(error)
     }

@@ -1,10 +1,11 @@
 //! The thread that writes, and sleeps while there is nothing to write.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::Timestamp;
 use quilt_proto::wire::AuditEntry;
 use tokio::sync::oneshot;
@@ -23,7 +24,7 @@ pub(super) enum WriterMessage {
 /// Carries orders out until nobody can give any.
 pub(super) fn run(mut file: AuditFile, inbox: &Receiver<WriterMessage>, tally: &Arc<Mutex<Tally>>) {
     loop {
-        let due = lock(tally).due_in();
+        let due = tally.lock().due_in();
         let order = match due {
             Some(due) => inbox.recv_timeout(due),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -48,12 +49,8 @@ pub(super) fn run(mut file: AuditFile, inbox: &Receiver<WriterMessage>, tally: &
 
 /// Writes repeats gathered for at least `age`, while others go on counting.
 fn flush(file: &mut AuditFile, tally: &Mutex<Tally>, age: Duration) {
-    let lines = lock(tally).flush(age);
+    let lines = tally.lock().flush(age);
     for line in lines {
         file.append(&line);
     }
-}
-
-pub(super) fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use quilt_proto::process_status;
 use tokio::runtime::Builder;
 
@@ -29,10 +29,6 @@ static BUSY: Mutex<Option<Busy>> = Mutex::new(None);
 /// How often any of them has.
 static WOKEN: AtomicU64 = AtomicU64::new(0);
 
-fn busy() -> MutexGuard<'static, Option<Busy>> {
-    BUSY.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn this_thread() -> i32 {
     rustix::thread::gettid().as_raw_nonzero().get()
 }
@@ -44,13 +40,15 @@ pub(super) fn watch(builder: &mut Builder) {
     }
     builder.on_thread_unpark(|| {
         let turn = WOKEN.fetch_add(1, Ordering::Relaxed);
-        busy().get_or_insert_default().insert(this_thread(), turn);
+        BUSY.lock()
+            .get_or_insert_default()
+            .insert(this_thread(), turn);
     });
     builder.on_thread_park(|| {
-        busy().get_or_insert_default().remove(&this_thread());
+        BUSY.lock().get_or_insert_default().remove(&this_thread());
     });
     builder.on_thread_stop(|| {
-        busy().get_or_insert_default().remove(&this_thread());
+        BUSY.lock().get_or_insert_default().remove(&this_thread());
     });
     let started = std::thread::Builder::new().name("watchdog".to_owned());
     if let Err(error) = started.spawn(look_on) {
@@ -60,7 +58,7 @@ pub(super) fn watch(builder: &mut Builder) {
 
 /// The runtime does without this thread for now.
 pub(super) fn leave() {
-    if let Some(busy) = busy().as_mut() {
+    if let Some(busy) = BUSY.lock().as_mut() {
         busy.remove(&this_thread());
     }
 }
@@ -77,7 +75,7 @@ fn look_on() {
     let mut asleep: HashMap<i32, Asleep> = HashMap::new();
     loop {
         std::thread::sleep(LOOK);
-        let now = busy().clone().unwrap_or_default();
+        let now = BUSY.lock().clone().unwrap_or_default();
         asleep.retain(|thread, _| now.contains_key(thread));
         for (thread, turn) in now {
             let Some(switches) = sleeping(thread) else {

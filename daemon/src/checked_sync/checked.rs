@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
-use std::sync::{LockResult, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -39,12 +38,12 @@ fn is_checked() -> bool {
 }
 
 pub(crate) enum Mutex<T> {
-    Real(std::sync::Mutex<T>),
+    Real(parking_lot::Mutex<T>),
     Checked(shuttle::sync::Mutex<T>),
 }
 
 pub(crate) enum MutexGuard<'a, T> {
-    Real(std::sync::MutexGuard<'a, T>),
+    Real(parking_lot::MutexGuard<'a, T>),
     Checked(shuttle::sync::MutexGuard<'a, T>),
 }
 
@@ -53,22 +52,16 @@ impl<T> Mutex<T> {
         if is_checked() {
             Self::Checked(shuttle::sync::Mutex::new(value))
         } else {
-            Self::Real(std::sync::Mutex::new(value))
+            Self::Real(parking_lot::Mutex::new(value))
         }
     }
 
-    pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         match self {
-            Self::Real(lock) => guarded(lock.lock(), MutexGuard::Real),
-            Self::Checked(lock) => guarded(lock.lock(), MutexGuard::Checked),
+            Self::Real(lock) => MutexGuard::Real(lock.lock()),
+            // A panic ends the check.
+            Self::Checked(lock) => MutexGuard::Checked(lock.lock().unwrap()),
         }
-    }
-}
-
-fn guarded<A, B>(taken: LockResult<A>, guard: impl Fn(A) -> B) -> LockResult<B> {
-    match taken {
-        Ok(taken) => Ok(guard(taken)),
-        Err(poisoned) => Err(PoisonError::new(guard(poisoned.into_inner()))),
     }
 }
 

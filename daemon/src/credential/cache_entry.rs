@@ -1,8 +1,9 @@
 //! What is held for one profile.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::ProfileName;
 use quilt_proto::wire::CredentialStatus;
 use tokio::time::Instant;
@@ -42,18 +43,14 @@ impl CacheEntry {
         }
     }
 
-    fn held_for(&self) -> MutexGuard<'_, Identity> {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether what is held was obtained for whoever the session is now.
     pub(super) fn is_current(&self) -> bool {
-        *self.held_for() == self.session.identity()
+        *self.identity.lock() == self.session.identity()
     }
 
     /// Drops what was obtained for somebody else.
     pub(super) fn follow(&self) {
-        let (mut held, now) = (self.held_for(), self.session.identity());
+        let (mut held, now) = (self.identity.lock(), self.session.identity());
         if *held != now {
             *held = now;
             self.refresher.reset();

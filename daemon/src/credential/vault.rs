@@ -1,9 +1,10 @@
 //! The cache: one refresher a catalog and profile.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, Command, ProfileName};
 use tokio::sync::watch;
@@ -93,11 +94,11 @@ impl Vault {
     }
 
     fn entries(&self) -> RwLockReadGuard<'_, Entries> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+        self.entries.read()
     }
 
     fn entries_mut(&self) -> RwLockWriteGuard<'_, Entries> {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+        self.entries.write()
     }
 
     /// What a profile's name stands for now.

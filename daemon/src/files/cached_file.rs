@@ -4,9 +4,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
+
+use parking_lot::RwLock;
 
 use super::{Stamp, directory};
 
@@ -128,7 +130,7 @@ impl<T> Cached<T> {
     pub fn get<E>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         let stamp = self.stamp();
         {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let known = self.known.read();
             if let Some((of, known)) = &*known
                 && Some(*of) == stamp
             {
@@ -140,7 +142,7 @@ impl<T> Cached<T> {
         let read = read().map(Arc::new);
         let settled = stamp.filter(|stamp| !stamp.is_young());
         let known = settled.zip(read.as_ref().ok().cloned());
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        *self.known.write() = known;
         read
     }
 

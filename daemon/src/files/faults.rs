@@ -4,14 +4,11 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 static FULL: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-fn locked(paths: &'static Mutex<BTreeSet<PathBuf>>) -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    paths.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The same path for everybody, however they come to it.
 fn real(path: &Path) -> PathBuf {
@@ -20,28 +17,28 @@ fn real(path: &Path) -> PathBuf {
 
 /// There is no room for anything new in a directory, until it is [`clear`]ed.
 pub(crate) fn fill(dir: &Path) {
-    locked(&FULL).insert(real(dir));
+    FULL.lock().insert(real(dir));
 }
 
 /// There is room again.
 pub(crate) fn clear(dir: &Path) {
-    locked(&FULL).remove(&real(dir));
+    FULL.lock().remove(&real(dir));
 }
 
 /// A lock that a test has is not waited for in real time: it is held for longer
 /// than anybody waits.
 pub(crate) fn hold(lock: &Path) {
-    locked(&HELD).insert(real(lock));
+    HELD.lock().insert(real(lock));
 }
 
 /// The lock is free.
 pub(crate) fn let_go(lock: &Path) {
-    locked(&HELD).remove(&real(lock));
+    HELD.lock().remove(&real(lock));
 }
 
 /// Fails as a write to a full disk does.
 pub(super) fn room(dir: &Path) -> io::Result<()> {
-    if locked(&FULL).contains(&real(dir)) {
+    if FULL.lock().contains(&real(dir)) {
         return Err(io::ErrorKind::StorageFull.into());
     }
     Ok(())
@@ -49,5 +46,5 @@ pub(super) fn room(dir: &Path) -> io::Result<()> {
 
 /// Whether a test has the lock.
 pub(super) fn is_held(lock: &Path) -> bool {
-    locked(&HELD).contains(&real(lock))
+    HELD.lock().contains(&real(lock))
 }

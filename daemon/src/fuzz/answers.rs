@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
+use parking_lot::Mutex;
 use quilt_proto::wire::{ApiKeyFilter, NewApiKey};
 use quilt_proto::{CatalogUrl, Problem, RegistryUrl, Secret, Timestamp};
 use tokio::runtime::{Builder, Runtime};
@@ -69,10 +70,7 @@ fn answer(mut stream: std::net::TcpStream) {
             Ok(length) => asked.extend_from_slice(&part[..length]),
         }
     }
-    let answer = ANSWER
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let answer = ANSWER.lock().clone();
     let _ = stream.write_all(&answer);
     let _ = stream.shutdown(std::net::Shutdown::Write);
     while matches!(stream.read(&mut part), Ok(1..)) {}
@@ -103,7 +101,7 @@ pub(super) fn stack(data: &[u8]) {
         .into_bytes()
     };
     bytes.extend_from_slice(body);
-    *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    *ANSWER.lock() = bytes;
     let Registry {
         runtime,
         client,

@@ -1,8 +1,9 @@
 //! What the catalog publishes of itself, with the gateway as its registry.
 
+use parking_lot::Mutex;
 use quilt_proto::python_sdk;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_proto::CatalogUrl;
@@ -36,7 +37,7 @@ struct CachedConfig {
 
 impl ConfigJsonCache {
     fn of(&self, catalog: &CatalogUrl) -> CacheEntry {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         Arc::clone(all.entry(catalog.clone()).or_default())
     }
 }

@@ -16,9 +16,10 @@ mod proxy;
 mod secret_filter;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -101,12 +102,8 @@ impl Gateway {
         self.sdk_files.files()
     }
 
-    fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn start_guard(&self) {
-        let mut guard = self.guard();
+        let mut guard = self.guard.lock();
         if guard
             .as_ref()
             .is_some_and(|guard| !guard.task.is_finished())
@@ -129,7 +126,7 @@ impl Gateway {
 
     /// Returns when the guard touches the SDK's files no more.
     async fn stop_guard(&self) {
-        let guard = self.guard().take();
+        let guard = self.guard.lock().take();
         if let Some(Guard { task, stop }) = guard {
             stop.cancel();
             // It panicked or it ended: both are ends.

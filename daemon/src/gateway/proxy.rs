@@ -1,6 +1,6 @@
 //! One request of the SDK, carried to the real registry.
 
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use quilt_network::{Failure, Origin};
 use quilt_proto::{Reason, RegistryUrl, Secret};
 use serde_json::Value;
@@ -68,7 +69,7 @@ pub async fn forward(
             if !is_doubtful {
                 return Ok(answer);
             }
-            *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            *refusal.lock() = Some(answer);
             Err(StackError::Unauthorized {
                 host: String::new(),
                 message: Reason::Own(""),
@@ -81,7 +82,7 @@ pub async fn forward(
         ended = session.ended() => Err(ended),
         () = revoked.cancelled() => Err(session.logged_out()),
     };
-    let refusal = refusal.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let refusal = refusal.into_inner();
     match (carried, refusal) {
         (Err(SessionError::Stack(StackError::Unauthorized { .. })), Some(refusal)) => Ok(refusal),
         (carried, _) => carried,

@@ -99,12 +99,12 @@ impl Grants {
     }
 
     fn expires(&self, id: &str) -> Option<Deadline> {
-        self.state().grants.get(id).map(|grant| grant.expires)
+        self.state.lock().grants.get(id).map(|grant| grant.expires)
     }
 
     fn renew(&self, id: &str) -> Moment {
         let now = self.clock.now();
-        if let Some(grant) = self.state().grants.get_mut(id) {
+        if let Some(grant) = self.state.lock().grants.get_mut(id) {
             grant.expires = now.after(PROCESS_BOUND_SECONDS);
         }
         now

@@ -1,8 +1,9 @@
 //! Grants that outlive the daemon, written down and taken up again.
 
 use std::io;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::lifetime::PERSISTENT_SECONDS;
@@ -21,7 +22,7 @@ impl Grants {
             Persistent::default()
         });
         let now = self.clock.now();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.port = kept.port;
         for kept in kept.grants {
             // One that is over is revoked later: the clock may be wrong until then.
@@ -55,7 +56,7 @@ impl Grants {
     /// told, if there are such grants and no listener. Another daemon may have
     /// had it until now: what it took back is not taken up.
     pub fn reopen(&self, open: impl FnOnce(u16) -> io::Result<Endpoint>) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         self.drop_revoked(&mut state)?;
         let is_persistent = state.grants.values().any(|grant| grant.is_persistent);
         if let Some(port) = state.port
@@ -70,7 +71,7 @@ impl Grants {
 
     /// The grants, without those that another daemon took back.
     pub(super) fn as_written(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         self.follow_file(&mut state);
         state
     }

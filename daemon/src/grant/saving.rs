@@ -40,7 +40,7 @@ impl Grants {
             return Ok(());
         };
         let (port, changed, unrevoked) = {
-            let state = self.state();
+            let state = self.state.lock();
             (state.port, state.to_be_kept(ids), state.unrevoked.clone())
         };
         let change = move |kept: &mut Persistent| {
@@ -88,10 +88,10 @@ impl Grants {
         let revoked = self.try_remove_saved(id).await;
         if let Err(error) = &revoked {
             tracing::warn!("cannot write down the grants: {}", files::words(error));
-            if self.state().unrevoked.insert(id.to_owned()) {
+            if self.state.lock().unrevoked.insert(id.to_owned()) {
                 let (grants, id) = (Arc::clone(self), id.to_owned());
                 tokio::spawn(async move {
-                    while grants.state().unrevoked.contains(&id) {
+                    while grants.state.lock().unrevoked.contains(&id) {
                         grants.clock.sleep(AGAIN).await;
                         if grants.try_remove_saved(&id).await.is_ok() {
                             return;
@@ -105,7 +105,7 @@ impl Grants {
 
     /// Whether a grant was taken back that is still written down.
     pub(super) fn is_unrevoked(&self, id: &str) -> bool {
-        self.state().unrevoked.contains(id)
+        self.state.lock().unrevoked.contains(id)
     }
 
     async fn try_remove_saved(&self, id: &str) -> io::Result<()> {
@@ -118,7 +118,7 @@ impl Grants {
             kept.grants.retain(|kept| kept.id != revoked);
         })
         .await?;
-        self.state().unrevoked.remove(id);
+        self.state.lock().unrevoked.remove(id);
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Grants {
         };
         let _turn = self.turn().await?;
         Self::update(file, |kept| *kept = Persistent::default()).await?;
-        self.state().unrevoked.clear();
+        self.state.lock().unrevoked.clear();
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl Grants {
                 tracing::warn!("cannot write down the grants: {}", files::words(error));
                 grants.clock.sleep(AGAIN).await;
             }
-            if let Some(grant) = grants.state().grants.get_mut(&id) {
+            if let Some(grant) = grants.state.lock().grants.get_mut(&id) {
                 grant.saving = Saving::Saved;
                 if saved.is_ok() {
                     grant.written = grant.expires.wall;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use quilt_proto::wire::GrantStatus;
 use quilt_proto::{CatalogUrl, Timestamp};
 use subtle::Choice;
@@ -48,7 +49,7 @@ pub struct Grants {
     pub(super) changes: Changes,
     /// One change of the file at a time.
     pub(super) changing: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Default)]
@@ -124,10 +125,6 @@ impl Grants {
         }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes a grant. `open` is called for the first one of its kind, and
     /// starts the listener; it is told the port that programs know, if any.
     /// Must be called inside a tokio runtime.
@@ -180,7 +177,7 @@ impl Grants {
             _ended: ended.clone().drop_guard(),
         };
         let (address, superseded) = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             if is_persistent {
                 self.drop_revoked(&mut state).map_err(GrantError::Unsaved)?;
             }
@@ -202,14 +199,14 @@ impl Grants {
             (address, superseded)
         };
         if is_persistent {
-            let kept: Vec<_> = self.state().grants.keys().cloned().collect();
+            let kept: Vec<_> = self.state.lock().grants.keys().cloned().collect();
             if let Err(error) = self.save(&kept).await {
-                let mut state = self.state();
+                let mut state = self.state.lock();
                 state.remove(&id);
                 state.restore_superseded(superseded);
                 return Err(GrantError::Unsaved(error));
             }
-            if let Some(grant) = self.state().grants.get_mut(&id) {
+            if let Some(grant) = self.state.lock().grants.get_mut(&id) {
                 grant.saving = Saving::Saved;
             }
         }
@@ -237,7 +234,7 @@ impl Grants {
     /// Takes back every grant of a kind, for good; answers how many there were.
     pub async fn revoke_kind(&self, kind: Kind) -> Result<usize, GrantError> {
         let ended = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let before = state.grants.len();
             state.grants.retain(|_, grant| grant.right.kind() != kind);
             state.endpoints.remove(&kind);
@@ -247,21 +244,21 @@ impl Grants {
         if kind == Kind::Registry {
             let half = |source| GrantError::HalfRevoked { id: None, source };
             self.remove_all_saved().await.map_err(half)?;
-            self.state().port = None;
+            self.state.lock().port = None;
         }
         Ok(ended)
     }
 
     /// Stops listening, because the daemon does.
     pub fn close(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.grants.clear();
         state.endpoints.clear();
     }
 
     /// Ends a grant at once, and then for good; false if there is none.
     pub(super) async fn end(self: &Arc<Self>, id: &str, reason: &str) -> io::Result<bool> {
-        let ended = self.state().remove(id);
+        let ended = self.state.lock().remove(id);
         let is_persistent = match ended {
             Some(grant) => {
                 tracing::info!(id, reason, "grant ended");
@@ -281,7 +278,7 @@ impl Grants {
     /// called inside a tokio runtime.
     pub fn open(self: &Arc<Self>, token: &str) -> Option<AuthorizedGrant> {
         let now = self.clock.now();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let id = state.find(token, now)?;
         if state.grants.get(&id)?.is_persistent {
             // Another daemon may have taken it back.
@@ -311,20 +308,20 @@ impl Grants {
 
     /// Where grants of a kind are good, while somebody listens there.
     pub fn address(&self, kind: Kind) -> Option<SocketAddr> {
-        let state = self.state();
+        let state = self.state.lock();
         state.endpoints.get(&kind).map(|endpoint| endpoint.address)
     }
 
     /// Whether grants of any kind are good at a port.
     pub fn listens_at(&self, port: u16) -> bool {
-        let state = self.state();
+        let state = self.state.lock();
         let mut endpoints = state.endpoints.values();
         endpoints.any(|endpoint| endpoint.address.port() == port)
     }
 
     /// The port programs have been told, whether somebody listens there or not.
     pub fn port(&self) -> Option<u16> {
-        self.state().port
+        self.state.lock().port
     }
 
     /// The catalogs whose registry some grant opens that is kept.

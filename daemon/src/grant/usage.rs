@@ -16,7 +16,7 @@ impl Grants {
     /// Whether a program may come for these credentials any time.
     pub fn uses(&self, catalog: &CatalogUrl, profile: &ProfileName) -> bool {
         let now = self.clock.now();
-        self.state().grants.values().any(|grant| {
+        self.state.lock().grants.values().any(|grant| {
             let lives = !grant.expires.reached(now);
             lives && grant.right.catalog() == catalog && grant.right.profile() == Some(profile)
         })

@@ -17,7 +17,7 @@ impl Grants {
     /// also for programs that run. Answers whether that is new.
     pub async fn set_without_api_keys(&self, keep_back: bool) -> Result<bool, GrantError> {
         let mut changed = Vec::new();
-        for (id, grant) in &mut self.state().grants {
+        for (id, grant) in &mut self.state.lock().grants {
             if grant.right.set_without_api_keys(keep_back) {
                 changed.push(id.clone());
             }
@@ -26,7 +26,7 @@ impl Grants {
         if saved.is_err() && !keep_back {
             // It would be back with the next daemon. A restriction that is not
             // written down holds until then all the same.
-            let mut state = self.state();
+            let mut state = self.state.lock();
             for id in &changed {
                 if let Some(grant) = state.grants.get_mut(id) {
                     grant.right.set_without_api_keys(true);

@@ -51,8 +51,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_yields_lets_others_go_first() {
-        let order = std::sync::Mutex::new(Vec::new());
-        let note = |word| order.lock().unwrap().push(word);
+        let order = parking_lot::Mutex::new(Vec::new());
+        let note = |word| order.lock().push(word);
         let yields = async {
             let future = pin!(async {
                 tokio::task::yield_now().await;
@@ -63,6 +63,6 @@ mod tests {
         let other = async { note("another") };
         let (ended, ()) = tokio::join!(yields, other);
         assert_eq!(ended, Ok(()));
-        assert_eq!(*order.lock().unwrap(), ["another", "after the others"]);
+        assert_eq!(*order.lock(), ["another", "after the others"]);
     }
 }

@@ -11,10 +11,11 @@ mod slot;
 mod tests;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub(in crate::listen) use self::book::{Order, Turn};
@@ -106,13 +107,9 @@ impl ConnectionLimiter {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Slots that `origin` holds.
     pub(super) fn held(&self, origin: &Origin) -> usize {
-        self.state().book.held(origin)
+        self.state.lock().book.held(origin)
     }
 
     /// Returns when somebody has gone or has nothing more to ask, and after a
@@ -136,7 +133,7 @@ impl ConnectionLimiter {
     ) -> Option<Slot> {
         let now = now();
         let since = |at: Instant| now.saturating_duration_since(at);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let is_pressed = since(newcomer.began) >= TIMEOUT
             || state.pressed.is_some_and(|at| since(at) < PRESSURE);
         let search = Search {
@@ -175,7 +172,7 @@ impl ConnectionLimiter {
     /// and waits for a moment. Whether there was anybody.
     pub(super) async fn shed(&self) -> bool {
         let evicted = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let evicted = state.book.shed();
             self.tell(&state, evicted);
             evicted
@@ -213,7 +210,7 @@ impl ConnectionLimiter {
     }
 
     fn remove(&self, id: Id) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let turns = state.book.remove(id);
         state.links.remove(&id);
         Self::wake(&state, turns);

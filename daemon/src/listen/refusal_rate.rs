@@ -1,8 +1,9 @@
 //! How many refusals get an answer with a reason and a line in the log: whoever
 //! guesses is told nothing more beyond that.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 /// A token bucket.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl RateLimit {
     /// Takes a token; answers whether there was one.
     pub fn allow(&self) -> bool {
         let now = Instant::now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let gained = now.duration_since(state.1).as_secs_f64() * Self::PER_SECOND;
         let left = (state.0 + gained).min(Self::BURST);
         let allowed = left >= 1.0;

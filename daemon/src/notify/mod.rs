@@ -8,9 +8,9 @@ mod named_paths;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use quilt_trust::Role;
 
 use quilt_proto::state_files;
@@ -103,7 +103,7 @@ impl Notifier {
     }
 
     fn news(&self, current: Vec<Notification>, now: Instant) -> Vec<Notification> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         let before = told.ids.take().unwrap_or_else(|| self.read());
         let (mut ids, mut news) = (BTreeSet::new(), Vec::new());
         for notice in current {

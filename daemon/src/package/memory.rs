@@ -1,11 +1,12 @@
 //! A store in memory that fails on demand, for tests.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 
 use super::StoreError;
 use super::store::{Batches, Entry, Modified, Store};
@@ -33,15 +34,15 @@ pub(super) struct Memory(Arc<Mutex<State>>);
 impl Memory {
     pub(super) fn put(&self, key: &str, content: &str, modified: Modified) {
         let value = (Bytes::copy_from_slice(content.as_bytes()), modified);
-        self.0.lock().unwrap().objects.insert(key.to_owned(), value);
+        self.0.lock().objects.insert(key.to_owned(), value);
     }
 
     pub(super) fn keys(&self) -> Vec<String> {
-        self.0.lock().unwrap().objects.keys().cloned().collect()
+        self.0.lock().objects.keys().cloned().collect()
     }
 
     pub(super) fn text(&self, key: &str) -> Option<String> {
-        let state = self.0.lock().unwrap();
+        let state = self.0.lock();
         let (content, _) = state.objects.get(key)?;
         Some(String::from_utf8_lossy(content).into_owned())
     }
@@ -49,16 +50,16 @@ impl Memory {
     /// From the given request on (0 is the next) everything fails, as it does
     /// for a program that is killed; `None` heals.
     pub(super) fn fail_from(&self, fault: Option<(usize, Fault)>) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         (state.requests, state.fault) = (0, fault);
     }
 
     pub(super) fn requests(&self) -> usize {
-        self.0.lock().unwrap().requests
+        self.0.lock().requests
     }
 
     fn request<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         let at = state.requests;
         state.requests += 1;
         let down = Err(StoreError::Unreachable {

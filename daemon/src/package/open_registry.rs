@@ -1,8 +1,9 @@
 //! Opens registries.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use quilt_network::Network;
 use quilt_proto::PackageName;
 use quilt_proto::aws::Region;
@@ -88,10 +89,7 @@ impl Packages {
     /// version is the newest that remains is decided before it is acted upon.
     pub async fn lock(&self, registry: &Registry, name: &PackageName) -> OwnedMutexGuard<()> {
         let lock = {
-            let mut locks = self
-                .deletions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut locks = self.deletions.lock();
             locks.retain(|_, lock| lock.strong_count() > 0);
             let slot = locks
                 .entry((registry.url().to_owned(), name.clone()))

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use quilt_proto::wire::ConfigValues;
 use quilt_proto::{CatalogUrl, RegistryUrl, python_sdk, quoted};
 use quilt_trust::Role;
@@ -90,7 +91,7 @@ impl ConfigFile {
     /// SDK take no turns, nor does a daemon with another state directory.
     pub(super) fn turn(&self) -> Turn<'_> {
         // For as long as a small file takes to write.
-        let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.turn.lock();
         Turn { _guard: guard }
     }
 

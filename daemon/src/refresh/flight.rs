@@ -1,6 +1,6 @@
 //! The state behind a refresher, and the one task that fetches.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quilt_proto::Timestamp;
@@ -54,7 +54,7 @@ impl<S: Source> Inner<S> {
 
     fn state(&self) -> MutexGuard<'_, State<S>> {
         // Every change below is complete before anything can panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn changed(&self) -> Notified<'_> {

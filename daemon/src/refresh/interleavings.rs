@@ -7,11 +7,12 @@
 //! channels run under shuttle as they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_proto::Timestamp;
 use shuttle::future::{JoinHandle, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
@@ -102,14 +103,14 @@ impl Source for Arc<Upstream> {
 
     async fn fetch(&self, held: Option<Value>) -> Result<Value, Failure<Trouble>> {
         self.begun.fetch_add(1, SeqCst);
-        if let Some(left) = self.killed.lock().unwrap().as_mut() {
+        if let Some(left) = self.killed.lock().as_mut() {
             assert!(*left > 0, "fetched although killed");
             *left -= 1;
         }
         let line = held.and_then(|held| held.line);
         let began = self.event();
         if let Some(line) = line {
-            let mut lines = self.lines.lock().unwrap();
+            let mut lines = self.lines.lock();
             let others = lines.entry(line).or_default();
             assert_eq!(*others, 0, "two fetches at once");
             *others += 1;
@@ -118,7 +119,7 @@ impl Source for Arc<Upstream> {
             yield_now().await;
         }
         if let Some(line) = line {
-            *self.lines.lock().unwrap().entry(line).or_default() -= 1;
+            *self.lines.lock().entry(line).or_default() -= 1;
         }
         match (self.breaks && chance(40), chance(30)) {
             (false, _) => Ok(self.value(began, line, 3600)),
@@ -166,7 +167,7 @@ impl World {
     fn publish(&self) {
         let up = &self.upstream;
         let (began, life) = (up.event(), if chance(50) { 3600 } else { 2 });
-        *up.killed.lock().unwrap() = None;
+        *up.killed.lock() = None;
         self.refresher.publish(up.value(began, Some(began), life));
         up.floor.store(began, SeqCst);
     }
@@ -174,7 +175,7 @@ impl World {
     fn reset(&self) {
         let up = &self.upstream;
         let began = up.event();
-        *up.killed.lock().unwrap() = None;
+        *up.killed.lock() = None;
         self.refresher.reset();
         up.floor.store(began, SeqCst);
     }
@@ -184,7 +185,7 @@ impl World {
         let up = &self.upstream;
         let began = up.event();
         self.refresher.invalidate(Trouble { began });
-        *up.killed.lock().unwrap() = Some(up.pending());
+        *up.killed.lock() = Some(up.pending());
         up.floor.store(began, SeqCst);
     }
 
@@ -326,15 +327,15 @@ fn a_race_is_found() {
                 .map(|_| {
                     let count = Arc::clone(&count);
                     spawn(async move {
-                        let seen = *count.lock().unwrap();
-                        *count.lock().unwrap() = seen + 1;
+                        let seen = *count.lock();
+                        *count.lock() = seen + 1;
                     })
                 })
                 .collect();
             for task in tasks {
                 task.await.unwrap();
             }
-            assert_eq!(*count.lock().unwrap(), 2);
+            assert_eq!(*count.lock(), 2);
         });
     };
     assert!(std::panic::catch_unwind(race).is_err());

@@ -3,10 +3,10 @@
 mod refused;
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -53,12 +53,7 @@ impl Source for Arc<Scripted> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        let step = self
-            .script
-            .lock()
-            .unwrap()
-            .pop_front()
-            .unwrap_or(Step::Live(3600));
+        let step = self.script.lock().pop_front().unwrap_or(Step::Live(3600));
         match step {
             Step::Live(life) => Ok(Value {
                 serial,
@@ -114,7 +109,7 @@ impl World {
     }
 
     fn script(&self, step: Step) {
-        self.source.script.lock().unwrap().push_back(step);
+        self.source.script.lock().push_back(step);
     }
 
     async fn value(&self) -> Result<Value, RefreshError<String>> {
@@ -219,7 +214,7 @@ async fn once_the_source_delivers_again_nothing_stale_is_handed_out() {
     );
     world.value().await.unwrap();
     world.clock.advance(2500);
-    while !world.source.script.lock().unwrap().is_empty() {
+    while !world.source.script.lock().is_empty() {
         assert_eq!(world.value().await.unwrap().serial, 1);
         world.clock.advance(1);
     }

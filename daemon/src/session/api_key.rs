@@ -126,13 +126,13 @@ impl Session {
     /// is not needed.
     pub fn is_key_forgotten(&self) -> bool {
         // One lock at a time.
-        let forgotten = self.state().key_forgotten;
+        let forgotten = self.state.lock().key_forgotten;
         forgotten && !self.api_key.is_set()
     }
 
     /// There is a key that could not be read at the start: it was not forgotten.
     pub fn set_unread_key(&self, why: String, remedy: Command) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.key_forgotten = false;
         state.unread_key = Some(UnreadKey { why, remedy });
     }
@@ -141,7 +141,7 @@ impl Session {
     /// set another, or said that it is not needed.
     pub fn unread_key(&self) -> Option<UnreadKey> {
         // One lock at a time.
-        let unread = self.state().unread_key.clone()?;
+        let unread = self.state.lock().unread_key.clone()?;
         (!self.api_key.is_set()).then_some(unread)
     }
 
@@ -152,7 +152,7 @@ impl Session {
         let _turn = self.epochs.lock_key_note();
         let is_set = self.api_key.is_set();
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.key_forgotten = false;
             state.unread_key = None;
         }
@@ -179,7 +179,7 @@ impl Session {
         let is_over = over.is_some_and(|error| {
             error.is_end_of_login() || matches!(error, SessionError::LoggedOut(_))
         });
-        !is_over && self.state().login.is_some()
+        !is_over && self.state.lock().login.is_some()
     }
 
     /// Sets an API key over the interactive login, for everything, at once.

@@ -2,8 +2,7 @@
 //! What it holds is in `key_in_use.rs`, what that changes for requests in
 //! `api_key.rs`; who sets and drops it, in `keys/set_key.rs`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::Mutex;
 use quilt_proto::wire::{ApiKey, SessionStatus};
 use quilt_proto::{ApiKeySecret, RegistryUrl, Secret};
 use tokio::sync::watch;
@@ -56,10 +55,6 @@ impl ApiKeySlot {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Which key is in use, whether or not it works.
     pub fn serial(&self) -> KeySerial {
         KeySerial(*self.serial.borrow())
@@ -72,7 +67,7 @@ impl ApiKeySlot {
 
     /// Whether there is a key.
     pub fn is_set(&self) -> bool {
-        self.state().key.is_some()
+        self.state.lock().key.is_some()
     }
 
     /// Uses a key, unless `is_over` says that it comes too late.
@@ -84,7 +79,7 @@ impl ApiKeySlot {
         now: Moment,
         is_over: impl FnOnce() -> bool,
     ) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         // Looked at under the lock: who ends this takes the key out afterwards.
         if is_over() {
             return false;
@@ -97,7 +92,7 @@ impl ApiKeySlot {
 
     /// Drops the key; answers whether there was one.
     pub(super) fn clear(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.rotations.clear();
         let had = state.key.take().is_some();
         if had {
@@ -108,54 +103,54 @@ impl ApiKeySlot {
 
     /// A copy of the key, refused or not.
     pub fn secret(&self) -> Option<Secret> {
-        self.state().key.as_ref().map(KeyInUse::copy)
+        self.state.lock().key.as_ref().map(KeyInUse::copy)
     }
 
     /// The next daemon reads the key again where this one did at its start.
     pub fn set_origin(&self, origin: KeyOrigin) {
-        if let Some(key) = &mut self.state().key {
+        if let Some(key) = &mut self.state.lock().key {
             key.origin = Some(origin);
         }
     }
 
     /// What tells the key from others.
     pub fn mark(&self) -> Option<KeyMark> {
-        self.state().key.as_ref().map(KeyInUse::mark)
+        self.state.lock().key.as_ref().map(KeyInUse::mark)
     }
 
     /// The key that would be lost with this daemon, and where it is sent, if
     /// that is settled.
     pub fn to_hand_over(&self) -> Option<(Secret, Option<RegistryUrl>)> {
-        let state = self.state();
+        let state = self.state.lock();
         let key = state.key.as_ref().filter(|key| key.origin.is_none())?;
         Some((key.copy(), key.registry.clone()))
     }
 
     /// Where the key has succeeded, with a copy of it.
     pub fn settled(&self) -> Option<(RegistryUrl, Secret)> {
-        let state = self.state();
+        let state = self.state.lock();
         let key = state.key.as_ref()?;
         Some((key.registry.clone()?, key.copy()))
     }
 
     /// Where the key is sent, if that is settled.
     pub(super) fn registry(&self) -> Option<RegistryUrl> {
-        self.state().key.as_ref()?.registry.clone()
+        self.state.lock().key.as_ref()?.registry.clone()
     }
 
     /// Why the key is sent nowhere, if it is not.
     pub fn untrusted_registry(&self) -> Option<UntrustedRegistry> {
-        self.state().key.as_ref()?.untrusted_registry.clone()
+        self.state.lock().key.as_ref()?.untrusted_registry.clone()
     }
 
     /// What the stack said of the key.
     pub fn info(&self) -> Option<KeyInfo> {
-        self.state().key.as_ref().map(|key| key.info.clone())
+        self.state.lock().key.as_ref().map(|key| key.info.clone())
     }
 
     /// Keeps what the stack says of a key, if it still is the one in use.
     pub fn set_info(&self, secret: &Secret, info: KeyInfo) {
-        if let Some(key) = self.state().key.as_mut().filter(|key| key.is(secret)) {
+        if let Some(key) = self.state.lock().key.as_mut().filter(|key| key.is(secret)) {
             key.info = info;
         }
         self.identity.events().changes.announce();
@@ -172,7 +167,7 @@ impl ApiKeySlot {
         now: Moment,
         is_over: impl FnOnce() -> bool,
     ) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if is_over() {
             return false;
         }
@@ -201,24 +196,24 @@ impl ApiKeySlot {
     /// The first that is found among rotations whose successors are not known to
     /// be kept, the newest first.
     pub fn rotation<T>(&self, find: impl FnMut(&Rotation) -> Option<T>) -> Option<T> {
-        self.state().rotations.iter().rev().find_map(find)
+        self.state.lock().rotations.iter().rev().find_map(find)
     }
 
     /// Forgets them: whoever made them is not logged in any more.
     pub(super) fn forget_rotations(&self) {
-        self.state().rotations.clear();
+        self.state.lock().rotations.clear();
     }
 
     /// The keys that such rotations have left.
     pub fn unfinished(&self) -> Vec<ApiKey> {
-        let state = self.state();
+        let state = self.state.lock();
         let keys = state.rotations.iter();
         keys.map(|rotation| rotation.old.clone()).collect()
     }
 
     /// A key of this id is gone, which settles a rotation it had part in.
     pub fn settle(&self, id: &str) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let has_part = |rotation: &Rotation| rotation.old.id == id || rotation.new.id == id;
         state.rotations.retain(|rotation| !has_part(rotation));
         if let Some(key) = &mut state.key {
@@ -229,7 +224,7 @@ impl ApiKeySlot {
     /// The key as anybody may use it now. While the stack refuses it, it is
     /// sent nowhere on anybody's account.
     pub(super) fn usable(&self) -> KeyState {
-        let state = self.state();
+        let state = self.state.lock();
         match &state.key {
             None => KeyState::None,
             Some(key) if key.is_refused() => KeyState::Refused(key.mark()),
@@ -248,7 +243,7 @@ impl ApiKeySlot {
         serial: KeySerial,
         registry: &Result<RegistryUrl, super::SessionError>,
     ) -> Option<(Secret, Identity)> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         // It has to be the same key still.
         if self.serial() != serial {
             return None;
@@ -264,7 +259,7 @@ impl ApiKeySlot {
     /// The stack accepted the key at this registry. Answers whether that
     /// settles where it is sent.
     pub(super) fn accepted(&self, secret: &Secret, registry: &RegistryUrl) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let Some(key) = state.key.as_mut().filter(|key| key.is(secret)) else {
             return false;
         };
@@ -283,7 +278,7 @@ impl ApiKeySlot {
 
     /// The stack refused the key, twice.
     pub(super) fn set_refused(&self, secret: &Secret, now: Moment) {
-        if let Some(key) = self.state().key.as_mut().filter(|key| key.is(secret)) {
+        if let Some(key) = self.state.lock().key.as_mut().filter(|key| key.is(secret)) {
             key.recheck.refused(now);
         }
         self.serial.send_modify(|_| {});
@@ -293,7 +288,7 @@ impl ApiKeySlot {
     /// The stack could not be asked about the key.
     pub fn unanswered(&self, serial: KeySerial, now: Moment, retry_after: Option<u32>) {
         if self.serial() == serial
-            && let Some(key) = &mut self.state().key
+            && let Some(key) = &mut self.state.lock().key
         {
             key.recheck.unanswered(now, retry_after);
         }
@@ -307,7 +302,7 @@ impl ApiKeySlot {
             if *serials.borrow_and_update() != serial.0 {
                 return None;
             }
-            if let Some(due) = self.state().key.as_ref()?.recheck.due() {
+            if let Some(due) = self.state.lock().key.as_ref()?.recheck.due() {
                 return Some(due);
             }
             serials.changed().await.ok()?;
@@ -315,7 +310,7 @@ impl ApiKeySlot {
     }
 
     pub(super) fn status(&self, refused: impl FnOnce(KeyMark) -> String) -> Option<SessionStatus> {
-        let state = self.state();
+        let state = self.state.lock();
         let key = state.key.as_ref()?;
         Some(key.status(|| refused(key.mark())))
     }

@@ -86,7 +86,7 @@ impl Session {
             match bearer.kind {
                 TokenKind::ApiKey => self.key_accepted(bearer),
                 TokenKind::Interactive => {
-                    let doubted = self.state().refusal_backoff.take();
+                    let doubted = self.state.lock().refusal_backoff.take();
                     if doubted.is_some() {
                         self.announce();
                     }
@@ -118,7 +118,7 @@ impl Session {
     /// just now.
     fn backed_off(&self, refused: &Bearer) -> Option<SessionError> {
         let now = self.dependencies.clock.now();
-        let state = self.state();
+        let state = self.state.lock();
         let doubt = state.refusal_backoff.as_ref()?;
         let counts = refused.kind == TokenKind::Interactive && !doubt.until.reached(now);
         counts.then(|| doubt.error.clone())
@@ -144,7 +144,7 @@ impl Session {
         };
         if bearer.identity == self.identity() {
             tracing::warn!("{error}");
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.refusal_backoff = Some(RefusalBackoff::again(
                 state.refusal_backoff.take(),
                 error.clone(),

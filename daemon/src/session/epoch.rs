@@ -5,7 +5,6 @@
 //! clearing the key that of every key: those remember when they began, and find
 //! under the lock that they were superseded. So memory and store tell the same.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -31,7 +30,7 @@ pub struct Epoch {
 pub(super) struct Epochs {
     lock: Mutex<()>,
     /// Only one task at a time notes whether there is a key.
-    key_note: std::sync::Mutex<()>,
+    key_note: parking_lot::Mutex<()>,
     current: watch::Sender<Epoch>,
 }
 
@@ -44,9 +43,8 @@ impl Epochs {
     }
 
     /// The right to note whether there is a key.
-    pub(super) fn lock_key_note(&self) -> std::sync::MutexGuard<'_, ()> {
-        let turn = self.key_note.lock();
-        turn.unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock_key_note(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.key_note.lock()
     }
 
     /// Ends every login and key under way.

@@ -104,7 +104,7 @@ impl Session {
         };
         let login = record.login_id.clone();
         let outcome = self.adopt(epoch, trusted, record, reservation).await?;
-        self.state().spent_code = Some((login, spent));
+        self.state.lock().spent_code = Some((login, spent));
         Ok(outcome)
     }
 
@@ -113,7 +113,7 @@ impl Session {
     /// 9700, 4.14.2). Nothing where the login does not work.
     async fn token_of_login_by(&self, code: &SecretHash, registry: &RegistryUrl) -> Option<Secret> {
         let is_same = {
-            let state = self.state();
+            let state = self.state.lock();
             let login = state.login.as_ref()?;
             let (by, spent) = state.spent_code.as_ref()?;
             *by == login.id && spent == code
@@ -186,7 +186,7 @@ impl Session {
         if let Err(error) = self.source.save(unsaved, reservation).await {
             // The code is spent, so the tokens stay here until they can be stored;
             // meanwhile nobody uses them.
-            self.state().login = Some(super::session::Login {
+            self.state.lock().login = Some(super::session::Login {
                 id: record.login_id,
                 role_switches: 0,
             });

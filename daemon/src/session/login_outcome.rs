@@ -42,7 +42,7 @@ impl Session {
             .await
             .ok()?;
         let info = self.api_key().info();
-        let state = self.state();
+        let state = self.state.lock();
         match (&info, &state.login) {
             (Some(info), _) => info.me.as_ref().map(LoginOutcome::name),
             (None, Some(_)) => known.login_user,
@@ -109,7 +109,7 @@ impl Session {
             KeptUser { session, user }
         });
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let is_news = |before: &KeptUser| {
                 let seen_at = before.user.seen_at;
                 kept.clone().is_none_or(|mut kept| {
@@ -133,7 +133,7 @@ impl Session {
     /// one since.
     pub fn kept_user(&self) -> Option<SessionUser> {
         let session = self.fingerprint()?;
-        let kept = self.state().user.clone()?;
+        let kept = self.state.lock().user.clone()?;
         (kept.session == session).then_some(kept.user)
     }
 
@@ -145,7 +145,7 @@ impl Session {
             let key: ApiKeySecret = secret.expose().parse().ok()?;
             return Some(key.fingerprint());
         }
-        let state = self.state();
+        let state = self.state.lock();
         let login = state.login.as_ref()?;
         Some(format!("{} {}", login.id, login.role_switches))
     }

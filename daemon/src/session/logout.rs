@@ -42,7 +42,7 @@ impl Session {
         let ended = removed.as_ref().map_err(Clone::clone);
         let ended = ended.and_then(|_| store.reaches(&self.catalog));
         let ended = ended.map_err(SessionError::HalfLoggedOut);
-        self.state().unstored_logout = ended.as_ref().err().map(ToString::to_string);
+        self.state.lock().unstored_logout = ended.as_ref().err().map(ToString::to_string);
         drop(turn);
         self.note_key();
         if let Ok(Some(record)) = removed {
@@ -54,7 +54,7 @@ impl Session {
     /// Ends the login here. It is not taken up again from the store.
     pub(super) fn end(&self) {
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.refusal_backoff = None;
             state.logged_out_id = state
                 .login

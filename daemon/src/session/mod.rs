@@ -33,8 +33,9 @@ mod unsaved_tokens;
 mod web_login;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use quilt_proto::{ApiKeySecret, CatalogUrl};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -129,28 +130,18 @@ impl Sessions {
             sessions.session(&catalog).resume(record);
         }
         for catalog in sessions.dependencies.store.keys_in_use() {
-            sessions.session(&catalog).state().key_forgotten = true;
+            sessions.session(&catalog).state.lock().key_forgotten = true;
         }
         for (catalog, user) in sessions.dependencies.store.kept_users() {
             // Catalogs that were only named have no user.
-            sessions.session(&catalog).state().user = Some(user);
+            sessions.session(&catalog).state.lock().user = Some(user);
         }
         Ok(sessions)
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<CatalogUrl, Arc<Session>>> {
-        self.by_catalog
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Option<Stamp>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The session of a catalog, logged out if nobody logged in.
     pub fn session(&self, catalog: &CatalogUrl) -> Arc<Session> {
-        let mut map = self.map();
+        let mut map = self.by_catalog.lock();
         if let Some(session) = map.get(catalog) {
             return Arc::clone(session);
         }
@@ -176,7 +167,7 @@ impl Sessions {
 
     /// Every session there is, by catalog.
     pub fn all(&self) -> Vec<Arc<Session>> {
-        let mut all: Vec<_> = self.map().values().cloned().collect();
+        let mut all: Vec<_> = self.by_catalog.lock().values().cloned().collect();
         all.sort_by(|a, b| a.catalog().cmp(b.catalog()));
         all
     }

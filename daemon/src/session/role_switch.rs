@@ -27,7 +27,7 @@ impl Session {
 
     async fn switch(self: &Arc<Self>, role: &str) -> Result<Me, SessionError> {
         // Other daemons have to be told: without room for that, nothing is done.
-        let is_login = self.state().login.is_some();
+        let is_login = self.state.lock().login.is_some();
         let reservation = if is_login {
             self.dependencies.store.reserve().await?
         } else {
@@ -84,7 +84,7 @@ impl Session {
         };
         let store = &self.dependencies.store;
         if let Some((id, count)) = store.update(reservation, count).await?
-            && let Some(login) = &mut self.state().login
+            && let Some(login) = &mut self.state.lock().login
             && login.id == id
         {
             login.role_switches = count;

@@ -1,8 +1,9 @@
 //! One catalog's session.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::wire::{SessionState, SessionStatus, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ pub struct Session {
     pub(super) source: Arc<TokenSource>,
     pub(super) epochs: Epochs,
     pub(super) api_key: ApiKeySlot,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     identity: Announcer,
 }
 
@@ -96,7 +97,12 @@ impl Session {
 
     /// Whose requests are: the login, and the key over it.
     pub fn holder(&self) -> (Option<String>, KeySerial) {
-        let login = self.state().login.as_ref().map(|login| login.id.clone());
+        let login = self
+            .state
+            .lock()
+            .login
+            .as_ref()
+            .map(|login| login.id.clone());
         (login, self.api_key.serial())
     }
 
@@ -130,10 +136,6 @@ impl Session {
     /// The place of its API key.
     pub fn api_key(&self) -> &ApiKeySlot {
         &self.api_key
-    }
-
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up a login from the store. A token near its end is not taken up:
@@ -177,7 +179,7 @@ impl Session {
     }
 
     fn enter(&self, record: Record) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state
             .login
             .as_ref()
@@ -199,14 +201,18 @@ impl Session {
     /// The login that counts where there is no key.
     #[cfg(test)]
     pub(crate) fn login_id(&self) -> Option<String> {
-        self.state().login.as_ref().map(|login| login.id.clone())
+        self.state
+            .lock()
+            .login
+            .as_ref()
+            .map(|login| login.id.clone())
     }
 
     /// The registry of login or key, to be shown. Secrets are sent where their
     /// [`Bearer`] says.
     pub fn shown_registry(&self) -> Option<RegistryUrl> {
         let of_key = self.api_key.registry();
-        of_key.or_else(|| self.state().registry.clone())
+        of_key.or_else(|| self.state.lock().registry.clone())
     }
 
     /// A bearer token with at least a minute left, or half its life.
@@ -270,7 +276,7 @@ impl Session {
         if held.is_none_or(|held| held.token != token.token) {
             return;
         }
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let Some(login) = &mut state.login else {
             return;
         };
@@ -291,7 +297,7 @@ impl Session {
             return status;
         }
         let tokens = self.tokens.snapshot();
-        let state = self.state();
+        let state = self.state.lock();
         let (session_state, kind) = match (&state.login, &tokens.last_error) {
             (None, _) | (_, Some(SessionError::LoggedOut(_))) => (SessionState::LoggedOut, None),
             (_, Some(error)) if error.is_end_of_login() => {
@@ -331,7 +337,7 @@ impl Session {
         status.state != SessionState::LoggedOut
             || status.last_error.is_some()
             || self.shown_registry().is_some()
-            || self.state().logged_out_id.is_some()
+            || self.state.lock().logged_out_id.is_some()
     }
 
     pub(super) fn is_logged_out(&self) -> bool {

@@ -26,7 +26,7 @@ impl Sessions {
 
     fn has_store_changed(&self) -> bool {
         let stamp = self.dependencies.store.stamp();
-        stamp.is_some_and(|stamp| *self.seen() != Some(stamp))
+        stamp.is_some_and(|stamp| *self.seen.lock() != Some(stamp))
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -47,7 +47,7 @@ impl Sessions {
                 session.sync().await?;
             }
         }
-        *self.seen() = stamp;
+        *self.seen.lock() = stamp;
         Ok(())
     }
 }
@@ -56,7 +56,7 @@ impl Session {
     /// Whether what is stored of this session is not what is here.
     fn differs_from(&self, record: Option<&Record>) -> bool {
         let over = self.is_over();
-        let state = self.state();
+        let state = self.state.lock();
         match (&state.login, record) {
             (None, None) => false,
             (Some(login), Some(record)) => {
@@ -84,7 +84,7 @@ impl Session {
             return;
         }
         let (login, forgotten) = {
-            let state = self.state();
+            let state = self.state.lock();
             let login = state.login.as_ref();
             let login = login.map(|login| (login.id.clone(), login.role_switches));
             (login, state.logged_out_id.clone())
@@ -125,7 +125,7 @@ impl Session {
                 self.resume(record);
             }
             _ if record.role_switches > switches => {
-                if let Some(login) = &mut self.state().login
+                if let Some(login) = &mut self.state.lock().login
                     && login.id == id
                 {
                     login.role_switches = record.role_switches;

@@ -4,10 +4,10 @@ mod locks;
 
 use super::*;
 use crate::clock::SystemClock;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_network::Failure;
 use quilt_proto::{Secret, Timestamp};
 use reqwest::{Request, Response};
@@ -214,7 +214,7 @@ struct Asked(Mutex<Vec<String>>);
 impl Wire for Asked {
     async fn carry(&self, request: Request) -> Result<Response, Failure> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        self.0.lock().unwrap().push(host);
+        self.0.lock().push(host);
         Err(Failure::Timeout)
     }
 }
@@ -242,7 +242,7 @@ async fn an_oauth_server_is_looked_for_only_where_the_stack_has_names() {
         let session = sessions.session(&catalog.parse().unwrap());
         session.trust_registry(&registry.parse().unwrap());
         let found = session.connect(None).await;
-        let named = wire.0.lock().unwrap().first().cloned();
+        let named = wire.0.lock().first().cloned();
         assert_eq!(named.as_deref(), asked, "{catalog}");
         let none = matches!(found, Err(SessionError::NoConnect(_)));
         assert_eq!(none, asked.is_none(), "{catalog}");

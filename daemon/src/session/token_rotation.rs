@@ -1,9 +1,10 @@
 //! Where fresh access tokens come from: rotation of the refresh token.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_proto::{CatalogUrl, RegistryUrl, Secret, Timestamp};
 
 use super::unsaved_tokens::Unsaved;
@@ -253,14 +254,14 @@ impl TokenSource {
         if let Err(error) = marked {
             tracing::warn!("cannot note that the session ended: {error}");
         }
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = self.end.lock();
         *end = Some((record.login_id.clone(), error.clone()));
         over(record, error)
     }
 
     /// Why a login is over.
     fn why_over(&self, record: &Record) -> SessionError {
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = self.end.lock();
         let known = end.as_ref().filter(|(id, _)| *id == record.login_id);
         known.map_or_else(|| self.expired(), |(_, why)| why.clone())
     }

@@ -1,8 +1,6 @@
 //! Tokens that the stack granted and that could not be stored: kept here, and
 //! stored by the next attempt.
 
-use std::sync::{MutexGuard, PoisonError};
-
 use quilt_proto::Secret;
 
 use super::SessionError;
@@ -46,7 +44,7 @@ impl TokenSource {
             .dependencies
             .store
             .update(reservation, |document| {
-                let mut slot = self.slot();
+                let mut slot = self.unsaved.lock();
                 if is_leftover && !slot.as_ref().is_some_and(is_it) {
                     // Somebody logged in while the store was waited for.
                     return None;
@@ -66,7 +64,7 @@ impl TokenSource {
                 })
             })
             .await;
-        let mut slot = self.slot();
+        let mut slot = self.unsaved.lock();
         let kept = slot.as_ref();
         let is_current = if is_leftover {
             kept.is_some_and(is_it)
@@ -104,7 +102,7 @@ impl TokenSource {
             Err(error) => {
                 let stored = self.dependencies.store.record(&self.catalog).await;
                 let id = stored.ok().flatten().map(|stored| stored.login_id);
-                let mut slot = self.slot();
+                let mut slot = self.unsaved.lock();
                 // Somebody may have logged out, or in, while it was asked.
                 let is_wanted = id.as_ref() == Some(&unsaved.record.login_id)
                     && slot.as_ref().is_none_or(|kept| !kept.is_login);
@@ -119,13 +117,9 @@ impl TokenSource {
         }
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Unsaved>> {
-        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether a login is only here, because it could not be stored.
     pub(super) fn has_unsaved_login(&self) -> bool {
-        let unsaved = self.slot();
+        let unsaved = self.unsaved.lock();
         unsaved.as_ref().is_some_and(|unsaved| unsaved.is_login)
     }
 
@@ -133,7 +127,7 @@ impl TokenSource {
     /// since, through another daemon; and tokens that are doubted, with the login
     /// they came for.
     pub(super) fn drop_if_replaced(&self, stored: Option<&Record>) {
-        let mut slot = self.slot();
+        let mut slot = self.unsaved.lock();
         let is_late = |kept: &mut Unsaved| {
             let id = stored.map(|stored| &stored.login_id);
             if kept.doubted_since.is_some() {
@@ -152,12 +146,12 @@ impl TokenSource {
 
     /// Forgets tokens that could not be stored.
     pub(super) fn forget(&self) {
-        self.slot().take();
+        self.unsaved.lock().take();
     }
 
     /// Brings tokens that could not be stored before onto the disk.
     pub(super) async fn save_leftover(&self) -> Result<(), Failure<SessionError>> {
-        let leftover = self.slot().clone();
+        let leftover = self.unsaved.lock().clone();
         match leftover {
             None => Ok(()),
             Some(unsaved) => {

@@ -3,8 +3,9 @@
 //! profile away.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use quilt_proto::{quoted, state_files};
 use quilt_trust::Role;
 
@@ -45,7 +46,7 @@ impl LastGood {
     /// Keeps what is in force now, off the runtime's threads. An empty text
     /// needs no copy: nothing is lost with it.
     pub(super) fn keep(&self, text: &str) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+        *self.next.lock() = Some(text.to_owned());
         let kept = self.clone();
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || kept.write())),
@@ -54,7 +55,7 @@ impl LastGood {
     }
 
     fn write(&self) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let Some(text) = next.take() else { return };
         let written = if text.is_empty() {
             files::remove(&self.copy)

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use quilt_proto::suggested_command::clause;
 use quilt_proto::{Command, quoted};
 use quilt_trust::{Access, Distrust, Role};
@@ -87,7 +88,7 @@ impl SettingsFile {
     /// The settings in force.
     pub fn current(&self) -> Arc<Settings> {
         let (stamp, young) = self.stamp();
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         match &*known {
             Some((of, settings)) if *of == stamp && !young => return Arc::clone(settings),
             _ => drop(known),
@@ -129,7 +130,7 @@ impl SettingsFile {
     }
 
     fn look(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let (stamp, young) = self.stamp();
         // What is wrong may be a directory above it, which the file's own stamp
         // says nothing of.
@@ -165,7 +166,7 @@ impl SettingsFile {
         state.seen = Some(stamp);
         let is_distrusted = matches!(state.problem, Some(SettingsError::Distrusted(_)));
         let known = (!young && !is_distrusted).then(|| (stamp, Arc::clone(&state.settings)));
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        *self.known.write() = known;
         state
     }
 

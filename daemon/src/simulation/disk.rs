@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::state_files;
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ struct Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         faults::let_go(&self.path);
-        self.file.lock().unwrap().take();
+        self.file.lock().take();
     }
 }
 
@@ -65,15 +66,15 @@ impl World {
     /// Whether a write or a lock may fail, or did a while ago.
     pub(super) fn is_store_troubled(&self) -> bool {
         let now = self.true_time().unix();
-        let last = *self.disk.troubled_at.lock().unwrap();
+        let last = *self.disk.troubled_at.lock();
         self.is_lock_held()
-            || *self.disk.is_full.lock().unwrap()
+            || *self.disk.is_full.lock()
             || last.is_some_and(|last| now - last < FORGIVEN)
     }
 
     /// Whether somebody holds a lock.
     pub(super) fn is_lock_held(&self) -> bool {
-        !self.disk.held.lock().unwrap().is_empty()
+        !self.disk.held.lock().is_empty()
     }
 
     /// Everything on the disk is whole, ours, and not more than there should be.
@@ -118,19 +119,19 @@ impl World {
     }
 
     fn disk_is_troubled(&self) {
-        *self.disk.troubled_at.lock().unwrap() = Some(self.true_time().unix());
+        *self.disk.troubled_at.lock() = Some(self.true_time().unix());
     }
 
     pub(super) fn fill_disk(&self) {
         self.note("the disk is full");
-        *self.disk.is_full.lock().unwrap() = true;
-        *self.disk.is_lossy.lock().unwrap() |= *self.disk.history.lock().unwrap() > 0;
+        *self.disk.is_full.lock() = true;
+        *self.disk.is_lossy.lock() |= *self.disk.history.lock() > 0;
         faults::fill(&self.state_dir());
     }
 
     pub(super) fn clear_disk(&self) {
         self.note("the disk has room");
-        *self.disk.is_full.lock().unwrap() = false;
+        *self.disk.is_full.lock() = false;
         self.disk_is_troubled();
         faults::clear(&self.state_dir());
     }
@@ -167,7 +168,7 @@ impl World {
                     let what = format!("whoever waits for {name} keeps everything waiting");
                     world.seen().breaches.push(what);
                 }
-                held.lock().unwrap().take();
+                held.lock().take();
             }
         });
         let lock = Lock {
@@ -175,11 +176,11 @@ impl World {
             _let_go: let_go,
             file,
         };
-        self.disk.held.lock().unwrap().push(lock);
+        self.disk.held.lock().push(lock);
     }
 
     pub(super) fn let_go(&self) {
-        let held = std::mem::take(&mut *self.disk.held.lock().unwrap());
+        let held = std::mem::take(&mut *self.disk.held.lock());
         if !held.is_empty() {
             self.note("locks are let go");
             self.disk_is_troubled();
@@ -188,7 +189,7 @@ impl World {
 
     pub(super) fn mend_disk(&self) {
         self.let_go();
-        if *self.disk.is_full.lock().unwrap() {
+        if *self.disk.is_full.lock() {
             self.clear_disk();
         }
     }
@@ -212,19 +213,19 @@ impl World {
         let path = self.state_dir().join("audit.jsonl");
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, private(0o600)).unwrap();
-        *self.disk.history.lock().unwrap() = lines;
+        *self.disk.history.lock() = lines;
         self.note(format!("a history of {lines} lines"));
     }
 
     /// A daemon begins to note what it does.
     pub(super) fn audited(&self, log: AuditLog) {
-        self.disk.audits.lock().unwrap().push(log);
+        self.disk.audits.lock().push(log);
     }
 
     /// A daemon is about to be gone: what it has noted so far is written, as if
     /// the thread that does so had just been quick enough.
     pub(super) fn finish_audit(&self, log: &AuditLog) {
-        let mut audits = self.disk.audits.lock().unwrap();
+        let mut audits = self.disk.audits.lock();
         audits.retain(|other| !other.is_same(log));
         drop(audits);
         let finish = || {
@@ -233,7 +234,7 @@ impl World {
         };
         // Not on the thread of a runtime, whose time would pass.
         std::thread::scope(|scope| scope.spawn(finish).join().unwrap());
-        *self.disk.noted.lock().unwrap() += log.recorded() - log.dropped();
+        *self.disk.noted.lock() += log.recorded() - log.dropped();
     }
 
     /// Notes what a daemon that is gone could not clear away.
@@ -243,21 +244,21 @@ impl World {
         let names = entries.into_iter().flatten().flatten();
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
         let names = names.filter(|name| name.starts_with(begins));
-        self.disk.left_behind.lock().unwrap().extend(names);
+        self.disk.left_behind.lock().extend(names);
     }
 
     /// What daemons of the life that is over may have left behind.
     pub(super) fn take_left_behind(&self) -> BTreeSet<String> {
-        std::mem::take(&mut self.disk.left_behind.lock().unwrap())
+        std::mem::take(&mut self.disk.left_behind.lock())
     }
 
     /// All that daemons noted is there, each once, and so is what was there before.
     pub(super) fn check_audit(&self) {
-        let audits = self.disk.audits.lock().unwrap().clone();
+        let audits = self.disk.audits.lock().clone();
         for log in &audits {
             self.finish_audit(log);
         }
-        let noted = *self.disk.noted.lock().unwrap();
+        let noted = *self.disk.noted.lock();
         let (mut counted, mut remembered) = (0, 0);
         for name in ["audit.jsonl.1", "audit.jsonl.full", "audit.jsonl"] {
             let text = std::fs::read_to_string(self.state_dir().join(name)).unwrap_or_default();
@@ -270,11 +271,11 @@ impl World {
                 }
             }
         }
-        let is_lossy = *self.disk.is_lossy.lock().unwrap();
+        let is_lossy = *self.disk.is_lossy.lock();
         if counted != noted && !(is_lossy && counted < noted) {
             self.breach(format!("{counted} of {noted} events are in the audit log"));
         }
-        let history = *self.disk.history.lock().unwrap();
+        let history = *self.disk.history.lock();
         // The oldest give way to what is new.
         if remembered < history - history / 10 {
             self.breach(format!(

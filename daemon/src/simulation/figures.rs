@@ -1,7 +1,8 @@
 //! What was simulated, in figures.
 
-use std::sync::Mutex;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// Counts over one seed, or many.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,11 +1,12 @@
 //! A thousand daemons on one stack: no herd, whatever they have in common.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_network::Failure;
 use quilt_proto::{CatalogUrl, ProfileName, Secret, Timestamp};
 use reqwest::{Body, Request, Response};
@@ -48,7 +49,7 @@ impl Counting {
 
     /// The most requests of one kind in a second since then.
     fn worst(&self, since: i64) -> (usize, i64, String) {
-        let seconds = self.seconds.lock().unwrap();
+        let seconds = self.seconds.lock();
         let since = seconds.iter().filter(|((second, _), _)| *second > since);
         let worst = since.max_by_key(|(_, count)| **count);
         let ((second, path), count) = worst.unwrap();
@@ -64,7 +65,6 @@ impl Wire for Counting {
         *self
             .seconds
             .lock()
-            .unwrap()
             .entry((second, path.clone()))
             .or_default() += 1;
         sleep(Duration::from_millis(20)).await;

@@ -1,10 +1,11 @@
 //! What happens around the daemons while they live: trouble, clocks that are
 //! set, a lid that is closed, freezes, crashes, stops, a second daemon.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
@@ -52,7 +53,7 @@ impl Machine {
     }
 
     pub(super) fn at(&self, index: usize) -> Option<Arc<Daemon>> {
-        self.daemons.lock().unwrap()[index].clone()
+        self.daemons.lock()[index].clone()
     }
 
     /// One that takes requests.
@@ -73,12 +74,12 @@ impl Machine {
     }
 
     fn take(&self, index: usize) -> Option<Arc<Daemon>> {
-        self.daemons.lock().unwrap()[index].take()
+        self.daemons.lock()[index].take()
     }
 
     async fn start_second(&self) {
         let second = Daemon::start(&self.world, 1).await;
-        self.daemons.lock().unwrap()[1] = Some(second);
+        self.daemons.lock()[1] = Some(second);
     }
 
     pub(super) async fn stop(&self, index: usize) {
@@ -190,7 +191,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
             // Restarted at once: a role or key of before is none of its own.
             machine.stop(0).await;
             let again = Daemon::start(world, 0).await;
-            machine.daemons.lock().unwrap()[0] = Some(again);
+            machine.daemons.lock()[0] = Some(again);
         }
         86..89 => {
             world.fill_disk();

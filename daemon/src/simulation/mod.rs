@@ -40,9 +40,10 @@ mod wire;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use self::figures::Figures;
 use self::random::Rng;
@@ -136,9 +137,9 @@ fn every_seed_holds() {
                 return;
             }
             let told = tell_all(seed);
-            figures.lock().unwrap().add(&told.figures);
+            figures.lock().add(&told.figures);
             if let Some(first) = told.breaches.into_iter().next() {
-                broken.lock().unwrap().push((seed, first));
+                broken.lock().push((seed, first));
             }
         }
     };
@@ -148,9 +149,9 @@ fn every_seed_holds() {
             scope.spawn(work);
         }
     });
-    let figures = figures.into_inner().unwrap();
+    let figures = figures.into_inner();
     let line = figures.line(seeds, begun.elapsed());
-    let broken = broken.into_inner().unwrap();
+    let broken = broken.into_inner();
     let lines: Vec<_> = broken
         .iter()
         .map(|(seed, first)| {

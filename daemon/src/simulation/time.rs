@@ -1,9 +1,9 @@
 //! The machine's clocks, on tokio's paused time: they run when everybody waits.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_proto::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -43,7 +43,7 @@ impl SimClock {
     }
 
     pub(super) fn passed(&self) -> Passed {
-        let passed = *self.passed.lock().unwrap();
+        let passed = *self.passed.lock();
         Passed {
             true_time: passed.true_time + self.began.elapsed(),
             ..passed
@@ -58,13 +58,13 @@ impl SimClock {
 
     /// The machine sleeps; its timers do not notice.
     pub(super) fn suspend(&self, time: Duration) {
-        self.passed.lock().unwrap().true_time += time;
+        self.passed.lock().true_time += time;
         self.jumped.notify_waiters();
     }
 
     /// Somebody sets the wall clock.
     pub(super) fn set_wall_off(&self, seconds: i64) {
-        self.passed.lock().unwrap().wall_off = seconds;
+        self.passed.lock().wall_off = seconds;
         self.jumped.notify_waiters();
     }
 }

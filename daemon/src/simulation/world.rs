@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use quilt_proto::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -96,22 +97,22 @@ impl World {
     }
 
     pub(super) fn stacks(&self) -> MutexGuard<'_, Stacks> {
-        self.stacks.lock().unwrap()
+        self.stacks.lock()
     }
 
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap()
+        self.model.lock()
     }
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap()
+        self.seen.lock()
     }
 
     /// Time goes on where it was left. Needs a paused runtime.
     pub(super) fn begin(&self) -> Arc<SimClock> {
-        let clock = Arc::new(SimClock::from(*self.passed.lock().unwrap()));
+        let clock = Arc::new(SimClock::from(*self.passed.lock()));
         jitter_by(self.seed, &clock);
-        *self.clock.lock().unwrap() = Some(Arc::clone(&clock));
+        *self.clock.lock() = Some(Arc::clone(&clock));
         clock
     }
 
@@ -121,12 +122,12 @@ impl World {
         for place in &mut self.model().logins {
             place.stopped();
         }
-        let clock = self.clock.lock().unwrap().take().unwrap();
-        *self.passed.lock().unwrap() = clock.passed();
+        let clock = self.clock.lock().take().unwrap();
+        *self.passed.lock() = clock.passed();
     }
 
     pub(super) fn clock(&self) -> Arc<SimClock> {
-        Arc::clone(self.clock.lock().unwrap().as_ref().unwrap())
+        Arc::clone(self.clock.lock().as_ref().unwrap())
     }
 
     pub(super) fn true_time(&self) -> Timestamp {
@@ -192,7 +193,7 @@ impl World {
 
     pub(super) fn figures(&self) -> Figures {
         let requests = self.stacks().calls.values().sum();
-        let virtual_time = self.passed.lock().unwrap().true_time;
+        let virtual_time = self.passed.lock().true_time;
         let seen = self.seen();
         Figures {
             answers: seen.answers,
@@ -246,7 +247,7 @@ impl World {
     }
 
     pub(super) fn note(&self, what: impl std::fmt::Display) {
-        let clock = self.clock.lock().unwrap().as_ref().map(Arc::clone);
+        let clock = self.clock.lock().as_ref().map(Arc::clone);
         let at = clock.map(|clock| clock.passed().true_time.as_millis());
         let at = at.unwrap_or_default();
         let line = format!("{:>9}.{:03} {what}", at / 1000, at % 1000);

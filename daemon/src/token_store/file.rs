@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_proto::{instance, state_files};
 use quilt_trust::{Access, Role};
 use tempfile::NamedTempFile;
@@ -50,13 +50,9 @@ impl FileBackend {
         self.dir.join(NAME)
     }
 
-    fn all_notes(&self) -> MutexGuard<'_, Vec<StoreNote>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn note(&self, note: StoreNote) {
         tracing::warn!("{note}");
-        self.all_notes().push(note);
+        self.notes.lock().push(note);
     }
 
     fn read_now(&self) -> Result<Document, StoreError> {
@@ -178,7 +174,7 @@ impl Backend for FileBackend {
     }
 
     fn notes(&self) -> Vec<StoreNote> {
-        self.all_notes().clone()
+        self.notes.lock().clone()
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -215,7 +211,7 @@ impl Backend for FileBackend {
         let written = may_block(|| self.write_now(&text, reservation.0));
         // Who logs in after a login was lost has mended it.
         if written.is_ok() && !document.sessions.is_empty() {
-            self.all_notes().clear();
+            self.notes.lock().clear();
         }
         match written {
             // Forgetting must work on a full disk, too.

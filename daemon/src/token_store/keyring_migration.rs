@@ -2,10 +2,11 @@
 //! when the daemon started does not decide for the daemon's life.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::RwLock;
 
 use super::backend::{Backend, Reservation};
 use super::file::FileBackend;
@@ -38,7 +39,7 @@ impl MigratingBackend {
     }
 
     fn current(&self) -> Arc<dyn Backend> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.read();
         Arc::clone(&current)
     }
 
@@ -69,7 +70,7 @@ impl MigratingBackend {
         let mut document = keyring.read().await?;
         merge(&mut document, self.file.read().await?);
         keyring.write(&document, Reservation::default()).await?;
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write();
         *current = Arc::new(keyring);
         drop(current);
         let path = self.file.path();

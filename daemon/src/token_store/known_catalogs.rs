@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::state_files::CATALOGS;
 use quilt_proto::wire::SessionUser;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
@@ -161,7 +162,7 @@ impl KnownCatalogs {
 
     /// What the user should know.
     pub(super) fn notes(&self) -> Vec<StoreNote> {
-        self.0.state().notes.clone()
+        self.0.state.lock().notes.clone()
     }
 
     /// What is known of a catalog. Looks at the file each time: other daemons
@@ -195,7 +196,7 @@ impl KnownCatalogs {
         if !self.0.is_news(catalog, &patch) {
             return;
         }
-        let mut state = self.0.state();
+        let mut state = self.0.state.lock();
         state.unwritten.add(catalog, patch);
         if self.0.dir.is_some() && !std::mem::replace(&mut state.is_being_written, true) {
             drop(state);
@@ -208,7 +209,7 @@ impl KnownCatalogs {
         self.0.wanted.notify_one();
         loop {
             let written = self.0.written.notified();
-            if self.0.dir.is_none() || !self.0.state().is_being_written {
+            if self.0.dir.is_none() || !self.0.state.lock().is_being_written {
                 return;
             }
             written.await;
@@ -219,10 +220,10 @@ impl KnownCatalogs {
 /// Writes until nothing is left, or nobody is there any more.
 async fn write_behind(shared: Weak<Shared>) {
     while let Some(shared) = shared.upgrade() {
-        let unwritten = shared.state().unwritten.clone();
+        let unwritten = shared.state.lock().unwritten.clone();
         let outcome = shared.write(&unwritten).await;
         let is_over = {
-            let mut state = shared.state();
+            let mut state = shared.state.lock();
             // What there was to say of an earlier attempt is over.
             let is_kept = |note: &StoreNote| !matches!(note, StoreNote::Unkept { .. });
             state.notes.retain(is_kept);
@@ -252,13 +253,9 @@ async fn write_behind(shared: Weak<Shared>) {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn note(&self, note: StoreNote) {
         tracing::warn!("{note}");
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !state.notes.contains(&note) {
             state.notes.push(note);
         }
@@ -296,7 +293,7 @@ impl Shared {
             Some(dir) if dir.exists() => self.read_file(dir)?,
             _ => Document::new(false),
         };
-        self.state().unwritten.apply_to(&mut document.catalogs);
+        self.state.lock().unwritten.apply_to(&mut document.catalogs);
         Ok(document)
     }
 

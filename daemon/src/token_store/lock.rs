@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use quilt_proto::{CatalogUrl, state_files};
 use quilt_trust::{Access, Role};
 use sha2::{Digest, Sha256};
@@ -86,7 +87,7 @@ impl Locks {
     /// process has it.
     pub(super) fn waits_for(&self, catalog: &CatalogUrl) -> Option<PathBuf> {
         let names = [rotation(catalog), state_files::SESSIONS_LOCK.to_owned()];
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.waiting.lock();
         let found = waiting
             .iter()
             .find(|path| names.iter().any(|name| path.ends_with(name)));
@@ -105,7 +106,7 @@ impl Locks {
     async fn take(&self, name: String, held: Duration) -> Result<LockGuard, StoreError> {
         let deadline = Instant::now() + TIMEOUT;
         let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut turns = self.turns.lock();
             Arc::clone(turns.entry(name.clone()).or_default())
         };
         let path = self.dir.as_ref().map(|dir| dir.join(&name));
@@ -147,7 +148,7 @@ struct WaitsFor<'a>(&'a Waiting, &'a Path);
 
 impl<'a> WaitsFor<'a> {
     fn new(waiting: &'a Waiting, path: &'a Path) -> Self {
-        let mut paths = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = waiting.lock();
         paths.push(path.to_owned());
         Self(waiting, path)
     }
@@ -155,7 +156,7 @@ impl<'a> WaitsFor<'a> {
 
 impl Drop for WaitsFor<'_> {
     fn drop(&mut self) {
-        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = self.0.lock();
         if let Some(at) = paths.iter().position(|path| path == self.1) {
             paths.swap_remove(at);
         }

@@ -1,8 +1,7 @@
 //! Nothing survives: for tests, containers, and the careful.
 
-use std::sync::{Mutex, PoisonError};
-
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::backend::{Backend, Reservation};
 use super::{Document, StoreError};
@@ -17,15 +16,11 @@ impl Backend for Memory {
     }
 
     async fn read(&self) -> Result<Document, StoreError> {
-        Ok(self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone())
+        Ok(self.0.lock().clone())
     }
 
     async fn write(&self, document: &Document, _room: Reservation) -> Result<(), StoreError> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = document.clone();
+        *self.0.lock() = document.clone();
         Ok(())
     }
 }

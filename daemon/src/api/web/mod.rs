@@ -5,9 +5,10 @@ mod page;
 mod redirect;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use quilt_proto::api::Action;
 use quilt_proto::wire::{Session as Answer, WebLogin as Started};
 use quilt_proto::{CatalogUrl, RegistryHost, Secret, Timestamp};
@@ -52,10 +53,6 @@ pub(super) struct Attempt {
 }
 
 impl WebLogins {
-    fn map(&self) -> MutexGuard<'_, HashMap<String, Arc<Attempt>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Starts a login and listens for its end.
     pub(super) async fn start(
         &self,
@@ -108,7 +105,7 @@ impl WebLogins {
     /// Of too many logins, to one catalog or in all, the oldest is given up of
     /// those that still wait for a browser.
     fn add(&self, id: &str, attempt: &Arc<Attempt>) {
-        let mut map = self.map();
+        let mut map = self.0.lock();
         map.insert(id.to_owned(), Arc::clone(attempt));
         let mut waiting: Vec<_> = map.values().filter(|other| other.is_waiting()).collect();
         waiting.sort_unstable_by_key(|other| other.begun);
@@ -122,7 +119,7 @@ impl WebLogins {
     /// Waits for the end of a login, not for ever: the session once it is
     /// there, `None` while it may still come.
     pub(super) async fn wait(&self, id: &str) -> Result<Option<Answer>, ApiError> {
-        let attempt = self.map().get(id).map(Arc::clone);
+        let attempt = self.0.lock().get(id).map(Arc::clone);
         let attempt = attempt.ok_or(ApiError::NoSuchLogin)?;
         let outcome = attempt.outcome_within(POLL).await;
         match outcome {
@@ -168,7 +165,7 @@ async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
         () = tokio::time::sleep(TIMEOUT) => {}
         () = attempt.app.shutdown.cancelled() => {}
     }
-    logins.map().remove(&id);
+    logins.0.lock().remove(&id);
 }
 
 impl Attempt {
@@ -192,11 +189,7 @@ impl Attempt {
     }
 
     fn is_claimed(&self) -> bool {
-        *self.answered()
-    }
-
-    fn answered(&self) -> MutexGuard<'_, bool> {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.answered.lock()
     }
 
     fn end(&self, outcome: Result<Answer, SessionError>) {
@@ -211,7 +204,7 @@ impl Attempt {
 
     /// Takes the right to answer; only the first caller gets it.
     fn claim(&self) -> bool {
-        let mut answered = self.answered();
+        let mut answered = self.answered.lock();
         !std::mem::replace(&mut *answered, true) && !self.is_over()
     }
 

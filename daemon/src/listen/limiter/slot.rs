@@ -70,7 +70,7 @@ impl ConnectionSlot {
     /// Whoever is on this connection has shown a grant: it counts for that
     /// from now on, and goes after those who have shown none.
     pub fn authenticated(&self, grant: &str) {
-        let mut state = self.limiter.state();
+        let mut state = self.limiter.state.lock();
         let turns = state.book.authenticate(self.id, grant);
         ConnectionLimiter::wake(&state, turns);
     }
@@ -78,14 +78,14 @@ impl ConnectionSlot {
     /// The answer on its way is a stream of events, of which there may be few:
     /// until it ends.
     pub fn stream(&self) -> Result<(), StreamRefused> {
-        self.limiter.state().book.stream(self.id)
+        self.limiter.state.lock().book.stream(self.id)
     }
 
     /// Returns when there is something to do.
     pub(in crate::listen) async fn ordered(&self) -> Order {
         loop {
             self.link.ordered.notified().await;
-            match self.limiter.state().book.order(self.id) {
+            match self.limiter.state.lock().book.order(self.id) {
                 Order::Stay => {}
                 order => return order,
             }
@@ -96,7 +96,7 @@ impl ConnectionSlot {
     pub(in crate::listen) fn leaves(&self) -> bool {
         let has_unread = self.link.has_unread.swap(false, Ordering::Relaxed);
         self.link.looks.store(false, Ordering::Relaxed);
-        let leaves = self.limiter.state().book.leave(self.id, has_unread);
+        let leaves = self.limiter.state.lock().book.leave(self.id, has_unread);
         if !leaves {
             self.limiter.changed.notify_one();
         }
@@ -110,7 +110,7 @@ impl ConnectionSlot {
         let asked = changes_nothing.then(now);
         let has_asked = self.link.has_asked.swap(true, Ordering::Relaxed);
         let (mut turn, is_crowd) = {
-            let mut state = self.limiter.state();
+            let mut state = self.limiter.state.lock();
             let turn = state.book.ask(self.id, asked);
             (turn, !has_asked && state.book.is_crowd(self.id))
         };
@@ -142,7 +142,7 @@ impl ConnectionSlot {
     }
 
     fn turn(&self) -> Turn {
-        self.limiter.state().book.turn(self.id)
+        self.limiter.state.lock().book.turn(self.id)
     }
 
     /// Returns when there is no more time for the request under way.
@@ -161,7 +161,7 @@ impl ConnectionSlot {
             return output;
         }
         {
-            let mut state = self.limiter.state();
+            let mut state = self.limiter.state.lock();
             let turns = state.book.parked(self.id);
             ConnectionLimiter::wake(&state, turns);
         }
@@ -170,7 +170,7 @@ impl ConnectionSlot {
 
     /// The answer to the request under way has begun.
     pub(in crate::listen) fn begun(&self) {
-        let mut state = self.limiter.state();
+        let mut state = self.limiter.state.lock();
         let turns = state.book.begun(self.id);
         ConnectionLimiter::wake(&state, turns);
     }
@@ -203,7 +203,7 @@ impl ConnectionSlot {
 
     fn settle(&self) {
         if self.link.is_answered.swap(false, Ordering::AcqRel) {
-            let mut state = self.limiter.state();
+            let mut state = self.limiter.state.lock();
             let turns = state.book.answered(self.id);
             ConnectionLimiter::wake(&state, turns);
             self.link.is_read.store(false, Ordering::Release);
@@ -231,7 +231,7 @@ impl ConnectionSlot {
 
     fn note_stall(&self) {
         let since = self.is_stalled().then(now);
-        let mut state = self.limiter.state();
+        let mut state = self.limiter.state.lock();
         let turns = state.book.stall(self.id, since);
         ConnectionLimiter::wake(&state, turns);
         self.limiter.changed.notify_one();
@@ -241,7 +241,7 @@ impl ConnectionSlot {
     /// tells whether the system knows better.
     pub(in crate::listen) fn read(&self, has_unread: impl FnOnce() -> bool) {
         if !self.link.is_read.swap(true, Ordering::AcqRel) {
-            self.limiter.state().book.rests(self.id);
+            self.limiter.state.lock().book.rests(self.id);
             self.limiter.changed.notify_one();
         }
         if self.link.looks.load(Ordering::Relaxed) {

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::extract::{Extension, Path};
 use axum::routing::{get, post};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -146,7 +146,7 @@ async fn counted() -> String {
 static ANSWERED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 async fn noted(Path(who): Path<String>) {
-    ANSWERED.lock().unwrap().push(who);
+    ANSWERED.lock().push(who);
 }
 
 async fn events(Extension(slot): Extension<ConnectionSlot>) -> Body {

@@ -1,8 +1,8 @@
 //! In which region a bucket is: as S3 says when it is asked elsewhere.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use quilt_network::{Failure, Origin};
 use url::Url;
 
@@ -20,13 +20,13 @@ pub(super) struct BucketRegions(Mutex<HashMap<String, String>>);
 impl BucketRegions {
     /// Where a bucket was found earlier.
     pub(super) fn get(&self, bucket: &str) -> Option<String> {
-        let regions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let regions = self.0.lock();
         regions.get(bucket).cloned()
     }
 
     /// Remembers where a bucket is.
     pub(super) fn insert(&self, bucket: &str, region: &str) {
-        let mut regions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut regions = self.0.lock();
         if regions.len() >= MAX_REGIONS {
             regions.clear();
         }

@@ -1,12 +1,13 @@
 //! The daemon's own credentials, as object_store asks for them.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
+use parking_lot::Mutex;
 use quilt_proto::ProfileName;
 
 use crate::credential::{AwsCredentials, CredentialError, Vault};
@@ -40,11 +41,7 @@ impl Vended {
 
     /// Makes sure that the next request has other credentials than the last.
     pub(super) async fn renew(&self) -> Result<(), CredentialError> {
-        let given = self
-            .given
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let given = self.given.lock().clone();
         let profile = ProfileName::default_profile();
         let refused = |held: &AwsCredentials| Some(held.access_key_id.as_str()) == given.as_deref();
         self.vault
@@ -68,8 +65,7 @@ impl CredentialProvider for Vended {
             store: "vault",
             source: Box::new(error),
         })?;
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(held.access_key_id.to_string());
+        *self.given.lock() = Some(held.access_key_id.to_string());
         Ok(Arc::new(AwsCredential {
             key_id: held.access_key_id.to_string(),
             secret_key: held.secret_access_key.secret().expose().to_owned(),

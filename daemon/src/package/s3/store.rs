@@ -1,7 +1,7 @@
 //! S3 as a store: pages of listings, and small objects.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{BackoffConfig, ListResult, ObjectStoreExt, RetryConfig};
+use parking_lot::Mutex;
 
 use quilt_proto::aws::Region;
 
@@ -156,11 +157,7 @@ impl S3Store {
     }
 
     fn located(&self) -> Located {
-        self.0
-            .located
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.located.lock().clone()
     }
 
     /// Goes where the bucket is.
@@ -184,7 +181,7 @@ impl S3Store {
             .connections
             .regions
             .insert(&inner.bucket, &located.region);
-        *inner.located.lock().unwrap_or_else(PoisonError::into_inner) = located;
+        *inner.located.lock() = located;
         Ok(())
     }
 }

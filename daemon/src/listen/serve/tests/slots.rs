@@ -115,7 +115,7 @@ async fn who_asks_much_at_once_takes_turns_with_others() {
     let mut one = bench.connect().await;
     one.write_all(request("one").as_bytes()).await.unwrap();
     assert_ne!(one.read(&mut [0; 1024]).await.unwrap(), 0);
-    let answered = ANSWERED.lock().unwrap().clone();
+    let answered = ANSWERED.lock().clone();
     let before = answered.iter().position(|who| who == "one").unwrap();
     assert!(before <= 4, "{answered:?}");
 }

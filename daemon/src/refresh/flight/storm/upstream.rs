@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use quilt_proto::Timestamp;
 use tokio::task::yield_now;
 
@@ -90,7 +91,7 @@ impl Upstream {
     }
 
     fn count(&self, line: Option<u64>, add: impl FnOnce(&mut usize)) {
-        let mut under_way = self.under_way.lock().unwrap();
+        let mut under_way = self.under_way.lock();
         if let Some(line) = line {
             let calls = under_way.entry(line).or_default();
             add(calls);
