@@ -1,9 +1,9 @@
 //! Builds and owns the services, in the order they depend on each other.
 
 mod checks;
-mod config;
 mod external;
 mod file_watch;
+mod places;
 mod region;
 mod startup_keys;
 mod status;
@@ -21,8 +21,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::config::Config;
 pub(crate) use self::external::External;
+pub use self::places::Config;
 use crate::audit::AuditLog;
 use crate::aws::Aws;
 use crate::changes::Changes;
@@ -41,14 +41,14 @@ use crate::package::Packages;
 use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::{StackClient, in_time};
+use crate::stack::{StackClient, TOTAL_TIMEOUT, in_time};
 use crate::token_store::{self, StoreError};
 use crate::{VERSION, catalog_resolver};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
-/// the request that was sent is over by itself (15 s, more after a freeze), and
-/// what it brought is stored. `TimeoutStopSec` of the unit is longer.
-const ROTATION_FINISH_TIMEOUT: Duration = Duration::from_secs(25);
+/// the request that was sent is over by itself, later after a freeze, and what
+/// it brought is stored. Service managers wait longer before they kill it.
+const ROTATION_FINISH_TIMEOUT: Duration = TOTAL_TIMEOUT.saturating_add(Duration::from_secs(10));
 
 /// How long it waits for the audit log, which a disk may hold up.
 const AUDIT_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -337,5 +337,36 @@ impl App {
         {
             tracing::warn!("stopped while a request to a stack was under way");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::Limits;
+
+    const PLIST: &str = include_str!("../../launchd/com.quiltdata.quiltd.plist");
+    const UNITS: [&str; 2] = [
+        include_str!("../../systemd/quiltd.service"),
+        include_str!("../../systemd/quiltd@.service"),
+    ];
+
+    fn seconds_after(text: &str, name: &str) -> Duration {
+        let (_, rest) = text.split_once(name).expect("it says how long");
+        let digits = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap();
+        Duration::from_secs(digits[..end].parse().unwrap())
+    }
+
+    /// A kill in between loses the login that is being rotated.
+    #[test]
+    fn service_managers_wait_until_it_has_stored_what_is_being_rotated() {
+        let frozen = Duration::from_secs(3);
+        let drained = Limits::default().drain_time;
+        let longest = ROTATION_FINISH_TIMEOUT + frozen + drained + AUDIT_FINISH_TIMEOUT;
+        for unit in UNITS {
+            assert!(seconds_after(unit, "TimeoutStopSec=") > longest, "{unit}");
+        }
+        assert!(seconds_after(PLIST, "<key>ExitTimeOut</key>") > longest);
     }
 }

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+/// Until a request is connected, TLS included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// From a request's start to its answer's last byte.
+pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Time counts in steps of this length at most: one that takes longer, because
 /// the process was frozen, counts as one.
 const STEP: Duration = Duration::from_secs(1);
@@ -48,8 +54,6 @@ mod tests {
 
     use super::*;
 
-    const TOTAL: Duration = Duration::from_secs(15);
-
     /// A request that goes out after `before`, and is answered after `then`.
     async fn asked(before: Duration, then: Duration) {
         sleep(before).await;
@@ -61,7 +65,7 @@ mod tests {
     /// Whether it is answered in time, by a process that is frozen meanwhile.
     async fn is_answered(before: u64, then: u64, frozen: Option<(u64, u64)>) -> bool {
         let (before, then) = (Duration::from_millis(before), Duration::from_millis(then));
-        let waits = tokio::spawn(in_time(TOTAL, asked(before, then)));
+        let waits = tokio::spawn(in_time(TOTAL_TIMEOUT, asked(before, then)));
         if let Some((at, lasts)) = frozen {
             sleep(Duration::from_millis(at)).await;
             advance(Duration::from_millis(lasts)).await;
@@ -83,8 +87,8 @@ mod tests {
         assert!(began.elapsed() < Duration::from_secs(3700));
         let hangs = std::future::pending::<()>();
         let began = Instant::now();
-        assert_eq!(in_time(TOTAL, hangs).await, None);
-        assert!(began.elapsed() < TOTAL + FROZEN);
+        assert_eq!(in_time(TOTAL_TIMEOUT, hangs).await, None);
+        assert!(began.elapsed() < TOTAL_TIMEOUT + FROZEN);
     }
 
     #[tokio::test(start_paused = true)]

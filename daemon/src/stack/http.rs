@@ -14,18 +14,12 @@ use zeroize::Zeroizing;
 
 use super::StackError;
 use super::answer::Answer;
-use super::deadline::in_time;
+use super::deadline::{CONNECT_TIMEOUT, TOTAL_TIMEOUT, in_time};
 use super::time_headers::{date, retry_after};
 use crate::metrics::UpstreamMeter;
 
 /// Largest answer accepted, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-
-/// Until connected, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// From start to the last byte.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The most redirects that are followed, one after the other.
 const MAX_REDIRECTS: usize = 10;

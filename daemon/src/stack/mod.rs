@@ -29,6 +29,7 @@ mod tokens;
 
 pub use self::api_keys::{Revoked, Scope};
 pub use self::credentials::StackCredentials;
+pub(crate) use self::deadline::TOTAL_TIMEOUT;
 pub use self::deadline::in_time;
 pub use self::discovery::StackConfig;
 pub use self::error::StackError;
