@@ -13,6 +13,7 @@ mod refusals;
 mod regions;
 mod sdk;
 mod search;
+mod stray_keys;
 mod stream;
 mod terminal;
 mod twins;

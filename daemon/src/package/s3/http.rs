@@ -15,6 +15,7 @@ use quilt_proto::NetworkFailure;
 use url::Url;
 
 use super::error_response::{Read, Refusal};
+use super::stray_keys::without_stray_keys;
 
 /// Largest answer accepted, in bytes: a thousand keys of S3's longest (1024
 /// bytes), each with what a listing says of it, are less than half of it.
@@ -74,6 +75,7 @@ impl HttpService for Transport {
             if !page.windows(LISTING.len()).any(|at| at == LISTING) {
                 return Err(garbled("the answer is not S3's"));
             }
+            let page = without_stray_keys(page);
             return Ok(HttpResponse::from_parts(parts, page.into()));
         }
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))

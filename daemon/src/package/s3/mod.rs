@@ -8,6 +8,7 @@ mod error_mapping;
 mod error_response;
 mod http;
 mod store;
+mod stray_keys;
 
 pub(super) use self::connections::Connections;
 pub(super) use self::credentials::Vended;

@@ -28,6 +28,10 @@ use crate::package::store::{Batches, Entry, MAX_POINTER, Modified, NO_POINTER, S
 const FIRST_PAGES: [usize; 2] = [10, 250];
 const PAGE: usize = 1000;
 
+/// The most pages of a listing, for two million names: no registry has as many
+/// packages.
+const MOST_PAGES: usize = 2000;
+
 /// A folder of a bucket. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::package) struct S3Store(Arc<Inner>);
@@ -102,10 +106,17 @@ impl S3Store {
                 let options = PaginatedListOptions {
                     delimiter: shallow.then_some(Cow::Borrowed("/")),
                     max_keys: Some(FIRST_PAGES.get(page).copied().unwrap_or(PAGE)),
-                    page_token: token,
+                    page_token: token.clone(),
                     ..PaginatedListOptions::default()
                 };
                 let listed = store.page(&prefix, options).await?;
+                let has_end = page < MOST_PAGES && (token.is_none() || listed.page_token != token);
+                if !has_end && listed.page_token.is_some() {
+                    return Err(StoreError::Garbled {
+                        place: format!("bucket '{}'", store.0.bucket),
+                        reason: "what it lists has no end".to_owned(),
+                    });
+                }
                 let next = listed.page_token.map(Some);
                 Ok(Some((listed.result, (store, next, page + 1))))
             }
@@ -284,12 +295,14 @@ impl Store for S3Store {
     }
 
     async fn has(&self, folder: &str) -> Result<bool, StoreError> {
-        let prefix = self.key(&format!("{folder}/")).into();
-        let options = PaginatedListOptions {
-            max_keys: Some(1),
-            ..PaginatedListOptions::default()
-        };
-        Ok(!self.page(&prefix, options).await?.result.objects.is_empty())
+        // The first keys may be none that has a name here.
+        let mut pages = self.pages(&format!("{folder}/"), false);
+        while let Some(page) = pages.try_next().await? {
+            if !page.objects.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn read(&self, key: &str) -> Result<Bytes, StoreError> {
