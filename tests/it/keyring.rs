@@ -288,3 +288,141 @@ async fn a_login_that_lives_on_in_a_keyring_out_of_reach_is_told_of() {
     world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
     world.ctl(&["logout", "--all"]).await.ok();
 }
+
+/// An upgrade, or a new desktop session, on a bus that lives on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_was_started_anew_is_used_again() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "keyring").await;
+    world.login().await;
+    bus.stop_keyring().await;
+    world.stack.control().outdate_access_tokens();
+    let line = world.ctl(&["whoami"]).await.failed(1);
+    assert!(line.contains("keyring"), "the control: {line}");
+    bus.start_keyring(&world.home).await;
+    let mut back = false;
+    for _ in 0..100 {
+        back = world.ctl(&["whoami"]).await.code == 0;
+        if back {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(back, "{:?}", world.ctl(&["whoami"]).await);
+    world.login().await;
+    world.ctl(&["logout"]).await.ok();
+    let kept = bus.at_keyring(|it| it.secrets()).await;
+    assert!(kept.iter().all(|it| !contains(it, "refresh_token")));
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    let mut windows = bytes.windows(text.len());
+    windows.any(|window| window == text.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_also_ends_the_login_in_the_file_of_another_daemon() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "auto").await;
+    // As over SSH: nobody says where a bus is.
+    let socket = world.home.path().join("run/other.sock");
+    let socket = socket.to_str().unwrap().to_owned();
+    let args = ["--token-store", "auto", "--socket", &socket];
+    let other = Daemon::on_another_machine(&world.home, &args).await;
+    let at_other = |args: &[&str]| {
+        let args: Vec<_> = ["--socket", &socket].iter().chain(args).copied().collect();
+        let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
+        args
+    };
+    let ctl = async |args: Vec<String>, input: &str| {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        world.ctl_with_input(&args, input).await
+    };
+    let code = world.stack.control().login_code("bob").unwrap();
+    let login = ["login", world.stack.catalog_url(), "--code-stdin"];
+    ctl(at_other(&login), &code).await.ok();
+    assert!(world.home.sessions_file().exists(), "the control: a file");
+    world.login().await;
+    ctl(at_other(&["token"]), "").await.ok();
+
+    world.ctl(&["logout"]).await.ok();
+    ctl(at_other(&["logged-in"]), "").await.code_is(3);
+    let vend = ctl(at_other(&["credential-process"]), "").await;
+    let line = vend.failed(3);
+    // It is the daemon that was asked.
+    assert!(
+        line.contains("run: quiltctl login ") && line.contains(&socket),
+        "{line}"
+    );
+    assert!(other.stop().await.success());
+    stop(&mut world).await;
+    start(&mut world, &bus, "auto").await;
+    world.ctl(&["logged-in"]).await.code_is(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_read_in_the_keyring_is_kept_aside_and_told_of() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "keyring").await;
+    for broken in ["", "{\"not\":", "canary"] {
+        world.login().await;
+        stop(&mut world).await;
+        bus.at_keyring(|it| it.replace(broken.as_bytes())).await;
+        start(&mut world, &bus, "keyring").await;
+        world.ctl(&["logged-in"]).await.code_is(3);
+        let found = world.ctl(&["doctor"]).await.stdout.replace('\n', " ");
+        let is_told = found.contains("could not be understood");
+        assert_eq!(is_told, !broken.is_empty(), "{found}");
+        assert!(!found.contains("canary"), "{found}");
+        let kept = bus.at_keyring(|it| it.secrets()).await;
+        let is_kept = kept.iter().any(|it| it == broken.as_bytes());
+        assert_eq!(is_kept, !broken.is_empty(), "{broken}");
+    }
+    world.login().await;
+    let found = world.ctl(&["doctor"]).await.stdout.replace('\n', " ");
+    assert!(!found.contains("could not be understood"), "{found}");
+
+    // What a newer quiltd wrote is for that.
+    let newer = br#"{"version":99,"sessions":{}}"#;
+    stop(&mut world).await;
+    bus.at_keyring(|it| it.replace(newer)).await;
+    refuses_to_start(&world, &bus, "the keyring holds what a newer quiltd wrote").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_entries_in_the_keyring_become_one() {
+    let Some((mut world, mut bus)) = world().await else {
+        return;
+    };
+    bus.start_keyring(&world.home).await;
+    start(&mut world, &bus, "keyring").await;
+    world.login().await;
+    let empty = br#"{"version":1,"sessions":{}}"#;
+    for restarted in [false, true] {
+        bus.at_keyring(|it| it.add(empty)).await;
+        let several = bus.at_keyring(|it| it.secrets()).await;
+        assert_eq!(several.len(), 2, "the control");
+        let token = world.ctl(&["token"]).await.ok();
+        if restarted {
+            stop(&mut world).await;
+            start(&mut world, &bus, "keyring").await;
+            assert_eq!(world.ctl(&["token"]).await.ok(), token, "the same login");
+        } else {
+            world.stack.control().outdate_access_tokens();
+            world.ctl(&["whoami"]).await.ok();
+        }
+        let kept = bus.at_keyring(|it| it.secrets()).await;
+        assert_eq!(kept.len(), 1);
+        assert!(contains(&kept[0], "refresh_token"));
+    }
+    world.ctl(&["logout"]).await.ok();
+}

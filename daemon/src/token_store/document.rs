@@ -35,7 +35,31 @@ impl Document {
     pub const VERSION: u32 = 1;
 }
 
+/// Why bytes are no document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// A version of quiltd wrote them that this one does not understand.
+    Newer,
+    /// Nobody can read them.
+    Broken,
+}
+
+/// Only the version, to recognise documents of the future.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 impl Document {
+    /// The document in `text`.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Unreadable> {
+        match serde_json::from_slice::<Version>(text) {
+            Ok(Version { version }) if version > Self::VERSION => Err(Unreadable::Newer),
+            Ok(_) => serde_json::from_slice(text).map_err(|_| Unreadable::Broken),
+            Err(_) => Err(Unreadable::Broken),
+        }
+    }
+
     /// Whether nothing in it is worth keeping.
     pub(super) fn is_empty(&self) -> bool {
         self.sessions.is_empty() && self.oauth_clients.is_empty()

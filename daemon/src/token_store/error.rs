@@ -62,6 +62,21 @@ pub enum StoreNote {
         /// Where it is now.
         kept_as: PathBuf,
     },
+    /// The logins in the keyring are lost: nobody can read them.
+    #[error(
+        "the keyring's entry for {} could not be understood and was kept as that for {}",
+        quoted::name(account),
+        quoted::name(kept_as)
+    )]
+    EntrySetAside {
+        /// The account it is filed under, the state directory.
+        account: String,
+        /// The account it is filed under now.
+        kept_as: String,
+    },
+    /// Where the catalogs' secrets go is not known.
+    #[error("what is known of catalogs cannot be read: {0}")]
+    Unread(StoreError),
     /// Where a catalog's secrets go is known until the daemon ends, or it can be
     /// written.
     #[error("what is known of {catalog} is not kept: {error}")]

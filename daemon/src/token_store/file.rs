@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
+use super::document::Unreadable;
 use super::{Document, StoreError, StoreNote};
 use crate::blocked_threads::may_block;
 use crate::files::{self, FileError, Pin, Stamp, WatchedFile};
@@ -60,15 +61,10 @@ impl FileBackend {
         let Some(text) = read_file(&path)? else {
             return Ok(Document::default());
         };
-        let version = serde_json::from_slice::<Version>(&text).map(|document| document.version);
-        match version {
-            Ok(version) if version > Document::VERSION => return Err(StoreError::Newer(path)),
-            Ok(_) => {
-                if let Ok(document) = serde_json::from_slice(&text) {
-                    return Ok(document);
-                }
-            }
-            Err(_) => {}
+        match Document::parse(&text) {
+            Ok(document) => return Ok(document),
+            Err(Unreadable::Newer) => return Err(StoreError::Newer(path)),
+            Err(Unreadable::Broken) => {}
         }
         self.set_aside(&path)?;
         Ok(Document::default())
@@ -139,12 +135,6 @@ fn sweep(dir: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-/// Only the version, to recognise documents of the future.
-#[derive(serde::Deserialize)]
-struct Version {
-    version: u32,
 }
 
 fn replace(file: &mut NamedTempFile, text: &[u8]) -> io::Result<()> {

@@ -4,18 +4,22 @@
 //! call has a deadline, and no bus is ever started for it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use keyring_core::{Entry, Error};
+use parking_lot::Mutex;
+use quilt_proto::Timestamp;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::backend::{Backend, Reservation};
+use super::document::Unreadable;
+use super::open::merge;
 #[cfg(not(target_os = "macos"))]
 use super::session_bus;
-use super::{Document, StoreError, keyring_presence, keyring_record};
+use super::{Document, StoreError, StoreNote, keyring_presence, keyring_record};
 use crate::files::{self, Stamp, WatchedFile};
 
 /// How long a call may take; an unlock dialogue may be on the screen.
@@ -28,13 +32,17 @@ type Bytes = Zeroizing<Vec<u8>>;
 
 struct Request {
     write: Option<Bytes>,
-    answer: oneshot::Sender<Result<Option<Bytes>, StoreError>>,
+    answer: oneshot::Sender<Result<Document, StoreError>>,
 }
+
+/// What the user should know, from whatever thread found it out.
+type Notes = Arc<Mutex<Vec<StoreNote>>>;
 
 pub(super) struct KeyringBackend {
     requests: mpsc::Sender<Request>,
     deadline: Duration,
     record: WatchedFile,
+    notes: Notes,
 }
 
 impl KeyringBackend {
@@ -53,14 +61,20 @@ impl KeyringBackend {
             Some(false) => {}
         }
         let (requests, inbox) = mpsc::channel();
+        let notes = Notes::default();
+        let place = Place {
+            account,
+            notes: Arc::clone(&notes),
+        };
         std::thread::Builder::new()
             .name("keyring".to_owned())
-            .spawn(move || serve(&account, &inbox))
+            .spawn(move || place.serve(&inbox))
             .map_err(|error| StoreError::Keyring(format!("cannot be asked: {}", error.kind())))?;
         let backend = Self {
             requests,
             deadline: timeout,
             record: WatchedFile::new(dir.join(keyring_record::NAME)),
+            notes,
         };
         backend.call(None).await?;
         Ok(Self {
@@ -69,7 +83,7 @@ impl KeyringBackend {
         })
     }
 
-    async fn call(&self, write: Option<Bytes>) -> Result<Option<Bytes>, StoreError> {
+    async fn call(&self, write: Option<Bytes>) -> Result<Document, StoreError> {
         let (answer, answered) = oneshot::channel();
         let gone = || StoreError::Keyring("stopped answering".to_owned());
         self.requests
@@ -87,15 +101,120 @@ fn does_not_answer() -> StoreError {
     StoreError::Keyring("does not answer".to_owned())
 }
 
-/// Serves requests in order until the backend is dropped. Requests whose caller
-/// gave up are passed over, unless they write: the newest token must get there.
-fn serve(account: &str, inbox: &mpsc::Receiver<Request>) {
-    for Request { write, answer } in inbox {
-        if write.is_none() && answer.is_closed() {
-            continue;
+/// Where the document is.
+struct Place {
+    account: String,
+    notes: Notes,
+}
+
+impl Place {
+    /// Serves requests in order until the backend is dropped. Requests whose
+    /// caller gave up are passed over, unless they write: the newest token must
+    /// get there.
+    fn serve(&self, inbox: &mpsc::Receiver<Request>) {
+        for Request { write, answer } in inbox {
+            if write.is_none() && answer.is_closed() {
+                continue;
+            }
+            drop(answer.send(self.perform(write)));
         }
-        drop(answer.send(perform(account, write)));
     }
+
+    fn perform(&self, write: Option<Bytes>) -> Result<Document, StoreError> {
+        let attempt = || match &write {
+            Some(bytes) => self.write(bytes).map(|()| Ok(Document::default())),
+            None => self.read(),
+        };
+        let done = match attempt() {
+            // A service that was started anew knows nothing of what was agreed
+            // with the one before.
+            Err(Error::PlatformFailure(_)) => {
+                drop(keyring_core::unset_default_store());
+                attempt()
+            }
+            done => done,
+        };
+        done.unwrap_or_else(|error| Err(describe(&error)))
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        let entry = entry(&self.account)?;
+        match entry.set_secret(bytes) {
+            Err(Error::Ambiguous(entries)) => one_of(entries, bytes),
+            done => done,
+        }
+    }
+
+    /// The document, or why that is none, unless the keyring fails.
+    fn read(&self) -> Result<Result<Document, StoreError>, Error> {
+        let entry = entry(&self.account)?;
+        match entry.get_secret().map(Zeroizing::new) {
+            Ok(bytes) => self.understand(&entry, &bytes),
+            Err(Error::NoEntry) => Ok(Ok(Document::default())),
+            Err(Error::Ambiguous(entries)) => self.unite(entries),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn understand(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+    ) -> Result<Result<Document, StoreError>, Error> {
+        match Document::parse(bytes) {
+            Ok(document) => return Ok(Ok(document)),
+            Err(Unreadable::Newer) => return Ok(Err(newer())),
+            Err(Unreadable::Broken) if bytes.is_empty() => {}
+            Err(Unreadable::Broken) => {
+                let kept_as = format!("{}.broken-{}", self.account, Timestamp::now().unix());
+                Entry::new(SERVICE, &kept_as)?.set_secret(bytes)?;
+                let note = StoreNote::EntrySetAside {
+                    account: self.account.clone(),
+                    kept_as,
+                };
+                tracing::warn!("{note}");
+                self.notes.lock().push(note);
+            }
+        }
+        entry.delete_credential()?;
+        Ok(Ok(Document::default()))
+    }
+
+    /// Makes one entry of several, which other programs may have made: of two
+    /// logins to one catalog the newer is kept.
+    fn unite(&self, entries: Vec<Entry>) -> Result<Result<Document, StoreError>, Error> {
+        let mut united = Document::default();
+        let mut readable = Vec::new();
+        for entry in entries {
+            let bytes = Zeroizing::new(entry.get_secret()?);
+            match self.understand(&entry, &bytes)? {
+                Ok(document) => merge(&mut united, document),
+                newer => return Ok(newer),
+            }
+            if Document::parse(&bytes).is_ok() {
+                readable.push(entry);
+            }
+        }
+        if let Ok(bytes) = serde_json::to_vec(&united).map(Zeroizing::new)
+            && !readable.is_empty()
+        {
+            one_of(readable, &bytes)?;
+        }
+        Ok(Ok(united))
+    }
+}
+
+/// Has the first of several entries hold this, and removes the others.
+fn one_of(entries: Vec<Entry>, bytes: &[u8]) -> Result<(), Error> {
+    let mut entries = entries.into_iter();
+    if let Some(first) = entries.next() {
+        first.set_secret(bytes)?;
+    }
+    entries.try_for_each(|other| other.delete_credential())
+}
+
+fn newer() -> StoreError {
+    StoreError::Keyring("holds what a newer quiltd wrote; install that version".to_owned())
 }
 
 /// The document's place. The system's keyring is looked for until it is found:
@@ -112,21 +231,6 @@ fn entry(account: &str) -> Result<Entry, Error> {
         keyring_core::set_default_store(store);
     }
     Entry::new(SERVICE, account)
-}
-
-fn perform(account: &str, write: Option<Bytes>) -> Result<Option<Bytes>, StoreError> {
-    let entry = entry(account).map_err(|error| describe(&error))?;
-    if let Some(bytes) = write {
-        return entry
-            .set_secret(&bytes)
-            .map(|()| None)
-            .map_err(|error| describe(&error));
-    }
-    match entry.get_secret() {
-        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-        Err(Error::NoEntry) => Ok(None),
-        Err(error) => Err(describe(&error)),
-    }
 }
 
 /// The error's kind only: details may quote what was stored.
@@ -156,18 +260,22 @@ impl Backend for KeyringBackend {
         Some(self.record.path().to_owned())
     }
 
+    fn notes(&self) -> Vec<StoreNote> {
+        self.notes.lock().clone()
+    }
+
     async fn read(&self) -> Result<Document, StoreError> {
-        let Some(bytes) = self.call(None).await? else {
-            return Ok(Document::default());
-        };
-        serde_json::from_slice(&bytes)
-            .map_err(|_| StoreError::Keyring(format!("entry {SERVICE} holds something unreadable")))
+        self.call(None).await
     }
 
     async fn write(&self, document: &Document, _room: Reservation) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(document)
             .map_err(|_| StoreError::Keyring("entry could not be written".to_owned()))?;
         self.call(Some(Zeroizing::new(bytes))).await?;
+        // Who logs in after a login was lost has mended it.
+        if !document.sessions.is_empty() {
+            self.notes.lock().clear();
+        }
         if let Err(error) = keyring_record::write(self.record.path(), document) {
             let path = self.record.path().display();
             tracing::warn!(

@@ -11,10 +11,11 @@ use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 
 use super::Home;
+use super::secret_service::SecretService;
 use super::toolchain::not_run;
 
 /// The name of the Secret Service on a bus.
-const SECRETS: &str = "org.freedesktop.secrets";
+pub(super) const SECRETS: &str = "org.freedesktop.secrets";
 
 /// A bus that starts no service by itself.
 const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC
@@ -112,6 +113,31 @@ impl SessionBus {
         let waiting = tokio::task::spawn_blocking(move || wait_for_secrets(&address));
         let waited = waiting.await.expect("no panic while waiting");
         waited.expect("the bus tells when the keyring is there");
+    }
+
+    /// Ends the keyring, and what it had agreed with others.
+    ///
+    /// # Panics
+    /// When it was not there.
+    pub async fn stop_keyring(&mut self) {
+        let mut keyring = self.keyring.take().expect("a keyring");
+        keyring.kill().await.expect("it can be ended");
+    }
+
+    /// Has another program of the user's do something at the keyring.
+    ///
+    /// # Panics
+    /// When that cannot be done.
+    pub async fn at_keyring<R: Send + 'static>(
+        &self,
+        act: impl FnOnce(&SecretService) -> zbus::Result<R> + Send + 'static,
+    ) -> R {
+        let address = self.address.clone();
+        let acting = tokio::task::spawn_blocking(move || {
+            SecretService::open(&address).and_then(|it| act(&it))
+        });
+        let acted = acting.await.expect("no panic at the keyring");
+        acted.expect("the keyring does it")
     }
 
     /// Puts a Secret Service on the bus that never answers.

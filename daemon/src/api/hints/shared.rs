@@ -41,8 +41,10 @@ pub(in crate::api) fn store(error: &StoreError) -> Command {
 /// What comes after a note of the token store.
 pub(in crate::api) fn note(note: &StoreNote) -> Command {
     match note {
-        StoreNote::SetAside { .. } => Command::of("quiltctl login"),
-        StoreNote::Unkept { error, .. } => store(error),
+        StoreNote::SetAside { .. } | StoreNote::EntrySetAside { .. } => {
+            Command::of("quiltctl login")
+        }
+        StoreNote::Unkept { error, .. } | StoreNote::Unread(error) => store(error),
     }
 }
 
