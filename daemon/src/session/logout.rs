@@ -39,13 +39,14 @@ impl Session {
         let remove = |document: &mut Document| document.sessions.remove(&self.catalog);
         let store = &self.dependencies.store;
         let removed = store.update(Reservation::default(), remove).await;
-        let ended = removed.as_ref().map_err(Clone::clone);
-        let ended = ended.and_then(|_| store.reaches(&self.catalog));
+        let elsewhere = store.log_out_elsewhere(&self.catalog).await;
+        let ended = removed.as_ref().err().or(elsewhere.as_ref().err());
+        let ended = ended.map_or(Ok(()), |error| Err(error.clone()));
         let ended = ended.map_err(SessionError::HalfLoggedOut);
         self.state.lock().unstored_logout = ended.as_ref().err().map(ToString::to_string);
         drop(turn);
         self.note_key();
-        if let Ok(Some(record)) = removed {
+        for record in [removed, elsewhere].into_iter().flatten().flatten() {
             self.revoke(&record).await;
         }
         ended

@@ -162,7 +162,9 @@ impl KnownCatalogs {
 
     /// What the user should know.
     pub(super) fn notes(&self) -> Vec<StoreNote> {
-        self.0.state.lock().notes.clone()
+        let unread = self.0.read().err().map(StoreNote::Unread);
+        let noted = self.0.state.lock().notes.clone();
+        noted.into_iter().chain(unread).collect()
     }
 
     /// What is known of a catalog. Looks at the file each time: other daemons

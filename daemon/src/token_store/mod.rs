@@ -11,7 +11,7 @@ mod error;
 mod file;
 mod keyring;
 mod keyring_migration;
-mod keyring_out_of_reach;
+
 mod keyring_presence;
 mod keyring_record;
 mod known_catalogs;
@@ -21,6 +21,7 @@ mod open;
 mod secret_hash;
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod session_bus;
+mod store_out_of_use;
 #[cfg(test)]
 mod tests;
 
