@@ -6,11 +6,18 @@ use super::{Diagnostic, DoctorContext, Report, settings};
 use crate::files::FileError;
 use crate::hardening::ProtectionAttempt;
 use crate::own_program::Program;
+use crate::token_store::{StoreError, StoreNote};
 
 /// What is known without asking anyone: all that the status shows, and more
 /// that is well. Reads no certificates, as a shell's prompt waits for it.
 pub fn known(context: &DoctorContext<'_>) -> Report {
+    // Whose file it is may be told of already.
+    let is_told = |error: &FileError| matches!(error, FileError::Distrusted(it) if context.distrusted.contains(it));
     let notes = context.sessions.store().notes().into_iter();
+    let notes = notes.filter(|note| match note {
+        StoreNote::Unread(StoreError::File(error)) => !is_told(error),
+        _ => true,
+    });
     let mut found = Report {
         diagnostics: notes.map(Diagnostic::StoreNote).collect(),
         ..Report::default()
@@ -19,8 +26,6 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     diagnostics.extend(settings::check(context.settings));
     let distrusted = context.distrusted.iter().cloned();
     diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
-    // Whose file it is may be told of already.
-    let is_told = |error: &&FileError| matches!(error, FileError::Distrusted(it) if context.distrusted.contains(it));
     let unaudited = context.unaudited.filter(|error| !is_told(error));
     diagnostics.extend(unaudited.cloned().map(Diagnostic::Unaudited));
     let protections = ProtectionAttempt::now(context.protections).into_iter();

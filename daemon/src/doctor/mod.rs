@@ -162,9 +162,8 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
             Diagnostic::Session(SessionError::KeyRefused { catalog, .. }) => says_key(catalog),
             // The sentence is the same.
             Diagnostic::Session(SessionError::KeyUnread(unread)) => says_unread(&unread.why),
-            Diagnostic::Unaudited(_) | Diagnostic::StoreNote(StoreNote::Unkept { .. }) => {
-                is_dir_gone
-            }
+            Diagnostic::Unaudited(_)
+            | Diagnostic::StoreNote(StoreNote::Unkept { .. } | StoreNote::Unread(_)) => is_dir_gone,
             _ => false,
         })
         .collect();

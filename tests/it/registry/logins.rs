@@ -4,7 +4,7 @@ use std::fs;
 
 use quilt_proto::api::{StartWebLogin, WebLoginQuery};
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind};
-use quilt_tests::harness::Daemon;
+use quilt_tests::harness::{Daemon, World};
 use serde_json::json;
 
 use super::Two;
@@ -340,4 +340,21 @@ async fn a_browser_login_that_was_begun_in_a_lie_moves_nothing() {
     );
     two.untouched();
     two.world.ctl(&["whoami"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_catalogs_and_cannot_be_read_is_told_of() {
+    let world = World::logged_in().await;
+    let path = world.home.state().join("catalogs.json");
+    let told = async || {
+        let found = world.ctl(&["doctor"]).await.stdout.replace('\n', " ");
+        found.contains("what is known of catalogs cannot be read")
+    };
+    assert!(!told().await, "the control");
+    fs::remove_file(&path).ok();
+    fs::create_dir(&path).unwrap();
+    assert!(told().await);
+    world.ctl(&["credential-process"]).await.ok();
+    fs::remove_dir(&path).unwrap();
+    assert!(!told().await);
 }
