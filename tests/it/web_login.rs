@@ -128,6 +128,7 @@ async fn the_browser_alone_logs_in() {
     let headers = answer.headers().clone();
     assert_eq!(headers[CACHE_CONTROL], "no-store");
     assert_eq!(headers[REFERRER_POLICY], "no-referrer");
+    assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'"));
     let shown = answer.text().await.unwrap();

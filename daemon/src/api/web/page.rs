@@ -169,7 +169,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The other headers.
-const HEADERS: [(header::HeaderName, &str); 7] = [
+const HEADERS: [(header::HeaderName, &str); 8] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -177,6 +177,11 @@ const HEADERS: [(header::HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (
         header::HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        // A page that opened this one has no hold of its window.
+        header::HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
     ),
     (header::CONNECTION, "close"),
