@@ -70,11 +70,8 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
     };
     if let Some((global, command)) = hot_path::parse(args) {
         let context = Context::new(global);
-        return commands::credential_process::run(&context, &command, failed).map_err(|failure| {
-            let failure = catalog_variable::blamed(&context, failure);
-            let failure = failure.of_typed(args);
-            failure.or_hint(|| "quiltctl credential-process --help".into())
-        });
+        return commands::credential_process::run(&context, &command, failed)
+            .map_err(|failure| explained(failure, &context, args));
     }
     if let Some((detach::ARGUMENT, command)) = args
         .split_first()
@@ -89,14 +86,19 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
     match args::parse(args)? {
         Some(cli) => {
             let context = Context::new(cli.global);
-            commands::run(&context, &cli.command).map_err(|failure| {
-                let failure = catalog_variable::blamed(&context, failure);
-                let global = context.global();
-                let failure = failure.about(global.catalog.as_deref());
-                let failure = failure.of_typed(args).at(global.socket.as_deref());
-                failure.or_hint(|| args::help_for(args))
-            })
+            commands::run(&context, &cli.command)
+                .map_err(|failure| explained(failure, &context, args))
         }
         None => Ok(()),
     }
+}
+
+/// A failure of what was typed: what it names to run is for the same catalog, and
+/// asks the same daemon.
+fn explained(failure: Failure, context: &Context, args: &[OsString]) -> Failure {
+    let failure = catalog_variable::blamed(context, failure);
+    let global = context.global();
+    let failure = failure.about(global.catalog.as_deref());
+    let failure = failure.of_typed(args).at(global.socket.as_deref());
+    failure.or_hint(|| args::help_for(args))
 }
