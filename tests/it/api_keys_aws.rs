@@ -314,6 +314,25 @@ async fn the_audit_trail_is_the_guides_query() {
     let command = with_aws(&world, &moto, &["admin", "audit-trail", "--json"]);
     let events: Value = serde_json::from_str(&run(command).await.ok()).unwrap();
     assert_eq!(events[0]["key_name"], "ci");
+    // What did not get there is no success; that nobody reads it is none's fault.
+    for (reader, code) in [("/dev/full", 1), ("", 0)] {
+        moto.results().await;
+        let mut command = with_aws(&world, &moto, &trail);
+        let stdout = if reader.is_empty() {
+            Stdio::from(std::io::pipe().unwrap().1)
+        } else {
+            std::fs::File::options()
+                .write(true)
+                .open(reader)
+                .unwrap()
+                .into()
+        };
+        let child = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+        let ended: Run = child.unwrap().wait_with_output().await.unwrap().into();
+        assert_eq!(ended.code, code, "{ended:?}");
+        let is_said = ended.stderr.contains("cannot write the result");
+        assert_eq!(is_said, code != 0, "{ended:?}");
+    }
     // With the profile's credentials, which are not the user's own.
     let queries = moto
         .call("athena", "AmazonAthena.ListQueryExecutions", json!({}))

@@ -1,7 +1,6 @@
 //! `admin audit-trail`: one Athena query with the session's AWS credentials.
 
 use std::collections::BTreeMap;
-use std::io::{Write, stdout};
 use std::time::{Duration, Instant};
 
 use aws_config::Region;
@@ -12,7 +11,7 @@ use aws_sdk_athena::types::{
 use quilt_client::QuiltCredentials;
 use quilt_proto::{Quoted, Reason, exit_code, quoted};
 
-use crate::failure::{Failure, note, one_line, shown_json};
+use crate::failure::{Failure, note, one_line, print, shown_json};
 use crate::{Daemon, network, place};
 
 /// How long a query may take before it is given up.
@@ -82,8 +81,7 @@ pub(crate) async fn run(daemon: &Daemon, query: &Query) -> Result<(), Failure> {
     } else {
         table.text()
     };
-    // A reader that went away is no error worth a word.
-    let _ = writeln!(stdout(), "{text}");
+    print(&text)?;
     note(format_args!("{} events", table.rows.len()));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! How a run ends: quiltctl's exit codes, and one line on stderr.
 
 use std::fmt::Display;
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use aws_sdk_athena::config::http::HttpResponse;
@@ -105,19 +105,37 @@ impl From<Error> for Failure {
 }
 
 /// Reports the end of the program, as quiltctl would.
-#[expect(clippy::print_stderr, reason = "the one place errors are printed")]
 pub(crate) fn finish(result: Result<(), Failure>) -> ExitCode {
     let Err(Failure { code, what, hint }) = result else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("quiltctl: {}", sentence(&one_line(&what), Some(&hint)));
+    remark(&format!(
+        "quiltctl: {}",
+        sentence(&one_line(&what), Some(&hint))
+    ));
     ExitCode::from(code)
 }
 
 /// Says something to the person in front of the terminal.
-#[expect(clippy::print_stderr, reason = "the one place remarks are printed")]
 pub(crate) fn note(text: impl Display) {
-    eprintln!("{}", one_line(&text.to_string()));
+    remark(&one_line(&text.to_string()));
+}
+
+/// That nobody can read it changes nothing.
+fn remark(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Writes the result to stdout.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{text}") {
+        // A reader that went away is no error worth a word.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let what = format!("cannot write the result: {error}");
+            Err(Failure::new(exit_code::UNEXPECTED, what, "df -h"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Text that may come from elsewhere, on one line, harmless to a terminal.
@@ -127,7 +145,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// JSON as it is, but for a terminal, which it must not steer.
 pub(crate) fn shown_json(json: String) -> String {
-    if std::io::stdout().is_terminal() {
+    if io::stdout().is_terminal() {
         terminal_safe::json_for_terminal(&json)
     } else {
         json

@@ -1,15 +1,13 @@
 //! `login --api-key-secret`: the key comes from AWS Secrets Manager, with
 //! whatever AWS credentials the user has, and goes straight to the daemon.
 
-use std::io::{Write, stdout};
-
 use quilt_client::Error;
 use quilt_proto::api::UseApiKey;
 use quilt_proto::wire::ApiKeyHandover;
 use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost, Secret};
 use serde::Deserialize;
 
-use crate::failure::{Failure, note, one_line, shown_json};
+use crate::failure::{Failure, note, one_line, print, shown_json};
 use crate::{Daemon, network};
 
 /// A secret that is a JSON object, as the AWS console makes them.
@@ -47,9 +45,7 @@ pub(crate) async fn use_it(daemon: &Daemon, id: &str, meant: Meant) -> Result<()
     } else {
         one_line(session.catalog_url.as_str())
     };
-    // A reader that went away is no error worth a word.
-    let _ = writeln!(stdout(), "{text}");
-    Ok(())
+    print(&text)
 }
 
 /// Whoever has to agree to a registry first can run this very command again.
