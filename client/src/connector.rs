@@ -17,12 +17,10 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
 use tower_service::Service;
 
 use crate::error::Fault;
+use crate::peer_check::{self, ROOT, is_root_for_users};
 
 /// How long to wait before asking again for a place in a full backlog.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
-
-/// The user whose files every user trusts.
-const ROOT: u32 = 0;
 
 /// Connects to `socket` once it is certain that this user listens there; with
 /// the process that does, where the system tells.
@@ -33,10 +31,7 @@ pub(crate) async fn open(socket: &Path) -> Result<(UnixStream, Option<u32>), Fau
     // Outside our pid namespace it has no number here.
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
     let pid = pid.filter(|pid| *pid > 0);
-    check_peer(peer.uid())?;
-    if !is_root_for_users(peer.uid()) && !quilt_trust::is_our_peer(peer.uid(), pid) {
-        return Err(Fault::Foreign(peer.uid()));
-    }
+    peer_check::check(peer.uid(), pid)?;
     let uri: hyper::Uri = hyperlocal::Uri::new(&socket.address, "/").into();
     let stream = patiently(|| UnixConnector.call(uri.clone())).await?;
     Ok((stream, pid))
@@ -81,7 +76,7 @@ impl OwnSocket {
         // In a sticky directory others cannot replace what is not theirs.
         let loose = mode.intersects(Mode::WGRP | Mode::WOTH) && !mode.contains(Mode::SVTX);
         if loose || about.st_uid != ROOT {
-            check_peer(about.st_uid)?;
+            check_owner(about.st_uid)?;
         }
         if loose {
             let what = "its directory is open to other users";
@@ -94,7 +89,7 @@ impl OwnSocket {
         if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
             return Err(Fault::Io(io::ErrorKind::ConnectionRefused.into()));
         }
-        check_peer(file.st_uid)?;
+        check_owner(file.st_uid)?;
         // Through the directory held open the way there cannot be changed any
         // more; it is also as short as an address must be.
         let through = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
@@ -113,15 +108,9 @@ impl OwnSocket {
     }
 }
 
-/// Refuses a socket that another user listens on: anybody can plant one in a
-/// directory they may write to.
-fn check_peer(uid: u32) -> Result<(), Fault> {
+/// Refuses what another user put there.
+fn check_owner(uid: u32) -> Result<(), Fault> {
     let is_ours = uid == rustix::process::getuid().as_raw() && quilt_trust::knows_us();
     let allowed = is_ours || is_root_for_users(uid);
     allowed.then_some(()).ok_or(Fault::Foreign(uid))
-}
-
-/// launchd listens as root on behalf of the user's agents.
-fn is_root_for_users(uid: u32) -> bool {
-    cfg!(target_os = "macos") && uid == ROOT
 }

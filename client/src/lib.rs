@@ -31,6 +31,8 @@ mod answer;
 mod error;
 mod lines;
 #[cfg(any(feature = "async", feature = "blocking"))]
+mod peer_check;
+#[cfg(any(feature = "async", feature = "blocking"))]
 mod stopped;
 
 #[cfg(feature = "aws")]

@@ -59,7 +59,7 @@ pub struct Stamp(Option<[i64; 7]>);
 
 impl Stamp {
     /// There is nothing, and a directory for it.
-    const MISSING: Self = Self(None);
+    pub const MISSING: Self = Self(None);
 
     /// Of what is there now; nothing where that cannot be told. Opened and not
     /// only looked at: over NFS, opening asks the server for news.

@@ -10,6 +10,7 @@
 pub mod aws;
 mod captive_portal;
 mod certificates;
+mod client_builder;
 mod clients;
 mod failure;
 mod no_proxy;
@@ -23,8 +24,6 @@ mod settings;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quilt_proto::catalog::is_loopback;
-use reqwest::{ClientBuilder, redirect};
 use rustls::ClientConfig;
 use url::Url;
 
@@ -104,30 +103,6 @@ impl Network {
             },
             failure => failure,
         }
-    }
-
-    /// Begins a client for `url` and whatever else is as near or far, and as
-    /// secret, as that.
-    fn builder(&self, url: &Url) -> Result<ClientBuilder, Failure> {
-        let known = self.known();
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false);
-        let builder = if is_loopback(url) {
-            builder
-                .no_proxy()
-                .dns_resolver(Arc::new(resolver::Loopback))
-        } else {
-            let builder = builder.dns_resolver(Arc::new(resolver::System));
-            known.proxies.apply(builder)?
-        };
-        if is_loopback(url) && url.scheme() == "http" {
-            // Certificates are not read for what needs none.
-            return Ok(builder.tls_backend_preconfigured(certificates::none()?));
-        }
-        let tls = self.tls().ok_or(Failure::NoTls)?;
-        Ok(certificates::apply(builder, &tls.config))
     }
 
     /// Changes with the settings.

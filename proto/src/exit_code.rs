@@ -1,4 +1,5 @@
-//! How the programs of this project end, as they say it to their callers.
+//! How the programs of this project end, as they say it to their callers. Which
+//! failure of the daemon ends how stands in `error_code.rs`.
 
 /// Something nobody expected, and whatever else has no code of its own.
 pub const UNEXPECTED: u8 = 1;

@@ -10,7 +10,7 @@ use rustix::fd::OwnedFd;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 
-use super::peer_check;
+use super::peer;
 use crate::error::{Fault, Stopped};
 use crate::stopped::{self, LOOK};
 
@@ -33,7 +33,7 @@ impl Connection {
         set_socket_timeout(&stream, Timeout::Send, Some(remaining(deadline)?))
             .map_err(io::Error::from)?;
         connect(&stream, &address).map_err(io::Error::from)?;
-        let pid = peer_check::of_stream(&stream)?;
+        let pid = peer::of_stream(&stream)?;
         Ok(Self {
             stream,
             deadline: Some(deadline),

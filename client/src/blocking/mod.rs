@@ -15,7 +15,7 @@ mod connect;
 mod events;
 mod http;
 mod names;
-mod peer_check;
+mod peer;
 
 use std::io::Write;
 use std::marker::PhantomData;

@@ -1,16 +1,12 @@
 //! The stack's own credentials: STS credentials of the user's active role.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::credentials::Issued;
 use super::{AwsCredentials, CredentialError};
 use crate::clock::{ClockSkew, SharedClock};
-use crate::session::Session;
+use crate::session::{Session, bearer};
 use crate::stack::StackClient;
-
-/// How long a fetch waits for a bearer token.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks the stack.
 pub(super) struct StackSource {
@@ -26,7 +22,7 @@ impl StackSource {
         let now = self.clock.now().wall;
         let (issued, identity) = self
             .session
-            .authorized(TOKEN_TIMEOUT, true, |bearer| async move {
+            .authorized(bearer::FETCH_TIMEOUT, true, |bearer| async move {
                 let (registry, token) = (&bearer.registry, &bearer.token);
                 let issued = self.stack.credentials(registry, token, now).await?;
                 Ok((issued, bearer.identity))

@@ -154,7 +154,7 @@ impl<T> Cached<T> {
 
 impl Stamp {
     /// Whether the next change may leave it as it is.
-    fn is_young(self) -> bool {
+    pub fn is_young(self) -> bool {
         let Some(changed) = self.changed() else {
             return false;
         };

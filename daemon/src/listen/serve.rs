@@ -25,7 +25,7 @@ use super::acceptor::Acceptor;
 use super::early_refusal::EarlyRefusal;
 use super::lazy_timeout::{TimedOut, within};
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
-use super::limits::Limits;
+use super::listener_limits::Limits;
 use super::tracked::{Answered, Asked, Stream, Tracked};
 use crate::metrics::ConnectionMeter;
 

@@ -16,7 +16,7 @@ pub(super) fn pause(failures: u32, random: f64) -> i64 {
 
 /// Seconds that a source may have itself left alone: no longer than it would be
 /// for failing.
-pub(super) fn retry_after_seconds(retry_after: Option<u32>) -> i64 {
+pub(crate) fn retry_after_seconds(retry_after: Option<u32>) -> i64 {
     retry_after.map_or(0, i64::from).min(CAP.cast_signed())
 }
 

@@ -28,6 +28,7 @@ use quilt_proto::Timestamp;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::backoff::retry_after_seconds;
 use self::flight::{FetchState, Inner};
 pub use self::freshness::Policy;
 use self::state::FetchReceiver;

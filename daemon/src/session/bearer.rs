@@ -1,9 +1,19 @@
 //! A bearer token and whose it is.
 
+use std::time::Duration;
+
 use quilt_proto::wire::TokenKind;
 use quilt_proto::{RegistryUrl, Secret, Timestamp};
 
 use super::Identity;
+
+/// How long a caller who waits for an answer waits for a token that has to be
+/// fetched first.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a fetch of credentials, which goes on without its caller, waits for
+/// one.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A token for `Authorization: Bearer`, and where it may be sent.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 //! not be checked, without anybody's doing. `keys/key_recheck_task.rs` asks.
 
 use crate::clock::{Deadline, Moment};
+use crate::refresh::retry_after_seconds;
 
 /// How long a refused key is left alone at first, in seconds. Each further
 /// refusal doubles it: a deploy's hiccup passes by itself, and a dead key is
@@ -14,9 +15,6 @@ const LONGEST_PAUSE: i64 = 3600;
 /// Between attempts to get the stack's answer about a key that could not be
 /// checked, in seconds.
 const UNCHECKED_PAUSE: i64 = 20;
-
-/// The longest a stack may have itself left alone, in seconds.
-const LONGEST_RETRY_AFTER: i64 = 300;
 
 /// Where the stack stands to a key, and when to ask it again.
 #[derive(Clone, Copy, Default)]
@@ -69,7 +67,7 @@ impl RecheckSchedule {
     /// The stack could not be asked, and may have said for how many seconds not
     /// to ask again.
     pub(super) fn unanswered(&mut self, now: Moment, retry_after: Option<u32>) {
-        let retry_after_seconds = retry_after.map_or(0, i64::from).min(LONGEST_RETRY_AFTER);
+        let retry_after_seconds = retry_after_seconds(retry_after);
         match &mut self.refusal {
             Some(refusal) => {
                 let pause = refusal.pause.min(UNCHECKED_PAUSE);

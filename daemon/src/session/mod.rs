@@ -7,7 +7,7 @@
 mod api_key;
 mod api_key_slot;
 mod authorized_request;
-mod bearer;
+pub mod bearer;
 mod epoch;
 mod error;
 mod identity;

@@ -11,12 +11,12 @@ mod copy_for_restart;
 mod did_you_mean;
 mod document;
 mod error;
-mod in_force;
 mod network;
 mod notify;
 mod profile;
 pub mod role_session_name;
 mod security;
+mod settings_file;
 #[cfg(test)]
 mod tests;
 
@@ -28,9 +28,9 @@ use quilt_proto::{CatalogName, CatalogUrl, NameError, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
-pub use self::in_force::{BrokenSettings, SettingsFile};
 pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
+pub use self::settings_file::{BrokenSettings, SettingsFile};
 
 use self::document::Document;
 

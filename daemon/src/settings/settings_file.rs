@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use quilt_proto::suggested_command::clause;
@@ -14,11 +12,9 @@ use quilt_trust::{Access, Distrust, Role};
 
 use super::copy_for_restart::LastGood;
 use super::{Settings, SettingsError};
+use crate::files::Stamp;
 
 pub(super) const MAX_BYTES: u64 = quilt_network::Settings::MAX_BYTES;
-
-/// A file changed this recently may change again without a newer time stamp.
-const YOUNG: Duration = Duration::from_secs(2);
 
 /// Reads `quiltd.toml` again whenever somebody asks and it has changed: a
 /// `stat` each time costs less than watching, and misses nothing.
@@ -45,18 +41,6 @@ struct State {
     seen: Option<Stamp>,
     settings: Arc<Settings>,
     problem: Option<SettingsError>,
-}
-
-/// By what one version of a file is told from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stamp {
-    Missing,
-    File {
-        inode: u64,
-        size: u64,
-        modified: (i64, i64),
-        changed: (i64, i64),
-    },
 }
 
 impl SettingsFile {
@@ -171,20 +155,9 @@ impl SettingsFile {
     }
 
     fn stamp(&self) -> (Stamp, bool) {
-        let Ok(metadata) = fs::metadata(&self.path) else {
-            return (Stamp::Missing, false);
-        };
-        let age = metadata
-            .modified()
-            .ok()
-            .and_then(|time| SystemTime::now().duration_since(time).ok());
-        let stamp = Stamp::File {
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        };
-        (stamp, age.is_none_or(|age| age < YOUNG))
+        let found = fs::metadata(&self.path);
+        let stamp = found.map_or(Stamp::MISSING, |found| Stamp::from(&found));
+        (stamp, stamp.is_young())
     }
 
     fn keep(&self, text: &str) {

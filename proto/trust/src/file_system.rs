@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use quilt_proto::locations;
 
 use super::path_walk::walk;
-use super::{Distrust, file_mode};
+use super::{Distrust, permissions};
 
 /// The table and key in `quiltd.toml` that hold the names.
 pub const SETTING: (&str, &str) = ("security", "loose_file_systems");
@@ -171,7 +171,7 @@ fn is_allowed(wanted: &str) -> bool {
 fn allowance(wanted: &str) -> bool {
     let Some(path) = settings() else { return false };
     let way = walk(&path, true).and_then(|way| match &way.found {
-        Some(found) => file_mode::own(&way.real, found, file_mode::Owner::UserOrRoot),
+        Some(found) => permissions::own(&way.real, found, permissions::Owner::UserOrRoot),
         None => Ok(()),
     });
     let may_speak = match way {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{Command, locations};
 use rustix::process::geteuid;
 
-use super::file_mode::{self, Owner};
+use super::permissions::{self, Owner};
 use super::{Distrust, users};
 
 /// What `HOME` is, where it is not this user's, and what makes it so. Root may
@@ -36,14 +36,14 @@ fn own(user: u32) -> Command {
 fn is_ours(dir: &Path) -> bool {
     let judged = dir
         .metadata()
-        .map(|found| (found.is_dir(), file_mode::own(dir, &found, Owner::User)));
+        .map(|found| (found.is_dir(), permissions::own(dir, &found, Owner::User)));
     judged.is_ok_and(|(is_dir, judged)| is_dir && !matches!(judged, Err(Distrust::Foreign { .. })))
 }
 
 /// As /tmp is, which people who have no home name as one.
 fn is_for_everybody(dir: &Path) -> bool {
     dir.metadata()
-        .is_ok_and(|found| found.mode() & file_mode::STICKY != 0)
+        .is_ok_and(|found| found.mode() & permissions::STICKY != 0)
 }
 
 /// The command for a place that the system did not let us use: it names another

@@ -16,7 +16,6 @@ mod acl;
 mod close_to_others;
 mod distrust;
 mod draft;
-mod file_mode;
 mod file_system;
 mod foreign_home;
 mod groups;
@@ -25,6 +24,7 @@ mod name_services;
 mod namespace;
 mod open;
 mod path_walk;
+mod permissions;
 mod rights;
 #[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
 mod sock_diag;
@@ -40,7 +40,6 @@ use std::path::{Path, PathBuf};
 
 pub use self::distrust::{Distrust, Others, as_owner, behind};
 pub use self::draft::{directory, draft, draft_like, sweep_drafts, sync_directory, take_place};
-use self::file_mode::{Owner, Right};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::foreign_home::{look, of_others};
 pub use self::inode::{Inode, inode, is_at};
@@ -48,6 +47,7 @@ pub use self::namespace::{is_our_peer, knows_us};
 pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
+use self::permissions::{Owner, Right};
 pub use self::rights::Rights;
 pub use self::words::words;
 
@@ -76,7 +76,7 @@ pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
 pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
     let way = walk(dir, true).and_then(|way| {
         if let Some(found) = &way.found {
-            file_mode::parent(&way.real, found, None, way.is_system)?;
+            permissions::parent(&way.real, found, None, way.is_system)?;
         }
         Ok(way.real)
     });
@@ -119,7 +119,7 @@ pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
             path: real,
             wanted: "a directory",
         }),
-        Some(found) => file_mode::own(&real, &found, Owner::User),
+        Some(found) => permissions::own(&real, &found, Owner::User),
     }
 }
 
@@ -133,7 +133,7 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
 /// Judges what a way leads to, be it there or not.
 fn judge_end(way: &Way) -> Result<(), Distrust> {
     match &way.found {
-        Some(found) if !is_nothing(way) => file_mode::own(&way.real, found, Owner::UserOrRoot),
+        Some(found) if !is_nothing(way) => permissions::own(&way.real, found, Owner::UserOrRoot),
         _ => Ok(()),
     }
 }
@@ -158,8 +158,8 @@ pub fn locate_special(path: &Path) -> Result<PathBuf, Distrust> {
         ..
     } = walk(path, true)?;
     match (found, exposed) {
-        (Some(found), _) if file_mode::may_be_passed(&real, &found, None) => Ok(real),
-        (Some(found), _) => Err(file_mode::foreign(&real, &found)),
+        (Some(found), _) if permissions::may_be_passed(&real, &found, None) => Ok(real),
+        (Some(found), _) => Err(permissions::foreign(&real, &found)),
         (None, Some(exposed)) => Err(exposed),
         (None, None) => Err(missing(&real)),
     }
@@ -181,9 +181,9 @@ pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
         return way.exposed.map_or(Ok(()), Err);
     };
     if way.is_system {
-        return file_mode::tight(&way.real, found, None);
+        return permissions::tight(&way.real, found, None);
     }
-    file_mode::own(&way.real, found, Owner::Keeper(keeper))
+    permissions::own(&way.real, found, Owner::Keeper(keeper))
 }
 
 /// Who besides the user and root may read a file, as far as owners and modes
@@ -192,7 +192,7 @@ pub fn readers(path: &Path) -> Option<Others> {
     let real = fs::canonicalize(path).ok()?;
     let who = |right, path: &Path| {
         let found = path.metadata().ok()?;
-        file_mode::who_else_may(right, path, &found, None)
+        permissions::who_else_may(right, path, &found, None)
     };
     let readers = who(Right::Read, &real)?;
     let mut dirs = real.ancestors().skip(1);
@@ -213,7 +213,7 @@ fn is_nothing(way: &Way) -> bool {
 /// Whether nobody else may move what is this user's in a directory, which is at
 /// `real`, a path without symlinks.
 pub fn is_firm(real: &Path, dir: &Metadata) -> bool {
-    file_mode::parent(real, dir, None, false).is_ok()
+    permissions::parent(real, dir, None, false).is_ok()
 }
 
 /// Where a path leads, with every directory on the way checked; nothing is
@@ -236,7 +236,7 @@ fn judge_file(path: &Path, found: &Metadata, role: Role) -> Result<(), Distrust>
         Role::State => Owner::User,
         Role::Shared => Owner::UserOrRoot,
     };
-    file_mode::own(path, found, owner)
+    permissions::own(path, found, owner)
 }
 
 #[cfg(test)]

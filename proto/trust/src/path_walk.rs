@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Distrust, file_mode, file_system, namespace, system_places};
+use super::{Distrust, file_system, namespace, permissions, system_places};
 
 /// The most symlinks followed, as the kernel does it.
 pub const MOST_LINKS: usize = 40;
@@ -58,7 +58,7 @@ pub(crate) fn walk_kept(
             let error = io::Error::from(io::ErrorKind::NotADirectory);
             return Err(Distrust::io("enter", &real, &error));
         }
-        file_mode::parent(&real, &here, keeper, is_system)?;
+        permissions::parent(&real, &here, keeper, is_system)?;
         if name == ".." {
             real.pop();
             let there = look(&real)?;
@@ -71,7 +71,7 @@ pub(crate) fn walk_kept(
         let there = match fs::symlink_metadata(&next) {
             Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                exposed = file_mode::tight(&real, &here, keeper).err();
+                exposed = permissions::tight(&real, &here, keeper).err();
                 real = next;
                 continue;
             }
@@ -84,15 +84,15 @@ pub(crate) fn walk_kept(
         }
         let is_systems =
             namespace::hides(there.uid()) && system_places::are_of(&real, &here, &next, &there);
-        if keeper.is_some() && !is_systems && file_mode::may_be_planted(&here, &next, &there) {
-            return Err(file_mode::foreign(&next, &there));
+        if keeper.is_some() && !is_systems && permissions::may_be_planted(&here, &next, &there) {
+            return Err(permissions::foreign(&next, &there));
         }
         if !there.is_symlink() || (left.is_empty() && !follow_last) {
             (real, found, is_system) = (next, Some(there), is_systems);
             continue;
         }
-        if !is_systems && !file_mode::may_be_passed(&next, &there, keeper) {
-            return Err(file_mode::foreign(&next, &there));
+        if !is_systems && !permissions::may_be_passed(&next, &there, keeper) {
+            return Err(permissions::foreign(&next, &there));
         }
         links += 1;
         if links > MOST_LINKS {

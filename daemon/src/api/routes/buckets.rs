@@ -3,9 +3,9 @@
 use quilt_proto::api::ListBuckets;
 use quilt_proto::wire::Bucket;
 
-use super::TOKEN_TIMEOUT;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
+use crate::session::bearer;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(list)
@@ -15,7 +15,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>, ApiError> {
     let session = call.session()?;
     let buckets = session
-        .authorized(TOKEN_TIMEOUT, false, |bearer| {
+        .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {
             let stack = &call.app.stack;
             async move { stack.buckets(&bearer.registry, &bearer.token).await }
         })

@@ -3,9 +3,9 @@
 use quilt_proto::api::{ReadMe, SwitchRole};
 use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 
-use super::TOKEN_TIMEOUT;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
+use crate::session::bearer;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show).serve(switch_role)
@@ -14,7 +14,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     let session = call.session()?;
     let (me, kind) = session
-        .authorized(TOKEN_TIMEOUT, true, |bearer| {
+        .authorized(bearer::ANSWER_TIMEOUT, true, |bearer| {
             let stack = &call.app.stack;
             async move {
                 let me = stack.me(&bearer.registry, &bearer.token).await?;

@@ -1,11 +1,6 @@
 //! One file a subject: its handlers, and `serve`, which names them to the
 //! router. Handlers are verbs.
 
-use std::time::Duration;
-
-/// How long a caller waits for a token that has to be fetched first.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
-
 pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod aws;

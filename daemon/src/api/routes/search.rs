@@ -3,9 +3,9 @@
 use quilt_proto::api::RunSearch;
 use serde_json::Value;
 
-use super::TOKEN_TIMEOUT;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
+use crate::session::bearer;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(run)
@@ -15,7 +15,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, ApiError> {
     let session = call.session()?;
     session
-        .authorized(TOKEN_TIMEOUT, false, |bearer| {
+        .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {
             let (stack, search) = (&call.app.stack, &call.body);
             async move { stack.search(&bearer.registry, &bearer.token, search).await }
         })
