@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quilt_tests::fake_stack::{FakeStack, StackConfig};
-use quilt_tests::harness::{Daemon, Home, Run, SessionBus, World, binaries};
+use quilt_tests::harness::{Daemon, Home, Run, SecretService, SessionBus, World, binaries};
 
 /// A fake stack, a home without a daemon yet, and a bus; `None` where a test
 /// cannot run.
@@ -314,7 +314,7 @@ async fn a_keyring_that_was_started_anew_is_used_again() {
     assert!(back, "{:?}", world.ctl(&["whoami"]).await);
     world.login().await;
     world.ctl(&["logout"]).await.ok();
-    let kept = bus.at_keyring(|it| it.secrets()).await;
+    let kept = bus.at_keyring(SecretService::secrets).await;
     assert!(kept.iter().all(|it| !contains(it, "refresh_token")));
 }
 
@@ -383,7 +383,7 @@ async fn what_nobody_can_read_in_the_keyring_is_kept_aside_and_told_of() {
         let is_told = found.contains("could not be understood");
         assert_eq!(is_told, !broken.is_empty(), "{found}");
         assert!(!found.contains("canary"), "{found}");
-        let kept = bus.at_keyring(|it| it.secrets()).await;
+        let kept = bus.at_keyring(SecretService::secrets).await;
         let is_kept = kept.iter().any(|it| it == broken.as_bytes());
         assert_eq!(is_kept, !broken.is_empty(), "{broken}");
     }
@@ -409,7 +409,7 @@ async fn several_entries_in_the_keyring_become_one() {
     let empty = br#"{"version":1,"sessions":{}}"#;
     for restarted in [false, true] {
         bus.at_keyring(|it| it.add(empty)).await;
-        let several = bus.at_keyring(|it| it.secrets()).await;
+        let several = bus.at_keyring(SecretService::secrets).await;
         assert_eq!(several.len(), 2, "the control");
         let token = world.ctl(&["token"]).await.ok();
         if restarted {
@@ -420,7 +420,7 @@ async fn several_entries_in_the_keyring_become_one() {
             world.stack.control().outdate_access_tokens();
             world.ctl(&["whoami"]).await.ok();
         }
-        let kept = bus.at_keyring(|it| it.secrets()).await;
+        let kept = bus.at_keyring(SecretService::secrets).await;
         assert_eq!(kept.len(), 1);
         assert!(contains(&kept[0], "refresh_token"));
     }

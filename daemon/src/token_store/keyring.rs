@@ -116,12 +116,12 @@ impl Place {
             if write.is_none() && answer.is_closed() {
                 continue;
             }
-            drop(answer.send(self.perform(write)));
+            drop(answer.send(self.perform(write.as_ref().map(|it| it.as_slice()))));
         }
     }
 
-    fn perform(&self, write: Option<Bytes>) -> Result<Document, StoreError> {
-        let attempt = || match &write {
+    fn perform(&self, write: Option<&[u8]>) -> Result<Document, StoreError> {
+        let attempt = || match write {
             Some(bytes) => self.write(bytes).map(|()| Ok(Document::default())),
             None => self.read(),
         };

@@ -56,7 +56,6 @@ async fn refused(run: &Run, why: &str, world: &World, key: &str) {
     assert!(!said.contains(key), "the key was given away: {said}");
     assert!(!said.contains("carried"), "{said}");
     // It is hung up on before it is written down why.
-    println!("waits for '{why}' in the log, after: {said}");
     until(|| world.log().contains(why)).await;
 }
 
