@@ -15,12 +15,41 @@ pub(crate) fn quote(word: &[u8]) -> String {
         {
             text.to_owned()
         }
+        // The same word to a shell, and no second end of our sentence.
         Ok(text) if text.chars().all(terminal_safe::is_harmless) => {
-            let text = text.replace('\'', r"'\''");
-            // The same word to a shell, and no second end of our sentence.
-            format!("'{}'", text.replace("; run:", ";'' run:"))
+            in_quotes(text).replace("; run:", ";'' run:")
         }
         _ => octal(word),
+    }
+}
+
+/// A word in quotes that POSIX shells and fish read alike, and that end nowhere
+/// else in PowerShell: fish knows escapes within single quotes, and PowerShell
+/// takes typographic quotes for plain ones.
+fn in_quotes(text: &str) -> String {
+    let mut line = String::new();
+    let mut within = None;
+    for c in text.chars() {
+        let quote = match c {
+            '\\' => None,
+            '\'' | '\u{2018}'..='\u{201b}' => Some('"'),
+            _ => Some('\''),
+        };
+        if quote != within {
+            line.extend(within);
+            line.extend(quote);
+            within = quote;
+        }
+        if quote.is_none() {
+            line.push('\\');
+        }
+        line.push(c);
+    }
+    line.extend(within);
+    if line.is_empty() {
+        "''".to_owned()
+    } else {
+        line
     }
 }
 

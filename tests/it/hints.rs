@@ -225,3 +225,32 @@ async fn the_command_that_a_failure_names_mends_it_or_shows_why() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What others have named means nothing more to any shell that people have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_of_others_is_one_word_to_every_shell() {
+    let words = [
+        "it's",
+        r"\'; touch mark; #",
+        r"'\''; touch mark; #",
+        r"\\'; touch mark; '",
+        r"a\",
+        r"\\a\\",
+        "'; touch mark; '",
+        "$(touch mark)`touch mark`",
+        "\"; touch mark; \"",
+        "\u{2019}; touch mark; \u{2018}",
+        "a; run: touch mark",
+        "!! ~ =ls %1 {a,b} *",
+    ];
+    let home = quilt_tests::harness::Home::new();
+    for shell in ["sh", "bash", "dash", "zsh", "fish"] {
+        for word in words {
+            let line = quilt_proto::Command::of("printf '%s'").word(word);
+            let output = home.command(shell).args(["-c", &line.to_string()]).output();
+            let run = Run::from(output.await.expect(shell));
+            assert_eq!(run.ok(), word, "{shell}: {line}");
+        }
+    }
+    assert!(!home.path().join("mark").exists());
+}

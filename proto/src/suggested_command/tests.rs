@@ -26,7 +26,7 @@ fn plain_words_need_no_quotes() {
     assert_eq!(Command::from("quiltctl login"), "quiltctl login");
     assert_eq!(Command::edit(Path::new("/a b")), "${EDITOR:-vi} '/a b'");
     let export = Command::of("export").variable("AWS_PROFILE", "it's");
-    assert_eq!(export, r"export AWS_PROFILE='it'\''s'");
+    assert_eq!(export, r#"export AWS_PROFILE='it'"'"'s'"#);
 }
 
 #[test]
@@ -99,5 +99,48 @@ proptest! {
         prop_assert!(words.contains(&value), "{line} {words:?}");
         let joined = format!("--o={other}");
         prop_assert!(words.contains(&other) || words.contains(&joined), "{line}");
+    }
+}
+
+/// Where quotes end in PowerShell (about_Quoting_Rules): none of these is open at
+/// the end, and nothing stands outside but backslashes.
+fn outside_in_powershell(line: &str) -> Option<String> {
+    let single = |c: char| "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(c);
+    let double = |c: char| "\"\u{201c}\u{201d}\u{201e}".contains(c);
+    let (mut outside, mut within) = (String::new(), None);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match within {
+            None if single(c) => within = Some('\''),
+            None if double(c) => within = Some('"'),
+            None => outside.push(c),
+            Some('\'') if single(c) => {
+                if chars.next_if(|next| single(*next)).is_none() {
+                    within = None;
+                }
+            }
+            Some('"') if double(c) => {
+                if chars.next_if(|next| double(*next)).is_none() {
+                    within = None;
+                }
+            }
+            Some('"') if c == '$' || c == '`' => return None,
+            Some(_) => {}
+        }
+    }
+    within.is_none().then_some(outside)
+}
+
+proptest! {
+    #[test]
+    fn no_word_ends_its_quotes_in_powershell(
+        word in "[a'\"\\\\;$` \u{2018}\u{2019}\u{201c}&|()]{0,12}",
+    ) {
+        let line = Command::of("x").operand(&word).to_string();
+        let quoted = line.strip_prefix("x ").unwrap();
+        let outside = outside_in_powershell(quoted);
+        prop_assert!(outside.is_some(), "{quoted}");
+        let is_plain = |c: char| c == '\\' || c == 'a';
+        prop_assert!(outside.unwrap().chars().all(is_plain), "{quoted}");
     }
 }
