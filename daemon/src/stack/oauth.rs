@@ -43,11 +43,6 @@ pub struct Authorization<'a> {
     pub state: &'a str,
 }
 
-/// Second levels below which countries register names (`co.uk`, `com.au`).
-const COUNTRIES_REGISTER_BELOW: [&str; 13] = [
-    "ac", "co", "com", "edu", "go", "gob", "gov", "gv", "ne", "net", "nom", "or", "org",
-];
-
 /// A stack's usual OAuth host: the first label of the catalog's and `-connect`.
 /// On loopback, and for bare addresses, it is the catalog's own origin. There is
 /// none where that name could belong to somebody else: `lab-connect.bio` has
@@ -67,14 +62,12 @@ pub fn usual_connect_url(catalog: &CatalogUrl) -> Option<CatalogUrl> {
     url.origin().ascii_serialization().parse().ok()
 }
 
-/// Whether anybody can have a name directly below a domain, as far as its shape
-/// tells: a top level, or one of those of countries.
+/// Whether anybody can have a name directly below a domain: a top level, or one of
+/// those on the Public Suffix List, of countries (`co.uk`) and of hosts of others'
+/// programs (`azurewebsites.net`).
 fn is_registered_below(domain: &str) -> bool {
     let domain = domain.trim_end_matches('.');
-    match domain.split_once('.') {
-        None => true,
-        Some((second, top)) => top.len() == 2 && COUNTRIES_REGISTER_BELOW.contains(&second),
-    }
+    psl::suffix_str(domain).is_none_or(|suffix| suffix == domain)
 }
 
 /// The page on which the user lets this installation in.
@@ -241,6 +234,10 @@ mod tests {
             "https://lab.co.uk",
             "https://lab.com.au/x",
             "https://intranet.",
+            "https://lab.azurewebsites.net:8443",
+            "https://lab.herokuapp.com",
+            "https://lab.fly.dev.",
+            "https://lab.s3.eu-west-1.amazonaws.com",
         ] {
             assert_eq!(
                 usual_connect_url(&catalog.parse().unwrap()),
@@ -248,7 +245,12 @@ mod tests {
                 "{catalog}"
             );
         }
-        for catalog in ["https://quilt.lab.bio", "https://quilt.lab.co.uk"] {
+        for catalog in [
+            "https://quilt.lab.bio",
+            "https://quilt.lab.co.uk",
+            "https://quilt.lab.corp",
+            "https://quilt.lab.azurewebsites.net",
+        ] {
             let derived = usual_connect_url(&catalog.parse().unwrap()).unwrap();
             assert!(derived.as_str().starts_with("https://quilt-connect."));
         }
