@@ -8,7 +8,7 @@ mod welcome;
 use quilt_proto::api::{Login, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::suggested_command::{EXAMPLE_CATALOG, first_login};
 use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState};
-use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost, RegistryUrl};
 
 use self::api_key::{KeySource, by_key, with_exported_key};
 pub(super) use self::api_key::{MeantByKey, set_key};
@@ -247,7 +247,7 @@ fn note_findings(session: &Session) {
 }
 
 /// Brings the user to the page that shows the code: whose it is, and the registry
-/// they agreed to.
+/// they agreed to, which is the one whose page it is.
 fn show_page(
     context: &Context,
     args: &Args,
@@ -264,6 +264,7 @@ fn show_page(
     };
     offer(&page, args.no_browser);
     output::note("Paste the code it shows; it stays hidden. Ctrl-C gives up.");
+    let accept = accept.or_else(|| page.parse::<RegistryUrl>().ok()?.host());
     Ok((session.catalog_url, accept))
 }
 

@@ -184,7 +184,7 @@ fn a_paste_of_more_than_a_line_is_refused_and_its_rest_reaches_no_shell() {
         "{shown}"
     );
     let sent = std::iter::from_fn(|| requests.try_recv().ok());
-    assert!(sent.last().unwrap().ends_with(" {\"code\":\"the-code\"}"));
+    assert!(sent.last().unwrap().contains(" {\"code\":\"the-code\","));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_typed_code_is_not_shown() {
         requests
             .recv()
             .unwrap()
-            .ends_with(&format!("{{\"code\":\"secret{long}\"}}"))
+            .contains(&format!("{{\"code\":\"secret{long}\","))
     );
 }
 
@@ -283,7 +283,7 @@ fn ctrl_z_stops_with_the_terminal_given_back() {
     person.write_all(b"ret\r").unwrap();
     assert!(child.wait().unwrap().success());
     let sent: Vec<String> = requests.try_iter().collect();
-    assert!(sent.last().unwrap().ends_with("{\"code\":\"secret\"}"));
+    assert!(sent.last().unwrap().contains("{\"code\":\"secret\","));
 }
 
 #[test]

@@ -235,3 +235,24 @@ async fn a_package_is_deleted_only_where_it_was_asked() {
     assert_eq!(code, 0, "{shown}");
     assert!(!latest.exists());
 }
+
+/// At the first login of a home nothing tells the true registry but the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_code_goes_to_the_registry_whose_page_was_shown() {
+    let two = Two::start().await;
+    let login = ["login", two.world.stack.catalog_url(), "--no-browser"];
+    let ctl = Terminal::of(two.unnamed(&login)).shows("Code: ").await;
+    two.lie();
+    let code = two.world.stack.control().login_code("alice").unwrap();
+    let asked = ctl.types(&format!("{code}\r")).shows("[y/N]").await;
+    let (code, shown) = asked.types("n\r").end().await;
+    assert_ne!(code, 0, "{shown}");
+    two.untouched();
+    // The control, and nothing of it is kept.
+    two.truth();
+    let ctl = Terminal::of(two.unnamed(&login)).shows("Code: ").await;
+    let code = two.world.stack.control().login_code("alice").unwrap();
+    let (code, shown) = ctl.types(&format!("{code}\r")).end().await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains(" as alice (role "), "{shown}");
+}
