@@ -27,7 +27,7 @@ impl Machine {
         let own = place.path().join("own");
         fs::create_dir(&own).unwrap();
         let quiltctl = own.join("quiltctl");
-        fs::copy(home.program(binaries::quiltctl()), &quiltctl).unwrap();
+        binaries::copy(&home.program(binaries::quiltctl()), &quiltctl);
         open(&own);
         users.a.give(&own).unwrap();
         let machine = Self {
@@ -177,7 +177,9 @@ async fn what_others_may_replace_is_neither_started_nor_written_down() {
         assert_eq!(loose(&machine).await, []);
         mode(path, loosened);
         // What was written down by then is told of.
-        let hint = format!("chmod go-w {}", path.display());
+        let close = format!("chmod go-w {}", path.display());
+        let look = format!("cat {} && ", path.display());
+        let hint = look.as_str().repeat(usize::from(path == quiltd)) + &close;
         let found = loose(&machine).await;
         let is_it = |(what, told): &(String, String)| {
             what.contains("others could choose what runs") && *told == hint

@@ -4,7 +4,8 @@ use super::permissions;
 use super::words::words;
 use std::env;
 use std::fmt;
-use std::io;
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -164,19 +165,52 @@ impl Distrust {
             Self::Loose { path, mode, .. } if is_shared(path, *mode) => look(path),
             Self::Loose { path, owner, .. } => {
                 let user = geteuid().as_raw();
-                let is_ours = *owner == user || user == 0;
-                let chmod = if is_ours {
-                    Command::of("chmod go-w")
+                if *owner == user || user == 0 {
+                    close(path)
                 } else {
-                    Command::of("sudo chmod go-w")
-                };
-                chmod.path(path)
+                    Command::of("sudo chmod go-w").path(path)
+                }
             }
             Self::FileSystem { name, .. } => allow(name),
             Self::Io { path, kind, .. } => foreign_home::elsewhere(path, *kind),
             Self::Link(path) | Self::Kind { path, .. } | Self::Served { path, .. } => look(path),
         }
     }
+}
+
+/// Takes from others what they may write. What they may have written by then would
+/// count: settings and scripts are looked at first, and other programs go.
+fn close(path: &Path) -> Command {
+    let found = path.metadata().ok().filter(Metadata::is_file);
+    let is_program = found.is_some_and(|found| found.mode() & 0o100 != 0);
+    let ending = path.extension().and_then(|it| it.to_str());
+    if matches!(ending, Some("toml" | "yml")) || path.ends_with(".aws/config") {
+        look_first(path)
+    } else if !is_program {
+        Command::of("chmod go-w").path(path)
+    } else if is_script(path) {
+        look_first(path)
+    } else {
+        aside(path)
+    }
+}
+
+fn look_first(path: &Path) -> Command {
+    let look = Command::of("cat").path(path);
+    look.words("&& chmod go-w").path(path)
+}
+
+fn is_script(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"#!"
+}
+
+/// Puts a file out of the way.
+fn aside(path: &Path) -> Command {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".foreign");
+    Command::of("mv").path(path).path(Path::new(&aside))
 }
 
 /// Whether something is made to be written by all users: closing it would break
@@ -218,9 +252,7 @@ fn foreign(path: &Path, owner: u32) -> Command {
     if !dir_is_ours {
         return look(path);
     }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".foreign");
-    Command::of("mv").path(path).path(Path::new(&aside))
+    aside(path)
 }
 
 /// This very command as the user whose files they are, where root gave it:
@@ -255,7 +287,7 @@ fn allow(name: &str) -> Command {
         return "quiltctl doctor".into();
     };
     let (table, key) = file_system::SETTING;
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = fs::read_to_string(&path).unwrap_or_default();
     if text.contains(&format!("[{table}]")) {
         return Command::edit(&path);
     }

@@ -180,6 +180,58 @@ fn nothing_that_all_users_share_is_to_be_closed() {
     assert!(remedy.starts_with("chmod go-w "), "{remedy}");
 }
 
+/// What others may have put there would count once it is closed.
+#[test]
+fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
+    let dir = TempDir::new().unwrap();
+    let remedy = |name: &str, content: &str, bits: u32| {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        mode(&path, bits);
+        let remedy = check(&path).unwrap_err().remedy().to_string();
+        let root = dir.path().display().to_string();
+        remedy.replace(&root, "")
+    };
+    for (name, content, bits, expected) in [
+        (
+            "quiltd.toml",
+            "",
+            0o666,
+            "cat /quiltd.toml && chmod go-w /quiltd.toml",
+        ),
+        (
+            "config.yml",
+            "",
+            0o622,
+            "cat /config.yml && chmod go-w /config.yml",
+        ),
+        (
+            ".aws/config",
+            "",
+            0o666,
+            "cat /.aws/config && chmod go-w /.aws/config",
+        ),
+        (
+            "notify",
+            "#!/bin/sh\n",
+            0o777,
+            "cat /notify && chmod go-w /notify",
+        ),
+        ("quiltd", "\u{7f}ELF", 0o777, "mv /quiltd /quiltd.foreign"),
+        // Nothing there for people to judge, and secrets, it may be.
+        ("sessions.json", "{}", 0o666, "chmod go-w /sessions.json"),
+        (
+            ".aws/credentials",
+            "",
+            0o666,
+            "chmod go-w /.aws/credentials",
+        ),
+    ] {
+        assert_eq!(remedy(name, content, bits), expected);
+    }
+}
+
 #[test]
 fn every_remedy_is_a_command_that_works() {
     let dir = TempDir::new().unwrap();
@@ -200,7 +252,7 @@ fn list(path: &Path, tag: u16, rights: u16, id: u32) {
     use rustix::fs::{XattrFlags, setxattr};
     let none = u32::MAX;
     let entries = [
-        (0x01_u16, 7_u16, none),
+        (0x01_u16, if path.is_dir() { 7_u16 } else { 6 }, none),
         (tag, rights, id),
         (0x04, 5, none),
         (0x10, 7, none),
