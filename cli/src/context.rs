@@ -168,6 +168,10 @@ impl Context {
         for pause in HANG_UP_PAUSES {
             match ask(&client) {
                 Err(error) if is_hung_up(&error) => {}
+                // The one that was found has ended since, for another.
+                Err(error) if is_autostarted && error.is_absent() => {
+                    client = client.at(start::ensure(&self.place()?, deadline)?);
+                }
                 result => return Ok(result?),
             }
             let left = deadline.saturating_duration_since(Instant::now());
