@@ -75,14 +75,29 @@ pub(crate) struct Global {
     pub(crate) no_autostart: bool,
 }
 
+/// What stands in lines of ours for what only their reader knows.
+const PLACEHOLDERS: &[(&str, &str)] = &[
+    ("OTHER-CATALOG", "the address of your other catalog"),
+    ("YOUR-BUCKET", "the name of your bucket"),
+    ("YOUR-KEY", "your API key"),
+];
+
 /// Refuses a line of ours that was copied and left as it is.
 pub(crate) fn without_placeholders(args: &[OsString]) -> Result<(), Failure> {
     let example = EXAMPLE_CATALOG.trim_start_matches("https://");
     // What a program below is told is its own.
-    let mut ours = args.iter().take_while(|arg| *arg != "--");
-    if ours.any(|arg| arg.to_str().is_some_and(|arg| arg.contains(example))) {
-        let what = format!("{example} stands for your catalog's address, as your browser shows it");
-        return Err(Failure::new(exit::USAGE, what).hint("quiltctl login --help"));
+    let ours = args.iter().take_while(|arg| *arg != "--");
+    for arg in ours.filter_map(|arg| arg.to_str()) {
+        if arg.contains(example) {
+            let what =
+                format!("{example} stands for your catalog's address, as your browser shows it");
+            return Err(Failure::new(exit::USAGE, what).hint("quiltctl login --help"));
+        }
+        let other = PLACEHOLDERS.iter().find(|(word, _)| arg.ends_with(word));
+        if let Some((word, meaning)) = other {
+            let what = format!("{word} stands for {meaning}");
+            return Err(Failure::new(exit::USAGE, what).hint("quiltctl --help"));
+        }
     }
     Ok(())
 }

@@ -61,7 +61,9 @@ impl Progress {
     }
 
     fn start(what: What) -> Self {
-        let shared = isatty(stderr()).then(|| {
+        // A dumb one cannot wipe a line.
+        let can_wipe = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let shared = (can_wipe && isatty(stderr())).then(|| {
             let state = State {
                 what,
                 count: 0,

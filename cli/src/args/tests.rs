@@ -82,6 +82,24 @@ fn usage_errors_are_one_line_with_the_help_to_read() {
         failure(&["daemon", "status"]),
         "there is no such command: give one of start, stop, restart, logs; run: quiltctl status"
     );
+    // What deletes or ends something else is no answer to a wrong word.
+    let revoke = |group: &str| format!("run: quiltctl {group} revoke --help");
+    for (args, hint) in [
+        (&["api-keys", "delete", "x"][..], revoke("api-keys")),
+        (&["admin", "api-keys", "rm", "x"], revoke("admin api-keys")),
+        (&["grants", "remove"], revoke("grants")),
+        (
+            &["setup", "uninstall"],
+            "run: quiltctl setup --help".to_owned(),
+        ),
+        (
+            &["api-keys", "logout"],
+            "run: quiltctl api-keys --help".to_owned(),
+        ),
+    ] {
+        let line = failure(args);
+        assert!(line.ends_with(&hint), "{args:?}: {line}");
+    }
 }
 
 #[test]

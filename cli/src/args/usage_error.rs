@@ -53,7 +53,7 @@ pub(super) fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         let what = what.unwrap_or_default();
         return Failure::new(exit::USAGE, what).hint("quiltctl --version");
     }
-    if let Some(hint) = typed.and_then(|typed| elsewhere(&typed)) {
+    if let Some(hint) = typed.and_then(|typed| meant.instead_of(&typed)) {
         let what = what.unwrap_or_default() + &below;
         return Failure::new(exit::USAGE, what).hint(hint);
     }
@@ -160,6 +160,22 @@ impl Meant {
             return String::new();
         }
         format!(": give one of {}", below.join(", "))
+    }
+
+    /// The command that there is in place of one that was typed. Within a group of
+    /// commands, none elsewhere that changes something: what `api-keys delete`
+    /// means is no package.
+    fn instead_of(&self, typed: &str) -> Option<quilt_proto::Command> {
+        if self.names.is_empty() || ["doctor", "status", "whoami"].contains(&typed) {
+            return elsewhere(typed);
+        }
+        let revokes = self.command.find_subcommand("revoke").is_some();
+        let is_deletion = matches!(typed, "delete" | "remove" | "rm");
+        (revokes && is_deletion).then(|| {
+            let line = quilt_proto::Command::of(NAME);
+            let names = self.names.iter().fold(line, quilt_proto::Command::operand);
+            names.words("revoke --help")
+        })
     }
 
     /// Whether nothing but flags comes after it. What is typed there all the same

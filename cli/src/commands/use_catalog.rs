@@ -39,15 +39,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     output::line(format_args!("{host} is the default catalog now."))?;
     let is_other = |key: &str| before.get(key) != values.get(key);
     let is_switched = is_other(python_sdk::NAVIGATOR_URL);
-    if is_switched && setup::has_set_up_aws() {
-        let follow = "AWS profiles that name no catalog follow it";
-        let region = values.get("region").and_then(|region| region.as_str());
-        if region.is_some_and(doctor::has_profile_of_another_region) {
-            let what = format!("{follow}, with the region they had until they are set up again");
-            output::advise(&what, &Command::of("quiltctl setup aws"));
-        } else {
-            output::note(format_args!("{follow}."));
-        }
+    if is_switched {
+        tell_aws_profiles(values.get("region").and_then(|region| region.as_str()));
     }
     catalog_variable::tell_of_another_than(context, Some(catalog));
     let there = context.of_catalog(catalog);
@@ -63,4 +56,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         output::advise(what, &Command::of("quiltctl setup quilt3"));
     }
     Ok(())
+}
+
+/// Says of AWS profiles that they follow another default catalog, which is in this
+/// region.
+pub(super) fn tell_aws_profiles(region: Option<&str>) {
+    if !setup::has_set_up_aws() {
+        return;
+    }
+    let follow = "AWS profiles that name no catalog follow it";
+    if region.is_some_and(doctor::has_profile_of_another_region) {
+        let what = format!("{follow}, with the region they had until they are set up again");
+        output::advise(&what, &Command::of("quiltctl setup aws"));
+    } else {
+        output::note(format_args!("{follow}."));
+    }
 }

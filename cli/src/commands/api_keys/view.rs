@@ -120,8 +120,15 @@ pub(crate) fn note_twins(look: &Look, keys: &[ApiKey]) {
             twins.len(),
             quoted::name(name),
         ));
+        let newest = twins.iter().max_by_key(|key| key.created_at);
         for key in left {
-            output::note(format_args!("  last used {}:", last_used(look, key)));
+            let (created, used) = (look.when(key.created_at), last_used(look, key));
+            let of = &key.fingerprint;
+            if newest.is_some_and(|newest| newest.id == key.id) {
+                output::note(format_args!("  {of}, created {created}, last used {used}"));
+                continue;
+            }
+            output::note(format_args!("  {of}, created {created}, last used {used}:"));
             let revoke = Command::of("quiltctl api-keys revoke").operand(&key.id);
             output::whole(format_args!("    {revoke}"));
         }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::output;
+use crate::progress::Progress;
 
 use one_time_page::Handed;
 
@@ -54,6 +55,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let handed = if args.print {
         Handed::NoBrowser
     } else {
+        let _progress = Progress::working("Waiting for the browser; Ctrl-C gives up");
         one_time_page::to_browser(url)
     };
     match handed {

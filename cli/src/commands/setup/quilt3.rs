@@ -7,6 +7,7 @@ use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
 use quilt_proto::{CatalogUrl, Command, locations, python_sdk};
 
 use crate::commands::doctor::proxy_in_the_way;
+use crate::commands::use_catalog;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::page;
@@ -98,6 +99,11 @@ fn show(
     {
         let host = look::host(catalog);
         output::line(format_args!("{host} is the default catalog now."))?;
+        let values = context
+            .of_all_catalogs()
+            .send(&ReadConfig)
+            .unwrap_or_default();
+        use_catalog::tell_aws_profiles(values.get("region").and_then(|region| region.as_str()));
     }
     for file in gateway.files.iter().filter(|_| gateway.changed) {
         let file = look::file(Path::new(file));
