@@ -222,6 +222,16 @@ impl Failure {
         })
     }
 
+    /// Whether nobody was reached, so that nothing of the request was heard.
+    pub fn is_unsent(&self) -> bool {
+        use NetworkFailure as K;
+        let kind = self.kind();
+        matches!(
+            kind,
+            K::NameNotFound | K::ConnectionRefused | K::NoRoute | K::ConnectTimeout
+        )
+    }
+
     /// The kind, as it goes over the wire.
     pub fn kind(&self) -> NetworkFailure {
         use NetworkFailure as K;

@@ -36,6 +36,15 @@ impl Grants {
     /// Writes down the kept grants among these, and where they are good. In its
     /// turn.
     pub(super) async fn save(&self, ids: &[String]) -> io::Result<()> {
+        self.save_and(ids, |_| {}).await
+    }
+
+    /// The same, with a change of all that is written down.
+    async fn save_and(
+        &self,
+        ids: &[String],
+        and: impl FnOnce(&mut Persistent) + Send + 'static,
+    ) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
@@ -55,6 +64,7 @@ impl Grants {
                 !unrevoked.contains(&kept.id) && changed.iter().all(|changed| changed.id != kept.id)
             });
             kept.grants.extend(changed);
+            and(kept);
         };
         Self::update(file, change).await
     }
@@ -73,8 +83,7 @@ impl Grants {
             return Ok(());
         }
         let _turn = self.turn().await?;
-        self.save(ids).await?;
-        Self::update(file, move |kept| {
+        self.save_and(ids, move |kept| {
             for kept in &mut kept.grants {
                 kept.without_api_keys = keep_back;
             }

@@ -74,7 +74,7 @@ impl Keys {
         // The secret came through a connection that would keep it.
         self.stack.forget_connections();
         let made = made.map_err(|error| match error {
-            SessionError::Stack(source @ StackError::Unreachable { .. }) => KeyError::PerhapsMade {
+            SessionError::Stack(source) if source.may_have_been_heard() => KeyError::PerhapsMade {
                 name: Quoted::new(&new.name),
                 source,
             },

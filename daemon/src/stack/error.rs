@@ -115,6 +115,12 @@ impl StackError {
         }
     }
 
+    /// Whether a request got nowhere as far as is known here, and may have been
+    /// carried out all the same.
+    pub fn may_have_been_heard(&self) -> bool {
+        matches!(self, Self::Unreachable { failure, .. } if !failure.is_unsent())
+    }
+
     /// Whether the stack itself does not accept the code or refresh token.
     /// Nothing else ends a login: a firewall's page, a portal's or a proxy's is
     /// trouble on the way, and passes.
