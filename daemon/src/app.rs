@@ -53,6 +53,12 @@ const ROTATION_FINISH_TIMEOUT: Duration = TOTAL_TIMEOUT.saturating_add(Duration:
 /// How long it waits for the audit log, which a disk may hold up.
 const AUDIT_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long it may take a daemon to end once nobody is served any more, and a
+/// freeze that comes meanwhile.
+pub const LONGEST_FINISH: Duration = ROTATION_FINISH_TIMEOUT
+    .saturating_add(AUDIT_FINISH_TIMEOUT)
+    .saturating_add(Duration::from_secs(3));
+
 /// The services.
 pub struct App {
     /// Upstream.
@@ -337,36 +343,5 @@ impl App {
         {
             tracing::warn!("stopped while a request to a stack was under way");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::listen::Limits;
-
-    const PLIST: &str = include_str!("../../launchd/com.quiltdata.quiltd.plist");
-    const UNITS: [&str; 2] = [
-        include_str!("../../systemd/quiltd.service"),
-        include_str!("../../systemd/quiltd@.service"),
-    ];
-
-    fn seconds_after(text: &str, name: &str) -> Duration {
-        let (_, rest) = text.split_once(name).expect("it says how long");
-        let digits = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap();
-        Duration::from_secs(digits[..end].parse().unwrap())
-    }
-
-    /// A kill in between loses the login that is being rotated.
-    #[test]
-    fn service_managers_wait_until_it_has_stored_what_is_being_rotated() {
-        let frozen = Duration::from_secs(3);
-        let drained = Limits::default().drain_time;
-        let longest = ROTATION_FINISH_TIMEOUT + frozen + drained + AUDIT_FINISH_TIMEOUT;
-        for unit in UNITS {
-            assert!(seconds_after(unit, "TimeoutStopSec=") > longest, "{unit}");
-        }
-        assert!(seconds_after(PLIST, "<key>ExitTimeOut</key>") > longest);
     }
 }
