@@ -15,7 +15,7 @@ use quilt_proto::wire::{CARRIED, CARRY_KEYS, HANDED_OVER, KeyOffer};
 use quilt_proto::{CatalogUrl, Command as Hint, Quoted, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{output, start};
+use crate::{output, programs, start};
 
 /// How long a daemon that is well may take to offer them.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -82,6 +82,8 @@ impl KeyCarrier {
             Some(program) => program,
             None => start::executable().map_err(|failure| failure.apart().0)?,
         };
+        // Others may have put it there since.
+        programs::check(&program).map_err(|distrust| distrust.to_string())?;
         let mut command = Command::new(&program);
         start::withhold(&mut command);
         let child = command

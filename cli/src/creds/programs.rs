@@ -47,10 +47,36 @@ fn is_executable(path: &Path) -> bool {
     about.is_ok_and(|about| about.mode() & 0o111 != 0)
 }
 
+/// How many scripts run each other before a program does, on Linux.
+const MOST_INTERPRETERS: usize = 5;
+
 /// Passes if nobody could have put a program there but this user, root, or
-/// whoever this one is of, and nobody else may write to it.
+/// whoever this one is of, and nobody else may write to it, or to what the system
+/// runs it with.
 pub fn check(program: &Path) -> Result<(), Distrust> {
-    quilt_trust::check_kept(program, keeper())
+    let keeper = keeper();
+    let mut program = program.to_owned();
+    for _ in 0..MOST_INTERPRETERS {
+        quilt_trust::check_kept(&program, keeper)?;
+        let Some(line) = quilt_trust::interpreter_line(&program) else {
+            break;
+        };
+        let mut words = line.split_whitespace();
+        let Some(interpreter) = words.next().map(PathBuf::from) else {
+            break;
+        };
+        if interpreter.ends_with("env") {
+            quilt_trust::check_kept(&interpreter, keeper)?;
+            let name = words.find(|word| !word.starts_with('-') && !word.contains('='));
+            match name.and_then(|name| on_path(name).find(|path| is_executable(path))) {
+                Some(found) => program = found,
+                None => break,
+            }
+        } else {
+            program = interpreter;
+        }
+    }
+    Ok(())
 }
 
 /// Whose this program is.

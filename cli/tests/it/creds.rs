@@ -190,6 +190,20 @@ fn it_becomes_no_quiltctl_that_others_may_write() {
     // The control: nothing else keeps it from being run.
     become_it(0o755).ok();
     assert!(trace.exists());
+
+    // Nor one that the system runs with what others may write.
+    std::fs::remove_file(&trace).unwrap();
+    let shell = home.path().join("shell");
+    script(&shell, &format!(": >'{}'", trace.display()));
+    std::fs::remove_file(&beside).unwrap();
+    std::fs::write(&beside, format!("#!{}\n", shell.display())).unwrap();
+    std::fs::set_permissions(&shell, Permissions::from_mode(0o777)).unwrap();
+    let line = become_it(0o755).failed(1);
+    assert!(line.contains("is not started: "), "{line}");
+    assert!(!trace.exists());
+    std::fs::set_permissions(&shell, Permissions::from_mode(0o755)).unwrap();
+    become_it(0o755).ok();
+    assert!(trace.exists());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
-use quilt_trust::Distrust;
+use quilt_trust::{Distrust, interpreter_line};
 
 use super::{Notification, named_paths};
 
@@ -20,9 +20,6 @@ use super::{Notification, named_paths};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether it has ended.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How much of a program's first line the system reads, in bytes.
-const MAX_LINE: u64 = 256;
 
 /// Where it runs.
 const DIRECTORY: &str = "/";
@@ -104,18 +101,6 @@ fn may_be_read(path: &Path) -> bool {
         let kind = found.file_type();
         kind.is_file() || kind.is_dir() || kind.is_fifo()
     })
-}
-
-/// What stands behind `#!`, where that is how a program begins.
-fn interpreter_line(program: &Path) -> Option<String> {
-    // Opening anything else does things.
-    fs::metadata(program).ok().filter(fs::Metadata::is_file)?;
-    let mut start = Vec::new();
-    let file = File::open(program).ok()?;
-    file.take(MAX_LINE).read_to_end(&mut start).ok()?;
-    let line = start.strip_prefix(b"#!")?;
-    let line = line.split(|byte| *byte == b'\n').next()?;
-    Some(String::from_utf8_lossy(line).into_owned())
 }
 
 fn run_from(

@@ -5,14 +5,14 @@ use super::words::words;
 use std::env;
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{Command, quoted};
 use rustix::process::geteuid;
 
-use super::{file_system, foreign_home, namespace, users};
+use super::{file_system, foreign_home, interpreter_line, namespace, users};
 
 /// Why a file is not believed, or nothing is written there. One line, without
 /// the command: that is [`Self::remedy`].
@@ -188,7 +188,7 @@ fn close(path: &Path) -> Command {
         look_first(path)
     } else if !is_program {
         Command::of("chmod go-w").path(path)
-    } else if is_script(path) {
+    } else if interpreter_line(path).is_some() {
         look_first(path)
     } else {
         aside(path)
@@ -198,12 +198,6 @@ fn close(path: &Path) -> Command {
 fn look_first(path: &Path) -> Command {
     let look = Command::of("cat").path(path);
     look.words("&& chmod go-w").path(path)
-}
-
-fn is_script(path: &Path) -> bool {
-    let mut start = [0; 2];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == *b"#!"
 }
 
 /// Puts a file out of the way.

@@ -20,6 +20,7 @@ mod file_system;
 mod foreign_home;
 mod groups;
 mod inode;
+mod interpreter;
 mod name_services;
 mod namespace;
 mod open;
@@ -43,6 +44,7 @@ pub use self::draft::{directory, draft, draft_like, sweep_drafts, sync_directory
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::foreign_home::{look, of_others};
 pub use self::inode::{Inode, inode, is_at};
+pub use self::interpreter::interpreter_line;
 pub use self::namespace::{is_our_peer, knows_us};
 pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};

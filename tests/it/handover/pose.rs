@@ -10,9 +10,10 @@ use std::time::Duration;
 use quilt_proto::wire::AuditEntry;
 use quilt_tests::fake_stack::{FakeStack, StackConfig};
 use quilt_tests::harness::toolchain::not_run;
-use quilt_tests::harness::{Run, Users, World, binaries};
+use quilt_tests::harness::{Daemon, Run, Users, World, binaries};
 
 use super::{key_at, offer, offered, set};
+use crate::api_keys::with_key;
 use crate::gateway::files::until;
 
 /// Knocks, and does all that a successor does; prints what it gets. With an
@@ -309,4 +310,31 @@ async fn another_user_gets_no_keys() {
     let run = pose().await;
     assert!(run.stdout.contains("connected"), "{run:?}");
     refused(&run, "is another user's", &world, &key).await;
+}
+
+/// The daemon was started from where others may put another program by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_carried_by_no_program_that_others_could_put_there() {
+    for (mode, is_run) in [(0o777, false), (0o755, true)] {
+        let (mut world, _, _) = with_key().await;
+        world.daemon.take().unwrap().stop().await;
+        let bin = world.home.path().join("bin");
+        let (program, mark) = (bin.join("quiltd"), world.home.path().join("mark"));
+        fs::create_dir(&bin).unwrap();
+        binaries::copy(&binaries::quiltd(), &program);
+        world.home.give(&bin);
+        let command = world.home.command(&program);
+        let args = ["--token-store", "file"];
+        world.daemon = Some(Daemon::start_by(command, &world.home, &args).await);
+        let key = key_at(&world.stack);
+        set(&world, world.stack.catalog_url(), &key).await;
+        fs::remove_file(&program).unwrap();
+        binaries::script(&program, &format!("#!/bin/sh\n: >'{}'\n", mark.display()));
+        fs::set_permissions(&bin, Permissions::from_mode(mode)).unwrap();
+        let run = world.ctl(&["daemon", "restart"]).await;
+        assert_eq!(mark.exists(), is_run, "{mode:o}: {run:?}");
+        let is_told = run.stderr.contains("can be written by");
+        assert_eq!(is_told, !is_run, "{run:?}");
+        world.ctl(&["daemon", "stop"]).await;
+    }
 }
