@@ -13,7 +13,7 @@ use crate::args::Cli;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::help::man;
-use crate::{output, programs};
+use crate::{files, output, programs};
 
 /// Which page.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Gives nested commands their full names.
     all.build();
     if let Some(dir) = &args.all {
+        // Links that others plant would be followed.
+        match quilt_trust::check_dir(dir) {
+            Err(distrust) if distrust.is_about_others() => {
+                return Err(files::distrusted(&distrust));
+            }
+            _ => {}
+        }
         return clap_mangen::generate_to(all, dir)
             .map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl man --help"));
     }

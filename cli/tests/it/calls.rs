@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -315,6 +316,17 @@ fn shells_and_manuals_are_served_without_a_daemon() {
     let mut pages = std::fs::read_dir(dir.path()).unwrap();
     assert!(!pages.any(|page| page.unwrap().file_name().to_string_lossy().contains("help")));
     home.run(&["man", "--all", "/dev/null"]).failed(8);
+    // Links that others may plant there are not followed.
+    let (open, own) = (home.path().join("open"), home.path().join("own"));
+    std::fs::create_dir(&open).unwrap();
+    std::fs::write(&own, "own").unwrap();
+    std::os::unix::fs::symlink(&own, open.join("quiltctl.1")).unwrap();
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    let line = home
+        .run(&["man", "--all", open.to_str().unwrap()])
+        .failed(1);
+    assert!(line.contains("can be written by"), "{line}");
+    assert_eq!(std::fs::read(&own).unwrap(), b"own");
     assert!(home.run(&["--help"]).ok().contains("Usage"));
     let help = home.run(&["packages", "delete", "--help"]).ok();
     assert!(
