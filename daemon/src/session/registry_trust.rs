@@ -52,8 +52,20 @@ impl Session {
     /// What the catalog says of itself now.
     pub async fn published(&self) -> Result<StackConfig, SessionError> {
         let published = self.dependencies.stack.discover(&self.catalog).await?;
-        self.remember_region(published.region.as_ref());
+        if self.is_believed(&published).await {
+            self.remember_region(published.region.as_ref());
+        }
         Ok(published)
+    }
+
+    /// Whether what a catalog says of itself is no lie as far as is known: where
+    /// another registry is named than secrets were sent to, the rest may be false
+    /// as well.
+    async fn is_believed(&self, published: &StackConfig) -> bool {
+        let known = self.known_registry().await;
+        known.is_ok_and(|known| {
+            known.is_none_or(|known| known.is_same_server(&published.registry_url))
+        })
     }
 
     /// The AWS region the catalog is in: as it last said, else as it says when
@@ -69,7 +81,9 @@ impl Session {
             return Some(region);
         }
         let asked = tokio::time::timeout(REGION_TIMEOUT, self.published()).await;
-        asked.ok()?.ok()?.region
+        let published = asked.ok()?.ok()?;
+        let is_believed = self.is_believed(&published).await;
+        published.region.filter(|_| is_believed)
     }
 
     fn remember_region(&self, region: Option<&Region>) {

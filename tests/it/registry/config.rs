@@ -3,6 +3,7 @@
 use std::fs;
 
 use quilt_tests::fake_stack::FakeStack;
+use quilt_tests::harness::Daemon;
 use serde_json::json;
 
 use super::Two;
@@ -164,4 +165,35 @@ async fn a_catalog_that_says_it_is_another_one_configures_neither_unasked() {
     assert_eq!(code, 0, "{shown}");
     // As that one says it itself.
     assert!(config().contains(other) && config().contains(two.other.registry_url()));
+}
+
+/// With the registry, the region may be a lie: programs would go there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lie_that_is_refused_moves_no_region() {
+    let mut two = Two::logged_in().await;
+    let region = |region: &str| {
+        let region = json!(region);
+        let control = two.world.stack.control();
+        control.update(|settings| {
+            settings
+                .config_overrides
+                .insert("region".to_owned(), region);
+        });
+    };
+    two.lie();
+    region("cn-north-1");
+    two.refused(two.login(&[]).await, "login");
+    two.truth();
+    region("eu-west-1");
+    let kept = two.world.home.state().join("catalogs.json");
+    two.world.daemon.take().unwrap().stop().await;
+    let kept = fs::read_to_string(kept).unwrap();
+    assert!(!kept.contains("cn-north-1"), "{kept}");
+    // The control: the truth is learnt.
+    two.world.daemon = Some(Daemon::start(&two.world.home, &["--token-store", "file"]).await);
+    two.login(&[]).await.ok();
+    two.world.daemon.take().unwrap().stop().await;
+    let kept = two.world.home.state().join("catalogs.json");
+    let kept = fs::read_to_string(kept).unwrap();
+    assert!(kept.contains("eu-west-1"), "{kept}");
 }
