@@ -23,6 +23,9 @@ const BOUNDS: &[char] = &[
 /// How many ways to read braces are tried.
 const MOST_ALTERNATIVES: usize = 64;
 
+/// What is in a pattern, and in no other name as a rule.
+const PATTERN: [char; 3] = ['*', '?', '['];
+
 /// How many files a pattern may fit of a directory.
 const MOST_FITTING: usize = 1000;
 
@@ -68,14 +71,16 @@ pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<Path
         relative.map(move |name| dir.join(name))
     });
     let below = below.filter(|path| path.is_file());
-    let has_pattern = text.contains(['*', '?', '[']);
+    let has_pattern = text.contains(PATTERN);
     let fitting = here
         .iter()
         .filter(|_| has_pattern)
         .flat_map(|path| fitting(path));
+    let matching = texts.iter().flat_map(|text| matching(text));
     found
         .chain(below)
         .chain(fitting)
+        .chain(matching)
         .chain(here.iter().cloned())
         .collect()
 }
@@ -167,6 +172,18 @@ fn is_bound(char: char) -> bool {
     char.is_whitespace() || BOUNDS.contains(&char)
 }
 
+/// What fits patterns that begin at the root, in directories of it, too.
+fn matching(text: &str) -> Vec<PathBuf> {
+    let ends = |char: char| char.is_whitespace() || "'\"`;|&()<>=:,".contains(char);
+    let words = text.split(ends);
+    let patterns = words.filter(|word| word.starts_with('/') && word.contains(PATTERN));
+    // What is no pattern to it is none to most shells.
+    let paths = patterns.filter_map(|pattern| glob::glob(pattern).ok());
+    paths
+        .flat_map(|paths| paths.flatten().take(MOST_FITTING))
+        .collect()
+}
+
 /// The files whose names begin as a pattern does that is not one itself.
 fn fitting(begins: &Path) -> Vec<PathBuf> {
     let (Some(dir), Some(name)) = (begins.parent(), begins.file_name()) else {
@@ -236,6 +253,19 @@ mod tests {
         ] {
             let named = named_in(text, Path::new("/"), OsStr::new(""));
             assert!(named.contains(&PathBuf::from(path)), "{text}: {named:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_known_in_every_part_of_a_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("here/tell.sh");
+        std::fs::create_dir(script.parent().unwrap()).unwrap();
+        std::fs::write(&script, "").unwrap();
+        for pattern in ["*/tell.sh", "h?r[e]/t*", "here/tell.[s]h", "here/tel*"] {
+            let text = format!("sh -c '{}/{pattern}'", dir.path().display());
+            let named = named_in(&text, Path::new("/"), OsStr::new(""));
+            assert!(named.contains(&script), "{text}: {named:?}");
         }
     }
 
