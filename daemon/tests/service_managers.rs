@@ -11,16 +11,15 @@ const UNITS: [&str; 2] = [
     include_str!("../../systemd/quiltd@.service"),
 ];
 
-fn seconds_after(text: &str, name: &str) -> Duration {
-    let (_, rest) = text.split_once(name).expect("it says how long");
-    let digits = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap();
-    Duration::from_secs(digits[..end].parse().unwrap())
-}
-
 /// A kill in between loses the login that is being rotated.
 #[test]
 fn they_wait_until_it_has_stored_what_is_being_rotated() {
+    let seconds_after = |text: &str, name: &str| {
+        let (_, rest) = text.split_once(name).unwrap();
+        let digits = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap();
+        Duration::from_secs(digits[..end].parse().unwrap())
+    };
     let longest = Limits::default().drain_time + LONGEST_FINISH;
     for unit in UNITS {
         assert!(seconds_after(unit, "TimeoutStopSec=") > longest, "{unit}");
