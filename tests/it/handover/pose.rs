@@ -321,7 +321,7 @@ async fn keys_are_carried_by_no_program_that_others_could_put_there() {
         let bin = world.home.path().join("bin");
         let (program, mark) = (bin.join("quiltd"), world.home.path().join("mark"));
         fs::create_dir(&bin).unwrap();
-        binaries::copy(&binaries::quiltd(), &program);
+        binaries::copy(binaries::quiltd(), &program);
         world.home.give(&bin);
         let command = world.home.command(&program);
         let args = ["--token-store", "file"];
