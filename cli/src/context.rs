@@ -21,11 +21,12 @@ use crate::{output, start, version};
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait before asking anew somebody who hung up.
-const HANG_UP_PAUSES: [Duration; 4] = [
+const HANG_UP_PAUSES: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(50),
     Duration::from_millis(200),
     Duration::from_millis(500),
+    Duration::from_secs(1),
 ];
 
 /// One run of the program.

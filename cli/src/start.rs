@@ -81,7 +81,7 @@ impl Place {
             return lock_holder::is_there(&self.socket);
         }
         // What lies in a home may be another machine's.
-        locations::state_dir().is_ok_and(|dir| instance::running(&dir).is_some())
+        locations::state_dir().is_ok_and(|dir| instance::is_claimed(&dir))
     }
 }
 
@@ -100,9 +100,23 @@ pub(crate) fn ensure(place: &Place, deadline: Instant) -> Result<PathBuf, Failur
     }
     // One that ends still holds the socket's lock, and one that lost its socket
     // is about to.
+    if answers_or_goes(place, deadline)? {
+        return Ok(place.now());
+    }
+    let result = launch(place, deadline);
+    // Somebody may have started one without the lock: then ours gave way, before
+    // that one listens, it may be.
+    if result.is_err() && (place.probe(deadline) || answers_or_goes(place, deadline)?) {
+        return Ok(place.now());
+    }
+    result.map(|()| place.now())
+}
+
+/// Waits for whoever has the place to answer, or to leave it; whether it answers.
+fn answers_or_goes(place: &Place, deadline: Instant) -> Result<bool, Failure> {
     while place.is_taken() {
         if place.probe(deadline) {
-            return Ok(place.now());
+            return Ok(true);
         }
         if Instant::now() >= deadline {
             let what = "a quiltd that does not answer holds the socket";
@@ -110,12 +124,7 @@ pub(crate) fn ensure(place: &Place, deadline: Instant) -> Result<PathBuf, Failur
         }
         thread::sleep(PAUSE);
     }
-    let result = launch(place, deadline);
-    // Somebody may have started one without the lock: then ours gave way.
-    if result.is_err() && place.probe(deadline) {
-        return Ok(place.now());
-    }
-    result.map(|()| place.now())
+    Ok(false)
 }
 
 /// Fails where no daemon could be started now: none is ended for one that does

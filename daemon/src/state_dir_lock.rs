@@ -10,6 +10,12 @@ use quilt_proto::instance::{Instance, lock_file, read};
 use quilt_proto::{Command, quoted, state_files};
 use quilt_trust::{Access, Distrust, Role};
 
+/// How often a lock that is held is looked at before it is another daemon's.
+const MOST_LOOKS: u32 = 20;
+
+/// The time between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// Locks of machines that were started anew long ago are removed.
 const OLD: Duration = Duration::from_hours(30 * 24);
 
@@ -96,12 +102,18 @@ pub fn claim(
 ) -> Result<InstanceLock, InstanceError> {
     quilt_trust::make_dir(dir)?;
     let path = lock_file(dir);
+    let mut looks = 0;
     let mut file = loop {
         let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
         match file.try_lock() {
             // Whoever held it may have removed it since it was opened.
             Ok(()) if quilt_trust::is_at(&file, &path) => break file,
             Ok(()) => {}
+            // Clients that look who holds it hold it themselves for a moment.
+            Err(TryLockError::WouldBlock) if looks < MOST_LOOKS => {
+                looks += 1;
+                std::thread::sleep(LOOK_AGAIN);
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(InstanceError::Running {
                     dir: dir.to_owned(),

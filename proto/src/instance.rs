@@ -43,6 +43,15 @@ pub fn running(state_dir: &Path) -> Option<Instance> {
     read(&held(&lock_file(state_dir))?)
 }
 
+/// Whether a daemon holds the lock, or has just taken it and not said yet what it
+/// is.
+pub fn is_claimed(state_dir: &Path) -> bool {
+    held(&lock_file(state_dir)).is_some_and(|file| {
+        let is_empty = file.metadata().is_ok_and(|found| found.len() == 0);
+        is_empty || read(&file).is_some()
+    })
+}
+
 /// A lock's file, where somebody holds it.
 pub fn held(lock: &Path) -> Option<File> {
     let file = open(lock).ok()?;
