@@ -188,7 +188,7 @@ mod tests {
         );
         assert_eq!(
             refused.remedy().to_string(),
-            "quiltctl --socket '/run/it'\\''s/quiltd.sock' daemon stop"
+            r#"quiltctl --socket '/run/it'"'"'s/quiltd.sock' daemon stop"#
         );
         drop(held);
         assert_eq!(quilt_proto::instance::running(&state), None);

@@ -219,7 +219,7 @@ fn a_question_that_is_hung_up_on_is_asked_again_a_few_times() {
     // But not for ever.
     left.store(usize::MAX, Relaxed);
     home.run(&["token"]).failed(4);
-    assert_eq!(requests.try_iter().count(), 6);
+    assert_eq!(requests.try_iter().count(), 7);
     home.run(&["grants", "revoke", "g"]).failed(4);
     assert_eq!(requests.try_iter().count(), 1);
 }
