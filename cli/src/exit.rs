@@ -19,7 +19,7 @@ use quilt_trust::Distrust;
 use crate::{args, look, output};
 
 pub(crate) use quilt_proto::exit_code::{
-    DAEMON, INPUT, LOGIN, NOT_FOUND, REFUSED, UNEXPECTED, UPSTREAM, USAGE,
+    DAEMON, INPUT, LOGIN, NOT_FOUND, REFUSED, UNEXPECTED, USAGE,
 };
 
 /// `doctor` found something that keeps programs from their credentials.
@@ -347,16 +347,9 @@ fn default_hint(code: &ErrorCode) -> Option<&'static str> {
 fn kind(exit: u8) -> (u16, ErrorCode) {
     let own = |name: &str| ErrorCode::Unknown(name.to_owned());
     match exit {
-        USAGE => (400, own("usage")),
-        LOGIN => (401, ErrorCode::LoginRequired),
-        DAEMON => (503, own("daemon_unreachable")),
-        UPSTREAM => (502, ErrorCode::StackUnreachable),
-        REFUSED => (403, ErrorCode::Denied),
-        NOT_FOUND => (404, ErrorCode::NotFound),
-        INPUT => (422, ErrorCode::InvalidInput),
         NOT_RUNNABLE => (422, own("not_runnable")),
         NO_PROGRAM => (404, own("no_program")),
-        _ => (500, ErrorCode::Internal),
+        exit => quilt_proto::exit_code::as_problem(exit),
     }
 }
 

@@ -1,6 +1,8 @@
 //! How the programs of this project end, as they say it to their callers. Which
 //! failure of the daemon ends how stands in `error_code.rs`.
 
+use crate::ErrorCode;
+
 /// Something nobody expected, and whatever else has no code of its own.
 pub const UNEXPECTED: u8 = 1;
 /// The command line is wrong.
@@ -17,3 +19,19 @@ pub const REFUSED: u8 = 6;
 pub const NOT_FOUND: u8 = 7;
 /// The input cannot be used.
 pub const INPUT: u8 = 8;
+
+/// The HTTP status and the code that stand for how a program ended, where the
+/// failure is its own.
+pub fn as_problem(exit: u8) -> (u16, ErrorCode) {
+    let own = |name: &str| ErrorCode::Unknown(name.to_owned());
+    match exit {
+        USAGE => (400, own("usage")),
+        LOGIN => (401, ErrorCode::LoginRequired),
+        DAEMON => (503, own("daemon_unreachable")),
+        UPSTREAM => (502, ErrorCode::StackUnreachable),
+        REFUSED => (403, ErrorCode::Denied),
+        NOT_FOUND => (404, ErrorCode::NotFound),
+        INPUT => (422, ErrorCode::InvalidInput),
+        _ => (500, ErrorCode::Internal),
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::process::Stdio;
 
+use quilt_proto::{ErrorCode, Problem};
 use quilt_tests::fake_stack::{DEMO_BUCKET, DEMO_KEY, KeySeed};
 use quilt_tests::harness::toolchain::{Program, Python, Reading, Venv};
 use quilt_tests::harness::{Run, World};
@@ -278,6 +279,12 @@ async fn the_audit_trail_is_the_guides_query() {
     let trail = ["admin", "audit-trail"];
     let line = run(with_aws(&world, &moto, &trail)).await.failed(7);
     assert!(line.contains("--workgroup NAME"), "{line}");
+    // Whoever asks for JSON gets a problem document.
+    let json = with_aws(&world, &moto, &["--json", "admin", "audit-trail"]);
+    let failed = run(json).await;
+    let problem: Problem = serde_json::from_str(&failed.stderr).unwrap();
+    assert_eq!((failed.code, problem.code), (7, ErrorCode::NotFound));
+    assert!(problem.hint.is_some());
     let create = "AmazonAthena.CreateWorkGroup";
     moto.call(
         "athena",

@@ -8,7 +8,7 @@ use aws_sdk_athena::config::http::HttpResponse;
 use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
 use quilt_proto::suggested_command::{Command, sentence};
-use quilt_proto::{NetworkFailure, Quoted, Reason, exit_code, quoted, terminal_safe};
+use quilt_proto::{NetworkFailure, Problem, Quoted, Reason, exit_code, quoted, terminal_safe};
 
 /// Why it did not come about.
 #[derive(Debug)]
@@ -105,10 +105,19 @@ impl From<Error> for Failure {
 }
 
 /// Reports the end of the program, as quiltctl would.
-pub(crate) fn finish(result: Result<(), Failure>) -> ExitCode {
+pub(crate) fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
     let Err(Failure { code, what, hint }) = result else {
         return ExitCode::SUCCESS;
     };
+    if json {
+        let (status, kind) = exit_code::as_problem(code);
+        let mut problem = Problem::new(status, kind, one_line(&what));
+        problem.hint = Some(hint);
+        if let Ok(document) = serde_json::to_string(&problem) {
+            remark(&terminal_safe::json_for_terminal(&document));
+        }
+        return ExitCode::from(code);
+    }
     remark(&format!(
         "quiltctl: {}",
         sentence(&one_line(&what), Some(&hint))

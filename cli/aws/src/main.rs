@@ -75,6 +75,8 @@ fn main() -> ExitCode {
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
     let Args { task } = Args::parse();
+    let (Task::UseSecret { daemon, .. } | Task::Athena { daemon, .. }) = &task;
+    let json = daemon.json;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -82,7 +84,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(run(task)),
         Err(error) => Err(Failure::unexpected(error)),
     };
-    failure::finish(result)
+    failure::finish(result, json)
 }
 
 async fn run(task: Task) -> Result<(), Failure> {
