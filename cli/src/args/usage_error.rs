@@ -171,11 +171,7 @@ impl Meant {
         }
         let revokes = self.command.find_subcommand("revoke").is_some();
         let is_deletion = matches!(typed, "delete" | "remove" | "rm");
-        (revokes && is_deletion).then(|| {
-            let line = quilt_proto::Command::of(NAME);
-            let names = self.names.iter().fold(line, quilt_proto::Command::operand);
-            names.words("revoke --help")
-        })
+        (revokes && is_deletion).then(|| self.line().words("revoke --help"))
     }
 
     /// Whether nothing but flags comes after it. What is typed there all the same
@@ -216,11 +212,13 @@ impl Meant {
 
     /// Its help.
     fn help(&self) -> quilt_proto::Command {
-        let mut line = quilt_proto::Command::of(NAME);
-        for name in &self.names {
-            line = line.operand(name);
-        }
-        line.words("--help")
+        self.line().words("--help")
+    }
+
+    /// It as it is typed.
+    fn line(&self) -> quilt_proto::Command {
+        let line = quilt_proto::Command::of(NAME);
+        self.names.iter().fold(line, quilt_proto::Command::operand)
     }
 }
 

@@ -51,11 +51,17 @@ impl Session {
 
     /// What the catalog says of itself now.
     pub async fn published(&self) -> Result<StackConfig, SessionError> {
+        Ok(self.discovered().await?.0)
+    }
+
+    /// The same, and whether its region is believed.
+    async fn discovered(&self) -> Result<(StackConfig, bool), SessionError> {
         let published = self.dependencies.stack.discover(&self.catalog).await?;
-        if self.is_believed(&published).await {
+        let is_believed = self.is_believed(&published).await;
+        if is_believed {
             self.remember_region(published.region.as_ref());
         }
-        Ok(published)
+        Ok((published, is_believed))
     }
 
     /// Whether what a catalog says of itself is no lie as far as is known: where
@@ -80,9 +86,8 @@ impl Session {
         if let Some(region) = known.and_then(|known| known.region?.parse().ok()) {
             return Some(region);
         }
-        let asked = tokio::time::timeout(REGION_TIMEOUT, self.published()).await;
-        let published = asked.ok()?.ok()?;
-        let is_believed = self.is_believed(&published).await;
+        let asked = tokio::time::timeout(REGION_TIMEOUT, self.discovered()).await;
+        let (published, is_believed) = asked.ok()?.ok()?;
         published.region.filter(|_| is_believed)
     }
 

@@ -149,20 +149,24 @@ impl Place {
     fn read(&self) -> Result<Result<Document, StoreError>, Error> {
         let entry = entry(&self.account)?;
         match entry.get_secret().map(Zeroizing::new) {
-            Ok(bytes) => self.understand(&entry, &bytes),
+            Ok(bytes) => {
+                let understood = self.understand(&entry, &bytes)?;
+                Ok(understood.map(Option::unwrap_or_default))
+            }
             Err(Error::NoEntry) => Ok(Ok(Document::default())),
             Err(Error::Ambiguous(entries)) => self.unite(entries),
             Err(error) => Err(error),
         }
     }
 
+    /// What an entry says. One that nobody can read is put aside, and says nothing.
     fn understand(
         &self,
         entry: &Entry,
         bytes: &[u8],
-    ) -> Result<Result<Document, StoreError>, Error> {
+    ) -> Result<Result<Option<Document>, StoreError>, Error> {
         match Document::parse(bytes) {
-            Ok(document) => return Ok(Ok(document)),
+            Ok(document) => return Ok(Ok(Some(document))),
             Err(Unreadable::Newer) => return Ok(Err(newer())),
             Err(Unreadable::Broken) if bytes.is_empty() => {}
             Err(Unreadable::Broken) => {
@@ -177,7 +181,7 @@ impl Place {
             }
         }
         entry.delete_credential()?;
-        Ok(Ok(Document::default()))
+        Ok(Ok(None))
     }
 
     /// Makes one entry of several, which other programs may have made: of two
@@ -188,11 +192,12 @@ impl Place {
         for entry in entries {
             let bytes = Zeroizing::new(entry.get_secret()?);
             match self.understand(&entry, &bytes)? {
-                Ok(document) => merge(&mut united, document),
-                newer => return Ok(newer),
-            }
-            if Document::parse(&bytes).is_ok() {
-                readable.push(entry);
+                Ok(Some(document)) => {
+                    merge(&mut united, document);
+                    readable.push(entry);
+                }
+                Ok(None) => {}
+                Err(newer) => return Ok(Err(newer)),
             }
         }
         if let Ok(bytes) = serde_json::to_vec(&united).map(Zeroizing::new)

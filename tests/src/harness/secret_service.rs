@@ -43,7 +43,13 @@ impl SecretService {
     /// What the bus or the service says.
     pub fn secrets(&self) -> zbus::Result<Vec<Vec<u8>>> {
         let secret = |item: &OwnedObjectPath| {
-            let (secret,): (Secret,) = self.call(item, "Item", "GetSecret", &(&self.session,))?;
+            let (secret,): (Secret,) = Self::ask(
+                &self.connection,
+                item,
+                "Item",
+                "GetSecret",
+                &(&self.session,),
+            )?;
             Ok(secret.2)
         };
         self.items()?.iter().map(secret).collect()
@@ -54,9 +60,15 @@ impl SecretService {
     /// # Errors
     /// What the bus or the service says.
     pub fn replace(&self, value: &[u8]) -> zbus::Result<()> {
-        self.items()?
-            .iter()
-            .try_for_each(|item| self.call(item, "Item", "SetSecret", &(self.secret(value),)))
+        self.items()?.iter().try_for_each(|item| {
+            Self::ask(
+                &self.connection,
+                item,
+                "Item",
+                "SetSecret",
+                &(self.secret(value),),
+            )
+        })
     }
 
     /// Keeps another secret beside quiltd's, under its attributes and one more.
@@ -110,19 +122,6 @@ impl SecretService {
             &(of_quiltd,),
         )?;
         Ok(unlocked)
-    }
-
-    fn call<R>(
-        &self,
-        item: &OwnedObjectPath,
-        interface: &str,
-        method: &str,
-        body: &(impl serde::Serialize + DynamicType),
-    ) -> zbus::Result<R>
-    where
-        R: serde::de::DeserializeOwned + zbus::zvariant::Type,
-    {
-        Self::ask(&self.connection, item.as_str(), interface, method, body)
     }
 
     fn ask<R>(

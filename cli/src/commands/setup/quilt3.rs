@@ -99,11 +99,8 @@ fn show(
     {
         let host = look::host(catalog);
         output::line(format_args!("{host} is the default catalog now."))?;
-        let values = context
-            .of_all_catalogs()
-            .send(&ReadConfig)
-            .unwrap_or_default();
-        use_catalog::tell_aws_profiles(values.get("region").and_then(|region| region.as_str()));
+        let values = context.of_all_catalogs().send(&ReadConfig);
+        use_catalog::tell_aws_profiles(&values.unwrap_or_default());
     }
     for file in gateway.files.iter().filter(|_| gateway.changed) {
         let file = look::file(Path::new(file));

@@ -110,14 +110,14 @@ impl S3Store {
                     ..PaginatedListOptions::default()
                 };
                 let listed = store.page(&prefix, options).await?;
-                let has_end = page < MOST_PAGES && (token.is_none() || listed.page_token != token);
-                if !has_end && listed.page_token.is_some() {
+                let next = listed.page_token;
+                if next.is_some() && (page >= MOST_PAGES || next == token) {
                     return Err(StoreError::Garbled {
                         place: format!("bucket '{}'", store.0.bucket),
                         reason: "what it lists has no end".to_owned(),
                     });
                 }
-                let next = listed.page_token.map(Some);
+                let next = next.map(Some);
                 Ok(Some((listed.result, (store, next, page + 1))))
             }
         })
