@@ -56,6 +56,7 @@ mod recording;
 mod regions;
 mod registry;
 mod rewrites;
+mod role_switch;
 mod roles;
 #[cfg(target_os = "linux")]
 mod schemathesis;

@@ -83,7 +83,7 @@ impl App {
 
     /// Whose session it is, as the stack last said; before it says so again,
     /// what it said to the daemon before, or when the key in use was checked.
-    fn user_of(&self, session: &Session) -> Option<SessionUser> {
+    pub fn user_of(&self, session: &Session) -> Option<SessionUser> {
         let is_usable = session.check().is_ok();
         let said = self.users.of(session.catalog(), is_usable);
         let kept = || session.kept_user().filter(|_| is_usable);

@@ -51,7 +51,8 @@ impl World {
                 set.map(drop).map_err(|error| said(&error))
             }
             Deed::Role => {
-                let switched = self.session.switch_role("Reader".to_owned()).await;
+                let role = "Reader".to_owned();
+                let switched = self.sessions.switch_role(&self.session, role).await;
                 switched.map(drop).map_err(|error| said(&error))
             }
             Deed::Clear => {

@@ -137,6 +137,14 @@ impl Session {
         (kept.session == session).then_some(kept.user)
     }
 
+    /// Whether the stack, which says who this is, said another role the last time:
+    /// it was switched elsewhere, as on the catalog's page.
+    pub fn has_other_role(&self, me: &Me) -> bool {
+        let before = self.kept_user().and_then(|user| user.role);
+        let now = me.role.as_deref().map(bounded);
+        before.is_some() && now.is_some() && before != now
+    }
+
     /// Tells this session from those of others, also after a restart: the key by
     /// what the stack shows of it, the login by its number and how often its
     /// role was switched.

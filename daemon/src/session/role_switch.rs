@@ -3,28 +3,64 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quilt_proto::CatalogUrl;
 use quilt_proto::wire::Me;
 
-use super::{Session, SessionError};
+use super::{Session, SessionError, Sessions};
 use crate::stack::StackError;
 use crate::token_store::{Document, Reservation, StoreError};
 
 /// How long to wait for a token that has to be fetched first.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Session {
+impl Sessions {
     /// Makes `role` the user's active role, for the user everywhere. Whatever
     /// was obtained before is another identity's from then on, also when the
     /// answer was lost, and when the caller hangs up meanwhile.
-    pub async fn switch_role(self: &Arc<Self>, role: String) -> Result<Me, SessionError> {
-        let session = Arc::clone(self);
-        let task = self
-            .dependencies
-            .tasks
-            .spawn(async move { session.switch(&role).await });
+    pub async fn switch_role(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        role: String,
+    ) -> Result<Me, SessionError> {
+        let (sessions, session) = (Arc::clone(self), Arc::clone(session));
+        let task = self.dependencies.tasks.spawn(async move {
+            let before = session.identity();
+            let switched = session.switch(&role).await;
+            if session.identity() != before {
+                sessions.tell_siblings(&session).await;
+            }
+            switched
+        });
         task.await.unwrap_or(Err(SessionError::Stopping))
     }
 
+    /// Everything obtained so far is another role's, here and in other daemons
+    /// on the same store: the role was switched by somebody else.
+    pub async fn role_switched(&self, session: &Arc<Session>) {
+        session.role_switched().await;
+        self.tell_siblings(session).await;
+    }
+
+    async fn tell_siblings(&self, session: &Session) {
+        for sibling in self.siblings(session) {
+            sibling.role_switched().await;
+        }
+    }
+
+    /// The other sessions at the registry of `session`: its catalog may have more
+    /// than one name, and a role is switched for the user, not for a login.
+    pub fn siblings(&self, session: &Session) -> Vec<Arc<Session>> {
+        let is_sibling = |other: &CatalogUrl| {
+            let here = session.catalog();
+            other != here && self.store().have_same_registry(here, other)
+        };
+        let mut siblings = self.all();
+        siblings.retain(|other| is_sibling(other.catalog()));
+        siblings
+    }
+}
+
+impl Session {
     async fn switch(self: &Arc<Self>, role: &str) -> Result<Me, SessionError> {
         // Other daemons have to be told: without room for that, nothing is done.
         let is_login = self.state.lock().login.is_some();
@@ -57,9 +93,7 @@ impl Session {
         Ok(switched)
     }
 
-    /// Everything obtained so far is another role's, here and in other daemons
-    /// on the same store.
-    pub async fn role_switched(self: &Arc<Self>) {
+    async fn role_switched(self: &Arc<Self>) {
         if let Err(error) = self.tell(Reservation::default()).await {
             tracing::warn!("cannot note that the role was switched: {error}");
         }

@@ -5,7 +5,8 @@ use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
-use crate::session::bearer;
+use crate::app::App;
+use crate::session::{Session, bearer};
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show).serve(switch_role)
@@ -25,8 +26,22 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     if kind == TokenKind::Interactive {
         session.remember_login_user(&me);
     }
-    call.app.note_user(&session, Some(&me));
+    if session.has_other_role(&me) {
+        call.app.sessions.role_switched(&session).await;
+    }
+    note_role(&call.app, &session, &me);
     Ok(me)
+}
+
+/// Takes note of a user's role, for each of their logins at that registry.
+fn note_role(app: &App, session: &Session, me: &Me) {
+    app.note_user(session, Some(me));
+    for sibling in app.sessions.siblings(session) {
+        let user = app.user_of(&sibling);
+        if user.is_some_and(|user| user.name == me.name) {
+            app.note_user(&sibling, Some(me));
+        }
+    }
 }
 
 /// The stack switches the role for the user, everywhere: every AWS credential
@@ -37,9 +52,9 @@ async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
     if role.is_empty() {
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
-    let switched = session.switch_role(role).await;
+    let switched = call.app.sessions.switch_role(&session, role).await;
     if let Ok(me) = &switched {
-        call.app.note_user(&session, Some(me));
+        note_role(&call.app, &session, me);
     }
     switched.map_err(ApiError::Role)
 }

@@ -121,7 +121,7 @@ impl Caller {
         };
         // Whoever switches the role this way has stale credentials, too.
         if changes_role {
-            session.role_switched().await;
+            app.sessions.role_switched(&session).await;
         }
         carried
     }
