@@ -28,8 +28,5 @@ pub(super) fn units(daemon: &str) -> Option<[PathBuf; 2]> {
 
 fn starts(service: &Path, daemon: &str) -> bool {
     let text = files::text(service).unwrap_or_default();
-    let mut started = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("ExecStart="));
-    started.any(|program| program.trim_matches('"') == daemon)
+    systemd::starts(&text).as_deref() == Some(daemon)
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::packaged_units;
 use super::unit::{self, Unit};
+use quilt_proto::quoted;
 use quilt_proto::suggested_command::clause;
 
 use crate::commands::daemon;
@@ -67,7 +68,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
         let done = "of the package is enabled";
         return unit::report(context, &packaged, done, changed);
     }
-    let contents = [service(&own_program), socket_unit(socket.as_deref())];
+    let contents = [service(&own_program)?, socket_unit(socket.as_deref())?];
     let units: Vec<Unit> = paths
         .iter()
         .cloned()
@@ -226,11 +227,14 @@ pub(in crate::commands) fn program() -> Option<PathBuf> {
     starts(&files::text(&service)?).map(PathBuf::from)
 }
 
-/// The program that a unit starts.
-fn starts(service: &str) -> Option<String> {
+/// The program that a unit starts, as [`command_line`] writes it.
+pub(super) fn starts(service: &str) -> Option<String> {
     let mut lines = service.lines();
     let line = lines.find_map(|line| line.strip_prefix("ExecStart="))?;
-    Some(line.trim_matches('"').to_owned())
+    let bare = line
+        .strip_prefix('"')
+        .and_then(|line| line.strip_suffix('"'));
+    Some(bare.unwrap_or(line).replace("%%", "%"))
 }
 
 fn socket_line(text: &str) -> Option<&str> {
@@ -287,34 +291,50 @@ fn units_dir() -> Result<PathBuf, Failure> {
     Ok(config.join("systemd/user"))
 }
 
-fn service(daemon: &str) -> String {
-    let line = format!("ExecStart={}", quote(daemon));
-    unit::marked(&replace_line(SERVICE_UNIT, "ExecStart=", &line))
+fn service(daemon: &str) -> Result<String, Failure> {
+    let line = format!("ExecStart={}", command_line(daemon)?);
+    Ok(unit::marked(&replace_line(
+        SERVICE_UNIT,
+        "ExecStart=",
+        &line,
+    )))
 }
 
-fn socket_unit(socket: Option<&str>) -> String {
-    match socket {
-        // Specifiers are expanded here, quotes are not understood.
-        Some(path) => {
-            let line = format!("ListenStream={}", path.replace('%', "%%"));
-            unit::marked(&replace_line(SOCKET_UNIT, "ListenStream=", &line))
-        }
-        None => unit::marked(SOCKET_UNIT),
+fn socket_unit(socket: Option<&str>) -> Result<String, Failure> {
+    let Some(path) = socket else {
+        return Ok(unit::marked(SOCKET_UNIT));
+    };
+    // Blanks at a line's end are dropped, and a backslash there takes the next
+    // line in (systemd.syntax(7)): it would be another socket, open to others.
+    if path.ends_with(|end: char| end == '\\' || end.is_whitespace()) {
+        let what = format!(
+            "systemd listens at no socket whose path ends in a blank or a backslash: {}",
+            quoted::path(Path::new(path))
+        );
+        return Err(Failure::new(exit::INPUT, what).hint("quiltctl setup systemd --help"));
     }
+    // Specifiers are expanded here, quotes are not understood.
+    let line = format!("ListenStream={}", path.replace('%', "%%"));
+    Ok(unit::marked(&replace_line(
+        SOCKET_UNIT,
+        "ListenStream=",
+        &line,
+    )))
 }
 
-/// A word of a command line (systemd.service, "Command lines").
-fn quote(word: &str) -> String {
-    let mut quoted = String::from("\"");
-    for char in word.chars() {
-        match char {
-            '"' | '\\' => quoted.extend(['\\', char]),
-            '%' | '$' => quoted.extend([char, char]),
-            _ => quoted.push(char),
-        }
+/// A command line that is a program alone. Specifiers are expanded in its path,
+/// variables are not; quotes and backslashes may not be in it, however they are
+/// written (systemd.service(5), "Command lines").
+fn command_line(program: &str) -> Result<String, Failure> {
+    if program.contains(['"', '\'', '\\']) {
+        let what = format!(
+            "systemd starts no program with a quote or a backslash in its path: {}; \
+             install quiltd elsewhere, or start it yourself",
+            quoted::path(Path::new(program))
+        );
+        return Err(Failure::new(exit::INPUT, what).hint("quiltctl daemon start"));
     }
-    quoted.push('"');
-    quoted
+    Ok(format!("\"{}\"", program.replace('%', "%%")))
 }
 
 fn replace_line(text: &str, start: &str, line: &str) -> String {
@@ -348,14 +368,31 @@ mod tests {
 
     #[test]
     fn the_units_hold_the_paths() {
-        let service = service("/opt/my tools/100%/quiltd");
-        assert!(
-            service.contains("\nExecStart=\"/opt/my tools/100%%/quiltd\"\n"),
-            "{service}"
-        );
-        assert_eq!(service.lines().count(), SERVICE_UNIT.lines().count() + 1);
-        assert!(service.starts_with(&unit::marked("")), "{service}");
-        assert!(socket_unit(None).ends_with(SOCKET_UNIT));
-        assert!(socket_unit(Some("/run/s%")).contains("\nListenStream=/run/s%%\n"));
+        for program in [
+            "/opt/my tools/100%/quiltd",
+            "/opt/%h/$HOME/$$/quiltd",
+            "/opt/a#;=*/quiltd",
+            "/opt/öü/quiltd",
+        ] {
+            let text = service(program).unwrap();
+            let line = format!("\nExecStart=\"{}\"\n", program.replace('%', "%%"));
+            assert!(text.contains(&line), "{text}");
+            assert_eq!(text.lines().count(), SERVICE_UNIT.lines().count() + 1);
+            assert!(text.starts_with(&unit::marked("")), "{text}");
+            assert_eq!(starts(&text).as_deref(), Some(program), "read as written");
+        }
+        assert!(socket_unit(None).unwrap().ends_with(SOCKET_UNIT));
+        let socket = socket_unit(Some("/run/s%\\n.sock")).unwrap();
+        assert!(socket.contains("\nListenStream=/run/s%%\\n.sock\n"));
+    }
+
+    #[test]
+    fn a_path_that_a_unit_cannot_hold_is_refused() {
+        for program in ["/opt/a'q/quiltd", "/opt/a\"q/quiltd", "/opt/a\\nq/quiltd"] {
+            assert!(service(program).is_err(), "{program}");
+        }
+        for socket in ["/run/s\\", "/run/s ", "/run/s\u{2003}"] {
+            assert!(socket_unit(Some(socket)).is_err(), "{socket:?}");
+        }
     }
 }
