@@ -44,7 +44,7 @@ pub const API_KEY_ENV: &str = "QUILT_API_KEY";
 
 /// There is no home directory to derive a place from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no home directory: set HOME, or name the place with {0}")]
+#[error("no home directory: set HOME to a full path, or name the place with {0}")]
 pub struct NoHome(pub &'static str);
 
 impl NoHome {
@@ -126,12 +126,12 @@ fn named_socket() -> Option<PathBuf> {
 }
 
 /// The user's directories, looked up once: each time takes seven variables.
-/// Without a home, `instead` names what may be set.
+/// Without a home, `instead` names what may be set. A relative one would be
+/// another directory to a daemon, which works elsewhere.
 fn base_dirs(instead: &'static str) -> Result<&'static BaseDirs, NoHome> {
     static DIRS: OnceLock<Option<BaseDirs>> = OnceLock::new();
-    DIRS.get_or_init(BaseDirs::new)
-        .as_ref()
-        .ok_or(NoHome(instead))
+    let absolute = || BaseDirs::new().filter(|dirs| dirs.home_dir().is_absolute());
+    DIRS.get_or_init(absolute).as_ref().ok_or(NoHome(instead))
 }
 
 fn default_socket() -> Result<PathBuf, NoHome> {

@@ -112,6 +112,33 @@ fn the_daemon_starts_clean_and_detached() {
     assert_eq!(mode(home.path().join("run")), 0o700);
 }
 
+/// To the daemon, which works elsewhere, it would be another directory.
+#[test]
+fn a_home_by_half_a_path_is_none() {
+    let home = Home::new();
+    let run = |at: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_quiltctl"))
+            .args(["status"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", at)
+            .env("QUILTD_BIN", script(&home, "exit 1\n"))
+            .current_dir(home.path())
+            .output();
+        Ran::from(&output.unwrap())
+    };
+    let said = run("half/home");
+    assert!(
+        said.code != 0 && said.stderr.contains("set HOME to a full path"),
+        "{said:?}"
+    );
+    assert!(!home.path().join("half").exists());
+    // The control: a whole one is where things begin.
+    let whole = home.path().join("half/home");
+    run(whole.to_str().unwrap());
+    assert!(whole.exists());
+}
+
 #[test]
 fn of_many_at_once_one_starts_it() {
     let home = Home::new();
