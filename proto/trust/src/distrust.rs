@@ -4,9 +4,9 @@ use super::permissions;
 use super::words::words;
 use std::env;
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs::{self, FileType, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{Command, quoted};
@@ -173,6 +173,7 @@ impl Distrust {
             }
             Self::FileSystem { name, .. } => allow(name),
             Self::Io { path, kind, .. } => foreign_home::elsewhere(path, *kind),
+            Self::Link(path) | Self::Kind { path, .. } if is_our_own(path) => aside(path),
             Self::Link(path) | Self::Kind { path, .. } | Self::Served { path, .. } => look(path),
         }
     }
@@ -240,13 +241,24 @@ fn foreign(path: &Path, owner: u32) -> Command {
     {
         return command;
     }
-    let user = geteuid().as_raw();
-    let dir = path.parent().and_then(|dir| dir.symlink_metadata().ok());
-    let dir_is_ours = dir.is_some_and(|dir| dir.uid() == user);
-    if !dir_is_ours {
-        return look(path);
+    if is_in_own_directory(path) {
+        aside(path)
+    } else {
+        look(path)
     }
-    aside(path)
+}
+
+fn is_in_own_directory(path: &Path) -> bool {
+    let dir = path.parent().and_then(|dir| dir.symlink_metadata().ok());
+    dir.is_some_and(|dir| dir.uid() == geteuid().as_raw())
+}
+
+/// Whether something may be put aside: it is in a directory of this user's, and
+/// no device, of which root's directories have some that everybody needs.
+fn is_our_own(path: &Path) -> bool {
+    let kind = path.symlink_metadata().map(|found| found.file_type());
+    let is_device = |kind: FileType| kind.is_block_device() || kind.is_char_device();
+    kind.is_ok_and(|kind| !is_device(kind)) && is_in_own_directory(path)
 }
 
 /// This very command as the user whose files they are, where root gave it:

@@ -3,6 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -180,6 +181,26 @@ fn nothing_that_all_users_share_is_to_be_closed() {
     assert!(remedy.starts_with("chmod go-w "), "{remedy}");
 }
 
+#[test]
+fn what_is_no_file_in_a_directory_of_ours_is_put_aside_as_it_says() {
+    let dir = TempDir::new().unwrap();
+    let (link, pipe) = (dir.path().join("quiltd.log"), dir.path().join("a pipe"));
+    symlink("/dev/null", &link).unwrap();
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for path in [&link, &pipe] {
+        let make = || open_or_make(path, Role::State, Access::Append);
+        let remedy = make().unwrap_err().remedy().to_string();
+        let done = Command::new("sh").args(["-c", &remedy]).status().unwrap();
+        assert!(done.success(), "{remedy}");
+        make().unwrap();
+    }
+    assert_eq!(
+        fs::read_link(dir.path().join("quiltd.log.foreign")).unwrap(),
+        Path::new("/dev/null")
+    );
+}
+
 /// What others may have put there would count once it is closed.
 #[test]
 fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
@@ -239,9 +260,7 @@ fn every_remedy_is_a_command_that_works() {
     fs::write(&file, "x").unwrap();
     mode(&file, 0o666);
     let command = check(&file).unwrap_err().remedy().to_string();
-    let run = std::process::Command::new("sh")
-        .args(["-c", &command])
-        .status();
+    let run = Command::new("sh").args(["-c", &command]).status();
     assert!(run.unwrap().success(), "{command}");
     check(&file).unwrap();
 }
