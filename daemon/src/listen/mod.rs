@@ -10,6 +10,7 @@ pub mod browser_guard;
 mod descriptor_budget;
 mod directory;
 mod early_refusal;
+mod interpreters;
 mod is_listening;
 mod lazy_timeout;
 mod limiter;

@@ -11,7 +11,8 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, open, openat, readlinkat};
 use rustix::io::pread;
 
-use super::script::{COMMAND_LINE, Interpreter};
+use super::interpreters::Interpreter;
+use super::script::COMMAND_LINE;
 
 /// The longest name that a process gives itself, in bytes (`TASK_COMM_LEN`, and
 /// room for more).

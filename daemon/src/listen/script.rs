@@ -6,113 +6,13 @@ use std::path::Path;
 
 use quilt_proto::terminal_safe;
 
+use super::interpreters::{INTERPRETERS, Interpreter, Takes};
+
 /// The longest name that is kept, in characters and bytes.
 const NAME: usize = 64;
 
 /// How far a command line is read, in bytes.
 pub(super) const COMMAND_LINE: usize = 4096;
-
-/// How an interpreter is told what to run.
-pub(super) struct Interpreter {
-    /// Its names, without a version.
-    names: &'static [&'static str],
-    /// Options whose value comes next, and says nothing of it.
-    value: &'static [&'static str],
-    /// Options whose value, next or behind `=`, is it.
-    script: &'static [&'static str],
-    /// Options that give code on the command line: there is no script.
-    code: &'static [&'static str],
-    /// A word before the script.
-    verb: Option<&'static str>,
-}
-
-/// The interpreters that programs for data are written for.
-const INTERPRETERS: [Interpreter; 10] = [
-    Interpreter {
-        names: &["python", "pypy"],
-        value: &["-W", "-X", "--check-hash-based-pycs"],
-        script: &["-m"],
-        code: &["-c"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["R", "Rscript"],
-        value: &["-g", "--gui", "-d", "--debugger"],
-        script: &["-f", "--file"],
-        code: &["-e"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["node", "nodejs"],
-        value: &[
-            "-r",
-            "--require",
-            "--import",
-            "--loader",
-            "-C",
-            "--conditions",
-        ],
-        script: &[],
-        code: &["-e", "--eval", "-p", "--print", "-pe"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["deno", "bun"],
-        value: &["-c", "--config", "-r", "--preload"],
-        script: &[],
-        code: &["-e", "--eval", "eval"],
-        verb: Some("run"),
-    },
-    Interpreter {
-        names: &["ruby"],
-        value: &["-I", "-r", "-C", "-E", "-W"],
-        script: &[],
-        code: &["-e"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["perl"],
-        value: &["-I"],
-        script: &[],
-        code: &["-e", "-E"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["php"],
-        value: &["-d", "-c", "-z"],
-        script: &["-f", "--file"],
-        code: &["-r", "--run"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["julia"],
-        value: &["-L", "-J", "-p", "-t", "-C"],
-        script: &[],
-        code: &["-e", "-E", "--eval", "--print"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["lua", "luajit"],
-        value: &["-l"],
-        script: &[],
-        code: &["-e"],
-        verb: None,
-    },
-    Interpreter {
-        names: &["java"],
-        value: &[
-            "-cp",
-            "-classpath",
-            "--class-path",
-            "-p",
-            "--module-path",
-            "--add-modules",
-        ],
-        script: &["-jar", "-m", "--module"],
-        code: &[],
-        verb: None,
-    },
-];
 
 impl Interpreter {
     /// The one of this name, without its version.
@@ -133,26 +33,62 @@ impl Interpreter {
             .skip(1);
         while let Some(argument) = arguments.next() {
             let argument = argument.as_ref();
-            if self.code.contains(&argument) || argument == "-" {
-                return None;
+            if !argument.starts_with('-') {
+                if verb == Some(argument) {
+                    verb = None;
+                    continue;
+                }
+                // `deno eval` and the like: code, or a task that is no file.
+                let is_task = verb.is_some() && !argument.contains('.');
+                return base(argument).filter(|_| !is_task);
             }
-            if self.script.contains(&argument) {
+            if argument == "--" {
                 return base(&arguments.next()?);
             }
-            if let Some((option, value)) = argument.split_once('=')
-                && self.script.contains(&option)
-            {
-                return base(value);
-            }
-            if self.value.contains(&argument) {
-                arguments.next();
-            } else if verb == Some(argument) {
-                verb = None;
-            } else if !argument.starts_with('-') {
-                return base(argument);
+            match self.option(argument)? {
+                (Takes::Nothing | Takes::Rest, _) => {}
+                (Takes::Value, value) => {
+                    if value.is_none() {
+                        arguments.next();
+                    }
+                }
+                (Takes::Script, Some(value)) => return base(value),
+                (Takes::Script, None) => return base(&arguments.next()?),
+                (Takes::Code, _) => return None,
             }
         }
         None
+    }
+
+    /// What an option takes that decides what comes next, and what of it is in
+    /// the same word; nothing of one that is not known.
+    fn option<'a>(&self, argument: &'a str) -> Option<(Takes, Option<&'a str>)> {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (argument, None),
+        };
+        let is = |known: &&str| match known.strip_suffix('*') {
+            Some(start) => argument.starts_with(start),
+            None => *known == name,
+        };
+        let mut words = self.words.iter();
+        if let Some((takes, _)) = words.find(|(_, known)| known.iter().any(|known| is(&known))) {
+            return Some((*takes, value));
+        }
+        if argument.starts_with("--") {
+            // It brings its value along, if it is not known.
+            return value.map(|value| (Takes::Rest, Some(value)));
+        }
+        let letters = argument.strip_prefix('-').filter(|it| !it.is_empty())?;
+        for (at, letter) in letters.char_indices() {
+            let mut known = self.letters.iter();
+            let (takes, _) = known.find(|(_, known)| known.contains(letter))?;
+            if *takes != Takes::Nothing {
+                let rest = &letters[at + letter.len_utf8()..];
+                return Some((*takes, Some(rest).filter(|rest| !rest.is_empty())));
+            }
+        }
+        Some((Takes::Nothing, None))
     }
 }
 
@@ -207,10 +143,61 @@ mod tests {
             ("ruby -I lib bin/sync", Some("sync")),
             ("perl -I/lib -w copy.pl", Some("copy.pl")),
             ("php -f index.php", Some("index.php")),
+            ("python -X dev -Wd -OO train.py", Some("train.py")),
+            ("python -mtimeit -n1 secret", Some("timeit")),
+            ("node --max-old-space-size=4096 serve.js", Some("serve.js")),
+            ("node --env-file .env -r ./x -- serve.js", Some("serve.js")),
+            (
+                "java --add-opens java.base/java.lang=ALL -jar a.jar",
+                Some("a.jar"),
+            ),
+            (
+                "java -XX:+UseG1GC -Dkey=secret -ea nextflow.Main",
+                Some("nextflow.Main"),
+            ),
+            ("julia --threads 4 x.jl", Some("x.jl")),
+            ("julia -t4 -O3 x.jl", Some("x.jl")),
+            ("perl -lw -i.bak copy.pl", Some("copy.pl")),
+            ("ruby -rjson -W0 sync.rb", Some("sync.rb")),
+            ("bun run build", Some("build")),
             ("sh x.sh", None),
             ("s5cmd ls", None),
         ] {
             assert_eq!(run(line).as_deref(), script, "{line}");
+        }
+    }
+
+    /// However options are joined, and whatever comes after them.
+    #[test]
+    fn code_and_what_it_works_on_are_no_script() {
+        for line in [
+            "python -Ic secret",
+            "python -uc secret x.py",
+            "python -Bc secret x.py",
+            "python -csecret data.csv",
+            "python -Wdc -c secret data.csv",
+            "perl -lane secret data.csv",
+            "perl -MList::Util -we secret data.csv",
+            "perl -Esecret data.csv",
+            "perl -0777 -ne secret data.csv",
+            "perl -i.bak -pe secret data.csv",
+            "ruby -rjson -ne secret data.csv",
+            "node --eval=secret data.csv",
+            "node -psecret data.csv",
+            "node -pe secret data.csv",
+            "node --env-file /etc/hosts -e secret",
+            "node --not-known-yet secret",
+            "R --no-save -e secret data.csv",
+            "R --no-save --args secret",
+            "Rscript -esecret data.csv",
+            "deno eval secret",
+            "bun -e secret",
+            "php -B secret data.csv",
+            "julia -qe secret data.csv",
+            "julia --eval=secret data.csv",
+            "lua -lx -e secret data.csv",
+        ] {
+            assert_eq!(run(line), None, "{line}");
         }
     }
 
