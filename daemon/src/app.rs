@@ -142,7 +142,8 @@ impl App {
         let settings = Arc::new(settings);
         let network = {
             let settings = Arc::clone(&settings);
-            Arc::new(Network::new(move || settings.current().network.clone()))
+            let network = Network::new(move || settings.current().network.clone());
+            Arc::new(network.with_threads())
         };
         let stack = external.stack(StackClient::new(&network, metrics.upstream.stack.clone()));
         let stack = Arc::new(stack);

@@ -183,7 +183,7 @@ async fn send(
         })
     };
     let client = clients.of(&url).map_err(lost)?;
-    let answer = client.execute(request).await;
+    let answer = clients.execute(&client, request).await;
     let answer = answer.map_err(|error| lost(clients.failure(&url, &error)))?;
     let answer = http::Response::<reqwest::Body>::from(answer)
         .map(|body| SdkBody::from_body_1_x(Limited::new(body, most)));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quilt_proto::catalog::is_loopback;
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, Request, Response};
 use rustix::process::{Resource, getrlimit};
 use url::Url;
 
@@ -54,6 +54,20 @@ impl Clients {
         let client = builder.build().map_err(|_| Failure::NoTls)?;
         made.insert(way, (version, client.clone()));
         Ok(client)
+    }
+
+    /// Sends a request by one of these clients. Nothing else may: connections are
+    /// served where the network says.
+    pub async fn execute(
+        &self,
+        client: &Client,
+        request: Request,
+    ) -> Result<Response, reqwest::Error> {
+        let answer = client.execute(request);
+        match &self.network.threads {
+            Some(threads) => threads.connect(answer).await,
+            None => answer.await,
+        }
     }
 
     /// Why a request of such a client came to nothing.

@@ -12,6 +12,7 @@ mod captive_portal;
 mod certificates;
 mod client_builder;
 mod clients;
+mod connection_threads;
 mod failure;
 mod no_proxy;
 mod origin;
@@ -36,6 +37,7 @@ pub use self::plain_endpoints::{CONSOLE_ENDPOINT_ENV, PlainEndpoint, is_plain, p
 pub use self::remedy::{HEAD, SET_CLOCK};
 pub use self::settings::{ProxyUrl, Settings, SettingsError};
 
+use self::connection_threads::ConnectionThreads;
 use self::proxies::Proxies;
 
 /// The way to the network, as environment and settings describe it. Nothing is
@@ -43,6 +45,8 @@ use self::proxies::Proxies;
 pub struct Network {
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
     known: Mutex<Option<Derived>>,
+    /// Where connections are served, if not where they are asked for.
+    threads: Option<ConnectionThreads>,
 }
 
 /// What follows from settings.
@@ -77,6 +81,16 @@ impl Network {
         Self {
             settings: Box::new(settings),
             known: Mutex::default(),
+            threads: None,
+        }
+    }
+
+    /// The same with threads of its own for connections, for a program that has
+    /// more to do than to wait for answers.
+    pub fn with_threads(self) -> Self {
+        Self {
+            threads: Some(ConnectionThreads::default()),
+            ..self
         }
     }
 

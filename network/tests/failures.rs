@@ -11,11 +11,16 @@
 mod servers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use quilt_network::{Clients, Failure, Network, Settings};
 use quilt_proto::NetworkFailure as Kind;
+use reqwest::{Client, Method, Request, Response};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use url::Url;
 
 use servers::{Authority, Days, Proxy, Socks, Tls};
 
@@ -33,6 +38,11 @@ fn settings(dir: &TempDir, authority: Option<&Authority>, proxy: Option<&str>) -
     }
 }
 
+async fn get(clients: &Clients, client: &Client, url: &Url) -> reqwest::Result<Response> {
+    let request = Request::new(Method::GET, url.clone());
+    clients.execute(client, request).await
+}
+
 async fn ask_with(settings: Settings, url: &str) -> Result<String, Failure> {
     let network = Arc::new(Network::new(move || settings.clone()));
     let clients = Clients::new(&network, |builder| {
@@ -42,7 +52,7 @@ async fn ask_with(settings: Settings, url: &str) -> Result<String, Failure> {
     });
     let url = url.parse().unwrap();
     let lost = |error: reqwest::Error| clients.failure(&url, &error);
-    let answer = clients.of(&url)?.get(url.clone()).send().await;
+    let answer = get(&clients, &clients.of(&url)?, &url).await;
     answer.map_err(lost)?.text().await.map_err(lost)
 }
 
@@ -236,9 +246,58 @@ async fn changed_settings_count_from_the_next_request_on() {
         Arc::new(Network::new(move || current.lock().unwrap().clone()))
     };
     let clients = Clients::new(&network, |builder| builder);
-    let url: url::Url = format!("https://localhost:{}/", tls.port).parse().unwrap();
-    let ask = async || clients.of(&url).unwrap().get(url.clone()).send().await;
+    let url: Url = format!("https://localhost:{}/", tls.port).parse().unwrap();
+    let ask = async || get(&clients, &clients.of(&url).unwrap(), &url).await;
     assert!(ask().await.is_err());
     *current.lock().unwrap() = settings(&dir, Some(&ours), None);
     assert!(ask().await.is_ok());
+}
+
+/// Where something keeps its connections open, and how many there were so far.
+async fn counting() -> (Url, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Relaxed);
+            tokio::spawn(async move {
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+                // A request comes in one piece.
+                while stream
+                    .read(&mut [0; 4096])
+                    .await
+                    .is_ok_and(|length| length > 0)
+                {
+                    stream.write_all(answer).await.unwrap();
+                }
+            });
+        }
+    });
+    (url.parse().unwrap(), connections)
+}
+
+/// So that nobody is held up by a connection that is flooded.
+#[test]
+fn connections_are_not_served_where_they_are_asked_for() {
+    let served = tokio::runtime::Runtime::new().unwrap();
+    let (url, connections) = served.block_on(counting());
+    let runs = |network: Network| {
+        let clients = Clients::new(&Arc::new(network), |builder| builder);
+        let before = connections.load(Relaxed);
+        for _ in 0..2 {
+            // Whatever it serves ends with it.
+            let asks = tokio::runtime::Builder::new_current_thread();
+            let asks = { asks }.enable_all().build().unwrap();
+            asks.block_on(async {
+                let answer = get(&clients, &clients.of(&url).unwrap(), &url).await;
+                assert_eq!(answer.unwrap().text().await.unwrap(), "hi");
+            });
+        }
+        connections.load(Relaxed) - before
+    };
+    assert_eq!(runs(Network::default().with_threads()), 1);
+    // The control.
+    assert_eq!(runs(Network::default()), 2);
 }

@@ -146,7 +146,7 @@ impl StackClient {
                 Err(failure) => Err(StackError::Unreachable { host, failure }),
             };
         }
-        match client.execute(request).await {
+        match self.clients.execute(&client, request).await {
             Ok(response) => Ok((response, host)),
             Err(error) => Err(StackError::Unreachable {
                 host,

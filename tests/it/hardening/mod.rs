@@ -5,6 +5,7 @@ mod disk;
 mod document;
 #[cfg(target_os = "linux")]
 mod growing_answers;
+mod interim_answers;
 mod memory;
 mod other_user;
 mod process;

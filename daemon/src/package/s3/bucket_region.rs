@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use http::Method;
 use parking_lot::Mutex;
 use quilt_network::{Failure, Origin};
+use reqwest::Request;
 use url::Url;
 
 use super::connections::Connections;
@@ -46,7 +48,8 @@ impl Connections {
         };
         let parsed = Url::parse(&url).map_err(|_| unreachable(Failure::NameNotFound))?;
         let client = self.clients.of(&parsed).map_err(unreachable)?;
-        let answer = client.head(parsed.clone()).send().await;
+        let request = Request::new(Method::HEAD, parsed.clone());
+        let answer = self.clients.execute(&client, request).await;
         let answer = answer.map_err(|error| unreachable(self.clients.failure(&parsed, &error)))?;
         match told_region(&answer).filter(|told| told.as_str() != asked) {
             Some(region) => Ok(region.to_string()),

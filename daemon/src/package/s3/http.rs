@@ -53,7 +53,7 @@ impl HttpService for Transport {
             .query_pairs()
             .any(|(name, _)| name == "list-type");
         let client = self.0.of(&url).map_err(|failure| lost(&url, failure))?;
-        let response = client.execute(request).await;
+        let response = self.0.execute(&client, request).await;
         let response = response.map_err(|error| lost(&url, self.0.failure(&url, &error)))?;
 
         if !response.status().is_success() {
