@@ -87,6 +87,7 @@ impl Network {
 
     /// The same with threads of its own for connections, for a program that has
     /// more to do than to wait for answers.
+    #[must_use]
     pub fn with_threads(self) -> Self {
         Self {
             threads: Some(ConnectionThreads::default()),

@@ -72,7 +72,7 @@ impl Interpreter {
             None => *known == name,
         };
         let mut words = self.words.iter();
-        if let Some((takes, _)) = words.find(|(_, known)| known.iter().any(|known| is(&known))) {
+        if let Some((takes, _)) = words.find(|(_, known)| known.iter().any(is)) {
             return Some((*takes, value));
         }
         if argument.starts_with("--") {

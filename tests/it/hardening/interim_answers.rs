@@ -5,6 +5,7 @@ use quilt_tests::harness::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// More of them at once than the daemon has threads.
 const FLOODS: usize = 3;
@@ -58,7 +59,7 @@ async fn they_keep_nobody_else_waiting_and_are_read_for_no_longer_than_others() 
         world.ctl(&["credential-process"]).await.ok();
     }
     assert!(
-        !asks.iter().any(|ask| ask.is_finished()),
+        !asks.iter().any(JoinHandle::is_finished),
         "the floods go on"
     );
     for ask in asks {
