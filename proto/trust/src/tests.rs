@@ -189,11 +189,11 @@ fn what_is_no_file_in_a_directory_of_ours_is_put_aside_as_it_says() {
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     for path in [&link, &pipe] {
-        let make = || open_or_make(path, Role::State, Access::Append);
-        let remedy = make().unwrap_err().remedy().to_string();
+        let opened = || open_or_make(path, Role::State, Access::Append);
+        let remedy = opened().unwrap_err().remedy().to_string();
         let done = Command::new("sh").args(["-c", &remedy]).status().unwrap();
         assert!(done.success(), "{remedy}");
-        make().unwrap();
+        opened().unwrap();
     }
     assert_eq!(
         fs::read_link(dir.path().join("quiltd.log.foreign")).unwrap(),
