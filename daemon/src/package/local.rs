@@ -10,7 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use quilt_trust::Rights;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, renameat, statat, unlinkat};
+use rustix::process::geteuid;
 use tokio::sync::mpsc;
 
 use super::StoreError;
@@ -169,6 +171,19 @@ impl<T> Sender<T> {
     }
 }
 
+/// Gives a file the rights of the one whose place it takes, and with root its
+/// owner.
+fn share(file: &File, folder: &Folder, name: &str) -> io::Result<()> {
+    let rights = match Rights::at(folder, name)? {
+        Some(before) => before,
+        None => Rights::new_in(folder, 0o644)?,
+    };
+    if geteuid().is_root() {
+        rights.give_owner(file)?;
+    }
+    rights.give(file)
+}
+
 #[async_trait]
 impl Store for LocalStore {
     fn list(&self, folder: &str, start: &str) -> Batches<Entry> {
@@ -229,7 +244,8 @@ impl Store for LocalStore {
     }
 
     /// By way of a file in another folder: what is in a package's own folder
-    /// is taken for a pointer.
+    /// is taken for a pointer. It is as much for others as the one before was: a
+    /// registry may be a team's.
     async fn write(&self, key: &str, content: Bytes) -> Result<(), StoreError> {
         self.run("write", key, move |root, key| {
             let (folder, name) = Folder::of(root, key)?;
@@ -239,10 +255,11 @@ impl Store for LocalStore {
             getrandom::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
             let staged = format!(".writing-{:016x}", u64::from_ne_bytes(random));
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let mode = Mode::from_raw_mode(0o644);
+            let mode = Mode::from_raw_mode(0o600);
             let mut file = File::from(openat(&staging, &staged, flags, mode)?);
             let written = file
                 .write_all(&content)
+                .and_then(|()| share(&file, &folder, name))
                 .and_then(|()| file.sync_all())
                 .and_then(|()| Ok(renameat(&staging, &staged, &folder, name)?));
             if written.is_err() {

@@ -6,9 +6,12 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
+use rustix::fs::{AtFlags, FileType, fstat, statat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::acl;
@@ -40,6 +43,35 @@ impl Rights {
             mode: found.mode() & 0o7777,
             list: acl::read(path),
         }))
+    }
+
+    /// Of a file in an open directory; nothing where there is none of that name.
+    pub fn at(dir: impl AsFd, name: &str) -> io::Result<Option<Self>> {
+        let found = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            found => found?,
+        };
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        let opened = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
+        Ok(Some(Self {
+            owner: found.st_uid,
+            group: found.st_gid,
+            mode: u32::from(found.st_mode) & 0o7777,
+            list: acl::read(&Path::new(&opened).join(name)),
+        }))
+    }
+
+    /// Of a new file for whoever owns this open directory.
+    pub fn new_in(dir: impl AsFd, mode: u32) -> io::Result<Self> {
+        let found = fstat(dir)?;
+        Ok(Self {
+            owner: found.st_uid,
+            group: found.st_gid,
+            mode,
+            list: Vec::new(),
+        })
     }
 
     /// The permission bits.

@@ -228,6 +228,34 @@ async fn folders_that_lie_too_deep_are_left_alone() {
     }
 }
 
+/// A team's, or another user's where root acts: whoever could read it goes on.
+#[tokio::test]
+async fn latest_is_as_much_for_others_as_it_was() {
+    let dir = TempDir::new().unwrap();
+    let package = dir.path().join(".quilt/named_packages/ns/p");
+    let latest = package.join("latest");
+    let registry = registry(dir.path(), Layout::One);
+    let (old, new) = ("1".repeat(64), "2".repeat(64));
+    for mode in [0o664, 0o600, 0o640, 0o644] {
+        put(&package, "1", &old);
+        put(&package, "2", &new);
+        put(&package, "latest", &new);
+        fs::set_permissions(&latest, fs::Permissions::from_mode(mode)).unwrap();
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root {
+            lchown(&latest, Some(60_123), Some(60_124)).unwrap();
+        }
+        let before = quilt_trust::Rights::of(&latest).unwrap();
+        let hash = new.parse().unwrap();
+        registry
+            .delete(&"ns/p".parse().unwrap(), Some(&hash))
+            .await
+            .unwrap();
+        assert_eq!(fs::read_to_string(&latest).unwrap(), old);
+        assert_eq!(quilt_trust::Rights::of(&latest).unwrap(), before);
+    }
+}
+
 #[tokio::test]
 async fn latest_is_replaced_at_once_and_nothing_is_left_behind() {
     let dir = TempDir::new().unwrap();
