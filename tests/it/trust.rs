@@ -407,6 +407,46 @@ async fn set_up_writes_nothing_where_others_may_replace_it() {
     assert_eq!(status(&world).await.warnings, [""; 0]);
 }
 
+/// As `sudo aws configure` leaves it: what is in there is the user's, and stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_roots_becomes_the_users_with_all_that_is_in_it() {
+    let Some(user) = User::find("a directory of root's").await else {
+        return;
+    };
+    if !getuid().is_root() {
+        eprintln!("NOT RUN: a directory of root's: only root can give it one");
+        return;
+    }
+    let world = World::of(&user, StackConfig::default()).await;
+    world.ctl(&["config", world.stack.catalog_url()]).await.ok();
+    let (home, config) = (&world.home, world.home.aws_config());
+    let dir = config.parent().unwrap();
+    fs::create_dir(dir).unwrap();
+    for (file, text) in [
+        (&config, "[profile work]\n"),
+        (&dir.join("credentials"), "[work]\n"),
+    ] {
+        fs::write(file, text).unwrap();
+        home.give(file);
+        mode(file, 0o600);
+    }
+    mode(dir, 0o755);
+    let line = world.ctl(&["setup", "aws"]).await.failed(1);
+    assert!(line.contains("belongs to root"), "{line}");
+    mend(home, &line).await;
+    world.ctl(&["setup", "aws"]).await.ok();
+    let found = fs::read_to_string(&config).unwrap();
+    assert!(found.contains("[profile work]") && found.contains("[profile quilt]"));
+    assert_eq!(
+        fs::read_to_string(dir.join("credentials")).unwrap(),
+        "[work]\n"
+    );
+    assert_eq!(
+        dir.metadata().unwrap().uid(),
+        config.metadata().unwrap().uid()
+    );
+}
+
 /// Where it is not known which catalog is meant, either, for the same reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_may_write_is_told_of_once() {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{Command, quoted};
+use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::{file_system, foreign_home, interpreter_line, namespace, users};
@@ -203,9 +204,14 @@ fn look_first(path: &Path) -> Command {
 
 /// Puts a file out of the way.
 fn aside(path: &Path) -> Command {
+    Command::of("mv").path(path).path(&put_aside(path))
+}
+
+/// Where that is then.
+fn put_aside(path: &Path) -> PathBuf {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".foreign");
-    Command::of("mv").path(path).path(Path::new(&aside))
+    aside.into()
 }
 
 /// Whether something is made to be written by all users: closing it would break
@@ -241,11 +247,19 @@ fn foreign(path: &Path, owner: u32) -> Command {
     {
         return command;
     }
-    if is_in_own_directory(path) {
-        aside(path)
-    } else {
+    if !is_in_own_directory(path) {
         look(path)
+    } else if owner == 0 && is_readable(path) {
+        // What root has made, as with sudo, is believed; others may be in there.
+        let copy = aside(path).words("&& cp -Rp").path(&put_aside(path));
+        copy.path(path)
+    } else {
+        aside(path)
     }
+}
+
+fn is_readable(path: &Path) -> bool {
+    access(path, Access::READ_OK).is_ok()
 }
 
 fn is_in_own_directory(path: &Path) -> bool {
