@@ -2,9 +2,10 @@
 //! next request what the other did; on one machine there is only one.
 
 use std::fs;
+use std::process::Stdio;
 
-use quilt_tests::fake_stack::StackConfig;
-use quilt_tests::harness::{Daemon, World, binaries, can_be_anybody};
+use quilt_tests::fake_stack::{Counts, Endpoint, Fault, FaultKind, StackConfig};
+use quilt_tests::harness::{Daemon, Run, World, binaries, can_be_anybody};
 
 use crate::sessions::second_daemon;
 
@@ -80,6 +81,42 @@ async fn a_role_switched_there_leaves_nothing_of_the_old_role_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_on_their_way_are_not_given_after_a_logout_there() {
+    let world = World::logged_in().await;
+    let (_second, socket) = second_daemon(&world).await;
+    let control = world.stack.control();
+    let asked = |counts: &Counts| counts.calls(Endpoint::GetCredentials);
+    for logs_out in [false, true] {
+        // A busy machine may be too slow for the one who waits.
+        let run = loop {
+            let before = asked(&control.counts());
+            control.plant(Endpoint::GetCredentials, Fault::always(FaultKind::Hold));
+            let mut waits = world.ctl_command(&["credential-process"]);
+            let waits = waits.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let waits = waits.spawn().unwrap();
+            control.wait_for_counts(|now| asked(now) > before).await;
+            if logs_out {
+                world.ctl(&there(&socket, &["logout"])).await.ok();
+            }
+            control.clear_faults();
+            let run = Run::from(waits.wait_with_output().await.unwrap());
+            if [0, 3].contains(&run.code) {
+                break run;
+            }
+            world.login().await;
+        };
+        if logs_out {
+            assert!(run.failed(3).contains("not logged in"));
+        } else {
+            // The control; what was given is forgotten with who it was for.
+            assert!(run.ok().contains("SecretAccessKey"));
+            world.ctl(&["logout"]).await.ok();
+            world.login().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn programs_with_a_grant_are_cut_off_by_a_logout_there() {
     let world = World::logged_in().await;
     let (_second, socket) = second_daemon(&world).await;
@@ -98,8 +135,8 @@ async fn programs_with_a_grant_are_cut_off_by_a_logout_there() {
         \x20   print('refused', error.code)\n";
     let mut child = world
         .ctl_command(&["exec", "--", "python3", "-I", "-c", fetch])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let stdout = child.stdout.take().unwrap();

@@ -9,6 +9,7 @@ use super::stack_source::StackSource;
 use super::vault::{InUse, Key};
 use super::{AwsCredentials, CredentialError};
 use crate::refresh::{Failure, Source};
+use crate::session::Sessions;
 
 /// One way or the other, behind the same refresher.
 pub(super) enum ProfileSource {
@@ -23,6 +24,7 @@ pub(super) struct Issuer {
     pub(super) source: ProfileSource,
     pub(super) of: Key,
     pub(super) in_use: Arc<InUse>,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 #[async_trait]
@@ -41,6 +43,8 @@ impl Source for Issuer {
             ProfileSource::Stack(source) => source.issue().await,
             ProfileSource::Roles(source) => source.issue().await,
         };
+        // Another daemon may have ended the login while AWS was waited for.
+        self.sessions.sync_with_store().await;
         issued.map_err(Failure::Transient)
     }
 

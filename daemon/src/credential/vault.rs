@@ -274,6 +274,7 @@ impl Vault {
             source,
             of: key.clone(),
             in_use: Arc::clone(&self.dependencies.in_use),
+            sessions: Arc::clone(&self.dependencies.sessions),
         };
         let refresher = Refresher::new(issuer, policy, Arc::clone(&self.refreshing));
         let entry = CacheEntry::new(name.clone(), profile, Arc::clone(session), refresher);
