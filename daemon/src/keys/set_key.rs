@@ -73,7 +73,7 @@ impl Keys {
                 let me = info.me.clone().ok_or_else(|| SLOW.to_owned());
                 session.still_trusted(&trusted).await?;
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
-                session.trust_registry(trusted.registry());
+                session.trust(&trusted);
                 session.remember_given_key(secret.secret());
                 return Ok(session.key_outcome(me, so_far, Some(&trusted)));
             }

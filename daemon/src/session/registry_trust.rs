@@ -54,24 +54,17 @@ impl Session {
         Ok(self.discovered().await?.0)
     }
 
-    /// The same, and whether its region is believed.
+    /// The same, and whether its region is believed: where another registry is
+    /// named than secrets were sent to, the rest may be false as well. It is
+    /// remembered where one has succeeded at that registry.
     async fn discovered(&self) -> Result<(StackConfig, bool), SessionError> {
         let published = self.dependencies.stack.discover(&self.catalog).await?;
-        let is_believed = self.is_believed(&published).await;
-        if is_believed {
+        let known = self.known_registry().await?;
+        let is_there = known.map(|known| known.is_same_server(&published.registry_url));
+        if is_there == Some(true) {
             self.remember_region(published.region.as_ref());
         }
-        Ok((published, is_believed))
-    }
-
-    /// Whether what a catalog says of itself is no lie as far as is known: where
-    /// another registry is named than secrets were sent to, the rest may be false
-    /// as well.
-    async fn is_believed(&self, published: &StackConfig) -> bool {
-        let known = self.known_registry().await;
-        known.is_ok_and(|known| {
-            known.is_none_or(|known| known.is_same_server(&published.registry_url))
-        })
+        Ok((published, is_there.unwrap_or(true)))
     }
 
     /// The AWS region the catalog is in: as it last said, else as it says when
@@ -189,8 +182,15 @@ impl Session {
     /// logged in stays where it is.
     pub async fn accept_registry(&self, host: &RegistryHost) -> Result<(), SessionError> {
         let trusted = self.verify_registry(Some(host)).await?;
-        self.trust_registry(trusted.registry());
+        self.trust(&trusted);
         Ok(())
+    }
+
+    /// Sends secrets there from now on, and believes what the catalog said beside
+    /// it.
+    pub fn trust(&self, trusted: &TrustedRegistry) {
+        self.trust_registry(trusted.registry());
+        self.remember_region(trusted.published.region.as_ref());
     }
 
     /// Sends secrets there from now on.

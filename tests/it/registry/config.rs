@@ -197,3 +197,44 @@ async fn a_lie_that_is_refused_moves_no_region() {
     let kept = fs::read_to_string(kept).unwrap();
     assert!(kept.contains("eu-west-1"), "{kept}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_use_that_fails_moves_no_region() {
+    let mut two = Two::start().await;
+    let control = two.world.stack.control();
+    let region = |region: &str| {
+        let region = json!(region);
+        control.update(|settings| {
+            settings
+                .config_overrides
+                .insert("region".to_owned(), region);
+        });
+    };
+    // Nothing is known that it could be held against.
+    region("cn-north-1");
+    two.lie();
+    two.login(&[]).await.failed(6);
+    two.use_key(&two.key(), &[]).await.failed(6);
+    two.truth();
+    region("eu-west-1");
+    let catalog = two.world.stack.catalog_url();
+    let setup = [
+        "--catalog",
+        catalog,
+        "setup",
+        "aws",
+        "--name",
+        "lake",
+        "--yes",
+    ];
+    two.world.ctl(&setup).await.ok();
+    let written = fs::read_to_string(two.world.home.aws_config()).unwrap();
+    assert!(written.contains("eu-west-1"), "{written}");
+    assert!(!written.contains("cn-north-1"), "{written}");
+    // A login that succeeds has it remembered, also where the catalog is down.
+    two.login(&[]).await.ok();
+    two.world.daemon.take().unwrap().stop().await;
+    let kept = two.world.home.state().join("catalogs.json");
+    let kept = fs::read_to_string(kept).unwrap();
+    assert!(kept.contains("eu-west-1"), "{kept}");
+}

@@ -192,7 +192,7 @@ impl KeyHolder {
         match app.stack.me(trusted.registry(), self.key.secret()).await {
             Ok(_) => {
                 session.still_trusted(&trusted).await?;
-                session.trust_registry(trusted.registry());
+                session.trust(&trusted);
                 self.known(app).await;
             }
             // Its own word for that is the answer.
