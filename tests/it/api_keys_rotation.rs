@@ -181,6 +181,42 @@ async fn a_lost_answer_is_told_and_the_next_rotation_waits() {
     assert_eq!(control.key_count(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_that_can_be_neither_tried_nor_revoked_is_named_until_it_is_gone() {
+    let (world, id, secret) = with_key().await;
+    let control = world.stack.control();
+    let mut calls = 0;
+    // The stack goes down after so many calls, which is at some time after the
+    // key was made.
+    let line = loop {
+        let down = Fault::always(FaultKind::status(503)).after(calls);
+        control.plant(Endpoint::Graphql, down);
+        let rotate = ["api-keys", "rotate", "--current"];
+        let line = world.ctl(&rotate).await.failed(5);
+        control.clear_faults();
+        if control.key_count() > 1 {
+            break line;
+        }
+        assert!(!line.contains("revoke"), "{line}");
+        calls += 1;
+    };
+    assert!(!line.contains("nothing was changed"), "{line}");
+    let orphan = line.rsplit(' ').next().unwrap();
+    assert_ne!(orphan, id);
+    let remedy = format!("quiltctl api-keys revoke {orphan}");
+    assert!(line.ends_with(&format!("; run: {remedy}")), "{line}");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+    let status = async || world.ctl(&["status"]).await.stderr;
+    let told = status().await;
+    assert!(told.contains(&remedy), "{told}");
+    let revoke = ["api-keys", "revoke", orphan, "--yes"];
+    world.ctl(&revoke).await.ok();
+    let told = status().await;
+    assert!(!told.contains("revoke"), "{told}");
+    world.ctl(&["api-keys", "rotate", "--current"]).await.ok();
+    assert_eq!(control.key_count(), 1);
+}
+
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {

@@ -271,6 +271,7 @@ fn key(error: &KeyError) -> Option<Command> {
         KeyError::Name(_) => "quiltctl login --api-key".into(),
         KeyError::NoName | KeyError::Lifetime => "quiltctl api-keys create --help".into(),
         KeyError::NotAdmin(catalog) => Command::of("quiltctl whoami").option("--catalog", catalog),
+        KeyError::LeftBehind { id, .. } => Command::of("quiltctl api-keys revoke").operand(id),
         KeyError::SameName { ids, .. } => {
             let id = ids.first().map_or("ID", String::as_str);
             Command::of("quiltctl api-keys revoke").operand(id)

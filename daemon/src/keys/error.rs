@@ -48,9 +48,23 @@ pub enum KeyError {
         /// Their ids.
         ids: Vec<String>,
     },
-    /// A new key did not work; it was revoked again where that was possible.
+    /// A new key did not work, and was revoked again.
     #[error("the new API key does not work, nothing was changed: {0}")]
     Useless(StackError),
+    /// A new key is of no use, and could not be revoked again.
+    #[error(
+        "{}; the new API key {id}, named {name}, could not be revoked again, and its secret is \
+         lost",
+        clause(cause)
+    )]
+    LeftBehind {
+        /// Why it is of no use.
+        cause: Box<Self>,
+        /// Its id, as the stack has it.
+        id: String,
+        /// Its name.
+        name: Quoted,
+    },
     /// Somebody logged in, or another key was set, in the middle of a rotation.
     #[error("somebody else is logged in to {0} since the rotation began: nothing was changed")]
     Meanwhile(CatalogUrl),

@@ -93,15 +93,15 @@ impl Keys {
         let works = match works {
             Ok(works) if session.holder() == holder => works,
             outcome => {
-                // Whoever is logged in by now: a key can revoke itself.
-                match parsed {
-                    Ok(parsed) => self.take_back(session, &KeySelector::Secret(parsed)).await,
-                    Err(_) => self.take_back_by_id(session, &api_key).await,
-                }
-                return Err(match outcome {
+                let cause = match outcome {
                     Ok(_) => KeyError::Meanwhile(session.catalog().clone()),
                     Err(error) => KeyError::Useless(error),
-                });
+                };
+                let error = self.take_back(session, &api_key, parsed.ok(), cause).await;
+                if matches!(error, KeyError::LeftBehind { .. }) {
+                    session.api_key().leave(api_key);
+                }
+                return Err(error);
             }
         };
         let rotation = Rotation {
@@ -182,16 +182,38 @@ impl Keys {
         Ok(key)
     }
 
-    /// Revokes a key that came to nothing, as well as that can be done.
-    pub(super) async fn take_back_by_id(&self, session: &Session, key: &ApiKey) {
-        if let Ok(id) = key.id.parse() {
-            self.take_back(session, &KeySelector::Id(id)).await;
-        }
-    }
-
-    async fn take_back(&self, session: &Session, key: &KeySelector) {
-        if let Err(error) = self.revoke(session, key).await {
-            tracing::warn!("an API key that does not work is left behind: {error}");
+    /// Revokes a key that came to nothing because of `cause`, by itself if its
+    /// secret is one: somebody else may be logged in by now. Answers with what
+    /// there is to say then.
+    pub(super) async fn take_back(
+        &self,
+        session: &Session,
+        key: &ApiKey,
+        secret: Option<ApiKeySecret>,
+        cause: KeyError,
+    ) -> KeyError {
+        let which = match secret {
+            Some(secret) => Ok(KeySelector::Secret(secret)),
+            None => key.id.parse().map(KeySelector::Id),
+        };
+        let revoked = match which {
+            Ok(which) => self.revoke(session, &which).await,
+            Err(error) => Err(error.into()),
+        };
+        match revoked {
+            Ok(()) | Err(KeyError::NotFound) => cause,
+            Err(error) => {
+                tracing::warn!("an API key that is of no use is left behind: {error}");
+                let cause = match cause {
+                    KeyError::Useless(error) => error.into(),
+                    cause => cause,
+                };
+                KeyError::LeftBehind {
+                    cause: Box::new(cause),
+                    id: key.id.clone(),
+                    name: Quoted::new(&key.name),
+                }
+            }
         }
     }
 }

@@ -82,11 +82,11 @@ impl Keys {
         })?;
         let (key, registry) = &made;
         if key.secret.expose().parse::<ApiKeySecret>().is_err() {
-            self.take_back_by_id(session, &key.api_key).await;
-            return Err(KeyError::Useless(StackError::Invalid {
+            let cause = KeyError::Useless(StackError::Invalid {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),
-            }));
+            });
+            return Err(self.take_back(session, &key.api_key, None, cause).await);
         }
         // It is of the registry that made it, wherever it is used first.
         session.remember_key(&key.secret);

@@ -32,6 +32,8 @@ struct State {
     key: Option<KeyInUse>,
     /// Keys' successors that are not known to be kept yet.
     rotations: Vec<Rotation>,
+    /// Successors that came to nothing, and could not be revoked.
+    left_behind: Vec<ApiKey>,
 }
 
 /// A key as it may be used now.
@@ -199,16 +201,29 @@ impl ApiKeySlot {
         self.state.lock().rotations.iter().rev().find_map(find)
     }
 
-    /// Forgets them: whoever made them is not logged in any more.
-    pub(super) fn forget_rotations(&self) {
-        self.state.lock().rotations.clear();
+    /// A successor came to nothing, and could not be revoked.
+    pub fn leave(&self, key: ApiKey) {
+        let mut state = self.state.lock();
+        if state.left_behind.len() == MOST_ROTATIONS {
+            state.left_behind.remove(0);
+        }
+        state.left_behind.push(key);
+        drop(state);
+        self.identity.events().changes.announce();
     }
 
-    /// The keys that such rotations have left.
+    /// Forgets them: whoever made them is not logged in any more.
+    pub(super) fn forget_rotations(&self) {
+        let mut state = self.state.lock();
+        state.rotations.clear();
+        state.left_behind.clear();
+    }
+
+    /// The keys that rotations have left.
     pub fn unfinished(&self) -> Vec<ApiKey> {
         let state = self.state.lock();
-        let keys = state.rotations.iter();
-        keys.map(|rotation| rotation.old.clone()).collect()
+        let replaced = state.rotations.iter().map(|rotation| &rotation.old);
+        replaced.chain(&state.left_behind).cloned().collect()
     }
 
     /// A key of this id is gone, which settles a rotation it had part in.
@@ -216,6 +231,7 @@ impl ApiKeySlot {
         let mut state = self.state.lock();
         let has_part = |rotation: &Rotation| rotation.old.id == id || rotation.new.id == id;
         state.rotations.retain(|rotation| !has_part(rotation));
+        state.left_behind.retain(|key| key.id != id);
         if let Some(key) = &mut state.key {
             key.info.same_name.retain(|twin| twin.id != id);
         }

@@ -287,6 +287,10 @@ fn key(error: &KeyError) -> Problem {
             detail,
             ..stack(source)
         },
+        KeyError::LeftBehind { cause, .. } => Problem {
+            detail,
+            ..key(cause)
+        },
     }
 }
 
