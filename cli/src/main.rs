@@ -15,6 +15,7 @@ mod commands;
 mod completion;
 mod confirm;
 mod context;
+mod daemon_log;
 mod detach;
 #[cfg(test)]
 mod every_command;

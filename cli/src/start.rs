@@ -1,7 +1,6 @@
 //! Starts the daemon when nobody answers on the socket.
 
 use std::env;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,14 +11,13 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use quilt_proto::locations::SERVICE_MANAGER_ENV;
 use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
-use quilt_proto::{Command as Hint, Problem, Quoted, instance, locations, quoted, state_files};
-use quilt_trust::{Access, Role};
+use quilt_proto::{Command as Hint, Problem, instance, locations, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
 use crate::exit::{self, Failure};
 use crate::lock_file::LockFile;
-use crate::{aws_variables, detach, files, key_source, lock_holder, programs};
+use crate::{aws_variables, daemon_log, detach, files, key_source, lock_holder, programs};
 
 /// Names the daemon's executable.
 const DAEMON_ENV: &str = "QUILTD_BIN";
@@ -28,8 +26,6 @@ const DAEMON_ENV: &str = "QUILTD_BIN";
 const PAUSE: Duration = Duration::from_millis(10);
 /// The longest line the daemon may announce itself with, in bytes.
 const MAX_ANNOUNCEMENT: usize = 64 * 1024;
-/// How much of the log's end is searched for the daemon's last words, in bytes.
-const LOG_TAIL: u64 = 16 * 1024;
 
 /// The line the daemon prints once it listens.
 #[derive(Debug, Deserialize)]
@@ -227,7 +223,7 @@ fn way_back(place: &Place) -> Option<Hint> {
 
 fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
     let daemon = executable()?;
-    let (path, mut log) = open_log().map_err(|error| {
+    let (path, mut log) = daemon_log::open().map_err(|error| {
         if let Some(failure) = files::is_distrusted(&error) {
             return failure;
         }
@@ -265,7 +261,7 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
         }
         Ok(Announced::Nothing) => {
             let _ = child.wait();
-            let words = startup_failure(&path, log_start);
+            let words = daemon_log::last_words(&path, log_start);
             let words =
                 words.map_or_else(|| "it said nothing".to_owned(), |words| words.to_string());
             Err(fail(format!("quiltd did not start: {words}")))
@@ -373,35 +369,4 @@ fn announcement(mut stdout: ChildStdout, deadline: Instant) -> io::Result<Announ
 
 fn too_slow() -> Failure {
     Failure::new(exit::DAEMON, "quiltd did not start in time").hint("quiltctl daemon restart")
-}
-
-/// The daemon's log in its state directory, and where it is.
-fn open_log() -> io::Result<(PathBuf, File)> {
-    let dir = locations::state_dir().map_err(io::Error::other)?;
-    files::create_private_dir(&dir)?;
-    let path = dir.join(state_files::LOG);
-    let log = open_private(&path)?;
-    Ok((path, log))
-}
-
-/// Opens a file of our own for appending, never through a symlink.
-fn open_private(path: &Path) -> io::Result<File> {
-    Ok(quilt_trust::open_or_make(
-        path,
-        Role::State,
-        Access::Append,
-    )?)
-}
-
-/// The last line the daemon wrote to its log, from `start` on.
-fn startup_failure(log: &Path, start: u64) -> Option<Quoted> {
-    let mut log = File::open(log).ok()?;
-    let end = log.metadata().ok()?.len();
-    log.seek(SeekFrom::Start(start.max(end.saturating_sub(LOG_TAIL))))
-        .ok()?;
-    let mut bytes = Vec::new();
-    log.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    Some(Quoted::new(line))
 }
