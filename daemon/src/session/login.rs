@@ -150,7 +150,7 @@ impl Session {
         let session = Arc::clone(self);
         let settling = async move { session.settle(epoch, record, reservation).await };
         self.change(settling, SessionError::Store).await?;
-        self.trust(&trusted);
+        self.trust(trusted);
         let outcome = self.login_outcome(trusted, &token, so_far).await;
         self.keep_notes().await;
         Ok(outcome)

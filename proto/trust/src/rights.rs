@@ -46,6 +46,10 @@ impl Rights {
     }
 
     /// Of a file in an open directory; nothing where there is none of that name.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "a mode has 16 bits on macOS, and 32 here"
+    )]
     pub fn at(dir: impl AsFd, name: &str) -> io::Result<Option<Self>> {
         let found = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(None),
