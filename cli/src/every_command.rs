@@ -20,6 +20,7 @@ const PROGRAMS: &[&str] = &[
     "cargo",
     "cat",
     "chmod",
+    "cp",
     "curl",
     "df",
     "export",

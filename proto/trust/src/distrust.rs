@@ -4,16 +4,14 @@ use super::permissions;
 use super::words::words;
 use std::env;
 use std::fmt;
-use std::fs::{self, FileType, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{Command, quoted};
-use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{file_system, foreign_home, interpreter_line, namespace, users};
+use super::{file_system, foreign_home, namespace, remedy, users};
 
 /// Why a file is not believed, or nothing is written there. One line, without
 /// the command: that is [`Self::remedy`].
@@ -159,59 +157,20 @@ impl Distrust {
     /// The command that mends it, or shows why it cannot be.
     pub fn remedy(&self) -> Command {
         match self {
-            Self::Foreign { path, owner, .. } => foreign(path, *owner),
+            Self::Foreign { path, owner, .. } => remedy::foreign(path, *owner),
             Self::Nobody => Command::of("cat").path(self.path()),
             // What is for everybody by its nature stays as it is: a device, and
             // a directory such as /tmp.
             Self::Loose { path, mode, .. } if is_shared(path, *mode) => look(path),
-            Self::Loose { path, owner, .. } => {
-                let user = geteuid().as_raw();
-                if *owner == user || user == 0 {
-                    close(path)
-                } else {
-                    Command::of("sudo chmod go-w").path(path)
-                }
-            }
+            Self::Loose { path, owner, .. } => remedy::close(path, *owner),
             Self::FileSystem { name, .. } => allow(name),
             Self::Io { path, kind, .. } => foreign_home::elsewhere(path, *kind),
-            Self::Link(path) | Self::Kind { path, .. } if is_our_own(path) => aside(path),
+            Self::Link(path) | Self::Kind { path, .. } if remedy::is_our_own(path) => {
+                remedy::aside(path)
+            }
             Self::Link(path) | Self::Kind { path, .. } | Self::Served { path, .. } => look(path),
         }
     }
-}
-
-/// Takes from others what they may write. What they may have written by then would
-/// count: settings and scripts are looked at first, and other programs go.
-fn close(path: &Path) -> Command {
-    let found = path.metadata().ok().filter(Metadata::is_file);
-    let is_program = found.is_some_and(|found| found.mode() & 0o100 != 0);
-    let ending = path.extension().and_then(|it| it.to_str());
-    if matches!(ending, Some("toml" | "yml")) || path.ends_with(".aws/config") {
-        look_first(path)
-    } else if !is_program {
-        Command::of("chmod go-w").path(path)
-    } else if interpreter_line(path).is_some() {
-        look_first(path)
-    } else {
-        aside(path)
-    }
-}
-
-fn look_first(path: &Path) -> Command {
-    let look = Command::of("cat").path(path);
-    look.words("&& chmod go-w").path(path)
-}
-
-/// Puts a file out of the way.
-fn aside(path: &Path) -> Command {
-    Command::of("mv").path(path).path(&put_aside(path))
-}
-
-/// Where that is then.
-fn put_aside(path: &Path) -> PathBuf {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".foreign");
-    aside.into()
 }
 
 /// Whether something is made to be written by all users: closing it would break
@@ -236,43 +195,6 @@ impl From<Distrust> for io::Error {
         };
         Self::new(kind, distrust)
     }
-}
-
-fn foreign(path: &Path, owner: u32) -> Command {
-    if let Some(command) = as_owner(owner) {
-        return command;
-    }
-    if let Some((home, command)) = foreign_home::of_others()
-        && path.starts_with(&home)
-    {
-        return command;
-    }
-    if !is_in_own_directory(path) {
-        look(path)
-    } else if owner == 0 && is_readable(path) {
-        // What root has made, as with sudo, is believed; others may be in there.
-        let copy = aside(path).words("&& cp -Rp").path(&put_aside(path));
-        copy.path(path)
-    } else {
-        aside(path)
-    }
-}
-
-fn is_readable(path: &Path) -> bool {
-    access(path, Access::READ_OK).is_ok()
-}
-
-fn is_in_own_directory(path: &Path) -> bool {
-    let dir = path.parent().and_then(|dir| dir.symlink_metadata().ok());
-    dir.is_some_and(|dir| dir.uid() == geteuid().as_raw())
-}
-
-/// Whether something may be put aside: it is in a directory of this user's, and
-/// no device, of which root's directories have some that everybody needs.
-fn is_our_own(path: &Path) -> bool {
-    let kind = path.symlink_metadata().map(|found| found.file_type());
-    let is_device = |kind: FileType| kind.is_block_device() || kind.is_char_device();
-    kind.is_ok_and(|kind| !is_device(kind)) && is_in_own_directory(path)
 }
 
 /// This very command as the user whose files they are, where root gave it:
@@ -320,6 +242,6 @@ fn allow(name: &str) -> Command {
         .path(&path)
 }
 
-fn look(path: &Path) -> Command {
+pub(super) fn look(path: &Path) -> Command {
     foreign_home::look(path, io::ErrorKind::Other)
 }

@@ -26,6 +26,7 @@ mod namespace;
 mod open;
 mod path_walk;
 mod permissions;
+mod remedy;
 mod rights;
 #[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
 mod sock_diag;
@@ -50,6 +51,7 @@ pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
 use self::permissions::{Owner, Right};
+pub use self::remedy::free;
 pub use self::rights::Rights;
 pub use self::words::words;
 

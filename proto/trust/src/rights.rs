@@ -62,7 +62,8 @@ impl Rights {
         Ok(Some(Self {
             owner: found.st_uid,
             group: found.st_gid,
-            mode: u32::from(found.st_mode) & 0o7777,
+            // Whoever may write there says what it is to others, and not as whom it runs.
+            mode: u32::from(found.st_mode) & 0o777,
             list: acl::read(&Path::new(&opened).join(name)),
         }))
     }

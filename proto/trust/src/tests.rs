@@ -214,42 +214,99 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
         let root = dir.path().display().to_string();
         remedy.replace(&root, "")
     };
+    let renewed = |name: &str, shown: &str| {
+        let own = format!("{name}.own");
+        format!("cp {name} {own} && chmod go-w {own}{shown} && mv -f {own} {name}")
+    };
+    let seen = |name: &str| renewed(name, &format!(" && cat -v {name}.own"));
+    let without_secrets = |name: &str| {
+        let secrets = "'s/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/'";
+        renewed(name, &format!(" && sed {secrets} {name}.own | cat -v"))
+    };
+    let aside = |name: &str| format!("mv {name} {name}.foreign");
     for (name, content, bits, expected) in [
+        ("/quiltd.toml", "", 0o666, seen("/quiltd.toml")),
+        ("/config.yml", "", 0o622, seen("/config.yml")),
+        ("/notify", "#!/bin/sh\n", 0o777, seen("/notify")),
         (
-            "quiltd.toml",
+            "/quiltd.service",
+            "[Unit]\n",
+            0o666,
+            seen("/quiltd.service"),
+        ),
+        ("/.bashrc", "", 0o666, seen("/.bashrc")),
+        ("/.aws/config", "", 0o666, without_secrets("/.aws/config")),
+        (
+            "/.aws/credentials",
             "",
             0o666,
-            "cat /quiltd.toml && chmod go-w /quiltd.toml",
+            without_secrets("/.aws/credentials"),
         ),
         (
-            "config.yml",
-            "",
-            0o622,
-            "cat /config.yml && chmod go-w /config.yml",
-        ),
-        (
-            ".aws/config",
-            "",
+            "/aws.cfg",
+            "# mine\n[work]\n",
             0o666,
-            "cat /.aws/config && chmod go-w /.aws/config",
+            without_secrets("/aws.cfg"),
         ),
-        (
-            "notify",
-            "#!/bin/sh\n",
-            0o777,
-            "cat /notify && chmod go-w /notify",
-        ),
-        ("quiltd", "\u{7f}ELF", 0o777, "mv /quiltd /quiltd.foreign"),
-        // Nothing there for people to judge, and secrets, it may be.
-        ("sessions.json", "{}", 0o666, "chmod go-w /sessions.json"),
-        (
-            ".aws/credentials",
-            "",
-            0o666,
-            "chmod go-w /.aws/credentials",
-        ),
+        // A secret alone is shown to nobody.
+        ("/ci.key", "qk_x", 0o666, renewed("/ci.key", "")),
+        // Nothing there for people to judge.
+        ("/quiltd", "\u{7f}ELF", 0o777, aside("/quiltd")),
+        ("/sessions.json", "{}", 0o666, aside("/sessions.json")),
+        ("/setup-aws.json", "{}", 0o666, aside("/setup-aws.json")),
+        ("/quiltd.toml.last", "", 0o666, aside("/quiltd.toml.last")),
+        ("/auth.json", "{}", 0o666, aside("/auth.json")),
     ] {
-        assert_eq!(remedy(name, content, bits), expected);
+        assert_eq!(remedy(&name[1..], content, bits), expected);
+    }
+}
+
+/// Whoever opened it while its mode let them goes on writing to that one.
+#[test]
+fn a_file_that_is_taken_from_others_is_another_one_then() {
+    use std::io::Write;
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join(".aws/config");
+    fs::create_dir(dir.path().join(".aws")).unwrap();
+    let hidden = "\x1b[2A\x1b[J";
+    let text = format!("[work]\naws_secret_access_key = canary\nx = y\n#{hidden}\n");
+    fs::write(&file, &text).unwrap();
+    mode(&file, 0o666);
+    let mut others = fs::File::options().append(true).open(&file).unwrap();
+    let remedy = check(&file).unwrap_err().remedy().to_string();
+    let run = Command::new("sh").args(["-c", &remedy]).output().unwrap();
+    assert!(run.status.success(), "{remedy}");
+    check(&file).unwrap();
+    others.write_all(b"credential_process = evil\n").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    let left: Vec<_> = fs::read_dir(dir.path().join(".aws")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    // What is shown is all there is, but for the secret, and steers no terminal.
+    let shown = String::from_utf8(run.stdout).unwrap();
+    assert!(
+        shown.contains("x = y") && shown.contains("^[[2A"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("canary") && !shown.contains('\x1b'),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_was_put_aside_before_stays() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("sessions.json");
+    for content in ["1", "2", "3"] {
+        fs::write(&file, content).unwrap();
+        mode(&file, 0o666);
+        let remedy = check(&file).unwrap_err().remedy().to_string();
+        let run = Command::new("sh").args(["-c", &remedy]).status().unwrap();
+        assert!(run.success(), "{remedy}");
+    }
+    for (ending, content) in [("", "1"), (".2", "2"), (".3", "3")] {
+        let name = format!("sessions.json.foreign{ending}");
+        assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), content);
     }
 }
 

@@ -72,9 +72,9 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
 /// A file of the user's in the place of ours.
 pub(super) fn not_ours(path: &Path) -> Failure {
     let what = format!("{} was not written by quiltctl setup", quoted::path(path));
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".old");
-    let hint = Hint::of("mv").path(path).path(Path::new(&aside));
+    let hint = Hint::of("mv")
+        .path(path)
+        .path(&quilt_trust::free(path, ".old"));
     Failure::new(exit::INPUT, what).hint(hint)
 }
 

@@ -1,0 +1,175 @@
+//! The commands that take from others what they may write, or have written.
+//!
+//! What they wrote would count from then on, and whoever has opened a file goes on
+//! writing to it, whatever its mode is then. So a file gets a copy in its place,
+//! and people see what is in it; what only programs read is put aside.
+
+use std::ffi::OsStr;
+use std::fs::FileType;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use quilt_proto::{Command, is_state_file, python_sdk};
+use rustix::fs::{Access, access};
+use rustix::process::geteuid;
+
+use super::distrust::{as_owner, look};
+use super::{foreign_home, interpreter_line, open_at_once};
+
+/// How much is read of a file to see what it is, in bytes.
+const BEGINNING: u64 = 4096;
+
+/// What a file that others may write is, to the user.
+#[derive(Clone, Copy)]
+enum Content {
+    /// Settings, a script: theirs to judge.
+    Text,
+    /// The same with secrets in lines of their own: what AWS programs read.
+    Ini,
+    /// A secret of the user's, it may be: not to be shown.
+    Unknown,
+    /// What only programs read.
+    OfPrograms,
+}
+
+impl Content {
+    fn of(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let of_quilt3 = [python_sdk::AUTH_FILE, python_sdk::CREDENTIALS_FILE];
+        if is_state_file(&name) || of_quilt3.contains(&&*name) {
+            return Self::OfPrograms;
+        }
+        let of_aws = path
+            .parent()
+            .is_some_and(|dir| dir.file_name() == Some(OsStr::new(".aws")));
+        let is_program = || path.metadata().is_ok_and(|found| found.mode() & 0o100 != 0);
+        if is_text(path) || interpreter_line(path).is_some() {
+            Self::Text
+        } else if of_aws || begins_with_section(path) {
+            Self::Ini
+        } else if is_program() {
+            Self::OfPrograms
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// Whether a file of this name is for people to read.
+fn is_text(path: &Path) -> bool {
+    let endings = [
+        "toml", "yml", "yaml", "service", "socket", "plist", "bash", "zsh", "fish", "sh",
+    ];
+    let names = [
+        ".bashrc",
+        ".bash_profile",
+        ".profile",
+        ".zshrc",
+        ".zshenv",
+        ".zprofile",
+    ];
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| endings.contains(&ending))
+        || names.iter().any(|name| path.ends_with(name))
+}
+
+fn begins_with_section(path: &Path) -> bool {
+    let mut text = String::new();
+    let read = open_at_once(path).map(|file| file.take(BEGINNING).read_to_string(&mut text));
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    read.is_ok() && first.is_some_and(|line| line.starts_with('['))
+}
+
+/// Takes from others what they may write.
+pub(super) fn close(path: &Path, owner: u32) -> Command {
+    let user = geteuid().as_raw();
+    let is_file = path.metadata().is_ok_and(|found| found.is_file());
+    match (
+        is_file && is_in_own_directory(path),
+        owner == user || user == 0,
+    ) {
+        (true, _) => match Content::of(path) {
+            Content::OfPrograms => aside(path),
+            content => renewed(path, content),
+        },
+        (false, true) => Command::of("chmod go-w").path(path),
+        (false, false) => Command::of("sudo chmod go-w").path(path),
+    }
+}
+
+/// Puts a copy in the place of a file that others may have open, as people have
+/// seen it: with nothing in it that a terminal would obey.
+fn renewed(path: &Path, content: Content) -> Command {
+    let own = free(path, ".own");
+    let copied = Command::of("cp").path(path).path(&own);
+    let closed = copied.words("&& chmod go-w").path(&own);
+    let shown = match content {
+        Content::Text => closed.words("&& cat -v").path(&own),
+        Content::Ini => closed
+            .words("&& sed 's/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/'")
+            .path(&own)
+            .words("| cat -v"),
+        Content::Unknown | Content::OfPrograms => closed,
+    };
+    shown.words("&& mv -f").path(&own).path(path)
+}
+
+/// Puts a file out of the way.
+pub(super) fn aside(path: &Path) -> Command {
+    Command::of("mv").path(path).path(&free(path, ".foreign"))
+}
+
+/// A name beside a path that nothing has: what was put there before stays.
+pub fn free(path: &Path, ending: &str) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        if number > 1 {
+            name.push(format!(".{number}"));
+        }
+        let name = PathBuf::from(name);
+        // Where that cannot be told, the command says so.
+        if number == 100 || name.symlink_metadata().is_err() {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+/// Puts aside what belongs to others.
+pub(super) fn foreign(path: &Path, owner: u32) -> Command {
+    if let Some(command) = as_owner(owner) {
+        return command;
+    }
+    if let Some((home, command)) = foreign_home::of_others()
+        && path.starts_with(&home)
+    {
+        return command;
+    }
+    if !is_in_own_directory(path) {
+        look(path)
+    } else if owner == 0 && access(path, Access::READ_OK).is_ok() {
+        // What root has made, as with sudo, is believed; others may be in there.
+        let put_aside = free(path, ".foreign");
+        let moved = Command::of("mv").path(path).path(&put_aside);
+        moved.words("&& cp -Rp").path(&put_aside).path(path)
+    } else {
+        aside(path)
+    }
+}
+
+fn is_in_own_directory(path: &Path) -> bool {
+    let dir = path.parent().and_then(|dir| dir.symlink_metadata().ok());
+    dir.is_some_and(|dir| dir.uid() == geteuid().as_raw())
+}
+
+/// Whether something may be put aside: it is in a directory of this user's, and
+/// no device, of which root's directories have some that everybody needs.
+pub(super) fn is_our_own(path: &Path) -> bool {
+    let kind = path.symlink_metadata().map(|found| found.file_type());
+    let is_device = |kind: FileType| kind.is_block_device() || kind.is_char_device();
+    kind.is_ok_and(|kind| !is_device(kind)) && is_in_own_directory(path)
+}
