@@ -10,7 +10,7 @@ use quilt_trust::Distrust;
 
 use super::aws_profile::AwsProfile;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
-use crate::commands::setup::systemd;
+use crate::commands::setup::{completions, systemd};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::programs;
@@ -36,10 +36,13 @@ pub(super) fn check_programs(profiles: &[AwsProfile]) -> Vec<Finding> {
     let written = written.chain(systemd::program());
     // What is relative means something else everywhere, which is told elsewhere.
     let written = written.filter(|program| program.is_absolute());
-    found(written, programs::check, |distrust| {
+    let finding = |distrust: &Distrust| {
         let what = format!("{distrust}: others could choose what runs as this user");
         Finding::warning(FindingCode::FileNotTrusted, what, distrust.remedy())
-    })
+    };
+    let programs = found(written, programs::check, finding);
+    let of_shells = found(completions::files(), quilt_trust::check, finding);
+    [programs, of_shells].concat()
 }
 
 /// Where the socket is, and what a daemon would read; a daemon that answers

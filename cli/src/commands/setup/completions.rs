@@ -90,6 +90,16 @@ fn own_shell() -> Result<Shell, Failure> {
     })
 }
 
+/// The files that shells run at their start which were set up here, and what
+/// names them there.
+pub(in crate::commands) fn files() -> Vec<PathBuf> {
+    let shells = [Shell::Bash, Shell::Fish, Shell::Pwsh, Shell::Zsh];
+    let places = shells.into_iter().filter_map(|shell| Place::of(shell).ok());
+    let set_up = places.filter(|place| place.script.exists());
+    let files = set_up.flat_map(|place| [Some(place.script), place.rc]);
+    files.flatten().filter(|file| file.exists()).collect()
+}
+
 /// Where a shell finds it.
 struct Place {
     script: PathBuf,

@@ -1,7 +1,7 @@
 //! `setup`: wires other programs up; every part can be undone.
 
 mod aws;
-mod completions;
+pub(super) mod completions;
 mod launchd;
 mod packaged_units;
 mod quilt3;
