@@ -105,17 +105,22 @@ impl From<&Metadata> for Stamp {
 /// The lock that programs take turns by, waited for so long: others hold it for
 /// as long as a small file takes to write. Blocks its thread.
 pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
-    let lock = quilt_trust::open_or_make(path, Role::State, Access::Lock)?;
+    let open = || quilt_trust::open_or_make(path, Role::State, Access::Lock);
+    let mut lock = open()?;
     let begun = Instant::now();
     loop {
         match lock.try_lock() {
-            Ok(()) => return Ok(lock),
+            Ok(()) if quilt_trust::is_at(&lock, path) => return Ok(lock),
+            Ok(()) => lock = open()?,
             Err(TryLockError::WouldBlock) if begun.elapsed() < timeout && !is_held(path) => {
                 std::thread::sleep(LOOK_AGAIN);
             }
             Err(TryLockError::WouldBlock) => {
-                let what = Held::look(path).to_string();
-                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+                let held = Held::look(path);
+                if !held.take_from_others() {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, held.to_string()));
+                }
+                lock = open()?;
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }

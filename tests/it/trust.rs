@@ -14,6 +14,7 @@ use quilt_proto::wire::{ApiKeyHandover, Diagnosis, Status};
 use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Daemon, Home, Run, User, Users, World, binaries};
 use rustix::process::getuid;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 const STORES: [&str; 2] = ["file", "memory"];
@@ -170,15 +171,27 @@ async fn no_file_that_others_may_write_is_believed() {
             let is_about = |line: &&String| line.contains(&format!("{} can be", file.display()));
             let said: Vec<_> = told.warnings.iter().filter(is_about).collect();
             assert_eq!(said.len(), 1, "{}: {told:?}", file.display());
+            let content = fs::read(file);
             let command = mend(&world.home, said[0]).await;
-            let close = format!("chmod go-w {}", file.display());
             let is_peoples = [&settings, &data.join("config.yml")].contains(&file);
-            let look = format!("cat {} && ", file.display());
-            let look = look.as_str().repeat(usize::from(is_peoples));
-            assert_eq!(command, look + &close);
+            let how = match &content {
+                Err(_) => "chmod go-w",
+                // Shown, and copied; what only programs read is put aside.
+                Ok(_) if is_peoples => "cp",
+                Ok(_) => "mv",
+            };
+            assert!(
+                command.starts_with(&format!("{how} {}", file.display())),
+                "{command}"
+            );
+            assert_eq!(command.contains("cat -v"), is_peoples, "{command}");
             let told = status(&world).await;
             assert!(!told.warnings.iter().any(|line| is_about(&line)));
             world.daemon.take().unwrap().stop().await;
+            if let Ok(content) = content {
+                fs::write(file, content).unwrap();
+                world.home.give(file);
+            }
             fs::set_permissions(file, before).unwrap();
         }
     }
@@ -378,10 +391,9 @@ async fn set_up_writes_nothing_where_others_may_replace_it() {
         let found = found
             .find(|found| found.code == "file_not_trusted")
             .unwrap();
-        let close = format!("chmod go-w {}", loose.display());
-        let look = format!("cat {} && ", loose.display());
-        let look = look.as_str().repeat(usize::from(*loose == config));
-        assert_eq!(found.hint.to_string(), look + &close);
+        let how = if *loose == config { "cp" } else { "chmod go-w" };
+        let start = format!("{how} {}", loose.display());
+        assert!(found.hint.to_string().starts_with(&start), "{found:?}");
         let line = world.ctl(&["setup", "aws"]).await.failed(1);
         assert!(line.contains("can be written by other users"), "{line}");
         assert!(line.contains("nothing was changed"), "{line}");
@@ -713,4 +725,96 @@ async fn what_another_user_serves_is_not_believed_whatever_it_shows() {
             fs::remove_dir(place.path().join(dir)).unwrap();
         }
     }
+}
+
+/// Lets others reach and read everything in a home.
+fn let_in(home: &Home) {
+    for dir in [home.path(), &home.path().join("state"), &home.state()] {
+        mode(dir, 0o755);
+    }
+    for entry in fs::read_dir(home.state()).unwrap() {
+        mode(&entry.unwrap().path(), 0o644);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_that_others_could_read_are_told_of_until_they_are_ended() {
+    let Some(user) = User::find("logins that others could read").await else {
+        return;
+    };
+    let mut world = World::of(&user, StackConfig::default()).await;
+    world.login().await;
+    let is_told = async |world: &World| {
+        let doctor = world.ctl(&["doctor", "--json"]).await;
+        let found: Diagnosis = serde_json::from_str(&doctor.stdout).unwrap();
+        let mut found = found.findings.into_iter();
+        found.find(|found| found.code == "secret_readable")
+    };
+    assert!(is_told(&world).await.is_none());
+    world.daemon.take().unwrap().stop().await;
+    let_in(&world.home);
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    let sessions = world.home.sessions_file();
+    assert_eq!(sessions.metadata().unwrap().mode() & 0o777, 0o600, "closed");
+    let found = is_told(&world).await.unwrap();
+    assert_eq!(found.hint, "quiltctl logout --all");
+    // A renewal is no new login: who has the old one may have been quicker.
+    world.stack.control().outdate_access_tokens();
+    world.ctl(&["whoami"]).await.ok();
+    assert!(is_told(&world).await.is_some());
+    world.ctl(&["logout", "--all"]).await.ok();
+    world.login().await;
+    assert!(is_told(&world).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_another_user_could_open_is_taken_from_them() {
+    let Some(users) = Users::find("a lock that another user holds").await else {
+        return;
+    };
+    let mut world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    world.daemon.take().unwrap().stop().await;
+    let_in(&world.home);
+    let lock = world.home.state().join("sessions.lock");
+    let hold = "import fcntl, sys\n\
+                held = open(sys.argv[1])\n\
+                fcntl.flock(held, fcntl.LOCK_EX)\n\
+                print('held', flush=True)\n\
+                sys.stdin.readline()\n";
+    let mut other = users.b.command("python3", Path::new("/"));
+    let other = other.args(["-I", "-c", hold]).arg(&lock);
+    let other = other.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut other = other.kill_on_drop(true).spawn().unwrap();
+    let mut said = BufReader::new(other.stdout.take().unwrap()).lines();
+    assert_eq!(said.next_line().await.unwrap().as_deref(), Some("held"));
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    world.stack.control().outdate_access_tokens();
+    world.ctl(&["whoami"]).await.ok();
+    world.ctl(&["logout"]).await.ok();
+    assert!(world.log().contains("another file has its place now"));
+    // The control: it is held all along.
+    assert!(other.try_wait().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn completions_that_others_may_write_are_told_of() {
+    let world = World::logged_in().await;
+    world.ctl(&["setup", "completions", "bash"]).await.ok();
+    let script = world
+        .home
+        .path()
+        .join("data/quiltd/completions/quiltctl.bash");
+    let told = async || {
+        let doctor = world.ctl(&["doctor"]).await;
+        doctor.stdout + &doctor.stderr
+    };
+    let is_about = |told: &str| told.contains("quiltctl.bash can be written by other users");
+    assert!(!is_about(&told().await));
+    mode(&script, 0o666);
+    let found = told().await;
+    assert!(is_about(&found), "{found}");
+    let line = found.lines().find(|line| line.contains("run: cp "));
+    mend(&world.home, &format!("; {}", line.unwrap().trim())).await;
+    assert!(!is_about(&told().await));
 }

@@ -18,6 +18,7 @@ use crate::gateway::GatewayDiagnostic;
 use crate::quilt3::ConfigError;
 use crate::session::SessionError;
 use crate::stack::StackError;
+use crate::token_store::StoreNote;
 
 /// What a program is told of a diagnostic. `settings` is the daemon's `quiltd.toml`.
 pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
@@ -95,7 +96,11 @@ pub(super) fn finding(diagnostic: Diagnostic, settings: &Path) -> Finding {
             Finding::error(ErrorCode::StoreFailed, summary, hints::store(&error))
         }
         Diagnostic::StoreNote(note) => {
-            Finding::warning(FindingCode::StoreNote, summary, hints::note(&note))
+            let code = match note {
+                StoreNote::WasReadable { .. } => FindingCode::SecretReadable,
+                _ => FindingCode::StoreNote,
+            };
+            Finding::warning(code, summary, hints::note(&note))
         }
         Diagnostic::StoreHangs | Diagnostic::NoStateDir(_) => {
             Finding::error(ErrorCode::StoreFailed, summary, "quiltctl daemon restart")

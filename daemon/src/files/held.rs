@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::quoted;
+use quilt_proto::{quoted, state_files};
+use quilt_trust::directory;
 use rustix::process::geteuid;
 
 const LOCKS: &str = "/proc/locks";
@@ -45,6 +46,26 @@ impl Held {
     /// The lock.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Puts a new file in the place of a lock that another user holds, who could
+    /// open it for as long as its mode let others do that. Answers whether it is
+    /// another one now; no program of this user's holds the old one.
+    pub fn take_from_others(&self) -> bool {
+        let own = geteuid().as_raw();
+        let is_foreign = |holder: Holder| holder.uid != own && holder.uid != 0;
+        if !self.holder.is_some_and(is_foreign) {
+            return false;
+        }
+        let new = tempfile::Builder::new()
+            .prefix(state_files::TEMPORARY.start)
+            .tempfile_in(directory(&self.path));
+        let taken = new.and_then(|new| Ok(new.persist(&self.path)?));
+        match &taken {
+            Ok(_) => tracing::warn!("{self}: another file has its place now"),
+            Err(error) => tracing::warn!("{self}, and cannot be replaced: {error}"),
+        }
+        taken.is_ok()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use quilt_proto::{CatalogUrl, quoted};
+use quilt_trust::Others;
 
 use crate::files::{FileError, Held, wrap_file_error};
 
@@ -73,6 +74,17 @@ pub enum StoreNote {
         account: String,
         /// The account it is filed under now.
         kept_as: String,
+    },
+    /// Others could read the logins until now.
+    #[error(
+        "{} could be read by {by} until quiltd closed it: whoever did has the logins in it",
+        quoted::path(file)
+    )]
+    WasReadable {
+        /// The file.
+        file: PathBuf,
+        /// Who.
+        by: Others,
     },
     /// Where the catalogs' secrets go is not known.
     #[error("what is known of catalogs cannot be read: {0}")]

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use quilt_proto::{instance, state_files};
-use quilt_trust::{Access, Role};
+use quilt_trust::{Access, Others, Role};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -58,11 +59,18 @@ impl FileBackend {
 
     fn read_now(&self) -> Result<Document, StoreError> {
         let path = self.path();
+        // Reading it closes it to others.
+        let readers = readers(&path);
         let Some(text) = read_file(&path)? else {
             return Ok(Document::default());
         };
         match Document::parse(&text) {
-            Ok(document) => return Ok(document),
+            Ok(document) => {
+                if let Some(by) = readers.filter(|_| !document.sessions.is_empty()) {
+                    self.note(StoreNote::WasReadable { file: path, by });
+                }
+                return Ok(document);
+            }
             Err(Unreadable::Newer) => return Err(StoreError::Newer(path)),
             Err(Unreadable::Broken) => {}
         }
@@ -124,6 +132,12 @@ impl FileBackend {
             .and_then(|_| File::open(&self.dir)?.sync_all())
             .map_err(|error| StoreError::io("write", &path, &error))
     }
+}
+
+/// Who else can read a file.
+fn readers(path: &Path) -> Option<Others> {
+    let is_open = path.metadata().is_ok_and(|found| found.mode() & 0o077 != 0);
+    is_open.then(|| quilt_trust::readers(path))?
 }
 
 /// Removes temporary files nobody holds any more: they may hold tokens.
@@ -199,9 +213,12 @@ impl Backend for FileBackend {
             return Err(StoreError::TooLarge(self.path()));
         }
         let written = may_block(|| self.write_now(&text, reservation.0));
-        // Who logs in after a login was lost has mended it.
-        if written.is_ok() && !document.sessions.is_empty() {
-            self.notes.lock().clear();
+        // Who logs in after a login was lost has mended it, and who logs out of
+        // those that others may have.
+        if written.is_ok() {
+            let is_any = !document.sessions.is_empty();
+            let mut notes = self.notes.lock();
+            notes.retain(|note| matches!(note, StoreNote::WasReadable { .. }) == is_any);
         }
         match written {
             // Forgetting must work on a full disk, too.

@@ -30,6 +30,9 @@ const ROTATION: Duration = Duration::from_mins(1);
 /// a thread stuck in it could not be given up.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// After how many such looks it is looked who has it.
+const LOOKS: u32 = 10;
+
 /// The log tells of what is waited for longer: other daemons hold it for as long
 /// as it takes to write a small file, or to ask a stack.
 const LONG: Duration = Duration::from_secs(5);
@@ -164,15 +167,23 @@ impl Drop for WaitsFor<'_> {
 }
 
 async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<File, StoreError> {
-    let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
+    let open = || quilt_trust::open_or_make(&path, Role::State, Access::Lock);
+    let mut file = open()?;
     let looking = async {
         let mut said = None;
-        let (begun, mut is_logged) = (Instant::now(), false);
+        let (begun, mut is_logged, mut looks) = (Instant::now(), false, 0_u32);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(()),
+                Ok(()) if quilt_trust::is_at(&file, &path) => return Ok(file),
+                // Whoever waited, too, has put another in its place.
+                Ok(()) => file = open()?,
                 Err(TryLockError::WouldBlock) => {
                     said.get_or_insert_with(|| WaitsFor::new(waiting, &path));
+                    looks += 1;
+                    if looks % LOOKS == 0 && Held::look(&path).take_from_others() {
+                        file = open()?;
+                        continue;
+                    }
                     if begun.elapsed() > LONG && !std::mem::replace(&mut is_logged, true) {
                         tracing::warn!("{}", Held::look(&path));
                     }
@@ -182,10 +193,10 @@ async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<Fi
             }
         }
     };
-    let locked: Result<io::Result<()>, _> = tokio::time::timeout_at(deadline, looking).await;
+    let locked: Result<io::Result<File>, _> = tokio::time::timeout_at(deadline, looking).await;
     match locked {
         Err(_) => Err(StoreError::Busy(Held::look(&path))),
         Ok(Err(error)) => Err(StoreError::io("lock", &path, &error)),
-        Ok(Ok(())) => Ok(file),
+        Ok(Ok(file)) => Ok(file),
     }
 }

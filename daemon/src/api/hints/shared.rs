@@ -44,6 +44,7 @@ pub(in crate::api) fn note(note: &StoreNote) -> Command {
         StoreNote::SetAside { .. } | StoreNote::EntrySetAside { .. } => {
             Command::of("quiltctl login")
         }
+        StoreNote::WasReadable { .. } => Command::of("quiltctl logout --all"),
         StoreNote::Unkept { error, .. } | StoreNote::Unread(error) => store(error),
     }
 }
