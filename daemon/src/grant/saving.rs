@@ -97,19 +97,25 @@ impl Grants {
         let revoked = self.try_remove_saved(id).await;
         if let Err(error) = &revoked {
             tracing::warn!("cannot write down the grants: {}", files::words(error));
-            if self.state.lock().unrevoked.insert(id.to_owned()) {
-                let (grants, id) = (Arc::clone(self), id.to_owned());
-                tokio::spawn(async move {
-                    while grants.state.lock().unrevoked.contains(&id) {
-                        grants.clock.sleep(AGAIN).await;
-                        if grants.try_remove_saved(&id).await.is_ok() {
-                            return;
-                        }
-                    }
-                });
-            }
+            self.remove_saved_later(id);
         }
         revoked
+    }
+
+    /// Tries it again and again. Must be called inside a tokio runtime.
+    pub(super) fn remove_saved_later(self: &Arc<Self>, id: &str) {
+        if !self.state.lock().unrevoked.insert(id.to_owned()) {
+            return;
+        }
+        let (grants, id) = (Arc::clone(self), id.to_owned());
+        tokio::spawn(async move {
+            while grants.state.lock().unrevoked.contains(&id) {
+                grants.clock.sleep(AGAIN).await;
+                if grants.try_remove_saved(&id).await.is_ok() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Whether a grant was taken back that is still written down.

@@ -232,21 +232,25 @@ impl Grants {
     }
 
     /// Takes back every grant of a kind, for good; answers how many there were.
-    pub async fn revoke_kind(&self, kind: Kind) -> Result<usize, GrantError> {
-        let ended = {
+    pub async fn revoke_kind(self: &Arc<Self>, kind: Kind) -> Result<usize, GrantError> {
+        let ended: Vec<String> = {
             let mut state = self.state.lock();
-            let before = state.grants.len();
-            state.grants.retain(|_, grant| grant.right.kind() != kind);
             state.endpoints.remove(&kind);
-            before - state.grants.len()
+            let of_kind = |_: &String, grant: &mut Grant| grant.right.kind() == kind;
+            let ended = state.grants.extract_if(.., of_kind);
+            ended.map(|(id, _)| id).collect()
         };
         self.changes.announce();
         if kind == Kind::Registry {
-            let half = |source| GrantError::HalfRevoked { id: None, source };
-            self.remove_all_saved().await.map_err(half)?;
+            if let Err(source) = self.remove_all_saved().await {
+                for id in &ended {
+                    self.remove_saved_later(id);
+                }
+                return Err(GrantError::HalfRevoked { id: None, source });
+            }
             self.state.lock().port = None;
         }
-        Ok(ended)
+        Ok(ended.len())
     }
 
     /// Stops listening, because the daemon does.

@@ -175,6 +175,30 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     assert!(!dir.path().join("grants.json").exists());
 }
 
+#[tokio::test]
+async fn what_was_taken_back_and_not_written_down_is_tried_again() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000_000));
+    let grants = Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let at = |_| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
+        Ok(Endpoint::new(address, CancellationToken::new()))
+    };
+    let right = registry_right();
+    grants.issue(right, Life::Persistent, at).await.unwrap();
+    // Nothing can be written where no lock can be had.
+    let lock = dir.path().join("grants.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    grants.revoke_kind(Kind::Registry).await.unwrap_err();
+    assert!(kept_until(dir.path()).is_some());
+    std::fs::remove_dir(&lock).unwrap();
+    while kept_until(dir.path()).is_some() {
+        clock.advance(31);
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Until when the first grant that is written down is good.
 fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
     let kept = persistent::PersistentFile::in_dir(dir).load().unwrap();
