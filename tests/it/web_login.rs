@@ -289,6 +289,9 @@ async fn a_code_of_another_login_is_worth_nothing() {
     let injected = with(&ours, "code", &parameter(&theirs, "code"));
     let (_, shown) = player.get(&injected).await;
     assert!(shown.contains("The login failed"), "{shown}");
+    // Whoever reads it there is at any terminal.
+    let again = format!("quiltctl login --catalog {}", world.stack.catalog_url());
+    assert!(shown.contains(&again), "{shown}");
     assert_eq!(ends_with(&client, &login.id).await, ErrorCode::StackRefused);
     assert_eq!(world.ctl(&["token"]).await.ok(), token, "nothing is lost");
 }

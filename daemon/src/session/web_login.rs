@@ -194,6 +194,11 @@ impl Session {
 }
 
 impl WebLogin {
+    /// Where it is.
+    pub fn catalog(&self) -> &CatalogUrl {
+        self.session.catalog()
+    }
+
     /// The session it is for.
     pub fn session(&self) -> &Arc<Session> {
         &self.session

@@ -139,7 +139,15 @@ async fn receive(State(loopback): State<Arc<LoopbackState>>, request: Request) -
     }
     let shown = match attempt.answer(answer.code).await {
         Ok(session) => Page::done(&session),
-        Err(failure) => Page::failed(&failure.problem()),
+        Err(failure) => {
+            let mut problem = failure.problem();
+            problem.hint = problem.hint.map(|hint| {
+                // Who reads it there is at no terminal of that login's.
+                let of = (!hint.to_string().contains("://")).then(|| attempt.login.catalog());
+                hint.option_if("--catalog", of)
+            });
+            Page::failed(&problem)
+        }
     };
     page(StatusCode::OK, &shown)
 }
