@@ -395,16 +395,32 @@ async fn switching_the_role_flushes_credentials_before_it_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_switch_whose_answer_is_lost_flushes_all_the_same() {
     let world = World::logged_in().await;
-    let before = world.ctl(&["credential-process"]).await.ok();
-    world
-        .stack
-        .control()
-        .plant(Endpoint::Graphql, Fault::once(FaultKind::LostAnswer));
-    world
-        .ctl(&["role", "switch", "ReadQuiltBucket"])
-        .await
-        .failed(5);
-    assert_ne!(world.ctl(&["credential-process"]).await.ok(), before);
+    for lost in [FaultKind::LostAnswer, FaultKind::Truncated] {
+        world
+            .ctl(&["role", "switch", "ReadWriteQuiltBucket"])
+            .await
+            .ok();
+        let before = world.ctl(&["credential-process"]).await.ok();
+        let fault = Fault::once(lost.clone());
+        world.stack.control().plant(Endpoint::Graphql, fault);
+        let run = world.ctl(&["role", "switch", "ReadQuiltBucket"]).await;
+        assert_ne!(run.code, 0, "{lost:?}");
+        assert!(
+            run.stderr.contains("the role may have been switched"),
+            "{run:?}"
+        );
+        assert!(run.stderr.ends_with("; run: quiltctl whoami\n"), "{run:?}");
+        assert_ne!(world.ctl(&["credential-process"]).await.ok(), before);
+        let status = world.ctl(&["status"]).await.ok();
+        assert!(!status.contains("ReadWriteQuiltBucket"), "{status}");
+        assert!(
+            world
+                .ctl(&["whoami"])
+                .await
+                .ok()
+                .contains("ReadQuiltBucket")
+        );
+    }
 }
 
 /// Where nothing could be sent, nothing was switched.

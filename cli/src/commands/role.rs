@@ -57,6 +57,10 @@ fn with_roles(context: &Context, asked: &str, failure: Failure) -> Failure {
         return failure;
     }
     match context.send(&ReadMe) {
+        Ok(me) if me.role.as_deref() == Some(asked) => {
+            let is = format!("your role is {} all the same", name(asked));
+            failure.with_choice(&is)
+        }
         Ok(me) if me.roles.is_empty() => failure.with_choice("you have no role"),
         Ok(me) if !me.roles.iter().any(|role| role == asked) => {
             failure.with_choice(&format!("your roles: {}", look::names(&me.roles, ", ")))

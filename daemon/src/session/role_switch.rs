@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::CatalogUrl;
 use quilt_proto::wire::Me;
+use quilt_proto::{CatalogUrl, quoted};
 
 use super::{Session, SessionError, Sessions};
 use crate::stack::StackError;
@@ -77,20 +77,26 @@ impl Session {
                     .await
             })
             .await;
-        let is_unchanged = match &switched {
-            Err(SessionError::Stack(StackError::Refused { .. })) => true,
-            Err(SessionError::Stack(StackError::Unreachable { failure, .. })) => {
-                failure.is_before_request()
-            }
-            _ => false,
-        };
-        if is_unchanged {
+        // Whatever else the stack says, it may have done it first.
+        if let Err(SessionError::Stack(StackError::Unreachable { failure, .. })) = &switched
+            && failure.is_before_request()
+        {
             return switched;
         }
         let told = self.tell(reservation).await;
         let switched = switched?;
         told?;
-        Ok(switched)
+        if switched.role.as_deref() == Some(role) {
+            return Ok(switched);
+        }
+        let now = switched
+            .role
+            .as_deref()
+            .map_or("none".to_owned(), |role| quoted::name(role).to_string());
+        Err(SessionError::Stack(StackError::Invalid {
+            host: self.catalog.to_string(),
+            reason: format!("it says that your role is {now}"),
+        }))
     }
 
     async fn role_switched(self: &Arc<Self>) {

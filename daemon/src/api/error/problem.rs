@@ -29,6 +29,10 @@ pub(super) fn of(error: &ApiError) -> Problem {
             ErrorCode::StackRefused,
             format!("the role was not switched: {message}"),
         ),
+        ApiError::Role(SessionError::Stack(error)) if error.may_have_been_heard() => Problem {
+            detail: format!("{}; the role may have been switched", clause(error)),
+            ..stack(error)
+        },
         ApiError::CodeRefused { why, .. } => Problem::new(
             403,
             ErrorCode::StackRefused,

@@ -52,9 +52,13 @@ async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
     if role.is_empty() {
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
+    let before = session.identity();
     let switched = call.app.sessions.switch_role(&session, role).await;
-    if let Ok(me) = &switched {
-        note_role(&call.app, &session, me);
+    match &switched {
+        Ok(me) => note_role(&call.app, &session, me),
+        // Which one it is now is not known.
+        Err(_) if session.identity() != before => call.app.note_user(&session, None),
+        Err(_) => {}
     }
     switched.map_err(ApiError::Role)
 }
