@@ -154,12 +154,15 @@ async fn a_successor_of_another_user_is_not_used() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_told_and_the_next_rotation_waits() {
+    for cut_off in [FaultKind::LostAnswer, FaultKind::Truncated] {
+        a_cut_off_answer_is_told_and_the_next_rotation_waits(cut_off).await;
+    }
+}
+
+async fn a_cut_off_answer_is_told_and_the_next_rotation_waits(cut_off: FaultKind) {
     let (world, id, secret) = with_key().await;
     let control = world.stack.control();
-    control.plant(
-        Endpoint::Graphql,
-        Fault::once(FaultKind::LostAnswer).after(1),
-    );
+    control.plant(Endpoint::Graphql, Fault::once(cut_off).after(1));
     let line = world
         .ctl(&["api-keys", "rotate", "--current"])
         .await
@@ -215,6 +218,26 @@ async fn a_new_key_that_can_be_neither_tried_nor_revoked_is_named_until_it_is_go
     assert!(!told.contains("revoke"), "{told}");
     world.ctl(&["api-keys", "rotate", "--current"]).await.ok();
     assert_eq!(control.key_count(), 1);
+}
+
+/// Whether the last step was done is known as little as of any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_key_is_said_to_work_only_where_that_is_known() {
+    // Each call in turn; whether a new key works is asked again.
+    for calls in 0..9 {
+        let (world, _, secret) = with_key().await;
+        let control = world.stack.control();
+        let lost = Fault::once(FaultKind::LostAnswer).after(calls);
+        control.plant(Endpoint::Graphql, lost);
+        let run = world.ctl(&["api-keys", "rotate", "--current"]).await;
+        if run.stderr.contains("the old key") {
+            assert!(run.stderr.contains(" may still work; "), "{run:?}");
+            assert_eq!(control.key_count(), 1, "it was revoked");
+            assert_ne!(world.ctl(&["token"]).await.ok().trim(), secret);
+            return;
+        }
+    }
+    panic!("the revocation was never what was lost");
 }
 
 /// Who is killed.

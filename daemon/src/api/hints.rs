@@ -84,6 +84,9 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         ApiError::Role(SessionError::Stack(StackError::Refused { .. })) => {
             "quiltctl role list".into()
         }
+        ApiError::Role(SessionError::Stack(error)) if error.may_have_been_heard() => {
+            "quiltctl whoami".into()
+        }
         ApiError::Search(SessionError::Stack(
             StackError::Refused { .. } | StackError::Input { .. } | StackError::TooLong { .. },
         )) => "quiltctl search --help".into(),
@@ -233,8 +236,9 @@ fn stack(error: &StackError) -> Command {
         StackError::Unreachable { host, failure } => failure.remedy(Some(host)),
         StackError::Unauthorized { .. }
         | StackError::Forbidden { .. }
-        | StackError::TokenRejected { .. }
-        | StackError::Refused { .. } => "quiltctl login".into(),
+        | StackError::TokenRejected { .. } => "quiltctl login".into(),
+        // By whom it knows, whom another login would not change.
+        StackError::Refused { .. } => "quiltctl whoami".into(),
         StackError::Input { .. } | StackError::TooLong { .. } => "quiltctl --help".into(),
         StackError::Invalid { .. } => "quiltctl status".into(),
         StackError::Credentials { .. } => "quiltctl doctor".into(),

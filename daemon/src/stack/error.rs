@@ -118,7 +118,11 @@ impl StackError {
     /// Whether a request got nowhere as far as is known here, and may have been
     /// carried out all the same.
     pub fn may_have_been_heard(&self) -> bool {
-        matches!(self, Self::Unreachable { failure, .. } if !failure.is_unsent())
+        match self {
+            Self::Unreachable { failure, .. } => !failure.is_unsent(),
+            Self::Invalid { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether the stack itself does not accept the code or refresh token.

@@ -55,17 +55,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     });
     let reply = context.reply(&call)?;
     let rotated = reply.answer()?;
-    let still_works = |failure: Failure| {
+    let left = |failure: Failure, works: &str| {
         let old = &rotated.replaces.id;
         let code = failure.code().max(exit::UNEXPECTED);
         let (why, _) = failure.apart();
-        let what = format!(
-            "{}; the old key {} still works",
-            clause(why),
-            quoted::name(old)
-        );
+        let what = format!("{}; the old key {} {works}", clause(why), quoted::name(old));
         Failure::new(code, what).hint(Command::of("quiltctl api-keys revoke").operand(old))
     };
+    let still_works = |failure| left(failure, "still works");
     create::deliver(context, reply.body(), &rotated.api_key, &rotated.secret)
         .map_err(|failure| take_back(context, &rotated, before, failure).or_hint(|| again(args)))?;
     create::warn();
@@ -87,7 +84,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         // Somebody else has revoked it meanwhile; or is logged in.
         Err(failure)
             if failure.code() == exit::NOT_FOUND && !is_gone(context, &rotated.api_key) => {}
-        Err(failure) => return Err(still_works(failure)),
+        // What was asked may have been done.
+        Err(failure) => return Err(left(failure, "may still work")),
     }
     output::note(format_args!(
         "The old key {} is revoked.{}",
