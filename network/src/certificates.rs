@@ -330,7 +330,12 @@ mod tests {
                 }
                 let (line, remedy) = says(named).unwrap();
                 assert!(line.contains("can be written by other users"), "{line}");
-                assert!(remedy.starts_with("chmod go-w "), "{remedy}");
+                let mends = if path.is_dir() {
+                    "chmod go-w "
+                } else {
+                    "install -m 600 "
+                };
+                assert!(remedy.starts_with(mends), "{remedy}");
             }
             chmod(path, closed);
             assert_eq!(read_kept(dir.path()).unwrap().len(), 1);

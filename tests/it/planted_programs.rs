@@ -179,7 +179,7 @@ async fn what_others_may_replace_is_neither_started_nor_written_down() {
         // What was written down by then is told of.
         let (at, own) = (path.display(), format!("{}.own", path.display()));
         let hint = if path == quiltd {
-            format!("cp {at} {own} && chmod go-w {own} && cat -v {own} && mv -f {own} {at}")
+            format!("install -m 700 {at} {own} && cat -v {own} && mv -f {own} {at}")
         } else {
             format!("chmod go-w {at}")
         };

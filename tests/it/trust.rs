@@ -177,7 +177,7 @@ async fn no_file_that_others_may_write_is_believed() {
             let how = match &content {
                 Err(_) => "chmod go-w",
                 // Shown, and copied; what only programs read is put aside.
-                Ok(_) if is_peoples => "cp",
+                Ok(_) if is_peoples => "install -m 600",
                 Ok(_) => "mv",
             };
             assert!(
@@ -391,7 +391,11 @@ async fn set_up_writes_nothing_where_others_may_replace_it() {
         let found = found
             .find(|found| found.code == "file_not_trusted")
             .unwrap();
-        let how = if *loose == config { "cp" } else { "chmod go-w" };
+        let how = if *loose == config {
+            "install -m 700"
+        } else {
+            "chmod go-w"
+        };
         let start = format!("{how} {}", loose.display());
         assert!(found.hint.to_string().starts_with(&start), "{found:?}");
         let line = world.ctl(&["setup", "aws"]).await.failed(1);
@@ -778,8 +782,8 @@ async fn a_lock_that_another_user_could_open_is_taken_from_them() {
     let_in(&world.home);
     let lock = world.home.state().join("sessions.lock");
     let hold = "import fcntl, sys\n\
-                held = open(sys.argv[1])\n\
-                fcntl.flock(held, fcntl.LOCK_EX)\n\
+                held = [open(sys.argv[1]), open(sys.argv[1])]\n\
+                [fcntl.flock(one, fcntl.LOCK_SH) for one in held]\n\
                 print('held', flush=True)\n\
                 sys.stdin.readline()\n";
     let mut other = users.b.command("python3", Path::new("/"));
@@ -814,7 +818,7 @@ async fn completions_that_others_may_write_are_told_of() {
     mode(&script, 0o666);
     let found = told().await;
     assert!(is_about(&found), "{found}");
-    let line = found.lines().find(|line| line.contains("run: cp "));
+    let line = found.lines().find(|line| line.contains("run: install "));
     mend(&world.home, &format!("; {}", line.unwrap().trim())).await;
     assert!(!is_about(&told().await));
 }

@@ -183,7 +183,7 @@ fn it_becomes_no_quiltctl_that_others_may_write() {
     };
     let line = become_it(0o777).failed(1);
     assert!(
-        line.contains("is not started: ") && line.contains("&& chmod go-w"),
+        line.contains("is not started: ") && line.contains("; run: install -m 700 "),
         "{line}"
     );
     assert!(!trace.exists());

@@ -59,7 +59,8 @@ impl Content {
 /// Whether a file of this name is for people to read.
 fn is_text(path: &Path) -> bool {
     let endings = [
-        "toml", "yml", "yaml", "service", "socket", "plist", "bash", "zsh", "fish", "sh",
+        "toml", "yml", "yaml", "service", "socket", "plist", "bash", "zsh", "fish", "sh", "ps1",
+        "pem", "crt",
     ];
     let names = [
         ".bashrc",
@@ -100,18 +101,25 @@ pub(super) fn close(path: &Path, owner: u32) -> Command {
 }
 
 /// Puts a copy in the place of a file that others may have open, as people have
-/// seen it: with nothing in it that a terminal would obey.
+/// seen it: with nothing in it that a terminal would obey. The copy is nobody
+/// else's from its first moment on.
 fn renewed(path: &Path, content: Content) -> Command {
     let own = free(path, ".own");
-    let copied = Command::of("cp").path(path).path(&own);
-    let closed = copied.words("&& chmod go-w").path(&own);
+    let may_run = path.metadata().is_ok_and(|found| found.mode() & 0o100 != 0);
+    let install = if may_run {
+        "install -m 700"
+    } else {
+        "install -m 600"
+    };
+    let copied = Command::of(install).path(path).path(&own);
     let shown = match content {
-        Content::Text => closed.words("&& cat -v").path(&own),
-        Content::Ini => closed
-            .words("&& sed 's/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/'")
+        Content::Text => copied.words("&& cat -v").path(&own),
+        // To Python, which reads it, a line ends there, too.
+        Content::Ini => copied
+            .words("&& tr '\\r' '\\n' <")
             .path(&own)
-            .words("| cat -v"),
-        Content::Unknown | Content::OfPrograms => closed,
+            .words("| LC_ALL=C sed 's/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/' | cat -v"),
+        Content::Unknown | Content::OfPrograms => copied,
     };
     shown.words("&& mv -f").path(&own).path(path)
 }

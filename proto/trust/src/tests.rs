@@ -214,20 +214,30 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
         let root = dir.path().display().to_string();
         remedy.replace(&root, "")
     };
-    let renewed = |name: &str, shown: &str| {
+    let copied = |name: &str, mode: u32, shown: &str| {
         let own = format!("{name}.own");
-        format!("cp {name} {own} && chmod go-w {own}{shown} && mv -f {own} {name}")
+        format!("install -m {mode} {name} {own}{shown} && mv -f {own} {name}")
     };
+    let renewed = |name: &str, shown: &str| copied(name, 600, shown);
     let seen = |name: &str| renewed(name, &format!(" && cat -v {name}.own"));
     let without_secrets = |name: &str| {
         let secrets = "'s/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/'";
-        renewed(name, &format!(" && sed {secrets} {name}.own | cat -v"))
+        let lines = format!("tr '\\r' '\\n' < {name}.own");
+        renewed(
+            name,
+            &format!(" && {lines} | LC_ALL=C sed {secrets} | cat -v"),
+        )
     };
     let aside = |name: &str| format!("mv {name} {name}.foreign");
     for (name, content, bits, expected) in [
         ("/quiltd.toml", "", 0o666, seen("/quiltd.toml")),
         ("/config.yml", "", 0o622, seen("/config.yml")),
-        ("/notify", "#!/bin/sh\n", 0o777, seen("/notify")),
+        (
+            "/notify",
+            "#!/bin/sh\n",
+            0o777,
+            copied("/notify", 700, " && cat -v /notify.own"),
+        ),
         (
             "/quiltd.service",
             "[Unit]\n",
@@ -256,6 +266,7 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
         ("/setup-aws.json", "{}", 0o666, aside("/setup-aws.json")),
         ("/quiltd.toml.last", "", 0o666, aside("/quiltd.toml.last")),
         ("/auth.json", "{}", 0o666, aside("/auth.json")),
+        ("/ca.pem", "", 0o666, seen("/ca.pem")),
     ] {
         assert_eq!(remedy(&name[1..], content, bits), expected);
     }
@@ -269,7 +280,9 @@ fn a_file_that_is_taken_from_others_is_another_one_then() {
     let file = dir.path().join(".aws/config");
     fs::create_dir(dir.path().join(".aws")).unwrap();
     let hidden = "\x1b[2A\x1b[J";
-    let text = format!("[work]\naws_secret_access_key = canary\nx = y\n#{hidden}\n");
+    let text = format!(
+        "[work]\naws_secret_access_key = canary\rcredential_process = it\nx = y\n#{hidden}\n"
+    );
     fs::write(&file, &text).unwrap();
     mode(&file, 0o666);
     let mut others = fs::File::options().append(true).open(&file).unwrap();
