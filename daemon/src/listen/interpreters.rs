@@ -77,7 +77,8 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
                 Nothing,
                 &[
                     "--no-*",
-                    "--trace-*",
+                    "--trace-warnings",
+                    "--trace-deprecation",
                     "--enable-*",
                     "--inspect*",
                     "--expose-gc",
@@ -136,8 +137,8 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
     Interpreter {
         names: &["ruby"],
         letters: &[
-            (Nothing, "aclnpsSuUvwy0123456789"),
-            (Rest, "FiKTWx"),
+            (Nothing, "aclnpsSuUvwyKTW0123456789"),
+            (Rest, "Fix"),
             (Value, "CEIr"),
             (Code, "e"),
         ],
