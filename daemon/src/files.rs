@@ -117,7 +117,7 @@ pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
             }
             Err(TryLockError::WouldBlock) => {
                 let held = Held::look(path);
-                if !held.take_from_others() {
+                if !held.take_from_others(&lock) {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, held.to_string()));
                 }
                 lock = open()?;

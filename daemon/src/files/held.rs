@@ -1,7 +1,7 @@
 //! Who holds a lock that is waited for (proc_locks(5)).
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,11 @@ const LOCKS: &str = "/proc/locks";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     path: PathBuf,
-    holder: Option<Holder>,
+    /// Each once. Inodes of several file systems may be the same: then some of
+    /// them hold another one.
+    holders: Vec<Holder>,
+    /// This very program may be one of them.
+    is_own: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +35,27 @@ impl Held {
         let locks = fs::read_to_string(LOCKS).unwrap_or_default();
         // What this very program does with it is not said: others of it wait.
         let others = |pid: &u32| *pid != std::process::id();
-        let pid = inode.ok().and_then(|inode| holder(&locks, inode));
-        let pid = pid.filter(others);
-        let process = pid.and_then(|pid| Some((pid, fs::metadata(format!("/proc/{pid}")).ok()?)));
+        let pids = inode
+            .map(|inode| holders(&locks, inode))
+            .unwrap_or_default();
+        let is_own = !pids.iter().all(others);
+        let processes = pids.into_iter().filter(others).filter_map(|pid| {
+            let found = fs::metadata(format!("/proc/{pid}")).ok()?;
+            let uid = found.uid();
+            Some(Holder { pid, uid })
+        });
         Self {
             path: path.to_owned(),
-            holder: process.map(|(pid, found)| Holder {
-                pid,
-                uid: found.uid(),
-            }),
+            holders: processes.collect(),
+            is_own,
+        }
+    }
+
+    /// Who it is, where that is certain.
+    fn holder(&self) -> Option<Holder> {
+        match self.holders[..] {
+            [only] => Some(only),
+            _ => None,
         }
     }
 
@@ -48,18 +64,24 @@ impl Held {
         &self.path
     }
 
-    /// Puts a new file in the place of a lock that another user holds, who could
-    /// open it for as long as its mode let others do that. Answers whether it is
-    /// another one now; no program of this user's holds the old one.
-    pub fn take_from_others(&self) -> bool {
+    /// Puts a new file in the place of a lock that other users hold, who could
+    /// open it for as long as its mode let others do that: this one, which is open
+    /// here. Answers whether there is another one now; no program of this user's
+    /// holds the old one.
+    pub fn take_from_others(&self, opened: &File) -> bool {
         let own = geteuid().as_raw();
-        let is_foreign = |holder: Holder| holder.uid != own && holder.uid != 0;
-        if !self.holder.is_some_and(is_foreign) {
+        let is_foreign = |holder: &Holder| holder.uid != own && holder.uid != 0;
+        let is_theirs = !self.holders.is_empty() && self.holders.iter().all(is_foreign);
+        if self.is_own || !is_theirs {
             return false;
         }
         let new = tempfile::Builder::new()
             .prefix(state_files::TEMPORARY.start)
             .tempfile_in(directory(&self.path));
+        // Whoever waited, too, may have been first.
+        if !quilt_trust::is_at(opened, &self.path) {
+            return true;
+        }
         let taken = new.and_then(|new| Ok(new.persist(&self.path)?));
         match &taken {
             Ok(_) => tracing::warn!("{self}: another file has its place now"),
@@ -71,7 +93,7 @@ impl Held {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.holder {
+        match self.holder() {
             None => f.write_str("another program")?,
             Some(Holder { pid, uid }) if uid == geteuid().as_raw() => write!(f, "process {pid}")?,
             Some(Holder { pid, uid }) => write!(f, "process {pid} of another user (uid {uid})")?,
@@ -82,9 +104,8 @@ impl fmt::Display for Held {
 }
 
 /// `1: FLOCK  ADVISORY  WRITE 4711 08:02:1234 0 EOF`; who waits has an arrow
-/// behind the number. Inodes of several file systems may be the same, and then
-/// it is not said who it is.
-fn holder(locks: &str, inode: u64) -> Option<u32> {
+/// behind the number.
+fn holders(locks: &str, inode: u64) -> Vec<u32> {
     let end = format!(":{inode}");
     let holders = locks.lines().filter_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
@@ -93,9 +114,10 @@ fn holder(locks: &str, inode: u64) -> Option<u32> {
         let is_it = kind == "FLOCK" && columns.next()?.ends_with(&end);
         is_it.then(|| pid.parse().ok())?
     });
-    let mut holders = holders.filter(|pid| *pid != 0);
-    let first = holders.next()?;
-    holders.next().is_none().then_some(first)
+    let mut holders: Vec<u32> = holders.filter(|pid| *pid != 0).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    holders
 }
 
 #[cfg(test)]
@@ -109,10 +131,14 @@ mod tests {
                      2: POSIX  ADVISORY  WRITE 4713 08:02:77 0 EOF\n\
                      3: FLOCK  ADVISORY  WRITE 1 08:02:9 0 EOF\n\
                      4: FLOCK  ADVISORY  WRITE 2 00:30:9 0 EOF\n\
-                     5: FLOCK  ADVISORY  WRITE 0 00:30:8 0 EOF\n";
-        assert_eq!(holder(locks, 1234), Some(4711));
-        for unknown in [77, 9, 8, 234] {
-            assert_eq!(holder(locks, unknown), None, "{unknown}");
+                     5: FLOCK  ADVISORY  WRITE 0 00:30:8 0 EOF\n\
+                     6: FLOCK  ADVISORY  READ 5 00:30:10 0 EOF\n\
+                     7: FLOCK  ADVISORY  READ 5 00:30:10 0 EOF\n";
+        assert_eq!(holders(locks, 1234), [4711]);
+        assert_eq!(holders(locks, 9), [1, 2]);
+        assert_eq!(holders(locks, 10), [5], "twice");
+        for unknown in [77, 8, 234] {
+            assert!(holders(locks, unknown).is_empty(), "{unknown}");
         }
     }
 
@@ -121,13 +147,14 @@ mod tests {
     fn this_process_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let file = fs::File::create(&path).unwrap();
+        let file = File::create(&path).unwrap();
         file.lock().unwrap();
         let inode = file.metadata().unwrap().ino();
-        let found = || holder(&fs::read_to_string(LOCKS).unwrap(), inode);
-        assert_eq!(found(), Some(std::process::id()));
-        assert_eq!(Held::look(&path).holder, None, "it is not another's");
+        let found = || holders(&fs::read_to_string(LOCKS).unwrap(), inode);
+        assert_eq!(found(), [std::process::id()]);
+        let held = Held::look(&path);
+        assert!(held.holders.is_empty() && held.is_own);
         drop(file);
-        assert_eq!(found(), None);
+        assert!(found().is_empty());
     }
 }

@@ -180,7 +180,7 @@ async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<Fi
                 Err(TryLockError::WouldBlock) => {
                     said.get_or_insert_with(|| WaitsFor::new(waiting, &path));
                     looks += 1;
-                    if looks % LOOKS == 0 && Held::look(&path).take_from_others() {
+                    if looks % LOOKS == 0 && Held::look(&path).take_from_others(&file) {
                         file = open()?;
                         continue;
                     }
