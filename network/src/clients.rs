@@ -13,6 +13,12 @@ use crate::{Failure, Network, is_plain};
 /// Of so few descriptors, none is for a connection that idles.
 const FEW: u64 = 4096;
 
+/// Whether there are too few to keep any.
+pub(crate) fn has_few_descriptors() -> bool {
+    let most = getrlimit(Resource::Nofile).current;
+    most.is_some_and(|most| most < FEW)
+}
+
 /// HTTP clients that are alike but for where they lead. Cheap to share.
 #[derive(Debug)]
 pub struct Clients {
@@ -46,10 +52,11 @@ impl Clients {
             return Ok(client.clone());
         }
         let builder = (self.shape)(self.network.builder(url)?);
-        let builder = match getrlimit(Resource::Nofile).current {
+        let builder = if has_few_descriptors() {
             // Hosts can be any number, and each would keep some.
-            Some(most) if most < FEW => builder.pool_max_idle_per_host(0),
-            _ => builder,
+            builder.pool_max_idle_per_host(0)
+        } else {
+            builder
         };
         let client = builder.build().map_err(|_| Failure::NoTls)?;
         made.insert(way, (version, client.clone()));
@@ -63,9 +70,10 @@ impl Clients {
         client: &Client,
         request: Request,
     ) -> Result<Response, reqwest::Error> {
+        let url = request.url().clone();
         let answer = client.execute(request);
         match &self.network.threads {
-            Some(threads) => threads.connect(answer).await,
+            Some(threads) => threads.connect(&url, answer).await,
             None => answer.await,
         }
     }

@@ -55,8 +55,9 @@ async fn they_keep_nobody_else_waiting_and_are_read_for_no_longer_than_others() 
         floods.recv().await.unwrap();
     }
     for _ in 0..5 {
-        // It gives up by itself, soon.
+        // These give up by themselves, soon.
         world.ctl(&["credential-process"]).await.ok();
+        world.ctl(&["whoami"]).await.ok();
     }
     assert!(
         !asks.iter().any(JoinHandle::is_finished),
