@@ -59,12 +59,16 @@ impl Session {
     /// remembered where one has succeeded at that registry.
     async fn discovered(&self) -> Result<(StackConfig, bool), SessionError> {
         let published = self.dependencies.stack.discover(&self.catalog).await?;
-        let known = self.known_registry().await?;
-        let is_there = known.map(|known| known.is_same_server(&published.registry_url));
-        if is_there == Some(true) {
-            self.remember_region(published.region.as_ref());
-        }
-        Ok((published, is_there.unwrap_or(true)))
+        let is_believed = match self.known_registry().await {
+            Ok(Some(known)) if known.is_same_server(&published.registry_url) => {
+                self.remember_region(published.region.as_ref());
+                true
+            }
+            Ok(known) => known.is_none(),
+            // Nothing to hold it against, and no reason to say nothing.
+            Err(_) => false,
+        };
+        Ok((published, is_believed))
     }
 
     /// The AWS region the catalog is in: as it last said, else as it says when
