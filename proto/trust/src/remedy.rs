@@ -43,17 +43,20 @@ impl Content {
         let of_aws = path
             .parent()
             .is_some_and(|dir| dir.file_name() == Some(OsStr::new(".aws")));
-        let is_program = || path.metadata().is_ok_and(|found| found.mode() & 0o100 != 0);
         if is_text(path) || interpreter_line(path).is_some() {
             Self::Text
         } else if of_aws || begins_with_section(path) {
             Self::Ini
-        } else if is_program() {
+        } else if is_executable(path) {
             Self::OfPrograms
         } else {
             Self::Unknown
         }
     }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.mode() & 0o100 != 0)
 }
 
 /// Whether a file of this name is for people to read.
@@ -105,8 +108,7 @@ pub(super) fn close(path: &Path, owner: u32) -> Command {
 /// else's from its first moment on.
 fn renewed(path: &Path, content: Content) -> Command {
     let own = free(path, ".own");
-    let may_run = path.metadata().is_ok_and(|found| found.mode() & 0o100 != 0);
-    let install = if may_run {
+    let install = if is_executable(path) {
         "install -m 700"
     } else {
         "install -m 600"
