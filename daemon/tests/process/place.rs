@@ -91,14 +91,20 @@ fn refuses_unfit_places_in_one_line() {
 }
 
 #[test]
-fn what_cannot_be_read_is_shown_and_the_command_is_last() {
+fn what_cannot_be_read_is_named_and_the_command_is_last() {
     let home = Home::new();
     let sessions = home.path(".local/state/quilt/sessions.json");
     make_dir(sessions.parent().unwrap(), 0o700);
     fs::create_dir(&sessions).unwrap();
     let line = refused(&home.quiltd().args(["--log", "off"]).output().unwrap());
-    assert!(line.contains("sessions.json is not a regular file; run: ls -ld "));
-    assert!(line.trim_end().ends_with("/sessions.json"), "{line}");
+    assert!(
+        line.contains("sessions.json is not a regular file; run: mv "),
+        "{line}"
+    );
+    assert!(
+        line.trim_end().ends_with("/sessions.json.foreign"),
+        "{line}"
+    );
 
     // Nothing can be made below a file.
     let mut below = home.command(env!("CARGO_BIN_EXE_quiltd"));

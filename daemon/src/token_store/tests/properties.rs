@@ -155,6 +155,8 @@ proptest! {
             let dir = TempDir::new().unwrap();
             let path = dir.path().join("sessions.json");
             fs::write(&path, &bytes).unwrap();
+            // That others could read it is another note's subject.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
             let store = file_store(dir.path()).await;
             let loaded = store.load().await;
             prop_assert!(files_in(dir.path()).contains(&bytes), "reading changes nothing");
