@@ -2,9 +2,9 @@
 
 mod checks;
 mod external;
-mod file_watch;
+pub mod file_watch;
 mod places;
-mod region;
+pub mod region;
 mod startup_keys;
 mod status;
 
@@ -39,7 +39,7 @@ use crate::notify::Notifier;
 use crate::own_program::Program;
 use crate::package::Packages;
 use crate::quilt3::{ConfigFile, SdkFiles};
-use crate::session::{Dependencies, OwnPorts, Session, SessionEvents, Sessions};
+use crate::session::{self, Dependencies, OwnPorts, Session, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, TOTAL_TIMEOUT, in_time};
 use crate::token_store::{self, StoreError};
@@ -302,7 +302,7 @@ impl App {
         let user = self
             .users
             .note(session.catalog(), me, self.clock.now().wall);
-        session.keep_user(user);
+        session::known_user::keep(session, user);
     }
 
     /// Notices what another daemon on the same store did: who logged in, out,

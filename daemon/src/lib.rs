@@ -84,7 +84,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let app = Arc::new(app);
     let router = api::router(Arc::clone(&app));
     let router = api::metered(router, &app, BrowserGuard::of_control());
-    app.watch_files();
+    app::file_watch::start(&app);
     api::notify_user(&app);
     app.gateway
         .resume(api::open_gateway(&app), app.shutdown.clone());

@@ -190,6 +190,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "credential",
             "files",
             "grant",
+            "keys",
             "metrics",
             "quilt3",
             "refresh",
@@ -330,6 +331,39 @@ fn only_the_upper_modules_know_http_serving() {
             assert!(!text.contains("axum"), "{} knows axum", path.display());
         }
     }
+}
+
+/// The files in which a type of a module has methods: whoever reads it reads them all.
+#[test]
+fn no_type_has_its_methods_in_more_than_four_files() {
+    for (module, _) in MODULES {
+        let mut types: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+        for (path, text) in files(module) {
+            let blocks = text.lines().filter_map(|line| line.strip_prefix("impl"));
+            for block in blocks.filter(|block| !block.contains(" for ")) {
+                let name = behind_parameters(block).trim();
+                let name = name.split(['<', ' ']).next().unwrap().to_owned();
+                types.entry(name).or_default().insert(path.clone());
+            }
+        }
+        let wide = types.into_iter().find(|(_, files)| files.len() > 4);
+        assert!(wide.is_none(), "{module}: {wide:#?}");
+    }
+}
+
+/// `Flight<T> {` of `<T: Into<U>> Flight<T> {`.
+fn behind_parameters(block: &str) -> &str {
+    let mut depth = 0;
+    let end = block.find(|c| {
+        depth += match c {
+            '<' => 1,
+            '>' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    let parameters = end.filter(|_| block.starts_with('<'));
+    parameters.map_or(block, |end| &block[end + 1..])
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::findings;
 use crate::app::App;
 use crate::doctor::Diagnostic;
 use crate::keys::KeyDiagnostic;
+use crate::keys::key_diagnostic;
 use crate::notify::Notification;
 use crate::session::{Session, SessionError};
 
@@ -66,7 +67,7 @@ fn of_session(app: &App, session: &Arc<Session>) -> Vec<Notification> {
         let found = findings::problem(&ApiError::from(error));
         notices.push(notice(catalog, format!("key unread {catalog}"), found));
     }
-    for of_key in app.keys.diagnostics(session) {
+    for of_key in key_diagnostic::all(&app.keys, session) {
         let Some(id) = id_of(&of_key) else {
             continue;
         };

@@ -35,67 +35,65 @@ pub(super) async fn forget_connections(
     }
 }
 
-impl App {
-    /// Takes up changes of files although nobody asks for anything: settings
-    /// always, and where somebody watches, what others write.
-    pub fn watch_files(self: &Arc<Self>) {
-        let app = Arc::clone(self);
-        tokio::spawn(async move {
-            let shutdown = app.shutdown.clone();
-            let follow = async {
-                let mut seen = Vec::new();
+/// Takes up changes of files although nobody asks for anything: settings
+/// always, and where somebody watches, what others write.
+pub fn start(app: &Arc<App>) {
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        let shutdown = app.shutdown.clone();
+        let follow = async {
+            let mut seen = Vec::new();
+            loop {
+                // Somebody may begin to watch, or end, at any time.
+                let is_watched = app.changes.is_watched();
+                let often = if is_watched { WATCHED_LOOK } else { LOOK };
+                let mut events = FileEvents::new(often);
                 loop {
-                    // Somebody may begin to watch, or end, at any time.
-                    let is_watched = app.changes.is_watched();
-                    let often = if is_watched { WATCHED_LOOK } else { LOOK };
-                    let mut events = FileEvents::new(often);
-                    loop {
-                        let files = if is_watched {
-                            app.shown_files()
-                        } else {
-                            app.own_files()
-                        };
-                        events.watch(&files);
-                        app.vault.follow_settings();
-                        if is_watched {
-                            app.look_at_files(&files, &mut seen).await;
-                        }
-                        tokio::select! {
-                            () = events.changed() => tokio::time::sleep(PAUSE).await,
-                            () = app.changes.watched_no_longer(is_watched) => break,
-                        }
+                    let files = if is_watched {
+                        shown_files(&app)
+                    } else {
+                        own_files(&app)
+                    };
+                    events.watch(&files);
+                    app.vault.follow_settings();
+                    if is_watched {
+                        look(&app, &files, &mut seen).await;
+                    }
+                    tokio::select! {
+                        () = events.changed() => tokio::time::sleep(PAUSE).await,
+                        () = app.changes.watched_no_longer(is_watched) => break,
                     }
                 }
-            };
-            shutdown.run_until_cancelled(follow).await;
-        });
-    }
+            }
+        };
+        shutdown.run_until_cancelled(follow).await;
+    });
+}
 
-    /// What is taken up although nobody asks.
-    fn own_files(&self) -> Vec<PathBuf> {
-        vec![self.settings.path().to_owned()]
-    }
+/// What is taken up although nobody asks.
+fn own_files(app: &App) -> Vec<PathBuf> {
+    vec![app.settings.path().to_owned()]
+}
 
-    /// Everything that the status is made of.
-    fn shown_files(&self) -> Vec<PathBuf> {
-        let own = [
-            state_files::CATALOGS,
-            state_files::GRANTS,
-            state_files::SDK_RECORD,
-        ];
-        let own = own.map(|name| self.state_dir.join(name));
-        let stored = self.sessions.store().file();
-        let files = own.into_iter().chain(self.gateway.files());
-        files.chain(self.own_files()).chain(stored).collect()
-    }
+/// Everything that the status is made of.
+fn shown_files(app: &App) -> Vec<PathBuf> {
+    let own = [
+        state_files::CATALOGS,
+        state_files::GRANTS,
+        state_files::SDK_RECORD,
+    ];
+    let own = own.map(|name| app.state_dir.join(name));
+    let stored = app.sessions.store().file();
+    let files = own.into_iter().chain(app.gateway.files());
+    files.chain(own_files(app)).chain(stored).collect()
+}
 
-    /// Announces what somebody else wrote since the last look.
-    async fn look_at_files(&self, files: &[PathBuf], seen: &mut Vec<Option<Stamp>>) {
-        let now: Vec<_> = files.iter().map(|path| Stamp::of(path)).collect();
-        if now != *seen {
-            *seen = now;
-            self.sync_with_store().await;
-            self.changes.announce();
-        }
+/// Announces what somebody else wrote since the last look.
+async fn look(app: &App, files: &[PathBuf], seen: &mut Vec<Option<Stamp>>) {
+    let now: Vec<_> = files.iter().map(|path| Stamp::of(path)).collect();
+    if now != *seen {
+        *seen = now;
+        app.sync_with_store().await;
+        app.changes.announce();
     }
 }

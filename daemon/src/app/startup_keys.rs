@@ -12,6 +12,7 @@ use crate::audit::Event;
 use crate::catalog_resolver::{self, CatalogError};
 use crate::doctor::KeyNotTaken;
 use crate::handover::{self, HandoverError, HandoverKey, Offer};
+use crate::keys::unchecked_key;
 use crate::keys::{StartupKey, StartupKeys};
 use crate::own_program::Program;
 
@@ -20,7 +21,7 @@ impl App {
     /// that it is of. Needs the runtime.
     pub fn take_key(&self, catalog: Option<&str>, key: &StartupKey) -> Result<(), CatalogError> {
         let session = self.session_of_key(catalog, &key.secret, None)?;
-        self.keys.set_unchecked(&session, &key.secret, None);
+        unchecked_key::set(&self.keys, &session, &key.secret, None);
         tracing::info!(catalog = %session.catalog(), "API key taken that quiltd was started with");
         if let Some(origin) = &key.origin {
             session.api_key().set_origin(origin.clone());
@@ -36,7 +37,7 @@ impl App {
         let keys = StartupKeys::read(settings.key_files.clone(), typed);
         for (catalog, key, origin) in keys.found {
             let session = self.sessions.session(&catalog);
-            self.keys.set_unchecked(&session, &key, None);
+            unchecked_key::set(&self.keys, &session, &key, None);
             tracing::info!(%catalog, from = %origin, "API key taken");
             session.api_key().set_origin(origin);
         }
@@ -72,13 +73,13 @@ impl App {
             let Ok(secret) = key.secret.copy().expose().parse() else {
                 continue;
             };
-            let known = session.known_registry().await.ok().flatten();
+            let known = session.registry_trust().known().await.ok().flatten();
             let is_as_before = |registry: &&RegistryUrl| {
                 let known = known.as_ref();
                 known.is_none_or(|known| known.is_same_server(registry))
             };
             let registry = key.registry.as_ref().filter(is_as_before);
-            self.keys.set_unchecked(&session, &secret, registry);
+            unchecked_key::set(&self.keys, &session, &secret, registry);
             self.audit.record(&Event {
                 request: Some("from the daemon before"),
                 pid: Some(giver),

@@ -7,7 +7,7 @@ use quilt_proto::wire::{CatalogStatus, CredentialStatus, Protection, SessionUser
 
 use super::App;
 use crate::hardening::ProtectionAttempt;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::{VERSION, last_seen_users};
 
 impl App {
@@ -86,7 +86,7 @@ impl App {
     pub fn user_of(&self, session: &Session) -> Option<SessionUser> {
         let is_usable = session.check().is_ok();
         let said = self.users.of(session.catalog(), is_usable);
-        let kept = || session.kept_user().filter(|_| is_usable);
+        let kept = || session::known_user::kept(session).filter(|_| is_usable);
         let of_key = || {
             let me = session.api_key().info()?.me?;
             Some(last_seen_users::user(&me, self.started_at)).filter(|_| is_usable)

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::stack::{Answer, Endpoint, below};
 use super::world::{Login, World};
-use crate::session::{Session, SessionError};
+use crate::session::{self, Session, SessionError};
 
 const ROUNDS: usize = 150;
 
@@ -42,7 +42,7 @@ impl World {
         match deed {
             Deed::Login => {
                 let code = Secret::new(self.fake.lock().refresh.clone());
-                let login = self.session.login(&code, None).await;
+                let login = session::login::with_code(&self.session, &code, None).await;
                 login.map(drop).map_err(|error| said(&error))
             }
             Deed::Key => {
@@ -59,7 +59,9 @@ impl World {
                 self.keys.clear(&self.session);
                 Ok(())
             }
-            Deed::Logout => self.session.logout().await.map_err(|error| said(&error)),
+            Deed::Logout => session::logout::log_out(&self.session)
+                .await
+                .map_err(|error| said(&error)),
             Deed::Follow => {
                 self.sessions.sync_with_store().await;
                 Ok(())
@@ -177,10 +179,10 @@ async fn an_overtaken_login_says_so_at_once() {
     let refused = Answer::Json(401, "{}");
     world.fake.lock().trouble.push((Endpoint::Token, refused));
     let session = Arc::clone(&world.session);
-    let login = tokio::spawn(async move { session.login(&code, None).await });
+    let login = tokio::spawn(async move { session::login::with_code(&session, &code, None).await });
     world.settle().await;
     assert!(!login.is_finished());
-    world.session.logout().await.unwrap();
+    session::logout::log_out(&world.session).await.unwrap();
     world.settle().await;
     let ended = login.await.unwrap();
     assert!(

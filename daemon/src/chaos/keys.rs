@@ -5,6 +5,7 @@ use quilt_proto::wire::SessionState;
 
 use super::stack::{Answer, Endpoint};
 use super::world::{Login, World};
+use crate::keys::unchecked_key;
 use crate::session::KeyInfo;
 
 /// Within which a key is good again once the trouble has passed, in seconds.
@@ -72,7 +73,7 @@ async fn a_key_of_a_start_behind_a_firewall_is_checked_once_it_opens() {
         let trouble = blocked.iter().map(|at| (*at, answer));
         world.fake.lock().trouble.extend(trouble);
         let key = world.fake.lock().key.parse().unwrap();
-        world.keys.set_unchecked(&world.session, &key, None);
+        unchecked_key::set(&world.keys, &world.session, &key, None);
         world.pass(90).await;
         assert!(world.outcome(world.credentials()).await.is_err());
         assert_eq!(world.session.status().state, SessionState::Active);

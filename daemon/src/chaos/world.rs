@@ -19,7 +19,7 @@ use crate::quilt3::ConfigFile;
 use crate::refresh;
 use crate::session::{self, Session, SessionError, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::StackClient;
+use crate::stack::{self, StackClient};
 use crate::token_store::{LoginMethod, Record, Reservation, Store};
 
 /// Longer than any test.
@@ -127,7 +127,7 @@ impl World {
         async move {
             let stack = &stack;
             let me = session.authorized(LONG, true, |bearer| async move {
-                stack.me(&bearer.registry, &bearer.token).await
+                stack::me::get(stack, &bearer.registry, &bearer.token).await
             });
             me.await.map(drop)
         }

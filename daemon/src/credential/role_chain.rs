@@ -11,7 +11,7 @@ use super::vault::Vault;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
 use crate::clock::{ClockSkew, SharedClock};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::settings::{Profile, role_session_name};
 
 /// How long a fetch waits for the stack's credentials.
@@ -68,7 +68,7 @@ impl RoleChain {
 
     async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
         let none = BTreeMap::new();
-        let user = self.session.last_user().await;
+        let user = session::known_user::last(&self.session).await;
         let user = user.as_deref().and_then(role_session_name::of_user);
         let profile = &self.profile;
         let last = profile.roles.len().saturating_sub(1);

@@ -6,7 +6,7 @@ use super::credentials::Issued;
 use super::{AwsCredentials, CredentialError};
 use crate::clock::{ClockSkew, SharedClock};
 use crate::session::{Session, bearer};
-use crate::stack::StackClient;
+use crate::stack::{self, StackClient};
 
 /// Asks the stack.
 pub(super) struct StackSource {
@@ -24,7 +24,7 @@ impl StackSource {
             .session
             .authorized(bearer::FETCH_TIMEOUT, true, |bearer| async move {
                 let (registry, token) = (&bearer.registry, &bearer.token);
-                let issued = self.stack.credentials(registry, token, now).await?;
+                let issued = stack::credentials::issue(&self.stack, registry, token, now).await?;
                 Ok((issued, bearer.identity))
             })
             .await?;

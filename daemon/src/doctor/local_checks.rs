@@ -5,6 +5,7 @@ use quilt_network::plain_endpoints;
 use super::{Diagnostic, DoctorContext, Report, settings};
 use crate::files::FileError;
 use crate::hardening::ProtectionAttempt;
+use crate::keys::key_diagnostic;
 use crate::own_program::Program;
 use crate::token_store::{StoreError, StoreNote};
 
@@ -47,7 +48,7 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     let not_taken = context.keys_not_taken.iter().cloned();
     diagnostics.extend(not_taken.map(|(from, error)| Diagnostic::NotTaken { from, error }));
     for session in context.sessions.all() {
-        let notices = context.keys.diagnostics(&session).into_iter();
+        let notices = key_diagnostic::all(context.keys, &session).into_iter();
         diagnostics.extend(notices.map(Diagnostic::Key));
     }
     found

@@ -5,6 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Diagnostic, DoctorContext};
 use crate::session::{Session, SessionError};
+use crate::stack;
 
 /// Asks the stack who is logged in.
 pub(super) async fn check(
@@ -17,7 +18,7 @@ pub(super) async fn check(
     }
     let timeout = deadline.saturating_duration_since(Instant::now());
     let ask = session.authorized(timeout, true, |bearer| async move {
-        context.stack.me(&bearer.registry, &bearer.token).await
+        stack::me::get(context.stack, &bearer.registry, &bearer.token).await
     });
     let catalog = session.catalog();
     match timeout_at(deadline, ask).await {

@@ -10,7 +10,7 @@ use quilt_proto::{CatalogUrl, Problem, RegistryUrl, Secret, Timestamp};
 use tokio::runtime::{Builder, Runtime};
 
 use super::is_a_line;
-use crate::stack::{Scope, StackClient};
+use crate::stack::{self, Scope, StackClient};
 
 /// A problem document (RFC 9457) as clients read it.
 pub(super) fn problem(data: &[u8]) {
@@ -112,16 +112,15 @@ pub(super) fn stack(data: &[u8]) {
     let secret = Secret::new("canary-0123456789abcdef");
     let failed = runtime.block_on(async {
         Some(match what % 8 {
-            0 => client.exchange(&at, &secret).await.err()?,
-            1 => client.me(&at, &secret).await.err()?,
-            2 => client
-                .credentials(&at, &secret, Timestamp::now())
+            0 => stack::tokens::exchange(client, &at, &secret).await.err()?,
+            1 => stack::me::get(client, &at, &secret).await.err()?,
+            2 => stack::credentials::issue(client, &at, &secret, Timestamp::now())
                 .await
                 .err()?,
             3 => client.discover(&catalog).await.err()?,
             4 => {
                 let filter = ApiKeyFilter::default();
-                let asked = client.api_keys(&at, &secret, Scope::Own, &filter);
+                let asked = stack::api_keys::list(client, &at, &secret, Scope::Own, &filter);
                 asked.await.err()?
             }
             5 => {
@@ -129,13 +128,17 @@ pub(super) fn stack(data: &[u8]) {
                     name: "made".to_owned(),
                     expires_in_days: 1,
                 };
-                client.create_api_key(&at, &secret, &new).await.err()?
+                stack::api_keys::create(client, &at, &secret, &new)
+                    .await
+                    .err()?
             }
-            6 => client.switch_role(&at, &secret, "role").await.err()?,
+            6 => stack::me::switch_role(client, &at, &secret, "role")
+                .await
+                .err()?,
             _ => {
                 let now = Timestamp::from_unix(1_800_000_000);
                 let endpoint = format!("{url}/token");
-                let asked = client.oauth_refresh(&endpoint, "client", &secret, now);
+                let asked = stack::tokens::refresh(client, &endpoint, "client", &secret, now);
                 asked.await.err()?
             }
         })

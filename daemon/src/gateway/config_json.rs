@@ -87,7 +87,7 @@ impl Gateway {
         let seen = match known {
             Some(seen) if is_fresh(&seen) => seen,
             known => {
-                let outcome = session.published().await;
+                let outcome = session.registry_trust().published().await;
                 let outcome = outcome.map(|config| Arc::new(config.values));
                 let before = known.and_then(|known| known.good);
                 CachedConfig {

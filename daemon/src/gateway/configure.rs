@@ -10,8 +10,9 @@ use quilt_trust::Distrust;
 use super::{Gateway, GatewayError, OpenListener};
 use crate::files::FileError;
 use crate::grant::Right;
+use crate::grant::without_api_keys;
 use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
-use crate::session::{LoginOutcome, Session, SessionError, TrustedRegistry};
+use crate::session::{self, LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::stack::StackConfig;
 
 /// How setting up went.
@@ -104,8 +105,11 @@ impl Gateway {
         options: Options,
         open: OpenListener,
     ) -> Result<Configured, GatewayError> {
-        let published = session.published().await?;
-        let trusted = session.verify_published(published, None).await?;
+        let published = session.registry_trust().published().await?;
+        let trusted = session
+            .registry_trust()
+            .verify_published(published, None)
+            .await?;
         let _alone = self.changing.lock().await;
         let imported = self.take_over(session, &trusted, options.import).await?;
         let was = self.kept_back();
@@ -113,7 +117,7 @@ impl Gateway {
         // that was to be kept back.
         if options.without_api_keys {
             self.sdk_files.set_without_api_keys(true)?;
-            self.grants.set_without_api_keys(true).await?;
+            without_api_keys::set(&self.grants, true).await?;
         }
         let published = trusted.published();
         let lead = self.lead(
@@ -133,9 +137,7 @@ impl Gateway {
         // Whatever ends it in between, the stricter of both holds.
         self.sdk_files
             .set_without_api_keys(options.without_api_keys)?;
-        self.grants
-            .set_without_api_keys(options.without_api_keys)
-            .await?;
+        without_api_keys::set(&self.grants, options.without_api_keys).await?;
         self.start_guard();
         let own_login = self.sdk_files.own_login(trusted.registry())?.is_some();
         Ok(Configured {
@@ -193,7 +195,7 @@ impl Gateway {
             return Ok(false);
         };
         let session = session.ok_or(GatewayError::RecordLost)?;
-        let trusted = session.verify_registry(None).await?;
+        let trusted = session.registry_trust().verify(None).await?;
         if gateway == *trusted.registry() {
             return Ok(false);
         }
@@ -237,7 +239,9 @@ impl Gateway {
             // In doubt, it is so.
             Err(_) => Some(true),
         };
-        let both = self.grants.without_api_keys().into_iter().chain(by_record);
+        let both = without_api_keys::is_on(&self.grants)
+            .into_iter()
+            .chain(by_record);
         both.reduce(|one, other| one || other)
     }
 
@@ -385,7 +389,7 @@ impl Gateway {
         };
         self.sdk_files.begin_import(&refresh_token)?;
         // A code and a refresh token are the same thing to a stack.
-        let taken = session.login_at(trusted.clone(), &refresh_token).await;
+        let taken = session::login::with_code_at(session, trusted.clone(), &refresh_token).await;
         if taken.is_err() {
             self.sdk_files.give_up_import()?;
         }

@@ -29,6 +29,7 @@ pub use self::error::GatewayError;
 pub use self::graphql::GraphqlRequest;
 use self::lead_back::ChangeLock;
 pub use self::proxy::forward;
+use crate::grant::without_api_keys;
 use crate::grant::{Endpoint, Grants};
 use crate::quilt3::SdkFiles;
 
@@ -75,7 +76,7 @@ impl Gateway {
             return;
         }
         // Said to a daemon that noted it with the grants alone.
-        if self.grants.without_api_keys() == Some(true)
+        if without_api_keys::is_on(&self.grants) == Some(true)
             && let Err(error) = self.sdk_files.set_without_api_keys(true)
         {
             tracing::warn!("cannot note that API keys are kept back: {error}");

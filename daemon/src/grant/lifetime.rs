@@ -42,69 +42,82 @@ impl Grant {
     }
 }
 
-impl Grants {
-    /// Ends a grant when its time has come.
-    pub(super) async fn end_in_time(
-        self: Arc<Self>,
-        id: String,
+/// Ends one grant when its time has come.
+pub(super) struct ExpiryTimer {
+    grants: Arc<Grants>,
+    id: String,
+}
+
+impl ExpiryTimer {
+    pub(super) fn of(grants: &Arc<Grants>, id: String) -> Self {
+        Self {
+            grants: Arc::clone(grants),
+            id,
+        }
+    }
+
+    /// Starts its task. Must be called inside a tokio runtime.
+    pub(super) fn start(
+        self,
         holder: Option<ProcessHandle>,
         issued: Moment,
         ended: CancellationToken,
     ) {
+        tokio::spawn(async move { self.run(holder, issued, ended).await });
+    }
+
+    async fn run(&self, holder: Option<ProcessHandle>, issued: Moment, ended: CancellationToken) {
         let Some(holder) = holder else {
-            let over = self.expired(&id);
-            if ended.run_until_cancelled(over).await.is_some() {
-                self.finish(&id, "it expired").await;
+            if ended.run_until_cancelled(self.expired()).await.is_some() {
+                self.finish("it expired").await;
             }
             return;
         };
         let mut renewed = issued;
         loop {
+            let due = renewed.after(PROCESS_BOUND_SECONDS / 2);
             tokio::select! {
                 () = ended.cancelled() => return,
-                () = holder.ended() => {
-                    self.finish(&id, "its program ended").await;
-                    return;
-                }
-                () = self.clock.sleep_until(renewed.after(PROCESS_BOUND_SECONDS / 2)) => {
-                    renewed = self.renew(&id);
-                }
+                () = holder.ended() => return self.finish("its program ended").await,
+                () = self.grants.clock.sleep_until(due) => renewed = self.renew(),
             }
         }
     }
 
-    /// Returns when a grant has expired for good. A wall clock that is ahead for
+    /// Returns when the grant has expired for good. A wall clock that is ahead for
     /// a while ends none: meanwhile its token opens nothing.
-    async fn expired(&self, id: &str) {
+    async fn expired(&self) {
+        let clock = &self.grants.clock;
         let mut since = None;
         // Again as long as it is renewed meanwhile.
-        while let Some(expires) = self.expires(id) {
-            let now = self.clock.now();
+        while let Some(expires) = self.expires() {
+            let now = clock.now();
             if !expires.reached(now) {
                 since = None;
-                self.clock.sleep_until(expires).await;
+                clock.sleep_until(expires).await;
                 continue;
             }
             let since = *since.get_or_insert(now.uptime);
             if expires.reached_by_uptime(now) || now.uptime.saturating_sub(since) >= BELIEVED {
                 return;
             }
-            self.clock.sleep(LOOK_AGAIN).await;
+            clock.sleep(LOOK_AGAIN).await;
         }
     }
 
     /// What cannot be written down is logged, and tried again.
-    async fn finish(self: &Arc<Self>, id: &str, reason: &str) {
-        let _ = self.end(id, reason).await;
+    async fn finish(&self, reason: &str) {
+        let _ = self.grants.end(&self.id, reason).await;
     }
 
-    fn expires(&self, id: &str) -> Option<Deadline> {
-        self.state.lock().grants.get(id).map(|grant| grant.expires)
+    fn expires(&self) -> Option<Deadline> {
+        let state = self.grants.state.lock();
+        state.grants.get(&self.id).map(|grant| grant.expires)
     }
 
-    fn renew(&self, id: &str) -> Moment {
-        let now = self.clock.now();
-        if let Some(grant) = self.state.lock().grants.get_mut(id) {
+    fn renew(&self) -> Moment {
+        let now = self.grants.clock.now();
+        if let Some(grant) = self.grants.state.lock().grants.get_mut(&self.id) {
             grant.expires = now.after(PROCESS_BOUND_SECONDS);
         }
         now

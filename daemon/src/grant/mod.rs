@@ -21,7 +21,7 @@ mod tests;
 mod token;
 mod token_files;
 mod usage;
-mod without_api_keys;
+pub mod without_api_keys;
 
 pub use self::error::GrantError;
 pub use self::issued::{AuthorizedGrant, Issued, Life};

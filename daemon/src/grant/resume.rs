@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::lifetime::PERSISTENT_SECONDS;
+use super::lifetime::{ExpiryTimer, PERSISTENT_SECONDS};
 use super::persistent::{Persistent, PersistentFile};
 use super::store::{Endpoint, Grant, Grants, Saving, State};
 use super::{Kind, Right};
@@ -47,7 +47,7 @@ impl Grants {
                 _ended: ended.clone().drop_guard(),
             };
             state.grants.insert(kept.id.clone(), grant);
-            tokio::spawn(Arc::clone(self).end_in_time(kept.id, None, now, ended));
+            ExpiryTimer::of(self, kept.id).start(None, now, ended);
         }
         !state.grants.is_empty()
     }

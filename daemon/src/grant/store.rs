@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::GrantError;
 use super::issued::{AuthorizedGrant, Issued, Life};
-use super::lifetime::{PERSISTENT_SECONDS, PROCESS_BOUND_SECONDS};
+use super::lifetime::{ExpiryTimer, PERSISTENT_SECONDS, PROCESS_BOUND_SECONDS};
 use super::persistent::PersistentFile;
 use super::token::{self, TokenHash};
 use super::token_files::TokenFiles;
@@ -212,7 +212,7 @@ impl Grants {
         }
         drop(turn);
         self.changes.announce();
-        tokio::spawn(Arc::clone(self).end_in_time(id.clone(), holder, now, ended));
+        ExpiryTimer::of(self, id.clone()).start(holder, now, ended);
         Ok(Issued {
             id,
             token,

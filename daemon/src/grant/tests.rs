@@ -345,7 +345,7 @@ async fn a_file_that_is_gone_takes_all_that_was_in_it_along() {
     std::fs::remove_file(dir.path().join("grants.json")).unwrap();
     assert!(grants.right(issued.token.expose()).is_none());
     assert_eq!(grants.list(), []);
-    assert_eq!(grants.without_api_keys(), None);
+    assert_eq!(without_api_keys::is_on(&grants), None);
     let again = issue().await.unwrap();
     assert!(grants.open(again.token.expose()).is_some());
     assert!(kept_until(dir.path()).is_some());
@@ -363,7 +363,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
         Ok(Endpoint::new(address, CancellationToken::new()))
     };
     let grants = start();
-    assert_eq!(grants.without_api_keys(), None);
+    assert_eq!(without_api_keys::is_on(&grants), None);
     // The first is superseded by the second; a program may still have it.
     let issue = async || {
         let issued = grants
@@ -379,12 +379,12 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
             .map(|opened| opened.right.without_api_keys())
     };
     for keep_back in [true, false, true] {
-        assert!(grants.set_without_api_keys(keep_back).await.unwrap());
+        assert!(without_api_keys::set(&grants, keep_back).await.unwrap());
         assert!(
-            !grants.set_without_api_keys(keep_back).await.unwrap(),
+            !without_api_keys::set(&grants, keep_back).await.unwrap(),
             "it was"
         );
-        assert_eq!(grants.without_api_keys(), Some(keep_back));
+        assert_eq!(without_api_keys::is_on(&grants), Some(keep_back));
         assert_eq!(are_kept_back(&grants), [keep_back; 2]);
         let later = start();
         assert!(later.resume());
@@ -393,7 +393,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     // What cannot be written down is not lifted.
     std::fs::remove_dir_all(&state).unwrap();
     std::fs::write(&state, "").unwrap();
-    assert!(grants.set_without_api_keys(false).await.is_err());
+    assert!(without_api_keys::set(&grants, false).await.is_err());
     assert_eq!(are_kept_back(&grants), [true; 2]);
 }
 

@@ -6,7 +6,7 @@ use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 use super::user_keys::{KeySelector, not_found};
 use super::{KeyError, Keys, TIMEOUT};
 use crate::session::{Session, SessionError};
-use crate::stack::{Revoked, Scope, StackError};
+use crate::stack::{self, Revoked, Scope, StackError};
 
 impl Keys {
     /// Every key a filter lets through.
@@ -17,9 +17,14 @@ impl Keys {
     ) -> Result<Vec<ApiKey>, KeyError> {
         // Not decisive: a refusal may be about the admin, not the session.
         let listing = session.authorized(TIMEOUT, false, |bearer| async move {
-            self.stack
-                .api_keys(&bearer.registry, &bearer.token, Scope::All, filter)
-                .await
+            stack::api_keys::list(
+                &self.stack,
+                &bearer.registry,
+                &bearer.token,
+                Scope::All,
+                filter,
+            )
+            .await
         });
         let outcome = listing.await;
         self.explained(session, outcome).await
@@ -28,9 +33,7 @@ impl Keys {
     /// One key of anybody.
     pub async fn any_key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
         let reading = session.authorized(TIMEOUT, false, |bearer| async move {
-            self.stack
-                .api_key(&bearer.registry, &bearer.token, Scope::All, id)
-                .await
+            stack::api_keys::get(&self.stack, &bearer.registry, &bearer.token, Scope::All, id).await
         });
         let outcome = reading.await;
         let key = self.explained(session, outcome).await?;
@@ -41,9 +44,14 @@ impl Keys {
     pub async fn revoke_any(&self, session: &Session, id: &ApiKeyId) -> Result<(), KeyError> {
         let revoking = session.authorized(TIMEOUT, false, |bearer| async move {
             let revoked = Revoked::Id(id);
-            self.stack
-                .revoke_api_key(&bearer.registry, &bearer.token, Scope::All, revoked)
-                .await
+            stack::api_keys::revoke(
+                &self.stack,
+                &bearer.registry,
+                &bearer.token,
+                Scope::All,
+                revoked,
+            )
+            .await
         });
         let outcome = revoking.await;
         let outcome = self.explained(session, outcome).await.map_err(not_found);
@@ -74,7 +82,7 @@ impl Keys {
         );
         if is_refusal {
             let me = session.authorized(TIMEOUT, true, |bearer| async move {
-                self.stack.me(&bearer.registry, &bearer.token).await
+                stack::me::get(&self.stack, &bearer.registry, &bearer.token).await
             });
             if !me.await?.is_admin {
                 return Err(KeyError::NotAdmin(session.catalog().clone()));

@@ -1,6 +1,7 @@
 //! What the owner of a key has to do something about.
 
 use super::Keys;
+use super::key_ends_soon::ends_soon;
 use quilt_proto::time::{span, span_ahead};
 use quilt_proto::wire::ApiKey;
 use quilt_proto::{CatalogUrl, Quoted, RegistryHost, quoted};
@@ -97,41 +98,39 @@ impl KeyDiagnostic {
     }
 }
 
-impl Keys {
-    /// What to mend about the keys of a session.
-    pub fn diagnostics(&self, session: &Session) -> Vec<KeyDiagnostic> {
-        let mut diagnostics = Vec::new();
-        let catalog = session.catalog();
-        let info = session.api_key().info().unwrap_or_default();
-        diagnostics.extend(
-            info.record
-                .as_ref()
-                .and_then(|key| self.ends_soon(session, key)),
-        );
-        if session.is_key_forgotten() {
-            diagnostics.push(KeyDiagnostic::Forgotten {
-                catalog: catalog.clone(),
-            });
-        }
-        if let Some(untrusted_registry) = session.api_key().untrusted_registry() {
-            diagnostics.push(KeyDiagnostic::UntrustedRegistry {
-                why: untrusted_registry.why,
-                named: untrusted_registry.named,
-                catalog: catalog.clone(),
-            });
-        }
-        let unfinished = session.api_key().unfinished();
-        diagnostics.extend(unfinished.iter().map(|key| KeyDiagnostic::Unfinished {
-            name: Quoted::new(&key.name),
-            id: key.id.clone(),
+/// What to mend about the keys of a session.
+pub fn all(keys: &Keys, session: &Session) -> Vec<KeyDiagnostic> {
+    let mut diagnostics = Vec::new();
+    let catalog = session.catalog();
+    let info = session.api_key().info().unwrap_or_default();
+    diagnostics.extend(
+        info.record
+            .as_ref()
+            .and_then(|key| ends_soon(keys, session, key)),
+    );
+    if session.is_key_forgotten() {
+        diagnostics.push(KeyDiagnostic::Forgotten {
             catalog: catalog.clone(),
-        }));
-        let is_told = |key: &&ApiKey| unfinished.iter().any(|told| told.id == key.id);
-        let left = info.same_name.iter().find(|key| !is_told(key));
-        diagnostics.extend(left.map(|key| KeyDiagnostic::Left {
-            name: key.name.clone(),
-            catalog: catalog.clone(),
-        }));
-        diagnostics
+        });
     }
+    if let Some(untrusted_registry) = session.api_key().untrusted_registry() {
+        diagnostics.push(KeyDiagnostic::UntrustedRegistry {
+            why: untrusted_registry.why,
+            named: untrusted_registry.named,
+            catalog: catalog.clone(),
+        });
+    }
+    let unfinished = session.api_key().unfinished();
+    diagnostics.extend(unfinished.iter().map(|key| KeyDiagnostic::Unfinished {
+        name: Quoted::new(&key.name),
+        id: key.id.clone(),
+        catalog: catalog.clone(),
+    }));
+    let is_told = |key: &&ApiKey| unfinished.iter().any(|told| told.id == key.id);
+    let left = info.same_name.iter().find(|key| !is_told(key));
+    diagnostics.extend(left.map(|key| KeyDiagnostic::Left {
+        name: key.name.clone(),
+        catalog: catalog.clone(),
+    }));
+    diagnostics
 }

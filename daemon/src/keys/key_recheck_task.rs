@@ -7,56 +7,54 @@ use super::Keys;
 use crate::session::{KeySerial, RECHECK, Session, SessionError};
 use crate::stack::StackError;
 
-impl Keys {
-    /// For as long as the key in use is that.
-    pub(super) fn keep_rechecking(self: &Arc<Self>, session: &Arc<Session>) {
-        let (keys, session) = (Arc::clone(self), Arc::clone(session));
-        let serial = session.api_key().serial();
+/// For as long as the key in use is that.
+pub(super) fn start(keys: &Arc<Keys>, session: &Arc<Session>) {
+    let (keys, session) = (Arc::clone(keys), Arc::clone(session));
+    let serial = session.api_key().serial();
+    session.note_key();
+    // Not among the tasks a stopping daemon waits for.
+    tokio::spawn(async move {
+        while let Some(due) = session.api_key().next_check(serial).await {
+            keys.clock.sleep_until(due).await;
+            // It may have been put off, or replaced.
+            if session.api_key().next_check(serial).await == Some(due) {
+                recheck(&keys, &session, serial).await;
+            }
+        }
         session.note_key();
-        // Not among the tasks a stopping daemon waits for.
-        tokio::spawn(async move {
-            while let Some(due) = session.api_key().next_check(serial).await {
-                keys.clock.sleep_until(due).await;
-                // It may have been put off, or replaced.
-                if session.api_key().next_check(serial).await == Some(due) {
-                    keys.recheck(&session, serial).await;
-                }
-            }
-            session.note_key();
-        });
-    }
+    });
+}
 
-    /// Asks the stack about the key in use.
-    pub(super) async fn recheck(&self, session: &Session, serial: KeySerial) {
-        match self.check(session, serial).await {
-            Ok(()) | Err(SessionError::KeyRefused { .. }) => {}
-            Err(error) => {
-                tracing::debug!("cannot check the API key yet: {error}");
-                let now = self.clock.now();
-                session
-                    .api_key()
-                    .unanswered(serial, now, error.retry_after());
-            }
+/// Asks the stack about the key in use.
+pub(super) async fn recheck(keys: &Keys, session: &Session, serial: KeySerial) {
+    match check(keys, session, serial).await {
+        Ok(()) | Err(SessionError::KeyRefused { .. }) => {}
+        Err(error) => {
+            tracing::debug!("cannot check the API key yet: {error}");
+            let now = keys.clock.now();
+            session
+                .api_key()
+                .unanswered(serial, now, error.retry_after());
         }
     }
+}
 
-    async fn check(&self, session: &Session, serial: KeySerial) -> Result<(), SessionError> {
-        let Some(bearer) = session.key_to_check(serial).await? else {
-            return Ok(());
-        };
-        let mut info = self.info(&bearer.registry, &bearer.token).await;
-        if matches!(info, Err(StackError::Unauthorized { .. })) {
-            self.clock.sleep(RECHECK).await;
-            info = self.info(&bearer.registry, &bearer.token).await;
+async fn check(keys: &Keys, session: &Session, serial: KeySerial) -> Result<(), SessionError> {
+    let Some(bearer) = session.key_to_check(serial).await? else {
+        return Ok(());
+    };
+    let mut info = keys.info(&bearer.registry, &bearer.token).await;
+    if matches!(info, Err(StackError::Unauthorized { .. })) {
+        keys.clock.sleep(RECHECK).await;
+        info = keys.info(&bearer.registry, &bearer.token).await;
+    }
+    match info {
+        Ok(info) => {
+            session.key_accepted(&bearer);
+            session.api_key().set_info(&bearer.token, info);
+            Ok(())
         }
-        match info {
-            Ok(info) => {
-                session.key_accepted(&bearer);
-                session.api_key().set_info(&bearer.token, info);
-                Ok(())
-            }
-            Err(StackError::Unauthorized { .. }) => Err(session.key_rejected(&bearer)),
-            Err(error) => Err(error.into()),
-        }
+        Err(StackError::Unauthorized { .. }) => Err(session.key_rejected(&bearer)),
+        Err(error) => Err(error.into()),
     }
 }

@@ -22,11 +22,12 @@ use quilt_proto::wire::{
 };
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret, quoted};
 
+use super::key_recheck_task;
 use super::user_keys::{KeySelector, checked};
 use super::{KeyError, Keys, TIMEOUT};
 use crate::raw::Locked;
-use crate::session::{KeyOrigin, LoginOutcome, Rotation, Session, SessionError};
-use crate::stack::StackError;
+use crate::session::{self, KeyOrigin, LoginOutcome, Rotation, Session, SessionError};
+use crate::stack::{self, StackError};
 
 /// How often a new key is tried before it is given up; a replica may not know
 /// it yet.
@@ -35,184 +36,182 @@ const TRIES: u32 = 3;
 /// Between these tries.
 const BETWEEN_TRIES: Duration = Duration::from_millis(700);
 
-impl Keys {
-    /// Makes a successor. Runs in a task of its own: a caller that hangs up
-    /// must not leave a key behind that nobody knows.
-    pub async fn rotate(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        request: ApiKeyRotation,
-    ) -> Result<RotatedApiKey, KeyError> {
-        let (keys, session) = (Arc::clone(self), Arc::clone(session));
-        let task = self
-            .tasks
-            .spawn(async move { keys.succeed(&session, request).await });
-        task.await
-            .unwrap_or(Err(KeyError::Session(SessionError::Stopping)))
-    }
+/// Makes a successor. Runs in a task of its own: a caller that hangs up
+/// must not leave a key behind that nobody knows.
+pub async fn rotate(
+    keys: &Arc<Keys>,
+    session: &Arc<Session>,
+    request: ApiKeyRotation,
+) -> Result<RotatedApiKey, KeyError> {
+    let (own_keys, session) = (Arc::clone(keys), Arc::clone(session));
+    let task = keys
+        .tasks
+        .spawn(async move { succeed(&own_keys, &session, request).await });
+    task.await
+        .unwrap_or(Err(KeyError::Session(SessionError::Stopping)))
+}
 
-    async fn succeed(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        request: ApiKeyRotation,
-    ) -> Result<RotatedApiKey, KeyError> {
-        let (epoch, holder) = (session.epoch(), session.holder());
-        let owner = session.last_user().await;
-        let _turn = self.rotating.lock().await;
-        let id: Option<ApiKeyId> = request.id.as_deref().map(str::parse).transpose()?;
-        if let Some(under_way) = resumed(session, id.as_ref()) {
-            return Ok(under_way);
-        }
-        let owner = match owner {
-            Some(owner) => owner,
-            None => self.whose(session).await?,
-        };
-        let current = self.identify(session).await?;
-        let old = match (&id, &current) {
-            (Some(id), _) => self.key(session, id).await?,
-            (None, Some((_, current))) => current.clone(),
-            (None, None) if session.api_key().is_set() => return Err(KeyError::Unidentified),
-            (None, None) => return Err(KeyError::NoKey(session.catalog().clone())),
-        };
-        self.refuse_same_name(session, &old).await?;
-        let new = checked(&NewApiKey {
-            name: old.name.clone(),
-            expires_in_days: request.expires_in_days.unwrap_or_else(|| lifetime(&old)),
-        })?;
-        let (made, registry) = self.make(session, &new).await?;
-        let CreatedApiKey { api_key, secret } = made;
-        let parsed = secret.expose().parse::<ApiKeySecret>();
-        let works = match parsed.clone() {
-            Ok(parsed) => self.try_out(&registry, parsed, &owner).await,
-            Err(_) => Err(StackError::Invalid {
-                host: registry.to_string(),
-                reason: "its new API key is none".to_owned(),
-            }),
-        };
-        self.stack.forget_connections();
-        let works = match works {
-            Ok(works) if session.holder() == holder => works,
-            outcome => {
-                let cause = match outcome {
-                    Ok(_) => KeyError::Meanwhile(session.catalog().clone()),
-                    Err(error) => KeyError::Useless(error),
-                };
-                let error = self.take_back(session, &api_key, parsed.ok(), cause).await;
-                if matches!(error, KeyError::LeftBehind { .. }) {
-                    session.api_key().leave(api_key);
-                }
-                return Err(error);
+async fn succeed(
+    keys: &Arc<Keys>,
+    session: &Arc<Session>,
+    request: ApiKeyRotation,
+) -> Result<RotatedApiKey, KeyError> {
+    let (epoch, holder) = (session.epoch(), session.holder());
+    let owner = session::known_user::last(session).await;
+    let _turn = keys.rotating.lock().await;
+    let id: Option<ApiKeyId> = request.id.as_deref().map(str::parse).transpose()?;
+    if let Some(under_way) = resumed(session, id.as_ref()) {
+        return Ok(under_way);
+    }
+    let owner = match owner {
+        Some(owner) => owner,
+        None => whose(keys, session).await?,
+    };
+    let current = keys.identify(session).await?;
+    let old = match (&id, &current) {
+        (Some(id), _) => keys.key(session, id).await?,
+        (None, Some((_, current))) => current.clone(),
+        (None, None) if session.api_key().is_set() => return Err(KeyError::Unidentified),
+        (None, None) => return Err(KeyError::NoKey(session.catalog().clone())),
+    };
+    refuse_same_name(keys, session, &old).await?;
+    let new = checked(&NewApiKey {
+        name: old.name.clone(),
+        expires_in_days: request.expires_in_days.unwrap_or_else(|| lifetime(&old)),
+    })?;
+    let (made, registry) = keys.make(session, &new).await?;
+    let CreatedApiKey { api_key, secret } = made;
+    let parsed = secret.expose().parse::<ApiKeySecret>();
+    let works = match parsed.clone() {
+        Ok(parsed) => try_out(keys, &registry, parsed, &owner).await,
+        Err(_) => Err(StackError::Invalid {
+            host: registry.to_string(),
+            reason: "its new API key is none".to_owned(),
+        }),
+    };
+    keys.stack.forget_connections();
+    let works = match works {
+        Ok(works) if session.holder() == holder => works,
+        outcome => {
+            let cause = match outcome {
+                Ok(_) => KeyError::Meanwhile(session.catalog().clone()),
+                Err(error) => KeyError::Useless(error),
+            };
+            let error = take_back(keys, session, &api_key, parsed.ok(), cause).await;
+            if matches!(error, KeyError::LeftBehind { .. }) {
+                session.api_key().leave(api_key);
             }
-        };
-        let rotation = Rotation {
-            old: old.clone(),
-            new: api_key.clone(),
-            secret: Locked::new(&secret),
-            in_use: false,
-            origin: session.api_key().mark().and_then(|mark| mark.origin),
-        };
-        let origin = rotation.origin.clone();
-        let replaced = current
-            .filter(|(_, record)| record.id == old.id)
-            .map(|(secret, _)| secret);
-        let in_use = session.succeed(epoch, replaced.as_ref(), &works, rotation);
-        // It was tried here.
-        session.remember_key(works.secret());
-        if in_use {
-            self.keep_rechecking(session);
+            return Err(error);
         }
-        Ok(rotated(old, api_key, secret, in_use, origin.as_ref()))
+    };
+    let rotation = Rotation {
+        old: old.clone(),
+        new: api_key.clone(),
+        secret: Locked::new(&secret),
+        in_use: false,
+        origin: session.api_key().mark().and_then(|mark| mark.origin),
+    };
+    let origin = rotation.origin.clone();
+    let replaced = current
+        .filter(|(_, record)| record.id == old.id)
+        .map(|(secret, _)| secret);
+    let in_use = session.succeed(epoch, replaced.as_ref(), &works, rotation);
+    // It was tried here.
+    session.remember_key(works.secret());
+    if in_use {
+        key_recheck_task::start(keys, session);
     }
+    Ok(rotated(old, api_key, secret, in_use, origin.as_ref()))
+}
 
-    /// Whose session it is, where nobody has asked yet.
-    async fn whose(&self, session: &Session) -> Result<String, KeyError> {
-        let asked = session.authorized(TIMEOUT, true, |it| async move {
-            self.stack.me(&it.registry, &it.token).await
+/// Whose session it is, where nobody has asked yet.
+async fn whose(keys: &Keys, session: &Session) -> Result<String, KeyError> {
+    let asked = session.authorized(TIMEOUT, true, |it| async move {
+        stack::me::get(&keys.stack, &it.registry, &it.token).await
+    });
+    Ok(LoginOutcome::name(&asked.await?))
+}
+
+/// An earlier rotation that nobody finished must be finished first.
+async fn refuse_same_name(keys: &Keys, session: &Session, old: &ApiKey) -> Result<(), KeyError> {
+    let filter = ApiKeyFilter {
+        name: Some(old.name.clone()),
+        status: Some(ApiKeyStatus::Active),
+        ..ApiKeyFilter::default()
+    };
+    let now = keys.clock.now().wall;
+    let mut ids: Vec<String> = keys
+        .list(session, &filter)
+        .await?
+        .into_iter()
+        .filter(|key| key.is_left_beside(old, now))
+        .map(|key| key.id)
+        .collect();
+    ids.truncate(5);
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let name = Quoted::new(&old.name);
+    Err(KeyError::SameName { name, ids })
+}
+
+/// The key, once the stack has accepted it as one of the same user's.
+async fn try_out(
+    keys: &Keys,
+    registry: &RegistryUrl,
+    key: ApiKeySecret,
+    owner: &str,
+) -> Result<ApiKeySecret, StackError> {
+    let mut tries = 1;
+    let me = loop {
+        match stack::me::get(&keys.stack, registry, key.secret()).await {
+            Ok(me) => break me,
+            Err(StackError::Unauthorized { .. } | StackError::Unreachable { .. })
+                if tries < TRIES => {}
+            Err(error) => return Err(error),
+        }
+        tries += 1;
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    };
+    if LoginOutcome::name(&me) != owner {
+        return Err(StackError::Invalid {
+            host: registry.to_string(),
+            reason: format!("its new API key is {}'s", quoted::name(&me.name)),
         });
-        Ok(LoginOutcome::name(&asked.await?))
     }
+    Ok(key)
+}
 
-    /// An earlier rotation that nobody finished must be finished first.
-    async fn refuse_same_name(&self, session: &Session, old: &ApiKey) -> Result<(), KeyError> {
-        let filter = ApiKeyFilter {
-            name: Some(old.name.clone()),
-            status: Some(ApiKeyStatus::Active),
-            ..ApiKeyFilter::default()
-        };
-        let now = self.clock.now().wall;
-        let mut ids: Vec<String> = self
-            .list(session, &filter)
-            .await?
-            .into_iter()
-            .filter(|key| key.is_left_beside(old, now))
-            .map(|key| key.id)
-            .collect();
-        ids.truncate(5);
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let name = Quoted::new(&old.name);
-        Err(KeyError::SameName { name, ids })
-    }
-
-    /// The key, once the stack has accepted it as one of the same user's.
-    async fn try_out(
-        &self,
-        registry: &RegistryUrl,
-        key: ApiKeySecret,
-        owner: &str,
-    ) -> Result<ApiKeySecret, StackError> {
-        let mut tries = 1;
-        let me = loop {
-            match self.stack.me(registry, key.secret()).await {
-                Ok(me) => break me,
-                Err(StackError::Unauthorized { .. } | StackError::Unreachable { .. })
-                    if tries < TRIES => {}
-                Err(error) => return Err(error),
-            }
-            tries += 1;
-            tokio::time::sleep(BETWEEN_TRIES).await;
-        };
-        if LoginOutcome::name(&me) != owner {
-            return Err(StackError::Invalid {
-                host: registry.to_string(),
-                reason: format!("its new API key is {}'s", quoted::name(&me.name)),
-            });
-        }
-        Ok(key)
-    }
-
-    /// Revokes a key that came to nothing because of `cause`, by itself if its
-    /// secret is one: somebody else may be logged in by now. Answers with what
-    /// there is to say then.
-    pub(super) async fn take_back(
-        &self,
-        session: &Session,
-        key: &ApiKey,
-        secret: Option<ApiKeySecret>,
-        cause: KeyError,
-    ) -> KeyError {
-        let which = match secret {
-            Some(secret) => Ok(KeySelector::Secret(secret)),
-            None => key.id.parse().map(KeySelector::Id),
-        };
-        let revoked = match which {
-            Ok(which) => self.revoke(session, &which).await,
-            Err(error) => Err(error.into()),
-        };
-        match revoked {
-            Ok(()) | Err(KeyError::NotFound) => cause,
-            Err(error) => {
-                tracing::warn!("an API key that is of no use is left behind: {error}");
-                let cause = match cause {
-                    KeyError::Useless(error) => error.into(),
-                    cause => cause,
-                };
-                KeyError::LeftBehind {
-                    cause: Box::new(cause),
-                    id: key.id.clone(),
-                    name: Quoted::new(&key.name),
-                }
+/// Revokes a key that came to nothing because of `cause`, by itself if its
+/// secret is one: somebody else may be logged in by now. Answers with what
+/// there is to say then.
+pub(super) async fn take_back(
+    keys: &Keys,
+    session: &Session,
+    key: &ApiKey,
+    secret: Option<ApiKeySecret>,
+    cause: KeyError,
+) -> KeyError {
+    let which = match secret {
+        Some(secret) => Ok(KeySelector::Secret(secret)),
+        None => key.id.parse().map(KeySelector::Id),
+    };
+    let revoked = match which {
+        Ok(which) => keys.revoke(session, &which).await,
+        Err(error) => Err(error.into()),
+    };
+    match revoked {
+        Ok(()) | Err(KeyError::NotFound) => cause,
+        Err(error) => {
+            tracing::warn!("an API key that is of no use is left behind: {error}");
+            let cause = match cause {
+                KeyError::Useless(error) => error.into(),
+                cause => cause,
+            };
+            KeyError::LeftBehind {
+                cause: Box::new(cause),
+                id: key.id.clone(),
+                name: Quoted::new(&key.name),
             }
         }
     }

@@ -3,14 +3,14 @@
 mod admin;
 mod environment_scrub;
 mod error;
-mod key_diagnostic;
+pub mod key_diagnostic;
 mod key_ends_soon;
 mod key_recheck_task;
-mod key_rotation;
+pub mod key_rotation;
 mod set_key;
 mod startup_key;
 mod startup_keys_of_catalogs;
-mod unchecked_key;
+pub mod unchecked_key;
 mod user_keys;
 
 use std::sync::Arc;

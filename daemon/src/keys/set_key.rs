@@ -7,11 +7,12 @@ use quilt_proto::{ApiKeySecret, RegistryHost, RegistryUrl, Secret};
 
 use super::unchecked_key::{is_trouble, unchecked};
 use super::{KeyError, Keys, TIMEOUT};
+use super::{key_recheck_task, unchecked_key};
 use crate::session::{
-    Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError, TrustedRegistry,
-    WHOSE_TIMEOUT,
+    self, Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError,
+    TrustedRegistry, WHOSE_TIMEOUT,
 };
-use crate::stack::{Scope, StackError};
+use crate::stack::{self, Scope, StackError};
 use tokio::time::timeout;
 
 impl Keys {
@@ -29,7 +30,7 @@ impl Keys {
         let epoch = session.epoch();
         let setting = async {
             let set = self.set_since(epoch, session, secret, accept).await;
-            session.keep_notes().await;
+            session.registry_trust().keep_notes().await;
             set
         };
         tokio::select! {
@@ -46,18 +47,17 @@ impl Keys {
         secret: &ApiKeySecret,
         accept: Option<&RegistryHost>,
     ) -> Result<LoginOutcome, KeyError> {
-        let so_far = session.last_user().await;
-        let trusted = match timeout(WHOSE_TIMEOUT, session.verify_registry(accept)).await {
+        let so_far = session::known_user::last(session).await;
+        let trusted = match timeout(WHOSE_TIMEOUT, session.registry_trust().verify(accept)).await {
             Ok(Ok(trusted)) => trusted,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
-                return self
-                    .set_without_check(epoch, session, secret, &doubts)
+                return unchecked_key::set_without_check(self, epoch, session, secret, &doubts)
                     .await;
             }
             Ok(Err(error)) => return Err(error.into()),
             Err(_) if accept.is_none() => {
-                return self.set_without_check(epoch, session, secret, SLOW).await;
+                return unchecked_key::set_without_check(self, epoch, session, secret, SLOW).await;
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
@@ -71,11 +71,11 @@ impl Keys {
         let doubts = match checked {
             Ok(Ok(info)) => {
                 let me = info.me.clone().ok_or_else(|| SLOW.to_owned());
-                session.still_trusted(&trusted).await?;
+                session.registry_trust().still_trusted(&trusted).await?;
                 self.adopt(epoch, session, secret, Some(trusted.registry()), info)?;
-                session.trust(&trusted);
+                session.registry_trust().trust(&trusted);
                 session.remember_given_key(secret.secret());
-                return Ok(session.key_outcome(me, so_far, Some(&trusted)));
+                return Ok(LoginOutcome::of_key(session, me, so_far, Some(&trusted)));
             }
             Ok(Err(StackError::Unauthorized { .. })) => {
                 let key = KeyMark {
@@ -91,13 +91,14 @@ impl Keys {
         // The first registry of a catalog counts only once something succeeded
         // there; until then the catalog is asked each time.
         let is_first = session
-            .known_registry()
+            .registry_trust()
+            .known()
             .await
             .map_err(SessionError::from)?
             .is_none();
         let settled = Some(trusted.registry()).filter(|_| !is_first || accept.is_some());
         self.adopt(epoch, session, secret, settled, unchecked(&doubts))?;
-        Ok(session.key_outcome(Err(doubts), None, None))
+        Ok(LoginOutcome::of_key(session, Err(doubts), None, None))
     }
 
     /// Takes the user's word for where a catalog's registry is; a key that was
@@ -107,9 +108,9 @@ impl Keys {
         session: &Session,
         host: &RegistryHost,
     ) -> Result<(), KeyError> {
-        session.accept_registry(host).await?;
+        session.registry_trust().accept(host).await?;
         if session.api_key().untrusted_registry().is_some() {
-            self.recheck(session, session.api_key().serial()).await;
+            key_recheck_task::recheck(self, session, session.api_key().serial()).await;
         }
         Ok(())
     }
@@ -123,7 +124,7 @@ impl Keys {
         info: KeyInfo,
     ) -> Result<(), SessionError> {
         session.set_key(epoch, secret, registry.cloned(), info)?;
-        self.keep_rechecking(session);
+        key_recheck_task::start(self, session);
         Ok(())
     }
 
@@ -157,12 +158,12 @@ impl Keys {
         registry: &RegistryUrl,
         secret: &Secret,
     ) -> Result<KeyInfo, StackError> {
-        let me = self.stack.me(registry, secret).await?;
+        let me = stack::me::get(&self.stack, registry, secret).await?;
         let filter = ApiKeyFilter {
             status: Some(ApiKeyStatus::Active),
             ..ApiKeyFilter::default()
         };
-        let listing = self.stack.api_keys(registry, secret, Scope::Own, &filter);
+        let listing = stack::api_keys::list(&self.stack, registry, secret, Scope::Own, &filter);
         let keys = listing.await.unwrap_or_default();
         let record = fetch_info(&keys, secret);
         let now = self.clock.now().wall;

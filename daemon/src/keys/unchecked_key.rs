@@ -8,36 +8,39 @@ use super::{KeyError, Keys};
 use crate::session::{Epoch, KeyInfo, LoginOutcome, Session};
 use crate::stack::StackError;
 
-impl Keys {
-    /// Uses a key of a catalog that cannot be asked where its registry is: at
-    /// the trusted one, if there is one.
-    pub(super) async fn set_without_check(
-        self: &Arc<Self>,
-        epoch: Epoch,
-        session: &Arc<Session>,
-        secret: &ApiKeySecret,
-        doubts: &str,
-    ) -> Result<LoginOutcome, KeyError> {
-        let trusted = session.known_registry().await.ok().flatten();
-        let doubted = unchecked(doubts);
-        self.adopt(epoch, session, secret, trusted.as_ref(), doubted)?;
-        Ok(session.key_outcome(Err(doubts.to_owned()), None, None))
-    }
+/// Uses a key of a catalog that cannot be asked where its registry is: at
+/// the trusted one, if there is one.
+pub(super) async fn set_without_check(
+    keys: &Arc<Keys>,
+    epoch: Epoch,
+    session: &Arc<Session>,
+    secret: &ApiKeySecret,
+    doubts: &str,
+) -> Result<LoginOutcome, KeyError> {
+    let trusted = session.registry_trust().known().await.ok().flatten();
+    let doubted = unchecked(doubts);
+    keys.adopt(epoch, session, secret, trusted.as_ref(), doubted)?;
+    Ok(LoginOutcome::of_key(
+        session,
+        Err(doubts.to_owned()),
+        None,
+        None,
+    ))
+}
 
-    /// Uses a key without waiting for the stack's answer, for daemons that are
-    /// started with one. It is sent nowhere before the catalog has said that
-    /// its registry is the trusted one, where there is one.
-    /// `registry` is where it was sent by the daemon before, if that was settled.
-    pub fn set_unchecked(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        secret: &ApiKeySecret,
-        registry: Option<&RegistryUrl>,
-    ) {
-        let doubted = unchecked("the daemon just started");
-        // Nobody logs out before anything is served.
-        let _ = self.adopt(session.epoch(), session, secret, registry, doubted);
-    }
+/// Uses a key without waiting for the stack's answer, for daemons that are
+/// started with one. It is sent nowhere before the catalog has said that
+/// its registry is the trusted one, where there is one.
+/// `registry` is where it was sent by the daemon before, if that was settled.
+pub fn set(
+    keys: &Arc<Keys>,
+    session: &Arc<Session>,
+    secret: &ApiKeySecret,
+    registry: Option<&RegistryUrl>,
+) {
+    let doubted = unchecked("the daemon just started");
+    // Nobody logs out before anything is served.
+    let _ = keys.adopt(session.epoch(), session, secret, registry, doubted);
 }
 
 /// Whether a failure says nothing of a key: its owner may use it unchecked.

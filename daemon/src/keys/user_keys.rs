@@ -3,9 +3,10 @@
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, NewApiKey};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
 
+use super::key_rotation;
 use super::{KeyError, Keys, TIMEOUT};
 use crate::session::{Session, SessionError};
-use crate::stack::{Revoked, Scope, StackError};
+use crate::stack::{self, Revoked, Scope, StackError};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 200;
@@ -27,9 +28,14 @@ impl Keys {
         filter: &ApiKeyFilter,
     ) -> Result<Vec<ApiKey>, KeyError> {
         let listing = session.authorized(TIMEOUT, true, |bearer| async move {
-            self.stack
-                .api_keys(&bearer.registry, &bearer.token, Scope::Own, filter)
-                .await
+            stack::api_keys::list(
+                &self.stack,
+                &bearer.registry,
+                &bearer.token,
+                Scope::Own,
+                filter,
+            )
+            .await
         });
         Ok(listing.await?)
     }
@@ -37,9 +43,7 @@ impl Keys {
     /// One of the user's keys.
     pub async fn key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
         let reading = session.authorized(TIMEOUT, true, |bearer| async move {
-            self.stack
-                .api_key(&bearer.registry, &bearer.token, Scope::Own, id)
-                .await
+            stack::api_keys::get(&self.stack, &bearer.registry, &bearer.token, Scope::Own, id).await
         });
         reading.await?.ok_or(KeyError::NotFound)
     }
@@ -63,10 +67,9 @@ impl Keys {
         let making = session.authorized(TIMEOUT, true, |bearer| {
             let new = &new;
             async move {
-                let made = self
-                    .stack
-                    .create_api_key(&bearer.registry, &bearer.token, new)
-                    .await?;
+                let made =
+                    stack::api_keys::create(&self.stack, &bearer.registry, &bearer.token, new)
+                        .await?;
                 Ok((made, bearer.registry))
             }
         });
@@ -86,7 +89,7 @@ impl Keys {
                 host: registry.to_string(),
                 reason: "its new API key is none".to_owned(),
             });
-            return Err(self.take_back(session, &key.api_key, None, cause).await);
+            return Err(key_rotation::take_back(self, session, &key.api_key, None, cause).await);
         }
         // It is of the registry that made it, wherever it is used first.
         session.remember_key(&key.secret);
@@ -97,9 +100,14 @@ impl Keys {
     pub async fn revoke(&self, session: &Session, which: &KeySelector) -> Result<(), KeyError> {
         let revoking = session.authorized(TIMEOUT, true, |bearer| async move {
             let revoked = which.as_revoked();
-            self.stack
-                .revoke_api_key(&bearer.registry, &bearer.token, Scope::Own, revoked)
-                .await
+            stack::api_keys::revoke(
+                &self.stack,
+                &bearer.registry,
+                &bearer.token,
+                Scope::Own,
+                revoked,
+            )
+            .await
         });
         let outcome = match (revoking.await, which) {
             // A key in the wrong hands must be revocable without a login, and
@@ -107,14 +115,16 @@ impl Keys {
             (Err(error), KeySelector::Secret(secret)) if is_somebody_elses(&error) => {
                 let own = secret.secret();
                 let by_itself = Revoked::Secret(own);
-                let trusted = session.known_registry().await.map_err(SessionError::from)?;
+                let trusted = session
+                    .registry_trust()
+                    .known()
+                    .await
+                    .map_err(SessionError::from)?;
                 let registry = match trusted {
                     Some(registry) => registry,
-                    None => session.registry_for_key().await?,
+                    None => session.registry_trust().for_key().await?,
                 };
-                match self
-                    .stack
-                    .revoke_api_key(&registry, own, Scope::Own, by_itself)
+                match stack::api_keys::revoke(&self.stack, &registry, own, Scope::Own, by_itself)
                     .await
                 {
                     Err(StackError::Unauthorized { .. }) => Err(KeyError::NotFound),
@@ -169,7 +179,7 @@ impl Keys {
         let Some((registry, secret)) = session.api_key().settled() else {
             return false;
         };
-        let answer = self.stack.me(&registry, &secret).await;
+        let answer = stack::me::get(&self.stack, &registry, &secret).await;
         matches!(answer, Err(StackError::Unauthorized { .. }))
     }
 }

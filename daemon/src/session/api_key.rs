@@ -40,7 +40,7 @@ impl Session {
                 }
                 KeyState::NoRegistryYet(serial) => serial,
             };
-            let registry = self.registry_for_key().await;
+            let registry = self.registry_trust().for_key().await;
             if let Some((token, identity)) = self.api_key.usable_at(serial, &registry) {
                 return Ok(Some(key(token, registry?, identity)));
             }
@@ -53,7 +53,7 @@ impl Session {
         let settled = self.api_key.registry();
         let registry = match settled {
             Some(registry) => Ok(registry),
-            None => self.registry_for_key().await,
+            None => self.registry_trust().for_key().await,
         };
         match self.api_key.usable_at(serial, &registry) {
             Some((token, identity)) => Ok(Some(key(token, registry?, identity))),
@@ -64,7 +64,7 @@ impl Session {
     /// The stack said of a key that it works; that of this registry is kept to.
     pub fn key_accepted(&self, bearer: &Bearer) {
         if self.api_key.accepted(&bearer.token, &bearer.registry) {
-            self.trust_registry(&bearer.registry);
+            self.registry_trust().trust_registry(&bearer.registry);
             self.remember_given_key(&bearer.token);
         }
     }
@@ -73,7 +73,7 @@ impl Session {
     /// which one's it is, it may be this one's from now on, also if another
     /// catalog's registry knew it first.
     pub fn remember_given_key(&self, key: &Secret) {
-        self.learn(CatalogPatch {
+        self.registry_trust().learn(CatalogPatch {
             api_keys: vec![SecretHash::of(key)],
             ..CatalogPatch::default()
         });

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use quilt_proto::wire::TokenKind;
 
-use super::session::interactive;
 use super::token_rotation::AccessToken;
 use super::{Bearer, RECHECK, Session, SessionError};
 use crate::clock::{Deadline, Moment};
-use crate::stack::StackError;
+use crate::stack::{self, StackError};
 
 /// For how long refusals rotate nothing after a rotation did not help, in
 /// seconds; twice as long each further time.
@@ -69,11 +68,13 @@ impl Session {
             return false;
         }
         is_about_token
-            || self
-                .dependencies
-                .stack
-                .rejects_bearer(&bearer.registry, &bearer.token, "")
-                .await
+            || stack::me::rejects_bearer(
+                &self.dependencies.stack,
+                &bearer.registry,
+                &bearer.token,
+                "",
+            )
+            .await
     }
 
     /// An answer to somebody the stack knows clears the doubts.
@@ -111,7 +112,7 @@ impl Session {
             return self.bearer(timeout).await;
         }
         let token = token.map_err(|error| self.not_refreshed(error))?;
-        Ok(interactive(token, refused.identity))
+        Ok(Bearer::of_login(token, refused.identity))
     }
 
     /// Why a refusal of the login's token rotates nothing, if that did not help
@@ -130,10 +131,7 @@ impl Session {
         if bearer.kind == TokenKind::ApiKey {
             // What a stack refuses to a key that it knows is about what was asked.
             let stack = &self.dependencies.stack;
-            if !stack
-                .rejects_bearer(&bearer.registry, &bearer.token, "")
-                .await
-            {
+            if !stack::me::rejects_bearer(stack, &bearer.registry, &bearer.token, "").await {
                 return refusal.into();
             }
             return self.key_rejected(bearer);

@@ -6,6 +6,7 @@ use quilt_proto::wire::TokenKind;
 use quilt_proto::{RegistryUrl, Secret, Timestamp};
 
 use super::Identity;
+use super::token_rotation::AccessToken;
 
 /// How long a caller who waits for an answer waits for a token that has to be
 /// fetched first.
@@ -30,4 +31,17 @@ pub struct Bearer {
     pub identity: Identity,
     /// It was taken up from the store, not just issued by the stack.
     pub is_from_store: bool,
+}
+
+impl Bearer {
+    pub(super) fn of_login(token: AccessToken, identity: Identity) -> Self {
+        Self {
+            token: token.token,
+            registry: token.registry,
+            expires_at: Some(token.expires_at),
+            kind: TokenKind::Interactive,
+            identity,
+            is_from_store: token.is_from_store,
+        }
+    }
 }

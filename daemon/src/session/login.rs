@@ -8,9 +8,9 @@ use quilt_proto::{RegistryHost, RegistryUrl, Secret};
 
 use super::token_rotation::{RECHECK, TOKENS};
 use super::unsaved_tokens::Unsaved;
-use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
+use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry, known_user, logout};
 use crate::clock::ClockSkew;
-use crate::stack::Tokens;
+use crate::stack::{self, Tokens};
 use crate::token_store::{LoginMethod, Record, Reservation, SecretHash};
 
 /// The longest code accepted, in bytes.
@@ -20,185 +20,187 @@ const MAX_CODE: usize = 16 * 1024;
 /// works.
 const SPENT: Duration = Duration::from_secs(10);
 
-impl Session {
-    /// Logs in with a pasted code, at a registry the user has agreed to.
-    pub async fn login(
-        self: &Arc<Self>,
-        code: &Secret,
-        accept: Option<&RegistryHost>,
-    ) -> Result<LoginOutcome, SessionError> {
-        let epoch = self.epoch();
-        let code = parse_code(code)?;
-        let trusted = self.verify_registry(accept).await?;
-        self.login_since(epoch, trusted, code).await
-    }
+/// Logs in with a pasted code, at a registry the user has agreed to.
+pub async fn with_code(
+    session: &Arc<Session>,
+    code: &Secret,
+    accept: Option<&RegistryHost>,
+) -> Result<LoginOutcome, SessionError> {
+    let epoch = session.epoch();
+    let code = parse_code(code)?;
+    let trusted = session.registry_trust().verify(accept).await?;
+    since(session, epoch, trusted, code).await
+}
 
-    /// Logs in with a code, there. Runs in a task of its own: a caller that
-    /// hangs up must not lose the tokens its code was exchanged for.
-    pub async fn login_at(
-        self: &Arc<Self>,
-        trusted: TrustedRegistry,
-        code: &Secret,
-    ) -> Result<LoginOutcome, SessionError> {
-        let code = parse_code(code)?;
-        self.login_since(self.epoch(), trusted, code).await
-    }
+/// Logs in with a code, there. Runs in a task of its own: a caller that
+/// hangs up must not lose the tokens its code was exchanged for.
+pub async fn with_code_at(
+    session: &Arc<Session>,
+    trusted: TrustedRegistry,
+    code: &Secret,
+) -> Result<LoginOutcome, SessionError> {
+    let code = parse_code(code)?;
+    since(session, session.epoch(), trusted, code).await
+}
 
-    async fn login_since(
-        self: &Arc<Self>,
-        epoch: Epoch,
-        trusted: TrustedRegistry,
-        code: Secret,
-    ) -> Result<LoginOutcome, SessionError> {
-        let session = Arc::clone(self);
-        let task = self
-            .dependencies
-            .tasks
-            .spawn(async move { session.exchange(epoch, &trusted, code).await });
-        // What the stack grants to one that was ended is taken back by the task.
-        tokio::select! {
-            biased;
-            ended = self.login_superseded(epoch) => Err(ended),
-            outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
+async fn since(
+    session: &Arc<Session>,
+    epoch: Epoch,
+    trusted: TrustedRegistry,
+    code: Secret,
+) -> Result<LoginOutcome, SessionError> {
+    let owned = Arc::clone(session);
+    let task = session
+        .dependencies
+        .tasks
+        .spawn(async move { exchange(&owned, epoch, &trusted, code).await });
+    // What the stack grants to one that was ended is taken back by the task.
+    tokio::select! {
+        biased;
+        ended = session.login_superseded(epoch) => Err(ended),
+        outcome = task => outcome.unwrap_or(Err(SessionError::Stopping)),
+    }
+}
+
+async fn exchange(
+    session: &Arc<Session>,
+    epoch: Epoch,
+    trusted: &TrustedRegistry,
+    code: Secret,
+) -> Result<LoginOutcome, SessionError> {
+    let registry_url = trusted.registry().clone();
+    session.registry_trust().still_trusted(trusted).await?;
+    let spent = SecretHash::of(&code);
+    if let Some(token) = token_of_login_by(session, &spent, &registry_url).await {
+        let so_far = known_user::last(session).await;
+        return Ok(LoginOutcome::of_login(session, trusted, &token, so_far).await);
+    }
+    let reservation = session.dependencies.store.reserve().await?;
+    let stack = &session.dependencies.stack;
+    let tokens = match stack::tokens::exchange(stack, &registry_url, &code).await {
+        Err(error) if error.rejects_token() => {
+            session.dependencies.clock.sleep(RECHECK).await;
+            stack::tokens::exchange(stack, &registry_url, &code).await
         }
-    }
+        outcome => outcome,
+    };
+    let Tokens {
+        access_token,
+        refresh_token,
+        expires_at,
+    } = tokens?;
+    let record = Record {
+        registry_url,
+        login_id: new_login_id(),
+        method: LoginMethod::Code,
+        refresh_token: refresh_token.unwrap_or(code),
+        access_token,
+        access_token_expires_at: expires_at,
+        obtained_at: session.dependencies.clock.now().wall,
+        ended: false,
+        ended_at: None,
+        role_switches: 0,
+    };
+    let login = record.login_id.clone();
+    let outcome = adopt(session, epoch, trusted, record, reservation).await?;
+    session.state.lock().spent_code = Some((login, spent));
+    Ok(outcome)
+}
 
-    async fn exchange(
-        self: &Arc<Self>,
-        epoch: Epoch,
-        trusted: &TrustedRegistry,
-        code: Secret,
-    ) -> Result<LoginOutcome, SessionError> {
-        let registry_url = trusted.registry().clone();
-        self.still_trusted(trusted).await?;
-        let spent = SecretHash::of(&code);
-        if let Some(token) = self.token_of_login_by(&spent, &registry_url).await {
-            let so_far = self.last_user().await;
-            return Ok(self.login_outcome(trusted, &token, so_far).await);
-        }
-        let reservation = self.dependencies.store.reserve().await?;
-        let stack = &self.dependencies.stack;
-        let tokens = match stack.exchange(&registry_url, &code).await {
-            Err(error) if error.rejects_token() => {
-                self.dependencies.clock.sleep(RECHECK).await;
-                stack.exchange(&registry_url, &code).await
-            }
-            outcome => outcome,
-        };
-        let Tokens {
-            access_token,
-            refresh_token,
-            expires_at,
-        } = tokens?;
-        let record = Record {
-            registry_url,
-            login_id: new_login_id(),
-            method: LoginMethod::Code,
-            refresh_token: refresh_token.unwrap_or(code),
-            access_token,
-            access_token_expires_at: expires_at,
-            obtained_at: self.dependencies.clock.now().wall,
-            ended: false,
-            ended_at: None,
+/// The access token, where the login there is was made with this very code: a
+/// stack that is shown it again takes it for stolen, and ends the login (RFC
+/// 9700, 4.14.2). Nothing where the login does not work.
+async fn token_of_login_by(
+    session: &Session,
+    code: &SecretHash,
+    registry: &RegistryUrl,
+) -> Option<Secret> {
+    let is_same = {
+        let state = session.state.lock();
+        let login = state.login.as_ref()?;
+        let (by, spent) = state.spent_code.as_ref()?;
+        *by == login.id && spent == code
+    };
+    // Asking for a token may renew it: not for a login that is replaced.
+    if !is_same {
+        return None;
+    }
+    let token = session.tokens.value(SPENT).await.ok()?;
+    (token.registry == *registry).then(|| token.token.clone())
+}
+
+/// Stores a fresh login, makes it this session's, and asks whose it is.
+/// One that a logout ended meanwhile is given back.
+pub(super) async fn adopt(
+    session: &Arc<Session>,
+    epoch: Epoch,
+    trusted: &TrustedRegistry,
+    record: Record,
+    reservation: Reservation,
+) -> Result<LoginOutcome, SessionError> {
+    if let Err(changed) = session.registry_trust().still_trusted(trusted).await {
+        logout::revoke(session, &record).await;
+        return Err(changed);
+    }
+    let now = session.dependencies.clock.now().wall;
+    // Nothing of a login that does not come about takes the place of another.
+    if let Err(skew) = ClockSkew::check(TOKENS, record.access_token_expires_at, now) {
+        logout::revoke(session, &record).await;
+        return Err(skew.into());
+    }
+    let so_far = known_user::last(session).await;
+    let token = record.access_token.clone();
+    let owned = Arc::clone(session);
+    let settling = async move { settle(&owned, epoch, record, reservation).await };
+    session.change(settling, SessionError::Store).await?;
+    session.registry_trust().trust(trusted);
+    let outcome = LoginOutcome::of_login(session, trusted, &token, so_far).await;
+    session.registry_trust().keep_notes().await;
+    Ok(outcome)
+}
+
+/// Makes a fresh login this session's, unless a logout ended it.
+pub(super) async fn settle(
+    session: &Session,
+    epoch: Epoch,
+    record: Record,
+    reservation: Reservation,
+) -> Result<(), SessionError> {
+    let turn = session.epochs.lock().await;
+    if session.epochs.is_login_superseded(epoch) {
+        drop(turn);
+        logout::revoke(session, &record).await;
+        return Err(session.superseded());
+    }
+    settle_login(session, record, reservation).await
+}
+
+/// In its turn.
+async fn settle_login(
+    session: &Session,
+    record: Record,
+    reservation: Reservation,
+) -> Result<(), SessionError> {
+    let unsaved = Unsaved {
+        record: record.clone(),
+        is_login: true,
+        doubted_since: None,
+    };
+    if let Err(error) = session.source.save(unsaved, reservation).await {
+        // The code is spent, so the tokens stay here until they can be stored;
+        // meanwhile nobody uses them.
+        session.state.lock().login = Some(super::session::Login {
+            id: record.login_id,
             role_switches: 0,
-        };
-        let login = record.login_id.clone();
-        let outcome = self.adopt(epoch, trusted, record, reservation).await?;
-        self.state.lock().spent_code = Some((login, spent));
-        Ok(outcome)
+        });
+        session.tokens.reset();
+        session.change_identity();
+        // Nobody may ask for long, nor may a restart come first.
+        session.tokens.prepare();
+        return Err(error.into());
     }
-
-    /// The access token, where the login there is was made with this very code: a
-    /// stack that is shown it again takes it for stolen, and ends the login (RFC
-    /// 9700, 4.14.2). Nothing where the login does not work.
-    async fn token_of_login_by(&self, code: &SecretHash, registry: &RegistryUrl) -> Option<Secret> {
-        let is_same = {
-            let state = self.state.lock();
-            let login = state.login.as_ref()?;
-            let (by, spent) = state.spent_code.as_ref()?;
-            *by == login.id && spent == code
-        };
-        // Asking for a token may renew it: not for a login that is replaced.
-        if !is_same {
-            return None;
-        }
-        let token = self.tokens.value(SPENT).await.ok()?;
-        (token.registry == *registry).then(|| token.token.clone())
-    }
-
-    /// Stores a fresh login, makes it this session's, and asks whose it is.
-    /// One that a logout ended meanwhile is given back.
-    pub(super) async fn adopt(
-        self: &Arc<Self>,
-        epoch: Epoch,
-        trusted: &TrustedRegistry,
-        record: Record,
-        reservation: Reservation,
-    ) -> Result<LoginOutcome, SessionError> {
-        if let Err(changed) = self.still_trusted(trusted).await {
-            self.revoke(&record).await;
-            return Err(changed);
-        }
-        let now = self.dependencies.clock.now().wall;
-        // Nothing of a login that does not come about takes the place of another.
-        if let Err(skew) = ClockSkew::check(TOKENS, record.access_token_expires_at, now) {
-            self.revoke(&record).await;
-            return Err(skew.into());
-        }
-        let so_far = self.last_user().await;
-        let token = record.access_token.clone();
-        let session = Arc::clone(self);
-        let settling = async move { session.settle(epoch, record, reservation).await };
-        self.change(settling, SessionError::Store).await?;
-        self.trust(trusted);
-        let outcome = self.login_outcome(trusted, &token, so_far).await;
-        self.keep_notes().await;
-        Ok(outcome)
-    }
-
-    /// Makes a fresh login this session's, unless a logout ended it.
-    pub(super) async fn settle(
-        &self,
-        epoch: Epoch,
-        record: Record,
-        reservation: Reservation,
-    ) -> Result<(), SessionError> {
-        let turn = self.epochs.lock().await;
-        if self.epochs.is_login_superseded(epoch) {
-            drop(turn);
-            self.revoke(&record).await;
-            return Err(self.superseded());
-        }
-        self.settle_login(record, reservation).await
-    }
-
-    /// In its turn.
-    async fn settle_login(
-        &self,
-        record: Record,
-        reservation: Reservation,
-    ) -> Result<(), SessionError> {
-        let unsaved = Unsaved {
-            record: record.clone(),
-            is_login: true,
-            doubted_since: None,
-        };
-        if let Err(error) = self.source.save(unsaved, reservation).await {
-            // The code is spent, so the tokens stay here until they can be stored;
-            // meanwhile nobody uses them.
-            self.state.lock().login = Some(super::session::Login {
-                id: record.login_id,
-                role_switches: 0,
-            });
-            self.tokens.reset();
-            self.change_identity();
-            // Nobody may ask for long, nor may a restart come first.
-            self.tokens.prepare();
-            return Err(error.into());
-        }
-        self.begin(record);
-        Ok(())
-    }
+    session.begin(record);
+    Ok(())
 }
 
 /// A code is one run of visible ASCII; white space around it comes from copying.

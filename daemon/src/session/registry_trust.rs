@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use quilt_proto::aws::Region;
-use quilt_proto::{RegistryHost, RegistryUrl};
+use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl};
 
-use super::{Session, SessionError};
+use super::{Dependencies, SessionError};
 use crate::stack::StackConfig;
 use crate::token_store::{CatalogPatch, StoreError};
 
@@ -18,7 +18,7 @@ use crate::token_store::{CatalogPatch, StoreError};
 const REGION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A registry that a secret may be sent to now. There is no other way to get
-/// one than to ask [`Session::verify_registry`].
+/// one than to ask [`RegistryTrust::verify`].
 #[derive(Clone, Debug)]
 pub struct TrustedRegistry {
     published: StackConfig,
@@ -38,11 +38,24 @@ impl TrustedRegistry {
     }
 }
 
-impl Session {
+/// Which registry one catalog's secrets go to, and what else is believed of it.
+pub struct RegistryTrust {
+    catalog: CatalogUrl,
+    dependencies: Dependencies,
+}
+
+impl RegistryTrust {
+    pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
+        Self {
+            catalog,
+            dependencies,
+        }
+    }
+
     /// Asks the catalog where its registry is, before a secret is sent there.
     /// `accept` is the host that the user agreed to, if any was asked about.
     /// Keeps nothing.
-    pub async fn verify_registry(
+    pub async fn verify(
         &self,
         accept: Option<&RegistryHost>,
     ) -> Result<TrustedRegistry, SessionError> {
@@ -59,7 +72,7 @@ impl Session {
     /// remembered where one has succeeded at that registry.
     async fn discovered(&self) -> Result<(StackConfig, bool), SessionError> {
         let published = self.dependencies.stack.discover(&self.catalog).await?;
-        let is_believed = match self.known_registry().await {
+        let is_believed = match self.known().await {
             Ok(Some(known)) if known.is_same_server(&published.registry_url) => {
                 self.remember_region(published.region.as_ref());
                 true
@@ -160,7 +173,7 @@ impl Session {
     /// since this one was asked about: a login may take minutes, and another one
     /// has succeeded elsewhere meanwhile.
     pub async fn still_trusted(&self, trusted: &TrustedRegistry) -> Result<(), SessionError> {
-        match self.known_registry().await? {
+        match self.known().await? {
             Some(known)
                 if Some(&known) != trusted.so_far.as_ref()
                     && !known.is_same_server(trusted.registry()) =>
@@ -173,7 +186,7 @@ impl Session {
 
     /// Where secrets of this catalog go: where a login or key succeeded last,
     /// or what the user agreed to since.
-    pub async fn known_registry(&self) -> Result<Option<RegistryUrl>, StoreError> {
+    pub async fn known(&self) -> Result<Option<RegistryUrl>, StoreError> {
         Ok(self
             .dependencies
             .store
@@ -184,8 +197,8 @@ impl Session {
 
     /// Takes the user's word for where the catalog's registry is now. What is
     /// logged in stays where it is.
-    pub async fn accept_registry(&self, host: &RegistryHost) -> Result<(), SessionError> {
-        let trusted = self.verify_registry(Some(host)).await?;
+    pub async fn accept(&self, host: &RegistryHost) -> Result<(), SessionError> {
+        let trusted = self.verify(Some(host)).await?;
         self.trust(&trusted);
         Ok(())
     }
@@ -208,13 +221,12 @@ impl Session {
     /// Where a key goes that has not succeeded here yet: that of a daemon which
     /// just started, one that shall revoke itself. The trusted registry where
     /// the catalog cannot be asked.
-    pub async fn registry_for_key(&self) -> Result<RegistryUrl, SessionError> {
-        match self.verify_registry(None).await {
+    pub async fn for_key(&self) -> Result<RegistryUrl, SessionError> {
+        match self.verify(None).await {
             Ok(trusted) => Ok(trusted.published.registry_url),
-            Err(SessionError::Stack(error)) => self
-                .known_registry()
-                .await?
-                .ok_or(SessionError::Stack(error)),
+            Err(SessionError::Stack(error)) => {
+                self.known().await?.ok_or(SessionError::Stack(error))
+            }
             Err(error) => Err(error),
         }
     }

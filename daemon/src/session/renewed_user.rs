@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::LoginOutcome;
 use super::SessionError;
 use super::token_rotation::TokenSource;
-use crate::stack::StackError;
+use crate::stack::{self, StackError};
 use crate::token_store::Record;
 
 /// With padding or without: not everybody reads RFC 7515.
@@ -64,7 +64,7 @@ impl TokenSource {
     }
 
     async fn whose(&self, record: &Record, token: &Secret) -> Result<String, SessionError> {
-        let asked = self.dependencies.stack.me(&record.registry_url, token);
+        let asked = stack::me::get(&self.dependencies.stack, &record.registry_url, token);
         let slow = |_| SessionError::Slow(self.catalog.clone());
         let me = tokio::time::timeout(TIMEOUT, asked).await.map_err(slow)?;
         Ok(LoginOutcome::name(&me?))

@@ -7,7 +7,7 @@ use quilt_proto::wire::Me;
 use quilt_proto::{CatalogUrl, quoted};
 
 use super::{Session, SessionError, Sessions};
-use crate::stack::StackError;
+use crate::stack::{self, StackError};
 use crate::token_store::{Document, Reservation, StoreError};
 
 /// How long to wait for a token that has to be fetched first.
@@ -25,7 +25,7 @@ impl Sessions {
         let (sessions, session) = (Arc::clone(self), Arc::clone(session));
         let task = self.dependencies.tasks.spawn(async move {
             let before = session.identity();
-            let switched = session.switch(&role).await;
+            let switched = switch(&session, &role).await;
             if session.identity() != before {
                 sessions.tell_siblings(&session).await;
             }
@@ -37,13 +37,13 @@ impl Sessions {
     /// Everything obtained so far is another role's, here and in other daemons
     /// on the same store: the role was switched by somebody else.
     pub async fn role_switched(&self, session: &Arc<Session>) {
-        session.role_switched().await;
+        role_switched(session).await;
         self.tell_siblings(session).await;
     }
 
     async fn tell_siblings(&self, session: &Session) {
         for sibling in self.siblings(session) {
-            sibling.role_switched().await;
+            role_switched(&sibling).await;
         }
     }
 
@@ -60,75 +60,71 @@ impl Sessions {
     }
 }
 
-impl Session {
-    async fn switch(self: &Arc<Self>, role: &str) -> Result<Me, SessionError> {
-        // Other daemons have to be told: without room for that, nothing is done.
-        let is_login = self.state.lock().login.is_some();
-        let reservation = if is_login {
-            self.dependencies.store.reserve().await?
-        } else {
-            Reservation::default()
-        };
-        let stack = &self.dependencies.stack;
-        let switched = self
-            .authorized(TIMEOUT, true, |bearer| async move {
-                stack
-                    .switch_role(&bearer.registry, &bearer.token, role)
-                    .await
-            })
-            .await;
-        // Whatever else the stack says, it may have done it first.
-        if let Err(SessionError::Stack(StackError::Unreachable { failure, .. })) = &switched
-            && failure.is_before_request()
-        {
-            return switched;
-        }
-        let told = self.tell(reservation).await;
-        let switched = switched?;
-        told?;
-        if switched.role.as_deref() == Some(role) {
-            return Ok(switched);
-        }
-        let now = switched
-            .role
-            .as_deref()
-            .map_or("none".to_owned(), |role| quoted::name(role).to_string());
-        Err(SessionError::Stack(StackError::Invalid {
-            host: self.catalog.to_string(),
-            reason: format!("it says that your role is {now}"),
-        }))
+async fn switch(session: &Arc<Session>, role: &str) -> Result<Me, SessionError> {
+    // Other daemons have to be told: without room for that, nothing is done.
+    let is_login = session.state.lock().login.is_some();
+    let reservation = if is_login {
+        session.dependencies.store.reserve().await?
+    } else {
+        Reservation::default()
+    };
+    let stack = &session.dependencies.stack;
+    let switched = session
+        .authorized(TIMEOUT, true, |bearer| async move {
+            stack::me::switch_role(stack, &bearer.registry, &bearer.token, role).await
+        })
+        .await;
+    // Whatever else the stack says, it may have done it first.
+    if let Err(SessionError::Stack(StackError::Unreachable { failure, .. })) = &switched
+        && failure.is_before_request()
+    {
+        return switched;
     }
+    let told = tell(session, reservation).await;
+    let switched = switched?;
+    told?;
+    if switched.role.as_deref() == Some(role) {
+        return Ok(switched);
+    }
+    let now = switched
+        .role
+        .as_deref()
+        .map_or("none".to_owned(), |role| quoted::name(role).to_string());
+    Err(SessionError::Stack(StackError::Invalid {
+        host: session.catalog.to_string(),
+        reason: format!("it says that your role is {now}"),
+    }))
+}
 
-    async fn role_switched(self: &Arc<Self>) {
-        if let Err(error) = self.tell(Reservation::default()).await {
-            tracing::warn!("cannot note that the role was switched: {error}");
-        }
+async fn role_switched(session: &Arc<Session>) {
+    if let Err(error) = tell(session, Reservation::default()).await {
+        tracing::warn!("cannot note that the role was switched: {error}");
     }
+}
 
-    async fn tell(self: &Arc<Self>, reservation: Reservation) -> Result<(), SessionError> {
-        self.change_identity();
-        let session = Arc::clone(self);
-        let telling = async move {
-            let told = session.tell_switched(reservation).await;
-            told.map_err(SessionError::HalfSwitched)
-        };
-        self.change(telling, SessionError::HalfSwitched).await
-    }
+async fn tell(session: &Arc<Session>, reservation: Reservation) -> Result<(), SessionError> {
+    session.change_identity();
+    let owned = Arc::clone(session);
+    let telling = async move {
+        let told = tell_switched(&owned, reservation).await;
+        told.map_err(SessionError::HalfSwitched)
+    };
+    session.change(telling, SessionError::HalfSwitched).await
+}
 
-    async fn tell_switched(&self, reservation: Reservation) -> Result<(), StoreError> {
-        let _turn = self.epochs.lock().await;
-        let count = |document: &mut Document| {
-            let record = document.sessions.get_mut(&self.catalog)?;
-            record.role_switches += 1;
-            Some((record.login_id.clone(), record.role_switches))
-        };
-        let store = &self.dependencies.store;
-        if let Some((id, count)) = store.update(reservation, count).await?
-            && let Some(login) = &mut self.state.lock().login
-            && login.id == id
-        {
-            login.role_switches = count;
-        }
-        Ok(())
+async fn tell_switched(session: &Session, reservation: Reservation) -> Result<(), StoreError> {
+    let _turn = session.epochs.lock().await;
+    let count = |document: &mut Document| {
+        let record = document.sessions.get_mut(&session.catalog)?;
+        record.role_switches += 1;
+        Some((record.login_id.clone(), record.role_switches))
+    };
+    let store = &session.dependencies.store;
+    if let Some((id, count)) = store.update(reservation, count).await?
+        && let Some(login) = &mut session.state.lock().login
+        && login.id == id
+    {
+        login.role_switches = count;
     }
+    Ok(())
 }

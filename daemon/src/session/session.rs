@@ -14,7 +14,7 @@ use super::authorized_request::RefusalBackoff;
 use super::epoch::Epochs;
 use super::identity::Announcer;
 use super::token_rotation::{AccessToken, TokenSource};
-use super::{Bearer, Dependencies, Identity, KeySerial, SessionError};
+use super::{Bearer, Dependencies, Identity, KeySerial, RegistryTrust, SessionError};
 use crate::refresh::{Policy, RefreshContext, RefreshError, Refresher};
 use crate::token_store::{KeptUser, Record, SecretHash, StoreError};
 
@@ -26,6 +26,7 @@ pub struct Session {
     pub(super) source: Arc<TokenSource>,
     pub(super) epochs: Epochs,
     pub(super) api_key: ApiKeySlot,
+    registry_trust: RegistryTrust,
     pub(super) state: Mutex<State>,
     identity: Announcer,
 }
@@ -61,6 +62,7 @@ pub(super) struct Login {
 impl Session {
     pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
         let identity = Announcer::new(dependencies.events.clone());
+        let registry_trust = RegistryTrust::new(catalog.clone(), dependencies.clone());
         let source = Arc::new(TokenSource::new(catalog.clone(), dependencies.clone()));
         let tokens = Refresher::new(
             Arc::clone(&source),
@@ -80,6 +82,7 @@ impl Session {
             source,
             epochs: Epochs::default(),
             api_key: ApiKeySlot::new(identity.clone()),
+            registry_trust,
             state: Mutex::default(),
             identity,
         }
@@ -138,6 +141,11 @@ impl Session {
         &self.api_key
     }
 
+    /// Which registry its secrets go to.
+    pub fn registry_trust(&self) -> &RegistryTrust {
+        &self.registry_trust
+    }
+
     /// Takes up a login from the store. A token near its end is not taken up:
     /// how long it was issued for, and so how old it may be, is not stored.
     pub(super) fn resume(&self, record: Record) {
@@ -168,6 +176,22 @@ impl Session {
         } else {
             self.tokens.invalidate(error);
         }
+    }
+
+    /// Ends the login here. It is not taken up again from the store.
+    pub(super) fn end(&self) {
+        {
+            let mut state = self.state.lock();
+            state.refusal_backoff = None;
+            state.logged_out_id = state
+                .login
+                .take()
+                .map(|login| login.id)
+                .or(state.logged_out_id.take());
+        }
+        self.tokens
+            .invalidate(SessionError::LoggedOut(self.catalog.clone()));
+        self.change_identity();
     }
 
     /// Takes up a login the stack has just granted.
@@ -237,7 +261,7 @@ impl Session {
                 let token = token.map_err(|error| self.not_refreshed(error));
                 return match token {
                     Err(SessionError::LoggedOut(_)) => Err(self.logged_out()),
-                    token => Ok(interactive(token?, identity)),
+                    token => Ok(Bearer::of_login(token?, identity)),
                 };
             }
             if Instant::now() >= deadline {
@@ -362,16 +386,5 @@ impl Session {
                 Err(why.unwrap_or_else(|| SessionError::Expired(self.catalog.clone())))
             }
         }
-    }
-}
-
-pub(super) fn interactive(token: AccessToken, identity: Identity) -> Bearer {
-    Bearer {
-        token: token.token,
-        registry: token.registry,
-        expires_at: Some(token.expires_at),
-        kind: TokenKind::Interactive,
-        identity,
-        is_from_store: token.is_from_store,
     }
 }

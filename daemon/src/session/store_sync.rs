@@ -43,8 +43,8 @@ impl Sessions {
         }
         for session in self.all() {
             let record = document.sessions.get(session.catalog());
-            if session.differs_from(record) {
-                session.sync().await?;
+            if differs_from(&session, record) {
+                sync(&session).await?;
             }
         }
         *self.seen.lock() = stamp;
@@ -52,88 +52,86 @@ impl Sessions {
     }
 }
 
-impl Session {
-    /// Whether what is stored of this session is not what is here.
-    fn differs_from(&self, record: Option<&Record>) -> bool {
-        let over = self.is_over();
-        let state = self.state.lock();
-        match (&state.login, record) {
-            (None, None) => false,
-            (Some(login), Some(record)) => {
-                login.id != record.login_id
-                    || login.role_switches != record.role_switches
-                    || over != record.ended
-            }
-            _ => true,
+/// Whether what is stored of this session is not what is here.
+fn differs_from(session: &Session, record: Option<&Record>) -> bool {
+    let over = is_over(session);
+    let state = session.state.lock();
+    match (&state.login, record) {
+        (None, None) => false,
+        (Some(login), Some(record)) => {
+            login.id != record.login_id
+                || login.role_switches != record.role_switches
+                || over != record.ended
         }
+        _ => true,
     }
+}
 
-    /// Takes over what is stored of this session, in its turn: what is logged
-    /// in or out of here meanwhile is no news.
-    async fn sync(&self) -> Result<(), StoreError> {
-        let _turn = self.epochs.lock().await;
-        let mut document = self.dependencies.store.look().await?;
-        self.apply_record(document.sessions.remove(&self.catalog));
-        Ok(())
+/// Takes over what is stored of this session, in its turn: what is logged
+/// in or out of here meanwhile is no news.
+async fn sync(session: &Session) -> Result<(), StoreError> {
+    let _turn = session.epochs.lock().await;
+    let mut document = session.dependencies.store.look().await?;
+    apply_record(session, document.sessions.remove(&session.catalog));
+    Ok(())
+}
+
+/// An API key stays where it was set.
+fn apply_record(session: &Session, record: Option<Record>) {
+    session.source.drop_if_replaced(record.as_ref());
+    if session.source.has_unsaved_login() {
+        return;
     }
-
-    /// An API key stays where it was set.
-    fn apply_record(&self, record: Option<Record>) {
-        self.source.drop_if_replaced(record.as_ref());
-        if self.source.has_unsaved_login() {
-            return;
+    let (login, forgotten) = {
+        let state = session.state.lock();
+        let login = state.login.as_ref();
+        let login = login.map(|login| (login.id.clone(), login.role_switches));
+        (login, state.logged_out_id.clone())
+    };
+    match (login, record) {
+        (None, Some(record)) if forgotten.as_ref() != Some(&record.login_id) => {
+            tracing::info!(catalog = %session.catalog, "another quiltd logged in");
+            session.resume(record);
         }
-        let (login, forgotten) = {
-            let state = self.state.lock();
-            let login = state.login.as_ref();
-            let login = login.map(|login| (login.id.clone(), login.role_switches));
-            (login, state.logged_out_id.clone())
-        };
-        match (login, record) {
-            (None, Some(record)) if forgotten.as_ref() != Some(&record.login_id) => {
-                tracing::info!(catalog = %self.catalog, "another quiltd logged in");
-                self.resume(record);
-            }
-            (None, _) => {}
-            (Some(_), None) => {
-                tracing::info!(catalog = %self.catalog, "another quiltd logged out");
-                self.end();
-            }
-            (Some((id, _)), Some(record)) if id != record.login_id => {
-                tracing::info!(catalog = %self.catalog, "another quiltd logged in anew");
-                self.resume(record);
-            }
-            (Some((id, switches)), Some(record)) => self.apply_same_login(&id, switches, record),
+        (None, _) => {}
+        (Some(_), None) => {
+            tracing::info!(catalog = %session.catalog, "another quiltd logged out");
+            session.end();
         }
-    }
-
-    /// Whether the stack ended the login in use.
-    fn is_over(&self) -> bool {
-        let error = self.tokens.snapshot().last_error;
-        error.is_some_and(|error| error.is_end_of_login())
-    }
-
-    /// The same login: it may have ended or come back, or act in another role.
-    fn apply_same_login(&self, id: &str, switches: u64, record: Record) {
-        match (self.is_over(), record.ended) {
-            (false, true) => {
-                self.end_by_stack(&record);
-                self.change_identity();
-            }
-            (true, false) => {
-                tracing::info!(catalog = %self.catalog, "another quiltd has the session back");
-                self.resume(record);
-            }
-            _ if record.role_switches > switches => {
-                if let Some(login) = &mut self.state.lock().login
-                    && login.id == id
-                {
-                    login.role_switches = record.role_switches;
-                }
-                tracing::info!(catalog = %self.catalog, "another quiltd switched the role");
-                self.change_identity();
-            }
-            _ => {}
+        (Some((id, _)), Some(record)) if id != record.login_id => {
+            tracing::info!(catalog = %session.catalog, "another quiltd logged in anew");
+            session.resume(record);
         }
+        (Some((id, switches)), Some(record)) => apply_same_login(session, &id, switches, record),
+    }
+}
+
+/// Whether the stack ended the login in use.
+fn is_over(session: &Session) -> bool {
+    let error = session.tokens.snapshot().last_error;
+    error.is_some_and(|error| error.is_end_of_login())
+}
+
+/// The same login: it may have ended or come back, or act in another role.
+fn apply_same_login(session: &Session, id: &str, switches: u64, record: Record) {
+    match (is_over(session), record.ended) {
+        (false, true) => {
+            session.end_by_stack(&record);
+            session.change_identity();
+        }
+        (true, false) => {
+            tracing::info!(catalog = %session.catalog, "another quiltd has the session back");
+            session.resume(record);
+        }
+        _ if record.role_switches > switches => {
+            if let Some(login) = &mut session.state.lock().login
+                && login.id == id
+            {
+                login.role_switches = record.role_switches;
+            }
+            tracing::info!(catalog = %session.catalog, "another quiltd switched the role");
+            session.change_identity();
+        }
+        _ => {}
     }
 }

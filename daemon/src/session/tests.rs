@@ -94,7 +94,7 @@ async fn a_key_stays_with_the_catalog_that_knew_it_first_whichever_daemon_is_ask
     for name in ["a", "b"] {
         let session = sessions.session(&catalog(name));
         session.remember_key(key.secret());
-        session.keep_notes().await;
+        session.registry_trust().keep_notes().await;
     }
     assert_eq!(sessions.catalogs_of_key(&key), [catalog("a")]);
     assert_eq!(here().await.catalogs_of_key(&key), [catalog("a")]);
@@ -240,8 +240,10 @@ async fn an_oauth_server_is_looked_for_only_where_the_stack_has_names() {
         let stack = StackClient::default().over(Arc::<Asked>::clone(&wire));
         let sessions = sessions_over(stack, Store::in_memory()).await;
         let session = sessions.session(&catalog.parse().unwrap());
-        session.trust_registry(&registry.parse().unwrap());
-        let found = session.connect(None).await;
+        session
+            .registry_trust()
+            .trust_registry(&registry.parse().unwrap());
+        let found = web_login::find_connect(&session, None).await;
         let named = wire.0.lock().first().cloned();
         assert_eq!(named.as_deref(), asked, "{catalog}");
         let none = matches!(found, Err(SessionError::NoConnect(_)));

@@ -11,7 +11,7 @@ use super::unsaved_tokens::Unsaved;
 use super::{Dependencies, SessionError};
 use crate::clock::ClockSkew;
 use crate::refresh::{Expires, Failure, Policy, Source};
-use crate::stack::{StackError, Tokens};
+use crate::stack::{self, StackError, Tokens};
 use crate::token_store::{LockGuard, LoginMethod, Record, Reservation, StoreError};
 
 /// What expires, in words.
@@ -162,9 +162,7 @@ impl TokenSource {
         let stack = &self.dependencies.stack;
         match &record.method {
             LoginMethod::Code => {
-                stack
-                    .exchange(&record.registry_url, &record.refresh_token)
-                    .await
+                stack::tokens::exchange(stack, &record.registry_url, &record.refresh_token).await
             }
             LoginMethod::OAuth {
                 client_id,
@@ -172,8 +170,7 @@ impl TokenSource {
                 ..
             } => {
                 let now = self.dependencies.clock.now().wall;
-                stack
-                    .oauth_refresh(token_endpoint, client_id, &record.refresh_token, now)
+                stack::tokens::refresh(stack, token_endpoint, client_id, &record.refresh_token, now)
                     .await
             }
         }

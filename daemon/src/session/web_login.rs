@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::Url;
 
-use super::login::new_login_id;
+use super::login::{self, new_login_id};
 use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::stack::{
-    Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
+    self, Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
 };
 use crate::token_store::{LoginMethod, OAuthClient, Record, Reservation};
 
@@ -59,20 +59,18 @@ pub struct WebLogin {
     authorize_url: String,
 }
 
-impl Session {
-    /// Finds the stack's OAuth server: at `connect`, else in its usual place.
-    pub async fn connect(&self, connect: Option<CatalogUrl>) -> Result<Connect, SessionError> {
-        let (catalog, epoch) = (&self.catalog, self.epoch());
-        let connect = match connect {
-            Some(connect) => connect,
-            None => self.usual_connect().await?,
-        };
-        let server = match self
-            .dependencies
-            .stack
-            .oauth_server(&connect, catalog)
-            .await
-        {
+/// Finds the stack's OAuth server: at `connect`, else in its usual place.
+pub async fn find_connect(
+    session: &Session,
+    connect: Option<CatalogUrl>,
+) -> Result<Connect, SessionError> {
+    let (catalog, epoch) = (&session.catalog, session.epoch());
+    let connect = match connect {
+        Some(connect) => connect,
+        None => usual_connect(session).await?,
+    };
+    let server =
+        match stack::oauth::find_server(&session.dependencies.stack, &connect, catalog).await {
             Err(
                 StackError::Refused { .. }
                 | StackError::Unauthorized { .. }
@@ -83,113 +81,110 @@ impl Session {
             }
             server => server?,
         };
-        let mut stored = self.dependencies.store.look().await?;
-        Ok(Connect {
-            registered: stored.oauth_clients.remove(&server.issuer),
-            server,
-            epoch,
-        })
-    }
+    let mut stored = session.dependencies.store.look().await?;
+    Ok(Connect {
+        registered: stored.oauth_clients.remove(&server.issuer),
+        server,
+        epoch,
+    })
+}
 
-    /// Where the OAuth server is as a rule. That name is the stack's own as far
-    /// as its registry has such a name, too: nobody else has the domain, then.
-    async fn usual_connect(&self) -> Result<CatalogUrl, SessionError> {
-        let none = || SessionError::NoConnect(self.catalog.clone());
-        let usual = usual_connect_url(&self.catalog).ok_or_else(none)?;
-        if origin(usual.as_str()) == origin(self.catalog.as_str()) {
-            return Ok(usual);
-        }
-        let registry = match self.known_registry().await? {
-            Some(registry) => registry,
-            None => self.published().await?.registry_url,
-        };
-        if are_siblings(&usual, &registry) {
-            Ok(usual)
-        } else {
-            Err(none())
-        }
+/// Where the OAuth server is as a rule. That name is the stack's own as far
+/// as its registry has such a name, too: nobody else has the domain, then.
+async fn usual_connect(session: &Session) -> Result<CatalogUrl, SessionError> {
+    let none = || SessionError::NoConnect(session.catalog.clone());
+    let usual = usual_connect_url(&session.catalog).ok_or_else(none)?;
+    if origin(usual.as_str()) == origin(session.catalog.as_str()) {
+        return Ok(usual);
     }
-
-    /// Prepares a login that comes back to `redirect`, registering it
-    /// where that was not done before, at a registry the user has agreed to.
-    pub async fn web_login(
-        self: &Arc<Self>,
-        connect: Connect,
-        redirect: Redirect,
-        accept: Option<&RegistryHost>,
-    ) -> Result<WebLogin, SessionError> {
-        let Connect {
-            server,
-            registered,
-            epoch,
-        } = connect;
-        let trusted = self.verify_registry(accept).await?;
-        let client = match registered {
-            Some(client) if client.unused_redirect_uris.contains(&redirect.uri) => {
-                self.spend_redirect(&server, client, redirect.uri).await
-            }
-            _ => self.register(&server, redirect).await?,
-        };
-        let (state, verifier) = (random()?, random()?);
-        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()));
-        let request = Authorization {
-            client_id: &client.client_id,
-            redirect_uri: &client.redirect_uri,
-            challenge: &challenge,
-            state: state.expose(),
-        };
-        let authorize_url = authorize_url(&self.catalog, &request)
-            .ok_or_else(|| SessionError::NoConnect(self.catalog.clone()))?;
-        Ok(WebLogin {
-            session: Arc::clone(self),
-            epoch,
-            server,
-            client,
-            trusted,
-            state,
-            verifier,
-            authorize_url,
-        })
+    let registry = match session.registry_trust().known().await? {
+        Some(registry) => registry,
+        None => session.registry_trust().published().await?.registry_url,
+    };
+    if are_siblings(&usual, &registry) {
+        Ok(usual)
+    } else {
+        Err(none())
     }
+}
 
-    async fn register(
-        &self,
-        server: &OAuthServer,
-        redirect: Redirect,
-    ) -> Result<OAuthClient, SessionError> {
-        let Redirect { uri, spare } = redirect;
-        let all = spare.iter().chain([&uri]).map(String::as_str);
-        let stack = &self.dependencies.stack;
-        Ok(OAuthClient {
-            client_id: stack
-                .oauth_register(server, &all.collect::<Vec<_>>())
-                .await?,
-            redirect_uri: uri,
-            unused_redirect_uris: spare,
-        })
+/// Prepares a login that comes back to `redirect`, registering it
+/// where that was not done before, at a registry the user has agreed to.
+pub async fn begin(
+    session: &Arc<Session>,
+    connect: Connect,
+    redirect: Redirect,
+    accept: Option<&RegistryHost>,
+) -> Result<WebLogin, SessionError> {
+    let Connect {
+        server,
+        registered,
+        epoch,
+    } = connect;
+    let trusted = session.registry_trust().verify(accept).await?;
+    let client = match registered {
+        Some(client) if client.unused_redirect_uris.contains(&redirect.uri) => {
+            spend_redirect(session, &server, client, redirect.uri).await
+        }
+        _ => register(session, &server, redirect).await?,
+    };
+    let (state, verifier) = (random()?, random()?);
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()));
+    let request = Authorization {
+        client_id: &client.client_id,
+        redirect_uri: &client.redirect_uri,
+        challenge: &challenge,
+        state: state.expose(),
+    };
+    let authorize_url = authorize_url(&session.catalog, &request)
+        .ok_or_else(|| SessionError::NoConnect(session.catalog.clone()))?;
+    Ok(WebLogin {
+        session: Arc::clone(session),
+        epoch,
+        server,
+        client,
+        trusted,
+        state,
+        verifier,
+        authorize_url,
+    })
+}
+
+async fn register(
+    session: &Session,
+    server: &OAuthServer,
+    redirect: Redirect,
+) -> Result<OAuthClient, SessionError> {
+    let Redirect { uri, spare } = redirect;
+    let all = spare.iter().chain([&uri]).map(String::as_str);
+    let stack = &session.dependencies.stack;
+    Ok(OAuthClient {
+        client_id: stack::oauth::register(stack, server, &all.collect::<Vec<_>>()).await?,
+        redirect_uri: uri,
+        unused_redirect_uris: spare,
+    })
+}
+
+/// Notes that a redirect is used now, and not again, however this ends.
+async fn spend_redirect(
+    session: &Session,
+    server: &OAuthServer,
+    client: OAuthClient,
+    uri: String,
+) -> OAuthClient {
+    let spend = |document: &mut crate::token_store::Document| {
+        let kept = document.oauth_clients.get_mut(&server.issuer)?;
+        kept.unused_redirect_uris.retain(|unused| *unused != uri);
+        kept.redirect_uri.clone_from(&uri);
+        Some(())
+    };
+    let store = &session.dependencies.store;
+    if let Err(error) = store.update(Reservation::default(), spend).await {
+        tracing::warn!("cannot note the redirect of a login: {error}");
     }
-
-    /// Notes that a redirect is used now, and not again, however this ends.
-    async fn spend_redirect(
-        &self,
-        server: &OAuthServer,
-        client: OAuthClient,
-        uri: String,
-    ) -> OAuthClient {
-        let spend = |document: &mut crate::token_store::Document| {
-            let kept = document.oauth_clients.get_mut(&server.issuer)?;
-            kept.unused_redirect_uris.retain(|unused| *unused != uri);
-            kept.redirect_uri.clone_from(&uri);
-            Some(())
-        };
-        let store = &self.dependencies.store;
-        if let Err(error) = store.update(Reservation::default(), spend).await {
-            tracing::warn!("cannot note the redirect of a login: {error}");
-        }
-        OAuthClient {
-            redirect_uri: uri,
-            ..client
-        }
+    OAuthClient {
+        redirect_uri: uri,
+        ..client
     }
 }
 
@@ -244,7 +239,10 @@ impl WebLogin {
         if self.session.epochs.is_login_superseded(self.epoch) {
             return Err(self.session.superseded());
         }
-        self.session.still_trusted(&self.trusted).await?;
+        self.session
+            .registry_trust()
+            .still_trusted(&self.trusted)
+            .await?;
         let reservation = dependencies.store.reserve().await?;
         let request = Authorization {
             client_id: &self.client.client_id,
@@ -253,10 +251,15 @@ impl WebLogin {
             state: "",
         };
         let now = dependencies.clock.now().wall;
-        let redeemed = dependencies
-            .stack
-            .oauth_redeem(&self.server, &request, &code, &self.verifier, now)
-            .await;
+        let redeemed = stack::oauth::redeem(
+            &dependencies.stack,
+            &self.server,
+            &request,
+            &code,
+            &self.verifier,
+            now,
+        )
+        .await;
         if redeemed.as_ref().is_err_and(is_refusal) {
             self.forget_client().await;
         }
@@ -277,10 +280,14 @@ impl WebLogin {
             ended_at: None,
             role_switches: 0,
         };
-        let outcome = self
-            .session
-            .adopt(self.epoch, &self.trusted, record, reservation)
-            .await?;
+        let outcome = login::adopt(
+            &self.session,
+            self.epoch,
+            &self.trusted,
+            record,
+            reservation,
+        )
+        .await?;
         self.keep_client().await;
         Ok(outcome)
     }

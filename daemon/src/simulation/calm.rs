@@ -14,6 +14,7 @@ use super::model::{Outcome, Variant};
 use super::random::Rng;
 use super::stack::{KEY_USER, SITES, USERS, api_key, catalog};
 use super::world::World;
+use crate::keys::unchecked_key;
 
 /// Within which a key is good again once the trouble has passed.
 const PROMISE: Duration = Duration::from_secs(45);
@@ -185,7 +186,7 @@ impl Scene<'_> {
         daemon.app.keys.clear(&session);
         self.trouble(Fault::Page(403));
         let key = api_key(HERE).parse().unwrap();
-        daemon.app.keys.set_unchecked(&session, &key, None);
+        unchecked_key::set(&daemon.app.keys, &session, &key, None);
         {
             let place = &mut world.model().keys[0][HERE];
             let deed = place.begin(0, Some(KEY_USER));

@@ -15,6 +15,8 @@ use super::model::{DAEMONS, Outcome};
 use super::random::Rng;
 use super::stack::{KEY_USER, SITES, api_key, catalog};
 use super::world::{FREEZE, World};
+use crate::keys::unchecked_key;
+use crate::stack;
 
 /// People and programs at work at a time.
 const CLIENTS: usize = 5;
@@ -115,7 +117,7 @@ impl Machine {
         let Some(daemon) = self.at(0) else { return };
         let key = api_key(site).parse().unwrap();
         let session = daemon.app.session(Some(&catalog(site))).unwrap();
-        daemon.app.keys.set_unchecked(&session, &key, None);
+        unchecked_key::set(&daemon.app.keys, &session, &key, None);
         let place = &mut self.world.model().keys[0][site];
         let deed = place.begin(0, Some(KEY_USER));
         place.end(deed, Outcome::Done, 0);
@@ -256,7 +258,7 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
             let session = daemon.app.session(Some(&catalog(site))).unwrap();
             let stack = &daemon.app.stack;
             let me = session.authorized(Duration::from_secs(3), true, |bearer| async move {
-                stack.me(&bearer.registry, &bearer.token).await
+                stack::me::get(stack, &bearer.registry, &bearer.token).await
             });
             let _ = me.await;
         });

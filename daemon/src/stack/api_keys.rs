@@ -80,113 +80,111 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-impl StackClient {
-    /// The keys a filter lets through, in the stack's order.
-    pub async fn api_keys(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        scope: Scope,
-        filter: &ApiKeyFilter,
-    ) -> Result<Vec<ApiKey>, StackError> {
-        let mut variables = json!({
-            "name": filter.name,
-            "fingerprint": filter.fingerprint,
-            "status": filter.status,
-        });
-        let keys = match scope {
-            Scope::Own => {
-                let data = self.graphql(registry, bearer, &LIST, variables).await?;
-                take(&mut of_viewer(registry, data)?, "apiKeys")
-            }
-            Scope::All => {
-                variables["email"] = json!(filter.email);
-                let data = self.graphql(registry, bearer, &ADMIN_LIST, variables);
-                take(&mut of_admin(registry, data.await?)?, "list")
-            }
-        };
-        let keys: Vec<Listed> = read(registry, keys)?;
-        Ok(keys.into_iter().map(ApiKey::from).collect())
-    }
-
-    /// One key; `None` where the stack knows none of that id.
-    pub async fn api_key(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        scope: Scope,
-        id: &ApiKeyId,
-    ) -> Result<Option<ApiKey>, StackError> {
-        let variables = json!({ "id": id });
-        let key = match scope {
-            Scope::Own => {
-                let data = self.graphql(registry, bearer, &GET, variables).await?;
-                take(&mut of_viewer(registry, data)?, "apiKey")
-            }
-            Scope::All => {
-                let data = self.graphql(registry, bearer, &ADMIN_GET, variables);
-                take(&mut of_admin(registry, data.await?)?, "get")
-            }
-        };
-        let key: Option<Listed> = read(registry, key)?;
-        Ok(key.map(ApiKey::from))
-    }
-
-    /// Makes a key for whoever `bearer` belongs to.
-    pub async fn create_api_key(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        new: &NewApiKey,
-    ) -> Result<CreatedApiKey, StackError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Created {
-            api_key: Listed,
-            secret: Secret,
+/// The keys a filter lets through, in the stack's order.
+pub async fn list(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    scope: Scope,
+    filter: &ApiKeyFilter,
+) -> Result<Vec<ApiKey>, StackError> {
+    let mut variables = json!({
+        "name": filter.name,
+        "fingerprint": filter.fingerprint,
+        "status": filter.status,
+    });
+    let keys = match scope {
+        Scope::Own => {
+            let data = stack.graphql(registry, bearer, &LIST, variables).await?;
+            take(&mut of_viewer(registry, data)?, "apiKeys")
         }
-        let variables = json!({
-            "input": { "name": new.name, "expiresInDays": new.expires_in_days },
-        });
-        let mut data = self.graphql(registry, bearer, &CREATE, variables).await?;
-        let answer = take(&mut data, "apiKeyCreate");
-        if answer["__typename"] != "APIKeyCreated" {
-            return Err(rejected(registry, &answer, &[bearer]));
+        Scope::All => {
+            variables["email"] = json!(filter.email);
+            let data = stack.graphql(registry, bearer, &ADMIN_LIST, variables);
+            take(&mut of_admin(registry, data.await?)?, "list")
         }
-        let created: Created = read(registry, answer)?;
-        Ok(CreatedApiKey {
-            api_key: created.api_key.into(),
-            secret: created.secret,
-        })
-    }
+    };
+    let keys: Vec<Listed> = read(registry, keys)?;
+    Ok(keys.into_iter().map(ApiKey::from).collect())
+}
 
-    /// Revokes a key: it is gone from every list and refused from now on.
-    pub async fn revoke_api_key(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        scope: Scope,
-        key: Revoked<'_>,
-    ) -> Result<(), StackError> {
-        let (variables, secret) = match key {
-            Revoked::Id(id) => (json!({ "id": id }), bearer),
-            Revoked::Secret(secret) => (json!({ "secret": secret }), secret),
-        };
-        let answer = match scope {
-            Scope::Own => {
-                let data = self.graphql(registry, bearer, &REVOKE, variables);
-                take(&mut data.await?, "apiKeyRevoke")
-            }
-            Scope::All => {
-                let data = self.graphql(registry, bearer, &ADMIN_REVOKE, variables);
-                take(&mut of_admin(registry, data.await?)?, "revoke")
-            }
-        };
-        if answer["__typename"] == "Ok" {
-            return Ok(());
+/// One key; `None` where the stack knows none of that id.
+pub async fn get(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    scope: Scope,
+    id: &ApiKeyId,
+) -> Result<Option<ApiKey>, StackError> {
+    let variables = json!({ "id": id });
+    let key = match scope {
+        Scope::Own => {
+            let data = stack.graphql(registry, bearer, &GET, variables).await?;
+            take(&mut of_viewer(registry, data)?, "apiKey")
         }
-        Err(rejected(registry, &answer, &[bearer, secret]))
+        Scope::All => {
+            let data = stack.graphql(registry, bearer, &ADMIN_GET, variables);
+            take(&mut of_admin(registry, data.await?)?, "get")
+        }
+    };
+    let key: Option<Listed> = read(registry, key)?;
+    Ok(key.map(ApiKey::from))
+}
+
+/// Makes a key for whoever `bearer` belongs to.
+pub async fn create(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    new: &NewApiKey,
+) -> Result<CreatedApiKey, StackError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Created {
+        api_key: Listed,
+        secret: Secret,
     }
+    let variables = json!({
+        "input": { "name": new.name, "expiresInDays": new.expires_in_days },
+    });
+    let mut data = stack.graphql(registry, bearer, &CREATE, variables).await?;
+    let answer = take(&mut data, "apiKeyCreate");
+    if answer["__typename"] != "APIKeyCreated" {
+        return Err(rejected(registry, &answer, &[bearer]));
+    }
+    let created: Created = read(registry, answer)?;
+    Ok(CreatedApiKey {
+        api_key: created.api_key.into(),
+        secret: created.secret,
+    })
+}
+
+/// Revokes a key: it is gone from every list and refused from now on.
+pub async fn revoke(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    scope: Scope,
+    key: Revoked<'_>,
+) -> Result<(), StackError> {
+    let (variables, secret) = match key {
+        Revoked::Id(id) => (json!({ "id": id }), bearer),
+        Revoked::Secret(secret) => (json!({ "secret": secret }), secret),
+    };
+    let answer = match scope {
+        Scope::Own => {
+            let data = stack.graphql(registry, bearer, &REVOKE, variables);
+            take(&mut data.await?, "apiKeyRevoke")
+        }
+        Scope::All => {
+            let data = stack.graphql(registry, bearer, &ADMIN_REVOKE, variables);
+            take(&mut of_admin(registry, data.await?)?, "revoke")
+        }
+    };
+    if answer["__typename"] == "Ok" {
+        return Ok(());
+    }
+    Err(rejected(registry, &answer, &[bearer, secret]))
 }
 
 /// A field, or null where there is none, whatever the value is.

@@ -17,20 +17,18 @@ const BUCKETS: Operation = Operation {
     document: include_str!("queries/buckets.graphql"),
 };
 
-impl StackClient {
-    /// The buckets that the stack shows the user behind `bearer`, by name.
-    pub async fn buckets(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-    ) -> Result<Vec<Bucket>, StackError> {
-        let mut data = self.graphql(registry, bearer, &BUCKETS, json!({})).await?;
-        let listed = data.get_mut("bucketConfigs").map(Value::take);
-        read(listed.unwrap_or_default()).ok_or_else(|| StackError::Invalid {
-            host: host(registry.as_str()),
-            reason: "its list of buckets is none".to_owned(),
-        })
-    }
+/// The buckets that the stack shows the user behind `bearer`, by name.
+pub async fn list(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+) -> Result<Vec<Bucket>, StackError> {
+    let mut data = stack.graphql(registry, bearer, &BUCKETS, json!({})).await?;
+    let listed = data.get_mut("bucketConfigs").map(Value::take);
+    read(listed.unwrap_or_default()).ok_or_else(|| StackError::Invalid {
+        host: host(registry.as_str()),
+        reason: "its list of buckets is none".to_owned(),
+    })
 }
 
 /// A bucket whose title is its name has no other one.

@@ -46,28 +46,26 @@ impl TryFrom<Issued> for StackCredentials {
     }
 }
 
-impl StackClient {
-    /// Credentials for whoever `bearer` belongs to. None live longer than AWS lets
-    /// any live: what a wrong time kept here would be handed out when it is over.
-    pub async fn credentials(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        now: Timestamp,
-    ) -> Result<StackCredentials, StackError> {
-        let url = registry.join("/api/auth/get_credentials");
-        let request = self.client(&url)?.get(&url).bearer_auth(bearer.expose());
-        let answer = self.send(request, &[bearer]).await?;
-        let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
-        let issued = issued.and_then(|issued: StackCredentials| {
-            let lasts = issued.expiration.seconds_since(now);
-            (lasts <= LONGEST)
-                .then_some(issued)
-                .ok_or(NotAws::Expiration)
-        });
-        issued.map_err(|what| StackError::Credentials {
-            host: answer.host,
-            what,
-        })
-    }
+/// Credentials for whoever `bearer` belongs to. None live longer than AWS lets
+/// any live: what a wrong time kept here would be handed out when it is over.
+pub async fn issue(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    now: Timestamp,
+) -> Result<StackCredentials, StackError> {
+    let url = registry.join("/api/auth/get_credentials");
+    let request = stack.client(&url)?.get(&url).bearer_auth(bearer.expose());
+    let answer = stack.send(request, &[bearer]).await?;
+    let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
+    let issued = issued.and_then(|issued: StackCredentials| {
+        let lasts = issued.expiration.seconds_since(now);
+        (lasts <= LONGEST)
+            .then_some(issued)
+            .ok_or(NotAws::Expiration)
+    });
+    issued.map_err(|what| StackError::Credentials {
+        host: answer.host,
+        what,
+    })
 }

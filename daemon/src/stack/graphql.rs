@@ -4,7 +4,7 @@ use quilt_proto::{Quoted, Reason, RegistryUrl, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{StackClient, StackError};
+use super::{StackClient, StackError, me};
 
 /// A document of `queries/` with the name of its one operation.
 pub(super) struct Operation {
@@ -47,7 +47,7 @@ impl StackClient {
         let reply: Reply = answer.large_json().await?;
         if let Some(problem) = reply.errors.first() {
             // Boxed, because that asks by an operation, too.
-            if Box::pin(self.rejects_bearer(registry, bearer, operation.name)).await {
+            if Box::pin(me::rejects_bearer(self, registry, bearer, operation.name)).await {
                 return Err(StackError::unknown_bearer(answer.host));
             }
             let said = Quoted::without_tokens(&problem.message, &[bearer]);

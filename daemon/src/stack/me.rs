@@ -53,61 +53,63 @@ impl From<User> for Me {
     }
 }
 
-impl StackClient {
-    /// The user behind `bearer`. A stack that knows no such user says so with
-    /// `me: null`, which is [`StackError::Unauthorized`] here.
-    pub async fn me(&self, registry: &RegistryUrl, bearer: &Secret) -> Result<Me, StackError> {
-        let mut data = self.graphql(registry, bearer, &ME, json!({})).await?;
-        let me = data.get_mut("me").map(Value::take).unwrap_or_default();
-        if me.is_null() {
-            return Err(StackError::unknown_bearer(host(registry.as_str())));
-        }
-        read_user(registry, me)
+/// The user behind `bearer`. A stack that knows no such user says so with
+/// `me: null`, which is [`StackError::Unauthorized`] here.
+pub async fn get(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+) -> Result<Me, StackError> {
+    let mut data = stack.graphql(registry, bearer, &ME, json!({})).await?;
+    let me = data.get_mut("me").map(Value::take).unwrap_or_default();
+    if me.is_null() {
+        return Err(StackError::unknown_bearer(host(registry.as_str())));
     }
+    read_user(registry, me)
+}
 
-    /// Whether an error in an answer to the operation of this name is because
-    /// the stack does not know whose `bearer` is. Its words for that are not
-    /// documented, so it is asked who that is.
-    pub async fn rejects_bearer(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        operation: &str,
-    ) -> bool {
-        operation != ME.name
-            && matches!(
-                self.me(registry, bearer).await,
-                Err(StackError::Unauthorized { .. })
-            )
-    }
+/// Whether an error in an answer to the operation of this name is because
+/// the stack does not know whose `bearer` is. Its words for that are not
+/// documented, so it is asked who that is.
+pub async fn rejects_bearer(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    operation: &str,
+) -> bool {
+    operation != ME.name
+        && matches!(
+            get(stack, registry, bearer).await,
+            Err(StackError::Unauthorized { .. })
+        )
+}
 
-    /// Makes `role` the user's active role, everywhere.
-    pub async fn switch_role(
-        &self,
-        registry: &RegistryUrl,
-        bearer: &Secret,
-        role: &str,
-    ) -> Result<Me, StackError> {
-        let variables = json!({ "roleName": role });
-        let mut data = self
-            .graphql(registry, bearer, &SWITCH_ROLE, variables)
-            .await?;
-        let answer = data
-            .get_mut("switchRole")
-            .map(Value::take)
-            .unwrap_or_default();
-        let refused = match answer.get("__typename").and_then(Value::as_str) {
-            Some("Me") => return read_user(registry, answer),
-            Some("InvalidInput") => answer["errors"][0]["message"].as_str(),
-            Some("OperationError") => answer["message"].as_str(),
-            _ => None,
-        };
-        let said = refused.and_then(|text| Quoted::without_tokens(text, &[bearer]));
-        Err(StackError::Refused {
-            host: host(registry.as_str()),
-            message: Reason::theirs_or(said, "it gave no reason"),
-        })
-    }
+/// Makes `role` the user's active role, everywhere.
+pub async fn switch_role(
+    stack: &StackClient,
+    registry: &RegistryUrl,
+    bearer: &Secret,
+    role: &str,
+) -> Result<Me, StackError> {
+    let variables = json!({ "roleName": role });
+    let mut data = stack
+        .graphql(registry, bearer, &SWITCH_ROLE, variables)
+        .await?;
+    let answer = data
+        .get_mut("switchRole")
+        .map(Value::take)
+        .unwrap_or_default();
+    let refused = match answer.get("__typename").and_then(Value::as_str) {
+        Some("Me") => return read_user(registry, answer),
+        Some("InvalidInput") => answer["errors"][0]["message"].as_str(),
+        Some("OperationError") => answer["message"].as_str(),
+        _ => None,
+    };
+    let said = refused.and_then(|text| Quoted::without_tokens(text, &[bearer]));
+    Err(StackError::Refused {
+        host: host(registry.as_str()),
+        message: Reason::theirs_or(said, "it gave no reason"),
+    })
 }
 
 fn read_user(registry: &RegistryUrl, value: Value) -> Result<Me, StackError> {

@@ -6,9 +6,9 @@
 //! before it has been made one harmless line.
 
 mod answer;
-mod api_keys;
-mod buckets;
-mod credentials;
+pub mod api_keys;
+pub mod buckets;
+pub mod credentials;
 mod deadline;
 mod discovery;
 mod error;
@@ -18,14 +18,14 @@ mod forward_headers;
 mod graphql;
 mod http;
 mod local_only_keys;
-mod me;
-mod oauth;
+pub mod me;
+pub mod oauth;
 mod replayable_body;
-mod search;
+pub mod search;
 #[cfg(test)]
 mod test_transport;
 mod time_headers;
-mod tokens;
+pub mod tokens;
 
 pub use self::api_keys::{Revoked, Scope};
 pub use self::credentials::StackCredentials;

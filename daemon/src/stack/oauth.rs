@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::{Host, Url};
 
-use super::{StackClient, StackError, Tokens, http};
+use super::{StackClient, StackError, Tokens, http, tokens};
 
 /// The one scope a stack knows.
 const SCOPE: &str = "platform";
@@ -91,110 +91,108 @@ pub fn origin(url: &str) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-impl StackClient {
-    /// Reads the metadata of the OAuth server at `connect` (RFC 8414). Its
-    /// issuer has to be that very server, and its endpoints lie there or at
-    /// the catalog: codes and tokens go nowhere else.
-    pub async fn oauth_server(
-        &self,
-        connect: &CatalogUrl,
-        catalog: &CatalogUrl,
-    ) -> Result<OAuthServer, StackError> {
-        #[derive(Deserialize)]
-        struct Metadata {
-            issuer: String,
-            token_endpoint: String,
-            registration_endpoint: Option<String>,
-            revocation_endpoint: Option<String>,
-        }
-        let url = connect.join("/.well-known/oauth-authorization-server");
-        let answer = self.send(self.passing_client(&url)?.get(&url), &[]).await?;
-        let metadata: Metadata = answer.json()?;
-        let here = origin(connect.as_str());
-        let ours = |url: &String| {
-            if url.len() > urls::MAX_URL {
-                return false;
-            }
-            let at = origin(url);
-            at.is_some() && (at == here || at == origin(catalog.as_str()))
-        };
-        let issuer = origin(&metadata.issuer)
-            .filter(|issuer| Some(issuer) == here.as_ref())
-            .ok_or_else(|| answer.invalid("its OAuth server calls itself by another name"))?;
-        let registration_endpoint = metadata
-            .registration_endpoint
-            .ok_or_else(|| answer.invalid("its OAuth server takes no registrations"))?;
-        let endpoints = [&metadata.token_endpoint, &registration_endpoint];
-        if !endpoints
-            .into_iter()
-            .chain(&metadata.revocation_endpoint)
-            .all(ours)
-        {
-            return Err(answer.invalid("an endpoint of its OAuth server is elsewhere"));
-        }
-        Ok(OAuthServer {
-            issuer,
-            token_endpoint: metadata.token_endpoint,
-            registration_endpoint,
-            revocation_endpoint: metadata.revocation_endpoint,
-        })
+/// Reads the metadata of the OAuth server at `connect` (RFC 8414). Its
+/// issuer has to be that very server, and its endpoints lie there or at
+/// the catalog: codes and tokens go nowhere else.
+pub async fn find_server(
+    stack: &StackClient,
+    connect: &CatalogUrl,
+    catalog: &CatalogUrl,
+) -> Result<OAuthServer, StackError> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        issuer: String,
+        token_endpoint: String,
+        registration_endpoint: Option<String>,
+        revocation_endpoint: Option<String>,
     }
-
-    /// Registers a public client (RFC 7591) that can be sent back to several
-    /// places, and answers with its id.
-    pub async fn oauth_register(
-        &self,
-        server: &OAuthServer,
-        redirect_uris: &[&str],
-    ) -> Result<String, StackError> {
-        #[derive(Deserialize)]
-        struct Registered {
-            client_id: String,
+    let url = connect.join("/.well-known/oauth-authorization-server");
+    let answer = stack
+        .send(stack.passing_client(&url)?.get(&url), &[])
+        .await?;
+    let metadata: Metadata = answer.json()?;
+    let here = origin(connect.as_str());
+    let ours = |url: &String| {
+        if url.len() > urls::MAX_URL {
+            return false;
         }
-        let endpoint = &server.registration_endpoint;
-        let request = self.passing_client(endpoint)?.post(endpoint).json(&json!({
-            "client_name": CLIENT_NAME,
-            "redirect_uris": redirect_uris,
-            "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code", "refresh_token"],
-            "response_types": ["code"],
-        }));
-        let answer = self.send(request, &[]).await?;
-        let Registered { client_id } = answer.json()?;
-        let legal = |b: u8| b.is_ascii_graphic();
-        if !(1..=LONGEST_CLIENT_ID).contains(&client_id.len()) || !client_id.bytes().all(legal) {
-            return Err(answer.invalid("its OAuth server gave no client_id"));
-        }
-        Ok(client_id)
+        let at = origin(url);
+        at.is_some() && (at == here || at == origin(catalog.as_str()))
+    };
+    let issuer = origin(&metadata.issuer)
+        .filter(|issuer| Some(issuer) == here.as_ref())
+        .ok_or_else(|| answer.invalid("its OAuth server calls itself by another name"))?;
+    let registration_endpoint = metadata
+        .registration_endpoint
+        .ok_or_else(|| answer.invalid("its OAuth server takes no registrations"))?;
+    let endpoints = [&metadata.token_endpoint, &registration_endpoint];
+    if !endpoints
+        .into_iter()
+        .chain(&metadata.revocation_endpoint)
+        .all(ours)
+    {
+        return Err(answer.invalid("an endpoint of its OAuth server is elsewhere"));
     }
+    Ok(OAuthServer {
+        issuer,
+        token_endpoint: metadata.token_endpoint,
+        registration_endpoint,
+        revocation_endpoint: metadata.revocation_endpoint,
+    })
+}
 
-    /// Exchanges an authorization code (RFC 6749, section 4.1.3, with PKCE).
-    pub async fn oauth_redeem(
-        &self,
-        server: &OAuthServer,
-        wish: &Authorization<'_>,
-        code: &Secret,
-        verifier: &Secret,
-        now: Timestamp,
-    ) -> Result<(Tokens, Secret), StackError> {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", wish.client_id),
-            ("redirect_uri", wish.redirect_uri),
-            ("code", code.expose()),
-            ("code_verifier", verifier.expose()),
-        ];
-        let endpoint = &server.token_endpoint;
-        let mut tokens = self
-            .oauth_tokens(endpoint, &form, &[code, verifier], now)
-            .await?;
-        match tokens.refresh_token.take() {
-            Some(refresh_token) => Ok((tokens, refresh_token)),
-            None => Err(StackError::Invalid {
-                host: http::host(endpoint),
-                reason: "a refresh token is missing".to_owned(),
-            }),
-        }
+/// Registers a public client (RFC 7591) that can be sent back to several
+/// places, and answers with its id.
+pub async fn register(
+    stack: &StackClient,
+    server: &OAuthServer,
+    redirect_uris: &[&str],
+) -> Result<String, StackError> {
+    #[derive(Deserialize)]
+    struct Registered {
+        client_id: String,
+    }
+    let endpoint = &server.registration_endpoint;
+    let request = stack.passing_client(endpoint)?.post(endpoint).json(&json!({
+        "client_name": CLIENT_NAME,
+        "redirect_uris": redirect_uris,
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+    }));
+    let answer = stack.send(request, &[]).await?;
+    let Registered { client_id } = answer.json()?;
+    let legal = |b: u8| b.is_ascii_graphic();
+    if !(1..=LONGEST_CLIENT_ID).contains(&client_id.len()) || !client_id.bytes().all(legal) {
+        return Err(answer.invalid("its OAuth server gave no client_id"));
+    }
+    Ok(client_id)
+}
+
+/// Exchanges an authorization code (RFC 6749, section 4.1.3, with PKCE).
+pub async fn redeem(
+    stack: &StackClient,
+    server: &OAuthServer,
+    wish: &Authorization<'_>,
+    code: &Secret,
+    verifier: &Secret,
+    now: Timestamp,
+) -> Result<(Tokens, Secret), StackError> {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", wish.client_id),
+        ("redirect_uri", wish.redirect_uri),
+        ("code", code.expose()),
+        ("code_verifier", verifier.expose()),
+    ];
+    let endpoint = &server.token_endpoint;
+    let mut tokens = tokens::grant(stack, endpoint, &form, &[code, verifier], now).await?;
+    match tokens.refresh_token.take() {
+        Some(refresh_token) => Ok((tokens, refresh_token)),
+        None => Err(StackError::Invalid {
+            host: http::host(endpoint),
+            reason: "a refresh token is missing".to_owned(),
+        }),
     }
 }
 

@@ -12,6 +12,7 @@ use quilt_proto::wire::{
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
+use crate::keys::key_rotation;
 use crate::keys::{KeyError, KeySelector};
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -49,7 +50,7 @@ async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     if call.app.keys.clear(&session) {
         call.app.note_user(&session, None);
     }
-    session.keep_notes().await;
+    session.registry_trust().keep_notes().await;
     Ok(())
 }
 
@@ -84,8 +85,8 @@ async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
 
 async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
     let session = call.session()?;
-    let rotated = call.app.keys.rotate(&session, call.body).await?;
-    session.keep_notes().await;
+    let rotated = key_rotation::rotate(&call.app.keys, &session, call.body).await?;
+    session.registry_trust().keep_notes().await;
     Ok(rotated)
 }
 

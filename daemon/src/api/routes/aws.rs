@@ -11,6 +11,7 @@ use crate::api::endpoint::{Call, Served, json};
 use crate::api::error::ApiError;
 use crate::api::request_meter;
 use crate::api::router::Waited;
+use crate::app::region;
 use crate::aws::{SessionKeys, SignIn};
 use crate::credential::AwsCredentials;
 use crate::metrics::Via;
@@ -44,7 +45,7 @@ async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
     let session = call.profile(Some(&profile))?.session;
     let app = &call.app;
     let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
-    let region = app.region(session.catalog(), &profile).await;
+    let region = region::of_profile(app, session.catalog(), &profile).await;
     let settings = app.settings.current();
     let console = &settings.console;
     let sign_in = SignIn {

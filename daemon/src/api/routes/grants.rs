@@ -11,6 +11,7 @@ use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::api::loopback;
 use crate::app::App;
+use crate::app::region;
 use crate::grant::{Life, ProcessHandle, ProcessHandleError, Right};
 use crate::listen::Peer;
 use crate::session::Session;
@@ -38,7 +39,7 @@ async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
     } else {
         warm_up(app, &session, &profile);
     }
-    let region = app.region(session.catalog(), &profile).await;
+    let region = region::of_profile(app, session.catalog(), &profile).await;
     let catalog = session.catalog().clone();
     let right = Right::Credentials {
         catalog: catalog.clone(),

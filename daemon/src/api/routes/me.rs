@@ -6,7 +6,8 @@ use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::session::{Session, bearer};
+use crate::session::{self, Session, bearer};
+use crate::stack;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show).serve(switch_role)
@@ -18,15 +19,15 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
         .authorized(bearer::ANSWER_TIMEOUT, true, |bearer| {
             let stack = &call.app.stack;
             async move {
-                let me = stack.me(&bearer.registry, &bearer.token).await?;
+                let me = stack::me::get(stack, &bearer.registry, &bearer.token).await?;
                 Ok((me, bearer.kind))
             }
         })
         .await?;
     if kind == TokenKind::Interactive {
-        session.remember_login_user(&me);
+        session::known_user::remember_login(&session, &me);
     }
-    if session.has_other_role(&me) {
+    if session::known_user::has_other_role(&session, &me) {
         call.app.sessions.role_switched(&session).await;
     }
     note_role(&call.app, &session, &me);

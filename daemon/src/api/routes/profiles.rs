@@ -5,6 +5,7 @@ use quilt_proto::wire::ProfileStatus;
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
+use crate::app::region;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(list)
@@ -25,7 +26,7 @@ async fn list(call: Call<ReadProfiles>) -> Result<Vec<ProfileStatus>, ApiError> 
         });
         all.push(ProfileStatus {
             region: match &catalog {
-                Some(catalog) => app.region(catalog, &name).await,
+                Some(catalog) => region::of_profile(app, catalog, &name).await,
                 None => profile.region.clone(),
             },
             catalog_url: catalog,

@@ -8,7 +8,7 @@ use quilt_proto::wire::{LoginCode, RegistryAcceptance, Session as Answer};
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
-use crate::session::{Session, SessionError};
+use crate::session::{self, Session, SessionError};
 use crate::stack::StackError;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -26,7 +26,10 @@ async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
         return Ok(describe(&session, None));
     }
     // The page takes passwords: it is no other registry's unasked either.
-    let trusted = session.verify_registry(accept_registry.as_ref()).await;
+    let trusted = session
+        .registry_trust()
+        .verify(accept_registry.as_ref())
+        .await;
     let trusted = trusted.map_err(|error| ApiError::Login(error, LoginMethod::Code))?;
     Ok(describe(&session, Some(trusted.registry())))
 }
@@ -37,7 +40,7 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
         code,
         accept_registry,
     } = call.body;
-    let outcome = session.login(&code, accept_registry.as_ref()).await;
+    let outcome = session::login::with_code(&session, &code, accept_registry.as_ref()).await;
     let outcome = outcome.map_err(|error| match error {
         SessionError::Stack(StackError::TokenRejected { message, .. }) => ApiError::CodeRefused {
             catalog: session.catalog().clone(),
@@ -51,16 +54,16 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
 async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
     if !call.query.all {
         let session = call.session()?;
-        let logged_out = session.logout().await;
+        let logged_out = session::logout::log_out(&session).await;
         call.app.note_user(&session, None);
-        session.keep_notes().await;
+        session.registry_trust().keep_notes().await;
         return Ok(logged_out?);
     }
     let mut outcome = Ok(());
     let sessions = call.app.sessions.all_stored().await;
     let sessions = sessions.map_err(SessionError::Store)?;
     // All at once: each may wait for the same lock.
-    let logged_out = join_all(sessions.iter().map(Session::logout)).await;
+    let logged_out = join_all(sessions.iter().map(session::logout::log_out)).await;
     for (session, logged_out) in sessions.iter().zip(logged_out) {
         let logged_out = logged_out.map_err(ApiError::from);
         call.app.note_user(session, None);
@@ -77,7 +80,7 @@ async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError>
     let RegistryAcceptance { accept_registry } = &call.body;
     let keys = &call.app.keys;
     keys.accept_registry(&session, accept_registry).await?;
-    session.keep_notes().await;
+    session.registry_trust().keep_notes().await;
     Ok(describe(&session, None))
 }
 

@@ -22,7 +22,7 @@ use super::login_answer::welcome;
 use crate::app::App;
 use crate::files;
 use crate::listen::{ErrorResponders, Peer, owners_are_told, serve, web_logins};
-use crate::session::{Session, SessionError, WebLogin};
+use crate::session::{self, Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
 const TIMEOUT: Duration = Duration::from_mins(5);
@@ -65,12 +65,10 @@ impl WebLogins {
         if !owners_are_told() {
             return Err(SessionError::NoOwners(session.catalog().clone()).into());
         }
-        let connect = session.connect(connect).await?;
+        let connect = session::web_login::find_connect(session, connect).await?;
         let listener = RedirectListener::bind(connect.unused_ports())
             .map_err(|error| ApiError::NoLoopback(files::words(&error)))?;
-        let login = session
-            .web_login(connect, listener.redirect(), accept)
-            .await;
+        let login = session::web_login::begin(session, connect, listener.redirect(), accept).await;
         let login = login.map_err(|error| ApiError::Login(error, LoginMethod::Browser))?;
         let attempt = Arc::new(Attempt {
             login: Arc::new(login),
@@ -81,7 +79,7 @@ impl WebLogins {
             outcome: watch::channel(None).0,
             stop: app.shutdown.child_token(),
         });
-        let id = crate::session::new_login_id();
+        let id = session::login::new_login_id();
         self.add(&id, &attempt);
         let start_url = listener.start_url(&id);
         let router = redirect::router(Arc::clone(&attempt), listener.host, &id);

@@ -75,7 +75,7 @@ impl Scene {
             role_switches: 0,
         };
         let epoch = self.session.epoch();
-        let settled = self.session.settle(epoch, record, Reservation::default());
+        let settled = login::settle(&self.session, epoch, record, Reservation::default());
         settled.await
     }
 }
@@ -87,7 +87,7 @@ async fn however_many_log_out_at_once_each_is_told_in_time_what_is_waited_for() 
     let lock = scene.hold("sessions.lock");
     let asked = Instant::now();
     let logouts = (0..10).map(|_| async {
-        let outcome = scene.session.logout().await;
+        let outcome = logout::log_out(&scene.session).await;
         (outcome, asked.elapsed())
     });
     for (outcome, waited) in join_all(logouts).await {

@@ -16,7 +16,7 @@ use crate::gateway::forward;
 use crate::grant::AuthorizedGrant;
 use crate::listen::{ConnectionSlot, Program};
 use crate::session::SessionError;
-use crate::stack::{Forward, Forwarded, StackError};
+use crate::stack::{self, Forward, Forwarded, StackError};
 
 /// Who asks.
 pub(super) enum Caller {
@@ -169,7 +169,11 @@ impl KeyHolder {
     /// does not know, so it is asked whose it is, once.
     async fn settle(&self, app: &App, registry: &RegistryUrl) {
         let is_settled = self.is_settled || !app.sessions.catalogs_of_key(&self.key).is_empty();
-        if !is_settled && app.stack.me(registry, self.key.secret()).await.is_ok() {
+        if !is_settled
+            && stack::me::get(&app.stack, registry, self.key.secret())
+                .await
+                .is_ok()
+        {
             self.known(app).await;
         }
     }
@@ -178,21 +182,21 @@ impl KeyHolder {
     async fn known(&self, app: &App) {
         let session = app.sessions.session(&self.catalog);
         session.remember_key(self.key.secret());
-        session.keep_notes().await;
+        session.registry_trust().keep_notes().await;
     }
 
     /// Where secrets of the catalog go. Nobody has succeeded anywhere before the
     /// first key that the registry knows; from then on it is that one.
     async fn registry(&self, app: &App) -> Result<RegistryUrl, SessionError> {
         let session = app.sessions.session(&self.catalog);
-        if let Some(registry) = session.known_registry().await? {
+        if let Some(registry) = session.registry_trust().known().await? {
             return Ok(registry);
         }
-        let trusted = session.verify_registry(None).await?;
-        match app.stack.me(trusted.registry(), self.key.secret()).await {
+        let trusted = session.registry_trust().verify(None).await?;
+        match stack::me::get(&app.stack, trusted.registry(), self.key.secret()).await {
             Ok(_) => {
-                session.still_trusted(&trusted).await?;
-                session.trust(&trusted);
+                session.registry_trust().still_trusted(&trusted).await?;
+                session.registry_trust().trust(&trusted);
                 self.known(app).await;
             }
             // Its own word for that is the answer.
@@ -206,7 +210,7 @@ impl KeyHolder {
     async fn prove(&self, app: &App) -> Result<(), Problem> {
         let asked = async {
             let registry = self.registry(app).await?;
-            let me = app.stack.me(&registry, self.key.secret()).await;
+            let me = stack::me::get(&app.stack, &registry, self.key.secret()).await;
             Ok::<_, SessionError>(me.map(drop)?)
         };
         match asked.await {

@@ -1,0 +1,104 @@
+//! Whose a session is, as the stack said last: here, and in the notes that a
+//! restart finds.
+
+use quilt_proto::ApiKeySecret;
+use quilt_proto::wire::{Me, SessionUser};
+
+use super::{LoginOutcome, Session};
+use crate::token_store::{CatalogPatch, KeptUser};
+
+/// The longest name that is remembered, in characters.
+const MAX_NAME: usize = 200;
+
+/// Who this session is, or where nobody is logged in, who was last.
+pub async fn last(session: &Session) -> Option<String> {
+    let known = session
+        .dependencies
+        .store
+        .known_catalog(&session.catalog)
+        .await
+        .ok()?;
+    let info = session.api_key().info();
+    let state = session.state.lock();
+    match (&info, &state.login) {
+        (Some(info), _) => info.me.as_ref().map(LoginOutcome::name),
+        (None, Some(_)) => known.login_user,
+        (None, None) => known.last_user,
+    }
+}
+
+/// Remembers whose the stored login is, as the stack has just said.
+pub fn remember_login(session: &Session, me: &Me) {
+    remember(session, Some(LoginOutcome::name(me)), true);
+}
+
+/// Keeps whose this session is, as the stack has just said, for the next
+/// daemon; forgets it where nobody is known. Nobody waits for the disk.
+pub fn keep(session: &Session, user: Option<SessionUser>) {
+    let kept = user.zip(fingerprint(session)).map(|(mut user, session)| {
+        user.name = bounded(&user.name);
+        user.role = user.role.as_deref().map(bounded);
+        KeptUser { session, user }
+    });
+    {
+        let mut state = session.state.lock();
+        let is_news = |before: &KeptUser| {
+            let seen_at = before.user.seen_at;
+            kept.clone().is_none_or(|mut kept| {
+                kept.user.seen_at = seen_at;
+                kept != *before
+            })
+        };
+        // When it was said again is not worth a write each time.
+        if !state.user.as_ref().map_or(kept.is_some(), is_news) {
+            return;
+        }
+        state.user.clone_from(&kept);
+    }
+    session.registry_trust().learn(CatalogPatch {
+        user: Some(kept),
+        ..CatalogPatch::default()
+    });
+}
+
+/// Whose this session was when the stack last said so, where it is the same
+/// one since.
+pub fn kept(session: &Session) -> Option<SessionUser> {
+    let now = fingerprint(session)?;
+    let kept = session.state.lock().user.clone()?;
+    (kept.session == now).then_some(kept.user)
+}
+
+/// Whether the stack, which says who this is, said another role the last time:
+/// it was switched elsewhere, as on the catalog's page.
+pub fn has_other_role(session: &Session, me: &Me) -> bool {
+    let before = kept(session).and_then(|user| user.role);
+    let now = me.role.as_deref().map(bounded);
+    before.is_some() && now.is_some() && before != now
+}
+
+/// Tells this session from those of others, also after a restart: the key by
+/// what the stack shows of it, the login by its number and how often its
+/// role was switched.
+fn fingerprint(session: &Session) -> Option<String> {
+    if let Some(secret) = session.api_key.secret() {
+        let key: ApiKeySecret = secret.expose().parse().ok()?;
+        return Some(key.fingerprint());
+    }
+    let state = session.state.lock();
+    let login = state.login.as_ref()?;
+    Some(format!("{} {}", login.id, login.role_switches))
+}
+
+pub(super) fn remember(session: &Session, user: Option<String>, is_login: bool) {
+    session.registry_trust().learn(CatalogPatch {
+        last_user: user.clone(),
+        login_user: is_login.then_some(user),
+        ..CatalogPatch::default()
+    });
+}
+
+pub(super) fn bounded(name: &str) -> String {
+    let shown = name.chars().filter(|c| !c.is_control());
+    shown.take(MAX_NAME).collect()
+}
