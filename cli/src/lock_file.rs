@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quilt_trust::{Access, Role};
-use rustix::fs::{FlockOperation, flock};
+use quilt_trust::{LockWait, Look};
 
 use crate::files;
 
@@ -22,36 +21,36 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
-    /// Takes the lock; nothing where somebody else has it.
-    pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
-        path.parent().map_or(Ok(()), files::create_private_dir)?;
-        loop {
-            let file = quilt_trust::open_or_make(path, Role::State, Access::Append)?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) if quilt_trust::is_at(&file, path) => {
-                    return Ok(Some(Self {
-                        path: path.to_owned(),
-                        _file: file,
-                    }));
-                }
-                // Whoever had it has removed it since it was opened.
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-    }
-
     /// Waits for the lock, up to the deadline.
     pub(crate) fn take(path: &Path, deadline: Instant) -> io::Result<Self> {
+        let taken = Self::take_unless(path, deadline, || false)?;
+        taken.ok_or_else(|| io::ErrorKind::TimedOut.into())
+    }
+
+    /// The same for as long as it is needed: nothing where it no longer is. One that
+    /// only other users hold, who could open it once, is replaced.
+    pub(crate) fn take_unless(
+        path: &Path,
+        deadline: Instant,
+        is_needless: impl Fn() -> bool,
+    ) -> io::Result<Option<Self>> {
+        path.parent().map_or(Ok(()), files::create_private_dir)?;
+        let mut lock = LockWait::open(path)?;
         loop {
-            if let Some(lock) = Self::try_take(path)? {
-                return Ok(lock);
+            match lock.look()? {
+                Look::Taken => {
+                    return Ok(Some(Self {
+                        path: path.to_owned(),
+                        _file: lock.into_file(),
+                    }));
+                }
+                Look::Replaced(_) => continue,
+                Look::Held if is_needless() => return Ok(None),
+                Look::Held if Instant::now() >= deadline => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                Look::Held => thread::sleep(PAUSE),
             }
-            if Instant::now() >= deadline {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            thread::sleep(PAUSE);
         }
     }
 }
@@ -89,8 +88,12 @@ mod tests {
         });
         assert_eq!(entered.into_inner(), 400);
         assert!(!path.exists());
-        let held = LockFile::try_take(&path).unwrap().unwrap();
-        assert!(LockFile::try_take(&path).unwrap().is_none());
+        let now = Instant::now();
+        let held = LockFile::take(&path, now).unwrap();
+        let late = LockFile::take(&path, now).unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        let needless = LockFile::take_unless(&path, now, || true).unwrap();
+        assert!(needless.is_none());
         drop(held);
     }
 }

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use quilt_proto::instance;
+use quilt_trust::Held;
 use rustix::process::Pid;
 
 /// The most digits of a process id worth reading, in bytes.
@@ -31,9 +32,11 @@ pub(crate) fn checked(pid: u32) -> Option<Pid> {
     is_quiltd_of_ours(pid).then_some(pid)
 }
 
-/// The lock's file, where somebody holds it.
+/// The lock's file, where somebody of this user holds it: a daemon takes it from
+/// others.
 fn held(socket: &Path) -> Option<File> {
-    instance::held(&instance::socket_lock(socket))
+    let lock = instance::socket_lock(socket);
+    instance::held(&lock).filter(|_| !Held::look(&lock).is_only_others())
 }
 
 /// The number may be another process's by now, so its name and user count.

@@ -12,6 +12,7 @@ use quilt_client::blocking::Client;
 use quilt_proto::locations::SERVICE_MANAGER_ENV;
 use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command as Hint, Problem, instance, locations, quoted};
+use quilt_trust::Held;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
@@ -77,7 +78,9 @@ impl Place {
             return lock_holder::is_there(&self.socket);
         }
         // What lies in a home may be another machine's.
-        locations::state_dir().is_ok_and(|dir| instance::is_claimed(&dir))
+        locations::state_dir().is_ok_and(|dir| {
+            instance::is_claimed(&dir) && !Held::look(&instance::lock_file(&dir)).is_only_others()
+        })
     }
 }
 
@@ -171,15 +174,11 @@ fn owned_by_us(socket: &Path) -> Result<(), Failure> {
 /// Takes the right to start the daemon; `None` when one listens meanwhile.
 pub(crate) fn lock(place: &Place, deadline: Instant) -> Result<Option<LockFile>, Failure> {
     let path = lock_file(place, ".start.lock")?;
-    loop {
-        let taken = LockFile::try_take(&path).map_err(|error| not_locked(&path, &error))?;
-        match taken {
-            Some(lock) => return Ok(Some(lock)),
-            None if place.probe(deadline) => return Ok(None),
-            None if Instant::now() >= deadline => return Err(too_slow()),
-            None => thread::sleep(PAUSE),
-        }
-    }
+    let taken = LockFile::take_unless(&path, deadline, || place.probe(deadline));
+    taken.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => too_slow(),
+        _ => not_locked(&path, &error),
+    })
 }
 
 fn not_locked(path: &Path, error: &io::Error) -> Failure {

@@ -5,10 +5,9 @@ mod error;
 #[cfg(test)]
 pub(crate) mod faults;
 mod file_events;
-mod held;
 mod pin;
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use quilt_proto::{Timestamp, state_files};
 pub use quilt_trust::words;
-use quilt_trust::{Access, Role, directory, sync_directory, take_place};
+use quilt_trust::{Access, Held, LockWait, Look, Role, directory, sync_directory, take_place};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
@@ -25,7 +24,6 @@ pub use self::cached_file::{Cached, WatchedFile};
 pub use self::error::FileError;
 pub(crate) use self::error::wrap_file_error;
 pub use self::file_events::FileEvents;
-pub use self::held::Held;
 pub use self::pin::Pin;
 
 /// Only the owner may read or write.
@@ -105,24 +103,19 @@ impl From<&Metadata> for Stamp {
 /// The lock that programs take turns by, waited for so long: others hold it for
 /// as long as a small file takes to write. Blocks its thread.
 pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
-    let open = || quilt_trust::open_or_make(path, Role::State, Access::Lock);
-    let mut lock = open()?;
+    let mut lock = LockWait::open(path)?;
     let begun = Instant::now();
     loop {
-        match lock.try_lock() {
-            Ok(()) if quilt_trust::is_at(&lock, path) => return Ok(lock),
-            Ok(()) => lock = open()?,
-            Err(TryLockError::WouldBlock) if begun.elapsed() < timeout && !is_held(path) => {
+        match lock.look()? {
+            Look::Taken => return Ok(lock.into_file()),
+            Look::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
+            Look::Held if begun.elapsed() < timeout && !is_held(path) => {
                 std::thread::sleep(LOOK_AGAIN);
             }
-            Err(TryLockError::WouldBlock) => {
-                let held = Held::look(path);
-                if !held.take_from_others(&lock) {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, held.to_string()));
-                }
-                lock = open()?;
+            Look::Held => {
+                let held = Held::look(path).to_string();
+                return Err(io::Error::new(io::ErrorKind::TimedOut, held));
             }
-            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! One daemon for a state directory and machine: a lock there, held for the
 //! daemon's life, that says where it listens.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quilt_proto::instance::{Instance, lock_file, read};
 use quilt_proto::{Command, quoted, state_files};
-use quilt_trust::{Access, Distrust, Role};
+use quilt_trust::{Distrust, LockWait, Look};
 
 /// How often a lock that is held is looked at before it is another daemon's.
 const MOST_LOOKS: u32 = 20;
@@ -102,27 +102,30 @@ pub fn claim(
 ) -> Result<InstanceLock, InstanceError> {
     quilt_trust::make_dir(dir)?;
     let path = lock_file(dir);
+    let failed = |source| InstanceError::Lock {
+        path: path.clone(),
+        source,
+    };
+    let mut lock = LockWait::open(&path)?;
     let mut looks = 0;
-    let mut file = loop {
-        let file = quilt_trust::open_or_make(&path, Role::State, Access::Lock)?;
-        match file.try_lock() {
-            // Whoever held it may have removed it since it was opened.
-            Ok(()) if quilt_trust::is_at(&file, &path) => break file,
-            Ok(()) => {}
+    loop {
+        match lock.look().map_err(failed)? {
+            Look::Taken => break,
+            Look::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
             // Clients that look who holds it hold it themselves for a moment.
-            Err(TryLockError::WouldBlock) if looks < MOST_LOOKS => {
+            Look::Held if looks < MOST_LOOKS => {
                 looks += 1;
                 std::thread::sleep(LOOK_AGAIN);
             }
-            Err(TryLockError::WouldBlock) => {
+            Look::Held => {
                 return Err(InstanceError::Running {
                     dir: dir.to_owned(),
-                    running: read(&file),
+                    running: read(lock.file()),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(InstanceError::Lock { path, source }),
         }
-    };
+    }
+    let mut file = lock.into_file();
     let own = Instance {
         pid: std::process::id(),
         socket: socket.to_owned(),

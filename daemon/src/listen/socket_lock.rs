@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use quilt_proto::instance;
-use quilt_trust::{Distrust, Role};
+use quilt_trust::{Distrust, Held, Role};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -49,7 +49,9 @@ pub(super) fn lock(dir: &PrivateDir, socket: &Path, name: &OsStr) -> Result<Sock
         let fd = openat(dir, &name, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|errno| failed(errno.into()))?;
         let stat = fstat(&fd).map_err(|errno| failed(errno.into()))?;
-        let file = take(File::from(fd), &stat, socket, &failed)?;
+        let Some(file) = take(File::from(fd), &stat, socket, &failed)? else {
+            continue;
+        };
         let there = statat(dir, &name, AtFlags::SYMLINK_NOFOLLOW);
         if there.is_ok_and(|there| (there.st_dev, there.st_ino) == (stat.st_dev, stat.st_ino)) {
             return Ok(SocketLock {
@@ -66,7 +68,7 @@ fn take(
     stat: &Stat,
     socket: &Path,
     failed: &impl Fn(io::Error) -> BindError,
-) -> Result<File, BindError> {
+) -> Result<Option<File>, BindError> {
     let is_ours = stat.st_uid == geteuid().as_raw();
     if !is_ours || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(failed(Errno::INVAL.into()));
@@ -78,11 +80,18 @@ fn take(
             let _ = file
                 .set_len(0)
                 .and_then(|()| writeln!(&file, "{}", std::process::id()));
-            Ok(file)
+            Ok(Some(file))
         }
-        Err(TryLockError::WouldBlock) => Err(BindError::AlreadyRunning {
-            path: socket.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => {
+            let held = Held::look(&instance::socket_lock(socket));
+            if held.take_from_others(&file).map_err(failed)? {
+                tracing::warn!("{held}: another file has its place now");
+                return Ok(None);
+            }
+            Err(BindError::AlreadyRunning {
+                path: socket.to_owned(),
+            })
+        }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use quilt_proto::{CatalogUrl, quoted};
 use quilt_trust::Others;
 
-use crate::files::{FileError, Held, wrap_file_error};
+use crate::files::{FileError, wrap_file_error};
+use quilt_trust::Held;
 
 /// Why the store could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

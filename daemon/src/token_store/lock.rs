@@ -2,7 +2,7 @@
 //! files of their own, never on the data.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use quilt_proto::{CatalogUrl, state_files};
-use quilt_trust::{Access, Role};
+use quilt_trust::{Held, LockWait, Look};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::StoreError;
-use crate::files::Held;
 
 /// How long to wait for another process, and for those of this process that came
 /// before, all in all: all of them wait for the same.
@@ -29,9 +28,6 @@ const ROTATION: Duration = Duration::from_mins(1);
 /// How often to look whether it let go. `flock` has no timeout of its own, and
 /// a thread stuck in it could not be given up.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-
-/// After how many such looks it is looked who has it.
-const LOOKS: u32 = 10;
 
 /// The log tells of what is waited for longer: other daemons hold it for as long
 /// as it takes to write a small file, or to ask a stack.
@@ -167,29 +163,21 @@ impl Drop for WaitsFor<'_> {
 }
 
 async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<File, StoreError> {
-    let open = || quilt_trust::open_or_make(&path, Role::State, Access::Lock);
-    let mut file = open()?;
+    let mut lock = LockWait::open(&path)?;
     let looking = async {
         let mut said = None;
-        let (begun, mut is_logged, mut looks) = (Instant::now(), false, 0_u32);
+        let (begun, mut is_logged) = (Instant::now(), false);
         loop {
-            match file.try_lock() {
-                Ok(()) if quilt_trust::is_at(&file, &path) => return Ok(file),
-                // Whoever waited, too, has put another in its place.
-                Ok(()) => file = open()?,
-                Err(TryLockError::WouldBlock) => {
+            match lock.look()? {
+                Look::Taken => return Ok(lock.into_file()),
+                Look::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
+                Look::Held => {
                     said.get_or_insert_with(|| WaitsFor::new(waiting, &path));
-                    looks += 1;
-                    if looks % LOOKS == 0 && Held::look(&path).take_from_others(&file) {
-                        file = open()?;
-                        continue;
-                    }
                     if begun.elapsed() > LONG && !std::mem::replace(&mut is_logged, true) {
                         tracing::warn!("{}", Held::look(&path));
                     }
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
-                Err(TryLockError::Error(error)) => return Err(error),
             }
         }
     };

@@ -40,7 +40,8 @@ pub use self::known_catalogs::{KeptUser, KnownCatalog};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 pub use self::secret_hash::SecretHash;
-use crate::files::{Held, Stamp};
+use crate::files::Stamp;
+use quilt_trust::Held;
 
 /// How long what is known of catalogs is waited for, which a disk or another
 /// process may hold up.

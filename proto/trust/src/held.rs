@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{quoted, state_files};
-use quilt_trust::directory;
 use rustix::process::geteuid;
+
+use super::directory;
+use super::inode::is_at;
 
 const LOCKS: &str = "/proc/locks";
 
@@ -64,30 +67,29 @@ impl Held {
         &self.path
     }
 
-    /// Puts a new file in the place of a lock that other users hold, who could
-    /// open it for as long as its mode let others do that: this one, which is open
-    /// here. Answers whether there is another one now; no program of this user's
-    /// holds the old one.
-    pub fn take_from_others(&self, opened: &File) -> bool {
+    /// Whether other users hold it, and nobody else does: they could open it for as
+    /// long as its mode let them.
+    pub fn is_only_others(&self) -> bool {
         let own = geteuid().as_raw();
         let is_foreign = |holder: &Holder| holder.uid != own && holder.uid != 0;
-        let is_theirs = !self.holders.is_empty() && self.holders.iter().all(is_foreign);
-        if self.is_own || !is_theirs {
-            return false;
+        !self.is_own && !self.holders.is_empty() && self.holders.iter().all(is_foreign)
+    }
+
+    /// Puts a new file in the place of a lock that only other users hold: this one,
+    /// which is open here. Answers whether there is another one now; no program of
+    /// this user's holds the old one.
+    pub fn take_from_others(&self, opened: &File) -> io::Result<bool> {
+        if !self.is_only_others() {
+            return Ok(false);
         }
         let new = tempfile::Builder::new()
             .prefix(state_files::TEMPORARY.start)
-            .tempfile_in(directory(&self.path));
+            .tempfile_in(directory(&self.path))?;
         // Whoever waited, too, may have been first.
-        if !quilt_trust::is_at(opened, &self.path) {
-            return true;
+        if is_at(opened, &self.path) {
+            new.persist(&self.path)?;
         }
-        let taken = new.and_then(|new| Ok(new.persist(&self.path)?));
-        match &taken {
-            Ok(_) => tracing::warn!("{self}: another file has its place now"),
-            Err(error) => tracing::warn!("{self}, and cannot be replaced: {error}"),
-        }
-        taken.is_ok()
+        Ok(true)
     }
 }
 
