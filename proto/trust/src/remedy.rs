@@ -5,7 +5,7 @@
 //! and people see what is in it; what only programs read is put aside.
 
 use std::ffi::OsStr;
-use std::fs::FileType;
+use std::fs::{self, FileType};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::distrust::{as_owner, look};
+use super::permissions::{Right, who_else_may};
 use super::{foreign_home, interpreter_line, open_at_once};
 
 /// How much is read of a file to see what it is, in bytes.
@@ -126,9 +127,18 @@ fn renewed(path: &Path, content: Content) -> Command {
     shown.words("&& mv -f").path(&own).path(path)
 }
 
-/// Puts a file out of the way.
+/// Puts something out of the way. A file of the user's is closed to others first:
+/// there may be a login in it that is good for long.
 pub(super) fn aside(path: &Path) -> Command {
-    Command::of("mv").path(path).path(&free(path, ".foreign"))
+    let is_open = path.symlink_metadata().is_ok_and(|found| {
+        found.is_file() && found.uid() == geteuid().as_raw() && found.mode() & 0o077 != 0
+    });
+    let moved = if is_open {
+        Command::of("chmod go=").path(path).words("&& mv")
+    } else {
+        Command::of("mv")
+    };
+    moved.path(path).path(&free(path, ".foreign"))
 }
 
 /// A name beside a path that nothing has: what was put there before stays.
@@ -161,14 +171,52 @@ pub(super) fn foreign(path: &Path, owner: u32) -> Command {
     }
     if !is_in_own_directory(path) {
         look(path)
-    } else if owner == 0 && access(path, Access::READ_OK).is_ok() {
-        // What root has made, as with sudo, is believed; others may be in there.
+    } else if owner == 0 && access(path, Access::READ_OK).is_ok() && is_nobody_elses(path) {
+        // What root has made, as with sudo, is believed.
         let put_aside = free(path, ".foreign");
         let moved = Command::of("mv").path(path).path(&put_aside);
         moved.words("&& cp -Rp").path(&put_aside).path(path)
     } else {
         aside(path)
     }
+}
+
+/// How much of a directory is looked through, in entries.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Whether nothing at a path, or below it, belongs to others than the user and
+/// root, or could have been written by them: a copy would be the user's own.
+fn is_nobody_elses(path: &Path) -> bool {
+    let mut paths = vec![path.to_owned()];
+    let mut looked = 0;
+    while let Some(path) = paths.pop() {
+        looked += 1;
+        let Ok(found) = path.symlink_metadata() else {
+            return false;
+        };
+        let is_ours = [0, geteuid().as_raw()].contains(&found.uid());
+        if looked > MOST_ENTRIES || !is_ours {
+            return false;
+        }
+        if found.is_symlink() {
+            continue;
+        }
+        if who_else_may(Right::Write, &path, &found, None).is_some() {
+            return false;
+        }
+        if found.is_dir() {
+            let Ok(entries) = fs::read_dir(&path) else {
+                return false;
+            };
+            for entry in entries {
+                let Ok(entry) = entry else {
+                    return false;
+                };
+                paths.push(entry.path());
+            }
+        }
+    }
+    true
 }
 
 fn is_in_own_directory(path: &Path) -> bool {

@@ -228,7 +228,7 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
             &format!(" && {lines} | LC_ALL=C sed {secrets} | cat -v"),
         )
     };
-    let aside = |name: &str| format!("mv {name} {name}.foreign");
+    let aside = |name: &str| format!("chmod go= {name} && mv {name} {name}.foreign");
     for (name, content, bits, expected) in [
         ("/quiltd.toml", "", 0o666, seen("/quiltd.toml")),
         ("/config.yml", "", 0o622, seen("/config.yml")),
