@@ -51,6 +51,12 @@ pub(crate) fn names_nothing(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
+/// Where the AWS CLI reads what its commands are called, and are (AWS CLI User
+/// Guide, "Creating and using aliases"): any of them may be a program.
+pub(crate) fn cli_alias() -> Option<PathBuf> {
+    Some(PathBuf::from(set("HOME")?).join(".aws/cli/alias"))
+}
+
 /// The file where the variable is not set.
 pub(crate) fn usual_place(variable: &str) -> Option<PathBuf> {
     let name = match variable {

@@ -20,7 +20,8 @@ use crate::programs;
 pub(super) fn check() -> Vec<Finding> {
     let files = [CONFIG_ENV, CREDENTIALS_ENV]
         .into_iter()
-        .filter_map(aws_files::place);
+        .filter_map(aws_files::place)
+        .chain(aws_files::cli_alias());
     found(files, quilt_trust::check, |distrust| {
         let what = format!("{distrust}: others could choose what AWS programs run");
         Finding::warning(FindingCode::FileNotTrusted, what, distrust.remedy())

@@ -1,9 +1,11 @@
 //! Logins and keys that other programs keep in files which others can read.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, locations, python_sdk, quoted};
+use rustix::process::geteuid;
 
 use crate::aws_files::{self, CREDENTIALS_ENV};
 
@@ -18,8 +20,12 @@ pub(super) fn check() -> Vec<Finding> {
 }
 
 fn finding(file: &Path) -> Option<Finding> {
-    // One with nothing in it keeps nothing from anybody.
-    file.metadata().ok().filter(|found| found.len() > 0)?;
+    let found = file.metadata().ok()?;
+    // One with nothing in it keeps nothing from anybody, and another user's is told
+    // of as that.
+    if found.len() == 0 || found.uid() != geteuid().as_raw() {
+        return None;
+    }
     let readers = quilt_trust::readers(file)?;
     let what = format!(
         "{} can be read by {readers}: it is where a login or keys are kept",
