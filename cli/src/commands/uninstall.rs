@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
-use quilt_proto::{Command, is_state_file, locations, python_sdk, quoted};
+use quilt_proto::state_files::DAEMON_LOCK;
+use quilt_proto::{Command, instance, is_state_file, locations, python_sdk, quoted};
 
 use super::{daemon, setup};
 use crate::context::Context;
@@ -174,7 +175,13 @@ fn remove_state() -> Result<bool, Failure> {
     };
     let mut removed = false;
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_str().is_some_and(is_state_file);
+        let name = entry.file_name();
+        let is_ours = name.to_str().is_some_and(is_state_file);
+        // A daemon of another machine that shares the home.
+        let is_lock = name.to_str().is_some_and(|name| DAEMON_LOCK.fits(name));
+        if is_lock && instance::held(&entry.path()).is_some() {
+            continue;
+        }
         if is_ours && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
             fs::remove_file(entry.path()).map_err(failed)?;
             removed = true;
