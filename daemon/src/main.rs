@@ -55,13 +55,18 @@ fn main() -> ExitCode {
     {
         return carry_keys(Path::new(path));
     }
+    let args = args::parse(given.clone());
+    let key_fd = args.as_ref().map_or(None, |args| args.as_ref()?.api_key_fd);
+    // Else this program runs itself again first, which needs it.
+    let key_fd = key_fd.filter(|_| !StartupKey::is_in_environment());
+    let key = key_fd.map(raw::inherited);
     let before = predecessor();
     let protections = hardening::harden();
     raw::give_large_blocks_back();
     raw::outlive_file_limits();
     let before = before.and_then(take_keys);
     let scrubbed = StartupKey::scrub_environment(&given).map_err(anyhow::Error::from);
-    let args = match args::parse(given.clone()) {
+    let args = match args {
         Ok(Some(args)) => args,
         Ok(None) => return ExitCode::SUCCESS,
         Err(line) => {
@@ -69,7 +74,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit_code::USAGE);
         }
     };
-    match scrubbed.and_then(|()| serve(args, protections, before)) {
+    match scrubbed.and_then(|()| serve(args, key, protections, before)) {
         Ok(code) => code,
         Err(error) => {
             let (what, hint) = explain(&error);
@@ -143,6 +148,7 @@ fn take_keys(visit: KeyTaker) -> Option<(Vec<HandoverKey>, Receipt)> {
 
 fn serve(
     args: Args,
+    key: Option<io::Result<File>>,
     protections: Vec<ProtectionAttempt>,
     before: Option<(Vec<HandoverKey>, Receipt)>,
 ) -> anyhow::Result<ExitCode> {
@@ -153,7 +159,7 @@ fn serve(
     if let Err(error) = hardening::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
-    let key = StartupKey::read(args.api_key_fd)?;
+    let key = StartupKey::read(key)?;
     let places = match args.socket {
         Some(path) => Places::only(path),
         None => Places::own()?,

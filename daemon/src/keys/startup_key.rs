@@ -76,16 +76,17 @@ pub struct StartupKey {
 }
 
 impl StartupKey {
-    /// The key from a descriptor, else from systemd's credentials.
-    pub fn read(descriptor: Option<u32>) -> Result<Option<Self>, StartupKeyError> {
-        if let Some(number) = descriptor {
-            let path = PathBuf::from(format!("/dev/fd/{number}"));
-            let secret = read_path(
-                &path,
-                &format!("the API key that was given (QUILT_API_KEY, or descriptor {number})"),
-            )?;
+    /// The key from a descriptor that was taken over, which is closed then; else
+    /// from systemd's credentials.
+    pub fn read(descriptor: Option<io::Result<File>>) -> Result<Option<Self>, StartupKeyError> {
+        if let Some(file) = descriptor {
+            let place = "the API key that was given (QUILT_API_KEY, or --api-key-fd)";
+            let file = file.map_err(|source| StartupKeyError::Unreadable {
+                place: place.to_owned(),
+                source,
+            })?;
             return Ok(Some(Self {
-                secret,
+                secret: read(file, place)?,
                 origin: None,
             }));
         }
@@ -107,14 +108,6 @@ impl StartupKey {
 pub(super) fn credentials() -> Option<PathBuf> {
     let dir = env::var_os(locations::CREDENTIALS_ENV).filter(|dir| !dir.is_empty())?;
     Some(PathBuf::from(dir))
-}
-
-fn read_path(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError> {
-    let file = File::open(path).map_err(|source| StartupKeyError::Unreadable {
-        place: place.to_owned(),
-        source,
-    })?;
-    read(file, place)
 }
 
 /// What systemd put there is this service's alone; what others could have put
@@ -145,21 +138,19 @@ pub(super) fn read(file: File, place: &str) -> Result<ApiKeySecret, StartupKeyEr
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
-
     use super::super::environment_scrub::in_a_pipe;
     use super::*;
 
     #[test]
     fn a_key_goes_through_a_pipe_and_errors_do_not_quote_it() {
         let reader = in_a_pipe(b" qk_abcdefghijklmnop\n").unwrap();
-        let number = u32::try_from(reader.as_raw_fd()).unwrap();
-        let key = StartupKey::read(Some(number)).unwrap().unwrap();
+        let key = StartupKey::read(Some(Ok(reader.into()))).unwrap().unwrap();
         assert_eq!(key.secret.secret().expose(), "qk_abcdefghijklmnop");
         assert_eq!(key.origin, None);
         let reader = in_a_pipe(b"canary").unwrap();
-        let number = u32::try_from(reader.as_raw_fd()).unwrap();
-        let error = StartupKey::read(Some(number)).unwrap_err().to_string();
+        let error = StartupKey::read(Some(Ok(reader.into())))
+            .unwrap_err()
+            .to_string();
         assert!(
             error.ends_with("API key must start with 'qk_' prefix"),
             "{error}"

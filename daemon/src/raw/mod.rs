@@ -5,12 +5,14 @@
     reason = "raw pages, raw system calls and the allocator; nothing else"
 )]
 
+mod inherited;
 mod lease;
 mod locked;
 mod malloc_tuning;
 mod program_text;
 mod signals;
 
+pub use self::inherited::inherited;
 pub use self::lease::ReadLease;
 pub use self::locked::Locked;
 pub use self::malloc_tuning::{give_free_memory_back, give_large_blocks_back};
