@@ -18,6 +18,8 @@ pub enum Protection {
     NoTracing,
     /// What it starts gains no privileges.
     NoNewPrivileges,
+    /// Other users' connections on loopback are told from this user's.
+    KnownConnections,
 }
 
 impl Protection {
@@ -28,6 +30,7 @@ impl Protection {
             Self::LockedMemory => "locked_memory",
             Self::NoTracing => "no_tracing",
             Self::NoNewPrivileges => "no_new_privileges",
+            Self::KnownConnections => "known_connections",
         }
     }
 
@@ -38,6 +41,7 @@ impl Protection {
             Self::LockedMemory => "lock memory",
             Self::NoTracing => "forbid tracing",
             Self::NoNewPrivileges => "give up new privileges",
+            Self::KnownConnections => "tell whose connections on loopback are",
         }
     }
 }
@@ -56,6 +60,7 @@ impl ProtectionAttempt {
     pub fn remedy(&self) -> Command {
         match self.protection {
             Protection::LockedMemory => lockable(),
+            Protection::KnownConnections => "ls -l /proc/net/tcp".into(),
             _ => "quiltctl daemon restart".into(),
         }
     }
@@ -204,6 +209,8 @@ fn harden_platform(attempts: &mut Vec<ProtectionAttempt>) {
     attempts.push(attempt(Protection::NoTracing, no_tracing));
     let no_privs = set_no_new_privs(true);
     attempts.push(attempt(Protection::NoNewPrivileges, no_privs));
+    let known = quilt_trust::sockets::are_known();
+    attempts.push(attempt(Protection::KnownConnections, known));
 }
 
 #[cfg(target_os = "macos")]

@@ -12,6 +12,7 @@ mod api_keys_rotation;
 mod api_keys_traces;
 mod audit;
 mod buckets;
+mod closed_to_others;
 mod config;
 mod confirmation;
 mod conformance;

@@ -12,19 +12,18 @@ use quilt_proto::Secret;
 use quilt_proto::api::UseApiKey;
 use quilt_proto::wire::{ApiKeyHandover, Diagnosis, Status};
 use quilt_tests::fake_stack::StackConfig;
-use quilt_tests::harness::{Daemon, Home, Run, User, Users, World, binaries};
+use quilt_tests::harness::{Daemon, Home, Run, User, Users, World, binaries, can_be_anybody};
 use rustix::process::getuid;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 const STORES: [&str; 2] = ["file", "memory"];
 
-fn mode(path: &Path, mode: u32) {
+pub(crate) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
 /// A start of quiltd that must fail; its last line.
-async fn refused(home: &Home, args: &[&str]) -> String {
+pub(crate) async fn refused(home: &Home, args: &[&str]) -> String {
     let mut command = home.command(binaries::quiltd());
     let output = command.args(args).stdin(Stdio::null()).output();
     let output = output.await.unwrap();
@@ -34,7 +33,7 @@ async fn refused(home: &Home, args: &[&str]) -> String {
 }
 
 /// Runs the command that a line ends with, as the home's user does.
-async fn mend(home: &Home, line: &str) -> String {
+pub(crate) async fn mend(home: &Home, line: &str) -> String {
     let (_, command) = line.split_once("; run: ").expect("a command to run");
     let mut shell = home.command("sh");
     let status = shell.args(["-c", command]).status().await.unwrap();
@@ -540,6 +539,7 @@ async fn memory_that_cannot_be_locked_is_said() {
         "locked_memory",
         "no_tracing",
         "no_new_privileges",
+        "known_connections",
     ];
     assert_eq!(names, expected);
     assert_eq!(healthy.warnings, [""; 0]);
@@ -610,6 +610,71 @@ impl Drop for OddDisk {
                 return;
             }
         }
+    }
+}
+
+/// Runs a program for which there are no netlink sockets (seccomp(2), with a filter
+/// of `linux/filter.h`).
+const WITHOUT_NETLINK: &str = r#"
+import ctypes, os, platform, struct, sys
+socket = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+load, if_equal, give = 0x20, 0x15, 0x06
+lines = [
+    (load, 0, 0, 0), (if_equal, 0, 3, socket),
+    (load, 0, 0, 16), (if_equal, 0, 1, 16),
+    (give, 0, 0, 0x50000 | 97), (give, 0, 0, 0x7fff0000),
+]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+program = Program(len(lines), ctypes.addressof(code))
+assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_that_does_not_tell_whose_connections_are_is_said() {
+    if !can_be_anybody("a system without lists of connections") {
+        return;
+    }
+    let mut world = World::logged_in().await;
+    for (is_listed, is_asked) in [(true, true), (true, false), (false, true), (false, false)] {
+        world.daemon.take().unwrap().stop().await;
+        let mut shell = world.home.command("unshare");
+        let hide = if is_listed {
+            ":"
+        } else {
+            "mount -t proc -o subset=pid proc /proc"
+        };
+        let start = format!("{hide} && exec \"$@\"");
+        shell.args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            &start,
+            "sh",
+        ]);
+        if !is_asked {
+            shell.args(["python3", "-I", "-c", WITHOUT_NETLINK]);
+        }
+        shell.arg(binaries::quiltd());
+        let daemon = Daemon::start_by(shell, &world.home, &["--token-store", "file"]).await;
+        world.daemon = Some(daemon);
+        let status = world.client().status().await.unwrap();
+        let mut found = status.protections.iter();
+        let found = found.find(|it| it.name == "known_connections").unwrap();
+        assert_eq!(found.active, is_listed || is_asked, "{status:?}");
+        let said = world.ctl(&["doctor"]).await;
+        let told = said
+            .stdout
+            .contains("cannot tell whose connections on loopback are");
+        assert_eq!(told, !found.active, "{said:?}");
     }
 }
 
@@ -729,96 +794,4 @@ async fn what_another_user_serves_is_not_believed_whatever_it_shows() {
             fs::remove_dir(place.path().join(dir)).unwrap();
         }
     }
-}
-
-/// Lets others reach and read everything in a home.
-fn let_in(home: &Home) {
-    for dir in [home.path(), &home.path().join("state"), &home.state()] {
-        mode(dir, 0o755);
-    }
-    for entry in fs::read_dir(home.state()).unwrap() {
-        mode(&entry.unwrap().path(), 0o644);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn logins_that_others_could_read_are_told_of_until_they_are_ended() {
-    let Some(user) = User::find("logins that others could read").await else {
-        return;
-    };
-    let mut world = World::of(&user, StackConfig::default()).await;
-    world.login().await;
-    let is_told = async |world: &World| {
-        let doctor = world.ctl(&["doctor", "--json"]).await;
-        let found: Diagnosis = serde_json::from_str(&doctor.stdout).unwrap();
-        let mut found = found.findings.into_iter();
-        found.find(|found| found.code == "secret_readable")
-    };
-    assert!(is_told(&world).await.is_none());
-    world.daemon.take().unwrap().stop().await;
-    let_in(&world.home);
-    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
-    let sessions = world.home.sessions_file();
-    assert_eq!(sessions.metadata().unwrap().mode() & 0o777, 0o600, "closed");
-    let found = is_told(&world).await.unwrap();
-    assert_eq!(found.hint, "quiltctl logout --all");
-    // A renewal is no new login: who has the old one may have been quicker.
-    world.stack.control().outdate_access_tokens();
-    world.ctl(&["whoami"]).await.ok();
-    assert!(is_told(&world).await.is_some());
-    world.ctl(&["logout", "--all"]).await.ok();
-    world.login().await;
-    assert!(is_told(&world).await.is_none());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lock_that_another_user_could_open_is_taken_from_them() {
-    let Some(users) = Users::find("a lock that another user holds").await else {
-        return;
-    };
-    let mut world = World::of(&users.a, StackConfig::default()).await;
-    world.login().await;
-    world.daemon.take().unwrap().stop().await;
-    let_in(&world.home);
-    let lock = world.home.state().join("sessions.lock");
-    let hold = "import fcntl, sys\n\
-                held = [open(sys.argv[1]), open(sys.argv[1])]\n\
-                [fcntl.flock(one, fcntl.LOCK_SH) for one in held]\n\
-                print('held', flush=True)\n\
-                sys.stdin.readline()\n";
-    let mut other = users.b.command("python3", Path::new("/"));
-    let other = other.args(["-I", "-c", hold]).arg(&lock);
-    let other = other.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut other = other.kill_on_drop(true).spawn().unwrap();
-    let mut said = BufReader::new(other.stdout.take().unwrap()).lines();
-    assert_eq!(said.next_line().await.unwrap().as_deref(), Some("held"));
-    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
-    world.stack.control().outdate_access_tokens();
-    world.ctl(&["whoami"]).await.ok();
-    world.ctl(&["logout"]).await.ok();
-    assert!(world.log().contains("another file has its place now"));
-    // The control: it is held all along.
-    assert!(other.try_wait().unwrap().is_none());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn completions_that_others_may_write_are_told_of() {
-    let world = World::logged_in().await;
-    world.ctl(&["setup", "completions", "bash"]).await.ok();
-    let script = world
-        .home
-        .path()
-        .join("data/quiltd/completions/quiltctl.bash");
-    let told = async || {
-        let doctor = world.ctl(&["doctor"]).await;
-        doctor.stdout + &doctor.stderr
-    };
-    let is_about = |told: &str| told.contains("quiltctl.bash can be written by other users");
-    assert!(!is_about(&told().await));
-    mode(&script, 0o666);
-    let found = told().await;
-    assert!(is_about(&found), "{found}");
-    let line = found.lines().find(|line| line.contains("run: install "));
-    mend(&world.home, &format!("; {}", line.unwrap().trim())).await;
-    assert!(!is_about(&told().await));
 }

@@ -98,7 +98,8 @@ pub struct PasswordComparison {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Protection {
-    /// `no_core_dumps`, `locked_memory`, `no_tracing` or `no_new_privileges`.
+    /// `no_core_dumps`, `locked_memory`, `no_tracing`, `no_new_privileges` or
+    /// `known_connections`.
     pub name: String,
     /// Whether it is in force.
     pub active: bool,

@@ -20,6 +20,22 @@ pub fn is_told() -> bool {
     TABLES.iter().any(|table| fs::File::open(table).is_ok())
 }
 
+/// Fails where the system does not tell whose a connection on loopback is, neither
+/// by its tables nor when it is asked about one.
+pub fn are_known() -> io::Result<()> {
+    let asked = || {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let _client = TcpStream::connect(listener.local_addr()?)?;
+        let (stream, _) = listener.accept()?;
+        Owners::of(&listener)?.owner(&stream)
+    };
+    match asked() {
+        Ok(None) => Err(io::Error::other("the system does not say so")),
+        // Where there is no loopback, nobody connects by it.
+        Ok(Some(_)) | Err(_) => Ok(()),
+    }
+}
+
 /// The state of an established connection, and those of one whose end has
 /// nothing more to say.
 const ESTABLISHED: u8 = 1;
