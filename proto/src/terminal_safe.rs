@@ -116,6 +116,8 @@ fn is_unseen(c: char) -> bool {
         // Signs that enclose what follows, of Arabic, Syriac and Kaithi.
         | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
         | '\u{110bd}' | '\u{110cd}'
+        // How Egyptian signs are joined, and a sign of Khitan that has no form.
+        | '\u{13430}'..='\u{1343f}' | '\u{16fe4}'
         // Fillers of Hangul, vowels of Khmer that have no form.
         | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}'
         // Variation selectors.
@@ -127,7 +129,7 @@ fn is_unseen(c: char) -> bool {
         // Annotations and the stand-in for an object.
         | '\u{fff0}'..='\u{fffc}'
         // Shorthand and musical controls.
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}'
         // Tags and what is reserved beside them.
         | '\u{e0000}'..='\u{e0fff}'
         // Private use and non-characters.
