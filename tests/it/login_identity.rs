@@ -123,6 +123,12 @@ async fn a_login_says_whose_it_is_and_whose_was_before() {
     assert_eq!(json["me"]["name"], "bob");
     assert_eq!(json["previous_user"], "alice");
     assert_eq!(json.get("me_error"), None);
+
+    // Of whom the stack does not say who it is, it may be somebody else.
+    let silent = Fault::always(FaultKind::status(500));
+    world.stack.control().plant(Endpoint::Graphql, silent);
+    let unknown = said(&world, login(&world, "alice", &[]).await);
+    assert_eq!(unknown.last(), Some(&was("bob")), "{unknown:?}");
 }
 
 /// Starts a login through the browser; and where the browser has to go.

@@ -177,7 +177,7 @@ async fn no_file_that_others_may_write_is_believed() {
                 Err(_) => "chmod go-w",
                 // Shown, and copied; what only programs read is put aside.
                 Ok(_) if is_peoples => "install -m 600",
-                Ok(_) => "mv",
+                Ok(_) => "chmod go=",
             };
             assert!(
                 command.starts_with(&format!("{how} {}", file.display())),

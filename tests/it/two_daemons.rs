@@ -253,3 +253,19 @@ async fn a_shell_without_a_runtime_directory_finds_the_one_there_is() {
     assert_eq!(locks.len(), 1, "{locks:?}");
     assert!(world.client().status().await.is_ok());
 }
+
+/// Homes are shared, and each machine has a daemon of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_removed_is_no_lock_that_a_daemon_elsewhere_holds() {
+    let world = World::logged_in().await;
+    let lock = |machine: &str| {
+        let path = world.home.state().join(format!("daemon-{machine}.lock"));
+        let file = fs::File::create(&path).unwrap();
+        (path, file)
+    };
+    let (held, holder) = lock("962e2be8-05c1");
+    holder.try_lock().unwrap();
+    let (free, _) = lock("962e2be8-05c2");
+    world.ctl(&["uninstall", "--state", "--yes"]).await.ok();
+    assert!(held.exists() && !free.exists());
+}

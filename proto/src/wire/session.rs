@@ -48,7 +48,8 @@ pub struct Session {
     /// After a login: why the stack could not be asked whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub me_error: Option<String>,
-    /// After a login: who was logged in there before, if that was somebody else.
+    /// After a login: who was logged in there before, if that was, or may have been,
+    /// somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_user: Option<String>,
     /// Whether this login made the catalog the configured one.
