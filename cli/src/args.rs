@@ -5,23 +5,19 @@ mod usage_error;
 
 use quilt_proto::suggested_command::EXAMPLE_CATALOG;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-pub(crate) use self::hint_rewrite::{
-    keeping_options, lacks_catalog, lacks_socket, names_socket, with_first_key_at_hand,
-    with_key_at_hand,
-};
+pub(crate) use self::hint_rewrite::{about, at, of_typed};
 pub(crate) use self::usage_error::help_for;
 use self::usage_error::usage_failure;
 
 use crate::commands::Command;
 use crate::exit::{self, Failure};
-use crate::look::ColorWhen;
-use crate::{completion, help, look, output};
+use crate::global::{Global, NAME};
+use crate::{help, look, output};
 
 /// Log in to Quilt once; tokens and AWS credentials for everything else.
 #[derive(Debug, Parser)]
@@ -32,47 +28,6 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What the program is called.
-const NAME: &str = "quiltctl";
-
-/// Under which heading the flags of every command stand, after its own.
-const EVERYWHERE: &str = "Options of every command";
-
-/// Flags of every command.
-#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
-pub(crate) struct Global {
-    /// Print the API's JSON body
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
-    pub(crate) json: bool,
-
-    /// Show exact times, in UTC
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
-    pub(crate) utc: bool,
-
-    /// When to use colour
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        value_enum,
-        default_value = "auto",
-        help_heading = EVERYWHERE
-    )]
-    pub(crate) color: ColorWhen,
-
-    /// The catalog, instead of QUILT_CATALOG or the default one
-    #[arg(long, global = true, value_name = "CATALOG", help_heading = EVERYWHERE, add = completion::catalogs())]
-    pub(crate) catalog: Option<String>,
-
-    /// The daemon's socket
-    #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
-    pub(crate) socket: Option<PathBuf>,
-
-    /// Never start the daemon
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
-    pub(crate) no_autostart: bool,
 }
 
 /// What stands in lines of ours for what only their reader knows.

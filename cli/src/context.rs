@@ -10,8 +10,8 @@ use quilt_proto::api::{Endpoint, Method, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::{Command, locations};
 use quiltctl_creds::{NoName, named_catalog};
 
-use crate::args::Global;
 use crate::exit::{self, Failure};
+use crate::global::Global;
 use crate::look::{Look, Screen};
 use crate::progress::Progress;
 use crate::start::Place;
@@ -56,7 +56,7 @@ impl Context {
 
     /// How this run shows things.
     pub(crate) fn look(&self) -> Look {
-        Look::of_stdout(&self.global)
+        Look::of_stdout(self.global.color, self.global.utc)
     }
 
     /// The daemon's socket.

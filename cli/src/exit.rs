@@ -1,22 +1,18 @@
 //! How a command ends: an exit code and at most one line on stderr.
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::ExitCode;
 
 use quilt_client::Error;
 use quilt_proto::locations::NoHome;
 use quilt_proto::suggested_command::{Command, clause, sentence};
 use quilt_proto::{
-    ApiKeySecret, CatalogName, CatalogUrl, ErrorCode, Problem, RegistryHost, locations,
+    ApiKeySecret, CatalogUrl, ErrorCode, Problem, RegistryHost, locations, terminal_safe,
 };
 use quilt_trust::Distrust;
-
-use crate::{args, look, output};
 
 pub(crate) use quilt_proto::exit_code::{
     DAEMON, INPUT, LOGIN, NOT_FOUND, REFUSED, UNEXPECTED, USAGE,
@@ -41,6 +37,8 @@ pub(crate) struct Failure {
     question: Option<Question>,
     /// What the daemon said, as it said it.
     problem: Option<Box<Problem>>,
+    /// The catalog it is about, where that is not the one of every command.
+    catalog: Option<String>,
 }
 
 /// What somebody at a terminal can be asked.
@@ -61,6 +59,7 @@ impl Failure {
             hint: None,
             question: None,
             problem: None,
+            catalog: None,
         }
     }
 
@@ -72,6 +71,7 @@ impl Failure {
             hint: None,
             question: None,
             problem: None,
+            catalog: None,
         }
     }
 
@@ -103,35 +103,6 @@ impl Failure {
         Self { what, ..self }
     }
 
-    /// The same failure of a run that was for `catalog`: so is what it names to
-    /// run.
-    pub(crate) fn about(self, catalog: Option<&str>) -> Self {
-        let catalog = catalog.filter(|catalog| is_shown(catalog));
-        match (&self.hint, catalog) {
-            (Some(hint), Some(catalog)) if args::lacks_catalog(&hint.to_string()) => {
-                let hint = hint.clone().option("--catalog", catalog);
-                self.hint(hint)
-            }
-            _ => self,
-        }
-    }
-
-    /// The same failure of a run that looked for the daemon in this place: so
-    /// does what it names to run.
-    pub(crate) fn at(self, socket: Option<&Path>) -> Self {
-        match (&self.hint, socket) {
-            (Some(hint), Some(socket)) if args::lacks_socket(&hint.to_string()) => {
-                let there = hint.clone().path_option("--socket", socket);
-                if args::names_socket(&there.to_string()) {
-                    self.hint(there)
-                } else {
-                    self
-                }
-            }
-            _ => self,
-        }
-    }
-
     /// The same failure of a login by a key that nobody types: where one would be
     /// typed, that login is run once more.
     pub(crate) fn untyped(self, again: Command) -> Self {
@@ -148,24 +119,20 @@ impl Failure {
         }
     }
 
-    /// The same failure of what was typed: where that is to be run once more,
-    /// its options stay; where a login is, a key at hand will do.
-    pub(crate) fn of_typed(self, typed: &[OsString]) -> Self {
-        let Some(hint) = &self.hint else {
-            return self;
-        };
-        let kept = args::keeping_options(hint, typed);
-        let hint = kept.as_ref().unwrap_or(hint);
-        let is_for_nobody = matches!(self.code, LOGIN | INPUT);
-        let with_key = is_for_nobody.then(|| match self.code {
-            // A key that was refused has another code.
-            LOGIN => args::with_first_key_at_hand(hint),
-            _ => args::with_key_at_hand(hint),
-        });
-        match with_key.flatten().or(kept) {
-            Some(hint) => self.hint(hint),
-            None => self,
-        }
+    /// The same failure of what was for `catalog`: so is what it names to run.
+    pub(crate) fn about(self, catalog: Option<&str>) -> Self {
+        let catalog = catalog.map(str::to_owned).or(self.catalog);
+        Self { catalog, ..self }
+    }
+
+    /// The catalog it is about.
+    pub(crate) fn catalog(&self) -> Option<&str> {
+        self.catalog.as_deref()
+    }
+
+    /// What to run.
+    pub(crate) fn advice(&self) -> Option<&Command> {
+        self.hint.as_ref()
     }
 
     /// What failed, and what to run.
@@ -195,14 +162,14 @@ impl Failure {
     }
 
     /// The failure as the API says one.
-    fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         let mut problem = if let Some(problem) = &self.problem {
             (**problem).clone()
         } else {
             let (status, code) = kind(self.code);
             Problem::new(status, code, "")
         };
-        problem.detail = output::one_line(self.what());
+        problem.detail = terminal_safe::error_line(self.what());
         problem.hint.clone_from(&self.hint);
         problem
     }
@@ -216,7 +183,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what.as_deref().unwrap_or_default();
-        f.write_str(&sentence(&output::one_line(what), self.hint.as_ref()))
+        f.write_str(&sentence(
+            &terminal_safe::error_line(what),
+            self.hint.as_ref(),
+        ))
     }
 }
 
@@ -270,13 +240,6 @@ fn start(socket: &Path) -> Command {
 /// Whether a text looks like a key or a token.
 pub(crate) fn may_be_secret(text: &str) -> bool {
     ApiKeySecret::is_like(text) || text.starts_with("eyJ")
-}
-
-/// Whether a text that was given as a catalog may be one. What is not is
-/// perhaps a secret.
-fn is_shown(catalog: &str) -> bool {
-    !may_be_secret(catalog)
-        && (CatalogUrl::from_typed(catalog).is_ok() || catalog.parse::<CatalogName>().is_ok())
 }
 
 /// What helps where the way to a socket is closed: another user's daemon serves
@@ -351,34 +314,6 @@ fn kind(exit: u8) -> (u16, ErrorCode) {
         NO_PROGRAM => (404, own("no_program")),
         exit => quilt_proto::exit_code::as_problem(exit),
     }
-}
-
-/// Reports the end of the program: a line for people, or for `--json` the
-/// problem document, on one line too.
-pub(crate) fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
-    let Err(failure) = result else {
-        return ExitCode::SUCCESS;
-    };
-    if failure.what.is_some() {
-        let document = json.then(|| serde_json::to_string(&failure.problem()));
-        if let Some(Ok(document)) = document {
-            // Nobody's terminal is steered by it, wherever it is shown.
-            let shown = quilt_proto::terminal_safe::json_for_terminal(&document);
-            output::remark(&format!("{shown}\n"));
-        } else {
-            let what = format!("quiltctl: {}", output::one_line(failure.what()));
-            let room = look::width_of_stderr();
-            output::remark(&output::on_screen(&what, failure.hint.as_ref(), room));
-        }
-    }
-    ExitCode::from(failure.code)
-}
-
-/// Whether a command line asks for JSON, also one that is none otherwise.
-pub(crate) fn wants_json(args: &[OsString]) -> bool {
-    args.iter()
-        .take_while(|arg| *arg != "--")
-        .any(|arg| arg == "--json")
 }
 
 #[cfg(test)]

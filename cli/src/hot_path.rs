@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use quiltctl_creds::Arguments;
 
-use crate::args::Global;
 use crate::commands::credential_process::Args;
+use crate::global::Global;
 
 /// The command, where these arguments are plainly a valid use of it.
 pub(crate) fn parse(args: &[OsString]) -> Option<(Global, Args)> {

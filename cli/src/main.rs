@@ -12,6 +12,7 @@ mod aws_variables;
 mod browser;
 mod catalog_variable;
 mod commands;
+mod complete;
 mod completion;
 mod confirm;
 mod context;
@@ -23,6 +24,7 @@ mod exit;
 mod files;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
+mod global;
 mod help;
 mod hot_path;
 mod key_carrier;
@@ -33,6 +35,7 @@ mod look;
 mod output;
 mod progress;
 mod registry_consent;
+mod report;
 mod secret_prompt;
 mod shown_once;
 mod signals;
@@ -45,6 +48,7 @@ use std::ffi::OsString;
 use std::io::stdin;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use quiltctl_creds::FailedAttempt;
 pub(crate) use quiltctl_creds::programs;
 use zeroizing_alloc::ZeroAlloc;
@@ -61,7 +65,7 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     quiltctl_creds::keep_to_ourselves();
     let args: Vec<OsString> = env::args_os().skip(1).collect();
-    exit::finish(run(&args), exit::wants_json(&args))
+    report::finish(run(&args), report::wants_json(&args))
 }
 
 fn run(args: &[OsString]) -> Result<(), Failure> {
@@ -80,15 +84,19 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
     {
         return detach::run(command);
     }
-    if let Some(answered) = completion::answer(args) {
+    if let Some(answered) = complete::answer(args) {
         return answered;
     }
     args::without_placeholders(args)?;
     match args::parse(args)? {
         Some(cli) => {
             let context = Context::new(cli.global);
-            commands::run(&context, &cli.command)
-                .map_err(|failure| explained(failure, &context, args))
+            commands::run(
+                &context,
+                &cli.command,
+                <args::Cli as CommandFactory>::command,
+            )
+            .map_err(|failure| explained(failure, &context, args))
         }
         None => Ok(()),
     }
@@ -99,7 +107,10 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
 fn explained(failure: Failure, context: &Context, args: &[OsString]) -> Failure {
     let failure = catalog_variable::blamed(context, failure);
     let global = context.global();
-    let failure = failure.about(global.catalog.as_deref());
-    let failure = failure.of_typed(args).at(global.socket.as_deref());
+    let catalog = failure.catalog().map(str::to_owned);
+    let failure = args::about(failure, catalog.as_deref());
+    let failure = args::about(failure, global.catalog.as_deref());
+    let failure = args::of_typed(failure, args);
+    let failure = args::at(failure, global.socket.as_deref());
     failure.or_hint(|| args::help_for(args))
 }

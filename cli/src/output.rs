@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
-use crate::look;
+use crate::look::width;
 
 /// The most characters of a line or a cell of a result.
 const MAX_TEXT: usize = 6000;
@@ -43,7 +43,7 @@ pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
 
 /// The same for a sentence: on a terminal it is broken between words.
 pub(crate) fn sentence_to_stdout(text: impl Display) -> Result<(), Failure> {
-    let room = look::width_of_stdout();
+    let room = width::of_stdout();
     bytes(on_screen(&clean(&text.to_string()), None, room).as_bytes())
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn note(text: impl Display) {
     remark(&on_screen(
         &clean(&text.to_string()),
         None,
-        look::width_of_stderr(),
+        width::of_stderr(),
     ));
 }
 
@@ -97,18 +97,18 @@ pub(crate) fn whole(text: impl Display) {
 /// Says what one does next: commands, each with what it is for: beside it, or
 /// below all where there is no room and one step alone.
 pub(crate) fn next(steps: &[(Command, &str)]) {
-    remark(&next_on_screen(steps, look::width_of_stderr()));
+    remark(&next_on_screen(steps, width::of_stderr()));
 }
 
 fn next_on_screen(steps: &[(Command, &str)], room: Option<usize>) -> String {
     let commands: Vec<String> = steps.iter().map(|(step, _)| step.to_string()).collect();
-    let longest = commands.iter().map(|step| look::width(step)).max();
+    let longest = commands.iter().map(|step| width::width(step)).max();
     let mut text = String::new();
     for (at, (command, (_, purpose))) in commands.iter().zip(steps).enumerate() {
         let lead = if at == 0 { "Next:  " } else { "       " };
-        let gap = longest.unwrap_or(0) - look::width(command) + 3;
+        let gap = longest.unwrap_or(0) - width::width(command) + 3;
         let line = [lead, command, &" ".repeat(gap), purpose].concat();
-        let fits = room.is_none_or(|room| look::width(&line) <= room);
+        let fits = room.is_none_or(|room| width::width(&line) <= room);
         text.push_str(if fits { line.trim_end() } else { lead });
         text.push_str(if fits { "" } else { command });
         text.push('\n');
@@ -123,11 +123,7 @@ fn next_on_screen(steps: &[(Command, &str)], room: Option<usize>) -> String {
 
 /// Says something, and the command that goes with it.
 pub(crate) fn advise(what: &str, hint: &Command) {
-    remark(&on_screen(
-        &clean(what),
-        Some(hint),
-        look::width_of_stderr(),
-    ));
+    remark(&on_screen(&clean(what), Some(hint), width::of_stderr()));
 }
 
 /// A sentence and its command: one line where there is room for it, or nobody
@@ -136,14 +132,14 @@ pub(crate) fn advise(what: &str, hint: &Command) {
 pub(crate) fn on_screen(what: &str, hint: Option<&Command>, room: Option<usize>) -> String {
     const HANG: &str = "    ";
     let line = sentence(what, hint);
-    let Some(room) = room.filter(|room| look::width(&line) > *room) else {
+    let Some(room) = room.filter(|room| width::width(&line) > *room) else {
         return line + "\n";
     };
     let said = what.trim_start();
     let indent = &what[..what.len() - said.len()];
     let room = room.saturating_sub(indent.len() + HANG.len());
     let mut text = String::new();
-    for (at, part) in look::wrap(said, room).iter().enumerate() {
+    for (at, part) in width::wrap(said, room).iter().enumerate() {
         let hang = if at == 0 { "" } else { HANG };
         text.push_str(&[indent, hang, part, "\n"].concat());
     }

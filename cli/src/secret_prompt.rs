@@ -15,8 +15,9 @@ use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
+use crate::look::width;
+use crate::output;
 use crate::signals::Signals;
-use crate::{look, output};
 
 /// The longest secret accepted, in bytes. Codes are tokens of some kilobytes.
 const MAX_SECRET: usize = 64 * 1024;
@@ -77,8 +78,8 @@ pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
         };
         let text = output::clean(text);
         // Room for the answer as well.
-        let room = look::width_of_stderr().unwrap_or(usize::MAX);
-        let lines = look::wrap(&text, room.saturating_sub(4));
+        let room = width::of_stderr().unwrap_or(usize::MAX);
+        let lines = width::wrap(&text, room.saturating_sub(4));
         output::remark(&format!("{}{end}", lines.join("\n")));
     }
     let mut answer = Vec::new();
@@ -338,7 +339,7 @@ impl HiddenInput {
 
 /// Steers the terminal that the prompt is shown on, if it can be.
 fn tell_terminal(what: &str) {
-    if !look::is_dumb() && isatty(rustix::stdio::stderr()) {
+    if !width::is_dumb() && isatty(rustix::stdio::stderr()) {
         output::remark(what);
     }
 }

@@ -2,28 +2,79 @@
 //! or is at hand.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use quilt_proto::Command as Hint;
+use quilt_proto::{CatalogName, CatalogUrl, Command as Hint};
 
-use super::{Cli, NAME};
-use crate::{exit, key_source};
+use super::Cli;
+use crate::commands::key_at_hand::{self, without_word};
+use crate::exit::{self, Failure};
+use crate::global::NAME;
+
+/// The same failure of a run that was for `catalog`: so is what it names to
+/// run.
+pub(crate) fn about(failure: Failure, catalog: Option<&str>) -> Failure {
+    let catalog = catalog.filter(|catalog| is_shown(catalog));
+    match (failure.advice(), catalog) {
+        (Some(hint), Some(catalog)) if lacks_catalog(&hint.to_string()) => {
+            let hint = hint.clone().option("--catalog", catalog);
+            failure.hint(hint)
+        }
+        _ => failure,
+    }
+}
+
+/// The same failure of a run that looked for the daemon in this place: so
+/// does what it names to run.
+pub(crate) fn at(failure: Failure, socket: Option<&Path>) -> Failure {
+    match (failure.advice(), socket) {
+        (Some(hint), Some(socket)) if lacks_socket(&hint.to_string()) => {
+            let there = hint.clone().path_option("--socket", socket);
+            if names_socket(&there.to_string()) {
+                failure.hint(there)
+            } else {
+                failure
+            }
+        }
+        _ => failure,
+    }
+}
+
+/// The same failure of what was typed: where that is to be run once more,
+/// its options stay; where a login is, a key at hand will do.
+pub(crate) fn of_typed(failure: Failure, typed: &[OsString]) -> Failure {
+    let kept = failure
+        .advice()
+        .and_then(|hint| keeping_options(hint, typed));
+    key_at_hand::offered(match kept {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}
+
+/// Whether a text that was given as a catalog may be one. What is not is
+/// perhaps a secret.
+fn is_shown(catalog: &str) -> bool {
+    !exit::may_be_secret(catalog)
+        && (CatalogUrl::from_typed(catalog).is_ok() || catalog.parse::<CatalogName>().is_ok())
+}
 
 /// Whether a line is a command of ours that is about one catalog, and names
 /// none.
-pub(crate) fn lacks_catalog(line: &str) -> bool {
+fn lacks_catalog(line: &str) -> bool {
     read(line)
         .is_some_and(|(_, cli)| cli.global.catalog.is_none() && cli.command.is_about_one_catalog())
 }
 
 /// Whether a line is a command of ours that asks a daemon, and names no place
 /// where that is.
-pub(crate) fn lacks_socket(line: &str) -> bool {
+fn lacks_socket(line: &str) -> bool {
     read(line).is_some_and(|(_, cli)| cli.global.socket.is_none() && cli.command.asks_a_daemon())
 }
 
 /// Whether a line names the place of the daemon.
-pub(crate) fn names_socket(line: &str) -> bool {
+fn names_socket(line: &str) -> bool {
     read(line).is_some_and(|(_, cli)| cli.global.socket.is_some())
 }
 
@@ -42,7 +93,7 @@ fn read(line: &str) -> Option<(ArgMatches, Cli)> {
 
 /// `hint`, where it is what was typed once more with something changed: with
 /// all the options that were given.
-pub(crate) fn keeping_options(hint: &Hint, typed: &[OsString]) -> Option<Hint> {
+pub(super) fn keeping_options(hint: &Hint, typed: &[OsString]) -> Option<Hint> {
     let (there, cli) = read(&hint.to_string())?;
     let typed = std::iter::once(OsString::from(NAME)).chain(typed.iter().cloned());
     let here = Cli::command().try_get_matches_from(typed).ok()?;
@@ -105,37 +156,4 @@ fn with_option(command: &Hint, long: &str, values: &[&std::ffi::OsStr]) -> Optio
     };
     // The daemon says how a key is given, not from where.
     with(command).or_else(|| with(&without_word(command, "--api-key")?))
-}
-
-/// A line without one of its words.
-fn without_word(command: &Hint, left_out: &str) -> Option<Hint> {
-    let words = shlex::split(&command.to_string())?;
-    let mut words = words.iter().filter(|word| *word != left_out);
-    words.next().filter(|word| *word == NAME)?;
-    Some(words.fold(Hint::of(NAME), |line, word| line.word(word)))
-}
-
-/// `hint`, where it is a login in the browser and the environment has an API
-/// key that nobody asked for: a login with that.
-pub(crate) fn with_key_at_hand(hint: &Hint) -> Option<Hint> {
-    if !key_source::is_at_hand() {
-        return None;
-    }
-    let (_, cli) = read(&hint.to_string())?;
-    let asks_for_code = cli.command.is_login_with_code();
-    asks_for_code.then(|| hint.clone().option("--api-key-env", key_source::VARIABLE))
-}
-
-/// The same where nobody was refused, also where `hint` asks for an API key to be
-/// typed: a key that was may be the very one that is at hand.
-pub(crate) fn with_first_key_at_hand(hint: &Hint) -> Option<Hint> {
-    with_key_at_hand(hint).or_else(|| without_typing(hint))
-}
-
-/// `hint`, where it asks for an API key to be typed and the environment has one:
-/// that one.
-fn without_typing(hint: &Hint) -> Option<Hint> {
-    let rest = without_word(hint, "--api-key")?;
-    let is_typed = *hint != *rest.to_string().as_str();
-    is_typed.then(|| with_key_at_hand(&rest)).flatten()
 }

@@ -106,7 +106,7 @@ fn usage_errors_are_one_line_with_the_help_to_read() {
 fn what_is_run_once_more_keeps_its_options() {
     let kept = |hint: &'static str, typed: &[&str]| {
         let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
-        let kept = keeping_options(&hint.into(), &typed);
+        let kept = hint_rewrite::keeping_options(&hint.into(), &typed);
         kept.map(|hint| hint.to_string())
     };
     let named = "quiltctl login https://YOUR-CATALOG";

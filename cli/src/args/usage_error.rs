@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Cli, NAME};
+use super::Cli;
 use crate::exit::{self, Failure};
+use crate::global::NAME;
 
 /// A usage error in one line. Values never appear in it: one of them may be a
 /// secret that does not belong on the command line.

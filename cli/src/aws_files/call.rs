@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use quilt_proto::{ProfileName, locations};
+use quiltctl_creds::Arguments;
 
 use super::{command_line, ini};
-use crate::hot_path;
 
 /// What a profile calls, beyond the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,12 +25,12 @@ impl Call {
         let words = command_line::read(line)?;
         let (program, args) = words.split_first()?;
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-        let (global, args) = hot_path::parse(&args)?;
+        let asked = Arguments::parse(&args)?;
         Some(Self {
             program: program.clone(),
-            recipe: args.profile.filter(|profile| !profile.is_default()),
-            catalog: global.catalog.filter(|catalog| !catalog.is_empty()),
-            socket: global.socket,
+            recipe: asked.profile.filter(|profile| !profile.is_default()),
+            catalog: asked.catalog.filter(|catalog| !catalog.is_empty()),
+            socket: asked.socket,
         })
     }
 

@@ -2,63 +2,25 @@
 //! alone, or an API key.
 
 mod api_key;
+pub(super) mod args;
 mod browser;
 mod welcome;
 
 use quilt_proto::api::{Login, ReadSession, ReadStatus, SessionQuery};
-use quilt_proto::suggested_command::{EXAMPLE_CATALOG, first_login};
+use quilt_proto::suggested_command::first_login;
 use quilt_proto::wire::{CatalogStatus, LoginCode, Session, SessionState};
-use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost, RegistryUrl};
+use quilt_proto::{CatalogUrl, Command, RegistryHost, RegistryUrl};
 
-use self::api_key::{KeySource, by_key, with_exported_key};
 pub(super) use self::api_key::{MeantByKey, set_key};
+use self::api_key::{by_key, with_exported_key};
+pub(crate) use self::args::Args;
 use self::browser::through_browser;
 use self::welcome::welcome;
+use super::key_at_hand;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
-use crate::{
-    args, catalog_variable, completion, key_source, output, registry_consent, secret_prompt,
-};
-
-/// What is no catalog.
-const NO_CATALOG: &str = "give an address, a host or a name of quiltd.toml";
-
-/// How to log in.
-#[derive(Debug, Default, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct Args {
-    /// The catalog: its address, its host, or its name in quiltd.toml
-    #[arg(value_name = "CATALOG", value_parser = catalog, conflicts_with = "all", add = completion::catalogs())]
-    named: Option<String>,
-
-    /// Log in to every catalog that needs it, those that quiltd.toml names too, one after another
-    #[arg(long, conflicts_with_all = ["code_stdin", "api_key", "api_key_env", "api_key_dotenv", "api_key_secret", "accept_registry"])]
-    all: bool,
-
-    /// Read the code from stdin; ask for nothing, open nothing
-    #[arg(long)]
-    code_stdin: bool,
-
-    /// Complete in the browser, without a code to paste
-    #[arg(long, conflicts_with_all = ["code_stdin", "api_key", "api_key_env", "api_key_dotenv", "api_key_secret"])]
-    web: bool,
-
-    /// The stack's OAuth server, if not in its usual place
-    #[arg(long, requires = "web", value_name = "URL")]
-    connect_url: Option<String>,
-
-    /// Print the login page's address instead of opening it
-    #[arg(long)]
-    no_browser: bool,
-
-    /// Log in although the catalog names another registry than before: this one
-    #[arg(long, value_name = "HOST")]
-    accept_registry: Option<RegistryHost>,
-
-    #[command(flatten)]
-    key: KeySource,
-}
+use crate::{catalog_variable, key_source, output, registry_consent, secret_prompt};
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.all {
@@ -85,44 +47,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 }
 
-impl Args {
-    /// Whether nothing says which catalog it is about.
-    pub(super) fn is_about_default_catalog(&self) -> bool {
-        self.named.is_none() && !self.all
-    }
-
-    /// Whether it is a login that was tried, with a catalog or the user's word
-    /// for a registry, which were missing.
-    pub(super) fn repeats(&self) -> bool {
-        let is_to_be_named = self.named.as_deref() == Some(EXAMPLE_CATALOG);
-        is_to_be_named || self.all || self.accept_registry.is_some()
-    }
-
-    /// Whether it is one where a code is pasted.
-    pub(super) fn asks_for_code(&self) -> bool {
-        !self.all && !self.web && !self.code_stdin && !self.key.is_asked_for()
-    }
-}
-
 /// The login of somebody at a terminal, with a code.
 pub(super) fn interactively(context: &Context) -> Result<(), Failure> {
     one(context, &Args::default())
-}
-
-/// What is typed as a catalog. Whatever else somebody gives by mistake is a
-/// code or a key, and is not repeated.
-fn catalog(text: &str) -> Result<String, &'static str> {
-    let legal = |c: char| c.is_ascii_graphic() && !"'\"`$;&|<>(){}\\".contains(c);
-    let is_name = text.parse::<CatalogName>().is_ok();
-    let is_address = CatalogUrl::from_typed(text).is_ok();
-    if ApiKeySecret::is_like(text) || !text.chars().all(legal) {
-        return Err(NO_CATALOG);
-    }
-    if is_address || is_name {
-        Ok(text.to_owned())
-    } else {
-        Err(NO_CATALOG)
-    }
 }
 
 /// Every catalog where nobody is logged in any more, or that quiltd.toml names
@@ -178,11 +105,15 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
         return by_key(context, args);
     }
     // The code is of the page that was shown.
-    let (meant, accept) = if args.code_stdin {
-        (context.pinned()?, args.accept_registry.clone())
+    let (meant, accept, page) = if args.code_stdin {
+        (context.pinned()?, args.accept_registry.clone(), None)
     } else {
-        let (catalog, accept) = show_page(context, args)?;
-        (context.of_catalog(catalog.as_str()), accept)
+        let Page {
+            catalog,
+            accept,
+            registry,
+        } = show_page(context, args)?;
+        (context.of_catalog(catalog.as_str()), accept, registry)
     };
     let code = secret_prompt::secret("Code: ").map_err(|failure| {
         // Where nobody can paste one, the same would fail again.
@@ -193,10 +124,10 @@ fn by(context: &Context, args: &Args) -> Result<(), Failure> {
         })
     })?;
     let reply = registry_consent::to_registry(accept, |accept_registry| {
-        let code = code.clone();
         meant.reply(&Login(LoginCode {
-            code,
+            code: code.clone(),
             accept_registry,
+            page_registry: page.clone(),
         }))
     })?;
     let session = reply.answer()?;
@@ -230,7 +161,7 @@ fn of_catalog(context: &Context, login: Command) -> Command {
 /// Says that this login is not by the API key that the environment has: it
 /// counts where it is asked for.
 fn note_key_at_hand(context: &Context) {
-    if let Some(with_key) = args::with_key_at_hand(&again(context)) {
+    if let Some(with_key) = key_at_hand::with_key_at_hand(&again(context)) {
         let what = format!(
             "{} is set, and not used by this login",
             key_source::VARIABLE
@@ -246,12 +177,18 @@ fn note_findings(session: &Session) {
     }
 }
 
-/// Brings the user to the page that shows the code: whose it is, and the registry
-/// they agreed to, which is the one whose page it is.
-fn show_page(
-    context: &Context,
-    args: &Args,
-) -> Result<(CatalogUrl, Option<RegistryHost>), Failure> {
+/// The page that shows a code.
+struct Page {
+    /// Whose it is.
+    catalog: CatalogUrl,
+    /// The registry that the user agreed to, if they were asked.
+    accept: Option<RegistryHost>,
+    /// The registry whose page it is.
+    registry: Option<RegistryHost>,
+}
+
+/// Brings the user to the page that shows the code.
+fn show_page(context: &Context, args: &Args) -> Result<Page, Failure> {
     let accept = args.accept_registry.clone();
     let (session, accept) = registry_consent::to_registry(accept, |accept_registry| {
         let call = ReadSession(SessionQuery::login_page(accept_registry.clone()));
@@ -264,8 +201,14 @@ fn show_page(
     };
     offer(&page, args.no_browser);
     output::note("Paste the code it shows; it stays hidden. Ctrl-C gives up.");
-    let accept = accept.or_else(|| page.parse::<RegistryUrl>().ok()?.host());
-    Ok((session.catalog_url, accept))
+    Ok(Page {
+        catalog: session.catalog_url,
+        accept,
+        registry: page
+            .parse::<RegistryUrl>()
+            .ok()
+            .and_then(|page| page.host()),
+    })
 }
 
 /// Opens a page, or says where it is.

@@ -8,9 +8,10 @@ use quilt_proto::state_files::SESSIONS;
 use quilt_proto::wire::SessionState;
 use quilt_proto::{Command, is_state_file, locations};
 
+use super::key_at_hand;
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{args, look, output};
+use crate::{look, output};
 
 /// Which sessions.
 #[derive(Debug, clap::Args)]
@@ -73,7 +74,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             )
         };
         output::note(what);
-        let by_key = args::with_key_at_hand(&again);
+        let by_key = key_at_hand::with_key_at_hand(&again);
         output::next(&[(by_key.unwrap_or(again), "")]);
         Ok(())
     })

@@ -5,11 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use clap::CommandFactory;
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
-use crate::args::Cli;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::help::man;
@@ -26,9 +24,9 @@ pub(crate) struct Args {
     all: Option<PathBuf>,
 }
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, args: &Args, program: clap::Command) -> Result<(), Failure> {
     context.refuse_json("man")?;
-    let mut all = without_help(Cli::command());
+    let mut all = without_help(program);
     // Gives nested commands their full names.
     all.build();
     if let Some(dir) = &args.all {

@@ -3,6 +3,7 @@
 mod admin;
 mod api_keys;
 mod audit;
+mod aws_profiles_follow;
 mod buckets;
 mod clear_api_key;
 mod completions;
@@ -10,16 +11,19 @@ mod config;
 mod console;
 pub(crate) mod credential_process;
 mod daemon;
+mod daemon_stop;
 mod doctor;
 mod env;
 mod exec;
 mod grants;
+pub(crate) mod key_at_hand;
 mod logged_in;
 mod login;
 mod logout;
 mod logs;
 mod man;
 mod packages;
+mod profile_named;
 mod profiles;
 mod role;
 mod search;
@@ -31,11 +35,8 @@ mod use_catalog;
 mod watch;
 mod whoami;
 
-use quilt_proto::ProfileName;
-use quilt_proto::wire::ProfileStatus;
-
 use crate::context::Context;
-use crate::exit::{self, Failure};
+use crate::exit::Failure;
 
 /// What the program is asked to do.
 #[derive(Debug, clap::Subcommand)]
@@ -168,15 +169,14 @@ impl Command {
             _ => false,
         }
     }
-
-    /// Whether it is a login for which somebody gets a code in the browser.
-    pub(crate) fn is_login_with_code(&self) -> bool {
-        matches!(self, Self::Login(args) if args.asks_for_code())
-    }
 }
 
-/// Does it.
-pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+/// Does it. `program` is the whole command line.
+pub(crate) fn run(
+    context: &Context,
+    command: &Command,
+    program: fn() -> clap::Command,
+) -> Result<(), Failure> {
     match command {
         Command::Config(args) => config::run(context, args),
         Command::Use(args) => use_catalog::run(context, args),
@@ -206,25 +206,8 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Watch => watch::run(context),
         Command::Daemon(command) => daemon::run(context, *command),
         Command::Completions(args) => completions::run(context, args),
-        Command::Man(args) => man::run(context, args),
+        Command::Man(args) => man::run(context, args, program()),
     }
-}
-
-/// The profile of this name; where there is none, those that there are.
-fn profile_named(
-    context: &Context,
-    profiles: Vec<ProfileStatus>,
-    wanted: &ProfileName,
-) -> Result<ProfileStatus, Failure> {
-    let what = wanted.unknown(profiles.iter().map(|known| &known.name));
-    let found = profiles.into_iter().find(|known| known.name == *wanted);
-    found.ok_or_else(|| match status::settings_finding(context) {
-        Some(broken) => {
-            let what = format!("{what} ({})", broken.summary);
-            Failure::new(exit::NOT_FOUND, what).hint(broken.hint)
-        }
-        None => Failure::new(exit::NOT_FOUND, what).hint("quiltctl profiles"),
-    })
 }
 
 /// `~/.aws/config`, made up.

@@ -8,7 +8,7 @@ use quilt_proto::api::{Logout, LogoutQuery, UndoGateway};
 use quilt_proto::state_files::DAEMON_LOCK;
 use quilt_proto::{Command, instance, is_state_file, locations, python_sdk, quoted};
 
-use super::{daemon, setup};
+use super::{daemon_stop, setup};
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{confirm, look, output};
@@ -54,9 +54,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             all.send(&Logout(LogoutQuery { all: true })).map(|()| true),
         ));
     }
-    done.push(("the service", setup::undo_service()));
+    done.push(("the service", setup::service::undo_service()));
     let client = context.client()?;
-    done.push(("the daemon", daemon::stop(&client)));
+    done.push(("the daemon", daemon_stop::stop(&client)));
     // A daemon that lives on would write it again.
     let failed = done.iter().any(|(_, outcome)| outcome.is_err());
     if args.state && !failed {

@@ -1,7 +1,7 @@
 //! `use`: another catalog as the default one.
 
 use quilt_proto::Command;
-use quilt_proto::api::{Endpoint, ReadConfig, ReadGateway, ReadSession, SessionQuery};
+use quilt_proto::api::{ReadConfig, ReadGateway, ReadSession, SessionQuery};
 use quilt_proto::python_sdk;
 use quilt_proto::wire::SessionState;
 
@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::look::said;
 use crate::{catalog_variable, completion, output};
 
-use super::{config, doctor, setup};
+use super::{aws_profiles_follow, config};
 
 /// Which catalog.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let is_other = |key: &str| before.get(key) != values.get(key);
     let is_switched = is_other(python_sdk::NAVIGATOR_URL);
     if is_switched {
-        tell_aws_profiles(&values);
+        aws_profiles_follow::tell(&values);
     }
     catalog_variable::tell_of_another_than(context, Some(catalog));
     let there = context.of_catalog(catalog);
@@ -56,20 +56,4 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         output::advise(what, &Command::of("quiltctl setup quilt3"));
     }
     Ok(())
-}
-
-/// Says of AWS profiles that they follow another default catalog, which these
-/// values are of.
-pub(super) fn tell_aws_profiles(values: &<ReadConfig as Endpoint>::Answer) {
-    if !setup::has_set_up_aws() {
-        return;
-    }
-    let region = values.get("region").and_then(|region| region.as_str());
-    let follow = "AWS profiles that name no catalog follow it";
-    if region.is_some_and(doctor::has_profile_of_another_region) {
-        let what = format!("{follow}, with the region they had until they are set up again");
-        output::advise(&what, &Command::of("quiltctl setup aws"));
-    } else {
-        output::note(format_args!("{follow}."));
-    }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use quilt_proto::api::Endpoint;
 
-use crate::args::Global;
 use crate::context::Context;
+use crate::global::Global;
 
 /// How long the daemon may take over all of it.
 const TIMEOUT: Duration = Duration::from_millis(200);
@@ -25,7 +25,7 @@ struct DaemonQuery {
 static ASKED: OnceLock<DaemonQuery> = OnceLock::new();
 
 /// Takes note of the line; once.
-pub(super) fn about(words: &[OsString], index: usize) {
+pub(crate) fn about(words: &[OsString], index: usize) {
     let words = words.iter().map(|word| word.to_string_lossy().into_owned());
     let _ = ASKED.set(DaemonQuery {
         words: words.collect(),

@@ -33,13 +33,13 @@ impl Shell {
     }
 
     /// Whether it shows what a candidate is.
-    pub(super) fn shows_help(self) -> bool {
+    pub(crate) fn shows_help(self) -> bool {
         self != Self::Bash
     }
 
     /// Whether a candidate becomes one word of the line and nothing else. Those
     /// that put it there as it is get only what means nothing to them.
-    pub(super) fn can_insert(self, value: &str) -> bool {
+    pub(crate) fn can_insert(self, value: &str) -> bool {
         // A comma makes two of a word for PowerShell, which separates by it.
         let is_plain = |c: char| {
             c.is_alphanumeric() || "-_./@%+:=".contains(c) || c == ',' && self != Self::Pwsh

@@ -20,7 +20,8 @@ fn every_code_is_in_the_document_about_trouble() {
 #[test]
 fn what_a_run_for_a_catalog_names_is_for_that_catalog() {
     let about = |hint: &'static str, catalog: &str| {
-        let failure = Failure::new(REFUSED, "x").hint(hint).about(Some(catalog));
+        let failure = Failure::new(REFUSED, "x").hint(hint);
+        let failure = crate::args::about(failure, Some(catalog));
         failure.hint.unwrap().to_string()
     };
     for (hint, said) in [

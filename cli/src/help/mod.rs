@@ -13,13 +13,14 @@ use self::pages::groups;
 pub(crate) use self::pages::{EXIT_CODES, Page, VARIABLES, page};
 use crate::args::Cli;
 use crate::look;
+use crate::look::width;
 
 /// How wide the help is at most: longer lines are hard to read.
 const WIDEST: usize = 100;
 
 /// The whole command, with everything the help says, as wide as stdout.
 pub(crate) fn command() -> clap::Command {
-    command_in(look::width_of_stdout().unwrap_or(WIDEST))
+    command_in(width::of_stdout().unwrap_or(WIDEST))
 }
 
 /// The same for a screen of this width.
@@ -30,7 +31,7 @@ fn command_in(cells: usize) -> clap::Command {
     let template = format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n{}\n\nOptions:\n{{options}}\n\n{}",
         overview(&command, cells),
-        look::wrap(more, cells).join("\n")
+        width::wrap(more, cells).join("\n")
     );
     command.help_template(template).term_width(cells)
 }
@@ -38,7 +39,7 @@ fn command_in(cells: usize) -> clap::Command {
 /// A word and what it says, in two columns; what is too long goes on below.
 fn entry(word: &str, column: usize, what: &str, cells: usize) -> String {
     let hang = " ".repeat(column + 3);
-    let lines = look::wrap(what, cells.saturating_sub(hang.len()));
+    let lines = width::wrap(what, cells.saturating_sub(hang.len()));
     format!("  {word:column$} {}\n", lines.join(&format!("\n{hang}")))
 }
 
@@ -106,7 +107,7 @@ fn text(page: &Page, more: Option<&str>, cells: usize) -> String {
     let _ = writeln!(text, "Examples:");
     for (example, what) in page.examples {
         let _ = writeln!(text, "{}", kept_whole(&format!("  {example}")));
-        for line in look::wrap(what, cells.saturating_sub(6)) {
+        for line in width::wrap(what, cells.saturating_sub(6)) {
             let _ = writeln!(text, "      {line}");
         }
     }
@@ -121,7 +122,7 @@ fn text(page: &Page, more: Option<&str>, cells: usize) -> String {
         .iter()
         .map(|(code, what)| format!("{code} {what}"))
         .collect();
-    let codes = look::wrap(&codes.join(", "), cells.saturating_sub(2));
+    let codes = width::wrap(&codes.join(", "), cells.saturating_sub(2));
     let _ = write!(text, "\nExit codes:\n  {}", codes.join("\n  "));
     text
 }
@@ -174,7 +175,7 @@ mod tests {
             for mut command in commands {
                 let help = command.render_help().to_string();
                 let examples = help.split("Examples:").nth(1).unwrap_or_default();
-                for line in help.lines().filter(|line| look::width(line) > cells) {
+                for line in help.lines().filter(|line| width::width(line) > cells) {
                     // An example is one line, however long.
                     assert!(
                         examples.contains(line) || line.contains('\u{a0}'),

@@ -2,14 +2,14 @@
 //! and for names that come from elsewhere.
 
 mod external_text;
-mod paint;
+pub(crate) mod paint;
 mod screen;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod time;
 mod url;
-mod width;
+pub(crate) mod width;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -26,17 +26,7 @@ pub(crate) use self::screen::{Line, Screen, Span, tied, untied};
 pub(crate) use self::table::{Column, Table};
 pub(crate) use self::time::Zone;
 pub(crate) use self::url::{host, page, said};
-pub(crate) use self::width::{
-    of_stderr as width_of_stderr, of_stdout as width_of_stdout, width, wrap,
-};
 pub(crate) use quilt_proto::time::span;
-
-use crate::args::Global;
-
-/// Whether the terminal understands nothing but text.
-pub(crate) fn is_dumb() -> bool {
-    env::var_os("TERM").is_none_or(|term| term == "dumb")
-}
 
 /// How this run shows things.
 #[derive(Clone, Debug)]
@@ -59,12 +49,12 @@ pub(crate) struct Look {
 
 impl Look {
     /// What stdout and the environment allow, and the flags ask for.
-    pub(crate) fn of_stdout(global: &Global) -> Self {
+    pub(crate) fn of_stdout(color: ColorWhen, utc: bool) -> Self {
         Self {
             width: width::of_stdout(),
-            color: paint::is_wanted(global.color),
+            color: paint::is_wanted(color),
             unicode: speaks_unicode(|name| env::var(name).ok()),
-            utc: global.utc,
+            utc,
             now: Timestamp::now(),
             zone: Zone::of_system(),
             names: BTreeMap::new(),

@@ -12,6 +12,11 @@ const NARROWEST: usize = 20;
 /// What a terminal has that does not say.
 const USUAL: usize = 80;
 
+/// Whether the terminal understands nothing but text.
+pub(crate) fn is_dumb() -> bool {
+    env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
 /// Cells that a text takes; wide characters take two.
 pub(crate) fn width(text: &str) -> usize {
     text.width()

@@ -21,8 +21,6 @@ mod grants;
 mod logins;
 mod vends;
 
-pub(super) use self::grants::endpoint;
-
 /// Somebody with things to do.
 pub(super) struct Client {
     pub(super) name: usize,

@@ -1,5 +1,6 @@
 //! A daemon in this process: the app and its API, without sockets.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
@@ -14,11 +15,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::client::endpoint;
 use super::wire::Cable;
 use super::world::World;
 use crate::api;
 use crate::app::{App, Config, External};
+use crate::grant::Endpoint;
 use crate::token_store::{StoreChoice, StoreError};
 
 /// How much longer a change may take where somebody else holds a lock.
@@ -251,4 +252,10 @@ async fn follow(app: Weak<App>) {
             None => return,
         }
     }
+}
+
+/// Where rights are good. Nobody listens: what opens is asked below the socket.
+pub(super) fn endpoint(port: u16) -> Endpoint {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Endpoint::new(address, CancellationToken::new())
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use quilt_proto::state_files;
 use serde_json::Value;
 
-use super::judge::FORGIVEN;
+use super::model::FORGIVEN;
 use super::random::Rng;
 use super::world::World;
 use crate::audit::AuditLog;

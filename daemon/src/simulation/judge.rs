@@ -5,13 +5,9 @@ use std::collections::BTreeSet;
 use quilt_proto::Timestamp;
 
 use super::daemon::{Answer, Daemon};
-use super::model::{Model, Variant, Who};
+use super::model::{FORGIVEN, Model, Variant, Who};
 use super::stack::{Issue, KEY_USER};
 use super::world::World;
-
-/// How long after the last trouble failures are forgiven, in seconds: nothing
-/// is asked about more rarely than that for a login that lives.
-pub(super) const FORGIVEN: i64 = 330;
 
 /// What was known when somebody began to ask.
 pub(super) struct Look {

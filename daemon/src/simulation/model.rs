@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::stack::{SITES, catalog};
 
+/// How long after the last trouble failures are forgiven, in seconds: nothing
+/// is asked about more rarely than that for a login that lives.
+pub(super) const FORGIVEN: i64 = 330;
+
 /// A user, or nobody.
 pub(super) type Who = Option<&'static str>;
 

@@ -10,7 +10,8 @@ use quilt_trust::Distrust;
 
 use super::aws_profile::AwsProfile;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
-use crate::commands::setup::{completions, systemd};
+use crate::commands::setup::completions;
+use crate::commands::setup::systemd;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::programs;

@@ -42,7 +42,7 @@ use quilt_proto::wire::Finding;
 use self::aws_profile::{AwsFiles, AwsProfile};
 use self::report::Report;
 use self::variables::Variables;
-use super::setup;
+use super::setup::service;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::progress::Progress;
@@ -134,7 +134,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     report.add(loose_files::check_daemon(context, daemon.is_some())?);
     if let Some(daemon) = daemon {
         if let Some(there) = daemon.network() {
-            let is_managed = setup::is_managed();
+            let is_managed = service::is_managed();
             report.add(network::check(
                 context,
                 there,

@@ -219,7 +219,7 @@ fn hand_on_socket(
     let wanted = args.profile.clone();
     let wanted = wanted.unwrap_or_else(ProfileName::default_profile);
     let profiles = context.send(&ReadProfiles)?;
-    let profile = super::profile_named(context, profiles, &wanted)?;
+    let profile = super::profile_named::profile_named(context, profiles, &wanted)?;
     command.env(locations::SOCKET_ENV, context.socket()?);
     Ok(profile.region)
 }

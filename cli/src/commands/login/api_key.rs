@@ -1,7 +1,5 @@
 //! Logging in with an API key, instead of with the browser.
 
-use std::path::PathBuf;
-
 use quilt_proto::api::{ReadSession, SessionQuery, UseApiKey};
 use quilt_proto::wire::{ApiKeyHandover, Session};
 use quilt_proto::{ApiKeySecret, CatalogUrl, Command, RegistryHost};
@@ -12,28 +10,6 @@ use crate::aws_helper::AwsHelper;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{key_source, output, registry_consent, secret_prompt};
-
-/// An API key, and where it comes from.
-#[derive(Debug, Default, clap::Args)]
-#[expect(clippy::struct_field_names, reason = "the names of the flags")]
-#[group(multiple = false, conflicts_with_all = ["code_stdin", "no_browser"])]
-pub(super) struct KeySource {
-    /// Use an API key: typed at a hidden prompt, or from stdin
-    #[arg(long)]
-    api_key: bool,
-
-    /// Use the API key in an environment variable [default: QUILT_API_KEY]
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = key_source::VARIABLE)]
-    api_key_env: Option<String>,
-
-    /// Use the QUILT_API_KEY of a .env file
-    #[arg(long, value_name = "FILE")]
-    api_key_dotenv: Option<PathBuf>,
-
-    /// Use the API key in AWS Secrets Manager, read with your own AWS credentials
-    #[arg(long, value_name = "ID")]
-    api_key_secret: Option<String>,
-}
 
 /// Which catalog a key is for, as it was before the key was read.
 pub(in crate::commands) struct MeantByKey {
@@ -195,27 +171,5 @@ fn agreed_beforehand(
     match asked {
         Err(failure) if failure.registry_host().is_none() => Ok(accept),
         asked => asked,
-    }
-}
-
-impl KeySource {
-    pub(super) fn is_asked_for(&self) -> bool {
-        self.api_key
-            || self.api_key_env.is_some()
-            || self.api_key_dotenv.is_some()
-            || self.api_key_secret.is_some()
-    }
-
-    fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
-        if self.api_key {
-            return key_source::prompted().map(Some);
-        }
-        if let Some(name) = &self.api_key_env {
-            return key_source::environment(name).map(Some);
-        }
-        match &self.api_key_dotenv {
-            Some(path) => key_source::dotenv(path).map(Some),
-            None => Ok(None),
-        }
     }
 }

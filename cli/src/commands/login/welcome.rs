@@ -6,7 +6,7 @@ use quilt_proto::api::{ReadGateway, ReadStatus};
 use quilt_proto::wire::Session;
 use quilt_proto::{CatalogUrl, Command};
 
-use crate::commands::setup;
+use crate::commands::setup::aws;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{self, host};
@@ -37,7 +37,7 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
     let status = context.of_all_catalogs().send(&ReadStatus).ok();
     let default = status.as_ref().and_then(|it| it.default_catalog.as_ref());
     if default.is_none_or(|default| default == catalog) {
-        let name = Some(setup::free_name(USUAL, catalog, true)).filter(|name| name != USUAL);
+        let name = Some(aws::free_name(USUAL, catalog, true)).filter(|name| name != USUAL);
         let wire = Command::of("quiltctl setup aws").option_if("--name", name);
         let mut next = vec![(wire, "for every AWS program")];
         // What was set up before may keep more back than a new setup would.
@@ -58,7 +58,7 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
         Some(alias) => (alias.to_owned(), alias.to_owned()),
         None => (first_free(&short_name(catalog), is_free), host(catalog)),
     };
-    let profile = setup::free_name(&profile, catalog, false);
+    let profile = aws::free_name(&profile, catalog, false);
     let wire = Command::of("quiltctl setup aws")
         .option("--name", profile)
         .option("--catalog", &typed);

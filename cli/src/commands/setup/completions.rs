@@ -95,9 +95,14 @@ fn own_shell() -> Result<Shell, Failure> {
 pub(in crate::commands) fn files() -> Vec<PathBuf> {
     let shells = [Shell::Bash, Shell::Fish, Shell::Pwsh, Shell::Zsh];
     let places = shells.into_iter().filter_map(|shell| Place::of(shell).ok());
-    let set_up = places.filter(|place| place.script.exists());
-    let files = set_up.flat_map(|place| [Some(place.script), place.rc]);
-    files.flatten().filter(|file| file.exists()).collect()
+    // A script that is missing, or cannot be seen, is anybody's who may write to its
+    // directory.
+    let is_read = |place: &Place| place.script.parent().is_some_and(Path::exists);
+    let scripts = places.filter(is_read).flat_map(|place| {
+        let rc = place.rc.filter(|file| file.exists());
+        [Some(place.script), rc]
+    });
+    scripts.flatten().collect()
 }
 
 /// Where a shell finds it.

@@ -24,7 +24,7 @@ pub(super) fn is_set_up() -> bool {
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let path = agent_path()?;
     let paths = [path.clone()];
-    unit::require("launchctl", "quiltctl setup systemd")?;
+    unit::require("launchctl", ("systemctl", "quiltctl setup systemd"))?;
     files::may_write([path.as_path()])?;
     let domain = domain();
     let service = format!("{domain}/{LABEL}");

@@ -1,14 +1,14 @@
 //! `setup`: wires other programs up; every part can be undone.
 
-mod aws;
+pub(super) mod aws;
 pub(super) mod completions;
 mod launchd;
 mod packaged_units;
 mod quilt3;
+pub(super) mod service;
 pub(super) mod systemd;
 mod unit;
 
-pub(super) use self::aws::free_name;
 use crate::context::Context;
 use crate::exit::Failure;
 
@@ -27,11 +27,6 @@ pub(crate) enum Command {
     Launchd(unit::Args),
 }
 
-/// Whether a service manager is told to start the daemon of this user.
-pub(super) fn is_managed() -> bool {
-    systemd::is_set_up() || launchd::is_set_up()
-}
-
 pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Aws(args) => aws::run(context, args),
@@ -42,11 +37,6 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// Whether a profile of AWS programs was set up and not taken back.
-pub(super) fn has_set_up_aws() -> bool {
-    aws::has_set_up()
-}
-
 /// Takes back every profile of AWS programs; whether there was one.
 pub(super) fn undo_aws() -> Result<bool, Failure> {
     aws::undo_all()
@@ -55,15 +45,6 @@ pub(super) fn undo_aws() -> Result<bool, Failure> {
 /// Takes back the completion of every shell; whether there was any.
 pub(super) fn undo_completions() -> Result<bool, Failure> {
     completions::undo_all()
-}
-
-/// Takes the daemon out of the service manager's hands; whether it was there.
-pub(super) fn undo_service() -> Result<bool, Failure> {
-    if cfg!(target_os = "macos") {
-        launchd::undo()
-    } else {
-        systemd::undo()
-    }
 }
 
 #[cfg(any(test, fuzzing))]

@@ -6,8 +6,8 @@ use quilt_proto::api::{ReadConfig, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
 use quilt_proto::{CatalogUrl, Command, locations, python_sdk};
 
+use crate::commands::aws_profiles_follow;
 use crate::commands::doctor::proxy_in_the_way;
-use crate::commands::use_catalog;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::page;
@@ -100,7 +100,7 @@ fn show(
         let host = look::host(catalog);
         output::line(format_args!("{host} is the default catalog now."))?;
         let values = context.of_all_catalogs().send(&ReadConfig);
-        use_catalog::tell_aws_profiles(&values.unwrap_or_default());
+        aws_profiles_follow::tell(&values.unwrap_or_default());
     }
     for file in gateway.files.iter().filter(|_| gateway.changed) {
         let file = look::file(Path::new(file));

@@ -11,7 +11,7 @@ use super::unit::{self, Unit};
 use quilt_proto::quoted;
 use quilt_proto::suggested_command::clause;
 
-use crate::commands::daemon;
+use crate::commands::daemon_stop;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{files, lock_holder, output, programs};
@@ -44,7 +44,7 @@ pub(crate) struct SystemdArgs {
 pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     let dir = units_dir()?;
     let paths = units(&dir);
-    unit::require("systemctl", "quiltctl setup launchd")?;
+    unit::require("systemctl", ("launchctl", "quiltctl setup launchd"))?;
     // What enabling links is written, too, by this user's rights.
     files::may_write(paths.iter().map(PathBuf::as_path))?;
     if args.unit.undo {
@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     if let Some(packaged) = packaged {
         let changed = unit::any_is_ours(&paths)?;
         if changed {
-            daemon::stop_for_next(&context.client()?)?;
+            daemon_stop::stop_for_next(&context.client()?)?;
             unit::remove(&paths)?;
             systemctl(&["daemon-reload"])?;
         }
@@ -153,7 +153,7 @@ fn take_over(context: &Context) -> Result<(), Failure> {
     if let Some(pid) = lock_holder::pid(&context.socket()?)
         && State::read().is_some_and(|state| state.main_pid != Some(pid.as_raw_nonzero().get()))
     {
-        daemon::stop_for_next(&context.client()?)?;
+        daemon_stop::stop_for_next(&context.client()?)?;
     }
     systemctl(&["enable", "--now", SOCKET, SERVICE])
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use quilt_proto::{Command as Hint, Quoted, locations, quoted};
 
 use super::systemd;
-use crate::commands::daemon;
+use crate::commands::daemon_stop;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{aws_helper, files, output, programs, start};
@@ -58,7 +58,7 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     if changed.is_empty() {
         return Ok(false);
     }
-    daemon::stop_for_next(&context.client()?)?;
+    daemon_stop::stop_for_next(&context.client()?)?;
     for unit in changed {
         unit.path
             .parent()
@@ -123,7 +123,7 @@ pub(super) fn manage(tool: &'static str, args: &[&str]) -> Result<(), Failure> {
 }
 
 /// Fails early where the service manager is not there.
-pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
+pub(super) fn require(tool: &str, (there, other): (&str, &'static str)) -> Result<(), Failure> {
     if programs::tool(tool).is_some() {
         return Ok(());
     }
@@ -133,7 +133,14 @@ pub(super) fn require(tool: &str, other: &'static str) -> Result<(), Failure> {
         return Err(Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy()));
     }
     let what = format!("{tool} is not on this machine");
-    Err(Failure::new(exit::UNEXPECTED, what).hint(other))
+    // Where there is neither, each would name the other.
+    let is_there = programs::tool(there).is_some();
+    let hint = if is_there {
+        other
+    } else {
+        "quiltctl daemon start"
+    };
+    Err(Failure::new(exit::UNEXPECTED, what).hint(hint))
 }
 
 /// The daemon's executable, as text a unit can hold.

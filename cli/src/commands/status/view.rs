@@ -7,7 +7,7 @@ use quilt_proto::wire::{
 };
 use quilt_proto::{Command, ErrorCode};
 
-use crate::args;
+use crate::commands::key_at_hand;
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
 
 pub(in crate::commands) fn screen(
@@ -119,7 +119,7 @@ fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &s
         let hint = match session.state {
             SessionState::LoggedOut => at_hand(hint),
             // It may be that one that was refused.
-            _ => args::with_key_at_hand(&hint).unwrap_or(hint),
+            _ => key_at_hand::with_key_at_hand(&hint).unwrap_or(hint),
         };
         screen.line(Line::command(4, &hint));
     }
@@ -127,7 +127,7 @@ fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &s
 
 /// A login of somebody, by the API key that the environment has, where it has one.
 fn at_hand(login: Command) -> Command {
-    args::with_first_key_at_hand(&login).unwrap_or(login)
+    key_at_hand::with_first_key_at_hand(&login).unwrap_or(login)
 }
 
 /// How it is, at a glance.

@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::context::Context;
 use crate::exit::{self, Failure};
+use crate::look::width;
 use crate::{look, output};
 
 /// How long the daemon may take to begin.
@@ -28,7 +29,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     if context.global().json {
         return as_json(context);
     }
-    if look::is_seen() && !look::is_dumb() {
+    if look::is_seen() && !width::is_dumb() {
         event_loop::run(context)
     } else {
         lines::run(context)

@@ -12,7 +12,8 @@ use ratatui::widgets::Paragraph;
 use super::model::Model;
 use crate::commands::audit;
 use crate::commands::status::view as status;
-use crate::look::{Look, Symbol, host, name, wrap};
+use crate::look::width::wrap;
+use crate::look::{Look, Symbol, host, name};
 use crate::output::clean;
 
 /// Cells of a bar.

@@ -1,21 +1,12 @@
 //! The rights of programs to a registry, which outlive the daemon.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use http::Method;
-use tokio_util::sync::CancellationToken;
 
 use super::Client;
-use crate::grant::{Endpoint, Life, Right};
-use crate::simulation::daemon::Daemon;
+use crate::grant::{Life, Right};
+use crate::simulation::daemon::{Daemon, endpoint};
 use crate::simulation::model::{Held, Standing};
 use crate::simulation::stack::catalog;
-
-/// Where rights are good. Nobody listens: what opens is asked below the socket.
-pub(in crate::simulation) fn endpoint(port: u16) -> Endpoint {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Endpoint::new(address, CancellationToken::new())
-}
 
 /// What programs have been told.
 const PORT: u16 = 7300;

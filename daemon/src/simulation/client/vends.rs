@@ -8,8 +8,8 @@ use quilt_proto::{ProfileName, Timestamp};
 use super::{Client, text};
 use crate::credential::CredentialError;
 use crate::simulation::daemon::{Answer, Daemon};
-use crate::simulation::judge::{self, FORGIVEN, Look};
-use crate::simulation::model::Variant;
+use crate::simulation::judge::{self, Look};
+use crate::simulation::model::{FORGIVEN, Variant};
 use crate::simulation::stack::{SITES, catalog};
 
 /// What is given while all is well has more than this left, in seconds: the

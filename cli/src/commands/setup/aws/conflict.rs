@@ -4,6 +4,7 @@ use std::path::Path;
 
 use quilt_proto::{Command, quoted};
 
+use super::config_file;
 use super::edit;
 use crate::aws_files::{self, CONFIG_ENV};
 use crate::exit::{self, Failure};
@@ -35,7 +36,7 @@ fn again(line: &'static str, name: &str) -> Command {
 /// Fails where the credentials file keeps programs from the profile: it says
 /// another way to credentials for it, or is one that they refuse.
 pub(super) fn goes_before(credentials: &Path, name: &str) -> Result<(), Failure> {
-    let bytes = super::read(credentials)?.unwrap_or_default();
+    let bytes = config_file::read(credentials)?.unwrap_or_default();
     let file = quoted::path(credentials);
     if let Some(key) = edit::other_way(&bytes, name) {
         let what = match key.as_str() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use quilt_proto::api::{ReadProfiles, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::{CatalogUrl, Command, ProfileName, quoted};
 
+use super::config_file;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, Call, ini};
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -24,7 +25,7 @@ pub(super) fn leads_elsewhere(
     if agreed {
         return Ok(());
     }
-    let bytes = super::read(path)?.unwrap_or_default();
+    let bytes = config_file::read(path)?.unwrap_or_default();
     let (Some(so_far), Some(from_now_on)) = (
         Call::of_profile(&bytes, name),
         wanted.first().and_then(|(_, line)| Call::parse(line)),

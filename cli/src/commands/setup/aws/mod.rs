@@ -8,6 +8,7 @@
 //!
 //! A section that gets credentials in another way is never touched.
 
+mod config_file;
 mod conflict;
 mod edit;
 mod elsewhere;
@@ -17,13 +18,12 @@ mod record;
 mod undo;
 mod write;
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use quilt_proto::api::{ReadSession, SessionQuery};
-use quilt_proto::{CatalogUrl, Command, ProfileName, locations, quoted, state_files};
+use quilt_proto::{CatalogUrl, Command, ProfileName};
 
+use self::config_file::{alone, place, read, unrecorded};
 use self::elsewhere::Purpose;
 use self::record::Records;
 use self::undo::take_back;
@@ -31,13 +31,10 @@ pub(super) use self::undo::undo_all;
 use self::write::{Done, put_in};
 use crate::aws_files::{self, CONFIG_ENV};
 use crate::aws_variables::AWS_PROFILE;
+use crate::commands::key_at_hand;
 use crate::context::Context;
-use crate::exit::{self, Failure};
-use crate::lock_file::LockFile;
+use crate::exit::Failure;
 use crate::{files, look, output};
-
-/// How long others that set up may take.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which profile, and what it gives.
 #[derive(Debug, clap::Args)]
@@ -117,32 +114,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     set_up(context, &path, &name, words, changed)
 }
 
-/// The right to set up, alone among all that do.
-fn alone() -> Result<LockFile, Failure> {
-    let state = locations::state_dir()?;
-    LockFile::take(
-        &state.join(state_files::SETUP_LOCK),
-        Instant::now() + LOCK_TIMEOUT,
-    )
-    .map_err(|error| failed("the lock of set-ups", &state, &error))
-}
-
 /// Whether a profile was set up in the file that programs read here, and not taken
 /// back.
-pub(super) fn has_set_up() -> bool {
+pub(in crate::commands) fn has_set_up() -> bool {
     let (Some(config), Ok(records)) = (aws_files::place(CONFIG_ENV), Records::load()) else {
         return false;
     };
     records.all().iter().any(|record| record.config == config)
-}
-
-fn place(variable: &str) -> Result<PathBuf, Failure> {
-    aws_files::place(variable)
-        .ok_or_else(|| Failure::new(exit::UNEXPECTED, format!("set HOME or {variable}")))
-}
-
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    aws_files::read(path).map_err(|error| failed_at(path, &error))
 }
 
 fn report(
@@ -197,37 +175,11 @@ fn note_no_catalog(context: &Context, name: &str) -> bool {
     let Err(failure) = context.send(&ReadSession(SessionQuery::default())) else {
         return false;
     };
-    let (why, hint) = failure.of_typed(&[]).apart();
+    let (why, hint) = key_at_hand::offered(failure).apart();
     let lacks = aws_files::no_region(name);
     let what = format!("{lacks} yet, set it up again after the login: {why}");
     output::advise(&what, &hint.unwrap_or_else(|| "quiltctl status".into()));
     true
-}
-
-/// The record of set-ups is beside the daemon's own files.
-fn unrecorded(error: &io::Error) -> Failure {
-    match locations::state_dir() {
-        Ok(state) => failed("the record of set-ups", &state, error),
-        Err(no_home) => no_home.into(),
-    }
-}
-
-fn failed_at(path: &Path, error: &io::Error) -> Failure {
-    failed(&quoted::path(path).to_string(), path, error)
-}
-
-/// What a file operation failed with, and what shows why.
-fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
-    if let Some(failure) = files::is_distrusted(error) {
-        return failure;
-    }
-    let hint = quilt_trust::look(path, error.kind());
-    Failure::new(exit::UNEXPECTED, format!("{what}: {error}")).hint(hint)
-}
-
-fn unwritable() -> Failure {
-    let what = "the path of quiltctl or of the socket cannot be written in an AWS configuration";
-    Failure::new(exit::INPUT, what).hint("quiltctl setup aws --help")
 }
 
 #[cfg(any(test, fuzzing))]

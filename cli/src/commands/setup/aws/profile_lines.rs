@@ -4,9 +4,10 @@ use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
 use quilt_proto::aws::Region;
 use quilt_proto::{CatalogUrl, python_sdk};
 
-use super::{Args, unwritable};
+use super::Args;
+use super::config_file::unwritable;
 use crate::aws_files::command_line;
-use crate::commands::profile_named;
+use crate::commands::profile_named::profile_named;
 use crate::commands::setup::unit;
 use crate::context::Context;
 use crate::exit::{self, Failure};

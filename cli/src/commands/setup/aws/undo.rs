@@ -5,9 +5,10 @@ use std::path::Path;
 
 use quilt_proto::{Command, quoted};
 
+use super::config_file::{alone, failed_at, read, unrecorded};
+use super::edit;
 use super::record::Records;
 use super::write::AGAIN;
-use super::{alone, edit, failed_at, read, unrecorded};
 use crate::exit::{self, Failure};
 use crate::files;
 

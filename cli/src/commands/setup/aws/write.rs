@@ -5,10 +5,11 @@ use std::path::Path;
 
 use quilt_proto::{Command, quoted};
 
+use super::config_file::{failed_at, place, read, unrecorded};
+use super::conflict;
 use super::edit::{self, DesiredProfile, Edit};
 use super::read_only::{by_hand, unwritable_file};
 use super::record::{Record, Records};
-use super::{conflict, failed_at, place, read, unrecorded};
 use crate::aws_files::CREDENTIALS_ENV;
 use crate::exit::{self, Failure};
 use crate::files;
