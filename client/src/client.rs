@@ -110,6 +110,7 @@ impl Client {
         self.send(&Login(LoginCode {
             code,
             accept_registry,
+            page_registry: None,
         }))
         .await
     }

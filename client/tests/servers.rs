@@ -130,6 +130,7 @@ fn bodies_are_sent_and_empty_answers_accepted() {
     let code = Login(LoginCode {
         code: Secret::new("é\"x"),
         accept_registry: None,
+        page_registry: None,
     });
     for answer in both(&server.socket, SOON, &code) {
         assert!(matches!(answer, Err(Error::InvalidAnswer(_))));

@@ -219,7 +219,8 @@ impl App {
 
     /// Files that would be used, were they certain to be the user's own doing.
     pub fn distrusted(&self) -> Vec<Distrust> {
-        let own = quilt_trust::judge_all(&self.state_dir, &state_files::READ_BACK);
+        let names = [&state_files::READ_BACK[..], &state_files::LOCKS].concat();
+        let own = quilt_trust::judge_all(&self.state_dir, &names);
         let shared = self.gateway.files().into_iter();
         let shared = shared.chain([self.settings.path().to_owned()]);
         let shared = shared.filter_map(|path| quilt_trust::judge(&path, Role::Shared).err());

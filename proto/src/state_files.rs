@@ -64,6 +64,15 @@ files! {
     SETUP_LOCK = "setup.lock",
 }
 
+/// The locks that are taken by their names.
+pub const LOCKS: [&str; 5] = [
+    AUDIT_LOCK,
+    CATALOGS_LOCK,
+    GRANTS_LOCK,
+    SESSIONS_LOCK,
+    SETUP_LOCK,
+];
+
 /// What is read back, and so is believed only where nobody else could have
 /// written it.
 pub const READ_BACK: [&str; 11] = [

@@ -125,10 +125,9 @@ async fn a_rotation_is_of_whoever_began_it() {
     world.ctl(&["api-keys", "get", &id]).await.ok();
 }
 
-/// A stack, or what caches before it, may answer with another user's new key.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_successor_of_another_user_is_not_used() {
-    let (world, id, secret) = with_key().await;
+/// Has the stack, after so many requests, answer with a new key of bob's, as what
+/// caches before it may.
+fn answer_with_bobs_key(world: &World, after: u32) {
     let control = world.stack.control();
     let bobs = control.add_key(&KeySeed::new("bob", "ci")).unwrap();
     let key = serde_json::json!({
@@ -141,12 +140,21 @@ async fn a_successor_of_another_user_is_not_used() {
     });
     let body = serde_json::json!({ "data": { "apiKeyCreate": made } }).to_string();
     let answer = FaultKind::Status { status: 200, body };
+    control.plant(Endpoint::Graphql, Fault::once(answer).after(after));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_of_another_user_is_not_used() {
+    let (world, id, secret) = with_key().await;
     // Lists, and then makes the new one.
-    control.plant(Endpoint::Graphql, Fault::once(answer).after(1));
-    let line = world
-        .ctl(&["api-keys", "rotate", "--current"])
-        .await
-        .failed(5);
+    answer_with_bobs_key(&world, 1);
+    let rotate = ["api-keys", "rotate", "--current"];
+    let line = world.ctl(&rotate).await.failed(5);
+    assert!(line.contains("its new API key is bob's"), "{line}");
+    assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
+    answer_with_bobs_key(&world, 0);
+    let create = ["api-keys", "create", "another", "--use"];
+    let line = world.ctl(&create).await.failed(5);
     assert!(line.contains("its new API key is bob's"), "{line}");
     assert_eq!(world.ctl(&["token"]).await.ok().trim(), secret);
     world.ctl(&["api-keys", "get", &id]).await.ok();

@@ -63,6 +63,7 @@ impl Two {
         Login(LoginCode {
             code: Secret::new(self.other.control().login_code("alice").unwrap()),
             accept_registry: None,
+            page_registry: None,
         })
     }
 

@@ -18,6 +18,7 @@ use super::error::ApiError;
 use crate::aws::AwsError;
 use crate::catalog_resolver::CatalogError;
 use crate::credential::CredentialError;
+use crate::files::FileError;
 use crate::gateway::GatewayError;
 use crate::grant::GrantError;
 use crate::keys::{KeyError, new_key};
@@ -192,7 +193,9 @@ fn session_by(error: &SessionError, command: Command) -> Option<Command> {
         SessionError::NoRandomness => return None,
         SessionError::Stack(error) => stack(error),
         SessionError::Store(error)
-        | SessionError::HalfLoggedOut(error @ StoreError::InKeyring { .. }) => store(error),
+        | SessionError::HalfLoggedOut(
+            error @ (StoreError::InKeyring { .. } | StoreError::File(FileError::Distrusted(_))),
+        ) => store(error),
         SessionError::Slow(_) => "quiltctl status".into(),
         SessionError::ClockSkew(_) => SET_CLOCK.into(),
         SessionError::HalfLoggedOut(_) => "quiltctl logout".into(),
@@ -215,6 +218,15 @@ fn gateway(error: &GatewayError) -> Option<Command> {
 }
 
 fn grant(error: &GrantError) -> Command {
+    let why = match error {
+        GrantError::HalfRevoked { source, .. }
+        | GrantError::NoTokenFile(source)
+        | GrantError::Unsaved(source) => quilt_trust::behind(source),
+        GrantError::TooMany | GrantError::System(_) => None,
+    };
+    if let Some(distrust) = why {
+        return distrust.remedy();
+    }
     match error {
         // Again: it is for good once there is room, or the lock is free.
         GrantError::HalfRevoked { id: Some(id), .. } => {

@@ -42,7 +42,7 @@ impl World {
         match deed {
             Deed::Login => {
                 let code = Secret::new(self.fake.lock().refresh.clone());
-                let login = session::login::with_code(&self.session, &code, None).await;
+                let login = session::login::with_code(&self.session, &code, None, None).await;
                 login.map(drop).map_err(|error| said(&error))
             }
             Deed::Key => {
@@ -179,7 +179,8 @@ async fn an_overtaken_login_says_so_at_once() {
     let refused = Answer::Json(401, "{}");
     world.fake.lock().trouble.push((Endpoint::Token, refused));
     let session = Arc::clone(&world.session);
-    let login = tokio::spawn(async move { session::login::with_code(&session, &code, None).await });
+    let login =
+        tokio::spawn(async move { session::login::with_code(&session, &code, None, None).await });
     world.settle().await;
     assert!(!login.is_finished());
     session::logout::log_out(&world.session).await.unwrap();

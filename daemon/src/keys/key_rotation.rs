@@ -20,10 +20,10 @@ use quilt_proto::wire::{
     ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, CreatedApiKey, KEY_LIFETIME_DAYS,
     NewApiKey, RotatedApiKey,
 };
-use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret, quoted};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret};
 
 use super::key_recheck_task;
-use super::user_keys::{KeySelector, checked};
+use super::user_keys::{KeySelector, checked, others_key};
 use super::{KeyError, Keys, TIMEOUT};
 use crate::raw::Locked;
 use crate::session::{self, KeyOrigin, LoginOutcome, Rotation, Session, SessionError};
@@ -174,10 +174,7 @@ async fn try_out(
         tokio::time::sleep(BETWEEN_TRIES).await;
     };
     if LoginOutcome::name(&me) != owner {
-        return Err(StackError::Invalid {
-            host: registry.to_string(),
-            reason: format!("its new API key is {}'s", quoted::name(&me.name)),
-        });
+        return Err(others_key(registry, &me));
     }
     Ok(key)
 }

@@ -52,12 +52,13 @@ impl Keys {
             Ok(Ok(trusted)) => trusted,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
-                return unchecked_key::set_without_check(self, epoch, session, secret, &doubts)
-                    .await;
+                let set = unchecked_key::set_without_check(self, epoch, session, secret, &doubts);
+                return Ok(set.await?.after(so_far));
             }
             Ok(Err(error)) => return Err(error.into()),
             Err(_) if accept.is_none() => {
-                return unchecked_key::set_without_check(self, epoch, session, secret, SLOW).await;
+                let set = unchecked_key::set_without_check(self, epoch, session, secret, SLOW);
+                return Ok(set.await?.after(so_far));
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
@@ -98,7 +99,7 @@ impl Keys {
             .is_none();
         let settled = Some(trusted.registry()).filter(|_| !is_first || accept.is_some());
         self.adopt(epoch, session, secret, settled, unchecked(&doubts))?;
-        Ok(LoginOutcome::of_key(session, Err(doubts), None, None))
+        Ok(LoginOutcome::of_key(session, Err(doubts), so_far, None))
     }
 
     /// Takes the user's word for where a catalog's registry is; a key that was

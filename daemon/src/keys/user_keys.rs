@@ -1,11 +1,12 @@
 //! One's own keys: listing, making, revoking.
 
-use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, NewApiKey};
-use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl};
+use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, Me, NewApiKey};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, quoted};
+use tokio::time::timeout;
 
 use super::key_rotation;
 use super::{KeyError, Keys, TIMEOUT};
-use crate::session::{Session, SessionError};
+use crate::session::{LoginOutcome, Session, SessionError, WHOSE_TIMEOUT, known_user};
 use crate::stack::{self, Revoked, Scope, StackError};
 
 /// The longest name, in characters.
@@ -48,13 +49,28 @@ impl Keys {
         reading.await?.ok_or(KeyError::NotFound)
     }
 
-    /// Makes a key. Nothing here remembers its secret.
+    /// Makes a key. Nothing here remembers its secret. One that turns out to be
+    /// another user's is given back.
     pub async fn create(
         &self,
         session: &Session,
         new: &NewApiKey,
     ) -> Result<CreatedApiKey, KeyError> {
-        Ok(self.make(session, new).await?.0)
+        let owner = known_user::last(session).await;
+        let (made, registry) = self.make(session, new).await?;
+        let asked = stack::me::get(&self.stack, &registry, &made.secret);
+        let whose = timeout(WHOSE_TIMEOUT, asked).await;
+        self.stack.forget_connections();
+        // Of one that cannot be asked about, nothing is known.
+        let (Ok(Ok(me)), Some(owner)) = (whose, owner) else {
+            return Ok(made);
+        };
+        if LoginOutcome::name(&me) == owner {
+            return Ok(made);
+        }
+        let cause = KeyError::Useless(others_key(&registry, &me));
+        let secret = made.secret.expose().parse().ok();
+        Err(key_rotation::take_back(self, session, &made.api_key, secret, cause).await)
     }
 
     /// Makes a key, and says where it was made.
@@ -194,6 +210,14 @@ impl KeySelector {
 }
 
 /// Whether nobody is logged in, or somebody whose key it is not.
+/// What is wrong with a new key that is another user's.
+pub(super) fn others_key(registry: &RegistryUrl, me: &Me) -> StackError {
+    StackError::Invalid {
+        host: registry.to_string(),
+        reason: format!("its new API key is {}'s", quoted::name(&me.name)),
+    }
+}
+
 fn is_somebody_elses(error: &SessionError) -> bool {
     match error {
         SessionError::LoggedOut(_)

@@ -183,11 +183,31 @@ impl SdkFiles {
         self.record.save(&redirection)?;
         let written = self.write(lead, grant, before.as_ref(), &text);
         drop(turn);
-        if written.is_err() && before.is_none() {
-            // Undoing can fail for the same reason; the first is to be told.
-            let _ = self.undo();
+        if written.is_err() {
+            // That can fail for the same reason; the first is to be told.
+            let _ = self.take_back(before.as_ref(), &redirection);
         }
         written.map(|()| true)
+    }
+
+    /// Has the record say again what is so, after a set-up that failed.
+    fn take_back(
+        &self,
+        before: Option<&Redirection>,
+        failed: &Redirection,
+    ) -> Result<(), SdkFileError> {
+        if let Some(before) = before {
+            return self.record.save(before);
+        }
+        self.undo().map(drop).or_else(|error| {
+            // Nothing leads here: there is nothing to undo later.
+            let is_as_found = self.config.text()? == failed.config_found;
+            let holds_grant = self.auth.login(failed.gateway_url.as_str())?.is_some();
+            if is_as_found && !holds_grant {
+                return self.record.remove();
+            }
+            Err(error)
+        })
     }
 
     fn write(

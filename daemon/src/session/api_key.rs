@@ -61,10 +61,16 @@ impl Session {
         }
     }
 
-    /// The stack said of a key that it works; that of this registry is kept to.
+    /// The stack said of a key that it works; that of this registry is kept to,
+    /// unless a login or another key has settled meanwhile that it is another: then
+    /// the key stays one that is asked about.
     pub fn key_accepted(&self, bearer: &Bearer) {
+        if self.api_key.is_unsettled(&bearer.token)
+            && !self.registry_trust().settle(None, &bearer.registry)
+        {
+            return;
+        }
         if self.api_key.accepted(&bearer.token, &bearer.registry) {
-            self.registry_trust().trust_registry(&bearer.registry);
             self.remember_given_key(&bearer.token);
         }
     }

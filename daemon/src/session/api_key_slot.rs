@@ -272,6 +272,13 @@ impl ApiKeySlot {
         Some((key.copy(), self.identity.current()))
     }
 
+    /// Whether it is not settled yet where this key is sent.
+    pub(super) fn is_unsettled(&self, secret: &Secret) -> bool {
+        let state = self.state.lock();
+        let key = state.key.as_ref().filter(|key| key.is(secret));
+        key.is_some_and(|key| key.registry.is_none())
+    }
+
     /// The stack accepted the key at this registry. Answers whether that
     /// settles where it is sent.
     pub(super) fn accepted(&self, secret: &Secret, registry: &RegistryUrl) -> bool {

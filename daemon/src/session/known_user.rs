@@ -27,9 +27,14 @@ pub async fn last(session: &Session) -> Option<String> {
     }
 }
 
-/// Remembers whose the stored login is, as the stack has just said.
-pub fn remember_login(session: &Session, me: &Me) {
-    remember(session, Some(LoginOutcome::name(me)), true);
+/// Remembers whose the stored login is, as the stack has just said, where it was not
+/// known yet. What it says later of a login that is known is shown, and decides
+/// nothing: by whose the login is, tokens and keys of others are told.
+pub async fn remember_login(session: &Session, me: &Me) {
+    let known = session.dependencies.store.known_catalog(&session.catalog);
+    if known.await.is_ok_and(|known| known.login_user.is_none()) {
+        remember(session, Some(LoginOutcome::name(me)), true);
+    }
 }
 
 /// Keeps whose this session is, as the stack has just said, for the next

@@ -20,15 +20,25 @@ const MAX_CODE: usize = 16 * 1024;
 /// works.
 const SPENT: Duration = Duration::from_secs(10);
 
-/// Logs in with a pasted code, at a registry the user has agreed to.
+/// Logs in with a pasted code, at a registry the user has agreed to, which is that
+/// of the `page` that showed the code, where one was shown.
 pub async fn with_code(
     session: &Arc<Session>,
     code: &Secret,
     accept: Option<&RegistryHost>,
+    page: Option<&RegistryHost>,
 ) -> Result<LoginOutcome, SessionError> {
     let epoch = session.epoch();
     let code = parse_code(code)?;
     let trusted = session.registry_trust().verify(accept).await?;
+    let named = &trusted.published().registry_host;
+    if let Some(page) = page.filter(|page| *page != named) {
+        return Err(SessionError::OtherRegistry {
+            catalog: session.catalog().clone(),
+            named: named.clone(),
+            accepted: page.clone(),
+        });
+    }
     since(session, epoch, trusted, code).await
 }
 
@@ -150,29 +160,37 @@ pub(super) async fn adopt(
     }
     let so_far = known_user::last(session).await;
     let token = record.access_token.clone();
-    let owned = Arc::clone(session);
-    let settling = async move { settle(&owned, epoch, record, reservation).await };
+    let (owned, settled) = (Arc::clone(session), trusted.clone());
+    let settling = async move { settle(&owned, epoch, &settled, record, reservation).await };
     session.change(settling, SessionError::Store).await?;
-    session.registry_trust().trust(trusted);
     let outcome = LoginOutcome::of_login(session, trusted, &token, so_far).await;
     session.registry_trust().keep_notes().await;
     Ok(outcome)
 }
 
-/// Makes a fresh login this session's, unless a logout ended it.
+/// Makes a fresh login this session's, unless a logout ended it, or another login
+/// settled that the registry is another.
 pub(super) async fn settle(
     session: &Session,
     epoch: Epoch,
+    trusted: &TrustedRegistry,
     record: Record,
     reservation: Reservation,
 ) -> Result<(), SessionError> {
     let turn = session.epochs.lock().await;
-    if session.epochs.is_login_superseded(epoch) {
+    let is_over = if session.epochs.is_login_superseded(epoch) {
+        Err(session.superseded())
+    } else {
+        session.registry_trust().still_trusted(trusted).await
+    };
+    if let Err(is_over) = is_over {
         drop(turn);
         logout::revoke(session, &record).await;
-        return Err(session.superseded());
+        return Err(is_over);
     }
-    settle_login(session, record, reservation).await
+    settle_login(session, record, reservation).await?;
+    session.registry_trust().trust(trusted);
+    Ok(())
 }
 
 /// In its turn.

@@ -32,7 +32,7 @@ async fn forget(session: &Session) -> Result<(), SessionError> {
     drop(turn);
     // Should the note of it be lost, the record still knew.
     if let Ok(Some(registry)) = session.registry_trust().known().await {
-        session.registry_trust().trust_registry(&registry);
+        session.registry_trust().settle(Some(&registry), &registry);
     }
     let turn = session.epochs.lock().await;
     session.clear_key();

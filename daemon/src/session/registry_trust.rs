@@ -204,18 +204,25 @@ impl RegistryTrust {
     }
 
     /// Sends secrets there from now on, and believes what the catalog said beside
-    /// it.
+    /// it, unless something has settled meanwhile that they go elsewhere.
     pub fn trust(&self, trusted: &TrustedRegistry) {
-        self.trust_registry(trusted.registry());
-        self.remember_region(trusted.published.region.as_ref());
+        if self.settle(trusted.so_far.as_ref(), trusted.registry()) {
+            self.remember_region(trusted.published.region.as_ref());
+        }
     }
 
-    /// Sends secrets there from now on.
-    pub fn trust_registry(&self, registry: &RegistryUrl) {
-        self.learn(CatalogPatch {
-            registry_url: Some(registry.clone()),
-            ..CatalogPatch::default()
-        });
+    /// Sends secrets there from now on, unless something has settled since `so_far`
+    /// was known that they go elsewhere. Answers whether they do.
+    pub fn settle(&self, so_far: Option<&RegistryUrl>, registry: &RegistryUrl) -> bool {
+        let store = &self.dependencies.store;
+        match store.settle_registry(&self.catalog, so_far, registry) {
+            Ok(settled) => settled,
+            Err(error) => {
+                let catalog = &self.catalog;
+                tracing::warn!(%catalog, "cannot note where secrets go: {error}");
+                false
+            }
+        }
     }
 
     /// Where a key goes that has not succeeded here yet: that of a daemon which

@@ -242,7 +242,7 @@ async fn an_oauth_server_is_looked_for_only_where_the_stack_has_names() {
         let session = sessions.session(&catalog.parse().unwrap());
         session
             .registry_trust()
-            .trust_registry(&registry.parse().unwrap());
+            .settle(None, &registry.parse().unwrap());
         let found = web_login::find_connect(&session, None).await;
         let named = wire.0.lock().first().cloned();
         assert_eq!(named.as_deref(), asked, "{catalog}");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use quilt_proto::state_files::CATALOGS;
 use quilt_proto::wire::SessionUser;
 use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
@@ -193,6 +193,41 @@ impl KnownCatalogs {
         self.0.read().is_ok_and(|document| document.incomplete)
     }
 
+    /// Has secrets of a catalog go there from now on, unless something has settled
+    /// since `so_far` was known that they go elsewhere. Answers whether they do.
+    /// Must be called inside a tokio runtime.
+    pub(super) fn settle(
+        &self,
+        catalog: &CatalogUrl,
+        so_far: Option<&RegistryUrl>,
+        registry: &RegistryUrl,
+    ) -> Result<bool, StoreError> {
+        let mut document = self.0.read_kept()?;
+        let mut state = self.0.state.lock();
+        state.unwritten.apply_to(&mut document.catalogs);
+        let known = document.catalogs.get(catalog);
+        let known = known.and_then(|known| known.registry_url.as_ref());
+        if known.is_some_and(|known| Some(known) != so_far && !known.is_same_server(registry)) {
+            return Ok(false);
+        }
+        if known != Some(registry) {
+            let patch = CatalogPatch {
+                registry_url: Some(registry.clone()),
+                ..CatalogPatch::default()
+            };
+            state.unwritten.add(catalog, patch);
+            self.begin_to_write(state);
+        }
+        Ok(true)
+    }
+
+    fn begin_to_write(&self, mut state: MutexGuard<'_, State>) {
+        if self.0.dir.is_some() && !std::mem::replace(&mut state.is_being_written, true) {
+            drop(state);
+            tokio::spawn(write_behind(Arc::downgrade(&self.0)));
+        }
+    }
+
     /// Something has become known. Must be called inside a tokio runtime.
     pub(super) fn patch(&self, catalog: &CatalogUrl, patch: CatalogPatch) {
         if !self.0.is_news(catalog, &patch) {
@@ -200,10 +235,7 @@ impl KnownCatalogs {
         }
         let mut state = self.0.state.lock();
         state.unwritten.add(catalog, patch);
-        if self.0.dir.is_some() && !std::mem::replace(&mut state.is_being_written, true) {
-            drop(state);
-            tokio::spawn(write_behind(Arc::downgrade(&self.0)));
-        }
+        self.begin_to_write(state);
     }
 
     /// Returns when all of it is written.
@@ -291,12 +323,17 @@ impl Shared {
     }
 
     fn read(&self) -> Result<Document, StoreError> {
-        let mut document = match &self.dir {
-            Some(dir) if dir.exists() => self.read_file(dir)?,
-            _ => Document::new(false),
-        };
+        let mut document = self.read_kept()?;
         self.state.lock().unwritten.apply_to(&mut document.catalogs);
         Ok(document)
+    }
+
+    /// What the file has.
+    fn read_kept(&self) -> Result<Document, StoreError> {
+        match &self.dir {
+            Some(dir) if dir.exists() => self.read_file(dir),
+            _ => Ok(Document::new(false)),
+        }
     }
 
     fn read_file(&self, dir: &Path) -> Result<Document, StoreError> {
@@ -304,7 +341,10 @@ impl Shared {
         let path = dir.join(CATALOGS);
         let text = read_file(&path)?;
         let Some(text) = text else {
-            return Ok(Document::new(false));
+            // Where it was put aside because others could write to it, what was
+            // known is not what was never known.
+            let was_taken_away = quilt_trust::put_aside(&path).symlink_metadata().is_ok();
+            return Ok(Document::new(was_taken_away));
         };
         match serde_json::from_slice::<Document>(&text) {
             Ok(document) if document.version > VERSION => Err(StoreError::Newer(path)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use quilt_proto::{CatalogUrl, state_files};
-use quilt_trust::{Held, LockWait, Look};
+use quilt_trust::{Attempt, Held, LockWait};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
@@ -168,10 +168,10 @@ async fn flock(path: PathBuf, waiting: &Waiting, deadline: Instant) -> Result<Fi
         let mut said = None;
         let (begun, mut is_logged) = (Instant::now(), false);
         loop {
-            match lock.look()? {
-                Look::Taken => return Ok(lock.into_file()),
-                Look::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
-                Look::Held => {
+            match lock.attempt()? {
+                Attempt::Taken => return Ok(lock.into_file()),
+                Attempt::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
+                Attempt::Held => {
                     said.get_or_insert_with(|| WaitsFor::new(waiting, &path));
                     if begun.elapsed() > LONG && !std::mem::replace(&mut is_logged, true) {
                         tracing::warn!("{}", Held::look(&path));

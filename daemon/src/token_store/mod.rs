@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quilt_proto::CatalogUrl;
+use quilt_proto::{CatalogUrl, RegistryUrl};
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
@@ -189,6 +189,18 @@ impl Store {
     /// Whether what was known of catalogs was lost with a broken file.
     pub fn has_lost_catalogs(&self) -> bool {
         self.known_catalogs.has_lost()
+    }
+
+    /// Has secrets of a catalog go there from now on, unless something has settled
+    /// since `so_far` was known that they go elsewhere. Answers whether they do;
+    /// fails where that cannot be told. Must be called inside a tokio runtime.
+    pub fn settle_registry(
+        &self,
+        catalog: &CatalogUrl,
+        so_far: Option<&RegistryUrl>,
+        registry: &RegistryUrl,
+    ) -> Result<bool, StoreError> {
+        self.known_catalogs.settle(catalog, so_far, registry)
     }
 
     /// Something has become known of a catalog: it counts at once, and is

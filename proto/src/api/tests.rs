@@ -86,6 +86,7 @@ fn secret_bodies_are_kept_apart_from_the_head() {
     let login = Login(LoginCode {
         code: Secret::new("canary"),
         accept_registry: None,
+        page_registry: None,
     });
     let text = body(&login).unwrap();
     assert!(text.expose().starts_with(&" ".repeat(BLANKS)));

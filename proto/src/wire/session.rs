@@ -17,6 +17,10 @@ pub struct LoginCode {
     /// agreed to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept_registry: Option<RegistryHost>,
+    /// The host of the registry whose login page was shown, where one was: the code
+    /// goes to no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_registry: Option<RegistryHost>,
 }
 
 /// `PUT /v1/session/registry`: the user agrees to where the catalog says that

@@ -106,6 +106,7 @@ async fn hosts_that_anybody_may_name_take_no_descriptors() {
         let code = LoginCode {
             code: Secret::new("code"),
             accept_registry: None,
+            page_registry: None,
         };
         // What is answered there is no login, but it is asked.
         let client = world.client().with_catalog(&catalog);

@@ -4,6 +4,7 @@ mod config;
 mod keys;
 mod logins;
 mod meanwhile;
+mod races;
 pub(crate) mod terminal;
 
 use quilt_proto::wire::TokenKind;

@@ -79,16 +79,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
     }
     let old: ApiKeyId = parse_id(&rotated.replaces.id).map_err(still_works)?;
-    match context.send(&RevokeApiKey(old)) {
-        Ok(()) => {}
+    let outcome = match context.send(&RevokeApiKey(old)) {
+        Ok(()) => "is revoked",
         // Somebody else has revoked it meanwhile; or is logged in.
         Err(failure)
-            if failure.code() == exit::NOT_FOUND && !is_gone(context, &rotated.api_key) => {}
+            if failure.code() == exit::NOT_FOUND && !is_gone(context, &rotated.api_key) =>
+        {
+            "is no key of yours any more"
+        }
         // What was asked may have been done.
         Err(failure) => return Err(left(failure, "may still work")),
-    }
+    };
     output::note(format_args!(
-        "The old key {} is revoked.{}",
+        "The old key {} {outcome}.{}",
         quoted::name(&rotated.replaces.id),
         if rotated.in_use {
             " The daemon uses the new one."

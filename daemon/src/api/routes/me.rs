@@ -25,7 +25,7 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
         })
         .await?;
     if kind == TokenKind::Interactive {
-        session::known_user::remember_login(&session, &me);
+        session::known_user::remember_login(&session, &me).await;
     }
     if session::known_user::has_other_role(&session, &me) {
         call.app.sessions.role_switched(&session).await;

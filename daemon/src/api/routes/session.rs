@@ -39,8 +39,10 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     let LoginCode {
         code,
         accept_registry,
+        page_registry,
     } = call.body;
-    let outcome = session::login::with_code(&session, &code, accept_registry.as_ref()).await;
+    let (accept, page) = (accept_registry.as_ref(), page_registry.as_ref());
+    let outcome = session::login::with_code(&session, &code, accept, page).await;
     let outcome = outcome.map_err(|error| match error {
         SessionError::Stack(StackError::TokenRejected { message, .. }) => ApiError::CodeRefused {
             catalog: session.catalog().clone(),

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::clock::manual::ManualClock;
+use crate::stack::StackConfig;
 use crate::token_store::{self, LoginMethod, Record, Reservation, StoreChoice};
 
 const NOW: i64 = 1_800_000_000;
@@ -74,9 +75,18 @@ impl Scene {
             ended_at: None,
             role_switches: 0,
         };
-        let epoch = self.session.epoch();
-        let settled = login::settle(&self.session, epoch, record, Reservation::default());
-        settled.await
+        let (epoch, room) = (self.session.epoch(), Reservation::default());
+        // The first use of a catalog is free.
+        let published = StackConfig {
+            registry_host: record.registry_url.host().unwrap(),
+            registry_url: record.registry_url.clone(),
+            region: None,
+            values: serde_json::Map::new(),
+            date: None,
+        };
+        let trust = self.session.registry_trust();
+        let trusted = trust.verify_published(published, None).await?;
+        login::settle(&self.session, epoch, &trusted, record, room).await
     }
 }
 

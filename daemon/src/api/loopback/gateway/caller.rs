@@ -142,6 +142,10 @@ impl KeyHolder {
             None => app.catalog_of_known_key(&key, addressed.clone()).ok()?,
             Some(_) => None,
         };
+        // It may have been another's that is not known any more.
+        if named.is_none() && known.is_none() && app.sessions.store().has_lost_catalogs() {
+            return None;
+        }
         Some(Self {
             catalog: known.or(addressed)?,
             is_settled: !app.sessions.catalogs_of_key(&key).is_empty(),
