@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use quilt_proto::{Timestamp, state_files};
 pub use quilt_trust::words;
-use quilt_trust::{Access, Held, LockWait, Look, Role, directory, sync_directory, take_place};
+use quilt_trust::{Access, Attempt, Held, LockWait, Role, directory, sync_directory, take_place};
 use rustix::fs::OFlags;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
@@ -106,13 +106,13 @@ pub fn lock_within(path: &Path, timeout: Duration) -> io::Result<File> {
     let mut lock = LockWait::open(path)?;
     let begun = Instant::now();
     loop {
-        match lock.look()? {
-            Look::Taken => return Ok(lock.into_file()),
-            Look::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
-            Look::Held if begun.elapsed() < timeout && !is_held(path) => {
+        match lock.attempt()? {
+            Attempt::Taken => return Ok(lock.into_file()),
+            Attempt::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
+            Attempt::Held if begun.elapsed() < timeout && !is_held(path) => {
                 std::thread::sleep(LOOK_AGAIN);
             }
-            Look::Held => {
+            Attempt::Held => {
                 let held = Held::look(path).to_string();
                 return Err(io::Error::new(io::ErrorKind::TimedOut, held));
             }

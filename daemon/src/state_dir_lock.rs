@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quilt_proto::instance::{Instance, lock_file, read};
 use quilt_proto::{Command, quoted, state_files};
-use quilt_trust::{Distrust, LockWait, Look};
+use quilt_trust::{Attempt, Distrust, LockWait};
 
 /// How often a lock that is held is looked at before it is another daemon's.
 const MOST_LOOKS: u32 = 20;
@@ -109,15 +109,15 @@ pub fn claim(
     let mut lock = LockWait::open(&path)?;
     let mut looks = 0;
     loop {
-        match lock.look().map_err(failed)? {
-            Look::Taken => break,
-            Look::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
+        match lock.attempt().map_err(failed)? {
+            Attempt::Taken => break,
+            Attempt::Replaced(held) => tracing::warn!("{held}: another file has its place now"),
             // Clients that look who holds it hold it themselves for a moment.
-            Look::Held if looks < MOST_LOOKS => {
+            Attempt::Held if looks < MOST_LOOKS => {
                 looks += 1;
                 std::thread::sleep(LOOK_AGAIN);
             }
-            Look::Held => {
+            Attempt::Held => {
                 return Err(InstanceError::Running {
                     dir: dir.to_owned(),
                     running: read(lock.file()),

@@ -10,7 +10,7 @@ fn leaves_nothing_open() {
     use rustix::thread::no_new_privs;
 
     let attempts = harden();
-    assert_eq!(attempts.len(), 4);
+    assert_eq!(attempts.len(), 5);
     let open: Vec<_> = attempts
         .iter()
         .filter_map(quiltd::hardening::ProtectionAttempt::warning)

@@ -18,8 +18,7 @@ const LOCKS: &str = "/proc/locks";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     path: PathBuf,
-    /// Each once. Inodes of several file systems may be the same: then some of
-    /// them hold another one.
+    /// Each once.
     holders: Vec<Holder>,
     /// This very program may be one of them.
     is_own: bool,
@@ -34,12 +33,12 @@ struct Holder {
 impl Held {
     /// Looks who has it now.
     pub fn look(path: &Path) -> Self {
-        let inode = fs::symlink_metadata(path).map(|found| found.ino());
+        let file = device(path).zip(inode(path));
         let locks = fs::read_to_string(LOCKS).unwrap_or_default();
         // What this very program does with it is not said: others of it wait.
         let others = |pid: &u32| *pid != std::process::id();
-        let pids = inode
-            .map(|inode| holders(&locks, inode))
+        let pids = file
+            .map(|(device, inode)| holders(&locks, &device, inode))
             .unwrap_or_default();
         let is_own = !pids.iter().all(others);
         let processes = pids.into_iter().filter(others).filter_map(|pid| {
@@ -105,15 +104,43 @@ impl fmt::Display for Held {
     }
 }
 
+fn inode(path: &Path) -> Option<u64> {
+    Some(fs::symlink_metadata(path).ok()?.ino())
+}
+
+/// The device of the file system that a file is on, as the list of locks writes it:
+/// not every one says the same of its files (btrfs, overlayfs), so it is looked up
+/// among the mounts (`proc_pid_mountinfo(5)`). Anybody can make a file of any inode's
+/// number on another one.
+#[cfg(target_os = "linux")]
+fn device(path: &Path) -> Option<String> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+
+    let about = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let id = about.stx_mnt_id.to_string();
+    let mut columns = mounts.lines().map(str::split_whitespace);
+    let mut mount = columns.find(|columns| columns.clone().next() == Some(&id))?;
+    let (major, minor) = mount.nth(2)?.split_once(':')?;
+    let (major, minor) = (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?);
+    Some(format!("{major:02x}:{minor:02x}"))
+}
+
+/// There is no list of locks.
+#[cfg(not(target_os = "linux"))]
+fn device(_: &Path) -> Option<String> {
+    None
+}
+
 /// `1: FLOCK  ADVISORY  WRITE 4711 08:02:1234 0 EOF`; who waits has an arrow
 /// behind the number.
-fn holders(locks: &str, inode: u64) -> Vec<u32> {
-    let end = format!(":{inode}");
+fn holders(locks: &str, device: &str, inode: u64) -> Vec<u32> {
+    let file = format!("{device}:{inode}");
     let holders = locks.lines().filter_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
         let kind = columns.next()?;
         let pid = columns.nth(2)?;
-        let is_it = kind == "FLOCK" && columns.next()?.ends_with(&end);
+        let is_it = kind == "FLOCK" && columns.next()? == file;
         is_it.then(|| pid.parse().ok())?
     });
     let mut holders: Vec<u32> = holders.filter(|pid| *pid != 0).collect();
@@ -136,11 +163,13 @@ mod tests {
                      5: FLOCK  ADVISORY  WRITE 0 00:30:8 0 EOF\n\
                      6: FLOCK  ADVISORY  READ 5 00:30:10 0 EOF\n\
                      7: FLOCK  ADVISORY  READ 5 00:30:10 0 EOF\n";
-        assert_eq!(holders(locks, 1234), [4711]);
-        assert_eq!(holders(locks, 9), [1, 2]);
-        assert_eq!(holders(locks, 10), [5], "twice");
-        for unknown in [77, 8, 234] {
-            assert!(holders(locks, unknown).is_empty(), "{unknown}");
+        assert_eq!(holders(locks, "08:02", 1234), [4711]);
+        // Of another file system's file of that number, somebody else's.
+        assert_eq!(holders(locks, "08:02", 9), [1]);
+        assert_eq!(holders(locks, "00:30", 9), [2]);
+        assert_eq!(holders(locks, "00:30", 10), [5], "twice");
+        for (device, unknown) in [("08:02", 77), ("00:30", 8), ("08:02", 234), ("00:31", 9)] {
+            assert!(holders(locks, device, unknown).is_empty(), "{unknown}");
         }
     }
 
@@ -151,8 +180,8 @@ mod tests {
         let path = dir.path().join("lock");
         let file = File::create(&path).unwrap();
         file.lock().unwrap();
-        let inode = file.metadata().unwrap().ino();
-        let found = || holders(&fs::read_to_string(LOCKS).unwrap(), inode);
+        let (device, inode) = (device(&path).unwrap(), inode(&path).unwrap());
+        let found = || holders(&fs::read_to_string(LOCKS).unwrap(), &device, inode);
         assert_eq!(found(), [std::process::id()]);
         let held = Held::look(&path);
         assert!(held.holders.is_empty() && held.is_own);

@@ -49,13 +49,13 @@ pub use self::foreign_home::{look, of_others};
 pub use self::held::Held;
 pub use self::inode::{Inode, inode, is_at};
 pub use self::interpreter::interpreter_line;
-pub use self::lock::{LockWait, Look};
+pub use self::lock::{Attempt, LockWait};
 pub use self::namespace::{is_our_peer, knows_us};
 pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
 use self::permissions::{Owner, Right};
-pub use self::remedy::free;
+pub use self::remedy::{free, put_aside};
 pub use self::rights::Rights;
 pub use self::words::words;
 

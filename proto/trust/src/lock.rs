@@ -22,9 +22,9 @@ pub struct LockWait {
     looks: u32,
 }
 
-/// What a look at a lock found.
+/// What an attempt at a lock came to.
 #[derive(Debug)]
-pub enum Look {
+pub enum Attempt {
     /// It is taken now.
     Taken,
     /// Somebody has it.
@@ -45,10 +45,10 @@ impl LockWait {
     }
 
     /// Takes it, if nobody has it.
-    pub fn look(&mut self) -> io::Result<Look> {
+    pub fn attempt(&mut self) -> io::Result<Attempt> {
         loop {
             match self.file.try_lock() {
-                Ok(()) if is_at(&self.file, &self.path) => return Ok(Look::Taken),
+                Ok(()) if is_at(&self.file, &self.path) => return Ok(Attempt::Taken),
                 // Whoever had it has removed it, or put another in its place.
                 Ok(()) => self.reopen()?,
                 Err(TryLockError::WouldBlock) => break,
@@ -60,10 +60,10 @@ impl LockWait {
             let held = Held::look(&self.path);
             if held.take_from_others(&self.file)? {
                 self.reopen()?;
-                return Ok(Look::Replaced(held));
+                return Ok(Attempt::Replaced(held));
             }
         }
-        Ok(Look::Held)
+        Ok(Attempt::Held)
     }
 
     fn reopen(&mut self) -> Result<(), Distrust> {

@@ -138,7 +138,17 @@ pub(super) fn aside(path: &Path) -> Command {
     } else {
         Command::of("mv")
     };
-    moved.path(path).path(&free(path, ".foreign"))
+    moved.path(path).path(&free(path, PUT_ASIDE))
+}
+
+/// What the name of a file ends with that was put aside.
+const PUT_ASIDE: &str = ".foreign";
+
+/// Where the advised command puts a file aside, the first time.
+pub fn put_aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(PUT_ASIDE);
+    name.into()
 }
 
 /// A name beside a path that nothing has: what was put there before stays.
@@ -173,7 +183,7 @@ pub(super) fn foreign(path: &Path, owner: u32) -> Command {
         look(path)
     } else if owner == 0 && access(path, Access::READ_OK).is_ok() && is_nobody_elses(path) {
         // What root has made, as with sudo, is believed.
-        let put_aside = free(path, ".foreign");
+        let put_aside = free(path, PUT_ASIDE);
         let moved = Command::of("mv").path(path).path(&put_aside);
         moved.words("&& cp -Rp").path(&put_aside).path(path)
     } else {
