@@ -118,7 +118,7 @@ fn executable() -> Result<PathBuf, Failure> {
         Failure::new(exit::UNEXPECTED, what).hint(distrust.remedy())
     })?;
     found.ok_or_else(|| {
-        let what = format!("{AWS_HELPER} is not installed beside quiltctl");
-        Failure::new(exit::UNEXPECTED, what).hint("cargo install --locked --path cli/aws")
+        let what = format!("{AWS_HELPER} is not beside quiltctl: install it as that was");
+        Failure::new(exit::UNEXPECTED, what).hint(programs::look_beside())
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quilt_trust::{LockWait, Look};
+use quilt_trust::{Attempt, LockWait};
 
 use crate::files;
 
@@ -37,19 +37,19 @@ impl LockFile {
         path.parent().map_or(Ok(()), files::create_private_dir)?;
         let mut lock = LockWait::open(path)?;
         loop {
-            match lock.look()? {
-                Look::Taken => {
+            match lock.attempt()? {
+                Attempt::Taken => {
                     return Ok(Some(Self {
                         path: path.to_owned(),
                         _file: lock.into_file(),
                     }));
                 }
-                Look::Replaced(_) => continue,
-                Look::Held if is_needless() => return Ok(None),
-                Look::Held if Instant::now() >= deadline => {
+                Attempt::Replaced(_) => {}
+                Attempt::Held if is_needless() => return Ok(None),
+                Attempt::Held if Instant::now() >= deadline => {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                Look::Held => thread::sleep(PAUSE),
+                Attempt::Held => thread::sleep(PAUSE),
             }
         }
     }

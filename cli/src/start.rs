@@ -289,8 +289,9 @@ pub(crate) fn executable() -> Result<PathBuf, Failure> {
         distrusted = distrusted.or(Some(("on PATH", distrust)));
     }
     let Some((place, distrust)) = distrusted else {
-        let what = "quiltd is not running, and not installed beside quiltctl or on PATH";
-        return Err(Failure::new(exit::DAEMON, what).hint("cargo install --locked --path daemon"));
+        let what = "quiltd is not running, and not beside quiltctl or on PATH: install it as \
+                    quiltctl was";
+        return Err(Failure::new(exit::DAEMON, what).hint(programs::look_beside()));
     };
     let what = format!("the quiltd {place} is not started: {distrust}");
     Err(Failure::new(exit::DAEMON, what).hint(distrust.remedy()))

@@ -111,6 +111,31 @@ async fn completions_that_others_may_write_are_told_of() {
     let line = found.lines().find(|line| line.contains("run: install "));
     mend(&world.home, &format!("; {}", line.unwrap().trim())).await;
     assert!(!is_about(&told().await));
+    // Who may write to its directory writes one that is missing.
+    fs::remove_file(&script).unwrap();
+    mode(script.parent().unwrap(), 0o777);
+    assert!(
+        told()
+            .await
+            .contains("completions can be written by other users")
+    );
+}
+
+/// It is taken back for good only where that can be written down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_of_others_is_named_with_what_takes_it_away() {
+    let world = World::logged_in().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let lock = world.home.state().join("grants.lock");
+    mode(&lock, 0o666);
+    let doctor = world.ctl(&["doctor"]).await;
+    assert!(
+        doctor.stdout.contains("grants.lock can be written by"),
+        "{doctor:?}"
+    );
+    let line = world.ctl(&["setup", "quilt3", "--undo"]).await;
+    mend(&world.home, line.stderr.trim()).await;
+    world.ctl(&["setup", "quilt3", "--undo"]).await.ok();
 }
 
 /// The locks by which there is one daemon, and one start and set-up at a time.

@@ -27,9 +27,6 @@ use zeroizing_alloc::ZeroAlloc;
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
-/// What makes both anew.
-const INSTALL: &str = "cargo install --path cli";
-
 fn main() -> ExitCode {
     keep_to_ourselves();
     let began = Instant::now();
@@ -65,11 +62,11 @@ fn become_quiltctl(args: &[OsString], failed: Option<OwnedFd>) -> ExitCode {
             }
             let error = command.args(args).exec();
             let what = format!("cannot start the quiltctl beside quiltctl-creds: {error}");
-            (what, INSTALL.into())
+            (what, programs::look_beside())
         }
         Ok(None) => {
-            let what = "there is no quiltctl beside quiltctl-creds".to_owned();
-            (what, INSTALL.into())
+            let what = "there is no quiltctl beside quiltctl-creds: install it as that was";
+            (what.to_owned(), programs::look_beside())
         }
         Err(distrust) => {
             let what = format!("the quiltctl beside quiltctl-creds is not started: {distrust}");

@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use quilt_proto::Command;
 use quilt_trust::Distrust;
 
 /// A program beside this one. Somebody else's is none; one that others could
@@ -25,6 +26,13 @@ pub fn beside(name: &str) -> Result<Option<PathBuf>, Distrust> {
         Err(Distrust::Foreign { path: theirs, .. }) if theirs == path => Ok(None),
         Err(distrust) => Err(distrust),
     }
+}
+
+/// Shows what there is beside this program.
+pub fn look_beside() -> Command {
+    let own = env::current_exe().ok();
+    let dir = own.as_deref().and_then(Path::parent);
+    Command::of("ls -l").path(dir.unwrap_or_else(|| Path::new("/usr/bin")))
 }
 
 /// Programs of a name on the path. A relative entry means something else in
