@@ -115,6 +115,7 @@ impl ConfigFile {
     pub(super) fn text(&self) -> Result<Option<String>, ConfigError> {
         match files::read(&self.path(), Role::Shared, MAX_BYTES) {
             Ok(text) => Ok(text.map(|mut text| std::mem::take(&mut *text))),
+            Err(error) if quilt_trust::behind(&error).is_some() => Err(self.io("read", &error)),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let reason = "it is not a text file of at most 1 MiB".to_owned();
                 Err(ConfigError::Broken {

@@ -175,7 +175,9 @@ impl SettingsFile {
             Err(distrust) if distrust.is_about_others() => {
                 return Err(SettingsError::Distrusted(distrust));
             }
-            Err(Distrust::Kind { .. }) => return Err(not_settings()),
+            Err(distrust @ Distrust::Kind { .. }) => {
+                return Err(SettingsError::Distrusted(distrust));
+            }
             Err(error) => return Err(SettingsError::File(error.to_string())),
         };
         let mut bytes = Vec::new();
