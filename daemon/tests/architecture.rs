@@ -221,7 +221,18 @@ fn files(module: &str) -> Vec<(PathBuf, String)> {
     if file.exists() {
         found.push(file);
     }
-    let mut folders = vec![source().join(module)];
+    found.extend(paths_below(&source().join(module)));
+    read_all(found)
+}
+
+/// Every Rust file below a folder, with its text.
+fn below(folder: &Path) -> Vec<(PathBuf, String)> {
+    read_all(paths_below(folder))
+}
+
+fn paths_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
@@ -232,11 +243,15 @@ fn files(module: &str) -> Vec<(PathBuf, String)> {
             }
         }
     }
+    found
+}
+
+fn read_all(paths: Vec<PathBuf>) -> Vec<(PathBuf, String)> {
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         (path, text)
     };
-    found.into_iter().map(read).collect()
+    paths.into_iter().map(read).collect()
 }
 
 /// The modules a text names as `crate::module` or `crate::{module, …}`.
@@ -329,6 +344,32 @@ fn only_the_upper_modules_know_http_serving() {
     {
         for (path, text) in files(module) {
             assert!(!text.contains("axum"), "{} knows axum", path.display());
+        }
+    }
+}
+
+/// What stands above the commands of `quiltctl`: everything else is below them.
+const ABOVE_COMMANDS: &[&str] = &[
+    "args.rs",
+    "args/hint_rewrite.rs",
+    "every_command.rs",
+    "fuzz.rs",
+    "hot_path.rs",
+    "main.rs",
+];
+
+#[test]
+fn commands_stand_between_the_whole_line_and_all_else() {
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/src");
+    let is_test = |path: &Path| path.to_str().unwrap().contains("tests");
+    for (path, text) in below(&cli).into_iter().filter(|(path, _)| !is_test(path)) {
+        let name = path.strip_prefix(&cli).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        if name.starts_with("commands") {
+            assert!(!code.contains("crate::args"), "{} names it", name.display());
+        } else if !ABOVE_COMMANDS.iter().any(|above| name == Path::new(above)) {
+            let names = code.contains("crate::commands");
+            assert!(!names, "{} names a command", name.display());
         }
     }
 }

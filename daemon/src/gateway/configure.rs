@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
-use quilt_trust::Distrust;
 
-use super::{Gateway, GatewayError, OpenListener};
-use crate::files::FileError;
+use super::{Gateway, GatewayDiagnostic, GatewayError, OpenListener};
 use crate::grant::Right;
 use crate::grant::without_api_keys;
-use crate::quilt3::{ConfigError, Drift, Redirection, SdkFileError, Target};
+use crate::quilt3::{Drift, Redirection, SdkFileError, Target};
 use crate::session::{self, LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::stack::StackConfig;
 
@@ -60,39 +58,6 @@ pub struct Options {
     pub import: bool,
     /// What makes API keys, or makes or ends logins, is kept back.
     pub without_api_keys: bool,
-}
-
-/// What keeps the SDK from the gateway. Setting it up again mends each.
-#[derive(Debug, thiserror::Error)]
-pub enum GatewayDiagnostic {
-    /// The SDK's files cannot be understood.
-    #[error(transparent)]
-    Unreadable(GatewayError),
-    /// Nobody listens where the SDK looks.
-    #[error("another program has the port of {0}, where quilt3 looks for quiltd")]
-    Deaf(RegistryUrl),
-    /// What was there before is not known any more.
-    #[error("the record of how quilt3 was set up is lost")]
-    RecordLost,
-    /// The SDK looks elsewhere.
-    #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
-    Drifted(Drift),
-}
-
-impl GatewayDiagnostic {
-    /// Whether it comes of one of these files, which are told of by themselves.
-    pub fn is_about(&self, files: &[Distrust]) -> bool {
-        let Self::Unreadable(GatewayError::Files(error)) = self else {
-            return false;
-        };
-        match error {
-            SdkFileError::File(FileError::Distrusted(file))
-            | SdkFileError::Config(ConfigError::File(FileError::Distrusted(file))) => {
-                files.contains(file)
-            }
-            _ => false,
-        }
-    }
 }
 
 impl Gateway {

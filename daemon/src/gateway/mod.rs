@@ -10,6 +10,7 @@ mod catalog_addresses;
 mod config_json;
 mod configure;
 mod error;
+mod gateway_diagnostic;
 mod graphql;
 mod lead_back;
 mod proxy;
@@ -24,8 +25,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::config_json::ConfigJsonCache;
-pub use self::configure::{Configured, GatewayDiagnostic, Imported, Options, State};
+pub use self::configure::{Configured, Imported, Options, State};
 pub use self::error::GatewayError;
+pub use self::gateway_diagnostic::GatewayDiagnostic;
 pub use self::graphql::GraphqlRequest;
 use self::lead_back::ChangeLock;
 pub use self::proxy::forward;

@@ -6,6 +6,7 @@ mod config_file;
 mod config_keys;
 mod config_watch;
 mod credentials_file;
+mod drift;
 mod error;
 mod file_modes;
 mod login_import_note;
@@ -15,6 +16,7 @@ mod redirection_record;
 
 pub use self::config_file::{ConfigError, ConfigFile};
 pub use self::config_watch::ConfigWatch;
+pub use self::drift::Drift;
 pub use self::error::SdkFileError;
-pub use self::redirection_files::{Drift, SdkFiles, Target};
+pub use self::redirection_files::{SdkFiles, Target};
 pub use self::redirection_record::Redirection;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth_file::AuthFile;
 use super::config_file::Turn;
 use super::credentials_file::Placeholder;
+use super::drift::Drift;
 use super::file_modes::FileModes;
 use super::login_import_note::LoginImport;
 use super::redirection_record::{Record, Redirection};
@@ -42,25 +43,6 @@ pub struct Target<'a> {
     pub published: &'a Map<String, Value>,
     /// Where the gateway is.
     pub gateway: &'a RegistryUrl,
-}
-
-/// One way the SDK's files no longer lead to the gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drift {
-    /// `config.yml` names another registry.
-    Config,
-    /// `auth.json` has no grant for the gateway, or one that is none any more.
-    Auth,
-}
-
-impl Drift {
-    /// In words.
-    pub fn describe(&self) -> &'static str {
-        match self {
-            Self::Config => "config.yml names another registry",
-            Self::Auth => "auth.json holds no valid grant",
-        }
-    }
 }
 
 impl SdkFiles {
