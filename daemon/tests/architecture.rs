@@ -348,6 +348,33 @@ fn only_the_upper_modules_know_http_serving() {
     }
 }
 
+#[test]
+fn what_the_page_on_architecture_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows: Vec<_> = rows.filter_map(|row| row.split(" | ").next()).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let mut named = row.split(['`', ',']).map(str::trim);
+        let first = Path::new(named.next().unwrap());
+        let beside = first.parent().unwrap();
+        let others = named.filter(|name| !name.is_empty());
+        let there = others.filter(|name| !name.starts_with('/'));
+        for name in [first.to_owned()].into_iter().chain(there.map(|name| {
+            // From the top, where that is another folder.
+            let path = beside.join(name);
+            if root.join(&path).exists() {
+                path
+            } else {
+                name.into()
+            }
+        })) {
+            assert!(root.join(&name).exists(), "{} is not there", name.display());
+        }
+    }
+}
+
 /// What stands above the commands of `quiltctl`: everything else is below them.
 const ABOVE_COMMANDS: &[&str] = &[
     "args.rs",
