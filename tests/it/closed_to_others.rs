@@ -55,15 +55,20 @@ async fn logins_that_others_could_read_are_told_of_until_they_are_ended() {
     assert!(is_told(&world).await.is_none());
 }
 
-/// A program of a user that holds a lock twice for as long as it lives.
-async fn hold(user: &User, lock: &Path) -> Child {
-    let script = "import fcntl, sys\n\
+/// A program of a user that holds a lock twice for as long as it lives, which took
+/// it by itself, or has it of one that is no more.
+async fn hold(user: &User, lock: &Path, is_inherited: bool) -> Child {
+    let script = "import fcntl, os, sys\n\
                   held = [open(sys.argv[1]), open(sys.argv[1])]\n\
-                  [fcntl.flock(one, fcntl.LOCK_SH) for one in held]\n\
+                  taker = os.fork() if len(sys.argv) > 2 else 0\n\
+                  if taker: os.waitpid(taker, 0)\n\
+                  else: [fcntl.flock(one, fcntl.LOCK_SH) for one in held]\n\
+                  if not taker and len(sys.argv) > 2: os._exit(0)\n\
                   print('held', flush=True)\n\
                   sys.stdin.readline()\n";
     let mut holder = user.command("python3", Path::new("/"));
     let holder = holder.args(["-I", "-c", script]).arg(lock);
+    let holder = holder.args(is_inherited.then_some("inherited"));
     let holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut holder = holder.kill_on_drop(true).spawn().unwrap();
     let mut said = BufReader::new(holder.stdout.take().unwrap()).lines();
@@ -81,7 +86,7 @@ async fn a_lock_that_another_user_could_open_is_taken_from_them() {
     world.daemon.take().unwrap().stop().await;
     let_in(&world.home);
     let lock = world.home.state().join("sessions.lock");
-    let mut other = hold(&users.b, &lock).await;
+    let mut other = hold(&users.b, &lock, false).await;
     world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
     world.stack.control().outdate_access_tokens();
     world.ctl(&["whoami"]).await.ok();
@@ -163,14 +168,14 @@ async fn nobody_else_keeps_a_daemon_from_starting() {
     ];
     let_in(&world.home);
     let mut holders = Vec::new();
-    for lock in &locks {
+    for (lock, is_inherited) in locks.iter().zip([false, true].into_iter().cycle()) {
         fs::write(lock, "").unwrap();
         world.home.give(lock);
         mode(lock, 0o644);
         let run = lock.parent().unwrap();
         mode(run, 0o755);
         mode(run.parent().unwrap(), 0o755);
-        holders.push(hold(&users.b, lock).await);
+        holders.push(hold(&users.b, lock, is_inherited).await);
         mode(lock, 0o600);
         mode(run, 0o700);
     }

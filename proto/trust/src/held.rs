@@ -6,8 +6,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{quoted, state_files};
-use rustix::process::geteuid;
+use quilt_proto::{process_status, quoted, state_files};
+use rustix::io::Errno;
+use rustix::process::{Pid, geteuid, getuid, test_kill_process};
 
 use super::directory;
 use super::inode::is_at;
@@ -20,14 +21,49 @@ pub struct Held {
     path: PathBuf,
     /// Each once.
     holders: Vec<Holder>,
-    /// This very program may be one of them.
-    is_own: bool,
+    /// Somebody holds it of whom nothing is known here, in another namespace of
+    /// processes; or this very program does.
+    may_be_own: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Holder {
     pid: u32,
-    uid: u32,
+    whose: Whose,
+}
+
+/// Whose a process is that has taken a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This user's.
+    Own,
+    /// Another one's, be it that the system does not show it.
+    Others,
+    /// It is no more, and one that it started goes on with the lock: none of ours,
+    /// which hold what they have taken themselves.
+    Nobodys,
+}
+
+impl Whose {
+    fn of(pid: u32) -> Self {
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let Some(process) = process else {
+            return Self::Own;
+        };
+        let may = test_kill_process(process);
+        if may == Err(Errno::SRCH) {
+            return Self::Nobodys;
+        }
+        // Root may signal everybody; and a sandbox may keep this program from
+        // signalling even its own user's.
+        let may_only_own = may.is_ok() && !geteuid().is_root();
+        match real_user(pid) {
+            _ if may_only_own => Self::Own,
+            Some(user) if user == getuid().as_raw() => Self::Own,
+            None if may.is_ok() => Self::Own,
+            _ => Self::Others,
+        }
+    }
 }
 
 impl Held {
@@ -35,21 +71,20 @@ impl Held {
     pub fn look(path: &Path) -> Self {
         let file = device(path).zip(inode(path));
         let locks = fs::read_to_string(LOCKS).unwrap_or_default();
-        // What this very program does with it is not said: others of it wait.
-        let others = |pid: &u32| *pid != std::process::id();
         let pids = file
             .map(|(device, inode)| holders(&locks, &device, inode))
             .unwrap_or_default();
-        let is_own = !pids.iter().all(others);
-        let processes = pids.into_iter().filter(others).filter_map(|pid| {
-            let found = fs::metadata(format!("/proc/{pid}")).ok()?;
-            let uid = found.uid();
-            Some(Holder { pid, uid })
+        // What this very program does with it is not said: others of it wait.
+        let is_known = |pid: &u32| *pid != 0 && *pid != std::process::id();
+        let may_be_own = !pids.iter().all(is_known);
+        let holders = pids.into_iter().filter(is_known).map(|pid| Holder {
+            pid,
+            whose: Whose::of(pid),
         });
         Self {
             path: path.to_owned(),
-            holders: processes.collect(),
-            is_own,
+            holders: holders.collect(),
+            may_be_own,
         }
     }
 
@@ -66,12 +101,11 @@ impl Held {
         &self.path
     }
 
-    /// Whether other users hold it, and nobody else does: they could open it for as
-    /// long as its mode let them.
+    /// Whether others than this user hold it, and nobody else does: they could open
+    /// it for as long as its mode let them.
     pub fn is_only_others(&self) -> bool {
-        let own = geteuid().as_raw();
-        let is_foreign = |holder: &Holder| holder.uid != own && holder.uid != 0;
-        !self.is_own && !self.holders.is_empty() && self.holders.iter().all(is_foreign)
+        let is_own = |holder: &Holder| holder.whose == Whose::Own;
+        !self.may_be_own && !self.holders.is_empty() && !self.holders.iter().any(is_own)
     }
 
     /// Puts a new file in the place of a lock that only other users hold: this one,
@@ -96,12 +130,21 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.holder() {
             None => f.write_str("another program")?,
-            Some(Holder { pid, uid }) if uid == geteuid().as_raw() => write!(f, "process {pid}")?,
-            Some(Holder { pid, uid }) => write!(f, "process {pid} of another user (uid {uid})")?,
+            Some(Holder { pid, whose }) => match whose {
+                Whose::Own => write!(f, "process {pid}")?,
+                Whose::Others => write!(f, "process {pid} of another user")?,
+                Whose::Nobodys => write!(f, "what process {pid} left behind")?,
+            },
         }
         let path = quoted::path(&self.path);
         write!(f, " holds {path} and does not let go")
     }
+}
+
+/// Who started a process, where that is shown (proc_pid_status(5)).
+fn real_user(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    process_status::word(&status, "Uid")?.parse().ok()
 }
 
 fn inode(path: &Path) -> Option<u64> {
@@ -132,6 +175,7 @@ fn device(_: &Path) -> Option<String> {
     None
 }
 
+/// Those that have a lock on a file; 0 is one of another namespace.
 /// `1: FLOCK  ADVISORY  WRITE 4711 08:02:1234 0 EOF`; who waits has an arrow
 /// behind the number.
 fn holders(locks: &str, device: &str, inode: u64) -> Vec<u32> {
@@ -143,7 +187,7 @@ fn holders(locks: &str, device: &str, inode: u64) -> Vec<u32> {
         let is_it = kind == "FLOCK" && columns.next()? == file;
         is_it.then(|| pid.parse().ok())?
     });
-    let mut holders: Vec<u32> = holders.filter(|pid| *pid != 0).collect();
+    let mut holders: Vec<u32> = holders.collect();
     holders.sort_unstable();
     holders.dedup();
     holders
@@ -168,7 +212,8 @@ mod tests {
         assert_eq!(holders(locks, "08:02", 9), [1]);
         assert_eq!(holders(locks, "00:30", 9), [2]);
         assert_eq!(holders(locks, "00:30", 10), [5], "twice");
-        for (device, unknown) in [("08:02", 77), ("00:30", 8), ("08:02", 234), ("00:31", 9)] {
+        assert_eq!(holders(locks, "00:30", 8), [0]);
+        for (device, unknown) in [("08:02", 77), ("08:02", 234), ("00:31", 9)] {
             assert!(holders(locks, device, unknown).is_empty(), "{unknown}");
         }
     }
@@ -184,7 +229,7 @@ mod tests {
         let found = || holders(&fs::read_to_string(LOCKS).unwrap(), &device, inode);
         assert_eq!(found(), [std::process::id()]);
         let held = Held::look(&path);
-        assert!(held.holders.is_empty() && held.is_own);
+        assert!(held.holders.is_empty() && held.may_be_own);
         drop(file);
         assert!(found().is_empty());
     }
