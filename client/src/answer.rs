@@ -24,10 +24,15 @@ pub(crate) fn check(status: u16, body: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The typed answer of a successful request; an empty body is JSON's `null`.
+/// The typed answer of a successful request. An empty body says nothing: it is JSON's
+/// `null`, or an object without members, where none has to be there.
 pub(crate) fn decode<E: Endpoint>(body: &[u8]) -> Result<E::Answer, Error> {
-    let body = if body.is_empty() { b"null" } else { body };
-    serde_json::from_slice(body).map_err(|_| Error::InvalidAnswer("a body of another shape"))
+    let decoded = if body.is_empty() {
+        serde_json::from_slice(b"null").or_else(|_| serde_json::from_slice(b"{}"))
+    } else {
+        serde_json::from_slice(body)
+    };
+    decoded.map_err(|_| Error::InvalidAnswer("a body of another shape"))
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ impl Client {
 
     /// Forgets the session, and revokes it where the stack can.
     pub async fn logout(&self) -> Result<(), Error> {
-        self.send(&Logout(LogoutQuery::default())).await
+        self.send(&Logout(LogoutQuery::default())).await.map(drop)
     }
 
     /// A bearer token for the stack, good for at least a minute.

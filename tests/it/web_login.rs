@@ -157,6 +157,30 @@ async fn the_browser_alone_logs_in() {
     assert_eq!(world.stack.control().live_sessions(), 0, "revoked");
 }
 
+/// It is over here, and nobody else can end it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_that_the_stack_does_not_hear_of_says_so() {
+    let world = World::with(approving()).await;
+    for all in [false, true] {
+        let (ctl, url) = begun(&world).await;
+        let redirect = Player::new().authorize(&url).await;
+        Player::new().get(&redirect).await;
+        ctl.wait_with_output().await.unwrap();
+        let away = Fault::once(FaultKind::status(503));
+        world.stack.control().plant(Endpoint::ConnectRevoke, away);
+        let args: &[&str] = if all {
+            &["logout", "--all"]
+        } else {
+            &["logout"]
+        };
+        let run = world.ctl(args).await;
+        let said = "could not be told that the login has ended";
+        assert!(run.stderr.contains(said), "{run:?}");
+        run.ok();
+        world.ctl(&["token"]).await.failed(3);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_registration_does_for_eight_logins_each_on_a_port_of_its_own() {
     for any_port in [true, false] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use quilt_proto::api::{Logout, LogoutQuery, ReadSession, SessionQuery};
 use quilt_proto::state_files::SESSIONS;
-use quilt_proto::wire::SessionState;
+use quilt_proto::wire::{LoggedOut, SessionState};
 use quilt_proto::{Command, is_state_file, locations};
 
 use super::key_at_hand;
@@ -32,6 +32,17 @@ fn set_aside() -> Vec<PathBuf> {
     ours.map(|entry| entry.path()).collect()
 }
 
+/// Says where a login lives on for whoever has its tokens.
+fn tell_of_unrevoked(left: &LoggedOut) {
+    for catalog in &left.unrevoked {
+        output::note(format_args!(
+            "warning: {} could not be told that the login has ended: whoever has its tokens \
+             can use them until they end",
+            look::host(catalog)
+        ));
+    }
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Whose it is and whether there is one can be asked only before.
     let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
@@ -41,7 +52,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let of = session.as_ref().map(|session| session.catalog_url.as_str());
     let meant = of.map(|catalog| context.of_catalog(catalog));
     let meant = meant.as_ref().unwrap_or(context);
-    meant.print(&Logout(LogoutQuery { all: args.all }), |()| {
+    meant.print(&Logout(LogoutQuery { all: args.all }), |left| {
+        tell_of_unrevoked(&left);
         if args.all {
             output::note("Logged out of every catalog: programs get no more credentials.");
             for file in set_aside() {

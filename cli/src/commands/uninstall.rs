@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.state && is_kept {
         done.push((
             "logins and the keys in use",
-            all.send(&Logout(LogoutQuery { all: true })).map(|()| true),
+            all.send(&Logout(LogoutQuery { all: true })).map(|_| true),
         ));
     }
     done.push(("the service", setup::service::undo_service()));

@@ -13,7 +13,8 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Forgets login and API key, here and in the store, and revokes the
 /// login where the stack can. Ends logins and keys that are on their way.
-pub async fn log_out(session: &Arc<Session>) -> Result<(), SessionError> {
+/// Answers whether a stack that can revoke it was told.
+pub async fn log_out(session: &Arc<Session>) -> Result<bool, SessionError> {
     session.epochs.end_logins_and_keys();
     // At once, whatever the store is waited for: nobody uses them any more.
     session.clear_key();
@@ -25,7 +26,7 @@ pub async fn log_out(session: &Arc<Session>) -> Result<(), SessionError> {
         .await
 }
 
-async fn forget(session: &Session) -> Result<(), SessionError> {
+async fn forget(session: &Session) -> Result<bool, SessionError> {
     // A login that was being stored meanwhile is ended as well.
     let turn = session.epochs.lock().await;
     session.end();
@@ -48,21 +49,23 @@ async fn forget(session: &Session) -> Result<(), SessionError> {
     session.state.lock().unstored_logout = ended.as_ref().err().map(ToString::to_string);
     drop(turn);
     session.note_key();
+    let mut is_told = true;
     for record in [removed, elsewhere].into_iter().flatten().flatten() {
-        revoke(session, &record).await;
+        is_told &= revoke(session, &record).await;
     }
-    ended
+    ended.map(|()| is_told)
 }
 
-/// Revokes a login. Best effort: its tokens are gone from here in any case.
-pub(super) async fn revoke(session: &Session, record: &Record) {
+/// Revokes a login. Best effort: its tokens are gone from here in any case. Answers
+/// whether a stack that can do it was told.
+pub(super) async fn revoke(session: &Session, record: &Record) -> bool {
     let LoginMethod::OAuth {
         client_id,
         revocation_endpoint: Some(endpoint),
         ..
     } = &record.method
     else {
-        return;
+        return true;
     };
     let revoking = stack::tokens::revoke(
         &session.dependencies.stack,
@@ -71,8 +74,9 @@ pub(super) async fn revoke(session: &Session, record: &Record) {
         &record.refresh_token,
     );
     match tokio::time::timeout(REVOKE_TIMEOUT, revoking).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => tracing::warn!("the stack did not revoke the login: {error}"),
         Err(_) => tracing::warn!("the stack did not revoke the login in time"),
     }
+    false
 }

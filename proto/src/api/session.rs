@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Action;
 use crate::RegistryHost;
 use crate::wire::{
-    ApiKeyHandover, Bucket, LoginCode, Me, RegistryAcceptance, RoleChoice, Session, Token,
-    WebLogin, WebLoginState,
+    ApiKeyHandover, Bucket, LoggedOut, LoginCode, Me, RegistryAcceptance, RoleChoice, Session,
+    Token, WebLogin, WebLoginState,
 };
 
 /// What to find out of a login.
@@ -66,7 +66,7 @@ endpoints! {
     }
 
     /// Forget session and key, revoke where the stack can.
-    Logout(query: LogoutQuery): Delete "/v1/session" -> () {
+    Logout(query: LogoutQuery): Delete "/v1/session" -> LoggedOut {
         const SUMMARY: &'static str = "Forget session and API key, revoke where the stack can";
         const AUDIT: Option<Action> = Some(Action::Logout);
     }

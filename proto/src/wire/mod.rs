@@ -36,8 +36,8 @@ pub use me::{Me, RoleChoice};
 pub use packages::{DeletedPackage, NDJSON, PackageLine, PackageVersion, Search, SearchQuery};
 pub use profile::ProfileStatus;
 pub use session::{
-    LoginCode, RegistryAcceptance, Session, Token, TokenKind, WebLogin, WebLoginProgress,
-    WebLoginState,
+    LoggedOut, LoginCode, RegistryAcceptance, Session, Token, TokenKind, WebLogin,
+    WebLoginProgress, WebLoginState,
 };
 pub use since::{Since, SinceError};
 pub use status::{

@@ -23,6 +23,16 @@ pub struct LoginCode {
     pub page_registry: Option<RegistryHost>,
 }
 
+/// `DELETE /v1/session`: what is left of a login that was forgotten here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LoggedOut {
+    /// Catalogs whose stack could not be told that the login has ended: whoever has
+    /// its tokens can use them for as long as they are good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrevoked: Vec<CatalogUrl>,
+}
+
 /// `PUT /v1/session/registry`: the user agrees to where the catalog says that
 /// its registry is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
