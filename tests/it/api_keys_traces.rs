@@ -376,5 +376,5 @@ async fn a_service_with_a_bad_key_or_no_catalog_does_not_start() {
         "{said}"
     );
     let said = run("UNUSED", "", "--api-key-fd 99").await;
-    assert!(said.contains("--api-key-fd): "), "{said}");
+    assert!(said.contains("or --api-key-fd: "), "{said}");
 }

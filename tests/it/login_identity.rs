@@ -360,3 +360,85 @@ async fn the_first_login_of_a_home_makes_its_catalog_the_configured_one() {
         config
     );
 }
+
+/// Begins a command whose first request to an endpoint is held, does something else,
+/// and then lets it go on; how it ended.
+async fn meanwhile(
+    world: &World,
+    args: &[&str],
+    endpoint: Endpoint,
+    done: impl AsyncFnOnce(),
+) -> Run {
+    let control = world.stack.control();
+    let asked = control.calls(endpoint);
+    let held = control.plant(endpoint, Fault::once(FaultKind::Hold));
+    let mut command = world.ctl_command(args);
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = command.spawn().unwrap();
+    control
+        .wait_for_counts(|now| now.calls(endpoint) > asked)
+        .await;
+    done().await;
+    control.clear_fault(held);
+    running.wait_with_output().await.unwrap().into()
+}
+
+async fn shown_user(world: &World) -> Value {
+    let status = world.ctl(&["status", "--json"]).await.ok();
+    let status: Value = serde_json::from_str(&status).unwrap();
+    status["catalogs"][0]["user"]["name"].clone()
+}
+
+/// What the stack says late is of whoever was there then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_word_of_who_it_was_is_not_noted() {
+    let world = World::logged_in().await;
+    let bob = async || {
+        login(&world, "bob", &[]).await.ok();
+    };
+    meanwhile(&world, &["whoami"], Endpoint::Graphql, bob).await;
+    assert_eq!(shown_user(&world).await, "bob");
+
+    // Nor by a login that another one followed.
+    let code = world.stack.control().login_code("alice").unwrap();
+    let file = world.home.path().join("code");
+    std::fs::write(&file, code).unwrap();
+    let control = world.stack.control();
+    let asked = control.calls(Endpoint::Graphql);
+    let held = control.plant(Endpoint::Graphql, Fault::once(FaultKind::Hold));
+    let mut command = world.ctl_command(&["login", "--code-stdin"]);
+    command.stdin(std::fs::File::open(&file).unwrap());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let late = command.spawn().unwrap();
+    control
+        .wait_for_counts(|now| now.calls(Endpoint::Graphql) > asked)
+        .await;
+    bob().await;
+    control.clear_fault(held);
+    late.wait_with_output().await.unwrap();
+    assert_eq!(shown_user(&world).await, "bob");
+    // A new key is its maker's, who is known to be bob.
+    let made = world.ctl(&["api-keys", "create", "mine"]).await.ok();
+    assert!(made.contains("bob@example.com"), "{made}");
+}
+
+/// What is made for somebody who has gone meanwhile is for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_made_for_whoever_logged_out_meanwhile() {
+    let world = crate::roles::world(StackConfig::default(), "").await;
+    let logout = async || {
+        world.ctl(&["logout"]).await.ok();
+    };
+    let console = ["console", "--print"];
+    world.ctl(&console).await.ok();
+    let run = meanwhile(&world, &console, Endpoint::Federation, logout).await;
+    assert_eq!(run.stdout, "", "{run:?}");
+    run.failed(3);
+    login(&world, "alice", &[]).await.ok();
+    // It asks nothing else before.
+    let create = ["api-keys", "create", "k"];
+    let run = meanwhile(&world, &create, Endpoint::Graphql, logout).await;
+    assert!(!run.stdout.contains("qk_"), "{run:?}");
+    assert_ne!(run.code, 0, "{run:?}");
+}

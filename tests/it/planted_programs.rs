@@ -100,7 +100,7 @@ async fn a_daemon_of_another_users_beside_quiltctl_is_not_started() {
     // As in /tmp, where everybody may put something beside it.
     machine.users.b.give(&program).unwrap();
     let line = machine.ctl(&["status"]).await.failed(4);
-    assert!(line.contains("not installed beside quiltctl"), "{line}");
+    assert!(line.contains("not beside quiltctl or on PATH"), "{line}");
     assert!(!trace.exists());
 }
 

@@ -23,7 +23,9 @@ pub(super) async fn welcome(app: &Arc<App>, session: &Session, outcome: LoginOut
             false
         })
     });
-    app.note_user(session, outcome.me.as_ref().ok());
+    if outcome.is_current(session) {
+        app.note_user(session, outcome.me.as_ref().ok());
+    }
     app.gateway
         .reach(session.catalog(), open_gateway(app))
         .await;

@@ -61,6 +61,7 @@ impl World {
             }
             Deed::Logout => session::logout::log_out(&self.session)
                 .await
+                .map(drop)
                 .map_err(|error| said(&error)),
             Deed::Follow => {
                 self.sessions.sync_with_store().await;

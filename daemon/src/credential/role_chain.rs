@@ -68,7 +68,7 @@ impl RoleChain {
 
     async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
         let none = BTreeMap::new();
-        let user = session::known_user::last(&self.session).await;
+        let user = session::known_user::asked_owner(&self.session).await;
         let user = user.as_deref().and_then(role_session_name::of_user);
         let profile = &self.profile;
         let last = profile.roles.len().saturating_sub(1);

@@ -57,7 +57,7 @@ async fn succeed(
     request: ApiKeyRotation,
 ) -> Result<RotatedApiKey, KeyError> {
     let (epoch, holder) = (session.epoch(), session.holder());
-    let owner = session::known_user::last(session).await;
+    let owner = session::known_user::owner(session).await;
     let _turn = keys.rotating.lock().await;
     let id: Option<ApiKeyId> = request.id.as_deref().map(str::parse).transpose()?;
     if let Some(under_way) = resumed(session, id.as_ref()) {

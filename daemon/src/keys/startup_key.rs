@@ -80,7 +80,7 @@ impl StartupKey {
     /// from systemd's credentials.
     pub fn read(descriptor: Option<io::Result<File>>) -> Result<Option<Self>, StartupKeyError> {
         if let Some(file) = descriptor {
-            let place = "the API key that was given (QUILT_API_KEY, or --api-key-fd)";
+            let place = "QUILT_API_KEY or --api-key-fd";
             let file = file.map_err(|source| StartupKeyError::Unreadable {
                 place: place.to_owned(),
                 source,

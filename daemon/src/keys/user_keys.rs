@@ -56,8 +56,14 @@ impl Keys {
         session: &Session,
         new: &NewApiKey,
     ) -> Result<CreatedApiKey, KeyError> {
-        let owner = known_user::last(session).await;
+        let (owner, holder) = (known_user::asked_owner(session).await, session.holder());
         let (made, registry) = self.make(session, new).await?;
+        let secret = || made.secret.expose().parse().ok();
+        if session.holder() != holder {
+            let cause = KeyError::Meanwhile(session.catalog().clone());
+            let left = key_rotation::take_back(self, session, &made.api_key, secret(), cause);
+            return Err(left.await);
+        }
         let asked = stack::me::get(&self.stack, &registry, &made.secret);
         let whose = timeout(WHOSE_TIMEOUT, asked).await;
         self.stack.forget_connections();
@@ -69,8 +75,7 @@ impl Keys {
             return Ok(made);
         }
         let cause = KeyError::Useless(others_key(&registry, &me));
-        let secret = made.secret.expose().parse().ok();
-        Err(key_rotation::take_back(self, session, &made.api_key, secret, cause).await)
+        Err(key_rotation::take_back(self, session, &made.api_key, secret(), cause).await)
     }
 
     /// Makes a key, and says where it was made.

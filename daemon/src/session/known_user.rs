@@ -1,40 +1,93 @@
 //! Whose a session is, as the stack said last: here, and in the notes that a
 //! restart finds.
 
+use std::time::Duration;
+
 use quilt_proto::ApiKeySecret;
 use quilt_proto::wire::{Me, SessionUser};
 
 use super::{LoginOutcome, Session};
-use crate::token_store::{CatalogPatch, KeptUser};
+use crate::stack;
+use crate::token_store::{CatalogPatch, KeptUser, KnownCatalog, LoginOwner};
 
 /// The longest name that is remembered, in characters.
 const MAX_NAME: usize = 200;
 
-/// Who this session is, or where nobody is logged in, who was last.
+/// How long the stack may take to say whose a login is, where it did not before.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who this session is, or may be, or where nobody is logged in, who was last.
 pub async fn last(session: &Session) -> Option<String> {
-    let known = session
-        .dependencies
-        .store
-        .known_catalog(&session.catalog)
-        .await
-        .ok()?;
-    let info = session.api_key().info();
-    let state = session.state.lock();
-    match (&info, &state.login) {
-        (Some(info), _) => info.me.as_ref().map(LoginOutcome::name),
-        (None, Some(_)) => known.login_user,
-        (None, None) => known.last_user,
+    match owner(session).await {
+        Some(owner) => Some(owner),
+        None => known(session).await?.last_user,
     }
 }
 
-/// Remembers whose the stored login is, as the stack has just said, where it was not
+/// Who this session is: the stack said so when the key was set, or the login made.
+pub async fn owner(session: &Session) -> Option<String> {
+    if let Some(info) = session.api_key().info() {
+        return info.me.as_ref().map(LoginOutcome::name);
+    }
+    let owner = known(session).await?.login_owner?;
+    let is_of_login = session.login_id().as_ref() == Some(&owner.login_id);
+    is_of_login.then_some(owner.name)
+}
+
+/// The same; the stack is asked where it did not say so.
+pub async fn asked_owner(session: &Session) -> Option<String> {
+    if let Some(owner) = owner(session).await {
+        return Some(owner);
+    }
+    let holder = session.holder();
+    let asked = session.authorized(TIMEOUT, true, |bearer| async move {
+        let stack = &session.dependencies.stack;
+        stack::me::get(stack, &bearer.registry, &bearer.token).await
+    });
+    let me = tokio::time::timeout(TIMEOUT, asked).await.ok()?.ok()?;
+    if session.holder() != holder {
+        return None;
+    }
+    remember_login(session, &me).await;
+    Some(LoginOutcome::name(&me))
+}
+
+async fn known(session: &Session) -> Option<KnownCatalog> {
+    let store = &session.dependencies.store;
+    store.known_catalog(&session.catalog).await.ok()
+}
+
+/// Remembers whose the login is, as the stack has just said, where it was not
 /// known yet. What it says later of a login that is known is shown, and decides
 /// nothing: by whose the login is, tokens and keys of others are told.
 pub async fn remember_login(session: &Session, me: &Me) {
-    let known = session.dependencies.store.known_catalog(&session.catalog);
-    if known.await.is_ok_and(|known| known.login_user.is_none()) {
-        remember(session, Some(LoginOutcome::name(me)), true);
+    if session.api_key().is_set() || owner(session).await.is_some() {
+        return;
     }
+    if let Some(login_id) = session.login_id() {
+        remember_owner(session, login_id, me);
+    }
+}
+
+/// Remembers whose the login of a number is, unless it is another one by now.
+pub(super) fn remember_owner(session: &Session, login_id: String, me: &Me) {
+    if session.login_id().as_ref() != Some(&login_id) {
+        return;
+    }
+    let name = LoginOutcome::name(me);
+    session.registry_trust().learn(CatalogPatch {
+        last_user: Some(name.clone()),
+        login_owner: Some(LoginOwner { login_id, name }),
+        ..CatalogPatch::default()
+    });
+}
+
+/// Remembers whose a key is.
+pub(super) fn remember_key_owner(session: &Session, me: &Me) {
+    session.registry_trust().learn(CatalogPatch {
+        last_user: Some(LoginOutcome::name(me)),
+        ..CatalogPatch::default()
+    });
 }
 
 /// Keeps whose this session is, as the stack has just said, for the next
@@ -93,14 +146,6 @@ fn fingerprint(session: &Session) -> Option<String> {
     let state = session.state.lock();
     let login = state.login.as_ref()?;
     Some(format!("{} {}", login.id, login.role_switches))
-}
-
-pub(super) fn remember(session: &Session, user: Option<String>, is_login: bool) {
-    session.registry_trust().learn(CatalogPatch {
-        last_user: user.clone(),
-        login_user: is_login.then_some(user),
-        ..CatalogPatch::default()
-    });
 }
 
 pub(super) fn bounded(name: &str) -> String {

@@ -83,7 +83,8 @@ async fn exchange(
     let spent = SecretHash::of(&code);
     if let Some(token) = token_of_login_by(session, &spent, &registry_url).await {
         let so_far = known_user::last(session).await;
-        return Ok(LoginOutcome::of_login(session, trusted, &token, so_far).await);
+        let login = session.login_id().unwrap_or_default();
+        return Ok(LoginOutcome::of_login(session, login, trusted, &token, so_far).await);
     }
     let reservation = session.dependencies.store.reserve().await?;
     let stack = &session.dependencies.stack;
@@ -159,11 +160,11 @@ pub(super) async fn adopt(
         return Err(skew.into());
     }
     let so_far = known_user::last(session).await;
-    let token = record.access_token.clone();
+    let (login, token) = (record.login_id.clone(), record.access_token.clone());
     let (owned, settled) = (Arc::clone(session), trusted.clone());
     let settling = async move { settle(&owned, epoch, &settled, record, reservation).await };
     session.change(settling, SessionError::Store).await?;
-    let outcome = LoginOutcome::of_login(session, trusted, &token, so_far).await;
+    let outcome = LoginOutcome::of_login(session, login, trusted, &token, so_far).await;
     session.registry_trust().keep_notes().await;
     Ok(outcome)
 }

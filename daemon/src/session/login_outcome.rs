@@ -6,6 +6,7 @@ use quilt_proto::Secret;
 use quilt_proto::wire::Me;
 
 use super::known_user::{self, bounded};
+use super::session::Holder;
 use super::{Session, TrustedRegistry};
 use crate::stack::{self, StackConfig};
 
@@ -27,23 +28,30 @@ pub struct LoginOutcome {
     pub published: Option<StackConfig>,
     /// It is an API key.
     pub is_key: bool,
+    /// Whose requests there were then.
+    pub(super) holder: Holder,
 }
 
 impl LoginOutcome {
     /// Asks the stack whose a login is that was just taken up.
     pub(super) async fn of_login(
         session: &Session,
+        login_id: String,
         trusted: &TrustedRegistry,
         token: &Secret,
         so_far: Option<String>,
     ) -> Self {
+        let holder = session.holder();
         let asked = stack::me::get(&session.dependencies.stack, trusted.registry(), token);
         let me = match tokio::time::timeout(WHOSE_TIMEOUT, asked).await {
             Ok(me) => me.map_err(|error| error.to_string()),
             Err(_) => Err(SLOW.to_owned()),
         };
-        known_user::remember(session, me.as_ref().ok().map(Self::name), true);
+        if let Ok(me) = &me {
+            known_user::remember_owner(session, login_id, me);
+        }
         Self {
+            holder,
             previous: Self::other_than(&me, so_far),
             me,
             published: Some(trusted.published().clone()),
@@ -59,14 +67,21 @@ impl LoginOutcome {
         trusted: Option<&TrustedRegistry>,
     ) -> Self {
         if let Ok(me) = &me {
-            known_user::remember(session, Some(Self::name(me)), false);
+            known_user::remember_key_owner(session, me);
         }
         Self {
+            holder: session.holder(),
             previous: Self::other_than(&me, so_far),
             me,
             published: trusted.map(|trusted| trusted.published().clone()),
             is_key: true,
         }
+    }
+
+    /// Whether it is still this login or key by which requests are made.
+    pub fn is_current(&self, session: &Session) -> bool {
+        let is_under_key = session.api_key().is_set() && !self.is_key;
+        !is_under_key && self.holder == session.holder()
     }
 
     /// The same, where somebody was there before.

@@ -43,7 +43,9 @@ impl TokenSource {
             return Ok(None);
         }
         let known = self.dependencies.store.known_catalog(&self.catalog).await;
-        let known = known.ok().and_then(|known| known.login_user);
+        let known = known.ok().and_then(|known| known.login_owner);
+        let known = known.filter(|owner| owner.login_id == record.login_id);
+        let known = known.map(|owner| owner.name);
         let login = match known {
             Some(known) => Some(known),
             None => match self.whose(record, &record.access_token).await {

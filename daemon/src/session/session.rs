@@ -59,6 +59,9 @@ pub(super) struct Login {
     pub(super) role_switches: u64,
 }
 
+/// Whose requests are: the login, and the key over it.
+pub(super) type Holder = (Option<String>, KeySerial);
+
 impl Session {
     pub(super) fn new(catalog: CatalogUrl, dependencies: Dependencies) -> Self {
         let identity = Announcer::new(dependencies.events.clone());
@@ -99,18 +102,12 @@ impl Session {
     }
 
     /// Whose requests are: the login, and the key over it.
-    pub fn holder(&self) -> (Option<String>, KeySerial) {
-        let login = self
-            .state
-            .lock()
-            .login
-            .as_ref()
-            .map(|login| login.id.clone());
-        (login, self.api_key.serial())
+    pub fn holder(&self) -> Holder {
+        (self.login_id(), self.api_key.serial())
     }
 
     /// Returns once whoever held the session then holds it no more.
-    pub async fn held_no_more(self: Arc<Self>, holder: (Option<String>, KeySerial)) {
+    pub async fn held_no_more(self: Arc<Self>, holder: Holder) {
         self.changed_so_that(|| self.holder() != holder).await;
     }
 
@@ -223,7 +220,6 @@ impl Session {
     }
 
     /// The login that counts where there is no key.
-    #[cfg(test)]
     pub(crate) fn login_id(&self) -> Option<String> {
         self.state
             .lock()

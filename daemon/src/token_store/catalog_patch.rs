@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
-use super::known_catalogs::{Catalogs, KeptUser, KnownCatalog, MOST_NAMED};
+use super::known_catalogs::{Catalogs, KeptUser, KnownCatalog, LoginOwner, MOST_NAMED};
 use super::secret_hash::SecretHash;
 
 /// What has become known of one catalog; `None` where that is nothing new.
@@ -14,8 +14,8 @@ pub struct CatalogPatch {
     pub registry_url: Option<RegistryUrl>,
     /// The AWS region it is in.
     pub region: Option<String>,
-    /// Whose the stored login is.
-    pub login_user: Option<Option<String>>,
+    /// Whose a login is.
+    pub login_owner: Option<LoginOwner>,
     /// Who was there.
     pub last_user: Option<String>,
     /// Whose the session is.
@@ -44,7 +44,7 @@ impl CatalogPatch {
         let Self {
             registry_url,
             region,
-            login_user,
+            login_owner,
             last_user,
             user,
             api_key_on,
@@ -52,7 +52,7 @@ impl CatalogPatch {
         } = newer;
         self.registry_url = registry_url.or(self.registry_url.take());
         self.region = region.or(self.region.take());
-        self.login_user = login_user.or(self.login_user.take());
+        self.login_owner = login_owner.or(self.login_owner.take());
         self.last_user = last_user.or(self.last_user.take());
         self.user = user.or(self.user.take());
         self.api_key_on = api_key_on.or(self.api_key_on.take());
@@ -64,7 +64,7 @@ impl CatalogPatch {
         let Self {
             registry_url,
             region,
-            login_user,
+            login_owner,
             last_user,
             user,
             api_key_on,
@@ -75,7 +75,7 @@ impl CatalogPatch {
         KnownCatalog {
             registry_url: registry_url.or(known.registry_url),
             region: region.or(known.region),
-            login_user: login_user.unwrap_or(known.login_user),
+            login_owner: login_owner.or(known.login_owner),
             last_user: last_user.or(known.last_user),
             user: user.unwrap_or(known.user),
             api_key_on: api_key_on.unwrap_or(known.api_key_on),

@@ -33,9 +33,9 @@ pub struct KnownCatalog {
     /// The AWS region it last said it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Whose the stored login is, as far as the stack said.
+    /// Whose the login of that number is, or was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login_user: Option<String>,
+    pub login_owner: Option<LoginOwner>,
     /// Who was last there, by login or key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_user: Option<String>,
@@ -57,6 +57,15 @@ pub struct KnownCatalog {
     /// may not be where the catalog says now.
     #[serde(skip)]
     pub is_lost: bool,
+}
+
+/// Whose a login is, as the stack said when it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginOwner {
+    /// The number of the login: another one may be another user's.
+    pub login_id: String,
+    /// Who.
+    pub name: String,
 }
 
 /// A user, and the session that is theirs.

@@ -36,7 +36,7 @@ pub use self::backend::Reservation;
 pub use self::catalog_patch::CatalogPatch;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::error::{StoreError, StoreNote};
-pub use self::known_catalogs::{KeptUser, KnownCatalog};
+pub use self::known_catalogs::{KeptUser, KnownCatalog, LoginOwner};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
 pub use self::secret_hash::SecretHash;

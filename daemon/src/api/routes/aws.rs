@@ -15,9 +15,13 @@ use crate::app::region;
 use crate::aws::{SessionKeys, SignIn};
 use crate::credential::AwsCredentials;
 use crate::metrics::Via;
+use crate::session::SessionError;
 
 /// A `credential_process` may take 4 s all in all.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a sign-in is made anew where the session became another meanwhile.
+const TRIES: u32 = 3;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve_as(credentials).serve(console)
@@ -44,21 +48,26 @@ async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let session = call.profile(Some(&profile))?.session;
     let app = &call.app;
-    let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
-    let region = region::of_profile(app, session.catalog(), &profile).await;
     let settings = app.settings.current();
     let console = &settings.console;
-    let sign_in = SignIn {
-        endpoint: console.endpoint.as_ref().map(RegistryUrl::as_str),
-        destination: destination.as_deref().or(console.destination.as_deref()),
-        region: region.as_deref(),
-    };
-    let url = app
-        .aws
-        .console_url(&SessionKeys::from(&credentials), sign_in)
-        .await?;
-    Ok(ConsoleUrl {
-        url,
-        expires_at: credentials.expires_at,
-    })
+    for _ in 0..TRIES {
+        let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
+        let region = region::of_profile(app, session.catalog(), &profile).await;
+        let sign_in = SignIn {
+            endpoint: console.endpoint.as_ref().map(RegistryUrl::as_str),
+            destination: destination.as_deref().or(console.destination.as_deref()),
+            region: region.as_deref(),
+        };
+        let keys = SessionKeys::from(&credentials);
+        let url = app.aws.console_url(&keys, sign_in).await?;
+        // Who logged out meanwhile, or is somebody else, is not let in.
+        app.sync_with_store().await;
+        if session.identity() == credentials.identity {
+            return Ok(ConsoleUrl {
+                url,
+                expires_at: credentials.expires_at,
+            });
+        }
+    }
+    Err(SessionError::Superseded(session.catalog().clone()).into())
 }

@@ -15,15 +15,19 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 
 async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     let session = call.session()?;
-    let (me, kind) = session
+    let (me, kind, identity) = session
         .authorized(bearer::ANSWER_TIMEOUT, true, |bearer| {
             let stack = &call.app.stack;
             async move {
                 let me = stack::me::get(stack, &bearer.registry, &bearer.token).await?;
-                Ok((me, bearer.kind))
+                Ok((me, bearer.kind, bearer.identity))
             }
         })
         .await?;
+    // Of whom there was before somebody else came, nothing is noted.
+    if session.identity() != identity {
+        return Ok(me);
+    }
     if kind == TokenKind::Interactive {
         session::known_user::remember_login(&session, &me).await;
     }
@@ -53,13 +57,13 @@ async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
     if role.is_empty() {
         return Err(ApiError::Input("the role has no name".to_owned()));
     }
-    let before = session.identity();
+    let (before, holder) = (session.identity(), session.holder());
     let switched = call.app.sessions.switch_role(&session, role).await;
     match &switched {
-        Ok(me) => note_role(&call.app, &session, me),
+        Ok(me) if session.holder() == holder => note_role(&call.app, &session, me),
         // Which one it is now is not known.
         Err(_) if session.identity() != before => call.app.note_user(&session, None),
-        Err(_) => {}
+        _ => {}
     }
     switched.map_err(ApiError::Role)
 }

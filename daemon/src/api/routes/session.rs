@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use quilt_proto::RegistryUrl;
 use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery};
-use quilt_proto::wire::{LoginCode, RegistryAcceptance, Session as Answer};
+use quilt_proto::wire::{LoggedOut, LoginCode, RegistryAcceptance, Session as Answer};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, LoginMethod};
@@ -53,15 +53,18 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     Ok(welcome(&call.app, &session, outcome).await)
 }
 
-async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
+async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
     if !call.query.all {
         let session = call.session()?;
         let logged_out = session::logout::log_out(&session).await;
         call.app.note_user(&session, None);
         session.registry_trust().keep_notes().await;
-        return Ok(logged_out?);
+        let unrevoked = (!logged_out?).then(|| session.catalog().clone());
+        return Ok(LoggedOut {
+            unrevoked: unrevoked.into_iter().collect(),
+        });
     }
-    let mut outcome = Ok(());
+    let (mut outcome, mut unrevoked) = (Ok(()), Vec::new());
     let sessions = call.app.sessions.all_stored().await;
     let sessions = sessions.map_err(SessionError::Store)?;
     // All at once: each may wait for the same lock.
@@ -70,10 +73,13 @@ async fn logout(call: Call<Logout>) -> Result<(), ApiError> {
         let logged_out = logged_out.map_err(ApiError::from);
         call.app.note_user(session, None);
         call.subject.one_of(session.catalog(), logged_out.as_ref());
-        outcome = outcome.and(logged_out);
+        if matches!(logged_out, Ok(false)) {
+            unrevoked.push(session.catalog().clone());
+        }
+        outcome = outcome.and(logged_out.map(drop));
     }
     call.app.sessions.store().keep_known_catalogs().await;
-    outcome
+    outcome.map(|()| LoggedOut { unrevoked })
 }
 
 /// The user's word for where a registry is.

@@ -122,6 +122,7 @@ impl Caller {
         // Whoever switches the role this way has stale credentials, too.
         if changes_role {
             app.sessions.role_switched(&session).await;
+            app.note_user(&session, None);
         }
         carried
     }
