@@ -39,20 +39,24 @@ enum Whose {
     Own,
     /// Another one's, be it that the system does not show it.
     Others,
-    /// It is no more, and one that it started goes on with the lock: none of ours,
-    /// which hold what they have taken themselves.
+    /// It is no more, and one that it started goes on with the lock, which is no
+    /// program of this user's that can be looked at.
     Nobodys,
 }
 
 impl Whose {
-    fn of(pid: u32) -> Self {
+    fn of(pid: u32, lock: &Path) -> Self {
         let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let Some(process) = process else {
             return Self::Own;
         };
         let may = test_kill_process(process);
         if may == Err(Errno::SRCH) {
-            return Self::Nobodys;
+            return if is_open_elsewhere(lock) {
+                Self::Own
+            } else {
+                Self::Nobodys
+            };
         }
         // Root may signal everybody; and a sandbox may keep this program from
         // signalling even its own user's.
@@ -69,7 +73,7 @@ impl Whose {
 impl Held {
     /// Looks who has it now.
     pub fn look(path: &Path) -> Self {
-        let file = device(path).zip(inode(path));
+        let file = device(path).zip(number(path));
         let locks = fs::read_to_string(LOCKS).unwrap_or_default();
         let pids = file
             .map(|(device, inode)| holders(&locks, &device, inode))
@@ -79,7 +83,7 @@ impl Held {
         let may_be_own = !pids.iter().all(is_known);
         let holders = pids.into_iter().filter(is_known).map(|pid| Holder {
             pid,
-            whose: Whose::of(pid),
+            whose: Whose::of(pid, path),
         });
         Self {
             path: path.to_owned(),
@@ -141,13 +145,32 @@ impl fmt::Display for Held {
     }
 }
 
+/// Whether a process of this user's has a file open, other than this one. Those that
+/// hide what they have open, as ours do, hold what they have taken themselves.
+fn is_open_elsewhere(path: &Path) -> bool {
+    let Ok(wanted) = fs::symlink_metadata(path) else {
+        return false;
+    };
+    let is_it = |file: fs::DirEntry| {
+        let open = fs::metadata(file.path());
+        open.is_ok_and(|open| super::inode(&open) == super::inode(&wanted))
+    };
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.any(|pid| {
+        pid != std::process::id()
+            && real_user(pid) == Some(getuid().as_raw())
+            && fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|open| open.flatten().any(is_it))
+    })
+}
+
 /// Who started a process, where that is shown (proc_pid_status(5)).
 fn real_user(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     process_status::word(&status, "Uid")?.parse().ok()
 }
 
-fn inode(path: &Path) -> Option<u64> {
+fn number(path: &Path) -> Option<u64> {
     Some(fs::symlink_metadata(path).ok()?.ino())
 }
 
@@ -225,7 +248,7 @@ mod tests {
         let path = dir.path().join("lock");
         let file = File::create(&path).unwrap();
         file.lock().unwrap();
-        let (device, inode) = (device(&path).unwrap(), inode(&path).unwrap());
+        let (device, inode) = (device(&path).unwrap(), number(&path).unwrap());
         let found = || holders(&fs::read_to_string(LOCKS).unwrap(), &device, inode);
         assert_eq!(found(), [std::process::id()]);
         let held = Held::look(&path);
