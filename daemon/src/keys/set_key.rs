@@ -52,13 +52,13 @@ impl Keys {
             Ok(Ok(trusted)) => trusted,
             Ok(Err(SessionError::Stack(error))) if is_trouble(&error) && accept.is_none() => {
                 let doubts = error.to_string();
-                let set = unchecked_key::set_without_check(self, epoch, session, secret, &doubts);
-                return Ok(set.await?.after(so_far));
+                let set = unchecked_key::set_without_check;
+                return set(self, epoch, session, secret, &doubts, so_far).await;
             }
             Ok(Err(error)) => return Err(error.into()),
             Err(_) if accept.is_none() => {
-                let set = unchecked_key::set_without_check(self, epoch, session, secret, SLOW);
-                return Ok(set.await?.after(so_far));
+                let set = unchecked_key::set_without_check;
+                return set(self, epoch, session, secret, SLOW, so_far).await;
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };

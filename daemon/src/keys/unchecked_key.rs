@@ -16,6 +16,7 @@ pub(super) async fn set_without_check(
     session: &Arc<Session>,
     secret: &ApiKeySecret,
     doubts: &str,
+    so_far: Option<String>,
 ) -> Result<LoginOutcome, KeyError> {
     let trusted = session.registry_trust().known().await.ok().flatten();
     let doubted = unchecked(doubts);
@@ -23,7 +24,7 @@ pub(super) async fn set_without_check(
     Ok(LoginOutcome::of_key(
         session,
         Err(doubts.to_owned()),
-        None,
+        so_far,
         None,
     ))
 }

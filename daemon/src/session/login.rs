@@ -32,13 +32,7 @@ pub async fn with_code(
     let code = parse_code(code)?;
     let trusted = session.registry_trust().verify(accept).await?;
     let named = &trusted.published().registry_host;
-    if let Some(page) = page.filter(|page| *page != named) {
-        return Err(SessionError::OtherRegistry {
-            catalog: session.catalog().clone(),
-            named: named.clone(),
-            accepted: page.clone(),
-        });
-    }
+    session.registry_trust().check_host(named, page)?;
     since(session, epoch, trusted, code).await
 }
 

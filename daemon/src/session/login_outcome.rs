@@ -84,15 +84,6 @@ impl LoginOutcome {
         !is_under_key && self.holder == session.holder()
     }
 
-    /// The same, where somebody was there before.
-    #[must_use]
-    pub fn after(self, so_far: Option<String>) -> Self {
-        Self {
-            previous: Self::other_than(&self.me, so_far),
-            ..self
-        }
-    }
-
     /// A user's name, as it is remembered.
     pub fn name(me: &Me) -> String {
         bounded(&me.name)

@@ -133,13 +133,7 @@ impl RegistryTrust {
             return Err(SessionError::RegistryIsHere(self.catalog.clone()));
         }
         let named = &published.registry_host;
-        if let Some(accept) = accept.filter(|accept| *accept != named) {
-            return Err(SessionError::OtherRegistry {
-                catalog: self.catalog.clone(),
-                named: named.clone(),
-                accepted: accept.clone(),
-            });
-        }
+        self.check_host(named, accept)?;
         let known = self.dependencies.store.known_catalog(&self.catalog).await?;
         // By another spelling of its name, a catalog is not used for the first
         // time.
@@ -158,6 +152,23 @@ impl RegistryTrust {
             return Ok(TrustedRegistry { published, so_far });
         }
         Err(self.registry_changed(named, so_far.first().copied()))
+    }
+
+    /// Fails where the catalog names another host than the one that the user agreed
+    /// to, or was shown.
+    pub(super) fn check_host(
+        &self,
+        named: &RegistryHost,
+        meant: Option<&RegistryHost>,
+    ) -> Result<(), SessionError> {
+        match meant.filter(|meant| *meant != named) {
+            None => Ok(()),
+            Some(meant) => Err(SessionError::OtherRegistry {
+                catalog: self.catalog.clone(),
+                named: named.clone(),
+                accepted: meant.clone(),
+            }),
+        }
     }
 
     fn registry_changed(&self, named: &RegistryHost, so_far: Option<&RegistryUrl>) -> SessionError {
