@@ -55,20 +55,39 @@ async fn logins_that_others_could_read_are_told_of_until_they_are_ended() {
     assert!(is_told(&world).await.is_none());
 }
 
-/// A program of a user that holds a lock twice for as long as it lives, which took
-/// it by itself, or has it of one that is no more.
-async fn hold(user: &User, lock: &Path, is_inherited: bool) -> Child {
+/// How somebody has a lock.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// It was taken by the process that has it.
+    Itself,
+    /// By one that is no more, which started the one that has it.
+    Parent,
+    /// By one that became this program, with rights of whoever owns that.
+    Program(&'a Path),
+}
+
+/// A program of a user that holds a lock twice for as long as it lives.
+async fn hold(user: &User, lock: &Path, by: By<'_>) -> Child {
     let script = "import fcntl, os, sys\n\
-                  held = [open(sys.argv[1]), open(sys.argv[1])]\n\
-                  taker = os.fork() if len(sys.argv) > 2 else 0\n\
+                  lock, how, program = sys.argv[1:]\n\
+                  held = [os.open(lock, os.O_RDONLY) for _ in range(2)]\n\
+                  taker = os.fork() if how == 'parent' else 0\n\
                   if taker: os.waitpid(taker, 0)\n\
                   else: [fcntl.flock(one, fcntl.LOCK_SH) for one in held]\n\
-                  if not taker and len(sys.argv) > 2: os._exit(0)\n\
+                  if not taker and how == 'parent': os._exit(0)\n\
                   print('held', flush=True)\n\
+                  if how == 'program':\n    \
+                      [os.set_inheritable(one, True) for one in held]\n    \
+                      os.execv(program, ['cat'])\n\
                   sys.stdin.readline()\n";
+    let (how, program) = match by {
+        By::Itself => ("itself", Path::new("")),
+        By::Parent => ("parent", Path::new("")),
+        By::Program(program) => ("program", program),
+    };
     let mut holder = user.command("python3", Path::new("/"));
     let holder = holder.args(["-I", "-c", script]).arg(lock);
-    let holder = holder.args(is_inherited.then_some("inherited"));
+    let holder = holder.arg(how).arg(program);
     let holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut holder = holder.kill_on_drop(true).spawn().unwrap();
     let mut said = BufReader::new(holder.stdout.take().unwrap()).lines();
@@ -86,7 +105,7 @@ async fn a_lock_that_another_user_could_open_is_taken_from_them() {
     world.daemon.take().unwrap().stop().await;
     let_in(&world.home);
     let lock = world.home.state().join("sessions.lock");
-    let mut other = hold(&users.b, &lock, false).await;
+    let mut other = hold(&users.b, &lock, By::Itself).await;
     world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
     world.stack.control().outdate_access_tokens();
     world.ctl(&["whoami"]).await.ok();
@@ -167,15 +186,27 @@ async fn nobody_else_keeps_a_daemon_from_starting() {
         world.home.state().join("setup.lock"),
     ];
     let_in(&world.home);
+    // Where only root can make one, that is tried by whoever can.
+    let programs = tempfile::tempdir().unwrap();
+    let set_uid = programs.path().join("cat");
+    let as_program = if can_be_anybody("a program with rights of root's") {
+        fs::copy("/bin/cat", &set_uid).unwrap();
+        mode(programs.path(), 0o755);
+        mode(&set_uid, 0o4755);
+        By::Program(&set_uid)
+    } else {
+        By::Parent
+    };
     let mut holders = Vec::new();
-    for (lock, is_inherited) in locks.iter().zip([false, true].into_iter().cycle()) {
+    let ways = [By::Itself, By::Parent, as_program].into_iter().cycle();
+    for (lock, by) in locks.iter().zip(ways) {
         fs::write(lock, "").unwrap();
         world.home.give(lock);
         mode(lock, 0o644);
         let run = lock.parent().unwrap();
         mode(run, 0o755);
         mode(run.parent().unwrap(), 0o755);
-        holders.push(hold(&users.b, lock, is_inherited).await);
+        holders.push(hold(&users.b, lock, by).await);
         mode(lock, 0o600);
         mode(run, 0o700);
     }

@@ -316,3 +316,24 @@ async fn a_programs_own_key_stays_with_its_catalog_when_another_one_is_configure
     assert!(status == 200 && body.contains("alice"), "{status} {body}");
     assert_eq!(asked(), 0, "the other registry was sent the key");
 }
+
+/// Whose a program's key was is lost with a file that broke: at the address that
+/// names no catalog, it may be another one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_programs_own_key_goes_nowhere_unnamed_where_what_was_known_is_lost() {
+    let two = Two::logged_in().await;
+    two.world.ctl(&["setup", "quilt3"]).await.ok();
+    let key = two.key();
+    // The control.
+    let (status, body) = me(&two.world, &key).await;
+    assert!(status == 200 && body.contains("alice"), "{status} {body}");
+    let mut world = two.world;
+    world.ctl(&["config", two.other.catalog_url()]).await.ok();
+    world.daemon.take().unwrap().stop().await;
+    std::fs::write(world.home.state().join("catalogs.json"), "{").unwrap();
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    two.other.control().reset_counts();
+    let (status, _) = me(&world, &key).await;
+    assert_eq!(status, 401);
+    assert_eq!(two.other.control().calls(Endpoint::Graphql), 0);
+}

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
@@ -117,6 +118,25 @@ fn it_follows_to_another_catalog() {
         desk.sdk_files.config.catalog().unwrap().unwrap().as_str(),
         TWO
     );
+}
+
+/// The record is what secrets of programs go by.
+#[test]
+fn a_set_up_that_fails_leaves_the_record_of_the_one_before() {
+    let desk = Desk::new();
+    desk.set_up(ONE, Some("grant")).unwrap();
+    let before = desk.sdk_files.redirection().unwrap();
+    // What others may write is not replaced by the placeholder.
+    let credentials = desk.dir.path().join("Quilt/credentials.json");
+    fs::write(&credentials, "others'").unwrap();
+    let mode = |mode| fs::set_permissions(&credentials, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o666);
+    desk.set_up(TWO, None).unwrap_err();
+    assert_eq!(desk.sdk_files.redirection().unwrap(), before);
+    // The control.
+    mode(0o600);
+    desk.set_up(TWO, None).unwrap();
+    assert_ne!(desk.sdk_files.redirection().unwrap(), before);
 }
 
 #[test]
