@@ -1,6 +1,7 @@
 //! Starts the daemon when nobody answers on the socket.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -324,14 +325,22 @@ fn command(daemon: &Path, place: &Place) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Takes from a quiltd's environment what it never gets: keys are handed to it
-/// deliberately or not at all, ambient AWS identities are not its own, and
-/// sockets offered to this program are not meant for it.
+/// Takes from a quiltd's environment what it never gets: keys and tokens, whatever
+/// variable has them, are handed to it deliberately or not at all, ambient AWS
+/// identities are not its own, and sockets offered to this program are not meant
+/// for it.
 pub(crate) fn withhold(command: &mut Command) {
     let ours = [key_source::VARIABLE]
         .into_iter()
         .chain(SERVICE_MANAGER_ENV);
     for name in ours.chain(aws_variables::all()) {
+        command.env_remove(name);
+    }
+    let is_secret = |value: &OsStr| {
+        let value = value.to_str().map(str::trim_start);
+        value.is_some_and(exit::may_be_secret)
+    };
+    for (name, _) in env::vars_os().filter(|(_, value)| is_secret(value)) {
         command.env_remove(name);
     }
 }

@@ -243,28 +243,6 @@ pub(crate) async fn attached(tracer: &mut tokio::process::Child) {
     tokio::spawn(async move { while stderr.read(&mut bytes).await.is_ok_and(|n| n > 0) {} });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_leaves_no_core() {
-    let (mut world, _, _) = with_key().await;
-    let daemon = world.daemon.take().unwrap();
-    let pid = daemon.pid();
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
-    let core = limits
-        .lines()
-        .find(|line| line.starts_with("Max core file size"))
-        .unwrap();
-    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    // A piped handler ignores the limit, and is kept out by not being dumpable:
-    // /proc belongs to root then, and the kernel writes for nobody.
-    let owner = fs::metadata(format!("/proc/{pid}/environ")).unwrap();
-    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0);
-    let status = daemon.abort().await;
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    assert_eq!(signal, Some(6));
-    let dumped = std::os::unix::process::ExitStatusExt::core_dumped(&status);
-    assert!(!dumped, "the kernel dumped core");
-}
-
 /// The environment of a service: a key, and a fake stack's catalog.
 async fn service(home: &Home, stack: &FakeStack, args: &[&str], more: &[(&str, &str)]) -> Daemon {
     let mut variables = vec![("QUILT_CATALOG", stack.catalog_url())];
@@ -284,6 +262,61 @@ async fn serves_with_a_key(home: &Home, stack: &FakeStack) {
 fn planted_at(stack: &FakeStack) -> String {
     let seed = quilt_tests::fake_stack::KeySeed::new("alice", "service");
     stack.control().add_key(&seed).unwrap().secret
+}
+
+/// By whatever name the key is in the environment of who starts the daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_a_variable_of_any_name_reaches_no_daemon_and_nothing_that_it_runs() {
+    if !can_look("a look at the daemon's environment") {
+        return;
+    }
+    for starts_itself in [true, false] {
+        let stack = FakeStack::bind(StackConfig::default()).await.unwrap();
+        // Told of at once: it ends in three days.
+        let seed = quilt_tests::fake_stack::KeySeed {
+            created_seconds_ago: 87 * 86_400,
+            expires_in_seconds: 3 * 86_400,
+            ..quilt_tests::fake_stack::KeySeed::new("alice", "ci")
+        };
+        let secret = stack.control().add_key(&seed).unwrap().secret;
+        let home = Home::new();
+        let told = home.path().join("told");
+        let script = home.path().join("tell.sh");
+        fs::write(
+            &script,
+            "env > \"$HOME/told.new\"; mv \"$HOME/told.new\" \"$HOME/told\"",
+        )
+        .unwrap();
+        let settings = format!("[notify]\ncommand = ['sh', '{}']\n", script.display());
+        crate::roles::set(&home, &settings);
+        let variables = [("MY_KEY", &*secret), ("MARKER", "seen")];
+        let daemon = if starts_itself {
+            Some(Daemon::start_with(&home, &["--token-store", "memory"], &variables).await)
+        } else {
+            None
+        };
+        let login = ["login", stack.catalog_url(), "--api-key-env", "MY_KEY"];
+        let mut ctl = home.command(binaries::quiltctl());
+        let run = ctl.args(login).envs(variables).output().await.unwrap();
+        assert!(run.status.success(), "{run:?}");
+        let deadline = Instant::now() + TIMEOUT;
+        while !told.exists() {
+            assert!(Instant::now() < deadline, "nothing was told");
+            tokio::task::yield_now().await;
+        }
+        let mut places = vec![fs::read(&told).unwrap()];
+        if daemon.is_none() {
+            let client = quilt_client::Client::new(home.socket());
+            let pid = client.status().await.unwrap().pid;
+            places.push(fs::read(format!("/proc/{pid}/environ")).unwrap());
+        }
+        for place in &places {
+            assert!(find(place, b"MARKER"), "there is something to see");
+            assert!(!find(place, secret.as_bytes()) && !find(place, b"MY_KEY"));
+        }
+        let mut stop = home.command(binaries::quiltctl());
+        stop.args(["daemon", "stop"]).output().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, KeySeed, StackConfig};
-use quilt_tests::harness::{Run, World};
+use quilt_tests::harness::{Daemon, Run, World};
 use serde_json::Value;
 
 use crate::web_login::{Player, approving};
@@ -57,6 +57,41 @@ async fn a_login_says_where_this_shell_goes_instead() {
         assert!(all.contains("unset QUILT_CATALOG"), "{all}");
         let first = all.lines().find(|line| line.contains("run: ")).unwrap();
         assert!(args != ["doctor"] || first.contains("unset"), "{all}");
+    }
+}
+
+/// A key of somebody else's, in use over the login, leaves no word behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_came_back_from_under_a_key_is_who_was_before() {
+    for is_restarted in [false, true] {
+        let mut world = World::start().await;
+        let was = |name: &str| format!("Before, {name} was logged in there.");
+        let key = KeySeed::new("bob", "ci");
+        let key = world.stack.control().add_key(&key).unwrap().secret;
+        login(&world, "alice", &[]).await.ok();
+        let over = world.ctl_with_input(&["login", "--api-key"], &key).await;
+        assert!(over.stderr.contains(&was("alice")), "{over:?}");
+        over.ok();
+        if is_restarted {
+            world.daemon.take().unwrap().stop().await;
+            world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+        } else {
+            world.ctl(&["clear-api-key"]).await.ok();
+        }
+        assert!(world.ctl(&["whoami"]).await.ok().contains("alice"));
+        world.ctl(&["logout"]).await.ok();
+        let next = login(&world, "bob", &[]).await;
+        assert!(next.stderr.contains(&was("alice")), "{next:?}");
+        // The control: a key that was in use to the end was who was there.
+        world.ctl(&["logout"]).await.ok();
+        login(&world, "alice", &[]).await.ok();
+        world
+            .ctl_with_input(&["login", "--api-key"], &key)
+            .await
+            .ok();
+        world.ctl(&["logout"]).await.ok();
+        let next = login(&world, "alice", &[]).await;
+        assert!(next.stderr.contains(&was("bob")), "{next:?}");
     }
 }
 

@@ -1,9 +1,12 @@
 //! Logging in and out, and what ends a login.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use quilt_client::Client;
 use quilt_proto::wire::SessionState;
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, Rotation, StackConfig};
-use quilt_tests::harness::World;
+use quilt_tests::harness::{Daemon, User, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pasted_code_logs_in_and_logout_forgets() {
@@ -190,12 +193,39 @@ async fn a_logout_ends_a_login_under_way() {
     let (line, ()) = tokio::join!(login, logout);
     assert!(line.contains("logged out of meanwhile"), "{line}");
     control.clear_fault(held);
-    control
-        .wait_for_counts(|counts| counts.calls(Endpoint::Token) > 0)
-        .await;
-    world.ctl(&["logged-in"]).await.code_is(3);
-    let stored = std::fs::read_to_string(world.home.sessions_file()).unwrap_or_default();
+    // The daemon ends when what is on its way has: the answer has come.
+    let mut world = world;
+    world.daemon.take().unwrap().stop().await;
+    let stored = fs::read_to_string(world.home.sessions_file()).unwrap_or_default();
     assert!(!stored.contains("refresh_token"));
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    world.ctl(&["logged-in"]).await.code_is(3);
+}
+
+/// A logout that is not written down yet is known to this daemon alone, whatever
+/// else it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_that_could_not_be_stored_is_not_forgotten_over_other_catalogs() {
+    let Some(user) = User::find("a logout that cannot be stored").await else {
+        return;
+    };
+    let world = World::of(&user, StackConfig::default()).await;
+    world.login().await;
+    let state = world.home.state();
+    let mode = |mode| fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o500);
+    let line = world.ctl(&["logout"]).await.failed(1);
+    assert!(line.contains("logged out, but not for good"), "{line}");
+    for number in 0..100 {
+        let catalog = format!("http://127.0.0.1:1/{number}").parse().unwrap();
+        let client = world.client().with_catalog(&catalog);
+        client.me().await.unwrap_err();
+    }
+    mode(0o700);
+    world.ctl(&["token"]).await.failed(3);
+    // The control: a daemon that knows nothing of it uses what is stored.
+    let stored = fs::read_to_string(world.home.sessions_file()).unwrap();
+    assert!(stored.contains("refresh_token"), "{stored}");
 }
 
 /// A stack where a rotation whose answer is lost costs the login.
@@ -498,7 +528,7 @@ async fn a_login_through_another_daemon_never_mixes_two_users() {
     assert!(world.ctl(&["whoami"]).await.ok().contains("bob"));
     assert_ne!(world.ctl(&["credential-process"]).await.ok(), alices);
     world.ctl(&["logout", "--all"]).await.ok();
-    let stored = std::fs::read_to_string(world.home.sessions_file()).unwrap_or_default();
+    let stored = fs::read_to_string(world.home.sessions_file()).unwrap_or_default();
     assert!(!stored.contains("refresh_token"));
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use quilt_proto::ApiKeySecret;
 use quilt_proto::locations::{CREDENTIALS_ENV, SERVICE_MANAGER_ENV};
 use quilt_trust::{Distrust, interpreter_line};
 
@@ -114,6 +115,14 @@ fn run_from(
     let mut command = Command::new(found);
     command.arg0(program);
     for name in SERVICE_MANAGER_ENV.into_iter().chain([CREDENTIALS_ENV]) {
+        command.env_remove(name);
+    }
+    // Whoever started the daemon may have had an API key by any name.
+    let is_key = |value: &OsStr| {
+        let value = value.to_str().map(str::trim_start);
+        value.is_some_and(ApiKeySecret::is_like)
+    };
+    for (name, _) in env::vars_os().filter(|(_, value)| is_key(value)) {
         command.env_remove(name);
     }
     let mut child = command

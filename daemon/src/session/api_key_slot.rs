@@ -226,6 +226,12 @@ impl ApiKeySlot {
         replaced.chain(&state.left_behind).cloned().collect()
     }
 
+    /// Whether there is no key, and nothing to be told of one.
+    pub(super) fn is_unused(&self) -> bool {
+        let state = self.state.lock();
+        state.key.is_none() && state.rotations.is_empty() && state.left_behind.is_empty()
+    }
+
     /// A key of this id is gone, which settles a rotation it had part in.
     pub fn settle(&self, id: &str) {
         let mut state = self.state.lock();

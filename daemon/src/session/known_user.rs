@@ -82,6 +82,18 @@ pub(super) fn remember_owner(session: &Session, login_id: String, me: &Me) {
     });
 }
 
+/// Remembers whose the login of a number was as the last that was there: a key may
+/// have been in use over it, and dropped.
+pub(super) async fn remember_last(session: &Session, login_id: &str) {
+    let owner = known(session).await.and_then(|known| known.login_owner);
+    if let Some(owner) = owner.filter(|owner| owner.login_id == login_id) {
+        session.registry_trust().learn(CatalogPatch {
+            last_user: Some(owner.name),
+            ..CatalogPatch::default()
+        });
+    }
+}
+
 /// Remembers whose a key is.
 pub(super) fn remember_key_owner(session: &Session, me: &Me) {
     session.registry_trust().learn(CatalogPatch {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Session, SessionError};
+use super::{Session, SessionError, known_user};
 use crate::stack;
 use crate::token_store::{Document, LoginMethod, Record, Reservation};
 
@@ -16,11 +16,17 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Answers whether a stack that can revoke it was told.
 pub async fn log_out(session: &Arc<Session>) -> Result<bool, SessionError> {
     session.epochs.end_logins_and_keys();
+    let login_in_use = session.login_id().filter(|_| !session.api_key().is_set());
     // At once, whatever the store is waited for: nobody uses them any more.
     session.clear_key();
     session.end();
     let owned = Arc::clone(session);
-    let forgetting = async move { forget(&owned).await };
+    let forgetting = async move {
+        if let Some(login_id) = login_in_use {
+            known_user::remember_last(&owned, &login_id).await;
+        }
+        forget(&owned).await
+    };
     session
         .change(forgetting, SessionError::HalfLoggedOut)
         .await

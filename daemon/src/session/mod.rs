@@ -147,7 +147,7 @@ impl Sessions {
         }
         if map.len() >= MAX_IDLE {
             // Whoever names ever new catalogs shall not fill the memory.
-            map.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_logged_out());
+            map.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_only_named());
         }
         let session = Arc::new(Session::new(catalog.clone(), self.dependencies.clone()));
         map.insert(catalog.clone(), Arc::clone(&session));

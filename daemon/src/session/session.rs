@@ -364,6 +364,17 @@ impl Session {
         self.status().state == SessionState::LoggedOut
     }
 
+    /// Whether it knows nothing of a login or key that is written nowhere else.
+    pub(super) fn is_only_named(&self) -> bool {
+        let state = self.state.lock();
+        let is_known = state.unstored_logout.is_some()
+            || state.logged_out_id.is_some()
+            || state.key_forgotten
+            || state.unread_key.is_some();
+        drop(state);
+        !is_known && self.api_key.is_unused() && self.is_logged_out()
+    }
+
     /// Whether there is a session at all that a request could be made with;
     /// says so without asking anyone.
     pub fn check(&self) -> Result<(), SessionError> {

@@ -108,11 +108,32 @@ async fn asking_about_many_catalogs_does_not_fill_the_memory() {
     let key = "qk_abcdefghijklmnop".parse().unwrap();
     kept.set_key(epoch, &key, None, KeyInfo::default()).unwrap();
     drop(kept);
+    // What is known of a login or key that is over is written nowhere else.
+    let over = ["unstored", "logged-out", "forgotten", "unread"];
+    let know = |name: &str, how: fn(&mut super::session::State)| {
+        how(&mut sessions.session(&catalog(name)).state.lock());
+    };
+    know(over[0], |state| state.unstored_logout = Some(String::new()));
+    know(over[1], |state| state.logged_out_id = Some(String::new()));
+    know(over[2], |state| state.key_forgotten = true);
+    let unread = || UnreadKey {
+        why: String::new(),
+        remedy: "quiltctl status".into(),
+    };
+    sessions.session(&catalog(over[3])).state.lock().unread_key = Some(unread());
     for n in 0..1000 {
         sessions.session(&catalog(&format!("c{n}")));
     }
-    assert!(sessions.all().len() <= MAX_IDLE + 1);
+    assert!(sessions.all().len() <= MAX_IDLE + over.len() + 1);
     assert!(sessions.session(&catalog("kept")).check().is_ok());
+    let left: Vec<_> = sessions
+        .all()
+        .iter()
+        .map(|it| it.catalog().clone())
+        .collect();
+    for name in over {
+        assert!(left.contains(&catalog(name)), "{name}");
+    }
 }
 
 /// A stack that says this for a refresh token, once somebody has logged in

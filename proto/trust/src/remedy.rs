@@ -4,9 +4,7 @@
 //! writing to it, whatever its mode is then. So a file gets a copy in its place,
 //! and people see what is in it; what only programs read is put aside.
 
-use std::ffi::OsStr;
 use std::fs::{self, FileType};
-use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -16,42 +14,32 @@ use rustix::process::geteuid;
 
 use super::distrust::{as_owner, look};
 use super::permissions::{Right, who_else_may};
-use super::{foreign_home, interpreter_line, open_at_once};
-
-/// How much is read of a file to see what it is, in bytes.
-const BEGINNING: u64 = 4096;
+use super::{foreign_home, interpreter_line};
 
 /// What a file that others may write is, to the user.
 #[derive(Clone, Copy)]
 enum Content {
     /// Settings, a script: theirs to judge.
     Text,
-    /// The same with secrets in lines of their own: what AWS programs read.
-    Ini,
-    /// A secret of the user's, it may be: not to be shown.
-    Unknown,
+    /// What may have secrets among it, of which only those are not shown.
+    Mixed,
     /// What only programs read.
     OfPrograms,
 }
 
 impl Content {
+    /// By its name, and not by what it begins with: that, too, others have written.
     fn of(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let of_quilt3 = [python_sdk::AUTH_FILE, python_sdk::CREDENTIALS_FILE];
         if is_state_file(&name) || of_quilt3.contains(&&*name) {
-            return Self::OfPrograms;
-        }
-        let of_aws = path
-            .parent()
-            .is_some_and(|dir| dir.file_name() == Some(OsStr::new(".aws")));
-        if is_text(path) || interpreter_line(path).is_some() {
+            Self::OfPrograms
+        } else if is_text(path) || interpreter_line(path).is_some() {
             Self::Text
-        } else if of_aws || begins_with_section(path) {
-            Self::Ini
         } else if is_executable(path) {
             Self::OfPrograms
         } else {
-            Self::Unknown
+            Self::Mixed
         }
     }
 }
@@ -79,13 +67,12 @@ fn is_text(path: &Path) -> bool {
         || names.iter().any(|name| path.ends_with(name))
 }
 
-fn begins_with_section(path: &Path) -> bool {
-    let mut text = String::new();
-    let read = open_at_once(path).map(|file| file.take(BEGINNING).read_to_string(&mut text));
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-    read.is_ok() && first.is_some_and(|line| line.starts_with('['))
-}
+/// What is not shown of a file: the value of a line that gives AWS programs a secret,
+/// where it is a word that nothing would run, and API keys. A line that begins with a
+/// blank may go on with a command.
+pub(super) const WITHOUT_SECRETS: &str = "| LC_ALL=C sed -E \
+     -e 's|^((export )?[aA][wW][sS]_[sS][eE][[:alpha:]_]*[[:blank:]]*[=:][[:blank:]]*)[[:alnum:]+/=]+$|\\1(a secret)|' \
+     -e 's|qk_[[:alnum:]_-]+|qk_(a secret)|g' | cat -v";
 
 /// Takes from others what they may write.
 pub(super) fn close(path: &Path, owner: u32) -> Command {
@@ -117,12 +104,12 @@ fn renewed(path: &Path, content: Content) -> Command {
     let copied = Command::of(install).path(path).path(&own);
     let shown = match content {
         Content::Text => copied.words("&& cat -v").path(&own),
-        // To Python, which reads it, a line ends there, too.
-        Content::Ini => copied
+        // To Python, which may read it, a line ends there, too.
+        Content::Mixed => copied
             .words("&& tr '\\r' '\\n' <")
             .path(&own)
-            .words("| LC_ALL=C sed 's/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/' | cat -v"),
-        Content::Unknown | Content::OfPrograms => copied,
+            .words(WITHOUT_SECRETS),
+        Content::OfPrograms => copied,
     };
     shown.words("&& mv -f").path(&own).path(path)
 }

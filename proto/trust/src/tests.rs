@@ -221,12 +221,8 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
     let renewed = |name: &str, shown: &str| copied(name, 600, shown);
     let seen = |name: &str| renewed(name, &format!(" && cat -v {name}.own"));
     let without_secrets = |name: &str| {
-        let secrets = "'s/^[[:blank:]]*[aA][wW][sS]_[sS][eE].*/(a secret)/'";
         let lines = format!("tr '\\r' '\\n' < {name}.own");
-        renewed(
-            name,
-            &format!(" && {lines} | LC_ALL=C sed {secrets} | cat -v"),
-        )
+        renewed(name, &format!(" && {lines} {}", remedy::WITHOUT_SECRETS))
     };
     let aside = |name: &str| format!("chmod go= {name} && mv {name} {name}.foreign");
     for (name, content, bits, expected) in [
@@ -258,8 +254,9 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
             0o666,
             without_secrets("/aws.cfg"),
         ),
-        // A secret alone is shown to nobody.
-        ("/ci.key", "qk_x", 0o666, renewed("/ci.key", "")),
+        // Whatever it is: somebody acts by it.
+        ("/ci.key", "qk_x", 0o666, without_secrets("/ci.key")),
+        ("/quiltd.conf", "", 0o666, without_secrets("/quiltd.conf")),
         // Nothing there for people to judge.
         ("/quiltd", "\u{7f}ELF", 0o777, aside("/quiltd")),
         ("/sessions.json", "{}", 0o666, aside("/sessions.json")),
@@ -304,6 +301,48 @@ fn a_file_that_is_taken_from_others_is_another_one_then() {
         !shown.contains("canary") && !shown.contains('\x1b'),
         "{shown}"
     );
+}
+
+/// A line that would run is hidden as no secret, and nothing hides all of them.
+#[test]
+fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
+    let dir = TempDir::new().unwrap();
+    let shown = |text: &[u8]| {
+        let file = dir.path().join("aws.cfg");
+        fs::write(&file, text).unwrap();
+        mode(&file, 0o666);
+        let remedy = check(&file).unwrap_err().remedy().to_string();
+        let run = Command::new("sh").args(["-c", &remedy]).output().unwrap();
+        assert!(run.status.success(), "{remedy}");
+        String::from_utf8(run.stdout).unwrap()
+    };
+    let runs = [
+        "credential_process = sh -c\n  aws_se=1;id",
+        "credential_process = sh -c\n aws_secret_access_key=canary",
+        "command = [\"sh\",\"-c\",\"\"\"\naws_se=1; id\n\"\"\"]",
+        "aws_secret_access_key = `id`",
+        "aws_session_token=x id",
+        "export aws_secret_access_key=$(id)",
+    ];
+    for text in runs {
+        assert_eq!(shown(text.as_bytes()), text);
+    }
+    for padding in ["#".repeat(5000), "\n".repeat(4100), "é".repeat(2049)] {
+        let text = format!("{padding}\n[toplevel]\nsts = !id\n");
+        assert!(shown(text.as_bytes()).ends_with("[toplevel]\nsts = !id\n"));
+    }
+    assert!(shown(b"\xff\n[toplevel]\nsts = !id\n").ends_with("sts = !id\n"));
+    let secrets = [
+        ("aws_secret_access_key = ", "canary/+="),
+        ("AWS_SESSION_TOKEN=", "canary"),
+        ("export AWS_SECRET_ACCESS_KEY=", "canary"),
+        ("QUILT_API_KEY=qk_", "canary-_"),
+        ("qk_", "canary"),
+    ];
+    for (name, secret) in secrets {
+        let seen = shown(format!("{name}{secret}\nx = y\n").as_bytes());
+        assert_eq!(seen, format!("{name}(a secret)\nx = y\n"));
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quilt_proto::api::{AuditQuery, ReadAudit, ReadGateway};
+use quilt_proto::state_files::{GRANTS, SDK_RECORD};
 use quilt_proto::wire::AuditEntry;
-use quilt_tests::fake_stack::{Counts, Endpoint, Fault, FaultKind, StackConfig};
+use quilt_tests::fake_stack::{Counts, Endpoint, FakeStack, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::toolchain::{Python, Venv};
 use quilt_tests::harness::{Daemon, Run, World};
 use serde_json::{Value, json};
@@ -317,17 +318,29 @@ async fn a_request_on_its_way_has_no_right_that_was_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_back_is_noted_twice() {
     let mut world = set_up(StackConfig::default()).await;
-    let kept = world.home.state().join("grants.json");
-    let older = std::fs::read(&kept).unwrap();
+    let other = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let kept = [GRANTS, SDK_RECORD].map(|name| world.home.state().join(name));
+    let older = kept.each_ref().map(|kept| std::fs::read(kept).unwrap());
     world.ctl(RESTRICT).await.ok();
+    let newer = kept.each_ref().map(|kept| std::fs::read(kept).unwrap());
     let create = keys_made().remove(0);
     assert_eq!(post(&world, &create).await.0, 403);
-    world.daemon.take().unwrap().stop().await;
-    std::fs::write(&kept, older).unwrap();
-    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
-    // Another program may have had the port meanwhile.
-    super::files::until(|| std::net::TcpStream::connect(grant(&world).0).is_ok()).await;
-    assert_eq!(post(&world, &create).await.0, 403);
+    for older_one in 0..2 {
+        world.daemon.take().unwrap().stop().await;
+        for (which, kept) in kept.iter().enumerate() {
+            let text = if which == older_one { &older } else { &newer };
+            std::fs::write(kept, &text[which]).unwrap();
+        }
+        world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+        // Another program may have had the port meanwhile.
+        super::files::until(|| std::net::TcpStream::connect(grant(&world).0).is_ok()).await;
+        assert_eq!(post(&world, &create).await.0, 403);
+        // Nor does the grant that another catalog gets give more.
+        for catalog in [other.catalog_url(), world.stack.catalog_url()] {
+            world.ctl(&["config", catalog]).await.ok();
+        }
+        assert_eq!(post(&world, &create).await.0, 403);
+    }
     world.ctl(&["setup", "quilt3"]).await.ok();
     assert_eq!(
         post(&world, &create).await.0,
