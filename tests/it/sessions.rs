@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use quilt_client::Client;
 use quilt_proto::wire::SessionState;
@@ -211,9 +212,12 @@ async fn a_logout_that_could_not_be_stored_is_not_forgotten_over_other_catalogs(
     };
     let world = World::of(&user, StackConfig::default()).await;
     world.login().await;
-    let state = world.home.state();
-    let mode = |mode| fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
-    mode(0o500);
+    let sessions = world.home.sessions_file();
+    let mode = |path: &Path, bits| {
+        fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+    };
+    mode(&sessions, 0o400);
+    mode(&world.home.state(), 0o500);
     let line = world.ctl(&["logout"]).await.failed(1);
     assert!(line.contains("logged out, but not for good"), "{line}");
     for number in 0..100 {
@@ -221,10 +225,12 @@ async fn a_logout_that_could_not_be_stored_is_not_forgotten_over_other_catalogs(
         let client = world.client().with_catalog(&catalog);
         client.me().await.unwrap_err();
     }
-    mode(0o700);
+    mode(&world.home.state(), 0o700);
+    // It looks anew at a file that has changed.
+    mode(&sessions, 0o600);
     world.ctl(&["token"]).await.failed(3);
     // The control: a daemon that knows nothing of it uses what is stored.
-    let stored = fs::read_to_string(world.home.sessions_file()).unwrap();
+    let stored = fs::read_to_string(&sessions).unwrap();
     assert!(stored.contains("refresh_token"), "{stored}");
 }
 
