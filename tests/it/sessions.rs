@@ -1,13 +1,11 @@
 //! Logging in and out, and what ends a login.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use quilt_client::Client;
 use quilt_proto::wire::SessionState;
 use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, Rotation, StackConfig};
-use quilt_tests::harness::{Daemon, User, World};
+use quilt_tests::harness::{Daemon, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pasted_code_logs_in_and_logout_forgets() {
@@ -201,37 +199,6 @@ async fn a_logout_ends_a_login_under_way() {
     assert!(!stored.contains("refresh_token"));
     world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
     world.ctl(&["logged-in"]).await.code_is(3);
-}
-
-/// A logout that is not written down yet is known to this daemon alone, whatever
-/// else it is asked.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_logout_that_could_not_be_stored_is_not_forgotten_over_other_catalogs() {
-    let Some(user) = User::find("a logout that cannot be stored").await else {
-        return;
-    };
-    let world = World::of(&user, StackConfig::default()).await;
-    world.login().await;
-    let sessions = world.home.sessions_file();
-    let mode = |path: &Path, bits| {
-        fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
-    };
-    mode(&sessions, 0o400);
-    mode(&world.home.state(), 0o500);
-    let line = world.ctl(&["logout"]).await.failed(1);
-    assert!(line.contains("logged out, but not for good"), "{line}");
-    for number in 0..100 {
-        let catalog = format!("http://127.0.0.1:1/{number}").parse().unwrap();
-        let client = world.client().with_catalog(&catalog);
-        client.me().await.unwrap_err();
-    }
-    mode(&world.home.state(), 0o700);
-    // It looks anew at a file that has changed.
-    mode(&sessions, 0o600);
-    world.ctl(&["token"]).await.failed(3);
-    // The control: a daemon that knows nothing of it uses what is stored.
-    let stored = fs::read_to_string(&sessions).unwrap();
-    assert!(stored.contains("refresh_token"), "{stored}");
 }
 
 /// A stack where a rotation whose answer is lost costs the login.
