@@ -81,7 +81,7 @@ pub trait Endpoint: Send + Sync + 'static {
     const METHOD: Method;
     /// The path, with the names of [`Self::Path`] in braces.
     const PATH: &'static str;
-    /// What it does, in a line.
+    /// What it does: the first line of its comment.
     const SUMMARY: &'static str;
     /// More, where a line is too little.
     const DESCRIPTION: Option<&'static str> = None;
