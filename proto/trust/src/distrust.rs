@@ -3,7 +3,6 @@
 use super::permissions;
 use super::words::words;
 use std::env;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -104,24 +103,17 @@ pub enum Distrust {
 }
 
 /// Who besides the user may write to something, or read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
 pub enum Others {
     /// All users.
+    #[display("other users")]
     Everybody,
     /// The members of a group.
+    #[display("the members of group {_0}")]
     Group(String),
     /// A user whom an access control list names.
+    #[display("user {_0}, by its access control list")]
     User(String),
-}
-
-impl fmt::Display for Others {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everybody => f.write_str("other users"),
-            Self::Group(group) => write!(f, "the members of group {group}"),
-            Self::User(user) => write!(f, "user {user}, by its access control list"),
-        }
-    }
 }
 
 impl Distrust {
