@@ -1,7 +1,6 @@
 //! AWS by the same way as everything else: its SDKs over this crate's clients,
 //! and one configuration for all services.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,27 +114,14 @@ pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Option<(Failure, Option<
             }
             failure.is_timeout().then_some(Failure::Timeout)
         }
-        SdkError::ResponseError(answer) => {
-            let raw = answer.raw();
-            let status = raw.status().as_u16();
-            let content_type = raw.headers().get("content-type");
-            let body = raw.body().bytes().unwrap_or_default();
-            of_answer(status, content_type, body)
-        }
-        SdkError::ServiceError(answer) => {
-            let raw = answer.raw();
-            let content_type = raw.headers().get("content-type");
-            let body = raw.body().bytes().unwrap_or_default();
-            of_answer(raw.status().as_u16(), content_type, body)
-        }
-        _ => None,
+        // Something may have answered in place of whoever was asked.
+        error => error.raw_response().and_then(|answer| {
+            let content_type = answer.headers().get("content-type");
+            let body = answer.body().bytes().unwrap_or_default();
+            intercepted(answer.status().as_u16(), is_page(content_type, body))
+        }),
     };
     Some((failure?, None))
-}
-
-/// What answered in place of whoever was asked, if something did.
-fn of_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Failure> {
-    intercepted(status, is_page(content_type, body))
 }
 
 /// The SDK's HTTP, over this crate's clients.
@@ -168,13 +154,10 @@ async fn send(
     request: HttpRequest,
     most: usize,
 ) -> Result<HttpResponse, ConnectorError> {
-    let user = |error: Box<dyn StdError + Send + Sync>| ConnectorError::user(error);
-    let request = request
-        .try_into_http1x()
-        .map_err(|error| user(error.into()))?;
-    let request = request.map(reqwest::Body::wrap);
-    let request =
-        reqwest::Request::try_from(request).map_err(|error| user(error.without_url().into()))?;
+    let request = request.try_into_http1x();
+    let request = request.map_err(|error| ConnectorError::user(error.into()))?;
+    let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap));
+    let request = request.map_err(|error| ConnectorError::user(error.without_url().into()))?;
     let url = request.url().clone();
     let lost = |failure| {
         unanswered(FailedRequest {

@@ -46,7 +46,7 @@ impl Clients {
             return Err(Failure::PlainHttp);
         }
         let way = (is_loopback(url), url.scheme() == "https");
-        let version = self.network.version();
+        let version = self.network.known().version;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = made.get(&way).filter(|(of, _)| *of == version) {
             return Ok(client.clone());

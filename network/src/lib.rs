@@ -22,7 +22,6 @@ mod remedy;
 mod resolver;
 mod settings;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ClientConfig;
@@ -42,6 +41,8 @@ use self::proxies::Proxies;
 
 /// The way to the network, as environment and settings describe it. Nothing is
 /// read before the first request; changed settings count from the next one on.
+#[derive(derive_more::Debug)]
+#[debug("Network")]
 pub struct Network {
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
     known: Mutex<Option<Derived>>,
@@ -53,6 +54,7 @@ pub struct Network {
 #[derive(Clone)]
 struct Derived {
     settings: Settings,
+    /// Changes with the settings.
     version: u64,
     proxies: Arc<Proxies>,
     tls: Option<Arc<Tls>>,
@@ -61,12 +63,6 @@ struct Derived {
 struct Tls {
     config: ClientConfig,
     unusable: Vec<Unusable>,
-}
-
-impl fmt::Debug for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Network")
-    }
 }
 
 impl Default for Network {
@@ -118,11 +114,6 @@ impl Network {
             },
             failure => failure,
         }
-    }
-
-    /// Changes with the settings.
-    fn version(&self) -> u64 {
-        self.known().version
     }
 
     fn tls(&self) -> Option<Arc<Tls>> {

@@ -3,8 +3,6 @@
 //! blocks of them; and, as in Go and in Python's requests, which quilt3 uses, a
 //! port, or `*.` before a name.
 
-use std::fmt;
-
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
@@ -43,18 +41,6 @@ impl NoProxy {
         let port = url.port_or_known_default();
         let mut one_port = self.one_port.iter();
         is_in(&self.all_ports) || one_port.any(|(of, matcher)| port == Some(*of) && is_in(matcher))
-    }
-}
-
-impl Default for NoProxy {
-    fn default() -> Self {
-        Self::parse("")
-    }
-}
-
-impl fmt::Debug for NoProxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NoProxy").finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,6 @@ use crate::no_proxy::NoProxy;
 use crate::{Failure, ProxyUrl, Settings};
 
 /// The proxies for both schemes, and whom they are not for.
-#[derive(Debug, Default)]
 pub(crate) struct Proxies {
     https: Option<ProxyUrl>,
     http: Option<ProxyUrl>,
@@ -92,10 +91,8 @@ impl Proxies {
         if quilt_proto::catalog::is_loopback(url) {
             return Ok(None);
         }
-        if let Some(failure) = self.invalid() {
-            return Err(failure);
-        }
-        Ok(self.choose(url).cloned())
+        self.invalid()
+            .map_or_else(|| Ok(self.choose(url).cloned()), Err)
     }
 
     fn choose(&self, url: &Url) -> Option<&ProxyUrl> {
