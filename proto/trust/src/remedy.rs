@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, FileType};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -215,15 +215,11 @@ fn is_nobody_elses(path: &Path) -> bool {
             return false;
         }
         if found.is_dir() {
-            let Ok(entries) = fs::read_dir(&path) else {
+            let entries = fs::read_dir(&path).and_then(io::Result::<Vec<_>>::from_iter);
+            let Ok(entries) = entries else {
                 return false;
             };
-            for entry in entries {
-                let Ok(entry) = entry else {
-                    return false;
-                };
-                paths.push(entry.path());
-            }
+            paths.extend(entries.iter().map(fs::DirEntry::path));
         }
     }
     true
