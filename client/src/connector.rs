@@ -80,10 +80,8 @@ impl OwnSocket {
         }
         if loose {
             let what = "its directory is open to other users";
-            return Err(Fault::Io(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                what,
-            )));
+            let error = io::Error::new(io::ErrorKind::PermissionDenied, what);
+            return Err(Fault::Io(error));
         }
         let file = statat(&held, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
         if FileType::from_raw_mode(file.st_mode) != FileType::Socket {
