@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::io;
 
 use quilt_proto::NetworkFailure;
-use rustls::CertificateError;
 use url::Url;
 
 use crate::resolver::NameError;
@@ -155,6 +154,7 @@ impl Failure {
 
     /// Why a request to `url`, through `proxy` if that is to be, came to nothing.
     pub(crate) fn of(error: &reqwest::Error, url: &Url, proxy: Option<&ProxyUrl>) -> Self {
+        use io::ErrorKind::{ConnectionReset, UnexpectedEof};
         let chain = || chain(error);
         if let Some(error) = chain().find_map(|it| it.downcast_ref::<rustls::Error>()) {
             return Self::of_tls(error);
@@ -176,12 +176,9 @@ impl Failure {
             let kind = kinds.last();
             return match (proxy, kind) {
                 // Also a handshake that was let in by whoever then hung up.
-                (None, Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)) => {
-                    Self::TlsFailed
-                }
+                (_, Some(UnexpectedEof)) | (None, Some(ConnectionReset)) => Self::TlsFailed,
                 (None, _) if error.is_timeout() => Self::ConnectTimeout,
                 (None, kind) => Self::of_io(kind),
-                (Some(_), Some(io::ErrorKind::UnexpectedEof)) => Self::TlsFailed,
                 (Some(proxy), _) => Self::ProxyUnreachable(proxy.clone()),
             };
         }
@@ -213,22 +210,15 @@ impl Failure {
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
-        use rustls::Error as E;
+        use rustls::{CertificateError as C, Error as E};
         match error {
             E::InvalidCertificate(why) => match why {
-                CertificateError::UnknownIssuer => Self::UnknownCertificate { unusable: None },
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    Self::ExpiredCertificate
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    Self::FutureCertificate
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => Self::WrongCertificateName,
+                C::UnknownIssuer => Self::UnknownCertificate { unusable: None },
+                C::Expired | C::ExpiredContext { .. } => Self::ExpiredCertificate,
+                C::NotValidYet | C::NotValidYetContext { .. } => Self::FutureCertificate,
+                C::NotValidForName | C::NotValidForNameContext { .. } => Self::WrongCertificateName,
                 // One that signs for itself, and was not meant to.
-                CertificateError::Other(other)
-                    if other.to_string().contains("CaUsedAsEndEntity") =>
-                {
+                C::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
                     Self::UnknownCertificate { unusable: None }
                 }
                 _ => Self::BadCertificate,
@@ -240,24 +230,18 @@ impl Failure {
 
     /// The library names these failures in words alone.
     fn of_proxy(text: &str, proxy: &ProxyUrl) -> Option<Self> {
-        if let Some(what) = text.strip_prefix("tunnel error: ") {
-            return Some(match what {
-                "proxy authorization required" => Self::ProxyPassword(Some(proxy.clone())),
-                "failed to create underlying connection" | "io error establishing tunnel" => {
-                    Self::ProxyUnreachable(proxy.clone())
-                }
-                _ => Self::ProxyRefused(proxy.clone()),
-            });
-        }
-        let what = text.strip_prefix("SOCKS error: ")?;
+        let what = text.strip_prefix("tunnel error: ");
+        let what = what.or_else(|| text.strip_prefix("SOCKS error: "))?;
+        let proxy = proxy.clone();
         Some(match what {
-            "failed to create underlying connection" | "io error during SOCKS handshake" => {
-                Self::ProxyUnreachable(proxy.clone())
-            }
+            "failed to create underlying connection"
+            | "io error establishing tunnel"
+            | "io error during SOCKS handshake" => Self::ProxyUnreachable(proxy),
+            "proxy authorization required" => Self::ProxyPassword(Some(proxy)),
             what if what.contains("authentication") || what.starts_with("credentials") => {
-                Self::ProxyPassword(Some(proxy.clone()))
+                Self::ProxyPassword(Some(proxy))
             }
-            _ => Self::ProxyRefused(proxy.clone()),
+            _ => Self::ProxyRefused(proxy),
         })
     }
 
