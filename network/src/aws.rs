@@ -13,11 +13,10 @@ use aws_credential_types::provider::error::TokenError;
 use aws_credential_types::token_fn::provide_token_fn;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_types::service_config::ServiceConfigKey;
 use http_body_util::Limited;
@@ -83,7 +82,9 @@ pub fn loader(clients: &Arc<Clients>) -> ConfigLoader {
 
 fn over(clients: &Arc<Clients>, most: usize) -> ConfigLoader {
     let clients = Arc::clone(clients);
-    aws_config::defaults(BehaviorVersion::latest()).http_client(Http { clients, most })
+    let connector = SharedHttpConnector::new(Http { clients, most });
+    let client = http_client_fn(move |_, _| connector.clone());
+    aws_config::defaults(BehaviorVersion::latest()).http_client(client)
 }
 
 /// The endpoint that the standard variables name for a service, if they do.
@@ -130,16 +131,6 @@ struct Http {
     clients: Arc<Clients>,
     /// The most that is read of an answer, in bytes.
     most: usize,
-}
-
-impl HttpClient for Http {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Http {

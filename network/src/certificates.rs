@@ -77,14 +77,9 @@ impl Unusable {
     pub fn remedy(&self) -> Option<Command> {
         match &self.reason {
             WhyUnusable::Distrusted(distrust) => Some(distrust.remedy()),
-            _ if self.is_setting() => None,
+            _ if self.named_by == SETTING => None,
             _ => Some(Command::of("ls -ld").path(&self.path)),
         }
-    }
-
-    /// Whether the settings named it.
-    pub fn is_setting(&self) -> bool {
-        self.named_by == SETTING
     }
 }
 
@@ -228,7 +223,7 @@ mod tests {
                 "it holds no certificate in PEM"
             ]
         );
-        assert!(unusable.iter().all(Unusable::is_setting));
+        assert!(unusable.iter().all(|it| it.named_by == SETTING));
         // A directory with a good one among others is one.
         assert_eq!(read_named(&[dir.path().to_owned()]).1, []);
     }

@@ -29,7 +29,7 @@ impl Network {
             // Certificates are not read for what needs none.
             certificates::none()?
         } else {
-            self.tls().ok_or(Failure::NoTls)?.config.clone()
+            self.known().tls().ok_or(Failure::NoTls)?.config.clone()
         };
         Ok(builder.tls_backend_preconfigured(tls))
     }

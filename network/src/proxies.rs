@@ -57,20 +57,18 @@ impl Proxies {
         }
     }
 
-    /// Why nothing is asked at all: past a proxy that somebody misspelt is not
-    /// where they wanted requests to go.
-    pub(crate) fn invalid(&self) -> Option<Failure> {
-        self.invalid
-            .map(|variable| Failure::ProxySettings { variable })
+    /// Fails where nothing is asked at all: past a proxy that somebody misspelt is
+    /// not where they wanted requests to go.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let invalid = |variable| Err(Failure::ProxySettings { variable });
+        self.invalid.map_or(Ok(()), invalid)
     }
 
     pub(crate) fn apply(
         self: &Arc<Self>,
         builder: ClientBuilder,
     ) -> Result<ClientBuilder, Failure> {
-        if let Some(failure) = self.invalid() {
-            return Err(failure);
-        }
+        self.check()?;
         if !self.is_set && cfg!(target_os = "macos") {
             // The system's own settings.
             return Ok(builder);
@@ -91,8 +89,8 @@ impl Proxies {
         if quilt_proto::catalog::is_loopback(url) {
             return Ok(None);
         }
-        self.invalid()
-            .map_or_else(|| Ok(self.choose(url).cloned()), Err)
+        self.check()?;
+        Ok(self.choose(url).cloned())
     }
 
     fn choose(&self, url: &Url) -> Option<&ProxyUrl> {
