@@ -18,7 +18,7 @@ pub struct Diagnosis {
     pub settings: Option<String>,
 }
 
-/// One thing that is wrong. Shown as that, then the command.
+/// One thing that is wrong.
 #[derive(Clone, Debug, derive_more::Display, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[display("{}", suggested_command::sentence(summary, Some(hint)))]
