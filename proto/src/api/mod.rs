@@ -62,9 +62,7 @@ impl Method {
 
 /// What the OpenAPI document can be made from: anything, where none is made.
 #[cfg(feature = "schema")]
-pub trait Described: schemars::JsonSchema {}
-#[cfg(feature = "schema")]
-impl<T: schemars::JsonSchema> Described for T {}
+pub use schemars::JsonSchema as Described;
 /// What the OpenAPI document can be made from: anything, where none is made.
 #[cfg(not(feature = "schema"))]
 pub trait Described {}
