@@ -35,12 +35,8 @@ impl ApiKeySecret {
         if body.len() < 12 {
             return format!("{}...", Self::PREFIX);
         }
-        format!(
-            "{}{}...{}",
-            Self::PREFIX,
-            &body[..3],
-            &body[body.len() - 3..]
-        )
+        let (start, end) = (&body[..3], &body[body.len() - 3..]);
+        format!("{}{start}...{end}", Self::PREFIX)
     }
 }
 

@@ -98,10 +98,8 @@ impl FromStr for PackageName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let legal = |part: &str| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+            let legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+            !part.is_empty() && part.chars().all(legal)
         };
         match text.split_once('/') {
             Some((namespace, name)) if legal(namespace) && legal(name) => Ok(Self(text.to_owned())),
@@ -174,11 +172,8 @@ impl FromStr for ApiKeyId {
         if ApiKeySecret::is_like(text) {
             return Err(NameError::ApiKeyIdIsSecret);
         }
-        if text.is_empty()
-            || text.len() > 256
-            || matches!(text, "." | "..")
-            || !text.bytes().all(legal)
-        {
+        let is_whole = (1..=256).contains(&text.len()) && !matches!(text, "." | "..");
+        if !is_whole || !text.bytes().all(legal) {
             return Err(NameError::ApiKeyId);
         }
         Ok(Self(text.to_owned()))

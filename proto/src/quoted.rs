@@ -108,11 +108,8 @@ pub struct Name(String);
 /// A name in a sentence: as it is where it is one plain word, else as quoted
 /// speech.
 pub fn name(text: &str) -> Name {
-    let is_plain = !text.is_empty()
-        && text.len() <= MAX_NAME_BYTES
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_./@%+,=:~*?".contains(c));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,=:~*?".contains(c);
+    let is_plain = (1..=MAX_NAME_BYTES).contains(&text.len()) && text.chars().all(plain);
     Name(if is_plain {
         text.to_owned()
     } else {
