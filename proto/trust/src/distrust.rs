@@ -29,8 +29,6 @@ pub enum Distrust {
         path: PathBuf,
         /// Whose it is.
         owner: u32,
-        /// What it is, in a word.
-        what: &'static str,
     },
     /// This user is nobody, so that everybody else's files look like its own.
     #[error(
@@ -124,6 +122,10 @@ impl Distrust {
             reason: words(error),
             kind: error.kind(),
         }
+    }
+
+    pub(crate) fn missing(action: &'static str, path: &Path) -> Self {
+        Self::io(action, path, &io::ErrorKind::NotFound.into())
     }
 
     /// The file or directory it is about.

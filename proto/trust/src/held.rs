@@ -46,8 +46,7 @@ enum Whose {
 
 impl Whose {
     fn of(pid: u32, lock: &Path) -> Self {
-        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let Some(process) = process else {
+        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
             return Self::Own;
         };
         let may = test_kill_process(process);

@@ -140,14 +140,8 @@ fn by_group_bits(right: Right, path: &Path, gid: u32, keeper: Option<u32>) -> Op
 }
 
 pub(crate) fn foreign(path: &Path, found: &Metadata) -> Distrust {
-    let kind = found.file_type();
     Distrust::Foreign {
         path: path.to_owned(),
         owner: found.uid(),
-        what: match () {
-            () if kind.is_dir() => "directory",
-            () if kind.is_symlink() => "symlink",
-            () => "file",
-        },
     }
 }
