@@ -15,12 +15,9 @@ pub(crate) struct NoProxy {
 
 impl NoProxy {
     pub(crate) fn parse(text: &str) -> Self {
-        let entries = text.split(',').map(|entry| {
-            let entry = entry.trim();
-            entry.strip_prefix("*.").unwrap_or(entry)
-        });
         let (mut hosts, mut one_port) = (Vec::new(), Vec::new());
-        for entry in entries {
+        for entry in text.split(',').map(str::trim) {
+            let entry = entry.strip_prefix("*.").unwrap_or(entry);
             match with_port(entry) {
                 Some((host, port)) => one_port.push((port, matcher(host))),
                 None => hosts.push(entry),

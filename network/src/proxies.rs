@@ -24,11 +24,8 @@ impl Proxies {
     /// The settings go before the environment.
     pub(crate) fn new(settings: &Settings) -> Self {
         let [https, http, all, no] = PROXY_VARIABLES.map(|spellings| variable(&spellings));
-        let exceptions = settings.no_proxy.clone();
-        let exceptions = exceptions
-            .or(no.map(|(_, value)| value))
-            .unwrap_or_default();
-        let exceptions = NoProxy::parse(&exceptions);
+        let exceptions = settings.no_proxy.clone().or(no.map(|(_, value)| value));
+        let exceptions = NoProxy::parse(&exceptions.unwrap_or_default());
         if let Some(proxy) = &settings.proxy {
             return Self {
                 https: proxy.clone(),
