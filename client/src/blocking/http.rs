@@ -120,12 +120,9 @@ impl<R: Read> Answer<R> {
     /// Reads the line before a chunk, and the trailers after the last one.
     fn chunk_head(&mut self) -> Result<Framing, Fault> {
         let line = self.source.line(MAX_LINE)?;
-        let digits = line
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        let size = number(digits, 16).ok_or(Fault::Invalid("a chunk without length"))?;
+        let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
+        let size =
+            number(digits.trim_ascii(), 16).ok_or(Fault::Invalid("a chunk without length"))?;
         if size > 0 {
             return Ok(Framing::Chunk(size));
         }
