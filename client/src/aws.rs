@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, future};
 use quilt_proto::ProfileName;
 use quilt_proto::wire::CredentialProcess;
 
@@ -55,18 +55,12 @@ impl ProvideCredentials for QuiltCredentials {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async move { self.fetch().await })
-    }
-}
-
-impl QuiltCredentials {
-    async fn fetch(&self) -> provider::Result {
-        let document = self
-            .client
-            .credentials(&self.profile)
-            .await
-            .map_err(to_sdk_error)?;
-        Ok(to_sdk_credentials(&document))
+        future::ProvideCredentials::new(async move {
+            let document = self.client.credentials(&self.profile).await;
+            document
+                .map(|document| to_sdk_credentials(&document))
+                .map_err(to_sdk_error)
+        })
     }
 }
 

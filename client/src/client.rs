@@ -106,10 +106,9 @@ impl Client {
 
     /// Logs in with the code from the stack's login page.
     pub async fn login(&self, code: Secret) -> Result<Session, Error> {
-        let accept_registry = None;
         self.send(&Login(LoginCode {
             code,
-            accept_registry,
+            accept_registry: None,
             page_registry: None,
         }))
         .await
@@ -140,7 +139,7 @@ impl Client {
     pub async fn send<E: Endpoint>(&self, request: &E) -> Result<E::Answer, Error> {
         let exchange = async {
             let exchange = self.begin(request, "application/json").await?;
-            Ok((exchange.status(), collect(exchange).await?))
+            Ok((exchange.status, collect(exchange).await?))
         };
         let (status, body) = self.limited(exchange).await?;
         answer::check(status, &body)?;
@@ -215,18 +214,12 @@ async fn until_stopped(listener: Option<u32>) -> u32 {
 
 /// An answer whose body is still on its way.
 pub(crate) struct Exchange {
-    status: u16,
+    pub(crate) status: u16,
     pub(crate) body: hyper::body::Incoming,
     /// Until it has ended.
     pub(crate) connection: Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>>,
     /// Its end would be taken for the end of the conversation.
     _sender: hyper::client::conn::http1::SendRequest<Full<Bytes>>,
-}
-
-impl Exchange {
-    pub(crate) fn status(&self) -> u16 {
-        self.status
-    }
 }
 
 /// Reads the body to its end.

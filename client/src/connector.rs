@@ -28,10 +28,7 @@ pub(crate) async fn open(socket: &Path) -> Result<(UnixStream, Option<u32>), Fau
     let socket = OwnSocket::find(socket)?;
     let probe = patiently(|| tokio::net::UnixStream::connect(&socket.address)).await?;
     let peer = probe.peer_cred()?;
-    // Outside our pid namespace it has no number here.
-    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
-    let pid = pid.filter(|pid| *pid > 0);
-    peer_check::check(peer.uid(), pid)?;
+    let pid = peer_check::check(peer.uid(), peer.pid())?;
     let uri: hyper::Uri = hyperlocal::Uri::new(&socket.address, "/").into();
     let stream = patiently(|| UnixConnector.call(uri.clone())).await?;
     Ok((stream, pid))
@@ -80,10 +77,8 @@ impl OwnSocket {
         }
         if loose {
             let what = "its directory is open to other users";
-            return Err(Fault::Io(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                what,
-            )));
+            let error = io::Error::new(io::ErrorKind::PermissionDenied, what);
+            return Err(Fault::Io(error));
         }
         let file = statat(&held, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
         if FileType::from_raw_mode(file.st_mode) != FileType::Socket {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::path::PathBuf;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -15,6 +16,7 @@ use quilt_proto::wire::{DeletedPackage, NDJSON, PackageVersion, Search, SearchQu
 use quilt_proto::{PackageName, TopHash};
 
 use crate::client::{Client, Exchange, collect, fault};
+use crate::error::Fault;
 use crate::lines::Lines;
 use crate::{Error, answer};
 
@@ -29,19 +31,18 @@ impl Client {
         });
         let begin = async {
             let exchange = self.begin(&request, NDJSON).await?;
-            let status = exchange.status();
-            if status == 200 {
-                return Ok((status, Ok(exchange)));
+            if exchange.status == 200 {
+                return Ok(Ok(exchange));
             }
-            Ok((status, Err(collect(exchange).await?)))
+            Ok(Err((exchange.status, collect(exchange).await?)))
         };
         match self.limited(begin).await? {
-            (_, Ok(exchange)) => Ok(PackageNames {
+            Ok(exchange) => Ok(PackageNames {
                 exchange: Some(exchange),
                 lines: Lines::default(),
                 socket: self.socket().into(),
             }),
-            (status, Err(body)) => {
+            Err((status, body)) => {
                 answer::check(status, &body)?;
                 Err(Error::InvalidAnswer("no stream of names"))
             }
@@ -98,7 +99,7 @@ impl Client {
 pub struct PackageNames {
     exchange: Option<Exchange>,
     lines: Lines,
-    socket: Arc<std::path::Path>,
+    socket: Arc<Path>,
 }
 
 impl fmt::Debug for PackageNames {
@@ -123,15 +124,12 @@ impl PackageNames {
             let outcome = match self.exchange.as_mut()?.data().await {
                 Some(Ok(bytes)) => self.lines.push(&bytes),
                 Some(Err(error)) => Err(fault(error)),
-                None if self.lines.is_cut_short() => {
-                    Err(crate::error::Fault::Invalid("a line cut short"))
-                }
+                None if self.lines.is_cut_short() => Err(Fault::Invalid("a line cut short")),
                 None => return None,
             };
             if let Err(fault) = outcome {
                 self.exchange = None;
-                let socket: PathBuf = self.socket.to_path_buf();
-                return Some(Err(fault.into_error(&socket, std::time::Duration::ZERO)));
+                return Some(Err(fault.into_error(&self.socket, Duration::ZERO)));
             }
         }
     }

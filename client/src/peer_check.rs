@@ -6,11 +6,13 @@ use crate::error::Fault;
 pub(crate) const ROOT: u32 = 0;
 
 /// Refuses a socket that another user listens on: anybody can plant one in a
-/// directory they may write to. Its process has no number here when it is
-/// outside our PID namespace.
-pub(crate) fn check(uid: u32, pid: Option<u32>) -> Result<(), Fault> {
+/// directory they may write to. Answers with its process, which has no number here
+/// when it is outside our PID namespace.
+pub(crate) fn check(uid: u32, pid: Option<i32>) -> Result<Option<u32>, Fault> {
+    let pid = pid.and_then(|pid| u32::try_from(pid).ok());
+    let pid = pid.filter(|pid| *pid > 0);
     if is_root_for_users(uid) || quilt_trust::is_our_peer(uid, pid) {
-        Ok(())
+        Ok(pid)
     } else {
         Err(Fault::Foreign(uid))
     }

@@ -1,7 +1,6 @@
 //! AWS by the same way as everything else: its SDKs over this crate's clients,
 //! and one configuration for all services.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +13,10 @@ use aws_credential_types::provider::error::TokenError;
 use aws_credential_types::token_fn::provide_token_fn;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_types::service_config::ServiceConfigKey;
 use http_body_util::Limited;
@@ -84,7 +82,9 @@ pub fn loader(clients: &Arc<Clients>) -> ConfigLoader {
 
 fn over(clients: &Arc<Clients>, most: usize) -> ConfigLoader {
     let clients = Arc::clone(clients);
-    aws_config::defaults(BehaviorVersion::latest()).http_client(Http { clients, most })
+    let connector = SharedHttpConnector::new(Http { clients, most });
+    let client = http_client_fn(move |_, _| connector.clone());
+    aws_config::defaults(BehaviorVersion::latest()).http_client(client)
 }
 
 /// The endpoint that the standard variables name for a service, if they do.
@@ -115,27 +115,14 @@ pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Option<(Failure, Option<
             }
             failure.is_timeout().then_some(Failure::Timeout)
         }
-        SdkError::ResponseError(answer) => {
-            let raw = answer.raw();
-            let status = raw.status().as_u16();
-            let content_type = raw.headers().get("content-type");
-            let body = raw.body().bytes().unwrap_or_default();
-            of_answer(status, content_type, body)
-        }
-        SdkError::ServiceError(answer) => {
-            let raw = answer.raw();
-            let content_type = raw.headers().get("content-type");
-            let body = raw.body().bytes().unwrap_or_default();
-            of_answer(raw.status().as_u16(), content_type, body)
-        }
-        _ => None,
+        // Something may have answered in place of whoever was asked.
+        error => error.raw_response().and_then(|answer| {
+            let content_type = answer.headers().get("content-type");
+            let body = answer.body().bytes().unwrap_or_default();
+            intercepted(answer.status().as_u16(), is_page(content_type, body))
+        }),
     };
     Some((failure?, None))
-}
-
-/// What answered in place of whoever was asked, if something did.
-fn of_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Failure> {
-    intercepted(status, is_page(content_type, body))
 }
 
 /// The SDK's HTTP, over this crate's clients.
@@ -144,16 +131,6 @@ struct Http {
     clients: Arc<Clients>,
     /// The most that is read of an answer, in bytes.
     most: usize,
-}
-
-impl HttpClient for Http {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Http {
@@ -168,13 +145,10 @@ async fn send(
     request: HttpRequest,
     most: usize,
 ) -> Result<HttpResponse, ConnectorError> {
-    let user = |error: Box<dyn StdError + Send + Sync>| ConnectorError::user(error);
-    let request = request
-        .try_into_http1x()
-        .map_err(|error| user(error.into()))?;
-    let request = request.map(reqwest::Body::wrap);
-    let request =
-        reqwest::Request::try_from(request).map_err(|error| user(error.without_url().into()))?;
+    let request = request.try_into_http1x();
+    let request = request.map_err(|error| ConnectorError::user(error.into()))?;
+    let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap));
+    let request = request.map_err(|error| ConnectorError::user(error.without_url().into()))?;
     let url = request.url().clone();
     let lost = |failure| {
         unanswered(FailedRequest {

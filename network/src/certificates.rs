@@ -3,7 +3,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +12,6 @@ use std::sync::Arc;
 use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
 use quilt_proto::{Command, quoted};
 use quilt_trust::Distrust;
-use reqwest::ClientBuilder;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -41,7 +39,8 @@ const SYSTEM_FILES: [&str; 7] = [
 ];
 
 /// Certificates that were named and cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
+#[display("{named_by} names {}, and {reason}", quoted::path(path))]
 pub struct Unusable {
     /// The variable, or the setting.
     pub named_by: &'static str,
@@ -78,21 +77,9 @@ impl Unusable {
     pub fn remedy(&self) -> Option<Command> {
         match &self.reason {
             WhyUnusable::Distrusted(distrust) => Some(distrust.remedy()),
-            _ if self.is_setting() => None,
+            _ if self.named_by == SETTING => None,
             _ => Some(Command::of("ls -ld").path(&self.path)),
         }
-    }
-
-    /// Whether the settings named it.
-    pub fn is_setting(&self) -> bool {
-        self.named_by == SETTING
-    }
-}
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = quoted::path(&self.path);
-        write!(f, "{} names {path}, and {}", self.named_by, self.reason)
     }
 }
 
@@ -111,11 +98,7 @@ pub(crate) fn read_named(settings: &[PathBuf]) -> (RootCertStore, Vec<Unusable>)
     for (named_by, path) in named(settings) {
         let added = read_kept(&path).and_then(|certificates| {
             let (added, _) = roots.add_parsable_certificates(certificates);
-            if added > 0 {
-                Ok(())
-            } else {
-                Err(WhyUnusable::Empty)
-            }
+            (added > 0).then_some(()).ok_or(WhyUnusable::Empty)
         });
         if let Err(reason) = added {
             unusable.push(Unusable {
@@ -131,10 +114,6 @@ pub(crate) fn read_named(settings: &[PathBuf]) -> (RootCertStore, Vec<Unusable>)
 /// For connections without TLS.
 pub(crate) fn none() -> Result<ClientConfig, Failure> {
     config(RootCertStore::empty()).ok_or(Failure::NoTls)
-}
-
-pub(crate) fn apply(builder: ClientBuilder, config: &ClientConfig) -> ClientBuilder {
-    builder.tls_backend_preconfigured(config.clone())
 }
 
 fn config(roots: RootCertStore) -> Option<ClientConfig> {
@@ -244,7 +223,7 @@ mod tests {
                 "it holds no certificate in PEM"
             ]
         );
-        assert!(unusable.iter().all(Unusable::is_setting));
+        assert!(unusable.iter().all(|it| it.named_by == SETTING));
         // A directory with a good one among others is one.
         assert_eq!(read_named(&[dir.path().to_owned()]).1, []);
     }

@@ -13,7 +13,6 @@ impl Network {
     /// Begins a client for `url` and whatever else is as near or far, and as
     /// secret, as that.
     pub(super) fn builder(&self, url: &Url) -> Result<ClientBuilder, Failure> {
-        let known = self.known();
         let builder = reqwest::Client::builder()
             .user_agent(concat!("quiltd/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -24,13 +23,14 @@ impl Network {
                 .dns_resolver(Arc::new(resolver::Loopback))
         } else {
             let builder = builder.dns_resolver(Arc::new(resolver::System));
-            known.proxies.apply(builder)?
+            self.known().proxies.apply(builder)?
         };
-        if is_loopback(url) && url.scheme() == "http" {
+        let tls = if is_loopback(url) && url.scheme() == "http" {
             // Certificates are not read for what needs none.
-            return Ok(builder.tls_backend_preconfigured(certificates::none()?));
-        }
-        let tls = self.tls().ok_or(Failure::NoTls)?;
-        Ok(certificates::apply(builder, &tls.config))
+            certificates::none()?
+        } else {
+            self.known().tls().ok_or(Failure::NoTls)?.config.clone()
+        };
+        Ok(builder.tls_backend_preconfigured(tls))
     }
 }

@@ -46,18 +46,16 @@ impl Clients {
             return Err(Failure::PlainHttp);
         }
         let way = (is_loopback(url), url.scheme() == "https");
-        let version = self.network.version();
+        let version = self.network.known().version;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = made.get(&way).filter(|(of, _)| *of == version) {
             return Ok(client.clone());
         }
-        let builder = (self.shape)(self.network.builder(url)?);
-        let builder = if has_few_descriptors() {
+        let mut builder = (self.shape)(self.network.builder(url)?);
+        if has_few_descriptors() {
             // Hosts can be any number, and each would keep some.
-            builder.pool_max_idle_per_host(0)
-        } else {
-            builder
-        };
+            builder = builder.pool_max_idle_per_host(0);
+        }
         let client = builder.build().map_err(|_| Failure::NoTls)?;
         made.insert(way, (version, client.clone()));
         Ok(client)

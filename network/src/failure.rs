@@ -1,11 +1,9 @@
 //! What kept a request from its answer, told apart.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 
 use quilt_proto::NetworkFailure;
-use rustls::CertificateError;
 use url::Url;
 
 use crate::resolver::NameError;
@@ -31,65 +29,105 @@ pub(crate) fn chain<'e>(
 }
 
 /// Why no answer came, or none of whoever was asked. As a sentence it follows
-/// the name of whom it is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// the name of whom it is about: "registry.example cannot be reached: …".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
     /// No address is known for the name.
+    #[error("cannot be reached: its name is not found (DNS)")]
     NameNotFound,
     /// Nothing listens at the port.
+    #[error("cannot be reached: it refuses connections")]
     ConnectionRefused,
     /// The system knows no way there.
+    #[error("cannot be reached: there is no way to it on this network")]
     NoRoute,
     /// No connection in time.
+    #[error("cannot be reached: no connection came about in time")]
     ConnectTimeout,
     /// No answer in time.
+    #[error("did not answer in time")]
     Timeout,
     /// The certificate is of an authority that is not trusted here.
+    #[error(
+        "cannot be trusted: its certificate is of an authority that this machine does not know{}",
+        authority_advice(unusable.as_deref())
+    )]
     UnknownCertificate {
         /// Certificates that were to be trusted, and could not be read.
         unusable: Option<Box<Unusable>>,
     },
     /// The certificate has expired.
+    #[error("cannot be trusted: its certificate has expired, if this machine's clock is right")]
     ExpiredCertificate,
     /// The certificate is not valid yet.
+    #[error(
+        "cannot be trusted: its certificate is not valid yet, if this machine's clock is right"
+    )]
     FutureCertificate,
     /// The certificate is for another name.
+    #[error("cannot be trusted: its certificate is for another name")]
     WrongCertificateName,
     /// The certificate has some other fault.
+    #[error("cannot be trusted: its certificate is not a proper one")]
     BadCertificate,
     /// It is on another machine, and named without TLS.
+    #[error(
+        "is not asked: its address is one of plain http, and whoever is on the way there could \
+         read what is sent"
+    )]
     PlainHttp,
     /// The port does not speak TLS.
+    #[error("does not speak TLS at that port")]
     NotTls,
     /// The port speaks TLS, and HTTP was expected.
+    #[error("speaks TLS at that port, and plain HTTP was asked for")]
     UnexpectedTls,
     /// TLS came to nothing.
+    #[error("cannot be reached: it broke off the TLS handshake")]
     TlsFailed,
     /// There is no TLS on this machine.
+    #[error("cannot be asked: no TLS on this machine")]
     NoTls,
     /// A variable that names no proxy.
+    #[error(
+        "cannot be asked: {variable} is not the URL of a proxy, such as http://proxy.example:3128"
+    )]
     ProxySettings {
         /// Which.
         variable: &'static str,
     },
     /// The proxy cannot be reached.
+    #[error("cannot be reached: the proxy {0} does not answer")]
     ProxyUnreachable(ProxyUrl),
     /// The proxy wants a name and a password, or others.
+    #[error("cannot be reached: {}", password_advice(.0.as_ref()))]
     ProxyPassword(Option<ProxyUrl>),
     /// The proxy does not let it through.
+    #[error("cannot be reached: the proxy {0} does not let it through")]
     ProxyRefused(ProxyUrl),
     /// A web page came as the answer.
+    #[error("answered with a web page: this network may want a login in the browser first")]
     CaptivePortal,
     /// A web page came with a refusal.
+    #[error(
+        "is behind something that answers {0} with a web page: a firewall, or a VPN that is off"
+    )]
     FirewallPage(u16),
     /// The answer leads elsewhere: to a host, if that can be told.
+    #[error(
+        "redirected elsewhere{}",
+        .0.as_ref().map(|host| format!(", to {host}")).unwrap_or_default()
+    )]
     Redirected(Option<String>),
     /// The answer broke off.
+    #[error("broke off its answer")]
     BrokenAnswer,
     /// Said with a status that it failed, for now.
+    #[error("answered {0}")]
     Status(String),
     /// The same, and for how long it is not to be asked again.
+    #[error("answered {status}, and wants to be left alone for {seconds} s")]
     Busy {
         /// The status.
         status: String,
@@ -116,6 +154,7 @@ impl Failure {
 
     /// Why a request to `url`, through `proxy` if that is to be, came to nothing.
     pub(crate) fn of(error: &reqwest::Error, url: &Url, proxy: Option<&ProxyUrl>) -> Self {
+        use io::ErrorKind::{ConnectionReset, UnexpectedEof};
         let chain = || chain(error);
         if let Some(error) = chain().find_map(|it| it.downcast_ref::<rustls::Error>()) {
             return Self::of_tls(error);
@@ -137,12 +176,9 @@ impl Failure {
             let kind = kinds.last();
             return match (proxy, kind) {
                 // Also a handshake that was let in by whoever then hung up.
-                (None, Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)) => {
-                    Self::TlsFailed
-                }
+                (_, Some(UnexpectedEof)) | (None, Some(ConnectionReset)) => Self::TlsFailed,
                 (None, _) if error.is_timeout() => Self::ConnectTimeout,
                 (None, kind) => Self::of_io(kind),
-                (Some(_), Some(io::ErrorKind::UnexpectedEof)) => Self::TlsFailed,
                 (Some(proxy), _) => Self::ProxyUnreachable(proxy.clone()),
             };
         }
@@ -174,22 +210,15 @@ impl Failure {
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
-        use rustls::Error as E;
+        use rustls::{CertificateError as C, Error as E};
         match error {
             E::InvalidCertificate(why) => match why {
-                CertificateError::UnknownIssuer => Self::UnknownCertificate { unusable: None },
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    Self::ExpiredCertificate
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    Self::FutureCertificate
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => Self::WrongCertificateName,
+                C::UnknownIssuer => Self::UnknownCertificate { unusable: None },
+                C::Expired | C::ExpiredContext { .. } => Self::ExpiredCertificate,
+                C::NotValidYet | C::NotValidYetContext { .. } => Self::FutureCertificate,
+                C::NotValidForName | C::NotValidForNameContext { .. } => Self::WrongCertificateName,
                 // One that signs for itself, and was not meant to.
-                CertificateError::Other(other)
-                    if other.to_string().contains("CaUsedAsEndEntity") =>
-                {
+                C::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
                     Self::UnknownCertificate { unusable: None }
                 }
                 _ => Self::BadCertificate,
@@ -201,34 +230,26 @@ impl Failure {
 
     /// The library names these failures in words alone.
     fn of_proxy(text: &str, proxy: &ProxyUrl) -> Option<Self> {
-        if let Some(what) = text.strip_prefix("tunnel error: ") {
-            return Some(match what {
-                "proxy authorization required" => Self::ProxyPassword(Some(proxy.clone())),
-                "failed to create underlying connection" | "io error establishing tunnel" => {
-                    Self::ProxyUnreachable(proxy.clone())
-                }
-                _ => Self::ProxyRefused(proxy.clone()),
-            });
-        }
-        let what = text.strip_prefix("SOCKS error: ")?;
+        let what = text.strip_prefix("tunnel error: ");
+        let what = what.or_else(|| text.strip_prefix("SOCKS error: "))?;
+        let proxy = proxy.clone();
         Some(match what {
-            "failed to create underlying connection" | "io error during SOCKS handshake" => {
-                Self::ProxyUnreachable(proxy.clone())
-            }
+            "failed to create underlying connection"
+            | "io error establishing tunnel"
+            | "io error during SOCKS handshake" => Self::ProxyUnreachable(proxy),
+            "proxy authorization required" => Self::ProxyPassword(Some(proxy)),
             what if what.contains("authentication") || what.starts_with("credentials") => {
-                Self::ProxyPassword(Some(proxy.clone()))
+                Self::ProxyPassword(Some(proxy))
             }
-            _ => Self::ProxyRefused(proxy.clone()),
+            _ => Self::ProxyRefused(proxy),
         })
     }
 
     /// Whether nobody was reached, so that nothing of the request was heard.
     pub fn is_unsent(&self) -> bool {
-        use NetworkFailure as K;
-        let kind = self.kind();
         matches!(
-            kind,
-            K::NameNotFound | K::ConnectionRefused | K::NoRoute | K::ConnectTimeout
+            self,
+            Self::NameNotFound | Self::ConnectionRefused | Self::NoRoute | Self::ConnectTimeout
         )
     }
 
@@ -281,95 +302,22 @@ impl Failure {
     }
 }
 
-/// Written to follow a name: "registry.example cannot be reached: …".
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::NameNotFound => "cannot be reached: its name is not found (DNS)",
-            Self::ConnectionRefused => "cannot be reached: it refuses connections",
-            Self::NoRoute => "cannot be reached: there is no way to it on this network",
-            Self::ConnectTimeout => "cannot be reached: no connection came about in time",
-            Self::Timeout => "did not answer in time",
-            Self::UnknownCertificate { unusable: None } => {
-                "cannot be trusted: its certificate is of an authority that this machine does not \
-                 know; name that authority's PEM file as ca_bundle under [network]"
-            }
-            Self::UnknownCertificate {
-                unusable: Some(unusable),
-            } => {
-                return write!(
-                    f,
-                    "cannot be trusted: its certificate is of an authority that this machine does \
-                     not know, and {unusable}"
-                );
-            }
-            Self::ExpiredCertificate => {
-                "cannot be trusted: its certificate has expired, if this machine's clock is right"
-            }
-            Self::FutureCertificate => {
-                "cannot be trusted: its certificate is not valid yet, if this machine's clock is \
-                 right"
-            }
-            Self::WrongCertificateName => "cannot be trusted: its certificate is for another name",
-            Self::BadCertificate => "cannot be trusted: its certificate is not a proper one",
-            Self::PlainHttp => {
-                "is not asked: its address is one of plain http, and whoever is on the way there \
-                 could read what is sent"
-            }
-            Self::NotTls => "does not speak TLS at that port",
-            Self::UnexpectedTls => "speaks TLS at that port, and plain HTTP was asked for",
-            Self::TlsFailed => "cannot be reached: it broke off the TLS handshake",
-            Self::NoTls => "cannot be asked: no TLS on this machine",
-            Self::ProxySettings { variable } => {
-                return write!(
-                    f,
-                    "cannot be asked: {variable} is not the URL of a proxy, such as \
-                     http://proxy.example:3128"
-                );
-            }
-            Self::ProxyUnreachable(proxy) => {
-                return write!(f, "cannot be reached: the proxy {proxy} does not answer");
-            }
-            Self::ProxyPassword(Some(proxy)) => {
-                return write!(
-                    f,
-                    "cannot be reached: the proxy {proxy} wants a user name and a password; write \
-                     proxy = \"http://USER:PASSWORD@{proxy}\" under [network]"
-                );
-            }
-            Self::ProxyPassword(None) => {
-                "cannot be reached: a proxy on the way wants a user name and a password; write \
-                 proxy = \"http://USER:PASSWORD@PROXY:PORT\" under [network]"
-            }
-            Self::ProxyRefused(proxy) => {
-                return write!(
-                    f,
-                    "cannot be reached: the proxy {proxy} does not let it through"
-                );
-            }
-            Self::CaptivePortal => {
-                "answered with a web page: this network may want a login in the browser first"
-            }
-            Self::FirewallPage(status) => {
-                return write!(
-                    f,
-                    "is behind something that answers {status} with a web page: a firewall, or a \
-                     VPN that is off"
-                );
-            }
-            Self::Redirected(None) => "redirected elsewhere",
-            Self::Redirected(Some(host)) => return write!(f, "redirected elsewhere, to {host}"),
-            Self::BrokenAnswer => "broke off its answer",
-            Self::Status(status) => return write!(f, "answered {status}"),
-            Self::Busy { status, seconds } => {
-                return write!(
-                    f,
-                    "answered {status}, and wants to be left alone for {seconds} s"
-                );
-            }
-        };
-        f.write_str(text)
+/// Why an authority may not be known, or what makes it so.
+fn authority_advice(unusable: Option<&Unusable>) -> String {
+    match unusable {
+        Some(unusable) => format!(", and {unusable}"),
+        None => "; name that authority's PEM file as ca_bundle under [network]".to_owned(),
     }
 }
 
-impl StdError for Failure {}
+/// Which proxy wants a password, and where to write it.
+fn password_advice(proxy: Option<&ProxyUrl>) -> String {
+    let (who, address) = match proxy {
+        Some(proxy) => (format!("the proxy {proxy}"), proxy.to_string()),
+        None => ("a proxy on the way".to_owned(), "PROXY:PORT".to_owned()),
+    };
+    format!(
+        "{who} wants a user name and a password; write proxy = \"http://USER:PASSWORD@{address}\" \
+         under [network]"
+    )
+}

@@ -22,8 +22,7 @@ mod remedy;
 mod resolver;
 mod settings;
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::ClientConfig;
 use url::Url;
@@ -42,31 +41,27 @@ use self::proxies::Proxies;
 
 /// The way to the network, as environment and settings describe it. Nothing is
 /// read before the first request; changed settings count from the next one on.
+#[derive(derive_more::Debug)]
+#[debug("Network")]
 pub struct Network {
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
-    known: Mutex<Option<Derived>>,
+    known: Mutex<Option<Arc<Derived>>>,
     /// Where connections are served, if not where they are asked for.
     threads: Option<ConnectionThreads>,
 }
 
 /// What follows from settings.
-#[derive(Clone)]
 struct Derived {
     settings: Settings,
+    /// Changes with the settings.
     version: u64,
     proxies: Arc<Proxies>,
-    tls: Option<Arc<Tls>>,
+    tls: OnceLock<Tls>,
 }
 
 struct Tls {
     config: ClientConfig,
     unusable: Vec<Unusable>,
-}
-
-impl fmt::Debug for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Network")
-    }
 }
 
 impl Default for Network {
@@ -101,7 +96,7 @@ impl Network {
     pub fn check(&self) -> (Vec<Unusable>, Option<Failure>) {
         let known = self.known();
         let (_, unusable) = certificates::read_named(&known.settings.ca_bundle);
-        (unusable, known.proxies.invalid())
+        (unusable, known.proxies.check().err())
     }
 
     /// Why a request to `url` came to nothing.
@@ -114,45 +109,39 @@ impl Network {
             Failure::UnknownCertificate { .. } => Failure::UnknownCertificate {
                 unusable: known
                     .tls
+                    .get()
                     .and_then(|tls| tls.unusable.first().cloned().map(Box::new)),
             },
             failure => failure,
         }
     }
 
-    /// Changes with the settings.
-    fn version(&self) -> u64 {
-        self.known().version
-    }
-
-    fn tls(&self) -> Option<Arc<Tls>> {
-        let known = self.known();
-        if let Some(tls) = known.tls {
-            return Some(tls);
-        }
-        let (config, unusable) = certificates::load(&known.settings.ca_bundle)?;
-        let tls = Arc::new(Tls { config, unusable });
-        let mut slot = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slot.as_mut().filter(|it| it.version == known.version) {
-            slot.tls = Some(Arc::clone(&tls));
-        }
-        Some(tls)
-    }
-
-    fn known(&self) -> Derived {
+    fn known(&self) -> Arc<Derived> {
         let settings = (self.settings)();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
-            Some(known) if known.settings == settings => known.clone(),
+            Some(known) if known.settings == settings => Arc::clone(known),
             before => {
                 let now = Derived {
                     proxies: Arc::new(Proxies::new(&settings)),
                     settings,
                     version: before.as_ref().map_or(0, |before| before.version + 1),
-                    tls: None,
+                    tls: OnceLock::new(),
                 };
-                known.insert(now).clone()
+                Arc::clone(known.insert(Arc::new(now)))
             }
         }
+    }
+}
+
+impl Derived {
+    /// Certificates are read when they are first needed.
+    fn tls(&self) -> Option<&Tls> {
+        if self.tls.get().is_none() {
+            let (config, unusable) = certificates::load(&self.settings.ca_bundle)?;
+            // Another thread may have been first.
+            let _ = self.tls.set(Tls { config, unusable });
+        }
+        self.tls.get()
     }
 }

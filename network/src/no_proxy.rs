@@ -3,8 +3,6 @@
 //! blocks of them; and, as in Go and in Python's requests, which quilt3 uses, a
 //! port, or `*.` before a name.
 
-use std::fmt;
-
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
@@ -17,12 +15,9 @@ pub(crate) struct NoProxy {
 
 impl NoProxy {
     pub(crate) fn parse(text: &str) -> Self {
-        let entries = text.split(',').map(|entry| {
-            let entry = entry.trim();
-            entry.strip_prefix("*.").unwrap_or(entry)
-        });
         let (mut hosts, mut one_port) = (Vec::new(), Vec::new());
-        for entry in entries {
+        for entry in text.split(',').map(str::trim) {
+            let entry = entry.strip_prefix("*.").unwrap_or(entry);
             match with_port(entry) {
                 Some((host, port)) => one_port.push((port, matcher(host))),
                 None => hosts.push(entry),
@@ -43,18 +38,6 @@ impl NoProxy {
         let port = url.port_or_known_default();
         let mut one_port = self.one_port.iter();
         is_in(&self.all_ports) || one_port.any(|(of, matcher)| port == Some(*of) && is_in(matcher))
-    }
-}
-
-impl Default for NoProxy {
-    fn default() -> Self {
-        Self::parse("")
-    }
-}
-
-impl fmt::Debug for NoProxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NoProxy").finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Whom a request was for, without path, query or password.
 
-use std::fmt;
 use std::sync::Arc;
 
 use url::Url;
@@ -8,7 +7,8 @@ use url::Url;
 use crate::Failure;
 
 /// Scheme, host and port of a URL. Shown as host and port, as people say it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
+#[display("{host}")]
 pub struct Origin {
     is_secure: bool,
     host: Arc<str>,
@@ -50,28 +50,15 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)
-    }
-}
-
 /// A request that came to nothing, and whom it was for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin} {failure}")]
 pub struct FailedRequest {
     /// Whom.
     pub origin: Origin,
     /// What happened.
     pub failure: Failure,
 }
-
-impl fmt::Display for FailedRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.origin, self.failure)
-    }
-}
-
-impl std::error::Error for FailedRequest {}
 
 #[cfg(test)]
 mod tests {

@@ -16,25 +16,12 @@ pub const CONSOLE_ENDPOINT_ENV: &str = "QUILTD_CONSOLE_ENDPOINT";
 /// "Service-specific endpoints").
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
-/// The variables that are read, each with what a daemon is started by without
-/// it.
-const VARIABLES: [(&str, &str); 4] = [
-    (
-        "AWS_ENDPOINT_URL_STS",
-        "unset AWS_ENDPOINT_URL_STS && quiltctl daemon restart",
-    ),
-    (
-        "AWS_ENDPOINT_URL_S3",
-        "unset AWS_ENDPOINT_URL_S3 && quiltctl daemon restart",
-    ),
-    (
-        "AWS_ENDPOINT_URL",
-        "unset AWS_ENDPOINT_URL && quiltctl daemon restart",
-    ),
-    (
-        CONSOLE_ENDPOINT_ENV,
-        "unset QUILTD_CONSOLE_ENDPOINT && quiltctl daemon restart",
-    ),
+/// The variables that are read.
+const VARIABLES: [&str; 4] = [
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    CONSOLE_ENDPOINT_ENV,
 ];
 
 /// A variable that names such a place.
@@ -44,13 +31,14 @@ pub struct PlainEndpoint {
     pub variable: &'static str,
     /// What it names.
     pub origin: Origin,
-    remedy: &'static str,
 }
 
 impl PlainEndpoint {
     /// Starts the daemon without the variable.
     pub fn remedy(&self) -> Command {
-        self.remedy.into()
+        Command::of("unset")
+            .words(self.variable)
+            .words("&& quiltctl daemon restart")
     }
 }
 
@@ -67,14 +55,13 @@ pub fn plain_endpoints() -> Vec<PlainEndpoint> {
 fn among(value: impl Fn(&str) -> Option<String>) -> Vec<PlainEndpoint> {
     let is_ignored = value(IGNORE).is_some_and(|it| it.eq_ignore_ascii_case("true"));
     let counts = |name: &str| !(is_ignored && name.starts_with("AWS_"));
-    let named = VARIABLES.into_iter().filter(|(name, _)| counts(name));
-    let plain = named.filter_map(|(variable, remedy)| {
+    let named = VARIABLES.into_iter().filter(|name| counts(name));
+    let plain = named.filter_map(|variable| {
         let url = Url::parse(&value(variable)?).ok()?;
         let is_read = matches!(url.scheme(), "http" | "https");
         (is_read && is_plain(&url)).then(|| PlainEndpoint {
             variable,
             origin: Origin::of(&url),
-            remedy,
         })
     });
     plain.collect()
@@ -94,7 +81,7 @@ mod tests {
             among(value).iter().map(|found| found.variable).collect()
         };
         let plain = "http://192.0.2.2:45876";
-        for (name, _) in VARIABLES {
+        for name in VARIABLES {
             assert_eq!(found(&[(name, plain)]), [name]);
             for fine in [
                 "https://192.0.2.2",

@@ -10,7 +10,6 @@ use crate::no_proxy::NoProxy;
 use crate::{Failure, ProxyUrl, Settings};
 
 /// The proxies for both schemes, and whom they are not for.
-#[derive(Debug, Default)]
 pub(crate) struct Proxies {
     https: Option<ProxyUrl>,
     http: Option<ProxyUrl>,
@@ -25,11 +24,8 @@ impl Proxies {
     /// The settings go before the environment.
     pub(crate) fn new(settings: &Settings) -> Self {
         let [https, http, all, no] = PROXY_VARIABLES.map(|spellings| variable(&spellings));
-        let exceptions = settings.no_proxy.clone();
-        let exceptions = exceptions
-            .or(no.map(|(_, value)| value))
-            .unwrap_or_default();
-        let exceptions = NoProxy::parse(&exceptions);
+        let exceptions = settings.no_proxy.clone().or(no.map(|(_, value)| value));
+        let exceptions = NoProxy::parse(&exceptions.unwrap_or_default());
         if let Some(proxy) = &settings.proxy {
             return Self {
                 https: proxy.clone(),
@@ -58,20 +54,18 @@ impl Proxies {
         }
     }
 
-    /// Why nothing is asked at all: past a proxy that somebody misspelt is not
-    /// where they wanted requests to go.
-    pub(crate) fn invalid(&self) -> Option<Failure> {
-        self.invalid
-            .map(|variable| Failure::ProxySettings { variable })
+    /// Fails where nothing is asked at all: past a proxy that somebody misspelt is
+    /// not where they wanted requests to go.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let invalid = |variable| Err(Failure::ProxySettings { variable });
+        self.invalid.map_or(Ok(()), invalid)
     }
 
     pub(crate) fn apply(
         self: &Arc<Self>,
         builder: ClientBuilder,
     ) -> Result<ClientBuilder, Failure> {
-        if let Some(failure) = self.invalid() {
-            return Err(failure);
-        }
+        self.check()?;
         if !self.is_set && cfg!(target_os = "macos") {
             // The system's own settings.
             return Ok(builder);
@@ -92,9 +86,7 @@ impl Proxies {
         if quilt_proto::catalog::is_loopback(url) {
             return Ok(None);
         }
-        if let Some(failure) = self.invalid() {
-            return Err(failure);
-        }
+        self.check()?;
         Ok(self.choose(url).cloned())
     }
 

@@ -2,7 +2,7 @@
 
 use quilt_proto::{Command, NetworkFailure};
 
-use crate::{Failure, Origin, plain_endpoints};
+use crate::{Failure, Origin, ProxyUrl, plain_endpoints};
 
 /// Puts the clock right.
 pub const SET_CLOCK: &str = if cfg!(target_os = "macos") {
@@ -26,26 +26,18 @@ impl Failure {
     /// who knows where they are.
     pub fn remedy(&self, origin: Option<&Origin>) -> Command {
         use NetworkFailure as K;
-        if self.is_for_settings() {
-            return "quiltctl doctor".into();
-        }
-        if self.kind() == K::FutureCertificate {
-            return SET_CLOCK.into();
-        }
-        if self.kind() == K::PlainHttp {
-            let mut named = plain_endpoints().into_iter();
-            let named = named.find(|named| Some(&named.origin) == origin);
-            return named.map_or("quiltctl doctor".into(), |named| named.remedy());
-        }
-        let Some(origin) = origin else {
-            return "quiltctl doctor".into();
-        };
-        match self.proxy() {
-            _ if self.kind() == K::NameNotFound => Command::of(LOOK_UP).operand(origin.name()),
-            Some(proxy) => Command::of(HEAD)
-                .option("--proxy", proxy.address())
+        match (self.kind(), origin) {
+            (K::FutureCertificate, _) => SET_CLOCK.into(),
+            (K::PlainHttp, _) => {
+                let mut named = plain_endpoints().into_iter();
+                let named = named.find(|named| Some(&named.origin) == origin);
+                named.map_or("quiltctl doctor".into(), |named| named.remedy())
+            }
+            (K::NameNotFound, Some(origin)) => Command::of(LOOK_UP).operand(origin.name()),
+            (_, Some(origin)) if !self.is_for_settings() => Command::of(HEAD)
+                .option_if("--proxy", self.proxy().map(ProxyUrl::address))
                 .operand(origin.url()),
-            None => Command::of(HEAD).operand(origin.url()),
+            _ => "quiltctl doctor".into(),
         }
     }
 

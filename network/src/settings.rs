@@ -45,7 +45,8 @@ impl Settings {
 }
 
 /// The address of a proxy, with a password perhaps.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[debug("ProxyUrl({self})")]
 pub struct ProxyUrl(Arc<Url>);
 
 /// What is no address of a proxy.
@@ -100,12 +101,6 @@ impl fmt::Display for ProxyUrl {
         let default = if self.is_socks() { 1080 } else { 80 };
         let port = self.0.port_or_known_default().unwrap_or(default);
         write!(f, "{}:{port}", self.host())
-    }
-}
-
-impl fmt::Debug for ProxyUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ProxyUrl({self})")
     }
 }
 

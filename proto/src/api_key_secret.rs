@@ -35,12 +35,8 @@ impl ApiKeySecret {
         if body.len() < 12 {
             return format!("{}...", Self::PREFIX);
         }
-        format!(
-            "{}{}...{}",
-            Self::PREFIX,
-            &body[..3],
-            &body[body.len() - 3..]
-        )
+        let (start, end) = (&body[..3], &body[body.len() - 3..]);
+        format!("{}{start}...{end}", Self::PREFIX)
     }
 }
 
@@ -49,15 +45,12 @@ impl FromStr for ApiKeySecret {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
-        let Some(body) = text.strip_prefix(Self::PREFIX) else {
-            return Err(NameError::ApiKeyPrefix);
-        };
+        let body = text.strip_prefix(Self::PREFIX);
+        let body = body.ok_or(NameError::ApiKeyPrefix)?;
         // RFC 6750 has `~` as well, which a shell may take for a home.
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._+/".contains(&b);
-        let is_token = {
-            let body = body.trim_end_matches('=');
-            !body.is_empty() && body.bytes().all(legal)
-        };
+        let body = body.trim_end_matches('=');
+        let is_token = !body.is_empty() && body.bytes().all(legal);
         if !is_token || text.len() > Self::MAX_BYTES {
             return Err(NameError::ApiKeyCharacters);
         }

@@ -2,7 +2,6 @@
 //! STS says is parsed into these before anybody gets it: no such value means
 //! anything to a shell, to a `.env` file or to a terminal.
 
-use std::fmt;
 use std::str::FromStr;
 
 use crate::Secret;
@@ -35,29 +34,15 @@ pub enum NotAws {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKeyId(String);
 
-impl AccessKeyId {
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for AccessKeyId {
     type Err = NotAws;
 
     fn from_str(text: &str) -> Result<Self, NotAws> {
         let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-        if (16..=128).contains(&text.len()) && text.bytes().all(legal) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAws::AccessKeyId)
-        }
-    }
-}
-
-impl fmt::Display for AccessKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let is_id = (16..=128).contains(&text.len()) && text.bytes().all(legal);
+        is_id
+            .then(|| Self(text.to_owned()))
+            .ok_or(NotAws::AccessKeyId)
     }
 }
 
@@ -67,8 +52,6 @@ impl fmt::Display for AccessKeyId {
 pub struct SecretAccessKey(Secret);
 
 impl SecretAccessKey {
-    const LENGTHS: std::ops::RangeInclusive<usize> = 16..=256;
-
     /// The key.
     pub fn secret(&self) -> &Secret {
         &self.0
@@ -81,11 +64,10 @@ impl TryFrom<Secret> for SecretAccessKey {
     fn try_from(secret: Secret) -> Result<Self, NotAws> {
         let text = secret.expose();
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"/+=".contains(&b);
-        if Self::LENGTHS.contains(&text.len()) && text.bytes().all(legal) && !expands(text) {
-            Ok(Self(secret))
-        } else {
-            Err(NotAws::SecretAccessKey)
-        }
+        let is_key = (16..=256).contains(&text.len()) && text.bytes().all(legal) && !expands(text);
+        is_key
+            .then_some(Self(secret))
+            .ok_or(NotAws::SecretAccessKey)
     }
 }
 
@@ -117,12 +99,9 @@ impl TryFrom<Secret> for SessionToken {
     fn try_from(secret: Secret) -> Result<Self, NotAws> {
         let text = secret.expose();
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"/+=_-.,@%".contains(&b);
-        if (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(legal) && !expands(text)
-        {
-            Ok(Self(secret))
-        } else {
-            Err(NotAws::SessionToken)
-        }
+        let fits = (1..=Self::MAX_BYTES).contains(&text.len());
+        let is_token = fits && text.bytes().all(legal) && !expands(text);
+        is_token.then_some(Self(secret)).ok_or(NotAws::SessionToken)
     }
 }
 
@@ -130,32 +109,20 @@ impl TryFrom<Secret> for SessionToken {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
-impl Region {
-    /// Its name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for Region {
     type Err = NotAws;
 
     fn from_str(text: &str) -> Result<Self, NotAws> {
         let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let edge = |text: &str| text.starts_with('-') || text.ends_with('-');
-        if (2..=32).contains(&text.len()) && text.bytes().all(legal) && !edge(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAws::Region)
-        }
+        let is_region = (2..=32).contains(&text.len()) && text.bytes().all(legal) && !edge(text);
+        is_region
+            .then(|| Self(text.to_owned()))
+            .ok_or(NotAws::Region)
     }
 }
 
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+crate::text_form::shown_as_text!(AccessKeyId Region);
 
 /// The longest token of a stack, in bytes.
 const MAX_TOKEN: usize = 32 * 1024;

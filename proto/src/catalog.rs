@@ -1,18 +1,21 @@
 //! URLs of catalogs and registries: `https`, except on loopback.
 
-use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
+use crate::text_form::{serde_as_text, shown_as_text};
+
 /// The URL that names a Quilt deployment: origin plus optional path, without
 /// a trailing slash, query, fragment or credentials.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[debug("{self}")]
 pub struct CatalogUrl(String);
 
-/// The base URL of a stack's HTTP services (`registryUrl` in `config.json`).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The base URL of a stack's HTTP services (`registryUrl` in `config.json`), without
+/// a trailing slash.
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[debug("{self}")]
 pub struct RegistryUrl(String);
 
 /// Why a text is not an acceptable URL. Never quotes the text: it may hold
@@ -180,8 +183,8 @@ fn parse(text: &str) -> Result<String, UrlError> {
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
 }
@@ -189,11 +192,6 @@ pub fn is_loopback(url: &Url) -> bool {
 macro_rules! url_type {
     ($name:ident) => {
         impl $name {
-            /// The URL without a trailing slash.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
             /// The URL from its host on, as people say it.
             pub fn without_scheme(&self) -> &str {
                 self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest)
@@ -212,25 +210,13 @@ macro_rules! url_type {
                 parse(text).map(Self)
             }
         }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        crate::text_form::serde_as_text!($name);
     };
 }
 
 url_type!(CatalogUrl);
 url_type!(RegistryUrl);
+shown_as_text!(CatalogUrl RegistryUrl);
+serde_as_text!(CatalogUrl RegistryUrl);
 
 impl RegistryUrl {
     /// What the name of a gateway begins with.

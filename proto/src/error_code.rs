@@ -1,7 +1,5 @@
 //! The codes of errors, with the name on the wire and the exit code of each.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::exit_code;
@@ -10,7 +8,8 @@ macro_rules! codes {
     ($($(#[doc = $meaning:literal])+ $variant:ident = ($name:literal, $exit:ident),)+) => {
         /// What went wrong, stable across versions. A code this version does not know
         /// is kept as [`ErrorCode::Unknown`].
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
+        #[display("{}", self.as_str())]
         #[non_exhaustive]
         pub enum ErrorCode {
             $($(#[doc = $meaning])+ $variant,)+
@@ -94,12 +93,6 @@ impl ErrorCode {
     /// Every code this version knows.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::ALL.iter().cloned()
-    }
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -61,10 +61,7 @@ impl NoHome {
 /// default; where nothing is there, the socket of the daemon that runs for the
 /// state directory, whatever the environment it was started from.
 pub fn socket() -> Result<PathBuf, NoHome> {
-    if let Some(path) = named_socket() {
-        return Ok(path);
-    }
-    unnamed_socket()
+    named_socket().map_or_else(unnamed_socket, Ok)
 }
 
 /// Whether `QUILTD_SOCKET` names a socket.
@@ -135,33 +132,20 @@ fn base_dirs(instead: &'static str) -> Result<&'static BaseDirs, NoHome> {
 }
 
 fn default_socket() -> Result<PathBuf, NoHome> {
-    let dirs = base_dirs(SOCKET_ENV)?;
-    let dir = if cfg!(target_os = "macos") {
-        dirs.data_dir().to_owned()
-    } else {
-        runtime_directory(dirs)
-            .or(dirs.state_dir())
-            .unwrap_or(dirs.data_dir())
-            .to_owned()
-    };
-    Ok(dir.join("quilt").join(state_files::SOCKET))
+    let first = usual_sockets().into_iter().next();
+    first.ok_or(NoHome(SOCKET_ENV))
 }
 
 /// Every place a daemon of this user may be in when nobody names one, whatever
 /// the environment it was started from: the one that counts here first.
 pub fn usual_sockets() -> Vec<PathBuf> {
-    let dirs = base_dirs(SOCKET_ENV);
-    let dirs = dirs.iter().flat_map(|dirs| {
-        let [runtime, state] = if cfg!(target_os = "macos") {
-            [None, None]
-        } else {
-            [runtime_directory(dirs), dirs.state_dir()]
-        };
-        let last = (state.is_none()).then(|| dirs.data_dir());
-        [runtime, state, last]
-    });
-    dirs.flatten()
-        .map(|dir| dir.join("quilt").join(state_files::SOCKET))
+    let Ok(dirs) = base_dirs(SOCKET_ENV) else {
+        return Vec::new();
+    };
+    // macOS has neither a runtime directory nor one for state.
+    let state = dirs.state_dir().unwrap_or(dirs.data_dir());
+    let dirs = runtime_directory(dirs).into_iter().chain([state]);
+    dirs.map(|dir| dir.join("quilt").join(state_files::SOCKET))
         .collect()
 }
 
@@ -170,12 +154,7 @@ pub fn settings() -> Result<PathBuf, NoHome> {
     if let Some(path) = from_env(CONFIG_ENV) {
         return Ok(path);
     }
-    let dirs = base_dirs(CONFIG_ENV)?;
-    let dir = if cfg!(target_os = "macos") {
-        dirs.data_dir()
-    } else {
-        dirs.config_dir()
-    };
+    let dir = base_dirs(CONFIG_ENV)?.config_dir();
     Ok(dir.join("quilt").join("quiltd.toml"))
 }
 

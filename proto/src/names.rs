@@ -1,10 +1,8 @@
 //! Names users type, checked once at the edge.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
-
+use crate::text_form::{serde_as_text, shown_as_text};
 use crate::{ApiKeySecret, quoted};
 
 /// Why a name was refused. The messages for packages, hashes and keys are the
@@ -41,7 +39,7 @@ pub enum NameError {
 }
 
 /// A credential profile of `quiltd.toml`; `default` is the stack's own role.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileName(String);
 
 impl ProfileName {
@@ -78,7 +76,7 @@ impl FromStr for ProfileName {
 
 /// A package name, `namespace/name`, each part of word characters and `-`
 /// (the Python SDK's `^[\w-]+/[\w-]+$`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageName(String);
 
 impl PackageName {
@@ -100,10 +98,8 @@ impl FromStr for PackageName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let legal = |part: &str| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+            let legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+            !part.is_empty() && part.chars().all(legal)
         };
         match text.split_once('/') {
             Some((namespace, name)) if legal(namespace) && legal(name) => Ok(Self(text.to_owned())),
@@ -113,7 +109,7 @@ impl FromStr for PackageName {
 }
 
 /// A package revision's top hash, or a prefix of one: 6 to 64 hex digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopHash(String);
 
 impl TopHash {
@@ -128,17 +124,16 @@ impl FromStr for TopHash {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if (6..=64).contains(&text.len()) && text.bytes().all(hex) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NameError::Hash(quoted::name(text)))
-        }
+        let is_hash = (6..=64).contains(&text.len()) && text.bytes().all(hex);
+        is_hash
+            .then(|| Self(text.to_owned()))
+            .ok_or_else(|| NameError::Hash(quoted::name(text)))
     }
 }
 
 /// A catalog's name in `quiltd.toml`, instead of its address: one that is no
 /// host, no URL and no API key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CatalogName(String);
 
 impl CatalogName {
@@ -165,7 +160,7 @@ impl FromStr for CatalogName {
 
 /// The identifier of an API key, as the stack gave it. Opaque; anything that
 /// needs no escaping in a URL's path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiKeyId(String);
 
 impl FromStr for ApiKeyId {
@@ -177,41 +172,16 @@ impl FromStr for ApiKeyId {
         if ApiKeySecret::is_like(text) {
             return Err(NameError::ApiKeyIdIsSecret);
         }
-        if text.is_empty()
-            || text.len() > 256
-            || matches!(text, "." | "..")
-            || !text.bytes().all(legal)
-        {
+        let is_whole = (1..=256).contains(&text.len()) && !matches!(text, "." | "..");
+        if !is_whole || !text.bytes().all(legal) {
             return Err(NameError::ApiKeyId);
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-macro_rules! plain_name {
-    ($name:ident) => {
-        impl $name {
-            /// The name as typed.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        crate::text_form::deserialize_from_text!($name);
-    };
-}
-
-plain_name!(CatalogName);
-plain_name!(ProfileName);
-plain_name!(PackageName);
-plain_name!(TopHash);
-plain_name!(ApiKeyId);
+shown_as_text!(CatalogName ProfileName PackageName TopHash ApiKeyId);
+serde_as_text!(CatalogName ProfileName PackageName TopHash ApiKeyId);
 
 #[cfg(test)]
 mod tests {

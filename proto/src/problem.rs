@@ -1,6 +1,6 @@
 //! Errors on the wire: RFC 9457 problem details with a stable code ([`ErrorCode`]).
 
-use std::fmt;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +8,9 @@ use crate::suggested_command::{self, Command};
 use crate::{CatalogUrl, ErrorCode, NetworkFailure, RegistryHost, terminal_safe};
 
 /// An error body, `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[error("{}", suggested_command::sentence(&shown(detail), hint.as_ref()))]
 pub struct Problem {
     /// A URI naming the kind of problem: `urn:quiltd:error:<code>`.
     #[serde(rename = "type")]
@@ -65,21 +66,14 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It may have come over a socket from anybody.
-        let clean;
-        let detail = if self.detail.contains(char::is_control) {
-            clean = terminal_safe::one_line(&self.detail, MAX_DETAIL, MAX_DETAIL);
-            &clean
-        } else {
-            &self.detail
-        };
-        f.write_str(&suggested_command::sentence(detail, self.hint.as_ref()))
+/// A detail as it is shown: it may have come over a socket from anybody.
+fn shown(detail: &str) -> Cow<'_, str> {
+    if detail.contains(char::is_control) {
+        terminal_safe::one_line(detail, MAX_DETAIL, MAX_DETAIL).into()
+    } else {
+        detail.into()
     }
 }
-
-impl std::error::Error for Problem {}
 
 /// The longest detail that is shown where it has to be cleaned, in bytes.
 const MAX_DETAIL: usize = 8 * 1024;

@@ -2,8 +2,9 @@
 //! They are shown, never obeyed: on one line, of bounded length, cleaned
 //! ([`crate::terminal_safe`]), and in sentences as quoted speech.
 
-use std::fmt::{self, Display};
 use std::path::Path;
+
+use derive_more::{Debug, Display};
 
 use crate::terminal_safe::{head, one_line};
 use crate::{ApiKeySecret, Secret};
@@ -19,7 +20,9 @@ const MAX_NAME_BYTES: usize = 4096;
 const MAX_WORD: usize = 24;
 /// A text of somebody else as it may be shown in a sentence of ours: quoted
 /// speech, which cannot be taken for ours.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[debug("{self}")]
+#[display("“{_0}”")]
 pub struct Quoted(String);
 
 impl Quoted {
@@ -70,25 +73,14 @@ impl Quoted {
     }
 }
 
-impl Display for Quoted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "“{}”", self.0)
-    }
-}
-
-impl fmt::Debug for Quoted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(self, f)
-    }
-}
-
 /// Why somebody says no: in words of ours, or quoted in theirs. Nothing else
 /// can be put into an error by accident.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
 pub enum Reason {
     /// Ours.
     Own(&'static str),
     /// The HTTP status that was all they said, and its name in the standard.
+    #[display("{_0} {_1}")]
     Status(u16, &'static str),
     /// Theirs.
     Theirs(Quoted),
@@ -109,34 +101,15 @@ impl Reason {
     }
 }
 
-impl Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Own(text) => f.write_str(text),
-            Self::Status(number, name) => write!(f, "{number} {name}"),
-            Self::Theirs(quoted) => quoted.fmt(f),
-        }
-    }
-}
-
 /// A name as a sentence may have it, see [`name`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
 pub struct Name(String);
-
-impl Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A name in a sentence: as it is where it is one plain word, else as quoted
 /// speech.
 pub fn name(text: &str) -> Name {
-    let is_plain = !text.is_empty()
-        && text.len() <= MAX_NAME_BYTES
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_./@%+,=:~*?".contains(c));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,=:~*?".contains(c);
+    let is_plain = (1..=MAX_NAME_BYTES).contains(&text.len()) && text.chars().all(plain);
     Name(if is_plain {
         text.to_owned()
     } else {

@@ -1,11 +1,11 @@
 //! Host and port of a registry: what a person agrees to.
 
-use std::fmt;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
 use crate::RegistryUrl;
+use crate::text_form::{serde_as_text, shown_as_text};
 
 /// The port that goes without saying.
 const HTTPS: u16 = 443;
@@ -25,13 +25,9 @@ pub struct RegistryHost(String);
 pub struct NotAHost;
 
 impl RegistryHost {
-    /// The host as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn new(host: &Host<&str>, port: Option<u16>) -> Option<Self> {
+    fn new<S: AsRef<str>>(host: &Host<S>, port: Option<u16>) -> Option<Self> {
         if let Host::Domain(name) = host {
+            let name = name.as_ref();
             let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
             if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(legal) {
                 return None;
@@ -72,22 +68,13 @@ impl FromStr for RegistryHost {
             }
             _ => (text, None),
         };
-        match Host::parse(name).map_err(|_| NotAHost)? {
-            Host::Domain(name) => Self::new(&Host::Domain(&name), port),
-            Host::Ipv4(address) => Self::new(&Host::Ipv4(address), port),
-            Host::Ipv6(address) => Self::new(&Host::Ipv6(address), port),
-        }
-        .ok_or(NotAHost)
+        let host = Host::parse(name).map_err(|_| NotAHost)?;
+        Self::new(&host, port).ok_or(NotAHost)
     }
 }
 
-impl fmt::Display for RegistryHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-crate::text_form::serde_as_text!(RegistryHost);
+shown_as_text!(RegistryHost);
+serde_as_text!(RegistryHost);
 
 #[cfg(test)]
 mod tests {

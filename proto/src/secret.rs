@@ -1,7 +1,5 @@
 //! A string that must never be seen.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -9,7 +7,9 @@ use zeroize::Zeroizing;
 ///
 /// `Serialize` writes the real value, because bodies on the socket carry
 /// secrets to their owner; never serialise one into a log.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[debug("Secret(…)")]
+#[serde(transparent)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -24,27 +24,9 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 impl From<String> for Secret {
     fn from(value: String) -> Self {
         Self(Zeroizing::new(value))
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.expose())
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
     }
 }
 

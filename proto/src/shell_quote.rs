@@ -6,13 +6,9 @@ use crate::terminal_safe;
 
 /// A word as a shell reads it, in quotes where it needs some.
 pub(crate) fn quote(word: &[u8]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,:".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,:=".contains(c);
     match std::str::from_utf8(word) {
-        Ok(text)
-            if !text.is_empty()
-                && !text.starts_with('=')
-                && text.chars().all(|c| plain(c) || c == '=') =>
-        {
+        Ok(text) if !text.is_empty() && !text.starts_with('=') && text.chars().all(plain) => {
             text.to_owned()
         }
         // The same word to a shell, and no second end of our sentence.

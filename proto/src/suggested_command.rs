@@ -13,7 +13,8 @@ use crate::{locations, terminal_safe};
 /// A command that mends something, or shows why it cannot. Its own words are
 /// part of this program; whatever comes from elsewhere is an argument of it,
 /// and quoted.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("`{self}`")]
 pub struct Command {
     parts: Vec<Part>,
 }
@@ -73,11 +74,15 @@ impl Command {
         Self::of("${EDITOR:-vi}").path(file)
     }
 
+    fn with(mut self, part: Part) -> Self {
+        self.parts.push(part);
+        self
+    }
+
     /// With more words of ours.
     #[must_use]
-    pub fn words(mut self, words: &'static str) -> Self {
-        self.parts.push(Part::Own(words));
-        self
+    pub fn words(self, words: &'static str) -> Self {
+        self.with(Part::Own(words))
     }
 
     /// With more words of ours, if that is so.
@@ -88,10 +93,8 @@ impl Command {
 
     /// With an option, `--name value`.
     #[must_use]
-    pub fn option(mut self, name: &'static str, value: impl Display) -> Self {
-        self.parts
-            .push(Part::Option(name, value.to_string().into_bytes()));
-        self
+    pub fn option(self, name: &'static str, value: impl Display) -> Self {
+        self.with(Part::Option(name, value.to_string().into_bytes()))
     }
 
     /// With an option, where there is a value for it.
@@ -105,40 +108,33 @@ impl Command {
 
     /// With an option whose value is a path.
     #[must_use]
-    pub fn path_option(mut self, name: &'static str, path: &Path) -> Self {
-        self.parts.push(Part::Option(name, bytes(path)));
-        self
+    pub fn path_option(self, name: &'static str, path: &Path) -> Self {
+        self.with(Part::Option(name, bytes(path)))
     }
 
     /// With a value that is no option, even where it begins like one.
     #[must_use]
-    pub fn operand(mut self, value: impl Display) -> Self {
-        self.parts
-            .push(Part::Operand(value.to_string().into_bytes()));
-        self
+    pub fn operand(self, value: impl Display) -> Self {
+        self.with(Part::Operand(value.to_string().into_bytes()))
     }
 
     /// With a file.
     #[must_use]
-    pub fn path(mut self, path: &Path) -> Self {
-        self.parts.push(Part::Word(bytes_of_file(path)));
-        self
+    pub fn path(self, path: &Path) -> Self {
+        self.with(Part::Word(bytes_of_file(path)))
     }
 
     /// With a word that is what it looks like, as in the argv of a program that
     /// was run.
     #[must_use]
-    pub fn word(mut self, word: &str) -> Self {
-        self.parts.push(Part::Word(word.as_bytes().to_owned()));
-        self
+    pub fn word(self, word: &str) -> Self {
+        self.with(Part::Word(word.as_bytes().to_owned()))
     }
 
     /// With a variable's value: `NAME=value`.
     #[must_use]
-    pub fn variable(mut self, name: &'static str, value: impl Display) -> Self {
-        self.parts
-            .push(Part::Variable(name, value.to_string().into_bytes()));
-        self
+    pub fn variable(self, name: &'static str, value: impl Display) -> Self {
+        self.with(Part::Variable(name, value.to_string().into_bytes()))
     }
 }
 
@@ -160,20 +156,14 @@ impl From<&Self> for Command {
 /// writing that both read, and the shell counts.
 impl Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_operand = |part: &Part| matches!(part, Part::Operand(_));
         let like_option =
-            |part: &&Part| matches!(part, Part::Operand(value) if value.first() == Some(&b'-'));
-        let ends_options = self.parts.iter().any(|part| like_option(&part));
-        let mut words = Vec::with_capacity(self.parts.len() + 1);
-        if ends_options {
-            let (operands, rest): (Vec<_>, Vec<_>) =
-                self.parts.iter().partition(|part| is_operand(part));
-            words.extend(rest.into_iter().map(Part::written));
-            words.push("--".to_owned());
-            words.extend(operands.into_iter().map(Part::written));
-        } else {
-            words.extend(self.parts.iter().map(Part::written));
-        }
+            |part: &Part| matches!(part, Part::Operand(value) if value.starts_with(b"-"));
+        let ends_options = self.parts.iter().any(like_option);
+        let is_behind = |part: &&Part| ends_options && matches!(part, Part::Operand(_));
+        let (behind, before): (Vec<_>, Vec<_>) = self.parts.iter().partition(is_behind);
+        let mut words: Vec<_> = before.into_iter().map(Part::written).collect();
+        words.extend(ends_options.then(|| "--".to_owned()));
+        words.extend(behind.into_iter().map(Part::written));
         f.write_str(&words.join(" "))
     }
 }
@@ -264,12 +254,6 @@ impl PartialEq<str> for Command {
 impl PartialEq<&str> for Command {
     fn eq(&self, other: &&str) -> bool {
         self == *other
-    }
-}
-
-impl fmt::Debug for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{self}`")
     }
 }
 

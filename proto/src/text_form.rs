@@ -1,9 +1,27 @@
-//! Types that are written as a text wherever they go, and parsed when they are
-//! read.
+//! Types of one text: shown as it is, written so wherever they go, and parsed when
+//! they are read.
 
-/// Reads a type as whoever types it does.
-macro_rules! deserialize_from_text {
-    ($name:ident) => {
+/// The text itself, and shows a type as that.
+macro_rules! shown_as_text {
+    ($($name:ident)+) => {$(
+        impl $name {
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+/// Reads a type as whoever types it does, and writes it as it is shown.
+macro_rules! serde_as_text {
+    ($($name:ident)+) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 <String as serde::Deserialize>::deserialize(deserializer)?
@@ -11,20 +29,13 @@ macro_rules! deserialize_from_text {
                     .map_err(serde::de::Error::custom)
             }
         }
-    };
-}
 
-/// The same, and writes it as it is shown.
-macro_rules! serde_as_text {
-    ($name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
-
-        $crate::text_form::deserialize_from_text!($name);
-    };
+    )+};
 }
 
-pub(crate) use {deserialize_from_text, serde_as_text};
+pub(crate) use {serde_as_text, shown_as_text};

@@ -1,11 +1,13 @@
 //! Points in time as the API writes them.
 
-use std::fmt;
 use std::str::FromStr;
+
+use derive_more::{Debug, Display};
 
 /// A point in time with whole-second precision, written as RFC 3339 UTC with
 /// `Z` and no fraction (`2026-01-31T08:00:00Z`).
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Display, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[debug("{self}")]
 pub struct Timestamp(jiff::Timestamp);
 
 /// A text that is not an RFC 3339 time.
@@ -98,18 +100,6 @@ pub fn span_ahead(seconds: i64) -> String {
         _ if seconds >= HOUR - MINUTE => seconds + MINUTE,
         _ => seconds,
     })
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 impl FromStr for Timestamp {

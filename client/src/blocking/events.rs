@@ -26,7 +26,6 @@ pub struct Events {
     answer: Answer<Connection>,
     socket: PathBuf,
     lines: Lines,
-    started: bool,
 }
 
 impl Events {
@@ -35,15 +34,10 @@ impl Events {
             answer,
             socket,
             lines: Lines::default(),
-            started: false,
         }
     }
 
     fn read(&mut self) -> Result<Option<Event>, Fault> {
-        if !self.started {
-            self.answer.source_mut().lift_deadline()?;
-            self.started = true;
-        }
         loop {
             if let Some(event) = self.lines.event() {
                 return Ok(Some(event));

@@ -120,16 +120,9 @@ impl<R: Read> Answer<R> {
     /// Reads the line before a chunk, and the trailers after the last one.
     fn chunk_head(&mut self) -> Result<Framing, Fault> {
         let line = self.source.line(MAX_LINE)?;
-        let digits = line
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        let size = std::str::from_utf8(digits)
-            .ok()
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-            .ok_or(Fault::Invalid("a chunk without length"))?;
+        let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
+        let size =
+            number(digits.trim_ascii(), 16).ok_or(Fault::Invalid("a chunk without length"))?;
         if size > 0 {
             return Ok(Framing::Chunk(size));
         }
@@ -183,12 +176,9 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Fau
     let framing = match (encodings.next(), lengths.next()) {
         (None, None) => Framing::Close,
         (Some(encoding), None) if encoding.eq_ignore_ascii_case(b"chunked") => Framing::Chunked,
-        (None, Some(length)) => std::str::from_utf8(length)
-            .ok()
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .map(Framing::Length)
-            .ok_or(Fault::Invalid("a bad length"))?,
+        (None, Some(length)) => {
+            Framing::Length(number(length, 10).ok_or(Fault::Invalid("a bad length"))?)
+        }
         _ => return Err(Fault::Invalid("a body of unknown length")),
     };
     if encodings.next().is_some() || lengths.next().is_some() {
@@ -196,6 +186,13 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Fau
     }
     let bodiless = matches!(status, 100..=199 | 204 | 304);
     Ok(if bodiless { Framing::Done } else { framing })
+}
+
+/// A number of digits alone, where the standard library takes a sign as well.
+fn number(digits: &[u8], radix: u32) -> Option<u64> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_plain = digits.chars().all(|c| c.is_digit(radix));
+    u64::from_str_radix(digits, radix).ok().filter(|_| is_plain)
 }
 
 /// A reader with a buffer of bounded size, of which what was ever used is wiped

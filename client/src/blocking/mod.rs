@@ -162,7 +162,8 @@ impl Client {
         Ok(Events::new(answer, self.socket.clone()))
     }
 
-    /// Asks for what comes bit by bit. `otherwise` is said of another answer.
+    /// Asks for what comes bit by bit, without a time limit once it has begun.
+    /// `otherwise` is said of another answer.
     fn stream<E: Endpoint>(
         &self,
         call: &E,
@@ -172,7 +173,7 @@ impl Client {
         let (timeout, deadline) = self.limit.start();
         let fail = |fault: Fault| fault.into_error(&self.socket, timeout);
         let target = api::target(call, self.catalog.as_deref());
-        let answer = Connection::open(&self.socket, deadline)
+        let mut answer = Connection::open(&self.socket, deadline)
             .and_then(|connection| exchange(connection, "GET", &target, accept, None))
             .map_err(fail)?;
         if answer.status() != 200 {
@@ -180,11 +181,11 @@ impl Client {
             answer::check(status, &body)?;
             return Err(Error::InvalidAnswer(otherwise));
         }
+        let lifted = answer.source_mut().lift_deadline();
+        lifted.map_err(|error| fail(error.into()))?;
         Ok(answer)
     }
-}
 
-impl Client {
     /// The names of all packages of a registry, as they are found. The time
     /// limit covers the first of them; after that the listing lasts as long as
     /// it lasts.

@@ -16,7 +16,6 @@ pub struct PackageNames {
     answer: Option<Answer<Connection>>,
     socket: PathBuf,
     lines: Lines,
-    started: bool,
 }
 
 impl PackageNames {
@@ -25,7 +24,6 @@ impl PackageNames {
             answer: Some(answer),
             socket,
             lines: Lines::default(),
-            started: false,
         }
     }
 
@@ -42,10 +40,6 @@ impl PackageNames {
             let Some(answer) = &mut self.answer else {
                 return Ok(None);
             };
-            if !self.started {
-                answer.source_mut().lift_deadline()?;
-                self.started = true;
-            }
             let bytes = answer.next()?;
             if !bytes.is_empty() {
                 self.lines.push(bytes)?;

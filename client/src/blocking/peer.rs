@@ -12,15 +12,12 @@ use crate::peer_check;
 pub(super) fn of_stream(stream: &UnixStream) -> Result<Option<u32>, Fault> {
     use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
     let peer = getsockopt(stream, PeerCredentials).map_err(io::Error::from)?;
-    let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid > 0);
-    peer_check::check(peer.uid(), pid)?;
-    Ok(pid)
+    peer_check::check(peer.uid(), Some(peer.pid()))
 }
 
 /// The process that listens is told by no such system.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn of_stream(stream: &UnixStream) -> Result<Option<u32>, Fault> {
     let (uid, _) = nix::unistd::getpeereid(stream).map_err(io::Error::from)?;
-    peer_check::check(uid.as_raw(), None)?;
-    Ok(None)
+    peer_check::check(uid.as_raw(), None)
 }

@@ -1,12 +1,11 @@
 //! What the audit log calls what was done.
 
-use std::fmt;
-
 macro_rules! actions {
     ($(#[doc = $meaning:literal] $variant:ident = $name:literal,)+) => {
         /// What was asked for, as the audit log calls it: of an endpoint, or over
         /// loopback.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[display("{}", self.as_str())]
         #[non_exhaustive]
         pub enum Action {
             $(#[doc = $meaning] $variant,)+
@@ -68,10 +67,4 @@ actions! {
     Shutdown = "shutdown",
     /// A request was carried to the registry.
     Registry = "registry",
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

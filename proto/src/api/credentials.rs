@@ -38,7 +38,6 @@ pub struct ConsoleQuery {
 endpoints! {
     /// AWS credentials of a profile.
     ReadCredentials(query: ProfileQuery): Get "/v1/aws/credentials" -> CredentialProcess {
-        const SUMMARY: &'static str = "AWS credentials of a profile";
         const DESCRIPTION: Option<&'static str> = Some(
             "The document of the AWS SDKs' `credential_process`. Answers within 4 seconds.",
         );
@@ -48,14 +47,14 @@ endpoints! {
 
     /// A URL that signs in to the AWS console.
     ReadConsoleUrl(query: ConsoleQuery): Get "/v1/aws/console" -> ConsoleUrl {
-        const SUMMARY: &'static str = "A URL that signs in to the AWS console";
         const AUDIT: Option<Action> = Some(Action::Console);
         const SECRET: bool = true;
     }
 
-    /// Make a grant.
+    /// Let a program fetch credentials over loopback.
+    ///
+    /// Makes a grant.
     CreateGrant(body: GrantRequest): Post "/v1/aws/grants" -> Grant {
-        const SUMMARY: &'static str = "Let a program fetch credentials over loopback";
         const DESCRIPTION: Option<&'static str> = Some(
             "An expiring, revocable right to one profile's credentials, by the protocol of AWS \
              container credentials.",
@@ -67,29 +66,26 @@ endpoints! {
 
     /// Take a grant back.
     RevokeGrant(path: String): Delete "/v1/aws/grants/{id}" -> () {
-        const SUMMARY: &'static str = "Take a grant back";
         const AUDIT: Option<Action> = Some(Action::GrantRevoke);
     }
 
     /// The profiles and what each last gave.
-    ReadProfiles: Get "/v1/profiles" -> Vec<ProfileStatus> {
-        const SUMMARY: &'static str = "The profiles and what each last gave";
-    }
+    ReadProfiles: Get "/v1/profiles" -> Vec<ProfileStatus> {}
 
+    /// How the Python SDK is led to this daemon.
+    ///
     /// How the gateway stands.
-    ReadGateway: Get "/v1/gateway" -> Gateway {
-        const SUMMARY: &'static str = "How the Python SDK is led to this daemon";
-    }
+    ReadGateway: Get "/v1/gateway" -> Gateway {}
 
-    /// Lead the Python SDK to the gateway.
+    /// Lead the Python SDK to this daemon.
+    ///
+    /// To its gateway.
     SetUpGateway(body: GatewayRequest): Put "/v1/gateway" -> Gateway {
-        const SUMMARY: &'static str = "Lead the Python SDK to this daemon";
         const AUDIT: Option<Action> = Some(Action::GatewaySetUp);
     }
 
     /// Put the Python SDK's files back.
     UndoGateway: Delete "/v1/gateway" -> Gateway {
-        const SUMMARY: &'static str = "Put the Python SDK's files back";
         const AUDIT: Option<Action> = Some(Action::GatewayUndo);
     }
 }

@@ -28,19 +28,14 @@ pub struct ShutdownQuery {
 }
 
 endpoints! {
-    /// Is the daemon alive?
-    ReadHealth: Get "/v1/health" -> Health {
-        const SUMMARY: &'static str = "Whether the daemon is alive";
-    }
+    /// Whether the daemon is alive.
+    ReadHealth: Get "/v1/health" -> Health {}
 
-    /// What is wrong?
-    ReadDiagnosis: Get "/v1/doctor" -> Diagnosis {
-        const SUMMARY: &'static str = "What is wrong, and the commands that mend it";
-    }
+    /// What is wrong, and the commands that mend it.
+    ReadDiagnosis: Get "/v1/doctor" -> Diagnosis {}
 
-    /// Which proxies does the daemon know by another password?
+    /// Which proxies the daemon knows by another password.
     ComparePasswords(body: ProxyPasswords): Post "/v1/network/comparison" -> PasswordComparison {
-        const SUMMARY: &'static str = "Which proxies the daemon knows by another password";
         const DESCRIPTION: Option<&'static str> = Some(
             "For `doctor`: the status shows no passwords, and a password that changed after the \
              daemon was started does not count for it.",
@@ -48,19 +43,18 @@ endpoints! {
         const SECRET: bool = true;
     }
 
-    /// What does the daemon hold?
+    /// What the daemon holds.
     ReadStatus: Get "/v1/status" -> Status {
-        const SUMMARY: &'static str = "What the daemon holds";
         const DESCRIPTION: Option<&'static str> = Some(
             "Every catalog somebody logged in to, and the configured one; with `catalog`, that one \
              alone. Never a secret.",
         );
     }
 
-    /// The status, again whenever it changes. The answer is a stream of
-    /// server-sent events.
+    /// The status, again whenever it changes.
+    ///
+    /// The answer is a stream of server-sent events.
     ReadEvents: Get "/v1/events" -> String {
-        const SUMMARY: &'static str = "The status, again whenever it changes";
         const DESCRIPTION: Option<&'static str> = Some(
             "Server-sent events named `status`; the data of each is what `GET /v1/status` answers. \
              Beyond a number of streams it answers 429 or 503 with `Retry-After`.",
@@ -68,39 +62,39 @@ endpoints! {
         const MEDIA_TYPE: &'static str = "text/event-stream";
     }
 
-    /// Counts and durations for operators. The answer is text.
+    /// Counts and durations for operators.
+    ///
+    /// The answer is text.
     ReadMetrics: Get "/metrics" -> String {
-        const SUMMARY: &'static str = "Counts and durations for operators";
         // OpenMetrics 1.0, "Overall structure".
         const MEDIA_TYPE: &'static str =
             "application/openmetrics-text; version=1.0.0; charset=utf-8";
     }
 
+    /// This document.
+    ///
     /// The OpenAPI document of all this.
-    ReadOpenApi: Get "/v1/openapi.json" -> Map<String, Value> {
-        const SUMMARY: &'static str = "This document";
-    }
+    ReadOpenApi: Get "/v1/openapi.json" -> Map<String, Value> {}
 
-    /// The effective configuration.
-    ReadConfig: Get "/v1/config" -> ConfigValues {
-        const SUMMARY: &'static str = "The configuration shared with the Python SDK";
-    }
+    /// The configuration shared with the Python SDK.
+    ///
+    /// As it is in effect.
+    ReadConfig: Get "/v1/config" -> ConfigValues {}
 
-    /// Change the configuration; answers with the new one.
+    /// Autoconfigure from a catalog, or set values.
+    ///
+    /// Changes the configuration; answers with the new one.
     UpdateConfig(body: ConfigUpdate): Put "/v1/config" -> ConfigValues {
-        const SUMMARY: &'static str = "Autoconfigure from a catalog, or set values";
         const AUDIT: Option<Action> = Some(Action::ConfigUpdate);
     }
 
     /// Which local process got what, when.
-    ReadAudit(query: AuditQuery): Get "/v1/audit" -> Vec<AuditEntry> {
-        const SUMMARY: &'static str = "Which local process got what, when";
-    }
+    ReadAudit(query: AuditQuery): Get "/v1/audit" -> Vec<AuditEntry> {}
 
-    /// Ask the daemon to offer its API keys to the one that follows: to
-    /// quiltd alone, over a socket of its own, for some seconds.
+    /// Offer the API keys to the daemon that follows.
+    ///
+    /// To quiltd alone, over a socket of its own, for some seconds.
     OfferKeys: Post "/v1/handover" -> KeyOffer {
-        const SUMMARY: &'static str = "Offer the API keys to the daemon that follows";
         const DESCRIPTION: Option<&'static str> = Some(
             "For `quiltctl daemon restart`. The answer holds no key: the socket that it names gives \
              them to another process of the same program alone, once.",
@@ -108,9 +102,8 @@ endpoints! {
         const AUDIT: Option<Action> = Some(Action::KeysOffer);
     }
 
-    /// Ask the daemon to end.
+    /// Stop the daemon.
     Shutdown(query: ShutdownQuery): Post "/v1/shutdown" -> () {
-        const SUMMARY: &'static str = "Stop the daemon";
         const AUDIT: Option<Action> = Some(Action::Shutdown);
     }
 }

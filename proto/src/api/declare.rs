@@ -6,14 +6,13 @@
 /// ```text
 /// /// AWS credentials of a profile.
 /// ReadCredentials(query: ProfileQuery): Get "/v1/aws/credentials" -> CredentialProcess {
-///     const SUMMARY: &'static str = "AWS credentials of a profile";
 ///     const AUDIT: Option<Action> = Some(Action::Credentials);
 /// }
 /// ```
 ///
-/// In parentheses is what a request holds, of `path`, `query` and `body`; after
-/// the arrow, what it is answered with; in braces, what differs from the
-/// defaults of the trait.
+/// The first line of its comment is its summary. In parentheses is what a request
+/// holds, of `path`, `query` and `body`; after the arrow, what it is answered with;
+/// in braces, what differs from the defaults of the trait.
 macro_rules! endpoints {
     (@value $(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -76,17 +75,19 @@ macro_rules! endpoints {
     };
 
     ($(
+        #[doc = $summary:literal]
         $(#[$doc:meta])*
         $name:ident $(($($part:ident: $type:ty),+))?: $method:ident $path:literal -> $answer:ty {
             $($item:item)*
         }
     )*) => {
         $(
-            endpoints!(@value $(#[$doc])* $name $(($($part: $type),+))?);
+            endpoints!(@value #[doc = $summary] $(#[$doc])* $name $(($($part: $type),+))?);
 
             impl $crate::api::Endpoint for $name {
                 const METHOD: $crate::api::Method = $crate::api::Method::$method;
                 const PATH: &'static str = $path;
+                const SUMMARY: &'static str = $crate::api::declare::title($summary);
                 $($item)*
                 type Answer = $answer;
                 endpoints!(@parts $($($part: $type),+)?);
@@ -98,4 +99,13 @@ macro_rules! endpoints {
             $(visitor.endpoint::<$name>();)*
         }
     };
+}
+
+/// A line of a comment as a title: without its full stop.
+pub(super) const fn title(line: &'static str) -> &'static str {
+    let line = line.trim_ascii();
+    match line.as_bytes() {
+        [.., b'.'] => line.split_at(line.len() - 1).0,
+        _ => line,
+    }
 }

@@ -7,14 +7,11 @@ use crate::wire::{
 };
 
 endpoints! {
-    /// List one's own API keys.
-    ListApiKeys(query: ApiKeyFilter): Get "/v1/api-keys" -> Vec<ApiKey> {
-        const SUMMARY: &'static str = "Your API keys";
-    }
+    /// Your API keys.
+    ListApiKeys(query: ApiKeyFilter): Get "/v1/api-keys" -> Vec<ApiKey> {}
 
-    /// Make a key.
+    /// Make an API key.
     CreateApiKey(body: NewApiKey): Post "/v1/api-keys" -> CreatedApiKey {
-        const SUMMARY: &'static str = "Make an API key";
         const DESCRIPTION: Option<&'static str> = Some("The only time its secret is shown.");
         const AUDIT: Option<Action> = Some(Action::ApiKeyCreate);
         const SECRET: bool = true;
@@ -22,28 +19,23 @@ endpoints! {
         const CREATES: bool = true;
     }
 
-    /// Read one of one's own API keys.
-    ReadApiKey(path: ApiKeyId): Get "/v1/api-keys/{id}" -> ApiKey {
-        const SUMMARY: &'static str = "One of your API keys";
-    }
+    /// One of your API keys.
+    ReadApiKey(path: ApiKeyId): Get "/v1/api-keys/{id}" -> ApiKey {}
 
-    /// Revoke one of one's own API keys.
+    /// Revoke one of your API keys.
     RevokeApiKey(path: ApiKeyId): Delete "/v1/api-keys/{id}" -> () {
-        const SUMMARY: &'static str = "Revoke one of your API keys";
         const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
     }
 
-    /// Revoke a key by its secret.
+    /// Revoke an API key by its secret.
     RevokeApiKeySecret(body: ApiKeyRevocation): Post "/v1/api-keys/revoke" -> () {
-        const SUMMARY: &'static str = "Revoke an API key by its secret";
         const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
         const SECRET: bool = true;
         const LAST: bool = true;
     }
 
-    /// Make a key's successor.
+    /// Make an API key's successor.
     RotateApiKey(body: ApiKeyRotation): Post "/v1/api-keys/rotate" -> RotatedApiKey {
-        const SUMMARY: &'static str = "Make an API key's successor";
         const DESCRIPTION: Option<&'static str> =
             Some("The old key works until it is revoked: keep the successor first.");
         const AUDIT: Option<Action> = Some(Action::ApiKeyRotate);
@@ -52,19 +44,14 @@ endpoints! {
         const CREATES: bool = true;
     }
 
-    /// List everybody's API keys; for admins.
-    ListAllApiKeys(query: ApiKeyFilter): Get "/v1/admin/api-keys" -> Vec<ApiKey> {
-        const SUMMARY: &'static str = "Everybody's API keys; for admins";
-    }
+    /// Everybody's API keys; for admins.
+    ListAllApiKeys(query: ApiKeyFilter): Get "/v1/admin/api-keys" -> Vec<ApiKey> {}
 
-    /// Read anybody's API key; for admins.
-    ReadAnyApiKey(path: ApiKeyId): Get "/v1/admin/api-keys/{id}" -> ApiKey {
-        const SUMMARY: &'static str = "Anybody's API key; for admins";
-    }
+    /// Anybody's API key; for admins.
+    ReadAnyApiKey(path: ApiKeyId): Get "/v1/admin/api-keys/{id}" -> ApiKey {}
 
     /// Revoke anybody's API key; for admins.
     RevokeAnyApiKey(path: ApiKeyId): Delete "/v1/admin/api-keys/{id}" -> () {
-        const SUMMARY: &'static str = "Revoke anybody's API key; for admins";
         const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
     }
 }

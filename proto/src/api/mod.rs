@@ -62,9 +62,7 @@ impl Method {
 
 /// What the OpenAPI document can be made from: anything, where none is made.
 #[cfg(feature = "schema")]
-pub trait Described: schemars::JsonSchema {}
-#[cfg(feature = "schema")]
-impl<T: schemars::JsonSchema> Described for T {}
+pub use schemars::JsonSchema as Described;
 /// What the OpenAPI document can be made from: anything, where none is made.
 #[cfg(not(feature = "schema"))]
 pub trait Described {}
@@ -81,7 +79,7 @@ pub trait Endpoint: Send + Sync + 'static {
     const METHOD: Method;
     /// The path, with the names of [`Self::Path`] in braces.
     const PATH: &'static str;
-    /// What it does, in a line.
+    /// What it does: the first line of its comment.
     const SUMMARY: &'static str;
     /// More, where a line is too little.
     const DESCRIPTION: Option<&'static str> = None;

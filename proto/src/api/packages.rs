@@ -38,33 +38,30 @@ pub struct DeletePackageQuery {
 endpoints! {
     /// The packages of a registry.
     ListPackages(query: RegistryQuery): Get "/v1/packages" -> Vec<String> {
-        const SUMMARY: &'static str = "The packages of a registry";
         const DESCRIPTION: Option<&'static str> = Some(
             "As `application/x-ndjson`, for whoever accepts that, every line is such a value.",
         );
         const LINES: bool = true;
     }
 
-    /// Delete a package or one version of it; never the data.
+    /// Delete a package or one version of it.
+    ///
+    /// Data is never deleted.
     DeletePackage(path: PackageName, query: DeletePackageQuery):
         Delete "/v1/packages/{namespace}/{name}" -> DeletedPackage
     {
-        const SUMMARY: &'static str = "Delete a package or one version of it";
         const DESCRIPTION: Option<&'static str> = Some(
             "Removes pointers and manifests, never data. After an interruption, do it again.",
         );
         const AUDIT: Option<Action> = Some(Action::PackageDelete);
     }
 
-    /// The versions of a package: `latest` first, then the newest.
+    /// The versions of a package.
+    ///
+    /// `latest` first, then the newest.
     ReadPackageVersions(path: PackageName, query: RegistryQuery):
-        Get "/v1/packages/{namespace}/{name}/versions" -> Vec<PackageVersion>
-    {
-        const SUMMARY: &'static str = "The versions of a package";
-    }
+        Get "/v1/packages/{namespace}/{name}/versions" -> Vec<PackageVersion> {}
 
-    /// Search; answers with the hits as the search service gives them.
-    RunSearch(body: Search): Post "/v1/search" -> Vec<Value> {
-        const SUMMARY: &'static str = "Search; the hits as the search service gives them";
-    }
+    /// Search; the hits as the search service gives them.
+    RunSearch(body: Search): Post "/v1/search" -> Vec<Value> {}
 }

@@ -53,39 +53,34 @@ pub struct WebLoginQuery {
 }
 
 endpoints! {
-    /// Where the login stands, and where the login page is.
-    ReadSession(query: SessionQuery): Get "/v1/session" -> Session {
-        const SUMMARY: &'static str = "Where the login stands";
-    }
+    /// Where the login stands.
+    ///
+    /// And where the login page is, where that is asked for.
+    ReadSession(query: SessionQuery): Get "/v1/session" -> Session {}
 
-    /// Log in with the code from the stack's login page.
+    /// Log in with the code of the stack's login page.
     Login(body: LoginCode): Post "/v1/session" -> Session {
-        const SUMMARY: &'static str = "Log in with the code of the stack's login page";
         const AUDIT: Option<Action> = Some(Action::Login);
         const SECRET: bool = true;
     }
 
-    /// Forget session and key, revoke where the stack can.
+    /// Forget session and API key, revoke where the stack can.
     Logout(query: LogoutQuery): Delete "/v1/session" -> LoggedOut {
-        const SUMMARY: &'static str = "Forget session and API key, revoke where the stack can";
         const AUDIT: Option<Action> = Some(Action::Logout);
     }
 
-    /// Start a login through the browser.
+    /// Begin a login through the browser.
     StartWebLogin(query: WebLoginQuery): Post "/v1/session/web" -> WebLogin {
-        const SUMMARY: &'static str = "Begin a login through the browser";
         const AUDIT: Option<Action> = Some(Action::WebLogin);
     }
 
-    /// Wait for the end of a login through the browser, some seconds at most.
-    /// In the path is what [`StartWebLogin`] called it.
-    AwaitWebLogin(path: String): Get "/v1/session/web/{id}" -> WebLoginState {
-        const SUMMARY: &'static str = "Wait some seconds for the end of such a login";
-    }
+    /// Wait some seconds for the end of such a login.
+    ///
+    /// Of one through the browser. In the path is what [`StartWebLogin`] called it.
+    AwaitWebLogin(path: String): Get "/v1/session/web/{id}" -> WebLoginState {}
 
     /// Agree to where the catalog says that its registry is now.
     AcceptRegistry(body: RegistryAcceptance): Put "/v1/session/registry" -> Session {
-        const SUMMARY: &'static str = "Agree to where the catalog says that its registry is now";
         const DESCRIPTION: Option<&'static str> = Some(
             "A login or key goes to another registry than the one before only after this, or with \
              `accept_registry` in its own request. What is logged in stays where it is.",
@@ -95,7 +90,6 @@ endpoints! {
 
     /// Use an API key instead of the login.
     UseApiKey(body: ApiKeyHandover): Put "/v1/session/api-key" -> Session {
-        const SUMMARY: &'static str = "Use an API key instead of the login";
         const AUDIT: Option<Action> = Some(Action::ApiKeySet);
         const SECRET: bool = true;
         const LAST: bool = true;
@@ -103,31 +97,26 @@ endpoints! {
 
     /// Drop the API key, fall back to the login.
     ClearApiKey: Delete "/v1/session/api-key" -> () {
-        const SUMMARY: &'static str = "Drop the API key, fall back to the login";
         const AUDIT: Option<Action> = Some(Action::ApiKeyClear);
     }
 
-    /// A bearer token.
+    /// A bearer token, fresh for at least a minute.
     ReadToken: Get "/v1/token" -> Token {
-        const SUMMARY: &'static str = "A bearer token, fresh for at least a minute";
         const AUDIT: Option<Action> = Some(Action::Token);
         const SECRET: bool = true;
         const LAST: bool = true;
     }
 
     /// Who the stack says you are.
-    ReadMe: Get "/v1/me" -> Me {
-        const SUMMARY: &'static str = "Who the stack says you are";
-    }
+    ReadMe: Get "/v1/me" -> Me {}
 
-    /// The buckets that the stack shows you.
-    ListBuckets: Get "/v1/buckets" -> Vec<Bucket> {
-        const SUMMARY: &'static str = "The buckets of the catalog that you may see";
-    }
+    /// The buckets of the catalog that you may see.
+    ListBuckets: Get "/v1/buckets" -> Vec<Bucket> {}
 
-    /// Make another role active; answers with the user as it is then.
+    /// Make another Quilt role active.
+    ///
+    /// Answers with the user as it is then.
     SwitchRole(body: RoleChoice): Put "/v1/me/role" -> Me {
-        const SUMMARY: &'static str = "Make another Quilt role active";
         const DESCRIPTION: Option<&'static str> =
             Some("Every AWS credential of that stack is stale before this answers.");
         const AUDIT: Option<Action> = Some(Action::RoleSwitch);

@@ -23,9 +23,13 @@ pub const CATALOG: &str = "catalog";
 const QUOTED: usize = 40;
 
 /// Why a query was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// Nothing reads this one.
+    #[error(
+        "there is no query parameter {name} here, only: {}",
+        [&[CATALOG][..], *known].concat().join(", ")
+    )]
     Unknown {
         /// Its name, as it may be shown.
         name: Quoted,
@@ -33,28 +37,12 @@ pub enum QueryError {
         known: &'static [&'static str],
     },
     /// One is missing, there twice, or not of its type.
+    #[error("a query parameter is missing or malformed")]
     Malformed,
     /// The value of one is refused, and this is why.
+    #[error("{0}")]
     Invalid(String),
 }
-
-impl fmt::Display for QueryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { name, known } => {
-                write!(
-                    f,
-                    "there is no query parameter {name} here, only: {CATALOG}"
-                )?;
-                known.iter().try_for_each(|name| write!(f, ", {name}"))
-            }
-            Self::Malformed => f.write_str("a query parameter is missing or malformed"),
-            Self::Invalid(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for QueryError {}
 
 impl de::Error for QueryError {
     /// What a type of ours says of a value that is none.
@@ -192,22 +180,11 @@ impl<'de> Deserializer<'de> for Parameter<'_> {
 
     parsed! {
         deserialize_bool visit_bool
-        deserialize_i64 visit_i64
         deserialize_u8 visit_u8
-        deserialize_u32 visit_u32
-        deserialize_u64 visit_u64
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, QueryError> {
         visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, QueryError> {
-        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -221,7 +198,7 @@ impl<'de> Deserializer<'de> for Parameter<'_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u16 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct identifier ignored_any
+        i8 i16 i32 i64 i128 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }

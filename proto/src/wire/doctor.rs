@@ -1,7 +1,5 @@
 //! What is wrong, and what mends it.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::FindingCode;
@@ -21,8 +19,9 @@ pub struct Diagnosis {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[display("{}", suggested_command::sentence(summary, Some(hint)))]
 pub struct Finding {
     /// What kind of thing, stable across versions: a [`FindingCode`] of the
     /// version that found it.
@@ -77,15 +76,5 @@ impl Finding {
             severity: Severity::Warning,
             ..Self::error(code, summary, hint)
         }
-    }
-}
-
-/// What is wrong, then the command.
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&suggested_command::sentence(
-            &self.summary,
-            Some(&self.hint),
-        ))
     }
 }

@@ -32,36 +32,21 @@ impl Entry {
 /// The entries of a file's list: none where it has no list; nothing where there
 /// may be one of another kind, or it could not be read.
 pub(crate) fn entries(path: &Path) -> Option<Vec<Entry>> {
-    match found(path) {
-        Found::List(bytes) => Some(parse(&bytes)),
-        Found::None => Some(Vec::new()),
-        Found::Unknown => None,
-    }
-}
-
-/// What there is of a list.
-enum Found {
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not looked at"))]
-    List(Vec<u8>),
-    None,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not looked at"))]
-    Unknown,
+    found(path).map(|bytes| parse(&bytes))
 }
 
 /// A file's list as it stands; nothing where it has none.
 pub(crate) fn read(path: &Path) -> Vec<u8> {
-    match found(path) {
-        Found::List(bytes) => bytes,
-        Found::None | Found::Unknown => Vec::new(),
-    }
+    found(path).unwrap_or_default()
 }
 
 /// Where it is.
 #[cfg(target_os = "linux")]
 const NAME: &str = "system.posix_acl_access";
 
+/// Its bytes, none where there is no list; nothing where that cannot be told.
 #[cfg(target_os = "linux")]
-fn found(path: &Path) -> Found {
+fn found(path: &Path) -> Option<Vec<u8>> {
     use rustix::io::Errno;
 
     // As large as an attribute can be (xattr(7)).
@@ -69,12 +54,14 @@ fn found(path: &Path) -> Found {
     match rustix::fs::lgetxattr(path, NAME, &mut bytes[..]) {
         Ok(length) => {
             bytes.truncate(length);
-            Found::List(bytes)
+            Some(bytes)
         }
-        Err(Errno::NODATA) => Found::None,
+        Err(Errno::NODATA) => Some(Vec::new()),
         // Whose server has lists of its own, which the kernel asks nobody about.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) if !file_system::has_other_lists(path) => Found::None,
-        Err(_) => Found::Unknown,
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) if !file_system::has_other_lists(path) => {
+            Some(Vec::new())
+        }
+        Err(_) => None,
     }
 }
 
@@ -97,8 +84,9 @@ pub(crate) fn remove(file: &File) -> io::Result<()> {
 
 /// Those of other systems are of other kinds, and not looked at.
 #[cfg(not(target_os = "linux"))]
-fn found(_path: &Path) -> Found {
-    Found::None
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may not be known")]
+fn found(_path: &Path) -> Option<Vec<u8>> {
+    Some(Vec::new())
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -115,9 +103,7 @@ pub(crate) fn remove(_file: &File) -> io::Result<()> {
 /// Reads `struct posix_acl_xattr_entry` (Linux, posix_acl_xattr.h): a version,
 /// and for each entry a tag, rights and an id, all little-endian.
 fn parse(bytes: &[u8]) -> Vec<Entry> {
-    let Some((_version, entries)) = bytes.split_at_checked(4) else {
-        return Vec::new();
-    };
+    let entries = bytes.get(4..).unwrap_or_default();
     let entry = |bytes: &[u8; 8]| {
         let [t0, t1, r0, r1, id @ ..] = *bytes;
         let id = u32::from_le_bytes(id);

@@ -15,10 +15,11 @@ pub(crate) fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Res
         return Ok(());
     }
     match file.set_permissions(fs::Permissions::from_mode(0o600)) {
-        Ok(()) => Ok(()),
-        // A file system that shows one mode for everything, or lets nobody change.
-        Err(error) if is_unchangeable(&error) => Ok(()),
-        Err(error) => Err(Distrust::io("close to others", path, &error)),
+        // Else it is a file system that shows one mode for everything, or lets nobody change.
+        Err(error) if !is_unchangeable(&error) => {
+            Err(Distrust::io("close to others", path, &error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,6 @@
 use super::permissions;
 use super::words::words;
 use std::env;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,8 +29,6 @@ pub enum Distrust {
         path: PathBuf,
         /// Whose it is.
         owner: u32,
-        /// What it is, in a word.
-        what: &'static str,
     },
     /// This user is nobody, so that everybody else's files look like its own.
     #[error(
@@ -104,24 +101,17 @@ pub enum Distrust {
 }
 
 /// Who besides the user may write to something, or read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
 pub enum Others {
     /// All users.
+    #[display("other users")]
     Everybody,
     /// The members of a group.
+    #[display("the members of group {_0}")]
     Group(String),
     /// A user whom an access control list names.
+    #[display("user {_0}, by its access control list")]
     User(String),
-}
-
-impl fmt::Display for Others {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everybody => f.write_str("other users"),
-            Self::Group(group) => write!(f, "the members of group {group}"),
-            Self::User(user) => write!(f, "user {user}, by its access control list"),
-        }
-    }
 }
 
 impl Distrust {
@@ -132,6 +122,10 @@ impl Distrust {
             reason: words(error),
             kind: error.kind(),
         }
+    }
+
+    pub(crate) fn missing(action: &'static str, path: &Path) -> Self {
+        Self::io(action, path, &io::ErrorKind::NotFound.into())
     }
 
     /// The file or directory it is about.

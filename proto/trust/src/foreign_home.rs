@@ -34,10 +34,10 @@ fn own(user: u32) -> Command {
 
 /// Whether it is this user's; also where its file system cannot tell.
 fn is_ours(dir: &Path) -> bool {
-    let judged = dir
-        .metadata()
-        .map(|found| (found.is_dir(), permissions::own(dir, &found, Owner::User)));
-    judged.is_ok_and(|(is_dir, judged)| is_dir && !matches!(judged, Err(Distrust::Foreign { .. })))
+    dir.metadata().is_ok_and(|found| {
+        let judged = permissions::own(dir, &found, Owner::User);
+        found.is_dir() && !matches!(judged, Err(Distrust::Foreign { .. }))
+    })
 }
 
 /// As /tmp is, which people who have no home name as one.

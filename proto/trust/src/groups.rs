@@ -67,13 +67,7 @@ impl Files<'_> {
             return true;
         }
         // One group may stand on several lines, under one name or many.
-        let lines = self.group.lines().map(|line| line.split(':'));
-        let found = lines.filter_map(|mut fields| {
-            let name = fields.next()?;
-            let id = fields.nth(1)?.parse::<u32>().ok()?;
-            (id == gid).then(|| (name, fields.next().unwrap_or_default()))
-        });
-        let found: Vec<_> = found.collect();
+        let found: Vec<_> = named(self.group, gid).collect();
         let known = |name: &str| {
             let mut entries = users.iter();
             entries.any(|entry| entry.name == name && is_us(entry.uid))
@@ -99,13 +93,18 @@ impl Files<'_> {
 /// A group's name, else its number.
 pub(crate) fn name(gid: u32) -> String {
     let text = fs::read_to_string(GROUPS).unwrap_or_default();
-    let name = text.lines().find_map(|line| {
+    let name = named(&text, gid).next();
+    name.map_or_else(|| gid.to_string(), |(name, _)| name.to_owned())
+}
+
+/// The lines of a group, each with a name of it and a list of members (group(5)).
+fn named(file: &str, gid: u32) -> impl Iterator<Item = (&str, &str)> {
+    file.lines().filter_map(move |line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
         let id = fields.nth(1)?.parse::<u32>().ok()?;
-        (id == gid).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| gid.to_string())
+        (id == gid).then(|| (name, fields.next().unwrap_or_default()))
+    })
 }
 
 #[cfg(test)]

@@ -46,8 +46,7 @@ enum Whose {
 
 impl Whose {
     fn of(pid: u32, lock: &Path) -> Self {
-        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let Some(process) = process else {
+        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
             return Self::Own;
         };
         let may = test_kill_process(process);
@@ -92,14 +91,6 @@ impl Held {
         }
     }
 
-    /// Who it is, where that is certain.
-    fn holder(&self) -> Option<Holder> {
-        match self.holders[..] {
-            [only] => Some(only),
-            _ => None,
-        }
-    }
-
     /// The lock.
     pub fn path(&self) -> &Path {
         &self.path
@@ -132,13 +123,14 @@ impl Held {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.holder() {
-            None => f.write_str("another program")?,
-            Some(Holder { pid, whose }) => match whose {
+        match self.holders[..] {
+            [Holder { pid, whose }] => match whose {
                 Whose::Own => write!(f, "process {pid}")?,
                 Whose::Others => write!(f, "process {pid} of another user")?,
                 Whose::Nobodys => write!(f, "what process {pid} left behind")?,
             },
+            // Who it is, is not certain.
+            _ => f.write_str("another program")?,
         }
         let path = quoted::path(&self.path);
         write!(f, " holds {path} and does not let go")

@@ -122,7 +122,7 @@ pub fn make_dir(dir: &Path) -> Result<(), Distrust> {
 pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
     let Way { real, found, .. } = walk(dir, true)?;
     match found {
-        None => Err(missing(&real)),
+        None => Err(Distrust::missing("look at", &real)),
         Some(found) if !found.is_dir() => Err(Distrust::Kind {
             path: real,
             wanted: "a directory",
@@ -159,23 +159,13 @@ pub fn check_used(path: &Path) -> Result<(), Distrust> {
 /// have put there, or can put another in its place. Who may connect or write to
 /// it is another question.
 pub fn locate_special(path: &Path) -> Result<PathBuf, Distrust> {
-    let Way {
-        real,
-        found,
-        exposed,
-        ..
-    } = walk(path, true)?;
-    match (found, exposed) {
-        (Some(found), _) if permissions::may_be_passed(&real, &found, None) => Ok(real),
-        (Some(found), _) => Err(permissions::foreign(&real, &found)),
+    let way = walk(path, true)?;
+    match (&way.found, way.exposed) {
+        (Some(found), _) if permissions::may_be_passed(&way.real, found, None) => Ok(way.real),
+        (Some(found), _) => Err(permissions::foreign(&way.real, found)),
         (None, Some(exposed)) => Err(exposed),
-        (None, None) => Err(missing(&real)),
+        (None, None) => Err(Distrust::missing("look at", &way.real)),
     }
-}
-
-fn missing(path: &Path) -> Distrust {
-    let missing = io::Error::from(io::ErrorKind::NotFound);
-    Distrust::io("look at", path, &missing)
 }
 
 /// Passes if nobody but this user, root and `keeper` can have put there what a

@@ -64,10 +64,7 @@ pub fn open(path: &Path, role: Role, access: Access) -> Result<Option<File>, Dis
 
 /// As [`open`], for a file that is made where it is missing.
 pub fn open_or_make(path: &Path, role: Role, access: Access) -> Result<File, Distrust> {
-    open(path, role, access)?.ok_or_else(|| {
-        let missing = io::Error::from(io::ErrorKind::NotFound);
-        Distrust::io("open", path, &missing)
-    })
+    open(path, role, access)?.ok_or_else(|| Distrust::missing("open", path))
 }
 
 /// Opens what others may keep, to be read: neither a pipe nor a lease of theirs

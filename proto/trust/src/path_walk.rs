@@ -48,8 +48,7 @@ pub(crate) fn walk_kept(
     let mut found = Some(top);
     let mut exposed = None;
     while let Some(name) = left.pop_front() {
-        let here = found.take();
-        let Some(here) = here else {
+        let Some(here) = found.take() else {
             // Nothing is there to be judged from here on.
             real.push(name);
             continue;

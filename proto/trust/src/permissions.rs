@@ -36,17 +36,12 @@ pub(crate) enum Owner {
 /// Judges what is to be the user's own.
 pub(crate) fn own(path: &Path, found: &Metadata, owner: Owner) -> Result<(), Distrust> {
     let uid = found.uid();
-    let is_ours = namespace::is_ours(path, found)
-        || match owner {
-            Owner::User => false,
-            Owner::UserOrRoot => uid == ROOT,
-            Owner::Keeper(keeper) => uid == ROOT || is_keeper(uid, Some(keeper)),
-        };
     let keeper = match owner {
         Owner::Keeper(keeper) => Some(keeper),
         Owner::User | Owner::UserOrRoot => None,
     };
-    if is_ours {
+    let is_allowed = owner != Owner::User && uid == ROOT || is_keeper(uid, keeper);
+    if namespace::is_ours(path, found) || is_allowed {
         tight(path, found, keeper)
     } else {
         file_system::excuse(path, foreign(path, found))
@@ -145,14 +140,8 @@ fn by_group_bits(right: Right, path: &Path, gid: u32, keeper: Option<u32>) -> Op
 }
 
 pub(crate) fn foreign(path: &Path, found: &Metadata) -> Distrust {
-    let kind = found.file_type();
     Distrust::Foreign {
         path: path.to_owned(),
         owner: found.uid(),
-        what: match () {
-            () if kind.is_dir() => "directory",
-            () if kind.is_symlink() => "symlink",
-            () => "file",
-        },
     }
 }

@@ -5,6 +5,8 @@
 //! and people see what is in it; what only programs read is put aside.
 
 use std::fs::{self, FileType};
+use std::io;
+use std::iter;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -133,27 +135,23 @@ const PUT_ASIDE: &str = ".foreign";
 
 /// Where the advised command puts a file aside, the first time.
 pub fn put_aside(path: &Path) -> PathBuf {
+    beside(path, PUT_ASIDE)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(PUT_ASIDE);
+    name.push(ending);
     name.into()
 }
 
 /// A name beside a path that nothing has: what was put there before stays.
 pub fn free(path: &Path, ending: &str) -> PathBuf {
-    let mut number = 1;
-    loop {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        if number > 1 {
-            name.push(format!(".{number}"));
-        }
-        let name = PathBuf::from(name);
-        // Where that cannot be told, the command says so.
-        if number == 100 || name.symlink_metadata().is_err() {
-            return name;
-        }
-        number += 1;
-    }
+    let numbered = |number: u8| beside(path, &format!("{ending}.{number}"));
+    let mut names = iter::once(beside(path, ending)).chain((2..100).map(numbered));
+    // Where that cannot be told, the command says so.
+    names
+        .find(|name| name.symlink_metadata().is_err())
+        .unwrap_or_else(|| numbered(100))
 }
 
 /// Puts aside what belongs to others.
@@ -202,15 +200,11 @@ fn is_nobody_elses(path: &Path) -> bool {
             return false;
         }
         if found.is_dir() {
-            let Ok(entries) = fs::read_dir(&path) else {
+            let entries = fs::read_dir(&path).and_then(io::Result::<Vec<_>>::from_iter);
+            let Ok(entries) = entries else {
                 return false;
             };
-            for entry in entries {
-                let Ok(entry) = entry else {
-                    return false;
-                };
-                paths.push(entry.path());
-            }
+            paths.extend(entries.iter().map(fs::DirEntry::path));
         }
     }
     true

@@ -117,19 +117,15 @@ fn parse(answer: &[u8], end: SocketAddrV4) -> io::Result<Option<Described>> {
         bytes.map(u32::from_ne_bytes).ok_or_else(odd)
     };
     let kind = answer.get(4..6).and_then(|it| it.try_into().ok());
+    let port = answer.get(HEAD + 4..HEAD + 6);
+    let is_answer = port == Some(&end.port().to_be_bytes()[..]) && answer.len() >= ANSWERED;
     match kind.map(u16::from_ne_bytes) {
         Some(ERROR) if word(HEAD)?.cast_signed() == NOT_FOUND => Ok(None),
-        Some(BY_FAMILY) if answer.len() >= ANSWERED => {
-            let port = answer[HEAD + 4..HEAD + 6] == end.port().to_be_bytes();
-            Some(Described {
-                state: answer[HEAD + 1],
-                user: word(HEAD + 64)?,
-                inode: word(HEAD + 68)?.into(),
-            })
-            .filter(|_| port)
-            .map(Some)
-            .ok_or_else(odd)
-        }
+        Some(BY_FAMILY) if is_answer => Ok(Some(Described {
+            state: answer[HEAD + 1],
+            user: word(HEAD + 64)?,
+            inode: word(HEAD + 68)?.into(),
+        })),
         _ => Err(odd()),
     }
 }

@@ -152,10 +152,9 @@ fn listed(local: SocketAddrV4, peer: SocketAddrV4) -> Option<Socket> {
 
 /// The socket at `peer` of a connection to `local`.
 fn theirs(table: &str, local: SocketAddrV4, peer: SocketAddrV4) -> Option<Socket> {
-    let sockets = table.lines().filter_map(Socket::parse);
-    let mut theirs =
-        sockets.filter(|(from, to, socket)| (*from, *to) == (peer, local) && socket.is_held);
-    theirs.next().map(|(_, _, socket)| socket)
+    let mut sockets = table.lines().filter_map(Socket::parse);
+    let theirs = sockets.find(|(from, to, socket)| (*from, *to) == (peer, local) && socket.is_held);
+    theirs.map(|(_, _, socket)| socket)
 }
 
 #[cfg(all(test, target_os = "linux"))]
