@@ -68,14 +68,10 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
 
 /// Whether a daemon could not start because another one runs.
 pub fn is_second(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let taken = cause.downcast_ref::<AcquireError>();
     matches!(
-        taken,
-        Some(AcquireError::Bind(BindError::AlreadyRunning { .. }))
-    ) || matches!(
-        cause.downcast_ref::<InstanceError>(),
-        Some(InstanceError::Running { .. })
-    )
+        cause.downcast_ref(),
+        Some(AcquireError::Bind(BindError::AlreadyRunning(_)))
+    ) || matches!(cause.downcast_ref(), Some(InstanceError::Running { .. }))
 }
 
 /// What a caller of the API needs; `None` where no command helps.

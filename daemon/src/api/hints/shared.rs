@@ -52,11 +52,11 @@ pub(in crate::api) fn note(note: &StoreNote) -> Command {
 /// What a control socket needs that cannot be bound.
 pub(in crate::api) fn bind(error: &BindError) -> Command {
     match error {
-        BindError::AlreadyRunning { path, .. } => state_dir_lock::stop(Some(path)),
+        BindError::AlreadyRunning(path) => state_dir_lock::stop(Some(path)),
         // A directory that is there for the socket; any other one, such as
         // /etc or /tmp, has to stay as it is.
         BindError::DirectoryLoose { dir, .. } if is_ours(dir) => Command::of("chmod 700").path(dir),
-        BindError::Distrusted { why } => why.remedy(),
+        BindError::Distrusted(why) => why.remedy(),
         // Another socket, for the daemon and its clients alike.
         _ => Command::of("export QUILTD_SOCKET=\"$HOME/.quilt/quiltd.sock\""),
     }
