@@ -15,7 +15,6 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
-use super::descriptor_budget::WaitingLimit;
 use super::loopback_admission::{UnknownOwner, admit};
 use super::loopback_process::{self, Program};
 use super::owner::{self, Owners};
@@ -101,16 +100,13 @@ impl LoopbackListener {
     /// because it may be anybody.
     pub fn limits() -> Limits {
         Limits {
-            connections: descriptor_budget::slots(),
-            waiting: WaitingLimit::Shared,
             header_bytes: 16 * 1024,
-            headers: 64,
             body_bytes: 1024,
-            first_header_time: Duration::from_secs(5),
             header_time: Duration::from_mins(1),
             request_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(1),
             half_close: true,
+            ..Limits::default()
         }
     }
 }
