@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
-use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
-use http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use http::{Request, StatusCode, header};
 use http_body_util::Limited;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -257,26 +257,19 @@ impl Server {
 
 /// An answer to somebody who may ask again in a moment (RFC 9110, section
 /// 10.2.3).
-pub(crate) fn come_again(mut response: Response) -> Response {
-    let seconds = HeaderValue::from_static("1");
-    response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    response
+pub(crate) fn come_again(response: Response) -> Response {
+    ([(header::RETRY_AFTER, "1")], response).into_response()
 }
 
 /// A problem as an answer.
 pub(crate) fn problem_response(problem: &Problem) -> Response {
     // Strings and numbers always serialise.
     let body = serde_json::to_vec(problem).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = http::StatusCode::from_u16(problem.status)
-        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let media_type = [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)];
     // For whoever keeps count of outcomes.
-    response.extensions_mut().insert(problem.code.clone());
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(Problem::MEDIA_TYPE),
-    );
-    response
+    let code = Extension(problem.code.clone());
+    (status, media_type, code, body).into_response()
 }
 
 #[cfg(test)]

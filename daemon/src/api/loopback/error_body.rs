@@ -1,7 +1,7 @@
 //! How a refusal is said over loopback: in the spellings of all who ask there.
 
 use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use quilt_proto::Problem;
 use serde::Serialize;
@@ -48,14 +48,7 @@ fn error_response(problem: &Problem, in_graphql: bool) -> Response {
         errors: in_graphql.then_some([GraphqlError { message: &message }]),
     });
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = super::private((status, body).into_response());
-    let is_busy = [
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::TOO_MANY_REQUESTS,
-    ];
-    if is_busy.contains(&status) {
-        let seconds = HeaderValue::from(TRY_AGAIN);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
+    let is_busy = matches!(problem.status, 429 | 503);
+    let again = is_busy.then(|| [(header::RETRY_AFTER, HeaderValue::from(TRY_AGAIN))]);
+    super::private((status, again, body))
 }

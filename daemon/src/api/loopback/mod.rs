@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, header};
+use http::{Extensions, header};
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{ErrorCode, Problem, ProfileName};
@@ -215,12 +215,10 @@ fn too_often() -> Response {
     answer(&Problem::new(429, ErrorCode::Busy, detail))
 }
 
-fn private(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
+fn private(answer: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, answer).into_response()
 }
