@@ -138,7 +138,7 @@ fn predecessor() -> Option<KeyTaker> {
 
 fn take_keys(visit: KeyTaker) -> Option<(Vec<HandoverKey>, Receipt)> {
     match visit.take() {
-        Ok(taken) => Some(taken),
+        Ok((_, keys, kept)) => Some((keys, kept)),
         Err(error) => {
             error.tell_not_taken();
             None
