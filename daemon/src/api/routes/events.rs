@@ -27,7 +27,7 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 
 async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
     if let Some(slot) = call.extension::<ConnectionSlot>() {
-        slot.stream()?;
+        slot.stream().map_err(ApiError::Streams)?;
     }
     let watched = (call.app.changes(), None);
     let events = stream::unfold(
