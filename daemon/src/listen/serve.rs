@@ -26,7 +26,7 @@ use super::early_refusal::EarlyRefusal;
 use super::lazy_timeout::{TimedOut, within};
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
 use super::listener_limits::Limits;
-use super::tracked::{Answered, Asked, Stream, Tracked};
+use super::tracked::{Asked, Stream, Tracked, answered};
 use crate::metrics::ConnectionMeter;
 
 /// Bytes a connection may buffer; more would only cost memory on a local
@@ -219,7 +219,7 @@ impl Server {
             let problem = Problem::new(504, ErrorCode::Internal, detail);
             (self.responders.late)(&problem)
         });
-        Ok(response.map(|body| Body::new(Answered::new(body, slot.clone()))))
+        Ok(response.map(|body| answered(body, slot.clone())))
     }
 
     async fn answer_in_turn(&self, request: Request<Incoming>, slot: &ConnectionSlot) -> Response {
@@ -239,8 +239,8 @@ impl Server {
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let request = request.map(|body| {
-            let body = Asked::new(body, slot.clone());
-            Body::new(Limited::new(body, body_bytes))
+            let slot = slot.clone();
+            Body::new(Limited::new(Asked { body, slot }, body_bytes))
         });
         let answer = slot.answering(self.router.clone().oneshot(request));
         tokio::select! {
