@@ -79,8 +79,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
     let meter = app.metrics.connections.of("control");
     let control = PeerListener::new(first)?
         .and_on(also)?
-        .and_later_on(arrivals)
-        .metered(meter);
+        .and_later_on(arrivals);
     let app = Arc::new(app);
     let router = api::router(Arc::clone(&app));
     let router = api::metered(router, &app, BrowserGuard::of_control());
@@ -90,7 +89,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), ErrorResponders::problems());
     // On a worker: who arrives is served by the thread that saw it come.
-    let serving = serve(control, router, limits, words, app.shutdown.clone());
+    let serving = serve(control, meter, router, limits, words, app.shutdown.clone());
     let cut = tokio::spawn(serving).await.map_err(std::io::Error::other)?;
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off to stop in time");

@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use super::ancestry::requested_by;
 use super::tracked::Stream;
 use super::{Caller, ControlSocket, Listener, Origin, Program, SocketLock};
-use crate::metrics::ConnectionMeter;
 
 /// Connections that may wait to be accepted. They are at once, so few do but in
 /// a storm, where whoever comes next stands behind all of them; programs that do
@@ -90,7 +89,6 @@ pub struct PeerListener {
     /// Places that are there again.
     again: Option<mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>>,
     uid: u32,
-    meter: ConnectionMeter,
 }
 
 #[derive(Debug)]
@@ -121,12 +119,6 @@ impl PeerListener {
         Self::serving(socket, geteuid().as_raw())
     }
 
-    /// The same, counted by `meter`.
-    #[must_use]
-    pub fn metered(self, meter: ConnectionMeter) -> Self {
-        Self { meter, ..self }
-    }
-
     /// The same, and on another socket, too.
     pub fn and_on(mut self, socket: Option<ControlSocket>) -> io::Result<Self> {
         let also = socket
@@ -148,7 +140,6 @@ impl PeerListener {
             listening: vec![Listening::on(socket, None)?],
             again: None,
             uid,
-            meter: ConnectionMeter::default(),
         })
     }
 
@@ -176,10 +167,6 @@ impl PeerListener {
 impl Listener for PeerListener {
     type Io = UnixStream;
     type Caller = Peer;
-
-    fn meter(&self) -> ConnectionMeter {
-        self.meter.clone()
-    }
 
     async fn accept(&mut self) -> io::Result<(UnixStream, Peer)> {
         loop {

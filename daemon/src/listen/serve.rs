@@ -42,11 +42,6 @@ pub trait Listener: Send {
 
     /// The next connection worth serving. Must be cancel safe.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Caller)>> + Send;
-
-    /// Where connections are counted.
-    fn meter(&self) -> ConnectionMeter {
-        ConnectionMeter::default()
-    }
 }
 
 /// Who is on the other end of a connection.
@@ -90,8 +85,10 @@ impl ErrorResponders {
 
 /// Serves `router` until `shutdown`, then closes the listener, lets requests
 /// under way end, and returns the number of those cut off at the deadline.
+/// `meter` counts the connections.
 pub async fn serve<L: Listener>(
     mut listener: L,
+    meter: ConnectionMeter,
     router: Router,
     limits: Limits,
     responders: ErrorResponders,
@@ -104,7 +101,7 @@ pub async fn serve<L: Listener>(
         shutdown,
         cut: AtomicUsize::new(0),
     });
-    let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
+    let limiter = ConnectionLimiter::new(limits.connections, meter);
     let connections = TaskTracker::new();
     let mut acceptor = Acceptor::new(limiter, limits.waiting);
     let shutdown = server.shutdown.clone();

@@ -56,7 +56,7 @@ fn open(
     other_hosts: &[&str],
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port, UnknownOwner::Serve)?;
-    let listener = listener.metered(app.metrics.connections.of(name));
+    let meter = app.metrics.connections.of(name);
     let stop = app.shutdown.child_token();
     let rate_limit = Arc::new(RateLimit::new());
     let words = words(&rate_limit);
@@ -70,7 +70,8 @@ fn open(
     let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());
     let guard = BrowserGuard::new(hosts, refused);
     let served = metered(router(loopback, routes), app, guard);
-    tokio::spawn(serve(listener, served, limits, words, stop.clone()));
+    let serving = serve(listener, meter, served, limits, words, stop.clone());
+    tokio::spawn(serving);
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
 }

@@ -22,6 +22,7 @@ use super::login_answer::welcome;
 use crate::app::App;
 use crate::files;
 use crate::listen::{ErrorResponders, Peer, owners_are_told, serve, web_logins};
+use crate::metrics::ConnectionMeter;
 use crate::session::{self, Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
@@ -86,6 +87,7 @@ impl WebLogins {
         let stop = attempt.stop.clone();
         tokio::spawn(serve(
             listener.listener,
+            ConnectionMeter::default(),
             router,
             redirect::LIMITS,
             ErrorResponders::problems(),
