@@ -123,11 +123,7 @@ fn describe(app: &App) -> Result<Gateway, ApiError> {
         listening: state.listening,
         strays: drifts.collect(),
         files: files.collect(),
-        changed: false,
         without_api_keys: state.without_api_keys,
-        rights_changed: false,
-        imported: false,
-        own_login: false,
-        login: None,
+        ..Gateway::default()
     })
 }

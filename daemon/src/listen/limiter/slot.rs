@@ -45,9 +45,9 @@ pub(in crate::listen) struct Slot(pub(super) ConnectionSlot);
 /// request's extensions.
 #[derive(Clone, Debug)]
 pub struct ConnectionSlot {
-    limiter: Arc<ConnectionLimiter>,
-    id: Id,
-    link: Arc<Link>,
+    pub(super) limiter: Arc<ConnectionLimiter>,
+    pub(super) id: Id,
+    pub(super) link: Arc<Link>,
 }
 
 impl Slot {
@@ -63,10 +63,6 @@ impl Drop for Slot {
 }
 
 impl ConnectionSlot {
-    pub(super) fn new(limiter: Arc<ConnectionLimiter>, id: Id, link: Arc<Link>) -> Self {
-        Self { limiter, id, link }
-    }
-
     /// Changes the book, and wakes those whose turn it is then.
     fn change(&self, change: impl FnOnce(&mut Book, Id) -> Vec<Id>) {
         let mut state = self.limiter.state.lock();
