@@ -47,7 +47,7 @@ impl Grants {
                 _ended: ended.clone().drop_guard(),
             };
             state.grants.insert(kept.id.clone(), grant);
-            ExpiryTimer::of(self, kept.id).start(None, now, ended);
+            ExpiryTimer::start(Arc::clone(self), kept.id, None, now, ended);
         }
         !state.grants.is_empty()
     }

@@ -212,7 +212,7 @@ impl Grants {
         }
         drop(turn);
         self.changes.announce();
-        ExpiryTimer::of(self, id.clone()).start(holder, now, ended);
+        ExpiryTimer::start(Arc::clone(self), id.clone(), holder, now, ended);
         Ok(Issued {
             id,
             token,
